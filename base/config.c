@@ -1,0 +1,249 @@
+// inih fed line by line, so that every entry knows its line and column and no line is cut.
+#include "base/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+// Every section that some stage reads. Its keys are that stage's to check.
+static const char *const sections[] = {"input", "columns", "features", "split", "model", "monitor"};
+enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };
+
+struct reader {
+    FILE *file;
+    struct config *config;
+    struct err *err;
+    int line;
+    bool failed;
+    char raw[256]; // the current line
+};
+
+static int fail(struct reader *r)
+{
+    r->failed = true;
+    return 0; // what inih takes as an error
+}
+
+// inih's fgets: counts lines and refuses one that would not fit.
+static char *read_line(char *buf, int size, void *stream)
+{
+    struct reader *r = stream;
+    if (r->failed || !fgets(r->raw, sizeof r->raw, r->file))
+        return NULL;
+    r->line++;
+    size_t n = strlen(r->raw);
+    if (n > (size_t)MAX_LINE || n + 1 > (size_t)size) {
+        err_set(r->err,
+                "%s:%d: the line is longer than %d bytes; go on in the next line, indented, or "
+                "name a part of it",
+                r->config->path, r->line, MAX_LINE);
+        fail(r);
+        return NULL;
+    }
+    memcpy(buf, r->raw, n + 1);
+    return buf;
+}
+
+static int unknown_section(struct reader *r, const char *section)
+{
+    char hint[128];
+    err_set(r->err, "%s:%d: unknown section [%s]%s", r->config->path, r->line, section,
+            err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
+    return fail(r);
+}
+
+// An indented line goes on with the value before it.
+static int append(struct reader *r, struct config_entry *e, const char *value)
+{
+    size_t n = strlen(e->value), m = strlen(value);
+    char *longer = realloc(e->value, n + m + 2);
+    if (!longer) {
+        err_set(r->err, "%s: out of memory", r->config->path);
+        return fail(r);
+    }
+    longer[n] = ' ';
+    memcpy(longer + n + 1, value, m + 1);
+    e->value = longer;
+    return 1;
+}
+
+static int add(struct reader *r, const char *section, const char *key, const char *value)
+{
+    struct config *c = r->config;
+    struct config_entry *grown = realloc(c->entries, (c->n + 1) * sizeof *grown);
+    if (grown)
+        c->entries = grown;
+    struct config_entry e = {strdup(section), strdup(key), strdup(value), r->line, 1};
+    if (!grown || !e.section || !e.key || !e.value) {
+        free(e.section);
+        free(e.key);
+        free(e.value);
+        err_set(r->err, "%s: out of memory", c->path);
+        return fail(r);
+    }
+    const char *equals = strpbrk(r->raw, "=:");
+    const char *at = equals && *value ? strstr(equals, value) : NULL;
+    e.column = at ? (int)(at - r->raw) + 1 : 1;
+    c->entries[c->n++] = e;
+    return 1;
+}
+
+static int handle(void *user, const char *section, const char *key, const char *value)
+{
+    struct reader *r = user;
+    struct config *c = r->config;
+    bool known = false;
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        known = known || strcmp(section, sections[i]) == 0;
+    if (!known)
+        return unknown_section(r, section);
+    struct config_entry *last = c->n ? &c->entries[c->n - 1] : NULL;
+    if (last && strchr(" \t", r->raw[0]) && strcmp(last->section, section) == 0 &&
+        strcmp(last->key, key) == 0)
+        return append(r, last, value);
+    const struct config_entry *before = config_find(c, section, key);
+    if (before) {
+        err_set(r->err, "%s:%d: '%s' stands in [%s] already, in line %d", c->path, r->line, key,
+                section, before->line);
+        return fail(r);
+    }
+    return add(r, section, key, value);
+}
+
+int config_load(struct config *c, const char *path, struct err *err)
+{
+    *c = (struct config){.path = strdup(path)};
+    if (!c->path)
+        return err_set(err, "%s: out of memory", path);
+    struct reader r = {.config = c, .err = err, .file = fopen(path, "r")};
+    if (!r.file) {
+        err_sys(err, "%s: cannot open", path);
+        config_release(c);
+        return -1;
+    }
+    int line = ini_parse_stream(read_line, &r, handle, &r);
+    if (!r.failed && ferror(r.file)) {
+        err_sys(err, "%s: cannot read", path);
+        r.failed = true;
+    } else if (!r.failed && line != 0) {
+        err_set(err, "%s:%d: neither '[section]' nor 'key = value'", path, line);
+        r.failed = true;
+    }
+    fclose(r.file);
+    if (r.failed)
+        config_release(c);
+    return r.failed ? -1 : 0;
+}
+
+void config_release(struct config *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        free(c->entries[i].section);
+        free(c->entries[i].key);
+        free(c->entries[i].value);
+    }
+    free(c->entries);
+    free(c->path);
+    *c = (struct config){0};
+}
+
+const struct config_entry *config_find(const struct config *c, const char *section, const char *key)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->entries[i].section, section) == 0 && strcmp(c->entries[i].key, key) == 0)
+            return &c->entries[i];
+    return NULL;
+}
+
+int config_check_keys(const struct config *c, const char *section, const char *const *known,
+                      size_t n, struct err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct config_entry *e = &c->entries[i];
+        bool ok = strcmp(e->section, section) != 0;
+        for (size_t k = 0; k < n && !ok; k++)
+            ok = strcmp(e->key, known[k]) == 0;
+        char hint[128];
+        if (!ok)
+            return err_set(err, "%s:%d: unknown key '%s' in [%s]%s", c->path, e->line, e->key,
+                           section, err_did_you_mean(hint, sizeof hint, e->key, known, n));
+    }
+    return 0;
+}
+
+int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
+                 const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (offset < 0)
+        return err_set(err, "%s:%d: [%s] %s: %s", c->path, e->line, e->section, e->key, text);
+    return err_set(err, "%s:%d:%d: [%s] %s: %s\n  %s\n  %*s", c->path, e->line, e->column + offset,
+                   e->section, e->key, text, e->value, offset + 1, "^");
+}
+
+int number_parse(const char *text, double *value)
+{
+    // No program here calls setlocale, so strtod reads the C locale; hexadecimal, "inf" and "nan"
+    // are refused by the character set.
+    char *end;
+    if (*text == '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
+        return -1;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value) ? 0 : -1;
+}
+
+int config_number(const struct config *c, const char *section, const char *key, double min,
+                  double max, double *value, struct err *err)
+{
+    const struct config_entry *e = config_find(c, section, key);
+    double v;
+    if (!e)
+        return 0;
+    if (number_parse(e->value, &v))
+        return config_error(c, e, 0, err, "'%s' is not a number", e->value);
+    if (v < min || v > max)
+        return config_error(c, e, 0, err, "%s is not within %g .. %g", e->value, min, max);
+    *value = v;
+    return 0;
+}
+
+int config_int(const struct config *c, const char *section, const char *key, int64_t min,
+               int64_t max, int64_t *value, struct err *err)
+{
+    double v = (double)*value;
+    if (config_number(c, section, key, (double)min, (double)max, &v, err))
+        return -1;
+    if (v != floor(v)) {
+        const struct config_entry *e = config_find(c, section, key);
+        return config_error(c, e, 0, err, "'%s' is not a whole number", e->value);
+    }
+    *value = (int64_t)v;
+    return 0;
+}
+
+// Each string's hash is the seed of the next.
+uint64_t config_checksum(const struct config *c, const char *const *names, size_t n)
+{
+    uint64_t h = 0;
+    for (size_t s = 0; s < n; s++) {
+        h = XXH3_64bits_withSeed(names[s], strlen(names[s]), h);
+        for (size_t i = 0; i < c->n; i++) {
+            const struct config_entry *e = &c->entries[i];
+            if (strcmp(e->section, names[s]) != 0)
+                continue;
+            h = XXH3_64bits_withSeed(e->key, strlen(e->key), h);
+            h = XXH3_64bits_withSeed(e->value, strlen(e->value), h);
+        }
+    }
+    return h;
+}

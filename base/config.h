@@ -1,0 +1,62 @@
+// config: an .ini file as a list of entries that know where they stand.
+//
+// Reads with inih. Lines of more than 198 bytes are errors (inih would cut them); a value goes on
+// in the next line if that is indented. Unknown sections, repeated keys and keys outside a section
+// are errors here; each stage knows the keys of its own section and refuses others by
+// config_check_keys.
+//
+//     struct config c;
+//     if (config_load(&c, "datasets/simulated.ini", &err)) ...
+//     const struct config_entry *e = config_find(&c, "input", "file");
+//     if (bad) return config_error(&c, e, column, &err, "'%s' is not a date", e->value);
+//     config_release(&c);
+//
+// Ownership: entries and their strings belong to the config and live until config_release.
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct config_entry {
+    char *section, *key, *value;
+    int line;   // 1-based
+    int column; // 1-based, of the first byte of the value in its line
+};
+
+struct config {
+    char *path;
+    struct config_entry *entries; // in the order of the file
+    size_t n;
+};
+
+int config_load(struct config *c, const char *path, struct err *err);
+void config_release(struct config *c);
+
+// NULL where there is none.
+const struct config_entry *config_find(const struct config *c, const char *section,
+                                       const char *key);
+// Every key of the section must be one of known.
+int config_check_keys(const struct config *c, const char *section, const char *const *known,
+                      size_t n, struct err *err);
+
+// "path:line: [section] key: message"; with the value and a caret below it where offset >= 0
+// ("path:line:column: ..."). offset: 0-based byte within e->value, -1 for none. Returns -1.
+int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+// Optional numbers: *value is left alone where the key is absent; out of [min, max] is an error.
+int config_number(const struct config *c, const char *section, const char *key, double min,
+                  double max, double *value, struct err *err);
+int config_int(const struct config *c, const char *section, const char *key, int64_t min,
+               int64_t max, int64_t *value, struct err *err);
+
+// Read a whole string as a decimal number, without locale; 0 or -1.
+int number_parse(const char *text, double *value);
+
+// A 64-bit checksum (XXH3) of the entries of the named sections: changes when and only when a
+// setting does, not with comments or layout.
+uint64_t config_checksum(const struct config *c, const char *const *sections, size_t n);
+
+#endif

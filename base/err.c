@@ -1,0 +1,100 @@
+// Error messages, and the nearest known name for the ones about a mistyped word.
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_set(struct err *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int err_sys(struct err *err, const char *fmt, ...)
+{
+    int code = errno;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    size_t used = strlen(err->msg);
+    snprintf(err->msg + used, sizeof err->msg - used, ": %s", strerror(code));
+    return -1;
+}
+
+int err_prefix(struct err *err, const char *fmt, ...)
+{
+    struct err old = *err;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    size_t used = strlen(err->msg);
+    snprintf(err->msg + used, sizeof err->msg - used, ": %s", old.msg);
+    return -1;
+}
+
+int err_report(const char *program, const struct err *err)
+{
+    fprintf(stderr, "%s: %s\n", program, err->msg);
+    return 1;
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+enum { NAME_MAX_LEN = 63 };
+
+// Insertions, deletions, replacements and swaps of neighbours that turn a into b.
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > NAME_MAX_LEN || m > NAME_MAX_LEN)
+        return NAME_MAX_LEN;
+    size_t d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+    for (size_t i = 0; i <= n; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= n; i++)
+        for (size_t j = 1; j <= m; j++) {
+            size_t change = a[i - 1] != b[j - 1];
+            d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < d[i][j])
+                d[i][j] = d[i - 2][j - 2] + 1;
+        }
+    return d[n][m];
+}
+
+const char *err_nearest(const char *name, const char *const *known, size_t n)
+{
+    size_t best = strlen(name) / 3 + (strlen(name) < 3) + 1;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(name, known[i]);
+        if (d < best) {
+            best = d;
+            nearest = known[i];
+        }
+    }
+    return nearest;
+}
+
+const char *err_did_you_mean(char *buf, size_t size, const char *name, const char *const *known,
+                             size_t n)
+{
+    const char *nearest = err_nearest(name, known, n);
+    buf[0] = '\0';
+    if (nearest)
+        snprintf(buf, size, ", did you mean '%s'?", nearest);
+    return buf;
+}

@@ -1,0 +1,63 @@
+// output: artifacts that are whole or not there.
+//
+// An output is written under a temporary name beside its target and takes the target's name only in
+// _commit, after everything is on disk: write, flush, fsync, rename, fsync the folder. Until then
+// the old artifact stands, and no reader can see half a new one. The temporary is locked while it
+// is written, so a second program that wants to write the same artifact is told so; one that a
+// killed process left behind is not locked and is taken over. SIGINT, SIGTERM and SIGHUP remove it.
+//
+//     struct output o;                           struct output_dir d;
+//     output_open(&o, "drift.json", &err);       output_dir_open(&d, "build/table", &err);
+//     output_write(&o, text, n, &err);           int fd = output_dir_create(&d, "amount.npy",
+//     &err); output_commit(&o, &err);                   ... write, output_dir_close(&d, fd, &err)
+//     output_release(&o);                        output_dir_commit(&d, &err);
+//     output_dir_release(&d);
+//
+// Errors: 0 or -1 with a message that names the target. A structure that was zeroed or whose _open
+// failed may be released. Ownership: the structures own copies of the path; nothing is shared.
+// Not thread-safe: one thread opens, commits and releases the outputs of a process.
+#ifndef BASE_OUTPUT_H
+#define BASE_OUTPUT_H
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+enum { OUTPUT_MAX_FILES = 512 };
+
+struct output {
+    char *path; // the target; NULL when not open
+    char *temporary;
+    int fd;
+};
+
+struct output_dir {
+    char *path;
+    char *temporary;
+    int fd; // of the temporary folder, for openat
+    int n_files;
+    char *files[OUTPUT_MAX_FILES]; // names created so far, for removal from a signal handler
+};
+
+// mode: permission bits, 0644 for most. Missing parent folders are made.
+int output_open(struct output *o, const char *path, mode_t mode, struct err *err);
+int output_write(struct output *o, const void *data, size_t n, struct err *err);
+int output_commit(struct output *o, struct err *err);
+void output_release(struct output *o);
+
+int output_dir_open(struct output_dir *d, const char *path, struct err *err);
+// A new file in the folder, open for reading and writing; returns its descriptor or -1.
+int output_dir_create(struct output_dir *d, const char *name, struct err *err);
+// fsync and close one of its files.
+int output_dir_close(struct output_dir *d, int fd, struct err *err);
+// Create, write and close a whole file.
+int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
+                    struct err *err);
+// Replaces an existing folder of that name in one step and removes the old one.
+int output_dir_commit(struct output_dir *d, struct err *err);
+void output_dir_release(struct output_dir *d);
+
+// Write all of data to fd, whatever the kernel takes at a time. name is for the message.
+int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+// progress: a bar on a terminal while a stage works, and its one closing line.
+//
+//     struct progress p;
+//     progress_init(&p, "ingest", bytes_in_all);     0 where the total is not known
+//     progress_set(&p, bytes_so_far);                cheap: draws at most ten times a second
+//     progress_done(&p);                             wipes the bar
+//     summary_print("ingest", rows, seconds, rate, "MB/s", "build/table", &err);
+//
+// The bar goes to stderr and only when that is a terminal. The summary is the stage's result and
+// goes to stdout; `make pipeline` collects these lines into its table.
+#ifndef BASE_PROGRESS_H
+#define BASE_PROGRESS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+    const char *stage;
+    uint64_t total;
+    double start, next; // seconds of the monotonic clock
+    bool terminal;
+};
+
+// Seconds of the monotonic clock.
+double seconds_now(void);
+
+void progress_init(struct progress *p, const char *stage, uint64_t total);
+void progress_set(struct progress *p, uint64_t done);
+void progress_done(struct progress *p);
+
+// "stage  rows  seconds  rate unit  artifact", in columns of fixed width. A failed write is an
+// error.
+int summary_print(const char *stage, uint64_t rows, double seconds, double rate, const char *unit,
+                  const char *artifact, struct err *err);
+
+// Flush stdout; a program whose results could not be written has failed.
+int stdout_close(struct err *err);
+
+#endif

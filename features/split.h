@@ -1,0 +1,39 @@
+// split: which rows train, which test, and how the cut moves for folds.
+//
+//     [split]
+//     train = 2018-07-25 .. 2018-07-31     whole days UTC, both included
+//     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
+//     folds = 4                            days only: the cut moved forward a week at a time
+//
+// Rows of a feature table are in time order, so each part is one range of rows.
+#ifndef FEATURES_SPLIT_H
+#define FEATURES_SPLIT_H
+
+#include "base/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct split_part {
+    bool percent;
+    double from,
+        to;        // percent: shares of the rows [from, to); else days since 1970-01-01 [from, to)
+    char text[64]; // as written
+};
+
+struct split {
+    struct split_part train, test;
+    int64_t folds; // at least 1
+};
+
+struct row_range {
+    uint64_t first, end; // rows [first, end)
+};
+
+int split_from_config(struct split *s, const struct config *c, struct err *err);
+
+// The rows of a part moved by days (0 for percent), in time[0..rows), which does not decrease.
+struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
+                            uint64_t rows);
+
+#endif

@@ -1,0 +1,61 @@
+// schema: the columns of a dataset, as the [columns] section declares them.
+//
+//     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
+//
+// Exactly one id, one time (none where [input] time_format = row) and at most one label; any number
+// of keys, numbers and categories. The schema travels as JSON through the manifests of the tables
+// and inside the model, so a server knows without the .ini what a transaction looks like.
+//
+// Ownership: a schema owns its strings until schema_release.
+#ifndef INGEST_SCHEMA_H
+#define INGEST_SCHEMA_H
+
+#include "base/config.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum column_kind {
+    COLUMN_ID,       // uint64, pseudonym of the text
+    COLUMN_TIME,     // int64, seconds since 1970-01-01 UTC
+    COLUMN_KEY,      // uint64, pseudonym of the text: what windows are grouped by
+    COLUMN_NUMBER,   // float64
+    COLUMN_CATEGORY, // uint32, index into the column's dictionary
+    COLUMN_LABEL,    // int8: 1 fraud, 0 genuine, -1 not known
+    COLUMN_FEATURE,  // float32, made by features/; not a kind of [columns]
+};
+
+struct schema_column {
+    char *name;
+    char *header; // the CSV's name for it
+    enum column_kind kind;
+    double min, max; // numbers only; -INFINITY, INFINITY where not limited
+    char *missing;   // what an empty field stands for, NULL: an empty field rejects the row
+    int line;        // in the .ini, 0 where it came from JSON
+};
+
+struct schema {
+    struct schema_column *columns; // in the order of the .ini
+    size_t n;
+    char *time_format; // as in [input], e.g. "%Y-%m-%d %H:%M:%S", "epoch" or "row"
+};
+
+// "id", "time", "key", "number", "category", "label", "feature"
+const char *column_kind_name(enum column_kind kind);
+// 0 and *kind, or -1 for an unknown name.
+int column_kind_parse(const char *name, enum column_kind *kind);
+
+int schema_from_config(struct schema *s, const struct config *c, struct err *err);
+// The JSON form: {"time_format": ..., "columns":
+// [{"name","header","kind","min"?,"max"?,"missing"?}]}.
+json_t *schema_to_json(const struct schema *s); // NULL: out of memory
+int schema_from_json(struct schema *s, const json_t *json, struct err *err);
+void schema_release(struct schema *s);
+
+// Index of the column with that name, or -1.
+int schema_find(const struct schema *s, const char *name);
+// Index of the only column of a kind (id, time, label), or -1.
+int schema_find_kind(const struct schema *s, enum column_kind kind);
+
+#endif

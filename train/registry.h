@@ -1,0 +1,46 @@
+// registry: the versions of a dataset's model, which of them serves, and who served when.
+//
+//     models/simulated/1/ 2/ 3/      whole folders, never changed once there
+//     models/simulated/champion      symbolic link to one of them, replaced by rename
+//     models/simulated/ledger.jsonl  one line per action; each carries the SHA-256 of the line
+//     before
+//
+// A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
+// "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
+// One process at a time changes a registry (a lock on the folder); readers need none.
+#ifndef TRAIN_REGISTRY_H
+#define TRAIN_REGISTRY_H
+
+#include "base/err.h"
+#include "base/output.h"
+
+#include <stdint.h>
+
+struct registry {
+    char *path;
+    int lock; // descriptor, -1 when released
+};
+
+// Open for change; the folder is made where it is missing, and the ledger's chain is verified.
+int registry_open(struct registry *r, const char *path, struct err *err);
+void registry_release(struct registry *r);
+
+// A folder for the next version. Fill it, then registry_add; output_dir_release drops it otherwise.
+int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err);
+// Commit the folder as that version and write the ledger. Where the newest version's model has the
+// same sha256 the folder is dropped, *version becomes that one's, and the ledger still records the
+// action.
+int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
+                 int64_t *version, struct err *err);
+// Point champion to a version. action: "promote" or "rollback".
+int registry_promote(struct registry *r, int64_t version, const char *action, struct err *err);
+// The champion before the present one, by the ledger.
+int registry_previous(const struct registry *r, int64_t *version, struct err *err);
+// Without a lock: the champion's version.
+int registry_champion(const char *path, int64_t *version, struct err *err);
+// Which version was champion at a time (seconds since 1970-01-01 UTC).
+int registry_who(const char *path, int64_t time, int64_t *version, struct err *err);
+// The newest version there is; 0 where there is none.
+int registry_latest(const char *path, int64_t *version, struct err *err);
+
+#endif
