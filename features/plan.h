@@ -71,7 +71,7 @@ struct track {
     int level;
     int *lanes; // node whose values are totalled
     size_t n_lanes;
-    int64_t *edges; // seconds before the event's time, see below; sorted is not needed
+    int64_t *edges; // seconds before the event's time, or one of the two below
     size_t n_edges;
 };
 
@@ -96,7 +96,7 @@ struct plan {
     size_t n_definitions;
     struct node *nodes;
     size_t n_nodes;
-    struct track *tracks; // in the order of their levels
+    struct track *tracks;
     size_t n_tracks;
     int n_levels; // 1 + the highest level of a node
     struct plan_input *inputs;
@@ -116,9 +116,9 @@ uint64_t plan_checksum(const struct plan *p);
 bool plan_needs(const struct plan *p, int column);
 
 // onehot(column): one input per value that holds at least 1 % of the training window (the 32 most
-// frequent at most), named name[value], and name[rest]. Rewrites such definitions with the values
-// spelled out, onehot(column, "a", "b"). dictionaries[c] belongs to schema column c, codes[c] are
-// the training rows' values; both are read only for category columns.
+// frequent at most), named name[value], and one for the rest, name[*]. Rewrites such definitions
+// with the values spelled out, onehot(column, "a", "b"). dictionaries[c] belongs to schema column
+// c, codes[c] are the training rows' values; both are read only for category columns.
 struct plan_categories {
     const char *const *texts;
     size_t n_texts;

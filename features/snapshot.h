@@ -1,8 +1,9 @@
 // snapshot: a state on disk, so that a server starts where the batch ended.
 //
-// One binary file, little-endian (the layout stands in snapshot.c), with the plan's checksum in its
-// head and its own XXH3 at its end. Loading refuses a file that is truncated, altered, or was made
-// by another plan. Keys are sorted, so the same events and pseudonym key give the same bytes.
+// One binary file, little-endian, with the plan's checksum in its head and its own XXH3 at its end (the
+// layout stands in snapshot.c). Loading refuses a file that is truncated, altered, or was made by
+// another plan, and does not trust its numbers. Keys are sorted, so the same events under the same
+// pseudonym key give the same bytes, whatever the number of threads.
 #ifndef FEATURES_SNAPSHOT_H
 #define FEATURES_SNAPSHOT_H
 
@@ -13,7 +14,7 @@
 
 // Write to fd; name is for messages.
 int snapshot_save(const struct state *s, int fd, const char *name, struct err *err);
-// Into a state fresh from state_new.
+// Into a state fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
 #endif

@@ -1,50 +1,69 @@
 // state: runs a plan over events and keeps what the windows need to know of the past.
 //
-// One engine for both executions: batch calls state_run with blocks of thousands of events, a
-// server with one event at a time, and the features are the same to the last bit, for any blocks,
-// any number of threads and any pseudonym key. Memory: per key the events that some window can
-// still reach.
+// One engine for both executions: batch calls state_run with blocks of thousands of events, a server
+// with one event at a time, and the features are the same to the last bit, for any blocks, any number
+// of threads and any pseudonym key. Memory: per key the events that some window can still reach, and
+// one block.
 //
-//     struct state *s = state_new(&plan, threads, &err)
-//     state_bind(s, column, texts, n, &err)   once per category column: code -> text
-//     state_run(s, &events, out, &err)        events in time order, see below
-//     snapshot_save / snapshot_load           (features/snapshot.h)
-//     state_free(s)
+//     state_init(&s, &plan, threads, &err)
+//     state_bind(&s, column, texts, n, &err)   once per category column: what its codes mean
+//     snapshot_load(&s, path, &err)            to go on where another state ended (snapshot.h)
+//     state_run(&s, &events, out, &err)        events in time order, see below
+//     state_release(&s)
 //
-// Events of one key must not go back in time. state_run checks all events before it changes
-// anything and refuses the block (-1) where one does: it names the event's index and column.
+// Events of one key must not go back in time. state_run checks that of all events before it changes
+// anything, and refuses the block where one does. Only when memory runs out in the middle of a block is
+// the state no longer of use; state_run then refuses all further blocks.
 //
-// Ownership: the state borrows the plan, which must outlive it, and copies what state_bind is
-// given. One thread at a time may call into a state.
+// Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts it is
+// bound to. One thread at a time may call into a state.
 #ifndef FEATURES_STATE_H
 #define FEATURES_STATE_H
 
+#include "features/histories.h"
 #include "features/plan.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct events {
     size_t n;
     // columns[c]: n values of schema column c, of its kind's C type (ingest/schema.h); NULL allowed
-    // where plan_needs(plan, c) is false. Labels not known count as 0 (genuine so far).
+    // where plan_needs(plan, c) is false, and for labels: those not known count as 0, genuine so far.
     const void *const *columns;
 };
 
-struct state; // features/state.c
+struct state_track {
+    struct shape shape;
+    struct histories *shards; // [threads]
+    int *windows;             // the nodes that read this track
+    size_t n_windows;
+};
 
-struct state *state_new(const struct plan *plan, unsigned threads, struct err *err);
-void state_free(struct state *s);
+struct state { // for state.c and snapshot.c
+    const struct plan *plan;
+    unsigned threads;
+    struct state_track *tracks; // [plan->n_tracks]
+    uint32_t *text_codes;       // [plan->n_nodes], see eval.h
+    double **values;            // [plan->n_nodes][capacity]: a block's results
+    size_t capacity;
+    uint64_t events;                  // seen in all
+    int64_t last_time;                // of the newest event, INT64_MIN where none
+    atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
+    atomic_bool out_of_memory;
+};
 
-// The dictionary of a category column: events carry codes into texts; a code >= n is no known
-// value.
-int state_bind(struct state *s, int column, const char *const *texts, size_t n, struct err *err);
+int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);
+void state_release(struct state *s);
 
-// out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that were
-// not finite are 0 and counted in state_not_finite.
+// The dictionary of a category column: events carry codes into texts; a code >= n is no known value.
+void state_bind(struct state *s, int column, const char *const *texts, size_t n);
+
+// out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are not
+// finite become 0 and are counted.
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err);
 
-uint64_t state_events(const struct state *s);     // seen in all
-int64_t state_last_time(const struct state *s);   // of the newest event, INT64_MIN where none
-uint64_t state_not_finite(const struct state *s); // results replaced by 0
+// Which of the shards a key belongs to.
+unsigned state_shard(const struct state *s, uint64_t key);
 
 #endif

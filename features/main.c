@@ -1,0 +1,84 @@
+// features: a column table into a feature table and the state that a server starts from.
+#include "base/config.h"
+#include "base/option.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "features/batch.h"
+#include "ingest/value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// "2018-09-01" or "2018-09-01 12:00:00", UTC.
+static int parse_until(const char *text, int64_t *until, struct err *err)
+{
+    struct time_format format;
+    int64_t days;
+    if (!text)
+        return 0;
+    if (value_date(text, &days) == 0) {
+        *until = days * 86400;
+        return 0;
+    }
+    if (time_format_parse(&format, "%Y-%m-%d %H:%M:%S", err))
+        return -1;
+    if (value_time(&format, text, strlen(text), until))
+        return err_set(err, "--until: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", text);
+    return 0;
+}
+
+static int work(const char *config_path, const char *table, const char *output, unsigned threads,
+                int64_t until, struct err *err)
+{
+    double start = seconds_now();
+    struct config config;
+    struct batch batch = {0};
+    if (config_load(&config, config_path, err))
+        return -1;
+    int rc = batch_open(&batch, table, &config, err);
+    if (rc == 0)
+        rc = batch_run(&batch, output, threads, until, err);
+    if (rc == 0) {
+        double seconds = seconds_now() - start;
+        if (batch.not_finite)
+            fprintf(stderr, "features: %llu values were not finite and became 0\n",
+                    (unsigned long long)batch.not_finite);
+        rc = summary_print("features", batch.rows, seconds, (double)batch.rows / seconds / 1e6,
+                           "Mrow/s", output, err);
+    }
+    batch_release(&batch);
+    config_release(&config);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const char *config = "datasets/simulated.ini", *output = "build/simulated/features";
+    const char *until_text = NULL;
+    int64_t threads = parallel_threads(), until = INT64_MAX;
+    const struct option_spec specs[] = {
+        {"config", "FILE", OPTION_STRING, &config, "dataset description", 0, 0},
+        {"output", "DIR", OPTION_STRING, &output, "feature table to write", 0, 0},
+        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, PARALLEL_MAX},
+        {"until", "TIME", OPTION_STRING, &until_text, "only rows before this date or time, UTC", 0,
+         0},
+    };
+    const struct program program = {
+        "features",
+        "TABLE",
+        "Compute the features of a column table, and the state after its last row.",
+        "features --config datasets/simulated.ini build/simulated/table",
+        specs,
+        sizeof specs / sizeof *specs,
+        1,
+        1};
+    struct err err;
+    int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    if (parse_until(until_text, &until, &err))
+        return option_exit(&program, -1, &err);
+    if (work(config, argv[first], output, (unsigned)threads, until, &err))
+        return err_report("features", &err);
+    return 0;
+}

@@ -1,0 +1,490 @@
+// Recursive descent over one expression:
+//
+//     comparison := sum [(< | <= | > | >= | == | !=) sum]
+//     sum        := product {(+ | -) product}
+//     product    := factor {(* | /) factor}
+//     factor     := - factor | number | name | function ( ... ) | ( comparison )
+//
+// Functions of numbers take comparisons as arguments; windows take a key, for sum and mean a
+// comparison, a length and options. onehot stands alone.
+#include "features/parse.h"
+
+#include "features/graph.h"
+#include "features/scan.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 64, NAME_ROOM = 3 * SCAN_TEXT + SCAN_NAME + 3 };
+
+struct parser {
+    struct scan s;
+    struct plan *plan;
+    size_t definition;
+    const char *label_at; // where the label stood last
+    int depth;
+};
+
+// What a graph function gave, or the error for the one way in which it fails.
+static int made(struct parser *ps, int index)
+{
+    return index < 0
+               ? scan_fail(&ps->s, ps->s.at, "out of memory, or more than %d values in the plan",
+                           GRAPH_MAX_NODES)
+               : index;
+}
+
+// ---- names ----
+
+static int unknown_name(struct parser *ps, const char *at, const char *name)
+{
+    const struct plan *p = ps->plan;
+    size_t n = 0;
+    const char **known = calloc(p->schema.n + ps->definition + 1, sizeof *known);
+    char hint[128] = "";
+    if (known) {
+        for (size_t i = 0; i < p->schema.n; i++)
+            known[n++] = p->schema.columns[i].name;
+        for (size_t i = 0; i < ps->definition; i++)
+            known[n++] = p->definitions[i].name;
+        err_did_you_mean(hint, sizeof hint, name, known, n);
+    }
+    free(known);
+    for (size_t i = ps->definition; i < p->n_definitions; i++)
+        if (strcmp(p->definitions[i].name, name) == 0)
+            return scan_fail(&ps->s, at,
+                             "'%s' is defined here or below; a feature may use those above it",
+                             name);
+    return scan_fail(&ps->s, at, "unknown column or feature '%s'%s", name, hint);
+}
+
+static int column_value(struct parser *ps, const char *at, int column)
+{
+    const struct schema_column *c = &ps->plan->schema.columns[column];
+    switch (c->kind) {
+    case COLUMN_ID:
+        return scan_fail(&ps->s, at, "'%s' is the id; it says nothing to a model", c->name);
+    case COLUMN_KEY:
+        return scan_fail(&ps->s, at,
+                         "'%s' is a key: it can only be the first argument of count, sum, mean and "
+                         "since",
+                         c->name);
+    case COLUMN_CATEGORY:
+        return scan_fail(&ps->s, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
+    case COLUMN_LABEL:
+        ps->label_at = at;
+        break;
+    case COLUMN_TIME:
+    case COLUMN_NUMBER:
+    case COLUMN_FEATURE:
+        break;
+    }
+    return made(ps, graph_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1}));
+}
+
+static int name_value(struct parser *ps, const char *at, const char *name)
+{
+    int column = schema_find(&ps->plan->schema, name);
+    if (column >= 0)
+        return column_value(ps, at, column);
+    for (size_t i = 0; i < ps->definition; i++) {
+        const struct plan_definition *d = &ps->plan->definitions[i];
+        if (strcmp(d->name, name) != 0)
+            continue;
+        if (d->node < 0)
+            return scan_fail(&ps->s, at, "'%s' is a onehot: it has several values, not one", name);
+        return d->node;
+    }
+    return unknown_name(ps, at, name);
+}
+
+// ---- functions ----
+
+static int comparison(struct parser *ps);
+
+static int too_deep(struct parser *ps)
+{
+    return scan_fail(&ps->s, ps->s.at, "nested more than %d deep", MAX_DEPTH);
+}
+
+// The key column that a window groups by.
+static int key_argument(struct parser *ps, const char *function)
+{
+    char name[SCAN_NAME];
+    const char *at = scan_name(&ps->s, name);
+    const struct schema *s = &ps->plan->schema;
+    if (!at)
+        return scan_fail(&ps->s, ps->s.at, "%s needs a key column first", function);
+    int column = schema_find(s, name);
+    if (column >= 0 && s->columns[column].kind == COLUMN_KEY)
+        return column;
+    const char *keys[16];
+    size_t n = 0;
+    for (size_t i = 0; i < s->n && n < 16; i++)
+        if (s->columns[i].kind == COLUMN_KEY)
+            keys[n++] = s->columns[i].name;
+    char hint[128];
+    return scan_fail(&ps->s, at, "'%s' is not a key column; %s groups by one%s", name, function,
+                     err_did_you_mean(hint, sizeof hint, name, keys, n));
+}
+
+static int window_option(struct parser *ps, struct window_spec *w)
+{
+    static const char *const options[] = {"past", "delay", "prior", "weight"};
+    char name[SCAN_NAME], hint[128];
+    const char *at = scan_name(&ps->s, name);
+    if (!at)
+        return scan_fail(&ps->s, ps->s.at, "past, delay=, prior= or weight= is expected here");
+    if (strcmp(name, "past") == 0) {
+        w->past = true;
+        return 0;
+    }
+    bool smooth = strcmp(name, "prior") == 0 || strcmp(name, "weight") == 0;
+    if (!smooth && strcmp(name, "delay") != 0)
+        return scan_fail(&ps->s, at, "unknown option '%s'%s", name,
+                         err_did_you_mean(hint, sizeof hint, name, options, 4));
+    if (smooth && w->op != NODE_MEAN)
+        return scan_fail(&ps->s, at, "only mean takes %s=", name);
+    if (scan_expect(&ps->s, "=", "behind the option's name"))
+        return -1;
+    if (!smooth)
+        return scan_duration(&ps->s, &w->delay);
+    bool negative = *name == 'p' && scan_take(&ps->s, "-");
+    double *value = *name == 'p' ? &w->prior : &w->weight;
+    if (scan_number(&ps->s, value))
+        return -1;
+    if (negative)
+        *value = -*value;
+    return 0;
+}
+
+static int window_length(struct parser *ps, struct window_spec *w)
+{
+    char name[SCAN_NAME];
+    const char *at = scan_name(&ps->s, name);
+    if (at && strcmp(name, "all") == 0)
+        return 0;
+    if (at)
+        return scan_fail(&ps->s, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
+    return scan_duration(&ps->s, &w->length);
+}
+
+// Behind "count(", "sum(", "mean(" or "since(".
+static int window(struct parser *ps, enum node_op op, const char *function)
+{
+    struct window_spec w = {.op = op, .lane_node = -1};
+    w.key_column = key_argument(ps, function);
+    if (w.key_column < 0)
+        return -1;
+    const char *label_before = ps->label_at;
+    if (op == NODE_SUM || op == NODE_MEAN) {
+        if (scan_expect(&ps->s, ",", "before what is added up"))
+            return -1;
+        w.lane_node = comparison(ps);
+        if (w.lane_node < 0)
+            return -1;
+    }
+    if (op != NODE_SINCE) {
+        if (scan_expect(&ps->s, ",", "before the window") || window_length(ps, &w))
+            return -1;
+        while (scan_take(&ps->s, ","))
+            if (window_option(ps, &w))
+                return -1;
+    }
+    if (scan_expect(&ps->s, ")", "at the end of the window"))
+        return -1;
+    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled && w.delay == 0)
+        return scan_fail(
+            &ps->s, ps->label_at,
+            "the label is not known yet when a transaction is scored; use it in a window "
+            "with a delay, like mean(key, label, 28d, delay=7d)");
+    ps->label_at = label_before;
+    return made(ps, graph_window(ps->plan, &w));
+}
+
+// hour and weekday read a time; others any number.
+static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
+{
+    struct node node = {.op = op, .b = -1};
+    scan_space(&ps->s);
+    const char *at = ps->s.at;
+    node.a = comparison(ps);
+    if (node.a < 0)
+        return -1;
+    if (op == NODE_HOUR || op == NODE_WEEKDAY) {
+        const struct node *a = &ps->plan->nodes[node.a];
+        if (a->op != NODE_COLUMN || ps->plan->schema.columns[a->a].kind != COLUMN_TIME)
+            return scan_fail(&ps->s, at, "hour and weekday take the time column");
+    }
+    if (arity == 2) {
+        if (scan_expect(&ps->s, ",", "between two arguments"))
+            return -1;
+        node.b = comparison(ps);
+        if (node.b < 0)
+            return -1;
+    }
+    if (scan_expect(&ps->s, ")", "at the end of the arguments"))
+        return -1;
+    return made(ps, graph_node(ps->plan, node));
+}
+
+static const struct function {
+    const char *name;
+    enum node_op op;
+    int arity; // 0: a window
+} functions[] = {
+    {"log1p", NODE_LOG1P, 1}, {"abs", NODE_ABS, 1},   {"min", NODE_MIN, 2},
+    {"max", NODE_MAX, 2},     {"hour", NODE_HOUR, 1}, {"weekday", NODE_WEEKDAY, 1},
+    {"count", NODE_COUNT, 0}, {"sum", NODE_SUM, 0},   {"mean", NODE_MEAN, 0},
+    {"since", NODE_SINCE, 0},
+};
+enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
+
+static int function(struct parser *ps, const char *at, const char *name)
+{
+    const char *names[N_FUNCTIONS];
+    for (size_t i = 0; i < N_FUNCTIONS; i++) {
+        names[i] = functions[i].name;
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        return functions[i].arity ? function_of_numbers(ps, functions[i].op, functions[i].arity)
+                                  : window(ps, functions[i].op, name);
+    }
+    if (strcmp(name, "onehot") == 0)
+        return scan_fail(&ps->s, at,
+                         "onehot makes several features: it must be the whole expression");
+    char hint[128];
+    return scan_fail(&ps->s, at, "unknown function '%s'%s", name,
+                     err_did_you_mean(hint, sizeof hint, name, names, N_FUNCTIONS));
+}
+
+// ---- operators ----
+
+static int factor(struct parser *ps);
+
+static int negation(struct parser *ps)
+{
+    if (++ps->depth > MAX_DEPTH)
+        return too_deep(ps);
+    int a = factor(ps);
+    ps->depth--;
+    return a < 0 ? -1
+                 : made(ps, graph_node(ps->plan, (struct node){.op = NODE_NEG, .a = a, .b = -1}));
+}
+
+static int factor(struct parser *ps)
+{
+    char name[SCAN_NAME];
+    if (scan_take(&ps->s, "-"))
+        return negation(ps);
+    if (scan_take(&ps->s, "(")) {
+        int a = comparison(ps);
+        return a < 0 || scan_expect(&ps->s, ")", "at the end of the parentheses") ? -1 : a;
+    }
+    const char *at = scan_name(&ps->s, name);
+    if (at)
+        return scan_take(&ps->s, "(") ? function(ps, at, name) : name_value(ps, at, name);
+    struct node number = {.op = NODE_NUMBER, .a = -1, .b = -1};
+    if (!isdigit((unsigned char)*ps->s.at) && *ps->s.at != '.')
+        return scan_fail(&ps->s, ps->s.at,
+                         scan_is_letter(*ps->s.at) ? "a name has at most 63 characters"
+                                                   : "a value is expected here");
+    if (scan_number(&ps->s, &number.value))
+        return -1;
+    return made(ps, graph_node(ps->plan, number));
+}
+
+static int binary(struct parser *ps, enum node_op op, int a, int (*operand)(struct parser *))
+{
+    int b = operand(ps);
+    if (b < 0)
+        return -1;
+    return made(ps, graph_node(ps->plan, (struct node){.op = op, .a = a, .b = b}));
+}
+
+static int product(struct parser *ps)
+{
+    int a = factor(ps);
+    while (a >= 0) {
+        if (scan_take(&ps->s, "*"))
+            a = binary(ps, NODE_MUL, a, factor);
+        else if (scan_take(&ps->s, "/"))
+            a = binary(ps, NODE_DIV, a, factor);
+        else
+            break;
+    }
+    return a;
+}
+
+static int sum(struct parser *ps)
+{
+    int a = product(ps);
+    while (a >= 0) {
+        if (scan_take(&ps->s, "+"))
+            a = binary(ps, NODE_ADD, a, product);
+        else if (scan_take(&ps->s, "-"))
+            a = binary(ps, NODE_SUB, a, product);
+        else
+            break;
+    }
+    return a;
+}
+
+static bool take_relation(struct parser *ps, enum node_op *op)
+{
+    static const struct {
+        const char *word;
+        enum node_op op;
+    } relations[] = {{"<=", NODE_LE}, {">=", NODE_GE}, {"==", NODE_EQ},
+                     {"!=", NODE_NE}, {"<", NODE_LT},  {">", NODE_GT}};
+    for (size_t i = 0; i < sizeof relations / sizeof *relations; i++)
+        if (scan_take(&ps->s, relations[i].word)) {
+            *op = relations[i].op;
+            return true;
+        }
+    return false;
+}
+
+static int comparison(struct parser *ps)
+{
+    if (++ps->depth > MAX_DEPTH)
+        return too_deep(ps);
+    int a = sum(ps);
+    enum node_op op;
+    if (a >= 0 && take_relation(ps, &op))
+        a = binary(ps, op, a, sum);
+    const char *at = ps->s.at;
+    if (a >= 0 && take_relation(ps, &op))
+        return scan_fail(&ps->s, at, "comparisons cannot be chained; use parentheses");
+    ps->depth--;
+    return a;
+}
+
+// ---- onehot ----
+
+// name[value] with the bytes that a file name should not have as %XX: inputs become files.
+static void input_name(char *buf, const char *name, const char *value)
+{
+    int n = sprintf(buf, "%s[", name);
+    for (; *value; value++) {
+        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
+        n += sprintf(buf + n, plain ? "%c" : "%%%02X", (unsigned char)*value);
+    }
+    strcpy(buf + n, "]");
+}
+
+static int onehot_value(struct parser *ps, int column, int *seen)
+{
+    char text[SCAN_TEXT + 1], name[NAME_ROOM];
+    const char *at = ps->s.at;
+    if (scan_text(&ps->s, text))
+        return -1;
+    input_name(name, ps->plan->definitions[ps->definition].name, text);
+    for (size_t i = 0; i < ps->plan->n_inputs; i++)
+        if (strcmp(ps->plan->inputs[i].name, name) == 0)
+            return scan_fail(&ps->s, at, "the value stands here twice");
+    struct node is = {.op = NODE_IS_TEXT, .a = column, .b = -1, .text = text};
+    int node = made(ps, graph_node(ps->plan, is));
+    if (node < 0 || made(ps, graph_input(ps->plan, name, node)) < 0)
+        return -1;
+    *seen =
+        *seen < 0
+            ? node
+            : made(ps, graph_node(ps->plan, (struct node){.op = NODE_ADD, .a = *seen, .b = node}));
+    return *seen;
+}
+
+// Behind "onehot(". Without values it is not fitted yet and makes no input.
+static int onehot(struct parser *ps)
+{
+    struct plan *p = ps->plan;
+    char name[SCAN_NAME], rest[NAME_ROOM];
+    const char *at = scan_name(&ps->s, name);
+    int column = at ? schema_find(&p->schema, name) : -1;
+    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
+        return scan_fail(&ps->s, at ? at : ps->s.at, "onehot takes a category column");
+    int seen = -1;
+    bool fitted = false;
+    while (scan_take(&ps->s, ",")) {
+        fitted = true;
+        scan_space(&ps->s);
+        if (scan_take(&ps->s, "*")) // fitted, and no value was frequent
+            break;
+        if (onehot_value(ps, column, &seen) < 0)
+            return -1;
+    }
+    if (scan_expect(&ps->s, ")", "at the end of onehot"))
+        return -1;
+    if (!fitted)
+        return 0;
+    int zero = made(ps, graph_node(p, (struct node){.op = NODE_NUMBER, .a = -1, .b = -1}));
+    if (zero < 0)
+        return -1;
+    struct node none = {.op = NODE_EQ, .a = seen < 0 ? zero : seen, .b = zero};
+    int node = made(ps, graph_node(p, none));
+    snprintf(rest, sizeof rest, "%s[*]", p->definitions[ps->definition].name);
+    return node < 0 ? -1 : made(ps, graph_input(p, rest, node));
+}
+
+// ---- a definition ----
+
+static int check_name(struct parser *ps, const char *name)
+{
+    char word[SCAN_NAME];
+    const char *text = ps->s.text;
+    ps->s.text = ps->s.at = name;
+    bool ok = scan_name(&ps->s, word) && *ps->s.at == '\0';
+    ps->s.text = ps->s.at = text;
+    if (!ok)
+        return scan_fail(&ps->s, text, "a feature's name is letters, digits and _, 63 at most");
+    for (size_t i = 0; i < ps->definition; i++)
+        if (strcmp(ps->plan->definitions[i].name, name) == 0)
+            return scan_fail(&ps->s, text, "the feature '%s' is defined already", name);
+    return 0;
+}
+
+// A name must not mean two things: a feature named like a column must be that column.
+static int check_shadow(struct parser *ps, const struct plan_definition *d)
+{
+    int column = schema_find(&ps->plan->schema, d->name);
+    const struct node *n = d->node < 0 ? NULL : &ps->plan->nodes[d->node];
+    if (column < 0 || !n || (n->op == NODE_COLUMN && n->a == column))
+        return 0;
+    return scan_fail(&ps->s, ps->s.text, "'%s' is a column already; give the feature another name",
+                     d->name);
+}
+
+int parse_definition(struct plan *p, size_t i, struct parse_error *e)
+{
+    struct plan_definition *d = &p->definitions[i];
+    struct parser ps = {{d->expression, d->expression, e}, p, i, NULL, 0};
+    char name[SCAN_NAME];
+    if (check_name(&ps, d->name))
+        return -1;
+    d->node = -1;
+    const char *at = scan_name(&ps.s, name);
+    bool several = at && strcmp(name, "onehot") == 0 && scan_take(&ps.s, "(");
+    if (!several)
+        ps.s.at = ps.s.text;
+    int result = several ? onehot(&ps) : comparison(&ps);
+    if (result < 0)
+        return -1;
+    scan_space(&ps.s);
+    if (*ps.s.at)
+        return scan_fail(&ps.s, ps.s.at,
+                         several ? "onehot must be the whole expression"
+                                 : "an operator is expected here");
+    if (several)
+        return 0;
+    if (p->nodes[result].labelled)
+        return scan_fail(
+            &ps.s, ps.label_at ? ps.label_at : ps.s.text,
+            "the label is what the model predicts; it can only stand inside a window with "
+            "a delay, like mean(key, label, 28d, delay=7d)");
+    d->node = result;
+    if (check_shadow(&ps, d))
+        return -1;
+    return d->name[0] == '_' ? 0 : made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
+}

@@ -1,0 +1,17 @@
+// parse: one definition's text into nodes of a plan (recursive descent; the language is in
+// docs/features.md).
+#ifndef FEATURES_PARSE_H
+#define FEATURES_PARSE_H
+
+#include "features/plan.h"
+
+struct parse_error {
+    int offset; // 0-based byte within the expression
+    char msg[512];
+};
+
+// Parse p->definitions[i], whose names may stand for columns and for the definitions before it.
+// Sets its node and adds its inputs. 0, or -1 with what is wrong and where.
+int parse_definition(struct plan *p, size_t i, struct parse_error *e);
+
+#endif

@@ -1,0 +1,266 @@
+// The engine: rounds of row-wise nodes and of tracks, each split over threads.
+//
+// Row-wise work is split by events, tracks by shards of keys. No thread adds to what another one does,
+// so the split cannot be seen in the results.
+#define _DEFAULT_SOURCE // reallocarray
+#include "features/state.h"
+
+#include "base/parallel.h"
+#include "features/eval.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Below this many events threads cost more than they bring.
+enum { MIN_PARALLEL = 1024, PREFETCH = 12 };
+
+static bool is_window(enum node_op op)
+{
+    return op == NODE_COUNT || op == NODE_SUM || op == NODE_MEAN || op == NODE_SINCE;
+}
+
+unsigned state_shard(const struct state *s, uint64_t key)
+{
+    return (unsigned)((key >> 32) % s->threads); // the table's slots use the low bits
+}
+
+// ---- making and dropping ----
+
+static int init_track(struct state *s, size_t t)
+{
+    const struct track *track = &s->plan->tracks[t];
+    struct state_track *st = &s->tracks[t];
+    st->shape = (struct shape){track->edges, track->n_edges, track->n_lanes};
+    st->shards = calloc(s->threads, sizeof *st->shards);
+    st->windows = calloc(s->plan->n_nodes, sizeof *st->windows);
+    if (!st->shards || !st->windows)
+        return -1;
+    for (size_t i = 0; i < s->plan->n_nodes; i++)
+        if (s->plan->nodes[i].track == (int)t)
+            st->windows[st->n_windows++] = (int)i;
+    return 0;
+}
+
+int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err)
+{
+    *s = (struct state){.plan = plan, .threads = threads, .last_time = INT64_MIN};
+    s->tracks = calloc(plan->n_tracks + 1, sizeof *s->tracks);
+    s->text_codes = malloc((plan->n_nodes + 1) * sizeof *s->text_codes);
+    s->values = calloc(plan->n_nodes + 1, sizeof *s->values);
+    bool bad = !s->tracks || !s->text_codes || !s->values;
+    for (size_t t = 0; t < plan->n_tracks && !bad; t++)
+        bad = init_track(s, t) != 0;
+    if (bad) {
+        state_release(s);
+        return err_set(err, "out of memory");
+    }
+    memset(s->text_codes, 0xff, plan->n_nodes * sizeof *s->text_codes);
+    return 0;
+}
+
+void state_release(struct state *s)
+{
+    for (size_t t = 0; s->tracks && t < s->plan->n_tracks; t++) {
+        for (unsigned i = 0; s->tracks[t].shards && i < s->threads; i++)
+            histories_release(&s->tracks[t].shards[i]);
+        free(s->tracks[t].shards);
+        free(s->tracks[t].windows);
+    }
+    for (size_t i = 0; s->values && i < s->plan->n_nodes; i++)
+        free(s->values[i]);
+    free(s->tracks);
+    free(s->text_codes);
+    free(s->values);
+    *s = (struct state){0};
+}
+
+void state_bind(struct state *s, int column, const char *const *texts, size_t n)
+{
+    for (size_t i = 0; i < s->plan->n_nodes; i++) {
+        const struct node *node = &s->plan->nodes[i];
+        if (node->op != NODE_IS_TEXT || node->a != column)
+            continue;
+        s->text_codes[i] = UINT32_MAX;
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(texts[k], node->text) == 0)
+                s->text_codes[i] = (uint32_t)k;
+    }
+}
+
+// ---- a block ----
+
+struct run {
+    struct state *state;
+    const struct events *events;
+    const int64_t *time; // the events' times
+    struct block block;
+    float *const *out;
+    unsigned workers;
+    int level;
+    size_t track;
+};
+
+static void run_rows(void *arg, unsigned worker)
+{
+    const struct run *r = arg;
+    const struct plan *p = r->state->plan;
+    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i].level == r->level && !is_window(p->nodes[i].op))
+            eval_node(&r->block, i, first, end);
+}
+
+static double window_value(const struct node *n, const struct history *h, const struct shape *s)
+{
+    size_t lane = (size_t)n->lane;
+    switch (n->op) {
+    case NODE_COUNT:
+        return history_count(h, n->upper, n->lower);
+    case NODE_SUM:
+        return history_sum(h, s, lane, n->upper, n->lower);
+    case NODE_MEAN: {
+        double weight = history_count(h, n->upper, n->lower) + n->weight;
+        double sum = history_sum(h, s, lane, n->upper, n->lower) + n->weight * n->prior;
+        return weight == 0 ? 0 : sum / weight;
+    }
+    default:
+        return history_since(h, s);
+    }
+}
+
+// One event enters the history of its key, and the track's windows are read. -1: out of memory.
+static int run_event(const struct run *r, struct histories *shard, uint64_t key, size_t event)
+{
+    const struct track *track = &r->state->plan->tracks[r->track];
+    const struct state_track *st = &r->state->tracks[r->track];
+    double **values = r->state->values;
+    struct history *h = histories_get(shard, key);
+    if (!h || history_push(h, &st->shape, r->time[event]))
+        return -1;
+    int bad = 0;
+    for (size_t l = 0; l < track->n_lanes; l++)
+        bad += history_add(h, &st->shape, l, values[track->lanes[l]][event]);
+    if (bad)
+        atomic_fetch_add(&r->state->not_finite, (uint64_t)bad);
+    for (size_t w = 0; w < st->n_windows; w++) {
+        int node = st->windows[w];
+        values[node][event] = window_value(&r->state->plan->nodes[node], h, &st->shape);
+    }
+    return 0;
+}
+
+static void run_track(void *arg, unsigned worker)
+{
+    const struct run *r = arg;
+    struct state *s = r->state;
+    const uint64_t *keys = r->events->columns[s->plan->tracks[r->track].column];
+    struct histories *shards = s->tracks[r->track].shards;
+    for (size_t i = 0; i < r->events->n; i++) {
+        if (i + PREFETCH < r->events->n)
+            histories_prefetch(&shards[state_shard(s, keys[i + PREFETCH])], keys[i + PREFETCH]);
+        unsigned shard = state_shard(s, keys[i]);
+        if (shard % r->workers == worker && run_event(r, &shards[shard], keys[i], i)) {
+            atomic_store(&s->out_of_memory, true);
+            return;
+        }
+    }
+}
+
+static void run_out(void *arg, unsigned worker)
+{
+    const struct run *r = arg;
+    const struct plan *p = r->state->plan;
+    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
+    uint64_t bad = 0;
+    for (size_t k = 0; k < p->n_inputs; k++) {
+        const double *values = r->state->values[p->inputs[k].node];
+        for (size_t i = first; i < end; i++) {
+            float x = (float)values[i];
+            bool ok = isfinite(x);
+            bad += ok ? 0 : 1;
+            r->out[k][i] = ok ? x : 0;
+        }
+    }
+    if (bad)
+        atomic_fetch_add(&r->state->not_finite, bad);
+}
+
+static int reserve(struct state *s, size_t n, struct err *err)
+{
+    if (n <= s->capacity)
+        return 0;
+    for (size_t i = 0; i < s->plan->n_nodes; i++) {
+        double *values = reallocarray(s->values[i], n, sizeof *values);
+        if (!values)
+            return err_set(err, "out of memory");
+        s->values[i] = values;
+    }
+    s->capacity = n;
+    return 0;
+}
+
+// ---- the order of time ----
+
+// The newest time that a key has in a track before event i of the block.
+static int64_t time_before(const struct state *s, const struct state_track *track,
+                           const uint64_t *keys, const int64_t *time, size_t i)
+{
+    for (size_t k = i; k-- > 0;)
+        if (keys[k] == keys[i])
+            return time[k];
+    const struct history *h = histories_find(&track->shards[state_shard(s, keys[i])], keys[i]);
+    return h ? history_last(h, &track->shape) : INT64_MIN;
+}
+
+static int check_order(const struct state *s, const struct events *e, const int64_t *time,
+                       struct err *err)
+{
+    bool in_order = time[0] >= s->last_time;
+    for (size_t i = 1; i < e->n && in_order; i++)
+        in_order = time[i] >= time[i - 1];
+    if (in_order)
+        return 0;
+    for (size_t t = 0; t < s->plan->n_tracks; t++) {
+        int column = s->plan->tracks[t].column;
+        for (size_t i = 0; i < e->n; i++)
+            if (time[i] < time_before(s, &s->tracks[t], e->columns[column], time, i))
+                return err_set(err,
+                               "event %zu is older than an event of the same %s that was counted "
+                               "already",
+                               i, s->plan->schema.columns[column].name);
+    }
+    return 0;
+}
+
+int state_run(struct state *s, const struct events *events, float *const *out, struct err *err)
+{
+    const struct plan *p = s->plan;
+    const int64_t *time = events->columns[schema_find_kind(&p->schema, COLUMN_TIME)];
+    if (events->n == 0)
+        return 0;
+    if (atomic_load(&s->out_of_memory))
+        return err_set(err, "out of memory");
+    if (check_order(s, events, time, err) || reserve(s, events->n, err))
+        return -1;
+    struct run r = {.state = s,
+                    .events = events,
+                    .time = time,
+                    .block = {p, events, s->values, s->text_codes},
+                    .out = out,
+                    .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
+    for (r.level = 0; r.level < p->n_levels; r.level++) {
+        parallel_run(r.workers, run_rows, &r);
+        for (r.track = 0; r.track < p->n_tracks; r.track++)
+            if (p->tracks[r.track].level == r.level)
+                parallel_run(r.workers, run_track, &r);
+    }
+    if (atomic_load(&s->out_of_memory))
+        return err_set(err, "out of memory");
+    parallel_run(r.workers, run_out, &r);
+    s->events += events->n;
+    for (size_t i = 0; i < events->n; i++)
+        if (time[i] > s->last_time)
+            s->last_time = time[i];
+    return 0;
+}

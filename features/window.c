@@ -1,0 +1,185 @@
+// Histories as rings of words: the cursors first, then the events.
+#include "features/window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t stride(const struct shape *s)
+{
+    return 1 + 2 * s->n_lanes;
+}
+
+union word *history_event(const struct history *h, const struct shape *s, uint64_t i)
+{
+    return h->words + s->n_edges + (i & (h->capacity - 1)) * stride(s);
+}
+
+// ---- numbers of two doubles ----
+
+// a + b without loss (Knuth's TwoSum); needs round to nearest and no contraction.
+static struct total two_sum(double a, double b)
+{
+    double s = a + b, t = s - a;
+    return (struct total){s, (a - (s - t)) + (b - t)};
+}
+
+// The same where |a| >= |b| (Dekker).
+static struct total quick_two_sum(double a, double b)
+{
+    double s = a + b;
+    return (struct total){s, b - (s - a)};
+}
+
+static struct total add(struct total t, double x)
+{
+    struct total s = two_sum(t.hi, x);
+    return quick_two_sum(s.hi, s.lo + t.lo);
+}
+
+static double difference(struct total a, struct total b)
+{
+    struct total s = two_sum(a.hi, -b.hi), t = two_sum(a.lo, -b.lo);
+    s = quick_two_sum(s.hi, s.lo + t.hi);
+    return s.hi + (s.lo + t.lo);
+}
+
+// ---- room ----
+
+uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
+{
+    // The event before a cursor holds the total there; the newest one is what comes next's previous.
+    uint64_t needed = h->next;
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (h->words[e].cursor < needed)
+            needed = h->words[e].cursor;
+    return needed > h->first ? needed - 1 : h->first;
+}
+
+int history_reserve(struct history *h, const struct shape *s, uint64_t n)
+{
+    uint64_t capacity = h->capacity ? h->capacity : 4;
+    while (capacity < n)
+        capacity *= 2;
+    if (capacity == h->capacity)
+        return 0;
+    if (capacity > (SIZE_MAX / sizeof(union word) - s->n_edges) / stride(s))
+        return -1;
+    union word *words = calloc(s->n_edges + capacity * stride(s), sizeof *words);
+    if (!words)
+        return -1;
+    struct history bigger = {h->first, h->next, capacity, words};
+    if (h->words)
+        memcpy(words, h->words, s->n_edges * sizeof *words);
+    for (uint64_t i = h->first; i < h->next; i++)
+        memcpy(history_event(&bigger, s, i), history_event(h, s, i), stride(s) * sizeof *words);
+    free(h->words);
+    *h = bigger;
+    return 0;
+}
+
+// A full ring drops what no window reaches, and grows where that frees less than half of it: either
+// way the next push that comes here is as many events away as were moved.
+static int make_room(struct history *h, const struct shape *s)
+{
+    if (h->next - h->first < h->capacity)
+        return 0;
+    if (h->capacity) {
+        h->first = history_oldest_needed(h, s);
+        if (h->next - h->first <= h->capacity / 2)
+            return 0;
+    }
+    return history_reserve(h, s, h->capacity + 1);
+}
+
+void history_release(struct history *h)
+{
+    free(h->words);
+    *h = (struct history){0};
+}
+
+// ---- events ----
+
+static void advance(struct history *h, const struct shape *s, int64_t time)
+{
+    for (size_t e = 0; e < s->n_edges; e++) {
+        uint64_t *cursor = &h->words[e].cursor;
+        int64_t edge = s->edges[e];
+        if (edge == EDGE_NOW || edge == EDGE_PAST) {
+            *cursor = edge == EDGE_NOW ? h->next : h->next - 1;
+            continue;
+        }
+        // Ends at the newest event at the latest, for that is not yet `edge` seconds old.
+        while (history_event(h, s, *cursor)->time <= time - edge)
+            ++*cursor;
+    }
+}
+
+int history_push(struct history *h, const struct shape *s, int64_t time)
+{
+    if (make_room(h, s))
+        return -1;
+    union word *event = history_event(h, s, h->next);
+    if (h->next == 0)
+        memset(event, 0, stride(s) * sizeof *event);
+    else
+        memcpy(event, history_event(h, s, h->next - 1), stride(s) * sizeof *event);
+    event->time = time;
+    h->next++;
+    advance(h, s, time);
+    return 0;
+}
+
+int history_add(struct history *h, const struct shape *s, size_t lane, double x)
+{
+    union word *w = history_event(h, s, h->next - 1) + 1 + 2 * lane;
+    struct total t = add((struct total){w[0].value, w[1].value}, x);
+    if (!isfinite(t.hi) || !isfinite(t.lo))
+        return 1;
+    w[0].value = t.hi;
+    w[1].value = t.lo;
+    return 0;
+}
+
+// ---- windows ----
+
+static uint64_t cursor_at(const struct history *h, int edge)
+{
+    return edge < 0 ? 0 : h->words[edge].cursor;
+}
+
+static struct total total_at(const struct history *h, const struct shape *s, size_t lane,
+                             uint64_t cursor)
+{
+    if (cursor == 0)
+        return (struct total){0, 0};
+    const union word *w = history_event(h, s, cursor - 1) + 1 + 2 * lane;
+    return (struct total){w[0].value, w[1].value};
+}
+
+double history_count(const struct history *h, int upper, int lower)
+{
+    return (double)(cursor_at(h, upper) - cursor_at(h, lower));
+}
+
+double history_sum(const struct history *h, const struct shape *s, size_t lane, int upper,
+                   int lower)
+{
+    uint64_t to = cursor_at(h, upper), from = cursor_at(h, lower);
+    if (to == from)
+        return 0;
+    return difference(total_at(h, s, lane, to), total_at(h, s, lane, from));
+}
+
+double history_since(const struct history *h, const struct shape *s)
+{
+    if (h->next < 2)
+        return INFINITY;
+    return (double)(history_event(h, s, h->next - 1)->time -
+                    history_event(h, s, h->next - 2)->time);
+}
+
+int64_t history_last(const struct history *h, const struct shape *s)
+{
+    return h->next == 0 ? INT64_MIN : history_event(h, s, h->next - 1)->time;
+}
