@@ -184,7 +184,8 @@ static int open_writer(struct runner *r, const char *output, struct err *err)
             columns[n++] = t->columns[i];
         }
     for (size_t i = 0; i < p->n_inputs; i++) {
-        // A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
+        // A feature may be a column: `amount = amount`. Numbers are not copied, so names stay
+        // apart.
         columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
     }
     int rc = table_writer_open(&r->writer, output, columns, n, err);

@@ -1,9 +1,9 @@
 // batch: a column table into a feature table, in blocks of rows in time order.
 //
-// The feature table has the ingested table's id, time, keys, categories and label, one float32 column
-// per input of the plan, and beside them the state after the last row (snapshot.h). Its rows are in time
-// order; rows with equal times keep their order. Its provenance: {"table": the ingested table's,
-// "config_xxh3", "plan", "not_finite", "program"}.
+// The feature table has the ingested table's id, time, keys, categories and label, one float32
+// column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
+// are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
+// table's, "config_xxh3", "plan", "not_finite", "program"}.
 //
 //     batch_open(&b, table_path, &config, &err)      checks, fits onehots on the training window
 //     batch_run(&b, output_path, threads, until, &err)

@@ -1,5 +1,5 @@
-// Row-wise operations, one loop per operation over a run of events: the compiler vectorises most, and
-// every value is the same IEEE double for one event as for thousands.
+// Row-wise operations, one loop per operation over a run of events: the compiler vectorises most,
+// and every value is the same IEEE double for one event as for thousands.
 #include "features/eval.h"
 
 #include <math.h>

@@ -46,10 +46,20 @@ struct history *histories_get(struct histories *h, uint64_t key)
     return &slot->history;
 }
 
-void histories_prefetch(const struct histories *h, uint64_t key)
+void histories_prefetch_slot(const struct histories *h, uint64_t key)
 {
     if (h->capacity)
         __builtin_prefetch(&h->slots[key & (h->capacity - 1)]);
+}
+
+void histories_prefetch_event(const struct histories *h, const struct shape *s, uint64_t key)
+{
+    const struct history *found = histories_find(h, key);
+    if (!found)
+        return;
+    __builtin_prefetch(found->words);
+    __builtin_prefetch(history_event(found, s, found->next - 1));
+    __builtin_prefetch(history_event(found, s, found->next));
 }
 
 void histories_release(struct histories *h)

@@ -18,12 +18,14 @@ struct histories {
     size_t n, capacity; // capacity 0 or a power of two
 };
 
-// The key's history, made where it is missing; NULL when out of memory. It holds until the next call.
+// The key's history, made where it is missing; NULL when out of memory. It holds until the next
+// call.
 struct history *histories_get(struct histories *h, uint64_t key);
 // The key's history, or NULL where it has none.
 struct history *histories_find(const struct histories *h, uint64_t key);
-// Bring the slot of a key that will be asked for soon into the cache.
-void histories_prefetch(const struct histories *h, uint64_t key);
+// Bring into the cache, for a key that will be asked for soon: its slot; later, its newest event.
+void histories_prefetch_slot(const struct histories *h, uint64_t key);
+void histories_prefetch_event(const struct histories *h, const struct shape *s, uint64_t key);
 void histories_release(struct histories *h);
 
 #endif

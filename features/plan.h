@@ -10,10 +10,11 @@
 // on what is not known when it has to answer.
 //
 //     struct plan p;
-//     plan_from_config(&p, &schema, &config, &err)      errors name file, line, column, with a
-//     caret plan_fit(&p, column, values, n, &err)             only where plan_onehot_columns says
-//     so json_t *j = plan_to_json(&p)                      travels in features/manifest.json and
-//     the model plan_from_json(&p, j, &err) plan_release(&p)
+//     plan_from_config(&p, &schema, &config, &err)     errors name file, line, column, with a caret
+//     plan_fit(&p, categories, &err)                   only where plan_wants_fit says so
+//     json_t *j = plan_to_json(&p)                     travels in the manifest and in the model
+//     plan_from_json(&p, j, &err)
+//     plan_release(&p)
 //
 // Ownership: a plan owns its copy of the schema and all strings until plan_release.
 #ifndef FEATURES_PLAN_H
@@ -116,9 +117,10 @@ uint64_t plan_checksum(const struct plan *p);
 bool plan_needs(const struct plan *p, int column);
 
 // onehot(column): one input per value that holds at least 1 % of the training window (the 32 most
-// frequent at most), named name[value], and one for the rest, name[*]. Rewrites such definitions
-// with the values spelled out, onehot(column, "a", "b"). dictionaries[c] belongs to schema column
-// c, codes[c] are the training rows' values; both are read only for category columns.
+// frequent at most), named name[value], and one for the rest, named name[*]. plan_fit rewrites such
+// definitions with the values spelled out: onehot(column, "a", "b"). categories[c] belongs to
+// schema column c and is read only for category columns: its dictionary, and the training rows'
+// codes.
 struct plan_categories {
     const char *const *texts;
     size_t n_texts;

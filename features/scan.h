@@ -1,7 +1,7 @@
 // scan: the words of an expression, for the parser.
 //
-// Each scan_ function skips blanks, and moves behind a word only where that word stands there. Those that
-// return int give 0, or -1 with the error filled.
+// Each scan_ function skips blanks, and moves behind a word only where that word stands there.
+// Those that return int give 0, or -1 with the error filled.
 #ifndef FEATURES_SCAN_H
 #define FEATURES_SCAN_H
 

@@ -5,7 +5,8 @@
 //         key, first, next, cursors [n_edges], events first .. next-1 [time, lanes as (hi, lo)]
 //     XXH3 of all bytes before
 //
-// Counts of edges and lanes are the plan's. A key's events are those that some window can still reach.
+// Counts of edges and lanes are the plan's. A key's events are those that some window can still
+// reach.
 #include "features/snapshot.h"
 
 #include "base/output.h"

@@ -1,9 +1,9 @@
 // snapshot: a state on disk, so that a server starts where the batch ended.
 //
-// One binary file, little-endian, with the plan's checksum in its head and its own XXH3 at its end (the
-// layout stands in snapshot.c). Loading refuses a file that is truncated, altered, or was made by
-// another plan, and does not trust its numbers. Keys are sorted, so the same events under the same
-// pseudonym key give the same bytes, whatever the number of threads.
+// One binary file, little-endian, with the plan's checksum in its head and its own XXH3 at its end
+// (the layout stands in snapshot.c). Loading refuses a file that is truncated, altered, or was made
+// by another plan, and does not trust its numbers. Keys are sorted, so the same events under the
+// same pseudonym key give the same bytes, whatever the number of threads.
 #ifndef FEATURES_SNAPSHOT_H
 #define FEATURES_SNAPSHOT_H
 

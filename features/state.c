@@ -1,7 +1,7 @@
 // The engine: rounds of row-wise nodes and of tracks, each split over threads.
 //
-// Row-wise work is split by events, tracks by shards of keys. No thread adds to what another one does,
-// so the split cannot be seen in the results.
+// Row-wise work is split by events, tracks by shards of keys. No thread adds to what another one
+// does, so the split cannot be seen in the results.
 #define _DEFAULT_SOURCE // reallocarray
 #include "features/state.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 
 // Below this many events threads cost more than they bring.
-enum { MIN_PARALLEL = 1024, PREFETCH = 12 };
+enum { MIN_PARALLEL = 1024, AHEAD = 6 };
 
 static bool is_window(enum node_op op)
 {
@@ -22,7 +22,8 @@ static bool is_window(enum node_op op)
 
 unsigned state_shard(const struct state *s, uint64_t key)
 {
-    return (unsigned)((key >> 32) % s->threads); // the table's slots use the low bits
+    // The high half of the key scaled to the shards; the table's slots use the low bits.
+    return (unsigned)((key >> 32) * s->threads >> 32);
 }
 
 // ---- making and dropping ----
@@ -150,18 +151,38 @@ static int run_event(const struct run *r, struct histories *shard, uint64_t key,
     return 0;
 }
 
+// The shard of event i's key; NULL where that is another worker's, who may be changing it now, or
+// where the block ends before i.
+static struct histories *own_shard(const struct run *r, const uint64_t *keys, size_t i,
+                                   unsigned worker)
+{
+    if (i >= r->events->n)
+        return NULL;
+    unsigned shard = state_shard(r->state, keys[i]);
+    bool own = r->workers == 1 || shard == worker; // workers are 1 or as many as shards
+    return own ? &r->state->tracks[r->track].shards[shard] : NULL;
+}
+
+// The memory of a history is reached in two steps; each is asked for some events ahead.
+static void prefetch(const struct run *r, const uint64_t *keys, size_t i, unsigned worker)
+{
+    const struct histories *soon = own_shard(r, keys, i + AHEAD, worker);
+    const struct histories *later = own_shard(r, keys, i + 2 * AHEAD, worker);
+    if (later)
+        histories_prefetch_slot(later, keys[i + 2 * AHEAD]);
+    if (soon)
+        histories_prefetch_event(soon, &r->state->tracks[r->track].shape, keys[i + AHEAD]);
+}
+
 static void run_track(void *arg, unsigned worker)
 {
     const struct run *r = arg;
-    struct state *s = r->state;
-    const uint64_t *keys = r->events->columns[s->plan->tracks[r->track].column];
-    struct histories *shards = s->tracks[r->track].shards;
+    const uint64_t *keys = r->events->columns[r->state->plan->tracks[r->track].column];
     for (size_t i = 0; i < r->events->n; i++) {
-        if (i + PREFETCH < r->events->n)
-            histories_prefetch(&shards[state_shard(s, keys[i + PREFETCH])], keys[i + PREFETCH]);
-        unsigned shard = state_shard(s, keys[i]);
-        if (shard % r->workers == worker && run_event(r, &shards[shard], keys[i], i)) {
-            atomic_store(&s->out_of_memory, true);
+        prefetch(r, keys, i, worker);
+        struct histories *shard = own_shard(r, keys, i, worker);
+        if (shard && run_event(r, shard, keys[i], i)) {
+            atomic_store(&r->state->out_of_memory, true);
             return;
         }
     }

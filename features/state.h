@@ -1,9 +1,9 @@
 // state: runs a plan over events and keeps what the windows need to know of the past.
 //
-// One engine for both executions: batch calls state_run with blocks of thousands of events, a server
-// with one event at a time, and the features are the same to the last bit, for any blocks, any number
-// of threads and any pseudonym key. Memory: per key the events that some window can still reach, and
-// one block.
+// One engine for both executions: batch calls state_run with blocks of thousands of events, a
+// server with one event at a time, and the features are the same to the last bit, for any blocks,
+// any number of threads and any pseudonym key. Memory: per key the events that some window can
+// still reach, and one block.
 //
 //     state_init(&s, &plan, threads, &err)
 //     state_bind(&s, column, texts, n, &err)   once per category column: what its codes mean
@@ -12,11 +12,11 @@
 //     state_release(&s)
 //
 // Events of one key must not go back in time. state_run checks that of all events before it changes
-// anything, and refuses the block where one does. Only when memory runs out in the middle of a block is
-// the state no longer of use; state_run then refuses all further blocks.
+// anything, and refuses the block where one does. Only when memory runs out in the middle of a
+// block is the state no longer of use; state_run then refuses all further blocks.
 //
-// Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts it is
-// bound to. One thread at a time may call into a state.
+// Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts
+// it is bound to. One thread at a time may call into a state.
 #ifndef FEATURES_STATE_H
 #define FEATURES_STATE_H
 
@@ -29,7 +29,8 @@
 struct events {
     size_t n;
     // columns[c]: n values of schema column c, of its kind's C type (ingest/schema.h); NULL allowed
-    // where plan_needs(plan, c) is false, and for labels: those not known count as 0, genuine so far.
+    // where plan_needs(plan, c) is false, and for labels: those not known count as 0, genuine so
+    // far.
     const void *const *columns;
 };
 
@@ -56,11 +57,12 @@ struct state { // for state.c and snapshot.c
 int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);
 void state_release(struct state *s);
 
-// The dictionary of a category column: events carry codes into texts; a code >= n is no known value.
+// The dictionary of a category column: events carry codes into texts; a code >= n is no known
+// value.
 void state_bind(struct state *s, int column, const char *const *texts, size_t n);
 
-// out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are not
-// finite become 0 and are counted.
+// out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are
+// not finite become 0 and are counted.
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err);
 
 // Which of the shards a key belongs to.

@@ -48,7 +48,8 @@ static double difference(struct total a, struct total b)
 
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
 {
-    // The event before a cursor holds the total there; the newest one is what comes next's previous.
+    // The event before a cursor holds the total there; the newest one is what comes next's
+    // previous.
     uint64_t needed = h->next;
     for (size_t e = 0; e < s->n_edges; e++)
         if (h->words[e].cursor < needed)
