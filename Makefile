@@ -1,28 +1,39 @@
 # Assay: raw card transactions in, fraud decisions out. `make help` lists what there is to type.
 
 # ---- settings -------------------------------------------------------------------------------------
-DATASET  ?= $(if $(CONFIG),$(basename $(notdir $(CONFIG))),simulated)
+# The dataset's name is its .ini's: DATASET=simulated or CONFIG=datasets/simulated.ini.
+ifdef CONFIG
+DATASET  ?= $(basename $(notdir $(CONFIG)))
+endif
+DATASET  ?= simulated
 CONFIG   ?= datasets/$(DATASET).ini
-INPUT    ?= $(shell sed -n 's/^file *= *//p' $(CONFIG))
+ifndef INPUT
+INPUT    := $(shell sed -n 's/^file *= *\([^;]*[^; ]\).*/\1/p' $(CONFIG) 2>/dev/null)
+endif
 PORT     ?= 8080
+SIMULATE ?=
 THREADS  ?= $(shell nproc)
 DEPS     ?= install
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
 
-BUILD := build$(if $(SANITIZE),/$(SANITIZE))
+BUILD := build
 BIN   := $(BUILD)/bin
 WARN  := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-BLAS  := /usr/include/$(shell $(CC) -print-multiarch)/openblas-pthread
-FLAGS := -std=c17 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -pthread $(WARN) -I. -I$(BUILD) \
+# Expanded when used: on a bare machine the compiler comes with the packages.
+BLAS   = /usr/include/$(shell $(CC) -print-multiarch)/openblas-pthread
+FLAGS  = -std=c17 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -pthread $(WARN) -I. -I$(BUILD) \
          -isystem $(BLAS) \
          $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help pipeline programs deps test-deps
+.PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
+    layers format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -48,6 +59,15 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 
+# The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
+$(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o
+$(BUILD)/train/onnx.o $(BUILD)/tests/test_onnx.o: $(BUILD)/train/onnx.pb-c.h
+$(BUILD)/train/onnx.pb-c.c $(BUILD)/train/onnx.pb-c.h &: | deps
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) onnx.proto
+$(BUILD)/train/onnx.pb-c.o: $(BUILD)/train/onnx.pb-c.c
+	@$(CC) $(CFLAGS) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -c -o $@ $<
+
 $(BIN)/simulate: $(BUILD)/datasets/simulate.o $(call libs,base)
 $(BIN)/ingest:   $(BUILD)/ingest/main.o $(call libs,ingest)
 $(BIN)/features: $(BUILD)/features/main.o $(call libs,features)
@@ -59,38 +79,162 @@ $(BIN)/train $(BIN)/registry $(BIN)/monitor: LIBS += -lopenblas -lprotobuf-c
 $(BIN)/serve: LIBS += -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 $(BIN)/%:
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(FLAGS) -o $@ $^ $(LIBS)
+	@echo '  ld $@'
+	@$(CC) $(CFLAGS) $(FLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
+	@echo '  cc $<'
+	@$(CC) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-# What packages.txt lists and this machine lacks is installed, and said. DEPS=skip turns it off.
+# What a list of packages names and this machine lacks is installed, and said. DEPS=skip turns it off.
 define install
-	@missing=$$(dpkg-query -W -f '$${db:Status-Abbrev}$${Package}\n' $$(cat $(1)) 2>/dev/null | \
-	    sed -n 's/^ii //p' | sort | comm -13 - $(1)); \
+	@missing=$$(for p in $(1); do \
+	    dpkg-query -W -f '$${db:Status-Abbrev}' $$p 2>/dev/null | grep -q '^ii' || echo $$p; done); \
 	if [ "$(DEPS)" != skip ] && [ -n "$$missing" ]; then \
 	    echo "installing Debian packages:" $$missing; \
 	    sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
 	    $$sudo apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null; \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
 	fi
 endef
 deps:
-	$(call install,packages.txt)
+	$(call install,$(strip $(file <packages.txt)))
 test-deps:
-	$(call install,tests/packages.txt)
+	$(call install,$(strip $(file <tests/packages.txt)))
+
+# ---- the pipeline ---------------------------------------------------------------------------------
+# A stage's artifact depends on the stage's program, on the artifact before it, and on those sections of
+# the .ini that it reads: each section is kept in a file that changes only when its text does.
+D       := build/$(DATASET)
+M       := models/$(DATASET)
+section  = $(patsubst %,$(D)/config/%.ini,$(1))
+SIMULATED := build/data/simulated.csv
+
+pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
+	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
+	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with $(CONFIG)"; fi
+
+$(SIMULATED): $(BIN)/simulate build/data/simulate.args
+	$(BIN)/simulate $(SIMULATE) --output $@ >build/data/simulate.txt
+
+$(D)/table/manifest.json: $(BIN)/ingest $(call section,input columns) \
+    $(if $(filter $(SIMULATED),$(INPUT)),$(INPUT),$(wildcard $(INPUT))) \
+    $(if $(wildcard var/pseudonym.key),,FORCE)
+	$(BIN)/ingest --config $(CONFIG) --output $(D)/table $(INPUT) >$(D)/ingest.txt
+
+$(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
+    $(call section,columns features split)
+	$(BIN)/features --config $(CONFIG) --output $(D)/features --threads $(THREADS) $(D)/table \
+	    >$(D)/features.txt
+
+# The ledger is written last, whenever a model is added or another one promoted.
+$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model)
+	$(BIN)/train --config $(CONFIG) --output $(M) --threads $(THREADS) --promote $(D)/features \
+	    >$(D)/train.txt
+
+$(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(M)/ledger.jsonl \
+    $(call section,split monitor)
+	$(BIN)/monitor --config $(CONFIG) --model $(M)/champion/model.json --output $@ $(D)/features \
+	    >$(D)/monitor.txt
+
+$(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
+	@{ printf '\n%-10s %10s %8s %18s %s\n' stage rows seconds rate artifact; \
+	   for stage in $(if $(filter $(SIMULATED),$(INPUT)),build/data/simulate) \
+	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done; \
+	   echo; $(BIN)/registry --models $(M) show; } >$@
+	@cat $@; touch $(D)/.ran
+
+# awk prints the section without comments and blank lines.
+$(D)/config/%.ini: FORCE
+	@mkdir -p $(@D)
+	@awk -v name='$*' '/^\[/ { on = index($$0, "[" name "]") == 1; next } \
+	    on && !/^[ \t]*([;#]|$$)/' $(CONFIG) >$@.new
+	@$(if $(filter input,$*),echo 'INPUT = $(INPUT)' >>$@.new)
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+build/data/simulate.args: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SIMULATE)' | cmp -s - $@ || echo '$(SIMULATE)' >$@
+
+serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT=)
+	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --port $(PORT)
 
 # ---- tests ----------------------------------------------------------------------------------------
-# tests/test_<module>.c links the stages up to the one that holds <module>.c (all of them for others).
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+# tests/test_<module>.c links the stages up to the one that holds <module>.c, all of them for the others.
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+ALL_LIBS := -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 
 define test_program
 $(BUILD)/tests/test_$(1): $(BUILD)/tests/test_$(1).o \
     $(call libs,$(firstword $(patsubst %/,%,$(dir $(wildcard $(addsuffix /$(1).c,$(STAGES))))) serve))
-	$(CC) $(CFLAGS) $(FLAGS) -o $$@ $$^ $(LIBS) -lopenblas -lprotobuf-c -lcivetweb -lsqlite3 -lcmocka
+	@echo '  ld $$@'
+	@$(CC) $(CFLAGS) $(FLAGS) -o $$@ $$^ $(LIBS) $(ALL_LIBS) -lcmocka
 endef
 $(foreach t,$(patsubst $(BUILD)/tests/test_%,%,$(TESTS)),$(eval $(call test_program,$(t))))
 $(BUILD)/tests/%.o: | test-deps
+
+test: ## all tests, then all again under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -j$(THREADS) check
+	@$(MAKE) --no-print-directory -j$(THREADS) asan
+
+check: programs $(TESTS) ## all tests once
+	@ASSAY_BIN=$(BIN) tests/run $(TESTS)
+
+asan: ## all tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined check
+
+tsan: ## the tests with threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
+	    programs build/tsan/tests/test_state build/tsan/tests/test_logreg build/tsan/tests/test_serve
+	@ASSAY_BIN=build/tsan/bin tests/run build/tsan/tests/test_state build/tsan/tests/test_logreg \
+	    build/tsan/tests/test_serve
+
+# Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: ## run every fuzzer (FUZZ_SECONDS=60)
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
+	    SANITIZE=fuzzer-no-link,address,undefined $(addprefix build/fuzz/tests/,$(FUZZERS))
+	@for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
+	    (cd build/fuzz && tests/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 \
+	        -verbosity=0 -print_final_stats=1 corpus/$$f 2>&1 | grep -E 'ERROR|SUMMARY|number_of' \
+	        && ! ls crash-* leak-* timeout-* oom-* 2>/dev/null) || exit 1; done
+$(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
+	@echo '  ld $@'
+	@$(CC) $(CFLAGS) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(ALL_LIBS)
+
+coverage: ## branches the tests reach, in build/coverage/index.html
+	$(call install,gcovr)
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage' check
+	@gcovr --root . --object-directory build/coverage --exclude build --exclude tests --branches \
+	    --html-details build/coverage/index.html --txt - | tail -n +1
+
+# ---- housekeeping ---------------------------------------------------------------------------------
+SOURCES := $(wildcard base/*.[ch] datasets/*.[ch] ingest/*.[ch] features/*.[ch] train/*.[ch] \
+           monitor/*.[ch] serve/*.[ch] tests/*.[ch] tests/fuzz/*.c)
+
+lint: layers deps test-deps $(BUILD)/train/onnx.pb-c.h ## formatting, layers, clang's warnings, clang-tidy, cppcheck
+	@clang-format --dry-run -Werror $(SOURCES)
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/clang CC=clang CFLAGS='-O1' programs
+	@printf '%s\n' $(filter %.c,$(SOURCES)) | \
+	    xargs -P $(THREADS) -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(FLAGS) 2>/dev/null' tidy
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. \
+	    --enable=warning,performance,portability -j $(THREADS) $(filter %.c,$(SOURCES))
+	@echo 'lint: clean'
+
+# Includes go one way: base <- ingest <- features <- train <- monitor <- serve.
+layers: ## does any #include run against the data flow?
+	@! grep -nE '^#include "(ingest|features|train|monitor|serve)/' base/*.[ch] datasets/*.c
+	@! grep -nE '^#include "(features|train|monitor|serve)/' ingest/*.[ch]
+	@! grep -nE '^#include "(train|monitor|serve)/' features/*.[ch]
+	@! grep -nE '^#include "(monitor|serve)/' train/*.[ch]
+	@! grep -nE '^#include "serve/' monitor/*.[ch]
+
+format: ## put all sources into shape
+	@clang-format -i $(SOURCES)
+
+clean: ## remove build/ (models/ and var/ stay)
+	rm -rf build

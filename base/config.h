@@ -6,10 +6,10 @@
 // config_check_keys.
 //
 //     struct config c;
-//     if (config_load(&c, "datasets/simulated.ini", &err)) ...
+//     config_load(&c, "datasets/simulated.ini", &err)
 //     const struct config_entry *e = config_find(&c, "input", "file");
-//     if (bad) return config_error(&c, e, column, &err, "'%s' is not a date", e->value);
-//     config_release(&c);
+//     return config_error(&c, e, offset, &err, "'%s' is not a date", e->value);
+//     config_release(&c)
 //
 // Ownership: entries and their strings belong to the config and live until config_release.
 #ifndef BASE_CONFIG_H

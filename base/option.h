@@ -1,12 +1,11 @@
 // option: command lines, and the help that is made from the same table.
 //
-//     struct option_spec specs[] = {
+//     const struct option_spec specs[] = {
 //         {"config", "FILE", OPTION_STRING, &config, "dataset description", 0, 0},
 //         {"threads", "N", OPTION_INT, &threads, "worker threads", 1, 1024},
 //     };
-//     struct program program = {"ingest", "[INPUT]", "Read a CSV into a column table.",
-//                               "ingest --config datasets/simulated.ini --output build/table",
-//                               specs, 2, 0, 1};
+//     const struct program program = {"ingest", "[INPUT]", "Read a CSV into a column table.",
+//                                     "ingest --output build/table", specs, 2, 0, 1};
 //     int first = option_parse(&program, argc, argv, &err);
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);

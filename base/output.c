@@ -43,6 +43,7 @@ static void remove_temporaries(int sig)
 static void install_handlers(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction old;
         // A program that handles or ignores a signal itself keeps doing so.

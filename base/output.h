@@ -6,12 +6,12 @@
 // is written, so a second program that wants to write the same artifact is told so; one that a
 // killed process left behind is not locked and is taken over. SIGINT, SIGTERM and SIGHUP remove it.
 //
-//     struct output o;                           struct output_dir d;
-//     output_open(&o, "drift.json", &err);       output_dir_open(&d, "build/table", &err);
-//     output_write(&o, text, n, &err);           int fd = output_dir_create(&d, "amount.npy",
-//     &err); output_commit(&o, &err);                   ... write, output_dir_close(&d, fd, &err)
-//     output_release(&o);                        output_dir_commit(&d, &err);
-//     output_dir_release(&d);
+//     struct output o;                        struct output_dir d;
+//     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, &err)
+//     output_write(&o, text, n, &err)         int fd = output_dir_create(&d, "amount.npy", &err)
+//                                             ... write ..., output_dir_close(&d, fd, &err)
+//     output_commit(&o, &err)                 output_dir_commit(&d, &err)
+//     output_release(&o)                      output_dir_release(&d)
 //
 // Errors: 0 or -1 with a message that names the target. A structure that was zeroed or whose _open
 // failed may be released. Ownership: the structures own copies of the path; nothing is shared.

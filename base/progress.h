@@ -1,10 +1,10 @@
 // progress: a bar on a terminal while a stage works, and its one closing line.
 //
 //     struct progress p;
-//     progress_init(&p, "ingest", bytes_in_all);     0 where the total is not known
-//     progress_set(&p, bytes_so_far);                cheap: draws at most ten times a second
-//     progress_done(&p);                             wipes the bar
-//     summary_print("ingest", rows, seconds, rate, "MB/s", "build/table", &err);
+//     progress_init(&p, "ingest", bytes_in_all)     0 where the total is not known
+//     progress_set(&p, bytes_so_far)                cheap: draws at most ten times a second
+//     progress_done(&p)                             wipes the bar
+//     summary_print("ingest", rows, seconds, rate, "MB/s", "build/table", &err)
 //
 // The bar goes to stderr and only when that is a terminal. The summary is the stage's result and
 // goes to stdout; `make pipeline` collects these lines into its table.

@@ -1,0 +1,456 @@
+// simulate: card transactions with known frauds, as a CSV.
+//
+// The transaction process of the Fraud Detection Handbook (Le Borgne, Siblini, Lebichot, Bontempi:
+// Reproducible Machine Learning for Credit Card Fraud Detection, ULB 2022, chapter 3), written anew
+// from its description; datasets/README.md is the data card. All transactions are kept in memory
+// (24 bytes each, twice while they are sorted). Random numbers are the business of random.h.
+#define _GNU_SOURCE // strptime, timegm
+#include "base/option.h"
+#include "base/output.h"
+#include "base/progress.h"
+#include "datasets/random.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    DAY = 86400,      // seconds
+    NIGHT = 7 * 3600, // when the night ends
+    GRID = 100,       // side of the square that holds customers and terminals
+};
+
+// The fraud pattern, and what --shift makes of it.
+struct pattern {
+    double price;          // factor of all amounts
+    bool nights;           // a tenth of the purchases is made at night
+    int64_t limit;         // cents; scenario 1: more is fraud
+    uint32_t terminals;    // scenario 2: compromised per day
+    int64_t stolen_factor; // scenario 3: amounts of a stolen card
+};
+static const struct pattern usual = {1, false, 22000, 2, 5};
+static const struct pattern shifted = {1.5, true, 33000, 4, 2};
+enum { MAX_HITS = 4, TERMINAL_DAYS = 28, CUSTOMERS_A_DAY = 3, CUSTOMER_DAYS = 14 };
+
+struct transaction {
+    int64_t cents;
+    uint32_t second; // since the start
+    uint32_t customer, terminal;
+    uint8_t scenario; // 0: genuine
+};
+
+struct simulation {
+    int64_t customers, terminals, days, radius, seed;
+    const char *output, *start_text, *shift_text;
+    int64_t start; // days since 1970-01-01
+    int64_t shift; // the first shifted day, counted from start; days where there is none
+    struct transaction *rows;
+    size_t n, capacity;
+};
+
+// Everything is drawn from a stream of its own: customer c from CUSTOMER_STREAMS + c.
+enum { TERMINAL_STREAM, SCENARIO_2_STREAM, SCENARIO_3_STREAM, CUSTOMER_STREAMS };
+
+static const struct pattern *pattern_of(const struct simulation *s, uint32_t day)
+{
+    return day >= s->shift ? &shifted : &usual;
+}
+
+// ---- transactions -----------------------------------------------------------------------------
+
+struct point {
+    double x, y;
+};
+
+struct customer {
+    uint32_t id;
+    double mean;    // of the amounts
+    uint32_t *near; // [n_near] the terminals it uses
+    uint32_t n_near;
+};
+
+static struct point random_point(struct rng *r)
+{
+    double x = rng_uniform(r, 0, GRID);
+    return (struct point){x, rng_uniform(r, 0, GRID)};
+}
+
+static int append(struct simulation *s, struct transaction row)
+{
+    if (s->n == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 4096;
+        struct transaction *grown = realloc(s->rows, capacity * sizeof *grown);
+        if (!grown)
+            return -1;
+        s->rows = grown;
+        s->capacity = capacity;
+    }
+    s->rows[s->n++] = row;
+    return 0;
+}
+
+static void find_near(struct customer *c, struct point home, const struct simulation *s,
+                      const struct point *terminals)
+{
+    double r2 = (double)(s->radius * s->radius);
+    c->n_near = 0;
+    for (uint32_t i = 0; i < s->terminals; i++) {
+        double dx = terminals[i].x - home.x, dy = terminals[i].y - home.y;
+        c->near[c->n_near] = i; // stays only if n_near moves on: no branch to mispredict
+        c->n_near += dx * dx + dy * dy < r2;
+    }
+}
+
+// The draws are the same ones before and after the shift, so it changes no row before its date, not
+// even through scenario 3, which picks from the transactions of many days.
+static int purchase(struct simulation *s, struct rng *r, const struct customer *c, uint32_t day)
+{
+    const struct pattern *pattern = pattern_of(s, day);
+    double z[2];
+    rng_normal(r, z);
+    int32_t second = (int32_t)(43200 + 20000 * z[0]);
+    if (second <= 0 || second >= DAY)
+        return 0;
+    double amount = 1 + z[1] / 2; // in means: the standard deviation is half of the mean
+    if (amount < 0)
+        amount = rng_uniform(r, 0, 2);
+    int32_t night = (int32_t)rng_below(r, 10 * NIGHT);
+    if (pattern->nights && night > 0 && night < NIGHT)
+        second = night;
+    return append(
+        s, (struct transaction){.cents = (int64_t)(100 * c->mean * pattern->price * amount + 0.5),
+                                .second = day * DAY + (uint32_t)second,
+                                .customer = c->id,
+                                .terminal = c->near[rng_below(r, c->n_near)]});
+}
+
+static int simulate_customer(struct simulation *s, struct customer *c,
+                             const struct point *terminals)
+{
+    struct rng r = rng_stream(s->seed, CUSTOMER_STREAMS + (uint64_t)c->id);
+    find_near(c, random_point(&r), s, terminals);
+    c->mean = rng_uniform(&r, 5, 100);
+    double exp_minus_rate = exp(-rng_uniform(&r, 0, 4));
+    for (uint32_t day = 0; c->n_near > 0 && day < s->days; day++)
+        for (int n = rng_poisson(&r, exp_minus_rate); n > 0; n--)
+            if (purchase(s, &r, c, day))
+                return -1;
+    return 0;
+}
+
+// All rows, ordered by customer, day and draw; genuine so far.
+static int simulate_customers(struct simulation *s, struct err *err)
+{
+    struct customer c = {.near = malloc((size_t)s->terminals * sizeof *c.near)};
+    struct point *terminals = malloc((size_t)s->terminals * sizeof *terminals);
+    int rc = c.near && terminals ? 0 : -1;
+    struct rng r = rng_stream(s->seed, TERMINAL_STREAM);
+    for (int64_t i = 0; i < s->terminals && rc == 0; i++)
+        terminals[i] = random_point(&r);
+    for (; c.id < s->customers && rc == 0; c.id++)
+        rc = simulate_customer(s, &c, terminals);
+    free(terminals);
+    free(c.near);
+    if (rc)
+        return err_set(err, "out of memory after %zu transactions; simulate fewer", s->n);
+    if (s->n == 0)
+        return err_set(err, "no transactions: no customer has a terminal within --radius %lld",
+                       (long long)s->radius);
+    return 0;
+}
+
+// ---- frauds -----------------------------------------------------------------------------------
+
+// Scenario 1: a high amount.
+static void mark_amounts(struct simulation *s)
+{
+    for (struct transaction *row = s->rows; row < s->rows + s->n; row++)
+        if (row->cents > pattern_of(s, row->second / DAY)->limit)
+            row->scenario = 1;
+}
+
+// Draw each day's terminals and mark them until they are repaired. compromised: [days, terminals].
+static void compromise_terminals(const struct simulation *s, bool *compromised)
+{
+    struct rng r = rng_stream(s->seed, SCENARIO_2_STREAM);
+    for (uint32_t day = 0; day < s->days; day++) {
+        uint32_t hit[MAX_HITS];
+        uint32_t k = rng_sample(&r, (uint32_t)s->terminals, pattern_of(s, day)->terminals, hit);
+        for (int64_t d = day; d < day + TERMINAL_DAYS && d < s->days; d++)
+            for (uint32_t i = 0; i < k; i++)
+                compromised[d * s->terminals + hit[i]] = true;
+    }
+}
+
+// Scenario 2: all transactions of a compromised terminal.
+static int mark_terminals(struct simulation *s, struct err *err)
+{
+    bool *compromised = calloc((size_t)s->days, (size_t)s->terminals * sizeof *compromised);
+    if (!compromised)
+        return err_set(err, "out of memory for the compromised terminals");
+    compromise_terminals(s, compromised);
+    for (struct transaction *row = s->rows; row < s->rows + s->n; row++)
+        if (compromised[row->second / DAY * s->terminals + row->terminal])
+            row->scenario = 2;
+    free(compromised);
+    return 0;
+}
+
+// The first row that is not before this customer's day.
+static size_t lower_bound(const struct simulation *s, uint32_t customer, uint32_t day)
+{
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct transaction *row = &s->rows[middle];
+        if (row->customer < customer || (row->customer == customer && row->second / DAY < day))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// A random third of n rows. Selection sampling: Algorithm S of Knuth, The Art of Computer
+// Programming 2, 3.4.2.
+static void mark_third(struct transaction *rows, size_t n, int64_t factor, struct rng *r)
+{
+    for (size_t wanted = n / 3; wanted > 0; rows++, n--)
+        if (rng_below(r, (uint32_t)n) < wanted) {
+            rows->cents *= factor;
+            rows->scenario = 3;
+            wanted--;
+        }
+}
+
+// Scenario 3: some transactions of a compromised customer, with the amount multiplied.
+static void mark_customers(struct simulation *s)
+{
+    struct rng r = rng_stream(s->seed, SCENARIO_3_STREAM);
+    for (uint32_t day = 0; day < s->days; day++) {
+        uint32_t hit[CUSTOMERS_A_DAY];
+        uint32_t k = rng_sample(&r, (uint32_t)s->customers, CUSTOMERS_A_DAY, hit);
+        for (uint32_t i = 0; i < k; i++) {
+            size_t first = lower_bound(s, hit[i], day);
+            size_t end = lower_bound(s, hit[i], day + CUSTOMER_DAYS);
+            mark_third(s->rows + first, end - first, pattern_of(s, day)->stolen_factor, &r);
+        }
+    }
+}
+
+// ---- order and text ---------------------------------------------------------------------------
+
+// Stable, by (second / unit) mod n. count: [n].
+static void counting_sort(const struct transaction *from, struct transaction *to, size_t rows,
+                          uint32_t unit, uint32_t n, size_t *count)
+{
+    memset(count, 0, n * sizeof *count);
+    for (size_t i = 0; i < rows; i++)
+        count[from[i].second / unit % n]++;
+    size_t sum = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        size_t here = count[k];
+        count[k] = sum;
+        sum += here;
+    }
+    for (size_t i = 0; i < rows; i++)
+        to[count[from[i].second / unit % n]++] = from[i];
+}
+
+// By time; equal times stay in the order of customers and draws.
+static int sort_by_time(struct simulation *s, struct err *err)
+{
+    struct transaction *copy = malloc(s->n * sizeof *copy);
+    size_t *count = malloc((size_t)(s->days > DAY ? s->days : DAY) * sizeof *count);
+    int rc = copy && count ? 0 : err_set(err, "out of memory for sorting; simulate fewer");
+    if (rc == 0) {
+        counting_sort(s->rows, copy, s->n, 1, DAY, count);
+        counting_sort(copy, s->rows, s->n, DAY, (uint32_t)s->days, count);
+    }
+    free(count);
+    free(copy);
+    return rc;
+}
+
+static int format_date(int64_t day, char text[11])
+{
+    time_t t = (time_t)day * DAY;
+    struct tm tm;
+    return gmtime_r(&t, &tm) && strftime(text, 11, "%Y-%m-%d", &tm) == 10 ? 0 : -1;
+}
+
+// A number and what follows it.
+static char *put(char *p, uint64_t v, char next)
+{
+    char digits[20];
+    int n = 0;
+    do
+        digits[n++] = (char)('0' + v % 10);
+    while (v /= 10);
+    while (n > 0)
+        *p++ = digits[--n];
+    *p++ = next;
+    return p;
+}
+
+// The same with exactly two digits.
+static char *put_two(char *p, uint32_t v, char next)
+{
+    p[0] = (char)('0' + v / 10);
+    p[1] = (char)('0' + v % 10);
+    p[2] = next;
+    return p + 3;
+}
+
+static char *put_row(char *p, size_t id, const struct transaction *t, const char *date)
+{
+    uint32_t day = t->second / DAY, second = t->second % DAY;
+    p = put(p, id, ',');
+    memcpy(p, date, 10);
+    p[10] = ' ';
+    p = put_two(p + 11, second / 3600, ':');
+    p = put_two(p, second / 60 % 60, ':');
+    p = put_two(p, second % 60, ',');
+    p = put(p, t->customer, ',');
+    p = put(p, t->terminal, ',');
+    p = put(p, (uint64_t)t->cents / 100, '.');
+    p = put_two(p, (uint32_t)(t->cents % 100), ',');
+    p = put(p, t->second, ',');
+    p = put(p, day, ',');
+    p = put(p, t->scenario > 0, ',');
+    return put(p, t->scenario, '\n');
+}
+
+static int write_rows(const struct simulation *s, struct output *o, uint64_t *bytes,
+                      struct err *err)
+{
+    enum { BUFFER = 1 << 18, LONGEST_ROW = 128 };
+    static char buffer[BUFFER];
+    char date[11], *p = buffer;
+    struct progress progress;
+    progress_init(&progress, "simulate", s->n);
+    int rc = 0;
+    for (size_t i = 0; i < s->n && rc == 0; i++) {
+        uint32_t day = s->rows[i].second / DAY;
+        if (i == 0 || day != s->rows[i - 1].second / DAY)
+            format_date(s->start + day, date);
+        p = put_row(p, i, &s->rows[i], date);
+        if (buffer + BUFFER - p < LONGEST_ROW || i == s->n - 1) {
+            rc = output_write(o, buffer, (size_t)(p - buffer), err);
+            *bytes += (uint64_t)(p - buffer);
+            p = buffer;
+            progress_set(&progress, i);
+        }
+    }
+    progress_done(&progress);
+    return rc;
+}
+
+static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *err)
+{
+    static const char header[] = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,"
+                                 "TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n";
+    struct output o;
+    if (output_open(&o, s->output, 0644, err))
+        return -1;
+    *bytes = sizeof header - 1;
+    int rc = output_write(&o, header, sizeof header - 1, err);
+    rc = rc ? rc : write_rows(s, &o, bytes, err);
+    rc = rc ? rc : output_commit(&o, err);
+    output_release(&o);
+    return rc;
+}
+
+// ---- program ----------------------------------------------------------------------------------
+
+static int simulate(struct simulation *s, struct err *err)
+{
+    double start = seconds_now();
+    uint64_t bytes;
+    if (simulate_customers(s, err))
+        return -1;
+    mark_amounts(s);
+    if (mark_terminals(s, err))
+        return -1;
+    mark_customers(s);
+    if (sort_by_time(s, err) || write_csv(s, &bytes, err))
+        return -1;
+    double seconds = seconds_now() - start;
+    return summary_print("simulate", s->n, seconds, (double)bytes / 1e6 / seconds, "MB/s",
+                         s->output, err);
+}
+
+static int parse_date(const char *option, const char *text, int64_t *day, struct err *err)
+{
+    struct tm tm = {0};
+    char back[11];
+    const char *end = strptime(text, "%Y-%m-%d", &tm);
+    *day = timegm(&tm) / DAY;
+    if (!end || *end || *day < 0 || format_date(*day, back) || strcmp(back, text) != 0)
+        return err_set(err, "--%s: '%s' is not a date like 2018-04-01, from 1970 on", option, text);
+    return 0;
+}
+
+static int parse_dates(struct simulation *s, struct err *err)
+{
+    char last[11];
+    if (parse_date("start", s->start_text, &s->start, err))
+        return -1;
+    if (format_date(s->start + s->days - 1, last))
+        return err_set(err, "--days: %lld days from %s on go beyond the year 9999",
+                       (long long)s->days, s->start_text);
+    s->shift = s->days;
+    if (!s->shift_text)
+        return 0;
+    if (parse_date("shift", s->shift_text, &s->shift, err))
+        return -1;
+    s->shift -= s->start;
+    if (s->shift < 0 || s->shift >= s->days)
+        return err_set(err, "--shift: %s is not within %s .. %s", s->shift_text, s->start_text,
+                       last);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct simulation s = {.customers = 5000,
+                           .terminals = 10000,
+                           .days = 183,
+                           .radius = 5,
+                           .output = "build/data/simulated.csv",
+                           .start_text = "2018-04-01"};
+    struct option_spec specs[] = {
+        {"output", "FILE", OPTION_STRING, &s.output, "the CSV", 0, 0},
+        {"customers", "N", OPTION_INT, &s.customers, "customers", 1, 10000000},
+        {"terminals", "N", OPTION_INT, &s.terminals, "terminals", 1, 10000000},
+        {"days", "N", OPTION_INT, &s.days, "days", 1, 36500},
+        {"start", "DATE", OPTION_STRING, &s.start_text, "the first day", 0, 0},
+        {"radius", "N", OPTION_INT, &s.radius,
+         "customers use terminals nearer than this, on a square of 100 x 100", 1, 150},
+        {"seed", "N", OPTION_INT, &s.seed, "another seed, other transactions", 0, INT64_MAX},
+        {"shift", "DATE", OPTION_STRING, &s.shift_text, "the day on which the change begins", 0, 0},
+    };
+    struct program program = {
+        .name = "simulate",
+        .arguments = "",
+        .purpose =
+            "Simulate card transactions and frauds; datasets/README.md says how. With --shift,"
+            " from that\nday on: amounts are 1.5 times as high, a tenth of the purchases "
+            "moves to the night,\namounts over 330 are fraud (before: 220), four terminals "
+            "a day are compromised (two),\nand a stolen card's amounts double (fivefold).",
+        .example = "build/bin/simulate --shift 2018-08-15 --output build/data/shifted.csv",
+        .specs = specs,
+        .n_specs = sizeof specs / sizeof *specs,
+    };
+    struct err err;
+    int first = option_parse(&program, argc, argv, &err);
+    if (first > 0 && parse_dates(&s, &err))
+        first = -1;
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    int rc = simulate(&s, &err) ? err_report(program.name, &err) : 0;
+    free(s.rows);
+    return rc;
+}
