@@ -1,0 +1,49 @@
+// drift: how far a sample has moved from a reference sample, by five measures.
+//
+// From counts in the same bins, reference p and current q (shares p_b, q_b):
+//   PSI             Σ_b (q_b − p_b) · ln(q_b / p_b), the population stability index of credit
+//                   scoring (Siddiqi, Credit Risk Scorecards, 2006, ch. 10), the symmetric
+//                   divergence of Jeffreys (1946). Shares are (n_b + ½) / (n + B/2) over B bins:
+//                   an empty bin stays finite and the shares still sum to one.
+//   Jensen–Shannon  √(½ Σ p ln(p/m) + ½ Σ q ln(q/m)), m = (p + q)/2: the distance, with natural
+//                   logarithms, 0 .. √ln 2 (Endres and Schindelin, IEEE Trans. Inf. Theory 49,
+//                   2003). It needs no smoothing.
+// From both samples, sorted, with empirical distribution functions F and G; ties are exact:
+//   Kolmogorov–Smirnov  max |F − G|; its p-value is the limiting one, see drift_ks_p
+//   Wasserstein-1       ∫ |F − G| dx, in the unit of the values: how far the mass has to move
+//
+// No measure is defined where a sample is empty: the result is NAN.
+#ifndef MONITOR_DRIFT_H
+#define MONITOR_DRIFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct drift {
+    double psi, jensen_shannon;
+    double ks, ks_p;
+    double wasserstein;
+    double wasserstein_normalised; // divided by the reference's standard deviation; 0 where both
+                                   // are constant and equal, NAN where only the reference is
+    double out_of_range;           // share of current values outside the reference's min .. max
+    double mean_reference, mean_current;
+};
+
+// p[bins], q[bins]: counts.
+double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins);
+double drift_jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins);
+
+// a[n], b[m]: sorted, finite.
+double drift_ks(const double *a, size_t n, const double *b, size_t m);
+double drift_wasserstein(const double *a, size_t n, const double *b, size_t m);
+
+// The chance of a statistic of at least d between samples of one continuous distribution, in the
+// limit of large samples: Q(λ) = 2 Σ_k (−1)^(k−1) exp(−2 k² λ²), λ = d √(nm/(n + m)) (Smirnov,
+// Ann. Math. Stat. 19, 1948). With ties the true chance is smaller.
+double drift_ks_p(double d, size_t n, size_t m);
+
+// All of them. reference[n] and current[m] sorted; p[bins] and q[bins] their counts.
+struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
+                           const uint64_t *p, const uint64_t *q, size_t bins);
+
+#endif
