@@ -38,7 +38,7 @@ static char *read_line(char *buf, int size, void *stream)
         return NULL;
     r->line++;
     size_t n = strlen(r->raw);
-    if (n > (size_t)MAX_LINE || n + 1 > (size_t)size) {
+    if (strcspn(r->raw, "\n") > MAX_LINE || n + 1 > (size_t)size) {
         err_set(r->err,
                 "%s:%d: the line is longer than %d bytes; go on in the next line, indented, or "
                 "name a part of it",

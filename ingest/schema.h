@@ -2,8 +2,11 @@
 //
 //     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
 //
-// Exactly one id, one time (none where [input] time_format = row) and at most one label; any number
-// of keys, numbers and categories. The schema travels as JSON through the manifests of the tables
+// Exactly one time, at most one id and one label; any number of keys, numbers and categories. Where
+// [input] time_format = row no time is declared: a column "time" with an empty header is made, whose
+// values are the rows' numbers from 0 on. A header with a comma in it stands in double quotes. min
+// and max are for numbers; missing= is for all but id and time, and limits do not apply to it (a
+// label's may be -1, not known). The schema travels as JSON through the manifests of the tables
 // and inside the model, so a server knows without the .ini what a transaction looks like.
 //
 // Ownership: a schema owns its strings until schema_release.
@@ -28,7 +31,7 @@ enum column_kind {
 
 struct schema_column {
     char *name;
-    char *header; // the CSV's name for it
+    char *header; // the CSV's name for it, "" for the time that is made
     enum column_kind kind;
     double min, max; // numbers only; -INFINITY, INFINITY where not limited
     char *missing;   // what an empty field stands for, NULL: an empty field rejects the row

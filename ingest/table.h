@@ -1,20 +1,20 @@
 // table: the one data format. A folder with one NumPy .npy file per column and a manifest.json.
 //
-// Each column is `<name>.npy`, format 1.0, little-endian, C order, one dimension, shape (rows,),
-// data from byte 128 on; anybody reads it with numpy.load(..., mmap_mode="r"). The manifest says
+// Each column is `<name>.npy` ('/', '%', control characters and a '.' in front become %XX), format
+// 1.0, little-endian, C order, one dimension, shape (rows,), data from byte 128 on; anybody reads it
+// with numpy.load(..., mmap_mode="r"). The manifest says
 //
 //     {"format": "assay table", "version": 1, "rows": N,
 //      "columns": [{"name", "kind", "dtype", "min", "max", "nulls", "xxh3", "dictionary"?}, ...],
 //      "provenance": {...}}       what made it, from what; the writer's caller decides
 //
 // dtype: <u8 id and key, <i8 time, <f8 number, <u4 category, |i1 label, <f4 feature. min and max
-// are null where no row has a value; nulls counts labels of -1. xxh3 is the hash of the data bytes,
-// 16 hexadecimal digits.
+// are null where no row has a value, and for id and key; nulls counts labels of -1. xxh3 is the hash
+// of the data bytes, 16 hexadecimal digits.
 //
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
-//     table_writer_append(&w, c, values, rows)       const double *x = table_data(&t, "amount",
-//     ...)
+//     table_writer_append(&w, c, values, rows)       const double *x = table_data(&t, "amount", ...)
 //     ... any block sizes, column by column          ... mapped read-only, pages come as touched
 //     table_writer_commit(&w, provenance, &err)      table_release(&t)
 //     table_writer_release(&w)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +36,8 @@ int64_t days_from_date(int64_t year, unsigned month, unsigned day);
 void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
 // "YYYY-MM-DD"; 0 or -1.
 int value_date(const char *text, int64_t *days);
+
+// True where the bytes are well-formed UTF-8 (Unicode 15, table 3-7).
+bool value_utf8(const char *text, size_t n);
 
 #endif

@@ -1,0 +1,54 @@
+// Any bytes as a number, a time and UTF-8: numbers must have strtod's bits.
+#include "ingest/value.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// What value_number promises to take: the characters of a decimal number, and strtod agrees that
+// they are one, to their end.
+static int strtod_alone(const char *text, size_t n, double *value)
+{
+    char *end;
+    if (n == 0 || strspn(text, "0123456789+-.eE") != n)
+        return -1;
+    *value = strtod(text, &end);
+    return end == text + n && isfinite(*value) ? 0 : -1;
+}
+
+static void check_time(const char *text, size_t n)
+{
+    static const char *const formats[] = {"epoch", "%Y-%m-%dT%H:%M:%S%z", "%d.%m.%Y %H:%M:%S.%f"};
+    struct time_format f;
+    struct err err;
+    int64_t t;
+    for (int i = 0; i < 3; i++)
+        if (time_format_parse(&f, formats[i], &err) ||
+            (value_time(&f, text, n, &t) == 0 && (t < -62135700000 || t > 253402400000)))
+            abort();
+    if (time_format_parse(&f, text, &err) == 0)
+        value_time(&f, text, n, &t);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    double value = 0, expected = 0;
+    if (!text)
+        return 0;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    int rc = value_number(text, size, &value);
+    uint64_t bits, expected_bits;
+    int expected_rc = strtod_alone(text, size, &expected);
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&expected_bits, &expected, sizeof expected_bits);
+    if (rc != expected_rc || (rc == 0 && bits != expected_bits))
+        abort();
+    check_time(text, size);
+    value_utf8(text, size);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,136 @@
+// scratch: a temporary folder for one test, files in it, and programs run on them.
+//
+// Paths are made with scratch_path, which keeps the last eight. Everything is removed by
+// scratch_remove, which is a test's teardown.
+#ifndef TESTS_SCRATCH_H
+#define TESTS_SCRATCH_H
+
+#include "base/err.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+// cmocka.h wants setjmp.h, stdarg.h, stddef.h and stdint.h before it
+#include <cmocka.h>
+
+static char scratch[256];
+
+static inline int scratch_make(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(scratch, sizeof scratch, "%s/assay-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    return mkdtemp(scratch) ? 0 : -1;
+}
+
+static inline int scratch_remove(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
+    return system(command); // NOLINT(cert-env33-c): a test's own folder
+}
+
+// The number of entries in a folder.
+static inline int scratch_count(const char *path)
+{
+    int n = 0;
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+static inline const char *scratch_path(const char *name)
+{
+    static char paths[8][512];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
+    return path;
+}
+
+// Write n bytes to a file of the folder; its path.
+static inline const char *scratch_bytes(const char *name, const void *data, size_t n)
+{
+    const char *path = scratch_path(name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+    return path;
+}
+
+static inline const char *scratch_text(const char *name, const char *text)
+{
+    return scratch_bytes(name, text, strlen(text));
+}
+
+// A file's bytes, allocated, with a 0 behind them; NULL where it cannot be read.
+static inline char *scratch_read(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    size_t size = 0;
+    char *data = NULL;
+    if (!f)
+        return NULL;
+    for (size_t k = 1; k > 0; size += k) {
+        char *grown = realloc(data, size + 65537);
+        assert_non_null(grown);
+        data = grown;
+        k = fread(data + size, 1, 65536, f);
+    }
+    fclose(f);
+    data[size] = '\0';
+    if (n)
+        *n = size;
+    return data;
+}
+
+static inline void assert_file_is(const char *path, const char *text)
+{
+    char *found = scratch_read(path, NULL);
+    assert_non_null(found);
+    assert_string_equal(found, text);
+    free(found);
+}
+
+static inline void assert_contains(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+// Run a shell command; its exit status, and what it printed (stderr too) in out.
+static inline int run_command(char *out, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static inline int run_command(char *out, size_t size, const char *fmt, ...)
+{
+    char command[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(command, sizeof command - 8, fmt, ap);
+    va_end(ap);
+    assert_in_range(n, 1, sizeof command - 9);
+    memcpy(command + n, " 2>&1", 6);
+    FILE *pipe = popen(command, "r"); // NOLINT(cert-env33-c): shells are what is tested
+    assert_non_null(pipe);
+    size_t used = fread(out, 1, size - 1, pipe);
+    out[used] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+#define scratch_test(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
+
+#endif

@@ -1,0 +1,331 @@
+// ingest/table: what is written comes back, any other program reads it, and what was damaged or made
+// up is refused with the name of the file.
+#include "ingest/table.h"
+#include "tests/scratch.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <xxhash.h>
+
+enum { ROWS = 70000 }; // more than a writer's buffer holds
+
+static const uint64_t no_rows[1];
+
+// id, time, number, category, label, and a feature whose name is no file's.
+static const struct table_column columns[] = {
+    {.name = "id", .kind = COLUMN_ID},       {.name = "time", .kind = COLUMN_TIME},
+    {.name = "x", .kind = COLUMN_NUMBER},    {.name = "channel", .kind = COLUMN_CATEGORY},
+    {.name = "label", .kind = COLUMN_LABEL}, {.name = "channel[../%]", .kind = COLUMN_FEATURE},
+};
+enum { N = sizeof columns / sizeof *columns };
+
+static struct {
+    uint64_t id[ROWS];
+    int64_t time[ROWS];
+    double x[ROWS];
+    uint32_t channel[ROWS];
+    int8_t label[ROWS];
+    float feature[ROWS];
+} data;
+
+static const void *const values[N] = {data.id,      data.time,  data.x,
+                                      data.channel, data.label, data.feature};
+
+static void fill(void)
+{
+    for (int i = 0; i < ROWS; i++) {
+        data.id[i] = (uint64_t)i * 0x9e3779b97f4a7c15u;
+        data.time[i] = 1522540800 + i;
+        data.x[i] = (i - 5) / 4.0;
+        data.channel[i] = (uint32_t)i % 3;
+        data.label[i] = (int8_t)(i % 3 - 1);
+        data.feature[i] = (float)i / 3;
+    }
+}
+
+// rows in blocks of that many.
+static int write_table(const char *path, size_t rows, size_t block, struct err *err)
+{
+    static const char *const texts[] = {"chip", "\"web\"", "téléphone"};
+    struct table_writer w;
+    int rc = table_writer_open(&w, path, columns, N, err);
+    for (size_t i = 0; i < rows && rc == 0; i += block)
+        for (size_t c = 0; c < N && rc == 0; c++)
+            rc = table_writer_append(&w, c,
+                                     (const char *)values[c] + i * column_size(columns[c].kind),
+                                     rows - i < block ? rows - i : block, err);
+    if (rc == 0)
+        rc = table_writer_dictionary(&w, 3, texts, 3, err);
+    json_t *from = json_pack("{s:s}", "made_by", "a test");
+    if (rc == 0)
+        rc = table_writer_commit(&w, from, err);
+    json_decref(from);
+    table_writer_release(&w);
+    return rc;
+}
+
+static void make_table(const char *path, size_t rows, size_t block)
+{
+    struct err err = {""};
+    fill();
+    if (write_table(path, rows, block, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void what_was_written_comes_back(void **state)
+{
+    (void)state;
+    struct table t;
+    struct err err = {""};
+    make_table(scratch_path("table"), ROWS, 999);
+    if (table_open(&t, scratch_path("table"), &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.rows, ROWS);
+    assert_int_equal(t.n, N);
+    for (size_t c = 0; c < N; c++) {
+        assert_string_equal(t.columns[c].name, columns[c].name);
+        assert_int_equal(t.columns[c].kind, columns[c].kind);
+        assert_memory_equal(t.columns[c].data, values[c], ROWS * column_size(columns[c].kind));
+        assert_true(t.columns[c].xxh3 ==
+                    XXH3_64bits(values[c], ROWS * column_size(columns[c].kind)));
+    }
+    assert_true(isnan(t.columns[0].min) && isnan(t.columns[0].max));
+    assert_true(t.columns[1].min == 1522540800 && t.columns[1].max == 1522540800 + ROWS - 1);
+    assert_true(t.columns[2].min == -1.25 && t.columns[2].max == (ROWS - 6) / 4.0);
+    assert_true(t.columns[4].min == 0 && t.columns[4].max == 1);
+    assert_int_equal(t.columns[4].nulls, (ROWS + 2) / 3);
+    assert_string_equal(t.columns[3].dictionary[1], "\"web\"");
+    assert_string_equal(json_string_value(json_object_get(t.provenance, "made_by")), "a test");
+    assert_int_equal(table_find(&t, "x"), 2);
+    assert_int_equal(table_find(&t, "y"), -1);
+    assert_int_equal(table_find_kind(&t, COLUMN_LABEL), 4);
+    assert_int_equal(table_find_kind(&t, COLUMN_KEY), -1);
+    assert_ptr_equal(table_data(&t, "x", COLUMN_NUMBER, &err), t.columns[2].data);
+    assert_null(table_data(&t, "x", COLUMN_LABEL, &err));
+    assert_contains(err.msg, "column 'x' is of kind number, not label");
+    assert_null(table_data(&t, "y", COLUMN_LABEL, &err));
+    assert_contains(err.msg, "no column named 'y'");
+    table_release(&t);
+}
+
+static void a_table_without_rows_is_a_table(void **state)
+{
+    (void)state;
+    struct table t;
+    struct err err;
+    make_table(scratch_path("table"), 0, 1);
+    assert_int_equal(table_open(&t, scratch_path("table"), &err), 0);
+    assert_int_equal(t.rows, 0);
+    assert_true(isnan(t.columns[2].min));
+    table_release(&t);
+}
+
+static void the_bytes_do_not_depend_on_the_blocks(void **state)
+{
+    (void)state;
+    char out[4096];
+    make_table(scratch_path("a"), ROWS, 1000);
+    make_table(scratch_path("b"), ROWS, ROWS);
+    assert_int_equal(
+        run_command(out, sizeof out, "diff -r %s %s", scratch_path("a"), scratch_path("b")), 0);
+}
+
+static void any_name_is_a_file_in_the_folder(void **state)
+{
+    (void)state;
+    make_table(scratch_path("table"), 3, 3);
+    assert_int_equal(access(scratch_path("table/channel[..%2F%25].npy"), R_OK), 0);
+    assert_int_equal(scratch_count(scratch_path("table")), N + 1);
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void numpy_reads_a_column(void **state)
+{
+    (void)state;
+    char out[4096];
+    if (run_command(out, sizeof out, "/usr/bin/python3 -c 'import numpy'"))
+        skip();
+    make_table(scratch_path("table"), 1000, 1000);
+    int status =
+        run_command(out, sizeof out,
+                    "cd %s/table && /usr/bin/python3 -c '"
+                    "import numpy as n; x = n.load(\"x.npy\", mmap_mode=\"r\"); "
+                    "assert x.dtype == n.float64 and x.shape == (1000,); "
+                    "assert (x == (n.arange(1000) - 5) / 4).all(); "
+                    "l = n.load(\"label.npy\"); assert (l == n.arange(1000) %% 3 - 1).all(); "
+                    "i = n.load(\"id.npy\"); assert i.dtype == n.uint64'",
+                    scratch);
+    if (status)
+        fail_msg("%s", out);
+}
+
+static void columns_of_unequal_length_are_refused(void **state)
+{
+    (void)state;
+    struct table_writer w;
+    struct err err;
+    assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
+    assert_int_equal(table_writer_append(&w, 0, no_rows, 1, &err), 0);
+    assert_int_equal(table_writer_commit(&w, NULL, &err), -1);
+    assert_contains(err.msg, "column time has 0 rows, the first has 1");
+    table_writer_release(&w);
+    assert_int_equal(scratch_count(scratch), 0);
+}
+
+static void without_a_commit_the_old_table_stands(void **state)
+{
+    (void)state;
+    struct table_writer w;
+    struct table t;
+    struct err err;
+    make_table(scratch_path("table"), 10, 10);
+    assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
+    assert_int_equal(table_writer_append(&w, 0, no_rows, 1, &err), 0);
+    table_writer_release(&w);
+    assert_int_equal(table_open(&t, scratch_path("table"), &err), 0);
+    assert_int_equal(t.rows, 10);
+    table_release(&t);
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_further_file_is_part_of_the_table(void **state)
+{
+    (void)state;
+    struct table_writer w;
+    struct err err;
+    assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
+    int fd = table_writer_file(&w, "state.bin", &err);
+    assert_true(fd >= 0);
+    assert_int_equal(write_all(fd, "abc", 3, "state.bin", &err), 0);
+    assert_int_equal(output_dir_close(&w.dir, fd, &err), 0);
+    assert_int_equal(table_writer_commit(&w, NULL, &err), 0);
+    table_writer_release(&w);
+    assert_file_is(scratch_path("table/state.bin"), "abc");
+}
+
+// ---- damage ---------------------------------------------------------------------------------------
+
+static void assert_refused(const char *reason)
+{
+    struct table t;
+    struct err err;
+    if (table_open(&t, scratch_path("table"), &err) == 0) {
+        table_release(&t);
+        fail_msg("taken, should be refused: %s", reason);
+    }
+    assert_contains(err.msg, reason);
+    assert_contains(err.msg, scratch);
+}
+
+static void a_column_that_was_altered_is_refused(void **state)
+{
+    (void)state;
+    make_table(scratch_path("table"), 100, 100);
+    int fd = open(scratch_path("table/x.npy"), O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, 128 + 333), 1);
+    close(fd);
+    assert_refused("column 'x' was altered");
+}
+
+static void a_column_that_was_cut_is_refused(void **state)
+{
+    (void)state;
+    make_table(scratch_path("table"), 100, 100);
+    assert_int_equal(truncate(scratch_path("table/x.npy"), 900), 0);
+    assert_refused("table/x.npy: it has 900 bytes, not the 928 of 100 rows");
+    assert_int_equal(truncate(scratch_path("table/x.npy"), 0), 0);
+    assert_refused("table/x.npy: it has 0 bytes");
+}
+
+static void a_column_with_another_header_is_refused(void **state)
+{
+    (void)state;
+    make_table(scratch_path("table"), 100, 100);
+    int fd = open(scratch_path("table/x.npy"), O_WRONLY);
+    assert_int_equal(pwrite(fd, ">", 1, 21), 1);
+    close(fd);
+    assert_refused("table/x.npy: its header is not that of 100 values of <f8");
+}
+
+static void what_is_missing_is_named(void **state)
+{
+    (void)state;
+    assert_refused("table: cannot open the table: No such file");
+    make_table(scratch_path("table"), 100, 100);
+    unlink(scratch_path("table/x.npy"));
+    assert_refused("table/x.npy: cannot open: No such file");
+    unlink(scratch_path("table/manifest.json"));
+    assert_refused("table/manifest.json: cannot open: No such file");
+}
+
+// Replace the first from of the manifest by to.
+static void edit_manifest(const char *from, const char *to)
+{
+    char *text = scratch_read(scratch_path("table/manifest.json"), NULL), out[8192];
+    assert_non_null(text);
+    char *at = strstr(text, from);
+    assert_non_null(at);
+    snprintf(out, sizeof out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    scratch_text("table/manifest.json", out);
+    free(text);
+}
+
+static void a_hostile_manifest_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"{", "", "manifest.json:"},
+        {"assay table", "table", "not the manifest of an assay table"},
+        {"\"version\": 1", "\"version\": 2", "its version is not 1"},
+        {"\"rows\": 100", "\"rows\": -1", "its rows are no number from 0 on"},
+        {"\"rows\": 100", "\"rows\": 9223372036854775807", "its rows are no number from 0 on"},
+        {"\"rows\": 100", "\"rows\": 576460752303423487", "bytes, not the"},
+        {"\"rows\": 100", "\"rows\": 1e2", "its rows are no number from 0 on"},
+        {"\"rows\": 100", "\"rows\": \"100\"", "its rows are no number from 0 on"},
+        {"\"rows\": 100", "\"rows\": 99", "bytes, not the"},
+        {"\"rows\": 100,", "\"rows\": 100, \"rows\": 100,", "duplicate"},
+        {"\"columns\"", "\"column\"", "the number of columns is not within"},
+        {"\"name\": \"x\"", "\"name\": \"id\"", "two columns are named 'id'"},
+        {"\"name\": \"x\"", "\"name\": \"../x\"", "x.npy: cannot open"},
+        {"\"name\": \"x\"", "\"name\": \"\"", "column 2 has no name"},
+        {"\"name\": \"x\"", "\"name\": 7", "column 2 has no name"},
+        {"\"number\"", "\"blob\"", "column 'x': its kind 'blob' is not known"},
+        {"\"number\"", "\"feature\"", "column 'x': its dtype is not <f4"},
+        {"<f8", "<f4", "column 'x': its dtype is not <f8"},
+        {"-1.25", "\"low\"", "column 'x': its min or max is no number"},
+        {"\"nulls\": 0", "\"nulls\": -3", "column 'id': its nulls are no number from 0 to rows"},
+        {"\"xxh3\": \"", "\"xxh3\": \"0", "column 'id': its xxh3 is not 16 hexadecimal digits"},
+        {"\"chip\"", "5", "column 'channel': entry 0 of its dictionary is no text"},
+        {"\"chip\",", "", "column 'channel' has a code 2 that its dictionary has not"},
+        {"\"dictionary\"", "\"words\"", "column 'channel': its dictionary is no array of texts"},
+        {"\"provenance\": {", "\"source\": {", "its provenance is no object"},
+    };
+    make_table(scratch_path("table"), 100, 100);
+    char *good = scratch_read(scratch_path("table/manifest.json"), NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        edit_manifest(cases[i][0], cases[i][1]);
+        assert_refused(cases[i][2]);
+        scratch_text("table/manifest.json", good);
+    }
+    free(good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(what_was_written_comes_back),
+        scratch_test(a_table_without_rows_is_a_table),
+        scratch_test(the_bytes_do_not_depend_on_the_blocks),
+        scratch_test(any_name_is_a_file_in_the_folder),
+        scratch_test(numpy_reads_a_column),
+        scratch_test(columns_of_unequal_length_are_refused),
+        scratch_test(without_a_commit_the_old_table_stands),
+        scratch_test(a_further_file_is_part_of_the_table),
+        scratch_test(a_column_that_was_altered_is_refused),
+        scratch_test(a_column_that_was_cut_is_refused),
+        scratch_test(a_column_with_another_header_is_refused),
+        scratch_test(what_is_missing_is_named),
+        scratch_test(a_hostile_manifest_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
