@@ -362,6 +362,17 @@ static int comparison(struct parser *ps)
     return a;
 }
 
+// A name must not mean two things: a feature named like a column must be that column (-1: none).
+static int check_shadow(struct parser *ps, int column)
+{
+    const char *name = ps->plan->definitions[ps->definition].name;
+    int shadowed = schema_find(&ps->plan->schema, name);
+    if (shadowed < 0 || shadowed == column)
+        return 0;
+    return scan_fail(&ps->s, ps->s.text, "'%s' is a column already; give the feature another name",
+                     name);
+}
+
 // ---- onehot ----
 
 // name[value] with the bytes that a file name should not have as %XX: inputs become files.
@@ -405,6 +416,12 @@ static int onehot(struct parser *ps)
     int column = at ? schema_find(&p->schema, name) : -1;
     if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
         return scan_fail(&ps->s, at ? at : ps->s.at, "onehot takes a category column");
+    if (p->definitions[ps->definition].name[0] == '_')
+        return scan_fail(&ps->s, ps->s.text,
+                         "a onehot has several values, not one for other features to use; give it "
+                         "a name without _ in front");
+    if (check_shadow(ps, column))
+        return -1;
     int seen = -1;
     bool fitted = false;
     while (scan_take(&ps->s, ",")) {
@@ -435,7 +452,7 @@ static int check_name(struct parser *ps, const char *name)
     char word[SCAN_NAME];
     const char *text = ps->s.text;
     ps->s.text = ps->s.at = name;
-    bool ok = scan_name(&ps->s, word) && *ps->s.at == '\0';
+    bool ok = scan_name(&ps->s, word) == name && *ps->s.at == '\0';
     ps->s.text = ps->s.at = text;
     if (!ok)
         return scan_fail(&ps->s, text, "a feature's name is letters, digits and _, 63 at most");
@@ -445,15 +462,12 @@ static int check_name(struct parser *ps, const char *name)
     return 0;
 }
 
-// A name must not mean two things: a feature named like a column must be that column.
-static int check_shadow(struct parser *ps, const struct plan_definition *d)
+// The column that a node is, where the feature table does not hold it under its name anyway.
+static int number_column(const struct plan *p, int node)
 {
-    int column = schema_find(&ps->plan->schema, d->name);
-    const struct node *n = d->node < 0 ? NULL : &ps->plan->nodes[d->node];
-    if (column < 0 || !n || (n->op == NODE_COLUMN && n->a == column))
-        return 0;
-    return scan_fail(&ps->s, ps->s.text, "'%s' is a column already; give the feature another name",
-                     d->name);
+    const struct node *n = &p->nodes[node];
+    bool number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
+    return number ? n->a : -1;
 }
 
 int parse_definition(struct plan *p, size_t i, struct parse_error *e)
@@ -484,7 +498,7 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
             "the label is what the model predicts; it can only stand inside a window with "
             "a delay, like mean(key, label, 28d, delay=7d)");
     d->node = result;
-    if (check_shadow(&ps, d))
+    if (check_shadow(&ps, number_column(p, result)))
         return -1;
     return d->name[0] == '_' ? 0 : made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
 }

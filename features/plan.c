@@ -3,6 +3,7 @@
 
 #include "features/graph.h"
 #include "features/parse.h"
+#include "features/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ bool plan_needs(const struct plan *p, int column)
 
 // ---- fitting onehots ----
 
-enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1, MAX_VALUE = 64 };
+enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1 };
 
 // The category column of a onehot that has no values yet, or -1.
 static int unfitted(const struct plan *p, const struct plan_definition *d)
@@ -226,7 +227,7 @@ static char *fitted_expression(const char *column, const struct frequency *f, si
     for (size_t i = 0; i < n && kept < MAX_FREQUENT; i++) {
         if (f[i].rows == 0 || f[i].rows * 100 < rows * MIN_SHARE_PERCENT)
             break;
-        if (strlen(f[i].text) > MAX_VALUE)
+        if (strlen(f[i].text) > SCAN_TEXT)
             continue; // too long for a feature's name: part of the rest
         fputs(", \"", out);
         for (const char *c = f[i].text; *c; c++)

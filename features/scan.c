@@ -2,6 +2,7 @@
 #include "features/scan.h"
 
 #include "base/config.h"
+#include "ingest/value.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -127,5 +128,7 @@ int scan_text(struct scan *s, char buf[SCAN_TEXT + 1])
         buf[n++] = *s->at;
     }
     buf[n] = '\0';
+    if (!value_utf8(buf, n))
+        return scan_fail(s, start, "the value is not UTF-8");
     return scan_expect(s, "\"", "behind the value");
 }

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SCAN_NAME = 64, SCAN_TEXT = 64 }; // room for a name with its 0; bytes of a text without
+// Room for a name with its 0; bytes of a text without. A name and a text of which each byte becomes
+// three fit the name of a column's file.
+enum { SCAN_NAME = 64, SCAN_TEXT = 60 };
 
 struct scan {
     const char *text, *at;
@@ -34,7 +36,7 @@ const char *scan_name(struct scan *s, char buf[SCAN_NAME]);
 int scan_number(struct scan *s, double *value);
 // 30s 15m 12h 7d, in seconds.
 int scan_duration(struct scan *s, int64_t *seconds);
-// "text" with \" and \\ inside.
+// "text" in UTF-8 with \" and \\ inside.
 int scan_text(struct scan *s, char buf[SCAN_TEXT + 1]);
 
 #endif

@@ -24,6 +24,8 @@
 
 static const char magic[8] = "ASSAYST1";
 enum { HEAD_WORDS = 6, BUFFER_WORDS = 8192 };
+// Seconds either way, beyond every year and row number; their differences cannot overflow.
+static const int64_t max_time = INT64_C(1) << 53;
 
 _Static_assert(sizeof(union word) == 8, "a word of the file is a word in memory");
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -168,6 +170,8 @@ static int check_history(const struct source *f, const struct history *h, const 
     }
     for (uint64_t i = h->first; i < h->next; i++) {
         const union word *event = history_event(h, s, i);
+        if (event->time < -max_time || event->time > max_time)
+            return damaged(f, "a time is out of range");
         if (i > h->first && event->time < history_event(h, s, i - 1)->time)
             return damaged(f, "times decrease");
         for (size_t l = 0; l < 2 * s->n_lanes; l++)
