@@ -1,7 +1,9 @@
 // histogram: shares of values between fixed edges, for drift against the training rows.
 //
 // Bin b holds edges[b-1] <= x < edges[b]; the first and the last bin are open. Edges are quantiles
-// of the reference, equal ones merged, so n_edges <= HISTOGRAM_BINS - 1; a constant gives one edge.
+// of the reference; a value that holds several quantiles gets a bin of its own, so that what is
+// nearly always 0 is told from what is not. At most HISTOGRAM_BINS - 1 edges; a constant gets two,
+// for less, equal and more.
 // Ownership: the arrays belong to the histogram until histogram_release.
 #ifndef TRAIN_HISTOGRAM_H
 #define TRAIN_HISTOGRAM_H

@@ -1,8 +1,8 @@
 // model: the file that holds everything scoring needs, and the arithmetic of a score.
 //
-//     margin      = intercept + Σ_i weight_i · (x_i − mean_i) / scale_i      in the order of the
-//     inputs probability = 1 / (1 + exp(−margin)) decision    = probability >= threshold ? "review"
-//     : "approve"
+//     margin      = intercept + Σ_i weight_i · (x_i − mean_i) / scale_i    in the inputs' order
+//     probability = 1 / (1 + exp(−margin))
+//     decision    = probability >= threshold ? "review" : "approve"
 //
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
 //

@@ -2,23 +2,33 @@
 //
 //     models/simulated/1/ 2/ 3/      whole folders, never changed once there
 //     models/simulated/champion      symbolic link to one of them, replaced by rename
-//     models/simulated/ledger.jsonl  one line per action; each carries the SHA-256 of the line
-//     before
+//     models/simulated/ledger.jsonl  one line per action, each with the hash of the line before
 //
 // A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
 // "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
-// One process at a time changes a registry (a lock on the folder); readers need none.
+// One process at a time changes a registry (a lock on the folder); readers need none. The ledger is
+// written before the link, so a promotion that a crash interrupted is completed by registry_open.
+//
+//     struct registry r;                              struct output_dir folder; int64_t version;
+//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &version, &err)
+//     registry_promote(&r, 3, LEDGER_PROMOTE, &err)   ... output_dir_file(&folder, ...)
+//     registry_release(&r)                            registry_add(&r, &folder, sha256, &version, &err)
+//
+// Errors: 0 or -1 with a message that names the file. Ownership: a registry owns its path, ledger
+// and lock until registry_release; one that was zeroed or whose _open failed may be released.
 #ifndef TRAIN_REGISTRY_H
 #define TRAIN_REGISTRY_H
 
 #include "base/err.h"
 #include "base/output.h"
+#include "train/ledger.h"
 
 #include <stdint.h>
 
 struct registry {
-    char *path;
-    int lock; // descriptor, -1 when released
+    char *path; // NULL when released
+    int lock;   // descriptor of the folder
+    struct ledger ledger;
 };
 
 // Open for change; the folder is made where it is missing, and the ledger's chain is verified.
@@ -32,9 +42,12 @@ int registry_next(struct registry *r, struct output_dir *folder, int64_t *versio
 // action.
 int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
                  int64_t *version, struct err *err);
-// Point champion to a version. action: "promote" or "rollback".
-int registry_promote(struct registry *r, int64_t version, const char *action, struct err *err);
-// The champion before the present one, by the ledger.
+// Point champion to a version, whose model must be the one that was trained. action: LEDGER_PROMOTE
+// or LEDGER_ROLLBACK.
+int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
+                     struct err *err);
+// The champion before the present one: a promotion puts a version on a pile, a rollback takes the
+// top one off.
 int registry_previous(const struct registry *r, int64_t *version, struct err *err);
 // Without a lock: the champion's version.
 int registry_champion(const char *path, int64_t *version, struct err *err);

@@ -1,0 +1,69 @@
+// logreg: L2-regularised logistic regression by Newton's method.
+//
+// Minimises, over the n rows whose label is known,
+//
+//     f(w, b) = (1/n) Σ_r log(1 + exp(−s_r m_r)) + (l2/2) ‖w‖²
+//     m_r = b + Σ_i w_i z_ri,   z_ri = (x_ri − mean_i) / scale_i,   s_r = +1 fraud, −1 genuine
+//
+// (scikit-learn's C is 1/(l2·n)). The intercept b is not penalised. mean and scale are those of the
+// known rows, scale the population's standard deviation; a constant input has scale 1 and weight 0.
+// With p = 1/(1 + exp(−m)), y = 1 fraud, 0 genuine, and z extended by a 1 for the intercept:
+//
+//     gradient = (1/n) Σ (p − y) z + l2 w,    Hessian = (1/n) Σ p (1 − p) z zᵀ + l2 I
+//
+// (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
+// Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
+//
+//     struct logreg s;
+//     if (logreg_init(&s, &data, threads, &err) == 0 && logreg_fit(&s, 1e-3, &err) == 0)
+//         ... s.mean, s.scale, s.w ...
+//     logreg_release(&s);
+//
+// The result has the same bits for any number of threads. Memory: blocks of rows, none per row.
+// Errors: a class that is missing, an input that is not finite, no finite or no single optimum.
+// Ownership: the data is borrowed and must outlive the struct, which owns its arrays.
+#ifndef TRAIN_LOGREG_H
+#define TRAIN_LOGREG_H
+
+#include "base/err.h"
+#include "features/split.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct logreg_data {
+    const float *const *x;    // x[i][r]: input i of row r
+    const char *const *names; // [n_inputs], for messages
+    size_t n_inputs;
+    const int8_t *label;   // label[r]: 1, 0, -1 not known: as if the row were not there
+    struct row_range rows; // which r take part
+};
+
+struct logreg_part;  // private: the sums over one part of the rows
+struct logreg_block; // private: a thread's buffers
+
+struct logreg {
+    struct logreg_data data;
+    unsigned threads;
+    uint64_t known, frauds; // rows with a known label, and with label 1
+    double *mean, *scale;   // [n_inputs]
+    double *w;  // [n_inputs + 1]: weights of the z, then the intercept; a fit starts there
+    int passes; // over the data, of the last fit
+    // at the point of the last logreg_evaluate, with k = n_inputs + 1
+    double value;
+    double *gradient; // [k]
+    double *hessian;  // [k][k], its upper triangle (row <= column)
+    struct logreg_part *parts;
+    struct logreg_block *blocks;
+};
+
+int logreg_init(struct logreg *s, const struct logreg_data *data, unsigned threads,
+                struct err *err);
+// To a gradient whose Euclidean norm is below 1e-10.
+int logreg_fit(struct logreg *s, double l2, struct err *err);
+void logreg_release(struct logreg *s);
+
+// f, gradient and Hessian at w[n_inputs + 1], into the struct, in one pass over the rows.
+void logreg_evaluate(struct logreg *s, double l2, const double *w);
+
+#endif

@@ -1,0 +1,130 @@
+// train: a feature table into a new version of the model in the registry.
+//
+// Chooses, fits and measures (evaluate.h), puts the model together (assemble.h), and adds it with
+// its metrics and curves to the registry, as one folder.
+#include "base/option.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "train/assemble.h"
+#include "train/onnx.h"
+#include "train/registry.h"
+#include "train/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+    const char *config, *features, *output;
+    int64_t threads;
+    bool promote;
+};
+
+static uint64_t checksum(const struct config *c)
+{
+    static const char *const sections[] = {"columns", "features", "split", "model"};
+    return config_checksum(c, sections, sizeof sections / sizeof *sections);
+}
+
+static int write_model(struct output_dir *folder, const struct model *m, char sha256[SHA256_HEX],
+                       struct err *err)
+{
+    char *text = model_to_text(m);
+    unsigned char *onnx = NULL;
+    size_t n_onnx = 0;
+    int rc = -1;
+    if (!text)
+        err_set(err, "%s: out of memory", folder->path);
+    else if (output_dir_file(folder, "model.json", text, strlen(text), err) == 0 &&
+             onnx_from_model(m, &onnx, &n_onnx, err) == 0)
+        rc = output_dir_file(folder, "model.onnx", onnx, n_onnx, err);
+    if (rc == 0)
+        sha256_hex(sha256, text, strlen(text));
+    free(onnx);
+    free(text);
+    return rc;
+}
+
+// A new version with all its files, and the champion where that is wanted.
+static int publish(const struct arguments *a, struct registry *r, const struct model *m,
+                   const struct evaluation *v, const struct examples *e,
+                   const struct settings *settings, int64_t *version, struct err *err)
+{
+    struct output_dir folder;
+    char sha256[SHA256_HEX];
+    if (registry_next(r, &folder, version, err))
+        return -1;
+    int rc = write_model(&folder, m, sha256, err);
+    if (rc == 0)
+        rc = report_write(&folder, v, e, settings, err);
+    if (rc == 0)
+        rc = registry_add(r, &folder, sha256, version, err);
+    output_dir_release(&folder);
+    if (rc == 0 && a->promote)
+        rc = registry_promote(r, *version, LEDGER_PROMOTE, err);
+    return rc;
+}
+
+static int work(const struct arguments *a, struct err *err)
+{
+    const double start = seconds_now();
+    const unsigned threads = (unsigned)a->threads;
+    struct config config = {0};
+    struct split split;
+    struct settings settings;
+    struct examples examples = {0};
+    struct registry registry = {0};
+    struct evaluation evaluation = {0};
+    struct model model = {0};
+    int64_t version;
+    int rc = -1;
+    if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
+        settings_from_config(&settings, &config, err) ||
+        examples_open(&examples, a->features, err) || registry_open(&registry, a->output, err) ||
+        evaluation_run(&evaluation, &examples, &split, &settings, threads, err) ||
+        model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
+        publish(a, &registry, &model, &evaluation, &examples, &settings, &version, err))
+        goto out;
+    char artifact[4096];
+    const uint64_t rows = evaluation.folds[0].trial->rows;
+    const double seconds = seconds_now() - start;
+    snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
+    rc = summary_print("train", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", artifact,
+                       err);
+out:
+    model_release(&model);
+    evaluation_release(&evaluation);
+    registry_release(&registry);
+    examples_release(&examples);
+    config_release(&config);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.config = "datasets/simulated.ini",
+                          .output = "models/simulated",
+                          .threads = parallel_threads()};
+    const struct option_spec specs[] = {
+        {"config", "FILE", OPTION_STRING, &a.config, "dataset description", 0, 0},
+        {"output", "DIR", OPTION_STRING, &a.output, "registry to add the model to", 0, 0},
+        {"threads", "N", OPTION_INT, &a.threads, "worker threads", 1, PARALLEL_MAX},
+        {"promote", NULL, OPTION_FLAG, &a.promote, "make the model the champion", 0, 0},
+    };
+    const struct program program = {
+        "train",
+        "FEATURES",
+        "Train a model on a feature table, measure it, and add it to a registry.",
+        "train --config datasets/simulated.ini --promote build/simulated/features",
+        specs,
+        sizeof specs / sizeof *specs,
+        1,
+        1};
+    struct err err;
+    int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    a.features = argv[first];
+    return work(&a, &err) ? err_report("train", &err) : 0;
+}

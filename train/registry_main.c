@@ -1,0 +1,185 @@
+// registry: which versions of a model there are, which one serves, and who did when.
+#include "base/option.h"
+#include "base/progress.h"
+#include "train/registry.h"
+#include "train/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+    const char *models, *at, *version; // version: NULL where not given
+};
+
+// "3", "latest" or, by default, the champion.
+static int find_version(const struct arguments *a, int64_t *version, struct err *err)
+{
+    char *end;
+    if (!a->version)
+        return registry_champion(a->models, version, err);
+    if (strcmp(a->version, "latest") != 0) {
+        *version = strtoll(a->version, &end, 10);
+        if (*version > 0 && *end == '\0')
+            return 0;
+        return err_set(err, "'%s' is no version: give a number or latest", a->version);
+    }
+    if (registry_latest(a->models, version, err))
+        return -1;
+    return *version ? 0 : err_set(err, "%s: there is no version yet", a->models);
+}
+
+static void print_metric(const json_t *test, const char *name)
+{
+    const json_t *v = json_object_get(test, name);
+    if (json_is_number(v))
+        printf(" %8.4f", json_number_value(v));
+    else
+        printf(" %8s", "-");
+}
+
+static void print_version(const struct arguments *a, const struct ledger_entry *e, int64_t champion)
+{
+    char path[4096], when[32];
+    json_error_t why;
+    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", a->models, e->version);
+    json_t *metrics = json_load_file(path, 0, &why); // NULL is printed as no metrics
+    const json_t *test = json_object_get(metrics, "test");
+    printf("%7" PRId64 "  %-9s %.12s", e->version, e->version == champion ? "champion" : "",
+           e->sha256);
+    print_metric(test, "average_precision");
+    print_metric(test, "roc_auc");
+    printf("  %s\n", ledger_time_text(when, e->time));
+    json_decref(metrics);
+}
+
+// Each version once, at its first training.
+static bool first_training(const struct ledger *l, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (l->entries[j].version == l->entries[i].version)
+            return false;
+    return l->entries[i].action == LEDGER_TRAIN;
+}
+
+static int list(const struct arguments *a, struct err *err)
+{
+    struct ledger l;
+    struct err none;
+    int64_t champion;
+    if (ledger_read(&l, a->models, err))
+        return -1;
+    if (registry_champion(a->models, &champion, &none))
+        champion = 0;
+    printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
+    for (size_t i = 0; i < l.n; i++)
+        if (first_training(&l, i))
+            print_version(a, &l.entries[i], champion);
+    ledger_release(&l);
+    return 0;
+}
+
+static int show(const struct arguments *a, struct err *err)
+{
+    char path[4096];
+    int64_t version;
+    if (find_version(a, &version, err))
+        return -1;
+    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", a->models, version);
+    return report_print(path, err);
+}
+
+static int promote(const struct arguments *a, struct err *err)
+{
+    struct registry r;
+    int64_t version;
+    if (!a->version)
+        return err_set(err, "promote which version? give a number or latest");
+    if (find_version(a, &version, err) || registry_open(&r, a->models, err))
+        return -1;
+    int rc = registry_promote(&r, version, LEDGER_PROMOTE, err);
+    if (rc == 0)
+        printf("version %" PRId64 " is the champion of %s\n", version, a->models);
+    registry_release(&r);
+    return rc;
+}
+
+static int rollback(const struct arguments *a, struct err *err)
+{
+    struct registry r;
+    int64_t version;
+    if (registry_open(&r, a->models, err))
+        return -1;
+    int rc = registry_previous(&r, &version, err);
+    if (rc == 0)
+        rc = registry_promote(&r, version, LEDGER_ROLLBACK, err);
+    if (rc == 0)
+        printf("version %" PRId64 " is the champion of %s again\n", version, a->models);
+    registry_release(&r);
+    return rc;
+}
+
+static int who(const struct arguments *a, struct err *err)
+{
+    int64_t at = INT64_MAX, version;
+    if (a->at && ledger_time_parse(a->at, &at))
+        return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
+    if (registry_who(a->models, at, &version, err))
+        return -1;
+    printf("%" PRId64 "\n", version);
+    return 0;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(const struct arguments *a, struct err *err);
+} commands[] = {
+    {"list", list}, {"show", show}, {"promote", promote}, {"rollback", rollback}, {"who", who},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct command *find_command(const char *name, struct err *err)
+{
+    const char *names[N_COMMANDS];
+    char hint[128];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(name, names[i]) == 0)
+            return &commands[i];
+    }
+    err_set(err, "unknown command '%s'%s (see --help)", name,
+            err_did_you_mean(hint, sizeof hint, name, names, N_COMMANDS));
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.models = "models/simulated"};
+    const struct option_spec specs[] = {
+        {"models", "DIR", OPTION_STRING, &a.models, "the registry", 0, 0},
+        {"at", "TIME", OPTION_STRING, &a.at, "who: at this time or date, UTC; else now", 0, 0},
+    };
+    const struct program program = {
+        "registry",
+        "COMMAND [VERSION]",
+        "list: all versions. show [VERSION|latest]: metrics, of the champion by default.\n"
+        "promote VERSION|latest: make it the champion. rollback: back to the champion before.\n"
+        "who: which version is champion, or was at a time.",
+        "registry --models models/simulated show",
+        specs,
+        sizeof specs / sizeof *specs,
+        1,
+        2};
+    struct err err;
+    int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    const struct command *c = find_command(argv[first], &err);
+    if (!c)
+        return option_exit(&program, -1, &err);
+    a.version = first + 1 < argc ? argv[first + 1] : NULL;
+    if (c->run(&a, &err) || stdout_close(&err))
+        return err_report("registry", &err);
+    return 0;
+}
