@@ -137,11 +137,10 @@ static void count_weeks(const struct job *job, const struct histogram *h, const 
 static int judge(const struct side *s, const struct model *m, const double *score,
                  struct performance *p, struct err *err)
 {
-    struct row_range rows = s->period->rows;
-    struct card_history h = {.time = s->time, .label = s->label, .first = rows.first, .test = rows};
     if (!s->label)
         return 0;
-    if (metrics_compute(&p->metrics, &h, score, m->threshold, err))
+    if (metrics_compute(&p->metrics, score, s->label + s->period->rows.first, s->rows, m->threshold,
+                        err))
         return -1;
     p->known = p->metrics.rows > 0;
     return 0;

@@ -13,6 +13,7 @@
 //     roc_auc_score(y, p), average_precision_score(y, p), log_loss(y, p), brier_score_loss(y, p),
 //     precision_score(y, p >= .75), recall_score(y, p >= .75), f1_score(y, p >= .75),
 //     confusion_matrix(y, p >= .75)
+#include "train/cards.h"
 #include "train/metrics.h"
 
 #include <math.h>
@@ -57,28 +58,31 @@ static void add(struct rows *s, int64_t day, uint64_t card, double score, int8_t
     s->label[s->n++] = label;
 }
 
-// Days below 0 are the past, the others the test window.
-static struct card_metrics card_metrics_of(const struct rows *s)
+static void compute(struct metrics *m, const struct rows *s, double threshold)
 {
-    struct card_history h = {s->card, s->time, s->label, 0, {0, s->n}};
-    while (h.test.first < s->n && s->time[h.test.first] < 0)
-        h.test.first++;
     struct err err;
-    struct card_metrics m;
-    assert_int_equal(card_metrics_compute(&m, &h, s->score + h.test.first, &err), 0);
+    assert_int_equal(metrics_compute(m, s->score, s->label, s->n, threshold, &err), 0);
+}
+
+// The metrics as training takes them: days below 0 are the past, the others the test window.
+static struct metrics measure_cards(const struct rows *s)
+{
+    struct card_rows c = {s->card, s->time, s->label, 0, {0, s->n}};
+    while (c.test.first < s->n && s->time[c.test.first] < 0)
+        c.test.first++;
+    struct err err;
+    struct metrics m;
+    int8_t judged[ROWS];
+    const double *score = s->score + c.test.first;
+    assert_int_equal(cards_judge(&c, judged, &err), 0);
+    assert_int_equal(metrics_compute(&m, score, judged, s->n - c.test.first, 0.5, &err), 0);
+    assert_int_equal(cards_precision(&m.card_precision_at_100, &c, score, judged, &err), 0);
     return m;
 }
 
 static double cards(const struct rows *s)
 {
-    return card_metrics_of(s).precision_at_100;
-}
-
-static void compute(struct metrics *m, const struct rows *s, double threshold)
-{
-    struct err err;
-    struct card_history h = {NULL, s->time, s->label, 0, {0, s->n}};
-    assert_int_equal(metrics_compute(m, &h, s->score, threshold, &err), 0);
+    return measure_cards(s).card_precision_at_100;
 }
 
 static void assert_near(double got, double expected)
@@ -279,7 +283,7 @@ static void a_day_whose_cards_are_all_left_out_counts_as_nothing_found(void **st
     assert_near(cards(&s), 0.01 / 2);
 }
 
-static void rows_of_known_cards_are_left_out_of_the_handbooks_ranking(void **state)
+static void rows_of_known_cards_are_left_out_of_all_metrics(void **state)
 {
     (void)state;
     struct rows s = {.n = 0};
@@ -289,11 +293,29 @@ static void rows_of_known_cards_are_left_out_of_the_handbooks_ranking(void **sta
     add(&s, 0, 9, 0.5, 0);
     add(&s, 0, 10, 0.6, -1);
     add(&s, 0, 8, 0.2, 0); // found, but its rows count in the ranking
-    struct card_metrics m = card_metrics_of(&s);
+    struct metrics m = measure_cards(&s);
     assert_int_equal(m.rows, 3);
     assert_int_equal(m.frauds, 1);
+    assert_int_equal(m.known_cards, 1);
+    assert_int_equal(m.unknown_labels, 1);
     assert_near(m.roc_auc, 1);
     assert_near(m.average_precision, 1);
+    assert_near(m.precision, 0.5);
+    assert_near(m.recall, 1);
+}
+
+static void without_cards_every_row_counts_and_there_is_no_card_precision(void **state)
+{
+    (void)state;
+    int64_t time[2] = {0, DAY};
+    int8_t label[2] = {1, -1}, judged[2];
+    double score[2] = {0.5, 0.5}, precision = 0;
+    struct card_rows c = {NULL, time, label, 0, {0, 2}};
+    struct err err;
+    assert_int_equal(cards_judge(&c, judged, &err), 0);
+    assert_memory_equal(judged, label, 2);
+    assert_int_equal(cards_precision(&precision, &c, score, judged, &err), 0);
+    assert_true(isnan(precision));
 }
 
 int main(void)
@@ -312,7 +334,8 @@ int main(void)
         cmocka_unit_test(a_card_found_on_an_earlier_day_is_left_out),
         cmocka_unit_test(a_card_whose_fraud_is_known_for_more_than_a_week_is_left_out),
         cmocka_unit_test(a_day_whose_cards_are_all_left_out_counts_as_nothing_found),
-        cmocka_unit_test(rows_of_known_cards_are_left_out_of_the_handbooks_ranking),
+        cmocka_unit_test(rows_of_known_cards_are_left_out_of_all_metrics),
+        cmocka_unit_test(without_cards_every_row_counts_and_there_is_no_card_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

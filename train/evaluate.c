@@ -128,25 +128,34 @@ static int threshold_from_training(const struct work *w, struct fold *f, struct 
     return rc;
 }
 
+// Scores of the rows that somebody could be alerted to: those of known cards are blocked anyway.
+static size_t copy_scores(const struct trial *t, double *out)
+{
+    const size_t rows = (size_t)(t->cut.test.end - t->cut.test.first);
+    size_t n = 0;
+    for (size_t i = 0; i < rows; i++)
+        if (t->judged[i] != LABEL_KNOWN_CARD)
+            out[n++] = t->score[i];
+    return n;
+}
+
 static int threshold_from_validation(const struct work *w, struct fold *f, const struct cut *cuts,
                                      size_t n_cuts, struct err *err)
 {
-    size_t n = 0;
+    size_t room = 0, n = 0;
     double days = 0;
     for (size_t k = 0; k < n_cuts; k++) {
-        n += (size_t)(cuts[k].test.end - cuts[k].test.first);
+        room += (size_t)(cuts[k].test.end - cuts[k].test.first);
         days += cuts[k].test_days;
     }
-    double *score = malloc(n * sizeof *score), *end = score;
+    double *score = malloc(room * sizeof *score);
     if (!score)
-        return err_set(err, "out of memory for %zu scores", n);
+        return err_set(err, "out of memory for %zu scores", room);
     int rc = 0;
     for (size_t k = 0; k < n_cuts && rc == 0; k++) {
         const struct trial *t = trials_get(&w->v->trials, &cuts[k], w->v->l2, err);
-        size_t rows = (size_t)(cuts[k].test.end - cuts[k].test.first);
         if (t)
-            memcpy(end, t->score, rows * sizeof *end);
-        end += rows;
+            n += copy_scores(t, score + n);
         rc = t ? 0 : -1;
     }
     if (rc == 0)
@@ -157,6 +166,16 @@ static int threshold_from_validation(const struct work *w, struct fold *f, const
 }
 
 // ---- folds -----------------------------------------------------------------------------------------
+
+static int measure(const struct work *w, struct fold *f, struct err *err)
+{
+    const struct trial *t = f->trial;
+    const struct card_rows rows = card_rows_of(w->e, &t->cut);
+    const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
+    if (metrics_compute(&f->metrics, t->score, t->judged, n, f->threshold, err))
+        return -1;
+    return cards_precision(&f->metrics.card_precision_at_100, &rows, t->score, t->judged, err);
+}
 
 static int run_fold(const struct work *w, int64_t k, struct cut *cuts, struct err *err)
 {
@@ -169,9 +188,7 @@ static int run_fold(const struct work *w, int64_t k, struct cut *cuts, struct er
     if (!f->trial || (n > 0 ? threshold_from_validation(w, f, cuts, n, err)
                             : threshold_from_training(w, f, err)))
         return -1;
-    const struct card_history history = {w->e->card, w->e->time, w->e->label, cut.train.first,
-                                         cut.test};
-    return metrics_compute(&f->metrics, &history, f->trial->score, f->threshold, err);
+    return measure(w, f, err);
 }
 
 // A fold that the data does not reach is reported before any work is done.

@@ -48,8 +48,8 @@ static int write_model(struct output_dir *folder, const struct model *m, char sh
 
 // A new version with all its files, and the champion where that is wanted.
 static int publish(const struct arguments *a, struct registry *r, const struct model *m,
-                   const struct evaluation *v, const struct examples *e,
-                   const struct settings *settings, int64_t *version, struct err *err)
+                   const struct evaluation *v, const struct settings *settings, int64_t *version,
+                   struct err *err)
 {
     struct output_dir folder;
     char sha256[SHA256_HEX];
@@ -57,7 +57,7 @@ static int publish(const struct arguments *a, struct registry *r, const struct m
         return -1;
     int rc = write_model(&folder, m, sha256, err);
     if (rc == 0)
-        rc = report_write(&folder, v, e, settings, err);
+        rc = report_write(&folder, v, settings, err);
     if (rc == 0)
         rc = registry_add(r, &folder, sha256, version, err);
     output_dir_release(&folder);
@@ -84,7 +84,7 @@ static int work(const struct arguments *a, struct err *err)
         examples_open(&examples, a->features, err) || registry_open(&registry, a->output, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, threads, err) ||
         model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
-        publish(a, &registry, &model, &evaluation, &examples, &settings, &version, err))
+        publish(a, &registry, &model, &evaluation, &settings, &version, err))
         goto out;
     char artifact[4096];
     const uint64_t rows = evaluation.folds[0].trial->rows;

@@ -1,6 +1,7 @@
 // metrics: what a model's scores are worth, and the curves behind the numbers.
 //
-// Only rows with a known label are judged; the others are counted. Where a metric has no meaning
+// Only rows with a known label are judged, and of those only the ones that cards.h leaves in; the
+// others are counted. Where a metric has no meaning
 // (no frauds, no rows, no alerts) it is NAN here and null in JSON. Definitions, with ties as in
 // scikit-learn:
 //
@@ -9,14 +10,13 @@
 //     log_loss           mean −log of the probability given to the truth, clipped to [ε, 1 − ε]
 //     brier              mean (score − label)²
 //     precision, recall, f1     of the decisions score >= threshold
-//     card_precision_at_100     see card_metrics, like all that knows of customers
+//     card_precision_at_100     train/cards.h; NAN until it is set from there
 //
 // Ownership: a ranking owns its arrays until ranking_release; everything else is borrowed.
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
 #include "base/err.h"
-#include "features/split.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -29,50 +29,30 @@ struct ranking {
     uint64_t *frauds, *genuine; // [n], cumulated; the last are the totals
 };
 
-// score[n]: probabilities, 0 .. 1; label[n]: 1, 0, -1.
+// score[n]: probabilities, 0 .. 1; label[n]: 1, 0, below 0 where the row does not count.
 int ranking_make(struct ranking *k, const double *score, const int8_t *label, size_t n,
                  struct err *err);
 void ranking_release(struct ranking *k);
 double ranking_roc_auc(const struct ranking *k);
 double ranking_average_precision(const struct ranking *k);
 
-// The Handbook's way to measure (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 4.2
-// and 5.2) over rows in time order, of which [test.first, test.end) were scored. Customers with a
-// fraud from row `first` on through day d − 8 are known to be compromised and their rows of day d
-// are left out. Of the others' rows: the ranking metrics, and card precision: each test day every
-// customer, those found on an earlier test day left out too, stands with its highest score and label
-// of the day, the 100 highest are checked, precision = found / 100; the mean over the test days is
-// the result. Equal scores stand in the order of their rows.
-enum { CARDS_CHECKED = 100, LABEL_DELAY_DAYS = 7 };
-struct card_history {
-    const uint64_t *card; // card[r] of row r of the table; NULL where there is none: all NAN
-    const int64_t *time;  // time[r], seconds
-    const int8_t *label;  // label[r]
-    uint64_t first;       // the first training row
-    struct row_range test;
-};
-struct card_metrics {
-    uint64_t rows, frauds; // not left out
-    double roc_auc, average_precision, precision_at_100;
-};
-// score[i]: of row test.first + i.
-int card_metrics_compute(struct card_metrics *m, const struct card_history *h, const double *score,
-                         struct err *err);
+// What stands in a judged label beside 1 and 0: the row does not count.
+enum { LABEL_UNKNOWN = -1, LABEL_KNOWN_CARD = -2 };
 
 struct metrics {
-    uint64_t rows, frauds, unknown_labels; // rows with a known label, those of them that are frauds
-    double roc_auc, average_precision, log_loss, brier;
+    uint64_t rows, frauds;                // judged rows, and those of them that are frauds
+    uint64_t unknown_labels, known_cards; // rows that do not count, by reason
+    double roc_auc, average_precision, card_precision_at_100, log_loss, brier;
     double threshold, precision, recall, f1;
     uint64_t true_positives, false_positives, false_negatives, true_negatives;
-    struct card_metrics cards;
 };
 
-// Of the scored rows of h.
-int metrics_compute(struct metrics *m, const struct card_history *h, const double *score,
+// score[n]: probabilities; judged[n]: 1, 0 or one of the above.
+int metrics_compute(struct metrics *m, const double *score, const int8_t *judged, size_t n,
                     double threshold, struct err *err);
-// {"rows","frauds","unknown_labels","roc_auc","average_precision","card_precision_at_100",
-// "log_loss","brier","threshold","precision","recall","f1","confusion":{"true_positives",...},
-// "without_known_cards":{"rows","frauds","roc_auc","average_precision"}}; NULL: out of memory.
+// {"rows","frauds","unknown_labels","known_cards","roc_auc","average_precision",
+// "card_precision_at_100","log_loss","brier","threshold","precision","recall","f1",
+// "confusion":{"true_positives",...}}; NULL: out of memory.
 json_t *metrics_to_json(const struct metrics *m);
 
 #endif

@@ -154,14 +154,13 @@ static int write_file(struct output_dir *folder, const struct report *r, int fil
     return rc;
 }
 
-int report_write(struct output_dir *folder, const struct evaluation *v, const struct examples *e,
+int report_write(struct output_dir *folder, const struct evaluation *v,
                  const struct settings *settings, struct err *err)
 {
     const struct trial *t = v->folds[0].trial;
     const struct row_range test = t->cut.test;
     struct ranking ranking;
-    struct report r = {
-        v, settings, &ranking, t->score, e->label + test.first, (size_t)(test.end - test.first)};
+    struct report r = {v, settings, &ranking, t->score, t->judged, (size_t)(test.end - test.first)};
     if (ranking_make(&ranking, r.score, r.label, r.n, err))
         return -1;
     int rc = 0;
@@ -181,43 +180,35 @@ static void print_cell(double v)
         printf(" %12s", "-");
 }
 
-// Which numbers are shown: a member, or a member of a member.
-static const struct shown {
-    const char *title, *group, *name;
-} shown[] = {
-    {"roc_auc", NULL, "roc_auc"},
-    {"average_precision", NULL, "average_precision"},
-    {"  without known cards: roc_auc", "without_known_cards", "roc_auc"},
-    {"  average_precision", "without_known_cards", "average_precision"},
-    {"  card_precision_at_100", NULL, "card_precision_at_100"},
-    {"log_loss", NULL, "log_loss"},
-    {"brier", NULL, "brier"},
-    {"threshold", NULL, "threshold"},
-    {"precision", NULL, "precision"},
-    {"recall", NULL, "recall"},
-    {"f1", NULL, "f1"},
-};
+static const char *const shown[] = {"roc_auc",
+                                    "average_precision",
+                                    "card_precision_at_100",
+                                    "log_loss",
+                                    "brier",
+                                    "threshold",
+                                    "precision",
+                                    "recall",
+                                    "f1"};
 
-static double number_of(const json_t *metrics, const struct shown *s)
+static double number_of(const json_t *metrics, const char *name)
 {
-    const json_t *from = s->group ? json_object_get(metrics, s->group) : metrics;
-    const json_t *j = json_object_get(from, s->name);
+    const json_t *j = json_object_get(metrics, name);
     return json_is_number(j) ? json_number_value(j) : NAN;
 }
 
-static void print_metric(const json_t *test, const json_t *folds, const struct shown *s)
+static void print_metric(const json_t *test, const json_t *folds, const char *name)
 {
     const size_t n = json_array_size(folds);
     double sum = 0, squares = 0;
     for (size_t k = 0; k < n; k++)
-        sum += number_of(json_array_get(folds, k), s);
+        sum += number_of(json_array_get(folds, k), name);
     double mean = sum / (double)n;
     for (size_t k = 0; k < n; k++) {
-        double apart = number_of(json_array_get(folds, k), s) - mean;
+        double apart = number_of(json_array_get(folds, k), name) - mean;
         squares += apart * apart;
     }
-    printf("%-30s", s->title);
-    print_cell(number_of(test, s));
+    printf("%-30s", name);
+    print_cell(number_of(test, name));
     if (n > 1) {
         print_cell(mean);
         print_cell(sqrt(squares / (double)(n - 1)));
@@ -228,15 +219,14 @@ static void print_metric(const json_t *test, const json_t *folds, const struct s
 static void print_all(const json_t *test, const json_t *folds, const char *when)
 {
     const size_t n = json_array_size(folds);
-    printf("test %s, %.0f rows, %.0f frauds\n", when,
-           number_of(test, &(struct shown){NULL, NULL, "rows"}),
-           number_of(test, &(struct shown){NULL, NULL, "frauds"}));
+    printf("test %s, %.0f rows, %.0f frauds\n", when, number_of(test, "rows"),
+           number_of(test, "frauds"));
     printf("%-30s %12s", "", "test");
     if (n > 1)
         printf(" %6s%zu %5s %12s", "mean, ", n, "folds", "sd");
     putchar('\n');
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        print_metric(test, folds, &shown[i]);
+        print_metric(test, folds, shown[i]);
 }
 
 int report_print(const char *path, struct err *err)

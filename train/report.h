@@ -16,7 +16,7 @@
 #include "base/output.h"
 #include "train/evaluate.h"
 
-int report_write(struct output_dir *folder, const struct evaluation *v, const struct examples *e,
+int report_write(struct output_dir *folder, const struct evaluation *v,
                  const struct settings *settings, struct err *err);
 
 // A version's metrics as an aligned text to print: fold 0, and the mean and standard deviation over

@@ -92,26 +92,40 @@ static int fit(struct trial *t, const struct trial *before, const struct example
     return rc;
 }
 
-static int run(struct trial *t, const struct trial *before, const struct examples *e,
-               unsigned threads, struct err *err)
+struct card_rows card_rows_of(const struct examples *e, const struct cut *cut)
 {
-    const struct row_range test = t->cut.test;
+    return (struct card_rows){e->card, e->time, e->label, cut->train.first, cut->test};
+}
+
+static int judge(struct trial *t, const struct examples *e, struct err *err)
+{
+    const struct card_rows rows = card_rows_of(e, &t->cut);
+    const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
     struct ranking ranking;
-    if (fit(t, before, e, threads, err))
-        return err_prefix(err, "training on %s", t->cut.train_text);
-    t->score = scores_new(e, &t->model, test, threads, err);
-    if (!t->score || ranking_make(&ranking, t->score, e->label + test.first,
-                                  (size_t)(test.end - test.first), err))
+    t->judged = malloc(n + 1);
+    if (!t->judged)
+        return err_set(err, "out of memory for %zu labels", n);
+    if (cards_judge(&rows, t->judged, err) || ranking_make(&ranking, t->score, t->judged, n, err))
         return -1;
     t->average_precision = ranking_average_precision(&ranking);
     ranking_release(&ranking);
     return 0;
 }
 
+static int run(struct trial *t, const struct trial *before, const struct examples *e,
+               unsigned threads, struct err *err)
+{
+    if (fit(t, before, e, threads, err))
+        return err_prefix(err, "training on %s", t->cut.train_text);
+    t->score = scores_new(e, &t->model, t->cut.test, threads, err);
+    return t->score ? judge(t, e, err) : -1;
+}
+
 static void trial_free(struct trial *t)
 {
     model_release(&t->model);
     free(t->score);
+    free(t->judged);
     free(t);
 }
 

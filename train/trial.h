@@ -7,6 +7,7 @@
 #ifndef TRAIN_TRIAL_H
 #define TRAIN_TRIAL_H
 
+#include "train/cards.h"
 #include "train/cut.h"
 #include "train/examples.h"
 #include "train/model.h"
@@ -16,10 +17,14 @@ struct trial {
     double l2;
     struct model model; // mean, scale and weight of the inputs, and the intercept; nothing else
     double *score;      // [cut.test.end - cut.test.first]
-    double average_precision; // of the scores, NAN where the test rows have no fraud
+    int8_t *judged;     // of the same rows: what metrics judge by (train/cards.h)
+    double average_precision; // of the judged rows, NAN where they have no fraud
     uint64_t rows, frauds;    // that trained, with a known label
     struct trial *next;
 };
+
+// The rows of a cut as train/cards.h looks at them.
+struct card_rows card_rows_of(const struct examples *e, const struct cut *cut);
 
 struct trials {
     const struct examples *examples;

@@ -1,0 +1,113 @@
+// fuzz_snapshot: snapshots with any numbers in them, and with the right checksum, into a state that
+// must refuse them or go on without reading outside its histories.
+//
+// The bytes are edits of a snapshot that the state itself wrote: 10 bytes each, the word (2 bytes,
+// modulo the length; its highest bit: cut the file there) and what is added to it.
+#define _GNU_SOURCE // memfd_create
+#include "features/snapshot.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static const char plan_text[] =
+    "{\"schema\":{\"time_format\":\"epoch\",\"columns\":["
+    "{\"name\":\"id\",\"header\":\"I\",\"kind\":\"id\"},"
+    "{\"name\":\"time\",\"header\":\"T\",\"kind\":\"time\"},"
+    "{\"name\":\"customer\",\"header\":\"C\",\"kind\":\"key\"},"
+    "{\"name\":\"amount\",\"header\":\"A\",\"kind\":\"number\"}]},"
+    "\"features\":["
+    "{\"name\":\"a\",\"expression\":\"sum(customer, amount, 60s) + count(customer, 7d, past)\"},"
+    "{\"name\":\"b\",\"expression\":\"mean(customer, amount / 2, all, delay=30s)\"},"
+    "{\"name\":\"c\",\"expression\":\"since(customer)\"},"
+    "{\"name\":\"d\",\"expression\":\"sum(customer, mean(customer, amount, 1d), 1h)\"}]}";
+
+enum { N_INPUTS = 4, N_EVENTS = 24, MAX_WORDS = 4096, EDIT = 10 };
+
+static struct plan plan;
+
+// Events from a time on, of three keys; refused where the forged history is newer.
+static int run(struct state *s, int64_t from)
+{
+    uint64_t ids[N_EVENTS], keys[N_EVENTS];
+    int64_t times[N_EVENTS];
+    double amounts[N_EVENTS];
+    float values[N_INPUTS][N_EVENTS], *out[N_INPUTS] = {values[0], values[1], values[2], values[3]};
+    const void *columns[] = {ids, times, keys, amounts};
+    const struct events events = {N_EVENTS, columns};
+    struct err err;
+    for (int i = 0; i < N_EVENTS; i++) {
+        ids[i] = (uint64_t)i;
+        keys[i] = (uint64_t)i % 3;
+        times[i] = from + i * i * i;
+        amounts[i] = i / 100.0;
+    }
+    return state_run(s, &events, out, &err);
+}
+
+// The words of a snapshot after the first events.
+static size_t make_base(union word *words)
+{
+    struct state s;
+    struct err err;
+    json_t *json = json_loads(plan_text, 0, NULL);
+    int fd = memfd_create("base", 0);
+    if (!json || fd < 0 || plan_from_json(&plan, json, &err) || state_init(&s, &plan, 1, &err) ||
+        run(&s, 0) || snapshot_save(&s, fd, "base", &err))
+        abort();
+    ssize_t n = pread(fd, words, MAX_WORDS * sizeof *words, 0);
+    if (n <= 0 || (size_t)n == MAX_WORDS * sizeof *words)
+        abort();
+    close(fd);
+    state_release(&s);
+    json_decref(json);
+    return (size_t)n / sizeof *words;
+}
+
+static void load_and_run(const union word *words, size_t n)
+{
+    static const int64_t from[] = {0, 20000, 86400 * 30, 253402200000};
+    char path[64];
+    struct state s;
+    struct err err;
+    int fd = memfd_create("forged", 0);
+    if (fd < 0 || pwrite(fd, words, n * sizeof *words, 0) != (ssize_t)(n * sizeof *words) ||
+        state_init(&s, &plan, 2, &err))
+        abort();
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (snapshot_load(&s, path, &err) == 0)
+        for (size_t i = 0; i < sizeof from / sizeof *from; i++)
+            (void)run(&s, from[i]); // may be refused, must not read astray
+    state_release(&s);
+    close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static union word base[MAX_WORDS];
+    static size_t base_n;
+    union word words[MAX_WORDS];
+    if (base_n == 0)
+        base_n = make_base(base);
+    size_t n = base_n;
+    memcpy(words, base, sizeof words);
+    for (; size >= EDIT && n > 1; data += EDIT, size -= EDIT) {
+        uint16_t where;
+        uint64_t change;
+        memcpy(&where, data, sizeof where);
+        memcpy(&change, data + sizeof where, sizeof change);
+        if (where & 0x8000)
+            n = 1 + (where & 0x7fff) % n;
+        else
+            words[where % n].cursor += change;
+    }
+    words[n - 1].cursor = XXH3_64bits(words, (n - 1) * sizeof *words);
+    load_and_run(words, n);
+    return 0;
+}

@@ -1,0 +1,874 @@
+// The server as a process, over real sockets: parity with the batch, and what HTTP it refuses.
+//
+// The artifacts are made by the real programs from the committed sample. ASSAY_BIN names the folder
+// of the programs.
+#include "ingest/table.h"
+#include "train/model.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY        "2018-05-03" // replayed: snapshot at its start, batch scores from the full run
+#define WAIT_MS    20000        // no answer in this time fails a test; never a measure of speed
+#define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define JSON_POST  "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+#define ANSWER_MAX ((size_t)1 << 20)
+
+static char folder[256];
+static const char *bin;
+
+struct server {
+    pid_t pid;
+    int port;
+    char line[512]; // its first line on stdout
+};
+
+static struct server shared; // for the tests that leave it as it is
+static struct server own;    // of the test that runs; pid 0 where it has none
+
+// ---- processes ----
+
+static int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+// A command, its output in folder/log; returns its exit status.
+static int run(const char *fmt, ...)
+{
+    char command[4096];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(command, sizeof command, fmt, args);
+    va_end(args);
+    snprintf(command + n, sizeof command - (size_t)n, " >%s/log 2>&1", folder);
+    int status = system(command); // NOLINT(cert-env33-c): programs and a folder of ours
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static const char *log_text(void)
+{
+    static char text[4096];
+    char path[300];
+    snprintf(path, sizeof path, "%s/log", folder);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    return text;
+}
+
+static void exec_server(int out, const char *threads)
+{
+    char program[512], models[300], state[300], key[300];
+    snprintf(program, sizeof program, "%s/serve", bin);
+    snprintf(models, sizeof models, "%s/models", folder);
+    snprintf(state, sizeof state, "%s/before/state.bin", folder);
+    snprintf(key, sizeof key, "%s/key", folder);
+    dup2(out, STDOUT_FILENO);
+    execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
+          "--threads", threads, (char *)NULL);
+    _exit(127);
+}
+
+static void server_begin(struct server *s, const char *threads)
+{
+    int fds[2];
+    size_t n = 0;
+    assert_int_equal(pipe(fds), 0);
+    s->pid = fork();
+    assert_true(s->pid >= 0);
+    if (s->pid == 0)
+        exec_server(fds[1], threads);
+    close(fds[1]);
+    struct pollfd p = {fds[0], POLLIN, 0};
+    while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&
+           read(fds[0], s->line + n, 1) == 1 && s->line[n] != '\n')
+        n++;
+    s->line[n] = '\0';
+    close(fds[0]);
+    const char *at = strstr(s->line, "http://127.0.0.1:");
+    s->port = at ? (int)strtol(at + strlen("http://127.0.0.1:"), NULL, 10) : 0;
+    if (s->port == 0)
+        fail_msg("the server did not start: '%s'", s->line);
+}
+
+// The exit status after SIGTERM, -1 where it had to be killed.
+static int server_end(struct server *s)
+{
+    int status = -1;
+    pid_t pid = s->pid;
+    s->pid = 0;
+    kill(pid, SIGTERM);
+    for (int ms = 0; ms < WAIT_MS; ms += 10) {
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        poll(NULL, 0, 10);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return -1;
+}
+
+// A test that failed has left its server running.
+static int end_own(void **state)
+{
+    (void)state;
+    if (own.pid > 0)
+        server_end(&own);
+    return 0;
+}
+
+static int make_artifacts(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)state;
+    bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
+    snprintf(folder, sizeof folder, "%s/assay-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder))
+        return -1;
+    const char *config = "datasets/sample.ini";
+    if (run("%s/ingest --config %s --key %s/key --output %s/table datasets/sample.csv", bin, config,
+            folder, folder) ||
+        run("%s/features --config %s --output %s/features %s/table", bin, config, folder, folder) ||
+        run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, DAY,
+            folder, folder) ||
+        run("%s/train --config %s --output %s/models --promote %s/features", bin, config, folder,
+            folder)) {
+        fprintf(stderr, "%s\n", log_text());
+        return -1;
+    }
+    server_begin(&shared, "16");
+    return 0;
+}
+
+static int remove_artifacts(void **state)
+{
+    (void)state;
+    int status = server_end(&shared);
+    return run("rm -rf '%s'", folder) || status;
+}
+
+// ---- sockets ----
+
+static int dial(int port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    const int one = 1;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+// The server may close before all is sent; what it answered tells then.
+static void say(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = send(fd, data, n, MSG_NOSIGNAL);
+        if (k <= 0)
+            return;
+        data += k;
+        n -= (size_t)k;
+    }
+}
+
+struct answer {
+    int status;
+    size_t n;               // bytes of text
+    char head[2048], *text; // text: Content-Length bytes; to be freed by answer_free
+};
+
+static bool readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, WAIT_MS) == 1;
+}
+
+// Whether the server has nothing more to say and closes.
+static bool is_closed(int fd)
+{
+    char c;
+    return readable(fd) && recv(fd, &c, 1, 0) <= 0;
+}
+
+static int hear_head(int fd, struct answer *a)
+{
+    size_t n = 0;
+    a->head[0] = '\0';
+    while (n + 1 < sizeof a->head && !strstr(a->head, "\r\n\r\n")) {
+        if (!readable(fd) || recv(fd, a->head + n, 1, 0) != 1)
+            return -1;
+        a->head[++n] = '\0';
+    }
+    a->status = strncmp(a->head, "HTTP/1.1 ", 9) == 0 ? (int)strtol(a->head + 9, NULL, 10) : -1;
+    return 0;
+}
+
+// One answer; with_text is false after a HEAD. Thread-safe: no assertion.
+static int try_hear(int fd, struct answer *a, bool with_text)
+{
+    *a = (struct answer){0};
+    if (hear_head(fd, a))
+        return -1;
+    const char *length = strstr(a->head, "Content-Length: ");
+    size_t n = length ? strtoul(length + 16, NULL, 10) : 0;
+    a->text = calloc(1, n + 1);
+    if (!a->text || n > ANSWER_MAX)
+        return -1;
+    while (with_text && a->n < n) {
+        ssize_t k = readable(fd) ? recv(fd, a->text + a->n, n - a->n, 0) : 0;
+        if (k <= 0)
+            return -1;
+        a->n += (size_t)k;
+    }
+    return 0;
+}
+
+static void hear(int fd, struct answer *a)
+{
+    if (try_hear(fd, a, true))
+        fail_msg("no whole answer: '%s'", a->head);
+}
+
+static void answer_free(struct answer *a)
+{
+    free(a->text);
+    a->text = NULL;
+}
+
+static json_t *answer_json(const struct answer *a)
+{
+    json_t *json = json_loadb(a->text, a->n, JSON_REJECT_DUPLICATES, NULL);
+    if (!json)
+        fail_msg("not JSON: %s%s", a->head, a->text);
+    return json;
+}
+
+static void say_post(int fd, const char *body)
+{
+    char head[256];
+    int n = snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", strlen(body));
+    say(fd, head, (size_t)n);
+    say(fd, body, strlen(body));
+}
+
+// A whole request on a connection of its own.
+static void ask(struct answer *a, const char *request)
+{
+    int fd = dial(shared.port);
+    say(fd, request, strlen(request));
+    hear(fd, a);
+    close(fd);
+}
+
+// ---- parity ----
+
+struct day {
+    uint64_t first, end; // rows of the feature table, and of the CSV without its header
+    double *probability; // [end - first], by the batch
+    char **body;         // [end - first], the transaction as JSON
+};
+
+static void batch_scores(struct day *d)
+{
+    char path[300];
+    struct err err = {""};
+    struct table t;
+    struct model m;
+    const int64_t from = 1525305600, until = from + 86400; // DAY
+    snprintf(path, sizeof path, "%s/features", folder);
+    if (table_open(&t, path, &err))
+        fail_msg("%s", err.msg);
+    snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
+    if (model_load(&m, path, &err))
+        fail_msg("%s", err.msg);
+    const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
+    assert_non_null(time);
+    for (d->first = 0; time[d->first] < from; d->first++)
+        ;
+    for (d->end = d->first; d->end < t.rows && time[d->end] < until; d->end++)
+        ;
+    assert_true(d->end > d->first + 50);
+    d->probability = calloc(d->end - d->first + 1, sizeof *d->probability);
+    assert_non_null(d->probability);
+    for (uint64_t row = d->first; row < d->end; row++) {
+        float x[64];
+        assert_true(m.n_inputs <= 64);
+        for (size_t i = 0; i < m.n_inputs; i++) {
+            const float *column = table_data(&t, m.inputs[i].name, COLUMN_FEATURE, &err);
+            assert_non_null(column);
+            x[i] = column[row];
+        }
+        d->probability[row - d->first] = model_probability(model_margin(&m, x));
+    }
+    model_release(&m);
+    table_release(&t);
+}
+
+// TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,... : the amount goes over as it is
+// written there.
+static char *line_to_json(char *line)
+{
+    char *rest = line, *field[5], *json = malloc(256);
+    assert_non_null(json);
+    for (int i = 0; i < 5; i++)
+        assert_non_null(field[i] = strtok_r(i ? NULL : line, ",", &rest));
+    snprintf(json, 256,
+             "{\"id\":\"%s\",\"time\":\"%s\",\"customer\":\"%s\",\"terminal\":%s,\"amount\":%s}",
+             field[0], field[1], field[2], field[3], field[4]);
+    return json;
+}
+
+static void read_day(struct day *d)
+{
+    char line[512];
+    FILE *csv = fopen("datasets/sample.csv", "r");
+    assert_non_null(csv);
+    d->body = calloc(d->end - d->first + 1, sizeof *d->body);
+    assert_non_null(d->body);
+    assert_non_null(fgets(line, sizeof line, csv)); // the header
+    for (uint64_t row = 0; row < d->end; row++) {
+        assert_non_null(fgets(line, sizeof line, csv));
+        if (row >= d->first)
+            d->body[row - d->first] = line_to_json(line);
+    }
+    assert_non_null(strstr(d->body[0], DAY));
+    assert_non_null(strstr(d->body[d->end - d->first - 1], DAY));
+    fclose(csv);
+}
+
+static void day_release(struct day *d)
+{
+    for (uint64_t i = 0; i < d->end - d->first; i++)
+        free(d->body[i]);
+    free(d->body);
+    free(d->probability);
+}
+
+static void assert_same_bits(const json_t *decision, double expected)
+{
+    double p = json_number_value(json_object_get(decision, "probability"));
+    if (p != expected) // neither is NaN or -0, so equal is equal in every bit
+        fail_msg("%.17g over HTTP, %.17g in the batch", p, expected);
+}
+
+static void a_day_replayed_one_by_one_gives_the_bits_of_the_batch(void **state)
+{
+    struct day d = {0};
+    struct answer a;
+    (void)state;
+    batch_scores(&d);
+    read_day(&d);
+    server_begin(&own, "2");
+    int fd = dial(own.port); // one connection, so one order
+    for (uint64_t i = 0; i < d.end - d.first; i++) {
+        say_post(fd, d.body[i]);
+        hear(fd, &a);
+        json_t *json = answer_json(&a);
+        assert_same_bits(json, d.probability[i]);
+        json_decref(json);
+        answer_free(&a);
+    }
+    close(fd);
+    day_release(&d);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void a_day_replayed_in_arrays_gives_the_bits_of_the_batch(void **state)
+{
+    enum { PART = 37 };
+    char body[PART * 256];
+    struct day d = {0};
+    struct answer a;
+    (void)state;
+    batch_scores(&d);
+    read_day(&d);
+    server_begin(&own, "2");
+    int fd = dial(own.port);
+    for (uint64_t i = 0; i < d.end - d.first; i += PART) {
+        size_t n = d.end - d.first - i < PART ? d.end - d.first - i : PART, length = 0;
+        for (size_t k = 0; k < n; k++)
+            length += (size_t)snprintf(body + length, sizeof body - length, "%c%s", k ? ',' : '[',
+                                       d.body[i + k]);
+        snprintf(body + length, sizeof body - length, "]");
+        say_post(fd, body);
+        hear(fd, &a);
+        json_t *json = answer_json(&a);
+        assert_int_equal(json_array_size(json), n);
+        for (size_t k = 0; k < n; k++)
+            assert_same_bits(json_array_get(json, k), d.probability[i + k]);
+        json_decref(json);
+        answer_free(&a);
+    }
+    close(fd);
+    day_release(&d);
+    assert_int_equal(server_end(&own), 0);
+}
+
+// ---- routes ----
+
+static void the_first_line_names_model_address_and_state(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(shared.line, "serve: model 1 (sha256 "));
+    assert_non_null(strstr(shared.line, " up to 2018-05-02T"));
+}
+
+static void the_line_of_the_readme_is_answered(void **state)
+{
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    say_post(fd, "{\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\","
+                 "\"terminal\":\"3156\",\"amount\":57.16}");
+    hear(fd, &a);
+    close(fd);
+    assert_int_equal(a.status, 200);
+    json_t *json = answer_json(&a);
+    assert_string_equal(json_string_value(json_object_get(json, "id")), "T1");
+    double p = json_number_value(json_object_get(json, "probability"));
+    assert_true(p > 0 && p < 1);
+    assert_int_equal(json_array_size(json_object_get(json, "reasons")), 4);
+    json_decref(json);
+    answer_free(&a);
+}
+
+static void health_readiness_and_the_model_are_told(void **state)
+{
+    struct answer a;
+    (void)state;
+    ask(&a, GET("/healthz"));
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.text, "{\"status\":\"ok\"}");
+    answer_free(&a);
+    ask(&a, GET("/readyz?now"));
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    ask(&a, GET("/model"));
+    json_t *json = answer_json(&a);
+    assert_string_equal(json_string_value(json_object_get(json, "model")), "1");
+    assert_int_equal(strlen(json_string_value(json_object_get(json, "sha256"))), 64);
+    const json_t *first = json_array_get(json_object_get(json, "inputs"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "name")), "amount");
+    assert_true(json_number_value(json_object_get(first, "scale")) > 0);
+    assert_true(json_is_number(json_object_get(json, "threshold")));
+    assert_non_null(strstr(a.text, "mean(terminal, label, 7d, delay=7d)"));
+    json_decref(json);
+    answer_free(&a);
+}
+
+static void head_is_get_without_the_text(void **state)
+{
+    struct answer get, head;
+    (void)state;
+    ask(&get, GET("/model"));
+    int fd = dial(shared.port);
+    const char *request = "HEAD /model HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    say(fd, request, strlen(request));
+    assert_int_equal(try_hear(fd, &head, false), 0);
+    assert_int_equal(head.status, 200);
+    assert_int_equal(strtoul(strstr(head.head, "Content-Length: ") + 16, NULL, 10), get.n);
+    assert_true(is_closed(fd));
+    close(fd);
+    fd = dial(shared.port);
+    request = "HEAD /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    say(fd, request, strlen(request));
+    answer_free(&head);
+    assert_int_equal(try_hear(fd, &head, false), 0);
+    assert_int_equal(head.status, 404);
+    assert_true(is_closed(fd));
+    close(fd);
+    answer_free(&get);
+    answer_free(&head);
+}
+
+static void a_method_that_a_path_does_not_take_is_405_and_options_tells(void **state)
+{
+    static const struct {
+        const char *request;
+        int status;
+        const char *head;
+    } cases[] = {
+        {GET("/predict"), 405, "Allow: POST, OPTIONS\r\n"},
+        {"DELETE /model HTTP/1.1\r\nHost: x\r\n\r\n", 405, "Allow: GET, HEAD, OPTIONS\r\n"},
+        {"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, "Allow: GET"},
+        {"OPTIONS /predict HTTP/1.1\r\nHost: x\r\n\r\n", 204, "Allow: POST, OPTIONS\r\n"},
+        {"OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
+         "Access-Control-Request-Method: POST\r\n\r\n",
+         204, "Allow: POST, OPTIONS\r\n"},
+        {GET("/"), 404, "application/problem+json"},
+        {GET("/predict/"), 404, ""},
+        {GET("/../model"), 404, ""},
+        {GET("//model"), 404, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        ask(&a, cases[i].request);
+        if (a.status != cases[i].status || !strstr(a.head, cases[i].head) ||
+            strstr(a.head, "Access-Control"))
+            fail_msg("%s: %s", cases[i].request, a.head);
+        answer_free(&a);
+    }
+}
+
+static void answers_follow_each_other_on_one_connection(void **state)
+{
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    const char *two = GET("/healthz") JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
+    static const int statuses[] = {200, 422, 200};
+    say(fd, two, strlen(two));
+    for (int i = 0; i < 3; i++) {
+        hear(fd, &a);
+        assert_int_equal(a.status, statuses[i]);
+        assert_non_null(strstr(a.head, "Connection: keep-alive"));
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+// ---- what is refused ----
+
+#define TEN(x) x x x x x x x x x x
+
+static void what_two_programs_could_read_differently_is_refused(void **state)
+{
+#define POST "POST /predict HTTP/1.1\r\n"
+#define HOST "Host: x\r\n"
+#define REST "Content-Type: application/json\r\n\r\n{}"
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        {POST HOST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n" REST, 400},
+        {POST HOST "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Transfer-Encoding: chunked\r\n" REST, 501},
+        {POST HOST "Transfer-Encoding: identity\r\n" REST, 501},
+        {POST HOST "Transfer-Encoding : chunked\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\r\nContent-Length: 0\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2, 2\r\n" REST, 400},
+        {POST HOST "Content-Length: +2\r\n" REST, 400},
+        {POST HOST "Content-Length: -2\r\n" REST, 411}, // by the library
+        {POST HOST "Content-Length: 0x2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2x\r\n" REST, 400},
+        {POST HOST "Content-Length: 2 \r\n" REST, 400},
+        {POST HOST "Content-Length:\r\n" REST, 411}, // by the library
+        {POST HOST "Content-Length: 0000000000000000002\r\n" REST, 400},
+        {POST HOST "Content-Length : 2\r\n" REST, 400},
+        {POST HOST "Content_Length(: 2\r\n" REST, 400},
+        {POST HOST REST, 411},
+        {POST "Content-Length: 2\r\n" REST, 400},
+        {POST HOST HOST "Content-Length: 2\r\n" REST, 400},
+        {POST HOST "Host: y\r\nContent-Length: 2\r\n" REST, 400},
+        {POST "Host:\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "X: 1\r\n folded\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "X: 1\r\n\tContent-Length: 2\r\n" REST, 400},
+        {POST " " HOST "Content-Length: 2\r\n" REST, 400},
+        {POST "\nHost: x\r\nContent-Length: 2\r\n" REST, 400},
+        {POST "Host: x\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\nContent-Type: application/json\n\n{}", 400},
+        {POST HOST "Content-Length: 2\r\nContent-Type: application/json\r\n\n{}", 400},
+        {"POST /predict HTTP/1.1\nHost: x\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST TEN(TEN("X: 1\r\n")) "Content-Length: 2\r\n" REST, 431},
+        {POST TEN(TEN("X: 1\r\n")) HOST "Content-Length: 2\r\n" REST, 431},
+        {POST HOST "X: a\x01"
+                   "b\r\nContent-Length: 2\r\n" REST,
+         400},
+        {GET("/predict%00x"), 400},
+        {GET("/%68ealthz"), 400},
+        {GET("http://x/healthz"), 0}, // the library hangs up
+        {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+        {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+         400},
+        {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", 400},
+        {"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505},
+        {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        {POST HOST "Expect: 200-ok\r\nContent-Length: 2\r\n" REST, 417},
+        {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Length: 1048577\r\n" REST, 413},
+        {POST HOST "Content-Length: 999999999999999999\r\n" REST, 413},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        int fd = dial(shared.port);
+        say(fd, cases[i].request, strlen(cases[i].request));
+        int silent = try_hear(fd, &a, true);
+        // Closed, so that what follows cannot be taken for a request.
+        if (a.status != cases[i].status || !is_closed(fd))
+            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text ? a.text : "");
+        close(fd);
+        if (silent) {
+            answer_free(&a);
+            continue;
+        }
+        json_t *json = answer_json(&a);
+        assert_int_equal(json_integer_value(json_object_get(json, "status")), a.status);
+        assert_true(json_is_string(json_object_get(json, "error")));
+        assert_non_null(strstr(a.head, "Content-Type: application/problem+json\r\n"));
+        json_decref(json);
+        answer_free(&a);
+    }
+}
+
+static void a_head_of_20_kilobytes_is_refused(void **state)
+{
+    static char request[20100] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ";
+    struct answer a;
+    (void)state;
+    memset(request + strlen(request), 'a', 20000);
+    int fd = dial(shared.port);
+    say(fd, request, strlen(request));
+    hear(fd, &a);
+    assert_true(a.status >= 400 && a.status < 500);
+    assert_true(is_closed(fd));
+    close(fd);
+    answer_free(&a);
+}
+
+static void bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on(void **state)
+{
+    static char deep[3000];
+    static const struct {
+        const char *body;
+        size_t n; // 0: strlen
+        int status;
+    } cases[] = {
+        {"", 0, 400},           {"{}", 0, 422},  {"{\"id\":\"T\0\"}", 10, 400},
+        {deep, 2999, 400},      {"[1]", 0, 422}, {"{\"id\":1}trailing", 0, 400},
+        {"{\"ID\":1}", 0, 400}, {"[]", 0, 400},
+    };
+    char head[256];
+    struct answer a;
+    (void)state;
+    memset(deep, '[', sizeof deep);
+    int fd = dial(shared.port);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = cases[i].n ? cases[i].n : strlen(cases[i].body);
+        int k = snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+        say(fd, head, (size_t)k);
+        say(fd, cases[i].body, n);
+        hear(fd, &a);
+        if (a.status != cases[i].status)
+            fail_msg("case %zu: %s%s", i, a.head, a.text);
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+static void a_body_that_does_not_come_or_trickles_is_given_up(void **state)
+{
+    static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
+    struct answer a;
+    (void)state;
+    int stalled = dial(shared.port), trickling = dial(shared.port);
+    say(stalled, head, sizeof head - 1);
+    say(trickling, head, sizeof head - 1);
+    struct pollfd p = {trickling, POLLIN, 0};
+    for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 100) == 0; ms += 100)
+        say(trickling, " ", 1);
+    hear(trickling, &a);
+    assert_int_equal(a.status, 408);
+    answer_free(&a);
+    hear(stalled, &a);
+    assert_int_equal(a.status, 408);
+    answer_free(&a);
+    assert_true(is_closed(stalled));
+    close(stalled);
+    close(trickling);
+}
+
+static void a_client_that_expects_100_continue_gets_it_before_it_sends(void **state)
+{
+    static const char head[] = JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    say(fd, head, sizeof head - 1);
+    hear(fd, &a);
+    assert_int_equal(a.status, 100);
+    answer_free(&a);
+    say(fd, "{}", 2);
+    hear(fd, &a);
+    assert_int_equal(a.status, 422);
+    answer_free(&a);
+    close(fd);
+}
+
+static void a_large_body_in_pieces_is_read_whole(void **state)
+{
+    enum { N = 1000, WRITE = 5000 };
+    static char body[N * 128], head[256];
+    size_t n = 0;
+    struct answer a;
+    (void)state;
+    for (int i = 0; i < N; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n,
+                              "%c{\"id\":%d,\"time\":1600000000,\"customer\":\"large %d\","
+                              "\"terminal\":\"large\",\"amount\":2.25}",
+                              i ? ',' : '[', i, i);
+    n += (size_t)snprintf(body + n, sizeof body - n, "]");
+    int fd = dial(shared.port);
+    snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+    say(fd, head, strlen(head));
+    for (size_t i = 0; i < n; i += WRITE) {
+        say(fd, body + i, n - i < WRITE ? n - i : WRITE);
+        poll(NULL, 0, 1);
+    }
+    hear(fd, &a);
+    close(fd);
+    assert_int_equal(a.status, 200);
+    json_t *json = answer_json(&a);
+    assert_int_equal(json_array_size(json), N);
+    json_decref(json);
+    answer_free(&a);
+}
+
+// ---- many at once, and the end ----
+
+struct client {
+    int number, bad;
+};
+
+static void *ask_many(void *p)
+{
+    struct client *c = p;
+    char body[256], request[512];
+    int fd = dial(shared.port);
+    for (int i = 0; i < 50; i++) {
+        struct answer a;
+        int n = snprintf(body, sizeof body,
+                         "{\"id\":%d,\"time\":%d,\"customer\":\"client %d\",\"terminal\":\"c%d\","
+                         "\"amount\":1.5}",
+                         i, 1600000000 + i, c->number, c->number);
+        n = snprintf(request, sizeof request, JSON_POST "Content-Length: %d\r\n\r\n%s", n, body);
+        say(fd, request, (size_t)n);
+        if (try_hear(fd, &a, true) || a.status != 200)
+            c->bad++;
+        answer_free(&a);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void clients_at_the_same_time_are_all_answered(void **state)
+{
+    enum { CLIENTS = 8 };
+    pthread_t threads[CLIENTS];
+    struct client clients[CLIENTS];
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct client){i, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many, &clients[i]), 0);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(clients[i].bad, 0);
+}
+
+static void connections_are_closed_when_they_take_all_threads(void **state)
+{
+    struct answer a;
+    (void)state;
+    server_begin(&own, "2");
+    int one = dial(own.port), two, three;
+    say(one, GET("/healthz"), strlen(GET("/healthz")));
+    hear(one, &a);
+    assert_non_null(strstr(a.head, "Connection: keep-alive"));
+    answer_free(&a);
+    two = dial(own.port);
+    say(two, GET("/healthz"), strlen(GET("/healthz")));
+    hear(two, &a);
+    assert_non_null(strstr(a.head, "Connection: close"));
+    answer_free(&a);
+    three = dial(own.port); // would wait for `two` otherwise
+    say(three, GET("/healthz"), strlen(GET("/healthz")));
+    hear(three, &a);
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    close(one);
+    close(two);
+    close(three);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void sigterm_answers_what_is_in_flight_and_exits_with_0(void **state)
+{
+    static const char head[] = JSON_POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    struct answer a;
+    (void)state;
+    server_begin(&own, "4");
+    int fd = dial(own.port);
+    say(fd, head, sizeof head - 1);
+    hear(fd, &a); // 100: the request is in flight
+    answer_free(&a);
+    kill(own.pid, SIGTERM);
+    poll(NULL, 0, 50);
+    say(fd, "{}", 2);
+    hear(fd, &a);
+    assert_int_equal(a.status, 422);
+    assert_non_null(strstr(a.head, "Connection: close"));
+    answer_free(&a);
+    close(fd);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void a_server_that_cannot_start_says_why(void **state)
+{
+    (void)state;
+#define SERVE "%s/serve --models %s/models --state %s/before/state.bin --key %s/key "
+    assert_int_equal(run(SERVE "--host 0.0.0.0", bin, folder, folder, folder), 1);
+    assert_non_null(strstr(log_text(), "0.0.0.0"));
+    assert_int_equal(run(SERVE "--port %d", bin, folder, folder, folder, shared.port), 1);
+    assert_non_null(strstr(log_text(), "cannot listen"));
+    assert_int_equal(run(SERVE "--key %s/none", bin, folder, folder, folder, folder), 1);
+    assert_non_null(strstr(log_text(), "/none: "));
+    assert_int_equal(run(SERVE "--models %s/none", bin, folder, folder, folder, folder), 1);
+    assert_int_equal(run(SERVE "--prot 1", bin, folder, folder, folder), 2);
+    assert_int_equal(run(SERVE "--port 70000", bin, folder, folder, folder), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_day_replayed_one_by_one_gives_the_bits_of_the_batch, end_own),
+        cmocka_unit_test_teardown(a_day_replayed_in_arrays_gives_the_bits_of_the_batch, end_own),
+        cmocka_unit_test(the_first_line_names_model_address_and_state),
+        cmocka_unit_test(the_line_of_the_readme_is_answered),
+        cmocka_unit_test(health_readiness_and_the_model_are_told),
+        cmocka_unit_test(head_is_get_without_the_text),
+        cmocka_unit_test(a_method_that_a_path_does_not_take_is_405_and_options_tells),
+        cmocka_unit_test(answers_follow_each_other_on_one_connection),
+        cmocka_unit_test(what_two_programs_could_read_differently_is_refused),
+        cmocka_unit_test(a_head_of_20_kilobytes_is_refused),
+        cmocka_unit_test(bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on),
+        cmocka_unit_test(a_body_that_does_not_come_or_trickles_is_given_up),
+        cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_it_sends),
+        cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
+        cmocka_unit_test(clients_at_the_same_time_are_all_answered),
+        cmocka_unit_test_teardown(connections_are_closed_when_they_take_all_threads, end_own),
+        cmocka_unit_test_teardown(sigterm_answers_what_is_in_flight_and_exits_with_0, end_own),
+        cmocka_unit_test(a_server_that_cannot_start_says_why),
+    };
+    return cmocka_run_group_tests(tests, make_artifacts, remove_artifacts);
+}
