@@ -82,9 +82,9 @@ static void operation(enum node_op op, const double *x, const double *y, double 
     case NODE_NE:
         EACH(x[i] != y[i]);
     case NODE_MIN:
-        EACH(y[i] < x[i] ? y[i] : x[i]);
+        EACH(y[i] < x[i] || isnan(y[i]) ? y[i] : x[i]);
     case NODE_MAX:
-        EACH(y[i] > x[i] ? y[i] : x[i]);
+        EACH(y[i] > x[i] || isnan(y[i]) ? y[i] : x[i]);
     case NODE_NEG:
         EACH(-x[i]);
     case NODE_LOG1P:

@@ -5,30 +5,20 @@
 //     product    := factor {(* | /) factor}
 //     factor     := - factor | number | name | function ( ... ) | ( comparison )
 //
-// Functions of numbers take comparisons as arguments; windows take a key, for sum and mean a
-// comparison, a length and options. onehot stands alone.
+// Windows are parse_window.c's, onehot is parse_onehot.c's.
 #include "features/parse.h"
 
 #include "features/graph.h"
-#include "features/scan.h"
+#include "features/parser.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, NAME_ROOM = 3 * SCAN_TEXT + SCAN_NAME + 3 };
+enum { MAX_DEPTH = 64 };
 
-struct parser {
-    struct scan s;
-    struct plan *plan;
-    size_t definition;
-    const char *label_at; // where the label stood last
-    int depth;
-};
-
-// What a graph function gave, or the error for the one way in which it fails.
-static int made(struct parser *ps, int index)
+int parser_made(struct parser *ps, int index)
 {
     return index < 0
                ? scan_fail(&ps->s, ps->s.at, "out of memory, or more than %d values in the plan",
@@ -81,7 +71,8 @@ static int column_value(struct parser *ps, const char *at, int column)
     case COLUMN_FEATURE:
         break;
     }
-    return made(ps, graph_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1}));
+    return parser_made(
+        ps, graph_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1}));
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)
@@ -102,106 +93,9 @@ static int name_value(struct parser *ps, const char *at, const char *name)
 
 // ---- functions ----
 
-static int comparison(struct parser *ps);
-
 static int too_deep(struct parser *ps)
 {
     return scan_fail(&ps->s, ps->s.at, "nested more than %d deep", MAX_DEPTH);
-}
-
-// The key column that a window groups by.
-static int key_argument(struct parser *ps, const char *function)
-{
-    char name[SCAN_NAME];
-    const char *at = scan_name(&ps->s, name);
-    const struct schema *s = &ps->plan->schema;
-    if (!at)
-        return scan_fail(&ps->s, ps->s.at, "%s needs a key column first", function);
-    int column = schema_find(s, name);
-    if (column >= 0 && s->columns[column].kind == COLUMN_KEY)
-        return column;
-    const char *keys[16];
-    size_t n = 0;
-    for (size_t i = 0; i < s->n && n < 16; i++)
-        if (s->columns[i].kind == COLUMN_KEY)
-            keys[n++] = s->columns[i].name;
-    char hint[128];
-    return scan_fail(&ps->s, at, "'%s' is not a key column; %s groups by one%s", name, function,
-                     err_did_you_mean(hint, sizeof hint, name, keys, n));
-}
-
-static int window_option(struct parser *ps, struct window_spec *w)
-{
-    static const char *const options[] = {"past", "delay", "prior", "weight"};
-    char name[SCAN_NAME], hint[128];
-    const char *at = scan_name(&ps->s, name);
-    if (!at)
-        return scan_fail(&ps->s, ps->s.at, "past, delay=, prior= or weight= is expected here");
-    if (strcmp(name, "past") == 0) {
-        w->past = true;
-        return 0;
-    }
-    bool smooth = strcmp(name, "prior") == 0 || strcmp(name, "weight") == 0;
-    if (!smooth && strcmp(name, "delay") != 0)
-        return scan_fail(&ps->s, at, "unknown option '%s'%s", name,
-                         err_did_you_mean(hint, sizeof hint, name, options, 4));
-    if (smooth && w->op != NODE_MEAN)
-        return scan_fail(&ps->s, at, "only mean takes %s=", name);
-    if (scan_expect(&ps->s, "=", "behind the option's name"))
-        return -1;
-    if (!smooth)
-        return scan_duration(&ps->s, &w->delay);
-    bool negative = *name == 'p' && scan_take(&ps->s, "-");
-    double *value = *name == 'p' ? &w->prior : &w->weight;
-    if (scan_number(&ps->s, value))
-        return -1;
-    if (negative)
-        *value = -*value;
-    return 0;
-}
-
-static int window_length(struct parser *ps, struct window_spec *w)
-{
-    char name[SCAN_NAME];
-    const char *at = scan_name(&ps->s, name);
-    if (at && strcmp(name, "all") == 0)
-        return 0;
-    if (at)
-        return scan_fail(&ps->s, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
-    return scan_duration(&ps->s, &w->length);
-}
-
-// Behind "count(", "sum(", "mean(" or "since(".
-static int window(struct parser *ps, enum node_op op, const char *function)
-{
-    struct window_spec w = {.op = op, .lane_node = -1};
-    w.key_column = key_argument(ps, function);
-    if (w.key_column < 0)
-        return -1;
-    const char *label_before = ps->label_at;
-    if (op == NODE_SUM || op == NODE_MEAN) {
-        if (scan_expect(&ps->s, ",", "before what is added up"))
-            return -1;
-        w.lane_node = comparison(ps);
-        if (w.lane_node < 0)
-            return -1;
-    }
-    if (op != NODE_SINCE) {
-        if (scan_expect(&ps->s, ",", "before the window") || window_length(ps, &w))
-            return -1;
-        while (scan_take(&ps->s, ","))
-            if (window_option(ps, &w))
-                return -1;
-    }
-    if (scan_expect(&ps->s, ")", "at the end of the window"))
-        return -1;
-    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled && w.delay == 0)
-        return scan_fail(
-            &ps->s, ps->label_at,
-            "the label is not known yet when a transaction is scored; use it in a window "
-            "with a delay, like mean(key, label, 28d, delay=7d)");
-    ps->label_at = label_before;
-    return made(ps, graph_window(ps->plan, &w));
 }
 
 // hour and weekday read a time; others any number.
@@ -210,7 +104,7 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     struct node node = {.op = op, .b = -1};
     scan_space(&ps->s);
     const char *at = ps->s.at;
-    node.a = comparison(ps);
+    node.a = parser_comparison(ps);
     if (node.a < 0)
         return -1;
     if (op == NODE_HOUR || op == NODE_WEEKDAY) {
@@ -221,13 +115,13 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     if (arity == 2) {
         if (scan_expect(&ps->s, ",", "between two arguments"))
             return -1;
-        node.b = comparison(ps);
+        node.b = parser_comparison(ps);
         if (node.b < 0)
             return -1;
     }
     if (scan_expect(&ps->s, ")", "at the end of the arguments"))
         return -1;
-    return made(ps, graph_node(ps->plan, node));
+    return parser_made(ps, graph_node(ps->plan, node));
 }
 
 static const struct function {
@@ -250,7 +144,7 @@ static int function(struct parser *ps, const char *at, const char *name)
         if (strcmp(name, names[i]) != 0)
             continue;
         return functions[i].arity ? function_of_numbers(ps, functions[i].op, functions[i].arity)
-                                  : window(ps, functions[i].op, name);
+                                  : parser_window(ps, functions[i].op, name);
     }
     if (strcmp(name, "onehot") == 0)
         return scan_fail(&ps->s, at,
@@ -271,7 +165,8 @@ static int negation(struct parser *ps)
     int a = factor(ps);
     ps->depth--;
     return a < 0 ? -1
-                 : made(ps, graph_node(ps->plan, (struct node){.op = NODE_NEG, .a = a, .b = -1}));
+                 : parser_made(
+                       ps, graph_node(ps->plan, (struct node){.op = NODE_NEG, .a = a, .b = -1}));
 }
 
 static int factor(struct parser *ps)
@@ -280,7 +175,7 @@ static int factor(struct parser *ps)
     if (scan_take(&ps->s, "-"))
         return negation(ps);
     if (scan_take(&ps->s, "(")) {
-        int a = comparison(ps);
+        int a = parser_comparison(ps);
         return a < 0 || scan_expect(&ps->s, ")", "at the end of the parentheses") ? -1 : a;
     }
     const char *at = scan_name(&ps->s, name);
@@ -293,7 +188,7 @@ static int factor(struct parser *ps)
                                                    : "a value is expected here");
     if (scan_number(&ps->s, &number.value))
         return -1;
-    return made(ps, graph_node(ps->plan, number));
+    return parser_made(ps, graph_node(ps->plan, number));
 }
 
 static int binary(struct parser *ps, enum node_op op, int a, int (*operand)(struct parser *))
@@ -301,7 +196,7 @@ static int binary(struct parser *ps, enum node_op op, int a, int (*operand)(stru
     int b = operand(ps);
     if (b < 0)
         return -1;
-    return made(ps, graph_node(ps->plan, (struct node){.op = op, .a = a, .b = b}));
+    return parser_made(ps, graph_node(ps->plan, (struct node){.op = op, .a = a, .b = b}));
 }
 
 static int product(struct parser *ps)
@@ -347,7 +242,7 @@ static bool take_relation(struct parser *ps, enum node_op *op)
     return false;
 }
 
-static int comparison(struct parser *ps)
+int parser_comparison(struct parser *ps)
 {
     if (++ps->depth > MAX_DEPTH)
         return too_deep(ps);
@@ -362,8 +257,9 @@ static int comparison(struct parser *ps)
     return a;
 }
 
-// A name must not mean two things: a feature named like a column must be that column (-1: none).
-static int check_shadow(struct parser *ps, int column)
+// ---- a definition ----
+
+int parser_check_shadow(struct parser *ps, int column)
 {
     const char *name = ps->plan->definitions[ps->definition].name;
     int shadowed = schema_find(&ps->plan->schema, name);
@@ -372,80 +268,6 @@ static int check_shadow(struct parser *ps, int column)
     return scan_fail(&ps->s, ps->s.text, "'%s' is a column already; give the feature another name",
                      name);
 }
-
-// ---- onehot ----
-
-// name[value] with the bytes that a file name should not have as %XX: inputs become files.
-static void input_name(char *buf, const char *name, const char *value)
-{
-    int n = sprintf(buf, "%s[", name);
-    for (; *value; value++) {
-        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
-        n += sprintf(buf + n, plain ? "%c" : "%%%02X", (unsigned char)*value);
-    }
-    strcpy(buf + n, "]");
-}
-
-static int onehot_value(struct parser *ps, int column, int *seen)
-{
-    char text[SCAN_TEXT + 1], name[NAME_ROOM];
-    const char *at = ps->s.at;
-    if (scan_text(&ps->s, text))
-        return -1;
-    input_name(name, ps->plan->definitions[ps->definition].name, text);
-    for (size_t i = 0; i < ps->plan->n_inputs; i++)
-        if (strcmp(ps->plan->inputs[i].name, name) == 0)
-            return scan_fail(&ps->s, at, "the value stands here twice");
-    struct node is = {.op = NODE_IS_TEXT, .a = column, .b = -1, .text = text};
-    int node = made(ps, graph_node(ps->plan, is));
-    if (node < 0 || made(ps, graph_input(ps->plan, name, node)) < 0)
-        return -1;
-    *seen =
-        *seen < 0
-            ? node
-            : made(ps, graph_node(ps->plan, (struct node){.op = NODE_ADD, .a = *seen, .b = node}));
-    return *seen;
-}
-
-// Behind "onehot(". Without values it is not fitted yet and makes no input.
-static int onehot(struct parser *ps)
-{
-    struct plan *p = ps->plan;
-    char name[SCAN_NAME], rest[NAME_ROOM];
-    const char *at = scan_name(&ps->s, name);
-    int column = at ? schema_find(&p->schema, name) : -1;
-    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
-        return scan_fail(&ps->s, at ? at : ps->s.at, "onehot takes a category column");
-    if (p->definitions[ps->definition].name[0] == '_')
-        return scan_fail(&ps->s, ps->s.text,
-                         "a onehot has several values, not one for other features to use; give it "
-                         "a name without _ in front");
-    if (check_shadow(ps, column))
-        return -1;
-    int seen = -1;
-    bool fitted = false;
-    while (scan_take(&ps->s, ",")) {
-        fitted = true;
-        scan_space(&ps->s);
-        if (scan_take(&ps->s, "*")) // fitted, and no value was frequent
-            break;
-        if (onehot_value(ps, column, &seen) < 0)
-            return -1;
-    }
-    if (scan_expect(&ps->s, ")", "at the end of onehot"))
-        return -1;
-    if (!fitted)
-        return 0;
-    int zero = made(ps, graph_node(p, (struct node){.op = NODE_NUMBER, .a = -1, .b = -1}));
-    if (zero < 0)
-        return -1;
-    struct node none = {.op = NODE_EQ, .a = seen < 0 ? zero : seen, .b = zero};
-    int node = made(ps, graph_node(p, none));
-    snprintf(rest, sizeof rest, "%s[*]", p->definitions[ps->definition].name);
-    return node < 0 ? -1 : made(ps, graph_input(p, rest, node));
-}
-
-// ---- a definition ----
 
 static int check_name(struct parser *ps, const char *name)
 {
@@ -482,7 +304,7 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
     bool several = at && strcmp(name, "onehot") == 0 && scan_take(&ps.s, "(");
     if (!several)
         ps.s.at = ps.s.text;
-    int result = several ? onehot(&ps) : comparison(&ps);
+    int result = several ? parser_onehot(&ps) : parser_comparison(&ps);
     if (result < 0)
         return -1;
     scan_space(&ps.s);
@@ -498,7 +320,7 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
             "the label is what the model predicts; it can only stand inside a window with "
             "a delay, like mean(key, label, 28d, delay=7d)");
     d->node = result;
-    if (check_shadow(&ps, number_column(p, result)))
+    if (parser_check_shadow(&ps, number_column(p, result)))
         return -1;
-    return d->name[0] == '_' ? 0 : made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
+    return d->name[0] == '_' ? 0 : parser_made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
 }
