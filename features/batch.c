@@ -3,10 +3,12 @@
 #include "features/batch.h"
 
 #include "base/option.h"
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "features/snapshot.h"
 #include "features/split.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +170,7 @@ struct runner {
     void **gathered;      // [table.n] a block of each column, where rows must be put in order
     const void **columns; // [schema.n] the block's columns
     float **out;          // [n_inputs][BLOCK]
+    unsigned threads;
 };
 
 static int open_writer(struct runner *r, const char *output, struct err *err)
@@ -199,10 +202,10 @@ static int open_writer(struct runner *r, const char *output, struct err *err)
     return rc;
 }
 
-static int open_state(struct runner *r, unsigned threads, struct err *err)
+static int open_state(struct runner *r, struct err *err)
 {
     const struct plan *p = &r->b->plan;
-    if (state_init(&r->state, p, threads, err))
+    if (state_init(&r->state, p, r->threads, err))
         return -1;
     for (size_t i = 0; i < p->schema.n; i++) {
         const struct table_column *c =
@@ -243,6 +246,29 @@ static const void *column_rows(const struct runner *r, size_t column, uint64_t f
     return to;
 }
 
+// Columns are written independently of each other, so each thread takes every so many-th of them.
+struct append {
+    struct runner *r;
+    uint64_t first;
+    size_t n;
+    atomic_int failed; // set by the first thread that fails, and err is its
+    struct err err;
+};
+
+static void append_share(void *arg, unsigned thread)
+{
+    struct append *a = arg;
+    struct runner *r = a->r;
+    struct err err;
+    for (size_t i = thread; i < r->n_kept + r->b->plan.n_inputs; i += r->threads) {
+        const void *values =
+            i < r->n_kept ? column_rows(r, r->kept[i], a->first, a->n) : r->out[i - r->n_kept];
+        if (table_writer_append(&r->writer, i, values, a->n, &err) &&
+            atomic_exchange(&a->failed, 1) == 0)
+            a->err = err;
+    }
+}
+
 static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err)
 {
     const struct plan *p = &r->b->plan;
@@ -253,13 +279,11 @@ static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err
     struct events events = {n, r->columns};
     if (state_run(&r->state, &events, r->out, err))
         return -1;
-    for (size_t i = 0; i < r->n_kept; i++)
-        if (table_writer_append(&r->writer, i, column_rows(r, r->kept[i], first, n), n, err))
-            return -1;
-    for (size_t i = 0; i < p->n_inputs; i++)
-        if (table_writer_append(&r->writer, r->n_kept + i, r->out[i], n, err))
-            return -1;
-    return 0;
+    struct append a = {.r = r, .first = first, .n = n};
+    parallel_run(r->threads, append_share, &a);
+    if (atomic_load(&a.failed))
+        *err = a.err;
+    return atomic_load(&a.failed) ? -1 : 0;
 }
 
 static int finish(struct runner *r, struct err *err)
@@ -296,12 +320,11 @@ static uint64_t rows_until(const struct batch *b, int64_t until)
     return low;
 }
 
-static int run(struct runner *r, const char *output, unsigned threads, int64_t until,
-               struct err *err)
+static int run(struct runner *r, const char *output, int64_t until, struct err *err)
 {
     struct progress progress;
     uint64_t rows = rows_until(r->b, until);
-    if (allocate(r, err) || open_state(r, threads, err) || open_writer(r, output, err))
+    if (allocate(r, err) || open_state(r, err) || open_writer(r, output, err))
         return -1;
     progress_init(&progress, "features", rows);
     for (uint64_t first = 0; first < rows; first += BLOCK) {
@@ -318,8 +341,8 @@ static int run(struct runner *r, const char *output, unsigned threads, int64_t u
 
 int batch_run(struct batch *b, const char *output, unsigned threads, int64_t until, struct err *err)
 {
-    struct runner r = {.b = b, .writer = {.dir = {.fd = -1}}};
-    int rc = run(&r, output, threads, until, err);
+    struct runner r = {.b = b, .threads = threads, .writer = {.dir = {.fd = -1}}};
+    int rc = run(&r, output, until, err);
     table_writer_release(&r.writer);
     if (r.state.plan)
         state_release(&r.state);

@@ -99,18 +99,7 @@ struct run {
     float *const *out;
     unsigned workers;
     int level;
-    size_t track;
 };
-
-static void run_rows(void *arg, unsigned worker)
-{
-    const struct run *r = arg;
-    const struct plan *p = r->state->plan;
-    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
-    for (size_t i = 0; i < p->n_nodes; i++)
-        if (p->nodes[i].level == r->level && !is_window(p->nodes[i].op))
-            eval_node(&r->block, i, first, end);
-}
 
 static double window_value(const struct node *n, const struct history *h, const struct shape *s)
 {
@@ -131,10 +120,11 @@ static double window_value(const struct node *n, const struct history *h, const 
 }
 
 // One event enters the history of its key, and the track's windows are read. -1: out of memory.
-static int run_event(const struct run *r, struct histories *shard, uint64_t key, size_t event)
+static int run_event(const struct run *r, size_t t, struct histories *shard, uint64_t key,
+                     size_t event)
 {
-    const struct track *track = &r->state->plan->tracks[r->track];
-    const struct state_track *st = &r->state->tracks[r->track];
+    const struct track *track = &r->state->plan->tracks[t];
+    const struct state_track *st = &r->state->tracks[t];
     double **values = r->state->values;
     struct history *h = histories_get(shard, key);
     if (!h || history_push(h, &st->shape, r->time[event]))
@@ -151,48 +141,62 @@ static int run_event(const struct run *r, struct histories *shard, uint64_t key,
     return 0;
 }
 
+// What a worker does with one track: the events of the keys in its shard.
+struct share {
+    const struct run *run;
+    size_t track;
+    const uint64_t *keys; // [events->n]
+    unsigned worker;
+};
+
 // The shard of event i's key; NULL where that is another worker's, who may be changing it now, or
 // where the block ends before i.
-static struct histories *own_shard(const struct run *r, const uint64_t *keys, size_t i,
-                                   unsigned worker)
+static struct histories *own_shard(const struct share *s, size_t i)
 {
+    const struct run *r = s->run;
     if (i >= r->events->n)
         return NULL;
-    unsigned shard = state_shard(r->state, keys[i]);
-    bool own = r->workers == 1 || shard == worker; // workers are 1 or as many as shards
-    return own ? &r->state->tracks[r->track].shards[shard] : NULL;
+    unsigned shard = state_shard(r->state, s->keys[i]);
+    bool own = r->workers == 1 || shard == s->worker; // workers are 1 or as many as shards
+    return own ? &r->state->tracks[s->track].shards[shard] : NULL;
 }
 
 // The memory of a history is reached in two steps; each is asked for some events ahead.
-static void prefetch(const struct run *r, const uint64_t *keys, size_t i, unsigned worker)
+static void prefetch(const struct share *s, size_t i)
 {
-    const struct histories *soon = own_shard(r, keys, i + AHEAD, worker);
-    const struct histories *later = own_shard(r, keys, i + 2 * AHEAD, worker);
+    const struct histories *soon = own_shard(s, i + AHEAD), *later = own_shard(s, i + 2 * AHEAD);
     if (later)
-        histories_prefetch_slot(later, keys[i + 2 * AHEAD]);
+        histories_prefetch_slot(later, s->keys[i + 2 * AHEAD]);
     if (soon)
-        histories_prefetch_event(soon, &r->state->tracks[r->track].shape, keys[i + AHEAD]);
+        histories_prefetch_event(soon, &s->run->state->tracks[s->track].shape, s->keys[i + AHEAD]);
 }
 
-static void run_track(void *arg, unsigned worker)
+static void run_share(const struct share *s)
 {
-    const struct run *r = arg;
-    const uint64_t *keys = r->events->columns[r->state->plan->tracks[r->track].column];
+    const struct run *r = s->run;
     for (size_t i = 0; i < r->events->n; i++) {
-        prefetch(r, keys, i, worker);
-        struct histories *shard = own_shard(r, keys, i, worker);
-        if (shard && run_event(r, shard, keys[i], i)) {
+        prefetch(s, i);
+        struct histories *shard = own_shard(s, i);
+        if (shard && run_event(r, s->track, shard, s->keys[i], i)) {
             atomic_store(&r->state->out_of_memory, true);
             return;
         }
     }
 }
 
-static void run_out(void *arg, unsigned worker)
+static void run_tracks(void *arg, unsigned worker)
 {
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
-    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
+    for (size_t t = 0; t < p->n_tracks; t++)
+        if (p->tracks[t].level == r->level)
+            run_share(&(struct share){r, t, r->events->columns[p->tracks[t].column], worker});
+}
+
+// Inputs leave the plan: rounded to float32, once.
+static void round_inputs(const struct run *r, size_t first, size_t end)
+{
+    const struct plan *p = r->state->plan;
     uint64_t bad = 0;
     for (size_t k = 0; k < p->n_inputs; k++) {
         const double *values = r->state->values[p->inputs[k].node];
@@ -205,6 +209,18 @@ static void run_out(void *arg, unsigned worker)
     }
     if (bad)
         atomic_fetch_add(&r->state->not_finite, bad);
+}
+
+static void run_rows(void *arg, unsigned worker)
+{
+    const struct run *r = arg;
+    const struct plan *p = r->state->plan;
+    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i].level == r->level && !is_window(p->nodes[i].op))
+            eval_node(&r->block, i, first, end);
+    if (r->level == p->n_levels - 1 && !atomic_load(&r->state->out_of_memory))
+        round_inputs(r, first, end);
 }
 
 static int reserve(struct state *s, size_t n, struct err *err)
@@ -272,13 +288,11 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
                     .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
     for (r.level = 0; r.level < p->n_levels; r.level++) {
         parallel_run(r.workers, run_rows, &r);
-        for (r.track = 0; r.track < p->n_tracks; r.track++)
-            if (p->tracks[r.track].level == r.level)
-                parallel_run(r.workers, run_track, &r);
+        if (r.level < p->n_levels - 1) // no track is of the last level, for it would give a higher
+            parallel_run(r.workers, run_tracks, &r);
     }
     if (atomic_load(&s->out_of_memory))
         return err_set(err, "out of memory");
-    parallel_run(r.workers, run_out, &r);
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
         if (time[i] > s->last_time)

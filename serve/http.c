@@ -1,0 +1,355 @@
+// Routes, and the one way out: every answer is a head and a body in a single mg_write.
+//
+// CivetWeb gives connections and threads; everything about a request is decided in the begin_request
+// callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached.
+#include "serve/http.h"
+
+#include "serve/predict.h"
+#include "serve/request.h"
+
+#include <arpa/inet.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum { KEPT_BODY = 64 * 1024, DRAIN_MS = 5000 };
+
+struct server {
+    struct mg_context *context;
+    struct service *service;
+    int threads;
+    atomic_int connections, in_flight;
+    atomic_bool stopping;
+};
+
+// What a worker thread keeps from request to request.
+struct worker {
+    struct workspace workspace;
+    struct reply reply, packet;
+    char *body;
+    size_t body_size;
+};
+
+struct exchange {
+    struct server *server;
+    struct worker *worker;
+    struct mg_connection *connection;
+    const struct mg_request_info *info;
+    struct request request;
+    const char *allow; // methods of the path, for 405 and OPTIONS
+};
+
+// ---- the way out ----
+
+static const char *date_now(char *text, size_t size)
+{
+    struct tm tm;
+    time_t now = time(NULL);
+    if (!gmtime_r(&now, &tm) || strftime(text, size, "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+        *text = '\0';
+    return text;
+}
+
+static bool must_close(const struct exchange *x)
+{
+    // A worker that is held by an idle connection is missing elsewhere when all are taken.
+    return x->request.close || x->request.unread || atomic_load(&x->server->stopping) ||
+           atomic_load(&x->server->connections) >= x->server->threads;
+}
+
+static void send_reply(const struct exchange *x, const struct reply *r)
+{
+    static const char broken[] = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n"
+                                 "Content-Length: 0\r\n\r\n";
+    struct reply *packet = &x->worker->packet;
+    char date[40];
+    bool close = must_close(x) || r->failed;
+    const char *method = x->info->request_method;
+    reply_reset(packet);
+    reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, reply_phrase(r->status),
+              date_now(date, sizeof date));
+    if (r->status != 204)
+        reply_add(packet, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
+                  r->status >= 400 ? "problem+json" : "json", r->n);
+    if (x->allow)
+        reply_add(packet, "Allow: %s\r\n", x->allow);
+    reply_add(packet, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
+              close ? "close" : "keep-alive");
+    if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
+        reply_bytes(packet, r->text, r->n);
+    if (close)
+        mg_disable_connection_keep_alive(x->connection);
+    if (packet->failed || r->failed)
+        mg_write(x->connection, broken, sizeof broken - 1);
+    else
+        mg_write(x->connection, packet->text, packet->n);
+}
+
+// ---- routes ----
+
+#define REFUSE(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
+
+// "application/json", with parameters or without.
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    size_t n = sizeof json - 1;
+    return type && strncasecmp(type, json, n) == 0 && strchr(" ;\t", type[n]);
+}
+
+static int reserve_body(struct worker *w, size_t n)
+{
+    if (w->body && n <= w->body_size)
+        return 0;
+    free(w->body);
+    w->body_size = n < KEPT_BODY ? KEPT_BODY : n;
+    w->body = malloc(w->body_size);
+    return w->body ? 0 : -1;
+}
+
+// Give large buffers back, since every worker has its own.
+static void shrink(struct worker *w)
+{
+    reply_reset(&w->reply);
+    reply_reset(&w->packet);
+    if (w->body_size > KEPT_BODY) {
+        free(w->body);
+        w->body = NULL;
+        w->body_size = 0;
+    }
+}
+
+static void post_predict(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct request *q = &x->request;
+    if (!is_json(mg_get_header(x->connection, "Content-Type")))
+        REFUSE(x, 415, "the Content-Type must be application/json");
+    else if (q->length < 0)
+        REFUSE(x, 411, "a Content-Length is needed");
+    else if (q->length > MAX_BODY)
+        REFUSE(x, 413, "the body has %lld bytes; send %d at most", (long long)q->length, MAX_BODY);
+    else if (reserve_body(w, (size_t)q->length))
+        REFUSE(x, 503, "out of memory for a body of %lld bytes", (long long)q->length);
+    else if (request_body(q, x->connection, w->body, &w->reply) == 0)
+        predict(x->server->service, &w->workspace, w->body, (size_t)q->length, &w->reply);
+}
+
+static void get_healthz(struct exchange *x)
+{
+    reply_add(&x->worker->reply, "{\"status\":\"ok\"}");
+}
+
+static void get_readyz(struct exchange *x)
+{
+    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}",
+              x->server->service->version);
+}
+
+static void get_model(struct exchange *x)
+{
+    const char *text = x->server->service->model_text;
+    reply_bytes(&x->worker->reply, text, strlen(text));
+}
+
+static const struct route {
+    const char *path, *allow;
+    void (*answer)(struct exchange *x);
+} routes[] = {
+    {"/predict", "POST, OPTIONS", post_predict},
+    {"/healthz", "GET, HEAD, OPTIONS", get_healthz},
+    {"/readyz", "GET, HEAD, OPTIONS", get_readyz},
+    {"/model", "GET, HEAD, OPTIONS", get_model},
+};
+enum { N_ROUTES = sizeof routes / sizeof *routes };
+
+// Whether the list "GET, HEAD" has the method.
+static bool allows(const char *list, const char *method)
+{
+    size_t n = strlen(method);
+    for (const char *p = list; (p = strstr(p, method)); p += n)
+        if ((p == list || p[-1] == ' ') && (p[n] == ',' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static void answer(struct exchange *x)
+{
+    const char *path = x->info->request_uri, *method = x->info->request_method;
+    const struct route *route = NULL;
+    for (size_t i = 0; i < N_ROUTES && !route; i++)
+        if (strcmp(routes[i].path, path) == 0)
+            route = &routes[i];
+    if (!route) {
+        REFUSE(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
+    } else if (!allows(route->allow, method)) {
+        x->allow = route->allow;
+        REFUSE(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);
+    } else if (strcmp(method, "OPTIONS") == 0) {
+        x->allow = route->allow;
+        x->worker->reply.status = 204;
+    } else {
+        route->answer(x);
+    }
+}
+
+// ---- callbacks of the library ----
+
+static struct exchange exchange_of(struct mg_connection *connection)
+{
+    return (struct exchange){.server = mg_get_user_data(mg_get_context(connection)),
+                             .worker = mg_get_thread_pointer(connection),
+                             .connection = connection,
+                             .info = mg_get_request_info(connection),
+                             .request = {.unread = true}};
+}
+
+// Returning a status tells the library that the request was answered.
+static int begin_request(struct mg_connection *connection)
+{
+    struct exchange x = exchange_of(connection);
+    if (!x.worker) {
+        mg_disable_connection_keep_alive(connection);
+        return 500;
+    }
+    struct reply *r = &x.worker->reply;
+    reply_reset(r);
+    atomic_fetch_add(&x.server->in_flight, 1);
+    if (request_check(&x.request, x.info, r) == 0) {
+        if (atomic_load(&x.server->stopping))
+            REFUSE(&x, 503, "the server is stopping");
+        else
+            answer(&x);
+    }
+    int status = r->status;
+    send_reply(&x, r);
+    atomic_fetch_sub(&x.server->in_flight, 1);
+    shrink(x.worker);
+    return status;
+}
+
+// What the library itself refuses, such as a head that is no HTTP. Method and target may be NULL.
+static int http_error(struct mg_connection *connection, int status, const char *message)
+{
+    struct exchange x = exchange_of(connection);
+    if (!x.worker)
+        return 0;
+    REFUSE(&x, status, "%s", message ? message : reply_phrase(status));
+    send_reply(&x, &x.worker->reply);
+    return 0;
+}
+
+static int count_connection(const struct mg_connection *connection, void **data)
+{
+    struct server *s = mg_get_user_data(mg_get_context(connection));
+    (void)data;
+    atomic_fetch_add(&s->connections, 1);
+    return 0;
+}
+
+static void forget_connection(const struct mg_connection *connection)
+{
+    struct server *s = mg_get_user_data(mg_get_context(connection));
+    atomic_fetch_sub(&s->connections, 1);
+}
+
+static void *start_thread(const struct mg_context *context, int type)
+{
+    enum { WORKER = 1 };
+    (void)context;
+    return type == WORKER ? calloc(1, sizeof(struct worker)) : NULL;
+}
+
+static void end_thread(const struct mg_context *context, int type, void *pointer)
+{
+    struct worker *w = pointer;
+    (void)context;
+    (void)type;
+    if (!w)
+        return;
+    workspace_release(&w->workspace);
+    reply_release(&w->reply);
+    reply_release(&w->packet);
+    free(w->body);
+    free(w);
+}
+
+// ---- start and stop ----
+
+static int check_host(const char *host, struct err *err)
+{
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) != 1 || ntohl(address.s_addr) >> 24 != 127)
+        return err_set(err,
+                       "--host %s: the server listens on loopback only (127.0.0.1), since it asks "
+                       "nobody for a token yet; put a proxy that does before it",
+                       host);
+    return 0;
+}
+
+static struct mg_context *start_library(struct server *s, const struct server_settings *settings,
+                                        struct err *err)
+{
+    char ports[64], threads[16], timeout[16], why[256] = "";
+    const char *options[] = {
+        "listening_ports", ports, "num_threads", threads, "request_timeout_ms", timeout,
+        "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes", "tcp_nodelay", "1",
+        "decode_url", "no", "enable_directory_listing", "no",
+        // Empty: the library answers no preflight by itself.
+        "access_control_allow_origin", "", "access_control_allow_methods", "", NULL};
+    const struct mg_callbacks callbacks = {.begin_request = begin_request,
+                                           .http_error = http_error,
+                                           .init_connection = count_connection,
+                                           .connection_closed = forget_connection,
+                                           .init_thread = start_thread,
+                                           .exit_thread = end_thread};
+    struct mg_init_data init = {&callbacks, s, options};
+    struct mg_error_data error = {.text = why, .text_buffer_size = sizeof why};
+    snprintf(ports, sizeof ports, "%s:%d", settings->host, settings->port);
+    snprintf(threads, sizeof threads, "%d", settings->threads);
+    snprintf(timeout, sizeof timeout, "%d", LIBRARY_TIMEOUT_MS);
+    struct mg_context *context = mg_start2(&init, &error);
+    if (!context)
+        err_set(err, "%s: cannot listen: %s", ports, why);
+    return context;
+}
+
+struct server *server_start(struct service *service, const struct server_settings *settings,
+                            struct err *err)
+{
+    if (check_host(settings->host, err))
+        return NULL;
+    struct server *s = calloc(1, sizeof *s);
+    if (!s) {
+        err_set(err, "out of memory");
+        return NULL;
+    }
+    s->service = service;
+    s->threads = settings->threads;
+    s->context = start_library(s, settings, err);
+    if (s->context)
+        return s;
+    free(s);
+    return NULL;
+}
+
+int server_port(const struct server *s)
+{
+    struct mg_server_port port = {0};
+    return mg_get_server_ports(s->context, 1, &port) == 1 ? port.port : -1;
+}
+
+// mg_stop cuts the answers that are being written, so wait until none is. Requests that come
+// meanwhile are told to go away; the time is bounded because a client may read its answer slowly.
+void server_stop(struct server *s)
+{
+    const struct timespec tick = {0, 1000 * 1000};
+    atomic_store(&s->stopping, true);
+    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->in_flight) > 0; ms++)
+        nanosleep(&tick, NULL);
+    mg_stop(s->context);
+    free(s);
+}

@@ -1,0 +1,34 @@
+// http: the service behind CivetWeb.
+//
+//     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
+//     GET  /healthz   {"status":"ok"}
+//     GET  /readyz    200 while it answers, 503 from the moment it stops
+//     GET  /model     the champion: version, sha256, inputs, expressions, provenance
+//
+// Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
+// allows. What of HTTP is refused stands in serve/request.h.
+//
+//     struct server *server = server_start(&service, &settings, &err);
+//     server_port(server)
+//     server_stop(server);       answers what it has begun, then closes and frees
+//
+// Ownership: the server borrows the service, which must outlive it.
+#ifndef SERVE_HTTP_H
+#define SERVE_HTTP_H
+
+#include "serve/service.h"
+
+struct server; // http.c
+
+struct server_settings {
+    const char *host; // an address of 127.0.0.0/8
+    int port;         // 0: the system picks one
+    int threads;      // each serves one connection at a time
+};
+
+struct server *server_start(struct service *service, const struct server_settings *settings,
+                            struct err *err);
+int server_port(const struct server *server);
+void server_stop(struct server *server);
+
+#endif

@@ -1,0 +1,176 @@
+// The text of an answer: growth, JSON escapes, problems. Knows nothing of what is answered.
+#include "serve/reply.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST = 4096, KEPT = 64 * 1024 };
+
+void reply_reset(struct reply *r)
+{
+    if (r->size > KEPT)
+        reply_release(r);
+    r->status = 200;
+    r->n = 0;
+    r->failed = false;
+}
+
+void reply_release(struct reply *r)
+{
+    free(r->text);
+    *r = (struct reply){0};
+}
+
+// Room for n more bytes and the 0 byte.
+static bool reserve(struct reply *r, size_t n)
+{
+    if (r->failed)
+        return false;
+    if (n < r->size - r->n)
+        return true;
+    size_t size = r->size ? r->size : SMALLEST;
+    while (size - r->n <= n)
+        size *= 2;
+    char *text = realloc(r->text, size);
+    if (!text) {
+        r->failed = true;
+        return false;
+    }
+    r->text = text;
+    r->size = size;
+    return true;
+}
+
+void reply_bytes(struct reply *r, const char *bytes, size_t n)
+{
+    if (!reserve(r, n))
+        return;
+    memcpy(r->text + r->n, bytes, n);
+    r->n += n;
+    r->text[r->n] = '\0';
+}
+
+// Mostly it fits, and is formatted once; else there is room for it the second time.
+static void add(struct reply *r, const char *fmt, va_list args)
+{
+    va_list again;
+    if (!reserve(r, 64))
+        return;
+    va_copy(again, args);
+    int n = vsnprintf(r->text + r->n, r->size - r->n, fmt, args);
+    bool fits = n >= 0 && (size_t)n < r->size - r->n;
+    if (!fits && n >= 0 && reserve(r, (size_t)n)) {
+        vsnprintf(r->text + r->n, r->size - r->n, fmt, again);
+        fits = true;
+    }
+    va_end(again);
+    r->n += fits ? (size_t)n : 0;
+}
+
+void reply_add(struct reply *r, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(r, fmt, args);
+    va_end(args);
+}
+
+// Bytes of the UTF-8 sequence at p[0..n), n >= 1; 0 where there is none (RFC 3629, section 4).
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x80)
+        return 1;
+    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || length > n)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool surrogate = p[0] == 0xed && p[1] > 0x9f;
+    bool beyond = p[0] == 0xf4 && p[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : length;
+}
+
+void reply_string(struct reply *r, const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    reply_bytes(r, "\"", 1);
+    for (size_t i = 0; i < n;) {
+        size_t length = utf8_length(p + i, n - i);
+        if (length == 0)
+            reply_bytes(r, "\\ufffd", 6);
+        else if (p[i] == '"' || p[i] == '\\')
+            reply_add(r, "\\%c", p[i]);
+        else if (p[i] < 0x20 || p[i] == 0x7f)
+            reply_add(r, "\\u%04x", p[i]);
+        else
+            reply_bytes(r, text + i, length);
+        i += length ? length : 1;
+    }
+    reply_bytes(r, "\"", 1);
+}
+
+void reply_number(struct reply *r, double x)
+{
+    if (isfinite(x))
+        reply_add(r, "%.17g", x);
+    else
+        reply_bytes(r, "null", 4);
+}
+
+void reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
+{
+    char detail[1024]; // a longer one, from a client's long text, is cut
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(detail, sizeof detail, fmt, args);
+    va_end(args);
+    reply_reset(r);
+    r->status = status;
+    reply_add(r, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+              reply_phrase(status), status);
+    reply_string(r, detail, strlen(detail));
+    reply_add(r, ",\"error\":");
+    reply_string(r, detail, strlen(detail));
+    if (field) {
+        reply_add(r, ",\"field\":");
+        reply_string(r, field, strlen(field));
+    }
+    if (index >= 0)
+        reply_add(r, ",\"index\":%ld", index);
+    reply_bytes(r, "}", 1);
+}
+
+const char *reply_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } known[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].status == status)
+            return known[i].phrase;
+    return "Unknown";
+}

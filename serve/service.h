@@ -1,0 +1,54 @@
+// service: the champion model, the state of its windows and the pseudonym key, loaded and checked.
+//
+//     struct service s;
+//     service_load(&s, "models/simulated", "build/simulated/features/state.bin",
+//                  "var/pseudonym.key", &err)
+//     service_run(&s, &events, out, &err)      any thread
+//     service_release(&s)
+//
+// The snapshot's keys were made under the pseudonym key, so the key file must be the one that
+// ingest used: it is read and never made here.
+//
+// There is one order of events: service_run takes a mutex around the state. All else is constant
+// after service_load and may be read by any thread. Ownership: a service owns all it points to
+// until service_release; it must not be moved in memory, since the state borrows the model's plan.
+#ifndef SERVE_SERVICE_H
+#define SERVE_SERVICE_H
+
+#include "features/state.h"
+#include "ingest/pseudonym.h"
+#include "ingest/value.h"
+#include "train/model.h"
+
+#include <pthread.h>
+
+// The texts of a category that the plan asks for; a text's code is its place in here, and any other
+// text has the code n, which is no known value.
+struct dictionary {
+    const char **texts; // [n], borrowed from the plan
+    size_t n;
+};
+
+struct service {
+    struct model model;
+    char version[24]; // of the registry, decimal
+    char *model_text; // what GET /model answers
+    struct state state;
+    pthread_mutex_t lock; // around state
+    struct pseudonym pseudonym;
+    struct dictionary *dictionaries; // [model.plan.schema.n], empty but for categories
+    const char **names;              // [n_names] fields that a transaction may have
+    size_t n_names;
+};
+
+int service_load(struct service *s, const char *models, const char *state, const char *key,
+                 struct err *err);
+void service_release(struct service *s);
+
+// state_run in the one order of events. Where it refuses, nothing has been counted.
+int service_run(struct service *s, const struct events *events, float *const *out, struct err *err);
+
+// Code of text[0..n) in the dictionary.
+uint32_t dictionary_code(const struct dictionary *d, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,44 @@
+// transaction: JSON as clients send it becomes a block of events for the engine.
+//
+// One object, or an array of 1 to 1000. The fields are the schema's columns:
+//
+//     id        string or integer; echoed in the answer        ("" is no value, here and below)
+//     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or whole
+//               seconds since 1970; where the schema's time_format is epoch or row only a number
+//     key       string or integer; 596 and "596" are the same key
+//     number    JSON number within the column's limits
+//     category  string; one that the model does not know is taken as such
+//     label     refused: it is the answer
+//
+// A field that is absent or null takes the column's `missing=` value and is refused where it has
+// none. An array is taken whole or not at all: the first bad element refuses it, named by its index.
+//
+// Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
+// an unknown field), 413 for too many, 422 for values that do not fit the schema.
+// Ownership: the transactions own their columns and the parsed document. transactions_clear gives
+// the document back and keeps the columns for the next block. Zeroed, they are empty.
+#ifndef SERVE_TRANSACTION_H
+#define SERVE_TRANSACTION_H
+
+#include "serve/reply.h"
+#include "serve/service.h"
+
+enum { MAX_TRANSACTIONS = 1000, MAX_JSON_DEPTH = 32 };
+
+struct transactions {
+    size_t n, capacity;
+    bool array;       // the body was an array, so the answer is one
+    json_t *document; // what was parsed
+    void **columns;   // [schema.n], each of [capacity] values of its kind's type; NULL for the id
+                      // and the label, which no plan reads of the present event
+    size_t n_columns;
+};
+
+int transactions_parse(struct transactions *t, const struct service *s, const char *body, size_t n,
+                       struct reply *r);
+// The id of an event as it was sent, in the document; NULL where the schema has none.
+const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event);
+void transactions_clear(struct transactions *t);
+void transactions_release(struct transactions *t);
+
+#endif

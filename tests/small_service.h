@@ -1,0 +1,164 @@
+// A service on a small hand-made model, for tests of serve/ and for its fuzz target. The folder
+// holds what service_load reads: a registry with version 1 as its champion, an empty state, a key.
+#ifndef TESTS_SMALL_SERVICE_H
+#define TESTS_SMALL_SERVICE_H
+
+#include "base/output.h"
+#include "features/snapshot.h"
+#include "serve/predict.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char small_ini[] = "[input]\n"
+                                "file = none.csv\n"
+                                "time_format = %Y-%m-%d %H:%M:%S\n"
+                                "[columns]\n"
+                                "id = ID, id\n"
+                                "time = TIME, time\n"
+                                "customer = CUSTOMER, key\n"
+                                "amount = AMOUNT, number, min=0, max=10000\n"
+                                "age = AGE, number, missing=40\n"
+                                "channel = CHANNEL, category, missing=web\n"
+                                "label = FRAUD, label\n"
+                                "[features]\n"
+                                "amount = amount\n"
+                                "night = hour(time) <= 6\n"
+                                "count_1d = count(customer, 1d)\n"
+                                "mean_7d = mean(customer, amount, 7d)\n"
+                                "age = age\n"
+                                "channel = onehot(channel, \"web\", \"shop\")\n";
+
+// amount, night, count_1d, mean_7d, age, channel[web], channel[shop], channel[*]
+enum { SMALL_INPUTS = 8 };
+static const double small_mean[SMALL_INPUTS] = {50, 0.25, 2, 45, 40, 0.5, 0.25, 0.25};
+static const double small_scale[SMALL_INPUTS] = {30, 0.5, 3, 25, 12, 0.5, 0.4, 0.4};
+static const double small_weight[SMALL_INPUTS] = {0.9, 0.7, -0.3, 0.2, 0.1, -0.4, 0.6, 0.05};
+static const double small_intercept = -1.25, small_threshold = 0.5;
+
+struct small_service {
+    char folder[64], models[96], state[96], key[96];
+    struct service service;
+};
+
+static inline int small_write(const char *path, const void *data, size_t n, mode_t mode)
+{
+    struct err err;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    int bad = fd < 0 || write_all(fd, data, n, path, &err);
+    return fd >= 0 && close(fd) ? -1 : bad;
+}
+
+static inline int small_plan(struct plan *plan, const char *folder, struct err *err)
+{
+    char path[96];
+    struct config config;
+    struct schema schema;
+    snprintf(path, sizeof path, "%s/small.ini", folder);
+    if (small_write(path, small_ini, sizeof small_ini - 1, 0644))
+        return err_set(err, "%s: cannot write", path);
+    if (config_load(&config, path, err))
+        return -1;
+    int rc = schema_from_config(&schema, &config, err);
+    if (rc == 0) {
+        rc = plan_from_config(plan, &schema, &config, err);
+        schema_release(&schema);
+    }
+    config_release(&config);
+    return rc;
+}
+
+// Takes over the plan, also on an error.
+static inline int small_model(struct model *m, const struct plan *plan, struct err *err)
+{
+    *m = (struct model){.plan = *plan,
+                        .inputs = calloc(SMALL_INPUTS, sizeof *m->inputs),
+                        .n_inputs = SMALL_INPUTS,
+                        .intercept = small_intercept,
+                        .threshold = small_threshold,
+                        .l2 = 1e-3,
+                        .training = json_pack("{s:s, s:s, s:i, s:i, s:s}", "train", "0% .. 60%",
+                                              "test", "60% .. 100%", "rows", 4, "frauds", 1,
+                                              "threshold_from", "validation"),
+                        .provenance =
+                            json_pack("{s:s, s:s, s:s}", "data_xxh3", "0123456789abcdef",
+                                      "config_xxh3", "0123456789abcdef", "program", "test")};
+    double values[] = {0, 1, 2, 3};
+    if (plan->n_inputs != SMALL_INPUTS || !m->inputs)
+        return err_set(err, "the plan has %zu inputs, not %d", plan->n_inputs, SMALL_INPUTS);
+    for (size_t i = 0; i < SMALL_INPUTS; i++) {
+        struct model_input *in = &m->inputs[i];
+        in->name = strdup(plan->inputs[i].name);
+        in->mean = small_mean[i];
+        in->scale = small_scale[i];
+        in->weight = small_weight[i];
+        if (histogram_fit(&in->reference, values, 4, err))
+            return -1;
+    }
+    return histogram_fit(&m->score_reference, values, 4, err);
+}
+
+static inline int small_artifacts(const struct small_service *s, const struct model *m,
+                                  struct err *err)
+{
+    char path[128], link[128];
+    struct state state;
+    char *text = model_to_text(m);
+    snprintf(path, sizeof path, "%s/1", s->models);
+    int bad = !text || mkdir(s->models, 0755) || mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/1/model.json", s->models);
+    snprintf(link, sizeof link, "%s/champion", s->models);
+    bad = bad || small_write(path, text, strlen(text), 0644) || symlink("1", link) ||
+          small_write(s->key, "0123456789abcdef", 16, 0600);
+    free(text);
+    if (bad)
+        return err_set(err, "%s: cannot write the artifacts", s->folder);
+    if (state_init(&state, &m->plan, 1, err))
+        return -1;
+    int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    int rc = fd < 0 ? -1 : snapshot_save(&state, fd, s->state, err);
+    if (fd >= 0)
+        close(fd);
+    state_release(&state);
+    return rc;
+}
+
+static inline int small_service_make(struct small_service *s, struct err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    struct plan plan = {0};
+    struct model model;
+    memset(s, 0, sizeof *s);
+    snprintf(s->folder, sizeof s->folder, "%.40s/assay-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(s->folder))
+        return err_sys(err, "%s: cannot make the folder", s->folder);
+    snprintf(s->models, sizeof s->models, "%s/models", s->folder);
+    snprintf(s->state, sizeof s->state, "%s/state.bin", s->folder);
+    snprintf(s->key, sizeof s->key, "%s/key", s->folder);
+    if (small_plan(&plan, s->folder, err))
+        return -1;
+    int rc = small_model(&model, &plan, err);
+    if (rc == 0)
+        rc = small_artifacts(s, &model, err);
+    model_release(&model);
+    return rc ? rc : service_load(&s->service, s->models, s->state, s->key, err);
+}
+
+static inline void small_service_remove(struct small_service *s)
+{
+    static const char *const names[] = {
+        "models/1/model.json", "models/1", "models/champion", "models",
+        "state.bin",           "key",      "small.ini",       ""};
+    char path[128];
+    service_release(&s->service);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", s->folder, names[i]);
+        remove(path);
+    }
+}
+
+#endif
