@@ -205,8 +205,11 @@ static int open_writer(struct runner *r, const char *output, struct err *err)
 static int open_state(struct runner *r, struct err *err)
 {
     const struct plan *p = &r->b->plan;
+    const json_t *key = json_object_get(r->b->table.provenance, "key_fingerprint");
     if (state_init(&r->state, p, r->threads, err))
         return -1;
+    if (json_is_string(key))
+        r->state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
     for (size_t i = 0; i < p->schema.n; i++) {
         const struct table_column *c =
             &r->b->table.columns[table_find(&r->b->table, p->schema.columns[i].name)];

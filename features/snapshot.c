@@ -1,6 +1,7 @@
 // Layout, all numbers little-endian, 8 bytes each:
 //
-//     magic "ASSAYST1", plan checksum, events, last time, not finite, number of tracks
+//     magic "ASSAYST1", plan checksum, events, last time, not finite, number of
+//     tracks, fingerprint of the pseudonym key
 //     per track: number of keys, and per key in increasing order:
 //         key, first, next, cursors [n_edges], events first .. next-1 [time, lanes as (hi, lo)]
 //     XXH3 of all bytes before
@@ -23,7 +24,7 @@
 #include <xxhash.h>
 
 static const char magic[8] = "ASSAYST1";
-enum { HEAD_WORDS = 6, BUFFER_WORDS = 8192 };
+enum { HEAD_WORDS = 7, BUFFER_WORDS = 8192 };
 // Seconds either way, beyond every year and row number; their differences cannot overflow.
 static const int64_t max_time = INT64_C(1) << 53;
 
@@ -111,7 +112,8 @@ static int save(struct sink *k, const struct state *s)
                                    {.cursor = s->events},
                                    {.time = s->last_time},
                                    {.cursor = atomic_load(&s->not_finite)},
-                                   {.cursor = s->plan->n_tracks}};
+                                   {.cursor = s->plan->n_tracks},
+                                   {.cursor = s->key_fingerprint}};
     memcpy(&head[0], magic, sizeof magic);
     put(k, head, HEAD_WORDS);
     for (size_t t = 0; t < s->plan->n_tracks; t++)
@@ -234,6 +236,7 @@ static int get_head(struct source *f, struct state *s)
     s->events = f->at[2].cursor;
     s->last_time = f->at[3].time;
     atomic_store(&s->not_finite, f->at[4].cursor);
+    s->key_fingerprint = f->at[6].cursor;
     f->at += HEAD_WORDS;
     return 0;
 }

@@ -52,6 +52,7 @@ struct state { // for state.c and snapshot.c
     int64_t last_time;                // of the newest event, INT64_MIN where none
     atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
     atomic_bool out_of_memory;
+    uint64_t key_fingerprint; // ingest/pseudonym.h; 0 until batch or a snapshot sets it
 };
 
 int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);

@@ -31,6 +31,12 @@ static int grow(struct dictionary *d, struct err *err)
     return 0;
 }
 
+uint32_t dictionary_find(const struct dictionary *d, const char *text, size_t n)
+{
+    uint32_t slot = d->n_slots ? d->slots[find(d, text, n)] : 0;
+    return slot ? slot - 1 : (uint32_t)d->n;
+}
+
 int dictionary_code(struct dictionary *d, const char *text, size_t n, uint32_t *code,
                     struct err *err)
 {

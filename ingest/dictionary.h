@@ -23,6 +23,8 @@ struct dictionary {
 // of memory, or more than DICTIONARY_MAX texts.
 int dictionary_code(struct dictionary *d, const char *text, size_t n, uint32_t *code,
                     struct err *err);
+// The same without adding: d->n where the text is not there.
+uint32_t dictionary_find(const struct dictionary *d, const char *text, size_t n);
 void dictionary_release(struct dictionary *d);
 
 #endif

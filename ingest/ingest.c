@@ -151,13 +151,14 @@ out:
 static json_t *provenance(const struct run *r)
 {
     static const char *const sections[] = {"input", "columns"};
-    char input[17], config[17];
+    char input[17], config[17], key[17];
     checksum_text(input, input_xxh3(&r->csv.input));
+    checksum_text(key, pseudonym_fingerprint(&r->pseudonym));
     checksum_text(config, config_checksum(&r->config, sections, 2));
-    return json_pack("{ss, sI, ss, ss, ss, so, sI}", "input", r->csv.input.name, "input_bytes",
+    return json_pack("{ss, sI, ss, ss, ss, ss, so, sI}", "input", r->csv.input.name, "input_bytes",
                      (json_int_t)r->csv.input.bytes, "input_xxh3", input, "config_xxh3", config,
-                     "program", "assay " ASSAY_VERSION, "schema", schema_to_json(&r->schema),
-                     "rejected", (json_int_t)r->rejects.n);
+                     "key_fingerprint", key, "program", "assay " ASSAY_VERSION, "schema",
+                     schema_to_json(&r->schema), "rejected", (json_int_t)r->rejects.n);
 }
 
 // Refused: the old table stands; rejects.csv is written all the same, to show why.

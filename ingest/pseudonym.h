@@ -24,4 +24,8 @@ int pseudonym_load(struct pseudonym *p, const char *path, struct err *err);
 uint64_t pseudonym_hash(const struct pseudonym *p, const char *column, const char *text,
                         size_t length);
 
+// Tells one key from another and nothing else: what was made under a key carries it, so that it is
+// not read under a second one.
+uint64_t pseudonym_fingerprint(const struct pseudonym *p);
+
 #endif

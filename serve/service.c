@@ -10,14 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-uint32_t dictionary_code(const struct dictionary *d, const char *text, size_t n)
-{
-    uint32_t code = 0;
-    while (code < d->n && (strlen(d->texts[code]) != n || memcmp(d->texts[code], text, n) != 0))
-        code++;
-    return code;
-}
-
 int service_run(struct service *s, const struct events *events, float *const *out, struct err *err)
 {
     pthread_mutex_lock(&s->lock);
@@ -58,16 +50,10 @@ static int fill_dictionaries(struct service *s, struct err *err)
         return err_set(err, "out of memory for dictionaries");
     for (size_t i = 0; i < p->n_nodes; i++) {
         const struct node *node = &p->nodes[i];
-        if (node->op != NODE_IS_TEXT)
-            continue;
-        struct dictionary *d = &s->dictionaries[node->a];
-        if (dictionary_code(d, node->text, strlen(node->text)) < d->n)
-            continue;
-        const char **texts = realloc(d->texts, (d->n + 1) * sizeof *texts);
-        if (!texts)
-            return err_set(err, "out of memory for dictionaries");
-        d->texts = texts;
-        d->texts[d->n++] = node->text;
+        uint32_t code;
+        if (node->op == NODE_IS_TEXT &&
+            dictionary_code(&s->dictionaries[node->a], node->text, strlen(node->text), &code, err))
+            return -1;
     }
     return 0;
 }
@@ -92,9 +78,17 @@ static int load_state(struct service *s, const char *path, struct err *err)
     for (size_t c = 0; c < schema->n; c++) {
         const struct dictionary *d = &s->dictionaries[c];
         if (schema->columns[c].kind == COLUMN_CATEGORY)
-            state_bind(&s->state, (int)c, d->texts, d->n);
+            state_bind(&s->state, (int)c, (const char *const *)d->texts, d->n);
     }
-    return snapshot_load(&s->state, path, err);
+    if (snapshot_load(&s->state, path, err))
+        return -1;
+    if (s->state.key_fingerprint != pseudonym_fingerprint(&s->pseudonym))
+        return err_set(
+            err,
+            "%s: was made under another pseudonym key than this one, so none of its keys "
+            "would be found again",
+            path);
+    return 0;
 }
 
 static json_t *describe_inputs(const struct model *m)
@@ -146,7 +140,7 @@ void service_release(struct service *s)
 {
     state_release(&s->state);
     for (size_t c = 0; s->dictionaries && c < s->model.plan.schema.n; c++)
-        free(s->dictionaries[c].texts);
+        dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
     free(s->names);
     free(s->model_text);

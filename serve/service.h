@@ -16,18 +16,12 @@
 #define SERVE_SERVICE_H
 
 #include "features/state.h"
+#include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
 #include "ingest/value.h"
 #include "train/model.h"
 
 #include <pthread.h>
-
-// The texts of a category that the plan asks for; a text's code is its place in here, and any other
-// text has the code n, which is no known value.
-struct dictionary {
-    const char **texts; // [n], borrowed from the plan
-    size_t n;
-};
 
 struct service {
     struct model model;
@@ -36,7 +30,7 @@ struct service {
     struct state state;
     pthread_mutex_t lock; // around state
     struct pseudonym pseudonym;
-    struct dictionary *dictionaries; // [model.plan.schema.n], empty but for categories
+    struct dictionary *dictionaries; // [model.plan.schema.n]: of categories, what the plan asks for
     const char **names;              // [n_names] fields that a transaction may have
     size_t n_names;
 };
@@ -47,8 +41,5 @@ void service_release(struct service *s);
 
 // state_run in the one order of events. Where it refuses, nothing has been counted.
 int service_run(struct service *s, const struct events *events, float *const *out, struct err *err);
-
-// Code of text[0..n) in the dictionary.
-uint32_t dictionary_code(const struct dictionary *d, const char *text, size_t n);
 
 #endif

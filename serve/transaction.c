@@ -96,7 +96,7 @@ static int put_text(const struct place *p, const char *text, size_t n)
         ((uint64_t *)column)[p->event] = pseudonym_hash(&p->service->pseudonym, c->name, text, n);
     } else if (c->kind == COLUMN_CATEGORY) {
         ((uint32_t *)column)[p->event] =
-            dictionary_code(&p->service->dictionaries[p->column], text, n);
+            dictionary_find(&p->service->dictionaries[p->column], text, n);
     } else if (value_number(text, n, &((double *)column)[p->event])) {
         return REFUSE(p, 422, "'%s': its missing value '%s' is not a number", c->name, text);
     }

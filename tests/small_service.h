@@ -107,6 +107,7 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
 {
     char path[128], link[128];
     struct state state;
+    struct pseudonym pseudonym;
     char *text = model_to_text(m);
     snprintf(path, sizeof path, "%s/1", s->models);
     int bad = !text || mkdir(s->models, 0755) || mkdir(path, 0755);
@@ -117,8 +118,9 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
     free(text);
     if (bad)
         return err_set(err, "%s: cannot write the artifacts", s->folder);
-    if (state_init(&state, &m->plan, 1, err))
+    if (pseudonym_load(&pseudonym, s->key, err) || state_init(&state, &m->plan, 1, err))
         return -1;
+    state.key_fingerprint = pseudonym_fingerprint(&pseudonym);
     int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
     int rc = fd < 0 ? -1 : snapshot_save(&state, fd, s->state, err);
     if (fd >= 0)

@@ -428,6 +428,19 @@ static void a_service_needs_the_key_file_and_does_not_make_it(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void a_service_refuses_a_key_that_the_state_was_not_made_with(void **state)
+{
+    struct fixture *f = *state;
+    struct service other;
+    struct err err;
+    char path[128];
+    snprintf(path, sizeof path, "%s/other-key", f->small.folder);
+    assert_int_equal(small_write(path, "another 16 bytes", 16, 0600), 0);
+    assert_int_equal(service_load(&other, f->small.models, f->small.state, path, &err), -1);
+    assert_non_null(strstr(err.msg, "another pseudonym key"));
+    remove(path);
+}
+
 static void a_service_needs_a_champion_and_an_unaltered_state(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +479,7 @@ int main(void)
         TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
         TEST(a_long_unknown_name_makes_a_valid_reply),
         TEST(a_service_needs_the_key_file_and_does_not_make_it),
+        TEST(a_service_refuses_a_key_that_the_state_was_not_made_with),
         TEST(a_service_needs_a_champion_and_an_unaltered_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

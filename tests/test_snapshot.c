@@ -257,7 +257,7 @@ static void a_snapshot_of_other_expressions_is_refused(void **state)
 //     7 key, 8 first, 9 next, 10 and 11 cursors, 12 .. 20 three events [time, hi, lo],
 //     21 the second key, ... with one event, and the checksum
 static const struct definition small = {"n", "mean(customer, amount, 100s, past)"};
-enum { KEYS = 6, KEY, FIRST, NEXT, CURSORS, EVENTS = CURSORS + 2 };
+enum { KEYS = 7, KEY, FIRST, NEXT, CURSORS, EVENTS = CURSORS + 2 };
 
 static struct bytes small_snapshot(const struct plan *p)
 {
