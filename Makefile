@@ -220,7 +220,7 @@ lint: layers deps test-deps $(BUILD)/train/onnx.pb-c.h ## formatting, layers, cl
 	@clang-format --dry-run -Werror $(SOURCES)
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/clang CC=clang CFLAGS='-O1' programs
 	@printf '%s\n' $(filter %.c,$(SOURCES)) | \
-	    xargs -P $(THREADS) -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(FLAGS) 2>/dev/null' tidy
+	    xargs -P $(THREADS) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(FLAGS) 2>/dev/null' tidy
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. \
 	    --enable=warning,performance,portability -j $(THREADS) $(filter %.c,$(SOURCES))
 	@echo 'lint: clean'

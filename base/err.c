@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *err, const char *fmt, ...)
+int err_write(struct err *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -15,7 +15,7 @@ int err_set(struct err *err, const char *fmt, ...)
     return -1;
 }
 
-int err_sys(struct err *err, const char *fmt, ...)
+int err_write_errno(struct err *err, const char *fmt, ...)
 {
     int code = errno;
     va_list ap;
@@ -27,7 +27,7 @@ int err_sys(struct err *err, const char *fmt, ...)
     return -1;
 }
 
-int err_prefix(struct err *err, const char *fmt, ...)
+int err_write_before(struct err *err, const char *fmt, ...)
 {
     struct err old = *err;
     va_list ap;

@@ -16,14 +16,25 @@ struct err {
     char msg[1024];
 };
 
-// Write the message; returns -1 so that a caller can `return err_set(...)`.
-int err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// What a failed function returns. The three below are macros around it, so that compilers and
+// analysers know the value too.
+static inline int err_failed(int ignored)
+{
+    (void)ignored;
+    return -1;
+}
+
+// Write the message; -1, so that a caller can `return err_set(...)`.
+#define err_set(...) err_failed(err_write(__VA_ARGS__))
+int err_write(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // The same with ": " and the text of errno behind it.
-int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define err_sys(...) err_failed(err_write_errno(__VA_ARGS__))
+int err_write_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// Put "<text>: " before the message that is already there; returns -1.
-int err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// Put "<text>: " before the message that is already there; -1.
+#define err_prefix(...) err_failed(err_write_before(__VA_ARGS__))
+int err_write_before(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // Print "<program>: <message>" to stderr; returns 1, the exit code of failed work.
 int err_report(const char *program, const struct err *err);

@@ -68,12 +68,9 @@ static void restore_signals(const sigset_t *old)
 
 static char *concat(const char *a, const char *b)
 {
-    size_t n = strlen(a), m = strlen(b);
-    char *s = malloc(n + m + 1);
-    if (s) {
-        memcpy(s, a, n);
-        memcpy(s + n, b, m + 1);
-    }
+    char *s = malloc(strlen(a) + strlen(b) + 1);
+    if (s)
+        stpcpy(stpcpy(s, a), b);
     return s;
 }
 
@@ -249,7 +246,7 @@ static void empty_dir(int fd)
         return;
     }
     for (struct dirent *e; (e = readdir(dir));)
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             unlinkat(fd, e->d_name, 0);
     closedir(dir);
 }
@@ -334,7 +331,7 @@ int output_dir_file(struct output_dir *d, const char *name, const void *data, si
         return -1;
     if (write_all(fd, data, n, name, err)) {
         close(fd);
-        return -1;
+        return err_prefix(err, "%s", d->path);
     }
     return output_dir_close(d, fd, err);
 }

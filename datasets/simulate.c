@@ -144,7 +144,7 @@ static int simulate_customer(struct simulation *s, struct customer *c,
 static int simulate_customers(struct simulation *s, struct err *err)
 {
     struct customer c = {.near = malloc((size_t)s->terminals * sizeof *c.near)};
-    struct point *terminals = malloc((size_t)s->terminals * sizeof *terminals);
+    struct point *terminals = calloc((size_t)s->terminals, sizeof *terminals);
     int rc = c.near && terminals ? 0 : -1;
     struct rng r = rng_stream(s->seed, TERMINAL_STREAM);
     for (int64_t i = 0; i < s->terminals && rc == 0; i++)

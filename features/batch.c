@@ -296,7 +296,7 @@ static int finish(struct runner *r, struct err *err)
     int fd = table_writer_file(&r->writer, SNAPSHOT_NAME, err);
     if (fd < 0)
         return -1;
-    int rc = snapshot_save(&r->state, fd, SNAPSHOT_NAME, err);
+    int rc = snapshot_save(&r->state, fd, r->writer.dir.path, err);
     if (output_dir_close(&r->writer.dir, fd, err) || rc)
         return -1;
     json_t *provenance = json_pack(

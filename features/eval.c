@@ -13,7 +13,8 @@ static int64_t modulo(int64_t a, int64_t n)
 
 static double hour_of(int64_t time)
 {
-    return (double)(modulo(time, 86400) / 3600);
+    int64_t hour = modulo(time, 86400) / 3600;
+    return (double)hour;
 }
 
 static double weekday_of(int64_t time)
@@ -117,7 +118,8 @@ void eval_node(const struct block *b, size_t node, size_t first, size_t end)
         time = b->events->columns[b->plan->nodes[n->a].a];
         EACH(weekday_of(time[i]));
     default:
-        operation(n->op, b->values[n->a], n->b < 0 ? NULL : b->values[n->b], out, first, end);
+        // of one operand, the second is the first
+        operation(n->op, b->values[n->a], b->values[n->b < 0 ? n->a : n->b], out, first, end);
         break;
     }
 }

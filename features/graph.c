@@ -19,14 +19,21 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+// As bits: 0 and -0 are different numbers to divide by.
+static bool same_number(double a, double b)
+{
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
 static bool same_node(const struct node *x, const struct node *y)
 {
-    // Values are compared as bits: 0 and -0 are different numbers to divide by.
-    return x->op == y->op && x->a == y->a && x->b == y->b &&
-           memcmp(&x->value, &y->value, sizeof x->value) == 0 && same_text(x->text, y->text) &&
-           x->track == y->track && x->lane == y->lane && x->upper == y->upper &&
-           x->lower == y->lower && memcmp(&x->prior, &y->prior, sizeof x->prior) == 0 &&
-           memcmp(&x->weight, &y->weight, sizeof x->weight) == 0;
+    return x->op == y->op && x->a == y->a && x->b == y->b && same_number(x->value, y->value) &&
+           same_text(x->text, y->text) && x->track == y->track && x->lane == y->lane &&
+           x->upper == y->upper && x->lower == y->lower && same_number(x->prior, y->prior) &&
+           same_number(x->weight, y->weight);
 }
 
 static int add_node(struct plan *p, struct node node)

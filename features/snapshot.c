@@ -222,7 +222,10 @@ static int get_track(struct source *f, struct state *s, struct state_track *trac
 
 static int get_head(struct source *f, struct state *s)
 {
-    if (!has(f, HEAD_WORDS + 1) || memcmp(f->at, magic, sizeof magic) != 0)
+    char begin[sizeof magic] = {0};
+    if (has(f, HEAD_WORDS + 1))
+        memcpy(begin, f->at, sizeof begin);
+    if (memcmp(begin, magic, sizeof magic) != 0)
         return err_set(f->err, "%s: not a snapshot of this version", f->path);
     f->end--; // the checksum
     size_t bytes = (size_t)((const char *)f->end - (const char *)f->at);

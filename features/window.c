@@ -69,13 +69,15 @@ int history_reserve(struct history *h, const struct shape *s, uint64_t n)
     union word *words = calloc(s->n_edges + capacity * stride(s), sizeof *words);
     if (!words)
         return -1;
-    struct history bigger = {h->first, h->next, capacity, words};
-    if (h->words)
-        memcpy(words, h->words, s->n_edges * sizeof *words);
-    for (uint64_t i = h->first; i < h->next; i++)
-        memcpy(history_event(&bigger, s, i), history_event(h, s, i), stride(s) * sizeof *words);
-    free(h->words);
-    *h = bigger;
+    const struct history old = *h;
+    h->capacity = capacity;
+    h->words = words;
+    if (old.capacity) {
+        memcpy(words, old.words, s->n_edges * sizeof *words);
+        for (uint64_t i = h->first; i < h->next; i++)
+            memcpy(history_event(h, s, i), history_event(&old, s, i), stride(s) * sizeof *words);
+        free(old.words);
+    }
     return 0;
 }
 

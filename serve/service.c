@@ -28,7 +28,9 @@ static int load_model(struct service *s, const char *models, struct err *err)
     int n = snprintf(path, sizeof path, "%s/%s/model.json", models, s->version);
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, "%s: the path is too long", models);
-    return model_load(&s->model, path, err);
+    return model_load(&s->model, path, err) || registry_check(models, version, s->model.sha256, err)
+               ? -1
+               : 0;
 }
 
 static int load_key(struct service *s, const char *path, struct err *err)

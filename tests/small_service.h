@@ -6,6 +6,8 @@
 #include "base/output.h"
 #include "features/snapshot.h"
 #include "serve/predict.h"
+#include "train/registry.h"
+#include "train/sha256.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,23 +104,38 @@ static inline int small_model(struct model *m, const struct plan *plan, struct e
     return histogram_fit(&m->score_reference, values, 4, err);
 }
 
+// A registry with the model as its version 1 and champion.
+static inline int small_registry(const char *models, const char *text, struct err *err)
+{
+    struct registry registry;
+    struct output_dir folder = {0};
+    char sha256[SHA256_HEX];
+    int64_t version;
+    sha256_hex(sha256, text, strlen(text));
+    if (registry_open(&registry, models, err))
+        return -1;
+    int bad = registry_next(&registry, &folder, &version, err) ||
+              output_dir_file(&folder, "model.json", text, strlen(text), err) ||
+              registry_add(&registry, &folder, sha256, &version, err) ||
+              registry_promote(&registry, version, LEDGER_PROMOTE, err);
+    output_dir_release(&folder);
+    registry_release(&registry);
+    return bad ? -1 : 0;
+}
+
 static inline int small_artifacts(const struct small_service *s, const struct model *m,
                                   struct err *err)
 {
-    char path[128], link[128];
     struct state state;
     struct pseudonym pseudonym;
     char *text = model_to_text(m);
-    snprintf(path, sizeof path, "%s/1", s->models);
-    int bad = !text || mkdir(s->models, 0755) || mkdir(path, 0755);
-    snprintf(path, sizeof path, "%s/1/model.json", s->models);
-    snprintf(link, sizeof link, "%s/champion", s->models);
-    bad = bad || small_write(path, text, strlen(text), 0644) || symlink("1", link) ||
-          small_write(s->key, "0123456789abcdef", 16, 0600);
-    free(text);
-    if (bad)
+    if (!text || small_write(s->key, "0123456789abcdef", 16, 0600)) {
+        free(text);
         return err_set(err, "%s: cannot write the artifacts", s->folder);
-    if (pseudonym_load(&pseudonym, s->key, err) || state_init(&state, &m->plan, 1, err))
+    }
+    int bad = small_registry(s->models, text, err);
+    free(text);
+    if (bad || pseudonym_load(&pseudonym, s->key, err) || state_init(&state, &m->plan, 1, err))
         return -1;
     state.key_fingerprint = pseudonym_fingerprint(&pseudonym);
     int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -152,9 +169,15 @@ static inline int small_service_make(struct small_service *s, struct err *err)
 
 static inline void small_service_remove(struct small_service *s)
 {
-    static const char *const names[] = {
-        "models/1/model.json", "models/1", "models/champion", "models",
-        "state.bin",           "key",      "small.ini",       ""};
+    static const char *const names[] = {"models/1/model.json",
+                                        "models/1",
+                                        "models/champion",
+                                        "models/ledger.jsonl",
+                                        "models",
+                                        "state.bin",
+                                        "key",
+                                        "small.ini",
+                                        ""};
     char path[128];
     service_release(&s->service);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -186,20 +186,28 @@ static const struct ledger_entry *trained(const struct ledger *l, int64_t versio
     return NULL;
 }
 
+static int check_hash(const struct ledger *l, const char *path, int64_t version, const char *sha256,
+                      struct err *err)
+{
+    const struct ledger_entry *e = trained(l, version);
+    if (!e)
+        return err_set(err, "%s: there is no version %" PRId64 " in the ledger", path, version);
+    if (strcmp(sha256, e->sha256) != 0)
+        return err_set(err,
+                       "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
+                       "not %.12s…)",
+                       path, version, sha256, e->sha256);
+    return 0;
+}
+
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
                      struct err *err)
 {
     char hex[SHA256_HEX];
-    const struct ledger_entry *e = trained(&r->ledger, version);
-    if (!e)
+    if (!trained(&r->ledger, version))
         return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
-    if (hash_of(r, version, hex, err))
+    if (hash_of(r, version, hex, err) || check_hash(&r->ledger, r->path, version, hex, err))
         return -1;
-    if (strcmp(hex, e->sha256) != 0)
-        return err_set(err,
-                       "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
-                       "not %.12s…)",
-                       r->path, version, hex, e->sha256);
     if (ledger_append(&r->ledger, r->path, action, version, hex, err))
         return -1;
     return write_link(r, version, err);
@@ -232,6 +240,16 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
         return -1;
     return *version ? 0
                     : err_set(err, "%s: there is no champion yet: promote a version first", path);
+}
+
+int registry_check(const char *path, int64_t version, const char *sha256, struct err *err)
+{
+    struct ledger l;
+    if (ledger_read(&l, path, err))
+        return -1;
+    int rc = check_hash(&l, path, version, sha256, err);
+    ledger_release(&l);
+    return rc;
 }
 
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err)

@@ -53,6 +53,8 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 int registry_champion(const char *path, int64_t *version, struct err *err);
 // Which version was champion at a time (seconds since 1970-01-01 UTC).
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err);
+// Without a lock: -1 where sha256 is not that of the version's model when it was trained.
+int registry_check(const char *path, int64_t version, const char *sha256, struct err *err);
 // The newest version there is; 0 where there is none.
 int registry_latest(const char *path, int64_t *version, struct err *err);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 struct arguments {
     const char *models, *at, *version; // version: NULL where not given
@@ -122,7 +124,7 @@ static int rollback(const struct arguments *a, struct err *err)
 
 static int who(const struct arguments *a, struct err *err)
 {
-    int64_t at = INT64_MAX, version;
+    int64_t at = (int64_t)time(NULL), version;
     if (a->at && ledger_time_parse(a->at, &at))
         return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
     if (registry_who(a->models, at, &version, err))
@@ -179,7 +181,9 @@ int main(int argc, char **argv)
     if (!c)
         return option_exit(&program, -1, &err);
     a.version = first + 1 < argc ? argv[first + 1] : NULL;
-    if (c->run(&a, &err) || stdout_close(&err))
+    int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
+                                    : c->run(&a, &err);
+    if (rc || stdout_close(&err))
         return err_report("registry", &err);
     return 0;
 }
