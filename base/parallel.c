@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 unsigned parallel_threads(void)
 {
@@ -17,34 +18,55 @@ unsigned parallel_threads(void)
 }
 
 struct call {
-    void (*fn)(void *arg, unsigned i);
+    parallel_fn *fn;
     void *arg;
     unsigned i;
+    pthread_t thread;
+    bool started;
+    int rc;
+    struct err err;
 };
 
 static void *run(void *p)
 {
-    const struct call *call = p;
-    call->fn(call->arg, call->i);
+    struct call *c = p;
+    c->rc = c->fn(c->arg, c->i, &c->err);
     return NULL;
 }
 
-void parallel_run(unsigned n, void (*fn)(void *arg, unsigned i), void *arg)
+static int run_here(unsigned n, parallel_fn *fn, void *arg, struct err *err)
 {
-    struct call calls[PARALLEL_MAX];
-    pthread_t threads[PARALLEL_MAX];
-    bool started[PARALLEL_MAX];
+    int rc = 0;
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = fn(arg, i, err);
+    return rc;
+}
+
+int parallel_run(unsigned n, parallel_fn *fn, void *arg, struct err *err)
+{
     assert(n <= PARALLEL_MAX);
-    for (unsigned i = 0; i + 1 < n; i++) {
-        calls[i] = (struct call){fn, arg, i};
-        started[i] = pthread_create(&threads[i], NULL, run, &calls[i]) == 0;
+    if (n <= 1)
+        return run_here(n, fn, arg, err);
+    struct call *calls = calloc(n, sizeof *calls);
+    if (!calls) // no room for threads either
+        return run_here(n, fn, arg, err);
+    for (unsigned i = 0; i < n; i++) {
+        struct call *c = &calls[i];
+        *c = (struct call){.fn = fn, .arg = arg, .i = i};
+        c->started = i + 1 < n && pthread_create(&c->thread, NULL, run, c) == 0;
     }
-    if (n > 0)
-        fn(arg, n - 1);
-    for (unsigned i = 0; i + 1 < n; i++) {
-        if (started[i])
-            pthread_join(threads[i], NULL);
+    int rc = 0;
+    for (unsigned i = n; i-- > 0;) { // backwards: the last one is this thread's own
+        struct call *c = &calls[i];
+        if (c->started)
+            pthread_join(c->thread, NULL);
         else
-            fn(arg, i);
+            run(c);
+        if (c->rc) {
+            *err = c->err;
+            rc = -1;
+        }
     }
+    free(calls);
+    return rc;
 }

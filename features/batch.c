@@ -8,7 +8,6 @@
 #include "features/snapshot.h"
 #include "features/split.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,22 +253,19 @@ struct append {
     struct runner *r;
     uint64_t first;
     size_t n;
-    atomic_int failed; // set by the first thread that fails, and err is its
-    struct err err;
 };
 
-static void append_share(void *arg, unsigned thread)
+static int append_share(void *arg, unsigned thread, struct err *err)
 {
-    struct append *a = arg;
+    const struct append *a = arg;
     struct runner *r = a->r;
-    struct err err;
     for (size_t i = thread; i < r->n_kept + r->b->plan.n_inputs; i += r->threads) {
         const void *values =
             i < r->n_kept ? column_rows(r, r->kept[i], a->first, a->n) : r->out[i - r->n_kept];
-        if (table_writer_append(&r->writer, i, values, a->n, &err) &&
-            atomic_exchange(&a->failed, 1) == 0)
-            a->err = err;
+        if (table_writer_append(&r->writer, i, values, a->n, err))
+            return -1;
     }
+    return 0;
 }
 
 static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err)
@@ -282,11 +278,7 @@ static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err
     struct events events = {n, r->columns};
     if (state_run(&r->state, &events, r->out, err))
         return -1;
-    struct append a = {.r = r, .first = first, .n = n};
-    parallel_run(r->threads, append_share, &a);
-    if (atomic_load(&a.failed))
-        *err = a.err;
-    return atomic_load(&a.failed) ? -1 : 0;
+    return parallel_run(r->threads, append_share, &(struct append){r, first, n}, err);
 }
 
 static int finish(struct runner *r, struct err *err)
@@ -330,13 +322,15 @@ static int run(struct runner *r, const char *output, int64_t until, struct err *
     if (allocate(r, err) || open_state(r, err) || open_writer(r, output, err))
         return -1;
     progress_init(&progress, "features", rows);
-    for (uint64_t first = 0; first < rows; first += BLOCK) {
+    int rc = 0;
+    for (uint64_t first = 0; first < rows && rc == 0; first += BLOCK) {
         size_t n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
-        if (run_block(r, first, n, err))
-            return -1;
+        rc = run_block(r, first, n, err);
         progress_set(&progress, first + n);
     }
     progress_done(&progress);
+    if (rc)
+        return -1;
     r->b->rows = rows;
     r->b->not_finite = atomic_load(&r->state.not_finite);
     return finish(r, err);
@@ -344,7 +338,7 @@ static int run(struct runner *r, const char *output, int64_t until, struct err *
 
 int batch_run(struct batch *b, const char *output, unsigned threads, int64_t until, struct err *err)
 {
-    struct runner r = {.b = b, .threads = threads, .writer = {.dir = {.fd = -1}}};
+    struct runner r = {.b = b, .threads = threads};
     int rc = run(&r, output, until, err);
     table_writer_release(&r.writer);
     if (r.state.plan)

@@ -171,26 +171,28 @@ static void prefetch(const struct share *s, size_t i)
         histories_prefetch_event(soon, &s->run->state->tracks[s->track].shape, s->keys[i + AHEAD]);
 }
 
-static void run_share(const struct share *s)
+static int run_share(const struct share *s)
 {
     const struct run *r = s->run;
     for (size_t i = 0; i < r->events->n; i++) {
         prefetch(s, i);
         struct histories *shard = own_shard(s, i);
-        if (shard && run_event(r, s->track, shard, s->keys[i], i)) {
-            atomic_store(&r->state->out_of_memory, true);
-            return;
-        }
+        if (shard && run_event(r, s->track, shard, s->keys[i], i))
+            return -1;
     }
+    return 0;
 }
 
-static void run_tracks(void *arg, unsigned worker)
+static int run_tracks(void *arg, unsigned worker, struct err *err)
 {
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
+    int failed = 0;
     for (size_t t = 0; t < p->n_tracks; t++)
         if (p->tracks[t].level == r->level)
-            run_share(&(struct share){r, t, r->events->columns[p->tracks[t].column], worker});
+            failed |=
+                run_share(&(struct share){r, t, r->events->columns[p->tracks[t].column], worker});
+    return failed ? err_set(err, "out of memory") : 0;
 }
 
 // Inputs leave the plan: rounded to float32, once.
@@ -211,7 +213,7 @@ static void round_inputs(const struct run *r, size_t first, size_t end)
         atomic_fetch_add(&r->state->not_finite, bad);
 }
 
-static void run_rows(void *arg, unsigned worker)
+static int run_rows(void *arg, unsigned worker, struct err *err)
 {
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
@@ -219,8 +221,10 @@ static void run_rows(void *arg, unsigned worker)
     for (size_t i = 0; i < p->n_nodes; i++)
         if (p->nodes[i].level == r->level && !is_window(p->nodes[i].op))
             eval_node(&r->block, i, first, end);
-    if (r->level == p->n_levels - 1 && !atomic_load(&r->state->out_of_memory))
+    if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);
+    (void)err;
+    return 0;
 }
 
 static int reserve(struct state *s, size_t n, struct err *err)
@@ -276,8 +280,8 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     const int64_t *time = events->columns[schema_find_kind(&p->schema, COLUMN_TIME)];
     if (events->n == 0)
         return 0;
-    if (atomic_load(&s->out_of_memory))
-        return err_set(err, "out of memory");
+    if (s->broken)
+        return err_set(err, "out of memory in an earlier block");
     if (check_order(s, events, time, err) || reserve(s, events->n, err))
         return -1;
     struct run r = {.state = s,
@@ -287,12 +291,14 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
                     .out = out,
                     .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
     for (r.level = 0; r.level < p->n_levels; r.level++) {
-        parallel_run(r.workers, run_rows, &r);
-        if (r.level < p->n_levels - 1) // no track is of the last level, for it would give a higher
-            parallel_run(r.workers, run_tracks, &r);
+        int rc = parallel_run(r.workers, run_rows, &r, err);
+        if (rc == 0 && r.level < p->n_levels - 1) // the last level has no tracks
+            rc = parallel_run(r.workers, run_tracks, &r, err);
+        if (rc) {
+            s->broken = true;
+            return -1;
+        }
     }
-    if (atomic_load(&s->out_of_memory))
-        return err_set(err, "out of memory");
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
         if (time[i] > s->last_time)

@@ -6,7 +6,7 @@
 // still reach, and one block.
 //
 //     state_init(&s, &plan, threads, &err)
-//     state_bind(&s, column, texts, n, &err)   once per category column: what its codes mean
+//     state_bind(&s, column, texts, n)         once per category column: what its codes mean
 //     snapshot_load(&s, path, &err)            to go on where another state ended (snapshot.h)
 //     state_run(&s, &events, out, &err)        events in time order, see below
 //     state_release(&s)
@@ -51,8 +51,8 @@ struct state { // for state.c and snapshot.c
     uint64_t events;                  // seen in all
     int64_t last_time;                // of the newest event, INT64_MIN where none
     atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
-    atomic_bool out_of_memory;
-    uint64_t key_fingerprint; // ingest/pseudonym.h; 0 until batch or a snapshot sets it
+    bool broken;                      // memory ran out in the middle of a block
+    uint64_t key_fingerprint;         // ingest/pseudonym.h; 0 until batch or a snapshot sets it
 };
 
 int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);

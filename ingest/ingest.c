@@ -69,29 +69,20 @@ static int read_settings(struct run *r, struct err *err)
 struct step {
     struct run *run;
     struct csv_block *parsed, *converted;
-    int parse_rc, convert_rc;
-    struct err parse_err, convert_err;
 };
 
-static void run_half(void *arg, unsigned i)
+static int run_half(void *arg, unsigned i, struct err *err)
 {
-    struct step *s = arg;
-    if (i == 0)
-        s->parse_rc = csv_next(&s->run->csv, s->parsed, CSV_BLOCK_ROWS, &s->parse_err);
-    else
-        s->convert_rc = convert_block(&s->run->convert, s->converted, &s->convert_err);
+    const struct step *s = arg;
+    return i == 0 ? convert_block(&s->run->convert, s->converted, err)
+                  : csv_next(&s->run->csv, s->parsed, CSV_BLOCK_ROWS, err);
 }
 
-// Convert one block while the next is parsed. A wrong row of the earlier block comes first.
+// Convert one block while the next is parsed. A failure of the earlier block comes first.
 static int run_step(struct run *r, struct csv_block *parsed, struct csv_block *converted,
                     struct err *err)
 {
-    struct step s = {.run = r, .parsed = parsed, .converted = converted};
-    parallel_run(2, run_half, &s);
-    if (s.convert_rc == 0 && s.parse_rc == 0)
-        return 0;
-    *err = s.convert_rc ? s.convert_err : s.parse_err;
-    return -1;
+    return parallel_run(2, run_half, &(struct step){r, parsed, converted}, err);
 }
 
 static int convert_rows(struct run *r, struct err *err)

@@ -235,29 +235,25 @@ static int map_column(const struct table *t, struct table_column *c, int dir, st
 struct verify {
     const struct table *table;
     atomic_size_t next;
-    atomic_size_t altered; // a column whose checksum does not fit; table->n where all do
 };
 
-static void verify_some(void *arg, unsigned thread)
+static int verify_some(void *arg, unsigned thread, struct err *err)
 {
     (void)thread;
     struct verify *v = arg;
     for (size_t i; (i = atomic_fetch_add(&v->next, 1)) < v->table->n;) {
         const struct table_column *c = &v->table->columns[i];
         if (XXH3_64bits(c->data, c->map_size - NPY_HEADER) != c->xxh3)
-            atomic_store(&v->altered, i);
+            return err_set(err,
+                           "%s: column '%s' was altered: its checksum differs; make the table anew",
+                           v->table->path, c->name);
     }
+    return 0;
 }
 
 static int verify_columns(const struct table *t, struct err *err)
 {
-    struct verify v = {.table = t, .next = 0, .altered = t->n};
-    parallel_run(parallel_threads(), verify_some, &v);
-    size_t altered = atomic_load(&v.altered);
-    if (altered == t->n)
-        return 0;
-    return err_set(err, "%s: column '%s' was altered: its checksum differs; make the table anew",
-                   t->path, t->columns[altered].name);
+    return parallel_run(parallel_threads(), verify_some, &(struct verify){t, 0}, err);
 }
 
 // A code must have a text: readers index the dictionary without a look.

@@ -29,10 +29,6 @@ struct job {
     double *values; // threads × both periods' rows
     float *row;     // [n_inputs], for the one thread that computes the score
     atomic_size_t next;
-    struct outcome {
-        int rc;
-        struct err err;
-    } * outcomes; // [result->n]
 };
 
 int limits_from_config(struct limits *l, const struct config *c, struct err *err)
@@ -177,15 +173,15 @@ static int compare_column(struct job *job, size_t i, double *values, struct err 
 }
 
 // The last column, the score, costs most and goes first.
-static void work(void *arg, unsigned thread)
+static int work(void *arg, unsigned thread, struct err *err)
 {
     struct job *job = arg;
     size_t n = job->result->n, rows = job->reference.rows + job->current.rows;
     for (size_t k; (k = atomic_fetch_add(&job->next, 1)) < n;) {
-        size_t i = n - 1 - k;
-        struct outcome *o = &job->outcomes[i];
-        o->rc = compare_column(job, i, job->values + thread * rows, &o->err);
+        if (compare_column(job, n - 1 - k, job->values + thread * rows, err))
+            return -1;
     }
+    return 0;
 }
 
 // ---- all of them ----
@@ -219,10 +215,9 @@ static int allocate(struct job *job, unsigned threads, struct err *err)
     size_t rows = job->reference.rows + job->current.rows;
     c->n = job->model->n_inputs + 1;
     c->columns = calloc(c->n, sizeof *c->columns);
-    job->outcomes = calloc(c->n, sizeof *job->outcomes);
     job->row = calloc(c->n, sizeof *job->row);
-    job->values = calloc(rows * threads + 1, sizeof *job->values);
-    if (!c->columns || !job->outcomes || !job->row || !job->values)
+    job->values = calloc(threads, (rows + 1) * sizeof *job->values);
+    if (!c->columns || !job->row || !job->values)
         return err_set(err, "out of memory for %zu rows on %u threads", rows, threads);
     for (size_t i = 0; i < c->n; i++) {
         c->columns[i].name = i + 1 < c->n ? job->model->inputs[i].name : "score";
@@ -230,16 +225,6 @@ static int allocate(struct job *job, unsigned threads, struct err *err)
         if (!c->columns[i].week_psi)
             return err_set(err, "out of memory for %zu weeks", c->n_weeks);
     }
-    return 0;
-}
-
-static int check_outcomes(const struct job *job, struct err *err)
-{
-    for (size_t i = 0; i < job->result->n; i++)
-        if (job->outcomes[i].rc) {
-            *err = job->outcomes[i].err;
-            return -1;
-        }
     return 0;
 }
 
@@ -270,15 +255,13 @@ int comparison_init(struct comparison *c, const struct model *m, const struct pe
     if (bind(&job.reference, m, err) || bind(&job.current, m, err) ||
         find_weeks(c, &job.current, err) || allocate(&job, workers, err))
         goto out;
-    parallel_run(workers, work, &job);
-    if (check_outcomes(&job, err))
+    if (parallel_run(workers, work, &job, err))
         goto out;
     decide(c, &job);
     rc = 0;
 out:
     free(job.reference.inputs);
     free(job.current.inputs);
-    free(job.outcomes);
     free(job.row);
     free(job.values);
     if (rc)

@@ -14,42 +14,37 @@ struct references {
     struct row_range rows;
     struct model *model;
     unsigned threads;
-    double *values;  // [threads][rows]
-    struct err *err; // [threads]
-    bool failed[PARALLEL_MAX];
+    double *values; // [threads][rows]
 };
 
-static void refer(void *arg, unsigned thread)
+static int refer(void *arg, unsigned thread, struct err *err)
 {
-    struct references *r = arg;
+    const struct references *r = arg;
     const size_t n = (size_t)(r->rows.end - r->rows.first);
     double *values = r->values + thread * n;
-    for (size_t i = thread; i < r->model->n_inputs && !r->failed[thread]; i += r->threads) {
+    for (size_t i = thread; i < r->model->n_inputs; i += r->threads) {
         const float *x = r->examples->x[i] + r->rows.first;
         for (size_t j = 0; j < n; j++)
             values[j] = (double)x[j];
-        r->failed[thread] =
-            histogram_fit(&r->model->inputs[i].reference, values, n, &r->err[thread]) != 0;
+        if (histogram_fit(&r->model->inputs[i].reference, values, n, err))
+            return -1;
     }
+    return 0;
 }
 
+// Each thread holds one column of the training rows.
 static int add_input_references(struct model *m, const struct examples *e, struct row_range rows,
                                 unsigned threads, struct err *err)
 {
+    if (threads > m->n_inputs)
+        threads = (unsigned)m->n_inputs;
     struct references r = {.examples = e, .rows = rows, .model = m, .threads = threads};
     const size_t n = (size_t)(rows.end - rows.first);
-    r.values = malloc(threads * n * sizeof *r.values);
-    r.err = calloc(threads, sizeof *r.err);
-    int rc = r.values && r.err ? 0 : err_set(err, "out of memory for references of %zu rows", n);
-    if (rc == 0)
-        parallel_run(threads, refer, &r);
-    for (unsigned t = 0; t < threads && rc == 0; t++)
-        if (r.failed[t]) {
-            *err = r.err[t];
-            rc = -1;
-        }
+    r.values = calloc(threads, n * sizeof *r.values);
+    if (!r.values)
+        return err_set(err, "out of memory for references of %zu rows", n);
+    int rc = parallel_run(threads, refer, &r, err);
     free(r.values);
-    free(r.err);
     return rc;
 }
 

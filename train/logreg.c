@@ -41,17 +41,20 @@ struct pass {
     const double *w;
 };
 
-static void run_parts(void *arg, unsigned thread)
+static int run_parts(void *arg, unsigned thread, struct err *err)
 {
     const struct pass *pass = arg;
     for (unsigned p = thread; p < PARTS; p += pass->s->threads)
         pass->part(pass->s, &pass->s->parts[p], &pass->s->blocks[thread], pass->w);
+    (void)err;
+    return 0;
 }
 
 static void over_parts(const struct logreg *s, part_fn *part, const double *w)
 {
     struct pass pass = {s, part, w};
-    parallel_run(s->threads, run_parts, &pass);
+    struct err none; // arithmetic does not fail
+    parallel_run(s->threads, run_parts, &pass, &none);
 }
 
 // ---- means and scales ------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ struct scoring {
 };
 
 // A thread's share of the rows. Every score depends on its own row alone.
-static void score_share(void *arg, unsigned thread)
+static int score_share(void *arg, unsigned thread, struct err *err)
 {
     const struct scoring *s = arg;
     const size_t d = s->model->n_inputs;
@@ -29,6 +29,8 @@ static void score_share(void *arg, unsigned thread)
             x[i] = s->examples->x[i][s->rows.first + r];
         s->score[r] = model_probability(model_margin(s->model, x));
     }
+    (void)err;
+    return 0;
 }
 
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows,
@@ -39,7 +41,7 @@ double *scores_new(const struct examples *e, const struct model *m, struct row_r
     s.x = calloc(threads * m->n_inputs + 1, sizeof *s.x);
     s.score = malloc((n + 1) * sizeof *s.score);
     if (s.x && s.score) {
-        parallel_run(threads, score_share, &s);
+        parallel_run(threads, score_share, &s, err);
     } else {
         err_set(err, "out of memory for %zu scores", n);
         free(s.score);
