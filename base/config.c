@@ -68,6 +68,7 @@ static int append(struct reader *r, struct config_entry *e, const char *value)
         return fail(r);
     }
     longer[n] = ' ';
+    e->column = 0; // an offset in the value tells no column any more
     memcpy(longer + n + 1, value, m + 1);
     e->value = longer;
     return 1;
@@ -180,15 +181,17 @@ int config_check_keys(const struct config *c, const char *section, const char *c
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...)
 {
-    char text[512];
+    char text[512], where[32] = "";
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (offset < 0)
         return err_set(err, "%s:%d: [%s] %s: %s", c->path, e->line, e->section, e->key, text);
-    return err_set(err, "%s:%d:%d: [%s] %s: %s\n  %s\n  %*s", c->path, e->line, e->column + offset,
-                   e->section, e->key, text, e->value, offset + 1, "^");
+    if (e->column > 0)
+        snprintf(where, sizeof where, ":%d", e->column + offset);
+    return err_set(err, "%s:%d%s: [%s] %s: %s\n  %s\n  %*s", c->path, e->line, where, e->section,
+                   e->key, text, e->value, offset + 1, "^");
 }
 
 int number_parse(const char *text, double *value)

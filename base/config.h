@@ -22,7 +22,7 @@
 struct config_entry {
     char *section, *key, *value;
     int line;   // 1-based
-    int column; // 1-based, of the first byte of the value in its line
+    int column; // 1-based, of the value's first byte in its line; 0 where it goes on in the next
 };
 
 struct config {
@@ -42,7 +42,7 @@ int config_check_keys(const struct config *c, const char *section, const char *c
                       size_t n, struct err *err);
 
 // "path:line: [section] key: message"; with the value and a caret below it where offset >= 0
-// ("path:line:column: ..."). offset: 0-based byte within e->value, -1 for none. Returns -1.
+// ("path:line:column: ...", without the column in a value of several lines). offset: 0-based byte within e->value, -1 for none. Returns -1.
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

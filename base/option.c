@@ -2,6 +2,7 @@
 #define _GNU_SOURCE // getopt_long
 #include "base/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -65,8 +66,8 @@ static int set_value(const struct option_spec *s, const char *text, struct err *
     return -1;
 }
 
-// getopt has moved past the option it could not take; name it, and the nearest known one.
-static int unknown_option(const struct program *p, char **argv, struct err *err)
+// Name the word that getopt could not take, and the nearest known one.
+static int unknown_option(const struct program *p, const char *word, struct err *err)
 {
     const char *names[MAX_OPTIONS + 2];
     size_t n = 0;
@@ -74,7 +75,6 @@ static int unknown_option(const struct program *p, char **argv, struct err *err)
         names[n] = p->specs[n].name;
     names[n++] = "help";
     names[n++] = "version";
-    const char *word = argv[optind - 1];
     char name[64], hint[128];
     snprintf(name, sizeof name, "%s", word + strspn(word, "-"));
     name[strcspn(name, "=")] = '\0';
@@ -110,8 +110,10 @@ int option_parse(const struct program *p, int argc, char **argv, struct err *err
     opterr = 0;
     optind = 0; // start anew, also in a process that parses twice
     for (int c; (c = getopt_long(argc, argv, ":", longs, NULL)) != -1;) {
+        if (c == '?' && isgraph(optopt)) // a single dash; ours are numbers below and above
+            return err_set(err, "unknown option -%c: options begin with -- (see --help)", optopt);
         if (c == '?')
-            return unknown_option(p, argv, err);
+            return unknown_option(p, argv[optind - 1], err);
         if (c == ':')
             return err_set(err, "%s needs a value", argv[optind - 1]);
         if (c == HELP || c == VERSION) {

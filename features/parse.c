@@ -272,15 +272,13 @@ int parser_check_shadow(struct parser *ps, int column)
 static int check_name(struct parser *ps, const char *name)
 {
     char word[SCAN_NAME];
-    const char *text = ps->s.text;
-    ps->s.text = ps->s.at = name;
-    bool ok = scan_name(&ps->s, word) == name && *ps->s.at == '\0';
-    ps->s.text = ps->s.at = text;
-    if (!ok)
-        return scan_fail(&ps->s, text, "a feature's name is letters, digits and _, 63 at most");
+    struct scan s = {name, name, ps->s.e};
+    if (scan_name(&s, word) != name || *s.at != '\0')
+        return scan_fail(&ps->s, ps->s.text,
+                         "a feature's name is letters, digits and _, 63 at most");
     for (size_t i = 0; i < ps->definition; i++)
         if (strcmp(ps->plan->definitions[i].name, name) == 0)
-            return scan_fail(&ps->s, text, "the feature '%s' is defined already", name);
+            return scan_fail(&ps->s, ps->s.text, "the feature '%s' is defined already", name);
     return 0;
 }
 

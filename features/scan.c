@@ -47,7 +47,6 @@ bool scan_is_letter(char c)
     return isalpha((unsigned char)c) || c == '_';
 }
 
-// Read a name into buf; its start, or NULL where none stands here.
 const char *scan_name(struct scan *s, char buf[SCAN_NAME])
 {
     scan_space(s);
@@ -65,7 +64,6 @@ const char *scan_name(struct scan *s, char buf[SCAN_NAME])
     return start;
 }
 
-// An unsigned decimal number.
 int scan_number(struct scan *s, double *value)
 {
     scan_space(s);
@@ -92,7 +90,6 @@ int scan_number(struct scan *s, double *value)
     return 0;
 }
 
-// 30s 15m 12h 7d, in seconds.
 int scan_duration(struct scan *s, int64_t *seconds)
 {
     static const char units[] = "smhd";
@@ -113,7 +110,6 @@ int scan_duration(struct scan *s, int64_t *seconds)
     return 0;
 }
 
-// "text" with \" and \\ inside.
 int scan_text(struct scan *s, char buf[SCAN_TEXT + 1])
 {
     const char *start = s->at;

@@ -87,31 +87,36 @@ static void on_row(int terminator, void *arg)
 
 // ---- lines ----------------------------------------------------------------------------------------
 
-static int grow(void **p, size_t *size, size_t wanted, size_t element, struct err *err)
+// Room for as many elements and half more, *size being told; NULL when out of memory.
+static void *grown(void *array, size_t *size, size_t wanted, size_t element)
 {
     if (wanted <= *size)
-        return 0;
+        return array;
     size_t larger = wanted + wanted / 2;
-    void *grown = realloc(*p, larger * element);
-    if (!grown)
-        return err_set(err, "out of memory");
-    *p = grown;
-    *size = larger;
-    return 0;
+    void *p = realloc(array, larger * element);
+    if (p)
+        *size = larger;
+    return p;
 }
 
 #define GROW(array, size, wanted, err)                                                             \
-    grow((void **)&(array), &(size), wanted, sizeof *(array), err)
+    do {                                                                                           \
+        void *p = grown(array, &(size), wanted, sizeof *(array));                                  \
+        if (!p)                                                                                    \
+            return err_set(err, "out of memory");                                                  \
+        (array) = p;                                                                               \
+    } while (0)
 
 // Room for all that n bytes can add: a field ends at a delimiter or a line break, so each field but
 // the last takes a byte of its own beside its text, and libcsv may hold the begin of a field back.
 static int reserve(struct csv_block *b, size_t n, bool keep_raw, struct err *err)
 {
-    if (GROW(b->text, b->text_size, b->used + n + CSV_MAX_FIELD + 512, err) ||
-        GROW(b->fields, b->fields_size, b->n_fields + n + 1, err) ||
-        GROW(b->rows, b->rows_size, b->n_rows + n + 1, err))
-        return -1;
-    return keep_raw ? GROW(b->raw, b->raw_size, b->raw_used + n, err) : 0;
+    GROW(b->text, b->text_size, b->used + n + CSV_MAX_FIELD + 512, err);
+    GROW(b->fields, b->fields_size, b->n_fields + n + 1, err);
+    GROW(b->rows, b->rows_size, b->n_rows + n + 1, err);
+    if (keep_raw)
+        GROW(b->raw, b->raw_size, b->raw_used + n, err);
+    return 0;
 }
 
 static int parse_error(struct csv *c, size_t column, struct err *err)

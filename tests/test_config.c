@@ -117,6 +117,11 @@ static void an_error_points_a_caret_at_its_byte(void **state)
     config_error(&c, &c.entries[0], -1, &err, "is missing");
     assert_contains(err.msg, "test.ini:2: [features] x: is missing");
     config_release(&c);
+    // No column where the value stands on several lines.
+    assert_int_equal(load(&c, "[features]\nx = a +\n  bb\n", &err), 0);
+    assert_int_equal(config_error(&c, &c.entries[0], 4, &err, "no '%s'", "bb"), -1);
+    assert_contains(err.msg, "test.ini:2: [features] x: no 'bb'\n  a + bb\n      ^");
+    config_release(&c);
 }
 
 static void numbers_are_checked_against_their_limits(void **state)

@@ -76,6 +76,7 @@ static void mistakes_are_explained(void **state)
     static const char *const cases[][2] = {
         {"a --confg x", "unknown option --confg, did you mean 'config'? (see --help)"},
         {"a -x", "unknown option -x"},
+        {"a -config x", "unknown option -c: options begin with --"},
         {"a --config", "--config needs a value"},
         {"a --threads many", "--threads: 'many' is not a whole number"},
         {"a --threads 2x", "--threads: '2x' is not a whole number"},

@@ -75,14 +75,17 @@ static size_t validation_cuts(const struct work *w, int64_t fold, struct cut *cu
 static int mean_average_precision(const struct work *w, const struct cut *cuts, size_t n, double l2,
                                   double *mean, struct err *err)
 {
-    double sum = 0;
+    double sum = 0, judged = 0;
     for (size_t k = 0; k < n; k++) {
         const struct trial *t = trials_get(&w->v->trials, &cuts[k], l2, err);
         if (!t)
             return -1;
+        if (isnan(t->average_precision)) // all its frauds are on cards that are known
+            continue;
         sum += t->average_precision;
+        judged++;
     }
-    *mean = n ? sum / (double)n : NAN;
+    *mean = judged > 0 ? sum / judged : NAN;
     return 0;
 }
 
@@ -94,8 +97,8 @@ static int choose_l2(const struct work *w, const struct cut *cuts, size_t n, str
         double l2 = w->settings->l2[i], *mean = v->validation;
         if (mean_average_precision(w, cuts, n, l2, &mean[i], err))
             return -1;
-        bool larger = l2 > w->settings->l2[best];
-        if (n == 0 ? larger : mean[i] > mean[best] || (mean[i] == mean[best] && larger))
+        bool larger = l2 > w->settings->l2[best], unknown = isnan(mean[i]);
+        if (unknown ? larger : mean[i] > mean[best] || (mean[i] == mean[best] && larger))
             best = i;
     }
     v->l2 = w->settings->l2[best];
@@ -158,10 +161,11 @@ static int threshold_from_validation(const struct work *w, struct fold *f, const
             n += copy_scores(t, score + n);
         rc = t ? 0 : -1;
     }
-    if (rc == 0)
-        rc = threshold_of(score, n, w->settings->alerts_per_day, days, &f->threshold, err);
-    free(score);
     f->threshold_from = "validation";
+    if (rc == 0)
+        rc = n > 0 ? threshold_of(score, n, w->settings->alerts_per_day, days, &f->threshold, err)
+                   : threshold_from_training(w, f, err);
+    free(score);
     return rc;
 }
 
