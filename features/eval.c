@@ -2,25 +2,20 @@
 // and every value is the same IEEE double for one event as for thousands.
 #include "features/eval.h"
 
-#include <math.h>
+#include "ingest/value.h"
 
-// The remainder that is never negative, for times before 1970.
-static int64_t modulo(int64_t a, int64_t n)
-{
-    int64_t r = a % n;
-    return r < 0 ? r + n : r;
-}
+#include <math.h>
 
 static double hour_of(int64_t time)
 {
-    int64_t hour = modulo(time, 86400) / 3600;
+    int64_t hour = (time - day_of(time) * SECONDS_PER_DAY) / 3600;
     return (double)hour;
 }
 
 static double weekday_of(int64_t time)
 {
-    // 1970-01-01 was a Thursday, 3 when Monday is 0.
-    return (double)modulo((time - modulo(time, 86400)) / 86400 + 3, 7);
+    int64_t day = day_of(time) + 3; // 1970-01-01 was a Thursday, 3 when Monday is 0
+    return (double)((day % 7 + 7) % 7);
 }
 
 static void column(const struct block *b, const struct node *n, double *out, size_t first,

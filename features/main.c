@@ -9,24 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// "2018-09-01" or "2018-09-01 12:00:00", UTC.
-static int parse_until(const char *text, int64_t *until, struct err *err)
-{
-    struct time_format format;
-    int64_t days;
-    if (!text)
-        return 0;
-    if (value_date(text, &days) == 0) {
-        *until = days * 86400;
-        return 0;
-    }
-    if (time_format_parse(&format, "%Y-%m-%d %H:%M:%S", err))
-        return -1;
-    if (value_time(&format, text, strlen(text), until))
-        return err_set(err, "--until: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", text);
-    return 0;
-}
-
 static int work(const char *config_path, const char *table, const char *output, unsigned threads,
                 int64_t until, struct err *err)
 {
@@ -76,8 +58,10 @@ int main(int argc, char **argv)
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    if (parse_until(until_text, &until, &err))
+    if (until_text && value_moment(until_text, strlen(until_text), &until)) {
+        err_set(&err, "--until: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", until_text);
         return option_exit(&program, -1, &err);
+    }
     if (work(config, argv[first], output, (unsigned)threads, until, &err))
         return err_report("features", &err);
     return 0;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SECONDS_A_DAY = 86400, MAX_FOLDS = 52 };
+enum { MAX_FOLDS = 52 };
 
 // One end of a part: "2018-07-25" or "60%".
 static int parse_end(const char *text, bool *percent, double *value)
@@ -84,7 +84,7 @@ int split_from_config(struct split *s, const struct config *c, struct err *err)
 // The first row at or after a day.
 static uint64_t first_row(double day, const int64_t *time, uint64_t rows)
 {
-    const int64_t start = (int64_t)day * SECONDS_A_DAY;
+    const int64_t start = (int64_t)day * SECONDS_PER_DAY;
     uint64_t from = 0, to = rows;
     while (from < to) {
         uint64_t middle = from + (to - from) / 2;

@@ -5,11 +5,13 @@
 // once, correctly. Every other number goes to strtod.
 #include "ingest/value.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXACT_POWER = 22, MAX_DIGITS = 19, SECONDS_PER_DAY = 86400 };
+enum { EXACT_POWER = 22, MAX_DIGITS = 19 };
 static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -247,6 +249,54 @@ int value_date(const char *text, int64_t *days)
     // Exact: a date alone is a multiple of a day.
     *days = seconds / SECONDS_PER_DAY;
     return 0;
+}
+
+int value_moment(const char *text, size_t n, int64_t *seconds)
+{
+#define DATE                                                                                       \
+    {'%', 'Y'}, {0, '-'}, {'%', 'm'}, {0, '-'},                                                    \
+    {                                                                                              \
+        '%', 'd'                                                                                   \
+    }
+#define CLOCK                                                                                      \
+    {'%', 'H'}, {0, ':'}, {'%', 'M'}, {0, ':'},                                                    \
+    {                                                                                              \
+        '%', 'S'                                                                                   \
+    }
+    static const struct time_format formats[] = {
+        {{DATE}, 5, 0},
+        {{DATE, {0, ' '}, CLOCK}, 11, 0},
+        {{DATE, {0, 'T'}, CLOCK, {'%', 'z'}}, 12, 0},
+        {{DATE, {0, 'T'}, CLOCK, {0, '.'}, {'%', 'f'}, {'%', 'z'}}, 14, 0},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (value_time(&formats[i], text, n, seconds) == 0)
+            return 0;
+    return -1;
+}
+
+int64_t day_of(int64_t seconds)
+{
+    return seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0);
+}
+
+const char *date_text(char buf[TIME_TEXT], int64_t days)
+{
+    int64_t year;
+    unsigned month, day;
+    date_from_days(days, &year, &month, &day);
+    snprintf(buf, TIME_TEXT, "%04" PRId64 "-%02u-%02u", year, month, day);
+    return buf;
+}
+
+const char *time_text(char buf[TIME_TEXT], int64_t seconds)
+{
+    int64_t day = day_of(seconds);
+    int second = (int)(seconds - day * SECONDS_PER_DAY);
+    size_t n = strlen(date_text(buf, day));
+    snprintf(buf + n, TIME_TEXT - n, "T%02d:%02d:%02dZ", second / 3600, second / 60 % 60,
+             second % 60);
+    return buf;
 }
 
 bool value_utf8(const char *text, size_t n)

@@ -31,6 +31,18 @@ int time_format_parse(struct time_format *f, const char *text, struct err *err);
 // (February 30, hour 24). Years 1 to 9999.
 int value_time(const struct time_format *f, const char *text, size_t n, int64_t *seconds);
 
+// A moment as people write it, whole: "2018-10-01", "2018-10-01 08:15:00" (both UTC), or
+// "2018-10-01T08:15:00Z" with Z, +hh:mm or +hhmm and perhaps .000 behind the seconds. 0 or -1.
+int value_moment(const char *text, size_t n, int64_t *seconds);
+
+enum { SECONDS_PER_DAY = 86400, TIME_TEXT = 48 };
+
+// The day since 1970-01-01 (UTC) that a second lies in, also before 1970.
+int64_t day_of(int64_t seconds);
+// "2018-10-01" and "2018-10-01T08:15:00Z" in buf, which is returned.
+const char *date_text(char buf[TIME_TEXT], int64_t days);
+const char *time_text(char buf[TIME_TEXT], int64_t seconds);
+
 // Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back.
 int64_t days_from_date(int64_t year, unsigned month, unsigned day);
 void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);

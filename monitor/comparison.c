@@ -4,6 +4,7 @@
 #include "monitor/comparison.h"
 
 #include "base/parallel.h"
+#include "ingest/value.h"
 #include "train/sort.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SECONDS_PER_DAY = 86400, DAYS_PER_WEEK = 7 };
+enum { DAYS_PER_WEEK = 7 };
 
 // One period's share of the work: what to read, and where its rows' inputs stand.
 struct side {
@@ -43,12 +44,6 @@ int limits_from_config(struct limits *l, const struct config *c, struct err *err
 }
 
 // ---- weeks ----
-
-static int64_t day_of(int64_t time)
-{
-    int64_t day = time / SECONDS_PER_DAY;
-    return day - (time % SECONDS_PER_DAY < 0);
-}
 
 static struct week *add_week(struct comparison *c, int64_t from, uint64_t row)
 {

@@ -9,27 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIME_TEXT = 48 };
-
-static const char *date_text(char buf[TIME_TEXT], int64_t day)
-{
-    int64_t year;
-    unsigned month, dom;
-    date_from_days(day, &year, &month, &dom);
-    snprintf(buf, TIME_TEXT, "%04" PRId64 "-%02u-%02u", year, month, dom);
-    return buf;
-}
-
-// "2018-07-25T00:00:31Z"
-static const char *time_text(char buf[TIME_TEXT], int64_t time)
-{
-    int64_t second = (time % 86400 + 86400) % 86400;
-    size_t n = strlen(date_text(buf, (time - second) / 86400));
-    snprintf(buf + n, TIME_TEXT - n, "T%02d:%02d:%02dZ", (int)(second / 3600),
-             (int)(second / 60 % 60), (int)(second % 60));
-    return buf;
-}
-
 static json_t *number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

@@ -276,6 +276,45 @@ static void malformed_utf8_is_found(void **state)
         assert_false(value_utf8(bad[i], strlen(bad[i])));
 }
 
+static void a_moment_is_read_however_people_write_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } cases[] = {
+        {"2018-10-01", 1538352000},
+        {"2018-10-01 08:15:00", 1538381700},
+        {"2018-10-01T08:15:00Z", 1538381700},
+        {"2018-10-01T08:15:00.000Z", 1538381700},
+        {"2018-10-01T10:15:00+02:00", 1538381700},
+        {"1969-12-31T23:59:59Z", -1},
+    };
+    static const char *const wrong[] = {"",           "2018-10-01T08:15:00", "2018-10-1",
+                                        "2018-02-30", "2018-10-01 08:15",    "yesterday"};
+    int64_t seconds;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(value_moment(cases[i].text, strlen(cases[i].text), &seconds), 0);
+        assert_int_equal(seconds, cases[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(value_moment(wrong[i], strlen(wrong[i]), &seconds), -1);
+}
+
+static void dates_and_times_are_written_and_days_begin_at_midnight_before_1970_too(void **state)
+{
+    (void)state;
+    char text[TIME_TEXT];
+    assert_string_equal(time_text(text, 1538381700), "2018-10-01T08:15:00Z");
+    assert_string_equal(time_text(text, -1), "1969-12-31T23:59:59Z");
+    assert_string_equal(date_text(text, -1), "1969-12-31");
+    assert_int_equal(day_of(-1), -1);
+    assert_int_equal(day_of(0), 0);
+    assert_int_equal(day_of(86399), 0);
+    assert_int_equal(day_of(-86400), -1);
+    assert_int_equal(day_of(-86401), -2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_bad_time_format_is_explained),
         cmocka_unit_test(dates_are_read_strictly),
         cmocka_unit_test(malformed_utf8_is_found),
+        cmocka_unit_test(a_moment_is_read_however_people_write_it),
+        cmocka_unit_test(dates_and_times_are_written_and_days_begin_at_midnight_before_1970_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

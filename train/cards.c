@@ -1,17 +1,11 @@
 // Which test rows count, and card precision. Cards with a fraud are few: a sorted array is their set.
 #include "train/cards.h"
+#include "ingest/value.h"
 #include "train/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SECONDS_A_DAY = 86400 };
-
-static int64_t day_of(int64_t time)
-{
-    return time / SECONDS_A_DAY - (time % SECONDS_A_DAY < 0);
-}
 
 struct compromised { // a card with a fraud
     uint64_t card;

@@ -5,33 +5,24 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { SECONDS_A_DAY = 86400, WEEK = 7 };
-
-static void day_text(char buf[16], double day)
-{
-    int64_t year;
-    unsigned month, d;
-    date_from_days((int64_t)day, &year, &month, &d);
-    snprintf(buf, 16, "%04d-%02u-%02u", (int)year % 10000, month % 100, d % 100);
-}
+enum { WEEK = 7 };
 
 static void part_text(char text[64], const struct split_part *part, int64_t days)
 {
-    char from[16], to[16];
+    char from[TIME_TEXT], to[TIME_TEXT];
     if (part->percent) {
         snprintf(text, 64, "%s", part->text);
         return;
     }
-    day_text(from, part->from + (double)days);
-    day_text(to, part->to + (double)days - 1);
-    snprintf(text, 64, "%s .. %s", from, to);
+    snprintf(text, 64, "%.29s .. %.29s", date_text(from, (int64_t)part->from + days),
+             date_text(to, (int64_t)part->to + days - 1));
 }
 
 // At least a second, so that a rate per day is a number.
 static double span(const int64_t *time, struct row_range r)
 {
     int64_t seconds = r.first < r.end ? time[r.end - 1] - time[r.first] : 0;
-    return (double)(seconds > 0 ? seconds : 1) / SECONDS_A_DAY;
+    return (double)(seconds > 0 ? seconds : 1) / SECONDS_PER_DAY;
 }
 
 static void move(struct cut *c, const struct split *s, int64_t days, const int64_t *time,
@@ -60,7 +51,7 @@ int cut_fold(struct cut *c, const struct split *s, int64_t fold, const int64_t *
     if (fold == 0 && c->test.first == c->test.end)
         return empty("test", c->test_text, err);
     double last_day = s->test.to - 1 + (double)(WEEK * fold);
-    if (fold > 0 && time[rows - 1] < (int64_t)last_day * SECONDS_A_DAY)
+    if (fold > 0 && time[rows - 1] < (int64_t)last_day * SECONDS_PER_DAY)
         return err_set(err,
                        "fold %lld would test on %s, and the data ends before: set [split] folds to "
                        "%lld or less",
@@ -91,6 +82,6 @@ bool cut_validation(struct cut *c, const struct split *s, int64_t fold, int64_t 
     int64_t back = WEEK * (int64_t)ceil((s->test.to - s->train.from) / WEEK);
     int64_t days = WEEK * (fold - k) - back;
     move(c, s, days, time, rows);
-    return rows > 0 && time[0] < (int64_t)(s->train.from + (double)days + 1) * SECONDS_A_DAY &&
+    return rows > 0 && time[0] < (int64_t)(s->train.from + (double)days + 1) * SECONDS_PER_DAY &&
            c->train.first < c->train.end && c->test.first < c->test.end;
 }
