@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Rows of a block: its values stay in the second-level cache.
-enum { BLOCK = 8192 };
+// Rows of a block: enough that threads seldom wait for each other, few enough for the caches.
+enum { BLOCK = 32768 };
 
 static const char *const config_sections[] = {"columns", "features", "split"};
 
@@ -164,39 +164,55 @@ struct runner {
     struct batch *b;
     struct state state;
     struct table_writer writer;
-    size_t *kept; // table columns that are copied, in front of the features
+    const struct table_column **source; // [schema.n] the table's columns
+    size_t *kept;                       // [n_kept] of those the ones that are copied
     size_t n_kept;
-    void **gathered;      // [table.n] a block of each column, where rows must be put in order
+    void **gathered;      // [schema.n][BLOCK], where rows must be put in order
     const void **columns; // [schema.n] the block's columns
     float **out;          // [n_inputs][BLOCK]
     unsigned threads;
 };
 
+static int allocate(struct runner *r, struct err *err)
+{
+    const struct plan *p = &r->b->plan;
+    const size_t n = p->schema.n;
+    r->source = calloc(n + 1, sizeof *r->source);
+    r->kept = calloc(n + 1, sizeof *r->kept);
+    r->gathered = calloc(n + 1, sizeof *r->gathered);
+    r->columns = calloc(n + 1, sizeof *r->columns);
+    r->out = calloc(p->n_inputs + 1, sizeof *r->out);
+    bool bad = !r->source || !r->kept || !r->gathered || !r->columns || !r->out;
+    for (size_t i = 0; i < p->n_inputs && !bad; i++)
+        bad = !(r->out[i] = calloc(BLOCK, sizeof **r->out));
+    for (size_t i = 0; i < n && !bad; i++) {
+        const struct schema_column *c = &p->schema.columns[i];
+        r->source[i] = &r->b->table.columns[table_find(&r->b->table, c->name)];
+        if (c->kind != COLUMN_NUMBER)
+            r->kept[r->n_kept++] = i;
+        if (r->b->order)
+            bad = !(r->gathered[i] = calloc(BLOCK, column_size(c->kind)));
+    }
+    return bad ? err_set(err, "out of memory") : 0;
+}
+
+// A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
 static int open_writer(struct runner *r, const char *output, struct err *err)
 {
-    const struct table *t = &r->b->table;
     const struct plan *p = &r->b->plan;
-    struct table_column *columns = calloc(t->n + p->n_inputs, sizeof *columns);
+    struct table_column *columns = calloc(r->n_kept + p->n_inputs, sizeof *columns);
     if (!columns)
         return err_set(err, "out of memory");
-    size_t n = 0;
-    for (size_t i = 0; i < t->n; i++)
-        if (t->columns[i].kind != COLUMN_NUMBER) {
-            r->kept[r->n_kept++] = i;
-            columns[n++] = t->columns[i];
-        }
-    for (size_t i = 0; i < p->n_inputs; i++) {
-        // A feature may be a column: `amount = amount`. Numbers are not copied, so names stay
-        // apart.
-        columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
-    }
-    int rc = table_writer_open(&r->writer, output, columns, n, err);
-    for (size_t i = 0; i < r->n_kept && rc == 0; i++) {
-        const struct table_column *c = &t->columns[r->kept[i]];
-        if (c->kind == COLUMN_CATEGORY)
-            rc = table_writer_dictionary(&r->writer, i, (const char *const *)c->dictionary,
-                                         c->dictionary_size, err);
-    }
+    for (size_t i = 0; i < r->n_kept; i++)
+        columns[i] = *r->source[r->kept[i]];
+    for (size_t i = 0; i < p->n_inputs; i++)
+        columns[r->n_kept + i] =
+            (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
+    int rc = table_writer_open(&r->writer, output, columns, r->n_kept + p->n_inputs, err);
+    for (size_t i = 0; i < r->n_kept && rc == 0; i++)
+        if (columns[i].kind == COLUMN_CATEGORY)
+            rc = table_writer_dictionary(&r->writer, i, (const char *const *)columns[i].dictionary,
+                                         columns[i].dictionary_size, err);
     free(columns);
     return rc;
 }
@@ -210,34 +226,17 @@ static int open_state(struct runner *r, struct err *err)
     if (json_is_string(key))
         r->state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
     for (size_t i = 0; i < p->schema.n; i++) {
-        const struct table_column *c =
-            &r->b->table.columns[table_find(&r->b->table, p->schema.columns[i].name)];
+        const struct table_column *c = r->source[i];
         if (c->kind == COLUMN_CATEGORY)
             state_bind(&r->state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
     }
     return 0;
 }
 
-static int allocate(struct runner *r, struct err *err)
-{
-    const struct table *t = &r->b->table;
-    const struct plan *p = &r->b->plan;
-    r->kept = calloc(t->n + 1, sizeof *r->kept);
-    r->gathered = calloc(t->n + 1, sizeof *r->gathered);
-    r->columns = calloc(p->schema.n + 1, sizeof *r->columns);
-    r->out = calloc(p->n_inputs + 1, sizeof *r->out);
-    bool bad = !r->kept || !r->gathered || !r->columns || !r->out;
-    for (size_t i = 0; i < p->n_inputs && !bad; i++)
-        bad = !(r->out[i] = calloc(BLOCK, sizeof **r->out));
-    for (size_t i = 0; i < t->n && !bad && r->b->order; i++)
-        bad = !(r->gathered[i] = calloc(BLOCK, column_size(t->columns[i].kind)));
-    return bad ? err_set(err, "out of memory") : 0;
-}
-
-// Rows [first, first + n) in time order of a table column: in place, or gathered.
+// Rows [first, first + n) in time order of a column: in place, or gathered.
 static const void *column_rows(const struct runner *r, size_t column, uint64_t first, size_t n)
 {
-    const struct table_column *c = &r->b->table.columns[column];
+    const struct table_column *c = r->source[column];
     size_t size = column_size(c->kind);
     const char *data = c->data;
     if (!r->b->order)
@@ -251,8 +250,7 @@ static const void *column_rows(const struct runner *r, size_t column, uint64_t f
 // Columns are written independently of each other, so each thread takes every so many-th of them.
 struct append {
     struct runner *r;
-    uint64_t first;
-    size_t n;
+    size_t n; // rows
 };
 
 static int append_share(void *arg, unsigned thread, struct err *err)
@@ -261,7 +259,7 @@ static int append_share(void *arg, unsigned thread, struct err *err)
     struct runner *r = a->r;
     for (size_t i = thread; i < r->n_kept + r->b->plan.n_inputs; i += r->threads) {
         const void *values =
-            i < r->n_kept ? column_rows(r, r->kept[i], a->first, a->n) : r->out[i - r->n_kept];
+            i < r->n_kept ? r->columns[r->kept[i]] : (const void *)r->out[i - r->n_kept];
         if (table_writer_append(&r->writer, i, values, a->n, err))
             return -1;
     }
@@ -270,15 +268,12 @@ static int append_share(void *arg, unsigned thread, struct err *err)
 
 static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err)
 {
-    const struct plan *p = &r->b->plan;
-    for (size_t i = 0; i < p->schema.n; i++) {
-        int column = table_find(&r->b->table, p->schema.columns[i].name);
-        r->columns[i] = column_rows(r, (size_t)column, first, n);
-    }
+    for (size_t i = 0; i < r->b->plan.schema.n; i++)
+        r->columns[i] = column_rows(r, i, first, n);
     struct events events = {n, r->columns};
     if (state_run(&r->state, &events, r->out, err))
         return -1;
-    return parallel_run(r->threads, append_share, &(struct append){r, first, n}, err);
+    return parallel_run(r->threads, append_share, &(struct append){r, n}, err);
 }
 
 static int finish(struct runner *r, struct err *err)
@@ -345,8 +340,9 @@ int batch_run(struct batch *b, const char *output, unsigned threads, int64_t unt
         state_release(&r.state);
     for (size_t i = 0; r.out && i < b->plan.n_inputs; i++)
         free(r.out[i]);
-    for (size_t i = 0; r.gathered && i < b->table.n; i++)
+    for (size_t i = 0; r.gathered && i < b->plan.schema.n; i++)
         free(r.gathered[i]);
+    free(r.source);
     free(r.kept);
     free(r.gathered);
     free(r.columns);
