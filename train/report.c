@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// What the writers of the files need.
+struct report {
+    const struct evaluation *v;
+    const struct settings *settings;
+    const struct ranking *ranking;
+    const double *score;
+    const int8_t *judged;
+    size_t n; // of the test rows
+};
+
 // ---- metrics.json ----------------------------------------------------------------------------------
 
 static json_t *fold_to_json(const struct fold *f)
@@ -47,8 +57,10 @@ static json_t *validation_to_json(const struct evaluation *v, const struct setti
     return NULL;
 }
 
-static int write_metrics(FILE *f, const struct evaluation *v, const struct settings *s)
+static int write_metrics(FILE *f, const struct report *r)
 {
+    const struct evaluation *v = r->v;
+    const struct settings *s = r->settings;
     json_t *j =
         json_pack("{s:o, s:o, s:o, s:f, s:I}", "test", metrics_to_json(&v->folds[0].metrics),
                   "folds", folds_to_json(v), "validation", validation_to_json(v, s), "l2", v->l2,
@@ -71,8 +83,9 @@ static bool between(const struct ranking *k, size_t i)
 }
 
 // Without frauds or genuine rows there is no curve, but the file has its header.
-static void write_roc(FILE *f, const struct ranking *k)
+static int write_roc(FILE *f, const struct report *r)
 {
+    const struct ranking *k = r->ranking;
     double frauds = k->n ? (double)k->frauds[k->n - 1] : 0;
     double genuine = k->n ? (double)k->genuine[k->n - 1] : 0;
     fprintf(f, "threshold\tfalse_positive_rate\ttrue_positive_rate\n");
@@ -80,76 +93,62 @@ static void write_roc(FILE *f, const struct ranking *k)
         if (!between(k, i))
             fprintf(f, "%.17g\t%.17g\t%.17g\n", k->score[i], (double)k->genuine[i] / genuine,
                     (double)k->frauds[i] / frauds);
+    return 0;
 }
 
-static void write_pr(FILE *f, const struct ranking *k)
+static int write_pr(FILE *f, const struct report *r)
 {
+    const struct ranking *k = r->ranking;
     double frauds = k->n ? (double)k->frauds[k->n - 1] : 0;
     fprintf(f, "threshold\trecall\tprecision\n");
     for (size_t i = 0; i < k->n && frauds > 0; i++)
         if (!between(k, i))
             fprintf(f, "%.17g\t%.17g\t%.17g\n", k->score[i], (double)k->frauds[i] / frauds,
                     (double)k->frauds[i] / (double)(k->frauds[i] + k->genuine[i]));
+    return 0;
 }
 
 enum { RANGES = 10 };
 
-static void write_reliability(FILE *f, const double *score, const int8_t *label, size_t n)
+static int write_reliability(FILE *f, const struct report *r)
 {
     double rows[RANGES] = {0}, sum[RANGES] = {0}, frauds[RANGES] = {0};
-    for (size_t i = 0; i < n; i++) {
-        int range = score[i] < 1 ? (int)(score[i] * RANGES) : RANGES - 1;
-        if (label[i] < 0)
+    for (size_t i = 0; i < r->n; i++) {
+        int range = r->score[i] < 1 ? (int)(r->score[i] * RANGES) : RANGES - 1;
+        if (r->judged[i] < 0)
             continue;
         rows[range]++;
-        sum[range] += score[i];
-        frauds[range] += label[i];
+        sum[range] += r->score[i];
+        frauds[range] += r->judged[i];
     }
     fprintf(f, "from\tto\trows\tmean_probability\tfraud_share\n");
-    for (int r = 0; r < RANGES; r++)
-        if (rows[r] > 0)
-            fprintf(f, "%g\t%g\t%.0f\t%.17g\t%.17g\n", (double)r / RANGES, (double)(r + 1) / RANGES,
-                    rows[r], sum[r] / rows[r], frauds[r] / rows[r]);
+    for (int k = 0; k < RANGES; k++)
+        if (rows[k] > 0)
+            fprintf(f, "%g\t%g\t%.0f\t%.17g\t%.17g\n", (double)k / RANGES, (double)(k + 1) / RANGES,
+                    rows[k], sum[k] / rows[k], frauds[k] / rows[k]);
+    return 0;
 }
 
 // ---- files -----------------------------------------------------------------------------------------
 
-struct report {
-    const struct evaluation *v;
-    const struct settings *settings;
-    const struct ranking *ranking;
-    const double *score;
-    const int8_t *label;
-    size_t n;
-};
+static const struct {
+    const char *name;
+    int (*write)(FILE *f, const struct report *r);
+} files[] = {{"metrics.json", write_metrics},
+             {"roc.tsv", write_roc},
+             {"pr.tsv", write_pr},
+             {"reliability.tsv", write_reliability}};
+enum { N_FILES = sizeof files / sizeof *files };
 
-static int write_text(FILE *f, const struct report *r, int file)
+static int write_file(struct output_dir *folder, const struct report *r, size_t i, struct err *err)
 {
-    switch (file) {
-    case 0:
-        return write_metrics(f, r->v, r->settings);
-    case 1:
-        write_roc(f, r->ranking);
-        return 0;
-    case 2:
-        write_pr(f, r->ranking);
-        return 0;
-    default:
-        write_reliability(f, r->score, r->label, r->n);
-        return 0;
-    }
-}
-
-static int write_file(struct output_dir *folder, const struct report *r, int file, struct err *err)
-{
-    static const char *const names[] = {"metrics.json", "roc.tsv", "pr.tsv", "reliability.tsv"};
     char *text = NULL;
     size_t n = 0;
     FILE *f = open_memstream(&text, &n);
-    int bad = !f || write_text(f, r, file);
-    bad = (f && (ferror(f) || fclose(f))) || bad;
-    int rc = bad ? err_set(err, "%s/%s: out of memory", folder->path, names[file])
-                 : output_dir_file(folder, names[file], text, n, err);
+    int bad = !f || files[i].write(f, r) || ferror(f);
+    bad = (f && fclose(f)) || bad;
+    int rc = bad ? err_set(err, "%s/%s: out of memory", folder->path, files[i].name)
+                 : output_dir_file(folder, files[i].name, text, n, err);
     free(text);
     return rc;
 }
@@ -161,11 +160,11 @@ int report_write(struct output_dir *folder, const struct evaluation *v,
     const struct row_range test = t->cut.test;
     struct ranking ranking;
     struct report r = {v, settings, &ranking, t->score, t->judged, (size_t)(test.end - test.first)};
-    if (ranking_make(&ranking, r.score, r.label, r.n, err))
+    if (ranking_make(&ranking, r.score, r.judged, r.n, err))
         return -1;
     int rc = 0;
-    for (int file = 0; file < 4 && rc == 0; file++)
-        rc = write_file(folder, &r, file, err);
+    for (size_t i = 0; i < N_FILES && rc == 0; i++)
+        rc = write_file(folder, &r, i, err);
     ranking_release(&ranking);
     return rc;
 }
