@@ -92,6 +92,8 @@ int table_writer_commit(struct table_writer *w, const json_t *provenance, struct
 // Without a commit before, the old table stands and the temporary folder is removed.
 void table_writer_release(struct table_writer *w);
 
+// For artifacts of all stages: a number, null where it is not finite.
+json_t *json_number_or_null(double x);
 // A 64-bit checksum as 16 hexadecimal digits; buf holds 17.
 const char *checksum_text(char buf[17], uint64_t xxh3);
 

@@ -180,9 +180,9 @@ static json_t *dictionary_to_json(const struct table_writer_column *c)
     return texts;
 }
 
-static json_t *limit_to_json(double value)
+json_t *json_number_or_null(double x)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    return isfinite(x) ? json_real(x) : json_null();
 }
 
 static json_t *column_to_json(const struct table_writer_column *c)
@@ -190,8 +190,8 @@ static json_t *column_to_json(const struct table_writer_column *c)
     char xxh3[17];
     json_t *j = json_pack(
         "{ss, ss, ss, so, so, sI, ss}", "name", c->name, "kind", column_kind_name(c->kind), "dtype",
-        npy_dtype(c->kind), "min", limit_to_json(c->min), "max", limit_to_json(c->max), "nulls",
-        (json_int_t)c->nulls, "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)));
+        npy_dtype(c->kind), "min", json_number_or_null(c->min), "max", json_number_or_null(c->max),
+        "nulls", (json_int_t)c->nulls, "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)));
     if (j && c->kind == COLUMN_CATEGORY &&
         json_object_set_new(j, "dictionary", dictionary_to_json(c))) {
         json_decref(j);

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 // The value of row, or null where the period has no rows.
 static json_t *row_time(const struct period *p, uint64_t row)
 {
@@ -37,9 +32,9 @@ static json_t *weeks_json(const struct comparison *c, const double *psi)
     for (size_t w = 0; w < c->n_weeks; w++) {
         char from[TIME_TEXT];
         const struct week *week = &c->weeks[w];
-        json_t *entry =
-            json_pack("{s:s, s:I, s:o}", "from", date_text(from, week->from), "rows",
-                      (json_int_t)(week->rows.end - week->rows.first), "psi", number(psi[w]));
+        json_t *entry = json_pack("{s:s, s:I, s:o}", "from", date_text(from, week->from), "rows",
+                                  (json_int_t)(week->rows.end - week->rows.first), "psi",
+                                  json_number_or_null(psi[w]));
         if (json_array_append_new(weeks, entry)) { // refuses NULL, too
             json_decref(weeks);
             return NULL;
@@ -51,18 +46,18 @@ static json_t *weeks_json(const struct comparison *c, const double *psi)
 static json_t *column_json(const struct comparison *c, const struct comparison_column *column)
 {
     const struct drift *d = &column->drift;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", //
-                     "name", column->name,                                           //
-                     "psi", number(d->psi),                                          //
-                     "ks", number(d->ks),                                            //
-                     "ks_p", number(d->ks_p),                                        //
-                     "jensen_shannon", number(d->jensen_shannon),                    //
-                     "wasserstein", number(d->wasserstein),                          //
-                     "wasserstein_normalised", number(d->wasserstein_normalised),    //
-                     "out_of_range", number(d->out_of_range),                        //
-                     "mean_reference", number(d->mean_reference),                    //
-                     "mean_current", number(d->mean_current),                        //
-                     "drifted", column->drifted,                                     //
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",           //
+                     "name", column->name,                                                     //
+                     "psi", json_number_or_null(d->psi),                                       //
+                     "ks", json_number_or_null(d->ks),                                         //
+                     "ks_p", json_number_or_null(d->ks_p),                                     //
+                     "jensen_shannon", json_number_or_null(d->jensen_shannon),                 //
+                     "wasserstein", json_number_or_null(d->wasserstein),                       //
+                     "wasserstein_normalised", json_number_or_null(d->wasserstein_normalised), //
+                     "out_of_range", json_number_or_null(d->out_of_range),                     //
+                     "mean_reference", json_number_or_null(d->mean_reference),                 //
+                     "mean_current", json_number_or_null(d->mean_current),                     //
+                     "drifted", column->drifted,                                               //
                      "weeks", weeks_json(c, column->week_psi));
 }
 
@@ -90,7 +85,7 @@ static json_t *drift_report_json(const struct comparison *c)
                      "model", c->model->sha256,                                               //
                      "reference", period_json(&c->reference),                                 //
                      "current", period_json(&c->current),                                     //
-                     "psi_alert", number(c->limits.psi_alert),                                //
+                     "psi_alert", json_number_or_null(c->limits.psi_alert),                   //
                      "min_rows", (json_int_t)c->limits.min_rows,                              //
                      "enough_rows", c->enough_rows,                                           //
                      "drifted", c->drifted,                                                   //

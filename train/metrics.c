@@ -1,6 +1,7 @@
 // Metrics of scores against labels. Ranking metrics come from one sorted pass over the distinct
 // scores, which the curves use too (report.c).
 #include "train/metrics.h"
+#include "ingest/table.h"
 #include "train/sort.h"
 
 #include <float.h>
@@ -156,11 +157,6 @@ int metrics_compute(struct metrics *m, const double *score, const int8_t *judged
     return 0;
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *count(uint64_t n)
 {
     return json_integer((json_int_t)n);
@@ -175,12 +171,13 @@ static json_t *confusion(const struct metrics *m)
 
 json_t *metrics_to_json(const struct metrics *m)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "rows", count(m->rows), "frauds", count(m->frauds), "unknown_labels",
-                     count(m->unknown_labels), "known_cards", count(m->known_cards), "roc_auc",
-                     number(m->roc_auc), "average_precision", number(m->average_precision),
-                     "card_precision_at_100", number(m->card_precision_at_100), "log_loss",
-                     number(m->log_loss), "brier", number(m->brier), "threshold",
-                     number(m->threshold), "precision", number(m->precision), "recall",
-                     number(m->recall), "f1", number(m->f1), "confusion", confusion(m));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rows",
+        count(m->rows), "frauds", count(m->frauds), "unknown_labels", count(m->unknown_labels),
+        "known_cards", count(m->known_cards), "roc_auc", json_number_or_null(m->roc_auc),
+        "average_precision", json_number_or_null(m->average_precision), "card_precision_at_100",
+        json_number_or_null(m->card_precision_at_100), "log_loss", json_number_or_null(m->log_loss),
+        "brier", json_number_or_null(m->brier), "threshold", json_number_or_null(m->threshold),
+        "precision", json_number_or_null(m->precision), "recall", json_number_or_null(m->recall),
+        "f1", json_number_or_null(m->f1), "confusion", confusion(m));
 }

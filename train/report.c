@@ -47,9 +47,9 @@ static json_t *validation_to_json(const struct evaluation *v, const struct setti
     json_t *list = json_array();
     bool bad = !list;
     for (size_t i = 0; i < s->n_l2 && !bad; i++) {
-        json_t *mean = isfinite(v->validation[i]) ? json_real(v->validation[i]) : json_null();
-        bad = json_array_append_new(
-            list, json_pack("{s:f, s:o}", "l2", s->l2[i], "mean_average_precision", mean));
+        bad = json_array_append_new(list, json_pack("{s:f, s:o}", "l2", s->l2[i],
+                                                    "mean_average_precision",
+                                                    json_number_or_null(v->validation[i])));
     }
     if (!bad)
         return list;
