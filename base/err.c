@@ -45,32 +45,31 @@ int err_report(const char *program, const struct err *err)
     return 1;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
 enum { NAME_MAX_LEN = 63 };
 
+static unsigned min2(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
 // Insertions, deletions, replacements and swaps of neighbours that turn a into b.
-static size_t distance(const char *a, const char *b)
+static unsigned distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     if (n > NAME_MAX_LEN || m > NAME_MAX_LEN)
         return NAME_MAX_LEN;
-    size_t d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+    unsigned char d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1]; // 4 KB: a server's stacks are small
     for (size_t i = 0; i <= n; i++)
-        d[i][0] = i;
+        d[i][0] = (unsigned char)i;
     for (size_t j = 0; j <= m; j++)
-        d[0][j] = j;
+        d[0][j] = (unsigned char)j;
     for (size_t i = 1; i <= n; i++)
         for (size_t j = 1; j <= m; j++) {
-            size_t change = a[i - 1] != b[j - 1];
-            d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < d[i][j])
-                d[i][j] = d[i - 2][j - 2] + 1;
+            unsigned best = min2(d[i - 1][j], d[i][j - 1]) + 1U;
+            best = min2(best, d[i - 1][j - 1] + (unsigned)(a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                best = min2(best, d[i - 2][j - 2] + 1U);
+            d[i][j] = (unsigned char)best;
         }
     return d[n][m];
 }

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
         "features",
         "TABLE",
         "Compute the features of a column table, and the state after its last row.",
-        "features --config datasets/simulated.ini build/simulated/table",
+        "build/bin/features --config datasets/simulated.ini build/simulated/table",
         specs,
         sizeof specs / sizeof *specs,
         1,

@@ -158,6 +158,30 @@ static int columns_from_json(struct table *t, const json_t *columns, struct err 
     return 0;
 }
 
+int manifest_xxh3(const json_t *manifest, uint64_t *xxh3)
+{
+    json_t *rest = json_copy((json_t *)manifest); // shallow; jansson's copy does not take const
+    json_object_del(rest, "xxh3");
+    char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    json_decref(rest);
+    if (!text)
+        return -1;
+    *xxh3 = XXH3_64bits(text, strlen(text));
+    free(text);
+    return 0;
+}
+
+static int manifest_verify(const json_t *j, struct err *err)
+{
+    uint64_t told, is;
+    if (checksum_parse(json_string_value(json_object_get(j, "xxh3")), &told))
+        return err_set(err, "its xxh3 is not 16 hexadecimal digits");
+    if (manifest_xxh3(j, &is))
+        return err_set(err, "out of memory");
+    return is == told ? 0
+                      : err_set(err, "it was altered: its checksum differs; make the table anew");
+}
+
 static int manifest_parse(struct table *t, const json_t *j, struct err *err)
 {
     const char *format = json_string_value(json_object_get(j, "format"));
@@ -188,6 +212,8 @@ static int manifest_load(struct table *t, int dir, struct err *err)
     if (!j)
         return err_set(err, "%s/%s:%d: %s", t->path, TABLE_MANIFEST, why.line, why.text);
     int rc = manifest_parse(t, j, err);
+    if (rc == 0)
+        rc = manifest_verify(j, err);
     json_decref(j);
     return rc ? err_prefix(err, "%s/%s", t->path, TABLE_MANIFEST) : 0;
 }

@@ -6,7 +6,8 @@
 //
 //     {"format": "assay table", "version": 1, "rows": N,
 //      "columns": [{"name", "kind", "dtype", "min", "max", "nulls", "xxh3", "dictionary"?}, ...],
-//      "provenance": {...}}       what made it, from what; the writer's caller decides
+//      "provenance": {...},       what made it, from what; the writer's caller decides
+//      "xxh3": ...}               of all the other members, written compact and sorted
 //
 // dtype: <u8 id and key, <i8 time, <f8 number, <u4 category, |i1 label, <f4 feature. min and max
 // are null where no row has a value, and for id and key; nulls counts labels of -1. xxh3 is the hash

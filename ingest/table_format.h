@@ -12,6 +12,8 @@
 enum { TABLE_VERSION = 1, NPY_HEADER = 128, TABLE_FILE_NAME = 256 };
 
 const char *npy_dtype(enum column_kind kind);
+// Of a manifest's members but its own "xxh3", written compact and sorted. 0 or -1, out of memory.
+int manifest_xxh3(const json_t *manifest, uint64_t *xxh3);
 // All NPY_HEADER bytes of the header of rows values of that kind.
 void npy_header(char header[NPY_HEADER], enum column_kind kind, uint64_t rows);
 // The file of a column: its name and ".npy", where '/', '%', control characters and a '.' in front

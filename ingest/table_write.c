@@ -34,7 +34,7 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
     *w = (struct table_writer){.columns = calloc(n, sizeof *w->columns)};
     if (!w->columns)
         return err_set(err, "%s: out of memory", path);
-    if (output_dir_open(&w->dir, path, err))
+    if (output_dir_open(&w->dir, path, TABLE_MANIFEST, err))
         goto fail;
     for (; w->n < n; w->n++) {
         struct table_writer_column *c = &w->columns[w->n];
@@ -209,7 +209,12 @@ static char *manifest_text(const struct table_writer *w, uint64_t rows, const js
     json_t *copy = provenance ? json_deep_copy(provenance) : json_object();
     json_t *j = json_pack("{ss, si, sI, so, so}", "format", TABLE_FORMAT, "version", TABLE_VERSION,
                           "rows", (json_int_t)rows, "columns", columns, "provenance", copy);
-    char *text = j && !bad ? json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    char checksum[17], *text = NULL;
+    uint64_t xxh3;
+    bad = bad || !j || manifest_xxh3(j, &xxh3) ||
+          json_object_set_new(j, "xxh3", json_string(checksum_text(checksum, xxh3)));
+    if (!bad)
+        text = json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(j);
     return text;
 }

@@ -88,7 +88,7 @@ int main(int argc, char **argv)
         "monitor",
         "FEATURES",
         "Compare the rows after the test window of a feature table with its training rows.",
-        "monitor --fail-on-drift build/simulated/features",
+        "build/bin/monitor --fail-on-drift build/simulated/features",
         specs,
         sizeof specs / sizeof *specs,
         1,

@@ -1,6 +1,6 @@
 // ingest/table: what is written comes back, any other program reads it, and what was damaged or made
 // up is refused with the name of the file.
-#include "ingest/table.h"
+#include "ingest/table_format.h"
 #include "tests/scratch.h"
 
 #include <fcntl.h>
@@ -270,6 +270,36 @@ static void edit_manifest(const char *from, const char *to)
     free(text);
 }
 
+// Make the manifest's own checksum right again, so that what else is wrong is seen.
+static void seal_manifest(void)
+{
+    char *text = scratch_read(scratch_path("table/manifest.json"), NULL), checksum[17];
+    json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    uint64_t xxh3;
+    free(text);
+    if (!j)
+        return;
+    assert_int_equal(manifest_xxh3(j, &xxh3), 0);
+    json_object_set_new(j, "xxh3", json_string(checksum_text(checksum, xxh3)));
+    text = json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    scratch_text("table/manifest.json", text);
+    free(text);
+    json_decref(j);
+}
+
+static void a_manifest_that_was_altered_is_refused(void **state)
+{
+    (void)state;
+    make_table(scratch_path("table"), 100, 100);
+    seal_manifest(); // changes nothing
+    struct table t;
+    struct err err;
+    assert_int_equal(table_open(&t, scratch_path("table"), &err), 0);
+    table_release(&t);
+    edit_manifest("-1.25", "-1.5");
+    assert_refused("manifest.json: it was altered");
+}
+
 static void a_hostile_manifest_is_refused(void **state)
 {
     (void)state;
@@ -304,6 +334,7 @@ static void a_hostile_manifest_is_refused(void **state)
     char *good = scratch_read(scratch_path("table/manifest.json"), NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         edit_manifest(cases[i][0], cases[i][1]);
+        seal_manifest();
         assert_refused(cases[i][2]);
         scratch_text("table/manifest.json", good);
     }
@@ -325,6 +356,7 @@ int main(void)
         scratch_test(a_column_that_was_cut_is_refused),
         scratch_test(a_column_with_another_header_is_refused),
         scratch_test(what_is_missing_is_named),
+        scratch_test(a_manifest_that_was_altered_is_refused),
         scratch_test(a_hostile_manifest_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
