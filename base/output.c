@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +19,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// What a signal handler must remove: the open outputs of this process.
+// What a signal handler must remove: the temporaries of this process, and for a folder its files.
 enum { MAX_OPEN = 8 };
-static struct output *volatile open_files[MAX_OPEN];
-static struct output_dir *volatile open_dirs[MAX_OPEN];
+static const char *volatile open_names[MAX_OPEN];
+static struct output_dir *volatile open_dirs[MAX_OPEN]; // NULL for a file
 
 // Only async-signal-safe calls.
 static void remove_temporaries(int sig)
 {
     for (int i = 0; i < MAX_OPEN; i++) {
-        if (open_files[i])
-            unlink(open_files[i]->temporary);
-        struct output_dir *d = open_dirs[i];
-        if (!d)
+        const struct output_dir *d = open_dirs[i];
+        if (!open_names[i])
             continue;
-        for (int f = 0; f < d->n_files; f++)
+        for (int f = 0; d && f < d->n_files; f++)
             unlinkat(d->fd, d->files[f], 0);
-        rmdir(d->temporary);
+        unlinkat(AT_FDCWD, open_names[i], d ? AT_REMOVEDIR : 0);
     }
     signal(sig, SIG_DFL);
     raise(sig);
@@ -54,6 +53,22 @@ static void install_handlers(void)
     }
 }
 
+// The place of a temporary's name among the open ones, of NULL a free one; -1 where there is none.
+static int find_open(const char *name)
+{
+    for (int i = 0; i < MAX_OPEN; i++)
+        if (open_names[i] == name)
+            return i;
+    return -1;
+}
+
+static void remember(const char *temporary, struct output_dir *d)
+{
+    int i = find_open(NULL);
+    open_dirs[i] = d;
+    open_names[i] = temporary;
+}
+
 static void block_signals(sigset_t *old)
 {
     sigset_t all;
@@ -61,28 +76,36 @@ static void block_signals(sigset_t *old)
     pthread_sigmask(SIG_BLOCK, &all, old);
 }
 
-static void restore_signals(const sigset_t *old)
+int sync_parent(const char *path, struct err *err)
 {
-    pthread_sigmask(SIG_SETMASK, old, NULL);
+    char *parent = strdup(path);
+    if (!parent)
+        return err_set(err, "%s: out of memory", path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    int rc = 0;
+    int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Some file systems cannot, and then have nothing to wait for.
+    if (fd < 0 || (fsync(fd) && errno != EINVAL && errno != ENOTSUP))
+        rc = err_sys(err, "%s: cannot write its folder to disk", path);
+    if (fd >= 0)
+        close(fd);
+    free(parent);
+    return rc;
 }
 
-static char *concat(const char *a, const char *b)
+int make_parents(const char *path, struct err *err)
 {
-    char *s = malloc(strlen(a) + strlen(b) + 1);
-    if (s)
-        stpcpy(stpcpy(s, a), b);
-    return s;
-}
-
-static int make_parents(const char *path, struct err *err)
-{
-    char *copy = concat(path, "");
+    char *copy = strdup(path);
     if (!copy)
         return err_set(err, "%s: out of memory", path);
     int rc = 0;
     for (char *p = strchr(copy + 1, '/'); p && rc == 0; p = strchr(p + 1, '/')) {
         *p = '\0';
-        if (mkdir(copy, 0777) && errno != EEXIST)
+        if (mkdir(copy, 0777) == 0)
+            rc = sync_parent(copy, err);
+        else if (errno != EEXIST)
             rc = err_sys(err, "%s: cannot make the folder", copy);
         *p = '/';
     }
@@ -90,53 +113,90 @@ static int make_parents(const char *path, struct err *err)
     return rc;
 }
 
+// ---- what files and folders have in common --------------------------------------------------------
+
+enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
 // The folder's name must not end in a slash: the temporary stands beside it, not in it.
-static int set_names(const char *path, char **target, char **temporary, struct err *err)
+static int set_names(struct output *o, const char *path, struct err *err)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
-    *target = strndup(path, n);
-    *temporary = *target ? concat(*target, ".tmp") : NULL;
-    if (!*temporary)
+    o->path = strndup(path, n);
+    o->temporary = malloc(n + sizeof ".tmp");
+    if (!o->path || !o->temporary)
         return err_set(err, "%s: out of memory", path);
-    return make_parents(*target, err);
+    stpcpy(stpcpy(o->temporary, o->path), ".tmp");
+    return 0;
 }
 
-static void fsync_parent(const char *path)
-{
-    char *copy = strdup(path);
-    if (!copy)
-        return;
-    char *slash = strrchr(copy, '/');
-    if (slash)
-        slash[slash == copy] = '\0';
-    int fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd); // some file systems cannot, and then have nothing to wait for
-        close(fd);
-    }
-    free(copy);
-}
-
-// Lock fd and see that name still means it: another writer may have renamed it meanwhile.
-// 0: ours; 1: gone, open again; -1: error, errno is EWOULDBLOCK where another program holds it.
+// Lock fd and see that name still means it: where another writer renamed it just now, that one is
+// as good as holding the lock.
 static int lock(int fd, const char *name)
 {
     struct stat held, named;
     if (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held))
         return -1;
-    if (stat(name, &named) || held.st_ino != named.st_ino || held.st_dev != named.st_dev)
-        return 1;
+    if (stat(name, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+        return 0;
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+// Make the temporary, or take over a leftover, and lock it.
+static int lock_temporary(struct output *o, mode_t mode, struct err *err)
+{
+    if (!S_ISDIR(mode))
+        o->fd = open(o->temporary, O_RDWR | O_CREAT | O_CLOEXEC, mode & 07777);
+    else if (mkdir(o->temporary, mode & 07777) == 0 || errno == EEXIST)
+        o->fd = open(o->temporary, DIR_FLAGS);
+    if (o->fd >= 0 && lock(o->fd, o->temporary) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return err_set(err, "%s: another program is writing it now (%s is locked)", o->path,
+                       o->temporary);
+    return err_sys(err, "%s: cannot create %s", o->path, o->temporary);
+}
+
+static void forget(struct output *o)
+{
+    int i = find_open(o->temporary);
+    if (i >= 0)
+        open_names[i] = NULL;
+    if (o->fd >= 0)
+        close(o->fd);
+    free(o->path);
+    free(o->temporary);
+    *o = (struct output){.fd = -1};
+}
+
+// mode: the type, S_IFREG or S_IFDIR, and the permission bits.
+static int begin(struct output *o, const char *path, mode_t mode, struct err *err)
+{
+    *o = (struct output){.fd = -1};
+    if (find_open(NULL) < 0)
+        return err_set(err, "%s: more than %d outputs open at once", path, MAX_OPEN);
+    if (set_names(o, path, err) || make_parents(o->path, err) || lock_temporary(o, mode, err)) {
+        forget(o);
+        return -1;
+    }
+    install_handlers();
     return 0;
 }
 
-static int lock_error(const char *path, const char *temporary, struct err *err)
+// ---- files -----------------------------------------------------------------------------------------
+
+int output_open(struct output *o, const char *path, mode_t mode, struct err *err)
 {
-    if (errno == EWOULDBLOCK)
-        return err_set(err, "%s: another program is writing it now (%s is locked)", path,
-                       temporary);
-    return err_sys(err, "%s: cannot create %s", path, temporary);
+    if (begin(o, path, S_IFREG | mode, err))
+        return -1;
+    remember(o->temporary, NULL);
+    if (ftruncate(o->fd, 0) == 0 && fchmod(o->fd, mode) == 0)
+        return 0;
+    err_sys(err, "%s: cannot empty %s", o->path, o->temporary);
+    output_release(o);
+    return -1;
 }
 
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err)
@@ -154,57 +214,9 @@ int write_all(int fd, const void *data, size_t n, const char *name, struct err *
     return 0;
 }
 
-int output_open(struct output *o, const char *path, mode_t mode, struct err *err)
-{
-    *o = (struct output){.fd = -1};
-    if (set_names(path, &o->path, &o->temporary, err))
-        goto fail;
-    for (int tries = 0; o->fd < 0; tries++) {
-        o->fd = open(o->temporary, O_RDWR | O_CREAT | O_CLOEXEC, mode);
-        int state = o->fd < 0 ? -1 : lock(o->fd, o->temporary);
-        if (state < 0 || tries == 100) {
-            lock_error(o->path, o->temporary, err);
-            goto fail;
-        }
-        if (state == 1) {
-            close(o->fd);
-            o->fd = -1;
-        }
-    }
-    if (ftruncate(o->fd, 0) || fchmod(o->fd, mode)) {
-        err_sys(err, "%s: cannot empty %s", o->path, o->temporary);
-        goto fail;
-    }
-    install_handlers();
-    for (int i = 0; i < MAX_OPEN; i++)
-        if (!open_files[i]) {
-            open_files[i] = o;
-            break;
-        }
-    return 0;
-fail:
-    if (o->fd >= 0)
-        close(o->fd);
-    free(o->path);
-    free(o->temporary);
-    *o = (struct output){.fd = -1};
-    return -1;
-}
-
 int output_write(struct output *o, const void *data, size_t n, struct err *err)
 {
     return write_all(o->fd, data, n, o->path, err);
-}
-
-static void forget_file(struct output *o)
-{
-    for (int i = 0; i < MAX_OPEN; i++)
-        if (open_files[i] == o)
-            open_files[i] = NULL;
-    close(o->fd);
-    free(o->path);
-    free(o->temporary);
-    *o = (struct output){.fd = -1};
 }
 
 int output_commit(struct output *o, struct err *err)
@@ -213,14 +225,14 @@ int output_commit(struct output *o, struct err *err)
         return err_sys(err, "%s: cannot write to disk", o->path);
     sigset_t old;
     block_signals(&old);
-    int rc = 0;
+    int rc;
     if (rename(o->temporary, o->path)) {
         rc = err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
     } else {
-        fsync_parent(o->path);
-        forget_file(o);
+        rc = sync_parent(o->path, err);
+        forget(o);
     }
-    restore_signals(&old);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
 }
 
@@ -231,71 +243,76 @@ void output_release(struct output *o)
     sigset_t old;
     block_signals(&old);
     unlink(o->temporary);
-    forget_file(o);
-    restore_signals(&old);
+    forget(o);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+// ---- folders ---------------------------------------------------------------------------------------
+
+// The next entry that is not the folder itself or the one above it.
+static struct dirent *next_entry(DIR *dir)
+{
+    struct dirent *e;
+    do
+        e = readdir(dir);
+    while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+    return e;
+}
+
+static DIR *list_dir(int at, const char *path)
+{
+    int fd = openat(at, path, DIR_FLAGS);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir && fd >= 0)
+        close(fd);
+    return dir;
 }
 
 // Remove the files of a folder; ours hold no folders.
 static void empty_dir(int fd)
 {
-    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    if (!dir) {
-        if (copy >= 0)
-            close(copy);
+    DIR *dir = list_dir(fd, ".");
+    if (!dir)
         return;
-    }
-    for (struct dirent *e; (e = readdir(dir));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            unlinkat(fd, e->d_name, 0);
+    for (struct dirent *e; (e = next_entry(dir));)
+        unlinkat(fd, e->d_name, 0);
     closedir(dir);
 }
 
-static int remove_dir(const char *path)
+// Whoever mistypes a name must not lose what stands there.
+static int check_replaceable(const char *path, const char *marker, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
-    empty_dir(fd);
-    close(fd);
-    return rmdir(path);
+    bool empty = true, marked = false, plain = true;
+    struct stat st;
+    DIR *dir = list_dir(AT_FDCWD, path);
+    if (!dir)
+        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot rename a folder to it", path);
+    for (struct dirent *e; (e = next_entry(dir)); empty = false) {
+        marked = marked || (marker && strcmp(e->d_name, marker) == 0);
+        plain = plain && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(st.st_mode);
+    }
+    closedir(dir);
+    if (empty || (marked && plain))
+        return 0;
+    return err_set(
+        err, "%s: holds files that are not ours to remove; name another folder, or empty it", path);
 }
 
-int output_dir_open(struct output_dir *d, const char *path, struct err *err)
+int output_dir_open(struct output_dir *d, const char *path, const char *marker, struct err *err)
 {
-    memset(d, 0, sizeof *d);
-    d->fd = -1;
-    if (set_names(path, &d->path, &d->temporary, err))
-        goto fail;
-    for (int tries = 0; d->fd < 0; tries++) {
-        int made = mkdir(d->temporary, 0777);
-        if (made == 0 || errno == EEXIST)
-            d->fd = open(d->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int state = d->fd < 0 ? (errno == ENOENT ? 1 : -1) : lock(d->fd, d->temporary);
-        if (state < 0 || tries == 100) {
-            lock_error(d->path, d->temporary, err);
-            goto fail;
-        }
-        if (state == 1 && d->fd >= 0) {
-            close(d->fd);
-            d->fd = -1;
-        }
-    }
+    struct output o;
+    *d = (struct output_dir){.fd = -1};
+    if (begin(&o, path, S_IFDIR | 0777, err))
+        return -1;
+    d->path = o.path;
+    d->temporary = o.temporary;
+    d->fd = o.fd;
     empty_dir(d->fd);
-    install_handlers();
-    for (int i = 0; i < MAX_OPEN; i++)
-        if (!open_dirs[i]) {
-            open_dirs[i] = d;
-            break;
-        }
-    return 0;
-fail:
-    if (d->fd >= 0)
-        close(d->fd);
-    free(d->path);
-    free(d->temporary);
-    memset(d, 0, sizeof *d);
-    d->fd = -1;
+    remember(d->temporary, d);
+    if (check_replaceable(d->path, marker, err) == 0)
+        return 0;
+    output_dir_release(d);
     return -1;
 }
 
@@ -318,9 +335,9 @@ int output_dir_create(struct output_dir *d, const char *name, struct err *err)
 int output_dir_close(struct output_dir *d, int fd, struct err *err)
 {
     int bad = fsync(fd);
-    if (bad)
-        err_sys(err, "%s: cannot write to disk", d->path);
-    return close(fd) || bad ? -1 : 0;
+    if (close(fd) || bad)
+        return err_sys(err, "%s: cannot write to disk", d->path);
+    return 0;
 }
 
 int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
@@ -338,31 +355,34 @@ int output_dir_file(struct output_dir *d, const char *name, const void *data, si
 
 static void forget_dir(struct output_dir *d)
 {
-    for (int i = 0; i < MAX_OPEN; i++)
-        if (open_dirs[i] == d)
-            open_dirs[i] = NULL;
-    close(d->fd);
+    struct output o = {d->path, d->temporary, d->fd};
+    forget(&o);
     for (int i = 0; i < d->n_files; i++)
         free(d->files[i]);
-    free(d->path);
-    free(d->temporary);
-    memset(d, 0, sizeof *d);
-    d->fd = -1;
+    *d = (struct output_dir){.fd = -1};
 }
 
-// Where a folder stands under the name already, the two swap names and the old one, now under the
-// temporary's, is removed.
-static int take_name(const struct output_dir *d, struct err *err)
+// Where a folder stands under the name already, the two swap names, and the old one, now under the
+// temporary's, is removed; locked until then, or another writer would take it for a leftover.
+static int replace_dir(struct output_dir *d, struct err *err)
 {
-    if (rename(d->temporary, d->path) == 0)
-        return 0;
-    if (errno != ENOTEMPTY && errno != EEXIST)
-        return err_sys(err, "%s: cannot rename %s to it", d->path, d->temporary);
-    if (renameat2(AT_FDCWD, d->temporary, AT_FDCWD, d->path, RENAME_EXCHANGE))
-        return err_sys(err, "%s: cannot swap it with %s", d->path, d->temporary);
-    if (remove_dir(d->temporary))
-        return err_sys(err, "%s: cannot remove the replaced folder", d->temporary);
-    return 0;
+    int rc;
+    int old = open(d->path, DIR_FLAGS);
+    if (old >= 0)
+        flock(old, LOCK_EX | LOCK_NB);
+    if (renameat2(AT_FDCWD, d->temporary, AT_FDCWD, d->path, old < 0 ? 0 : RENAME_EXCHANGE)) {
+        rc = err_sys(err, "%s: cannot rename %s to it", d->path, d->temporary);
+    } else {
+        rc = sync_parent(d->path, err);
+        if (old >= 0 && rc == 0) {
+            empty_dir(old);
+            rmdir(d->temporary);
+        }
+        forget_dir(d);
+    }
+    if (old >= 0)
+        close(old);
+    return rc;
 }
 
 int output_dir_commit(struct output_dir *d, struct err *err)
@@ -371,12 +391,8 @@ int output_dir_commit(struct output_dir *d, struct err *err)
         return err_sys(err, "%s: cannot write to disk", d->path);
     sigset_t old;
     block_signals(&old);
-    int rc = take_name(d, err);
-    if (rc == 0) {
-        fsync_parent(d->path);
-        forget_dir(d);
-    }
-    restore_signals(&old);
+    int rc = replace_dir(d, err);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
 }
 
@@ -386,7 +402,8 @@ void output_dir_release(struct output_dir *d)
         return;
     sigset_t old;
     block_signals(&old);
-    remove_dir(d->temporary);
+    empty_dir(d->fd);
+    rmdir(d->temporary);
     forget_dir(d);
-    restore_signals(&old);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }

@@ -5,9 +5,10 @@
 // the old artifact stands, and no reader can see half a new one. The temporary is locked while it
 // is written, so a second program that wants to write the same artifact is told so; one that a
 // killed process left behind is not locked and is taken over. SIGINT, SIGTERM and SIGHUP remove it.
+// At most eight are open at once.
 //
 //     struct output o;                        struct output_dir d;
-//     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, &err)
+//     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
 //     output_write(&o, text, n, &err)         int fd = output_dir_create(&d, "amount.npy", &err)
 //                                             ... write ..., output_dir_close(&d, fd, &err)
 //     output_commit(&o, &err)                 output_dir_commit(&d, &err)
@@ -45,7 +46,9 @@ int output_write(struct output *o, const void *data, size_t n, struct err *err);
 int output_commit(struct output *o, struct err *err);
 void output_release(struct output *o);
 
-int output_dir_open(struct output_dir *d, const char *path, struct err *err);
+// A folder that stands under the name is replaced only if it is empty, or holds plain files alone
+// and one of them is called marker (NULL: only an empty one); any other is refused here.
+int output_dir_open(struct output_dir *d, const char *path, const char *marker, struct err *err);
 // A new file in the folder, open for reading and writing; returns its descriptor or -1.
 int output_dir_create(struct output_dir *d, const char *name, struct err *err);
 // fsync and close one of its files.
@@ -53,10 +56,14 @@ int output_dir_close(struct output_dir *d, int fd, struct err *err);
 // Create, write and close a whole file.
 int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
                     struct err *err);
-// Replaces an existing folder of that name in one step and removes the old one.
+// Replaces an existing folder of that name in one step, has that on disk, and removes the old one.
 int output_dir_commit(struct output_dir *d, struct err *err);
 void output_dir_release(struct output_dir *d);
 
+// Make the missing folders above path, "a/b" above "a/b/" too; new names are on disk then.
+int make_parents(const char *path, struct err *err);
+// fsync the folder that holds path: a name made or removed there is on disk then.
+int sync_parent(const char *path, struct err *err);
 // Write all of data to fd, whatever the kernel takes at a time. name is for the message.
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);
 

@@ -56,7 +56,16 @@ static int make_key(const char *path, struct err *err)
     if (link(own, path) && errno != EEXIST)
         rc = err_sys(err, "%s: cannot make the secret key", path);
     unlink(own);
-    return rc;
+    return rc ? -1 : sync_parent(path, err);
+}
+
+int pseudonym_read(struct pseudonym *p, const char *path, struct err *err)
+{
+    if (sodium_init() < 0)
+        return err_set(err, "%s: libsodium cannot be initialised", path);
+    int rc = read_key(p, path, err);
+    return rc == 1 ? err_set(err, "%s: there is no secret key; give the one that ingest made", path)
+                   : rc;
 }
 
 int pseudonym_load(struct pseudonym *p, const char *path, struct err *err)
@@ -66,10 +75,7 @@ int pseudonym_load(struct pseudonym *p, const char *path, struct err *err)
     int rc = read_key(p, path, err);
     if (rc != 1)
         return rc;
-    if (make_key(path, err))
-        return -1;
-    rc = read_key(p, path, err);
-    return rc == 1 ? err_set(err, "%s: the secret key was removed just now", path) : rc;
+    return make_key(path, err) ? -1 : pseudonym_read(p, path, err);
 }
 
 // The message lies on the stack, so a text that would not fit goes in as its BLAKE2b-256.

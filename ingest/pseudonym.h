@@ -20,6 +20,8 @@ struct pseudonym {
 // exist it is made from the system's randomness with mode 0600, in one step, so two programs that
 // start together end with the same key.
 int pseudonym_load(struct pseudonym *p, const char *path, struct err *err);
+// The same, but a file that does not exist is an error: for those to whom a new key is of no use.
+int pseudonym_read(struct pseudonym *p, const char *path, struct err *err);
 
 uint64_t pseudonym_hash(const struct pseudonym *p, const char *column, const char *text,
                         size_t length);

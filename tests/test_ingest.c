@@ -424,7 +424,7 @@ static void a_second_ingest_into_the_same_table_is_refused(void **state)
     (void)state;
     struct output_dir d;
     struct err err;
-    assert_int_equal(output_dir_open(&d, scratch_path("out/table"), &err), 0);
+    assert_int_equal(output_dir_open(&d, scratch_path("out/table"), NULL, &err), 0);
     assert_int_equal(ingest(GOOD), 1);
     assert_contains(out, "out/table: another program is writing it now");
     output_dir_release(&d);

@@ -16,11 +16,12 @@ static void write_file(const char *path, const char *text)
     output_release(&o);
 }
 
+// A folder with a marker and one file more.
 static void write_dir(const char *path, const char *name, const char *text)
 {
     struct output_dir d;
-    if (output_dir_open(&d, path, &err) || output_dir_file(&d, name, text, strlen(text), &err) ||
-        output_dir_commit(&d, &err))
+    if (output_dir_open(&d, path, "marker", &err) || output_dir_file(&d, "marker", "", 0, &err) ||
+        output_dir_file(&d, name, text, strlen(text), &err) || output_dir_commit(&d, &err))
         fail_msg("%s", err.msg);
     output_dir_release(&d);
 }
@@ -59,9 +60,99 @@ static void a_folder_replaces_the_old_one_whole(void **state)
     (void)state;
     write_dir(scratch_path("d/"), "old", "1");
     write_dir(scratch_path("d"), "new", "2");
-    assert_int_equal(scratch_count(scratch_path("d")), 1);
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
     assert_file_is(scratch_path("d/new"), "2");
     assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void an_empty_folder_is_replaced(void **state)
+{
+    (void)state;
+    mkdir(scratch_path("d"), 0777);
+    write_dir(scratch_path("d"), "new", "1");
+    assert_file_is(scratch_path("d/new"), "1");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void refuse_dir(const char *name, const char *marker)
+{
+    struct output_dir d;
+    assert_int_equal(output_dir_open(&d, scratch_path(name), marker, &err), -1);
+    assert_contains(err.msg, "d: holds files that are not ours to remove; name another folder");
+    output_dir_release(&d);
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_folder_of_somebody_elses_files_is_not_replaced(void **state)
+{
+    (void)state;
+    mkdir(scratch_path("d"), 0777);
+    scratch_text("d/notes.txt", "mine");
+    refuse_dir("d", "marker");
+    refuse_dir("d/", "marker");
+    scratch_text("d/marker", "");
+    refuse_dir("d", NULL);
+    mkdir(scratch_path("d/folder"), 0777);
+    refuse_dir("d", "marker");
+    rmdir(scratch_path("d/folder"));
+    assert_int_equal(symlink("notes.txt", scratch_path("d/link")), 0);
+    refuse_dir("d", "marker");
+    assert_file_is(scratch_path("d/notes.txt"), "mine");
+}
+
+// The old folder stands under the temporary's name then, for the next writer to take over.
+static void an_old_folder_that_cannot_be_removed_does_not_undo_the_new_one(void **state)
+{
+    (void)state;
+    struct output_dir d;
+    write_dir(scratch_path("d"), "old", "1");
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
+    assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
+    mkdir(scratch_path("d/late"), 0777); // what is no file stays
+    assert_int_equal(output_dir_commit(&d, &err), 0);
+    output_dir_release(&d);
+    assert_file_is(scratch_path("d/new"), "2");
+    assert_int_equal(scratch_count(scratch_path("d")), 1);
+}
+
+static void a_link_to_a_folder_is_not_replaced(void **state)
+{
+    (void)state;
+    struct output_dir d;
+    write_dir(scratch_path("d"), "old", "1");
+    assert_int_equal(symlink("d", scratch_path("link")), 0);
+    assert_int_equal(output_dir_open(&d, scratch_path("link"), "marker", &err), -1);
+    assert_contains(err.msg, "link: cannot rename a folder to it");
+    output_dir_release(&d);
+    assert_file_is(scratch_path("link/old"), "1");
+    assert_int_equal(scratch_count(scratch), 2);
+}
+
+static void a_ninth_output_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    struct output o[9];
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(output_open(&o[i], scratch_path(names[i]), 0644, &err), 0);
+    assert_int_equal(output_open(&o[8], scratch_path("9"), 0644, &err), -1);
+    assert_contains(err.msg, "9: more than 8 outputs open at once");
+    output_release(&o[0]);
+    assert_int_equal(output_open(&o[8], scratch_path("9"), 0644, &err), 0);
+    for (int i = 0; i < 9; i++)
+        output_release(&o[i]);
+    assert_int_equal(scratch_count(scratch), 0);
+}
+
+static void a_folder_that_is_missing_or_none_cannot_be_synced(void **state)
+{
+    (void)state;
+    scratch_text("file", "x");
+    assert_int_equal(sync_parent(scratch_path("file"), &err), 0);
+    assert_int_equal(sync_parent("name-without-a-folder", &err), 0);
+    assert_int_equal(sync_parent(scratch_path("file/x"), &err), -1);
+    assert_contains(err.msg, "file/x: cannot write its folder to disk: Not a directory");
+    assert_int_equal(sync_parent(scratch_path("missing/x"), &err), -1);
 }
 
 static void a_folder_given_up_leaves_the_old_one(void **state)
@@ -69,7 +160,7 @@ static void a_folder_given_up_leaves_the_old_one(void **state)
     (void)state;
     struct output_dir d;
     write_dir(scratch_path("d"), "old", "1");
-    assert_int_equal(output_dir_open(&d, scratch_path("d"), &err), 0);
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
     assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
     output_dir_release(&d);
     assert_file_is(scratch_path("d/old"), "1");
@@ -90,9 +181,9 @@ static void a_second_writer_is_refused_and_does_no_harm(void **state)
     output_release(&o);
     assert_file_is(scratch_path("a.txt"), "abc");
 
-    assert_int_equal(output_dir_open(&d, scratch_path("d"), &err), 0);
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
     assert_int_equal(output_dir_file(&d, "x", "1", 1, &err), 0);
-    assert_int_equal(output_dir_open(&d2, scratch_path("d"), &err), -1);
+    assert_int_equal(output_dir_open(&d2, scratch_path("d"), "marker", &err), -1);
     assert_contains(err.msg, "d: another program is writing it now");
     output_dir_release(&d2);
     assert_int_equal(output_dir_commit(&d, &err), 0);
@@ -109,7 +200,7 @@ static void what_a_killed_program_left_is_taken_over(void **state)
     mkdir(scratch_path("d.tmp"), 0777);
     scratch_text("d.tmp/leftover", "x");
     write_dir(scratch_path("d"), "new", "1");
-    assert_int_equal(scratch_count(scratch_path("d")), 1);
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
     assert_int_equal(scratch_count(scratch), 2);
 }
 
@@ -125,7 +216,7 @@ static pid_t start_writer(int *ready)
         struct output o;
         struct output_dir d;
         if (output_open(&o, scratch_path("a.txt"), 0644, &err) ||
-            output_dir_open(&d, scratch_path("d"), &err) ||
+            output_dir_open(&d, scratch_path("d"), "marker", &err) ||
             output_dir_file(&d, "x", "1", 1, &err) || write(ends[1], "", 1) != 1)
             _exit(1);
         pause();
@@ -164,7 +255,7 @@ static void after_sigkill_the_next_writer_goes_on(void **state)
     assert_int_equal(scratch_count(scratch), 2);
     write_file(scratch_path("a.txt"), "abc");
     write_dir(scratch_path("d"), "y", "2");
-    assert_int_equal(scratch_count(scratch_path("d")), 1);
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
     assert_int_equal(scratch_count(scratch), 2);
 }
 
@@ -176,11 +267,10 @@ static void what_cannot_be_made_is_named(void **state)
     scratch_text("file", "x");
     assert_int_equal(output_open(&o, scratch_path("file/a.txt"), 0644, &err), -1);
     assert_contains(err.msg, "file/a.txt: cannot create");
-    assert_int_equal(output_dir_open(&d, scratch_path("file/d"), &err), -1);
+    assert_int_equal(output_dir_open(&d, scratch_path("file/d"), "marker", &err), -1);
     assert_contains(err.msg, "file/d: cannot create");
-    assert_int_equal(output_dir_open(&d, scratch_path("file"), &err), 0);
-    assert_int_equal(output_dir_commit(&d, &err), -1); // a file is there, no folder
-    assert_contains(err.msg, "file: cannot");
+    assert_int_equal(output_dir_open(&d, scratch_path("file"), "marker", &err), -1);
+    assert_contains(err.msg, "file: cannot rename a folder to it: Not a directory");
     output_dir_release(&d);
     assert_file_is(scratch_path("file"), "x");
     assert_int_equal(scratch_count(scratch), 1);
@@ -203,6 +293,12 @@ int main(void)
         scratch_test(a_file_takes_its_name_only_when_committed),
         scratch_test(a_file_given_up_leaves_the_old_one),
         scratch_test(a_folder_replaces_the_old_one_whole),
+        scratch_test(an_empty_folder_is_replaced),
+        scratch_test(a_folder_of_somebody_elses_files_is_not_replaced),
+        scratch_test(an_old_folder_that_cannot_be_removed_does_not_undo_the_new_one),
+        scratch_test(a_link_to_a_folder_is_not_replaced),
+        scratch_test(a_ninth_output_is_refused),
+        scratch_test(a_folder_that_is_missing_or_none_cannot_be_synced),
         scratch_test(a_folder_given_up_leaves_the_old_one),
         scratch_test(a_second_writer_is_refused_and_does_no_harm),
         scratch_test(what_a_killed_program_left_is_taken_over),

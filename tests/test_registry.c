@@ -61,7 +61,7 @@ static int64_t train(struct place *p, const char *model)
     int64_t version;
     char sha256[SHA256_HEX];
     sha256_hex(sha256, model, strlen(model));
-    assert_int_equal(registry_next(&p->r, &folder, &version, &err), 0);
+    assert_int_equal(registry_next(&p->r, &folder, &err), 0);
     assert_int_equal(output_dir_file(&folder, "model.json", model, strlen(model), &err), 0);
     if (registry_add(&p->r, &folder, sha256, &version, &err))
         fail_msg("%s", err.msg);
@@ -122,7 +122,7 @@ static void versions_count_up_from_1(void **state)
     assert_int_equal(registry_latest(p->path, &latest, &err), 0);
     assert_int_equal(latest, 0);
     for (int v = 1; v <= 11; v++) {
-        char model[16];
+        char model[32];
         snprintf(model, sizeof model, "model %d", v);
         assert_int_equal(train(p, model), v);
     }
@@ -146,11 +146,25 @@ static void a_folder_that_is_not_added_leaves_nothing(void **state)
     struct place *p = *state;
     struct output_dir folder;
     struct err err;
-    int64_t version;
-    assert_int_equal(registry_next(&p->r, &folder, &version, &err), 0);
+    assert_int_equal(registry_next(&p->r, &folder, &err), 0);
     assert_int_equal(output_dir_file(&folder, "model.json", "x", 1, &err), 0);
     output_dir_release(&folder);
     command("test -z \"$(ls %s)\"", p->path);
+}
+
+static void a_version_is_a_plain_whole_number_from_1_on(void **state)
+{
+    (void)state;
+    static const char *const not_versions[] = {
+        "", "0", "01", " 1", "+1", "-1", "1 ", "1x", "1.", "0x1", "latest", "1000000000000000000"};
+    int64_t version;
+    assert_int_equal(registry_parse_version("1", &version), 0);
+    assert_int_equal(version, 1);
+    assert_int_equal(registry_parse_version("100", &version), 0);
+    assert_int_equal(version, 100);
+    for (size_t i = 0; i < sizeof not_versions / sizeof *not_versions; i++)
+        if (registry_parse_version(not_versions[i], &version) == 0)
+            fail_msg("'%s' passed for a version", not_versions[i]);
 }
 
 static void promotion_points_the_link_and_rollback_goes_back_one_by_one(void **state)
@@ -298,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_model_again_is_no_new_version_but_is_recorded,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_added_leaves_nothing, setup, teardown),
+        cmocka_unit_test(a_version_is_a_plain_whole_number_from_1_on),
         cmocka_unit_test_setup_teardown(promotion_points_the_link_and_rollback_goes_back_one_by_one,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_version_that_was_never_trained_is_not_promoted, setup,

@@ -194,6 +194,8 @@ int ledger_append(struct ledger *l, const char *registry, enum ledger_action act
     int rc = write_all(fd, line, n, path, err);
     if (rc == 0 && fsync(fd))
         rc = err_sys(err, "%s: cannot write to disk", path);
+    if (rc == 0 && before == 0) // a new file: its name too
+        rc = sync_parent(path, err);
     if (rc && before >= 0 && ftruncate(fd, before))
         err_prefix(err, "%s: half a line could not be taken back", path);
     close(fd);

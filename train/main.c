@@ -46,23 +46,34 @@ static int write_model(struct output_dir *folder, const struct model *m, char sh
     return rc;
 }
 
-// A new version with all its files, and the champion where that is wanted.
-static int publish(const struct arguments *a, struct registry *r, const struct model *m,
-                   const struct evaluation *v, const struct settings *settings, int64_t *version,
-                   struct err *err)
+// A ledger that would refuse the model is found before the work, without keeping others from it.
+static int check_ledger(const char *registry, struct err *err)
 {
-    struct output_dir folder;
-    char sha256[SHA256_HEX];
-    if (registry_next(r, &folder, version, err))
+    struct ledger l;
+    if (ledger_read(&l, registry, err))
         return -1;
-    int rc = write_model(&folder, m, sha256, err);
-    if (rc == 0)
-        rc = report_write(&folder, v, settings, err);
-    if (rc == 0)
-        rc = registry_add(r, &folder, sha256, version, err);
+    int rc = ledger_check_end(&l, registry, err);
+    ledger_release(&l);
+    return rc;
+}
+
+// A new version with all its files, and the champion where that is wanted.
+static int publish(const struct arguments *a, const struct model *m, const struct evaluation *v,
+                   const struct settings *settings, int64_t *version, struct err *err)
+{
+    struct registry r;
+    struct output_dir folder = {0};
+    char sha256[SHA256_HEX];
+    if (registry_open(&r, a->output, err))
+        return -1;
+    int rc = -1;
+    if (registry_next(&r, &folder, err) || write_model(&folder, m, sha256, err) ||
+        report_write(&folder, v, settings, err) || registry_add(&r, &folder, sha256, version, err))
+        goto out;
+    rc = a->promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;
+out:
     output_dir_release(&folder);
-    if (rc == 0 && a->promote)
-        rc = registry_promote(r, *version, LEDGER_PROMOTE, err);
+    registry_release(&r);
     return rc;
 }
 
@@ -74,17 +85,16 @@ static int work(const struct arguments *a, struct err *err)
     struct split split;
     struct settings settings;
     struct examples examples = {0};
-    struct registry registry = {0};
     struct evaluation evaluation = {0};
     struct model model = {0};
     int64_t version;
     int rc = -1;
     if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
-        settings_from_config(&settings, &config, err) ||
-        examples_open(&examples, a->features, err) || registry_open(&registry, a->output, err) ||
+        settings_from_config(&settings, &config, err) || check_ledger(a->output, err) ||
+        examples_open(&examples, a->features, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, threads, err) ||
         model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
-        publish(a, &registry, &model, &evaluation, &settings, &version, err))
+        publish(a, &model, &evaluation, &settings, &version, err))
         goto out;
     char artifact[4096];
     const uint64_t rows = evaluation.folds[0].trial->rows;
@@ -95,7 +105,6 @@ static int work(const struct arguments *a, struct err *err)
 out:
     model_release(&model);
     evaluation_release(&evaluation);
-    registry_release(&registry);
     examples_release(&examples);
     config_release(&config);
     return rc;
@@ -116,7 +125,7 @@ int main(int argc, char **argv)
         "train",
         "FEATURES",
         "Train a model on a feature table, measure it, and add it to a registry.",
-        "train --config datasets/simulated.ini --promote build/simulated/features",
+        "build/bin/train --config datasets/simulated.ini --promote build/simulated/features",
         specs,
         sizeof specs / sizeof *specs,
         1,

@@ -6,17 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
 
-// A version's name: a whole number from 1 on, without sign or leading zero. 0 or -1.
-static int parse_version(const char *name, int64_t *version)
+int registry_parse_version(const char *name, int64_t *version)
 {
     size_t n = strlen(name);
     if (n == 0 || n > 18 || name[0] == '0' || strspn(name, "0123456789") != n)
@@ -37,7 +36,7 @@ static int read_link(const char *registry, int64_t *version, struct err *err)
     if (n < 0)
         return errno == ENOENT ? 0 : err_sys(err, "%s: cannot read the link", path);
     target[n] = '\0';
-    if (parse_version(target, version))
+    if (registry_parse_version(target, version))
         return err_set(err, "%s: points to '%s', which is no version", path, target);
     return 0;
 }
@@ -70,14 +69,10 @@ static int64_t champion_at(const struct ledger *l, int64_t time)
 // Makes the folder, and those above it.
 static int open_folder(const char *path, struct err *err)
 {
-    char parent[PATH_BYTES];
-    snprintf(parent, sizeof parent, "%s/", path);
-    for (char *p = strchr(parent + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        if (mkdir(parent, 0777) && errno != EEXIST)
-            return err_sys(err, "%s: cannot make the folder", parent);
-        *p = '/';
-    }
+    char below[PATH_BYTES];
+    snprintf(below, sizeof below, "%s/", path);
+    if (make_parents(below, err))
+        return -1;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, "%s: cannot open the folder", path);
@@ -98,6 +93,7 @@ int registry_open(struct registry *r, const char *path, struct err *err)
     *r = (struct registry){.path = strdup(path)};
     if (!r->path)
         return err_set(err, "%s: out of memory", path);
+    signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
     r->lock = open_folder(path, err);
     if (r->lock < 0) {
         free(r->path);
@@ -136,20 +132,20 @@ int registry_latest(const char *path, int64_t *version, struct err *err)
     if (!dir)
         return errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", path);
     for (struct dirent *e; (e = readdir(dir));)
-        if (parse_version(e->d_name, &v) == 0 && v > *version)
+        if (registry_parse_version(e->d_name, &v) == 0 && v > *version)
             *version = v;
     closedir(dir);
     return 0;
 }
 
-int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err)
+int registry_next(struct registry *r, struct output_dir *folder, struct err *err)
 {
     char path[PATH_BYTES];
-    if (registry_latest(r->path, version, err))
+    int64_t latest;
+    if (registry_latest(r->path, &latest, err))
         return -1;
-    ++*version;
-    snprintf(path, sizeof path, "%s/%" PRId64, r->path, *version);
-    return output_dir_open(folder, path, err);
+    snprintf(path, sizeof path, "%s/%" PRId64, r->path, latest + 1);
+    return output_dir_open(folder, path, NULL, err);
 }
 
 static int hash_of(const struct registry *r, int64_t version, char hex[SHA256_HEX], struct err *err)
@@ -238,8 +234,11 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
 {
     if (read_link(path, version, err))
         return -1;
-    return *version ? 0
-                    : err_set(err, "%s: there is no champion yet: promote a version first", path);
+    if (*version)
+        return 0;
+    if (access(path, F_OK))
+        return err_sys(err, "%s: cannot open the registry", path);
+    return err_set(err, "%s: there is no champion yet: promote a version first", path);
 }
 
 int registry_check(const char *path, int64_t version, const char *sha256, struct err *err)

@@ -10,7 +10,7 @@
 // written before the link, so a promotion that a crash interrupted is completed by registry_open.
 //
 //     struct registry r;                              struct output_dir folder; int64_t version;
-//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &version, &err)
+//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &err)
 //     registry_promote(&r, 3, LEDGER_PROMOTE, &err)   ... output_dir_file(&folder, ...)
 //     registry_release(&r)                            registry_add(&r, &folder, sha256, &version, &err)
 //
@@ -36,10 +36,9 @@ int registry_open(struct registry *r, const char *path, struct err *err);
 void registry_release(struct registry *r);
 
 // A folder for the next version. Fill it, then registry_add; output_dir_release drops it otherwise.
-int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err);
+int registry_next(struct registry *r, struct output_dir *folder, struct err *err);
 // Commit the folder as that version and write the ledger. Where the newest version's model has the
-// same sha256 the folder is dropped, *version becomes that one's, and the ledger still records the
-// action.
+// same sha256 the folder is dropped, *version is that one's, and the ledger still records the action.
 int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
                  int64_t *version, struct err *err);
 // Point champion to a version, whose model must be the one that was trained. action: LEDGER_PROMOTE
@@ -55,6 +54,8 @@ int registry_champion(const char *path, int64_t *version, struct err *err);
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err);
 // Without a lock: -1 where sha256 is not that of the version's model when it was trained.
 int registry_check(const char *path, int64_t version, const char *sha256, struct err *err);
+// A version's name: a whole number from 1 on, without sign or leading zero. 0 or -1.
+int registry_parse_version(const char *name, int64_t *version);
 // The newest version there is; 0 where there is none.
 int registry_latest(const char *path, int64_t *version, struct err *err);
 

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,12 +17,10 @@ struct arguments {
 // "3", "latest" or, by default, the champion.
 static int find_version(const struct arguments *a, int64_t *version, struct err *err)
 {
-    char *end;
     if (!a->version)
         return registry_champion(a->models, version, err);
     if (strcmp(a->version, "latest") != 0) {
-        *version = strtoll(a->version, &end, 10);
-        if (*version > 0 && *end == '\0')
+        if (registry_parse_version(a->version, version) == 0)
             return 0;
         return err_set(err, "'%s' is no version: give a number or latest", a->version);
     }
@@ -136,8 +133,10 @@ static int who(const struct arguments *a, struct err *err)
 static const struct command {
     const char *name;
     int (*run)(const struct arguments *a, struct err *err);
+    bool takes_version;
 } commands[] = {
-    {"list", list}, {"show", show}, {"promote", promote}, {"rollback", rollback}, {"who", who},
+    {"list", list, false},         {"show", show, true}, {"promote", promote, true},
+    {"rollback", rollback, false}, {"who", who, false},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -168,7 +167,7 @@ int main(int argc, char **argv)
         "list: all versions. show [VERSION|latest]: metrics, of the champion by default.\n"
         "promote VERSION|latest: make it the champion. rollback: back to the champion before.\n"
         "who: which version is champion, or was at a time.",
-        "registry --models models/simulated show",
+        "build/bin/registry --models models/simulated show",
         specs,
         sizeof specs / sizeof *specs,
         1,
@@ -181,6 +180,10 @@ int main(int argc, char **argv)
     if (!c)
         return option_exit(&program, -1, &err);
     a.version = first + 1 < argc ? argv[first + 1] : NULL;
+    if (a.version && !c->takes_version) {
+        err_set(&err, "%s takes no version, so not '%s' (see --help)", c->name, a.version);
+        return option_exit(&program, -1, &err);
+    }
     int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
                                     : c->run(&a, &err);
     if (rc || stdout_close(&err))

@@ -1,0 +1,178 @@
+// `make pipeline` runs what is out of date and only that: told by the commands that make prints.
+//
+// In a copy of the tree with the programs already built and no source, so that nothing is compiled.
+#include "tests/stages.h"
+
+// ---- running make -----------------------------------------------------------------------------------
+
+static const char *const stages[] = {"simulate", "ingest", "features", "train", "monitor"};
+enum { N_STAGES = sizeof stages / sizeof *stages };
+
+// The stages whose commands the last make printed, in order.
+static const char *ran(void)
+{
+    static char list[128];
+    size_t used = 0;
+    list[0] = '\0';
+    for (const char *line = out; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        for (size_t i = 0; i < N_STAGES; i++) {
+            char command[32];
+            int n = snprintf(command, sizeof command, "build/bin/%s ", stages[i]);
+            if (strncmp(line, command, (size_t)n) == 0 && used + 12 < sizeof list)
+                used += (size_t)sprintf(list + used, "%s%s", used ? " " : "", stages[i]);
+        }
+    return list;
+}
+
+// Nothing of the make that runs this test may reach the one that is tested.
+#define MAKE                                                                                       \
+    "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES make DEPS=skip THREADS=1 "           \
+    "CONFIG=sample.ini "
+
+static void expect_stages(const char *expected, const char *command)
+{
+    succeed(command);
+    if (strcmp(ran(), expected) != 0)
+        fail_msg("%s\nran '%s', not '%s':\n%s", command, ran(), expected, out);
+}
+
+// good/: the tree after a first `make pipeline`, which the first test looks at.
+static char first_run[sizeof out];
+
+static int dag_make(void **state)
+{
+    char here[2048], copy[4096];
+    if (scratch_make(state) || !getcwd(here, sizeof here))
+        return -1;
+    snprintf(copy, sizeof copy,
+             "here='%s'; programs=$(cd \"$here\" && cd \"${ASSAY_BIN:-build/bin}\" && pwd) && "
+             "mkdir -p good/build && cp -a \"$here/Makefile\" \"$here/packages.txt\" good && "
+             "cp -a \"$here/datasets/sample.ini\" \"$here/datasets/sample.csv\" good && "
+             "sed -i 's|^file = .*|file = sample.csv|' good/sample.ini && "
+             "cd \"$programs/..\" && cp -a --parents bin lib*.a datasets/simulate.o */main.o "
+             "train/registry_main.o train/onnx.pb-c.* \"$OLDPWD/good/build\"",
+             here);
+    if (run_in(".", copy) == 0 && run_in("good", MAKE "-j2 pipeline") == 0) {
+        memcpy(first_run, out, sizeof out);
+        return 0;
+    }
+    fprintf(stderr, "%s", out);
+    return -1;
+}
+
+// ---- tests ------------------------------------------------------------------------------------------
+
+static void the_first_run_runs_every_stage_and_prints_its_tables(void **state)
+{
+    (void)state;
+    memcpy(out, first_run, sizeof out);
+    assert_string_equal(ran(), "ingest features train monitor");
+    assert_contains(out, "\nstage            rows  seconds               rate artifact\n"
+                         "ingest           5512");
+    assert_contains(out, "\nfeatures         5512");
+    assert_contains(out, "build/sample/features\ntrain             908");
+    assert_contains(out, "models/sample/1\nmonitor          1800");
+    assert_contains(out, "\nroc_auc ");
+    assert_contains(out, "\ncard_precision_at_100 ");
+    assert_null(strstr(out, "nothing to do"));
+    assert_null(strstr(out, "  ld ")); // else this copy was compiled anew
+}
+
+static void a_second_run_does_nothing_and_says_so(void **state)
+{
+    (void)state;
+    expect_stages("", MAKE "pipeline");
+    assert_contains(out, "pipeline: nothing to do, build/sample and models/sample are up to date");
+    succeed("diff -r ../good .");
+}
+
+static void a_comment_in_the_description_reruns_nothing(void **state)
+{
+    (void)state;
+    expect_stages("", "sed -i 's/^\\[model\\]/; again\\n&\\n\\n; and again/' sample.ini && " MAKE
+                      "pipeline");
+}
+
+static void another_l2_reruns_training_and_monitoring(void **state)
+{
+    (void)state;
+    expect_stages("train monitor", "sed -i 's/^l2 = .*/l2 = 1e-2/' sample.ini && " MAKE "pipeline");
+    assert_contains(out, "models/sample/2\n");
+    expect_stages("", MAKE "pipeline");
+}
+
+static void another_feature_reruns_all_but_ingest(void **state)
+{
+    (void)state;
+    expect_stages("features train monitor",
+                  "sed -i 's/^night .*/night = hour(time) <= 5/' sample.ini && " MAKE "pipeline");
+    expect_stages("", MAKE "pipeline");
+}
+
+static void another_limit_of_drift_reruns_monitoring(void **state)
+{
+    (void)state;
+    expect_stages("monitor",
+                  "sed -i 's/^psi_alert .*/psi_alert = 0.3/' sample.ini && " MAKE "pipeline");
+}
+
+static void another_split_keeps_the_table(void **state)
+{
+    (void)state;
+    expect_stages("features train monitor",
+                  "sed -i 's/^folds = 2/folds = 1/' sample.ini && " MAKE "pipeline");
+}
+
+static void a_program_built_anew_reruns_its_stage_and_what_follows(void **state)
+{
+    (void)state;
+    expect_stages("monitor", "touch build/bin/monitor && " MAKE "pipeline");
+    expect_stages("ingest features train monitor", "touch build/bin/ingest && " MAKE "pipeline");
+    assert_contains(out, "models/sample/1\n"); // the same model is no new version
+}
+
+static void another_input_reruns_all(void **state)
+{
+    (void)state;
+    const char *const other = MAKE "INPUT=other.csv pipeline";
+    succeed("sed 5000d sample.csv >other.csv");
+    expect_stages("ingest features train monitor", other);
+    assert_contains(out, "\ningest           5511");
+    expect_stages("", other);
+    expect_stages("ingest features train monitor", MAKE "pipeline");
+    expect_stages("ingest features train monitor", "touch sample.csv && " MAKE "pipeline");
+}
+
+static void a_stage_that_fails_leaves_the_old_artifacts(void **state)
+{
+    (void)state;
+    const char *const same = "for f in build/sample/table build/sample/features models "
+                             "build/sample/monitor build/sample/pipeline.txt; do "
+                             "diff -r ../good/$f $f || exit 1; done";
+    succeed("head -n 300 sample.csv >cut.csv; printf '9999,2018-' >>cut.csv");
+    expect(2, "cut.csv: 1 of 300 rows", MAKE "INPUT=cut.csv pipeline");
+    assert_string_equal(ran(), "ingest");
+    succeed(same);
+    expect(2,
+           "sample.ini:", "sed -i 's/^night .*/night = hours(time)/' sample.ini; " MAKE "pipeline");
+    assert_contains(out, "did you mean 'hour'?");
+    succeed(same);
+    expect_stages("features train monitor", "cp ../good/sample.ini sample.ini; " MAKE "pipeline");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        stages_test(the_first_run_runs_every_stage_and_prints_its_tables),
+        stages_test(a_second_run_does_nothing_and_says_so),
+        stages_test(a_comment_in_the_description_reruns_nothing),
+        stages_test(another_l2_reruns_training_and_monitoring),
+        stages_test(another_feature_reruns_all_but_ingest),
+        stages_test(another_limit_of_drift_reruns_monitoring),
+        stages_test(another_split_keeps_the_table),
+        stages_test(a_program_built_anew_reruns_its_stage_and_what_follows),
+        stages_test(another_input_reruns_all),
+        stages_test(a_stage_that_fails_leaves_the_old_artifacts),
+    };
+    return cmocka_run_group_tests(tests, dag_make, scratch_remove);
+}

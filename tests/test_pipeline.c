@@ -1,0 +1,333 @@
+// The stages together, as programs: a dataset of another shape, the same bytes whatever the threads
+// and the key, the registry's round trip, the monitor's verdicts, and the examples of --help.
+#include "tests/stages.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+
+static json_t *load_json(const char *name)
+{
+    char path[128];
+    json_error_t why;
+    snprintf(path, sizeof path, "work/%.100s", name);
+    json_t *j = json_load_file(scratch_path(path), 0, &why);
+    if (!j)
+        fail_msg("%s: %s", name, why.text);
+    return j;
+}
+
+// ---- ULB's card transactions -------------------------------------------------------------------------
+
+static double uniform(uint64_t *s)
+{
+    *s ^= *s >> 12; // xorshift64* (Vigna 2016)
+    *s ^= *s << 25;
+    *s ^= *s >> 27;
+    return ((double)(*s * 2685821657736338717u >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static double normal(uint64_t *s)
+{
+    double radius = sqrt(-2 * log(uniform(s)));
+    return radius * cos(6.283185307179586 * uniform(s));
+}
+
+// Seconds as ULB's file has them: equal ones in a row, and 100000 as R writes it.
+static void put_time(FILE *f, int row, int rows)
+{
+    int second = (int)((long long)row / 2 * 2 * 172792 / rows);
+    if (row == rows * 100000LL / 172792 + 1)
+        fprintf(f, "1e+05");
+    else
+        fprintf(f, "%d", second);
+}
+
+// A file of that shape: a tenth is fraud, which four of the components tell in part.
+static void write_creditcard(const char *path, int rows)
+{
+    uint64_t seed = 2013;
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "\"Time\"");
+    for (int v = 1; v <= 28; v++)
+        fprintf(f, ",\"V%d\"", v);
+    fprintf(f, ",\"Amount\",\"Class\"\n");
+    for (int i = 0; i < rows; i++) {
+        bool fraud = uniform(&seed) < 0.1;
+        put_time(f, i, rows);
+        for (int v = 1; v <= 28; v++)
+            fprintf(f, ",%.14g", normal(&seed) - (fraud && v % 7 == 3 ? 0.7 : 0));
+        fprintf(f, ",%.2f,\"%d\"\n", exp(1 + 2 * uniform(&seed)), fraud);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+static void assert_within(double low, double high, const json_t *object, const char *name)
+{
+    double x = json_number_value(json_object_get(object, name));
+    if (!(x > low && x < high))
+        fail_msg("%s is %g, not within %g .. %g", name, x, low, high);
+}
+
+static void assert_sane_metrics(void)
+{
+    json_t *metrics = load_json("ulb/models/1/metrics.json");
+    const json_t *test = json_object_get(metrics, "test");
+    assert_int_equal(json_integer_value(json_object_get(test, "rows")), 1200);
+    assert_within(60, 180, test, "frauds");
+    assert_within(0.7, 1, test, "roc_auc");
+    assert_within(0.2, 1, test, "average_precision");
+    assert_within(0, 0.33, test, "log_loss"); // 0.325 is that of the share alone
+    assert_true(json_is_null(json_object_get(test, "card_precision_at_100"))); // there are no cards
+    json_decref(metrics);
+}
+
+static void assert_no_verdict(void)
+{
+    json_t *drift = load_json("ulb/drift.json");
+    const json_t *current = json_object_get(drift, "current");
+    assert_int_equal(json_integer_value(json_object_get(current, "rows")), 0);
+    assert_true(json_is_false(json_object_get(drift, "enough_rows")));
+    assert_true(json_is_false(json_object_get(drift, "drifted")));
+    const json_t *score = json_object_get(drift, "score");
+    assert_true(json_is_null(json_object_get(score, "psi")));
+    json_decref(drift);
+}
+
+#define ULB "--config datasets/creditcard.ini "
+
+static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(void **state)
+{
+    (void)state;
+    write_creditcard(scratch_path("work/creditcard.csv"), 3000);
+    succeed("[ $(grep -c '^1e+05,' creditcard.csv) = 1 ]");
+    expect(0, " 3000 ", "ingest " ULB "--key key --output ulb/table creditcard.csv");
+    expect(0, " 3000 ", "features " ULB "--output ulb/features ulb/table");
+    expect(0, " 1800 ", "train " ULB "--promote --output ulb/models ulb/features");
+    assert_sane_metrics();
+    expect(0, "no verdict: fewer than min_rows = 1000 rows on one side",
+           "monitor " ULB "--fail-on-drift --model ulb/models/champion/model.json "
+           "--output ulb/drift.json ulb/features");
+    assert_no_verdict();
+    expect(0, "test 60% .. 100%, 1200 rows", "registry --models ulb/models show");
+    assert_contains(out, "card_precision_at_100                     -\n");
+}
+
+// serve on a free port, asked once and ended; its own exit status.
+#define ASK                                                                                        \
+    "serve --models ulb/models --state ulb/features/state.bin --key key --port 0 >line 2>&1 &\n"   \
+    "for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "                             \
+    "url=$(sed -n 's/.*\\(http:[^,]*\\),.*/\\1/p' line)\n"                                         \
+    "curl -s -m 20 -w ' %{http_code}' -d @body -H 'Content-Type: application/json' $url/predict\n" \
+    "kill $!; wait $!"
+
+static void it_is_served_without_an_id(void **state)
+{
+    (void)state;
+    write_creditcard(scratch_path("work/creditcard.csv"), 3000);
+    succeed("ingest " ULB "--key key --output ulb/table creditcard.csv && "
+            "features " ULB "--output ulb/features ulb/table && "
+            "train " ULB "--promote --output ulb/models ulb/features");
+    FILE *f = fopen(scratch_path("work/body"), "w");
+    assert_non_null(f);
+    fprintf(f, "{\"time\": 172792, \"amount\": 12.5");
+    for (int v = 1; v <= 28; v++)
+        fprintf(f, ", \"v%d\": %d", v, v % 7 == 3 ? -2 : 0);
+    fprintf(f, "}");
+    assert_int_equal(fclose(f), 0);
+    expect(0, "\"decision\":\"review\"", ASK);
+    assert_contains(out, "} 200");
+}
+
+// ---- the same bytes ----------------------------------------------------------------------------------
+
+static void the_model_does_not_depend_on_the_number_of_threads(void **state)
+{
+    (void)state;
+    succeed("for n in 1 2 3; do train " SAMPLE "--threads $n --output models$n features && "
+            "diff -r models/1 models$n/1 || exit 1; done");
+}
+
+static void the_model_does_not_depend_on_the_secret_key(void **state)
+{
+    (void)state;
+    succeed("ingest " SAMPLE "--key other --output table && " FEATURES "&& train " SAMPLE
+            "--output other-models features");
+    succeed("! cmp -s key other && ! cmp -s table/customer.npy ../good/table/customer.npy");
+    succeed("diff -r models/1 other-models/1");
+}
+
+static void the_same_features_again_add_no_version(void **state)
+{
+    (void)state;
+    expect(0, "models/1\n", TRAIN "--promote");
+    expect(0, "", "[ ! -e models/2 ] && [ $(wc -l <models/ledger.jsonl) = 4 ]");
+}
+
+// ---- the registry ------------------------------------------------------------------------------------
+
+// The line that `registry list` prints of a version, from its files; the time is left out.
+static void assert_listed(int version, const char *champion, const char *list)
+{
+    char name[64], line[256];
+    snprintf(name, sizeof name, "models/%d/metrics.json", version);
+    json_t *metrics = load_json(name);
+    const json_t *test = json_object_get(metrics, "test");
+    snprintf(name, sizeof name, "sha256sum models/%d/model.json", version);
+    succeed(name);
+    snprintf(line, sizeof line, "\n%7d  %-9s %.12s %8.4f %8.4f  20", version, champion, out,
+             json_number_value(json_object_get(test, "average_precision")),
+             json_number_value(json_object_get(test, "roc_auc")));
+    assert_contains(list, line);
+    json_decref(metrics);
+}
+
+static void expect_exactly(const char *text, const char *command)
+{
+    succeed(command);
+    assert_string_equal(out, text);
+}
+
+static void a_version_is_promoted_and_rolled_back(void **state)
+{
+    (void)state;
+    char list[1024];
+    expect_exactly("1\n", "registry --models models who");
+    expect(0, "models/2\n",
+           "sed 's/^l2 = .*/l2 = 3e-2/' datasets/sample.ini >l2.ini && train "
+           "--config l2.ini --output models features");
+    expect_exactly("1\n", "registry --models models who");
+    expect_exactly("version 2 is the champion of models\n",
+                   "registry --models models promote latest");
+    expect_exactly("2\n", "registry --models models who");
+    expect_exactly("2\n", "readlink models/champion");
+    succeed("registry --models models list");
+    snprintf(list, sizeof list, "%.1000s", out);
+    assert_listed(1, "", list);
+    assert_listed(2, "champion", list);
+    expect_exactly("version 1 is the champion of models again\n",
+                   "registry --models models rollback");
+    expect_exactly("1\n", "registry --models models who --at 2999-12-31");
+    expect(1, "models: there is no champion before the present one",
+           "registry --models models rollback");
+    expect(1, "models: there was no champion at 2001-01-01T00:00:00Z",
+           "registry --models models who --at 2001-01-01");
+    expect(1, "models: there is no version 3 in the ledger", "registry --models models promote 3");
+}
+
+static void an_altered_action_of_the_ledger_is_found(void **state)
+{
+    (void)state;
+    succeed("registry --models models promote 1");
+    succeed("sed -i '2s/promote/rollback/' models/ledger.jsonl");
+    expect(1, "models/ledger.jsonl:3: does not follow the line before it",
+           "registry --models models who");
+}
+
+// ---- the monitor -------------------------------------------------------------------------------------
+
+// Features that are settled in the training window, so that what drifts is what was shifted.
+static const char drift_ini[] = "[input]\nfile = data.csv\ntime_format = %Y-%m-%d %H:%M:%S\n"
+                                "[columns]\n"
+                                "time = TX_DATETIME, time\n"
+                                "customer = CUSTOMER_ID, key\n"
+                                "amount = TX_AMOUNT, number, min=0\n"
+                                "label = TX_FRAUD, label\n"
+                                "[features]\n"
+                                "amount = amount\n"
+                                "night = hour(time) <= 6\n"
+                                "customer_mean_7d = mean(customer, amount, 7d)\n"
+                                "[split]\n"
+                                "train = 2018-04-15 .. 2018-04-28\n"
+                                "test = 2018-05-06 .. 2018-05-12\n"
+                                "folds = 1\n"
+                                "[model]\nl2 = 1e-3\nalerts_per_day = 5\n"
+                                "[monitor]\npsi_alert = 0.1\nmin_rows = 500\n";
+
+#define WATCH                                                                                      \
+    "ingest --config drift.ini --key key --output t && "                                           \
+    "features --config drift.ini --output f t && "                                                 \
+    "train --config drift.ini --output m --promote f && "                                          \
+    "monitor --config drift.ini --model m/champion/model.json --output d.json --fail-on-drift f"
+#define SIMULATE "simulate --customers 300 --terminals 600 --radius 10 --days 56 --output data.csv "
+
+static void drift_exits_with_3_where_that_is_wanted(void **state)
+{
+    (void)state;
+    scratch_text("work/drift.ini", drift_ini);
+    expect(0, "no drift: PSI stays below 0.1", SIMULATE "&& " WATCH);
+    expect(3, "drifted: PSI reaches 0.1", SIMULATE "--shift 2018-05-13 && " WATCH);
+    expect(0, "drifted", "monitor --config drift.ini --model m/champion/model.json --output d f");
+    json_t *drift = load_json("d.json");
+    assert_true(json_is_true(json_object_get(drift, "drifted")));
+    json_decref(drift);
+}
+
+// ---- --help ------------------------------------------------------------------------------------------
+
+// The line behind "example:" of the last help that was printed.
+static void copy_example(char *example, size_t size)
+{
+    const char *at = strstr(out, "\nexample:\n  ");
+    assert_non_null(at);
+    at += strlen("\nexample:\n  ");
+    snprintf(example, size, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+// In a folder where `make pipeline` has run. Smaller where the example would take its time, and
+// ended where it would not end.
+static void run_example(const char *program, const char *example)
+{
+    char command[1024];
+    const char *more = "";
+    if (strcmp(program, "simulate") == 0)
+        more = " --customers 20 --terminals 20 --radius 50";
+    if (strcmp(program, "serve") == 0)
+        more = " --port 0 >line & for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "
+               "kill $!; wait $! && cat line";
+    snprintf(command, sizeof command, "%s%s", example, more);
+    int status = run(command);
+    if (status != 0 && !(status == 3 && strcmp(program, "monitor") == 0))
+        fail_msg("%s\nexit status %d:\n%s", command, status, out);
+}
+
+static void every_help_has_defaults_and_an_example_that_works(void **state)
+{
+    (void)state;
+    static const char *const programs[] = {"simulate", "ingest",   "features", "train",
+                                           "monitor",  "registry", "serve"};
+    char command[128], words[128], example[512];
+    succeed("rm datasets && mkdir -p datasets build/simulated models var && "
+            "ln -s \"${PATH%%:*}\" build/bin && mv table features build/simulated && "
+            "mv models simulated && mkdir models && mv simulated models && "
+            "cp key var/pseudonym.key && ln -s ../../good/datasets/sample.csv datasets && "
+            "cp ../good/datasets/sample.ini datasets/simulated.ini");
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        snprintf(command, sizeof command, "%s --help", programs[i]);
+        snprintf(words, sizeof words, "usage: %s [OPTIONS]", programs[i]);
+        expect(0, words, command);
+        assert_contains(out, " (default ");
+        copy_example(example, sizeof example);
+        run_example(programs[i], example);
+        snprintf(command, sizeof command, "%s --version", programs[i]);
+        snprintf(words, sizeof words, "%s 0.", programs[i]);
+        expect(0, words, command);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        stages_test(a_dataset_without_ids_keys_and_windows_needs_only_its_description),
+        stages_test(it_is_served_without_an_id),
+        stages_test(the_model_does_not_depend_on_the_number_of_threads),
+        stages_test(the_model_does_not_depend_on_the_secret_key),
+        stages_test(the_same_features_again_add_no_version),
+        stages_test(a_version_is_promoted_and_rolled_back),
+        stages_test(an_altered_action_of_the_ledger_is_found),
+        stages_test(drift_exits_with_3_where_that_is_wanted),
+        stages_test(every_help_has_defaults_and_an_example_that_works),
+    };
+    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
+}
