@@ -299,20 +299,28 @@ const char *time_text(char buf[TIME_TEXT], int64_t seconds)
     return buf;
 }
 
+size_t value_utf8_length(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned char lead = p[0];
+    size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || length > n)
+        return 0;
+    // The second byte rules out what is too long, a surrogate, or beyond U+10FFFF.
+    unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    for (size_t i = 1; i < length; i++, low = 0x80, high = 0xbf)
+        if (p[i] < low || p[i] > high)
+            return 0;
+    return length;
+}
+
 bool value_utf8(const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text, *end = p + n;
-    while (p < end) {
-        unsigned char lead = *p++, low = 0x80, high = 0xbf;
-        int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || end - p < more)
+    for (size_t i = 0, length; i < n; i += length) {
+        length = value_utf8_length(text + i, n - i);
+        if (length == 0)
             return false;
-        // The second byte rules out what is too long, a surrogate, or beyond U+10FFFF.
-        low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : low;
-        high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : high;
-        for (; more > 0; more--, p++, low = 0x80, high = 0xbf)
-            if (*p < low || *p > high)
-                return false;
     }
     return true;
 }

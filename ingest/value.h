@@ -49,7 +49,10 @@ void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 // "YYYY-MM-DD"; 0 or -1.
 int value_date(const char *text, int64_t *days);
 
-// True where the bytes are well-formed UTF-8 (Unicode 15, table 3-7).
+// Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) that text[0..n) begins with,
+// n >= 1; 0 where there is none.
+size_t value_utf8_length(const char *text, size_t n);
+// True where all of text is such sequences.
 bool value_utf8(const char *text, size_t n);
 
 #endif

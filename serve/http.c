@@ -27,7 +27,6 @@ struct server {
 
 // What a worker thread keeps from request to request.
 struct worker {
-    struct workspace workspace;
     struct reply reply, packet;
     char *body;
     size_t body_size;
@@ -90,7 +89,7 @@ static void send_reply(const struct exchange *x, const struct reply *r)
 
 // ---- routes ----
 
-#define REFUSE(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
+#define PROBLEM(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
 
 // "application/json", with parameters or without.
 static bool is_json(const char *type)
@@ -127,15 +126,15 @@ static void post_predict(struct exchange *x)
     struct worker *w = x->worker;
     struct request *q = &x->request;
     if (!is_json(mg_get_header(x->connection, "Content-Type")))
-        REFUSE(x, 415, "the Content-Type must be application/json");
+        PROBLEM(x, 415, "the Content-Type must be application/json");
     else if (q->length < 0)
-        REFUSE(x, 411, "a Content-Length is needed");
+        PROBLEM(x, 411, "a Content-Length is needed");
     else if (q->length > MAX_BODY)
-        REFUSE(x, 413, "the body has %lld bytes; send %d at most", (long long)q->length, MAX_BODY);
+        PROBLEM(x, 413, "the body has %lld bytes; send %d at most", (long long)q->length, MAX_BODY);
     else if (reserve_body(w, (size_t)q->length))
-        REFUSE(x, 503, "out of memory for a body of %lld bytes", (long long)q->length);
+        PROBLEM(x, 503, "out of memory for a body of %lld bytes", (long long)q->length);
     else if (request_body(q, x->connection, w->body, &w->reply) == 0)
-        predict(x->server->service, &w->workspace, w->body, (size_t)q->length, &w->reply);
+        predict(x->server->service, w->body, (size_t)q->length, &w->reply);
 }
 
 static void get_healthz(struct exchange *x)
@@ -145,8 +144,11 @@ static void get_healthz(struct exchange *x)
 
 static void get_readyz(struct exchange *x)
 {
-    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}",
-              x->server->service->version);
+    struct service *s = x->server->service;
+    if (service_ready(s))
+        reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
+    else
+        PROBLEM(x, 503, "memory ran out while counting; the server must be started again");
 }
 
 static void get_model(struct exchange *x)
@@ -184,10 +186,10 @@ static void answer(struct exchange *x)
         if (strcmp(routes[i].path, path) == 0)
             route = &routes[i];
     if (!route) {
-        REFUSE(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
+        PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
     } else if (!allows(route->allow, method)) {
         x->allow = route->allow;
-        REFUSE(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);
+        PROBLEM(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);
     } else if (strcmp(method, "OPTIONS") == 0) {
         x->allow = route->allow;
         x->worker->reply.status = 204;
@@ -220,7 +222,7 @@ static int begin_request(struct mg_connection *connection)
     atomic_fetch_add(&x.server->in_flight, 1);
     if (request_check(&x.request, x.info, r) == 0) {
         if (atomic_load(&x.server->stopping))
-            REFUSE(&x, 503, "the server is stopping");
+            PROBLEM(&x, 503, "the server is stopping");
         else
             answer(&x);
     }
@@ -237,7 +239,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
     struct exchange x = exchange_of(connection);
     if (!x.worker)
         return 0;
-    REFUSE(&x, status, "%s", message ? message : reply_phrase(status));
+    PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
     send_reply(&x, &x.worker->reply);
     return 0;
 }
@@ -270,7 +272,6 @@ static void end_thread(const struct mg_context *context, int type, void *pointer
     (void)type;
     if (!w)
         return;
-    workspace_release(&w->workspace);
     reply_release(&w->reply);
     reply_release(&w->packet);
     free(w->body);

@@ -2,8 +2,9 @@
 //
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
 //     GET  /healthz   {"status":"ok"}
-//     GET  /readyz    200 while it answers, 503 from the moment it stops
-//     GET  /model     the champion: version, sha256, inputs, expressions, provenance
+//     GET  /readyz    200 while it decides; 503 when it stops, or can decide no more (service.h)
+//     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
+//                     "model", and "sha256"
 //
 // Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
 // allows. What of HTTP is refused stands in serve/request.h.

@@ -1,56 +1,38 @@
 // serve: load the champion and the state, answer until SIGTERM or SIGINT, end with 0.
 #include "base/option.h"
 #include "base/progress.h"
+#include "ingest/value.h"
 #include "serve/http.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 struct options {
     const char *models, *state, *key, *host;
     int64_t port, threads;
 };
 
-static int parse(struct options *o, int argc, char **argv, struct err *err)
-{
-    const struct option_spec specs[] = {
-        {"models", "DIR", OPTION_STRING, &o->models, "registry whose champion decides", 0, 0},
-        {"state", "FILE", OPTION_STRING, &o->state, "snapshot that features wrote", 0, 0},
-        {"key", "FILE", OPTION_STRING, &o->key, "pseudonym key that ingest used", 0, 0},
-        {"host", "ADDRESS", OPTION_STRING, &o->host, "loopback address to listen on", 0, 0},
-        {"port", "N", OPTION_INT, &o->port, "port to listen on, 0: any free one", 0, 65535},
-        {"threads", "N", OPTION_INT, &o->threads, "connections served at a time", 1, 4096},
-    };
-    const struct program program = {
-        "serve",
-        "",
-        "Answer POST /predict with the champion model, GET /model, /healthz and /readyz.",
-        "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
-        specs,
-        sizeof specs / sizeof *specs,
-        0,
-        0};
-    int parsed = option_parse(&program, argc, argv, err);
-    return parsed > 0 ? -1 : option_exit(&program, parsed, err);
-}
-
 // "state of 1754155 events up to 2018-09-30T23:59:58Z"
 static void describe_state(const struct state *s, char *text, size_t size)
 {
-    struct tm tm;
-    time_t last = (time_t)s->last_time;
-    int n = snprintf(text, size, "state of %llu events", (unsigned long long)s->events);
-    if (s->events > 0 && n > 0 && gmtime_r(&last, &tm))
-        strftime(text + n, size - (size_t)n, " up to %Y-%m-%dT%H:%M:%SZ", &tm);
+    char last[TIME_TEXT];
+    int n = snprintf(text, size, "state of %" PRIu64 " events", s->events);
+    if (s->events > 0)
+        snprintf(text + n, size - (size_t)n, " up to %s", time_text(last, s->last_time));
 }
 
 // What waits for this process knows from its one line on stdout that requests are answered.
-static int run(struct service *service, const struct server_settings *settings,
-               const sigset_t *signals, struct err *err)
+static int run(struct service *service, const struct server_settings *settings, struct err *err)
 {
-    char state[96];
-    int signal;
+    char state[128];
+    sigset_t signals;
+    int number;
+    // Before any thread is there, so that only sigwait gets them.
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     describe_state(&service->state, state, sizeof state); // from the start on it is the workers'
     struct server *server = server_start(service, settings, err);
     if (!server)
@@ -59,7 +41,11 @@ static int run(struct service *service, const struct server_settings *settings,
            service->model.sha256, settings->host, server_port(server), state);
     int rc = stdout_close(err);
     if (rc == 0)
-        sigwait(signals, &signal);
+        sigwait(&signals, &number);
+    // Threads that a library has started before main block nothing: a second signal would end them
+    // and all answers that are on their way.
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     server_stop(server);
     return rc;
 }
@@ -72,22 +58,32 @@ int main(int argc, char **argv)
                         .host = "127.0.0.1",
                         .port = 8080,
                         .threads = 512};
+    const struct option_spec specs[] = {
+        {"models", "DIR", OPTION_STRING, &o.models, "registry whose champion decides", 0, 0},
+        {"state", "FILE", OPTION_STRING, &o.state, "snapshot that features wrote", 0, 0},
+        {"key", "FILE", OPTION_STRING, &o.key, "pseudonym key that ingest used", 0, 0},
+        {"host", "ADDRESS", OPTION_STRING, &o.host, "loopback address to listen on", 0, 0},
+        {"port", "N", OPTION_INT, &o.port, "port to listen on, 0: any free one", 0, 65535},
+        {"threads", "N", OPTION_INT, &o.threads, "connections served at a time", 1, 4096},
+    };
+    const struct program program = {
+        "serve",
+        "",
+        "Answer POST /predict with the champion model, GET /model, /healthz and /readyz.",
+        "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
+        specs,
+        sizeof specs / sizeof *specs,
+        0,
+        0};
     struct err err;
-    sigset_t signals;
-    int done = parse(&o, argc, argv, &err);
-    if (done >= 0)
-        return done;
-    // Before any thread is there, so that only sigwait gets them.
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
     struct service service;
-    const struct server_settings settings = {o.host, (int)o.port, (int)o.threads};
+    int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
     if (service_load(&service, o.models, o.state, o.key, &err))
         return err_report("serve", &err);
-    int rc = run(&service, &settings, &signals, &err);
+    const struct server_settings settings = {o.host, (int)o.port, (int)o.threads};
+    int rc = run(&service, &settings, &err);
     service_release(&service);
     return rc ? err_report("serve", &err) : 0;
 }

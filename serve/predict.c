@@ -1,42 +1,44 @@
 // Read, run, score, write: the four steps of a decision.
 #include "serve/predict.h"
 
+#include "serve/transaction.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { N_REASONS = 4 };
 
-void workspace_release(struct workspace *w)
+// What one request needs.
+struct decisions {
+    const struct service *service;
+    struct transactions transactions;
+    float *features;       // [n_inputs][transactions.n]
+    float **inputs;        // [n_inputs], into features, as state_run writes them
+    float *x;              // [n_inputs] of one event
+    double *contributions; // [n_inputs] of one event
+};
+
+static void decisions_release(struct decisions *d)
 {
-    transactions_release(&w->transactions);
-    free(w->features);
-    free(w->inputs);
-    free(w->x);
-    free(w->contributions);
-    *w = (struct workspace){0};
+    transactions_release(&d->transactions);
+    free(d->features);
+    free(d->inputs);
+    free(d->x);
+    free(d->contributions);
 }
 
-// Room for the features of as many events as the transactions have room for.
-static int reserve(struct workspace *w, size_t n_inputs)
+static int allocate(struct decisions *d)
 {
-    size_t capacity = w->transactions.capacity;
-    if (capacity <= w->capacity)
-        return 0;
-    free(w->features);
-    free(w->inputs);
-    free(w->x);
-    free(w->contributions);
-    w->capacity = 0;
-    w->features = calloc(n_inputs * capacity, sizeof *w->features);
-    w->inputs = calloc(n_inputs, sizeof *w->inputs);
-    w->x = calloc(n_inputs, sizeof *w->x);
-    w->contributions = calloc(n_inputs, sizeof *w->contributions);
-    if (!w->features || !w->inputs || !w->x || !w->contributions)
+    size_t n_inputs = d->service->model.n_inputs, n = d->transactions.n;
+    d->features = calloc(n_inputs * n, sizeof *d->features);
+    d->inputs = calloc(n_inputs, sizeof *d->inputs);
+    d->x = calloc(n_inputs, sizeof *d->x);
+    d->contributions = calloc(n_inputs, sizeof *d->contributions);
+    if (!d->features || !d->inputs || !d->x || !d->contributions)
         return -1;
     for (size_t i = 0; i < n_inputs; i++)
-        w->inputs[i] = w->features + i * capacity;
-    w->capacity = capacity;
+        d->inputs[i] = d->features + i * n;
     return 0;
 }
 
@@ -58,17 +60,18 @@ static size_t pick_reasons(const double *contributions, size_t n, size_t reasons
     return picked;
 }
 
-static void write_reasons(const struct model *m, const struct workspace *w, struct reply *r)
+static void write_reasons(const struct decisions *d, struct reply *r)
 {
+    const struct model *m = &d->service->model;
     size_t reasons[N_REASONS];
-    size_t n = pick_reasons(w->contributions, m->n_inputs, reasons);
+    size_t n = pick_reasons(d->contributions, m->n_inputs, reasons);
     reply_add(r, ",\"reasons\":[");
     for (size_t k = 0; k < n; k++) {
         const char *name = m->inputs[reasons[k]].name;
         reply_add(r, "%s{\"feature\":", k ? "," : "");
         reply_string(r, name, strlen(name));
-        reply_add(r, ",\"value\":%.9g,\"contribution\":", (double)w->x[reasons[k]]);
-        reply_number(r, w->contributions[reasons[k]]);
+        reply_add(r, ",\"value\":%.9g,\"contribution\":", (double)d->x[reasons[k]]);
+        reply_number(r, d->contributions[reasons[k]]);
         reply_bytes(r, "}", 1);
     }
     reply_bytes(r, "]", 1);
@@ -84,16 +87,15 @@ static void write_id(const json_t *id, struct reply *r)
     reply_bytes(r, ",", 1);
 }
 
-static void write_decision(const struct service *s, struct workspace *w, size_t event,
-                           struct reply *r)
+static void write_decision(const struct decisions *d, size_t event, struct reply *r)
 {
-    const struct model *m = &s->model;
+    const struct model *m = &d->service->model;
     for (size_t i = 0; i < m->n_inputs; i++)
-        w->x[i] = w->inputs[i][event];
-    double probability = model_probability(model_margin(m, w->x));
-    model_contributions(m, w->x, w->contributions);
+        d->x[i] = d->inputs[i][event];
+    double probability = model_probability(model_margin(m, d->x));
+    model_contributions(m, d->x, d->contributions);
     reply_bytes(r, "{", 1);
-    const json_t *id = transactions_id(&w->transactions, s, event);
+    const json_t *id = transactions_id(&d->transactions, d->service, event);
     if (id)
         write_id(id, r);
     reply_add(r, "\"probability\":");
@@ -101,43 +103,45 @@ static void write_decision(const struct service *s, struct workspace *w, size_t 
     reply_add(r, ",\"decision\":\"%s\",\"threshold\":",
               probability >= m->threshold ? "review" : "approve");
     reply_number(r, m->threshold);
-    reply_add(r, ",\"model\":\"%s\",\"sha256\":\"%s\"", s->version, m->sha256);
-    write_reasons(m, w, r);
+    reply_add(r, ",\"model\":\"%s\",\"sha256\":\"%s\"", d->service->version, m->sha256);
+    write_reasons(d, r);
     reply_bytes(r, "}", 1);
 }
 
-static void write_decisions(const struct service *s, struct workspace *w, struct reply *r)
+static void write_decisions(const struct decisions *d, struct reply *r)
 {
-    const struct transactions *t = &w->transactions;
+    const struct transactions *t = &d->transactions;
     if (t->array)
         reply_bytes(r, "[", 1);
     for (size_t i = 0; i < t->n; i++) {
         if (i > 0)
             reply_bytes(r, ",", 1);
-        write_decision(s, w, i, r);
+        write_decision(d, i, r);
     }
     if (t->array)
         reply_bytes(r, "]", 1);
 }
 
-static void run(struct service *s, struct workspace *w, struct reply *r)
+static void run(struct service *s, struct decisions *d, struct reply *r)
 {
     struct err err;
-    if (reserve(w, s->model.n_inputs)) {
-        reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", w->transactions.n);
-        return;
-    }
-    struct events events = {w->transactions.n, (const void *const *)w->transactions.columns};
-    if (service_run(s, &events, w->inputs, &err))
+    const struct transactions *t = &d->transactions;
+    struct events events = {t->n, (const void *const *)t->columns};
+    if (allocate(d))
+        reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
+    else if (service_run(s, &events, d->inputs, &err) == 0)
+        write_decisions(d, r);
+    else if (service_ready(s))
         reply_problem(r, 409, NULL, -1, "%s; nothing of this request was counted", err.msg);
     else
-        write_decisions(s, w, r);
+        reply_problem(r, 503, NULL, -1, "%s; the server must be started again", err.msg);
 }
 
-void predict(struct service *s, struct workspace *w, const char *body, size_t n, struct reply *r)
+void predict(struct service *s, const char *body, size_t n, struct reply *r)
 {
+    struct decisions d = {.service = s};
     reply_reset(r);
-    if (transactions_parse(&w->transactions, s, body, n, r) == 0)
-        run(s, w, r);
-    transactions_clear(&w->transactions);
+    if (transactions_parse(&d.transactions, s, body, n, r) == 0)
+        run(s, &d, r);
+    decisions_release(&d);
 }

@@ -1,6 +1,8 @@
 // The text of an answer: growth, JSON escapes, problems. Knows nothing of what is answered.
 #include "serve/reply.h"
 
+#include "ingest/value.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,35 +80,18 @@ void reply_add(struct reply *r, const char *fmt, ...)
     va_end(args);
 }
 
-// Bytes of the UTF-8 sequence at p[0..n), n >= 1; 0 where there is none (RFC 3629, section 4).
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || length > n)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool surrogate = p[0] == 0xed && p[1] > 0x9f;
-    bool beyond = p[0] == 0xf4 && p[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 void reply_string(struct reply *r, const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text;
     reply_bytes(r, "\"", 1);
     for (size_t i = 0; i < n;) {
-        size_t length = utf8_length(p + i, n - i);
+        size_t length = value_utf8_length(text + i, n - i);
+        unsigned char c = (unsigned char)text[i];
         if (length == 0)
             reply_bytes(r, "\\ufffd", 6);
-        else if (p[i] == '"' || p[i] == '\\')
-            reply_add(r, "\\%c", p[i]);
-        else if (p[i] < 0x20 || p[i] == 0x7f)
-            reply_add(r, "\\u%04x", p[i]);
+        else if (c == '"' || c == '\\')
+            reply_add(r, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            reply_add(r, "\\u%04x", c);
         else
             reply_bytes(r, text + i, length);
         i += length ? length : 1;
@@ -122,7 +107,7 @@ void reply_number(struct reply *r, double x)
         reply_bytes(r, "null", 4);
 }
 
-void reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
+int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
 {
     char detail[1024]; // a longer one, from a client's long text, is cut
     va_list args;
@@ -143,6 +128,7 @@ void reply_problem(struct reply *r, int status, const char *field, long index, c
     if (index >= 0)
         reply_add(r, ",\"index\":%ld", index);
     reply_bytes(r, "}", 1);
+    return -1;
 }
 
 const char *reply_phrase(int status)

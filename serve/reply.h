@@ -35,8 +35,8 @@ void reply_number(struct reply *r, double x);
 
 // {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with the member `error`
 // of the Open Inference Protocol (the same text as `detail`). field: NULL for none; index: of the
-// array's element, -1 for none.
-void reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
+// array's element, -1 for none. Returns -1, so that a caller can `return reply_problem(...)`.
+int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
 // The standard phrase of a status (RFC 9110).

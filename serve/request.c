@@ -11,7 +11,7 @@
 // What arrived with the head, most bodies, costs no system call.
 enum { PIECE = 8, MAX_HEADERS = 64 };
 
-#define REFUSE(r, status, ...) (reply_problem(r, status, NULL, -1, __VA_ARGS__), -1)
+#define REFUSE(r, status, ...) reply_problem(r, status, NULL, -1, __VA_ARGS__)
 
 static bool is_token(const char *s)
 {

@@ -3,12 +3,25 @@
 #include "serve/service.h"
 
 #include "features/snapshot.h"
+#include "ingest/value.h"
 #include "train/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
+
+int64_t service_latest_time(struct service *s)
+{
+    int64_t latest = (int64_t)time(NULL);
+    if (strcmp(s->model.plan.schema.time_format, "row") == 0)
+        return INT64_MAX;
+    pthread_mutex_lock(&s->lock);
+    if (s->state.last_time > latest)
+        latest = s->state.last_time;
+    pthread_mutex_unlock(&s->lock);
+    return latest + SECONDS_PER_DAY;
+}
 
 int service_run(struct service *s, const struct events *events, float *const *out, struct err *err)
 {
@@ -16,6 +29,14 @@ int service_run(struct service *s, const struct events *events, float *const *ou
     int rc = state_run(&s->state, events, out, err);
     pthread_mutex_unlock(&s->lock);
     return rc;
+}
+
+bool service_ready(struct service *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ready = !s->state.broken;
+    pthread_mutex_unlock(&s->lock);
+    return ready;
 }
 
 static int load_model(struct service *s, const char *models, struct err *err)
@@ -33,16 +54,6 @@ static int load_model(struct service *s, const char *models, struct err *err)
                : 0;
 }
 
-static int load_key(struct service *s, const char *path, struct err *err)
-{
-    if (access(path, F_OK))
-        return err_sys(err,
-                       "%s: cannot read the pseudonym key; it must be the one that ingest made, "
-                       "else no key of the state would be found again",
-                       path);
-    return pseudonym_load(&s->pseudonym, path, err);
-}
-
 // Every category text that a node of the plan compares with.
 static int fill_dictionaries(struct service *s, struct err *err)
 {
@@ -57,18 +68,6 @@ static int fill_dictionaries(struct service *s, struct err *err)
             dictionary_code(&s->dictionaries[node->a], node->text, strlen(node->text), &code, err))
             return -1;
     }
-    return 0;
-}
-
-static int name_fields(struct service *s, struct err *err)
-{
-    const struct schema *schema = &s->model.plan.schema;
-    s->names = calloc(schema->n, sizeof *s->names);
-    if (!s->names)
-        return err_set(err, "out of memory for names");
-    for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind != COLUMN_LABEL)
-            s->names[s->n_names++] = schema->columns[c].name;
     return 0;
 }
 
@@ -93,35 +92,17 @@ static int load_state(struct service *s, const char *path, struct err *err)
     return 0;
 }
 
-static json_t *describe_inputs(const struct model *m)
-{
-    json_t *inputs = json_array();
-    for (size_t i = 0; inputs && i < m->n_inputs; i++) {
-        const struct model_input *in = &m->inputs[i];
-        json_t *one = json_pack("{s:s, s:f, s:f, s:f}", "name", in->name, "mean", in->mean, "scale",
-                                in->scale, "weight", in->weight);
-        if (json_array_append_new(inputs, one)) {
-            json_decref(inputs);
-            inputs = NULL;
-        }
-    }
-    return inputs;
-}
-
+// The model's version and identity, then the members of its file.
 static int describe_model(struct service *s, struct err *err)
 {
-    const struct model *m = &s->model;
-    json_t *inputs = describe_inputs(m), *plan = plan_to_json(&m->plan);
-    json_t *all = NULL;
-    if (inputs && plan)
-        all = json_pack("{s:s, s:s, s:O, s:f, s:f, s:O, s:O?, s:O?}", "model", s->version, "sha256",
-                        m->sha256, "inputs", inputs, "intercept", m->intercept, "threshold",
-                        m->threshold, "plan", plan, "training", m->training, "provenance",
-                        m->provenance);
-    s->model_text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    char *text = model_to_text(&s->model);
+    json_t *file = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *all = json_pack("{s:s, s:s}", "model", s->version, "sha256", s->model.sha256);
+    if (file && json_object_update(all, file) == 0)
+        s->model_text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
-    json_decref(inputs);
-    json_decref(plan);
+    json_decref(file);
+    free(text);
     return s->model_text ? 0 : err_set(err, "out of memory for the model's description");
 }
 
@@ -130,8 +111,8 @@ int service_load(struct service *s, const char *models, const char *state, const
 {
     memset(s, 0, sizeof *s);
     pthread_mutex_init(&s->lock, NULL); // cannot fail without attributes
-    if (load_model(s, models, err) || load_key(s, key, err) || fill_dictionaries(s, err) ||
-        name_fields(s, err) || load_state(s, state, err) || describe_model(s, err)) {
+    if (load_model(s, models, err) || pseudonym_read(&s->pseudonym, key, err) ||
+        fill_dictionaries(s, err) || load_state(s, state, err) || describe_model(s, err)) {
         service_release(s);
         return -1;
     }
@@ -144,7 +125,6 @@ void service_release(struct service *s)
     for (size_t c = 0; s->dictionaries && c < s->model.plan.schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
-    free(s->names);
     free(s->model_text);
     model_release(&s->model);
     pthread_mutex_destroy(&s->lock);

@@ -3,13 +3,15 @@
 //     struct service s;
 //     service_load(&s, "models/simulated", "build/simulated/features/state.bin",
 //                  "var/pseudonym.key", &err)
-//     service_run(&s, &events, out, &err)      any thread
+//     service_latest_time(&s)                  any thread, here and below
+//     service_run(&s, &events, out, &err)
+//     service_ready(&s)
 //     service_release(&s)
 //
 // The snapshot's keys were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
 //
-// There is one order of events: service_run takes a mutex around the state. All else is constant
+// There is one order of events: these three take a mutex around the state. All else is constant
 // after service_load and may be read by any thread. Ownership: a service owns all it points to
 // until service_release; it must not be moved in memory, since the state borrows the model's plan.
 #ifndef SERVE_SERVICE_H
@@ -18,7 +20,6 @@
 #include "features/state.h"
 #include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
-#include "ingest/value.h"
 #include "train/model.h"
 
 #include <pthread.h>
@@ -31,15 +32,23 @@ struct service {
     pthread_mutex_t lock; // around state
     struct pseudonym pseudonym;
     struct dictionary *dictionaries; // [model.plan.schema.n]: of categories, what the plan asks for
-    const char **names;              // [n_names] fields that a transaction may have
-    size_t n_names;
 };
 
 int service_load(struct service *s, const char *models, const char *state, const char *key,
                  struct err *err);
 void service_release(struct service *s);
 
-// state_run in the one order of events. Where it refuses, nothing has been counted.
+// The latest time that an event may have, seconds since 1970: a day after the wall clock or after
+// the newest event, whichever is later. One event with a wrong clock would have all later ones of its keys
+// refused. Times that count seconds from a start of their own (time_format epoch) lie far before
+// the wall clock; numbers of rows have no clock: INT64_MAX.
+int64_t service_latest_time(struct service *s);
+
+// state_run in the one order of events. Where it fails and the service is ready still, nothing has
+// been counted.
 int service_run(struct service *s, const struct events *events, float *const *out, struct err *err);
+
+// False from when memory ran out in the middle of a block: every service_run fails from then on.
+bool service_ready(struct service *s);
 
 #endif

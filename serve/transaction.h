@@ -4,7 +4,8 @@
 //
 //     id        string or integer; echoed in the answer        ("" is no value, here and below)
 //     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or whole
-//               seconds since 1970; where the schema's time_format is epoch or row only a number
+//               seconds since 1970; where the schema's time_format is epoch or row only a number;
+//               refused where it is later than service_latest_time at the start of the request
 //     key       string or integer; 596 and "596" are the same key
 //     number    JSON number within the column's limits
 //     category  string; one that the model does not know is taken as such
@@ -15,8 +16,8 @@
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
 // an unknown field), 413 for too many, 422 for values that do not fit the schema.
-// Ownership: the transactions own their columns and the parsed document. transactions_clear gives
-// the document back and keeps the columns for the next block. Zeroed, they are empty.
+// Ownership: the transactions own their columns and the parsed document until transactions_release,
+// which must be called after an error too. Zeroed, they are empty.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
@@ -26,19 +27,19 @@
 enum { MAX_TRANSACTIONS = 1000, MAX_JSON_DEPTH = 32 };
 
 struct transactions {
-    size_t n, capacity;
+    size_t n;
     bool array;       // the body was an array, so the answer is one
     json_t *document; // what was parsed
-    void **columns;   // [schema.n], each of [capacity] values of its kind's type; NULL for the id
-                      // and the label, which no plan reads of the present event
+    void **columns;   // [schema.n], each of [n] values of its kind's type; 0 for the id and the
+                      // label, which no plan reads of the present event
     size_t n_columns;
 };
 
-int transactions_parse(struct transactions *t, const struct service *s, const char *body, size_t n,
+// t: zeroed.
+int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
                        struct reply *r);
 // The id of an event as it was sent, in the document; NULL where the schema has none.
 const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event);
-void transactions_clear(struct transactions *t);
 void transactions_release(struct transactions *t);
 
 #endif

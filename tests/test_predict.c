@@ -4,12 +4,12 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 struct fixture {
     struct small_service small;
-    struct workspace workspace;
     struct reply reply;
     json_t *answer; // of the latest ask
 };
@@ -31,7 +31,6 @@ static int setup(void **state)
 static void release(struct fixture *f)
 {
     json_decref(f->answer);
-    workspace_release(&f->workspace);
     reply_release(&f->reply);
     small_service_remove(&f->small);
 }
@@ -47,7 +46,7 @@ static const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
 {
     json_error_t e;
     json_decref(f->answer);
-    predict(&f->small.service, &f->workspace, body, n, &f->reply);
+    predict(&f->small.service, body, n, &f->reply);
     assert_false(f->reply.failed);
     f->answer = json_loadb(f->reply.text, f->reply.n, JSON_REJECT_DUPLICATES, &e);
     if (!f->answer)
@@ -194,6 +193,69 @@ static void a_transaction_older_than_its_keys_newest_is_refused_and_not_counted(
     assert_near(number(a, "probability"), expected((double[]){30, 0, 2, 20, 40, 1, 0, 0}));
 }
 
+static int status_at(struct fixture *f, long long time)
+{
+    char body[128];
+    snprintf(body, sizeof body, "{\"id\":1,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", time);
+    ask(f, body);
+    return f->reply.status;
+}
+
+static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **state)
+{
+    enum { DAY = 86400, SLACK = 600 }; // the test may be slow
+    struct fixture *f = *state;
+    long long now = (long long)time(NULL);
+    assert_int_equal(status_at(f, now + DAY + SLACK), 422);
+    assert_string_equal(text(f->answer, "field"), "time");
+    assert_non_null(strstr(text(f->answer, "detail"), "too late"));
+    assert_int_equal(status_at(f, now + DAY - SLACK), 200); // nothing was counted before
+    assert_int_equal(status_at(f, now + 2 * DAY - 2 * SLACK), 200);
+    assert_int_equal(status_at(f, now + 3 * DAY - 2 * SLACK + 1), 422);
+    assert_int_equal(status_at(f, 253402300799), 422);
+    assert_true(f->small.service.state.last_time == now + 2 * DAY - 2 * SLACK);
+}
+
+static void a_number_of_a_row_has_no_clock_to_be_ahead_of(void **state)
+{
+    struct fixture *f = *state;
+    memcpy(f->small.service.model.plan.schema.time_format, "row", sizeof "row");
+    assert_int_equal(status_at(f, 1), 200);
+    assert_int_equal(status_at(f, 253402300799), 200);
+}
+
+// As when memory ran out in the middle of a block (features/state.h).
+static void a_state_of_no_use_is_503_and_not_ready_and_claims_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(service_ready(&f->small.service));
+    f->small.service.state.broken = true;
+    ask(f, "{" BASE ",\"amount\":10}");
+    assert_int_equal(f->reply.status, 503);
+    assert_null(strstr(f->reply.text, "counted"));
+    assert_false(service_ready(&f->small.service));
+}
+
+static void the_model_is_told_as_its_file_has_it(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    const char *name;
+    json_t *value;
+    snprintf(path, sizeof path, "%s/1/model.json", f->small.models);
+    json_t *file = json_load_file(path, 0, NULL);
+    json_t *told = json_loads(f->small.service.model_text, 0, NULL);
+    assert_int_equal(json_object_size(told), json_object_size(file) + 2);
+    json_object_foreach(file, name, value)
+    {
+        assert_true(json_equal(json_object_get(told, name), value));
+    }
+    assert_string_equal(text(told, "model"), "1");
+    assert_string_equal(text(told, "sha256"), f->small.service.model.sha256);
+    json_decref(told);
+    json_decref(file);
+}
+
 static void an_older_transaction_of_another_key_is_answered(void **state)
 {
     struct fixture *f = *state;
@@ -298,6 +360,7 @@ static void what_does_not_fit_is_refused_and_the_field_is_named(void **state)
          "2018-02-30"},
         {"{\"id\":1,\"time\":\"2018-02-20T00:00:00.5Z\",\"customer\":1,\"amount\":1}", 422, "time",
          "whole"},
+        {"{\"id\":1,\"time\":\"2018-02-20\",\"customer\":1,\"amount\":1}", 422, "time", "whole"},
         {"{\"id\":1,\"time\":1.5,\"customer\":1,\"amount\":1}", 422, "time", "1.5"},
         {"{\"id\":1,\"time\":1e300,\"customer\":1,\"amount\":1}", 422, "time", "years"},
         {"{\"id\":1,\"time\":{},\"customer\":1,\"amount\":1}", 422, "time", "an object"},
@@ -465,6 +528,10 @@ int main(void)
         TEST(an_integer_key_is_the_key_of_its_decimal_text),
         TEST(every_way_to_write_a_time_means_the_same_second),
         TEST(a_transaction_older_than_its_keys_newest_is_refused_and_not_counted),
+        TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
+        TEST(a_number_of_a_row_has_no_clock_to_be_ahead_of),
+        TEST(a_state_of_no_use_is_503_and_not_ready_and_claims_nothing),
+        TEST(the_model_is_told_as_its_file_has_it),
         TEST(an_older_transaction_of_another_key_is_answered),
         TEST(one_bad_element_refuses_the_array_and_nothing_is_counted),
         TEST(absent_null_and_empty_fields_take_the_missing_value),

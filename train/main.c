@@ -100,7 +100,7 @@ static int work(const struct arguments *a, struct err *err)
     const uint64_t rows = evaluation.folds[0].trial->rows;
     const double seconds = seconds_now() - start;
     snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
-    rc = summary_print("train", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", artifact,
+    rc = summary_print("train", rows, seconds, 1e-3 * (double)rows / seconds, "krow/s", artifact,
                        err);
 out:
     model_release(&model);

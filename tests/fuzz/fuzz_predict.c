@@ -12,7 +12,6 @@ static void clean_up(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct workspace workspace;
     static struct reply reply;
     struct err err;
     if (!small.service.model_text) {
@@ -22,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         atexit(clean_up);
     }
-    predict(&small.service, &workspace, (const char *)data, size, &reply);
+    predict(&small.service, (const char *)data, size, &reply);
     json_t *answer = json_loadb(reply.text, reply.n, JSON_REJECT_DUPLICATES, NULL);
     bool known = reply.status == 200 || reply.status == 400 || reply.status == 409 ||
                  reply.status == 413 || reply.status == 422;
