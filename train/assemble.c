@@ -40,7 +40,7 @@ static int add_input_references(struct model *m, const struct examples *e, struc
         threads = (unsigned)m->n_inputs;
     struct references r = {.examples = e, .rows = rows, .model = m, .threads = threads};
     const size_t n = (size_t)(rows.end - rows.first);
-    r.values = calloc(threads, n * sizeof *r.values);
+    r.values = calloc(threads, (n + 1) * sizeof *r.values);
     if (!r.values)
         return err_set(err, "out of memory for references of %zu rows", n);
     int rc = parallel_run(threads, refer, &r, err);
