@@ -146,11 +146,8 @@ int graph_input(struct plan *p, const char *name, int node)
     if (!inputs)
         return -1;
     p->inputs = inputs;
-    char *copy = strdup(name);
-    if (!copy)
-        return -1;
-    inputs[p->n_inputs] = (struct plan_input){copy, node};
-    return (int)p->n_inputs++;
+    inputs[p->n_inputs] = (struct plan_input){strdup(name), node};
+    return inputs[p->n_inputs].name ? (int)p->n_inputs++ : -1;
 }
 
 void graph_release(struct plan *p)

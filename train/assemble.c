@@ -36,6 +36,8 @@ static int refer(void *arg, unsigned thread, struct err *err)
 static int add_input_references(struct model *m, const struct examples *e, struct row_range rows,
                                 unsigned threads, struct err *err)
 {
+    if (m->n_inputs == 0)
+        return 0;
     if (threads > m->n_inputs)
         threads = (unsigned)m->n_inputs;
     struct references r = {.examples = e, .rows = rows, .model = m, .threads = threads};
