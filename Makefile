@@ -31,6 +31,7 @@ FLAGS  = -std=c17 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -pthread $(WARN) -
 LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
     layers format clean
@@ -208,9 +209,9 @@ $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
 
 coverage: ## branches the tests reach, in build/coverage/index.html
 	$(call install,gcovr)
-	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage' check
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' check
 	@gcovr --root . --object-directory build/coverage --exclude build --exclude tests --branches \
-	    --html-details build/coverage/index.html --txt - | tail -n +1
+	    --html-details build/coverage/index.html --txt
 
 # ---- housekeeping ---------------------------------------------------------------------------------
 SOURCES := $(wildcard base/*.[ch] datasets/*.[ch] ingest/*.[ch] features/*.[ch] train/*.[ch] \
