@@ -211,6 +211,7 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 	$(call install,gcovr)
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' check
 	@gcovr --root . --object-directory build/coverage --exclude build --exclude tests --branches \
+	    --gcov-ignore-parse-errors \
 	    --html-details build/coverage/index.html --txt
 
 # ---- housekeeping ---------------------------------------------------------------------------------
