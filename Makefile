@@ -113,6 +113,10 @@ D       := build/$(DATASET)
 M       := models/$(DATASET)
 section  = $(patsubst %,$(D)/config/%.ini,$(1))
 SIMULATED := build/data/simulated.csv
+# As a prerequisite, with blanks escaped; a file that is not there is for ingest to complain about.
+space      := $() $()
+INPUT_FILE := $(if $(filter $(SIMULATED),$(INPUT)),$(INPUT),$(shell test -e '$(INPUT)' && \
+    echo '$(subst $(space),\ ,$(INPUT))'))
 
 pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
@@ -121,10 +125,9 @@ pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= 
 $(SIMULATED): $(BIN)/simulate build/data/simulate.args
 	$(BIN)/simulate $(SIMULATE) --output $@ >build/data/simulate.txt
 
-$(D)/table/manifest.json: $(BIN)/ingest $(call section,input columns) \
-    $(if $(filter $(SIMULATED),$(INPUT)),$(INPUT),$(wildcard $(INPUT))) \
+$(D)/table/manifest.json: $(BIN)/ingest $(call section,input columns) $(INPUT_FILE) \
     $(if $(wildcard var/pseudonym.key),,FORCE)
-	$(BIN)/ingest --config $(CONFIG) --output $(D)/table $(INPUT) >$(D)/ingest.txt
+	$(BIN)/ingest --config $(CONFIG) --output $(D)/table '$(INPUT)' >$(D)/ingest.txt
 
 $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
     $(call section,columns features split)
@@ -132,7 +135,8 @@ $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
 	    >$(D)/features.txt
 
 # The ledger is written last, whenever a model is added or another one promoted.
-$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model)
+$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model) \
+    $(if $(wildcard $(M)/champion/model.json),,FORCE)
 	$(BIN)/train --config $(CONFIG) --output $(M) --threads $(THREADS) --promote $(D)/features \
 	    >$(D)/train.txt
 
@@ -151,10 +155,12 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 # awk prints the section without comments and blank lines.
 $(D)/config/%.ini: FORCE
 	@mkdir -p $(@D)
-	@awk -v name='$*' '/^\[/ { on = index($$0, "[" name "]") == 1; next } \
-	    on && !/^[ \t]*([;#]|$$)/' $(CONFIG) >$@.new
-	@$(if $(filter input,$*),echo 'INPUT = $(INPUT)' >>$@.new)
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@test -f '$(CONFIG)' || { echo '$(CONFIG): there is no such dataset description' >&2; exit 1; }
+	@new=$@.$$$$; \
+	awk -v name='$*' '/^\[/ { on = index($$0, "[" name "]") == 1; next } \
+	    on && !/^[ \t]*([;#]|$$)/' '$(CONFIG)' >$$new && \
+	$(if $(filter input,$*),echo 'INPUT = $(INPUT)' >>$$new &&) \
+	{ cmp -s $$new $@ && rm $$new || mv $$new $@; }
 
 build/data/simulate.args: FORCE
 	@mkdir -p $(@D)

@@ -187,8 +187,20 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
 
 // ---- files -----------------------------------------------------------------------------------------
 
+// A device or a pipe under the name would be replaced by a file.
+static int check_plain(const char *path, struct err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(err, "%s: is not a plain file, so it is not replaced by one", path);
+    return 0;
+}
+
 int output_open(struct output *o, const char *path, mode_t mode, struct err *err)
 {
+    *o = (struct output){.fd = -1};
+    if (check_plain(path, err))
+        return -1;
     if (begin(o, path, S_IFREG | mode, err))
         return -1;
     remember(o->temporary, NULL);

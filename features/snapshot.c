@@ -233,8 +233,9 @@ static int get_head(struct source *f, struct state *s)
         return damaged(f, "the checksum does not match");
     if (f->at[1].cursor != plan_checksum(s->plan) || f->at[5].cursor != s->plan->n_tracks)
         return err_set(f->err,
-                       "%s: was made by other feature expressions than the model's; run features "
-                       "and train again",
+                       "%s: was made by other feature expressions than the model's: promote the "
+                       "model that was trained on these features, or compute the features of this "
+                       "one again",
                        f->path);
     s->events = f->at[2].cursor;
     s->last_time = f->at[3].time;

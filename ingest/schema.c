@@ -63,6 +63,10 @@ void schema_release(struct schema *s)
 // Takes over the strings of column, also when it fails.
 static int add_column(struct schema *s, struct schema_column column, struct err *err)
 {
+    if (column.kind == COLUMN_NUMBER && column.min == -INFINITY)
+        column.min = -SCHEMA_LIMIT;
+    if (column.kind == COLUMN_NUMBER && column.max == INFINITY)
+        column.max = SCHEMA_LIMIT;
     struct schema_column *grown = realloc(s->columns, (s->n + 1) * sizeof *grown);
     if (grown)
         s->columns = grown;

@@ -29,11 +29,15 @@ enum column_kind {
     COLUMN_FEATURE,  // float32, made by features/; not a kind of [columns]
 };
 
+// Numbers beyond it are refused unless the column's min or max allow them: sums of numbers within it
+// are exact to the cent, and no single one can swamp the history of its key.
+#define SCHEMA_LIMIT 1e15
+
 struct schema_column {
     char *name;
     char *header; // the CSV's name for it, "" for the time that is made
     enum column_kind kind;
-    double min, max; // numbers only; -INFINITY, INFINITY where not limited
+    double min, max; // numbers; -SCHEMA_LIMIT, SCHEMA_LIMIT where the .ini has no other
     char *missing;   // what an empty field stands for, NULL: an empty field rejects the row
     int line;        // in the .ini, 0 where it came from JSON
 };

@@ -314,7 +314,7 @@ static struct mg_context *start_library(struct server *s, const struct server_se
     snprintf(timeout, sizeof timeout, "%d", LIBRARY_TIMEOUT_MS);
     struct mg_context *context = mg_start2(&init, &error);
     if (!context)
-        err_set(err, "%s: cannot listen: %s", ports, why);
+        err_set(err, "%s: cannot listen, is the port in use? Give another --port (%s)", ports, why);
     return context;
 }
 

@@ -177,6 +177,24 @@ static void kinds_have_names(void **state)
     }
 }
 
+static void a_number_without_limits_has_the_general_ones(void **state)
+{
+    (void)state;
+    struct schema s, back;
+    struct err err = {""};
+    if (parse(&s, "%Y-%m-%d", "time = T, time\nx = X, number\ny = Y, number, max=1e30\n", &err))
+        fail_msg("%s", err.msg);
+    assert_true(s.columns[1].min == -SCHEMA_LIMIT && s.columns[1].max == SCHEMA_LIMIT);
+    assert_true(s.columns[2].min == -SCHEMA_LIMIT && s.columns[2].max == 1e30);
+    json_t *j = schema_to_json(&s);
+    json_object_del(json_array_get(json_object_get(j, "columns"), 1), "max");
+    assert_int_equal(schema_from_json(&back, j, &err), 0);
+    assert_true(back.columns[1].max == SCHEMA_LIMIT);
+    json_decref(j);
+    schema_release(&back);
+    schema_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +204,7 @@ int main(void)
         scratch_test(what_is_wrong_is_explained),
         cmocka_unit_test(hostile_json_is_refused),
         cmocka_unit_test(kinds_have_names),
+        scratch_test(a_number_without_limits_has_the_general_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,6 +178,12 @@ static int measure(const struct work *w, struct fold *f, struct err *err)
     const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
     if (metrics_compute(&f->metrics, t->score, t->judged, n, f->threshold, err))
         return -1;
+    if (f->metrics.rows == 0)
+        return err_set(
+            err,
+            "[split] test: none of the %zu rows of %s can be judged: their labels are not "
+            "known, or their cards are known to be compromised",
+            n, t->cut.test_text);
     return cards_precision(&f->metrics.card_precision_at_100, &rows, t->score, t->judged, err);
 }
 
