@@ -88,11 +88,11 @@ static void an_output_of_the_other_kind_is_not_replaced(void **state)
 {
     (void)state;
     succeed("echo x >file");
-    refused("table: cannot rename", "simulate --customers 20 --days 5 --output table");
+    refused("table: is not a plain file", "simulate --customers 20 --days 5 --output table");
     refused("file: cannot rename", INGEST "--output file datasets/sample.csv");
     refused("file: cannot rename", FEATURES "--output file");
     refused("file/ledger.jsonl: cannot open", TRAIN "--output file");
-    refused("table: cannot rename", MONITOR "--output table");
+    refused("table: is not a plain file", MONITOR "--output table");
 }
 
 // No file may be longer than one block of 512 bytes, except the empty ones of a folder.
