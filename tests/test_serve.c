@@ -607,6 +607,9 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
         {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
         {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
         {POST HOST "Content-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+                   "Content-Length: 2\r\n\r\n{}",
+         415},
         {POST HOST "Content-Length: 1048577\r\n" REST, 413},
         {POST HOST "Content-Length: 999999999999999999\r\n" REST, 413},
     };
