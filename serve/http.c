@@ -127,7 +127,7 @@ static void post_predict(struct exchange *x)
     struct request *q = &x->request;
     if (!is_json(mg_get_header(x->connection, "Content-Type")))
         PROBLEM(x, 415, "the Content-Type must be application/json");
-    if (mg_get_header(x->connection, "Content-Encoding"))
+    else if (mg_get_header(x->connection, "Content-Encoding"))
         PROBLEM(x, 415, "a body with a Content-Encoding is not read: send it as it is");
     else if (q->length < 0)
         PROBLEM(x, 411, "a Content-Length is needed");
