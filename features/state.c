@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "features/eval.h"
+#include "ingest/value.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -264,12 +265,16 @@ static int check_order(const struct state *s, const struct events *e, const int6
         return 0;
     for (size_t t = 0; t < s->plan->n_tracks; t++) {
         int column = s->plan->tracks[t].column;
-        for (size_t i = 0; i < e->n; i++)
-            if (time[i] < time_before(s, &s->tracks[t], e->columns[column], time, i))
+        for (size_t i = 0; i < e->n; i++) {
+            int64_t newest = time_before(s, &s->tracks[t], e->columns[column], time, i);
+            char is[TIME_TEXT], was[TIME_TEXT];
+            if (time[i] < newest)
                 return err_set(err,
-                               "event %zu is older than an event of the same %s that was counted "
-                               "already",
-                               i, s->plan->schema.columns[column].name);
+                               "event %zu, of %s, is older than an event of the same %s that was "
+                               "counted already, of %s",
+                               i, time_text(is, time[i]), s->plan->schema.columns[column].name,
+                               time_text(was, newest));
+        }
     }
     return 0;
 }

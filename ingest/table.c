@@ -251,7 +251,7 @@ static int map_column(const struct table *t, struct table_column *c, int dir, st
         return err_prefix(err, "%s/%s", t->path, TABLE_MANIFEST);
     int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_sys(err, "%s/%s: cannot open", t->path, file);
+        return err_sys(err, "%s/%s: cannot open, make the table anew", t->path, file);
     int rc = map_file(c, fd, t->rows, err);
     close(fd);
     return rc ? err_prefix(err, "%s/%s", t->path, file) : 0;

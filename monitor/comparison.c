@@ -199,7 +199,8 @@ static int bind(struct side *s, const struct model *m, struct err *err)
     for (size_t i = 0; i < m->n_inputs; i++) {
         s->inputs[i] = table_data(p->table, m->inputs[i].name, COLUMN_FEATURE, err);
         if (!s->inputs[i])
-            return -1;
+            return err_prefix(err, "the model was trained on other features than these: compute "
+                                   "them again, or promote a model of these");
     }
     return 0;
 }

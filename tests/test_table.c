@@ -253,7 +253,7 @@ static void what_is_missing_is_named(void **state)
     assert_refused("table: cannot open the table: No such file");
     make_table(scratch_path("table"), 100, 100);
     unlink(scratch_path("table/x.npy"));
-    assert_refused("table/x.npy: cannot open: No such file");
+    assert_refused("table/x.npy: cannot open, make the table anew: No such file");
     unlink(scratch_path("table/manifest.json"));
     assert_refused("table/manifest.json: cannot open: No such file");
 }
