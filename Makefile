@@ -142,7 +142,7 @@ $(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split
 
 $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(M)/ledger.jsonl \
     $(call section,split monitor)
-	$(BIN)/monitor --config $(CONFIG) --model $(M)/champion/model.json --output $@ $(D)/features \
+	$(BIN)/monitor --config $(CONFIG) --models $(M) --output $@ $(D)/features \
 	    >$(D)/monitor.txt
 
 $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry

@@ -7,11 +7,12 @@
 #include "base/progress.h"
 #include "monitor/comparison.h"
 #include "monitor/drift_report.h"
+#include "train/registry.h"
 
 enum { EXIT_DRIFTED = 3 };
 
 struct settings {
-    const char *config, *model, *output, *current, *features;
+    const char *config, *models, *output, *current, *features;
     bool fail_on_drift;
     int64_t threads;
 };
@@ -39,12 +40,14 @@ static int monitor(const struct settings *s, bool *drifted, struct err *err)
     struct split split;
     struct limits limits;
     struct model model = {0};
+    int64_t version;
     struct table features = {0}, other = {0};
     struct period reference = {0}, current = {0};
     struct comparison comparison = {0};
     int rc = -1;
     if (config_load(&config, s->config, err) || split_from_config(&split, &config, err) ||
-        limits_from_config(&limits, &config, err) || model_load(&model, s->model, err) ||
+        limits_from_config(&limits, &config, err) ||
+        registry_load_champion(s->models, &model, &version, err) ||
         table_open(&features, s->features, err) ||
         (s->current && table_open(&other, s->current, err)) ||
         choose_rows(&reference, &current, &split, &features, &other, err) ||
@@ -71,13 +74,14 @@ int main(int argc, char **argv)
 {
     struct settings s = {
         .config = "datasets/simulated.ini",
-        .model = "models/simulated/champion/model.json",
+        .models = "models/simulated",
         .output = "build/simulated/monitor/drift.json",
         .threads = parallel_threads(),
     };
     const struct option_spec specs[] = {
         {"config", "FILE", OPTION_STRING, &s.config, "dataset description", 0, 0},
-        {"model", "FILE", OPTION_STRING, &s.model, "model whose inputs are compared", 0, 0},
+        {"models", "DIR", OPTION_STRING, &s.models, "registry whose champion is compared with", 0,
+         0},
         {"output", "FILE", OPTION_STRING, &s.output, "report as JSON", 0, 0},
         {"current", "DIR", OPTION_STRING, &s.current,
          "other feature table to compare (default: the rows after the test window)", 0, 0},

@@ -12,7 +12,7 @@
 #define INGEST   "ingest " SAMPLE "--key key --output table "
 #define FEATURES "features " SAMPLE "--output features table "
 #define TRAIN    "train " SAMPLE "--output models features "
-#define MONITOR  "monitor " SAMPLE "--model models/champion/model.json --output drift.json features "
+#define MONITOR  "monitor " SAMPLE "--models models --output drift.json features "
 
 static char out[32768]; // what the last command printed
 

@@ -40,10 +40,10 @@ static const char *const inputs[] = {
     "features --config x --output new table",
     "train " SAMPLE "--output new x",
     "train --config x --output new features",
-    "monitor " SAMPLE "--model models/1/model.json --output new x",
-    "monitor " SAMPLE "--model x --output new features",
-    "monitor " SAMPLE "--model models/1/model.json --output new --current x features",
-    "monitor --config x --model models/1/model.json --output new features",
+    "monitor " SAMPLE "--models models --output new x",
+    "monitor " SAMPLE "--models x --output new features",
+    "monitor " SAMPLE "--models models --output new --current x features",
+    "monitor --config x --models models --output new features",
     "registry --models x list",
     "registry --models x show",
     "registry --models x who",
@@ -231,13 +231,14 @@ static void a_manifest_that_was_cut_or_contradicts_the_files_is_refused(void **s
 
 #define SERVE "serve --models models --state features/state.bin --key key --port 0"
 
-static void a_model_altered_by_a_digit_is_neither_promoted_nor_served(void **state)
+static void a_model_altered_by_a_digit_is_not_promoted_served_or_monitored(void **state)
 {
     (void)state;
     succeed("sed -i 's/\"intercept\": -\\?[0-9]/\"intercept\": 9/' models/1/model.json");
     refused("models/1/model.json: was altered since its training",
             "registry --models models promote 1");
     refused("models/1/model.json: was altered since its training", SERVE);
+    refused("models/1/model.json: was altered since its training", MONITOR);
 }
 
 static void a_model_that_was_cut_is_refused(void **state)
@@ -245,7 +246,7 @@ static void a_model_that_was_cut_is_refused(void **state)
     (void)state;
     succeed("truncate -s -1 models/1/model.json");
     refused("models/1/model.json:", SERVE);
-    refused("models/champion/model.json:", MONITOR);
+    refused("models/1/model.json:", MONITOR);
     succeed("truncate -s -2 models/1/metrics.json");
     refused("models/1/metrics.json:", "registry --models models show");
 }
@@ -315,7 +316,7 @@ int main(void)
         stages_test(every_column_of_the_table_is_checked),
         stages_test(every_feature_is_checked),
         stages_test(a_manifest_that_was_cut_or_contradicts_the_files_is_refused),
-        stages_test(a_model_altered_by_a_digit_is_neither_promoted_nor_served),
+        stages_test(a_model_altered_by_a_digit_is_not_promoted_served_or_monitored),
         stages_test(a_model_that_was_cut_is_refused),
         stages_test(a_state_that_was_cut_or_altered_is_refused),
         stages_test(a_ledger_without_one_of_its_lines_is_refused),

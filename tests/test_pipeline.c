@@ -107,7 +107,7 @@ static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(vo
     expect(0, " 1800 ", "train " ULB "--promote --output ulb/models ulb/features");
     assert_sane_metrics();
     expect(0, "no verdict: fewer than min_rows = 1000 rows on one side",
-           "monitor " ULB "--fail-on-drift --model ulb/models/champion/model.json "
+           "monitor " ULB "--fail-on-drift --models ulb/models "
            "--output ulb/drift.json ulb/features");
     assert_no_verdict();
     expect(0, "test 60% .. 100%, 1200 rows", "registry --models ulb/models show");
@@ -249,7 +249,7 @@ static const char drift_ini[] = "[input]\nfile = data.csv\ntime_format = %Y-%m-%
     "ingest --config drift.ini --key key --output t && "                                           \
     "features --config drift.ini --output f t && "                                                 \
     "train --config drift.ini --output m --promote f && "                                          \
-    "monitor --config drift.ini --model m/champion/model.json --output d.json --fail-on-drift f"
+    "monitor --config drift.ini --models m --output d.json --fail-on-drift f"
 #define SIMULATE "simulate --customers 300 --terminals 600 --radius 10 --days 56 --output data.csv "
 
 static void drift_exits_with_3_where_that_is_wanted(void **state)
@@ -258,7 +258,7 @@ static void drift_exits_with_3_where_that_is_wanted(void **state)
     scratch_text("work/drift.ini", drift_ini);
     expect(0, "no drift: PSI stays below 0.1", SIMULATE "&& " WATCH);
     expect(3, "drifted: PSI reaches 0.1", SIMULATE "--shift 2018-05-13 && " WATCH);
-    expect(0, "drifted", "monitor --config drift.ini --model m/champion/model.json --output d f");
+    expect(0, "drifted", "monitor --config drift.ini --models m --output d f");
     json_t *drift = load_json("d.json");
     assert_true(json_is_true(json_object_get(drift, "drifted")));
     json_decref(drift);

@@ -251,6 +251,22 @@ int registry_check(const char *path, int64_t version, const char *sha256, struct
     return rc;
 }
 
+int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)
+{
+    char file[4096];
+    if (registry_champion(path, version, err))
+        return -1;
+    int n = snprintf(file, sizeof file, "%s/%" PRId64 "/model.json", path, *version);
+    if (n < 0 || (size_t)n >= sizeof file)
+        return err_set(err, "%s: the path is too long", path);
+    if (model_load(m, file, err))
+        return -1;
+    if (registry_check(path, *version, m->sha256, err) == 0)
+        return 0;
+    model_release(m);
+    return -1;
+}
+
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err)
 {
     struct ledger l;

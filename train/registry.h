@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/output.h"
 #include "train/ledger.h"
+#include "train/model.h"
 
 #include <stdint.h>
 
@@ -52,6 +53,9 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 int registry_champion(const char *path, int64_t *version, struct err *err);
 // Which version was champion at a time (seconds since 1970-01-01 UTC).
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err);
+// The champion's model and version, without a lock; -1 also where its file is not the one that was
+// trained. The model is the caller's to release.
+int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err);
 // Without a lock: -1 where sha256 is not that of the version's model when it was trained.
 int registry_check(const char *path, int64_t version, const char *sha256, struct err *err);
 // A version's name: a whole number from 1 on, without sign or leading zero. 0 or -1.
