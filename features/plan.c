@@ -161,22 +161,6 @@ uint64_t plan_checksum(const struct plan *p)
     return h;
 }
 
-bool plan_needs(const struct plan *p, int column)
-{
-    enum column_kind kind = p->schema.columns[column].kind;
-    if (kind == COLUMN_TIME)
-        return true;
-    for (size_t i = 0; i < p->n_tracks; i++)
-        if (p->tracks[i].column == column)
-            return true;
-    for (size_t i = 0; i < p->n_nodes; i++) {
-        const struct node *n = &p->nodes[i];
-        if ((n->op == NODE_COLUMN || n->op == NODE_IS_TEXT) && n->a == column)
-            return true;
-    }
-    return false;
-}
-
 // ---- fitting onehots ----
 
 enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1 };

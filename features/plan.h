@@ -113,8 +113,6 @@ void plan_release(struct plan *p);
 
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
-// True where the plan reads this schema column, so events must carry it.
-bool plan_needs(const struct plan *p, int column);
 
 // onehot(column): one input per value that holds at least 1 % of the training window (the 32 most
 // frequent at most), named name[value], and one for the rest, named name[*]. plan_fit rewrites such

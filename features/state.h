@@ -28,9 +28,8 @@
 
 struct events {
     size_t n;
-    // columns[c]: n values of schema column c, of its kind's C type (ingest/schema.h); NULL allowed
-    // where plan_needs(plan, c) is false, and for labels: those not known count as 0, genuine so
-    // far.
+    // columns[c]: n values of schema column c, of its kind's C type (ingest/schema.h). The label's
+    // may be NULL: a label that is not known counts as 0, genuine so far.
     const void *const *columns;
 };
 

@@ -125,19 +125,6 @@ static void equal_parts_are_one_node_and_one_window(void **state)
     plan_release(&p);
 }
 
-static void a_plan_needs_the_columns_it_reads_and_the_time(void **state)
-{
-    (void)state;
-    const struct definition d[] = {{"n", "count(terminal, 1d)"},
-                                   {"via", "onehot(channel, \"web\")"}};
-    const bool needed[N_COLUMNS] = {[TIME] = true, [TERMINAL] = true, [CHANNEL] = true};
-    struct plan p;
-    plan_make(&p, d, 2);
-    for (int c = 0; c < N_COLUMNS; c++)
-        assert_int_equal(plan_needs(&p, c), needed[c]);
-    plan_release(&p);
-}
-
 // ---- refusals ----
 
 // One expression with an @ in front of the byte that the message must point at.
@@ -771,7 +758,6 @@ int main(void)
         cmocka_unit_test(division_by_minus_zero_is_zero_and_minus_zero_is_its_own_number),
         cmocka_unit_test(a_feature_may_use_those_above_it_and_helpers_are_no_inputs),
         cmocka_unit_test(equal_parts_are_one_node_and_one_window),
-        cmocka_unit_test(a_plan_needs_the_columns_it_reads_and_the_time),
         cmocka_unit_test(the_label_outside_a_delayed_window_is_refused_however_it_is_wrapped),
         cmocka_unit_test(the_label_does_not_come_in_through_a_helper),
         cmocka_unit_test(a_label_in_a_delayed_window_is_known_and_may_go_on),

@@ -290,21 +290,6 @@ static void who_answers_by_the_time_of_the_action(void **state)
     assert_says(&err, "there was no champion at");
 }
 
-static void times_and_dates_are_read_and_written_in_utc(void **state)
-{
-    (void)state;
-    int64_t t;
-    char buf[32];
-    assert_int_equal(ledger_time_parse("2026-11-22T10:00:00Z", &t), 0);
-    assert_int_equal(t, 1795341600); // date -d 2026-11-22T10:00:00Z +%s
-    assert_string_equal(ledger_time_text(buf, t), "2026-11-22T10:00:00Z");
-    assert_int_equal(ledger_time_parse("2026-11-22T11:00:00+01:00", &t), 0);
-    assert_int_equal(t, 1795341600);
-    assert_int_equal(ledger_time_parse("2026-11-22", &t), 0);
-    assert_int_equal(t, 1795341600 - 36000);
-    assert_int_equal(ledger_time_parse("yesterday", &t), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,7 +313,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_promotion_that_a_crash_interrupted_is_completed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_answers_by_the_time_of_the_action, setup, teardown),
-        cmocka_unit_test(times_and_dates_are_read_and_written_in_utc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,30 +29,6 @@ static int parse_action(const char *name, enum ledger_action *action)
     return -1;
 }
 
-const char *ledger_time_text(char buf[32], int64_t seconds)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    if (!gmtime_r(&t, &tm) || strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        snprintf(buf, 32, "?");
-    return buf;
-}
-
-int ledger_time_parse(const char *text, int64_t *seconds)
-{
-    struct time_format format;
-    struct err err;
-    int64_t days;
-    if (value_date(text, &days) == 0) {
-        *seconds = days * 86400;
-        return 0;
-    }
-    return time_format_parse(&format, "%Y-%m-%dT%H:%M:%S%z", &err) ||
-                   value_time(&format, text, strlen(text), seconds)
-               ? -1
-               : 0;
-}
-
 static bool is_sha256(const char *text)
 {
     return strlen(text) == SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == SHA256_HEX - 1;
@@ -63,18 +39,17 @@ static int parse_line(struct ledger_entry *e, char previous[SHA256_HEX], const c
                       struct err *err)
 {
     json_error_t why;
-    const char *time_text, *action, *sha256, *before;
+    const char *when, *action, *sha256, *before;
     json_int_t version;
     json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
     int rc = 0;
-    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &time_text,
-                       "action", &action, "version", &version, "sha256", &sha256, "previous",
-                       &before))
+    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
+                       &action, "version", &version, "sha256", &sha256, "previous", &before))
         rc = err_set(err, "%s", why.text);
-    else if (ledger_time_parse(time_text, &e->time))
-        rc = err_set(err, "'%.40s' is not a time", time_text);
+    else if (value_moment(when, strlen(when), &e->time))
+        rc = err_set(err, "'%.40s' is not a time", when);
     else if (parse_action(action, &e->action))
         rc = err_set(err, "'%.40s' is not an action", action);
     else if (version < 1 || !is_sha256(sha256) || !is_sha256(before))
@@ -168,12 +143,12 @@ void ledger_release(struct ledger *l)
 // The entry's line in buf, with its end; returns its length.
 static size_t format_line(char *buf, size_t size, const struct ledger_entry *e, const char *head)
 {
-    char when[32];
+    char when[TIME_TEXT];
     int n = snprintf(buf, size,
                      "{\"time\":\"%s\",\"action\":\"%s\",\"version\":%lld,\"sha256\":\"%s\","
                      "\"previous\":\"%s\"}\n",
-                     ledger_time_text(when, e->time), ledger_action_name(e->action),
-                     (long long)e->version, e->sha256, head);
+                     time_text(when, e->time), ledger_action_name(e->action), (long long)e->version,
+                     e->sha256, head);
     return (size_t)n;
 }
 

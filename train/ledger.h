@@ -43,9 +43,5 @@ int ledger_append(struct ledger *l, const char *registry, enum ledger_action act
 
 // "train", "promote", "rollback"
 const char *ledger_action_name(enum ledger_action action);
-// "2026-11-22T10:00:00Z"; buf holds 32.
-const char *ledger_time_text(char buf[32], int64_t time);
-// The same, or a date (its first second), read back; 0 or -1.
-int ledger_time_parse(const char *text, int64_t *time);
 
 #endif

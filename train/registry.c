@@ -1,6 +1,7 @@
 // The registry's folders and its champion link. What was done to them, and who was champion when,
 // stands in the ledger (ledger.c).
 #include "train/registry.h"
+#include "ingest/value.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -270,12 +271,11 @@ int registry_load_champion(const char *path, struct model *m, int64_t *version, 
 int registry_who(const char *path, int64_t time, int64_t *version, struct err *err)
 {
     struct ledger l;
-    char when[32];
+    char when[TIME_TEXT];
     if (ledger_read(&l, path, err))
         return -1;
     *version = champion_at(&l, time);
     ledger_release(&l);
     return *version ? 0
-                    : err_set(err, "%s: there was no champion at %s", path,
-                              ledger_time_text(when, time));
+                    : err_set(err, "%s: there was no champion at %s", path, time_text(when, time));
 }

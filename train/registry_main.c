@@ -1,6 +1,7 @@
 // registry: which versions of a model there are, which one serves, and who did when.
 #include "base/option.h"
 #include "base/progress.h"
+#include "ingest/value.h"
 #include "train/registry.h"
 #include "train/report.h"
 
@@ -40,7 +41,7 @@ static void print_metric(const json_t *test, const char *name)
 
 static void print_version(const struct arguments *a, const struct ledger_entry *e, int64_t champion)
 {
-    char path[4096], when[32];
+    char path[4096], when[TIME_TEXT];
     json_error_t why;
     snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", a->models, e->version);
     json_t *metrics = json_load_file(path, 0, &why); // NULL is printed as no metrics
@@ -49,7 +50,7 @@ static void print_version(const struct arguments *a, const struct ledger_entry *
            e->sha256);
     print_metric(test, "average_precision");
     print_metric(test, "roc_auc");
-    printf("  %s\n", ledger_time_text(when, e->time));
+    printf("  %s\n", time_text(when, e->time));
     json_decref(metrics);
 }
 
@@ -122,7 +123,7 @@ static int rollback(const struct arguments *a, struct err *err)
 static int who(const struct arguments *a, struct err *err)
 {
     int64_t at = (int64_t)time(NULL), version;
-    if (a->at && ledger_time_parse(a->at, &at))
+    if (a->at && value_moment(a->at, strlen(a->at), &at))
         return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
     if (registry_who(a->models, at, &version, err))
         return -1;
