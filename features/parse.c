@@ -86,6 +86,8 @@ static int name_value(struct parser *ps, const char *at, const char *name)
             continue;
         if (d->node < 0)
             return scan_fail(&ps->s, at, "'%s' is a onehot: it has several values, not one", name);
+        if (ps->plan->nodes[d->node].labelled)
+            ps->label_at = at;
         return d->node;
     }
     return unknown_name(ps, at, name);
@@ -312,7 +314,8 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
                                  : "an operator is expected here");
     if (several)
         return 0;
-    if (p->nodes[result].labelled)
+    const bool helper = d->name[0] == '_';
+    if (p->nodes[result].labelled && !helper)
         return scan_fail(
             &ps.s, ps.label_at ? ps.label_at : ps.s.text,
             "the label is what the model predicts; it can only stand inside a window with "
@@ -320,5 +323,5 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
     d->node = result;
     if (parser_check_shadow(&ps, number_column(p, result)))
         return -1;
-    return d->name[0] == '_' ? 0 : parser_made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
+    return helper ? 0 : parser_made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
 }

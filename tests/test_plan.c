@@ -227,11 +227,36 @@ static void the_label_does_not_come_in_through_a_helper(void **state)
     (void)state;
     struct plan p;
     struct err err;
-    assert_int_equal(plan_from_ini(&p, "_fraud = amount * label\nx = _fraud", &err), -1);
-    assert_contains(err.msg, "test.ini:17:19: [features] _fraud: the label is what");
-    assert_int_equal(plan_from_ini(&p, "label = amount", &err), -1);
-    assert_contains(err.msg, "'label' is a column already");
+    static const char *const cases[][2] = {
+        {"_fraud = amount * label\nx = _fraud", "test.ini:18:5: [features] x: the label is what"},
+        {"_fraud = amount * label\nx = 1 + _fraud", "test.ini:18:9: [features] x: the label is"},
+        {"_fraud = label\n_more = _fraud + 1\nx = _more", "test.ini:19:5: [features] x: the label"},
+        {"_fraud = label\nx = sum(terminal, amount * _fraud, 7d)",
+         "test.ini:18:28: [features] x: the label is not known yet"},
+        {"_fraud = sum(terminal, label, 7d)\nx = amount", "test.ini:17:24: [features] _fraud: the"},
+        {"label = amount", "'label' is a column already"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(plan_from_ini(&p, cases[i][0], &err), -1);
+        assert_contains(err.msg, cases[i][1]);
+    }
     assert_int_equal(plan_from_ini(&p, "label = label", &err), -1);
+}
+
+static void a_helper_of_the_label_may_feed_a_delayed_window(void **state)
+{
+    (void)state;
+    struct plan p;
+    struct err err = {""};
+    if (plan_from_ini(&p,
+                      "_small_fraud = label * (amount < 9)\n"
+                      "x = sum(terminal, _small_fraud, 7d, delay=7d)\n"
+                      "y = sum(terminal, label * (amount < 9), 7d, delay=7d)",
+                      &err))
+        fail_msg("%s", err.msg);
+    assert_string_equal(p.inputs[p.n_inputs - 1].name, "y");
+    assert_int_equal(p.inputs[p.n_inputs - 2].node, p.inputs[p.n_inputs - 1].node);
+    plan_release(&p);
 }
 
 static void a_label_in_a_delayed_window_is_known_and_may_go_on(void **state)
@@ -760,6 +785,7 @@ int main(void)
         cmocka_unit_test(equal_parts_are_one_node_and_one_window),
         cmocka_unit_test(the_label_outside_a_delayed_window_is_refused_however_it_is_wrapped),
         cmocka_unit_test(the_label_does_not_come_in_through_a_helper),
+        cmocka_unit_test(a_helper_of_the_label_may_feed_a_delayed_window),
         cmocka_unit_test(a_label_in_a_delayed_window_is_known_and_may_go_on),
         cmocka_unit_test(unknown_names_are_refused_with_the_nearest_known_one),
         cmocka_unit_test(columns_that_are_no_numbers_are_refused_as_values),
