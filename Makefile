@@ -60,6 +60,13 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 
+# Templates and scripts of train/ become bytes of its library (train/embedded.h).
+EMBEDDED := $(patsubst %,$(BUILD)/%.embedded.o,train/report.gp train/report.html train/card.md)
+$(BUILD)/libtrain.a: $(EMBEDDED)
+$(BUILD)/%.embedded.o: % | deps
+	@mkdir -p $(@D)
+	@ld -r -b binary -z noexecstack -o $@ $<
+
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o
 $(BUILD)/train/onnx.o $(BUILD)/tests/test_onnx.o: $(BUILD)/train/onnx.pb-c.h
@@ -135,7 +142,7 @@ $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
 	    >$(D)/features.txt
 
 # The ledger is written last, whenever a model is added or another one promoted.
-$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model) \
+$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
     $(if $(wildcard $(M)/champion/model.json),,FORCE)
 	$(BIN)/train --config $(CONFIG) --output $(M) --threads $(THREADS) --promote $(D)/features \
 	    >$(D)/train.txt

@@ -12,7 +12,8 @@
 #include <xxhash.h>
 
 // Every section that some stage reads. Its keys are that stage's to check.
-static const char *const sections[] = {"input", "columns", "features", "split", "model", "monitor"};
+static const char *const sections[] = {"input",     "columns", "features", "split",  "model",
+                                       "baselines", "slices",  "card",     "monitor"};
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };
 
 struct reader {

@@ -133,7 +133,7 @@ static int judge(const struct side *s, const struct model *m, const double *scor
     if (metrics_compute(&p->metrics, score, s->label + s->period->rows.first, s->rows, m->threshold,
                         err))
         return -1;
-    p->known = p->metrics.rows > 0;
+    p->known = p->metrics.tally.rows > 0;
     return 0;
 }
 

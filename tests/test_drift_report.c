@@ -28,8 +28,8 @@ static const struct comparison *example(void)
                                   .n = 3,
                                   .weeks = weeks,
                                   .n_weeks = 2,
-                                  .reference_performance = {false, {0}},
-                                  .current_performance = {true, {.rows = 3, .roc_auc = 0.75}},
+                                  .reference_performance = {.known = false},
+                                  .current_performance = {true, {.tally.rows = 3, .roc_auc = 0.75}},
                                   .enough_rows = true,
                                   .drifted = true};
     return &c;

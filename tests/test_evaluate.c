@@ -1,4 +1,4 @@
-// evaluate: the [model] section; l2 and threshold from validation alone; folds; no dependence on
+// evaluate: l2 and threshold from validation alone; folds; no dependence on
 // threads. The feature table is made in the test: one informative feature, one of noise.
 #include "train/evaluate.h"
 
@@ -40,15 +40,6 @@ static void make_examples(struct examples *e)
                            .card = card};
 }
 
-static int parse(struct settings *s, const char *text, struct err *err)
-{
-    struct config c;
-    assert_int_equal(config_load(&c, scratch_text("x.ini", text), err), 0);
-    int rc = settings_from_config(s, &c, err);
-    config_release(&c);
-    return rc;
-}
-
 static struct split split_at(double train, int64_t folds)
 {
     return (struct split){
@@ -58,48 +49,11 @@ static struct split split_at(double train, int64_t folds)
 static void run(struct evaluation *v, const struct examples *e, const struct split *split,
                 unsigned threads)
 {
-    const struct settings s = {{1e-3, 10, 1e-3}, 2, 5};
+    const struct settings s = {.l2 = {1e-3, 10, 1e-3}, .n_l2 = 2, .alerts_per_day = 5};
+    const struct config none = {0};
     struct err err = {""};
-    if (evaluation_run(v, e, split, &s, threads, &err))
+    if (evaluation_run(v, e, split, &s, &none, threads, &err))
         fail_msg("%s", err.msg);
-}
-
-static void settings_are_read_and_have_defaults(void **state)
-{
-    (void)state;
-    struct settings s;
-    struct err err;
-    assert_int_equal(parse(&s, "[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n", &err), 0);
-    assert_int_equal(s.n_l2, 3);
-    assert_true(s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
-    assert_int_equal(s.alerts_per_day, 7);
-    assert_int_equal(parse(&s, "[input]\nfile = x\n", &err), 0);
-    assert_int_equal(s.n_l2, 1);
-    assert_true(s.l2[0] == 1e-3);
-    assert_int_equal(s.alerts_per_day, 100);
-}
-
-static void mistakes_in_settings_are_named(void **state)
-{
-    (void)state;
-    static const char *const cases[][2] = {
-        {"l2 = ", "is not a list"},
-        {"l2 = 1,", "is not a list"},
-        {"l2 = 1 2", "is not a list"},
-        {"l2 = -1", "is not a list"},
-        {"l2 = 1, nan", "'nan' is not"},
-        {"l2 = 1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8", "more than 16"},
-        {"alerts_per_day = 0", "not within"},
-        {"alerts = 3", "unknown key 'alerts'"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[256];
-        struct settings s;
-        struct err err = {""};
-        snprintf(text, sizeof text, "[model]\n%s\n", cases[i][0]);
-        assert_int_equal(parse(&s, text, &err), -1);
-        assert_contains(err.msg, cases[i][1]);
-    }
 }
 
 static void the_threshold_lets_the_budget_pass_on_the_validation_days(void **state)
@@ -110,17 +64,17 @@ static void the_threshold_lets_the_budget_pass_on_the_validation_days(void **sta
     struct split split = split_at(35, 2);
     make_examples(&e);
     run(&v, &e, &split, 1);
-    assert_string_equal(v.folds[0].threshold_from, "validation");
+    assert_string_equal(v.model.folds[0].threshold_from, "validation");
     // Two validation weeks, tested on days 28 .. 34 and 21 .. 27: 5 alerts a day are 70,
     // not counting cards that are blocked by then.
     int alerts = 0, weeks = 0;
-    for (const struct trial *t = v.trials.list; t; t = t->next) {
+    for (const struct trial *t = v.model.trials.list; t; t = t->next) {
         uint64_t first_day = t->cut.test.first / PER_DAY;
-        if (t->l2 != v.l2 || (first_day != 28 && first_day != 21))
+        if (t->l2 != v.model.l2 || (first_day != 28 && first_day != 21))
             continue;
         weeks++;
         for (uint64_t i = 0; i < t->cut.test.end - t->cut.test.first; i++)
-            alerts += t->judged[i] != LABEL_KNOWN_CARD && t->score[i] >= v.folds[0].threshold;
+            alerts += t->judged[i] != LABEL_KNOWN_CARD && t->score[i] >= v.model.folds[0].threshold;
     }
     assert_int_equal(weeks, 2);
     assert_int_equal(alerts, 70);
@@ -135,9 +89,9 @@ static void the_l2_with_the_best_validation_wins(void **state)
     struct split split = split_at(35, 2);
     make_examples(&e);
     run(&v, &e, &split, 1);
-    assert_true(isfinite(v.validation[0]) && isfinite(v.validation[1]));
-    size_t best = v.validation[0] > v.validation[1] ? 0 : 1; // 1 is the larger l2
-    assert_true(v.l2 == (best ? 10 : 1e-3));
+    assert_true(isfinite(v.model.validation[0]) && isfinite(v.model.validation[1]));
+    size_t best = v.model.validation[0] > v.model.validation[1] ? 0 : 1; // 1 is the larger l2
+    assert_true(v.model.l2 == (best ? 10 : 1e-3));
     evaluation_release(&v);
 }
 
@@ -149,9 +103,9 @@ static void without_validation_the_largest_l2_and_the_training_scores_serve(void
     struct split split = split_at(0, 1);
     make_examples(&e);
     run(&v, &e, &split, 1);
-    assert_true(v.l2 == 10);
-    assert_true(isnan(v.validation[0]));
-    assert_string_equal(v.folds[0].threshold_from, "training");
+    assert_true(v.model.l2 == 10);
+    assert_true(isnan(v.model.validation[0]));
+    assert_string_equal(v.model.folds[0].threshold_from, "training");
     evaluation_release(&v);
 }
 
@@ -168,12 +122,12 @@ static void test_rows_do_not_decide_anything(void **state)
         informative[r] = -informative[r];
     }
     run(&after, &e, &split, 1);
-    assert_true(before.folds[0].threshold == after.folds[0].threshold);
-    assert_true(before.l2 == after.l2);
-    assert_true(before.folds[0].trial->model.inputs[0].weight ==
-                after.folds[0].trial->model.inputs[0].weight);
-    assert_true(before.folds[0].metrics.roc_auc > 0.7);
-    assert_true(after.folds[0].metrics.roc_auc != before.folds[0].metrics.roc_auc);
+    assert_true(before.model.folds[0].threshold == after.model.folds[0].threshold);
+    assert_true(before.model.l2 == after.model.l2);
+    assert_true(before.model.folds[0].trial->model.inputs[0].weight ==
+                after.model.folds[0].trial->model.inputs[0].weight);
+    assert_true(before.model.folds[0].metrics.roc_auc > 0.7);
+    assert_true(after.model.folds[0].metrics.roc_auc != before.model.folds[0].metrics.roc_auc);
     evaluation_release(&before);
     evaluation_release(&after);
 }
@@ -189,12 +143,12 @@ static void every_number_is_the_same_for_any_number_of_threads(void **state)
     for (unsigned threads = 2; threads <= 3; threads++) {
         run(&more, &e, &split, threads);
         for (size_t k = 0; k < 3; k++) {
-            const struct trial *a = one.folds[k].trial, *b = more.folds[k].trial;
+            const struct trial *a = one.model.folds[k].trial, *b = more.model.folds[k].trial;
             size_t n = (size_t)(a->cut.test.end - a->cut.test.first);
             assert_memory_equal(a->score, b->score, n * sizeof *a->score);
-            assert_memory_equal(&one.folds[k].metrics, &more.folds[k].metrics,
+            assert_memory_equal(&one.model.folds[k].metrics, &more.model.folds[k].metrics,
                                 sizeof(struct metrics));
-            assert_true(one.folds[k].threshold == more.folds[k].threshold);
+            assert_true(one.model.folds[k].threshold == more.model.folds[k].threshold);
         }
         evaluation_release(&more);
     }
@@ -204,21 +158,20 @@ static void every_number_is_the_same_for_any_number_of_threads(void **state)
 static void folds_past_the_data_are_an_error_before_any_fit(void **state)
 {
     (void)state;
-    const struct settings s = {{1e-3}, 1, 5};
+    const struct settings s = {.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 5};
+    const struct config none = {0};
     struct examples e;
     struct evaluation v;
     struct err err = {""};
     struct split split = split_at(35, 5);
     make_examples(&e);
-    assert_int_equal(evaluation_run(&v, &e, &split, &s, 1, &err), -1);
+    assert_int_equal(evaluation_run(&v, &e, &split, &s, &none, 1, &err), -1);
     assert_contains(err.msg, "set [split] folds to 3 or less");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(settings_are_read_and_have_defaults),
-        scratch_test(mistakes_in_settings_are_named),
         cmocka_unit_test(the_threshold_lets_the_budget_pass_on_the_validation_days),
         cmocka_unit_test(the_l2_with_the_best_validation_wins),
         cmocka_unit_test(without_validation_the_largest_l2_and_the_training_scores_serve),

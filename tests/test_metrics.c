@@ -76,7 +76,7 @@ static struct metrics measure_cards(const struct rows *s)
     const double *score = s->score + c.test.first;
     assert_int_equal(cards_judge(&c, judged, &err), 0);
     assert_int_equal(metrics_compute(&m, score, judged, s->n - c.test.first, 0.5, &err), 0);
-    assert_int_equal(cards_precision(&m.card_precision_at_100, &c, score, judged, &err), 0);
+    assert_int_equal(cards_precision(&m.card_precision_at_100, NULL, &c, score, judged, &err), 0);
     return m;
 }
 
@@ -93,8 +93,8 @@ static void assert_near(double got, double expected)
 
 static void assert_scikit_learns_values(const struct metrics *m)
 {
-    assert_int_equal(m->rows, 500);
-    assert_int_equal(m->frauds, 97);
+    assert_int_equal(m->tally.rows, 500);
+    assert_int_equal(m->tally.frauds, 97);
     assert_near(m->roc_auc, 0.71969251234299458);
     assert_near(m->average_precision, 0.50049233253495917);
     assert_near(m->log_loss, 0.56505197296683651);
@@ -102,10 +102,10 @@ static void assert_scikit_learns_values(const struct metrics *m)
     assert_near(m->precision, 0.532258064516129);
     assert_near(m->recall, 0.34020618556701032);
     assert_near(m->f1, 0.41509433962264153);
-    assert_int_equal(m->true_negatives, 374);
-    assert_int_equal(m->false_positives, 29);
-    assert_int_equal(m->false_negatives, 64);
-    assert_int_equal(m->true_positives, 33);
+    assert_int_equal(m->tally.true_negatives, 374);
+    assert_int_equal(m->tally.false_positives, 29);
+    assert_int_equal(m->tally.false_negatives, 64);
+    assert_int_equal(m->tally.true_positives, 33);
 }
 
 static void metrics_equal_scikit_learns_with_tied_scores(void **state)
@@ -116,7 +116,7 @@ static void metrics_equal_scikit_learns_with_tied_scores(void **state)
     sample_make(&s);
     compute(&m, &s, 0.75);
     assert_scikit_learns_values(&m);
-    assert_int_equal(m.unknown_labels, 0);
+    assert_int_equal(m.tally.unknown_labels, 0);
 }
 
 static void rows_of_unknown_label_are_counted_and_not_judged(void **state)
@@ -129,7 +129,7 @@ static void rows_of_unknown_label_are_counted_and_not_judged(void **state)
         add(&s, 0, 0, 0.025 * i, -1);
     compute(&m, &s, 0.75);
     assert_scikit_learns_values(&m);
-    assert_int_equal(m.unknown_labels, 40);
+    assert_int_equal(m.tally.unknown_labels, 40);
 }
 
 static void the_area_under_the_curve_is_the_share_of_pairs_in_order(void **state)
@@ -201,8 +201,8 @@ static void a_score_equal_to_the_threshold_is_an_alert(void **state)
     add(&s, 0, 1, 0.5, 1);
     add(&s, 0, 2, 0.25, 0);
     compute(&m, &s, 0.5);
-    assert_int_equal(m.true_positives, 1);
-    assert_int_equal(m.false_positives, 0);
+    assert_int_equal(m.tally.true_positives, 1);
+    assert_int_equal(m.tally.false_positives, 0);
     assert_near(m.precision, 1);
     assert_near(m.recall, 1);
 }
@@ -294,10 +294,10 @@ static void rows_of_known_cards_are_left_out_of_all_metrics(void **state)
     add(&s, 0, 10, 0.6, -1);
     add(&s, 0, 8, 0.2, 0); // found, but its rows count in the ranking
     struct metrics m = measure_cards(&s);
-    assert_int_equal(m.rows, 3);
-    assert_int_equal(m.frauds, 1);
-    assert_int_equal(m.known_cards, 1);
-    assert_int_equal(m.unknown_labels, 1);
+    assert_int_equal(m.tally.rows, 3);
+    assert_int_equal(m.tally.frauds, 1);
+    assert_int_equal(m.tally.known_cards, 1);
+    assert_int_equal(m.tally.unknown_labels, 1);
     assert_near(m.roc_auc, 1);
     assert_near(m.average_precision, 1);
     assert_near(m.precision, 0.5);
@@ -314,7 +314,7 @@ static void without_cards_every_row_counts_and_there_is_no_card_precision(void *
     struct err err;
     assert_int_equal(cards_judge(&c, judged, &err), 0);
     assert_memory_equal(judged, label, 2);
-    assert_int_equal(cards_precision(&precision, &c, score, judged, &err), 0);
+    assert_int_equal(cards_precision(&precision, NULL, &c, score, judged, &err), 0);
     assert_true(isnan(precision));
 }
 

@@ -104,10 +104,11 @@ static int add_inputs(struct model *m, const struct model *fitted, const struct 
 int model_assemble(struct model *m, const struct evaluation *v, const struct examples *e,
                    uint64_t config_xxh3, unsigned threads, struct err *err)
 {
-    const struct fold *f = &v->folds[0];
+    const struct fold *f = &v->model.folds[0];
     const struct model *fitted = &f->trial->model;
     const struct row_range rows = f->trial->cut.train;
-    *m = (struct model){.intercept = fitted->intercept, .threshold = f->threshold, .l2 = v->l2};
+    *m = (struct model){
+        .intercept = fitted->intercept, .threshold = f->threshold, .l2 = v->model.l2};
     if (add_plan(m, e, err) || add_inputs(m, fitted, e, err) ||
         add_input_references(m, e, rows, threads, err) ||
         add_score_reference(m, e, rows, threads, err) || add_notes(m, f, e, config_xxh3, err)) {

@@ -148,21 +148,25 @@ static int check_cards(const struct candidate *day, size_t n, struct compromised
 
 // room: for the candidates of any day
 static double mean_precision(const struct card_rows *h, const double *score, const int8_t *judged,
-                             struct compromised_cards *compromised, struct candidate *room)
+                             struct compromised_cards *compromised, struct candidate *room,
+                             double *daily)
 {
     int days = 0, hits = 0;
     for (uint64_t from = h->test.first, to = from; from < h->test.end; from = to) {
         while (to < h->test.end && day_of(h->time[to]) == day_of(h->time[from]))
             to++;
         size_t n = candidates_of_day(h, score, judged, from, to, compromised, room);
-        hits += check_cards(room, n, compromised);
+        int found = check_cards(room, n, compromised);
+        if (daily)
+            daily[days] = (double)found / CARDS_CHECKED;
+        hits += found;
         days++;
     }
     return (double)hits / CARDS_CHECKED / days;
 }
 
-int cards_precision(double *precision, const struct card_rows *h, const double *score,
-                    const int8_t *judged, struct err *err)
+int cards_precision(double *precision, double *daily, const struct card_rows *h,
+                    const double *score, const int8_t *judged, struct err *err)
 {
     const size_t n = (size_t)(h->test.end - h->test.first);
     struct compromised_cards compromised;
@@ -173,7 +177,7 @@ int cards_precision(double *precision, const struct card_rows *h, const double *
         return -1;
     struct candidate *room = malloc(n * sizeof *room);
     if (room)
-        *precision = mean_precision(h, score, judged, &compromised, room);
+        *precision = mean_precision(h, score, judged, &compromised, room, daily);
     free(compromised.cards);
     free(room);
     return room ? 0 : err_set(err, "out of memory for the cards of %zu rows", n);

@@ -33,8 +33,9 @@ struct card_rows {
 // out. Without cards nothing is.
 int cards_judge(const struct card_rows *c, int8_t *judged, struct err *err);
 
-// score[i], judged[i]: of row test.first + i. NAN without cards or rows.
-int cards_precision(double *precision, const struct card_rows *c, const double *score,
-                    const int8_t *judged, struct err *err);
+// score[i], judged[i]: of row test.first + i. NAN without cards or rows. daily: NULL, or room for the
+// precision of each day on which the test has rows, in order, left alone where there are no cards.
+int cards_precision(double *precision, double *daily, const struct card_rows *c,
+                    const double *score, const int8_t *judged, struct err *err);
 
 #endif

@@ -1,52 +1,39 @@
-// evaluate: chooses l2 and threshold without looking at the test rows, and measures every fold.
-//
-//     [model]
-//     l2 = 1e-4, 1e-3, 1e-2        candidates; default 1e-3
-//     alerts_per_day = 100         the review budget; default 100
+// evaluate: chooses l2 and threshold without looking at the test rows, and measures every fold, for
+// the model and for each baseline alike.
 //
 // l2: the best mean average precision over the validation cuts of fold 0 (train/cut.h); of equal
 // ones the largest; without any validation cut the largest. Each fold is fitted anew with it on its
-// own training rows. Threshold: of all scores on the fold's validation cuts the one at rank
-// alerts_per_day · days, so that as many alerts a day, on average, are at or above it; without a
-// validation cut the scores of the training rows serve.
+// own training rows. Threshold (train/threshold.h): of the scores on the fold's validation cuts, or
+// of its training rows where there is none.
 //
 // A validation cut counts where its training rows hold both classes and its test rows a fraud.
 //
-// Ownership: an evaluation owns its folds and trials until evaluation_release; it borrows the
-// examples.
+// Ownership: an evaluation owns its contenders until evaluation_release; it borrows the examples.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
-#include "train/metrics.h"
-#include "train/trial.h"
-
-enum { MAX_CANDIDATES = 16 };
-
-struct settings {
-    double l2[MAX_CANDIDATES];
-    size_t n_l2;
-    int64_t alerts_per_day;
-};
-
-int settings_from_config(struct settings *s, const struct config *c, struct err *err);
-
-struct fold {
-    const struct trial *trial; // its model and test scores
-    double threshold;
-    const char *threshold_from; // "validation" or "training"
-    struct metrics metrics;
-};
+#include "train/contender.h"
+#include "train/slices.h"
 
 struct evaluation {
-    struct trials trials;
-    double validation[MAX_CANDIDATES]; // mean average precision of settings.l2[i]; NAN: no cut
-    double l2;                         // the chosen one
-    struct fold *folds;                // [n_folds], fold 0 is the model
     size_t n_folds;
+    struct contender model;
+    struct contender *baselines; // [n_baselines], the first is the constant
+    size_t n_baselines;
+    struct slicing *slicings; // [n_slicings], of the model on fold 0
+    size_t n_slicings;
 };
 
+// config: [baselines] and [slices] are read from it.
 int evaluation_run(struct evaluation *v, const struct examples *e, const struct split *split,
-                   const struct settings *settings, unsigned threads, struct err *err);
+                   const struct settings *settings, const struct config *config, unsigned threads,
+                   struct err *err);
 void evaluation_release(struct evaluation *v);
+
+// What a baseline costs more: the false positives on fold 0's test rows when its threshold is lowered
+// until it finds as large a share of the frauds as the model does at its own; -1 where there is no
+// fraud to find or the model finds none.
+int evaluation_false_positives(const struct evaluation *v, const struct contender *baseline,
+                               int64_t *count, struct err *err);
 
 #endif

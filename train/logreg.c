@@ -276,6 +276,20 @@ static int line_search(struct logreg *s, double l2, const double *step, double *
                    l2, s->passes);
 }
 
+// From the Cholesky factor at the optimum; own holds the diagonal that was factored. A constant
+// input has the penalty as its whole curvature, or the 1 that factor gave it.
+static void standard_errors(struct logreg *s, double l2, const double *own)
+{
+    const size_t k = s->data.n_inputs + 1;
+    blasint n = (blasint)k, info = 0;
+    dpotri_((char[]){'U'}, &n, s->hessian, &n, &info);
+    for (size_t i = 0; i < k; i++) {
+        bool constant = i + 1 < k && own[i] == (l2 > 0 ? l2 : 1);
+        s->standard_error[i] =
+            info || constant ? NAN : sqrt(s->hessian[i * k + i] / (double)s->known);
+    }
+}
+
 int logreg_fit(struct logreg *s, double l2, struct err *err)
 {
     const size_t k = s->data.n_inputs + 1;
@@ -292,8 +306,10 @@ int logreg_fit(struct logreg *s, double l2, struct err *err)
     }
     // Without a penalty, weights that separate some rows grow for ever while gradient and curvature
     // sink together; so the gradient alone does not tell an optimum.
-    if (rc == 0 && l2 == 0)
-        rc = factor(s, l2, 1e-7, step, err);
+    if (rc == 0)
+        rc = factor(s, l2, l2 == 0 ? 1e-7 : 0, step, err);
+    if (rc == 0)
+        standard_errors(s, l2, step);
     free(step);
     return rc;
 }
@@ -353,12 +369,13 @@ static int allocate(struct logreg *s, struct err *err)
     s->mean = calloc(k, sizeof *s->mean);
     s->scale = calloc(k, sizeof *s->scale);
     s->w = calloc(k, sizeof *s->w);
+    s->standard_error = calloc(k, sizeof *s->standard_error);
     s->gradient = calloc(k, sizeof *s->gradient);
     s->hessian = calloc(k * k, sizeof *s->hessian);
     s->parts = calloc(PARTS, sizeof *s->parts);
     s->blocks = calloc(s->threads, sizeof *s->blocks);
-    bool bad =
-        !s->mean || !s->scale || !s->w || !s->gradient || !s->hessian || !s->parts || !s->blocks;
+    bool bad = !s->mean || !s->scale || !s->w || !s->standard_error || !s->gradient ||
+               !s->hessian || !s->parts || !s->blocks;
     for (unsigned t = 0; t < s->threads && !bad; t++) {
         s->blocks[t].z = calloc(k * BLOCK, sizeof(double));
         bad = !s->blocks[t].z;
@@ -413,6 +430,7 @@ void logreg_release(struct logreg *s)
     free(s->mean);
     free(s->scale);
     free(s->w);
+    free(s->standard_error);
     free(s->gradient);
     free(s->hessian);
     *s = (struct logreg){0};

@@ -11,6 +11,9 @@
 //
 //     gradient = (1/n) Σ (p − y) z + l2 w,    Hessian = (1/n) Σ p (1 − p) z zᵀ + l2 I
 //
+// The standard error of w_i is √((n H)⁻¹_ii), H with the penalty: the normal approximation of the
+// posterior under the prior that the penalty means, and without penalty the usual one of maximum
+// likelihood. A constant input has none: NAN.
 // (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
 // Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
 //
@@ -47,8 +50,9 @@ struct logreg {
     unsigned threads;
     uint64_t known, frauds; // rows with a known label, and with label 1
     double *mean, *scale;   // [n_inputs]
-    double *w;  // [n_inputs + 1]: weights of the z, then the intercept; a fit starts there
-    int passes; // over the data, of the last fit
+    double *w; // [n_inputs + 1]: weights of the z, then the intercept; a fit starts there
+    double *standard_error; // [n_inputs + 1]: of w, after a fit
+    int passes;             // over the data, of the last fit
     // at the point of the last logreg_evaluate, with k = n_inputs + 1
     double value;
     double *gradient; // [k]
@@ -59,7 +63,7 @@ struct logreg {
 
 int logreg_init(struct logreg *s, const struct logreg_data *data, unsigned threads,
                 struct err *err);
-// To a gradient whose Euclidean norm is below 1e-10.
+// To a gradient whose Euclidean norm is below 1e-10. Overwrites the Hessian.
 int logreg_fit(struct logreg *s, double l2, struct err *err);
 void logreg_release(struct logreg *s);
 

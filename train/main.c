@@ -9,6 +9,7 @@
 #include "train/onnx.h"
 #include "train/registry.h"
 #include "train/report.h"
+#include "train/results.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ struct arguments {
 
 static uint64_t checksum(const struct config *c)
 {
-    static const char *const sections[] = {"columns", "features", "split", "model"};
+    static const char *const sections[] = {"columns",   "features", "split", "model",
+                                           "baselines", "slices",   "card"};
     return config_checksum(c, sections, sizeof sections / sizeof *sections);
 }
 
@@ -57,9 +59,22 @@ static int check_ledger(const char *registry, struct err *err)
     return rc;
 }
 
+static int write_report(struct output_dir *folder, const struct arguments *a, const struct model *m,
+                        const struct evaluation *v, const json_t *results, struct err *err)
+{
+    char dataset[256];
+    const char *slash = strrchr(a->config, '/'), *name = slash ? slash + 1 : a->config;
+    const char *dot = strrchr(name, '.');
+    snprintf(dataset, sizeof dataset, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+    struct report_names names = {.dataset = dataset, .config = a->config, .model = m};
+    if (registry_parse_version(strrchr(folder->path, '/') + 1, &names.version))
+        return err_set(err, "%s: is no version's folder", folder->path);
+    return report_write(folder, v, results, &names, err);
+}
+
 // A new version with all its files, and the champion where that is wanted.
 static int publish(const struct arguments *a, const struct model *m, const struct evaluation *v,
-                   const struct settings *settings, int64_t *version, struct err *err)
+                   const json_t *results, int64_t *version, struct err *err)
 {
     struct registry r;
     struct output_dir folder = {0};
@@ -68,7 +83,8 @@ static int publish(const struct arguments *a, const struct model *m, const struc
         return -1;
     int rc = -1;
     if (registry_next(&r, &folder, err) || write_model(&folder, m, sha256, err) ||
-        report_write(&folder, v, settings, err) || registry_add(&r, &folder, sha256, version, err))
+        write_report(&folder, a, m, v, results, err) ||
+        registry_add(&r, &folder, sha256, version, err))
         goto out;
     rc = a->promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;
 out:
@@ -87,22 +103,25 @@ static int work(const struct arguments *a, struct err *err)
     struct examples examples = {0};
     struct evaluation evaluation = {0};
     struct model model = {0};
+    json_t *results = NULL;
     int64_t version;
     int rc = -1;
     if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
         settings_from_config(&settings, &config, err) || check_ledger(a->output, err) ||
         examples_open(&examples, a->features, err) ||
-        evaluation_run(&evaluation, &examples, &split, &settings, threads, err) ||
+        evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
+        !(results = results_new(&evaluation, &settings, &config, err)) ||
         model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
-        publish(a, &model, &evaluation, &settings, &version, err))
+        publish(a, &model, &evaluation, results, &version, err))
         goto out;
     char artifact[4096];
-    const uint64_t rows = evaluation.folds[0].trial->rows;
+    const uint64_t rows = evaluation.model.folds[0].trial->rows;
     const double seconds = seconds_now() - start;
     snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
     rc = summary_print("train", rows, seconds, 1e-3 * (double)rows / seconds, "krow/s", artifact,
                        err);
 out:
+    json_decref(results);
     model_release(&model);
     evaluation_release(&evaluation);
     examples_release(&examples);

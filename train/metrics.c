@@ -118,43 +118,97 @@ static double log_loss_of(double score, int8_t label)
     return label == 1 ? -log(p) : -log1p(-p);
 }
 
-static void count_row(struct metrics *m, double score, int8_t judged)
+void tally_row(struct tally *t, double score, int8_t judged, double threshold)
 {
-    bool alert = score >= m->threshold, fraud = judged == 1;
-    m->unknown_labels += judged == LABEL_UNKNOWN;
-    m->known_cards += judged == LABEL_KNOWN_CARD;
+    bool alert = score >= threshold, fraud = judged == 1;
+    t->unknown_labels += judged == LABEL_UNKNOWN;
+    t->known_cards += judged == LABEL_KNOWN_CARD;
     if (judged < 0)
         return;
-    m->rows++;
-    m->frauds += fraud;
-    m->true_positives += alert && fraud;
-    m->false_positives += alert && !fraud;
-    m->false_negatives += !alert && fraud;
-    m->true_negatives += !alert && !fraud;
-    m->log_loss += log_loss_of(score, judged);
-    m->brier += (score - fraud) * (score - fraud);
+    t->rows++;
+    t->frauds += fraud;
+    t->true_positives += alert && fraud;
+    t->false_positives += alert && !fraud;
+    t->false_negatives += !alert && fraud;
+    t->true_negatives += !alert && !fraud;
+    t->log_loss += log_loss_of(score, judged);
+    t->squares += (score - fraud) * (score - fraud);
+    calibration_row(&t->calibration, score, fraud);
+}
+
+void tally_add(struct tally *t, const struct tally *other, uint64_t times)
+{
+    t->rows += times * other->rows;
+    t->frauds += times * other->frauds;
+    t->unknown_labels += times * other->unknown_labels;
+    t->known_cards += times * other->known_cards;
+    t->true_positives += times * other->true_positives;
+    t->false_positives += times * other->false_positives;
+    t->false_negatives += times * other->false_negatives;
+    t->true_negatives += times * other->true_negatives;
+    t->log_loss += (double)times * other->log_loss;
+    t->squares += (double)times * other->squares;
+    calibration_add(&t->calibration, &other->calibration, times);
+}
+
+void metrics_finish(struct metrics *m, const struct tally *t, const struct ranking *k,
+                    double threshold)
+{
+    const double rows = (double)t->rows, tp = (double)t->true_positives;
+    const double fp = (double)t->false_positives, fn = (double)t->false_negatives;
+    *m = (struct metrics){.tally = *t, .threshold = threshold, .card_precision_at_100 = NAN};
+    m->roc_auc = ranking_roc_auc(k);
+    m->average_precision = ranking_average_precision(k);
+    m->log_loss = ratio(t->log_loss, rows);
+    m->brier = ratio(t->squares, rows);
+    m->brier_parts = calibration_brier(&t->calibration, m->brier);
+    m->ece = calibration_ece(&t->calibration);
+    m->precision = ratio(tp, tp + fp);
+    m->recall = ratio(tp, tp + fn);
+    m->f1 = ratio(2 * tp, 2 * tp + fp + fn);
+    m->false_positive_rate = ratio(fp, fp + (double)t->true_negatives);
+    m->selection_rate = ratio(tp + fp, rows);
 }
 
 int metrics_compute(struct metrics *m, const double *score, const int8_t *judged, size_t n,
                     double threshold, struct err *err)
 {
     struct ranking k;
-    *m = (struct metrics){.threshold = threshold, .card_precision_at_100 = NAN};
+    struct tally t = {0};
     if (ranking_make(&k, score, judged, n, err))
         return -1;
-    m->roc_auc = ranking_roc_auc(&k);
-    m->average_precision = ranking_average_precision(&k);
-    ranking_release(&k);
     for (size_t i = 0; i < n; i++)
-        count_row(m, score[i], judged[i]);
-    double tp = (double)m->true_positives,
-           wrong = (double)(m->false_positives + m->false_negatives);
-    m->log_loss = ratio(m->log_loss, (double)m->rows);
-    m->brier = ratio(m->brier, (double)m->rows);
-    m->precision = ratio(tp, tp + (double)m->false_positives);
-    m->recall = ratio(tp, tp + (double)m->false_negatives);
-    m->f1 = ratio(2 * tp, 2 * tp + wrong);
+        tally_row(&t, score[i], judged[i], threshold);
+    metrics_finish(m, &t, &k, threshold);
+    ranking_release(&k);
     return 0;
+}
+
+// ---- one by one ------------------------------------------------------------------------------------
+
+#define METRIC(field, less)                                                                        \
+    {                                                                                              \
+#field, offsetof(struct metrics, field), less                                              \
+    }
+const struct metric metric_list[N_METRICS] = {
+    METRIC(roc_auc, false),
+    METRIC(average_precision, false),
+    METRIC(card_precision_at_100, false),
+    METRIC(log_loss, true),
+    METRIC(brier, true),
+    METRIC(ece, true),
+    METRIC(precision, false),
+    METRIC(recall, false),
+    METRIC(f1, false),
+    METRIC(false_positive_rate, true),
+    METRIC(selection_rate, true),
+};
+
+double metrics_get(const struct metrics *m, size_t metric)
+{
+    double value;
+    memcpy(&value, (const char *)m + metric_list[metric].offset, sizeof value);
+    return value;
 }
 
 static json_t *count(uint64_t n)
@@ -162,22 +216,37 @@ static json_t *count(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *confusion(const struct metrics *m)
+static json_t *brier_parts_to_json(const struct brier_parts *b)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "true_positives", count(m->true_positives),
-                     "false_positives", count(m->false_positives), "false_negatives",
-                     count(m->false_negatives), "true_negatives", count(m->true_negatives));
+    return json_pack("{s:o, s:o, s:o, s:o}", "reliability", json_number_or_null(b->reliability),
+                     "resolution", json_number_or_null(b->resolution), "uncertainty",
+                     json_number_or_null(b->uncertainty), "within", json_number_or_null(b->within));
+}
+
+static json_t *confusion_to_json(const struct tally *t)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "true_positives", count(t->true_positives),
+                     "false_positives", count(t->false_positives), "false_negatives",
+                     count(t->false_negatives), "true_negatives", count(t->true_negatives));
 }
 
 json_t *metrics_to_json(const struct metrics *m)
 {
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rows",
-        count(m->rows), "frauds", count(m->frauds), "unknown_labels", count(m->unknown_labels),
-        "known_cards", count(m->known_cards), "roc_auc", json_number_or_null(m->roc_auc),
-        "average_precision", json_number_or_null(m->average_precision), "card_precision_at_100",
-        json_number_or_null(m->card_precision_at_100), "log_loss", json_number_or_null(m->log_loss),
-        "brier", json_number_or_null(m->brier), "threshold", json_number_or_null(m->threshold),
-        "precision", json_number_or_null(m->precision), "recall", json_number_or_null(m->recall),
-        "f1", json_number_or_null(m->f1), "confusion", confusion(m));
+    const struct tally *t = &m->tally;
+    json_t *j =
+        json_pack("{s:o, s:o, s:o, s:o}", "rows", count(t->rows), "frauds", count(t->frauds),
+                  "unknown_labels", count(t->unknown_labels), "known_cards", count(t->known_cards));
+    for (size_t i = 0; i < N_METRICS; i++)
+        if (json_object_set_new(j, metric_list[i].name, json_number_or_null(metrics_get(m, i))))
+            goto fail;
+    if (json_object_set_new(j, "threshold", json_number_or_null(m->threshold)) == 0 &&
+        json_object_set_new(j, "mean_probability",
+                            json_number_or_null(calibration_mean_probability(&t->calibration))) ==
+            0 &&
+        json_object_set_new(j, "brier_parts", brier_parts_to_json(&m->brier_parts)) == 0 &&
+        json_object_set_new(j, "confusion", confusion_to_json(t)) == 0)
+        return j;
+fail:
+    json_decref(j);
+    return NULL;
 }

@@ -1,232 +1,269 @@
-// Metrics and curves as files, and the metrics as a table to read.
+// Fills in the templates of report and model card. Tables are tables.c's, curves curves.c's.
+#define _GNU_SOURCE // memmem
 #include "train/report.h"
+#include "train/curves.h"
+#include "train/embedded.h"
+#include "train/plot.h"
+#include "train/tables.h"
 
+#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-// What the writers of the files need.
 struct report {
     const struct evaluation *v;
-    const struct settings *settings;
-    const struct ranking *ranking;
-    const double *score;
-    const int8_t *judged;
-    size_t n; // of the test rows
+    const json_t *results;
+    const struct report_names *names;
+    enum sheet_format format;
+    const char *svgs; // NULL where the template has no plots
 };
 
-// ---- metrics.json ----------------------------------------------------------------------------------
+// ---- what the templates may name -------------------------------------------------------------------
 
-static json_t *fold_to_json(const struct fold *f)
+static int fill_title(const struct report *r, FILE *f)
 {
-    json_t *j = json_pack("{s:s, s:s, s:s}", "train", f->trial->cut.train_text, "test",
-                          f->trial->cut.test_text, "threshold_from", f->threshold_from);
-    json_t *metrics = metrics_to_json(&f->metrics);
-    if (!j || !metrics || json_object_update(j, metrics)) {
-        json_decref(j);
-        j = NULL;
-    }
-    json_decref(metrics);
-    return j;
-}
-
-static json_t *folds_to_json(const struct evaluation *v)
-{
-    json_t *list = json_array();
-    bool bad = !list;
-    for (size_t k = 0; k < v->n_folds && !bad; k++)
-        bad = json_array_append_new(list, fold_to_json(&v->folds[k]));
-    if (!bad)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
-static json_t *validation_to_json(const struct evaluation *v, const struct settings *s)
-{
-    json_t *list = json_array();
-    bool bad = !list;
-    for (size_t i = 0; i < s->n_l2 && !bad; i++) {
-        bad = json_array_append_new(list, json_pack("{s:f, s:o}", "l2", s->l2[i],
-                                                    "mean_average_precision",
-                                                    json_number_or_null(v->validation[i])));
-    }
-    if (!bad)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
-static int write_metrics(FILE *f, const struct report *r)
-{
-    const struct evaluation *v = r->v;
-    const struct settings *s = r->settings;
-    json_t *j =
-        json_pack("{s:o, s:o, s:o, s:f, s:I}", "test", metrics_to_json(&v->folds[0].metrics),
-                  "folds", folds_to_json(v), "validation", validation_to_json(v, s), "l2", v->l2,
-                  "alerts_per_day", (json_int_t)s->alerts_per_day);
-    int rc = j ? json_dumpf(j, f, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : -1;
-    json_decref(j);
-    return rc;
-}
-
-// ---- curves ----------------------------------------------------------------------------------------
-
-// The point lies between two others on one straight line: both steps are of frauds only, or both
-// of genuine rows only.
-static bool between(const struct ranking *k, size_t i)
-{
-    if (i == 0 || i + 1 == k->n)
-        return false;
-    return (k->frauds[i - 1] == k->frauds[i] && k->frauds[i] == k->frauds[i + 1]) ||
-           (k->genuine[i - 1] == k->genuine[i] && k->genuine[i] == k->genuine[i + 1]);
-}
-
-// Without frauds or genuine rows there is no curve, but the file has its header.
-static int write_roc(FILE *f, const struct report *r)
-{
-    const struct ranking *k = r->ranking;
-    double frauds = k->n ? (double)k->frauds[k->n - 1] : 0;
-    double genuine = k->n ? (double)k->genuine[k->n - 1] : 0;
-    fprintf(f, "threshold\tfalse_positive_rate\ttrue_positive_rate\n");
-    for (size_t i = 0; i < k->n && frauds > 0 && genuine > 0; i++)
-        if (!between(k, i))
-            fprintf(f, "%.17g\t%.17g\t%.17g\n", k->score[i], (double)k->genuine[i] / genuine,
-                    (double)k->frauds[i] / frauds);
+    char title[300];
+    snprintf(title, sizeof title, "%s, version %" PRId64, r->names->dataset, r->names->version);
+    sheet_escape(title, r->format, f);
     return 0;
 }
 
-static int write_pr(FILE *f, const struct report *r)
+// Words of [card], or what can be said of any dataset.
+static int fill_words(const struct report *r, FILE *f, const char *key, const char *otherwise)
 {
-    const struct ranking *k = r->ranking;
-    double frauds = k->n ? (double)k->frauds[k->n - 1] : 0;
-    fprintf(f, "threshold\trecall\tprecision\n");
-    for (size_t i = 0; i < k->n && frauds > 0; i++)
-        if (!between(k, i))
-            fprintf(f, "%.17g\t%.17g\t%.17g\n", k->score[i], (double)k->frauds[i] / frauds,
-                    (double)k->frauds[i] / (double)(k->frauds[i] + k->genuine[i]));
+    const char *own = json_string_value(json_object_get(json_object_get(r->results, "card"), key));
+    sheet_escape(own ? own : otherwise, r->format, f);
     return 0;
 }
 
-enum { RANGES = 10 };
-
-static int write_reliability(FILE *f, const struct report *r)
+static int fill_intended_use(const struct report *r, FILE *f)
 {
-    double rows[RANGES] = {0}, sum[RANGES] = {0}, frauds[RANGES] = {0};
-    for (size_t i = 0; i < r->n; i++) {
-        int range = r->score[i] < 1 ? (int)(r->score[i] * RANGES) : RANGES - 1;
-        if (r->judged[i] < 0)
-            continue;
-        rows[range]++;
-        sum[range] += r->score[i];
-        frauds[range] += r->judged[i];
+    return fill_words(r, f, "intended_use",
+                      "Ranks transactions by how likely they are fraud, so that people review the "
+                      "highest ones. It is not made to decide about a person without a person, nor "
+                      "for transactions of another kind than those it was trained on.");
+}
+
+static int fill_data_words(const struct report *r, FILE *f)
+{
+    return fill_words(r, f, "data", "The transactions that the dataset's description names.");
+}
+
+static int fill_limits(const struct report *r, FILE *f)
+{
+    return fill_words(
+        r, f, "limits",
+        "Frauds of a kind that the training window does not hold are not found. Labels "
+        "are taken as right and complete. Drift is measured after the test window: "
+        "see the monitor's report before the model is used on later data.");
+}
+
+static int fill_features(const struct report *r, FILE *f)
+{
+    const struct plan *p = &r->names->model->plan;
+    const bool html = r->format == SHEET_HTML;
+    fputs(html ? "<pre>" : "```ini\n", f);
+    for (size_t i = 0; i < p->n_definitions; i++) {
+        fputs(p->definitions[i].name, f);
+        fputs(" = ", f);
+        if (html)
+            sheet_escape(p->definitions[i].expression, SHEET_HTML, f);
+        else
+            fputs(p->definitions[i].expression, f);
+        fputc('\n', f);
     }
-    fprintf(f, "from\tto\trows\tmean_probability\tfraud_share\n");
-    for (int k = 0; k < RANGES; k++)
-        if (rows[k] > 0)
-            fprintf(f, "%g\t%g\t%.0f\t%.17g\t%.17g\n", (double)k / RANGES, (double)(k + 1) / RANGES,
-                    rows[k], sum[k] / rows[k], frauds[k] / rows[k]);
+    fputs(html ? "</pre>\n" : "```\n", f);
     return 0;
+}
+
+static int fill_reproduce(const struct report *r, FILE *f)
+{
+    char words[1024];
+    const json_t *p = r->names->model->provenance;
+    const char *data = json_string_value(json_object_get(p, "data_xxh3"));
+    const char *config = json_string_value(json_object_get(p, "config_xxh3"));
+    snprintf(words, sizeof words,
+             "make pipeline CONFIG=%.300s with %s. The input's XXH3 checksum is %s, that of the "
+             "settings %s; the same input and settings give the same model to the last bit.",
+             r->names->config, json_string_value(json_object_get(p, "program")), data, config);
+    sheet_escape(words, r->format, f);
+    return 0;
+}
+
+static int fill_inputs(const struct report *r, FILE *f)
+{
+    fprintf(f, "%zu", r->names->model->n_inputs);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*fill)(const struct report *r, FILE *f);
+    table_fn *table; // one of both
+} fields[] = {
+    {"title", fill_title, NULL},
+    {"intended_use", fill_intended_use, NULL},
+    {"data_words", fill_data_words, NULL},
+    {"limits", fill_limits, NULL},
+    {"features", fill_features, NULL},
+    {"reproduce", fill_reproduce, NULL},
+    {"inputs", fill_inputs, NULL},
+    {"lead", NULL, tables_lead},
+    {"metrics", NULL, tables_metrics},
+    {"baselines", NULL, tables_baselines},
+    {"saved", NULL, tables_saved},
+    {"warnings", NULL, tables_warnings},
+    {"slices", NULL, tables_slices},
+    {"weights", NULL, tables_weights},
+    {"folds", NULL, tables_folds},
+    {"data", NULL, tables_data},
+    {"calibration", NULL, tables_calibration},
+};
+
+// In the order in which report.gp draws them.
+static const char *const plots[] = {"roc",      "pr",      "reliability", "scores",
+                                    "tradeoff", "weights", "weeks",       "slices"};
+
+static int fill_plot(const struct report *r, const char *name, FILE *f)
+{
+    size_t i = 0, length = 0;
+    while (i < sizeof plots / sizeof *plots && strcmp(plots[i], name) != 0)
+        i++;
+    const char *svg = r->svgs ? plot_nth(r->svgs, i, &length) : NULL;
+    return svg && fwrite(svg, 1, length, f) == length ? 0 : -1;
+}
+
+static int fill(const struct report *r, const char *name, FILE *f)
+{
+    if (strncmp(name, "plot:", 5) == 0)
+        return fill_plot(r, name + 5, f);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(fields[i].name, name) == 0)
+            return fields[i].fill ? fields[i].fill(r, f)
+                                  : fields[i].table(r->results, r->format, f);
+    return -1;
+}
+
+// Copies a template, {{name}} replaced; -1 where one is unknown or cannot be filled.
+static int fill_template(const struct report *r, const char *text, size_t size, FILE *f)
+{
+    const char *end = text + size;
+    for (const char *open; (open = memmem(text, (size_t)(end - text), "{{", 2));) {
+        const char *close = memmem(open, (size_t)(end - open), "}}", 2);
+        char name[64];
+        if (!close)
+            return -1;
+        fwrite(text, 1, (size_t)(open - text), f);
+        snprintf(name, sizeof name, "%.*s", (int)(close - open - 2), open + 2);
+        if (fill(r, name, f))
+            return -1;
+        text = close + 2;
+    }
+    fwrite(text, 1, (size_t)(end - text), f);
+    return ferror(f) ? -1 : 0;
+}
+
+// ---- plots -----------------------------------------------------------------------------------------
+
+static double number_of(const json_t *object, const char *name)
+{
+    const json_t *j = json_object_get(object, name);
+    return json_is_number(j) ? json_number_value(j) : NAN;
+}
+
+static void variable(FILE *f, const char *name, double x)
+{
+    if (isfinite(x))
+        fprintf(f, "%s = %.17g\n", name, x);
+    else
+        fprintf(f, "%s = NaN\n", name);
+}
+
+// What report.gp wants to know beside the files.
+static int plot_variables(const struct report *r, FILE *f)
+{
+    const json_t *test = json_object_get(r->results, "test");
+    const double days = r->v->model.folds[0].trial->cut.test_days, rows = number_of(test, "rows");
+    fputs("baselines = \"", f);
+    for (size_t i = 0, n = 0; i < r->v->n_baselines; i++)
+        if (r->v->baselines[i].examples.n_inputs > 0)
+            fprintf(f, "%s%s", n++ ? " " : "", r->v->baselines[i].name);
+    fputs("\"\n", f);
+    variable(f, "base_rate", number_of(test, "frauds") / rows);
+    variable(f, "recall", number_of(test, "recall"));
+    variable(f, "precision", number_of(test, "precision"));
+    variable(f, "false_positive_rate", number_of(test, "false_positive_rate"));
+    variable(f, "threshold", number_of(test, "threshold"));
+    variable(f, "alerts", number_of(test, "selection_rate") * rows / days);
+    return ferror(f) ? -1 : 0;
 }
 
 // ---- files -----------------------------------------------------------------------------------------
 
-static const struct {
-    const char *name;
-    int (*write)(FILE *f, const struct report *r);
-} files[] = {{"metrics.json", write_metrics},
-             {"roc.tsv", write_roc},
-             {"pr.tsv", write_pr},
-             {"reliability.tsv", write_reliability}};
-enum { N_FILES = sizeof files / sizeof *files };
+typedef int writer_fn(const struct report *r, FILE *f);
 
-static int write_file(struct output_dir *folder, const struct report *r, size_t i, struct err *err)
+// What a writer writes, allocated; NULL where it fails.
+static char *text_of(const struct report *r, writer_fn *write, size_t *n)
 {
     char *text = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
-    int bad = !f || files[i].write(f, r) || ferror(f);
-    bad = (f && fclose(f)) || bad;
-    int rc = bad ? err_set(err, "%s/%s: out of memory", folder->path, files[i].name)
-                 : output_dir_file(folder, files[i].name, text, n, err);
+    FILE *f = open_memstream(&text, n);
+    int bad = !f || write(r, f);
+    if ((f && fclose(f)) || bad) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int write_html(const struct report *r, FILE *f)
+{
+    return fill_template(r, embedded(report_html), embedded_size(report_html), f);
+}
+
+static int write_card(const struct report *r, FILE *f)
+{
+    return fill_template(r, embedded(card_md), embedded_size(card_md), f);
+}
+
+static int write_metrics(const struct report *r, FILE *f)
+{
+    return json_dumpf(r->results, f, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+}
+
+static int write_file(struct output_dir *folder, const struct report *r, const char *name,
+                      writer_fn *write, struct err *err)
+{
+    size_t n;
+    char *text = text_of(r, write, &n);
+    int rc = text ? output_dir_file(folder, name, text, n, err)
+                  : err_set(err, "%s/%s: cannot be put together", folder->path, name);
     free(text);
     return rc;
 }
 
-int report_write(struct output_dir *folder, const struct evaluation *v,
-                 const struct settings *settings, struct err *err)
+int report_write(struct output_dir *folder, const struct evaluation *v, const json_t *results,
+                 const struct report_names *names, struct err *err)
 {
-    const struct trial *t = v->folds[0].trial;
-    const struct row_range test = t->cut.test;
-    struct ranking ranking;
-    struct report r = {v, settings, &ranking, t->score, t->judged, (size_t)(test.end - test.first)};
-    if (ranking_make(&ranking, r.score, r.judged, r.n, err))
+    struct report r = {v, results, names, SHEET_MARKDOWN, NULL};
+    size_t n;
+    if (write_file(folder, &r, "metrics.json", write_metrics, err) ||
+        write_file(folder, &r, "card.md", write_card, err) || curves_write(folder, v, err))
         return -1;
-    int rc = 0;
-    for (size_t i = 0; i < N_FILES && rc == 0; i++)
-        rc = write_file(folder, &r, i, err);
-    ranking_release(&ranking);
+    char *variables = text_of(&r, plot_variables, &n);
+    char *svgs = variables ? plot_run(folder->fd, variables, err)
+                           : (err_set(err, "out of memory for plots"), NULL);
+    free(variables);
+    if (!svgs)
+        return -1;
+    r.format = SHEET_HTML;
+    r.svgs = svgs;
+    int rc = write_file(folder, &r, "report.html", write_html, err);
+    free(svgs);
     return rc;
 }
 
-// ---- a table to read -------------------------------------------------------------------------------
-
-static void print_cell(double v)
-{
-    if (isfinite(v))
-        printf(" %12.4f", v);
-    else
-        printf(" %12s", "-");
-}
-
-static const char *const shown[] = {"roc_auc",
-                                    "average_precision",
-                                    "card_precision_at_100",
-                                    "log_loss",
-                                    "brier",
-                                    "threshold",
-                                    "precision",
-                                    "recall",
-                                    "f1"};
-
-static double number_of(const json_t *metrics, const char *name)
-{
-    const json_t *j = json_object_get(metrics, name);
-    return json_is_number(j) ? json_number_value(j) : NAN;
-}
-
-static void print_metric(const json_t *test, const json_t *folds, const char *name)
-{
-    const size_t n = json_array_size(folds);
-    double sum = 0, squares = 0;
-    for (size_t k = 0; k < n; k++)
-        sum += number_of(json_array_get(folds, k), name);
-    double mean = sum / (double)n;
-    for (size_t k = 0; k < n; k++) {
-        double apart = number_of(json_array_get(folds, k), name) - mean;
-        squares += apart * apart;
-    }
-    printf("%-30s", name);
-    print_cell(number_of(test, name));
-    if (n > 1) {
-        print_cell(mean);
-        print_cell(sqrt(squares / (double)(n - 1)));
-    }
-    putchar('\n');
-}
-
-static void print_all(const json_t *test, const json_t *folds, const char *when)
-{
-    const size_t n = json_array_size(folds);
-    printf("test %s, %.0f rows, %.0f frauds\n", when, number_of(test, "rows"),
-           number_of(test, "frauds"));
-    printf("%-30s %12s", "", "test");
-    if (n > 1)
-        printf(" %6s%zu %5s %12s", "mean, ", n, "folds", "sd");
-    putchar('\n');
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        print_metric(test, folds, shown[i]);
-}
+// ---- the terminal ----------------------------------------------------------------------------------
 
 int report_print(const char *path, struct err *err)
 {
@@ -234,11 +271,19 @@ int report_print(const char *path, struct err *err)
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "%s: %s", path, why.text);
-    const json_t *test = json_object_get(j, "test"), *folds = json_object_get(j, "folds");
-    const char *when = json_string_value(json_object_get(json_array_get(folds, 0), "test"));
+    const json_t *test = json_object_get(j, "test");
+    const json_t *fold = json_array_get(json_object_get(j, "folds"), 0);
+    const char *when = json_string_value(json_object_get(fold, "test"));
     int rc = when ? 0 : err_set(err, "%s: has no test metrics", path);
-    if (rc == 0)
-        print_all(test, folds, when);
+    if (rc == 0) {
+        printf("test %s, %.0f rows, %.0f frauds\n", when, number_of(test, "rows"),
+               number_of(test, "frauds"));
+        rc = tables_metrics(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
+             tables_baselines(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
+             tables_saved(j, SHEET_TEXT, stdout) || tables_warnings(j, SHEET_TEXT, stdout);
+        if (rc)
+            rc = err_set(err, "%s: cannot be printed", path);
+    }
     json_decref(j);
     return rc;
 }

@@ -1,26 +1,29 @@
 // report: the files of a version that tell what its model is worth.
 //
-//     metrics.json     {"test": {...}, "folds": [{"train","test", ..., "threshold_from"}, ...],
-//                       "validation": [{"l2","mean_average_precision"}, ...], "l2",
-//                       "alerts_per_day"}; "test" and "..." are the metrics of train/metrics.h,
-//                       "test" is fold 0's; what has no meaning is null
-//     roc.tsv          threshold, false_positive_rate, true_positive_rate
-//     pr.tsv           threshold, recall, precision
-//     reliability.tsv  from, to, rows, mean_probability, fraud_share of ten equal ranges of scores
+//     metrics.json     train/results.h
+//     *.tsv            train/curves.h
+//     report.html      one page that needs nothing else: tables, and plots by gnuplot
+//     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
-// The curves are of fold 0's test rows. roc and pr hold the points at which the curve turns. Tabs
-// between the columns, names in the first line.
+// The page and the card are templates, report.html and card.md of this folder, with {{names}} that
+// are filled from metrics.json.
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
 #include "base/output.h"
 #include "train/evaluate.h"
 
-int report_write(struct output_dir *folder, const struct evaluation *v,
-                 const struct settings *settings, struct err *err);
+struct report_names {
+    const char *dataset; // the name of its .ini without the ending
+    const char *config;  // the path of its .ini
+    int64_t version;
+    const struct model *model; // plan and provenance
+};
 
-// A version's metrics as an aligned text to print: fold 0, and the mean and standard deviation over
-// all folds. path: its metrics.json.
+int report_write(struct output_dir *folder, const struct evaluation *v, const json_t *results,
+                 const struct report_names *names, struct err *err);
+
+// A version's metrics and baselines as aligned text to print. path: its metrics.json.
 int report_print(const char *path, struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "train/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 // ---- scores ----------------------------------------------------------------------------------------
 
@@ -53,8 +54,9 @@ double *scores_new(const struct examples *e, const struct model *m, struct row_r
 
 // ---- one trial -------------------------------------------------------------------------------------
 
-static int take_weights(struct model *m, const struct logreg *fit, struct err *err)
+static int take_weights(struct trial *t, struct logreg *fit, struct err *err)
 {
+    struct model *m = &t->model;
     m->n_inputs = fit->data.n_inputs;
     m->inputs = calloc(m->n_inputs + 1, sizeof *m->inputs);
     if (!m->inputs)
@@ -65,6 +67,8 @@ static int take_weights(struct model *m, const struct logreg *fit, struct err *e
         m->inputs[i].weight = fit->w[i];
     }
     m->intercept = fit->w[m->n_inputs];
+    t->standard_error = fit->standard_error; // taken over
+    fit->standard_error = NULL;
     return 0;
 }
 
@@ -87,7 +91,7 @@ static int fit(struct trial *t, const struct trial *before, const struct example
         start_from(&s, &before->model);
     int rc = logreg_fit(&s, t->l2, err);
     if (rc == 0)
-        rc = take_weights(&t->model, &s, err);
+        rc = take_weights(t, &s, err);
     t->rows = s.known;
     t->frauds = s.frauds;
     logreg_release(&s);
@@ -99,15 +103,35 @@ struct card_rows card_rows_of(const struct examples *e, const struct cut *cut)
     return (struct card_rows){e->card, e->time, e->label, cut->train.first, cut->test};
 }
 
-static int judge(struct trial *t, const struct examples *e, struct err *err)
+static bool same(struct row_range a, struct row_range b)
 {
+    return a.first == b.first && a.end == b.end;
+}
+
+// Trials of the same test rows are judged alike.
+static const struct trial *judged_before(const struct trial *list, const struct cut *cut)
+{
+    for (const struct trial *t = list; t; t = t->next)
+        if (same(t->cut.train, cut->train) && same(t->cut.test, cut->test))
+            return t;
+    return NULL;
+}
+
+static int judge(struct trial *t, const struct trial *list, const struct examples *e,
+                 struct err *err)
+{
+    const struct trial *before = judged_before(list, &t->cut);
     const struct card_rows rows = card_rows_of(e, &t->cut);
     const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
     struct ranking ranking;
     t->judged = malloc(n + 1);
     if (!t->judged)
         return err_set(err, "out of memory for %zu labels", n);
-    if (cards_judge(&rows, t->judged, err) || ranking_make(&ranking, t->score, t->judged, n, err))
+    if (before)
+        memcpy(t->judged, before->judged, n);
+    else if (cards_judge(&rows, t->judged, err))
+        return -1;
+    if (ranking_make(&ranking, t->score, t->judged, n, err))
         return -1;
     t->average_precision = ranking_average_precision(&ranking);
     ranking_release(&ranking);
@@ -120,23 +144,19 @@ static int run(struct trial *t, const struct trial *before, const struct example
     if (fit(t, before, e, threads, err))
         return err_prefix(err, "training on %s", t->cut.train_text);
     t->score = scores_new(e, &t->model, t->cut.test, threads, err);
-    return t->score ? judge(t, e, err) : -1;
+    return t->score ? judge(t, before, e, err) : -1;
 }
 
 static void trial_free(struct trial *t)
 {
     model_release(&t->model);
+    free(t->standard_error);
     free(t->score);
     free(t->judged);
     free(t);
 }
 
 // ---- all of them -----------------------------------------------------------------------------------
-
-static bool same(struct row_range a, struct row_range b)
-{
-    return a.first == b.first && a.end == b.end;
-}
 
 struct trial *trials_get(struct trials *trials, const struct cut *cut, double l2, struct err *err)
 {

@@ -15,9 +15,10 @@
 struct trial {
     struct cut cut;
     double l2;
-    struct model model; // mean, scale and weight of the inputs, and the intercept; nothing else
-    double *score;      // [cut.test.end - cut.test.first]
-    int8_t *judged;     // of the same rows: what metrics judge by (train/cards.h)
+    struct model model;     // mean, scale and weight of the inputs, and the intercept; nothing else
+    double *standard_error; // [n_inputs + 1]: of the weights, then of the intercept
+    double *score;          // [cut.test.end - cut.test.first]
+    int8_t *judged;         // of the same rows: what metrics judge by (train/cards.h)
     double average_precision; // of the judged rows, NAN where they have no fraud
     uint64_t rows, frauds;    // that trained, with a known label
     struct trial *next;

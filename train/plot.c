@@ -1,0 +1,104 @@
+// gnuplot as a child that reads and writes temporary files, so that neither side waits for the other.
+#define _GNU_SOURCE // posix_spawn_file_actions_addfchdir_np
+#include "train/plot.h"
+#include "train/embedded.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { IN, OUT, ERR, N_STREAMS };
+
+// What was written to a file, with a 0 behind it; NULL when out of memory.
+static char *contents(FILE *f)
+{
+    const long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
+    char *text = size < 0 ? NULL : malloc((size_t)size + 1);
+    if (!text)
+        return NULL;
+    rewind(f);
+    text[fread(text, 1, (size_t)size, f)] = '\0';
+    return text;
+}
+
+// -d: no settings of the user's. The exit status, or -1 with errno where it could not be run.
+static int run(int folder, FILE *const streams[N_STREAMS])
+{
+    char *const argv[] = {"gnuplot", "-d", "-", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    int status = -1;
+    if (posix_spawn_file_actions_init(&actions))
+        return -1;
+    int bad = posix_spawn_file_actions_addfchdir_np(&actions, folder);
+    for (int i = 0; i < N_STREAMS && !bad; i++)
+        bad = posix_spawn_file_actions_adddup2(&actions, fileno(streams[i]), i);
+    if (!bad)
+        bad = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (bad) {
+        errno = bad;
+        return -1;
+    }
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return status;
+}
+
+static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS], char **svgs,
+                struct err *err)
+{
+    fprintf(streams[IN], "%s%.*s", variables, (int)embedded_size(report_gp), embedded(report_gp));
+    if (fflush(streams[IN]) || fseek(streams[IN], 0, SEEK_SET))
+        return err_sys(err, "cannot write the plots' script");
+    const int status = run(folder, streams);
+    if (status < 0)
+        return err_sys(err, "cannot run gnuplot, which draws the report's plots (Debian's package "
+                            "gnuplot-nox)");
+    char *words = contents(streams[ERR]);
+    int rc = 0;
+    if (!words || !(*svgs = contents(streams[OUT])))
+        rc = err_set(err, "out of memory for plots");
+    else if (status != 0)
+        rc = err_set(err, "gnuplot failed: %.600s", words);
+    free(words);
+    return rc;
+}
+
+char *plot_run(int folder, const char *variables, struct err *err)
+{
+    FILE *streams[N_STREAMS] = {tmpfile(), tmpfile(), tmpfile()};
+    char *svgs = NULL;
+    int rc = streams[IN] && streams[OUT] && streams[ERR]
+                 ? draw(folder, variables, streams, &svgs, err)
+                 : err_sys(err, "cannot make a temporary file for gnuplot");
+    for (int i = 0; i < N_STREAMS; i++)
+        if (streams[i])
+            fclose(streams[i]);
+    if (rc == 0)
+        return svgs;
+    free(svgs);
+    return NULL;
+}
+
+const char *plot_nth(const char *svgs, size_t n, size_t *length)
+{
+    static const char end[] = "</svg>";
+    for (const char *at = strstr(svgs, "<svg"); at; at = strstr(at, "<svg")) {
+        const char *stop = strstr(at, end);
+        if (!stop)
+            return NULL;
+        *length = (size_t)(stop - at) + sizeof end - 1;
+        if (n-- == 0)
+            return at;
+        at += *length;
+    }
+    return NULL;
+}

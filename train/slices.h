@@ -1,0 +1,51 @@
+// slices: the same metrics for groups of the test rows.
+//
+//     [slices]
+//     amount  = amount: 20, 50, 100     a feature and edges: under 20, 20 to under 50, ..., 100 and over
+//     night   = night                   a feature of few values: one slice each
+//     channel = channel                 a column of kind category: one slice for each value, the most
+//                                       frequent 31 where there are more than 32, and one for the rest
+//
+// Beside a slice's metrics stand what Fairlearn's MetricFrame gives with method="to_overall": for
+// selection rate, true positive rate (recall) and false positive rate the difference to the figure
+// of all test rows, and the ratio of the smaller to the larger of both.
+//
+// A slice is small where it has fewer than SLICE_LEAST frauds or genuine rows that are judged: its
+// rates then rest on a handful of rows. A slice without any row is there with counts of 0 and
+// metrics that are NAN. Errors name file, line and value. Ownership: released by slicing_release;
+// the examples are borrowed and must live as long.
+#ifndef TRAIN_SLICES_H
+#define TRAIN_SLICES_H
+
+#include "features/split.h"
+#include "train/examples.h"
+#include "train/metrics.h"
+
+enum { SLICES_MAX = 32, SLICE_LEAST = 10, SLICE_NAME = 80 };
+
+struct slice {
+    char name[SLICE_NAME];
+    struct metrics metrics;
+    bool small;
+};
+
+struct slicing {
+    char *name;
+    const float *x;        // of all rows; NULL for a category
+    const uint32_t *codes; // of all rows; NULL for a feature
+    size_t n_edges;        // of bands; 0: a slice for each value
+    double at[SLICES_MAX]; // rising: the edges, or the values or codes that are slices
+    bool others;           // the last slice takes the codes that are no slice of their own
+    struct slice slices[SLICES_MAX];
+    size_t n;
+};
+
+// test: the rows whose values become slices, where there are no edges.
+int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
+                       struct row_range test, const struct config *c, struct err *err);
+// score[i], judged[i]: of row test.first + i.
+int slicing_measure(struct slicing *s, struct row_range test, const double *score,
+                    const int8_t *judged, double threshold, struct err *err);
+void slicing_release(struct slicing *s);
+
+#endif

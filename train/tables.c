@@ -1,0 +1,365 @@
+// Views of metrics.json. Numbers are only looked up and formatted here.
+#include "train/tables.h"
+#include "train/metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- looking up ------------------------------------------------------------------------------------
+
+static double value_of(const json_t *j)
+{
+    return json_is_number(j) ? json_number_value(j) : NAN;
+}
+
+static double value(const json_t *object, const char *key)
+{
+    return value_of(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *t = json_string_value(json_object_get(object, key));
+    return t ? t : "-";
+}
+
+static const json_t *get(const json_t *object, const char *a, const char *b)
+{
+    return json_object_get(json_object_get(object, a), b);
+}
+
+static void interval(struct sheet *s, int decimals, double low, double high)
+{
+    if (isfinite(low) && isfinite(high))
+        sheet_cell(s, "%.*f to %.*f", decimals, low, decimals, high);
+    else
+        sheet_cell(s, "-");
+}
+
+static void count_cell(struct sheet *s, double n)
+{
+    sheet_number(s, 0, n);
+}
+
+static void percent(struct sheet *s, int decimals, double share)
+{
+    if (isfinite(share))
+        sheet_cell(s, "%.*f %%", decimals, 100 * share);
+    else
+        sheet_cell(s, "-");
+}
+
+static void headings(struct sheet *s, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sheet_cell(s, "%s", names[i]);
+}
+#define HEADINGS(s, ...)                                                                           \
+    headings(s, (const char *const[]){__VA_ARGS__},                                                \
+             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static int finish(struct sheet *s, enum sheet_format format, FILE *f)
+{
+    int rc = sheet_print(s, format, f);
+    sheet_release(s);
+    return rc;
+}
+
+// ---- tables ----------------------------------------------------------------------------------------
+
+int tables_metrics(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *test = json_object_get(results, "test");
+    const bool folds = json_array_size(json_object_get(results, "folds")) > 1;
+    struct sheet s;
+    sheet_init(&s, folds ? 6 : 3, 1);
+    HEADINGS(&s, "", "test", "95 % interval");
+    if (folds) {
+        sheet_cell(&s, "mean of %zu", json_array_size(json_object_get(results, "folds")));
+        HEADINGS(&s, "sd", "worst");
+    }
+    for (size_t i = 0; i < N_METRICS; i++) {
+        const char *name = metric_list[i].name;
+        const json_t *range = get(test, "intervals", name), *sum = get(results, "summary", name);
+        sheet_cell(&s, "%s", name);
+        sheet_number(&s, 4, value(test, name));
+        interval(&s, 4, value_of(json_array_get(range, 0)), value_of(json_array_get(range, 1)));
+        for (size_t k = 0; k < 3 && folds; k++)
+            sheet_number(&s, 4, value(sum, (const char *const[]){"mean", "sd", "worst"}[k]));
+    }
+    return finish(&s, format, f);
+}
+
+static void contender_row(struct sheet *s, const json_t *c, const char *name, size_t inputs,
+                          bool folds)
+{
+    const json_t *test = json_object_get(c, "test");
+    sheet_cell(s, "%s", name);
+    sheet_cell(s, "%zu", inputs);
+    sheet_number(s, 4, value(test, "roc_auc"));
+    sheet_number(s, 4, value(test, "average_precision"));
+    sheet_number(s, 4, value(test, "card_precision_at_100"));
+    if (folds)
+        sheet_number(s, 4, value(get(c, "summary", "average_precision"), "mean"));
+}
+
+int tables_baselines(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const bool folds = json_array_size(json_object_get(results, "folds")) > 1;
+    const json_t *b, *list = json_object_get(results, "baselines");
+    struct sheet s;
+    size_t i;
+    sheet_init(&s, folds ? 8 : 7, 1);
+    HEADINGS(&s, "", "inputs", "ROC AUC", "AP", "CP@100");
+    if (folds)
+        sheet_cell(&s, "AP, mean of %zu", json_array_size(json_object_get(results, "folds")));
+    HEADINGS(&s, "the model's AP is more by", "false alarms at equal recall");
+    contender_row(&s, results, "model", json_array_size(json_object_get(results, "weights")),
+                  folds);
+    sheet_cell(&s, "-");
+    count_cell(&s, value(get(results, "test", "confusion"), "false_positives"));
+    json_array_foreach(list, i, b)
+    {
+        const json_t *more = get(b, "difference", "average_precision");
+        contender_row(&s, b, text(b, "name"), json_array_size(json_object_get(b, "inputs")), folds);
+        interval(&s, 3, value_of(json_array_get(more, 1)), value_of(json_array_get(more, 2)));
+        count_cell(&s, value(b, "false_positives_at_recall"));
+    }
+    return finish(&s, format, f);
+}
+
+static void slice_row(struct sheet *s, const char *slicing, const char *name, const json_t *m)
+{
+    static const char *const rates[] = {"selection_rate", "recall", "false_positive_rate"};
+    const double rows = value(m, "rows");
+    sheet_cell(s, "%s", slicing);
+    sheet_cell(s, "%s%s", name, json_is_true(json_object_get(m, "small")) ? " *" : "");
+    count_cell(s, rows);
+    count_cell(s, value(m, "frauds"));
+    percent(s, 2, rows > 0 ? value(m, "frauds") / rows : NAN);
+    percent(s, 2, value(m, "mean_probability"));
+    sheet_number(s, 3, value(m, "roc_auc"));
+    sheet_number(s, 3, value(m, "average_precision"));
+    for (size_t i = 0; i < 3; i++) {
+        const double difference = 100 * value(json_object_get(m, "difference"), rates[i]);
+        const double ratio = value(json_object_get(m, "ratio"), rates[i]);
+        if (isfinite(difference) && isfinite(ratio))
+            sheet_cell(s, "%.2f %% (%+.2f, %.2f)", 100 * value(m, rates[i]), difference, ratio);
+        else
+            percent(s, 2, value(m, rates[i]));
+    }
+}
+
+int tables_slices(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *slicing, *slice;
+    struct sheet s;
+    size_t i, k;
+    sheet_init(&s, 11, 2);
+    HEADINGS(&s, "by", "slice", "rows", "frauds", "fraud share", "mean probability", "ROC AUC",
+             "AP", "alerts (difference, ratio)", "frauds found (difference, ratio)",
+             "false alarms (difference, ratio)");
+    slice_row(&s, "all", "", json_object_get(results, "test"));
+    json_array_foreach(json_object_get(results, "slices"), i, slicing)
+    {
+        json_array_foreach(json_object_get(slicing, "slices"), k, slice)
+            slice_row(&s, text(slicing, "name"), text(slice, "name"), slice);
+    }
+    return finish(&s, format, f);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const double x = fabs(value(*(json_t *const *)a, "weight"));
+    const double y = fabs(value(*(json_t *const *)b, "weight"));
+    return (x < y) - (x > y);
+}
+
+int tables_weights(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *list = json_object_get(results, "weights");
+    const size_t n = json_array_size(list);
+    json_t **sorted = calloc(n + 1, sizeof(json_t *));
+    struct sheet s;
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = json_array_get(list, i);
+    qsort(sorted, n, sizeof *sorted, by_weight);
+    sheet_init(&s, 8, 1);
+    HEADINGS(&s, "feature", "weight", "95 % interval", "standard error", "z", "odds ratio", "mean",
+             "sd");
+    for (size_t i = 0; i < n; i++) {
+        sheet_cell(&s, "%s", text(sorted[i], "feature"));
+        sheet_number(&s, 3, value(sorted[i], "weight"));
+        interval(&s, 3, value(sorted[i], "low"), value(sorted[i], "high"));
+        sheet_number(&s, 3, value(sorted[i], "standard_error"));
+        sheet_number(&s, 1, value(sorted[i], "z"));
+        sheet_number(&s, 2, value(sorted[i], "odds_ratio"));
+        sheet_cell(&s, "%.4g", value(sorted[i], "mean"));
+        sheet_cell(&s, "%.4g", value(sorted[i], "scale"));
+    }
+    free(sorted);
+    return finish(&s, format, f);
+}
+
+int tables_folds(const json_t *results, enum sheet_format format, FILE *f)
+{
+    static const char *const shown[] = {
+        "roc_auc", "average_precision", "card_precision_at_100", "precision",
+        "recall",  "threshold"};
+    const json_t *fold;
+    struct sheet s;
+    size_t i;
+    sheet_init(&s, 9, 1);
+    HEADINGS(&s, "test", "rows", "frauds", "ROC AUC", "AP", "CP@100", "precision", "recall",
+             "threshold");
+    json_array_foreach(json_object_get(results, "folds"), i, fold)
+    {
+        sheet_cell(&s, "%s", text(fold, "test"));
+        count_cell(&s, value(fold, "rows"));
+        count_cell(&s, value(fold, "frauds"));
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
+            sheet_number(&s, 4, value(fold, shown[k]));
+    }
+    return finish(&s, format, f);
+}
+
+static void data_row(struct sheet *s, const char *name, const char *when, double rows, double left,
+                     double frauds, double days)
+{
+    sheet_cell(s, "%s", name);
+    sheet_cell(s, "%s", when);
+    count_cell(s, rows);
+    count_cell(s, left);
+    count_cell(s, frauds);
+    percent(s, 3, rows > 0 ? frauds / (rows - left) : NAN);
+    sheet_number(s, 1, days);
+}
+
+int tables_data(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *fold = json_array_get(json_object_get(results, "folds"), 0);
+    const json_t *train = get(results, "data", "train"), *test = get(results, "data", "test");
+    struct sheet s;
+    sheet_init(&s, 7, 2);
+    HEADINGS(&s, "", "when", "rows", "left out", "frauds", "fraud share", "days");
+    data_row(&s, "training", text(fold, "train"), value(train, "rows"), 0, value(train, "frauds"),
+             value(train, "days"));
+    data_row(&s, "test", text(fold, "test"), value(test, "rows"),
+             value(fold, "known_cards") + value(fold, "unknown_labels"), value(test, "frauds"),
+             value(test, "days"));
+    return finish(&s, format, f);
+}
+
+int tables_calibration(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *test = json_object_get(results, "test");
+    const json_t *parts = json_object_get(test, "brier_parts");
+    static const char *const names[] = {"reliability", "resolution", "uncertainty", "within"};
+    static const char *const says[] = {"how far probabilities are off; 0 is best",
+                                       "how far they part the rows; more is better",
+                                       "of the data, whatever the model", "what ten ranges hide"};
+    struct sheet s;
+    sheet_init(&s, 3, 2);
+    HEADINGS(&s, "", "", "test");
+    sheet_cell(&s, "mean probability");
+    sheet_cell(&s, "what the model expects");
+    percent(&s, 3, value(test, "mean_probability"));
+    sheet_cell(&s, "fraud share");
+    sheet_cell(&s, "what came");
+    percent(&s, 3, value(test, "rows") > 0 ? value(test, "frauds") / value(test, "rows") : NAN);
+    sheet_cell(&s, "ece");
+    sheet_cell(&s, "expected calibration error over ten ranges");
+    sheet_number(&s, 5, value(test, "ece"));
+    sheet_cell(&s, "brier");
+    sheet_cell(&s, "reliability - resolution + uncertainty + within");
+    sheet_number(&s, 6, value(test, "brier"));
+    for (size_t i = 0; i < 4; i++) {
+        sheet_cell(&s, "%s", names[i]);
+        sheet_cell(&s, "%s", says[i]);
+        sheet_number(&s, 6, value(parts, names[i]));
+    }
+    return finish(&s, format, f);
+}
+
+// ---- sentences -------------------------------------------------------------------------------------
+
+// A sentence or a list item: HTML and Markdown have marks for it.
+static void line(enum sheet_format format, FILE *f, const char *words)
+{
+    fputs(format == SHEET_HTML ? "<li>" : format == SHEET_MARKDOWN ? "- " : "", f);
+    sheet_escape(words, format, f);
+    fputs(format == SHEET_HTML ? "</li>\n" : "\n", f);
+}
+
+int tables_lead(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *test = json_object_get(results, "test");
+    const double found = value(json_object_get(test, "confusion"), "true_positives");
+    const double alerts = found + value(json_object_get(test, "confusion"), "false_positives");
+    const double days = value(get(results, "data", "test"), "days");
+    char words[512];
+    snprintf(words, sizeof words,
+             "In the test (%s) it finds %.0f of %.0f frauds with %.1f alerts a day, of which %.0f "
+             "in 100 are frauds.",
+             text(json_array_get(json_object_get(results, "folds"), 0), "test"), found,
+             value(test, "frauds"), alerts / days, alerts > 0 ? 100 * found / alerts : 0);
+    sheet_escape(words, format, f);
+    return ferror(f) ? -1 : 0;
+}
+
+int tables_saved(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *b, *confusion = get(results, "test", "confusion");
+    const double mine = value(confusion, "false_positives");
+    char words[512];
+    size_t i;
+    json_array_foreach(json_object_get(results, "baselines"), i, b)
+    {
+        const double other = value(b, "false_positives_at_recall");
+        if (!isfinite(other))
+            continue;
+        snprintf(words, sizeof words,
+                 "To find the same %.0f frauds, %s raises %.0f false alarms where the model raises "
+                 "%.0f%s",
+                 value(confusion, "true_positives"), text(b, "name"), other, mine,
+                 other > mine ? "" : ".");
+        if (other > mine)
+            snprintf(words + strlen(words), sizeof words - strlen(words), ": %.0f %% fewer.",
+                     100 * (1 - mine / other));
+        line(format, f, words);
+    }
+    return ferror(f) ? -1 : 0;
+}
+
+int tables_warnings(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *slicing, *slice, *test = json_object_get(results, "test");
+    char words[512];
+    size_t i, k;
+    json_array_foreach(json_object_get(results, "slices"), i, slicing)
+    {
+        json_array_foreach(json_object_get(slicing, "slices"), k, slice)
+        {
+            if (!json_is_true(json_object_get(slice, "small")))
+                continue;
+            snprintf(words, sizeof words,
+                     "Slice %s = %s is small, with %.0f frauds in %.0f rows: its figures rest on "
+                     "chance.",
+                     text(slicing, "name"), text(slice, "name"), value(slice, "frauds"),
+                     value(slice, "rows"));
+            line(format, f, words);
+        }
+    }
+    if (json_is_null(json_object_get(results, "bootstrap")))
+        line(format, f,
+             "The test lasts less than five hours: there are no intervals for its metrics.");
+    if (!(value(test, "frauds") > 0))
+        line(format, f, "The test rows hold no fraud: most metrics have no meaning.");
+    else if (!(value(test, "frauds") < value(test, "rows")))
+        line(format, f, "The test rows hold nothing but frauds: most metrics have no meaning.");
+    return ferror(f) ? -1 : 0;
+}
