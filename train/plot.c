@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-enum { IN, OUT, ERR, N_STREAMS };
+enum { IN, OUT, ERR, N_STREAMS, LAST_WORDS = 600 };
 
 // What was written to a file, with a 0 behind it; NULL when out of memory.
 static char *contents(FILE *f)
@@ -66,8 +66,9 @@ static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS
     int rc = 0;
     if (!words || !(*svgs = contents(streams[OUT])))
         rc = err_set(err, "out of memory for plots");
-    else if (status != 0)
-        rc = err_set(err, "gnuplot failed: %.600s", words);
+    else if (status != 0) // the cause stands at the end
+        rc = err_set(err, "gnuplot failed: %s",
+                     words + (strlen(words) > LAST_WORDS ? strlen(words) - LAST_WORDS : 0));
     free(words);
     return rc;
 }

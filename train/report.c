@@ -122,8 +122,24 @@ static const struct {
 };
 
 // In the order in which report.gp draws them.
-static const char *const plots[] = {"roc",      "pr",      "reliability", "scores",
-                                    "tradeoff", "weights", "weeks",       "slices"};
+static const char *const plots[] = {"roc",      "pr",    "reliability", "scores",
+                                    "tradeoff", "weeks", "weights",     "slices"};
+
+// gnuplot gives the same ids in every document, and an id must be unique in a page.
+static void write_svg(const char *svg, size_t n, const char *name, FILE *f)
+{
+    static const char *const before[] = {"id='", "id=\"", "href='#"};
+    for (const char *at = svg; at < svg + n;) {
+        size_t i = 0;
+        while (i < 3 && strncmp(at, before[i], strlen(before[i])) != 0)
+            i++;
+        const size_t length = i < 3 ? strlen(before[i]) : 1;
+        fwrite(at, 1, length, f);
+        if (i < 3)
+            fprintf(f, "%s_", name);
+        at += length;
+    }
+}
 
 static int fill_plot(const struct report *r, const char *name, FILE *f)
 {
@@ -131,7 +147,9 @@ static int fill_plot(const struct report *r, const char *name, FILE *f)
     while (i < sizeof plots / sizeof *plots && strcmp(plots[i], name) != 0)
         i++;
     const char *svg = r->svgs ? plot_nth(r->svgs, i, &length) : NULL;
-    return svg && fwrite(svg, 1, length, f) == length ? 0 : -1;
+    if (svg)
+        write_svg(svg, length, name, f);
+    return svg ? 0 : -1;
 }
 
 static int fill(const struct report *r, const char *name, FILE *f)

@@ -101,7 +101,7 @@ static void print_markdown(const struct sheet *s, FILE *f)
 
 static void print_html(const struct sheet *s, FILE *f)
 {
-    fputs("<div class=\"wide\"><table class=\"sheet\">\n", f);
+    fputs("<table class=\"sheet\">\n", f);
     for (size_t i = 0; i < s->n; i++) {
         const char *tag = i < s->columns ? "th" : "td";
         const size_t column = i % s->columns;
@@ -110,7 +110,7 @@ static void print_html(const struct sheet *s, FILE *f)
         sheet_escape(s->cells[i], SHEET_HTML, f);
         fprintf(f, "</%s>%s", tag, column + 1 == s->columns ? "</tr>\n" : "");
     }
-    fputs("</table></div>\n", f);
+    fputs("</table>\n", f);
 }
 
 int sheet_print(const struct sheet *s, enum sheet_format format, FILE *f)

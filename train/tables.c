@@ -188,9 +188,8 @@ int tables_weights(const json_t *results, enum sheet_format format, FILE *f)
     for (size_t i = 0; i < n; i++)
         sorted[i] = json_array_get(list, i);
     qsort(sorted, n, sizeof *sorted, by_weight);
-    sheet_init(&s, 8, 1);
-    HEADINGS(&s, "feature", "weight", "95 % interval", "standard error", "z", "odds ratio", "mean",
-             "sd");
+    sheet_init(&s, 6, 1);
+    HEADINGS(&s, "feature", "weight", "95 % interval", "standard error", "z", "odds ratio");
     for (size_t i = 0; i < n; i++) {
         sheet_cell(&s, "%s", text(sorted[i], "feature"));
         sheet_number(&s, 3, value(sorted[i], "weight"));
@@ -198,8 +197,6 @@ int tables_weights(const json_t *results, enum sheet_format format, FILE *f)
         sheet_number(&s, 3, value(sorted[i], "standard_error"));
         sheet_number(&s, 1, value(sorted[i], "z"));
         sheet_number(&s, 2, value(sorted[i], "odds_ratio"));
-        sheet_cell(&s, "%.4g", value(sorted[i], "mean"));
-        sheet_cell(&s, "%.4g", value(sorted[i], "scale"));
     }
     free(sorted);
     return finish(&s, format, f);
