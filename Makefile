@@ -34,7 +34,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
-    layers format clean
+    layers format clean pictures bench-quality
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -227,6 +227,11 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 	    --gcov-ignore-parse-errors \
 	    --html-details build/coverage/index.html --txt
 
+bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/quality.md
+	$(call install,$(strip $(file <tests/bench/packages.txt)))
+	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,0,1 \
+	    --output docs/quality.md
+
 # ---- housekeeping ---------------------------------------------------------------------------------
 SOURCES := $(wildcard base/*.[ch] datasets/*.[ch] ingest/*.[ch] features/*.[ch] train/*.[ch] \
            monitor/*.[ch] serve/*.[ch] tests/*.[ch] tests/fuzz/*.c)
@@ -250,6 +255,14 @@ layers: ## does any #include run against the data flow?
 
 format: ## put all sources into shape
 	@clang-format -i $(SOURCES)
+
+# The plots that README.md shows, out of the champion's report, on white for dark pages.
+pictures: $(D)/pipeline.txt
+	@awk 'BEGIN { split("pr tradeoff - weeks", name) } \
+	    /<svg/ { if (++n > 4) exit; file = name[n] == "-" ? "" : "docs/" name[n] ".svg"; sub(/.*<svg/, "<svg") } \
+	    file { line = $$0; sub(/<\/svg>.*/, "</svg>", line); print line >file } \
+	    file && $$0 == ">" { print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>" >file } \
+	    /<\/svg>/ { file = "" }' $(M)/champion/report.html
 
 clean: ## remove build/ (models/ and var/ stay)
 	rm -rf build
