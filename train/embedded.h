@@ -4,6 +4,7 @@
 #define TRAIN_EMBEDDED_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define EMBEDDED(name)                                                                             \
     extern const char _binary_train_##name##_start[], _binary_train_##name##_end[]
@@ -12,7 +13,8 @@ EMBEDDED(report_html);
 EMBEDDED(card_md);
 
 // The bytes of name, without a 0 behind them, and how many they are.
-#define embedded(name)      _binary_train_##name##_start
-#define embedded_size(name) ((size_t)(_binary_train_##name##_end - _binary_train_##name##_start))
+#define embedded(name) _binary_train_##name##_start
+#define embedded_size(name)                                                                        \
+    ((size_t)((uintptr_t)_binary_train_##name##_end - (uintptr_t)_binary_train_##name##_start))
 
 #endif

@@ -20,10 +20,14 @@ void sheet_cell(struct sheet *s, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     char **cells = reallocarray(s->cells, s->n + 1, sizeof *cells);
-    s->cells = cells ? cells : s->cells;
-    char *copy = cells ? strdup(text) : NULL;
-    if (copy)
-        s->cells[s->n++] = copy;
+    if (!cells) {
+        s->failed = true;
+        return;
+    }
+    s->cells = cells;
+    s->cells[s->n] = strdup(text);
+    if (s->cells[s->n])
+        s->n++;
     else
         s->failed = true;
 }
@@ -115,7 +119,7 @@ static void print_html(const struct sheet *s, FILE *f)
 
 int sheet_print(const struct sheet *s, enum sheet_format format, FILE *f)
 {
-    if (s->failed)
+    if (s->failed || s->columns == 0)
         return -1;
     switch (format) {
     case SHEET_TEXT:

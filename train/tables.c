@@ -30,6 +30,12 @@ static const json_t *get(const json_t *object, const char *a, const char *b)
     return json_object_get(json_object_get(object, a), b);
 }
 
+// NULL behind the last.
+static const json_t *item(const json_t *object, const char *key, size_t i)
+{
+    return json_array_get(json_object_get(object, key), i);
+}
+
 static void interval(struct sheet *s, int decimals, double low, double high)
 {
     if (isfinite(low) && isfinite(high))
@@ -120,8 +126,7 @@ int tables_baselines(const json_t *results, enum sheet_format format, FILE *f)
                   folds);
     sheet_cell(&s, "-");
     count_cell(&s, value(get(results, "test", "confusion"), "false_positives"));
-    json_array_foreach(list, i, b)
-    {
+    for (i = 0; (b = json_array_get(list, i)); i++) {
         const json_t *more = get(b, "difference", "average_precision");
         contender_row(&s, b, text(b, "name"), json_array_size(json_object_get(b, "inputs")), folds);
         interval(&s, 3, value_of(json_array_get(more, 1)), value_of(json_array_get(more, 2)));
@@ -162,9 +167,8 @@ int tables_slices(const json_t *results, enum sheet_format format, FILE *f)
              "AP", "alerts (difference, ratio)", "frauds found (difference, ratio)",
              "false alarms (difference, ratio)");
     slice_row(&s, "all", "", json_object_get(results, "test"));
-    json_array_foreach(json_object_get(results, "slices"), i, slicing)
-    {
-        json_array_foreach(json_object_get(slicing, "slices"), k, slice)
+    for (i = 0; (slicing = item(results, "slices", i)); i++) {
+        for (k = 0; (slice = item(slicing, "slices", k)); k++)
             slice_row(&s, text(slicing, "name"), text(slice, "name"), slice);
     }
     return finish(&s, format, f);
@@ -213,8 +217,7 @@ int tables_folds(const json_t *results, enum sheet_format format, FILE *f)
     sheet_init(&s, 9, 1);
     HEADINGS(&s, "test", "rows", "frauds", "ROC AUC", "AP", "CP@100", "precision", "recall",
              "threshold");
-    json_array_foreach(json_object_get(results, "folds"), i, fold)
-    {
+    for (i = 0; (fold = item(results, "folds", i)); i++) {
         sheet_cell(&s, "%s", text(fold, "test"));
         count_cell(&s, value(fold, "rows"));
         count_cell(&s, value(fold, "frauds"));
@@ -314,8 +317,7 @@ int tables_saved(const json_t *results, enum sheet_format format, FILE *f)
     const double mine = value(confusion, "false_positives");
     char words[512];
     size_t i;
-    json_array_foreach(json_object_get(results, "baselines"), i, b)
-    {
+    for (i = 0; (b = item(results, "baselines", i)); i++) {
         const double other = value(b, "false_positives_at_recall");
         if (!isfinite(other))
             continue;
@@ -337,10 +339,8 @@ int tables_warnings(const json_t *results, enum sheet_format format, FILE *f)
     const json_t *slicing, *slice, *test = json_object_get(results, "test");
     char words[512];
     size_t i, k;
-    json_array_foreach(json_object_get(results, "slices"), i, slicing)
-    {
-        json_array_foreach(json_object_get(slicing, "slices"), k, slice)
-        {
+    for (i = 0; (slicing = item(results, "slices", i)); i++) {
+        for (k = 0; (slice = item(slicing, "slices", k)); k++) {
             if (!json_is_true(json_object_get(slice, "small")))
                 continue;
             snprintf(words, sizeof words,
