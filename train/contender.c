@@ -41,13 +41,18 @@ void contender_release(struct contender *c)
 
 // ---- [baselines] -----------------------------------------------------------------------------------
 
-// An input of that name, or all that a onehot of that name made: name[...].
+// The input has that name, or a onehot of that name made it: name[...].
+static bool is_named(const char *input, const char *name)
+{
+    const size_t length = strlen(name);
+    return strncmp(input, name, length) == 0 && (input[length] == '\0' || input[length] == '[');
+}
+
 static size_t add_named(struct contender *c, const struct examples *e, const char *name)
 {
-    const size_t before = c->examples.n_inputs, length = strlen(name);
+    const size_t before = c->examples.n_inputs;
     for (size_t i = 0; i < e->n_inputs; i++)
-        if (strncmp(e->names[i], name, length) == 0 &&
-            (e->names[i][length] == '\0' || e->names[i][length] == '['))
+        if (is_named(e->names[i], name))
             add_input(c, e, i);
     return c->examples.n_inputs - before;
 }
@@ -55,7 +60,7 @@ static size_t add_named(struct contender *c, const struct examples *e, const cha
 static bool has(const struct contender *c, const char *name)
 {
     for (size_t i = 0; i < c->examples.n_inputs; i++)
-        if (strcmp(c->examples.names[i], name) == 0)
+        if (is_named(c->examples.names[i], name))
             return true;
     return false;
 }
@@ -84,7 +89,7 @@ static int read_input(struct contender *c, const struct examples *e, const struc
 // A name becomes part of file names.
 static bool good_name(const char *name)
 {
-    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
+    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
            strlen(name) <= 40 && strcmp(name, "constant") != 0 && strcmp(name, "model") != 0;
 }
 

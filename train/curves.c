@@ -148,6 +148,13 @@ static void write_weights(FILE *f, const struct curves *r)
     }
 }
 
+// gnuplot would take a double quote as the begin or end of a text.
+static void name(FILE *f, const char *text)
+{
+    for (; *text; text++)
+        fputc(*text == '"' ? '\'' : *text, f);
+}
+
 static void write_slices(FILE *f, const struct curves *r)
 {
     fprintf(f, "slicing\tslice\trows\tfrauds\troc_auc\taverage_precision\tselection_rate\t"
@@ -155,8 +162,10 @@ static void write_slices(FILE *f, const struct curves *r)
     for (size_t i = 0; i < r->v->n_slicings; i++)
         for (size_t k = 0; k < r->v->slicings[i].n; k++) {
             const struct slice *s = &r->v->slicings[i].slices[k];
-            fprintf(f, "%s\t%s\t%llu\t%llu", r->v->slicings[i].name, s->name,
-                    (unsigned long long)s->metrics.tally.rows,
+            name(f, r->v->slicings[i].name);
+            fputc('\t', f);
+            name(f, s->name);
+            fprintf(f, "\t%llu\t%llu", (unsigned long long)s->metrics.tally.rows,
                     (unsigned long long)s->metrics.tally.frauds);
             number(f, s->metrics.roc_auc);
             number(f, s->metrics.average_precision);

@@ -2,6 +2,7 @@
 // makes the whole NULL, and only results_new has to look.
 #include "train/results.h"
 #include "ingest/table.h"
+#include "ingest/value.h"
 
 #include <math.h>
 #include <string.h>
@@ -263,6 +264,11 @@ static json_t *card(const struct config *config, struct err *err)
     }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const struct config_entry *e = config_find(config, "card", known[i]);
+        if (e && !value_utf8(e->value, strlen(e->value))) {
+            config_error(config, e, 0, err, "its value is not UTF-8");
+            json_decref(j);
+            return NULL;
+        }
         if (e)
             j = set(j, known[i], json_string(e->value));
     }

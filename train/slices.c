@@ -1,6 +1,8 @@
 // Declares groups of rows and measures each. The metrics are metrics.c's.
 #include "train/slices.h"
+#include "ingest/value.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,17 @@ static int find_source(struct slicing *s, const struct examples *e, const char *
                         err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
 }
 
+// The shortest decimal that reads as the same float32.
+static const char *number_text(char text[32], double x)
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, 32, "%.*g", digits, x);
+        if (strtof(text, NULL) == (float)x)
+            break;
+    }
+    return text;
+}
+
 // ---- bands -----------------------------------------------------------------------------------------
 
 static int read_edges(struct slicing *s, const char *at, const struct config *c,
@@ -49,6 +62,9 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
         if (n >= sizeof number || number_parse(number, &s->at[s->n_edges]) ||
             (*next && *next != ','))
             return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers", start);
+        if (!(fabs(s->at[s->n_edges]) <= (double)FLT_MAX))
+            return config_error(c, entry, offset, err, "'%s' is beyond what a feature can be",
+                                number);
         s->at[s->n_edges] = (double)(float)s->at[s->n_edges]; // as features are
         if (s->n_edges > 0 && !(s->at[s->n_edges] > s->at[s->n_edges - 1]))
             return config_error(c, entry, offset, err, "the edges must rise");
@@ -61,13 +77,14 @@ static void name_bands(struct slicing *s)
 {
     s->n = s->n_edges + 1;
     for (size_t i = 0; i < s->n; i++) {
-        char *name = s->slices[i].name;
+        char *name = s->slices[i].name, from[32], to[32];
         if (i == 0)
-            snprintf(name, SLICE_NAME, "under %g", s->at[0]);
+            snprintf(name, SLICE_NAME, "under %s", number_text(to, s->at[0]));
         else if (i == s->n_edges)
-            snprintf(name, SLICE_NAME, "%g and over", s->at[i - 1]);
+            snprintf(name, SLICE_NAME, "%s and over", number_text(from, s->at[i - 1]));
         else
-            snprintf(name, SLICE_NAME, "%g to under %g", s->at[i - 1], s->at[i]);
+            snprintf(name, SLICE_NAME, "%s to under %s", number_text(from, s->at[i - 1]),
+                     number_text(to, s->at[i]));
     }
 }
 
@@ -89,7 +106,7 @@ static int collect_values(struct slicing *s, struct row_range rows)
         s->at[i] = x;
     }
     for (size_t i = 0; i < s->n; i++)
-        snprintf(s->slices[i].name, SLICE_NAME, "%g", s->at[i]);
+        number_text(s->slices[i].name, s->at[i]);
     return 0;
 }
 
@@ -140,6 +157,8 @@ static int read_slicing(struct slicing *s, const struct examples *e, struct row_
     s->name = strdup(entry->key);
     if (!s->name)
         return err_set(err, "out of memory for slices");
+    if (!value_utf8(s->name, strlen(s->name)) || strpbrk(s->name, "\t\v\f\r"))
+        return config_error(c, entry, -1, err, "its name is not UTF-8 or holds a tab");
     snprintf(source, sizeof source, "%.*s", (int)length, entry->value);
     if (length == 0 || length >= sizeof source || (*rest && *rest != ':'))
         return config_error(c, entry, 0, err,
