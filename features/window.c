@@ -144,6 +144,79 @@ int history_add(struct history *h, const struct shape *s, size_t lane, double x)
     return 0;
 }
 
+// ---- values that change later ----
+
+static struct total total_of(const struct history *h, const struct shape *s, size_t lane,
+                             uint64_t event)
+{
+    const union word *w = history_event(h, s, event) + 1 + 2 * lane;
+    return (struct total){w[0].value, w[1].value};
+}
+
+static void set_total(struct history *h, const struct shape *s, size_t lane, uint64_t event,
+                      struct total t)
+{
+    union word *w = history_event(h, s, event) + 1 + 2 * lane;
+    w[0].value = t.hi;
+    w[1].value = t.lo;
+}
+
+// The first kept event that is not older; h->next where all are.
+static uint64_t first_since(const struct history *h, const struct shape *s, int64_t time)
+{
+    uint64_t from = h->first, to = h->next;
+    while (from < to) {
+        const uint64_t middle = from + (to - from) / 2;
+        if (history_event(h, s, middle)->time < time)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+// The event of that time with that value, or the last of that time; h->next where there is none.
+static uint64_t find_event(const struct history *h, const struct shape *s, int64_t time,
+                           size_t lane, double value)
+{
+    uint64_t found = h->next;
+    for (uint64_t i = first_since(h, s, time); i < h->next; i++) {
+        if (history_event(h, s, i)->time != time)
+            break;
+        found = i;
+        struct total before = {0, 0};
+        if (i > h->first)
+            before = total_of(h, s, lane, i - 1);
+        if ((i > h->first || i == 0) && difference(total_of(h, s, lane, i), before) == value)
+            break;
+    }
+    return found;
+}
+
+void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
+                    double is)
+{
+    const uint64_t at = find_event(h, s, time, lane, was);
+    if (at == h->next) {
+        for (uint64_t i = h->first; i < h->next; i++)
+            set_total(h, s, lane, i, add(add(total_of(h, s, lane, i), -was), is));
+        return;
+    }
+    struct total old = total_of(h, s, lane, at), sum = {0, 0};
+    if (at > h->first)
+        sum = total_of(h, s, lane, at - 1);
+    else if (at > 0)
+        sum = add(old, -was);
+    sum = add(sum, is);
+    set_total(h, s, lane, at, sum);
+    for (uint64_t i = at + 1; i < h->next; i++) {
+        const struct total t = total_of(h, s, lane, i);
+        sum = add(sum, difference(t, old));
+        old = t;
+        set_total(h, s, lane, i, sum);
+    }
+}
+
 // ---- windows ----
 
 static uint64_t cursor_at(const struct history *h, int edge)
@@ -156,8 +229,7 @@ static struct total total_at(const struct history *h, const struct shape *s, siz
 {
     if (cursor == 0)
         return (struct total){0, 0};
-    const union word *w = history_event(h, s, cursor - 1) + 1 + 2 * lane;
-    return (struct total){w[0].value, w[1].value};
+    return total_of(h, s, lane, cursor - 1);
 }
 
 double history_count(const struct history *h, int upper, int lower)

@@ -52,6 +52,12 @@ int history_push(struct history *h, const struct shape *s, int64_t time);
 // as 0; returns 1 where that happened, else 0.
 int history_add(struct history *h, const struct shape *s, size_t lane, double x);
 
+// The value `was` that an event of that time gave to a lane becomes `is`, as if it had been so from the
+// start; both finite. Of several such events any one is taken, for windows cannot part them. An event
+// that is no longer kept changes the total of all before. Takes time in proportion to the events since.
+void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
+                    double is);
+
 // upper and lower are indices into shape.edges; lower -1: from the first event on.
 double history_count(const struct history *h, int upper, int lower);
 double history_sum(const struct history *h, const struct shape *s, size_t lane, int upper,
