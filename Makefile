@@ -65,7 +65,7 @@ EMBEDDED := $(patsubst %,$(BUILD)/%.embedded.o,train/report.gp train/report.html
 $(BUILD)/libtrain.a: $(EMBEDDED)
 $(BUILD)/%.embedded.o: % | deps
 	@mkdir -p $(@D)
-	@ld -r -b binary -z noexecstack -o $@ $<
+	@$(LD) -r -b binary -z noexecstack -o $@ $<
 
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o
@@ -202,9 +202,10 @@ asan: ## all tests under AddressSanitizer and UBSan
 
 tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
-	    programs build/tsan/tests/test_state build/tsan/tests/test_logreg build/tsan/tests/test_serve
+	    programs build/tsan/tests/test_state build/tsan/tests/test_logreg build/tsan/tests/test_serve \
+	    build/tsan/tests/test_evaluate
 	@ASSAY_BIN=build/tsan/bin tests/run build/tsan/tests/test_state build/tsan/tests/test_logreg \
-	    build/tsan/tests/test_serve
+	    build/tsan/tests/test_serve build/tsan/tests/test_evaluate
 
 # Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.
 FUZZ_SECONDS ?= 60
@@ -229,7 +230,7 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 
 bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/quality.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))
-	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,0,1 \
+	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,3,4 \
 	    --output docs/quality.md
 
 # ---- housekeeping ---------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ format: ## put all sources into shape
 	@clang-format -i $(SOURCES)
 
 # The plots that README.md shows, out of the champion's report, on white for dark pages.
-pictures: $(D)/pipeline.txt
+pictures: $(D)/pipeline.txt ## the plots of README.md, out of the champion's report
 	@awk 'BEGIN { split("pr tradeoff - weeks", name) } \
 	    /<svg/ { if (++n > 4) exit; file = name[n] == "-" ? "" : "docs/" name[n] ".svg"; sub(/.*<svg/, "<svg") } \
 	    file { line = $$0; sub(/<\/svg>.*/, "</svg>", line); print line >file } \

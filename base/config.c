@@ -206,6 +206,18 @@ int number_parse(const char *text, double *value)
     return *end == '\0' && isfinite(*value) ? 0 : -1;
 }
 
+int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,
+                     int *offset)
+{
+    const char *start = *at + strspn(*at, " \t");
+    const size_t n = strcspn(start, ", \t");
+    const char *next = start + n + strspn(start + n, " \t");
+    snprintf(item, size, "%.*s", (int)n, start);
+    *offset = (int)(start - e->value);
+    *at = *next == ',' ? next + 1 : NULL;
+    return n == 0 || n >= size || (*next && *next != ',') ? -1 : 0;
+}
+
 int config_number(const struct config *c, const char *section, const char *key, double min,
                   double max, double *value, struct err *err)
 {

@@ -46,6 +46,12 @@ int config_check_keys(const struct config *c, const char *section, const char *c
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+// The next of a list of items with commas between them: *at begins at the value, moves behind the item
+// and its comma, and is NULL after the last. The item is copied without the blanks around it, *offset
+// is its place in the value. -1 where it is empty, holds a blank, or has size bytes or more.
+int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,
+                     int *offset);
+
 // Optional numbers: *value is left alone where the key is absent; out of [min, max] is an error.
 int config_number(const struct config *c, const char *section, const char *key, double min,
                   double max, double *value, struct err *err);

@@ -105,7 +105,8 @@ static void another_feature_reruns_all_but_ingest(void **state)
 {
     (void)state;
     expect_stages("features train monitor",
-                  "sed -i 's/^night .*hour.*/night = hour(time) <= 5/' sample.ini && " MAKE "pipeline");
+                  "sed -i 's/^night .*hour.*/night = hour(time) <= 5/' sample.ini && " MAKE
+                  "pipeline");
     expect_stages("", MAKE "pipeline");
 }
 

@@ -189,7 +189,7 @@ static void a_test_without_fraud_is_told(void **state)
     assert_true(json_is_null(json_array_get(get(test, "intervals", "roc_auc"), 0)));
     const json_t *amount = named(json_object_get(m, "baselines"), "name", "amount");
     assert_null_of(amount, "false_positives_at_recall");
-    told("The test rows hold no fraud: most metrics have no meaning.");
+    told("The test has 0 frauds: the share that is found and the ranking rest on few rows");
     expect(0, "1\n", "wc -l <m/1/roc.tsv"); // the first line alone
     expect(0, "1\n", "wc -l <m/1/pr_amount.tsv");
     json_decref(m);
@@ -205,7 +205,7 @@ static void a_test_of_nothing_but_frauds_is_told(void **state)
     assert_null_of(test, "roc_auc");
     assert_null_of(test, "false_positive_rate");
     assert_true(number_of(test, "average_precision") == 1);
-    told("The test rows hold nothing but frauds: most metrics have no meaning.");
+    told("The test has 0 genuine rows: the false positive rate and the ranking rest on few rows");
     json_decref(m);
 }
 
@@ -325,7 +325,7 @@ static void an_empty_slice_is_shown_with_its_counts_alone(void **state)
         assert_null_of(json_object_get(empty[i], "difference"), "recall");
         assert_null_of(json_object_get(empty[i], "ratio"), "recall");
     }
-    told("Slice amount = 1000 and over is small, with 0 frauds in 0 rows");
+    told("Slice amount = 1000 and over has 0 genuine rows");
     json_decref(m);
 }
 
@@ -378,7 +378,7 @@ static void a_test_of_less_than_five_hours_has_no_intervals(void **state)
     const json_t *difference = get(amount, "difference", "roc_auc");
     assert_true(json_is_number(json_array_get(difference, 0)));
     assert_true(json_is_null(json_array_get(difference, 1)));
-    told("The test lasts less than five hours: there are no intervals for its metrics.");
+    told("The test has rows in fewer than five hours: there are no intervals for its metrics.");
     json_decref(m);
 }
 

@@ -141,7 +141,7 @@ static void what_html_and_markdown_would_take_as_marks_is_escaped(void **state)
     const char *text = "<b a=\"1\">&amp; x|y *z* `c` \\n";
     assert_escaped(SHEET_TEXT, text, text);
     assert_escaped(SHEET_HTML, text, "&lt;b a=&quot;1&quot;&gt;&amp;amp; x|y *z* `c` \\n");
-    assert_escaped(SHEET_MARKDOWN, text, "\\<b a=\"1\">&amp; x\\|y \\*z\\* \\`c\\` \\\\n");
+    assert_escaped(SHEET_MARKDOWN, text, "\\<b a=\"1\">\\&amp; x\\|y \\*z\\* \\`c\\` \\\\n");
 }
 
 static void cells_are_escaped(void **state)
@@ -152,7 +152,7 @@ static void cells_are_escaped(void **state)
     sheet_cell(&s, "a|<b>");
     sheet_cell(&s, "c|&");
     assert_printed(&s, SHEET_TEXT, "a|<b>\nc|&\n");
-    assert_printed(&s, SHEET_MARKDOWN, "| a\\|\\<b> |\n| --- |\n| c\\|& |\n");
+    assert_printed(&s, SHEET_MARKDOWN, "| a\\|\\<b> |\n| --- |\n| c\\|\\& |\n");
     char *html = printed(&s, SHEET_HTML);
     assert_contains(html, "<th>a|&lt;b&gt;</th>");
     assert_contains(html, "<td>c|&amp;</td>");

@@ -5,7 +5,8 @@
 
 #include "train/evaluate.h"
 
-// config_xxh3: of the settings that decide about the model. References are counted on `threads`
+// config_xxh3: of the settings that decide about the model and about what is said of it, so that a
+// version whose report would differ is another version. References are counted on `threads`
 // threads; their number changes nothing.
 int model_assemble(struct model *m, const struct evaluation *v, const struct examples *e,
                    uint64_t config_xxh3, unsigned threads, struct err *err);

@@ -5,7 +5,8 @@
 // interval is that of the percentiles 2.5 and 97.5 (Efron, Tibshirani: An Introduction to the
 // Bootstrap, 1993, chapters 13 and 8). Where the test has fewer than five days, hours are drawn;
 // where it has fewer than five hours there are no intervals. Few days make intervals that are
-// rather too short than too long: seven are few.
+// rather too short than too long: seven are few. A share that is 0 or 1 on every day has an interval of
+// no width, which only says that no day differs.
 //
 // The draws depend on nothing but the number of days, so two contenders on the same rows are
 // compared draw by draw: bootstrap_difference. Card precision is that of the days drawn, each with

@@ -66,7 +66,7 @@ struct brier_parts calibration_brier(const struct calibration *c, double brier)
 
 void wilson_interval(uint64_t k, uint64_t n, double *low, double *high)
 {
-    const double z = STANDARD_ERRORS, m = (double)n, p = (double)k / m, z2 = z * z / m;
+    const double z = Z_95, m = (double)n, p = (double)k / m, z2 = z * z / m;
     const double centre = (p + z2 / 2) / (1 + z2);
     const double half = z * sqrt(p * (1 - p) / m + z2 / m / 4) / (1 + z2);
     *low = k == 0 ? 0 : centre - half;

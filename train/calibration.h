@@ -17,8 +17,8 @@
 
 #include <stdint.h>
 
-// How far a 95 % interval of the normal distribution reaches.
-#define STANDARD_ERRORS 1.959963984540054
+// How many standard deviations a 95 % interval of the normal distribution reaches.
+#define Z_95 1.959963984540054
 
 enum { CALIBRATION_BINS = 10 };
 

@@ -70,19 +70,14 @@ static int read_input(struct contender *c, const struct examples *e, const struc
                       const struct config_entry *entry, const char **at, struct err *err)
 {
     char name[128], hint[160];
-    const char *start = *at + strspn(*at, " \t\n");
-    size_t n = strcspn(start, ", \t\n");
-    const char *next = start + n + strspn(start + n, " \t\n");
-    const int offset = (int)(start - entry->value);
-    snprintf(name, sizeof name, "%.*s", (int)n, start);
-    if (n == 0 || n >= sizeof name || (*next && *next != ','))
+    int offset;
+    if (config_list_next(entry, at, name, sizeof name, &offset))
         return config_error(config, entry, offset, err, "a list of features is expected: a, b, c");
     if (has(c, name))
         return config_error(config, entry, offset, err, "'%s' stands here twice", name);
     if (add_named(c, e, name) == 0)
         return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
                             err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
-    *at = *next ? next + 1 : NULL;
     return 0;
 }
 

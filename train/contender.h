@@ -5,8 +5,8 @@
 //     handbook = amount, weekend, night   fewer inputs
 //
 // Every contender is a logistic regression on some of the feature table's inputs, with l2 and
-// threshold chosen as the model's are. On one input the score rises or falls with it, so it ranks
-// rows as a rule on that input does. `constant`, on no input at all, is always there: it gives every
+// threshold chosen as the model's are. On one input the score rises with it, or falls where its weight is
+// below 0, so it ranks rows as the rule amount > t, or amount < t, does. `constant`, on no input at all, is always there: it gives every
 // row the share of frauds in training.
 //
 // Ownership: a contender owns its name and its list of inputs, and what evaluate.h adds to it, until

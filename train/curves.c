@@ -54,7 +54,7 @@ static void write_pr(FILE *f, const struct curves *r)
     const double frauds = total(k->frauds, k->n);
     fprintf(f, "threshold\trecall\tprecision\n");
     for (size_t i = 0; i < k->n && frauds > 0; i++)
-        if (!between(k, i))
+        if (!between(k, i) || k->frauds[i] != k->frauds[i - 1]) // precision bends as frauds rise
             fprintf(f, "%.17g\t%.17g\t%.17g\n", k->score[i], (double)k->frauds[i] / frauds,
                     (double)k->frauds[i] / (double)(k->frauds[i] + k->genuine[i]));
 }
@@ -125,7 +125,7 @@ static void write_scores(FILE *f, const struct curves *r)
     }
     fprintf(f, "from\tto\tgenuine\tfrauds\n");
     for (int k = 0; k < RANGES; k++)
-        fprintf(f, "%.6g\t%.6g\t%llu\t%llu\n",
+        fprintf(f, "%.17g\t%.17g\t%llu\t%llu\n",
                 model_probability((double)k * 2 * REACH / RANGES - REACH),
                 model_probability((double)(k + 1) * 2 * REACH / RANGES - REACH),
                 (unsigned long long)genuine[k], (unsigned long long)frauds[k]);
@@ -140,19 +140,19 @@ static void write_weights(FILE *f, const struct curves *r)
         fputs(r->c->examples.names[i], f);
         number(f, w);
         number(f, e);
-        number(f, w - STANDARD_ERRORS * e);
-        number(f, w + STANDARD_ERRORS * e);
+        number(f, w - Z_95 * e);
+        number(f, w + Z_95 * e);
         number(f, w / e);
         number(f, exp(w));
         fputc('\n', f);
     }
 }
 
-// gnuplot would take a double quote as the begin or end of a text.
+// gnuplot would take a double quote as the begin or end of a text, and \n as a new line.
 static void name(FILE *f, const char *text)
 {
     for (; *text; text++)
-        fputc(*text == '"' ? '\'' : *text, f);
+        fputc(*text == '"' ? '\'' : *text == '\\' ? '/' : *text, f);
 }
 
 static void write_slices(FILE *f, const struct curves *r)

@@ -10,10 +10,12 @@
 //     scores.tsv       from, to, genuine, frauds: ranges of probability equally wide in log odds
 //     weights.tsv      feature, weight, standard_error, low, high, z, odds_ratio
 //     slices.tsv       slicing, slice, rows, frauds, roc_auc, average_precision, selection_rate,
-//                      true_positive_rate, false_positive_rate, small; a double quote in a name is '
+//                      true_positive_rate, false_positive_rate, small; in names ' and / stand for
+//                      double quotes and backslashes, which gnuplot would not show
 //
 // All are of fold 0's test rows but weeks. The first four also of each baseline but the constant, as
-// roc_NAME.tsv and so on. roc and pr hold the points at which the curve turns. A number without a
+// roc_NAME.tsv and so on. roc and pr hold the points at which the curve turns, pr all with a
+// further fraud. A number without a
 // meaning is an empty field; without frauds or genuine rows a curve is its first line alone.
 #ifndef TRAIN_CURVES_H
 #define TRAIN_CURVES_H

@@ -104,10 +104,11 @@ static void pool_add(struct pool *p, const struct trial *t)
     p->days += t->cut.test_days;
 }
 
-static bool has_alerts(const struct pool *p)
+// A budget needs a row that can be an alert, costs need a fraud that can be missed.
+static bool can_choose(const struct pool *p, const struct settings *s)
 {
     for (size_t i = 0; i < p->n; i++)
-        if (p->judged[i] != LABEL_KNOWN_CARD)
+        if (s->by_cost ? p->judged[i] == 1 : p->judged[i] != LABEL_KNOWN_CARD)
             return true;
     return false;
 }
@@ -128,7 +129,7 @@ static int threshold_from_validation(const struct work *w, struct fold *f, const
     }
     f->threshold_from = "validation";
     if (rc == 0)
-        rc = has_alerts(&p)
+        rc = can_choose(&p, w->settings)
                  ? threshold_choose(&f->threshold, p.score, p.judged, p.n, p.days, w->settings, err)
                  : threshold_from_training(w, f, err);
     free(p.score);
@@ -205,15 +206,16 @@ struct race {
     struct evaluation *v;
     const struct split *split;
     const struct settings *settings;
-    unsigned lanes, threads; // threads in a lane
+    unsigned lanes, threads; // threads in all, at least one in each lane
 };
 
 static int run_lane(void *arg, unsigned lane, struct err *err)
 {
     const struct race *r = arg;
+    const unsigned threads = r->threads / r->lanes + (lane < r->threads % r->lanes);
     for (size_t i = lane; i < 1 + r->v->n_baselines; i += r->lanes) {
         struct contender *c = i ? &r->v->baselines[i - 1] : &r->v->model;
-        if (evaluate(c, r->split, r->settings, r->threads, err))
+        if (evaluate(c, r->split, r->settings, threads, err))
             return -1;
     }
     return 0;
@@ -223,8 +225,7 @@ static int evaluate_all(struct evaluation *v, const struct split *split,
                         const struct settings *settings, unsigned threads, struct err *err)
 {
     const unsigned contenders = (unsigned)v->n_baselines + 1;
-    struct race r = {v, split, settings, threads < contenders ? threads : contenders, 0};
-    r.threads = (threads + r.lanes - 1) / r.lanes;
+    struct race r = {v, split, settings, threads < contenders ? threads : contenders, threads};
     return parallel_run(r.lanes, run_lane, &r, err);
 }
 

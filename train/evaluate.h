@@ -4,7 +4,7 @@
 // l2: the best mean average precision over the validation cuts of fold 0 (train/cut.h); of equal
 // ones the largest; without any validation cut the largest. Each fold is fitted anew with it on its
 // own training rows. Threshold (train/threshold.h): of the scores on the fold's validation cuts, or
-// of its training rows where there is none.
+// of its training rows where these do not do: a budget needs a row that can be an alert, costs a fraud.
 //
 // A validation cut counts where its training rows hold both classes and its test rows a fraud.
 //

@@ -13,7 +13,7 @@
 //
 // The standard error of w_i is √((n H)⁻¹_ii), H with the penalty: the normal approximation of the
 // posterior under the prior that the penalty means, and without penalty the usual one of maximum
-// likelihood. A constant input has none: NAN.
+// likelihood. It takes rows as independent, which those of one card are not. A constant input has none: NAN.
 // (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
 // Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
 //

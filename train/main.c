@@ -6,9 +6,9 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "train/assemble.h"
-#include "train/onnx.h"
+#include "train/plot.h"
+#include "train/publish.h"
 #include "train/registry.h"
-#include "train/report.h"
 #include "train/results.h"
 
 #include <inttypes.h>
@@ -29,25 +29,6 @@ static uint64_t checksum(const struct config *c)
     return config_checksum(c, sections, sizeof sections / sizeof *sections);
 }
 
-static int write_model(struct output_dir *folder, const struct model *m, char sha256[SHA256_HEX],
-                       struct err *err)
-{
-    char *text = model_to_text(m);
-    unsigned char *onnx = NULL;
-    size_t n_onnx = 0;
-    int rc = -1;
-    if (!text)
-        err_set(err, "%s: out of memory", folder->path);
-    else if (output_dir_file(folder, "model.json", text, strlen(text), err) == 0 &&
-             onnx_from_model(m, &onnx, &n_onnx, err) == 0)
-        rc = output_dir_file(folder, "model.onnx", onnx, n_onnx, err);
-    if (rc == 0)
-        sha256_hex(sha256, text, strlen(text));
-    free(onnx);
-    free(text);
-    return rc;
-}
-
 // A ledger that would refuse the model is found before the work, without keeping others from it.
 static int check_ledger(const char *registry, struct err *err)
 {
@@ -56,40 +37,6 @@ static int check_ledger(const char *registry, struct err *err)
         return -1;
     int rc = ledger_check_end(&l, registry, err);
     ledger_release(&l);
-    return rc;
-}
-
-static int write_report(struct output_dir *folder, const struct arguments *a, const struct model *m,
-                        const struct evaluation *v, const json_t *results, struct err *err)
-{
-    char dataset[256];
-    const char *slash = strrchr(a->config, '/'), *name = slash ? slash + 1 : a->config;
-    const char *dot = strrchr(name, '.');
-    snprintf(dataset, sizeof dataset, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
-    struct report_names names = {.dataset = dataset, .config = a->config, .model = m};
-    if (registry_parse_version(strrchr(folder->path, '/') + 1, &names.version))
-        return err_set(err, "%s: is no version's folder", folder->path);
-    return report_write(folder, v, results, &names, err);
-}
-
-// A new version with all its files, and the champion where that is wanted.
-static int publish(const struct arguments *a, const struct model *m, const struct evaluation *v,
-                   const json_t *results, int64_t *version, struct err *err)
-{
-    struct registry r;
-    struct output_dir folder = {0};
-    char sha256[SHA256_HEX];
-    if (registry_open(&r, a->output, err))
-        return -1;
-    int rc = -1;
-    if (registry_next(&r, &folder, err) || write_model(&folder, m, sha256, err) ||
-        write_report(&folder, a, m, v, results, err) ||
-        registry_add(&r, &folder, sha256, version, err))
-        goto out;
-    rc = a->promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;
-out:
-    output_dir_release(&folder);
-    registry_release(&r);
     return rc;
 }
 
@@ -108,11 +55,11 @@ static int work(const struct arguments *a, struct err *err)
     int rc = -1;
     if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
         settings_from_config(&settings, &config, err) || check_ledger(a->output, err) ||
-        examples_open(&examples, a->features, err) ||
+        plot_check(err) || examples_open(&examples, a->features, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
         !(results = results_new(&evaluation, &settings, &config, err)) ||
         model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
-        publish(a, &model, &evaluation, results, &version, err))
+        publish(a->output, a->promote, a->config, &model, &evaluation, results, &version, err))
         goto out;
     char artifact[4096];
     const uint64_t rows = evaluation.model.folds[0].trial->rows;

@@ -1,12 +1,12 @@
 // Metrics of scores against labels. Ranking metrics come from one sorted pass over the distinct
-// scores, which the curves use too (report.c).
+// scores, which the curves (curves.c)
+// and the bootstrap use too.
 #include "train/metrics.h"
 #include "ingest/table.h"
 #include "train/sort.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,17 +191,17 @@ int metrics_compute(struct metrics *m, const double *score, const int8_t *judged
 #field, offsetof(struct metrics, field), less                                              \
     }
 const struct metric metric_list[N_METRICS] = {
-    METRIC(roc_auc, false),
-    METRIC(average_precision, false),
-    METRIC(card_precision_at_100, false),
-    METRIC(log_loss, true),
-    METRIC(brier, true),
-    METRIC(ece, true),
-    METRIC(precision, false),
-    METRIC(recall, false),
-    METRIC(f1, false),
-    METRIC(false_positive_rate, true),
-    METRIC(selection_rate, true),
+    METRIC(roc_auc, 1),
+    METRIC(average_precision, 1),
+    METRIC(card_precision_at_100, 1),
+    METRIC(log_loss, -1),
+    METRIC(brier, -1),
+    METRIC(ece, -1),
+    METRIC(precision, 1),
+    METRIC(recall, 1),
+    METRIC(f1, 1),
+    METRIC(false_positive_rate, -1),
+    METRIC(selection_rate, 0),
 };
 
 double metrics_get(const struct metrics *m, size_t metric)

@@ -76,7 +76,7 @@ enum { N_METRICS = 11 };
 struct metric {
     const char *name; // as in JSON
     size_t offset;    // of its double in struct metrics
-    bool less_is_better;
+    int better;       // 1: more is better, -1: less, 0: neither
 };
 extern const struct metric metric_list[N_METRICS];
 double metrics_get(const struct metrics *m, size_t metric);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 extern char **environ;
 
-enum { IN, OUT, ERR, N_STREAMS, LAST_WORDS = 600 };
+enum { IN, OUT, ERR, N_STREAMS, LAST_WORDS = 600, HERE = -1 };
 
 // What was written to a file, with a 0 behind it; NULL when out of memory.
 static char *contents(FILE *f)
@@ -27,7 +28,7 @@ static char *contents(FILE *f)
     return text;
 }
 
-// -d: no settings of the user's. The exit status, or -1 with errno where it could not be run.
+// -d: no settings of the user's. What waitpid says of its end, or -1 with errno where it could not be run.
 static int run(int folder, FILE *const streams[N_STREAMS])
 {
     char *const argv[] = {"gnuplot", "-d", "-", NULL};
@@ -36,7 +37,7 @@ static int run(int folder, FILE *const streams[N_STREAMS])
     int status = -1;
     if (posix_spawn_file_actions_init(&actions))
         return -1;
-    int bad = posix_spawn_file_actions_addfchdir_np(&actions, folder);
+    int bad = folder == HERE ? 0 : posix_spawn_file_actions_addfchdir_np(&actions, folder);
     for (int i = 0; i < N_STREAMS && !bad; i++)
         bad = posix_spawn_file_actions_adddup2(&actions, fileno(streams[i]), i);
     if (!bad)
@@ -52,6 +53,12 @@ static int run(int folder, FILE *const streams[N_STREAMS])
     return status;
 }
 
+static int cannot_run(struct err *err)
+{
+    return err_sys(err, "cannot run gnuplot, which draws the report's plots (Debian's package "
+                        "gnuplot-nox)");
+}
+
 static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS], char **svgs,
                 struct err *err)
 {
@@ -60,8 +67,7 @@ static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS
         return err_sys(err, "cannot write the plots' script");
     const int status = run(folder, streams);
     if (status < 0)
-        return err_sys(err, "cannot run gnuplot, which draws the report's plots (Debian's package "
-                            "gnuplot-nox)");
+        return cannot_run(err);
     char *words = contents(streams[ERR]);
     int rc = 0;
     if (!words || !(*svgs = contents(streams[OUT])))
@@ -73,16 +79,39 @@ static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS
     return rc;
 }
 
-char *plot_run(int folder, const char *variables, struct err *err)
+static int open_streams(FILE *streams[N_STREAMS], struct err *err)
 {
-    FILE *streams[N_STREAMS] = {tmpfile(), tmpfile(), tmpfile()};
-    char *svgs = NULL;
-    int rc = streams[IN] && streams[OUT] && streams[ERR]
-                 ? draw(folder, variables, streams, &svgs, err)
-                 : err_sys(err, "cannot make a temporary file for gnuplot");
+    bool bad = false;
+    for (int i = 0; i < N_STREAMS; i++)
+        bad = !(streams[i] = tmpfile()) || bad;
+    return bad ? err_sys(err, "cannot make a temporary file for gnuplot") : 0;
+}
+
+static void close_streams(FILE *const streams[N_STREAMS])
+{
     for (int i = 0; i < N_STREAMS; i++)
         if (streams[i])
             fclose(streams[i]);
+}
+
+int plot_check(struct err *err)
+{
+    FILE *streams[N_STREAMS];
+    int rc = open_streams(streams, err); // an empty script
+    if (rc == 0 && run(HERE, streams) < 0)
+        rc = cannot_run(err);
+    close_streams(streams);
+    return rc;
+}
+
+char *plot_run(int folder, const char *variables, struct err *err)
+{
+    FILE *streams[N_STREAMS];
+    char *svgs = NULL;
+    int rc = open_streams(streams, err);
+    if (rc == 0)
+        rc = draw(folder, variables, streams, &svgs, err);
+    close_streams(streams);
     if (rc == 0)
         return svgs;
     free(svgs);

@@ -13,6 +13,9 @@
 // plots as SVG documents one after the other, to be freed by the caller; NULL and a message otherwise.
 char *plot_run(int folder, const char *variables, struct err *err);
 
+// -1 and a message where gnuplot cannot be run: to know it before the work.
+int plot_check(struct err *err);
+
 // The n-th SVG element of such a text, without what stands around it; NULL where there is none.
 const char *plot_nth(const char *svgs, size_t n, size_t *length);
 

@@ -102,23 +102,15 @@ static const struct {
     int (*fill)(const struct report *r, FILE *f);
     table_fn *table; // one of both
 } fields[] = {
-    {"title", fill_title, NULL},
-    {"intended_use", fill_intended_use, NULL},
-    {"data_words", fill_data_words, NULL},
-    {"limits", fill_limits, NULL},
-    {"features", fill_features, NULL},
-    {"reproduce", fill_reproduce, NULL},
-    {"inputs", fill_inputs, NULL},
-    {"lead", NULL, tables_lead},
-    {"metrics", NULL, tables_metrics},
-    {"baselines", NULL, tables_baselines},
-    {"saved", NULL, tables_saved},
-    {"warnings", NULL, tables_warnings},
-    {"slices", NULL, tables_slices},
-    {"weights", NULL, tables_weights},
-    {"folds", NULL, tables_folds},
-    {"data", NULL, tables_data},
-    {"calibration", NULL, tables_calibration},
+    {"title", fill_title, NULL},           {"intended_use", fill_intended_use, NULL},
+    {"data_words", fill_data_words, NULL}, {"limits", fill_limits, NULL},
+    {"features", fill_features, NULL},     {"reproduce", fill_reproduce, NULL},
+    {"inputs", fill_inputs, NULL},         {"lead", NULL, tables_lead},
+    {"metrics", NULL, tables_metrics},     {"baselines", NULL, tables_baselines},
+    {"saved", NULL, tables_saved},         {"bootstrap", NULL, tables_bootstrap},
+    {"warnings", NULL, tables_warnings},   {"slices", NULL, tables_slices},
+    {"weights", NULL, tables_weights},     {"folds", NULL, tables_folds},
+    {"data", NULL, tables_data},           {"calibration", NULL, tables_calibration},
 };
 
 // In the order in which report.gp draws them.
@@ -152,6 +144,7 @@ static int fill_plot(const struct report *r, const char *name, FILE *f)
     return svg ? 0 : -1;
 }
 
+// -1 also where there is no such name.
 static int fill(const struct report *r, const char *name, FILE *f)
 {
     if (strncmp(name, "plot:", 5) == 0)
@@ -214,6 +207,7 @@ static int plot_variables(const struct report *r, FILE *f)
     variable(f, "false_positive_rate", number_of(test, "false_positive_rate"));
     variable(f, "threshold", number_of(test, "threshold"));
     variable(f, "alerts", number_of(test, "selection_rate") * rows / days);
+    variable(f, "budget", number_of(json_object_get(r->results, "threshold"), "alerts_per_day"));
     return ferror(f) ? -1 : 0;
 }
 

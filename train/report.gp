@@ -1,8 +1,8 @@
 # The plots of the model report: eight SVG documents on stdout, in the order roc, pr, reliability,
 # scores, tradeoff, weeks, weights, slices. Reads the .tsv files of its folder, and the variables
 # that train defines before it: baselines (names, may be none), base_rate, recall, precision,
-# alerts, threshold, false_positive_rate. A number without meaning is NaN and leaves no mark; a file
-# without rows leaves empty axes. How to read each plot is said in report.html.
+# alerts, budget, threshold, false_positive_rate. A number without meaning is NaN and leaves no mark; a
+# file without rows leaves empty axes. How to read each plot is said in report.html.
 
 set encoding utf8; set minussign
 set datafile separator tab; set datafile columnheaders
@@ -151,13 +151,13 @@ plot "scores.tsv" \
   $across using (known(threshold) ? logodds(threshold) : NaN):(hundredths("end")) \
      with lines ls 3 title "threshold"
 
-# tradeoff: up to two decades of alerts a day on either side of the budget.
+# tradeoff: up to two decades of alerts a day on either side of what the threshold gave in the test.
 eval begin("tradeoff", tall, "recall")
 eval measure('column("alerts_per_day")'); most = S_max > 0 ? S_max : 10000
-budget = alerts > 0 ? alerts : most / 100.0
+middle = alerts > 0 ? alerts : most / 100.0
 set key maxcols key_columns
 set logscale x; set format x "%g"; set yrange [0:100]
-set xrange [decade(budget / 60.0):clamp(most, 10 * budget, 100 * budget)]
+set xrange [decade(middle / 60.0):clamp(most, 10 * middle, 100 * middle)]
 set xlabel "alerts a day"; set ylabel "frauds caught"
 curve = 'using (column("alerts_per_day")):(hundredths("recall")) with lines'
 X = alerts; Y = 100 * recall
@@ -165,7 +165,7 @@ text = sprintf(alerts < 10 ? "%s of frauds\nat %.1f a day" : "%s of frauds\nat %
                percent(recall), alerts)
 side = Y > 85 ? below : above
 plot @model, @each @curve @named, \
-  $across using (alerts):(hundredths("end")) with lines ls 3 title "budget", \
+  $across using (budget):(hundredths("end")) with lines ls 3 title (budget > 0 ? "budget" : ""), \
   "tradeoff.tsv" @curve ls 1 notitle, @spot
 
 # weeks: above, how well the rows are ordered, which no threshold enters; below, what the threshold

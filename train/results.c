@@ -80,13 +80,14 @@ static json_t *summary_of(const struct contender *c, size_t n, size_t metric)
 {
     double sum = 0, squares = 0, known = 0, worst = NAN;
     const char *when = NULL;
+    const int better = metric_list[metric].better;
     for (size_t k = 0; k < n; k++) {
         const double x = metrics_get(&c->folds[k].metrics, metric);
         if (isnan(x))
             continue;
         sum += x;
         known++;
-        if (!when || (metric_list[metric].less_is_better ? x > worst : x < worst)) {
+        if (better != 0 && (!when || better * x < better * worst)) {
             worst = x;
             when = c->folds[k].trial->cut.test_text;
         }
@@ -96,7 +97,7 @@ static json_t *summary_of(const struct contender *c, size_t n, size_t metric)
         const double apart = metrics_get(&c->folds[k].metrics, metric) - mean;
         squares += isnan(apart) ? 0 : apart * apart;
     }
-    return json_pack("{s:o, s:o, s:o, s:s?}", "mean", number(mean), "sd",
+    return json_pack("{s:i, s:o, s:o, s:o, s:s?}", "folds", (int)known, "mean", number(mean), "sd",
                      number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst", number(worst),
                      "worst_test", when);
 }
@@ -140,7 +141,8 @@ static json_t *policy(const struct settings *s)
 static json_t *data(const struct fold *f)
 {
     const struct trial *t = f->trial;
-    return json_pack("{s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "train", "rows", count(t->rows),
+    return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "train", "rows",
+                     count(t->cut.train.end - t->cut.train.first), "known", count(t->rows),
                      "frauds", count(t->frauds), "days", number(t->cut.train_days), "test", "rows",
                      count(t->cut.test.end - t->cut.test.first), "frauds",
                      count(f->metrics.tally.frauds), "days", number(t->cut.test_days));
@@ -152,7 +154,7 @@ static json_t *weights(const struct contender *c)
     json_t *list = json_array();
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const struct model_input *in = &t->model.inputs[i];
-        const double w = in->weight, e = t->standard_error[i], reach = STANDARD_ERRORS * e;
+        const double w = in->weight, e = t->standard_error[i], reach = Z_95 * e;
         list =
             append(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feature",
                                    c->examples.names[i], "mean", number(in->mean), "scale",

@@ -3,12 +3,13 @@
 //
 //     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
-//      "summary": {"roc_auc": {"mean","sd","worst","worst_test"}, ...}  over the folds
+//      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
+//                 which the metric has a meaning; worst is null where neither end is better
 //      "bootstrap": {"unit","units","replicates","seed"} or null        train/bootstrap.h
 //      "validation": [{"l2","mean_average_precision"}, ...], "l2",
 //      "threshold": {"policy": "alerts_per_day", "alerts_per_day"}
 //                or {"policy": "cost", "cost_fraud","cost_alert"},
-//      "data":   {"train": {"rows","frauds","days"}, "test": {"rows","frauds","days"}},
+//      "data":   {"train": {"rows","known","frauds","days"}, "test": {"rows","frauds","days"}},
 //      "weights": [{"feature","mean","scale","weight","standard_error","low","high","z",
 //                   "odds_ratio"}, ...], "intercept": {"weight","standard_error"},
 //      "slices": [{"name", "slices": [{"name","small", metrics, "difference": {...},

@@ -1,27 +1,21 @@
 // The [model] section.
 #include "train/settings.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static int parse_candidates(struct settings *s, const struct config *c,
                             const struct config_entry *e, struct err *err)
 {
     s->n_l2 = 0;
     for (const char *at = e->value; at;) {
         char number[32];
-        const char *start = at + strspn(at, " \t");
-        size_t n = strcspn(start, ", \t");
-        int offset = (int)(start - e->value);
-        const char *next = start + n + strspn(start + n, " \t");
+        int offset;
+        const int bad = config_list_next(e, &at, number, sizeof number, &offset);
         double *l2 = &s->l2[s->n_l2];
         if (s->n_l2 == MAX_CANDIDATES)
             return config_error(c, e, offset, err, "more than %d candidates", MAX_CANDIDATES);
-        snprintf(number, sizeof number, "%.*s", (int)n, start);
-        if (n >= sizeof number || number_parse(number, l2) || *l2 < 0 || (*next && *next != ','))
-            return config_error(c, e, offset, err, "'%.40s' is not a list of numbers >= 0", start);
+        if (bad || number_parse(number, l2) || *l2 < 0)
+            return config_error(c, e, offset, err, "'%.40s' is not a list of numbers >= 0",
+                                e->value + offset);
         s->n_l2++;
-        at = *next ? next + 1 : NULL;
     }
     return 0;
 }

@@ -59,7 +59,7 @@ void sheet_escape(const char *text, enum sheet_format format, FILE *f)
             fputs("&amp;", f);
         else if (format == SHEET_HTML && *c == '"')
             fputs("&quot;", f);
-        else if (format == SHEET_MARKDOWN && strchr("|*<\\`", *c))
+        else if (format == SHEET_MARKDOWN && strchr("|*<[]&\\`", *c))
             fprintf(f, "\\%c", *c);
         else
             fputc(*c, f);

@@ -51,24 +51,20 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
                       const struct config_entry *entry, struct err *err)
 {
     for (; at; s->n_edges++) {
-        const char *start = at + strspn(at, " \t\n");
-        size_t n = strcspn(start, ", \t\n");
-        const char *next = start + n + strspn(start + n, " \t\n");
-        const int offset = (int)(start - entry->value);
         char number[32];
-        snprintf(number, sizeof number, "%.*s", (int)n, start);
+        int offset;
+        const int bad = config_list_next(entry, &at, number, sizeof number, &offset);
         if (s->n_edges == SLICES_MAX - 1)
             return config_error(c, entry, offset, err, "more than %d edges", SLICES_MAX - 1);
-        if (n >= sizeof number || number_parse(number, &s->at[s->n_edges]) ||
-            (*next && *next != ','))
-            return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers", start);
+        if (bad || number_parse(number, &s->at[s->n_edges]))
+            return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers",
+                                entry->value + offset);
         if (!(fabs(s->at[s->n_edges]) <= (double)FLT_MAX))
             return config_error(c, entry, offset, err, "'%s' is beyond what a feature can be",
                                 number);
         s->at[s->n_edges] = (double)(float)s->at[s->n_edges]; // as features are
         if (s->n_edges > 0 && !(s->at[s->n_edges] > s->at[s->n_edges - 1]))
             return config_error(c, entry, offset, err, "the edges must rise");
-        at = *next ? next + 1 : NULL;
     }
     return 0;
 }

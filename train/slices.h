@@ -6,9 +6,10 @@
 //     channel = channel                 a column of kind category: one slice for each value, the most
 //                                       frequent 31 where there are more than 32, and one for the rest
 //
-// Beside a slice's metrics stand what Fairlearn's MetricFrame gives with method="to_overall": for
-// selection rate, true positive rate (recall) and false positive rate the difference to the figure
-// of all test rows, and the ratio of the smaller to the larger of both.
+// For selection rate, true positive rate (recall) and false positive rate a slice has its difference to
+// the figure of all test rows, and the ratio of the smaller to the larger of both. What Fairlearn's
+// MetricFrame gives with method="to_overall" is the largest of these differences without their sign,
+// and the smallest of these ratios.
 //
 // A slice is small where it has fewer than SLICE_LEAST frauds or genuine rows that are judged: its
 // rates then rest on a handful of rows. A slice without any row is there with counts of 0 and

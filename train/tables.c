@@ -1,6 +1,6 @@
 // Views of metrics.json. Numbers are only looked up and formatted here.
 #include "train/tables.h"
-#include "train/metrics.h"
+#include "train/slices.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -75,6 +75,18 @@ static int finish(struct sheet *s, enum sheet_format format, FILE *f)
 
 // ---- tables ----------------------------------------------------------------------------------------
 
+// A mean of fewer folds than there are says so.
+static void summary_cells(struct sheet *s, const json_t *summary, size_t folds)
+{
+    const double known = value(summary, "folds");
+    if (known > 0 && known < (double)folds)
+        sheet_cell(s, "%.4f of %.0f", value(summary, "mean"), known);
+    else
+        sheet_number(s, 4, value(summary, "mean"));
+    sheet_number(s, 4, value(summary, "sd"));
+    sheet_number(s, 4, value(summary, "worst"));
+}
+
 int tables_metrics(const json_t *results, enum sheet_format format, FILE *f)
 {
     const json_t *test = json_object_get(results, "test");
@@ -92,8 +104,8 @@ int tables_metrics(const json_t *results, enum sheet_format format, FILE *f)
         sheet_cell(&s, "%s", name);
         sheet_number(&s, 4, value(test, name));
         interval(&s, 4, value_of(json_array_get(range, 0)), value_of(json_array_get(range, 1)));
-        for (size_t k = 0; k < 3 && folds; k++)
-            sheet_number(&s, 4, value(sum, (const char *const[]){"mean", "sd", "worst"}[k]));
+        if (folds)
+            summary_cells(&s, sum, json_array_size(json_object_get(results, "folds")));
     }
     return finish(&s, format, f);
 }
@@ -121,7 +133,7 @@ int tables_baselines(const json_t *results, enum sheet_format format, FILE *f)
     HEADINGS(&s, "", "inputs", "ROC AUC", "AP", "CP@100");
     if (folds)
         sheet_cell(&s, "AP, mean of %zu", json_array_size(json_object_get(results, "folds")));
-    HEADINGS(&s, "the model's AP is more by", "false alarms at equal recall");
+    HEADINGS(&s, "AP more by (95 %)", "false positives at equal recall");
     contender_row(&s, results, "model", json_array_size(json_object_get(results, "weights")),
                   folds);
     sheet_cell(&s, "-");
@@ -246,7 +258,8 @@ int tables_data(const json_t *results, enum sheet_format format, FILE *f)
     struct sheet s;
     sheet_init(&s, 7, 2);
     HEADINGS(&s, "", "when", "rows", "left out", "frauds", "fraud share", "days");
-    data_row(&s, "training", text(fold, "train"), value(train, "rows"), 0, value(train, "frauds"),
+    data_row(&s, "training", text(fold, "train"), value(train, "rows"),
+             value(train, "rows") - value(train, "known"), value(train, "frauds"),
              value(train, "days"));
     data_row(&s, "test", text(fold, "test"), value(test, "rows"),
              value(fold, "known_cards") + value(fold, "unknown_labels"), value(test, "frauds"),
@@ -319,8 +332,8 @@ int tables_saved(const json_t *results, enum sheet_format format, FILE *f)
     size_t i;
     for (i = 0; (b = item(results, "baselines", i)); i++) {
         const double other = value(b, "false_positives_at_recall");
-        if (!isfinite(other))
-            continue;
+        if (!isfinite(other) || json_array_size(json_object_get(b, "inputs")) == 0)
+            continue; // a constant tells no row from another
         snprintf(words, sizeof words,
                  "To find the same %.0f frauds, %s raises %.0f false alarms where the model raises "
                  "%.0f%s",
@@ -334,29 +347,58 @@ int tables_saved(const json_t *results, enum sheet_format format, FILE *f)
     return ferror(f) ? -1 : 0;
 }
 
+// Few rows of a class: what rests on them.
+static void warn_few(const char *what, const json_t *metrics, enum sheet_format format, FILE *f)
+{
+    const double frauds = value(metrics, "frauds"), genuine = value(metrics, "rows") - frauds;
+    char words[512];
+    if (frauds < SLICE_LEAST) {
+        snprintf(words, sizeof words,
+                 "%s has %.0f frauds: the share that is found and the ranking rest on few rows, or "
+                 "have no meaning.",
+                 what, frauds);
+        line(format, f, words);
+    }
+    if (genuine < SLICE_LEAST) {
+        snprintf(words, sizeof words,
+                 "%s has %.0f genuine rows: the false positive rate and the ranking rest on few "
+                 "rows, or have no meaning.",
+                 what, genuine);
+        line(format, f, words);
+    }
+}
+
 int tables_warnings(const json_t *results, enum sheet_format format, FILE *f)
 {
-    const json_t *slicing, *slice, *test = json_object_get(results, "test");
-    char words[512];
+    const json_t *slicing, *slice, *fold = item(results, "folds", 0);
+    char what[256];
     size_t i, k;
-    for (i = 0; (slicing = item(results, "slices", i)); i++) {
+    warn_few("The test", json_object_get(results, "test"), format, f);
+    for (i = 0; (slicing = item(results, "slices", i)); i++)
         for (k = 0; (slice = item(slicing, "slices", k)); k++) {
-            if (!json_is_true(json_object_get(slice, "small")))
-                continue;
-            snprintf(words, sizeof words,
-                     "Slice %s = %s is small, with %.0f frauds in %.0f rows: its figures rest on "
-                     "chance.",
-                     text(slicing, "name"), text(slice, "name"), value(slice, "frauds"),
-                     value(slice, "rows"));
-            line(format, f, words);
+            snprintf(what, sizeof what, "Slice %s = %s", text(slicing, "name"),
+                     text(slice, "name"));
+            warn_few(what, slice, format, f);
         }
-    }
     if (json_is_null(json_object_get(results, "bootstrap")))
         line(format, f,
-             "The test lasts less than five hours: there are no intervals for its metrics.");
-    if (!(value(test, "frauds") > 0))
-        line(format, f, "The test rows hold no fraud: most metrics have no meaning.");
-    else if (!(value(test, "frauds") < value(test, "rows")))
-        line(format, f, "The test rows hold nothing but frauds: most metrics have no meaning.");
+             "The test has rows in fewer than five hours: there are no intervals for its metrics.");
+    if (strcmp(text(fold, "threshold_from"), "training") == 0)
+        line(format, f,
+             "No earlier rows could serve to choose the threshold: it is from the training rows, "
+             "whose scores are better than new ones.");
+    return ferror(f) ? -1 : 0;
+}
+
+int tables_bootstrap(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *b = json_object_get(results, "bootstrap");
+    char words[256] = "There are no intervals: the test has rows in fewer than five hours.";
+    if (json_is_object(b))
+        snprintf(words, sizeof words,
+                 "The intervals come from a bootstrap over the %.0f %ss of the test (%.0f draws). "
+                 "Few %ss make them rather too short than too long.",
+                 value(b, "units"), text(b, "unit"), value(b, "replicates"), text(b, "unit"));
+    sheet_escape(words, format, f);
     return ferror(f) ? -1 : 0;
 }

@@ -19,8 +19,9 @@ table_fn tables_folds;       // week by week
 table_fn tables_data;        // which rows trained and tested
 table_fn tables_calibration; // ece, the parts of the Brier score
 
-table_fn tables_lead;     // one sentence: what was found at which price
-table_fn tables_saved;    // one sentence a baseline: false alarms at the same recall
-table_fn tables_warnings; // a list; nothing where there is nothing to warn of
+table_fn tables_lead;      // one sentence: what was found at which price
+table_fn tables_bootstrap; // one sentence: where the intervals come from
+table_fn tables_saved;     // one sentence a baseline: false alarms at the same recall
+table_fn tables_warnings;  // a list; nothing where there is nothing to warn of
 
 #endif
