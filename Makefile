@@ -10,6 +10,9 @@ CONFIG   ?= datasets/$(DATASET).ini
 ifndef INPUT
 INPUT    := $(shell sed -n 's/^file *= *\([^;]*[^; ]\).*/\1/p' $(CONFIG) 2>/dev/null)
 endif
+ifneq ($(words $(CONFIG) $(DATASET)),2)
+$(error CONFIG and DATASET name folders and files of make: no blanks in them)
+endif
 PORT     ?= 8080
 SIMULATE ?=
 THREADS  ?= $(shell nproc)

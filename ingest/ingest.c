@@ -38,12 +38,13 @@ static int read_delimiter(struct run *r, struct err *err)
     r->delimiter = ',';
     if (!e)
         return 0;
-    bool tab = strcmp(e->value, "tab") == 0;
-    if (!tab &&
+    // An .ini cannot hold these two: the one is blank, the other begins a comment.
+    const bool tab = strcmp(e->value, "tab") == 0, semicolon = strcmp(e->value, "semicolon") == 0;
+    if (!tab && !semicolon &&
         (strlen(e->value) != 1 || strchr("\" ", e->value[0]) || (unsigned char)e->value[0] > 126))
-        return config_error(&r->config, e, 0, err, "'%s' is neither one character nor 'tab'",
-                            e->value);
-    r->delimiter = tab ? '\t' : e->value[0];
+        return config_error(&r->config, e, 0, err,
+                            "'%s' is neither one character nor tab or semicolon", e->value);
+    r->delimiter = tab ? '\t' : semicolon ? ';' : e->value[0];
     return 0;
 }
 

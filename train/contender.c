@@ -88,13 +88,17 @@ static bool good_name(const char *name)
            strlen(name) <= 40 && strcmp(name, "constant") != 0 && strcmp(name, "model") != 0;
 }
 
-static int read_baseline(struct contender *c, const struct examples *e, const struct config *config,
-                         const struct config_entry *entry, struct err *err)
+// n: how many there are with this one.
+static int read_baseline(struct contender *c, size_t n, const struct examples *e,
+                         const struct config *config, const struct config_entry *entry,
+                         struct err *err)
 {
     if (!good_name(entry->key))
         return config_error(config, entry, -1, err,
                             "a baseline's name is small letters, digits and _, 40 at most, and not "
                             "constant or model");
+    if (n > BASELINES_MAX)
+        return config_error(config, entry, -1, err, "more than %d baselines", BASELINES_MAX);
     int rc = view(c, entry->key, e, err);
     for (const char *at = entry->value; at && rc == 0;)
         rc = read_input(c, e, config, entry, &at, err);
@@ -108,8 +112,8 @@ int contenders_from_config(struct contender **list, size_t *n, const struct exam
     *list = calloc(config->n + 1, sizeof **list);
     int rc = *list ? view(&(*list)[(*n)++], "constant", e, err) : err_set(err, "out of memory");
     for (size_t i = 0; i < config->n && rc == 0; i++)
-        if (strcmp(config->entries[i].section, "baselines") == 0)
-            rc = read_baseline(&(*list)[(*n)++], e, config, &config->entries[i], err);
+        if (strcmp(config->entries[i].section, "baselines") == 0 && ++*n)
+            rc = read_baseline(&(*list)[*n - 1], *n - 1, e, config, &config->entries[i], err);
     if (rc == 0)
         return 0;
     while (*n > 0)

@@ -36,6 +36,8 @@ struct contender {
     struct bootstrap bootstrap;        // of fold 0
 };
 
+enum { BASELINES_MAX = 16 };
+
 // The model: all inputs of the examples.
 int contender_init(struct contender *c, const struct examples *e, struct err *err);
 // constant, and those of [baselines]: *list has *n of them, to be released one by one and freed.

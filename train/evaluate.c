@@ -264,11 +264,11 @@ void evaluation_release(struct evaluation *v)
     *v = (struct evaluation){0};
 }
 
-int evaluation_false_positives(const struct evaluation *v, const struct contender *baseline,
+int evaluation_false_positives(const struct evaluation *v, const struct contender *c,
                                int64_t *count, struct err *err)
 {
     const uint64_t wanted = v->model.folds[0].metrics.tally.true_positives;
-    const struct trial *t = baseline->folds[0].trial;
+    const struct trial *t = c->folds[0].trial;
     struct ranking k;
     *count = -1;
     if (wanted == 0)

@@ -30,10 +30,9 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
                    struct err *err);
 void evaluation_release(struct evaluation *v);
 
-// What a baseline costs more: the false positives on fold 0's test rows when its threshold is lowered
-// until it finds as large a share of the frauds as the model does at its own; -1 where there is no
-// fraud to find or the model finds none.
-int evaluation_false_positives(const struct evaluation *v, const struct contender *baseline,
+// The false positives on fold 0's test rows when a contender's threshold is lowered just until it finds
+// as many of the frauds as the model does at the model's own threshold; -1 where that is none.
+int evaluation_false_positives(const struct evaluation *v, const struct contender *c,
                                int64_t *count, struct err *err);
 
 #endif

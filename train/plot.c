@@ -73,7 +73,9 @@ static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS
     if (!words || !(*svgs = contents(streams[OUT])))
         rc = err_set(err, "out of memory for plots");
     else if (status != 0) // the cause stands at the end
-        rc = err_set(err, "gnuplot failed: %s",
+        rc = err_set(err, "gnuplot failed (%s %d): %s",
+                     WIFSIGNALED(status) ? "killed by signal" : "exit status",
+                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                      words + (strlen(words) > LAST_WORDS ? strlen(words) - LAST_WORDS : 0));
     free(words);
     return rc;

@@ -102,15 +102,25 @@ static const struct {
     int (*fill)(const struct report *r, FILE *f);
     table_fn *table; // one of both
 } fields[] = {
-    {"title", fill_title, NULL},           {"intended_use", fill_intended_use, NULL},
-    {"data_words", fill_data_words, NULL}, {"limits", fill_limits, NULL},
-    {"features", fill_features, NULL},     {"reproduce", fill_reproduce, NULL},
-    {"inputs", fill_inputs, NULL},         {"lead", NULL, tables_lead},
-    {"metrics", NULL, tables_metrics},     {"baselines", NULL, tables_baselines},
-    {"saved", NULL, tables_saved},         {"bootstrap", NULL, tables_bootstrap},
-    {"warnings", NULL, tables_warnings},   {"slices", NULL, tables_slices},
-    {"weights", NULL, tables_weights},     {"folds", NULL, tables_folds},
-    {"data", NULL, tables_data},           {"calibration", NULL, tables_calibration},
+    {"title", fill_title, NULL},
+    {"intended_use", fill_intended_use, NULL},
+    {"data_words", fill_data_words, NULL},
+    {"limits", fill_limits, NULL},
+    {"features", fill_features, NULL},
+    {"reproduce", fill_reproduce, NULL},
+    {"inputs", fill_inputs, NULL},
+    {"lead", NULL, tables_lead},
+    {"policy", NULL, tables_policy},
+    {"metrics", NULL, tables_metrics},
+    {"baselines", NULL, tables_baselines},
+    {"saved", NULL, tables_saved},
+    {"bootstrap", NULL, tables_bootstrap},
+    {"warnings", NULL, tables_warnings},
+    {"slices", NULL, tables_slices},
+    {"weights", NULL, tables_weights},
+    {"folds", NULL, tables_folds},
+    {"data", NULL, tables_data},
+    {"calibration", NULL, tables_calibration},
 };
 
 // In the order in which report.gp draws them.
@@ -290,7 +300,8 @@ int report_print(const char *path, struct err *err)
     if (rc == 0) {
         printf("test %s, %.0f rows, %.0f frauds\n", when, number_of(test, "rows"),
                number_of(test, "frauds"));
-        rc = tables_metrics(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
+        rc = tables_policy(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
+             tables_metrics(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
              tables_baselines(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
              tables_saved(j, SHEET_TEXT, stdout) || tables_warnings(j, SHEET_TEXT, stdout);
         if (rc)

@@ -190,8 +190,7 @@ static json_t *slice(const struct slice *s, const struct metrics *overall)
     for (size_t i = 0; i < N_COMPARED; i++) {
         const double x = named(&s->metrics, compared[i]), all = named(overall, compared[i]);
         difference = set(difference, compared[i], number(x - all));
-        // NAN where one of both is, or both are 0
-        ratio = set(ratio, compared[i], number(x < all ? x / all : all / x));
+        ratio = set(ratio, compared[i], number(x / all));
     }
     json_t *j = json_pack("{s:s, s:b}", "name", s->name, "small", s->small);
     return set(set(with(j, metrics_to_json(&s->metrics)), "difference", difference), "ratio",
@@ -234,22 +233,26 @@ static json_t *differences(const struct contender *model, const struct contender
     return j;
 }
 
+static json_t *false_positives(int64_t n)
+{
+    return n < 0 ? json_null() : count((uint64_t)n);
+}
+
 static json_t *baselines(const struct evaluation *v, struct err *err)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_baselines && list; i++) {
         const struct contender *c = &v->baselines[i];
-        int64_t false_positives;
-        if (evaluation_false_positives(v, c, &false_positives, err)) {
+        int64_t wrong;
+        if (evaluation_false_positives(v, c, &wrong, err)) {
             json_decref(list);
             return NULL;
         }
-        list = append(
-            list, json_pack("{s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "name", c->name, "inputs",
-                            inputs(c), "l2", c->l2, "test", test(c), "folds", folds(c, v->n_folds),
-                            "summary", summary(c, v->n_folds), "difference",
-                            differences(&v->model, c), "false_positives_at_recall",
-                            false_positives < 0 ? json_null() : count((uint64_t)false_positives)));
+        list = append(list, json_pack("{s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "name", c->name,
+                                      "inputs", inputs(c), "l2", c->l2, "test", test(c), "folds",
+                                      folds(c, v->n_folds), "summary", summary(c, v->n_folds),
+                                      "difference", differences(&v->model, c),
+                                      "false_positives_at_recall", false_positives(wrong)));
     }
     return list;
 }
@@ -266,6 +269,11 @@ static json_t *card(const struct config *config, struct err *err)
     }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const struct config_entry *e = config_find(config, "card", known[i]);
+        if (e && *e->value == '\0') {
+            config_error(config, e, -1, err, "is empty: leave the line out for a general text");
+            json_decref(j);
+            return NULL;
+        }
         if (e && !value_utf8(e->value, strlen(e->value))) {
             config_error(config, e, 0, err, "its value is not UTF-8");
             json_decref(j);
@@ -282,16 +290,18 @@ json_t *results_new(const struct evaluation *v, const struct settings *s,
 {
     const struct contender *m = &v->model;
     const struct fold *f = &m->folds[0];
+    int64_t wrong;
     err_set(err, "out of memory for metrics.json");
     json_t *words = card(config, err), *list = words ? baselines(v, err) : NULL;
-    if (!list) {
+    if (!list || evaluation_false_positives(v, m, &wrong, err)) {
+        json_decref(list);
         json_decref(words);
         return NULL;
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "test",
-                     test(m), "folds", folds(m, v->n_folds), "summary", summary(m, v->n_folds),
-                     "bootstrap", bootstrap(&m->bootstrap), "validation", validation(m, s), "l2",
-                     m->l2, "threshold", policy(s), "data", data(f), "weights", weights(m),
-                     "intercept", intercept(f->trial), "slices", slicings(v), "baselines", list,
-                     "card", words);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "test", test(m), "false_positives_at_recall", false_positives(wrong), "folds",
+                     folds(m, v->n_folds), "summary", summary(m, v->n_folds), "bootstrap",
+                     bootstrap(&m->bootstrap), "validation", validation(m, s), "l2", m->l2,
+                     "threshold", policy(s), "data", data(f), "weights", weights(m), "intercept",
+                     intercept(f->trial), "slices", slicings(v), "baselines", list, "card", words);
 }

@@ -2,6 +2,7 @@
 // views of it (tables.h, report.h).
 //
 //     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
+//      "false_positives_at_recall",   as below, of the model itself
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
 //      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
 //                 which the metric has a meaning; worst is null where neither end is better

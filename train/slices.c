@@ -144,12 +144,16 @@ static int collect_codes(struct slicing *s, const struct table_column *c, struct
     return rc;
 }
 
-static int read_slicing(struct slicing *s, const struct examples *e, struct row_range test,
-                        const struct config *c, const struct config_entry *entry, struct err *err)
+// n: how many there are with this one.
+static int read_slicing(struct slicing *s, size_t n, const struct examples *e,
+                        struct row_range test, const struct config *c,
+                        const struct config_entry *entry, struct err *err)
 {
     char source[128];
     const size_t length = strcspn(entry->value, ": \t\n");
     const char *rest = entry->value + length + strspn(entry->value + length, " \t\n");
+    if (n > SLICES_MAX)
+        return config_error(c, entry, -1, err, "more than %d ways to slice", SLICES_MAX);
     s->name = strdup(entry->key);
     if (!s->name)
         return err_set(err, "out of memory for slices");
@@ -188,8 +192,8 @@ int slices_from_config(struct slicing **list, size_t *n, const struct examples *
         return err_set(err, "out of memory for slices");
     int rc = 0;
     for (size_t i = 0; i < c->n && rc == 0; i++)
-        if (strcmp(c->entries[i].section, "slices") == 0)
-            rc = read_slicing(&(*list)[(*n)++], e, test, c, &c->entries[i], err);
+        if (strcmp(c->entries[i].section, "slices") == 0 && ++*n)
+            rc = read_slicing(&(*list)[*n - 1], *n, e, test, c, &c->entries[i], err);
     return rc; // what was read is released with the list
 }
 

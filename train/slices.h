@@ -7,9 +7,9 @@
 //                                       frequent 31 where there are more than 32, and one for the rest
 //
 // For selection rate, true positive rate (recall) and false positive rate a slice has its difference to
-// the figure of all test rows, and the ratio of the smaller to the larger of both. What Fairlearn's
-// MetricFrame gives with method="to_overall" is the largest of these differences without their sign,
-// and the smallest of these ratios.
+// the figure of all test rows, and its ratio to it. What Fairlearn's MetricFrame gives with
+// method="to_overall" is the largest of these differences without their sign, and the smallest of the
+// ratios, each turned so that it is at most 1.
 //
 // A slice is small where it has fewer than SLICE_LEAST frauds or genuine rows that are judged: its
 // rates then rest on a handful of rows. A slice without any row is there with counts of 0 and

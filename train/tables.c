@@ -137,7 +137,7 @@ int tables_baselines(const json_t *results, enum sheet_format format, FILE *f)
     contender_row(&s, results, "model", json_array_size(json_object_get(results, "weights")),
                   folds);
     sheet_cell(&s, "-");
-    count_cell(&s, value(get(results, "test", "confusion"), "false_positives"));
+    count_cell(&s, value(results, "false_positives_at_recall"));
     for (i = 0; (b = json_array_get(list, i)); i++) {
         const json_t *more = get(b, "difference", "average_precision");
         contender_row(&s, b, text(b, "name"), json_array_size(json_object_get(b, "inputs")), folds);
@@ -239,31 +239,31 @@ int tables_folds(const json_t *results, enum sheet_format format, FILE *f)
     return finish(&s, format, f);
 }
 
-static void data_row(struct sheet *s, const char *name, const char *when, double rows, double left,
-                     double frauds, double days)
+static void data_row(struct sheet *s, const char *name, const char *when, const json_t *data,
+                     double unknown, double known_cards)
 {
+    const double rows = value(data, "rows"), judged = rows - unknown - known_cards;
     sheet_cell(s, "%s", name);
     sheet_cell(s, "%s", when);
+    sheet_number(s, 1, value(data, "days"));
     count_cell(s, rows);
-    count_cell(s, left);
-    count_cell(s, frauds);
-    percent(s, 3, rows > 0 ? frauds / (rows - left) : NAN);
-    sheet_number(s, 1, days);
+    count_cell(s, unknown);
+    count_cell(s, known_cards);
+    count_cell(s, value(data, "frauds"));
+    percent(s, 3, judged > 0 ? value(data, "frauds") / judged : NAN);
 }
 
 int tables_data(const json_t *results, enum sheet_format format, FILE *f)
 {
-    const json_t *fold = json_array_get(json_object_get(results, "folds"), 0);
-    const json_t *train = get(results, "data", "train"), *test = get(results, "data", "test");
+    const json_t *fold = item(results, "folds", 0), *train = get(results, "data", "train");
     struct sheet s;
-    sheet_init(&s, 7, 2);
-    HEADINGS(&s, "", "when", "rows", "left out", "frauds", "fraud share", "days");
-    data_row(&s, "training", text(fold, "train"), value(train, "rows"),
-             value(train, "rows") - value(train, "known"), value(train, "frauds"),
-             value(train, "days"));
-    data_row(&s, "test", text(fold, "test"), value(test, "rows"),
-             value(fold, "known_cards") + value(fold, "unknown_labels"), value(test, "frauds"),
-             value(test, "days"));
+    sheet_init(&s, 8, 2);
+    HEADINGS(&s, "", "when", "days", "rows", "label not known", "card known", "frauds of the rest",
+             "share");
+    data_row(&s, "training", text(fold, "train"), train,
+             value(train, "rows") - value(train, "known"), 0);
+    data_row(&s, "test", text(fold, "test"), get(results, "data", "test"),
+             value(fold, "unknown_labels"), value(fold, "known_cards"));
     return finish(&s, format, f);
 }
 
@@ -308,40 +308,80 @@ static void line(enum sheet_format format, FILE *f, const char *words)
     fputs(format == SHEET_HTML ? "</li>\n" : "\n", f);
 }
 
+static double alerts_per_day(const json_t *results)
+{
+    const json_t *test = json_object_get(results, "test");
+    return value(test, "selection_rate") * value(test, "rows") /
+           value(get(results, "data", "test"), "days");
+}
+
 int tables_lead(const json_t *results, enum sheet_format format, FILE *f)
 {
     const json_t *test = json_object_get(results, "test");
     const double found = value(json_object_get(test, "confusion"), "true_positives");
-    const double alerts = found + value(json_object_get(test, "confusion"), "false_positives");
-    const double days = value(get(results, "data", "test"), "days");
+    const char *when = text(item(results, "folds", 0), "test");
     char words[512];
-    snprintf(words, sizeof words,
-             "In the test (%s) it finds %.0f of %.0f frauds with %.1f alerts a day, of which %.0f "
-             "in 100 are frauds.",
-             text(json_array_get(json_object_get(results, "folds"), 0), "test"), found,
-             value(test, "frauds"), alerts / days, alerts > 0 ? 100 * found / alerts : 0);
+    if (!(value(test, "frauds") > 0))
+        snprintf(words, sizeof words, "The test (%s) has no fraud to find.", when);
+    else if (!(value(test, "selection_rate") > 0))
+        snprintf(words, sizeof words,
+                 "In the test (%s) it raises no alert and finds none of %.0f "
+                 "frauds.",
+                 when, value(test, "frauds"));
+    else
+        snprintf(words, sizeof words,
+                 "In the test (%s) it finds %.0f of %.0f frauds with %.1f alerts a day, of which "
+                 "%.0f in 100 are frauds.",
+                 when, found, value(test, "frauds"), alerts_per_day(results),
+                 100 * value(test, "precision"));
+    sheet_escape(words, format, f);
+    return ferror(f) ? -1 : 0;
+}
+
+int tables_policy(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *t = json_object_get(results, "threshold");
+    const json_t *test = json_object_get(results, "test"), *fold = item(results, "folds", 0);
+    const char *rows = strcmp(text(fold, "threshold_from"), "training") == 0 ? "the training rows"
+                                                                             : "earlier weeks";
+    const double missed = value(t, "cost_fraud"), alert = value(t, "cost_alert");
+    const double frauds = value(test, "frauds"), n = value(test, "rows");
+    char words[512];
+    if (isfinite(missed))
+        snprintf(
+            words, sizeof words,
+            "The threshold, %.4g, has the lowest cost on %s, a missed fraud at %g and an alert "
+            "at %g. The test costs %.0f; without any alert %.0f, with all rows alerted %.0f.",
+            value(test, "threshold"), rows, missed, alert,
+            missed * value(json_object_get(test, "confusion"), "false_negatives") +
+                alert * value(test, "selection_rate") * n,
+            missed * frauds, alert * n);
+    else
+        snprintf(words, sizeof words, "The threshold, %.4g, lets %.0f alerts a day through on %s.",
+                 value(test, "threshold"), value(t, "alerts_per_day"), rows);
     sheet_escape(words, format, f);
     return ferror(f) ? -1 : 0;
 }
 
 int tables_saved(const json_t *results, enum sheet_format format, FILE *f)
 {
-    const json_t *b, *confusion = get(results, "test", "confusion");
-    const double mine = value(confusion, "false_positives");
+    const double mine = value(results, "false_positives_at_recall");
+    const json_t *b;
     char words[512];
-    size_t i;
-    for (i = 0; (b = item(results, "baselines", i)); i++) {
+    for (size_t i = 0; (b = item(results, "baselines", i)); i++) {
         const double other = value(b, "false_positives_at_recall");
         if (!isfinite(other) || json_array_size(json_object_get(b, "inputs")) == 0)
             continue; // a constant tells no row from another
-        snprintf(words, sizeof words,
-                 "To find the same %.0f frauds, %s raises %.0f false alarms where the model raises "
-                 "%.0f%s",
-                 value(confusion, "true_positives"), text(b, "name"), other, mine,
-                 other > mine ? "" : ".");
-        if (other > mine)
-            snprintf(words + strlen(words), sizeof words - strlen(words), ": %.0f %% fewer.",
-                     100 * (1 - mine / other));
+        int at = snprintf(words, sizeof words,
+                          "To find %.0f frauds, %s raises %.0f false alarms at least, the model "
+                          "%.0f",
+                          value(get(results, "test", "confusion"), "true_positives"),
+                          text(b, "name"), other, mine);
+        if (other != mine)
+            snprintf(words + at, sizeof words - (size_t)at, ": %.0f %% %s.",
+                     100 * fabs(other - mine) / other, mine < other ? "fewer" : "more");
+        else
+            snprintf(words + at, sizeof words - (size_t)at, " too.");
         line(format, f, words);
     }
     return ferror(f) ? -1 : 0;
@@ -368,25 +408,82 @@ static void warn_few(const char *what, const json_t *metrics, enum sheet_format 
     }
 }
 
-int tables_warnings(const json_t *results, enum sheet_format format, FILE *f)
+// A slicing with many small slices is named once.
+static void warn_slices(const json_t *slicing, enum sheet_format format, FILE *f)
 {
-    const json_t *slicing, *slice, *fold = item(results, "folds", 0);
+    const json_t *slice;
     char what[256];
-    size_t i, k;
-    warn_few("The test", json_object_get(results, "test"), format, f);
-    for (i = 0; (slicing = item(results, "slices", i)); i++)
-        for (k = 0; (slice = item(slicing, "slices", k)); k++) {
-            snprintf(what, sizeof what, "Slice %s = %s", text(slicing, "name"),
-                     text(slice, "name"));
-            warn_few(what, slice, format, f);
-        }
-    if (json_is_null(json_object_get(results, "bootstrap")))
-        line(format, f,
-             "The test has rows in fewer than five hours: there are no intervals for its metrics.");
-    if (strcmp(text(fold, "threshold_from"), "training") == 0)
+    size_t small = 0;
+    for (size_t k = 0; (slice = item(slicing, "slices", k)); k++)
+        small += json_is_true(json_object_get(slice, "small"));
+    if (small > 3) {
+        snprintf(what, sizeof what,
+                 "%zu of %zu slices of %s have fewer than %d frauds or genuine rows: their figures "
+                 "rest on few rows.",
+                 small, json_array_size(json_object_get(slicing, "slices")), text(slicing, "name"),
+                 SLICE_LEAST);
+        line(format, f, what);
+        return;
+    }
+    for (size_t k = 0; (slice = item(slicing, "slices", k)); k++) {
+        snprintf(what, sizeof what, "Slice %s = %s", text(slicing, "name"), text(slice, "name"));
+        warn_few(what, slice, format, f);
+    }
+}
+
+static double mean_ap(const json_t *contender)
+{
+    return value(get(contender, "summary", "average_precision"), "mean");
+}
+
+static void warn_choices(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *b, *candidate;
+    const double budget = value(json_object_get(results, "threshold"), "alerts_per_day");
+    char words[512];
+    size_t judged = 0;
+    for (size_t i = 0; (candidate = item(results, "validation", i)); i++)
+        judged += json_is_number(json_object_get(candidate, "mean_average_precision"));
+    if (judged == 0 && json_array_size(json_object_get(results, "validation")) > 1)
+        line(format, f, "No earlier rows could serve to choose l2: it is the largest candidate.");
+    if (strcmp(text(item(results, "folds", 0), "threshold_from"), "training") == 0)
         line(format, f,
              "No earlier rows could serve to choose the threshold: it is from the training rows, "
              "whose scores are better than new ones.");
+    if (alerts_per_day(results) > 2 * budget) {
+        snprintf(words, sizeof words, "The test has %.1f alerts a day, against a budget of %.0f.",
+                 alerts_per_day(results), budget);
+        line(format, f, words);
+    }
+    for (size_t i = 0; (b = item(results, "baselines", i)); i++)
+        if (mean_ap(b) > mean_ap(results)) {
+            snprintf(words, sizeof words,
+                     "Baseline %s is better: an average precision of %.3f against %.3f, mean of "
+                     "the tests.",
+                     text(b, "name"), mean_ap(b), mean_ap(results));
+            line(format, f, words);
+        }
+}
+
+int tables_warnings(const json_t *results, enum sheet_format format, FILE *f)
+{
+    const json_t *slicing, *fold = item(results, "folds", 0);
+    const double known = value(fold, "known_cards");
+    char words[256];
+    warn_few("The test", json_object_get(results, "test"), format, f);
+    for (size_t i = 0; (slicing = item(results, "slices", i)); i++)
+        warn_slices(slicing, format, f);
+    if (known > value(fold, "rows")) {
+        snprintf(words, sizeof words,
+                 "%.0f of the test's rows are left out since their card was known to be "
+                 "compromised, more than are judged.",
+                 known);
+        line(format, f, words);
+    }
+    if (json_is_null(json_object_get(results, "bootstrap")))
+        line(format, f,
+             "The test has rows in fewer than five hours: there are no intervals for its metrics.");
+    warn_choices(results, format, f);
     return ferror(f) ? -1 : 0;
 }
 

@@ -19,6 +19,7 @@ table_fn tables_folds;       // week by week
 table_fn tables_data;        // which rows trained and tested
 table_fn tables_calibration; // ece, the parts of the Brier score
 
+table_fn tables_policy;    // how the threshold was chosen, and by costs what the test cost
 table_fn tables_lead;      // one sentence: what was found at which price
 table_fn tables_bootstrap; // one sentence: where the intervals come from
 table_fn tables_saved;     // one sentence a baseline: false alarms at the same recall

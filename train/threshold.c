@@ -19,8 +19,14 @@ static int by_budget(double *threshold, const double *score, const int8_t *judge
         return err_set(err, "out of memory to sort %zu scores", n);
     }
     alerts = fmax(1, round(alerts));
-    if (kept > 0)
-        *threshold = sorted[alerts < (double)kept ? kept - (size_t)alerts : 0];
+    if (kept > 0) {
+        size_t at = alerts < (double)kept ? kept - (size_t)alerts : 0;
+        const double tied = sorted[at];
+        if (at > 0 && sorted[at - 1] == tied) // all of them or none
+            while (at < kept && sorted[at] == tied)
+                at++;
+        *threshold = at < kept ? sorted[at] : fmin(1, nextafter(tied, 2));
+    }
     free(sorted);
     return 0;
 }
