@@ -4,6 +4,8 @@
 // callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached.
 #include "serve/http.h"
 
+#include "base/progress.h"
+#include "serve/access.h"
 #include "serve/predict.h"
 #include "serve/request.h"
 
@@ -21,6 +23,7 @@ struct server {
     struct mg_context *context;
     struct service *service;
     int threads;
+    bool access_log;
     atomic_int connections, in_flight;
     atomic_bool stopping;
 };
@@ -39,6 +42,8 @@ struct exchange {
     const struct mg_request_info *info;
     struct request request;
     const char *allow; // methods of the path, for 405 and OPTIONS
+    const char *path;  // of the route; NULL where there is none
+    char id[REQUEST_ID];
 };
 
 // ---- the way out ----
@@ -68,8 +73,8 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     bool close = must_close(x) || r->failed;
     const char *method = x->info->request_method;
     reply_reset(packet);
-    reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, reply_phrase(r->status),
-              date_now(date, sizeof date));
+    reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", r->status,
+              reply_phrase(r->status), date_now(date, sizeof date), x->id);
     if (r->status != 204)
         reply_add(packet, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
                   r->status >= 400 ? "problem+json" : "json", r->n);
@@ -85,6 +90,23 @@ static void send_reply(const struct exchange *x, const struct reply *r)
         mg_write(x->connection, broken, sizeof broken - 1);
     else
         mg_write(x->connection, packet->text, packet->n);
+}
+
+// A method that stands in the log as it is; NULL for others.
+static const char *known_method(const char *method)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (method && strcmp(method, known[i]) == 0)
+            return known[i];
+    return NULL;
+}
+
+static void log_exchange(const struct exchange *x, int status, double seconds)
+{
+    if (x->server->access_log)
+        access_log(&(struct access){x->id, x->path ? known_method(x->info->request_method) : NULL,
+                                    x->path, status, x->worker->reply.n, seconds});
 }
 
 // ---- routes ----
@@ -187,6 +209,7 @@ static void answer(struct exchange *x)
     for (size_t i = 0; i < N_ROUTES && !route; i++)
         if (strcmp(routes[i].path, path) == 0)
             route = &routes[i];
+    x->path = route ? route->path : NULL;
     if (!route) {
         PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
     } else if (!allows(route->allow, method)) {
@@ -202,19 +225,23 @@ static void answer(struct exchange *x)
 
 // ---- callbacks of the library ----
 
-static struct exchange exchange_of(struct mg_connection *connection)
+// head: false where the library refused it, and its headers may be none of this request.
+static struct exchange exchange_of(struct mg_connection *connection, bool head)
 {
-    return (struct exchange){.server = mg_get_user_data(mg_get_context(connection)),
-                             .worker = mg_get_thread_pointer(connection),
-                             .connection = connection,
-                             .info = mg_get_request_info(connection),
-                             .request = {.unread = true}};
+    struct exchange x = {.server = mg_get_user_data(mg_get_context(connection)),
+                         .worker = mg_get_thread_pointer(connection),
+                         .connection = connection,
+                         .info = mg_get_request_info(connection),
+                         .request = {.unread = true}};
+    access_id(x.id, head ? mg_get_header(connection, "X-Request-Id") : NULL);
+    return x;
 }
 
 // Returning a status tells the library that the request was answered.
 static int begin_request(struct mg_connection *connection)
 {
-    struct exchange x = exchange_of(connection);
+    const double start = seconds_now();
+    struct exchange x = exchange_of(connection, true);
     if (!x.worker) {
         mg_disable_connection_keep_alive(connection);
         return 500;
@@ -230,6 +257,7 @@ static int begin_request(struct mg_connection *connection)
     }
     int status = r->status;
     send_reply(&x, r);
+    log_exchange(&x, status, seconds_now() - start);
     atomic_fetch_sub(&x.server->in_flight, 1);
     shrink(x.worker);
     return status;
@@ -238,11 +266,12 @@ static int begin_request(struct mg_connection *connection)
 // What the library itself refuses, such as a head that is no HTTP. Method and target may be NULL.
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
-    struct exchange x = exchange_of(connection);
+    struct exchange x = exchange_of(connection, false);
     if (!x.worker)
         return 0;
     PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
     send_reply(&x, &x.worker->reply);
+    log_exchange(&x, status, 0);
     return 0;
 }
 
@@ -332,6 +361,7 @@ struct server *server_start(struct service *service, const struct server_setting
     }
     s->service = service;
     s->threads = settings->threads;
+    s->access_log = settings->access_log;
     s->context = start_library(s, settings, err);
     if (s->context)
         return s;

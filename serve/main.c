@@ -11,6 +11,7 @@
 struct options {
     const char *models, *state, *key, *host;
     int64_t port, threads;
+    bool access_log;
 };
 
 // "state of 1754155 events up to 2018-09-30T23:59:58Z"
@@ -65,6 +66,8 @@ int main(int argc, char **argv)
         {"host", "ADDRESS", OPTION_STRING, &o.host, "loopback address to listen on", 0, 0},
         {"port", "N", OPTION_INT, &o.port, "port to listen on, 0: any free one", 0, 65535},
         {"threads", "N", OPTION_INT, &o.threads, "connections served at a time", 1, 4096},
+        {"access-log", NULL, OPTION_FLAG, &o.access_log,
+         "a line of JSON for each request, on stderr", 0, 0},
     };
     const struct program program = {
         "serve",
@@ -82,7 +85,7 @@ int main(int argc, char **argv)
         return option_exit(&program, first, &err);
     if (service_load(&service, o.models, o.state, o.key, &err))
         return err_report("serve", &err);
-    const struct server_settings settings = {o.host, (int)o.port, (int)o.threads};
+    const struct server_settings settings = {o.host, (int)o.port, (int)o.threads, o.access_log};
     int rc = run(&service, &settings, &err);
     service_release(&service);
     return rc ? err_report("serve", &err) : 0;

@@ -73,14 +73,17 @@ static const char *log_text(void)
 
 static void exec_server(int out, const char *threads)
 {
-    char program[512], models[300], state[300], key[300];
+    char program[512], models[300], state[300], key[300], log[300];
     snprintf(program, sizeof program, "%s/serve", bin);
     snprintf(models, sizeof models, "%s/models", folder);
     snprintf(state, sizeof state, "%s/before/state.bin", folder);
     snprintf(key, sizeof key, "%s/key", folder);
+    snprintf(log, sizeof log, "%s/access.log", folder);
     dup2(out, STDOUT_FILENO);
+    if (!freopen(log, "w", stderr))
+        _exit(127);
     execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
-          "--threads", threads, (char *)NULL);
+          "--threads", threads, "--access-log", (char *)NULL);
     _exit(127);
 }
 
@@ -818,6 +821,96 @@ static void connections_are_closed_when_they_take_all_threads(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
+// An answer's X-Request-Id, in a buffer of its own.
+static const char *id_of(const struct answer *a)
+{
+    static char id[128];
+    const char *at = strstr(a->head, "X-Request-Id: ");
+    if (!at || sscanf(at, "X-Request-Id: %127[^\r]", id) != 1)
+        fail_msg("no X-Request-Id in %s", a->head);
+    return id;
+}
+
+static void ask_own(struct answer *a, const char *request)
+{
+    int fd = dial(own.port);
+    say(fd, request, strlen(request));
+    hear(fd, a);
+    close(fd);
+}
+
+static void a_request_is_known_by_its_clients_id_or_one_of_ours(void **state)
+{
+    (void)state;
+    struct answer a;
+    char before[128];
+    ask(&a, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-Id: Trace.1_a-b\r\n\r\n");
+    assert_string_equal(id_of(&a), "Trace.1_a-b");
+    answer_free(&a);
+    ask(&a, "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-Id: \"}{\"\r\n\r\n");
+    assert_int_equal(strspn(id_of(&a), "0123456789abcdef"), 16);
+    snprintf(before, sizeof before, "%s", id_of(&a));
+    answer_free(&a);
+    ask(&a, GET("/healthz"));
+    assert_int_equal(strspn(id_of(&a), "0123456789abcdef"), 16);
+    assert_string_not_equal(id_of(&a), before);
+    answer_free(&a);
+    ask(&a, "NO HTTP AT ALL\r\n\r\n");
+    assert_int_equal(strlen(id_of(&a)), 16);
+    answer_free(&a);
+}
+
+static void check_line(const char *line, const char *id, const char *method, const char *path,
+                       int status)
+{
+    json_t *j = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    const char *time, *i, *m, *p;
+    int code, bytes;
+    double seconds;
+    assert_int_equal(json_unpack_ex(j, NULL, JSON_STRICT, "{s:s, s:s, s:s, s:s, s:i, s:i, s:F}",
+                                    "time", &time, "id", &i, "method", &m, "path", &p, "status",
+                                    &code, "bytes", &bytes, "seconds", &seconds),
+                     0);
+    if (id)
+        assert_string_equal(i, id);
+    assert_string_equal(m, method);
+    assert_string_equal(p, path);
+    assert_int_equal(code, status);
+    assert_true(bytes > 0 && seconds >= 0 && seconds < WAIT_MS);
+    json_decref(j);
+}
+
+static void the_access_log_holds_nothing_that_a_client_sent_but_its_id(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"customer\":\"geheim\",\"geheim\":1}";
+    char request[512], path[300], lines[8][512] = {{0}};
+    struct answer a;
+    int n = 0;
+    server_begin(&own, "8");
+    snprintf(request, sizeof request, JSON_POST "X-Request-Id: r1\r\nContent-Length: %zu\r\n\r\n%s",
+             sizeof body - 1, body);
+    ask_own(&a, request);
+    answer_free(&a);
+    ask_own(&a, GET("/geheim?geheim=1"));
+    answer_free(&a);
+    ask_own(&a, "GEHEIM /model HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer_free(&a);
+    ask_own(&a, "GET /readyz HTTP/1.1\r\nHost: x\r\nX-Request-Id: ge heim\r\n\r\n");
+    answer_free(&a);
+    assert_int_equal(server_end(&own), 0);
+    snprintf(path, sizeof path, "%s/access.log", folder);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (n < 8 && fgets(lines[n], sizeof lines[n], f))
+        assert_null(strstr(lines[n++], "eheim"));
+    fclose(f);
+    assert_int_equal(n, 4);
+    check_line(lines[0], "r1", "POST", "/predict", 400);
+    check_line(lines[1], NULL, "-", "-", 404);
+    check_line(lines[3], NULL, "GET", "/readyz", 200);
+}
+
 static void a_server_that_cannot_start_says_why(void **state)
 {
     (void)state;
@@ -872,6 +965,9 @@ int main(void)
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
         cmocka_unit_test(clients_at_the_same_time_are_all_answered),
         cmocka_unit_test_teardown(connections_are_closed_when_they_take_all_threads, end_own),
+        cmocka_unit_test(a_request_is_known_by_its_clients_id_or_one_of_ours),
+        cmocka_unit_test_teardown(the_access_log_holds_nothing_that_a_client_sent_but_its_id,
+                                  end_own),
         cmocka_unit_test(a_server_that_cannot_start_says_why),
         cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
     };
