@@ -151,30 +151,38 @@ static void the_gradient_and_the_hessian_agree_with_finite_differences(void **st
     logreg_release(&m);
 }
 
+// The sum that the header states, at w, with the mean and scale of m.
+static long double objective(const struct sample *s, const struct logreg *m, double l2,
+                             const long double w[K])
+{
+    long double sum = 0, squares = 0;
+    int n = 0;
+    for (int r = 0; r < ROWS; r++) {
+        long double margin = w[INPUTS];
+        for (int i = 0; i < INPUTS; i++)
+            margin += w[i] * ((double)s->column[i][r] - m->mean[i]) / m->scale[i];
+        if (s->label[r] >= 0)
+            sum += log1pl(expl(s->label[r] ? -margin : margin));
+        n += s->label[r] >= 0;
+    }
+    for (int i = 0; i < INPUTS; i++)
+        squares += w[i] * w[i];
+    return sum / n + l2 / 2 * squares;
+}
+
 static void the_objective_is_the_sum_that_the_header_states(void **state)
 {
     (void)state;
     const double w[K] = {0.7, -0.4, 0.2, -1.1, 0.3}, l2 = 0.05;
+    const long double at[K] = {w[0], w[1], w[2], w[3], w[4]};
     struct sample s;
     struct err err;
     struct logreg m;
     sample_make(&s);
     struct logreg_data data = data_of(&s);
     assert_int_equal(logreg_init(&m, &data, 1, &err), 0);
-    long double sum = 0, squares = 0;
-    int n = 0;
-    for (int r = 0; r < ROWS; r++) {
-        long double margin = w[INPUTS];
-        for (int i = 0; i < INPUTS; i++)
-            margin += w[i] * ((double)s.column[i][r] - m.mean[i]) / m.scale[i];
-        if (s.label[r] >= 0)
-            sum += log1pl(expl(s.label[r] ? -margin : margin));
-        n += s.label[r] >= 0;
-    }
-    for (int i = 0; i < INPUTS; i++)
-        squares += (long double)w[i] * w[i];
     logreg_evaluate(&m, l2, w);
-    assert_near(m.value, (double)(sum / n + l2 / 2 * squares), 1e-13);
+    assert_near(m.value, (double)objective(&s, &m, l2, at), 1e-13);
     logreg_release(&m);
 }
 
@@ -270,6 +278,128 @@ static void a_constant_feature_gets_scale_1_and_weight_0(void **state)
     }
 }
 
+// ---- standard errors -------------------------------------------------------------------------------
+
+// Second derivatives of the objective at w, by central differences.
+static void differentiate(const struct sample *s, const struct logreg *m, double l2,
+                          const double *w, long double hessian[K][K])
+{
+    const long double h = 1e-4L;
+    for (int i = 0; i < K; i++)
+        for (int j = 0; j < K; j++) {
+            hessian[i][j] = 0;
+            for (int corner = 0; corner < 4; corner++) {
+                long double at[K], a = corner & 1 ? h : -h, b = corner & 2 ? h : -h;
+                for (int k = 0; k < K; k++)
+                    at[k] = w[k] + (k == i ? a : 0) + (k == j ? b : 0);
+                hessian[i][j] += objective(s, m, l2, at) / (4 * a * b);
+            }
+        }
+}
+
+// Gauss and Jordan; a positive definite matrix needs no pivots.
+static void invert(long double a[K][K], long double inverse[K][K])
+{
+    for (int i = 0; i < K; i++)
+        for (int j = 0; j < K; j++)
+            inverse[i][j] = i == j;
+    for (int p = 0; p < K; p++) {
+        const long double pivot = a[p][p];
+        for (int j = 0; j < K; j++) {
+            a[p][j] /= pivot;
+            inverse[p][j] /= pivot;
+        }
+        for (int i = 0; i < K; i++) {
+            const long double times = a[i][p];
+            for (int j = 0; j < K && i != p; j++) {
+                a[i][j] -= times * a[p][j];
+                inverse[i][j] -= times * inverse[p][j];
+            }
+        }
+    }
+}
+
+static void standard_errors_are_the_roots_of_the_inverse_of_a_hessian_by_differences(void **state)
+{
+    (void)state;
+    static const double l2s[] = {0, 1e-2, 1};
+    struct sample s;
+    struct err err;
+    struct logreg m;
+    sample_make(&s);
+    struct logreg_data data = data_of(&s);
+    for (size_t e = 0; e < sizeof l2s / sizeof *l2s; e++) {
+        long double hessian[K][K], inverse[K][K];
+        assert_int_equal(logreg_init(&m, &data, 2, &err), 0);
+        assert_int_equal(logreg_fit(&m, l2s[e], &err), 0);
+        differentiate(&s, &m, l2s[e], m.w, hessian);
+        invert(hessian, inverse);
+        for (int i = 0; i < K; i++) {
+            double expected = (double)sqrtl(inverse[i][i] / 644); // rows with a known label
+            assert_near(m.standard_error[i], expected, 1e-6 * expected);
+        }
+        logreg_release(&m);
+    }
+}
+
+// Of a feature that is 0 or 1 the weight is the logarithm of the odds ratio, whose standard error is
+// √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The intercept
+// stands at the mean, between the log odds of both.
+static void the_standard_error_of_a_yes_or_no_feature_is_that_of_the_log_odds_ratio(void **state)
+{
+    (void)state;
+    enum { A = 30, B = 250, C = 45, D = 75 }; // no: frauds, genuine; yes: frauds, genuine
+    static float column[A + B + C + D];
+    static int8_t label[A + B + C + D];
+    const float *x[] = {column};
+    struct err err;
+    struct logreg m;
+    for (int r = 0; r < A + B + C + D; r++) {
+        column[r] = r >= A + B;
+        label[r] = r < A || (r >= A + B && r < A + B + C);
+    }
+    struct logreg_data data = {x, names, 1, label, {0, A + B + C + D}};
+    assert_int_equal(logreg_init(&m, &data, 1, &err), 0);
+    assert_int_equal(logreg_fit(&m, 0, &err), 0);
+    const double p = (double)(C + D) / (A + B + C + D), scale = sqrt(p * (1 - p));
+    const double no = log(30. / 250), yes = log(45. / 75);
+    const double of_no = 1. / A + 1. / B, of_yes = 1. / C + 1. / D; // variances
+    assert_near(m.w[0], scale * (yes - no), 1e-8);
+    assert_near(m.w[1], (1 - p) * no + p * yes, 1e-8);
+    assert_near(m.standard_error[0], scale * sqrt(of_no + of_yes), 1e-9);
+    assert_near(m.standard_error[1], sqrt((1 - p) * (1 - p) * of_no + p * p * of_yes), 1e-9);
+    logreg_release(&m);
+}
+
+static void a_constant_feature_has_no_standard_error_and_leaves_those_of_the_others(void **state)
+{
+    (void)state;
+    static const double l2s[] = {0, 1e-3, 1};
+    struct sample s;
+    struct err err;
+    struct logreg with, without;
+    sample_make(&s);
+    for (int r = 0; r < ROWS; r++)
+        s.column[1][r] = 0.1f;
+    const float *others[] = {s.x[0], s.x[2], s.x[3]};
+    const struct logreg_data all = data_of(&s),
+                             three = {others, names, INPUTS - 1, s.label, {0, ROWS}};
+    for (size_t e = 0; e < sizeof l2s / sizeof *l2s; e++) {
+        assert_int_equal(logreg_init(&with, &all, 1, &err), 0);
+        assert_int_equal(logreg_fit(&with, l2s[e], &err), 0);
+        assert_int_equal(logreg_init(&without, &three, 1, &err), 0);
+        assert_int_equal(logreg_fit(&without, l2s[e], &err), 0);
+        assert_true(isnan(with.standard_error[1]));
+        assert_near(with.standard_error[0], without.standard_error[0], 1e-9);
+        for (int i = 2; i < K; i++)
+            assert_near(with.standard_error[i], without.standard_error[i - 1], 1e-9);
+        logreg_release(&with);
+        logreg_release(&without);
+    }
+}
+
+// ---- no optimum ------------------------------------------------------------------------------------
+
 static void separable_classes_without_a_penalty_are_refused(void **state)
 {
     (void)state;
@@ -348,6 +478,9 @@ int main(void)
         cmocka_unit_test(a_further_fit_starts_from_the_last_and_ends_at_the_same_optimum),
         cmocka_unit_test(rows_of_unknown_label_change_nothing),
         cmocka_unit_test(a_constant_feature_gets_scale_1_and_weight_0),
+        cmocka_unit_test(standard_errors_are_the_roots_of_the_inverse_of_a_hessian_by_differences),
+        cmocka_unit_test(the_standard_error_of_a_yes_or_no_feature_is_that_of_the_log_odds_ratio),
+        cmocka_unit_test(a_constant_feature_has_no_standard_error_and_leaves_those_of_the_others),
         cmocka_unit_test(separable_classes_without_a_penalty_are_refused),
         cmocka_unit_test(separable_classes_with_a_penalty_have_an_optimum),
         cmocka_unit_test(a_feature_value_that_only_one_class_has_is_refused_without_a_penalty),

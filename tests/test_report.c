@@ -413,7 +413,8 @@ static void a_gnuplot_that_fails_is_quoted_and_nothing_is_left_behind(void **sta
     succeed(OTHER
             "mkdir fake; printf '#!/bin/sh\\necho no such terminal >&2; exit 3\\n' >fake/gnuplot; "
             "chmod +x fake/gnuplot");
-    refused("train: gnuplot failed (exit status 3): no such terminal", "PATH=\"$PWD/fake:$PATH\" " TRAIN_OTHER);
+    refused("train: gnuplot failed (exit status 3): no such terminal",
+            "PATH=\"$PWD/fake:$PATH\" " TRAIN_OTHER);
     succeed("printf '#!/bin/sh\\nkill -9 $$\\n' >fake/gnuplot");
     refused("train: gnuplot failed", "PATH=\"$PWD/fake:$PATH\" " TRAIN_OTHER);
 }
