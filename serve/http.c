@@ -24,6 +24,7 @@ struct server {
     struct service *service;
     int threads;
     bool access_log;
+    const struct token *token;
     atomic_int connections, in_flight;
     atomic_bool stopping;
 };
@@ -78,6 +79,8 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     if (r->status != 204)
         reply_add(packet, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
                   r->status >= 400 ? "problem+json" : "json", r->n);
+    if (r->status == 401)
+        reply_add(packet, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
     if (x->allow)
         reply_add(packet, "Allow: %s\r\n", x->allow);
     reply_add(packet, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
@@ -184,11 +187,12 @@ static void get_model(struct exchange *x)
 static const struct route {
     const char *path, *allow;
     void (*answer)(struct exchange *x);
+    bool open; // asks for no token
 } routes[] = {
-    {"/predict", "POST, OPTIONS", post_predict},
-    {"/healthz", "GET, HEAD, OPTIONS", get_healthz},
-    {"/readyz", "GET, HEAD, OPTIONS", get_readyz},
-    {"/model", "GET, HEAD, OPTIONS", get_model},
+    {"/predict", "POST, OPTIONS", post_predict, false},
+    {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
+    {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
+    {"/model", "GET, HEAD, OPTIONS", get_model, false},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
@@ -202,6 +206,12 @@ static bool allows(const char *list, const char *method)
     return false;
 }
 
+static bool may_ask(const struct exchange *x)
+{
+    return !x->server->token ||
+           token_fits(x->server->token, mg_get_header(x->connection, "Authorization"));
+}
+
 static void answer(struct exchange *x)
 {
     const char *path = x->info->request_uri, *method = x->info->request_method;
@@ -210,7 +220,9 @@ static void answer(struct exchange *x)
         if (strcmp(routes[i].path, path) == 0)
             route = &routes[i];
     x->path = route ? route->path : NULL;
-    if (!route) {
+    if (!(route && route->open) && !may_ask(x)) {
+        PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
+    } else if (!route) {
         PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
     } else if (!allows(route->allow, method)) {
         x->allow = route->allow;
@@ -311,13 +323,15 @@ static void end_thread(const struct mg_context *context, int type, void *pointer
 
 // ---- start and stop ----
 
-static int check_host(const char *host, struct err *err)
+static int check_host(const char *host, bool token, struct err *err)
 {
     struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) != 1 || ntohl(address.s_addr) >> 24 != 127)
+    if (inet_pton(AF_INET, host, &address) != 1)
+        return err_set(err, "--host %s: is no IPv4 address", host);
+    if (!token && ntohl(address.s_addr) >> 24 != 127)
         return err_set(err,
-                       "--host %s: the server listens on loopback only (127.0.0.1), since it asks "
-                       "nobody for a token yet; put a proxy that does before it",
+                       "--host %s: without --token-file the server listens on loopback only "
+                       "(127.0.0.1)",
                        host);
     return 0;
 }
@@ -352,7 +366,7 @@ static struct mg_context *start_library(struct server *s, const struct server_se
 struct server *server_start(struct service *service, const struct server_settings *settings,
                             struct err *err)
 {
-    if (check_host(settings->host, err))
+    if (check_host(settings->host, settings->token, err))
         return NULL;
     struct server *s = calloc(1, sizeof *s);
     if (!s) {
@@ -362,6 +376,7 @@ struct server *server_start(struct service *service, const struct server_setting
     s->service = service;
     s->threads = settings->threads;
     s->access_log = settings->access_log;
+    s->token = settings->token;
     s->context = start_library(s, settings, err);
     if (s->context)
         return s;

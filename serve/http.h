@@ -6,6 +6,7 @@
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
 //                     "model", and "sha256"
 //
+// With a token (serve/token.h) all but the health paths want it, 401 otherwise.
 // Every answer names its request, X-Request-Id (serve/access.h).
 // Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
 // allows. What of HTTP is refused stands in serve/request.h.
@@ -19,14 +20,16 @@
 #define SERVE_HTTP_H
 
 #include "serve/service.h"
+#include "serve/token.h"
 
 struct server; // http.c
 
 struct server_settings {
-    const char *host; // an address of 127.0.0.0/8
-    int port;         // 0: the system picks one
-    int threads;      // each serves one connection at a time
-    bool access_log;  // a line a request to stderr (serve/access.h)
+    const char *host;          // an IPv4 address; without a token of 127.0.0.0/8
+    int port;                  // 0: the system picks one
+    int threads;               // each serves one connection at a time
+    const struct token *token; // what clients must show; NULL: nothing, and host is of loopback
+    bool access_log;           // a line a request to stderr (serve/access.h)
 };
 
 struct server *server_start(struct service *service, const struct server_settings *settings,

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 struct options {
-    const char *models, *state, *key, *host;
+    const char *models, *state, *key, *host, *token;
     int64_t port, threads;
     bool access_log;
 };
@@ -63,7 +63,10 @@ int main(int argc, char **argv)
         {"models", "DIR", OPTION_STRING, &o.models, "registry whose champion decides", 0, 0},
         {"state", "FILE", OPTION_STRING, &o.state, "snapshot that features wrote", 0, 0},
         {"key", "FILE", OPTION_STRING, &o.key, "pseudonym key that ingest used", 0, 0},
-        {"host", "ADDRESS", OPTION_STRING, &o.host, "loopback address to listen on", 0, 0},
+        {"host", "ADDRESS", OPTION_STRING, &o.host,
+         "address to listen on; other than loopback only with a token", 0, 0},
+        {"token-file", "FILE", OPTION_STRING, &o.token,
+         "token that clients must show but for their health checks", 0, 0},
         {"port", "N", OPTION_INT, &o.port, "port to listen on, 0: any free one", 0, 65535},
         {"threads", "N", OPTION_INT, &o.threads, "connections served at a time", 1, 4096},
         {"access-log", NULL, OPTION_FLAG, &o.access_log,
@@ -80,12 +83,19 @@ int main(int argc, char **argv)
         0};
     struct err err;
     struct service service;
+    struct token token;
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
+    if (o.token && token_read(&token, o.token, &err))
+        return err_report("serve", &err);
     if (service_load(&service, o.models, o.state, o.key, &err))
         return err_report("serve", &err);
-    const struct server_settings settings = {o.host, (int)o.port, (int)o.threads, o.access_log};
+    const struct server_settings settings = {.host = o.host,
+                                             .port = (int)o.port,
+                                             .threads = (int)o.threads,
+                                             .token = o.token ? &token : NULL,
+                                             .access_log = o.access_log};
     int rc = run(&service, &settings, &err);
     service_release(&service);
     return rc ? err_report("serve", &err) : 0;

@@ -140,6 +140,7 @@ const char *reply_phrase(int status)
         {200, "OK"},
         {204, "No Content"},
         {400, "Bad Request"},
+        {401, "Unauthorized"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},

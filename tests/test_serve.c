@@ -71,7 +71,7 @@ static const char *log_text(void)
     return text;
 }
 
-static void exec_server(int out, const char *threads)
+static void exec_server(int out, const char *threads, const char *token)
 {
     char program[512], models[300], state[300], key[300], log[300];
     snprintf(program, sizeof program, "%s/serve", bin);
@@ -83,11 +83,12 @@ static void exec_server(int out, const char *threads)
     if (!freopen(log, "w", stderr))
         _exit(127);
     execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
-          "--threads", threads, "--access-log", (char *)NULL);
+          "--threads", threads, "--access-log", token ? "--token-file" : (char *)NULL, token,
+          (char *)NULL);
     _exit(127);
 }
 
-static void server_begin(struct server *s, const char *threads)
+static void server_begin(struct server *s, const char *threads, const char *token)
 {
     int fds[2];
     size_t n = 0;
@@ -95,7 +96,7 @@ static void server_begin(struct server *s, const char *threads)
     s->pid = fork();
     assert_true(s->pid >= 0);
     if (s->pid == 0)
-        exec_server(fds[1], threads);
+        exec_server(fds[1], threads, token);
     close(fds[1]);
     struct pollfd p = {fds[0], POLLIN, 0};
     while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&
@@ -154,7 +155,7 @@ static int make_artifacts(void **state)
         fprintf(stderr, "%s\n", log_text());
         return -1;
     }
-    server_begin(&shared, "16");
+    server_begin(&shared, "16", NULL);
     return 0;
 }
 
@@ -799,7 +800,7 @@ static void connections_are_closed_when_they_take_all_threads(void **state)
 {
     struct answer a;
     (void)state;
-    server_begin(&own, "2");
+    server_begin(&own, "2", NULL);
     int one = dial(own.port), two, three;
     say(one, GET("/healthz"), strlen(GET("/healthz")));
     hear(one, &a);
@@ -887,7 +888,7 @@ static void the_access_log_holds_nothing_that_a_client_sent_but_its_id(void **st
     char request[512], path[300], lines[8][512] = {{0}};
     struct answer a;
     int n = 0;
-    server_begin(&own, "8");
+    server_begin(&own, "8", NULL);
     snprintf(request, sizeof request, JSON_POST "X-Request-Id: r1\r\nContent-Length: %zu\r\n\r\n%s",
              sizeof body - 1, body);
     ask_own(&a, request);
@@ -909,6 +910,47 @@ static void the_access_log_holds_nothing_that_a_client_sent_but_its_id(void **st
     check_line(lines[0], "r1", "POST", "/predict", 400);
     check_line(lines[1], NULL, "-", "-", 404);
     check_line(lines[3], NULL, "GET", "/readyz", 200);
+}
+
+#define WITH(token) "Authorization: " token "\r\n\r\n"
+#define TOKEN       "Bearer 0123456789abcdef"
+
+static void with_a_token_only_health_is_told_without_it(void **state)
+{
+    (void)state;
+    char path[300];
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        {GET("/healthz"), 200},
+        {GET("/readyz"), 200},
+        {GET("/model"), 401},
+        {GET("/nowhere"), 401},
+        {"GET /model HTTP/1.1\r\nHost: x\r\n" WITH("Bearer 0123456789abcdee"), 401},
+        {"GET /model HTTP/1.1\r\nHost: x\r\n" WITH("Basic 0123456789abcdef"), 401},
+        {"GET /model HTTP/1.1\r\nHost: x\r\n" WITH(TOKEN), 200},
+        {"GET /nowhere HTTP/1.1\r\nHost: x\r\n" WITH(TOKEN), 404},
+        {JSON_POST "Content-Length: 2\r\n\r\n{}", 401},
+        {JSON_POST "Content-Length: 2\r\n" WITH(TOKEN) "{}", 422},
+    };
+    snprintf(path, sizeof path, "%s/token", folder);
+    assert_int_equal(run("umask 077; : >%s", path), 0);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(strchr(TOKEN, ' ') + 1, f);
+    assert_int_equal(fclose(f), 0);
+    server_begin(&own, "8", path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        ask_own(&a, cases[i].request);
+        if (a.status != cases[i].status)
+            fail_msg("%s: %d", cases[i].request, a.status);
+        const char *wants = strstr(a.head, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
+        assert_true((a.status == 401) == (wants != NULL));
+        answer_free(&a);
+    }
+    assert_int_equal(server_end(&own), 0);
 }
 
 static void a_server_that_cannot_start_says_why(void **state)
@@ -968,6 +1010,7 @@ int main(void)
         cmocka_unit_test(a_request_is_known_by_its_clients_id_or_one_of_ours),
         cmocka_unit_test_teardown(the_access_log_holds_nothing_that_a_client_sent_but_its_id,
                                   end_own),
+        cmocka_unit_test_teardown(with_a_token_only_health_is_told_without_it, end_own),
         cmocka_unit_test(a_server_that_cannot_start_says_why),
         cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
     };
