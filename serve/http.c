@@ -172,16 +172,35 @@ static void get_healthz(struct exchange *x)
 static void get_readyz(struct exchange *x)
 {
     struct service *s = x->server->service;
-    if (service_ready(s))
+    service_hold(s);
+    const bool ready = service_ready(s);
+    if (ready)
         reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
-    else
+    service_let(s);
+    if (!ready)
         PROBLEM(x, 503, "memory ran out while counting; the server must be started again");
 }
 
 static void get_model(struct exchange *x)
 {
-    const char *text = x->server->service->model_text;
-    reply_bytes(&x->worker->reply, text, strlen(text));
+    struct service *s = x->server->service;
+    service_hold(s);
+    reply_bytes(&x->worker->reply, s->model_text, strlen(s->model_text));
+    service_let(s);
+}
+
+static void post_reload(struct exchange *x)
+{
+    struct service *s = x->server->service;
+    struct err err;
+    if (service_reload(s, &err)) {
+        PROBLEM(x, 409, "%s; the model that was there goes on", err.msg);
+        return;
+    }
+    service_hold(s);
+    reply_add(&x->worker->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", s->version,
+              s->model.sha256);
+    service_let(s);
 }
 
 static const struct route {
@@ -193,6 +212,7 @@ static const struct route {
     {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
     {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
     {"/model", "GET, HEAD, OPTIONS", get_model, false},
+    {"/admin/reload", "POST, OPTIONS", post_reload, false},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 

@@ -5,6 +5,8 @@
 //     GET  /readyz    200 while it decides; 503 when it stops, or can decide no more (service.h)
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
 //                     "model", and "sha256"
+//     POST /admin/reload   the registry's champion takes the model's place, between two requests;
+//                     {"model","sha256"}, or 409 and the old one stays (service.h). SIGHUP does the same
 //
 // With a token (serve/token.h) all but the health paths want it, 401 otherwise.
 // Every answer names its request, X-Request-Id (serve/access.h).

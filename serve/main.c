@@ -1,4 +1,5 @@
-// serve: load the champion and the state, answer until SIGTERM or SIGINT, end with 0.
+// serve: load the champion and the state, answer until SIGTERM or SIGINT, end with 0. SIGHUP: load the
+// champion anew.
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/value.h"
@@ -23,6 +24,18 @@ static void describe_state(const struct state *s, char *text, size_t size)
         snprintf(text + n, size - (size_t)n, " up to %s", time_text(last, s->last_time));
 }
 
+static void reload(struct service *service)
+{
+    struct err err;
+    if (service_reload(service, &err)) {
+        fprintf(stderr, "serve: %s; the model that was there goes on\n", err.msg);
+        return;
+    }
+    service_hold(service);
+    fprintf(stderr, "serve: model %s (sha256 %.8s…)\n", service->version, service->model.sha256);
+    service_let(service);
+}
+
 // What waits for this process knows from its one line on stdout that requests are answered.
 static int run(struct service *service, const struct server_settings *settings, struct err *err)
 {
@@ -33,6 +46,7 @@ static int run(struct service *service, const struct server_settings *settings, 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     describe_state(&service->state, state, sizeof state); // from the start on it is the workers'
     struct server *server = server_start(service, settings, err);
@@ -41,8 +55,8 @@ static int run(struct service *service, const struct server_settings *settings, 
     printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s\n", service->version,
            service->model.sha256, settings->host, server_port(server), state);
     int rc = stdout_close(err);
-    if (rc == 0)
-        sigwait(&signals, &number);
+    while (rc == 0 && sigwait(&signals, &number) == 0 && number == SIGHUP)
+        reload(service);
     // Threads that a library has started before main block nothing: a second signal would end them
     // and all answers that are on their way.
     signal(SIGTERM, SIG_IGN);

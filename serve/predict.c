@@ -30,7 +30,7 @@ static void decisions_release(struct decisions *d)
 
 static int allocate(struct decisions *d)
 {
-    size_t n_inputs = d->service->model.n_inputs, n = d->transactions.n;
+    size_t n_inputs = d->service->model.plan.n_inputs, n = d->transactions.n;
     d->features = calloc(n_inputs * n, sizeof *d->features);
     d->inputs = calloc(n_inputs, sizeof *d->inputs);
     d->x = calloc(n_inputs, sizeof *d->x);
@@ -122,6 +122,14 @@ static void write_decisions(const struct decisions *d, struct reply *r)
         reply_bytes(r, "]", 1);
 }
 
+// All decisions of a request are one model's.
+static void write_held(struct service *s, const struct decisions *d, struct reply *r)
+{
+    service_hold(s);
+    write_decisions(d, r);
+    service_let(s);
+}
+
 static void run(struct service *s, struct decisions *d, struct reply *r)
 {
     struct err err;
@@ -130,7 +138,7 @@ static void run(struct service *s, struct decisions *d, struct reply *r)
     if (allocate(d))
         reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
     else if (service_run(s, &events, d->inputs, &err) == 0)
-        write_decisions(d, r);
+        write_held(s, d, r);
     else if (service_ready(s))
         reply_problem(r, 409, NULL, -1, "%s; nothing of this request was counted", err.msg);
     else

@@ -1,11 +1,13 @@
 // Loads what decisions need and keeps the one order of events. What a transaction looks like is
 // transaction.c's, what is answered predict.c's.
+#define _GNU_SOURCE // pthread_rwlockattr_setkind_np
 #include "serve/service.h"
 
 #include "features/snapshot.h"
 #include "ingest/value.h"
 #include "train/registry.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +41,14 @@ bool service_ready(struct service *s)
     return ready;
 }
 
-static int load_model(struct service *s, const char *models, struct err *err)
+void service_hold(struct service *s)
 {
-    int64_t version;
-    if (registry_load_champion(models, &s->model, &version, err))
-        return -1;
-    snprintf(s->version, sizeof s->version, "%lld", (long long)version);
-    return 0;
+    pthread_rwlock_rdlock(&s->replacement);
+}
+
+void service_let(struct service *s)
+{
+    pthread_rwlock_unlock(&s->replacement);
 }
 
 // Every category text that a node of the plan compares with.
@@ -86,27 +89,144 @@ static int load_state(struct service *s, const char *path, struct err *err)
     return 0;
 }
 
-// The model's version and identity, then the members of its file.
-static int describe_model(struct service *s, struct err *err)
+// ---- the model -------------------------------------------------------------------------------------
+
+// A model as it is served.
+struct champion {
+    struct model model;
+    char version[24];
+    char *text;
+};
+
+// The version and identity, then the members of its file.
+static char *describe(const struct champion *c)
 {
-    char *text = model_to_text(&s->model);
+    char *text = model_to_text(&c->model), *all_text = NULL;
     json_t *file = text ? json_loads(text, 0, NULL) : NULL;
-    json_t *all = json_pack("{s:s, s:s}", "model", s->version, "sha256", s->model.sha256);
+    json_t *all = json_pack("{s:s, s:s}", "model", c->version, "sha256", c->model.sha256);
     if (file && json_object_update(all, file) == 0)
-        s->model_text = json_dumps(all, JSON_COMPACT);
+        all_text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     json_decref(file);
     free(text);
-    return s->model_text ? 0 : err_set(err, "out of memory for the model's description");
+    return all_text;
+}
+
+static int champion_load(struct champion *c, const char *models, struct err *err)
+{
+    int64_t version;
+    if (registry_load_champion(models, &c->model, &version, err))
+        return -1;
+    snprintf(c->version, sizeof c->version, "%lld", (long long)version);
+    c->text = describe(c);
+    if (c->text)
+        return 0;
+    model_release(&c->model);
+    return err_set(err, "out of memory for the model's description");
+}
+
+// All but the plan, the first member, which the state borrows and any thread may be reading.
+static void replace(struct service *s, struct champion *c)
+{
+    enum { FROM = offsetof(struct model, inputs), SIZE = sizeof(struct model) - FROM };
+    unsigned char old[SIZE];
+    char version[sizeof s->version], *text = s->model_text;
+    memcpy(old, (unsigned char *)&s->model + FROM, SIZE);
+    memcpy((unsigned char *)&s->model + FROM, (unsigned char *)&c->model + FROM, SIZE);
+    memcpy((unsigned char *)&c->model + FROM, old, SIZE);
+    memcpy(version, s->version, sizeof version);
+    memcpy(s->version, c->version, sizeof version);
+    memcpy(c->version, version, sizeof version);
+    s->model_text = c->text;
+    c->text = text;
+}
+
+static int check_fit(const struct service *s, const struct champion *c, struct err *err)
+{
+    if (plan_checksum(&c->model.plan) == plan_checksum(&s->model.plan))
+        return 0;
+    return err_set(err,
+                   "version %s was trained on other [columns] or [features] than the running state "
+                   "has: start the server again with the state that its features were made with",
+                   c->version);
+}
+
+struct loading {
+    struct champion champion;
+    const char *models;
+    struct err *err;
+    int rc;
+};
+
+static void *load_on(void *arg)
+{
+    struct loading *l = arg;
+    l->rc = champion_load(&l->champion, l->models, l->err);
+    return NULL;
+}
+
+// On a thread of its own, since the library's workers have small stacks and reading a model recurses.
+static int load_aside(struct champion *c, const char *models, struct err *err)
+{
+    struct loading l = {.models = models, .err = err};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, load_on, &l))
+        return err_set(err, "there is no thread to load the model on");
+    pthread_join(thread, NULL);
+    *c = l.champion;
+    return l.rc;
+}
+
+int service_reload(struct service *s, struct err *err)
+{
+    struct champion c;
+    if (load_aside(&c, s->models, err))
+        return -1;
+    int rc = check_fit(s, &c, err);
+    if (rc == 0) {
+        pthread_rwlock_wrlock(&s->replacement);
+        replace(s, &c);
+        pthread_rwlock_unlock(&s->replacement);
+    }
+    model_release(&c.model);
+    free(c.text);
+    return rc;
+}
+
+// ---- loading ---------------------------------------------------------------------------------------
+
+static void make_locks(struct service *s)
+{
+    pthread_rwlockattr_t kind;
+    pthread_rwlockattr_init(&kind);
+    // Requests that follow each other without a gap would keep a reload waiting for ever.
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->replacement, &kind);
+    pthread_rwlockattr_destroy(&kind);
+    pthread_mutex_init(&s->lock, NULL); // cannot fail without attributes
+}
+
+static int load_model(struct service *s, const char *models, struct err *err)
+{
+    struct champion c;
+    s->models = strdup(models);
+    if (!s->models)
+        return err_set(err, "out of memory");
+    if (champion_load(&c, models, err))
+        return -1;
+    s->model = c.model;
+    s->model_text = c.text;
+    memcpy(s->version, c.version, sizeof s->version);
+    return 0;
 }
 
 int service_load(struct service *s, const char *models, const char *state, const char *key,
                  struct err *err)
 {
     memset(s, 0, sizeof *s);
-    pthread_mutex_init(&s->lock, NULL); // cannot fail without attributes
+    make_locks(s);
     if (load_model(s, models, err) || pseudonym_read(&s->pseudonym, key, err) ||
-        fill_dictionaries(s, err) || load_state(s, state, err) || describe_model(s, err)) {
+        fill_dictionaries(s, err) || load_state(s, state, err)) {
         service_release(s);
         return -1;
     }
@@ -120,7 +240,9 @@ void service_release(struct service *s)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
     free(s->model_text);
+    free(s->models);
     model_release(&s->model);
     pthread_mutex_destroy(&s->lock);
+    pthread_rwlock_destroy(&s->replacement);
     memset(s, 0, sizeof *s);
 }

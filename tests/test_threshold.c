@@ -85,6 +85,7 @@ static void scores_that_tie_are_alerts_together_or_not_at_all(void **state)
 static void a_budget_beyond_the_rows_makes_all_of_them_alerts(void **state)
 {
     (void)state;
+    assert_is(by_budget(seven, of_seven, 7, 7, 1), 0.125); // one more than there are
     assert_is(by_budget(seven, of_seven, 7, 100, 7), 0.125);
 }
 

@@ -31,7 +31,7 @@ struct model_input {
 };
 
 struct model {
-    struct plan plan;
+    struct plan plan;           // first: a server exchanges what stands behind it
     struct model_input *inputs; // in the order of plan.inputs
     size_t n_inputs;
     double intercept, threshold, l2;
