@@ -36,31 +36,55 @@ static void reload(struct service *service)
     service_let(service);
 }
 
+// ---- signals ---------------------------------------------------------------------------------------
+
+// Signals are blocked in this thread and in all that it starts, and taken by sigwait. But a library may
+// have started threads before main, which block none and would end the process: from there they are
+// passed on to this thread, where they wait.
+static pthread_t main_thread;
+
+static void pass_on(int number)
+{
+    pthread_kill(main_thread, number);
+}
+
+static int block_signals(sigset_t *signals, struct err *err)
+{
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    main_thread = pthread_self();
+    sigemptyset(&action.sa_mask);
+    sigemptyset(signals);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        sigaddset(signals, handled[i]);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        if (sigaction(handled[i], &action, NULL))
+            return err_sys(err, "cannot handle signals");
+    return 0;
+}
+
+// ---- the server ------------------------------------------------------------------------------------
+
 // What waits for this process knows from its one line on stdout that requests are answered.
 static int run(struct service *service, const struct server_settings *settings, struct err *err)
 {
     char state[128];
     sigset_t signals;
     int number;
-    // Before any thread is there, so that only sigwait gets them.
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (block_signals(&signals, err))
+        return -1;
     describe_state(&service->state, state, sizeof state); // from the start on it is the workers'
     struct server *server = server_start(service, settings, err);
     if (!server)
         return -1;
+    service_hold(service);
     printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s\n", service->version,
            service->model.sha256, settings->host, server_port(server), state);
+    service_let(service);
     int rc = stdout_close(err);
     while (rc == 0 && sigwait(&signals, &number) == 0 && number == SIGHUP)
         reload(service);
-    // Threads that a library has started before main block nothing: a second signal would end them
-    // and all answers that are on their way.
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
     server_stop(server);
     return rc;
 }
