@@ -31,9 +31,7 @@ static ssize_t read_file(const char *path, char *text, size_t size, struct err *
     if (fd < 0)
         return err_sys(err, "%s: cannot open the token", path);
     ssize_t n = -1;
-    if (fstat(fd, &st))
-        err_sys(err, "%s: cannot read the token", path);
-    else if (st.st_mode & (S_IRWXG | S_IRWXO))
+    if (fstat(fd, &st) == 0 && st.st_mode & (S_IRWXG | S_IRWXO))
         err_set(err, "%s: others may read this token: chmod 600 it", path);
     else if ((n = read(fd, text, size - 1)) < 0)
         err_sys(err, "%s: cannot read the token", path);
