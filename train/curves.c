@@ -20,11 +20,6 @@ static void number(FILE *f, double x)
         fprintf(f, "%.17g", x);
 }
 
-static double total(const uint64_t *cumulated, size_t n)
-{
-    return n ? (double)cumulated[n - 1] : 0;
-}
-
 // ---- of every contender ----------------------------------------------------------------------------
 
 // The point lies between two others on one straight line: both steps are of frauds only, or both
@@ -40,7 +35,7 @@ static bool between(const struct ranking *k, size_t i)
 static void write_roc(FILE *f, const struct curves *r)
 {
     const struct ranking *k = r->ranking;
-    const double frauds = total(k->frauds, k->n), genuine = total(k->genuine, k->n);
+    const double frauds = ranking_frauds(k), genuine = ranking_genuine(k);
     fprintf(f, "threshold\tfalse_positive_rate\ttrue_positive_rate\n");
     for (size_t i = 0; i < k->n && frauds > 0 && genuine > 0; i++)
         if (!between(k, i))
@@ -51,7 +46,7 @@ static void write_roc(FILE *f, const struct curves *r)
 static void write_pr(FILE *f, const struct curves *r)
 {
     const struct ranking *k = r->ranking;
-    const double frauds = total(k->frauds, k->n);
+    const double frauds = ranking_frauds(k);
     fprintf(f, "threshold\trecall\tprecision\n");
     for (size_t i = 0; i < k->n && frauds > 0; i++)
         if (!between(k, i) || k->frauds[i] != k->frauds[i - 1]) // precision bends as frauds rise
@@ -62,7 +57,7 @@ static void write_pr(FILE *f, const struct curves *r)
 static void write_tradeoff(FILE *f, const struct curves *r)
 {
     const struct ranking *k = r->ranking;
-    const double frauds = total(k->frauds, k->n), days = r->c->folds[0].trial->cut.test_days;
+    const double frauds = ranking_frauds(k), days = r->c->folds[0].trial->cut.test_days;
     double next = 0;
     fprintf(f, "threshold\talerts_per_day\trecall\tprecision\n");
     for (size_t i = 0; i < k->n && frauds > 0; i++) {

@@ -75,9 +75,14 @@ void ranking_release(struct ranking *k)
     *k = (struct ranking){0};
 }
 
-static double total(const uint64_t *cumulated, size_t n)
+double ranking_frauds(const struct ranking *k)
 {
-    return n ? (double)cumulated[n - 1] : 0;
+    return k->n ? (double)k->frauds[k->n - 1] : 0;
+}
+
+double ranking_genuine(const struct ranking *k)
+{
+    return k->n ? (double)k->genuine[k->n - 1] : 0;
 }
 
 // a / b, without a meaning where b is 0
@@ -107,7 +112,7 @@ double ranking_average_precision(const struct ranking *k)
         sum += (f - before) * (f / (f + g));
         before = f;
     }
-    return ratio(sum, total(k->frauds, k->n));
+    return ratio(sum, ranking_frauds(k));
 }
 
 // ---- all of them -----------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ struct ranking {
 int ranking_make(struct ranking *k, const double *score, const int8_t *label, size_t n,
                  struct err *err);
 void ranking_release(struct ranking *k);
+// All of them; 0 where no row counts.
+double ranking_frauds(const struct ranking *k);
+double ranking_genuine(const struct ranking *k);
 double ranking_roc_auc(const struct ranking *k);
 double ranking_average_precision(const struct ranking *k);
 

@@ -3,6 +3,7 @@
 #include "train/report.h"
 #include "train/curves.h"
 #include "train/embedded.h"
+#include "train/lookup.h"
 #include "train/plot.h"
 #include "train/tables.h"
 
@@ -187,12 +188,6 @@ static int fill_template(const struct report *r, const char *text, size_t size, 
 
 // ---- plots -----------------------------------------------------------------------------------------
 
-static double number_of(const json_t *object, const char *name)
-{
-    const json_t *j = json_object_get(object, name);
-    return json_is_number(j) ? json_number_value(j) : NAN;
-}
-
 static void variable(FILE *f, const char *name, double x)
 {
     if (isfinite(x))
@@ -205,19 +200,19 @@ static void variable(FILE *f, const char *name, double x)
 static int plot_variables(const struct report *r, FILE *f)
 {
     const json_t *test = json_object_get(r->results, "test");
-    const double days = r->v->model.folds[0].trial->cut.test_days, rows = number_of(test, "rows");
+    const double days = r->v->model.folds[0].trial->cut.test_days, rows = value(test, "rows");
     fputs("baselines = \"", f);
     for (size_t i = 0, n = 0; i < r->v->n_baselines; i++)
         if (r->v->baselines[i].examples.n_inputs > 0)
             fprintf(f, "%s%s", n++ ? " " : "", r->v->baselines[i].name);
     fputs("\"\n", f);
-    variable(f, "base_rate", number_of(test, "frauds") / rows);
-    variable(f, "recall", number_of(test, "recall"));
-    variable(f, "precision", number_of(test, "precision"));
-    variable(f, "false_positive_rate", number_of(test, "false_positive_rate"));
-    variable(f, "threshold", number_of(test, "threshold"));
-    variable(f, "alerts", number_of(test, "selection_rate") * rows / days);
-    variable(f, "budget", number_of(json_object_get(r->results, "threshold"), "alerts_per_day"));
+    variable(f, "base_rate", value(test, "frauds") / rows);
+    variable(f, "recall", value(test, "recall"));
+    variable(f, "precision", value(test, "precision"));
+    variable(f, "false_positive_rate", value(test, "false_positive_rate"));
+    variable(f, "threshold", value(test, "threshold"));
+    variable(f, "alerts", value(test, "selection_rate") * rows / days);
+    variable(f, "budget", value(json_object_get(r->results, "threshold"), "alerts_per_day"));
     return ferror(f) ? -1 : 0;
 }
 
@@ -298,8 +293,8 @@ int report_print(const char *path, struct err *err)
     const char *when = json_string_value(json_object_get(fold, "test"));
     int rc = when ? 0 : err_set(err, "%s: has no test metrics", path);
     if (rc == 0) {
-        printf("test %s, %.0f rows, %.0f frauds\n", when, number_of(test, "rows"),
-               number_of(test, "frauds"));
+        printf("test %s, %.0f rows, %.0f frauds\n", when, value(test, "rows"),
+               value(test, "frauds"));
         rc = tables_policy(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
              tables_metrics(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
              tables_baselines(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||

@@ -1,5 +1,5 @@
-// tables: metrics.json (train/results.h) as tables and sentences for people, in any format of
-// sheet.h. So the terminal, the report and the model card show the same figures.
+// tables: metrics.json (train/results.h) as tables (tables.c) and sentences (sentences.c) for people, in
+// any format of sheet.h. So the terminal, the report and the model card show the same figures.
 //
 // Each returns 0, or -1 when out of memory or f fails. What is missing in the JSON is shown as "-".
 #ifndef TRAIN_TABLES_H

@@ -37,7 +37,7 @@ static int by_cost(double *threshold, const double *score, const int8_t *judged,
     struct ranking k;
     if (ranking_make(&k, score, judged, n, err))
         return -1;
-    double frauds = k.n ? (double)k.frauds[k.n - 1] : 0, lowest = s->cost_fraud * frauds;
+    double frauds = ranking_frauds(&k), lowest = s->cost_fraud * frauds;
     if (k.n > 0)
         *threshold = fmin(1, nextafter(k.score[0], 2));
     for (size_t i = 0; i < k.n; i++) {
