@@ -206,9 +206,10 @@ asan: ## all tests under AddressSanitizer and UBSan
 tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
 	    programs build/tsan/tests/test_state build/tsan/tests/test_logreg build/tsan/tests/test_serve \
-	    build/tsan/tests/test_evaluate
+	    build/tsan/tests/test_evaluate build/tsan/tests/test_service
 	@ASSAY_BIN=build/tsan/bin tests/run build/tsan/tests/test_state build/tsan/tests/test_logreg \
-	    build/tsan/tests/test_serve build/tsan/tests/test_evaluate
+	    build/tsan/tests/test_serve build/tsan/tests/test_evaluate \
+	    build/tsan/tests/test_service
 
 # Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.
 FUZZ_SECONDS ?= 60

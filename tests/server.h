@@ -1,0 +1,296 @@
+// server: the real server as a process, spoken to over raw sockets, on artifacts that the real programs
+// make from the committed sample. ASSAY_BIN names the folder of the programs.
+//
+// server_artifacts is a group's setup and leaves `shared` running, server_remove its teardown. A test
+// that starts `own` has server_end_own as teardown, for where it fails.
+#ifndef TESTS_SERVER_H
+#define TESTS_SERVER_H
+
+#include "ingest/table.h"
+#include "train/model.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY        "2018-05-03" // replayed: snapshot at its start, batch scores from the full run
+#define WAIT_MS    20000        // no answer in this time fails a test; never a measure of speed
+#define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define JSON_POST  "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+#define ANSWER_MAX ((size_t)1 << 20)
+
+static char folder[256];
+static const char *bin;
+
+struct server {
+    pid_t pid;
+    int port;
+    char line[512]; // its first line on stdout
+};
+
+static struct server shared; // for the tests that leave it as it is
+static struct server own;    // of the test that runs; pid 0 where it has none
+
+// ---- processes ----
+
+static inline int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+// A command, its output in folder/log; returns its exit status.
+static inline int run(const char *fmt, ...)
+{
+    char command[4096];
+    va_list args;
+    va_start(args, fmt);
+    int n = snprintf(command, sizeof command, "exec >%s/log 2>&1; ", folder);
+    vsnprintf(command + n, sizeof command - (size_t)n, fmt, args);
+    va_end(args);
+    int status = system(command); // NOLINT(cert-env33-c): programs and a folder of ours
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static inline const char *log_text(void)
+{
+    static char text[4096];
+    char path[300];
+    snprintf(path, sizeof path, "%s/log", folder);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    return text;
+}
+
+static inline void exec_server(int out, const char *threads, const char *token)
+{
+    char program[512], models[300], state[300], key[300], log[300];
+    snprintf(program, sizeof program, "%s/serve", bin);
+    snprintf(models, sizeof models, "%s/models", folder);
+    snprintf(state, sizeof state, "%s/before/state.bin", folder);
+    snprintf(key, sizeof key, "%s/key", folder);
+    snprintf(log, sizeof log, "%s/access.log", folder);
+    dup2(out, STDOUT_FILENO);
+    if (!freopen(log, "w", stderr))
+        _exit(127);
+    execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
+          "--threads", threads, "--access-log", token ? "--token-file" : (char *)NULL, token,
+          (char *)NULL);
+    _exit(127);
+}
+
+static inline void server_begin(struct server *s, const char *threads, const char *token)
+{
+    int fds[2];
+    size_t n = 0;
+    assert_int_equal(pipe(fds), 0);
+    s->pid = fork();
+    assert_true(s->pid >= 0);
+    if (s->pid == 0)
+        exec_server(fds[1], threads, token);
+    close(fds[1]);
+    struct pollfd p = {fds[0], POLLIN, 0};
+    while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&
+           read(fds[0], s->line + n, 1) == 1 && s->line[n] != '\n')
+        n++;
+    s->line[n] = '\0';
+    close(fds[0]);
+    const char *at = strstr(s->line, "http://127.0.0.1:");
+    s->port = at ? (int)strtol(at + strlen("http://127.0.0.1:"), NULL, 10) : 0;
+    if (s->port == 0)
+        fail_msg("the server did not start: '%s'", s->line);
+}
+
+// The exit status after SIGTERM, -1 where it had to be killed.
+static inline int server_end(struct server *s)
+{
+    int status = -1;
+    pid_t pid = s->pid;
+    s->pid = 0;
+    kill(pid, SIGTERM);
+    for (int ms = 0; ms < WAIT_MS; ms += 10) {
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        poll(NULL, 0, 10);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return -1;
+}
+
+// A test that failed has left its server running.
+static inline int server_end_own(void **state)
+{
+    (void)state;
+    if (own.pid > 0)
+        server_end(&own);
+    return 0;
+}
+
+static inline int server_artifacts(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)state;
+    bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
+    snprintf(folder, sizeof folder, "%s/assay-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder))
+        return -1;
+    const char *config = "datasets/sample.ini";
+    if (run("%s/ingest --config %s --key %s/key --output %s/table datasets/sample.csv", bin, config,
+            folder, folder) ||
+        run("%s/features --config %s --output %s/features %s/table", bin, config, folder, folder) ||
+        run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, DAY,
+            folder, folder) ||
+        run("%s/train --config %s --output %s/models --promote %s/features", bin, config, folder,
+            folder)) {
+        fprintf(stderr, "%s\n", log_text());
+        return -1;
+    }
+    server_begin(&shared, "16", NULL);
+    return 0;
+}
+
+static inline int server_remove(void **state)
+{
+    (void)state;
+    if (shared.pid > 0) // a test that failed has left it running
+        server_end(&shared);
+    return run("rm -rf '%s'", folder);
+}
+
+// ---- sockets ----
+
+static inline int dial(int port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    const int one = 1;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+// The server may close before all is sent; what it answered tells then.
+static inline void say(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = send(fd, data, n, MSG_NOSIGNAL);
+        if (k <= 0)
+            return;
+        data += k;
+        n -= (size_t)k;
+    }
+}
+
+struct answer {
+    int status;
+    size_t n;               // bytes of text
+    char head[2048], *text; // text: Content-Length bytes; to be freed by answer_free
+};
+
+static inline bool readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, WAIT_MS) == 1;
+}
+
+// Whether the server has nothing more to say and closes.
+static inline bool is_closed(int fd)
+{
+    char c;
+    return readable(fd) && recv(fd, &c, 1, 0) <= 0;
+}
+
+static inline int hear_head(int fd, struct answer *a)
+{
+    size_t n = 0;
+    a->head[0] = '\0';
+    while (n + 1 < sizeof a->head && !strstr(a->head, "\r\n\r\n")) {
+        if (!readable(fd) || recv(fd, a->head + n, 1, 0) != 1)
+            return -1;
+        a->head[++n] = '\0';
+    }
+    a->status = strncmp(a->head, "HTTP/1.1 ", 9) == 0 ? (int)strtol(a->head + 9, NULL, 10) : -1;
+    return 0;
+}
+
+// One answer; with_text is false after a HEAD. Thread-safe: no assertion.
+static inline int try_hear(int fd, struct answer *a, bool with_text)
+{
+    *a = (struct answer){0};
+    if (hear_head(fd, a))
+        return -1;
+    const char *length = strstr(a->head, "Content-Length: ");
+    size_t n = length ? strtoul(length + 16, NULL, 10) : 0;
+    a->text = calloc(1, n + 1);
+    if (!a->text || n > ANSWER_MAX)
+        return -1;
+    while (with_text && a->n < n) {
+        ssize_t k = readable(fd) ? recv(fd, a->text + a->n, n - a->n, 0) : 0;
+        if (k <= 0)
+            return -1;
+        a->n += (size_t)k;
+    }
+    return 0;
+}
+
+static inline void hear(int fd, struct answer *a)
+{
+    if (try_hear(fd, a, true))
+        fail_msg("no whole answer: '%s'", a->head);
+}
+
+static inline void answer_free(struct answer *a)
+{
+    free(a->text);
+    a->text = NULL;
+}
+
+static inline json_t *answer_json(const struct answer *a)
+{
+    json_t *json = json_loadb(a->text, a->n, JSON_REJECT_DUPLICATES, NULL);
+    if (!json)
+        fail_msg("not JSON: %s%s", a->head, a->text);
+    return json;
+}
+
+static inline void say_post(int fd, const char *body)
+{
+    char head[256];
+    int n = snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", strlen(body));
+    say(fd, head, (size_t)n);
+    say(fd, body, strlen(body));
+}
+
+// A whole request on a connection of its own.
+static inline void ask(struct answer *a, const char *request)
+{
+    int fd = dial(shared.port);
+    say(fd, request, strlen(request));
+    hear(fd, a);
+    close(fd);
+}
+
+static inline void ask_own(struct answer *a, const char *request)
+{
+    int fd = dial(own.port);
+    say(fd, request, strlen(request));
+    hear(fd, a);
+    close(fd);
+}
+
+#endif

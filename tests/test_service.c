@@ -1,0 +1,160 @@
+// service: another champion in the place of the one that serves.
+#include "tests/server.h"
+
+#include <stdatomic.h>
+
+static void train_other(const char *l2)
+{
+    assert_int_equal(run("sed 's/^l2 = .*/l2 = %s/' datasets/sample.ini >%s/other.ini && %s/train "
+                         "--config %s/other.ini --output %s/models %s/features",
+                         l2, folder, bin, folder, folder, folder),
+                     0);
+}
+
+static void promote(int version)
+{
+    assert_int_equal(run("%s/registry --models %s/models promote %d", bin, folder, version), 0);
+}
+
+static void reload(int status, const char *words)
+{
+    struct answer a;
+    ask_own(&a, "POST /admin/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    if (a.status != status || !strstr(a.text, words))
+        fail_msg("%d %s", a.status, a.text);
+    answer_free(&a);
+}
+
+// The version that decides, by an answer of its own.
+static void assert_decides(const char *version)
+{
+    struct answer a;
+    ask_own(&a, GET("/model"));
+    json_t *j = answer_json(&a);
+    assert_string_equal(json_string_value(json_object_get(j, "model")), version);
+    json_decref(j);
+    answer_free(&a);
+    ask_own(&a, GET("/readyz"));
+    assert_non_null(strstr(a.text, version));
+    answer_free(&a);
+}
+
+static void a_promoted_model_is_loaded_by_request_and_by_sighup(void **state)
+{
+    (void)state;
+    train_other("0.5"); // version 2
+    promote(1);
+    server_begin(&own, "8", NULL);
+    assert_decides("1");
+    promote(2);
+    reload(200, "{\"model\":\"2\",\"sha256\":\"");
+    assert_decides("2");
+    promote(1);
+    assert_int_equal(kill(own.pid, SIGHUP), 0);
+    for (int ms = 0; ms < WAIT_MS; ms += 10) {
+        struct answer a;
+        ask_own(&a, GET("/readyz"));
+        const bool there = strstr(a.text, "\"1\"") != NULL;
+        answer_free(&a);
+        if (there)
+            break;
+        poll(NULL, 0, 10);
+    }
+    assert_decides("1");
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **state)
+{
+    (void)state;
+    promote(1);
+    server_begin(&own, "8", NULL);
+    assert_int_equal(run("cd %s && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
+                         "0.25/' models/2/model.json && ln -sfn 2 models/champion",
+                         folder),
+                     0);
+    reload(409, "the model that was there goes on");
+    assert_decides("1");
+    assert_int_equal(
+        run("cd %s && cp kept models/2/model.json && ln -sfn 1 models/champion", folder), 0);
+    // Other features: another plan than that of the state.
+    assert_int_equal(run("sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
+                         ">%s/fewer.ini && %s/features --config %s/fewer.ini --output %s/fewer "
+                         "%s/table && %s/train --config %s/fewer.ini --output %s/models --promote "
+                         "%s/fewer",
+                         folder, bin, folder, folder, folder, bin, folder, folder, folder),
+                     0);
+    reload(409, "was trained on other [columns] or [features]");
+    assert_decides("1");
+    promote(1);
+    assert_int_equal(server_end(&own), 0);
+}
+
+struct asker {
+    pthread_t thread;
+    int port, asked, wrong;
+    atomic_bool *stop;
+};
+
+// Asks until told to stop; every answer must be whole, and its model one of the two.
+static void *ask_on(void *arg)
+{
+    struct asker *c = arg;
+    static const char body[] = "{\"id\":\"1\",\"time\":\"2018-05-20T00:00:00Z\",\"customer\":\"7\","
+                               "\"terminal\":\"7\",\"amount\":5}";
+    int fd = dial(c->port);
+    while (!atomic_load(c->stop)) {
+        struct answer a;
+        say_post(fd, body);
+        c->asked++;
+        if (try_hear(fd, &a, true) || a.status != 200 ||
+            !(strstr(a.text, "\"model\":\"1\"") || strstr(a.text, "\"model\":\"2\"")))
+            c->wrong++;
+        const bool closed = strstr(a.head, "Connection: close") != NULL;
+        answer_free(&a);
+        if (closed) {
+            close(fd);
+            fd = dial(c->port);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+static void reloads_under_load_lose_no_request(void **state)
+{
+    enum { ASKERS = 4, RELOADS = 20 };
+    (void)state;
+    static struct asker askers[ASKERS]; // a failed assertion leaves the threads running
+    static atomic_bool stop;
+    promote(1);
+    server_begin(&own, "16", NULL);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (struct asker){.port = own.port, .stop = &stop};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_on, &askers[i]), 0);
+    }
+    for (int i = 0; i < RELOADS; i++) {
+        promote(1 + i % 2);
+        reload(200, i % 2 ? "\"model\":\"2\"" : "\"model\":\"1\"");
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
+        assert_true(askers[i].asked > 0);
+        assert_int_equal(askers[i].wrong, 0);
+    }
+    promote(1);
+    assert_int_equal(server_end(&own), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_promoted_model_is_loaded_by_request_and_by_sighup,
+                                  server_end_own),
+        cmocka_unit_test_teardown(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one,
+                                  server_end_own),
+        cmocka_unit_test_teardown(reloads_under_load_lose_no_request, server_end_own),
+    };
+    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
+}
