@@ -6,45 +6,24 @@
 
 #include "base/progress.h"
 #include "serve/access.h"
-#include "serve/predict.h"
-#include "serve/request.h"
+#include "serve/routes.h"
 
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
-enum { KEPT_BODY = 64 * 1024, DRAIN_MS = 5000 };
+enum { DRAIN_MS = 5000 };
 
 struct server {
     struct mg_context *context;
-    struct service *service;
+    struct site site;
     int threads;
     bool access_log;
-    const struct token *token;
     atomic_int connections, in_flight;
     atomic_bool stopping;
-};
-
-// What a worker thread keeps from request to request.
-struct worker {
-    struct reply reply, packet;
-    char *body;
-    size_t body_size;
-};
-
-struct exchange {
-    struct server *server;
-    struct worker *worker;
-    struct mg_connection *connection;
-    const struct mg_request_info *info;
-    struct request request;
-    const char *allow; // methods of the path, for 405 and OPTIONS
-    const char *path;  // of the route; NULL where there is none
-    char id[REQUEST_ID];
 };
 
 // ---- the way out ----
@@ -58,11 +37,17 @@ static const char *date_now(char *text, size_t size)
     return text;
 }
 
+static struct server *server_of(const struct exchange *x)
+{
+    return mg_get_user_data(mg_get_context(x->connection));
+}
+
 static bool must_close(const struct exchange *x)
 {
+    struct server *s = server_of(x);
     // A worker that is held by an idle connection is missing elsewhere when all are taken.
-    return x->request.close || x->request.unread || atomic_load(&x->server->stopping) ||
-           atomic_load(&x->server->connections) >= x->server->threads;
+    return x->request.close || x->request.unread || atomic_load(&s->stopping) ||
+           atomic_load(&s->connections) >= s->threads;
 }
 
 static void send_reply(const struct exchange *x, const struct reply *r)
@@ -77,10 +62,11 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", r->status,
               reply_phrase(r->status), date_now(date, sizeof date), x->id);
     if (r->status != 204)
-        reply_add(packet, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
-                  r->status >= 400 ? "problem+json" : "json", r->n);
+        reply_add(packet, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->type, r->n);
     if (r->status == 401)
         reply_add(packet, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
+    if (r->retry_after > 0)
+        reply_add(packet, "Retry-After: %d\r\n", r->retry_after);
     if (x->allow)
         reply_add(packet, "Allow: %s\r\n", x->allow);
     reply_add(packet, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
@@ -107,152 +93,9 @@ static const char *known_method(const char *method)
 
 static void log_exchange(const struct exchange *x, int status, double seconds)
 {
-    if (x->server->access_log)
+    if (server_of(x)->access_log)
         access_log(&(struct access){x->id, x->path ? known_method(x->info->request_method) : NULL,
                                     x->path, status, x->worker->reply.n, seconds});
-}
-
-// ---- routes ----
-
-#define PROBLEM(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
-
-// "application/json", with parameters or without.
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json";
-    size_t n = sizeof json - 1;
-    return type && strncasecmp(type, json, n) == 0 && strchr(" ;\t", type[n]);
-}
-
-static int reserve_body(struct worker *w, size_t n)
-{
-    if (w->body && n <= w->body_size)
-        return 0;
-    free(w->body);
-    w->body_size = n < KEPT_BODY ? KEPT_BODY : n;
-    w->body = malloc(w->body_size);
-    return w->body ? 0 : -1;
-}
-
-// Give large buffers back, since every worker has its own.
-static void shrink(struct worker *w)
-{
-    reply_reset(&w->reply);
-    reply_reset(&w->packet);
-    if (w->body_size > KEPT_BODY) {
-        free(w->body);
-        w->body = NULL;
-        w->body_size = 0;
-    }
-}
-
-static void post_predict(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    struct request *q = &x->request;
-    if (!is_json(mg_get_header(x->connection, "Content-Type")))
-        PROBLEM(x, 415, "the Content-Type must be application/json");
-    else if (mg_get_header(x->connection, "Content-Encoding"))
-        PROBLEM(x, 415, "a body with a Content-Encoding is not read: send it as it is");
-    else if (q->length < 0)
-        PROBLEM(x, 411, "a Content-Length is needed");
-    else if (q->length > MAX_BODY)
-        PROBLEM(x, 413, "the body has %lld bytes; send %d at most", (long long)q->length, MAX_BODY);
-    else if (reserve_body(w, (size_t)q->length))
-        PROBLEM(x, 503, "out of memory for a body of %lld bytes", (long long)q->length);
-    else if (request_body(q, x->connection, w->body, &w->reply) == 0)
-        predict(x->server->service, w->body, (size_t)q->length, &w->reply);
-}
-
-static void get_healthz(struct exchange *x)
-{
-    reply_add(&x->worker->reply, "{\"status\":\"ok\"}");
-}
-
-static void get_readyz(struct exchange *x)
-{
-    struct service *s = x->server->service;
-    service_hold(s);
-    const bool ready = service_ready(s);
-    if (ready)
-        reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
-    service_let(s);
-    if (!ready)
-        PROBLEM(x, 503, "memory ran out while counting; the server must be started again");
-}
-
-static void get_model(struct exchange *x)
-{
-    struct service *s = x->server->service;
-    service_hold(s);
-    reply_bytes(&x->worker->reply, s->model_text, strlen(s->model_text));
-    service_let(s);
-}
-
-static void post_reload(struct exchange *x)
-{
-    struct service *s = x->server->service;
-    struct err err;
-    if (service_reload(s, &err)) {
-        PROBLEM(x, 409, "%s; the model that was there goes on", err.msg);
-        return;
-    }
-    service_hold(s);
-    reply_add(&x->worker->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", s->version,
-              s->model.sha256);
-    service_let(s);
-}
-
-static const struct route {
-    const char *path, *allow;
-    void (*answer)(struct exchange *x);
-    bool open; // asks for no token
-} routes[] = {
-    {"/predict", "POST, OPTIONS", post_predict, false},
-    {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
-    {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
-    {"/model", "GET, HEAD, OPTIONS", get_model, false},
-    {"/admin/reload", "POST, OPTIONS", post_reload, false},
-};
-enum { N_ROUTES = sizeof routes / sizeof *routes };
-
-// Whether the list "GET, HEAD" has the method.
-static bool allows(const char *list, const char *method)
-{
-    size_t n = strlen(method);
-    for (const char *p = list; (p = strstr(p, method)); p += n)
-        if ((p == list || p[-1] == ' ') && (p[n] == ',' || p[n] == '\0'))
-            return true;
-    return false;
-}
-
-static bool may_ask(const struct exchange *x)
-{
-    return !x->server->token ||
-           token_fits(x->server->token, mg_get_header(x->connection, "Authorization"));
-}
-
-static void answer(struct exchange *x)
-{
-    const char *path = x->info->request_uri, *method = x->info->request_method;
-    const struct route *route = NULL;
-    for (size_t i = 0; i < N_ROUTES && !route; i++)
-        if (strcmp(routes[i].path, path) == 0)
-            route = &routes[i];
-    x->path = route ? route->path : NULL;
-    if (!(route && route->open) && !may_ask(x)) {
-        PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
-    } else if (!route) {
-        PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
-    } else if (!allows(route->allow, method)) {
-        x->allow = route->allow;
-        PROBLEM(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);
-    } else if (strcmp(method, "OPTIONS") == 0) {
-        x->allow = route->allow;
-        x->worker->reply.status = 204;
-    } else {
-        route->answer(x);
-    }
 }
 
 // ---- callbacks of the library ----
@@ -260,7 +103,8 @@ static void answer(struct exchange *x)
 // head: false where the library refused it, and its headers may be none of this request.
 static struct exchange exchange_of(struct mg_connection *connection, bool head)
 {
-    struct exchange x = {.server = mg_get_user_data(mg_get_context(connection)),
+    struct server *s = mg_get_user_data(mg_get_context(connection));
+    struct exchange x = {.site = &s->site,
                          .worker = mg_get_thread_pointer(connection),
                          .connection = connection,
                          .info = mg_get_request_info(connection),
@@ -280,18 +124,18 @@ static int begin_request(struct mg_connection *connection)
     }
     struct reply *r = &x.worker->reply;
     reply_reset(r);
-    atomic_fetch_add(&x.server->in_flight, 1);
+    atomic_fetch_add(&server_of(&x)->in_flight, 1);
     if (request_check(&x.request, x.info, r) == 0) {
-        if (atomic_load(&x.server->stopping))
+        if (atomic_load(&server_of(&x)->stopping))
             PROBLEM(&x, 503, "the server is stopping");
         else
-            answer(&x);
+            route(&x);
     }
     int status = r->status;
     send_reply(&x, r);
     log_exchange(&x, status, seconds_now() - start);
-    atomic_fetch_sub(&x.server->in_flight, 1);
-    shrink(x.worker);
+    atomic_fetch_sub(&server_of(&x)->in_flight, 1);
+    worker_shrink(x.worker);
     return status;
 }
 
@@ -330,15 +174,9 @@ static void *start_thread(const struct mg_context *context, int type)
 
 static void end_thread(const struct mg_context *context, int type, void *pointer)
 {
-    struct worker *w = pointer;
     (void)context;
     (void)type;
-    if (!w)
-        return;
-    reply_release(&w->reply);
-    reply_release(&w->packet);
-    free(w->body);
-    free(w);
+    worker_free(pointer);
 }
 
 // ---- start and stop ----
@@ -393,10 +231,9 @@ struct server *server_start(struct service *service, const struct server_setting
         err_set(err, "out of memory");
         return NULL;
     }
-    s->service = service;
+    s->site = (struct site){service, settings->token};
     s->threads = settings->threads;
     s->access_log = settings->access_log;
-    s->token = settings->token;
     s->context = start_library(s, settings, err);
     if (s->context)
         return s;

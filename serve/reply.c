@@ -16,6 +16,8 @@ void reply_reset(struct reply *r)
     if (r->size > KEPT)
         reply_release(r);
     r->status = 200;
+    r->type = "application/json";
+    r->retry_after = 0;
     r->n = 0;
     r->failed = false;
 }
@@ -116,6 +118,7 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     va_end(args);
     reply_reset(r);
     r->status = status;
+    r->type = "application/problem+json";
     reply_add(r, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
               reply_phrase(status), status);
     reply_string(r, detail, strlen(detail));
@@ -150,6 +153,7 @@ const char *reply_phrase(int status)
         {415, "Unsupported Media Type"},
         {417, "Expectation Failed"},
         {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},

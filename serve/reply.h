@@ -16,8 +16,10 @@
 #include <stddef.h>
 
 struct reply {
-    int status; // of HTTP; 400 and above: the text is a problem (RFC 9457)
-    char *text; // n bytes, then a 0 byte
+    int status;       // of HTTP; 400 and above: the text is a problem (RFC 9457)
+    const char *type; // of the text: application/json, unless set to another constant
+    int retry_after;  // seconds, for 429 and 503; 0: nothing is said
+    char *text;       // n bytes, then a 0 byte
     size_t n, size;
     bool failed;
 };
