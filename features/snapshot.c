@@ -275,3 +275,14 @@ int snapshot_load(struct state *s, const char *path, struct err *err)
     munmap(map, size);
     return rc;
 }
+
+int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s: cannot open the state snapshot", path);
+    const off_t end = lseek(fd, -(off_t)sizeof *checksum, SEEK_END);
+    const bool whole = end >= 0 && read(fd, checksum, sizeof *checksum) == sizeof *checksum;
+    close(fd);
+    return whole ? 0 : err_set(err, "%s: not a snapshot: empty or not a file", path);
+}

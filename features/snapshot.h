@@ -17,4 +17,7 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 // Into a state fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
+// The checksum that a snapshot ends with, which tells it from others; nothing of it is verified.
+int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err);
+
 #endif

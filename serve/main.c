@@ -8,10 +8,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 struct options {
-    const char *models, *state, *key, *host, *token;
-    int64_t port, threads;
+    const char *models, *state, *key, *database, *durability, *host, *token;
+    int64_t port, threads, retain, queue;
     bool access_log;
 };
 
@@ -66,6 +67,14 @@ static int block_signals(sigset_t *signals, struct err *err)
 
 // ---- the server ------------------------------------------------------------------------------------
 
+static int read_durability(const char *word, enum store_durability *durability, struct err *err)
+{
+    *durability = strcmp(word, "full") == 0 ? STORE_FULL : STORE_NORMAL;
+    if (strcmp(word, "full") == 0 || strcmp(word, "normal") == 0)
+        return 0;
+    return err_set(err, "--durability %s: is neither normal nor full", word);
+}
+
 // What waits for this process knows from its one line on stdout that requests are answered.
 static int run(struct service *service, const struct server_settings *settings, struct err *err)
 {
@@ -94,6 +103,9 @@ int main(int argc, char **argv)
     struct options o = {.models = "models/simulated",
                         .state = "build/simulated/features/state.bin",
                         .key = "var/pseudonym.key",
+                        .database = "var/assay.db",
+                        .durability = "normal",
+                        .queue = 1024,
                         .host = "127.0.0.1",
                         .port = 8080,
                         .threads = 512};
@@ -101,6 +113,14 @@ int main(int argc, char **argv)
         {"models", "DIR", OPTION_STRING, &o.models, "registry whose champion decides", 0, 0},
         {"state", "FILE", OPTION_STRING, &o.state, "snapshot that features wrote", 0, 0},
         {"key", "FILE", OPTION_STRING, &o.key, "pseudonym key that ingest used", 0, 0},
+        {"database", "FILE", OPTION_STRING, &o.database,
+         "SQLite file of decisions and labels; made where it is missing", 0, 0},
+        {"durability", "WORD", OPTION_STRING, &o.durability,
+         "normal: what is acknowledged survives the process; full: a power cut too", 0, 0},
+        {"retain", "DAYS", OPTION_INT, &o.retain,
+         "drop transactions that are older than the newest by so much, 0: none", 0, 36500},
+        {"queue", "N", OPTION_INT, &o.queue, "requests that may wait to be written, 503 for more",
+         1, 1000000},
         {"host", "ADDRESS", OPTION_STRING, &o.host,
          "address to listen on; other than loopback only with a token", 0, 0},
         {"token-file", "FILE", OPTION_STRING, &o.token,
@@ -113,7 +133,7 @@ int main(int argc, char **argv)
     const struct program program = {
         "serve",
         "",
-        "Answer POST /predict with the champion model, GET /model, /healthz and /readyz.",
+        "Decide on transactions with the champion model, over HTTP, and keep what was decided.",
         "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
         specs,
         sizeof specs / sizeof *specs,
@@ -127,8 +147,17 @@ int main(int argc, char **argv)
         return option_exit(&program, first, &err);
     if (o.token && token_read(&token, o.token, &err))
         return err_report("serve", &err);
-    if (service_load(&service, o.models, o.state, o.key, &err))
+    struct service_files files = {.models = o.models,
+                                  .state = o.state,
+                                  .key = o.key,
+                                  .database = o.database,
+                                  .retain = o.retain,
+                                  .queue = (size_t)o.queue};
+    if (read_durability(o.durability, &files.durability, &err) ||
+        service_load(&service, &files, &err))
         return err_report("serve", &err);
+    if (*service.note)
+        fprintf(stderr, "serve: %s\n", service.note);
     const struct server_settings settings = {.host = o.host,
                                              .port = (int)o.port,
                                              .threads = (int)o.threads,

@@ -1,112 +1,189 @@
-// Read, run, score, write: the four steps of a decision.
+// Read, look up, run, score, store, write: the steps of a decision. All between reading and writing is
+// on the writer's thread (service.h).
 #include "serve/predict.h"
 
+#include "features/labels.h"
+#include "ingest/table.h"
 #include "serve/transaction.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { N_REASONS = 4 };
+#include <time.h>
 
 // What one request needs.
 struct decisions {
-    const struct service *service;
+    struct service *service;
     struct transactions transactions;
-    float *features;       // [n_inputs][transactions.n]
-    float **inputs;        // [n_inputs], into features, as state_run writes them
-    float *x;              // [n_inputs] of one event
-    double *contributions; // [n_inputs] of one event
+    struct decision *decisions; // [transactions.n]
+    float *features;            // [n_inputs][transactions.n]
+    float **inputs;             // [n_inputs], into features, as state_run writes them
+    float *x;                   // [n_inputs] of one event
+    double *contributions;      // [n_inputs] of one event
+    double *genuine, *fraud;    // [transactions.n][lanes]
+    size_t *source;             // [transactions.n]: whose decision it is, for ids that come twice
+    size_t *fresh;              // [n_fresh]: the transactions whose id was not known
+    size_t n_fresh;
+    struct err refusal; // why nothing was counted
+    bool refused;
 };
 
 static void decisions_release(struct decisions *d)
 {
     transactions_release(&d->transactions);
+    free(d->decisions);
     free(d->features);
     free(d->inputs);
     free(d->x);
     free(d->contributions);
+    free(d->genuine);
+    free(d->source);
+    free(d->fresh);
 }
 
 static int allocate(struct decisions *d)
 {
-    size_t n_inputs = d->service->model.plan.n_inputs, n = d->transactions.n;
+    const size_t n_inputs = d->service->model.plan.n_inputs, n = d->transactions.n;
+    const size_t n_lanes = d->service->store.n_lanes;
+    d->decisions = calloc(n, sizeof *d->decisions);
     d->features = calloc(n_inputs * n, sizeof *d->features);
     d->inputs = calloc(n_inputs, sizeof *d->inputs);
     d->x = calloc(n_inputs, sizeof *d->x);
     d->contributions = calloc(n_inputs, sizeof *d->contributions);
-    if (!d->features || !d->inputs || !d->x || !d->contributions)
+    d->genuine = calloc(2 * n * n_lanes + 1, sizeof *d->genuine);
+    d->source = calloc(n, sizeof *d->source);
+    d->fresh = calloc(n, sizeof *d->fresh);
+    if (!d->decisions || !d->features || !d->inputs || !d->x || !d->contributions || !d->genuine ||
+        !d->source || !d->fresh)
         return -1;
+    d->fraud = d->genuine + n * n_lanes;
     for (size_t i = 0; i < n_inputs; i++)
         d->inputs[i] = d->features + i * n;
     return 0;
 }
 
-// The inputs with the largest |contribution|, the largest first, equal ones in the order of inputs.
-static size_t pick_reasons(const double *contributions, size_t n, size_t reasons[N_REASONS])
+// ---- on the writer's thread ------------------------------------------------------------------------
+
+// What the store knows of an id; else the place of the same id before it in the array, or its own.
+static int look_up(struct decisions *d, const uint64_t *ids, size_t event, bool *known,
+                   struct err *err)
 {
-    size_t picked = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t at = picked;
-        while (at > 0 && fabs(contributions[i]) > fabs(contributions[reasons[at - 1]]))
-            at--;
-        if (at == N_REASONS)
-            continue;
-        if (picked < N_REASONS)
-            picked++;
-        memmove(&reasons[at + 1], &reasons[at], (picked - 1 - at) * sizeof *reasons);
-        reasons[at] = i;
+    struct store *store = &d->service->store;
+    int64_t order;
+    if (store_find(store, ids[event], &order, err))
+        return -1;
+    *known = order > 0;
+    if (*known)
+        return store_decision(store, order, &d->decisions[event], err);
+    size_t i = 0;
+    while (ids[i] != ids[event])
+        i++;
+    d->source[event] = i;
+    return 0;
+}
+
+static int find_fresh(struct decisions *d, struct err *err)
+{
+    const int column = schema_find_kind(&d->service->model.plan.schema, COLUMN_ID);
+    for (size_t i = 0; i < d->transactions.n; i++) {
+        bool known = false;
+        d->source[i] = i;
+        if (column >= 0 && look_up(d, d->transactions.columns[column], i, &known, err))
+            return -1;
+        if (!known && d->source[i] == i)
+            d->fresh[d->n_fresh++] = i;
     }
-    return picked;
+    return 0;
 }
 
-static void write_reasons(const struct decisions *d, struct reply *r)
+// Move the fresh ones to the front of every column, where they are a block.
+static void gather(struct decisions *d)
 {
-    const struct model *m = &d->service->model;
-    size_t reasons[N_REASONS];
-    size_t n = pick_reasons(d->contributions, m->n_inputs, reasons);
-    reply_add(r, ",\"reasons\":[");
-    for (size_t k = 0; k < n; k++) {
-        const char *name = m->inputs[reasons[k]].name;
-        reply_add(r, "%s{\"feature\":", k ? "," : "");
-        reply_string(r, name, strlen(name));
-        reply_add(r, ",\"value\":%.9g,\"contribution\":", (double)d->x[reasons[k]]);
-        reply_number(r, d->contributions[reasons[k]]);
-        reply_bytes(r, "}", 1);
+    const struct schema *schema = &d->service->model.plan.schema;
+    struct transactions *t = &d->transactions;
+    if (d->n_fresh == t->n)
+        return;
+    for (size_t c = 0; c < schema->n; c++) {
+        const size_t size = column_size(schema->columns[c].kind);
+        char *column = t->columns[c];
+        for (size_t k = 0; k < d->n_fresh; k++) {
+            memmove(column + k * size, column + d->fresh[k] * size, size);
+            if (t->texts[c])
+                t->texts[c][k] = t->texts[c][d->fresh[k]];
+        }
     }
-    reply_bytes(r, "]", 1);
 }
 
-static void write_id(const json_t *id, struct reply *r)
+static int decide(struct decisions *d, const struct served *served, size_t k, int64_t received,
+                  struct err *err)
 {
-    reply_add(r, "\"id\":");
-    if (json_is_string(id))
-        reply_string(r, json_string_value(id), json_string_length(id));
-    else
-        reply_add(r, "%lld", (long long)json_integer_value(id));
-    reply_bytes(r, ",", 1);
+    struct service *s = d->service;
+    const size_t n_lanes = s->store.n_lanes;
+    struct decision *decision = &d->decisions[d->fresh[k]];
+    for (size_t i = 0; i < s->model.n_inputs; i++)
+        d->x[i] = d->inputs[i][k];
+    decision_make(decision, &s->model, served, d->x, d->contributions);
+    const struct store_row row = {
+        .received = received,
+        .decision = decision,
+        .columns = (const void *const *)d->transactions.columns,
+        .texts = (const char *const *const *)d->transactions.texts,
+        .event = k,
+        .x = d->x,
+        .genuine = d->genuine + k * n_lanes,
+        .fraud = d->fraud + k * n_lanes,
+    };
+    return store_put(&s->store, &row, err);
 }
 
-static void write_decision(const struct decisions *d, size_t event, struct reply *r)
+// All decisions of a request are one model's.
+static int decide_all(struct decisions *d, struct err *err)
 {
-    const struct model *m = &d->service->model;
-    for (size_t i = 0; i < m->n_inputs; i++)
-        d->x[i] = d->inputs[i][event];
-    double probability = model_probability(model_margin(m, d->x));
-    model_contributions(m, d->x, d->contributions);
-    reply_bytes(r, "{", 1);
-    const json_t *id = transactions_id(&d->transactions, d->service, event);
-    if (id)
-        write_id(id, r);
-    reply_add(r, "\"probability\":");
-    reply_number(r, probability);
-    reply_add(r, ",\"decision\":\"%s\",\"threshold\":",
-              probability >= m->threshold ? "review" : "approve");
-    reply_number(r, m->threshold);
-    reply_add(r, ",\"model\":\"%s\",\"sha256\":\"%s\"", d->service->version, m->sha256);
-    write_reasons(d, r);
-    reply_bytes(r, "}", 1);
+    struct service *s = d->service;
+    const struct served *served;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t received = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    service_hold(s);
+    int rc = store_served(&s->store, s->version_number, &s->model, &served, err);
+    for (size_t k = 0; k < d->n_fresh && rc == 0; k++)
+        rc = decide(d, served, k, received, err);
+    service_let(s);
+    return rc;
 }
+
+// An id that came twice in one array is answered twice and counted once.
+static void copy_repeated(struct decisions *d)
+{
+    for (size_t i = 0; i < d->transactions.n; i++)
+        if (d->source[i] != i) {
+            d->decisions[i] = d->decisions[d->source[i]];
+            d->decisions[i].repeated = true;
+        }
+}
+
+static int run(struct service *s, void *arg, struct err *err)
+{
+    struct decisions *d = arg;
+    if (find_fresh(d, err))
+        return -1;
+    if (d->n_fresh == 0)
+        return 0;
+    gather(d);
+    const struct events events = {d->n_fresh, (const void *const *)d->transactions.columns};
+    if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
+        d->refused = !s->state.broken;
+        *err = d->refusal;
+        return d->refused ? 0 : -1;
+    }
+    if (s->store.n_lanes > 0 && labels_values(&s->state, &events, d->genuine, d->fraud, err))
+        return -1;
+    if (decide_all(d, err))
+        return -1;
+    copy_repeated(d);
+    return 0;
+}
+
+// ---- on the request's ------------------------------------------------------------------------------
 
 static void write_decisions(const struct decisions *d, struct reply *r)
 {
@@ -116,33 +193,24 @@ static void write_decisions(const struct decisions *d, struct reply *r)
     for (size_t i = 0; i < t->n; i++) {
         if (i > 0)
             reply_bytes(r, ",", 1);
-        write_decision(d, i, r);
+        decision_write(&d->decisions[i], &d->service->model.plan, transactions_id(t, d->service, i),
+                       r);
     }
     if (t->array)
         reply_bytes(r, "]", 1);
 }
 
-// All decisions of a request are one model's.
-static void write_held(struct service *s, const struct decisions *d, struct reply *r)
+static void decide_request(struct service *s, struct decisions *d, struct reply *r)
 {
-    service_hold(s);
-    write_decisions(d, r);
-    service_let(s);
-}
-
-static void run(struct service *s, struct decisions *d, struct reply *r)
-{
-    struct err err;
-    const struct transactions *t = &d->transactions;
-    struct events events = {t->n, (const void *const *)t->columns};
+    struct job job = {.run = run, .arg = d};
     if (allocate(d))
-        reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
-    else if (service_run(s, &events, d->inputs, &err) == 0)
-        write_held(s, d, r);
-    else if (service_ready(s))
-        reply_problem(r, 409, NULL, -1, "%s; nothing of this request was counted", err.msg);
+        reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", d->transactions.n);
+    else if (service_run(s, &job, r))
+        return; // and the reply says why
+    else if (d->refused)
+        reply_problem(r, 409, NULL, -1, "%s; nothing of this request was counted", d->refusal.msg);
     else
-        reply_problem(r, 503, NULL, -1, "%s; the server must be started again", err.msg);
+        write_decisions(d, r);
 }
 
 void predict(struct service *s, const char *body, size_t n, struct reply *r)
@@ -150,6 +218,6 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r)
     struct decisions d = {.service = s};
     reply_reset(r);
     if (transactions_parse(&d.transactions, s, body, n, r) == 0)
-        run(s, &d, r);
+        decide_request(s, &d, r);
     decisions_release(&d);
 }

@@ -2,15 +2,16 @@
 //
 //     predict(&service, body, n, &reply);        any thread
 //
-// For each transaction, in the order of the array:
-//     {"id","probability","decision","threshold","model","sha256",
-//      "reasons":[{"feature","value","contribution"}, up to four]}
-// `reasons` are the inputs with the largest |contribution|, the largest first, where contribution =
-// weight · (value − mean) / scale is the input's exact term of the margin (train/model.h). Numbers
-// read back to the same bits: probability and contribution as doubles, value as a float32.
+// For each transaction, in the order of the array: serve/decision.h. `reasons` are the inputs with the
+// largest |contribution|, where contribution = weight · (value − mean) / scale is the input's exact term
+// of the margin (train/model.h). Numbers read back to the same bits: probability and contribution as
+// doubles, value as a float32.
 //
-// Status: 200; what transactions_parse refuses with; 409 where a transaction is older than one of
-// the same key that was counted already; 503 where memory ran out. Of a request that is refused
+// An id that was seen before has its stored answer again and changes nothing. A transaction is placed by
+// its time, also a late one (features/state.h).
+//
+// Status: 200; what transactions_parse refuses with; 409 where a transaction is too late; 503 where too
+// many requests wait, memory ran out or the database cannot be written. Of a request that is refused
 // with 4xx nothing was counted.
 #ifndef SERVE_PREDICT_H
 #define SERVE_PREDICT_H

@@ -1,6 +1,7 @@
 // The table of routes and one function for each.
 #include "serve/routes.h"
 
+#include "serve/feedback.h"
 #include "serve/predict.h"
 
 #include <stdlib.h>
@@ -73,6 +74,12 @@ static void post_predict(struct exchange *x)
         predict(x->site->service, x->worker->body, (size_t)x->request.length, &x->worker->reply);
 }
 
+static void post_feedback(struct exchange *x)
+{
+    if (read_json(x) == 0)
+        feedback(x->site->service, x->worker->body, (size_t)x->request.length, &x->worker->reply);
+}
+
 static void get_healthz(struct exchange *x)
 {
     reply_add(&x->worker->reply, "{\"status\":\"ok\"}");
@@ -87,7 +94,7 @@ static void get_readyz(struct exchange *x)
         reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
     service_let(s);
     if (!ready)
-        PROBLEM(x, 503, "memory ran out while counting; the server must be started again");
+        PROBLEM(x, 503, "%s; the server must be started again", service_why(s));
 }
 
 static void get_model(struct exchange *x)
@@ -118,6 +125,7 @@ static const struct route {
     bool open; // asks for no token
 } routes[] = {
     {"/predict", "POST, OPTIONS", post_predict, false},
+    {"/feedback", "POST, OPTIONS", post_feedback, false},
     {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
     {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
     {"/model", "GET, HEAD, OPTIONS", get_model, false},

@@ -1,12 +1,11 @@
-// Loads what decisions need and keeps the one order of events. What a transaction looks like is
-// transaction.c's, what is answered predict.c's.
+// The model and what reads it. The state and the database are recovery.c's and writer.c's.
 #define _GNU_SOURCE // pthread_rwlockattr_setkind_np
 #include "serve/service.h"
 
-#include "features/snapshot.h"
 #include "ingest/value.h"
 #include "train/registry.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,27 +17,8 @@ int64_t service_latest_time(struct service *s)
     int64_t latest = (int64_t)time(NULL);
     if (strcmp(s->model.plan.schema.time_format, "row") == 0)
         return INT64_MAX;
-    pthread_mutex_lock(&s->lock);
-    if (s->state.last_time > latest)
-        latest = s->state.last_time;
-    pthread_mutex_unlock(&s->lock);
-    return latest + SECONDS_PER_DAY;
-}
-
-int service_run(struct service *s, const struct events *events, float *const *out, struct err *err)
-{
-    pthread_mutex_lock(&s->lock);
-    int rc = state_run(&s->state, events, out, err);
-    pthread_mutex_unlock(&s->lock);
-    return rc;
-}
-
-bool service_ready(struct service *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool ready = !s->state.broken;
-    pthread_mutex_unlock(&s->lock);
-    return ready;
+    const int64_t newest = atomic_load(&s->writer.newest);
+    return (newest > latest ? newest : latest) + SECONDS_PER_DAY;
 }
 
 void service_hold(struct service *s)
@@ -68,42 +48,34 @@ static int fill_dictionaries(struct service *s, struct err *err)
     return 0;
 }
 
-static int load_state(struct service *s, const char *path, struct err *err)
-{
-    const struct schema *schema = &s->model.plan.schema;
-    if (state_init(&s->state, &s->model.plan, 1, err))
-        return -1;
-    for (size_t c = 0; c < schema->n; c++) {
-        const struct dictionary *d = &s->dictionaries[c];
-        if (schema->columns[c].kind == COLUMN_CATEGORY)
-            state_bind(&s->state, (int)c, (const char *const *)d->texts, d->n);
-    }
-    if (snapshot_load(&s->state, path, err))
-        return -1;
-    if (s->state.key_fingerprint != pseudonym_fingerprint(&s->pseudonym))
-        return err_set(
-            err,
-            "%s: was made under another pseudonym key than this one, so none of its keys "
-            "would be found again",
-            path);
-    return 0;
-}
-
 // ---- the model -------------------------------------------------------------------------------------
 
 // A model as it is served.
 struct champion {
     struct model model;
-    char version[24];
+    int64_t version;
     char *text;
 };
 
-// The version and identity, then the members of its file.
-static char *describe(const struct champion *c)
+// What the version's folder has in metrics.json of the test rows; NULL where it has none.
+static json_t *test_metrics(const char *models, int64_t version)
 {
-    char *text = model_to_text(&c->model), *all_text = NULL;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", models, version);
+    json_t *file = json_load_file(path, 0, NULL);
+    json_t *test = json_incref(json_object_get(file, "test"));
+    json_decref(file);
+    return test;
+}
+
+// The version and identity, how good it is, then the members of its file.
+static char *describe(const struct champion *c, const char *models)
+{
+    char version[24], *text = model_to_text(&c->model), *all_text = NULL;
     json_t *file = text ? json_loads(text, 0, NULL) : NULL;
-    json_t *all = json_pack("{s:s, s:s}", "model", c->version, "sha256", c->model.sha256);
+    snprintf(version, sizeof version, "%" PRId64, c->version);
+    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", version, "sha256", c->model.sha256,
+                            "metrics", test_metrics(models, c->version));
     if (file && json_object_update(all, file) == 0)
         all_text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
@@ -114,15 +86,21 @@ static char *describe(const struct champion *c)
 
 static int champion_load(struct champion *c, const char *models, struct err *err)
 {
-    int64_t version;
-    if (registry_load_champion(models, &c->model, &version, err))
+    if (registry_load_champion(models, &c->model, &c->version, err))
         return -1;
-    snprintf(c->version, sizeof c->version, "%lld", (long long)version);
-    c->text = describe(c);
+    c->text = describe(c, models);
     if (c->text)
         return 0;
     model_release(&c->model);
     return err_set(err, "out of memory for the model's description");
+}
+
+static void put_in_place(struct service *s, const struct champion *c)
+{
+    s->model_text = c->text;
+    s->version_number = c->version;
+    s->loaded = (int64_t)time(NULL);
+    snprintf(s->version, sizeof s->version, "%" PRId64, c->version);
 }
 
 // All but the plan, the first member, which the state borrows and any thread may be reading.
@@ -130,14 +108,11 @@ static void replace(struct service *s, struct champion *c)
 {
     enum { FROM = offsetof(struct model, inputs), SIZE = sizeof(struct model) - FROM };
     unsigned char old[SIZE];
-    char version[sizeof s->version], *text = s->model_text;
+    char *text = s->model_text;
     memcpy(old, (unsigned char *)&s->model + FROM, SIZE);
     memcpy((unsigned char *)&s->model + FROM, (unsigned char *)&c->model + FROM, SIZE);
     memcpy((unsigned char *)&c->model + FROM, old, SIZE);
-    memcpy(version, s->version, sizeof version);
-    memcpy(s->version, c->version, sizeof version);
-    memcpy(c->version, version, sizeof version);
-    s->model_text = c->text;
+    put_in_place(s, c);
     c->text = text;
 }
 
@@ -146,7 +121,8 @@ static int check_fit(const struct service *s, const struct champion *c, struct e
     if (plan_checksum(&c->model.plan) == plan_checksum(&s->model.plan))
         return 0;
     return err_set(err,
-                   "version %s was trained on other [columns] or [features] than the running state "
+                   "version %" PRId64
+                   " was trained on other [columns] or [features] than the running state "
                    "has: start the server again with the state that its features were made with",
                    c->version);
 }
@@ -203,7 +179,6 @@ static void make_locks(struct service *s)
     pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&s->replacement, &kind);
     pthread_rwlockattr_destroy(&kind);
-    pthread_mutex_init(&s->lock, NULL); // cannot fail without attributes
 }
 
 static int load_model(struct service *s, const char *models, struct err *err)
@@ -215,18 +190,17 @@ static int load_model(struct service *s, const char *models, struct err *err)
     if (champion_load(&c, models, err))
         return -1;
     s->model = c.model;
-    s->model_text = c.text;
-    memcpy(s->version, c.version, sizeof s->version);
+    put_in_place(s, &c);
     return 0;
 }
 
-int service_load(struct service *s, const char *models, const char *state, const char *key,
-                 struct err *err)
+int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
     memset(s, 0, sizeof *s);
+    s->store.lock = -1;
     make_locks(s);
-    if (load_model(s, models, err) || pseudonym_read(&s->pseudonym, key, err) ||
-        fill_dictionaries(s, err) || load_state(s, state, err)) {
+    if (load_model(s, files->models, err) || pseudonym_read(&s->pseudonym, files->key, err) ||
+        fill_dictionaries(s, err) || service_recover(s, files, err) || writer_start(s, err)) {
         service_release(s);
         return -1;
     }
@@ -235,6 +209,8 @@ int service_load(struct service *s, const char *models, const char *state, const
 
 void service_release(struct service *s)
 {
+    writer_stop(s);
+    store_close(&s->store);
     state_release(&s->state);
     for (size_t c = 0; s->dictionaries && c < s->model.plan.schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
@@ -242,7 +218,6 @@ void service_release(struct service *s)
     free(s->model_text);
     free(s->models);
     model_release(&s->model);
-    pthread_mutex_destroy(&s->lock);
     pthread_rwlock_destroy(&s->replacement);
     memset(s, 0, sizeof *s);
 }

@@ -1,47 +1,102 @@
-// service: the champion model, the state of its windows and the pseudonym key, loaded and checked.
+// service: the champion model, the windows' state and the database, and the one order of events.
 //
 //     struct service s;
-//     service_load(&s, "models/simulated", "build/simulated/features/state.bin",
-//                  "var/pseudonym.key", &err)
-//     service_latest_time(&s)                  any thread, here and below
-//     service_run(&s, &events, out, &err)
+//     service_load(&s, &files, &err)           recovery.c: loads, checks, replays what the database holds
+//     service_run(&s, &job)                    any thread, here and below
+//     service_latest_time(&s)
 //     service_ready(&s)
 //     service_hold(&s); ... s.model, s.version, s.model_text ...; service_let(&s)
 //     service_reload(&s, &err)                 the champion of now, without a stop
-//     service_release(&s)
+//     service_release(&s)                      writes a checkpoint
+//
+// One thread, the writer, changes the state and writes the database (writer.c). Requests hand it their
+// jobs; it takes all that wait, does them in the order they came, commits once, and only then lets the
+// requests go on: group commit. So the order of events in memory is the order in the database, and
+// what is acknowledged is committed.
 //
 // The snapshot's keys were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
 //
-// There is one order of events: the first three take a mutex around the state. A reload changes the
-// model, its version and its description, so these are read between service_hold and service_let; but
-// for the plan, which stays what and where it is. All else is constant after service_load and may be
-// read by any thread. Ownership: a service owns all it points to
-// until service_release; it must not be moved in memory, since the state borrows the model's plan.
+// A reload changes the model, its version and its description, so these are read between service_hold
+// and service_let; but for the plan, which stays what and where it is. state, store and all behind
+// `writer` are the writer's. All else is constant after service_load and may be read by any thread.
+// Ownership: a service owns all it points to until service_release; it must not be moved in memory,
+// since the state borrows the model's plan.
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
 #include "features/state.h"
 #include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
+#include "serve/store.h"
 #include "train/model.h"
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct service_files {
+    const char *models;   // the registry's folder
+    const char *state;    // the snapshot that features wrote
+    const char *key;      // pseudonym key
+    const char *database; // its checkpoint stands beside it, with "-state" behind the name
+    enum store_durability durability;
+    int64_t retain; // days that a transaction is kept after its time at least; 0: for ever
+    size_t queue;   // jobs that may wait; more are refused
+};
+
+// Work for the writer. run may change state and store, and returns -1 where these are of no use any
+// more; a request that is refused is no such failure.
+struct service;
+struct job {
+    int (*run)(struct service *s, void *arg, struct err *err);
+    void *arg;
+    sem_t done; // service_run's
+    bool committed;
+    struct job *next;
+};
+
+struct writer { // writer.c
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; // around the next four
+    pthread_cond_t work;
+    struct job *first, *last;
+    bool stopping;
+    atomic_size_t waiting;
+    size_t limit;
+    atomic_bool broken;
+    struct err why;        // it is; set before broken is
+    atomic_llong newest;   // time of the newest event
+    atomic_ullong commits; // so far
+    // The checkpoint, all the writer's but `saved`.
+    char *checkpoint;
+    pid_t child;             // that writes one; 0: none
+    int64_t saved_order;     // the checkpoint's
+    int64_t child_order;     // that the child writes
+    int64_t drop_from;       // rows to be looked at for retention; 0: none
+    int64_t retain_seconds;  // 0: for ever
+    atomic_llong saved_time; // when the last was written, seconds since 1970; 0: none
+};
 
 struct service {
     char *models; // the registry's folder
     struct model model;
     char version[24];             // of the registry, decimal
+    int64_t version_number;       // the same
+    int64_t loaded;               // when, seconds since 1970
     char *model_text;             // what GET /model answers
-    pthread_rwlock_t replacement; // around the three above, but for model.plan
-    struct state state;
-    pthread_mutex_t lock; // around state
+    pthread_rwlock_t replacement; // around the five above, but for model.plan
     struct pseudonym pseudonym;
     struct dictionary *dictionaries; // [model.plan.schema.n]: of categories, what the plan asks for
+    struct state state;
+    struct store store;
+    struct writer writer;
+    char note[512]; // of service_load, what an operator should know; empty: nothing
 };
 
-int service_load(struct service *s, const char *models, const char *state, const char *key,
-                 struct err *err);
+int service_load(struct service *s, const struct service_files *files, struct err *err);
 void service_release(struct service *s);
 
 // The latest time that an event may have, seconds since 1970: a day after the wall clock or after
@@ -50,9 +105,8 @@ void service_release(struct service *s);
 // the wall clock; numbers of rows have no clock: INT64_MAX.
 int64_t service_latest_time(struct service *s);
 
-// state_run in the one order of events. Where it fails and the service is ready still, nothing has
-// been counted.
-int service_run(struct service *s, const struct events *events, float *const *out, struct err *err);
+// Waits until the job is done and committed: 0. -1: it was not, and the reply says so (503).
+int service_run(struct service *s, struct job *job, struct reply *r);
 
 // Nothing is replaced between these two. Not to be nested.
 void service_hold(struct service *s);
@@ -63,7 +117,15 @@ void service_let(struct service *s);
 // features than those of the running state.
 int service_reload(struct service *s, struct err *err);
 
-// False from when memory ran out in the middle of a block: every service_run fails from then on.
+// False from when a write failed or memory ran out: the state may hold what the database does not, so
+// nothing is decided any more. service_why says what happened.
 bool service_ready(struct service *s);
+const char *service_why(const struct service *s);
+
+// ---- for the files of the service ----
+
+int service_recover(struct service *s, const struct service_files *files, struct err *err);
+int writer_start(struct service *s, struct err *err);
+void writer_stop(struct service *s);
 
 #endif

@@ -53,7 +53,7 @@ static int check_bytes(const char *body, size_t n, struct reply *r)
     return 0;
 }
 
-static json_t *parse_json(const char *body, size_t n, struct reply *r)
+json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r)
 {
     json_error_t e;
     if (check_bytes(body, n, r))
@@ -63,12 +63,12 @@ static json_t *parse_json(const char *body, size_t n, struct reply *r)
         reply_problem(r, 400, NULL, -1, "the body is not JSON: line %d, column %d: %s", e.line,
                       e.column, e.text);
     else if (!json_is_object(document) && !json_is_array(document))
-        reply_problem(r, 400, NULL, -1,
-                      "the body must be a transaction, {\"id\": ...}, or an array of them");
+        reply_problem(r, 400, NULL, -1, "the body must be a %s, {\"id\": ...}, or an array of them",
+                      what);
     else if (json_is_array(document) && json_array_size(document) == 0)
-        reply_problem(r, 400, NULL, -1, "the array holds no transaction");
+        reply_problem(r, 400, NULL, -1, "the array holds no %s", what);
     else if (json_array_size(document) > MAX_TRANSACTIONS)
-        reply_problem(r, 413, NULL, -1, "the array holds %zu transactions; send %d at most",
+        reply_problem(r, 413, NULL, -1, "the array holds %zu elements; send %d at most",
                       json_array_size(document), MAX_TRANSACTIONS);
     else
         return document;
@@ -90,9 +90,10 @@ static int put_text(const struct place *p, const char *text, size_t n)
 {
     const struct schema_column *c = column_of(p);
     void *column = p->t->columns[p->column];
-    if (c->kind == COLUMN_KEY) {
+    if (c->kind == COLUMN_KEY || c->kind == COLUMN_ID) {
         ((uint64_t *)column)[p->event] = pseudonym_hash(&p->service->pseudonym, c->name, text, n);
     } else if (c->kind == COLUMN_CATEGORY) {
+        p->t->texts[p->column][p->event] = text;
         ((uint32_t *)column)[p->event] =
             dictionary_find(&p->service->dictionaries[p->column], text, n);
     } else if (value_number(text, n, &((double *)column)[p->event])) {
@@ -101,7 +102,7 @@ static int put_text(const struct place *p, const char *text, size_t n)
     return 0;
 }
 
-// An integer key is the same as its decimal text.
+// An integer key, or id, is the same as its decimal text.
 static int put_key(const struct place *p, const json_t *v)
 {
     char text[24];
@@ -177,13 +178,6 @@ static int put_time(const struct place *p, const json_t *v)
     return 0;
 }
 
-static int put_id(const struct place *p, const json_t *v)
-{
-    if (!json_is_string(v) && !json_is_integer(v))
-        return refuse_type(p, v, "a string or an integer");
-    return 0; // it stays in the document, see transactions_id
-}
-
 static int put_missing(const struct place *p)
 {
     const struct schema_column *c = column_of(p);
@@ -208,10 +202,9 @@ static int put_value(const struct place *p, const json_t *v)
     if (is_absent(v))
         return put_missing(p);
     switch (kind) {
-    case COLUMN_ID:
-        return put_id(p, v);
     case COLUMN_TIME:
         return put_time(p, v);
+    case COLUMN_ID:
     case COLUMN_KEY:
         return put_key(p, v);
     case COLUMN_CATEGORY:
@@ -270,15 +263,17 @@ static int put_transaction(struct place *p, json_t *object)
 static int allocate(struct transactions *t, const struct schema *schema)
 {
     t->columns = calloc(schema->n, sizeof *t->columns);
-    if (!t->columns)
+    t->texts = calloc(schema->n, sizeof *t->texts);
+    if (!t->columns || !t->texts)
         return -1;
     t->n_columns = schema->n;
-    for (size_t c = 0; c < schema->n; c++) {
-        t->columns[c] = calloc(t->n, column_size(schema->columns[c].kind));
-        if (!t->columns[c])
-            return -1;
+    bool bad = false;
+    for (size_t c = 0; c < schema->n && !bad; c++) {
+        bad = !(t->columns[c] = calloc(t->n, column_size(schema->columns[c].kind)));
+        if (schema->columns[c].kind == COLUMN_CATEGORY && !bad)
+            bad = !(t->texts[c] = calloc(t->n, sizeof *t->texts[c]));
     }
-    return 0;
+    return bad ? -1 : 0;
 }
 
 static json_t *object_of(const struct transactions *t, size_t event)
@@ -289,7 +284,7 @@ static json_t *object_of(const struct transactions *t, size_t event)
 int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
                        struct reply *r)
 {
-    t->document = parse_json(body, n, r);
+    t->document = transactions_json(body, n, "transaction", r);
     if (!t->document)
         return -1;
     t->array = json_is_array(t->document);
@@ -305,6 +300,23 @@ int transactions_parse(struct transactions *t, struct service *s, const char *bo
     return 0;
 }
 
+int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)
+{
+    const struct schema *schema = &s->model.plan.schema;
+    const char *column = schema->columns[schema_find_kind(schema, COLUMN_ID)].name;
+    char text[24];
+    if (json_is_string(id) && json_string_length(id) > 0)
+        *pseudonym =
+            pseudonym_hash(&s->pseudonym, column, json_string_value(id), json_string_length(id));
+    else if (json_is_integer(id))
+        *pseudonym = pseudonym_hash(
+            &s->pseudonym, column, text,
+            (size_t)snprintf(text, sizeof text, "%lld", (long long)json_integer_value(id)));
+    else
+        return -1;
+    return 0;
+}
+
 const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event)
 {
     const struct schema *schema = &s->model.plan.schema;
@@ -314,9 +326,12 @@ const json_t *transactions_id(const struct transactions *t, const struct service
 
 void transactions_release(struct transactions *t)
 {
-    for (size_t c = 0; c < t->n_columns; c++)
+    for (size_t c = 0; c < t->n_columns; c++) {
         free(t->columns[c]);
+        free(t->texts[c]);
+    }
     free(t->columns);
+    free(t->texts);
     json_decref(t->document);
     *t = (struct transactions){0};
 }

@@ -28,16 +28,21 @@ enum { MAX_TRANSACTIONS = 1000, MAX_JSON_DEPTH = 32 };
 
 struct transactions {
     size_t n;
-    bool array;       // the body was an array, so the answer is one
-    json_t *document; // what was parsed
-    void **columns;   // [schema.n], each of [n] values of its kind's type; 0 for the id and the
-                      // label, which no plan reads of the present event
+    bool array;          // the body was an array, so the answer is one
+    json_t *document;    // what was parsed
+    void **columns;      // [schema.n], each of [n] values of its kind's type; 0 for the label
+    const char ***texts; // [schema.n], each [n]: of category columns what was sent, else NULL
     size_t n_columns;
 };
 
 // t: zeroed.
 int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
                        struct reply *r);
+// What identifies a transaction in state and database: of its id as sent, a string or an integer.
+// -1 where it is neither, or empty.
+int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
+// The body as JSON, checked for what the parser cannot take; NULL, and the reply holds the problem.
+json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r);
 // The id of an event as it was sent, in the document; NULL where the schema has none.
 const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event);
 void transactions_release(struct transactions *t);

@@ -38,7 +38,8 @@ static const char *bin;
 struct server {
     pid_t pid;
     int port;
-    char line[512]; // its first line on stdout
+    char line[512];     // its first line on stdout
+    char database[300]; // empty: a new one; stays, so that the next start goes on from it
 };
 
 static struct server shared; // for the tests that leave it as it is
@@ -74,7 +75,8 @@ static inline const char *log_text(void)
     return text;
 }
 
-static inline void exec_server(int out, const char *threads, const char *token)
+static inline void exec_server(int out, const char *threads, const char *token,
+                               const char *database)
 {
     char program[512], models[300], state[300], key[300], log[300];
     snprintf(program, sizeof program, "%s/serve", bin);
@@ -86,20 +88,23 @@ static inline void exec_server(int out, const char *threads, const char *token)
     if (!freopen(log, "w", stderr))
         _exit(127);
     execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
-          "--threads", threads, "--access-log", token ? "--token-file" : (char *)NULL, token,
-          (char *)NULL);
+          "--threads", threads, "--database", database, "--access-log",
+          token ? "--token-file" : (char *)NULL, token, (char *)NULL);
     _exit(127);
 }
 
 static inline void server_begin(struct server *s, const char *threads, const char *token)
 {
+    static int databases;
     int fds[2];
     size_t n = 0;
+    if (!*s->database)
+        snprintf(s->database, sizeof s->database, "%s/db/%d.db", folder, ++databases);
     assert_int_equal(pipe(fds), 0);
     s->pid = fork();
     assert_true(s->pid >= 0);
     if (s->pid == 0)
-        exec_server(fds[1], threads, token);
+        exec_server(fds[1], threads, token, s->database);
     close(fds[1]);
     struct pollfd p = {fds[0], POLLIN, 0};
     while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&

@@ -43,7 +43,8 @@ static const double small_weight[SMALL_INPUTS] = {0.9, 0.7, -0.3, 0.2, 0.1, -0.4
 static const double small_intercept = -1.25, small_threshold = 0.5;
 
 struct small_service {
-    char folder[64], models[96], state[96], key[96];
+    char folder[64], models[96], state[96], key[96], database[96];
+    struct service_files files;
     struct service service;
 };
 
@@ -158,13 +159,19 @@ static inline int small_service_make(struct small_service *s, struct err *err)
     snprintf(s->models, sizeof s->models, "%s/models", s->folder);
     snprintf(s->state, sizeof s->state, "%s/state.bin", s->folder);
     snprintf(s->key, sizeof s->key, "%s/key", s->folder);
+    snprintf(s->database, sizeof s->database, "%s/assay.db", s->folder);
+    s->files = (struct service_files){.models = s->models,
+                                      .state = s->state,
+                                      .key = s->key,
+                                      .database = s->database,
+                                      .queue = 100};
     if (small_plan(&plan, s->folder, err))
         return -1;
     int rc = small_model(&model, &plan, err);
     if (rc == 0)
         rc = small_artifacts(s, &model, err);
     model_release(&model);
-    return rc ? rc : service_load(&s->service, s->models, s->state, s->key, err);
+    return rc ? rc : service_load(&s->service, &s->files, err);
 }
 
 static inline void small_service_remove(struct small_service *s)
@@ -174,6 +181,11 @@ static inline void small_service_remove(struct small_service *s)
                                         "models/champion",
                                         "models/ledger.jsonl",
                                         "models",
+                                        "assay.db",
+                                        "assay.db-state",
+                                        "assay.db.lock",
+                                        "assay.db-wal",
+                                        "assay.db-shm",
                                         "state.bin",
                                         "key",
                                         "small.ini",

@@ -479,6 +479,16 @@ static void a_long_unknown_name_makes_a_valid_reply(void **state)
     assert_int_equal(f->reply.status, 400);
 }
 
+static int load_with(struct service *s, const char *models, const char *state, const char *key,
+                     struct err *err)
+{
+    char database[96];
+    snprintf(database, sizeof database, "%.80s.other.db", key);
+    const struct service_files files = {
+        .models = models, .state = state, .key = key, .database = database, .queue = 10};
+    return service_load(s, &files, err);
+}
+
 static void a_service_needs_the_key_file_and_does_not_make_it(void **state)
 {
     struct fixture *f = *state;
@@ -486,7 +496,7 @@ static void a_service_needs_the_key_file_and_does_not_make_it(void **state)
     struct err err;
     char path[128];
     snprintf(path, sizeof path, "%s/other-key", f->small.folder);
-    assert_int_equal(service_load(&other, f->small.models, f->small.state, path, &err), -1);
+    assert_int_equal(load_with(&other, f->small.models, f->small.state, path, &err), -1);
     assert_non_null(strstr(err.msg, "other-key"));
     assert_int_equal(access(path, F_OK), -1);
 }
@@ -499,7 +509,7 @@ static void a_service_refuses_a_key_that_the_state_was_not_made_with(void **stat
     char path[128];
     snprintf(path, sizeof path, "%s/other-key", f->small.folder);
     assert_int_equal(small_write(path, "another 16 bytes", 16, 0600), 0);
-    assert_int_equal(service_load(&other, f->small.models, f->small.state, path, &err), -1);
+    assert_int_equal(load_with(&other, f->small.models, f->small.state, path, &err), -1);
     assert_non_null(strstr(err.msg, "another pseudonym key"));
     remove(path);
 }
@@ -509,9 +519,9 @@ static void a_service_needs_a_champion_and_an_unaltered_state(void **state)
     struct fixture *f = *state;
     struct service other;
     struct err err;
-    assert_int_equal(service_load(&other, f->small.folder, f->small.state, f->small.key, &err), -1);
+    assert_int_equal(load_with(&other, f->small.folder, f->small.state, f->small.key, &err), -1);
     assert_int_equal(truncate(f->small.state, 20), 0);
-    assert_int_equal(service_load(&other, f->small.models, f->small.state, f->small.key, &err), -1);
+    assert_int_equal(load_with(&other, f->small.models, f->small.state, f->small.key, &err), -1);
     assert_non_null(strstr(err.msg, "state.bin"));
 }
 

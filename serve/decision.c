@@ -1,0 +1,78 @@
+// From inputs to a decision, and from a decision to JSON.
+#include "serve/decision.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+// The inputs with the largest |contribution|, the largest first, equal ones in the order of inputs.
+static int pick_reasons(const double *contributions, size_t n, size_t reasons[N_REASONS])
+{
+    int picked = 0;
+    for (size_t i = 0; i < n; i++) {
+        int at = picked;
+        while (at > 0 && fabs(contributions[i]) > fabs(contributions[reasons[at - 1]]))
+            at--;
+        if (at == N_REASONS)
+            continue;
+        if (picked < N_REASONS)
+            picked++;
+        memmove(&reasons[at + 1], &reasons[at], (size_t)(picked - 1 - at) * sizeof *reasons);
+        reasons[at] = i;
+    }
+    return picked;
+}
+
+void decision_make(struct decision *d, const struct model *m, const struct served *served,
+                   const float *x, double *contributions)
+{
+    size_t inputs[N_REASONS];
+    d->served = served;
+    d->repeated = false;
+    d->probability = model_probability(model_margin(m, x));
+    d->review = d->probability >= m->threshold;
+    model_contributions(m, x, contributions);
+    d->n_reasons = pick_reasons(contributions, m->n_inputs, inputs);
+    for (int k = 0; k < d->n_reasons; k++)
+        d->reasons[k] = (struct reason){(int)inputs[k], x[inputs[k]], contributions[inputs[k]]};
+}
+
+void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r)
+{
+    reply_add(r, "\"reasons\":[");
+    for (int k = 0; k < d->n_reasons; k++) {
+        const char *name = p->inputs[d->reasons[k].input].name;
+        reply_add(r, "%s{\"feature\":", k ? "," : "");
+        reply_string(r, name, strlen(name));
+        reply_add(r, ",\"value\":%.9g,\"contribution\":", (double)d->reasons[k].value);
+        reply_number(r, d->reasons[k].contribution);
+        reply_bytes(r, "}", 1);
+    }
+    reply_bytes(r, "]", 1);
+}
+
+void decision_write_id(const json_t *id, struct reply *r)
+{
+    reply_add(r, "\"id\":");
+    if (json_is_string(id))
+        reply_string(r, json_string_value(id), json_string_length(id));
+    else
+        reply_add(r, "%lld", (long long)json_integer_value(id));
+    reply_bytes(r, ",", 1);
+}
+
+void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
+                    struct reply *r)
+{
+    reply_bytes(r, "{", 1);
+    if (id)
+        decision_write_id(id, r);
+    reply_add(r, "\"probability\":");
+    reply_number(r, d->probability);
+    reply_add(r, ",\"decision\":\"%s\",\"threshold\":", d->review ? "review" : "approve");
+    reply_number(r, d->served->threshold);
+    reply_add(r, ",\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", d->served->version,
+              d->served->sha256);
+    decision_write_reasons(d, p, r);
+    reply_bytes(r, "}", 1);
+}

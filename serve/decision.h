@@ -1,0 +1,53 @@
+// decision: what the model says of one transaction, and the text that a client reads.
+//
+//     decision_make(&d, &model, served, x, contributions)
+//     decision_write(&d, &plan, id, &reply)
+//
+// The text holds nothing that is not in the decision, in the names of the plan's inputs or in the
+// request, so one that was stored is written again to the same bytes.
+// Ownership: a decision borrows the served model, which the service keeps until its end.
+#ifndef SERVE_DECISION_H
+#define SERVE_DECISION_H
+
+#include "serve/reply.h"
+#include "train/model.h"
+
+enum { N_REASONS = 4 };
+
+// A model that has decided. The service keeps every one, also those that were replaced.
+struct served {
+    int64_t id;      // in the database
+    int64_t version; // of the registry
+    char sha256[65];
+    double threshold;
+    struct served *next; // the one before
+};
+
+struct reason {
+    int input; // index into the plan's inputs
+    float value;
+    double contribution;
+};
+
+struct decision {
+    const struct served *served;
+    double probability;
+    bool review;
+    bool repeated; // its id was known: this is the answer from then
+    int n_reasons;
+    struct reason reasons[N_REASONS]; // the largest |contribution| first
+};
+
+// x[n_inputs]: the inputs of the event; contributions[n_inputs]: to be written over.
+void decision_make(struct decision *d, const struct model *m, const struct served *served,
+                   const float *x, double *contributions);
+
+// {"id"?,"probability","decision","threshold","model","sha256","reasons":[{"feature","value",
+// "contribution"}, ...]}. id: as it was sent; NULL for none.
+void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
+                    struct reply *r);
+// The members "id", with a comma behind it, and "reasons" alone.
+void decision_write_id(const json_t *id, struct reply *r);
+void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);
+
+#endif

@@ -1,0 +1,223 @@
+// From the files on disk to the state as it was: a snapshot, and what the database holds since.
+#include "base/output.h"
+#include "features/labels.h"
+#include "features/snapshot.h"
+#include "ingest/value.h"
+#include "serve/service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 1024 };
+
+// ---- the snapshot ----------------------------------------------------------------------------------
+
+static int make_state(struct service *s, struct err *err)
+{
+    const struct schema *schema = &s->model.plan.schema;
+    if (state_init(&s->state, &s->model.plan, 1, err))
+        return -1;
+    for (size_t c = 0; c < schema->n; c++) {
+        const struct dictionary *d = &s->dictionaries[c];
+        if (schema->columns[c].kind == COLUMN_CATEGORY)
+            state_bind(&s->state, (int)c, (const char *const *)d->texts, d->n);
+    }
+    return 0;
+}
+
+static int load_snapshot(struct service *s, const char *path, struct err *err)
+{
+    if (make_state(s, err))
+        return -1;
+    if (snapshot_load(&s->state, path, err) == 0) {
+        if (s->state.key_fingerprint == pseudonym_fingerprint(&s->pseudonym))
+            return 0;
+        err_set(err,
+                "%s: was made under another pseudonym key than this one, so none of its keys "
+                "would be found again",
+                path);
+    }
+    state_release(&s->state);
+    return -1;
+}
+
+// The checkpoint where there is one. A damaged one is no loss while the database has all rows since
+// the beginning.
+static int load_newest(struct service *s, const char *base, struct err *err)
+{
+    const char *checkpoint = s->writer.checkpoint;
+    if (access(checkpoint, F_OK) == 0) {
+        if (load_snapshot(s, checkpoint, err) == 0)
+            return 0;
+        if (s->store.dropped > 0)
+            return err_prefix(err, "rows before order %" PRId64 " were dropped", s->store.dropped);
+        snprintf(s->note, sizeof s->note, "%.400s; replaying all of the database instead",
+                 err->msg);
+    } else if (s->store.dropped > 0) {
+        return err_set(err,
+                       "%s: is not there, and the database has dropped the rows before order "
+                       "%" PRId64 " that would make it",
+                       checkpoint, s->store.dropped);
+    }
+    return load_snapshot(s, base, err);
+}
+
+static int check_position(const struct service *s, struct err *err)
+{
+    if ((int64_t)s->state.position < s->store.next)
+        return 0;
+    return err_set(err,
+                   "%s: holds transactions up to order %" PRIu64 ", %s only up to %" PRId64
+                   ": these two do not belong together",
+                   s->writer.checkpoint, s->state.position, s->store.path, s->store.next - 1);
+}
+
+// ---- the rows since --------------------------------------------------------------------------------
+
+struct replay {
+    struct service *service;
+    struct store_block block;
+    struct store_event event;
+    float **x; // [n_inputs][BLOCK]: as computed now
+};
+
+static int replay_init(struct replay *r, struct service *s, struct err *err)
+{
+    const size_t n = s->model.plan.n_inputs;
+    *r = (struct replay){.service = s, .x = calloc(n, sizeof *r->x)};
+    bool bad = !r->x || store_event_init(&r->event, &s->store);
+    for (size_t i = 0; i < n && !bad; i++)
+        bad = !(r->x[i] = calloc(BLOCK, sizeof *r->x[i]));
+    return bad ? err_set(err, "out of memory") : store_block_init(&r->block, &s->store, BLOCK, err);
+}
+
+static void replay_release(struct replay *r)
+{
+    for (size_t i = 0; r->x && i < r->service->model.plan.n_inputs; i++)
+        free(r->x[i]);
+    free(r->x);
+    store_event_release(&r->event);
+    store_block_release(&r->block, &r->service->store);
+}
+
+// What was stored when it was served must come out again: else the file was altered, or this program
+// computes otherwise than the one that wrote it.
+static int compare(const struct replay *r, struct err *err)
+{
+    const struct plan *p = &r->service->model.plan;
+    for (size_t i = 0; i < p->n_inputs; i++)
+        for (size_t e = 0; e < r->block.n; e++)
+            if (r->x[i][e] != r->block.x[i][e])
+                return err_set(err,
+                               "%s: up to order %" PRId64 ", %s was %.9g when it was served and is "
+                               "%.9g when it is replayed: not the rows of this state",
+                               r->service->store.path, r->block.order, p->inputs[i].name,
+                               (double)r->block.x[i][e], (double)r->x[i][e]);
+    return 0;
+}
+
+static int run_block(struct replay *r, struct err *err)
+{
+    const struct events events = {r->block.n, (const void *const *)r->block.columns};
+    if (r->block.n == 0)
+        return 0;
+    if (state_run(&r->service->state, &events, r->x, err) || compare(r, err))
+        return -1;
+    r->block.n = 0;
+    return 0;
+}
+
+static int run_label(struct replay *r, const struct store_label *l, struct err *err)
+{
+    struct store_event *e = &r->event;
+    if (run_block(r, err) || store_event(&r->service->store, l->event, e, err))
+        return -1;
+    const struct events one = {1, e->columns};
+    labels_change(&r->service->state, &one, l->was == 1 ? e->fraud : e->genuine,
+                  l->label == 1 ? e->fraud : e->genuine);
+    return 0;
+}
+
+static int run_rows(struct replay *r, struct store_reader *reader, struct err *err)
+{
+    struct store *store = &r->service->store;
+    struct store_label label;
+    for (int next; (next = store_peek(reader)) != STORE_END;) {
+        int rc;
+        if (next == STORE_IS_EVENT)
+            rc = store_take_event(store, reader, &r->block, err) ||
+                 (r->block.n == BLOCK && run_block(r, err));
+        else
+            rc = store_take_label(store, reader, &label, err) || run_label(r, &label, err);
+        if (rc)
+            return -1;
+    }
+    return run_block(r, err);
+}
+
+static int replay(struct service *s, struct err *err)
+{
+    struct replay r = {.service = s};
+    struct store_reader reader = {0};
+    int rc = replay_init(&r, s, err) ||
+             store_read(&s->store, &reader, (int64_t)s->state.position + 1, err) ||
+             run_rows(&r, &reader, err);
+    store_reader_release(&reader);
+    replay_release(&r);
+    return rc ? -1 : 0;
+}
+
+// ---- all of it -------------------------------------------------------------------------------------
+
+static char *name_checkpoint(const char *database)
+{
+    static const char end[] = "-state";
+    const size_t n = strlen(database);
+    char *name = malloc(n + sizeof end);
+    if (name) {
+        memcpy(name, database, n);
+        memcpy(name + n, end, sizeof end);
+    }
+    return name;
+}
+
+static int check_retain(struct service *s, int64_t days, struct err *err)
+{
+    const struct plan *p = &s->model.plan;
+    int64_t longest = 0;
+    for (size_t t = 0; t < p->n_tracks; t++)
+        for (size_t e = 0; e < p->tracks[t].n_edges; e++)
+            longest = p->tracks[t].edges[e] > longest ? p->tracks[t].edges[e] : longest;
+    s->writer.retain_seconds = days * SECONDS_PER_DAY;
+    if (days == 0 || s->writer.retain_seconds >= longest)
+        return 0;
+    return err_set(err,
+                   "--retain %" PRId64 ": windows reach back %" PRId64
+                   " days, and labels that come so late would find no transaction",
+                   days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
+}
+
+int service_recover(struct service *s, const struct service_files *files, struct err *err)
+{
+    struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
+    s->writer.limit = files->queue;
+    s->writer.checkpoint = name_checkpoint(files->database);
+    if (!s->writer.checkpoint)
+        return err_set(err, "out of memory");
+    if (check_retain(s, files->retain, err) ||
+        store_open(&s->store, files->database, &s->model.plan, s->dictionaries, files->durability,
+                   err) ||
+        snapshot_checksum(files->state, &identity.base, err) ||
+        store_claim(&s->store, &identity, err) || load_newest(s, files->state, err) ||
+        check_position(s, err))
+        return -1;
+    s->writer.saved_order = (int64_t)s->state.position;
+    if (replay(s, err))
+        return -1;
+    s->state.position = (uint64_t)s->store.next - 1;
+    atomic_store(&s->writer.newest, (long long)s->state.last_time);
+    return 0;
+}

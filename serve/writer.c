@@ -1,0 +1,276 @@
+// The one thread that changes the state and writes the database, its queue, and the checkpoints.
+#define _GNU_SOURCE // closefrom, prctl
+#include "base/output.h"
+#include "features/snapshot.h"
+#include "serve/service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// A checkpoint each so many rows bounds what a restart replays; while a child writes one, or rows are
+// being dropped, the writer looks after it that often though no job comes.
+enum { CHECKPOINT_ROWS = 500000, IDLE_MS = 50, DROP_ROWS = 256 };
+
+bool service_ready(struct service *s)
+{
+    return !atomic_load(&s->writer.broken);
+}
+
+const char *service_why(const struct service *s)
+{
+    return atomic_load(&s->writer.broken) ? s->writer.why.msg : "";
+}
+
+static void break_down(struct service *s, const struct err *err)
+{
+    if (atomic_load(&s->writer.broken))
+        return;
+    s->writer.why = *err;
+    atomic_store(&s->writer.broken, true);
+}
+
+// ---- the queue -------------------------------------------------------------------------------------
+
+int service_run(struct service *s, struct job *job, struct reply *r)
+{
+    struct writer *w = &s->writer;
+    if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
+        atomic_fetch_sub(&w->waiting, 1);
+        reply_problem(r, 503, NULL, -1, "%zu requests are waiting already; try again later",
+                      w->limit);
+        r->retry_after = 1;
+        return -1;
+    }
+    job->committed = false;
+    job->next = NULL;
+    sem_init(&job->done, 0, 0);
+    pthread_mutex_lock(&w->lock);
+    const bool idle = !w->first;
+    if (idle)
+        w->first = job;
+    else
+        w->last->next = job;
+    w->last = job;
+    if (idle)
+        pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    while (sem_wait(&job->done))
+        ;
+    sem_destroy(&job->done);
+    atomic_fetch_sub(&w->waiting, 1);
+    if (job->committed)
+        return 0;
+    return reply_problem(r, 503, NULL, -1, "%s; the server must be started again", w->why.msg);
+}
+
+static bool has_chores(const struct writer *w)
+{
+    return w->child > 0 || w->drop_from > 0;
+}
+
+// All jobs that wait; NULL where there is something else to do, or nothing more.
+static struct job *take_jobs(struct writer *w, bool *stopping)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!w->first && !w->stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += IDLE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (!has_chores(w))
+            pthread_cond_wait(&w->work, &w->lock);
+        else if (pthread_cond_timedwait(&w->work, &w->lock, &until))
+            break;
+    }
+    struct job *jobs = w->first;
+    w->first = w->last = NULL;
+    *stopping = w->stopping;
+    pthread_mutex_unlock(&w->lock);
+    return jobs;
+}
+
+// ---- checkpoints -----------------------------------------------------------------------------------
+
+// What the checkpoint holds must be on disk as rows, too, else a power cut could leave it ahead.
+static int save_checkpoint(struct service *s, struct err *err)
+{
+    struct output o = {0};
+    int rc = store_sync(&s->store, err);
+    if (rc == 0)
+        rc = output_open(&o, s->writer.checkpoint, 0600, err);
+    if (rc == 0)
+        rc = snapshot_save(&s->state, o.fd, s->writer.checkpoint, err);
+    if (rc == 0)
+        rc = output_commit(&o, err);
+    output_release(&o);
+    return rc;
+}
+
+// A child has the state as it is now, for nothing but the time to copy page tables. It keeps nothing
+// open that is the parent's, and ends with it.
+static void fork_checkpoint(struct service *s)
+{
+    struct writer *w = &s->writer;
+    struct err err;
+    const pid_t parent = getpid();
+    w->child = fork();
+    w->child_order = (int64_t)s->state.position;
+    if (w->child != 0) {
+        w->child = w->child > 0 ? w->child : 0; // no process to be had: later again
+        return;
+    }
+    closefrom(STDERR_FILENO + 1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    if (save_checkpoint(s, &err) == 0)
+        _exit(0);
+    dprintf(STDERR_FILENO, "serve: %s\n", err.msg); // no lock of stdio, which may be taken for ever
+    _exit(1);
+}
+
+static void checkpoint_saved(struct service *s, int64_t order)
+{
+    struct writer *w = &s->writer;
+    w->saved_order = order;
+    atomic_store(&w->saved_time, (long long)time(NULL));
+    if (w->retain_seconds > 0)
+        w->drop_from = s->store.first;
+}
+
+static void look_after_child(struct service *s)
+{
+    struct writer *w = &s->writer;
+    int status;
+    if (w->child == 0 || waitpid(w->child, &status, WNOHANG) != w->child)
+        return;
+    w->child = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        checkpoint_saved(s, w->child_order);
+    else // it said why; again after as many rows
+        w->saved_order = w->child_order - CHECKPOINT_ROWS / 2;
+}
+
+// Some rows that only history needs, in a transaction of their own.
+static int drop_some(struct service *s, struct err *err)
+{
+    struct writer *w = &s->writer;
+    const int64_t until = s->state.last_time - w->retain_seconds;
+    if (store_begin(&s->store, err))
+        return -1;
+    const int dropped =
+        store_drop(&s->store, &w->drop_from, w->saved_order + 1, until, DROP_ROWS, err);
+    if (dropped < 0 || store_commit(&s->store, err))
+        return -1;
+    if (dropped == 0)
+        w->drop_from = 0;
+    return 0;
+}
+
+static void do_chores(struct service *s)
+{
+    struct writer *w = &s->writer;
+    struct err err;
+    look_after_child(s);
+    if (atomic_load(&w->broken))
+        return;
+    if (w->drop_from > 0 && drop_some(s, &err))
+        break_down(s, &err);
+    if (w->child == 0 && (int64_t)s->state.position - w->saved_order >= CHECKPOINT_ROWS)
+        fork_checkpoint(s);
+}
+
+// ---- the loop --------------------------------------------------------------------------------------
+
+static int run_jobs(struct service *s, struct job *jobs, struct err *err)
+{
+    if (atomic_load(&s->writer.broken) || store_begin(&s->store, err))
+        return -1;
+    for (struct job *j = jobs; j; j = j->next)
+        if (j->run(s, j->arg, err))
+            return -1;
+    if (store_commit(&s->store, err))
+        return -1;
+    s->state.position = (uint64_t)s->store.next - 1;
+    atomic_store(&s->writer.newest, (long long)s->state.last_time);
+    atomic_fetch_add(&s->writer.commits, 1);
+    return 0;
+}
+
+static void let_go(struct job *jobs, bool committed)
+{
+    for (struct job *j = jobs, *next; j; j = next) {
+        next = j->next; // the job is gone once it is posted
+        j->committed = committed;
+        sem_post(&j->done);
+    }
+}
+
+static void *write_jobs(void *arg)
+{
+    struct service *s = arg;
+    struct err err;
+    bool stopping = false;
+    while (!stopping) {
+        struct job *jobs = take_jobs(&s->writer, &stopping);
+        if (jobs) {
+            const bool committed = run_jobs(s, jobs, &err) == 0;
+            if (!committed)
+                break_down(s, &err);
+            let_go(jobs, committed);
+        }
+        do_chores(s);
+    }
+    return NULL;
+}
+
+int writer_start(struct service *s, struct err *err)
+{
+    struct writer *w = &s->writer;
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&w->thread, NULL, write_jobs, s))
+        return err_set(err, "there is no thread to write the database on");
+    w->started = true;
+    return 0;
+}
+
+// What is in the state and not yet in a checkpoint is saved, so that the next start has nothing to do.
+static void save_last(struct service *s)
+{
+    struct writer *w = &s->writer;
+    struct err err;
+    if (w->child > 0 && waitpid(w->child, NULL, 0) == w->child)
+        w->child = 0;
+    if (!atomic_load(&w->broken) && (int64_t)s->state.position > w->saved_order &&
+        save_checkpoint(s, &err))
+        err_report("serve", &err);
+}
+
+void writer_stop(struct service *s)
+{
+    struct writer *w = &s->writer;
+    if (w->started) {
+        pthread_mutex_lock(&w->lock);
+        w->stopping = true;
+        pthread_cond_signal(&w->work);
+        pthread_mutex_unlock(&w->lock);
+        pthread_join(w->thread, NULL);
+        pthread_mutex_destroy(&w->lock);
+        pthread_cond_destroy(&w->work);
+        save_last(s);
+    }
+    free(w->checkpoint);
+    *w = (struct writer){0};
+}
