@@ -22,7 +22,6 @@ struct server {
     struct site site;
     int threads;
     bool access_log;
-    atomic_int connections, in_flight;
     atomic_bool stopping;
 };
 
@@ -47,7 +46,7 @@ static bool must_close(const struct exchange *x)
     struct server *s = server_of(x);
     // A worker that is held by an idle connection is missing elsewhere when all are taken.
     return x->request.close || x->request.unread || atomic_load(&s->stopping) ||
-           atomic_load(&s->connections) >= s->threads;
+           atomic_load(&s->site.service->metrics.connections) >= s->threads;
 }
 
 static void send_reply(const struct exchange *x, const struct reply *r)
@@ -91,8 +90,13 @@ static const char *known_method(const char *method)
     return NULL;
 }
 
-static void log_exchange(const struct exchange *x, int status, double seconds)
+// Counted and, if wanted, logged.
+static void account(const struct exchange *x, int status, double seconds)
 {
+    struct metrics *m = &x->site->service->metrics;
+    metrics_http(m, x->route, status);
+    if (status == 200 && x->path && strcmp(x->path, "/predict") == 0)
+        metrics_predict(m, seconds);
     if (server_of(x)->access_log)
         access_log(&(struct access){x->id, x->path ? known_method(x->info->request_method) : NULL,
                                     x->path, status, x->worker->reply.n, seconds});
@@ -108,6 +112,7 @@ static struct exchange exchange_of(struct mg_connection *connection, bool head)
                          .worker = mg_get_thread_pointer(connection),
                          .connection = connection,
                          .info = mg_get_request_info(connection),
+                         .route = -1,
                          .request = {.unread = true}};
     access_id(x.id, head ? mg_get_header(connection, "X-Request-Id") : NULL);
     return x;
@@ -123,8 +128,9 @@ static int begin_request(struct mg_connection *connection)
         return 500;
     }
     struct reply *r = &x.worker->reply;
+    struct metrics *m = &x.site->service->metrics;
     reply_reset(r);
-    atomic_fetch_add(&server_of(&x)->in_flight, 1);
+    atomic_fetch_add(&m->in_flight, 1);
     if (request_check(&x.request, x.info, r) == 0) {
         if (atomic_load(&server_of(&x)->stopping))
             PROBLEM(&x, 503, "the server is stopping");
@@ -133,8 +139,8 @@ static int begin_request(struct mg_connection *connection)
     }
     int status = r->status;
     send_reply(&x, r);
-    log_exchange(&x, status, seconds_now() - start);
-    atomic_fetch_sub(&server_of(&x)->in_flight, 1);
+    account(&x, status, seconds_now() - start);
+    atomic_fetch_sub(&m->in_flight, 1);
     worker_shrink(x.worker);
     return status;
 }
@@ -147,7 +153,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
         return 0;
     PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
     send_reply(&x, &x.worker->reply);
-    log_exchange(&x, status, 0);
+    account(&x, status, 0);
     return 0;
 }
 
@@ -155,14 +161,14 @@ static int count_connection(const struct mg_connection *connection, void **data)
 {
     struct server *s = mg_get_user_data(mg_get_context(connection));
     (void)data;
-    atomic_fetch_add(&s->connections, 1);
+    atomic_fetch_add(&s->site.service->metrics.connections, 1);
     return 0;
 }
 
 static void forget_connection(const struct mg_connection *connection)
 {
     struct server *s = mg_get_user_data(mg_get_context(connection));
-    atomic_fetch_sub(&s->connections, 1);
+    atomic_fetch_sub(&s->site.service->metrics.connections, 1);
 }
 
 static void *start_thread(const struct mg_context *context, int type)
@@ -232,6 +238,7 @@ struct server *server_start(struct service *service, const struct server_setting
         return NULL;
     }
     s->site = (struct site){service, settings->token};
+    route_names(&service->metrics);
     s->threads = settings->threads;
     s->access_log = settings->access_log;
     s->context = start_library(s, settings, err);
@@ -253,7 +260,7 @@ void server_stop(struct server *s)
 {
     const struct timespec tick = {0, 1000 * 1000};
     atomic_store(&s->stopping, true);
-    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->in_flight) > 0; ms++)
+    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->metrics.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
     mg_stop(s->context);
     free(s);

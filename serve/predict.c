@@ -132,7 +132,10 @@ static int decide(struct decisions *d, const struct served *served, size_t k, in
         .genuine = d->genuine + k * n_lanes,
         .fraud = d->fraud + k * n_lanes,
     };
-    return store_put(&s->store, &row, err);
+    if (store_put(&s->store, &row, err))
+        return -1;
+    recent_add(&s->recent, &s->model, s->store.next - 1, &row);
+    return 0;
 }
 
 // All decisions of a request are one model's.
@@ -161,13 +164,21 @@ static void copy_repeated(struct decisions *d)
         }
 }
 
+static void count(const struct decisions *d)
+{
+    for (size_t i = 0; i < d->transactions.n; i++)
+        metrics_decision(&d->service->metrics, &d->decisions[i]);
+}
+
 static int run(struct service *s, void *arg, struct err *err)
 {
     struct decisions *d = arg;
     if (find_fresh(d, err))
         return -1;
-    if (d->n_fresh == 0)
+    if (d->n_fresh == 0) {
+        count(d);
         return 0;
+    }
     gather(d);
     const struct events events = {d->n_fresh, (const void *const *)d->transactions.columns};
     if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
@@ -180,6 +191,7 @@ static int run(struct service *s, void *arg, struct err *err)
     if (decide_all(d, err))
         return -1;
     copy_repeated(d);
+    count(d);
     return 0;
 }
 

@@ -97,6 +97,17 @@ static void get_readyz(struct exchange *x)
         PROBLEM(x, 503, "%s; the server must be started again", service_why(s));
 }
 
+static void get_metrics(struct exchange *x)
+{
+    metrics_write(x->site->service, &x->worker->reply);
+}
+
+static void get_decisions(struct exchange *x)
+{
+    struct service *s = x->site->service;
+    recent_write_decisions(&s->recent, &s->model.plan, &x->worker->reply);
+}
+
 static void get_model(struct exchange *x)
 {
     struct service *s = x->site->service;
@@ -128,10 +139,20 @@ static const struct route {
     {"/feedback", "POST, OPTIONS", post_feedback, false},
     {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
     {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
+    {"/metrics", "GET, HEAD, OPTIONS", get_metrics, false},
+    {"/decisions", "GET, HEAD, OPTIONS", get_decisions, false},
     {"/model", "GET, HEAD, OPTIONS", get_model, false},
     {"/admin/reload", "POST, OPTIONS", post_reload, false},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
+
+_Static_assert((int)N_ROUTES < METRICS_ROUTES, "a counter for each route and one for none");
+
+void route_names(struct metrics *m)
+{
+    for (size_t i = 0; i < N_ROUTES; i++)
+        m->paths[i] = routes[i].path;
+}
 
 // Whether the list "GET, HEAD" has the method.
 static bool allows(const char *list, const char *method)
@@ -157,6 +178,7 @@ void route(struct exchange *x)
         if (strcmp(routes[i].path, path) == 0)
             route = &routes[i];
     x->path = route ? route->path : NULL;
+    x->route = route ? (int)(route - routes) : -1;
     if (!(route && route->open) && !may_ask(x)) {
         PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
     } else if (!route) {

@@ -34,12 +34,15 @@ struct exchange {
     struct request request;
     const char *allow; // methods of the path, for 405 and OPTIONS
     const char *path;  // of the route; NULL where there is none
+    int route;         // index of the route, -1 where there is none
     char id[REQUEST_ID];
 };
 
 #define PROBLEM(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
 
 void route(struct exchange *x);
+// Tell the metrics what the routes are called.
+void route_names(struct metrics *m);
 
 // Give large buffers back, since every worker has its own.
 void worker_shrink(struct worker *w);

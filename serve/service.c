@@ -199,8 +199,10 @@ int service_load(struct service *s, const struct service_files *files, struct er
     memset(s, 0, sizeof *s);
     s->store.lock = -1;
     make_locks(s);
-    if (load_model(s, files->models, err) || pseudonym_read(&s->pseudonym, files->key, err) ||
-        fill_dictionaries(s, err) || service_recover(s, files, err) || writer_start(s, err)) {
+    s->started = (int64_t)time(NULL);
+    if (load_model(s, files->models, err) || recent_init(&s->recent, &s->model, err) ||
+        pseudonym_read(&s->pseudonym, files->key, err) || fill_dictionaries(s, err) ||
+        service_recover(s, files, err) || writer_start(s, err)) {
         service_release(s);
         return -1;
     }
@@ -212,6 +214,7 @@ void service_release(struct service *s)
     writer_stop(s);
     store_close(&s->store);
     state_release(&s->state);
+    recent_release(&s->recent);
     for (size_t c = 0; s->dictionaries && c < s->model.plan.schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);

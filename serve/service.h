@@ -28,6 +28,8 @@
 #include "features/state.h"
 #include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
+#include "serve/metrics.h"
+#include "serve/recent.h"
 #include "serve/store.h"
 #include "train/model.h"
 
@@ -93,7 +95,10 @@ struct service {
     struct state state;
     struct store store;
     struct writer writer;
-    char note[512]; // of service_load, what an operator should know; empty: nothing
+    struct recent recent;
+    struct metrics metrics;
+    int64_t started; // seconds since 1970
+    char note[512];  // of service_load, what an operator should know; empty: nothing
 };
 
 int service_load(struct service *s, const struct service_files *files, struct err *err);

@@ -1,6 +1,7 @@
 // The one thread that changes the state and writes the database, its queue, and the checkpoints.
 #define _GNU_SOURCE // closefrom, prctl
 #include "base/output.h"
+#include "base/progress.h"
 #include "features/snapshot.h"
 #include "serve/service.h"
 
@@ -42,6 +43,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     struct writer *w = &s->writer;
     if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
         atomic_fetch_sub(&w->waiting, 1);
+        atomic_fetch_add(&s->metrics.refused_queue, 1);
         reply_problem(r, 503, NULL, -1, "%zu requests are waiting already; try again later",
                       w->limit);
         r->retry_after = 1;
@@ -191,6 +193,7 @@ static void do_chores(struct service *s)
 
 static int run_jobs(struct service *s, struct job *jobs, struct err *err)
 {
+    const double start = seconds_now();
     if (atomic_load(&s->writer.broken) || store_begin(&s->store, err))
         return -1;
     for (struct job *j = jobs; j; j = j->next)
@@ -201,6 +204,7 @@ static int run_jobs(struct service *s, struct job *jobs, struct err *err)
     s->state.position = (uint64_t)s->store.next - 1;
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
     atomic_fetch_add(&s->writer.commits, 1);
+    metrics_commit(&s->metrics, seconds_now() - start);
     return 0;
 }
 

@@ -88,7 +88,10 @@ static void assert_near(double a, double b)
         fail_msg("%.17g is not %.17g", a, b);
 }
 
-#define BASE "\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
+#define BASE   "\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
+
+#define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
+#define THIRD  "\"id\":\"T3\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
 static void a_transaction_is_answered_with_the_models_probability(void **state)
 {
@@ -124,7 +127,7 @@ static void the_windows_remember_what_was_asked_before(void **state)
 static void an_array_is_run_in_its_order_and_answered_in_it(void **state)
 {
     struct fixture *f = *state;
-    const json_t *a = ask(f, "[{" BASE ",\"amount\":10},{" BASE ",\"amount\":30}]");
+    const json_t *a = ask(f, "[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":30}]");
     assert_int_equal(json_array_size(a), 2);
     assert_near(number(json_array_get(a, 0), "probability"),
                 expected((double[]){10, 0, 1, 10, 40, 1, 0, 0}));
@@ -138,8 +141,9 @@ static void an_array_and_single_requests_give_the_same_bits(void **state)
     struct fixture other = {0};
     struct err err = {""};
     double singly[3];
-    static const char *const bodies[] = {"{" BASE ",\"amount\":10.1}", "{" BASE ",\"amount\":11.1}",
-                                         "{" BASE ",\"amount\":12.1}"};
+    static const char *const bodies[] = {"{" BASE ",\"amount\":10.1}",
+                                         "{" SECOND ",\"amount\":11.1}",
+                                         "{" THIRD ",\"amount\":12.1}"};
     char array[1024];
     for (int i = 0; i < 3; i++)
         singly[i] = number(ask(f, bodies[i]), "probability");
@@ -195,8 +199,10 @@ static void a_transaction_older_than_its_keys_newest_is_refused_and_not_counted(
 
 static int status_at(struct fixture *f, long long time)
 {
+    static int id;
     char body[128];
-    snprintf(body, sizeof body, "{\"id\":1,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", time);
+    snprintf(body, sizeof body, "{\"id\":%d,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", ++id,
+             time);
     ask(f, body);
     return f->reply.status;
 }
