@@ -1,13 +1,13 @@
 // Layout, all numbers little-endian, 8 bytes each:
 //
-//     magic "ASSAYST1", plan checksum, events, last time, not finite, number of
-//     tracks, fingerprint of the pseudonym key
+//     magic "ASSAYST2", plan checksum, events, last time, not finite, number of
+//     tracks, fingerprint of the pseudonym key, position
 //     per track: number of keys, and per key in increasing order:
 //         key, first, next, cursors [n_edges], events first .. next-1 [time, lanes as (hi, lo)]
 //     XXH3 of all bytes before
 //
-// Counts of edges and lanes are the plan's. A key's events are those that some window can still
-// reach.
+// Counts of edges and lanes are the plan's. A key's events are those that some window of an event
+// that comes late can still reach.
 #include "features/snapshot.h"
 
 #include "base/output.h"
@@ -23,8 +23,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-static const char magic[8] = "ASSAYST1";
-enum { HEAD_WORDS = 7, BUFFER_WORDS = 8192 };
+static const char magic[8] = "ASSAYST2";
+enum { HEAD_WORDS = 8, BUFFER_WORDS = 8192 };
 // Seconds either way, beyond every year and row number; their differences cannot overflow.
 static const int64_t max_time = INT64_C(1) << 53;
 
@@ -113,7 +113,8 @@ static int save(struct sink *k, const struct state *s)
                                    {.time = s->last_time},
                                    {.cursor = atomic_load(&s->not_finite)},
                                    {.cursor = s->plan->n_tracks},
-                                   {.cursor = s->key_fingerprint}};
+                                   {.cursor = s->key_fingerprint},
+                                   {.cursor = s->position}};
     memcpy(&head[0], magic, sizeof magic);
     put(k, head, HEAD_WORDS);
     for (size_t t = 0; t < s->plan->n_tracks; t++)
@@ -162,7 +163,7 @@ static bool has(const struct source *f, uint64_t words)
     return (uint64_t)(f->end - f->at) >= words;
 }
 
-// A history whose cursors or times disagree would be read out of its bounds.
+// A history whose cursors or times disagree, or that begins too late, would be read out of its bounds.
 static int check_history(const struct source *f, const struct history *h, const struct shape *s)
 {
     for (size_t e = 0; e < s->n_edges; e++) {
@@ -180,6 +181,8 @@ static int check_history(const struct source *f, const struct history *h, const 
             if (!isfinite(event[1 + l].value))
                 return damaged(f, "a total is not finite");
     }
+    if (h->first > 0 && history_event(h, s, h->first)->time > history_last(h, s) - s->keep)
+        return damaged(f, "events that windows reach are missing");
     return 0;
 }
 
@@ -241,6 +244,7 @@ static int get_head(struct source *f, struct state *s)
     s->last_time = f->at[3].time;
     atomic_store(&s->not_finite, f->at[4].cursor);
     s->key_fingerprint = f->at[6].cursor;
+    s->position = f->at[7].cursor;
     f->at += HEAD_WORDS;
     return 0;
 }

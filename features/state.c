@@ -33,7 +33,7 @@ static int init_track(struct state *s, size_t t)
 {
     const struct track *track = &s->plan->tracks[t];
     struct state_track *st = &s->tracks[t];
-    st->shape = (struct shape){track->edges, track->n_edges, track->n_lanes};
+    st->shape = shape_make(track->edges, track->n_edges, track->n_lanes);
     st->shards = calloc(s->threads, sizeof *st->shards);
     st->windows = calloc(s->plan->n_nodes, sizeof *st->windows);
     if (!st->shards || !st->windows)
@@ -120,6 +120,15 @@ static double window_value(const struct node *n, const struct history *h, const 
     }
 }
 
+// Place an event by its time; *later: events behind it that are out of sight. -1: out of memory.
+static int place(struct history *h, const struct shape *s, int64_t time, uint64_t *later)
+{
+    *later = 0;
+    if (time < history_last(h, s))
+        return history_insert(h, s, time, later);
+    return history_push(h, s, time);
+}
+
 // One event enters the history of its key, and the track's windows are read. -1: out of memory.
 static int run_event(const struct run *r, size_t t, struct histories *shard, uint64_t key,
                      size_t event)
@@ -128,17 +137,19 @@ static int run_event(const struct run *r, size_t t, struct histories *shard, uin
     const struct state_track *st = &r->state->tracks[t];
     double **values = r->state->values;
     struct history *h = histories_get(shard, key);
-    if (!h || history_push(h, &st->shape, r->time[event]))
+    uint64_t bad = 0, later;
+    if (!h || place(h, &st->shape, r->time[event], &later))
         return -1;
-    int bad = 0;
     for (size_t l = 0; l < track->n_lanes; l++)
-        bad += history_add(h, &st->shape, l, values[track->lanes[l]][event]);
-    if (bad)
-        atomic_fetch_add(&r->state->not_finite, (uint64_t)bad);
+        bad += (uint64_t)history_add(h, &st->shape, l, values[track->lanes[l]][event]);
     for (size_t w = 0; w < st->n_windows; w++) {
         int node = st->windows[w];
         values[node][event] = window_value(&r->state->plan->nodes[node], h, &st->shape);
     }
+    if (later)
+        bad += history_resume(h, &st->shape, later);
+    if (bad)
+        atomic_fetch_add(&r->state->not_finite, bad);
     return 0;
 }
 
@@ -242,39 +253,54 @@ static int reserve(struct state *s, size_t n, struct err *err)
     return 0;
 }
 
-// ---- the order of time ----
+// ---- events that come too late ----
 
-// The newest time that a key has in a track before event i of the block.
-static int64_t time_before(const struct state *s, const struct state_track *track,
-                           const uint64_t *keys, const int64_t *time, size_t i)
+// By how many seconds a time lies before another one; 0 where it does not.
+static uint64_t seconds_before(int64_t time, int64_t other)
 {
-    for (size_t k = i; k-- > 0;)
-        if (keys[k] == keys[i])
-            return time[k];
-    const struct history *h = histories_find(&track->shards[state_shard(s, keys[i])], keys[i]);
-    return h ? history_last(h, &track->shape) : INT64_MIN;
+    return time < other ? (uint64_t)other - (uint64_t)time : 0;
 }
 
+// The newest time that a key has in a track before event i of the block.
+static int64_t newest_before(const struct state *s, const struct state_track *track,
+                             const uint64_t *keys, const int64_t *time, size_t i)
+{
+    const struct history *h = histories_find(&track->shards[state_shard(s, keys[i])], keys[i]);
+    int64_t newest = h ? history_last(h, &track->shape) : INT64_MIN;
+    for (size_t k = 0; k < i; k++)
+        if (keys[k] == keys[i] && time[k] > newest)
+            newest = time[k];
+    return newest;
+}
+
+static int check_event(const struct state *s, const struct events *e, const int64_t *time, size_t i,
+                       struct err *err)
+{
+    for (size_t t = 0; t < s->plan->n_tracks; t++) {
+        int column = s->plan->tracks[t].column;
+        int64_t newest = newest_before(s, &s->tracks[t], e->columns[column], time, i);
+        uint64_t late = seconds_before(time[i], newest);
+        char is[TIME_TEXT], was[TIME_TEXT];
+        if (late > LATE_SECONDS)
+            return err_set(err,
+                           "event %zu, of %s, comes %llu s too late: it is %llu s older than the "
+                           "newest event of the same %s, of %s, and may be at most %lld s older",
+                           i, time_text(is, time[i]), (unsigned long long)(late - LATE_SECONDS),
+                           (unsigned long long)late, s->plan->schema.columns[column].name,
+                           time_text(was, newest), (long long)LATE_SECONDS);
+    }
+    return 0;
+}
+
+// No key has a newer event than the newest of all, so most events need not be looked at closer.
 static int check_order(const struct state *s, const struct events *e, const int64_t *time,
                        struct err *err)
 {
-    bool in_order = time[0] >= s->last_time;
-    for (size_t i = 1; i < e->n && in_order; i++)
-        in_order = time[i] >= time[i - 1];
-    if (in_order)
-        return 0;
-    for (size_t t = 0; t < s->plan->n_tracks; t++) {
-        int column = s->plan->tracks[t].column;
-        for (size_t i = 0; i < e->n; i++) {
-            int64_t newest = time_before(s, &s->tracks[t], e->columns[column], time, i);
-            char is[TIME_TEXT], was[TIME_TEXT];
-            if (time[i] < newest)
-                return err_set(err,
-                               "event %zu, of %s, is older than an event of the same %s that was "
-                               "counted already, of %s",
-                               i, time_text(is, time[i]), s->plan->schema.columns[column].name,
-                               time_text(was, newest));
-        }
+    int64_t newest = s->last_time;
+    for (size_t i = 0; i < e->n; i++) {
+        if (seconds_before(time[i], newest) > LATE_SECONDS && check_event(s, e, time, i, err))
+            return -1;
+        newest = time[i] > newest ? time[i] : newest;
     }
     return 0;
 }

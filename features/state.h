@@ -2,18 +2,26 @@
 //
 // One engine for both executions: batch calls state_run with blocks of thousands of events, a
 // server with one event at a time, and the features are the same to the last bit, for any blocks,
-// any number of threads and any pseudonym key. Memory: per key the events that some window can
-// still reach, and one block.
+// any number of threads and any pseudonym key. Memory: per key the events that some window of an
+// event can still reach that comes as late as may be, and one block.
 //
 //     state_init(&s, &plan, threads, &err)
 //     state_bind(&s, column, texts, n)         once per category column: what its codes mean
 //     snapshot_load(&s, path, &err)            to go on where another state ended (snapshot.h)
-//     state_run(&s, &events, out, &err)        events in time order, see below
+//     state_run(&s, &events, out, &err)        events in the order in which they arrive, see below
 //     state_release(&s)
 //
-// Events of one key must not go back in time. state_run checks that of all events before it changes
-// anything, and refuses the block where one does. Only when memory runs out in the middle of a
-// block is the state no longer of use; state_run then refuses all further blocks.
+// Events are placed by their time, those with equal times in the order of arrival. One that comes
+// late, older than the newest event of its key, gets the features that a batch over all events that
+// have arrived so far would give it; the key's later events are moved up, and what arrives from then
+// on sees it in its windows. What was computed before it arrived stays as it was: the features of the
+// key's later events, and so also their values in windows over features (in a batch over all events
+// those would know of the late one).
+//
+// How late is bounded: at most LATE_SECONDS before the newest event of its key (window.h). state_run
+// checks that of all events before it changes anything, and refuses the block where one comes later
+// still. Only when memory runs out in the middle of a block is the state no longer of use; state_run
+// then refuses all further blocks.
 //
 // Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts
 // it is bound to. One thread at a time may call into a state.
@@ -54,6 +62,9 @@ struct state { // for state.c and snapshot.c
     uint64_t position;        // the caller's: for a server, the last order number of its database
                               // that the state holds; 0 from a batch
     uint64_t key_fingerprint;         // ingest/pseudonym.h; 0 until batch or a snapshot sets it
+    // The caller's, for snapshots to carry along: for a server the last order number of its database
+    // that the state holds; 0 from a batch.
+    uint64_t position;
 };
 
 int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);

@@ -44,17 +44,45 @@ static double difference(struct total a, struct total b)
     return s.hi + (s.lo + t.lo);
 }
 
+// ---- places in time ----
+
+// The first kept event that is not older; h->next where all are.
+static uint64_t first_since(const struct history *h, const struct shape *s, int64_t time)
+{
+    uint64_t from = h->first, to = h->next;
+    while (from < to) {
+        const uint64_t middle = from + (to - from) / 2;
+        if (history_event(h, s, middle)->time < time)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+// The number of events up to and with a time, those that are no longer kept among them.
+static uint64_t count_until(const struct history *h, const struct shape *s, int64_t time)
+{
+    return first_since(h, s, time + 1);
+}
+
 // ---- room ----
+
+struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes)
+{
+    int64_t furthest = 0;
+    for (size_t e = 0; e < n_edges; e++)
+        if (edges[e] > furthest)
+            furthest = edges[e];
+    return (struct shape){edges, n_edges, n_lanes, furthest + LATE_SECONDS};
+}
 
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
 {
-    // The event before a cursor holds the total there; the newest one is what comes next's
-    // previous.
-    uint64_t needed = h->next;
-    for (size_t e = 0; e < s->n_edges; e++)
-        if (h->words[e].cursor < needed)
-            needed = h->words[e].cursor;
-    return needed > h->first ? needed - 1 : h->first;
+    // No cursor that a late event may have lies before this one, and the event before a cursor holds
+    // the total there. It is the late event's previous one, too, if that is as late as can be.
+    uint64_t cursor = h->next ? count_until(h, s, history_last(h, s) - s->keep) : 0;
+    return cursor > h->first ? cursor - 1 : h->first;
 }
 
 int history_reserve(struct history *h, const struct shape *s, uint64_t n)
@@ -101,6 +129,54 @@ void history_release(struct history *h)
     *h = (struct history){0};
 }
 
+// ---- totals ----
+
+static struct total total_of(const struct history *h, const struct shape *s, size_t lane,
+                             uint64_t event)
+{
+    const union word *w = history_event(h, s, event) + 1 + 2 * lane;
+    return (struct total){w[0].value, w[1].value};
+}
+
+static void set_total(struct history *h, const struct shape *s, size_t lane, uint64_t event,
+                      struct total t)
+{
+    union word *w = history_event(h, s, event) + 1 + 2 * lane;
+    w[0].value = t.hi;
+    w[1].value = t.lo;
+}
+
+static struct total total_at(const struct history *h, const struct shape *s, size_t lane,
+                             uint64_t cursor)
+{
+    if (cursor == 0)
+        return (struct total){0, 0};
+    return total_of(h, s, lane, cursor - 1);
+}
+
+// The totals of the events behind `at` are computed again, after its own was changed: each event's
+// value is the difference that it made to the total before, which was `old` for the first of them, and
+// is added in the same order as it was. Returns how many now count as 0, as in history_add.
+static uint64_t readd(struct history *h, const struct shape *s, size_t lane, uint64_t at,
+                      struct total old)
+{
+    struct total sum = total_of(h, s, lane, at);
+    uint64_t bad = 0;
+    if (sum.hi == old.hi && sum.lo == old.lo)
+        return 0;
+    for (uint64_t i = at + 1; i < h->next; i++) {
+        const struct total was = total_of(h, s, lane, i);
+        const struct total is = add(sum, difference(was, old));
+        if (isfinite(is.hi) && isfinite(is.lo))
+            sum = is;
+        else
+            bad++;
+        set_total(h, s, lane, i, sum);
+        old = was;
+    }
+    return bad;
+}
+
 // ---- events ----
 
 static void advance(struct history *h, const struct shape *s, int64_t time)
@@ -118,10 +194,9 @@ static void advance(struct history *h, const struct shape *s, int64_t time)
     }
 }
 
-int history_push(struct history *h, const struct shape *s, int64_t time)
+// Event number h->next, in its place already: its totals are those before it.
+static void append(struct history *h, const struct shape *s, int64_t time)
 {
-    if (make_room(h, s))
-        return -1;
     union word *event = history_event(h, s, h->next);
     if (h->next == 0)
         memset(event, 0, stride(s) * sizeof *event);
@@ -129,6 +204,13 @@ int history_push(struct history *h, const struct shape *s, int64_t time)
         memcpy(event, history_event(h, s, h->next - 1), stride(s) * sizeof *event);
     event->time = time;
     h->next++;
+}
+
+int history_push(struct history *h, const struct shape *s, int64_t time)
+{
+    if (make_room(h, s))
+        return -1;
+    append(h, s, time);
     advance(h, s, time);
     return 0;
 }
@@ -144,36 +226,48 @@ int history_add(struct history *h, const struct shape *s, size_t lane, double x)
     return 0;
 }
 
-// ---- values that change later ----
+// ---- events that come late ----
 
-static struct total total_of(const struct history *h, const struct shape *s, size_t lane,
-                             uint64_t event)
+// The cursors of the newest event, from nothing; advance has them from those of the one before.
+static void place_cursors(struct history *h, const struct shape *s)
 {
-    const union word *w = history_event(h, s, event) + 1 + 2 * lane;
-    return (struct total){w[0].value, w[1].value};
-}
-
-static void set_total(struct history *h, const struct shape *s, size_t lane, uint64_t event,
-                      struct total t)
-{
-    union word *w = history_event(h, s, event) + 1 + 2 * lane;
-    w[0].value = t.hi;
-    w[1].value = t.lo;
-}
-
-// The first kept event that is not older; h->next where all are.
-static uint64_t first_since(const struct history *h, const struct shape *s, int64_t time)
-{
-    uint64_t from = h->first, to = h->next;
-    while (from < to) {
-        const uint64_t middle = from + (to - from) / 2;
-        if (history_event(h, s, middle)->time < time)
-            from = middle + 1;
+    const int64_t time = history_last(h, s);
+    for (size_t e = 0; e < s->n_edges; e++) {
+        const int64_t edge = s->edges[e];
+        uint64_t *cursor = &h->words[e].cursor;
+        if (edge == EDGE_NOW || edge == EDGE_PAST)
+            *cursor = edge == EDGE_NOW ? h->next : h->next - 1;
         else
-            to = middle;
+            *cursor = count_until(h, s, time - edge);
     }
-    return from;
 }
+
+int history_insert(struct history *h, const struct shape *s, int64_t time, uint64_t *later)
+{
+    if (make_room(h, s))
+        return -1;
+    const uint64_t at = count_until(h, s, time);
+    for (uint64_t i = h->next; i > at; i--)
+        memcpy(history_event(h, s, i), history_event(h, s, i - 1), stride(s) * sizeof(union word));
+    *later = h->next - at;
+    h->next = at;
+    append(h, s, time);
+    place_cursors(h, s);
+    return 0;
+}
+
+uint64_t history_resume(struct history *h, const struct shape *s, uint64_t later)
+{
+    const uint64_t at = h->next - 1;
+    uint64_t bad = 0;
+    h->next += later;
+    for (size_t l = 0; l < s->n_lanes; l++)
+        bad += readd(h, s, l, at, total_at(h, s, l, at));
+    place_cursors(h, s);
+    return bad;
+}
+
+// ---- values that change later ----
 
 // The event of that time with that value, or the last of that time; h->next where there is none.
 static uint64_t find_event(const struct history *h, const struct shape *s, int64_t time,
@@ -209,12 +303,7 @@ void history_revise(struct history *h, const struct shape *s, int64_t time, size
         sum = add(old, -was);
     sum = add(sum, is);
     set_total(h, s, lane, at, sum);
-    for (uint64_t i = at + 1; i < h->next; i++) {
-        const struct total t = total_of(h, s, lane, i);
-        sum = add(sum, difference(t, old));
-        old = t;
-        set_total(h, s, lane, i, sum);
-    }
+    readd(h, s, lane, at, old);
 }
 
 // ---- windows ----
@@ -222,14 +311,6 @@ void history_revise(struct history *h, const struct shape *s, int64_t time, size
 static uint64_t cursor_at(const struct history *h, int edge)
 {
     return edge < 0 ? 0 : h->words[edge].cursor;
-}
-
-static struct total total_at(const struct history *h, const struct shape *s, size_t lane,
-                             uint64_t cursor)
-{
-    if (cursor == 0)
-        return (struct total){0, 0};
-    return total_of(h, s, lane, cursor - 1);
 }
 
 double history_count(const struct history *h, int upper, int lower)

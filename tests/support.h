@@ -125,6 +125,62 @@ static inline void rows_random(struct rows *r, size_t n, uint64_t seed)
     }
 }
 
+// An event's place in the order of arrival.
+struct arrival {
+    int64_t time; // of arrival
+    size_t row;
+};
+
+static inline int by_arrival(const void *a, const void *b)
+{
+    const struct arrival *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+// The rows from there on in the order of their arrival.
+static inline void rows_arrange(struct rows *r, size_t from, struct arrival *arrivals)
+{
+    struct rows was;
+    rows_random(&was, r->n, 1);
+    memcpy(was.id, r->id, r->n * sizeof *r->id);
+    memcpy(was.time, r->time, r->n * sizeof *r->time);
+    memcpy(was.customer, r->customer, r->n * sizeof *r->customer);
+    memcpy(was.terminal, r->terminal, r->n * sizeof *r->terminal);
+    memcpy(was.amount, r->amount, r->n * sizeof *r->amount);
+    memcpy(was.channel, r->channel, r->n * sizeof *r->channel);
+    memcpy(was.label, r->label, r->n * sizeof *r->label);
+    qsort(arrivals + from, r->n - from, sizeof *arrivals, by_arrival);
+    for (size_t i = from; i < r->n; i++) {
+        const size_t row = arrivals[i].row;
+        r->id[i] = was.id[row];
+        r->time[i] = was.time[row];
+        r->customer[i] = was.customer[row];
+        r->terminal[i] = was.terminal[row];
+        r->amount[i] = was.amount[row];
+        r->channel[i] = was.channel[row];
+        r->label[i] = was.label[row];
+    }
+    rows_release(&was);
+}
+
+// Rows that are in time order from `from` on come into one of arrival: a third of them is delayed, by
+// seconds or by up to `longest`, LATE_SECONDS at most. So none is later than that for any key.
+static inline void rows_delay(struct rows *r, size_t from, int64_t longest, uint64_t seed)
+{
+    struct arrival *arrivals = calloc(r->n + 1, sizeof *arrivals);
+    assert_non_null(arrivals);
+    for (size_t i = from; i < r->n; i++) {
+        arrivals[i] = (struct arrival){r->time[i], i};
+        if (random_below(&seed, 3) == 0)
+            arrivals[i].time +=
+                (int64_t)random_below(&seed, random_below(&seed, 2) ? 100 : (uint64_t)longest + 1);
+    }
+    rows_arrange(r, from, arrivals);
+    free(arrivals);
+}
+
 // ---- running ----
 
 // The nodes' doubles, before they become float32: [input · n + event].

@@ -1,6 +1,6 @@
 // labels: a state that is told labels later against a state that knew them from the start. Every
-// result must have the same bits, whenever within the delay a label comes, and however often it is
-// changed.
+// result must have the same bits, whenever within the delay a label comes, however often it is
+// changed, and however late its event and others come.
 #include "features/labels.h"
 
 #include "tests/support.h"
@@ -55,8 +55,9 @@ static void serve(struct online *o, const struct rows *r, size_t i, struct resul
     free(none);
 }
 
-// due[i]: when the label of event i is told; changes: how often it is told wrongly before.
-static void compare(uint64_t seed, int64_t longest, int changes)
+// longest: after which a label is told; changes: how often it is told wrongly before; late: how late an
+// event may come.
+static void compare(uint64_t seed, int64_t longest, int changes, int64_t late)
 {
     struct plan p;
     struct rows r;
@@ -66,6 +67,8 @@ static void compare(uint64_t seed, int64_t longest, int changes)
     plan_make(&p, definitions, N_DEFINITIONS);
     assert_int_equal(labels_count(&p), COUNT);
     rows_random(&r, N, seed);
+    if (late)
+        rows_delay(&r, 0, late, seed);
     for (size_t i = 0; i < N; i++)
         due[i] = r.time[i] + (longest ? (int64_t)random_below(&seed, (uint64_t)longest + 1) : 0);
     run_all(&p, 1, &r, N, &expected);
@@ -75,7 +78,7 @@ static void compare(uint64_t seed, int64_t longest, int changes)
     o.fraud = calloc(N * COUNT, sizeof *o.fraud);
     memset(o.told, -1, sizeof o.told);
     for (size_t i = 0, from = 0; i < N; i++) {
-        while (from < i && r.time[from] + DELAY < r.time[i] && o.told[from] == r.label[from])
+        while (from < i && o.told[from] == r.label[from])
             from++;
         for (size_t j = from; j < i; j++) {
             if (due[j] > r.time[i] || o.told[j] == r.label[j] || r.label[j] < 0)
@@ -103,24 +106,33 @@ static void compare(uint64_t seed, int64_t longest, int changes)
 static void labels_told_at_once_give_the_bits_of_batch(void **state)
 {
     (void)state;
-    compare(1, 0, 0);
+    compare(1, 0, 0, 0);
 }
 
 static void labels_told_within_the_delay_give_the_bits_of_batch(void **state)
 {
     (void)state;
     for (uint64_t seed = 2; seed < 6; seed++)
-        compare(seed, DELAY, 0);
+        compare(seed, DELAY, 0, 0);
 }
 
 static void a_label_that_is_changed_leaves_no_trace_of_what_it_was(void **state)
 {
     (void)state;
-    compare(7, DELAY, 1);
-    compare(8, DELAY, 2);
+    compare(7, DELAY, 1, 0);
+    compare(8, DELAY, 2, 0);
 }
 
-// The history keeps an hour or so; the total of all before must know of the old fraud all the same.
+static void labels_of_events_that_come_late_and_in_between_give_the_same_bits(void **state)
+{
+    (void)state;
+    compare(10, 0, 0, LATE_SECONDS);
+    compare(11, DELAY, 0, LATE_SECONDS);
+    compare(12, DELAY, 1, LATE_SECONDS);
+    compare(13, DELAY, 2, 3600);
+}
+
+// The history keeps some days; the total of all before must know of the old fraud all the same.
 static void
 a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_without_a_beginning(void **state)
 {
@@ -134,13 +146,14 @@ a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_without_a_beginning
     plan_make(&p, ever, 2);
     rows_random(&r, 300, 3);
     for (size_t i = 0; i < 300; i++) {
-        r.time[i] = (int64_t)i * 600;
+        r.time[i] = (int64_t)i * 60000;
         r.terminal[i] = 5;
         r.label[i] = 0;
     }
     state_make(&s, &p, 1);
     results_init(&found, &p, 300);
     run_rows(&s, &r, 0, 200, 1, &found);
+    assert_true(histories_find(&s.tracks[0].shards[0], 5)->first > 0);
     const void *columns[N_COLUMNS] = {r.id,     r.time,    r.customer, r.terminal,
                                       r.amount, r.channel, NULL};
     const struct events one = {1, columns};
@@ -163,6 +176,7 @@ int main(void)
         cmocka_unit_test(labels_told_at_once_give_the_bits_of_batch),
         cmocka_unit_test(labels_told_within_the_delay_give_the_bits_of_batch),
         cmocka_unit_test(a_label_that_is_changed_leaves_no_trace_of_what_it_was),
+        cmocka_unit_test(labels_of_events_that_come_late_and_in_between_give_the_same_bits),
         cmocka_unit_test(
             a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_without_a_beginning),
     };

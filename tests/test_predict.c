@@ -175,26 +175,42 @@ static void every_way_to_write_a_time_means_the_same_second(void **state)
                                        "1538381700.0"};
     struct fixture *f = *state;
     char body[256];
-    const char *form = "{\"id\":\"T\",\"time\":%s,\"customer\":\"1\",\"amount\":1}";
+    const char *form = "{\"id\":\"T\",\"time\":%s,\"customer\":\"%zu\",\"amount\":1}";
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        snprintf(body, sizeof body, form, same[i]);
+        snprintf(body, sizeof body, form, same[i], i);
         ask(f, body);
-        assert_int_equal(f->reply.status, 200); // equal times are in order, so none is earlier
-        snprintf(body, sizeof body, form, "1538381699");
+        assert_int_equal(f->reply.status, 200);
+        snprintf(body, sizeof body, form, "1537776899", i); // seven days and a second before
         ask(f, body);
-        assert_int_equal(f->reply.status, 409); // and none is later: a second less is refused
-        assert_true(f->small.service.state.last_time == 1538381700);
+        assert_int_equal(f->reply.status, 409); // so none is earlier
+        snprintf(body, sizeof body, form, "1537776900", i);
+        ask(f, body);
+        assert_int_equal(f->reply.status, 200); // and none is later
     }
+    assert_true(f->small.service.state.last_time == 1538381700);
 }
 
-static void a_transaction_older_than_its_keys_newest_is_refused_and_not_counted(void **state)
+static void
+a_transaction_that_comes_more_than_seven_days_late_is_refused_and_not_counted(void **state)
 {
     struct fixture *f = *state;
     ask(f, "{" BASE ",\"amount\":10}");
-    ask(f, "{\"id\":2,\"time\":\"2018-10-01T08:14:59Z\",\"customer\":\"596\",\"amount\":1}");
+    ask(f, "{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}");
     assert_int_equal(f->reply.status, 409);
+    assert_non_null(strstr(text(f->answer, "detail"), "comes 1 s too late"));
     const json_t *a = ask(f, "{" BASE ",\"amount\":30}");
     assert_near(number(a, "probability"), expected((double[]){30, 0, 2, 20, 40, 1, 0, 0}));
+}
+
+static void a_late_transaction_is_answered_and_counted_at_its_own_time(void **state)
+{
+    struct fixture *f = *state;
+    ask(f, "{" BASE ",\"amount\":10}");
+    const json_t *a = ask(f, "{\"id\":2,\"time\":\"2018-09-30T08:15:00Z\",\"customer\":\"596\","
+                             "\"amount\":40}");
+    assert_near(number(a, "probability"), expected((double[]){40, 0, 1, 40, 40, 1, 0, 0}));
+    a = ask(f, "{" BASE ",\"amount\":70}"); // a day later: in the week, not in the day
+    assert_near(number(a, "probability"), expected((double[]){70, 0, 2, 40, 40, 1, 0, 0}));
 }
 
 static int status_at(struct fixture *f, long long time)
@@ -543,7 +559,8 @@ int main(void)
         TEST(an_array_and_single_requests_give_the_same_bits),
         TEST(an_integer_key_is_the_key_of_its_decimal_text),
         TEST(every_way_to_write_a_time_means_the_same_second),
-        TEST(a_transaction_older_than_its_keys_newest_is_refused_and_not_counted),
+        TEST(a_transaction_that_comes_more_than_seven_days_late_is_refused_and_not_counted),
+        TEST(a_late_transaction_is_answered_and_counted_at_its_own_time),
         TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
         TEST(a_number_of_a_row_has_no_clock_to_be_ahead_of),
         TEST(a_state_of_no_use_is_503_and_not_ready_and_claims_nothing),

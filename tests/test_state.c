@@ -1,173 +1,11 @@
 // features/state: every function of the language against the definitions of the language, written
-// down naively (for each row a loop over all rows before it, sums in exact integers), and one
-// execution against the others: blocks of any size, threads, keys.
-#include "tests/support.h"
+// down naively (tests/windows.h), and one execution against the others: blocks of any size, threads,
+// keys.
+#include "tests/windows.h"
 
 #include <float.h>
 #include <math.h>
 #include <time.h>
-
-// ---- the oracle for windows ----
-
-// What a window may add up: columns and helper features, computed by the oracle itself.
-enum { X_AMOUNT, X_LABEL, X_COUNT, X_RISK, X_SINCE, X_DEEP, N_X };
-
-struct window {
-    int64_t length, delay; // length 0: all
-    char op;               // c count, s sum, m mean
-    bool past;
-    int key; // CUSTOMER or TERMINAL
-    int x;
-    double prior, weight;
-};
-
-// The helpers that are X_COUNT .. X_DEEP, each over what stands before it.
-static const struct definition helpers[] = {
-    {"_count", "count(terminal, 1d)"},
-    {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
-    {"_since", "min(since(customer), 3600)"},
-    {"_deep", "sum(customer, _count + _since, 12h, past)"},
-};
-enum { N_HELPERS = sizeof helpers / sizeof *helpers };
-
-static __int128 exact(double x)
-{
-    double scaled = ldexp(x, 80);
-    assert_true(fabs(scaled) < 0x1p126 && scaled == rint(scaled));
-    return (__int128)scaled;
-}
-
-static const uint64_t *key_column(const struct rows *r, int key)
-{
-    return key == CUSTOMER ? r->customer : r->terminal;
-}
-
-// Does row j, at or before row i and of the same key, lie in the window of row i?
-static bool inside(const struct window *w, const int64_t *time, size_t j, size_t i)
-{
-    if (w->past && j == i)
-        return false;
-    if (time[j] > time[i] - w->delay)
-        return false;
-    return w->length == 0 || time[j] > time[i] - w->delay - w->length;
-}
-
-static double window_at(const struct window *w, const struct rows *r, const double *x, size_t i)
-{
-    const uint64_t *key = key_column(r, w->key);
-    __int128 sum = 0;
-    double count = 0;
-    for (size_t j = 0; j <= i; j++)
-        if (key[j] == key[i] && inside(w, r->time, j, i)) {
-            count++;
-            sum += w->op == 'c' ? 0 : exact(x[j]);
-        }
-    double total = ldexp((double)sum, -80);
-    if (w->op == 'c')
-        return count;
-    if (w->op == 's')
-        return total;
-    double divisor = count + w->weight;
-    return divisor == 0 ? 0 : (total + w->weight * w->prior) / divisor;
-}
-
-static double since_at(const struct rows *r, const uint64_t *key, size_t i)
-{
-    for (size_t j = i; j-- > 0;)
-        if (key[j] == key[i])
-            return (double)(r->time[i] - r->time[j]);
-    return INFINITY;
-}
-
-static void oracle_columns(const struct rows *r, double *x[N_X])
-{
-    const struct window count = {86400, 0, 'c', false, TERMINAL, 0, 0, 0},
-                        risk = {7 * 86400, 3600, 'm', false, TERMINAL, 0, 0.25, 8},
-                        deep = {12 * 3600, 0, 's', true, CUSTOMER, 0, 0, 0};
-    double *added = calloc(r->n, sizeof *added);
-    for (int k = 0; k < N_X; k++)
-        assert_non_null(x[k] = calloc(r->n, sizeof **x));
-    assert_non_null(added);
-    for (size_t i = 0; i < r->n; i++) {
-        double since = since_at(r, r->customer, i);
-        x[X_AMOUNT][i] = r->amount[i];
-        x[X_LABEL][i] = r->label[i] == 1 ? 1 : 0;
-        x[X_COUNT][i] = window_at(&count, r, NULL, i);
-        x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
-        x[X_SINCE][i] = since < 3600 ? since : 3600;
-        added[i] = x[X_COUNT][i] + x[X_SINCE][i];
-        x[X_DEEP][i] = window_at(&deep, r, added, i);
-    }
-    free(added);
-}
-
-// ---- windows as text ----
-
-static const struct {
-    const char *text;
-    int64_t seconds;
-} lengths[] = {{"1s", 1},      {"2s", 2},      {"90s", 90}, {"15m", 900},
-               {"12h", 43200}, {"7d", 604800}, {"all", 0}},
-  delays[] = {{"", 0}, {", delay=1s", 1}, {", delay=90s", 90}, {", delay=2d", 172800}};
-enum { N_LENGTHS = sizeof lengths / sizeof *lengths, N_DELAYS = sizeof delays / sizeof *delays };
-
-enum { MAX_WINDOWS = 1500 };
-static struct window windows[MAX_WINDOWS];
-static char names[MAX_WINDOWS][16], texts[MAX_WINDOWS][128];
-static struct definition definitions[N_HELPERS + MAX_WINDOWS];
-static size_t n_windows;
-
-static void add_window(struct window w, const char *length, const char *options)
-{
-    static const char *const columns[N_COLUMNS] = {
-        [CUSTOMER] = "customer", [TERMINAL] = "terminal"};
-    static const char *const xs[N_X] = {"amount", "label", "_count", "_risk", "_since", "_deep"};
-    assert_true(n_windows < MAX_WINDOWS);
-    snprintf(names[n_windows], sizeof names[0], "w%zu", n_windows);
-    snprintf(texts[n_windows], sizeof texts[0], "%s(%s, %s%s%s%s)",
-             w.op == 'c'   ? "count"
-             : w.op == 's' ? "sum"
-                           : "mean",
-             columns[w.key], w.op == 'c' ? "" : xs[w.x], w.op == 'c' ? "" : ", ", length, options);
-    definitions[N_HELPERS + n_windows] = (struct definition){names[n_windows], texts[n_windows]};
-    windows[n_windows++] = w;
-}
-
-// One key, length and delay: all functions of all values, with and without `past`.
-static void add_windows(int key, size_t length, size_t delay)
-{
-    struct window w = {lengths[length].seconds, delays[delay].seconds, 'c', false, key, 0, 0, 0};
-    for (int past = 0; past < 2; past++) {
-        char options[64];
-        snprintf(options, sizeof options, "%s%s", past ? ", past" : "", delays[delay].text);
-        w.past = past;
-        for (int x = 0; x < N_X; x++) {
-            if (x == X_LABEL && w.delay == 0)
-                continue; // a leak: no plan
-            w.x = x;
-            w.op = 's';
-            add_window(w, lengths[length].text, options);
-            w.op = 'm';
-            add_window(w, lengths[length].text, options);
-        }
-        w.op = 'c';
-        add_window(w, lengths[length].text, options);
-    }
-}
-
-static void make_windows(void)
-{
-    n_windows = 0;
-    memcpy(definitions, helpers, sizeof helpers);
-    for (int key = CUSTOMER; key <= TERMINAL; key++)
-        for (size_t l = 0; l < N_LENGTHS; l++)
-            for (size_t d = 0; d < N_DELAYS; d++)
-                add_windows(key, l, d);
-    struct window smooth = {86400, 3600, 'm', false, TERMINAL, X_LABEL, 0.01, 20};
-    add_window(smooth, "1d", ", delay=1h, weight=20, prior=0.01");
-    smooth = (struct window){0, 0, 'm', true, CUSTOMER, X_AMOUNT, -2.5, 0.5};
-    add_window(smooth, "all", ", prior = -2.5, past, weight=.5");
-}
 
 static void every_window_equals_its_definition_to_the_bit(void **state)
 {
@@ -448,35 +286,41 @@ static void assert_refused_without_a_trace(const struct rows *bad, const char *w
     plan_release(&plan);
 }
 
-static void an_event_older_than_one_of_its_key_is_refused_and_changes_nothing(void **state)
+static void
+an_event_that_comes_too_late_for_one_of_its_keys_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     struct rows rows, bad;
     rows_random(&rows, N_ROWS, 29);
     rows_random(&bad, 1, 1);
     size_t last = N_ROWS / 2 - 1;
-    bad.time[0] = rows.time[last] - 1;
+    bad.time[0] = rows.time[last] - LATE_SECONDS - 5;
     bad.customer[0] = rows.customer[last];
     bad.terminal[0] = 12345; // new
-    assert_refused_without_a_trace(&bad, "customer");
+    assert_refused_without_a_trace(&bad, "comes 5 s too late: it is 604805 s older than the newest "
+                                         "event of the same customer, of ");
     bad.customer[0] = 12345;
     bad.terminal[0] = rows.terminal[last];
-    assert_refused_without_a_trace(&bad, "terminal");
+    assert_refused_without_a_trace(&bad, "of the same terminal");
+    assert_refused_without_a_trace(&bad, "may be at most 604800 s older");
     rows_release(&rows);
     rows_release(&bad);
 }
 
-static void a_block_that_goes_back_in_time_inside_is_refused_whole(void **state)
+static void a_block_with_an_event_too_late_for_another_in_it_is_refused_whole(void **state)
 {
     (void)state;
     struct rows rows, bad;
     rows_random(&rows, N_ROWS, 29);
-    rows_random(&bad, 3, 1);
-    for (size_t i = 0; i < 3; i++) {
-        bad.time[i] = rows.time[N_ROWS / 2 - 1] + (i == 1 ? 500 : 400);
+    rows_random(&bad, 4, 1);
+    for (size_t i = 0; i < 4; i++) {
+        bad.time[i] = rows.time[N_ROWS / 2 - 1] + (i == 1 ? LATE_SECONDS + 401 : 400 + (int64_t)i);
         bad.customer[i] = 77777;
     }
-    assert_refused_without_a_trace(&bad, "event 2");
+    bad.time[3] = 400;
+    bad.customer[0] = bad.customer[2] = 12345;
+    bad.terminal[0] = bad.terminal[2] = bad.terminal[3] + 1;
+    assert_refused_without_a_trace(&bad, "event 3");
     rows_release(&rows);
     rows_release(&bad);
 }
@@ -486,7 +330,7 @@ static void events_of_different_keys_need_no_common_order(void **state)
     (void)state;
     const struct definition d[] = {{"n", "count(customer, 100s)"},
                                    {"s", "sum(terminal, amount, all, past)"}};
-    static const int64_t times[] = {1000, 50, 1000, 51, 1099, 149};
+    static const int64_t times[] = {2000000, 50, 2000000, 51, 2000099, 149};
     static const double counts[] = {1, 1, 2, 2, 3, 3};
     struct plan plan;
     struct rows rows;
@@ -655,8 +499,9 @@ int main(void)
         cmocka_unit_test(blocks_of_any_size_and_single_events_give_the_same_bits),
         cmocka_unit_test(the_bits_do_not_depend_on_the_values_of_keys),
         cmocka_unit_test(thousands_of_keys_that_all_collide_are_kept_apart),
-        cmocka_unit_test(an_event_older_than_one_of_its_key_is_refused_and_changes_nothing),
-        cmocka_unit_test(a_block_that_goes_back_in_time_inside_is_refused_whole),
+        cmocka_unit_test(
+            an_event_that_comes_too_late_for_one_of_its_keys_is_refused_and_changes_nothing),
+        cmocka_unit_test(a_block_with_an_event_too_late_for_another_in_it_is_refused_whole),
         cmocka_unit_test(events_of_different_keys_need_no_common_order),
         cmocka_unit_test(the_first_since_is_infinite_inside_and_zero_outside),
         cmocka_unit_test(a_division_by_zero_is_zero_and_not_counted),

@@ -12,7 +12,7 @@ enum { N = 1500, N_LANES = 2 };
 // Every kind of edge: now, past, short and long ones, and one that no event reaches.
 static const int64_t edges[] = {EDGE_NOW, EDGE_PAST, 1, 2, 30, 31, 60, 3600, 86400, 1000000000};
 enum { N_EDGES = sizeof edges / sizeof *edges };
-static const struct shape shape = {edges, N_EDGES, N_LANES};
+static const struct shape shape = {edges, N_EDGES, N_LANES, 1000000000 + LATE_SECONDS};
 
 static int64_t times[N];
 static double values[N_LANES][N];
@@ -130,7 +130,7 @@ static void a_sum_does_not_drift_over_many_events(void **state)
 {
     (void)state;
     const int64_t ten[] = {EDGE_NOW, 10};
-    const struct shape s = {ten, 2, 1};
+    const struct shape s = shape_make(ten, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 200000; i++) {
         assert_int_equal(history_push(&h, &s, i), 0);
@@ -158,7 +158,7 @@ static void an_empty_window_sums_to_zero(void **state)
 {
     (void)state;
     const int64_t delayed[] = {50, 60};
-    const struct shape s = {delayed, 2, 1};
+    const struct shape s = shape_make(delayed, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 100; i++) {
         assert_int_equal(history_push(&h, &s, i * 100), 0);
@@ -174,7 +174,7 @@ static void a_value_that_is_not_finite_counts_as_zero_and_is_reported(void **sta
     (void)state;
     const double bad[] = {NAN, INFINITY, -INFINITY};
     const int64_t now[] = {EDGE_NOW};
-    const struct shape s = {now, 1, 1};
+    const struct shape s = shape_make(now, 1, 1);
     struct history h = {0};
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(history_push(&h, &s, 1), 0);
@@ -191,7 +191,7 @@ static void a_value_that_would_make_the_total_overflow_counts_as_zero(void **sta
 {
     (void)state;
     const int64_t now[] = {EDGE_NOW};
-    const struct shape s = {now, 1, 1};
+    const struct shape s = shape_make(now, 1, 1);
     struct history h = {0};
     assert_int_equal(history_push(&h, &s, 1), 0);
     assert_int_equal(history_add(&h, &s, 0, DBL_MAX), 0);
@@ -203,34 +203,36 @@ static void a_value_that_would_make_the_total_overflow_counts_as_zero(void **sta
     history_release(&h);
 }
 
-static void memory_is_bounded_by_the_longest_window(void **state)
+static void memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come(void **state)
 {
     (void)state;
-    const int64_t hundred[] = {EDGE_NOW, 60, 100};
-    const struct shape s = {hundred, 3, 1};
+    const int64_t day[] = {EDGE_NOW, 3600, 86400};
+    const struct shape s = shape_make(day, 3, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 100000; i++) {
-        assert_int_equal(history_push(&h, &s, i), 0);
+        assert_int_equal(history_push(&h, &s, i * 3600), 0);
         assert_int_equal(history_add(&h, &s, 0, 1), 0);
-        if (i >= 100)
-            assert_true(history_sum(&h, &s, 0, 0, 2) == 100);
+        if (i >= 24)
+            assert_true(history_sum(&h, &s, 0, 0, 2) == 24);
     }
-    assert_true(h.capacity <= 256);
+    assert_true(h.capacity <= 512); // 8 days have 192 events
+    assert_int_equal(h.next - history_oldest_needed(&h, &s), 24 + LATE_SECONDS / 3600 + 1);
     history_release(&h);
 }
 
-static void windows_without_a_beginning_keep_one_event(void **state)
+static void windows_without_a_beginning_keep_what_a_late_event_may_come_before(void **state)
 {
     (void)state;
     const int64_t all[] = {EDGE_NOW, EDGE_PAST};
-    const struct shape s = {all, 2, 1};
+    const struct shape s = shape_make(all, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 10000; i++) {
-        assert_int_equal(history_push(&h, &s, i), 0);
+        assert_int_equal(history_push(&h, &s, i * 86400), 0);
         assert_int_equal(history_add(&h, &s, 0, 3), 0);
         assert_true(history_sum(&h, &s, 0, 1, -1) == 3 * (double)i);
     }
-    assert_true(h.capacity <= 8);
+    assert_true(h.capacity <= 16);
+    assert_int_equal(h.next - history_oldest_needed(&h, &s), 7 + 1);
     history_release(&h);
 }
 
@@ -238,7 +240,7 @@ static void a_burst_grows_the_ring_and_later_events_see_it_whole(void **state)
 {
     (void)state;
     const int64_t day[] = {EDGE_NOW, 86400};
-    const struct shape s = {day, 2, 1};
+    const struct shape s = shape_make(day, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 5000; i++) {
         assert_int_equal(history_push(&h, &s, i < 10 ? i * 90000 : 900000), 0);
@@ -270,8 +272,8 @@ int main(void)
         cmocka_unit_test(an_empty_window_sums_to_zero),
         cmocka_unit_test(a_value_that_is_not_finite_counts_as_zero_and_is_reported),
         cmocka_unit_test(a_value_that_would_make_the_total_overflow_counts_as_zero),
-        cmocka_unit_test(memory_is_bounded_by_the_longest_window),
-        cmocka_unit_test(windows_without_a_beginning_keep_one_event),
+        cmocka_unit_test(memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come),
+        cmocka_unit_test(windows_without_a_beginning_keep_what_a_late_event_may_come_before),
         cmocka_unit_test(a_burst_grows_the_ring_and_later_events_see_it_whole),
         cmocka_unit_test(an_empty_history_has_no_last_event),
     };
