@@ -244,6 +244,8 @@ int writer_start(struct service *s, struct err *err)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    if (w->retain_seconds > 0 && w->saved_order > 0)
+        w->drop_from = s->store.first;
     if (pthread_create(&w->thread, NULL, write_jobs, s))
         return err_set(err, "there is no thread to write the database on");
     w->started = true;

@@ -175,15 +175,16 @@ static void every_way_to_write_a_time_means_the_same_second(void **state)
                                        "1538381700.0"};
     struct fixture *f = *state;
     char body[256];
-    const char *form = "{\"id\":\"T\",\"time\":%s,\"customer\":\"%zu\",\"amount\":1}";
+    const char *form = "{\"id\":\"%s%zu\",\"time\":%s,\"customer\":\"%zu\",\"amount\":1}";
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        snprintf(body, sizeof body, form, same[i], i);
+        snprintf(body, sizeof body, form, "T", i, same[i], i);
         ask(f, body);
         assert_int_equal(f->reply.status, 200);
-        snprintf(body, sizeof body, form, "1537776899", i); // seven days and a second before
+        snprintf(body, sizeof body, form, "U", i, "1537776899",
+                 i); // seven days and a second before
         ask(f, body);
         assert_int_equal(f->reply.status, 409); // so none is earlier
-        snprintf(body, sizeof body, form, "1537776900", i);
+        snprintf(body, sizeof body, form, "V", i, "1537776900", i);
         ask(f, body);
         assert_int_equal(f->reply.status, 200); // and none is later
     }
@@ -198,7 +199,7 @@ a_transaction_that_comes_more_than_seven_days_late_is_refused_and_not_counted(vo
     ask(f, "{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}");
     assert_int_equal(f->reply.status, 409);
     assert_non_null(strstr(text(f->answer, "detail"), "comes 1 s too late"));
-    const json_t *a = ask(f, "{" BASE ",\"amount\":30}");
+    const json_t *a = ask(f, "{" SECOND ",\"amount\":30}");
     assert_near(number(a, "probability"), expected((double[]){30, 0, 2, 20, 40, 1, 0, 0}));
 }
 
@@ -209,7 +210,7 @@ static void a_late_transaction_is_answered_and_counted_at_its_own_time(void **st
     const json_t *a = ask(f, "{\"id\":2,\"time\":\"2018-09-30T08:15:00Z\",\"customer\":\"596\","
                              "\"amount\":40}");
     assert_near(number(a, "probability"), expected((double[]){40, 0, 1, 40, 40, 1, 0, 0}));
-    a = ask(f, "{" BASE ",\"amount\":70}"); // a day later: in the week, not in the day
+    a = ask(f, "{" SECOND ",\"amount\":70}"); // a day later: in the week, not in the day
     assert_near(number(a, "probability"), expected((double[]){70, 0, 2, 40, 40, 1, 0, 0}));
 }
 

@@ -549,16 +549,18 @@ static void connections_are_closed_when_they_take_all_threads(void **state)
 static void a_server_that_cannot_start_says_why(void **state)
 {
     (void)state;
-#define SERVE "%s/serve --models %s/models --state %s/before/state.bin --key %s/key "
-    assert_int_equal(run(SERVE "--host 0.0.0.0", bin, folder, folder, folder), 1);
+#define SERVE                                                                                      \
+    "%s/serve --models %s/models --state %s/before/state.bin --key %s/key --database "             \
+    "%s/db/none.db "
+    assert_int_equal(run(SERVE "--host 0.0.0.0", bin, folder, folder, folder, folder), 1);
     assert_non_null(strstr(log_text(), "0.0.0.0"));
-    assert_int_equal(run(SERVE "--port %d", bin, folder, folder, folder, shared.port), 1);
+    assert_int_equal(run(SERVE "--port %d", bin, folder, folder, folder, folder, shared.port), 1);
     assert_non_null(strstr(log_text(), "cannot listen"));
-    assert_int_equal(run(SERVE "--key %s/none", bin, folder, folder, folder, folder), 1);
+    assert_int_equal(run(SERVE "--key %s/none", bin, folder, folder, folder, folder, folder), 1);
     assert_non_null(strstr(log_text(), "/none: "));
-    assert_int_equal(run(SERVE "--models %s/none", bin, folder, folder, folder, folder), 1);
-    assert_int_equal(run(SERVE "--prot 1", bin, folder, folder, folder), 2);
-    assert_int_equal(run(SERVE "--port 70000", bin, folder, folder, folder), 2);
+    assert_int_equal(run(SERVE "--models %s/none", bin, folder, folder, folder, folder, folder), 1);
+    assert_int_equal(run(SERVE "--prot 1", bin, folder, folder, folder, folder), 2);
+    assert_int_equal(run(SERVE "--port 70000", bin, folder, folder, folder, folder), 2);
 }
 
 // The last test, since the server is gone then.
