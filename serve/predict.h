@@ -9,8 +9,8 @@
 // weight · (value − mean) / scale is the input's exact term of the margin (train/model.h). Numbers
 // read back to the same bits: probability and contribution as doubles, value as a float32.
 //
-// Status: 200; what transactions_parse refuses with; 409 where a transaction is older than one of
-// the same key that was counted already; 503 where memory ran out. Of a request that is refused
+// Status: 200; what transactions_parse refuses with; 409 where a transaction comes too late, more
+// than LATE_SECONDS after a newer one of the same key by its time (features/window.h); 503 where memory ran out. Of a request that is refused
 // with 4xx nothing was counted.
 #ifndef SERVE_PREDICT_H
 #define SERVE_PREDICT_H
