@@ -163,7 +163,7 @@ static bool has(const struct source *f, uint64_t words)
     return (uint64_t)(f->end - f->at) >= words;
 }
 
-// A history whose cursors or times disagree, or that begins too late, would be read out of its bounds.
+// A history whose cursors or times disagree, or that begins too late, would be read astray.
 static int check_history(const struct source *f, const struct history *h, const struct shape *s)
 {
     for (size_t e = 0; e < s->n_edges; e++) {

@@ -13,15 +13,15 @@
 //
 // Events are placed by their time, those with equal times in the order of arrival. One that comes
 // late, older than the newest event of its key, gets the features that a batch over all events that
-// have arrived so far would give it; the key's later events are moved up, and what arrives from then
-// on sees it in its windows. What was computed before it arrived stays as it was: the features of the
-// key's later events, and so also their values in windows over features (in a batch over all events
-// those would know of the late one).
+// have arrived so far would give it; the key's later events are moved up, and what arrives from
+// then on sees it in its windows. What was computed before it arrived stays as it was: the features
+// of the key's later events, and so also their values in windows over features (in a batch over all
+// events those would know of the late one).
 //
-// How late is bounded: at most LATE_SECONDS before the newest event of its key (window.h). state_run
-// checks that of all events before it changes anything, and refuses the block where one comes later
-// still. Only when memory runs out in the middle of a block is the state no longer of use; state_run
-// then refuses all further blocks.
+// How late is bounded: at most LATE_SECONDS before the newest event of its key (window.h).
+// state_run checks that of all events before it changes anything, and refuses the block where one
+// comes later still. Only when memory runs out in the middle of a block is the state no longer of
+// use; state_run then refuses all further blocks.
 //
 // Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts
 // it is bound to. One thread at a time may call into a state.
@@ -59,10 +59,9 @@ struct state { // for state.c and snapshot.c
     int64_t last_time;                // of the newest event, INT64_MIN where none
     atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
     bool broken;                      // memory ran out in the middle of a block
+    uint64_t position;                // the caller's: for a server, the last order number of its
+                                      // database that the state holds; 0 from a batch
     uint64_t key_fingerprint;         // ingest/pseudonym.h; 0 until batch or a snapshot sets it
-    // The caller's, for snapshots to carry along: for a server the last order number of its database
-    // that the state holds; 0 from a batch.
-    uint64_t position;
 };
 
 int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err);

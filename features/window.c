@@ -79,8 +79,8 @@ struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes)
 
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
 {
-    // No cursor that a late event may have lies before this one, and the event before a cursor holds
-    // the total there. It is the late event's previous one, too, if that is as late as can be.
+    // No cursor of an event that comes as late as may be lies before this one, nor does its place.
+    // The event before a cursor holds the total there, and the one before its place is its previous.
     uint64_t cursor = h->next ? count_until(h, s, history_last(h, s) - s->keep) : 0;
     return cursor > h->first ? cursor - 1 : h->first;
 }
@@ -155,8 +155,8 @@ static struct total total_at(const struct history *h, const struct shape *s, siz
 }
 
 // The totals of the events behind `at` are computed again, after its own was changed: each event's
-// value is the difference that it made to the total before, which was `old` for the first of them, and
-// is added in the same order as it was. Returns how many now count as 0, as in history_add.
+// value is the difference that it made to the total before, which was `old` for the first of them,
+// and is added in the same order as it was. Returns how many now count as 0, as in history_add.
 static uint64_t readd(struct history *h, const struct shape *s, size_t lane, uint64_t at,
                       struct total old)
 {

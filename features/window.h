@@ -17,8 +17,8 @@
 //     history_add(&h, &shape, lane, x)          its value of one lane
 //     history_count(&h, upper, lower), history_sum(...), history_since(...)
 //
-// An event that comes late is put in its place by time, behind those of its own time. The history is
-// seen as ending with it while its values are added and its windows are read:
+// An event that comes late is put in its place by time, behind those of its own time. The history
+// is seen as ending with it while its values are added and its windows are read:
 //
 //     if (time >= history_last(&h, &shape))
 //         history_push(&h, &shape, time)
@@ -46,10 +46,10 @@ union word { // a history's allocation is an array of these
     double value;
 };
 
-// How much older than its key's newest event an event may be, in seconds (in rows, where time is the
-// row number): seven days. Terminals without a connection collect their transactions and upload them
-// later; most do so within days. A longer bound would cost memory, for a history keeps its events by
-// so much longer than its windows reach.
+// How much older than its key's newest event an event may be, in seconds (in rows, where time is
+// the row number): seven days. Terminals without a connection collect their transactions and upload
+// them later; most do so within days. A longer bound would cost memory, for a history keeps its
+// events by so much longer than its windows reach.
 #define LATE_SECONDS (INT64_C(7) * 86400)
 
 // What the histories of a track have in common.
@@ -71,12 +71,12 @@ struct history {
 // Make room and place an event, whose time must not be before history_last. 0, or -1 out of memory,
 // and then nothing has changed.
 int history_push(struct history *h, const struct shape *s, int64_t time);
-// The same for an event that is older than history_last, by no more than LATE_SECONDS. The history ends
-// with it until history_resume; *later is the number of events behind it. Takes time in proportion to
-// that number.
+// The same for an event that is older than history_last, by no more than LATE_SECONDS. The history
+// ends with it until history_resume; *later is the number of events behind it. Takes time in
+// proportion to that number.
 int history_insert(struct history *h, const struct shape *s, int64_t time, uint64_t *later);
-// The events behind the inserted one are seen again, their totals increased by its values. Returns how
-// many of their values would make a total not finite now, and count as 0.
+// The events behind the inserted one are seen again, their totals increased by its values. Returns
+// how many of their values would make a total not finite now, and count as 0.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t later);
 // Add to a lane of the newest event. A value that is not finite, or would make the total so, counts
 // as 0; returns 1 where that happened, else 0.
@@ -97,8 +97,8 @@ double history_since(const struct history *h, const struct shape *s);
 // Time of the newest event; INT64_MIN where there is none.
 int64_t history_last(const struct history *h, const struct shape *s);
 
-// The oldest event that some edge of a late event can still reach; what is older need not be saved. It
-// or one before it is at least shape.keep older than the newest, or the first of all.
+// The oldest event that some edge of a late event can still reach; what is older need not be saved.
+// It or one before it is at least shape.keep older than the newest, or the first of all.
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s);
 // The 1 + 2 · n_lanes words of event number i, first <= i < next.
 union word *history_event(const struct history *h, const struct shape *s, uint64_t i);

@@ -165,8 +165,8 @@ static inline void rows_arrange(struct rows *r, size_t from, struct arrival *arr
     rows_release(&was);
 }
 
-// Rows that are in time order from `from` on come into one of arrival: a third of them is delayed, by
-// seconds or by up to `longest`, LATE_SECONDS at most. So none is later than that for any key.
+// Rows that are in time order from `from` on come into one of arrival: a third of them is delayed,
+// by seconds or by up to `longest`, LATE_SECONDS at most. So none is later than that for any key.
 static inline void rows_delay(struct rows *r, size_t from, int64_t longest, uint64_t seed)
 {
     struct arrival *arrivals = calloc(r->n + 1, sizeof *arrivals);

@@ -55,8 +55,8 @@ static void serve(struct online *o, const struct rows *r, size_t i, struct resul
     free(none);
 }
 
-// longest: after which a label is told; changes: how often it is told wrongly before; late: how late an
-// event may come.
+// longest: after which a label is told; changes: how often it is told wrongly before; late: how
+// late an event may come.
 static void compare(uint64_t seed, int64_t longest, int changes, int64_t late)
 {
     struct plan p;

@@ -1,6 +1,6 @@
 // Events that come late: placed by their time, they get the features of their place there, and what
-// arrives after them sees them. Against the definitions of the language (tests/windows.h), and against
-// a state to which the same events came in the order of their time.
+// arrives after them sees them. Against the definitions of the language (tests/windows.h), and
+// against a state to which the same events came in the order of their time.
 #include "features/snapshot.h"
 #include "tests/windows.h"
 

@@ -1,6 +1,6 @@
 // features/state: every function of the language against the definitions of the language, written
-// down naively (tests/windows.h), and one execution against the others: blocks of any size, threads,
-// keys.
+// down naively (tests/windows.h), and one execution against the others: blocks of any size,
+// threads, keys.
 #include "tests/windows.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
-// windows: the definition of windows, written down naively, for tests to compare with. For each row a
-// loop over all rows that arrived before it, sums in exact integers. Rows may arrive in any order of
-// their times: a row sees what arrived before it and is not newer.
+// windows: the definition of windows, written down naively, for tests to compare with. For each row
+// a loop over all rows that arrived before it, sums in exact integers. Rows may arrive in any order
+// of their times: a row sees what arrived before it and is not newer.
 //
 //     make_windows()                       definitions[], of every kind of window
 //     oracle_columns(&rows, x)             what windows add up
@@ -47,7 +47,7 @@ static inline const uint64_t *key_column(const struct rows *r, int key)
     return key == CUSTOMER ? r->customer : r->terminal;
 }
 
-// Does row j, which is row i or arrived before it and is of the same key, lie in the window of row i?
+// Does row j, which is row i or came before it, of the same key, lie in the window of row i?
 static inline bool inside(const struct window *w, const int64_t *time, size_t j, size_t i)
 {
     if (w->past && j == i)
@@ -91,9 +91,9 @@ static inline void oracle_columns(const struct rows *r, double *x[N_X])
     const struct window count = {86400, 0, 'c', false, TERMINAL, 0, 0, 0},
                         risk = {7 * 86400, 3600, 'm', false, TERMINAL, 0, 0.25, 8},
                         deep = {12 * 3600, 0, 's', true, CUSTOMER, 0, 0, 0};
-    double *added = calloc(r->n, sizeof *added);
+    double *added = calloc(r->n + 1, sizeof *added);
     for (int k = 0; k < N_X; k++)
-        assert_non_null(x[k] = calloc(r->n, sizeof **x));
+        assert_non_null(x[k] = calloc(r->n + 1, sizeof **x));
     assert_non_null(added);
     for (size_t i = 0; i < r->n; i++) {
         double since = since_at(r, r->customer, i);

@@ -31,7 +31,7 @@ enum { N_INPUTS = 4, N_EVENTS = 24, MAX_WORDS = 4096, EDIT = 10 };
 
 static struct plan plan;
 
-// Events from a time on, of three keys; late where the history is newer, refused where it is by far.
+// Events from a time on, of three keys; late or refused where the forged history is newer.
 static int run(struct state *s, int64_t from)
 {
     uint64_t ids[N_EVENTS], keys[N_EVENTS];
