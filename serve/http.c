@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { DRAIN_MS = 5000 };
@@ -20,6 +21,7 @@ enum { DRAIN_MS = 5000 };
 struct server {
     struct mg_context *context;
     struct site site;
+    struct limit limit;
     int threads;
     bool access_log;
     atomic_bool stopping;
@@ -200,14 +202,24 @@ static int check_host(const char *host, bool token, struct err *err)
     return 0;
 }
 
+// A connection takes a descriptor, and the usual limit is below the number of threads.
+static void raise_descriptors(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files); // in vain where it is not allowed
+    }
+}
+
 static struct mg_context *start_library(struct server *s, const struct server_settings *settings,
                                         struct err *err)
 {
     char ports[64], threads[16], timeout[16], why[256] = "";
     const char *options[] = {
-        "listening_ports", ports, "num_threads", threads, "request_timeout_ms", timeout,
-        "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes", "tcp_nodelay", "1",
-        "decode_url", "no", "enable_directory_listing", "no",
+        "listening_ports", ports, "listen_backlog", "1024", "num_threads", threads,
+        "request_timeout_ms", timeout, "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes",
+        "tcp_nodelay", "1", "decode_url", "no", "enable_directory_listing", "no",
         // Empty: the library answers no preflight by itself.
         "access_control_allow_origin", "", "access_control_allow_methods", "", NULL};
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
@@ -218,6 +230,7 @@ static struct mg_context *start_library(struct server *s, const struct server_se
                                            .exit_thread = end_thread};
     struct mg_init_data init = {&callbacks, s, options};
     struct mg_error_data error = {.text = why, .text_buffer_size = sizeof why};
+    raise_descriptors();
     snprintf(ports, sizeof ports, "%s:%d", settings->host, settings->port);
     snprintf(threads, sizeof threads, "%d", settings->threads);
     snprintf(timeout, sizeof timeout, "%d", LIBRARY_TIMEOUT_MS);
@@ -237,13 +250,15 @@ struct server *server_start(struct service *service, const struct server_setting
         err_set(err, "out of memory");
         return NULL;
     }
-    s->site = (struct site){service, settings->token};
+    limit_init(&s->limit, settings->rate);
+    s->site = (struct site){service, settings->token, &s->limit};
     route_names(&service->metrics);
     s->threads = settings->threads;
     s->access_log = settings->access_log;
     s->context = start_library(s, settings, err);
     if (s->context)
         return s;
+    limit_release(&s->limit);
     free(s);
     return NULL;
 }
@@ -263,5 +278,6 @@ void server_stop(struct server *s)
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->metrics.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
     mg_stop(s->context);
+    limit_release(&s->limit);
     free(s);
 }

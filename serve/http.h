@@ -1,10 +1,13 @@
 // http: the service behind CivetWeb.
 //
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
+//     POST /feedback  their labels, later (serve/feedback.h)
+//     GET  /decisions the newest of them (serve/recent.h)
+//     GET  /metrics   for Prometheus (serve/metrics.h)
 //     GET  /healthz   {"status":"ok"}
 //     GET  /readyz    200 while it decides; 503 when it stops, or can decide no more (service.h)
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
-//                     "model", and "sha256"
+//                     "model", "sha256", and what metrics.json says of the test rows as "metrics"
 //     POST /admin/reload   the registry's champion takes the model's place, between two requests;
 //                     {"model","sha256"}, or 409 and the old one stays (service.h). SIGHUP does the same
 //
@@ -31,6 +34,7 @@ struct server_settings {
     int port;                  // 0: the system picks one
     int threads;               // each serves one connection at a time
     const struct token *token; // what clients must show; NULL: nothing, and host is of loopback
+    double rate;               // requests a second of one client, 429 for more; 0: no limit
     bool access_log;           // a line a request to stderr (serve/access.h)
 };
 

@@ -12,7 +12,7 @@
 
 struct options {
     const char *models, *state, *key, *database, *durability, *host, *token;
-    int64_t port, threads, retain, queue;
+    int64_t port, threads, retain, queue, rate;
     bool access_log;
 };
 
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
                         .queue = 1024,
                         .host = "127.0.0.1",
                         .port = 8080,
-                        .threads = 512};
+                        .threads = 2048};
     const struct option_spec specs[] = {
         {"models", "DIR", OPTION_STRING, &o.models, "registry whose champion decides", 0, 0},
         {"state", "FILE", OPTION_STRING, &o.state, "snapshot that features wrote", 0, 0},
@@ -127,6 +127,8 @@ int main(int argc, char **argv)
          "token that clients must show but for their health checks", 0, 0},
         {"port", "N", OPTION_INT, &o.port, "port to listen on, 0: any free one", 0, 65535},
         {"threads", "N", OPTION_INT, &o.threads, "connections served at a time", 1, 4096},
+        {"rate", "N", OPTION_INT, &o.rate,
+         "requests a second that one address may send, 429 for more; 0: any", 0, 1000000},
         {"access-log", NULL, OPTION_FLAG, &o.access_log,
          "a line of JSON for each request, on stderr", 0, 0},
     };
@@ -162,6 +164,7 @@ int main(int argc, char **argv)
                                              .port = (int)o.port,
                                              .threads = (int)o.threads,
                                              .token = o.token ? &token : NULL,
+                                             .rate = (double)o.rate,
                                              .access_log = o.access_log};
     int rc = run(&service, &settings, &err);
     service_release(&service);

@@ -1,6 +1,7 @@
 // The table of routes and one function for each.
 #include "serve/routes.h"
 
+#include "base/progress.h"
 #include "serve/feedback.h"
 #include "serve/predict.h"
 
@@ -170,6 +171,14 @@ static bool may_ask(const struct exchange *x)
            token_fits(x->site->token, mg_get_header(x->connection, "Authorization"));
 }
 
+static bool exceeds_rate(const struct exchange *x)
+{
+    if (limit_take(x->site->limit, x->info->remote_addr, seconds_now()))
+        return false;
+    atomic_fetch_add(&x->site->service->metrics.refused_rate, 1);
+    return true;
+}
+
 void route(struct exchange *x)
 {
     const char *path = x->info->request_uri, *method = x->info->request_method;
@@ -181,6 +190,10 @@ void route(struct exchange *x)
     x->route = route ? (int)(route - routes) : -1;
     if (!(route && route->open) && !may_ask(x)) {
         PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
+    } else if (!(route && route->open) && exceeds_rate(x)) {
+        PROBLEM(x, 429, "more than %g requests a second from %s", x->site->limit->rate,
+                x->info->remote_addr);
+        x->worker->reply.retry_after = 1;
     } else if (!route) {
         PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
     } else if (!allows(route->allow, method)) {

@@ -9,6 +9,7 @@
 #define SERVE_ROUTES_H
 
 #include "serve/access.h"
+#include "serve/limit.h"
 #include "serve/request.h"
 #include "serve/service.h"
 #include "serve/token.h"
@@ -17,6 +18,7 @@
 struct site {
     struct service *service;
     const struct token *token; // NULL: none is wanted
+    struct limit *limit;       // requests a second of one client
 };
 
 // What a worker thread keeps from request to request.

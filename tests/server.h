@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,9 @@ static const char *bin;
 struct server {
     pid_t pid;
     int port;
-    char line[512];     // its first line on stdout
-    char database[300]; // empty: a new one; stays, so that the next start goes on from it
+    char line[512];      // its first line on stdout
+    const char *more[8]; // further arguments, ended by NULL
+    char database[300];  // empty: a new one; stays, so that the next start goes on from it
 };
 
 static struct server shared; // for the tests that leave it as it is
@@ -75,21 +77,28 @@ static inline const char *log_text(void)
     return text;
 }
 
-static inline void exec_server(int out, const char *threads, const char *token,
-                               const char *database)
+static inline void exec_server(const struct server *s, int out, const char *threads,
+                               const char *token)
 {
     char program[512], models[300], state[300], key[300], log[300];
+    const char *args[32] = {"serve", "--models",  models,       "--state",     state,
+                            "--key", key,         "--database", s->database,   "--port",
+                            "0",     "--threads", threads,      "--access-log"};
+    size_t n = 14;
     snprintf(program, sizeof program, "%s/serve", bin);
     snprintf(models, sizeof models, "%s/models", folder);
     snprintf(state, sizeof state, "%s/before/state.bin", folder);
     snprintf(key, sizeof key, "%s/key", folder);
     snprintf(log, sizeof log, "%s/access.log", folder);
+    if (token) {
+        args[n++] = "--token-file";
+        args[n++] = token;
+    }
+    for (size_t i = 0; s->more[i]; i++)
+        args[n++] = s->more[i];
     dup2(out, STDOUT_FILENO);
-    if (!freopen(log, "w", stderr))
-        _exit(127);
-    execl(program, "serve", "--models", models, "--state", state, "--key", key, "--port", "0",
-          "--threads", threads, "--database", database, "--access-log",
-          token ? "--token-file" : (char *)NULL, token, (char *)NULL);
+    if (freopen(log, "w", stderr))
+        execv(program, (char *const *)(uintptr_t)args);
     _exit(127);
 }
 
@@ -104,7 +113,7 @@ static inline void server_begin(struct server *s, const char *threads, const cha
     s->pid = fork();
     assert_true(s->pid >= 0);
     if (s->pid == 0)
-        exec_server(fds[1], threads, token, s->database);
+        exec_server(s, fds[1], threads, token);
     close(fds[1]);
     struct pollfd p = {fds[0], POLLIN, 0};
     while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&
@@ -141,6 +150,7 @@ static inline int server_end_own(void **state)
     (void)state;
     if (own.pid > 0)
         server_end(&own);
+    memset(own.more, 0, sizeof own.more);
     return 0;
 }
 

@@ -1,0 +1,182 @@
+// The server under more than it was made for: idle and slow clients, and too many requests.
+#include "tests/server.h"
+
+#include <sys/resource.h>
+#include <time.h>
+
+enum { CLIENTS = 1000, PROBES = 21 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double probe(void)
+{
+    struct answer a;
+    const double start = now();
+    ask_own(&a, GET("/healthz"));
+    const double seconds = now() - start;
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    return seconds;
+}
+
+// What a client that hangs on has said: nothing, half a head, half a body, or all of a request.
+static const char *const beginnings[] = {
+    "",
+    "POST /predict HTTP/1.1\r\nHost: x\r\nContent-",
+    JSON_POST "Content-Length: 100\r\n\r\n{\"id\":",
+    GET("/healthz"),
+};
+
+static void a_health_probe_is_answered_at_once_while_1000_clients_hang_on(void **state)
+{
+    static int clients[CLIENTS];
+    double seconds[PROBES];
+    struct rlimit files;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_max < CLIENTS + 100)
+        skip(); // no descriptors for so many clients here
+    files.rlim_cur = files.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    server_begin(&own, "2048", NULL);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = dial(own.port);
+        say(clients[i], beginnings[i % 4], strlen(beginnings[i % 4]));
+    }
+    for (int i = 0; i < PROBES; i++)
+        seconds[i] = probe();
+    qsort(seconds, PROBES, sizeof *seconds, by_size);
+    if (seconds[PROBES / 2] > 0.1)
+        fail_msg("half of the probes took longer than %g s", seconds[PROBES / 2]);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    assert_int_equal(server_end(&own), 0);
+}
+
+// After its time each is cut off, so none holds a thread for ever.
+static void who_hangs_on_is_cut_off(void **state)
+{
+    (void)state;
+    server_begin(&own, "16", NULL);
+    for (size_t i = 0; i < 4; i++) {
+        int fd = dial(own.port);
+        struct answer a;
+        say(fd, beginnings[i], strlen(beginnings[i]));
+        // Half a head is answered with 400 or not at all; the connection ends either way.
+        if (try_hear(fd, &a, true) == 0)
+            assert_int_equal(a.status, i == 3 ? 200 : i == 2 ? 408 : 400);
+        else
+            assert_true(i < 2);
+        answer_free(&a);
+        assert_true(is_closed(fd));
+        close(fd);
+    }
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void who_asks_too_often_is_told_when_to_come_again(void **state)
+{
+    int refused = 0;
+    struct answer a;
+    (void)state;
+    own.more[0] = "--rate";
+    own.more[1] = "5";
+    server_begin(&own, "16", NULL);
+    for (int i = 0; i < 30; i++) {
+        ask_own(&a, GET("/model"));
+        if (a.status == 429) {
+            refused++;
+            assert_non_null(strstr(a.head, "\r\nRetry-After: 1\r\n"));
+            assert_non_null(strstr(a.text, "\"error\":"));
+        } else {
+            assert_int_equal(a.status, 200);
+        }
+        answer_free(&a);
+    }
+    assert_true(refused > 0);
+    for (int i = 0; i < 30; i++)
+        probe(); // health is never refused
+    assert_int_equal(server_end(&own), 0);
+}
+
+// One request may wait: of many at once some are told to come again, and the others are answered.
+struct pusher {
+    int port, answered, refused, other;
+    char name;
+};
+
+static void *push(void *arg)
+{
+    struct pusher *p = arg;
+    int fd = dial(p->port);
+    for (int i = 0; i < 300; i++) {
+        struct answer a;
+        char body[200];
+        snprintf(body, sizeof body,
+                 "{\"id\":\"%c%d\",\"time\":\"" DAY
+                 "T08:00:00Z\",\"customer\":1,\"terminal\":%d,\"amount\":1}",
+                 p->name, i, i);
+        say_post(fd, body);
+        if (try_hear(fd, &a, true))
+            break;
+        if (a.status == 200)
+            p->answered++;
+        else if (a.status == 503 && strstr(a.head, "\r\nRetry-After: 1\r\n"))
+            p->refused++;
+        else
+            p->other++;
+        answer_free(&a);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void a_full_queue_refuses_instead_of_letting_wait(void **state)
+{
+    enum { PUSHERS = 8 };
+    pthread_t threads[PUSHERS];
+    struct pusher pushers[PUSHERS];
+    int answered = 0, refused = 0;
+    (void)state;
+    own.more[0] = "--queue";
+    own.more[1] = "1";
+    server_begin(&own, "16", NULL);
+    for (int i = 0; i < PUSHERS; i++) {
+        pushers[i] = (struct pusher){.port = own.port, .name = (char)('a' + i)};
+        assert_int_equal(pthread_create(&threads[i], NULL, push, &pushers[i]), 0);
+    }
+    for (int i = 0; i < PUSHERS; i++) {
+        pthread_join(threads[i], NULL);
+        answered += pushers[i].answered;
+        refused += pushers[i].refused;
+        assert_int_equal(pushers[i].other, 0);
+    }
+    assert_int_equal(answered + refused, PUSHERS * 300);
+    assert_true(answered > 0);
+    assert_true(refused > 0);
+    assert_int_equal(server_end(&own), 0);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, server_end_own)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_health_probe_is_answered_at_once_while_1000_clients_hang_on),
+        TEST(who_hangs_on_is_cut_off),
+        TEST(who_asks_too_often_is_told_when_to_come_again),
+        TEST(a_full_queue_refuses_instead_of_letting_wait),
+    };
+    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
+}
