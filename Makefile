@@ -14,6 +14,8 @@ ifneq ($(words $(CONFIG) $(DATASET)),2)
 $(error CONFIG and DATASET name folders and files of make: no blanks in them)
 endif
 PORT     ?= 8080
+# Of the default dataset var/assay.db; a database holds one dataset's transactions.
+DATABASE ?= var/$(patsubst simulated,assay,$(DATASET)).db
 SIMULATE ?=
 THREADS  ?= $(shell nproc)
 DEPS     ?= install
@@ -176,8 +178,8 @@ build/data/simulate.args: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SIMULATE)' | cmp -s - $@ || echo '$(SIMULATE)' >$@
 
-serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT=)
-	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --port $(PORT)
+serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
+	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --database $(DATABASE) --port $(PORT)
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/test_<module>.c links the stages up to the one that holds <module>.c, all of them for the others.
