@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "serve/access.h"
+#include "serve/openapi.h"
 #include "serve/routes.h"
 
 #include <arpa/inet.h>
@@ -231,12 +232,13 @@ struct server *server_start(struct service *service, const struct server_setting
         err_set(err, "out of memory");
         return NULL;
     }
-    s->site = (struct site){service, settings->token};
+    s->site = (struct site){service, settings->token, openapi_text(service, err)};
     s->threads = settings->threads;
     s->access_log = settings->access_log;
-    s->context = start_library(s, settings, err);
+    s->context = s->site.openapi ? start_library(s, settings, err) : NULL;
     if (s->context)
         return s;
+    free(s->site.openapi);
     free(s);
     return NULL;
 }
@@ -256,5 +258,6 @@ void server_stop(struct server *s)
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
     mg_stop(s->context);
+    free(s->site.openapi);
     free(s);
 }

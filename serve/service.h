@@ -30,6 +30,7 @@
 
 struct service {
     char *models; // the registry's folder
+    char *name;   // the model's: the last component of that folder's path, links followed
     struct model model;
     char version[24];             // of the registry, decimal
     char *model_text;             // what GET /model answers
