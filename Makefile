@@ -236,7 +236,7 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 
 # Needs the network, so no other target asks for it; tests/test_openapi.c needs none.
 openapi: programs ## the linter of OpenAPI on what a server says of itself
-	@command -v npm >/dev/null || { $(call install,npm); }
+	$(if $(shell command -v npm),,$(call install,npm))
 	@tests/openapi/lint $(BIN) $(BUILD)/openapi
 
 bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/quality.md
