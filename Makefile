@@ -39,7 +39,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
-    layers format clean pictures bench-quality
+    layers format clean pictures bench-quality openapi
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -68,6 +68,8 @@ $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 # Templates and scripts of train/ become bytes of its library (train/embedded.h).
 EMBEDDED := $(patsubst %,$(BUILD)/%.embedded.o,train/report.gp train/report.html train/card.md)
 $(BUILD)/libtrain.a: $(EMBEDDED)
+# So does the template of what serve says about itself (serve/openapi.h).
+$(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.embedded.o
 $(BUILD)/%.embedded.o: % | deps
 	@mkdir -p $(@D)
 	@$(LD) -r -b binary -z noexecstack -o $@ $<
@@ -233,6 +235,11 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 	@gcovr --root . --object-directory build/coverage --exclude build --exclude tests --branches \
 	    --gcov-ignore-parse-errors \
 	    --html-details build/coverage/index.html --txt
+
+# Needs the network, so no other target asks for it; tests/test_openapi.c needs none.
+openapi: programs ## the linter of OpenAPI on what a server says of itself
+	$(if $(shell command -v npm),,$(call install,npm))
+	@tests/openapi/lint $(BIN) $(BUILD)/openapi
 
 bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/quality.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))

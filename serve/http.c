@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "serve/access.h"
+#include "serve/openapi.h"
 #include "serve/routes.h"
 
 #include <arpa/inet.h>
@@ -251,14 +252,15 @@ struct server *server_start(struct service *service, const struct server_setting
         return NULL;
     }
     limit_init(&s->limit, settings->rate);
-    s->site = (struct site){service, settings->token, &s->limit};
+    s->site = (struct site){service, settings->token, &s->limit, openapi_text(service, err)};
     route_names(&service->metrics);
     s->threads = settings->threads;
     s->access_log = settings->access_log;
-    s->context = start_library(s, settings, err);
+    s->context = s->site.openapi ? start_library(s, settings, err) : NULL;
     if (s->context)
         return s;
     limit_release(&s->limit);
+    free(s->site.openapi);
     free(s);
     return NULL;
 }
@@ -279,5 +281,6 @@ void server_stop(struct server *s)
         nanosleep(&tick, NULL);
     mg_stop(s->context);
     limit_release(&s->limit);
+    free(s->site.openapi);
     free(s);
 }

@@ -10,6 +10,8 @@
 //                     "model", "sha256", and what metrics.json says of the test rows as "metrics"
 //     POST /admin/reload   the registry's champion takes the model's place, between two requests;
 //                     {"model","sha256"}, or 409 and the old one stays (service.h). SIGHUP does the same
+//     GET  /openapi.json   all of this in OpenAPI 3.1 (serve/openapi.h)
+//     /v2...          the Open Inference Protocol (serve/inference.h)
 //
 // With a token (serve/token.h) all but the health paths want it, 401 otherwise.
 // Every answer names its request, X-Request-Id (serve/access.h).

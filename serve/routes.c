@@ -3,6 +3,7 @@
 
 #include "base/progress.h"
 #include "serve/feedback.h"
+#include "serve/inference.h"
 #include "serve/predict.h"
 
 #include <stdlib.h>
@@ -131,19 +132,83 @@ static void post_reload(struct exchange *x)
     service_let(s);
 }
 
-static const struct route {
-    const char *path, *allow;
-    void (*answer)(struct exchange *x);
-    bool open; // asks for no token
-} routes[] = {
-    {"/predict", "POST, OPTIONS", post_predict, false},
-    {"/feedback", "POST, OPTIONS", post_feedback, false},
-    {"/healthz", "GET, HEAD, OPTIONS", get_healthz, true},
-    {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
-    {"/metrics", "GET, HEAD, OPTIONS", get_metrics, false},
-    {"/decisions", "GET, HEAD, OPTIONS", get_decisions, false},
-    {"/model", "GET, HEAD, OPTIONS", get_model, false},
-    {"/admin/reload", "POST, OPTIONS", post_reload, false},
+static void get_openapi(struct exchange *x)
+{
+    reply_bytes(&x->worker->reply, x->site->openapi, strlen(x->site->openapi));
+}
+
+// ---- the Open Inference Protocol ----
+
+// A pattern with {version} fills the second segment, which is empty else.
+static const char *version_of(const struct exchange *x)
+{
+    return *x->segments[1] ? x->segments[1] : NULL;
+}
+
+static void get_v2(struct exchange *x)
+{
+    inference_server(&x->worker->reply);
+}
+
+// Who asks is answered, so it lives.
+static void get_v2_live(struct exchange *x)
+{
+    reply_add(&x->worker->reply, "{\"live\":true}");
+}
+
+static void get_v2_ready(struct exchange *x)
+{
+    inference_health(x->site->service, &x->worker->reply);
+}
+
+static void get_v2_model(struct exchange *x)
+{
+    inference_model(x->site->service, x->segments[0], version_of(x), &x->worker->reply);
+}
+
+static void get_v2_model_ready(struct exchange *x)
+{
+    inference_ready(x->site->service, x->segments[0], version_of(x), &x->worker->reply);
+}
+
+static void post_v2_infer(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (mg_get_header(x->connection, "Inference-Header-Content-Length"))
+        PROBLEM(x, 415,
+                "tensors in binary are not read here: send JSON alone, without "
+                "Inference-Header-Content-Length");
+    else if (read_json(x) == 0)
+        inference(x->site->service, x->segments[0], version_of(x), w->body,
+                  (size_t)x->request.length, &w->reply);
+}
+
+// ---- the table ----
+
+#define READ       "GET, HEAD, OPTIONS"
+#define SEND       "POST, OPTIONS"
+#define V2_MODEL   "/v2/models/{model}"
+#define V2_VERSION V2_MODEL "/versions/{version}"
+
+static const struct route routes[] = {
+    {"/predict", SEND, post_predict, false},
+    {"/feedback", SEND, post_feedback, false},
+    {"/decisions", READ, get_decisions, false},
+    {"/metrics", READ, get_metrics, false},
+    {"/healthz", READ, get_healthz, true},
+    {"/readyz", READ, get_readyz, true},
+    {"/model", READ, get_model, false},
+    {"/admin/reload", SEND, post_reload, false},
+    {"/openapi.json", READ, get_openapi, false},
+    {"/v2", READ, get_v2, false},
+    {"/v2/health/live", READ, get_v2_live, true},
+    {"/v2/health/ready", READ, get_v2_ready, true},
+    {V2_MODEL, READ, get_v2_model, false},
+    {V2_MODEL "/ready", READ, get_v2_model_ready, false},
+    {V2_MODEL "/infer", SEND, post_v2_infer, false},
+    {V2_VERSION, READ, get_v2_model, false},
+    {V2_VERSION "/ready", READ, get_v2_model_ready, false},
+    {V2_VERSION "/infer", SEND, post_v2_infer, false},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
@@ -153,6 +218,42 @@ void route_names(struct metrics *m)
 {
     for (size_t i = 0; i < N_ROUTES; i++)
         m->paths[i] = routes[i].path;
+}
+
+const struct route *route_at(size_t i)
+{
+    return i < N_ROUTES ? &routes[i] : NULL;
+}
+
+// Whether the path is of the pattern; its segments for {...} are copied in their order.
+static bool matches(const char *pattern, const char *path, char segments[][SEGMENT])
+{
+    size_t k = 0;
+    for (; *pattern && *path; pattern++, path++) {
+        if (*pattern != '{') {
+            if (*pattern != *path)
+                return false;
+            continue;
+        }
+        const size_t n = strcspn(path, "/");
+        if (n == 0 || n >= SEGMENT || k == MAX_SEGMENTS)
+            return false;
+        memcpy(segments[k], path, n);
+        segments[k++][n] = '\0';
+        pattern = strchr(pattern, '}'); // both now stand on the last byte that is done with
+        path += n - 1;
+    }
+    return !*pattern && !*path;
+}
+
+static const struct route *find_route(struct exchange *x)
+{
+    for (size_t i = 0; i < N_ROUTES; i++) {
+        *x->segments[0] = *x->segments[1] = '\0'; // what a longer pattern has left there
+        if (matches(routes[i].path, x->info->request_uri, x->segments))
+            return &routes[i];
+    }
+    return NULL;
 }
 
 // Whether the list "GET, HEAD" has the method.
@@ -182,10 +283,7 @@ static bool exceeds_rate(const struct exchange *x)
 void route(struct exchange *x)
 {
     const char *path = x->info->request_uri, *method = x->info->request_method;
-    const struct route *route = NULL;
-    for (size_t i = 0; i < N_ROUTES && !route; i++)
-        if (strcmp(routes[i].path, path) == 0)
-            route = &routes[i];
+    const struct route *route = find_route(x);
     x->path = route ? route->path : NULL;
     x->route = route ? (int)(route - routes) : -1;
     if (!(route && route->open) && !may_ask(x)) {
@@ -195,7 +293,7 @@ void route(struct exchange *x)
                 x->info->remote_addr);
         x->worker->reply.retry_after = 1;
     } else if (!route) {
-        PROBLEM(x, 404, "there is no %.200s here; GET /model, POST /predict", path);
+        PROBLEM(x, 404, "there is no %.200s here; GET /openapi.json says what is", path);
     } else if (!allows(route->allow, method)) {
         x->allow = route->allow;
         PROBLEM(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);

@@ -14,11 +14,14 @@
 #include "serve/service.h"
 #include "serve/token.h"
 
+enum { MAX_SEGMENTS = 2, SEGMENT = 256 }; // a longer segment fits no route
+
 // What all requests share.
 struct site {
     struct service *service;
     const struct token *token; // NULL: none is wanted
     struct limit *limit;       // requests a second of one client
+    char *openapi;             // what GET /openapi.json answers
 };
 
 // What a worker thread keeps from request to request.
@@ -34,11 +37,22 @@ struct exchange {
     struct mg_connection *connection;
     const struct mg_request_info *info;
     struct request request;
-    const char *allow; // methods of the path, for 405 and OPTIONS
-    const char *path;  // of the route; NULL where there is none
-    int route;         // index of the route, -1 where there is none
+    const char *allow;                    // methods of the path, for 405 and OPTIONS
+    const char *path;                     // of the route; NULL where there is none
+    int route;                            // index of the route, -1 where there is none
+    char segments[MAX_SEGMENTS][SEGMENT]; // what stands in the path for {...}, in order
     char id[REQUEST_ID];
 };
+
+// In a path, {name} stands for one segment that is not empty: /v2/models/{model}/infer.
+struct route {
+    const char *path, *allow;
+    void (*answer)(struct exchange *x);
+    bool open; // asks for no token
+};
+
+// The table's i-th route; NULL after the last.
+const struct route *route_at(size_t i);
 
 #define PROBLEM(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
 

@@ -181,12 +181,22 @@ static void make_locks(struct service *s)
     pthread_rwlockattr_destroy(&kind);
 }
 
+// "simulated" of models/simulated, of models/simulated/ and of "." inside of it.
+static char *name_of(const char *models)
+{
+    char *path = realpath(models, NULL);
+    char *name = path ? strdup(strrchr(path, '/') + 1) : NULL;
+    free(path);
+    return name;
+}
+
 static int load_model(struct service *s, const char *models, struct err *err)
 {
     struct champion c;
     s->models = strdup(models);
-    if (!s->models)
-        return err_set(err, "out of memory");
+    s->name = name_of(models);
+    if (!s->models || !s->name)
+        return err_sys(err, "%s: cannot open the registry", models);
     if (champion_load(&c, models, err))
         return -1;
     s->model = c.model;
@@ -220,6 +230,7 @@ void service_release(struct service *s)
     free(s->dictionaries);
     free(s->model_text);
     free(s->models);
+    free(s->name);
     model_release(&s->model);
     pthread_rwlock_destroy(&s->replacement);
     memset(s, 0, sizeof *s);

@@ -84,6 +84,7 @@ struct writer { // writer.c
 
 struct service {
     char *models; // the registry's folder
+    char *name;   // the model's: the last component of that folder's path, links followed
     struct model model;
     char version[24];             // of the registry, decimal
     int64_t version_number;       // the same

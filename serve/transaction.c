@@ -1,9 +1,9 @@
-// Checks and reads transactions; does not run them. The body is scanned for depth and bytes of 0
-// before jansson sees it, because jansson recurses and worker threads have small stacks.
+// Checks and reads transactions; does not run them.
 #include "serve/transaction.h"
 
 #include "ingest/table.h"
 #include "ingest/value.h"
+#include "serve/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,41 +28,14 @@ static const struct schema_column *column_of(const struct place *p)
 #define REFUSE_FIELD(p, status, ...)                                                               \
     reply_problem((p)->reply, status, column_of(p)->name, (p)->index, __VA_ARGS__)
 
-// ---- the body as bytes ----
-
-static int check_bytes(const char *body, size_t n, struct reply *r)
-{
-    int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < n; i++) {
-        char c = body[i];
-        if (c == '\0')
-            return reply_problem(r, 400, NULL, -1, "the body has a byte of 0 at offset %zu", i);
-        if (quoted && c == '\\' && i + 1 < n && body[i + 1] != '\0')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '[' || c == '{'))
-            depth++;
-        else if (!quoted && (c == ']' || c == '}'))
-            depth--;
-        if (depth > MAX_JSON_DEPTH)
-            return reply_problem(r, 400, NULL, -1, "the JSON is nested deeper than %d levels",
-                                 MAX_JSON_DEPTH);
-    }
-    return 0;
-}
+// ---- the body ----
 
 json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r)
 {
-    json_error_t e;
-    if (check_bytes(body, n, r))
-        return NULL;
-    json_t *document = json_loadb(body, n, JSON_REJECT_DUPLICATES, &e);
+    json_t *document = json_from_body(body, n, r);
     if (!document)
-        reply_problem(r, 400, NULL, -1, "the body is not JSON: line %d, column %d: %s", e.line,
-                      e.column, e.text);
-    else if (!json_is_object(document) && !json_is_array(document))
+        return NULL;
+    if (!json_is_object(document) && !json_is_array(document))
         reply_problem(r, 400, NULL, -1, "the body must be a %s, {\"id\": ...}, or an array of them",
                       what);
     else if (json_is_array(document) && json_array_size(document) == 0)
@@ -80,10 +53,8 @@ json_t *transactions_json(const char *body, size_t n, const char *what, struct r
 
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
-    static const char *const names[] = {"an object", "an array", "a string", "an integer",
-                                        "a number",  "true",     "false",    "null"};
     return REFUSE_FIELD(p, 422, "'%s' must be %s, not %s", column_of(p)->name, wanted,
-                        names[json_typeof(v)]);
+                        json_type_words(v));
 }
 
 static int put_text(const struct place *p, const char *text, size_t n)

@@ -24,7 +24,7 @@
 #include "serve/reply.h"
 #include "serve/service.h"
 
-enum { MAX_TRANSACTIONS = 1000, MAX_JSON_DEPTH = 32 };
+enum { MAX_TRANSACTIONS = 1000 };
 
 struct transactions {
     size_t n;

@@ -1,0 +1,509 @@
+// openapi: what the server says of itself, held against its table of routes and against its answers.
+#include "serve/openapi.h"
+
+#include "base/option.h" // ASSAY_VERSION
+#include "serve/routes.h"
+#include "tests/json_schema.h"
+#include "tests/small_service.h"
+
+#include "tests/server.h" // last: its `folder` is a parameter's name in small_service.h
+
+static json_t *document; // as the shared server answers it
+
+static int setup(void **state)
+{
+    struct answer a;
+    if (server_artifacts(state))
+        return -1;
+    ask(&a, GET("/openapi.json"));
+    document = a.status == 200 ? json_loadb(a.text, a.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    answer_free(&a);
+    return document ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    json_decref(document);
+    return server_remove(state);
+}
+
+// ---- ways through the document ----
+
+static const json_t *look(const json_t *object, const char *name)
+{
+    return schema_follow(document, json_object_get(object, name));
+}
+
+static const struct route *route_of(const char *path)
+{
+    const struct route *route;
+    for (size_t i = 0; (route = route_at(i)); i++)
+        if (strcmp(route->path, path) == 0)
+            return route;
+    return NULL;
+}
+
+// method: as in the document, "get"; the table has capitals.
+static bool takes(const struct route *route, const char *method)
+{
+    char list[64];
+    for (size_t i = 0; i < sizeof list; i++) {
+        const char c = route->allow[i];
+        list[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        if (!c)
+            break;
+    }
+    return strstr(list, method) != NULL;
+}
+
+typedef void visit_operation(const char *path, const char *method, const json_t *operation);
+
+// Every operation of a path that is in the table of routes, in the order of the document.
+static void walk(visit_operation *visit)
+{
+    const char *path, *method;
+    json_t *item, *operation;
+    size_t n = 0;
+    json_object_foreach(json_object_get(document, "paths"), path, item)
+    {
+        json_object_foreach(item, method, operation)
+        {
+            if (!route_of(path) || strcmp(method, "parameters") == 0)
+                continue;
+            visit(path, method, operation);
+            n++;
+        }
+    }
+    assert_true(n > 20);
+}
+
+// The path with the documented example for each {...}.
+static const char *filled(const char *path)
+{
+    static char text[256];
+    size_t n = 0, i;
+    const json_t *p;
+    snprintf(text, sizeof text, "%s", path);
+    const json_t *item = json_object_get(json_object_get(document, "paths"), path);
+    json_array_foreach(json_object_get(item, "parameters"), i, p)
+    {
+        char name[64], rest[256];
+        const json_t *parameter = schema_follow(document, p);
+        snprintf(name, sizeof name, "{%s}", json_string_value(look(parameter, "name")));
+        char *at = strstr(text, name);
+        if (strcmp(json_string_value(look(parameter, "in")), "path") != 0)
+            continue;
+        assert_non_null(at);
+        snprintf(rest, sizeof rest, "%s", at + strlen(name));
+        n = (size_t)(at - text);
+        snprintf(at, sizeof text - n, "%s%s", json_string_value(look(parameter, "example")), rest);
+    }
+    assert_null(strchr(text, '{'));
+    return text;
+}
+
+static void send_request(struct answer *a, const char *path, const char *method, const char *type,
+                         const char *body)
+{
+    char head[1024], capitals[16] = "";
+    for (size_t i = 0; method[i] && i + 1 < sizeof capitals; i++)
+        capitals[i] = (char)(method[i] - 'a' + 'A');
+    int n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n", capitals, filled(path));
+    if (body)
+        n += snprintf(head + n, sizeof head - (size_t)n,
+                      "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
+    snprintf(head + n, sizeof head - (size_t)n, "\r\n");
+    int fd = dial(shared.port);
+    say(fd, head, strlen(head));
+    say(fd, body ? body : "", body ? strlen(body) : 0);
+    if (try_hear(fd, a, strcmp(method, "head") != 0))
+        fail_msg("%s %s: no whole answer: '%s'", method, path, a->head);
+    close(fd);
+}
+
+// ---- an answer against its operation ----
+
+static void check_headers(const json_t *response, const struct answer *a, const char *path)
+{
+    const char *name;
+    json_t *header;
+    char line[64];
+    json_object_foreach((json_t *)(uintptr_t)look(response, "headers"), name, header)
+    {
+        snprintf(line, sizeof line, "\r\n%s: ", name);
+        if (!strstr(a->head, line) && strcmp(name, "Retry-After") != 0)
+            fail_msg("%s: no header %s in %s", path, name, a->head);
+    }
+}
+
+// Its media type stands in the response, and its text fits the schema there.
+static void check_content(const json_t *response, const struct answer *a, const char *path)
+{
+    char type[64] = "";
+    const char *at = strstr(a->head, "Content-Type: ");
+    const json_t *content = look(response, "content");
+    if (!content) {
+        assert_int_equal(a->n, 0);
+        return;
+    }
+    assert_non_null(at);
+    sscanf(at, "Content-Type: %63[^;\r]", type);
+    const json_t *media = look(content, type);
+    if (!media)
+        fail_msg("%s: %s is not documented", path, type);
+    if (!strstr(type, "json"))
+        return;
+    json_t *v = answer_json(a);
+    if (!schema_fits(document, look(media, "schema"), v))
+        fail_msg("%s: does not fit its schema: %s", path, a->text);
+    json_decref(v);
+}
+
+static void check_answer(const char *path, const json_t *operation, const struct answer *a)
+{
+    char status[8];
+    snprintf(status, sizeof status, "%d", a->status);
+    const json_t *response = look(look(operation, "responses"), status);
+    if (!response)
+        fail_msg("%s: %d is not documented: %s%s", path, a->status, a->head, a->text);
+    check_headers(response, a, path);
+    check_content(response, a, path);
+}
+
+// ---- tests ----
+
+static void it_is_openapi_3_1_of_this_version(void **state)
+{
+    (void)state;
+    const json_t *version = look(look(document, "info"), "version");
+    assert_string_equal(json_string_value(look(document, "openapi")), "3.1.0");
+    assert_string_equal(json_string_value(version), ASSAY_VERSION);
+}
+
+static void every_route_stands_in_it_with_its_methods_and_who_may_ask(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"get", "head", "options", "post", "put", "delete"};
+    const struct route *route;
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        const json_t *item = json_object_get(json_object_get(document, "paths"), route->path);
+        if (!item)
+            fail_msg("%s is not documented", route->path);
+        for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+            const json_t *operation = json_object_get(item, methods[m]);
+            if ((operation != NULL) != takes(route, methods[m]))
+                fail_msg("%s %s", methods[m], route->path);
+            if (!operation)
+                continue;
+            const json_t *security = json_object_get(operation, "security");
+            const bool wants = json_object_get(look(operation, "responses"), "401") != NULL;
+            if (route->open ? !security || json_array_size(security) > 0 || wants
+                            : security || !wants)
+                fail_msg("%s %s: security", methods[m], route->path);
+        }
+    }
+}
+
+// Paths that the table has not yet are said, and tested from when it has them.
+static void every_path_in_it_is_a_route(void **state)
+{
+    (void)state;
+    const char *path;
+    json_t *item;
+    size_t missing = 0;
+    json_object_foreach(json_object_get(document, "paths"), path, item)
+    {
+        if (!route_of(path)) {
+            print_message("not a route yet: %s\n", path);
+            missing++;
+        }
+    }
+    if (missing > 0)
+        skip();
+}
+
+static void answer_simple(const char *path, const char *method, const json_t *operation)
+{
+    struct answer a;
+    const bool post = strcmp(method, "post") == 0;
+    if (post && look(operation, "requestBody"))
+        return; // the next test's
+    send_request(&a, path, method, "application/json", post ? "" : NULL);
+    if (a.status >= 300)
+        fail_msg("%s %s: %d %s", method, path, a.status, a.text);
+    check_answer(path, operation, &a);
+    answer_free(&a);
+}
+
+static void what_needs_no_body_is_answered_as_it_is_documented(void **state)
+{
+    (void)state;
+    walk(answer_simple);
+}
+
+static void answer_examples(const char *path, const char *method, const json_t *operation)
+{
+    const char *name;
+    json_t *example;
+    const json_t *body = look(operation, "requestBody");
+    const json_t *media = look(look(body, "content"), "application/json");
+    if (!body)
+        return;
+    assert_true(json_object_size(look(media, "examples")) > 0);
+    json_object_foreach((json_t *)(uintptr_t)look(media, "examples"), name, example)
+    {
+        struct answer a;
+        const json_t *value = look(schema_follow(document, example), "value");
+        char *text = json_dumps(value, 0);
+        if (!schema_fits(document, look(media, "schema"), value))
+            fail_msg("%s: the example %s does not fit its schema: %s", path, name, text);
+        send_request(&a, path, method, "application/json", text);
+        if (a.status != 200)
+            fail_msg("%s: %d for the example %s: %s", path, a.status, text, a.text);
+        check_answer(path, operation, &a);
+        answer_free(&a);
+        free(text);
+    }
+}
+
+static void the_examples_of_requests_are_taken_and_answered_as_documented(void **state)
+{
+    (void)state;
+    walk(answer_examples);
+}
+
+static void answer_mistakes(const char *path, const char *method, const json_t *operation)
+{
+    static const struct {
+        const char *type, *body; // NULL: none is announced
+        int status;
+    } mistakes[] = {
+        {"application/json", "{", 400},
+        {"text/plain", "{}", 415},
+        {"application/json", "{}", 422},
+    };
+    struct answer a;
+    if (!look(operation, "requestBody"))
+        return;
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        send_request(&a, path, method, mistakes[i].type, mistakes[i].body);
+        if (a.status != mistakes[i].status)
+            fail_msg("%s: %d for %s", path, a.status, mistakes[i].body);
+        check_answer(path, operation, &a);
+        answer_free(&a);
+    }
+}
+
+static void mistakes_are_answered_with_documented_problems(void **state)
+{
+    (void)state;
+    walk(answer_mistakes);
+}
+
+static void answer_bad_head(const char *path, const char *method, const json_t *operation)
+{
+    static const struct {
+        const char *header;
+        int status;
+    } heads[] = {
+        {"Expect: cake", 417},
+        {"Transfer-Encoding: chunked", 501},
+        {"Upgrade: h2c", 400},
+    };
+    char request[1024], capitals[16] = "";
+    struct answer a;
+    if (strcmp(method, "head") == 0) // its problem has no text to look at
+        return;
+    for (size_t i = 0; method[i]; i++)
+        capitals[i] = (char)(method[i] - 'a' + 'A');
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", capitals,
+                 filled(path), heads[i].header);
+        ask(&a, request);
+        assert_int_equal(a.status, heads[i].status);
+        check_answer(path, operation, &a);
+        answer_free(&a);
+    }
+}
+
+static void heads_that_are_refused_are_documented_for_every_operation(void **state)
+{
+    (void)state;
+    walk(answer_bad_head);
+}
+
+// Every schema with an example beside it, wherever in the document.
+static size_t check_examples(const json_t *v)
+{
+    const char *name;
+    size_t i, n = 0;
+    json_t *x, *object = (json_t *)(uintptr_t)v;
+    const json_t *schema = json_object_get(v, "schema"), *one = json_object_get(v, "example");
+    if (json_is_object(schema) && one) {
+        n++;
+        if (!schema_fits(document, schema, one))
+            fail_msg("example: %s", json_dumps(one, JSON_ENCODE_ANY));
+    }
+    if (json_is_object(schema) && json_is_object(json_object_get(v, "examples"))) {
+        json_object_foreach(json_object_get(v, "examples"), name, x)
+        {
+            n++;
+            if (!schema_fits(document, schema, look(schema_follow(document, x), "value")))
+                fail_msg("example: %s", name);
+        }
+    }
+    json_object_foreach(object, name, x)
+    {
+        n += check_examples(x);
+    }
+    json_array_foreach(v, i, x)
+    {
+        n += check_examples(x);
+    }
+    return n;
+}
+
+static void all_examples_fit_the_schemas_beside_them(void **state)
+{
+    (void)state;
+    assert_true(check_examples(document) > 30);
+}
+
+static void the_transaction_has_the_columns_of_the_dataset(void **state)
+{
+    (void)state;
+    const json_t *t = look(look(look(document, "components"), "schemas"), "Transaction");
+    const json_t *amount = look(look(t, "properties"), "amount");
+    json_t *required = json_pack("[s, s, s, s, s]", "id", "time", "customer", "terminal", "amount");
+    assert_true(json_equal(look(t, "required"), required));
+    assert_true(json_number_value(look(amount, "minimum")) == 0);
+    assert_null(look(look(t, "properties"), "label"));
+    assert_true(schema_fits(document, t, json_array_get(look(t, "examples"), 0)));
+    json_decref(required);
+}
+
+// ---- other datasets than the sample ----
+
+struct small_document {
+    struct small_service small;
+    json_t *document;
+    const json_t *transaction; // its schema
+};
+
+static void small_document_read(struct small_document *d, const char *time_format)
+{
+    struct err err = {""};
+    if (small_service_make(&d->small, &err))
+        fail_msg("%s", err.msg);
+    struct schema *schema = &d->small.service.model.plan.schema;
+    free(schema->time_format);
+    schema->time_format = strdup(time_format);
+    char *text = openapi_text(&d->small.service, &err);
+    assert_non_null(text);
+    d->document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    d->transaction = json_object_get(
+        json_object_get(json_object_get(d->document, "components"), "schemas"), "Transaction");
+    assert_non_null(d->transaction);
+    free(text);
+}
+
+static void small_document_release(struct small_document *d)
+{
+    json_decref(d->document);
+    small_service_remove(&d->small);
+}
+
+static bool fits_text(const struct small_document *d, const char *text)
+{
+    json_t *v = json_loads(text, 0, NULL);
+    assert_non_null(v);
+    const bool fits = schema_fits(d->document, d->transaction, v);
+    json_decref(v);
+    return fits;
+}
+
+// Whether predict takes it.
+static bool is_taken(struct small_document *d, const char *text)
+{
+    struct reply reply = {0};
+    predict(&d->small.service, text, strlen(text), &reply);
+    const int status = reply.status;
+    reply_release(&reply);
+    return status == 200;
+}
+
+// Text that the schema takes is taken, and what it refuses is refused.
+static void the_schema_takes_what_the_server_takes(void **state)
+{
+    (void)state;
+#define BASE "\"id\":\"1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"5\""
+    static const char *const texts[] = {
+        "{" BASE ",\"amount\":1}",
+        "{" BASE ",\"amount\":1,\"age\":null,\"channel\":null}",
+        "{" BASE ",\"amount\":1,\"age\":41.5,\"channel\":\"other\"}",
+        "{\"id\":1,\"time\":1538381700,\"customer\":5,\"amount\":10000}",
+        "{" BASE "}",
+        "{" BASE ",\"amount\":10001}",
+        "{" BASE ",\"amount\":-1}",
+        "{" BASE ",\"amount\":null}",
+        "{" BASE ",\"amount\":\"1\"}",
+        "{" BASE ",\"amount\":1,\"age\":1e16}",
+        "{" BASE ",\"amount\":1,\"label\":1}",
+        "{" BASE ",\"amount\":1,\"channel\":7}",
+        "{" BASE ",\"amount\":1,\"other\":7}",
+        "{\"id\":\"\",\"time\":1538381700,\"customer\":5,\"amount\":1}",
+        "{\"id\":1.5,\"time\":1538381700,\"customer\":5,\"amount\":1}",
+        "{\"id\":1,\"time\":1538381700,\"customer\":\"\",\"amount\":1}",
+    };
+    struct small_document d;
+    small_document_read(&d, "%Y-%m-%d %H:%M:%S");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const bool fits = fits_text(&d, texts[i]), taken = is_taken(&d, texts[i]);
+        if (fits != taken || fits != (i < 4))
+            fail_msg("%s: fits %d, taken %d", texts[i], fits, taken);
+    }
+    const json_t *properties = json_object_get(d.transaction, "properties");
+    json_t *age = json_object_get(properties, "age");
+    assert_true(json_number_value(json_object_get(age, "default")) == 40);
+    json_t *known = json_pack("[s, s]", "web", "shop");
+    assert_true(
+        json_equal(json_object_get(json_object_get(properties, "channel"), "examples"), known));
+    json_decref(known);
+    small_document_release(&d);
+}
+
+static void where_times_are_numbers_the_example_has_one(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"epoch", "row"};
+    for (size_t i = 0; i < 2; i++) {
+        struct small_document d;
+        small_document_read(&d, formats[i]);
+        json_t *example = json_array_get(json_object_get(d.transaction, "examples"), 0);
+        assert_true(json_is_integer(json_object_get(example, "time")));
+        char *text = json_dumps(example, 0);
+        assert_true(fits_text(&d, text) && is_taken(&d, text));
+        assert_false(fits_text(&d, "{" BASE ",\"amount\":1}"));
+        assert_false(is_taken(&d, "{" BASE ",\"amount\":1}"));
+        free(text);
+        small_document_release(&d);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_openapi_3_1_of_this_version),
+        cmocka_unit_test(every_route_stands_in_it_with_its_methods_and_who_may_ask),
+        cmocka_unit_test(every_path_in_it_is_a_route),
+        cmocka_unit_test(what_needs_no_body_is_answered_as_it_is_documented),
+        cmocka_unit_test(the_examples_of_requests_are_taken_and_answered_as_documented),
+        cmocka_unit_test(mistakes_are_answered_with_documented_problems),
+        cmocka_unit_test(heads_that_are_refused_are_documented_for_every_operation),
+        cmocka_unit_test(all_examples_fit_the_schemas_beside_them),
+        cmocka_unit_test(the_transaction_has_the_columns_of_the_dataset),
+        cmocka_unit_test(the_schema_takes_what_the_server_takes),
+        cmocka_unit_test(where_times_are_numbers_the_example_has_one),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
