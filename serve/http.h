@@ -1,6 +1,7 @@
 // http: the service behind CivetWeb.
 //
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
+//     GET  /          the dashboard, and its files (serve/dashboard.h)
 //     GET  /healthz   {"status":"ok"}
 //     GET  /readyz    200 while it decides; 503 when it stops, or can decide no more (service.h)
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
@@ -8,7 +9,7 @@
 //     POST /admin/reload   the registry's champion takes the model's place, between two requests;
 //                     {"model","sha256"}, or 409 and the old one stays (service.h). SIGHUP does the same
 //
-// With a token (serve/token.h) all but the health paths want it, 401 otherwise.
+// With a token (serve/token.h) all but the health paths and the dashboard want it, 401 otherwise.
 // Every answer names its request, X-Request-Id (serve/access.h).
 // Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
 // allows. What of HTTP is refused stands in serve/request.h.

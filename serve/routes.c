@@ -1,6 +1,7 @@
 // The table of routes and one function for each.
 #include "serve/routes.h"
 
+#include "serve/dashboard.h"
 #include "serve/predict.h"
 
 #include <stdlib.h>
@@ -112,6 +113,12 @@ static void post_reload(struct exchange *x)
     service_let(s);
 }
 
+static void get_dashboard(struct exchange *x)
+{
+    if (!dashboard_get(x->path, &x->worker->reply))
+        PROBLEM(x, 404, "there is no %s in the dashboard", x->path);
+}
+
 static const struct route {
     const char *path, *allow;
     void (*answer)(struct exchange *x);
@@ -122,6 +129,14 @@ static const struct route {
     {"/readyz", "GET, HEAD, OPTIONS", get_readyz, true},
     {"/model", "GET, HEAD, OPTIONS", get_model, false},
     {"/admin/reload", "POST, OPTIONS", post_reload, false},
+    {"/", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard.css", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard.js", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard_charts.js", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard_base.js", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard_form.js", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard.svg", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/chart.js", "GET, HEAD, OPTIONS", get_dashboard, true},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
