@@ -12,7 +12,10 @@ static const char head[] = "Content-Security-Policy: default-src 'none'; script-
                            "X-Content-Type-Options: nosniff\r\n"
                            "Referrer-Policy: no-referrer\r\n";
 
-#define FILE_AT(path, type, name) {path, type, embedded(name), embedded_end(name)}
+#define FILE_AT(path, type, name)                                                                  \
+    {                                                                                              \
+        path, type, embedded(name), embedded_end(name)                                             \
+    }
 
 static const struct file {
     const char *path, *type, *start, *end;
