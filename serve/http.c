@@ -69,12 +69,14 @@ static void send_reply(const struct exchange *x, const struct reply *r)
         reply_add(packet, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
     if (r->retry_after > 0)
         reply_add(packet, "Retry-After: %d\r\n", r->retry_after);
+    if (r->head)
+        reply_bytes(packet, r->head, strlen(r->head));
     if (x->allow)
         reply_add(packet, "Allow: %s\r\n", x->allow);
     reply_add(packet, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
               close ? "close" : "keep-alive");
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
-        reply_bytes(packet, r->text, r->n);
+        reply_bytes(packet, r->lent ? r->lent : r->text, r->n);
     if (close)
         mg_disable_connection_keep_alive(x->connection);
     if (packet->failed || r->failed)

@@ -4,6 +4,7 @@
 //     POST /feedback  their labels, later (serve/feedback.h)
 //     GET  /decisions the newest of them (serve/recent.h)
 //     GET  /metrics   for Prometheus (serve/metrics.h)
+//     GET  /          the dashboard, and its files (serve/dashboard.h)
 //     GET  /healthz   {"status":"ok"}
 //     GET  /readyz    200 while it decides; 503 when it stops, or can decide no more (service.h)
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
@@ -13,7 +14,7 @@
 //     GET  /openapi.json   all of this in OpenAPI 3.1 (serve/openapi.h)
 //     /v2...          the Open Inference Protocol (serve/inference.h)
 //
-// With a token (serve/token.h) all but the health paths want it, 401 otherwise.
+// With a token (serve/token.h) all but the health paths and the dashboard want it, 401 otherwise.
 // Every answer names its request, X-Request-Id (serve/access.h).
 // Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
 // allows. What of HTTP is refused stands in serve/request.h.

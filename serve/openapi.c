@@ -3,12 +3,11 @@
 
 #include "base/option.h" // ASSAY_VERSION
 #include "ingest/value.h"
+#include "serve/embedded.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern const char _binary_serve_openapi_json_start[], _binary_serve_openapi_json_end[];
 
 #define EXAMPLE_NUMBER 12.5
 
@@ -184,8 +183,8 @@ static int fill(json_t *document, struct service *s)
 
 char *openapi_text(struct service *s, struct err *err)
 {
-    const char *template = _binary_serve_openapi_json_start;
-    const uintptr_t end = (uintptr_t)_binary_serve_openapi_json_end;
+    const char *template = embedded(openapi_json);
+    const uintptr_t end = (uintptr_t)embedded_end(openapi_json);
     json_t *document =
         json_loadb(template, end - (uintptr_t) template, JSON_REJECT_DUPLICATES, NULL);
     service_hold(s);

@@ -17,7 +17,9 @@ void reply_reset(struct reply *r)
         reply_release(r);
     r->status = 200;
     r->type = "application/json";
+    r->head = NULL;
     r->retry_after = 0;
+    r->lent = NULL;
     r->n = 0;
     r->failed = false;
 }
@@ -55,6 +57,12 @@ void reply_bytes(struct reply *r, const char *bytes, size_t n)
     memcpy(r->text + r->n, bytes, n);
     r->n += n;
     r->text[r->n] = '\0';
+}
+
+void reply_borrow(struct reply *r, const char *bytes, size_t n)
+{
+    r->lent = bytes;
+    r->n = n;
 }
 
 // Mostly it fits, and is formatted once; else there is room for it the second time.

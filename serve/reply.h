@@ -5,6 +5,7 @@
 //     reply_add(&r, "{\"id\":");
 //     reply_string(&r, text, n);                        escaped and in quotes
 //     reply_problem(&r, 422, "amount", -1, "...");      instead of what was added so far
+//     reply_borrow(&r, bytes, n);                       instead of a text: constant bytes
 //     reply_release(&r);
 //
 // Errors: out of memory is remembered in `failed` and makes the later calls do nothing, so only the
@@ -18,7 +19,9 @@
 struct reply {
     int status;       // of HTTP; 400 and above: the text is a problem (RFC 9457)
     const char *type; // of the text: application/json, unless set to another constant
+    const char *head; // more lines of the head, each with its CRLF; NULL: none
     int retry_after;  // seconds, for 429 and 503; 0: nothing is said
+    const char *lent; // n bytes that are sent instead of text; NULL: text is
     char *text;       // n bytes, then a 0 byte
     size_t n, size;
     bool failed;
@@ -34,6 +37,8 @@ void reply_add(struct reply *r, const char *fmt, ...) __attribute__((format(prin
 void reply_string(struct reply *r, const char *text, size_t n);
 // 17 significant digits, which read back to the same bits; null where it is not finite.
 void reply_number(struct reply *r, double x);
+// Bytes that outlive the reply, sent from where they are. To an empty reply; nothing is added after it.
+void reply_borrow(struct reply *r, const char *bytes, size_t n);
 
 // {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with the member `error`
 // of the Open Inference Protocol (the same text as `detail`). field: NULL for none; index: of the

@@ -2,6 +2,7 @@
 #include "serve/routes.h"
 
 #include "base/progress.h"
+#include "serve/dashboard.h"
 #include "serve/feedback.h"
 #include "serve/inference.h"
 #include "serve/predict.h"
@@ -137,6 +138,12 @@ static void get_openapi(struct exchange *x)
     reply_bytes(&x->worker->reply, x->site->openapi, strlen(x->site->openapi));
 }
 
+static void get_dashboard(struct exchange *x)
+{
+    if (!dashboard_get(x->path, &x->worker->reply))
+        PROBLEM(x, 404, "there is no %s in the dashboard", x->path);
+}
+
 // ---- the Open Inference Protocol ----
 
 // A pattern with {version} fills the second segment, which is empty else.
@@ -209,6 +216,14 @@ static const struct route routes[] = {
     {V2_VERSION, READ, get_v2_model, false},
     {V2_VERSION "/ready", READ, get_v2_model_ready, false},
     {V2_VERSION "/infer", SEND, post_v2_infer, false},
+    {"/", READ, get_dashboard, true},
+    {"/dashboard.css", READ, get_dashboard, true},
+    {"/dashboard.js", READ, get_dashboard, true},
+    {"/dashboard_charts.js", READ, get_dashboard, true},
+    {"/dashboard_base.js", READ, get_dashboard, true},
+    {"/dashboard_form.js", READ, get_dashboard, true},
+    {"/dashboard.svg", READ, get_dashboard, true},
+    {"/chart.js", READ, get_dashboard, true},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 

@@ -241,7 +241,7 @@ static void a_method_that_a_path_does_not_take_is_405_and_options_tells(void **s
         {"OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
          "Access-Control-Request-Method: POST\r\n\r\n",
          204, "Allow: POST, OPTIONS\r\n"},
-        {GET("/"), 404, "application/problem+json"},
+        {GET("/page"), 404, "application/problem+json"},
         {GET("/predict/"), 404, ""},
         {GET("/../model"), 404, ""},
         {GET("//model"), 404, ""},

@@ -1,0 +1,265 @@
+// The dashboard: asks /metrics, /model and /decisions every two seconds and shows what they say.
+//
+// Charts are in dashboard_charts.js, the form that sends a transaction is in dashboard_form.js.
+import { $, Locked, badge, cell, clock, element, number, percent, plural, probability, put, read, row, short, signed, unescape } from "./dashboard_base.js";
+import { drawDecisions, drawDrift, drawLines, drawScores } from "./dashboard_charts.js";
+import { follow, fill, send } from "./dashboard_form.js";
+
+const INTERVAL = 2000;        // ms
+const WINDOW = 300, BIN = 10; // s, of the charts over time
+const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
+
+// ---- metrics: Prometheus' text, version 0.0.4 ----
+
+const value = (text) => (/^[+-]?Inf$/.test(text) ? Number(`${text}inity`) : Number(text));
+
+class Metrics {
+  constructor(text) {
+    this.samples = new Map(); // name: [{labels, value}]
+    for (const [, name, inside = "", number] of text.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/gm)) {
+      const labels = {};
+      for (const [, key, quoted] of inside.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[key] = unescape(quoted);
+      if (!this.samples.has(name)) this.samples.set(name, []);
+      this.samples.get(name).push({ labels, value: value(number) });
+    }
+  }
+  all(name) { return this.samples.get(name) ?? []; }
+  get(name) { return this.all(name)[0]?.value; }
+  sum(name, wanted = {}) {
+    const fits = ({ labels }) => Object.entries(wanted).every(([key, text]) => labels[key] === text);
+    return this.all(name).filter(fits).reduce((sum, s) => sum + s.value, 0);
+  }
+  // A histogram as {edges, counts}, the counts not cumulative; the last edge is Infinity.
+  histogram(name) {
+    const buckets = this.all(`${name}_bucket`).map((s) => ({ edge: value(s.labels.le), n: s.value })).sort((a, b) => a.edge - b.edge);
+    return { edges: buckets.map((b) => b.edge), counts: buckets.map((b, i) => b.n - (i ? buckets[i - 1].n : 0)) };
+  }
+}
+
+// The quantile q, linear within its bucket; the last finite edge where it lies beyond. null of nothing.
+function quantile(edges, counts, q) {
+  const total = counts.reduce((a, b) => a + b, 0);
+  let rank = q * total;
+  if (!(total > 0)) return null;
+  for (let i = 0; i < counts.length; i++) {
+    const low = i ? edges[i - 1] : 0;
+    if (rank <= counts[i] && counts[i] > 0) return edges[i] === Infinity ? low : low + (edges[i] - low) * (rank / counts[i]);
+    rank -= counts[i];
+  }
+  return edges[edges.length - 2];
+}
+
+// ---- the ring of samples ----
+
+const ring = []; // {time, rate, decisionRate, p50, p99, approved, reviewed}, the oldest first; rates of the interval before
+let last = null; // what they are differences to
+
+function remember(metrics) {
+  const now = {
+    time: Date.now() / 1000, start: metrics.get("process_start_time_seconds"),
+    requests: metrics.sum("assay_http_requests_total"),
+    approved: metrics.sum("assay_predictions_total", { decision: "approve" }),
+    reviewed: metrics.sum("assay_predictions_total", { decision: "review" }),
+    latency: metrics.histogram("assay_predict_duration_seconds"),
+  };
+  // Another process counts from 0 again.
+  if (last && last.start === now.start && now.requests >= last.requests) {
+    const seconds = now.time - last.time, approved = now.approved - last.approved, reviewed = now.reviewed - last.reviewed;
+    const counts = now.latency.counts.map((n, i) => n - (last.latency.counts[i] ?? 0));
+    const ms = (q) => { const x = quantile(now.latency.edges, counts, q); return x === null ? null : 1000 * x; };
+    if (seconds > 3 * INTERVAL / 1000) ring.push({ time: last.time + 1 }); // out of sight: a gap
+    ring.push({ time: now.time, rate: (now.requests - last.requests) / seconds, decisionRate: (approved + reviewed) / seconds,
+                p50: ms(0.5), p99: ms(0.99), approved, reviewed });
+  }
+  last = now;
+  while (ring.length && ring[0].time < now.time - WINDOW - BIN) ring.shift();
+}
+
+// ---- tiles ----
+
+function showTiles(metrics) {
+  const now = ring.at(-1), timed = ring.findLast((s) => s.p99 != null);
+  const approved = metrics.sum("assay_predictions_total", { decision: "approve" });
+  const reviewed = metrics.sum("assay_predictions_total", { decision: "review" });
+  const recent = ring.reduce((sum, s) => [sum[0] + (s.reviewed ?? 0), sum[1] + (s.approved ?? 0) + (s.reviewed ?? 0)], [0, 0]);
+  const refused = metrics.sum("assay_requests_refused_total"), labels = metrics.sum("assay_labels_total");
+  const precision = metrics.get("assay_live_precision"), recall = metrics.get("assay_live_recall");
+  const seconds = timed ? Math.round(Date.now() / 1000 - timed.time) : 0;
+
+  put("tile-rate", now ? number(now.decisionRate) : "–");
+  put("tile-rate-note", `${short(approved + reviewed)} since the start`);
+  put("tile-latency", timed ? `${number(timed.p50, 2)} · ${number(timed.p99, 2)} ms` : "–");
+  put("tile-latency-note", !timed ? "no decision in sight yet" : seconds <= 3 ? "of the last two seconds" : `of ${seconds} s ago`);
+  put("tile-review", approved + reviewed ? percent(reviewed / (approved + reviewed)) : "–");
+  put("tile-review-note", recent[1] ? `${percent(recent[0] / recent[1])} of the last minutes` : "since the start");
+  // This page's own question is one of the requests.
+  put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
+  put("tile-load-note", refused ? `${short(refused)} refused since the start` : `queue of ${short(metrics.get("assay_queue_limit") ?? 0)}, none refused`);
+  put("tile-labels", short(labels));
+  put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none has come yet");
+  put("tile-quality", `${precision === undefined ? "–" : percent(precision, 0)} · ${recall === undefined ? "–" : percent(recall, 0)}`);
+  put("tile-quality-note", labels ? `over ${plural(metrics.get("assay_live_labels") ?? 0, "label")}` : "once labels have come");
+}
+
+// ---- charts ----
+
+function bins(key, now) {
+  const sums = new Map();
+  for (const s of ring) {
+    const bin = Math.floor(s.time / BIN) * BIN;
+    if (s[key] !== undefined) sums.set(bin, (sums.get(bin) ?? 0) + s[key]);
+  }
+  return [...sums].map(([bin, y]) => ({ x: bin + BIN / 2 - now, y })).filter((p) => p.x > -WINDOW && p.x < 0);
+}
+
+function showTraffic() {
+  const now = last.time, series = (key) => ring.map((s) => ({ x: s.time - now, y: s[key] ?? null }));
+  const newest = ring.at(-1) ?? {}, said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
+  drawLines("chart-rate", `Requests per second: now ${said(newest.rate, "")}; decisions per second: now ${said(newest.decisionRate, "")}`,
+            ["requests", "decisions"], " /s", [series("rate"), series("decisionRate")]);
+  drawLines("chart-latency", `Latency now: p50 ${said(newest.p50, " ms")}, p99 ${said(newest.p99, " ms")}`,
+            ["p50", "p99"], " ms", [series("p50"), series("p99")]);
+  const approved = bins("approved", now), reviewed = bins("reviewed", now), total = (points) => points.reduce((sum, p) => sum + p.y, 0);
+  drawDecisions(`Decisions of the last five minutes: ${total(approved)} approved, ${total(reviewed)} sent to review`, [approved, reviewed]);
+}
+
+function showScores(metrics) {
+  const { edges, counts } = metrics.histogram("assay_score"), threshold = metrics.get("assay_model_threshold");
+  const finite = edges.filter(Number.isFinite), n = counts.reduce((a, b) => a + b, 0);
+  if (!finite.length || threshold === undefined) return;
+  const text = `${plural(n, "decision")} by score, on logarithmic axes`;
+  put("scores-note", text);
+  drawScores(`${text}; review from ${number(threshold)}`, finite, counts.slice(0, finite.length), threshold);
+}
+
+function showDrift(metrics) {
+  const drifts = metrics.all("assay_feature_drift_psi").map((s) => ({ name: s.labels.feature, psi: s.value }));
+  const score = metrics.get("assay_score_drift_psi"), n = metrics.get("assay_drift_window_predictions") ?? 0;
+  if (score !== undefined) drifts.push({ name: "the score itself", psi: score });
+  const known = drifts.filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi), drifted = known.filter((d) => d.psi >= 0.2).length;
+  const moved = known.filter((d) => d.psi >= 0.1 && d.psi < 0.2).length;
+  const text = known.length ? `Stability index against training, newest ${plural(n, "decision")}: ${drifted || "none"} of ${known.length} drifted, ${moved || "none"} moved`
+                            : "Not measured yet: too few decisions";
+  put("drift-note", known.length > MAX_DRIFTS ? `${text}; the ${MAX_DRIFTS} largest are shown` : text);
+  drawDrift(`${text}. ${known.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}`, known.slice(0, MAX_DRIFTS));
+}
+
+// ---- the champion ----
+
+const METRICS = { roc_auc: "ROC AUC", average_precision: "Average precision", precision: "Precision", recall: "Recall", brier: "Brier score" };
+
+const period = (text) => text.replace(" .. ", " to ");
+
+function facts(id, pairs) {
+  $(id).replaceChildren(...pairs.map(([name, ...shown]) => element("div", {}, element("dt", { textContent: name }), element("dd", {}, ...shown))));
+}
+
+function showModel(model, metrics) {
+  const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
+  put("serving", `model ${model.model} decides`);
+  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", element("span", { className: "period", textContent: period(training.test) }),
+                                  ", days that decided nothing about it"] : []));
+  facts("metrics", Object.keys(METRICS).filter((key) => measured[key] != null).map((key) => [METRICS[key], number(measured[key])]));
+  facts("facts", [
+    ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
+    ["Threshold", number(model.threshold, 4)],
+    ["Inputs", String(model.inputs.length)],
+    ["Trained on", period(training.train ?? "–")],
+    ["Training rows", training.rows === undefined ? "–" : `${number(training.rows, 9)}, ${plural(training.frauds, "fraud")}`],
+    ["Loaded", loaded ? `${new Date(1000 * loaded).toISOString().slice(0, 16).replace("T", " ")}` : "–"],
+  ]);
+}
+
+// ---- decisions ----
+
+function inputs(numbers) {
+  const all = Object.entries(numbers ?? {}), shown = all.slice(0, 3).map(([name, x]) => `${name} ${number(x, 6)}`).join(", ");
+  return all.length > 3 ? `${shown}, ${all.length - 3} more` : shown;
+}
+
+let shown = "";
+
+function showDecisions(text) {
+  if (text === shown) return; // a selection or a reader's place stays
+  shown = text;
+  const { decisions } = JSON.parse(text);
+  put("all", `Show all ${decisions.length}`);
+  $("all").hidden = decisions.length <= FIRST_DECISIONS || $("all").ariaExpanded === "true";
+  put("decisions-note", decisions.length ? "The newest first; identifiers are not kept here." : "None yet.");
+  $("decisions").replaceChildren(...decisions.map((d) => {
+    const first = d.reasons?.[0];
+    return row(cell(clock(new Date(d.received))), cell(String(d.time).replace("T", " ").replace("Z", "")), cell(inputs(d.numbers), "wrap"),
+               cell(probability(d.probability), "number"), cell(badge(element("span"), d.decision)),
+               cell(first ? `${first.feature} ${signed(first.contribution)}` : "–", "wrap"), cell(d.model, "number"));
+  }));
+}
+
+// ---- the loop ----
+
+let timer = 0, polling = false, model = null;
+
+function enter(state, word, alarm = "") {
+  document.body.dataset.state = state;
+  put("status-word", word);
+  put("status-time", state === "live" ? clock(new Date()) : "");
+  put("alarm", alarm);
+  $("alarm").hidden = !alarm;
+  $("access").hidden = state !== "locked";
+}
+
+function lock() {
+  const tried = sessionStorage.getItem("token") !== null;
+  sessionStorage.removeItem("token");
+  if (tried) put("token-error", "The server does not take this token.");
+  enter("locked", "Locked");
+}
+
+async function refresh() {
+  const metrics = new Metrics(await read("/metrics"));
+  const info = metrics.all("assay_model_info")[0]?.labels;
+  if (!model || !info || info.sha256 !== model.sha256 || info.version !== model.model) model = JSON.parse(await read("/model"));
+  follow(model, metrics.get("assay_state_newest_event_timestamp_seconds") ?? null);
+  remember(metrics);
+  showTiles(metrics);
+  showTraffic();
+  showScores(metrics);
+  showDrift(metrics);
+  showModel(model, metrics);
+  showDecisions(await read("/decisions"));
+  metrics.get("assay_ready") === 0 ? enter("away", "Not ready", "The server answers, but decides nothing now.") : enter("live", "Live");
+}
+
+async function poll() {
+  if (polling || document.hidden) return;
+  polling = true;
+  clearTimeout(timer);
+  try {
+    await refresh();
+  } catch (e) {
+    if (e instanceof Locked) lock();
+    else enter("away", "No answer", `${e.message.startsWith("GET") ? e.message : "The server does not answer"}. Asked again every two seconds; what is shown is of ${last ? clock(new Date(1000 * last.time)) : "no time yet"}.`);
+  }
+  polling = false;
+  if (document.body.dataset.state !== "locked") timer = setTimeout(poll, INTERVAL);
+}
+
+$("try").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send().then((decided) => decided && poll()).catch((e) => { if (e instanceof Locked) lock(); else throw e; });
+});
+$("usual").addEventListener("click", () => fill(0));
+$("unusual").addEventListener("click", () => fill(6));
+$("all").addEventListener("click", () => {
+  document.querySelector(".decisions").classList.add("all");
+  $("all").ariaExpanded = "true";
+  $("all").hidden = true;
+});
+$("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("token", $("token").value);
+  $("token").value = "";
+  put("token-error", "");
+  poll();
+});
+document.addEventListener("visibilitychange", poll);
+poll();

@@ -1,0 +1,157 @@
+// The charts: what Chart.js is told. Every function takes numbers and draws them; none asks the server.
+//
+// Colours come from the style sheet when they are used, so a change of the colour scheme is a redraw.
+
+import { number, short } from "./dashboard_base.js";
+
+const root = document.documentElement;
+const colour = (name) => () => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+const ink = colour("ink"), muted = colour("muted"), line = colour("line"), card = colour("card");
+const charts = {};
+
+Chart.defaults.animation = false;
+Chart.defaults.maintainAspectRatio = false;
+Chart.defaults.font.family = getComputedStyle(root).getPropertyValue("--sans");
+Chart.defaults.color = muted;
+Object.assign(Chart.defaults.plugins.legend, { display: false }); // the page has its own, in text
+Object.assign(Chart.defaults.plugins.tooltip, {
+  backgroundColor: ink, titleColor: card, bodyColor: card, cornerRadius: 6, padding: 9, boxPadding: 4,
+});
+
+// Dashed lines at values of the x axis: options.plugins.marks = {list: [{at, text, colour}]}.
+Chart.register({
+  id: "marks",
+  afterDatasetsDraw(chart, _, { list = [] }) {
+    const { ctx, chartArea: area, scales: { x } } = chart;
+    for (const mark of list) {
+      const at = Math.round(x.getPixelForValue(mark.at)) + 0.5;
+      if (at < area.left || at > area.right + 1) continue;
+      const left = mark !== list.at(-1) || at > (area.left + area.right) / 2 + 40; // of its line, where there is room
+      ctx.save();
+      ctx.strokeStyle = ctx.fillStyle = mark.colour();
+      ctx.setLineDash([4, 3]);
+      ctx.beginPath();
+      ctx.moveTo(at, area.top - 16);
+      ctx.lineTo(at, area.bottom);
+      ctx.stroke();
+      ctx.font = `12px ${Chart.defaults.font.family}`;
+      ctx.textAlign = left ? "right" : "left";
+      ctx.fillText(mark.text, at + (left ? -5 : 5), area.top - 7);
+      ctx.restore();
+    }
+  },
+});
+
+const grid = { color: line, drawBorder: false, drawTicks: false };
+const valueAxis = { beginAtZero: true, grid, ticks: { maxTicksLimit: 5, padding: 6, callback: short } };
+const timeAxis = {
+  type: "linear", min: -300, max: 0, offset: false, grid: { display: false, drawBorder: false },
+  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
+};
+const ago = (items) => `${Math.round(-items[0].parsed.x)} s ago`;
+const said = (unit) => (item) => ` ${item.dataset.label}: ${number(item.parsed.y)}${unit}`;
+
+// Create the chart on its first data, later replace these; `text` says the same in words.
+function show(id, text, data, make) {
+  const canvas = document.getElementById(id);
+  canvas.setAttribute("aria-label", text);
+  canvas.textContent = text;
+  const chart = (charts[id] ??= new Chart(canvas, make()));
+  chart.data.labels = data.labels;
+  data.sets.forEach((points, i) => { chart.data.datasets[i].data = points; });
+  for (const [key, value] of Object.entries(data.marks ?? {})) chart.options.plugins.marks[key] = value;
+  if (data.from !== undefined) chart.options.scales.x.min = data.from;
+  chart.update("none");
+}
+
+// The left end of a time axis: a whole minute before the first of the points, five at most.
+const start = (sets) => Math.max(-300, Math.min(-60, 60 * Math.floor((sets[0][0]?.x ?? 0) / 60)));
+
+const lineSet = (label, stroke) => ({
+  label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, tension: 0.25, data: [],
+});
+
+// sets: two lists of {x: seconds from now, y}; y null where nothing was measured.
+export function drawLines(id, text, labels, unit, sets) {
+  show(id, text, { sets, from: start(sets) }, () => ({
+    type: "line",
+    data: { datasets: [lineSet(labels[0], colour("approve")), lineSet(labels[1], colour("second"))] },
+    options: {
+      interaction: { mode: "index", intersect: false }, scales: { x: timeAxis, y: { ...valueAxis, suggestedMax: 1 } },
+      plugins: { tooltip: { callbacks: { title: ago, label: said(unit) } } },
+    },
+  }));
+}
+
+// sets: approved and reviewed, lists of {x: seconds from now, y: decisions}.
+export function drawDecisions(text, sets) {
+  const bars = (label, fill) => ({ label, backgroundColor: fill, barThickness: "flex", barPercentage: 0.85, categoryPercentage: 1, data: [] });
+  show("chart-decisions", text, { sets, from: start(sets) }, () => ({
+    type: "bar",
+    data: { datasets: [bars("approve", colour("bar")), bars("review", colour("review"))] },
+    options: {
+      interaction: { mode: "index", intersect: false },
+      scales: { x: { ...timeAxis, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
+      plugins: { tooltip: { callbacks: { title: ago, label: said("") } } },
+    },
+  }));
+}
+
+// edges: upper bounds, ascending and above 0; counts: as many. Bars are of equal width, as on a
+// logarithmic axis, and the threshold stands between the edges where it would on one.
+export function drawScores(text, edges, counts, threshold) {
+  const i = Math.max(0, edges.findIndex((e) => threshold <= e));
+  const low = i > 0 ? edges[i - 1] : edges[0] / 10;
+  const at = i + Math.log(Math.max(threshold, low) / low) / Math.log(edges[i] / low);
+  const tick = (x) => (x === 0 ? "0" : String(edges[x - 1] ?? ""));
+  const points = counts.map((n, k) => ({ x: k + 0.5, y: n || null }));
+  const marks = { list: [{ at, text: `review from ${number(threshold)}`, colour: colour("review") }] };
+  show("chart-scores", text, { sets: [points], marks }, () => ({
+    type: "bar",
+    data: { datasets: [{ label: "decisions", backgroundColor: colour("bar"), barPercentage: 0.94, categoryPercentage: 1, data: [] }] },
+    options: {
+      layout: { padding: { top: 20, right: 10 } },
+      scales: {
+        x: { type: "linear", min: 0, max: edges.length, offset: false, grid: { display: false, drawBorder: false },
+             ticks: { stepSize: 1, maxRotation: 0, autoSkipPadding: 8, callback: tick } },
+        y: { ...valueAxis, type: "logarithmic", min: 0.7,
+             ticks: { padding: 6, callback: (y) => (Number.isInteger(Math.log10(y)) ? short(y) : null) } },
+      },
+      plugins: {
+        marks: {},
+        tooltip: { callbacks: {
+          title: ([item]) => `score ${tick(Math.floor(item.parsed.x))} to ${tick(Math.ceil(item.parsed.x))}`,
+          label: said(""),
+        } },
+      },
+    },
+  }));
+}
+
+// drifts: {name, psi}, the largest first.
+export function drawDrift(text, drifts) {
+  const paint = (c) => {
+    const psi = c.raw ?? 0;
+    return colour(psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
+  };
+  document.getElementById("drift-plot").style.height = `${drifts.length * 23 + 60}px`;
+  show("chart-drift", text, { labels: drifts.map((d) => d.name), sets: [drifts.map((d) => d.psi)] }, () => ({
+    type: "bar",
+    data: { datasets: [{ label: "PSI", backgroundColor: paint, barPercentage: 0.72, categoryPercentage: 1, data: [] }] },
+    options: {
+      indexAxis: "y", layout: { padding: { top: 20, right: 6 } },
+      scales: {
+        x: { ...valueAxis, suggestedMax: 0.28 },
+        y: { grid: { display: false, drawBorder: false }, ticks: { autoSkip: false, padding: 4, color: ink } },
+      },
+      plugins: {
+        marks: { list: [{ at: 0.1, text: "0.1 moved", colour: muted }, { at: 0.2, text: "0.2 drifted", colour: colour("review") }] },
+        tooltip: { callbacks: { label: (item) => ` PSI ${number(item.parsed.x)}` } },
+      },
+    },
+  }));
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const chart of Object.values(charts)) chart.update("none");
+});

@@ -1,0 +1,166 @@
+// The form, made from the model's schema, and the decision that comes back.
+import { $, Locked, ask, badge, cell, element, number, probability, put, row, signed, unescape } from "./dashboard_base.js";
+
+const FIRST_FIELDS = 12; // the others are folded away
+
+// ---- the decision ----
+
+function showReasons(reasons) {
+  const largest = Math.max(...reasons.map((r) => Math.abs(r.contribution)), 1e-9);
+  $("reasons").replaceChildren(...reasons.map((r) => {
+    const part = element("i", { className: r.contribution < 0 ? "approve" : "review" });
+    const bar = element("div", { className: "bar" }, part);
+    bar.setAttribute("aria-hidden", "true");
+    part.style.width = `${50 * Math.abs(r.contribution) / largest}%`;
+    return row(cell(r.feature), cell(number(r.value, 4), "number"), cell(bar), cell(signed(r.contribution), "number"));
+  }));
+}
+
+function showResult(d) {
+  const place = (p) => `${100 * Math.max(0, Math.min(1, 1 + Math.log10(Math.max(p, 1e-9)) / 4))}%`; // the rail shows 0.0001 to 1
+  $("result-empty").hidden = true;
+  $("result-full").hidden = false;
+  badge($("result-decision"), d.decision);
+  put("result-probability", probability(d.probability));
+  put("result-ratio", `probability of fraud, ${number(d.probability / d.threshold, 2)} times the threshold of ${number(d.threshold)}`);
+  $("scale-review").style.left = place(d.threshold);
+  $("scale-dot").style.left = place(d.probability);
+  $("scale").setAttribute("aria-label", `Probability ${probability(d.probability)} on a scale on which review begins at ${number(d.threshold)}`);
+  showReasons(d.reasons);
+  put("result-model", `Decided by model ${d.model}${d.id === undefined ? "" : `, transaction ${d.id}`}.`);
+}
+
+// ---- the form ----
+
+const form = { columns: [], model: null, touched: new Set(), newest: null };
+const KEYS = ["1000", "3195", "27"];
+const HINTS = { id: "any text", key: "any text", category: "text" };
+
+const field = (name) => $(`field-${name}`);
+const counted = () => form.model.plan.schema.time_format === "epoch" || form.model.plan.schema.time_format === "row";
+const round = (x) => Number(x.toPrecision(4));
+
+function hint(column) {
+  const { kind, min, max, missing } = column, low = min > -1e14, high = max < 1e14;
+  if (missing !== undefined) return "may be left out";
+  if (kind === "time") return counted() ? "number" : "UTC";
+  if (kind === "number") return low && high ? `${number(min)} to ${number(max)}` : low ? `from ${number(min)}` : high ? `up to ${number(max)}` : "number";
+  return HINTS[kind];
+}
+
+// The known values of a category stand in the expression that was fitted: onehot(name, "a", "b").
+function knownValues(column) {
+  const call = form.model.plan.features.find((f) => new RegExp(`^onehot\\(${column.name},`).test(f.expression));
+  return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unescape(text));
+}
+
+// deviations: how far from the mean of training a number is, where an input is the number itself.
+function example(column, deviations) {
+  const { kind, name, min = -Infinity, max = Infinity } = column;
+  if (kind === "id") return `try-${Date.now().toString(36)}`;
+  if (kind === "key") return KEYS[form.columns.filter((c) => c.kind === "key").indexOf(column) % KEYS.length];
+  if (kind === "category") return knownValues(column)[0] ?? "";
+  if (kind === "time") return exampleTime();
+  const same = form.model.plan.features.find((f) => f.expression === name);
+  const input = form.model.inputs.find((i) => i.name === same?.name);
+  return String(round(Math.min(max, Math.max(min, input ? input.mean + deviations * input.scale : 1))));
+}
+
+// After the newest event that the server knows: an older one of the same keys may be refused.
+function exampleTime() {
+  const { time_format: format } = form.model.plan.schema, next = (form.newest ?? Date.now() / 1000) + (format === "row" ? 1 : 60);
+  return counted() ? String(Math.floor(next)) : new Date(1000 * Math.floor(next)).toISOString().replace(".000", "");
+}
+
+function makeField(column) {
+  const { name, kind } = column, values = kind === "category" ? knownValues(column) : [];
+  const input = element("input", { id: `field-${name}`, name, autocomplete: "off", spellcheck: false, required: column.missing === undefined,
+                                   inputMode: kind === "number" ? "decimal" : "text" });
+  input.setAttribute("aria-describedby", `error-${name}`);
+  input.addEventListener("input", () => form.touched.add(name));
+  const label = element("label", { htmlFor: input.id }, name, element("span", { className: "note", textContent: hint(column) }));
+  const box = element("div", { className: kind === "time" || kind === "id" ? "field wide" : "field" }, label, input, element("p", { className: "error", id: `error-${name}` }));
+  if (values.length) {
+    input.setAttribute("list", `list-${name}`);
+    box.append(element("datalist", { id: `list-${name}` }, ...values.map((text) => element("option", { value: text }))));
+  }
+  return box;
+}
+
+function makeForm(model) {
+  const columns = model.plan.schema.columns.filter((c) => c.kind !== "label");
+  const same = JSON.stringify(columns) === JSON.stringify(form.columns);
+  form.model = model;
+  if (same) return;
+  Object.assign(form, { columns, touched: new Set() });
+  $("fields").replaceChildren(...columns.slice(0, FIRST_FIELDS).map(makeField));
+  $("more-fields").replaceChildren(...columns.slice(FIRST_FIELDS).map(makeField));
+  $("more").hidden = columns.length <= FIRST_FIELDS;
+  $("more").firstElementChild.textContent = `${columns.length - FIRST_FIELDS} more fields`;
+  fill(0);
+  $("send").disabled = false;
+}
+
+// What nobody typed follows the server: a new id, the newest time.
+function renew(kind) {
+  for (const c of form.columns) if (c.kind === kind && !form.touched.has(c.name)) field(c.name).value = example(c);
+}
+
+// Example values, that many standard deviations above the mean of training, in place of what stands there.
+export function fill(deviations) {
+  form.touched.clear();
+  for (const c of form.columns) field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
+  clearErrors();
+}
+
+// The form of this model; the examples are later than the newest event, seconds since 1970 or null.
+export function follow(model, newest) {
+  form.newest = newest;
+  makeForm(model);
+  renew("time");
+}
+
+function clearErrors() {
+  put("try-error", "");
+  for (const { name } of form.columns) {
+    put(`error-${name}`, "");
+    field(name).removeAttribute("aria-invalid");
+  }
+}
+
+// Text that is no number goes as it is: the server says what it wants there.
+function transaction() {
+  const numeric = (kind) => kind === "number" || (kind === "time" && counted());
+  return Object.fromEntries(form.columns.map(({ name, kind }) => [name, kind, field(name).value.trim()]).filter(([, , text]) => text !== "")
+    .map(([name, kind, text]) => [name, numeric(kind) && Number.isFinite(Number(text)) ? Number(text) : text]));
+}
+
+function showProblem(problem) {
+  const at = form.columns.some((c) => c.name === problem.field) ? problem.field : null;
+  put(at ? `error-${at}` : "try-error", problem.detail ?? "the server refused it");
+  if (!at) return;
+  if (form.columns.findIndex((c) => c.name === at) >= FIRST_FIELDS) $("more").open = true;
+  field(at).setAttribute("aria-invalid", "true");
+  field(at).focus();
+}
+
+// Send what stands in the form and show what comes back; whether it was decided. Locked is the caller's.
+export async function send() {
+  clearErrors();
+  $("send").disabled = true;
+  try {
+    const answer = await ask("/predict", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(transaction()) });
+    const body = await answer.json();
+    if (answer.ok) {
+      showResult(body);
+      renew("id");
+    } else showProblem(body);
+    return answer.ok;
+  } catch (e) {
+    if (e instanceof Locked) throw e;
+    put("try-error", "The server did not answer. Send it again: the same id is counted once.");
+    return false;
+  } finally {
+    $("send").disabled = false;
+  }
+}
