@@ -128,8 +128,26 @@ define install
 endef
 deps:
 	$(call install,$(strip $(file <packages.txt)))
-test-deps:
+test-deps: $(if $(filter skip,$(DEPS)),,$(addprefix build/tools/,nginx prometheus promtool))
 	$(call install,$(strip $(file <tests/packages.txt)))
+
+# The daemons that tests start are linked where they are installed, else taken out of their Debian package
+# and not installed: that would start services here, now and whenever this machine boots.
+define take_out
+	@mkdir -p build/tools; cd build/tools; \
+	PATH=$$PATH:/usr/sbin; \
+	if at=$$(for p in $(2); do command -v $$p || exit 1; done); then ln -sf $$at .; exit; fi; \
+	echo 'taking $(2) out of the Debian package $(1), without installing it'; \
+	download='apt-get download -qq -o APT::Sandbox::User=root $(1)'; \
+	sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+	$$download 2>/dev/null || { $$sudo apt-get update -qq && $$download; } && \
+	dpkg-deb --fsys-tarfile $(1)_*.deb | tar -xm --strip-components=3 $(addprefix ./usr/,$(3)) && \
+	rm $(1)_*.deb
+endef
+build/tools/nginx: | deps
+	$(call take_out,nginx,nginx,sbin/nginx)
+build/tools/prometheus build/tools/promtool &: | deps
+	$(call take_out,prometheus,prometheus promtool,bin/prometheus bin/promtool)
 
 # ---- the pipeline ---------------------------------------------------------------------------------
 # A stage's artifact depends on the stage's program, on the artifact before it, and on those sections of
