@@ -5,7 +5,7 @@
 --
 -- Request number n, from FIRST on, is a transaction of its own, STEP seconds after that of n - 1; that of
 -- 0 is at TIME, in seconds since 1970. With a FILE of bodies, one a line, they are sent in turn instead.
--- A request costs 0.5 microseconds to make. Each wrk thread has a Lua state of its own: one thread only,
+-- A request costs 0.7 microseconds to make. Each wrk thread has a Lua state of its own: one thread only,
 -- else numbers come twice.
 
 -- As in datasets/simulate.c there are 5000 customers, and a transaction in about 9 seconds. Customers and

@@ -37,12 +37,14 @@ import sys
 import time
 from pathlib import Path
 
+from serve_page import page
+
 HERE = Path(__file__).resolve().parent
 CONNECTIONS, THREADS, PEER_WORKERS = 32, 512, 2
 ROUNDS, ROUND_SECONDS, WARM_SECONDS = 5, 5, 2
-# Before memory is watched the windows must have filled: the longest reaches back 58 days, and a request
-# is 10 seconds (predict.lua).
-WARM_REQUESTS, WATCHED_REQUESTS, PIECE_REQUESTS = 600_000, 1_000_000, 100_000
+# Before memory is watched the windows must have filled: rings hold up to 128 events of a terminal, and
+# those that the state had not seen get one in 9973 requests (predict.lua).
+WARM_REQUESTS, WATCHED_REQUESTS, PIECE_REQUESTS = 1_800_000, 1_000_000, 100_000
 OPEN_SECONDS, RETAIN_DAYS, VECTORS = 10, 40, 1000
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -78,11 +80,6 @@ def proc(path):
         return ""
 
 
-def family(pid):
-    """A process and its children."""
-    return [pid, *(int(p) for p in proc(f"{pid}/task/{pid}/children").split())]
-
-
 def cpu_seconds(pids):
     """User and system time of processes."""
     stats = [proc(f"{p}/stat").rpartition(")")[2].split() for p in pids]
@@ -104,36 +101,27 @@ def memory(pid, name):
 
 
 class Server:
-    """A process that listens on a port."""
+    """Processes that listen on one port."""
 
     running = []
 
-    def __init__(self, name, command, environment=None):
-        self.name, self.said, self.port = name, "", None
-        self.process = subprocess.Popen(
-            [str(c) for c in command], stdout=subprocess.PIPE, text=True,
-            env=os.environ | (environment or {}))
+    def __init__(self, name):
+        self.name, self.said, self.port, self.processes = name, "", None, []
         Server.running.append(self)
 
-    def read_port(self):
-        """Waits for the line on stdout that names the port."""
-        self.said = self.process.stdout.readline()
+    def start(self, command, **how):
+        """One process more."""
+        self.processes.append(subprocess.Popen([str(c) for c in command], **how))
+
+    def start_and_ask(self, command):
+        """Its only process, whose first line on stdout names the port."""
+        self.start(command, stdout=subprocess.PIPE, text=True)
+        self.said = self.processes[0].stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", self.said)
         if not found:
             fail(f"{self.name} did not start: {self.said!r}")
         self.port = int(found[1])
         return self
-
-    def wait_for_port(self, port, seconds):
-        """Waits until something listens there."""
-        self.port, end = port, time.monotonic() + seconds
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return self
-            except OSError:
-                time.sleep(0.1)
-        return fail(f"{self.name} does not listen on port {port}")
 
     @property
     def url(self):
@@ -142,33 +130,31 @@ class Server:
 
     @property
     def pids(self):
-        """Itself and its workers."""
-        return family(self.process.pid)
+        """Of its processes."""
+        return [p.pid for p in self.processes]
+
+    @property
+    def runs(self):
+        """Whether all of its processes do."""
+        return all(p.poll() is None for p in self.processes)
 
     def stop(self):
-        """Ends it with SIGTERM, and kills what is left after ten seconds."""
-        pids = self.pids
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            for pid in pids:
-                if Path(f"/proc/{pid}").exists():
-                    os.kill(pid, signal.SIGKILL)
-            self.process.wait()
+        """Ends it with SIGTERM, or SIGKILL after ten seconds."""
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        Server.running.remove(self)
 
     @classmethod
     def stop_all(cls):
         """Ends all that were started, the last first."""
         while cls.running:
-            cls.running.pop().stop()
-
-
-def free_port():
-    """A port that nothing listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+            cls.running[-1].stop()
 
 
 def start_ours(o):
@@ -180,26 +166,48 @@ def start_ours(o):
         command += ["--database", o.work / "assay.db"]
     if "--retain" in known:
         command += ["--retain", RETAIN_DAYS]
-    return Server("assay", command).read_port()
+    return Server("assay").start_and_ask(command)
 
 
 def start_bare(o, size):
     """CivetWeb with an answer of that many bytes."""
-    return Server("bare", [o.bare, THREADS, size]).read_port()
+    return Server("bare").start_and_ask([o.bare, THREADS, size])
 
 
-def start_peer(o):
-    """FastAPI; one thread for BLAS, since the workers are as many as the cores."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", HERE, "--host", "127.0.0.1", "--port",
-               port, "--workers", PEER_WORKERS, "--loop", "uvloop", "--http", "httptools",
-               "--no-access-log", "--log-level", "warning", "peer:app"]
-    return Server("fastapi", command, {
+def start_peer(o, body):
+    """FastAPI in as many processes as cores, one thread for BLAS in each.
+
+    Each has a socket of its own on one port, between which the kernel deals the connections out. Under
+    uvicorn's --workers, which share a socket, mostly one process took all 32 and the other had nothing
+    to do.
+    """
+    server, sockets = Server("fastapi"), []
+    environment = os.environ | {
         "PEER_MODEL": str(o.models / "champion/model.json"), "PEER_FEATURES": str(o.features),
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}).wait_for_port(port, 60)
+        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    for _ in range(PEER_WORKERS):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        s.bind(("127.0.0.1", server.port or 0))
+        s.listen(128)
+        server.port = s.getsockname()[1]
+        sockets.append(s)
+        server.start([sys.executable, "-m", "uvicorn", "--app-dir", HERE, "--fd", s.fileno(), "--loop",
+                      "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+                      "peer:app"], env=environment, pass_fds=[s.fileno()])
+    for s in sockets:
+        s.close()  # the processes have theirs
+    for _ in range(16):  # one connection would tell of one process only
+        answer_size(server, body)
+    return server
 
 
 # ---- requests ------------------------------------------------------------------------------------
+
+
+def utc(seconds):
+    """A time since 1970 as a date."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
 
 
 def newest_time(ours):
@@ -283,7 +291,7 @@ class Load:
         lost = result["sent"] - result["answered"] - CONNECTIONS - 1
         if lost > 0:
             wrong["lost"] = lost
-        if wrong or not result["answered"] or self.server.process.poll() is not None:
+        if wrong or not result["answered"] or not self.server.runs:
             fail(f"{self.server.name}: of {result['answered']} answers these are wrong: {wrong}")
 
 
@@ -313,7 +321,7 @@ def file_mib(*paths):
 
 def watch_memory(o, load):
     """[(requests since the start, RSS in MiB, database in MiB)], from the warm-up's end on."""
-    pid, rate, rows = load.server.process.pid, 20_000.0, []
+    pid, rate, rows = load.server.pids[0], 20_000.0, []
     database = [o.work / f"assay.db{end}" for end in ("", "-wal")]
     end = None
     while end is None or load.first < end:
@@ -326,21 +334,12 @@ def watch_memory(o, load):
     return rows
 
 
-def slope(points):
-    """Of the line of least squares through (x, y)."""
-    x, y = zip(*points)
-    mean = statistics.fmean(x)
-    return (sum((a - mean) * (b - statistics.fmean(y)) for a, b in points) /
-            sum((a - mean)**2 for a in x))
-
-
 def write_transactions(path, first, start, count):
     """A CSV like that of `simulate`, of transactions that follow number first of predict.lua."""
     with path.open("w", encoding="utf-8") as f:
         f.write("TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD\n")
         for n in range(first, first + count):
-            when = datetime.datetime.fromtimestamp(start + 10 * n, datetime.timezone.utc)
-            f.write(f"R{n},{when:%Y-%m-%d %H:%M:%S},{n * 1913 % 5000},{n * 4789 % 9973},"
+            f.write(f"R{n},{utc(start + 10 * n):%Y-%m-%d %H:%M:%S},{n * 1913 % 5000},{n * 4789 % 9973},"
                     f"{n * 7919 % 14983 / 100:.2f},0\n")
 
 
@@ -361,22 +360,7 @@ def open_loop(o, load, rate):
     return found | {"rate": rate}
 
 
-# ---- the page ------------------------------------------------------------------------------------
-
-
-def markdown(head, rows):
-    """An aligned table; the first column left, the others right."""
-    width = [max(map(len, c)) for c in zip(head, *rows)]
-    rule = ["-" * (w - (i > 0)) + (":" if i else "") for i, w in enumerate(width)]
-    cells = [[c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, width))]
-             for row in (head, rule, *rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
-
-
-def spread(values, form):
-    """Median, and from the least to the largest."""
-    middle, least, most = (form.format(f(values)) for f in (statistics.median, min, max))
-    return f"{middle} ({least} to {most})"
+# ---- what the page says beside ---------------------------------------------------------------------
 
 
 def versions(ours):
@@ -392,103 +376,14 @@ def versions(ours):
             *zip(("FastAPI", "uvicorn", "uvloop", "pydantic", "scikit-learn", "numpy"), peer)]
 
 
-def processor():
-    """The processor's name."""
-    found = re.search(r"^model name\s*: (.*)", proc("cpuinfo"), re.M)
-    return found[1] if found else platform.machine()
-
-
-def speed_table(results):
-    """A row for each server: medians over the rounds."""
-    names = {"bare": "a  bare CivetWeb, constant", "assay": "b  assay, /predict",
-             "fastapi": "c  FastAPI, scikit-learn"}
-    middle = {s: {k: statistics.median(r[k] for r in rounds) for k in rounds[0]}
-              for s, rounds in results.items()}
-    return markdown(
-        ["", "requests a second (least to most)", "p50 ms", "p90 ms", "p99 ms", "cores", "wrk's cores"],
-        [[names[s], spread([r["rate"] for r in rounds], "{:.0f}"),
-          *(f"{middle[s][p] / 1e3:.3f}" for p in ("p50", "p90", "p99")),
-          f"{middle[s]['cores']:.2f}", f"{middle[s]['wrk']:.2f}"] for s, rounds in results.items()])
-
-
-def ratios(results, other):
-    """Our rate over another's, round by round."""
-    return spread([b["rate"] / x["rate"] for b, x in zip(results["assay"], results[other])], "{:.2f}")
-
-
-def memory_section(rows, peak):
-    """The table over time, and growth by the million."""
-    growth = slope([(n / 1e6, rss) for n, rss, _ in rows])
-    table = markdown(["requests", "resident MiB", "database MiB"],
-                     [[f"{n}", f"{rss:.1f}", f"{db:.1f}"] for n, rss, db in rows])
-    return f"""After {rows[0][0]} requests, when the windows have filled, {rows[-1][0] - rows[0][0]} more at full
-load. Resident memory grew by {rows[-1][1] - rows[0][1]:+.1f} MiB from the first line to the last; by a line of
-least squares through all, **{growth:+.2f} MiB per million requests**. The peak was {peak:.1f} MiB.
-
-{table}"""
-
-
-def open_section(figures, most):
-    """The steady rate."""
-    if not figures:
-        return ""
-    table = markdown(["p50", "p90", "p99", "p99.9", "max"],
-                     [[figures[p] for p in ("p50", "p90", "p99", "p99.9", "max")]])
-    return f"""
-## At a steady rate
-
-{figures["rate"]} transactions a second, half of the {most:.0f} of full load, for {OPEN_SECONDS} seconds, sent when they are due
-whether or not those before them were answered (`build/bin/replay --rate`); the time counts from when
-they were due. So a stall of the server shows in every transaction that had to wait for its end.
-
-{table}
-"""
-
-
-def page(o, ours, results, rows, peak, opened, size):
-    """docs/benchmarks.md."""
-    what = ", ".join(f"{name} {version}" for name, version in versions(o.bin / "serve"))
-    others = statistics.median(r["others"] for rounds in results.values() for r in rounds)
-    most = statistics.median(r["rate"] for r in results["assay"])
-    state = re.search(r"state of .*", ours.said)[0].strip()
-    return f"""# Benchmarks
-
-`make bench-serve` measures all of this anew, in one run on one machine, and writes this page.
-
-Made on {datetime.date.today()} on {os.cpu_count()} cores of {processor()}, Linux {platform.release()};
-{what}.
-All else that ran on the machine used {others:.2f} cores meanwhile.
-
-## Full load
-
-{CONNECTIONS} connections that are kept alive; wrk sends the next request on each when the last is answered.
-{o.rounds} rounds of {o.seconds} seconds in turns, a b c a b c, after a warm-up. Medians over the rounds.
-
-{speed_table(results)}
-
-b / a is **{ratios(results, "bare")}**: what is left of the HTTP library's speed when each request is
-parsed, checked, counted in the windows of its customer and terminal, scored, explained, and kept.
-b / c is **{ratios(results, "fastapi")}**. Both are medians of the rounds' ratios, with the least and the most.
-
-How to read it:
-
-- *a* answers {size} bytes, as many as *b* did to its first request, from memory, under the settings of *b*
-  ({THREADS} threads), and reads the same transactions without looking at them.
-- *b* gets a new transaction each time, 10 seconds after the one before, of a customer and a terminal
-  that change; it began with the {state}.
-- *c* has {PEER_WORKERS} uvicorn workers with uvloop and httptools. It gets the {o.inputs} features ready and answers
-  probability and decision: no state, no database, no reasons. It is there because it is how a model
-  is often served, not because it does the same work: it does less.
-- *cores* is the processor time of the server, *wrk's cores* that of wrk, for each second that passed.
-  Client and server share the {os.cpu_count()} cores, so all three would be faster with a client elsewhere, *a* most.
-- wrk's loop is closed: a connection that waits sends nothing, so while the server stalls no request
-  is there to be late, and the percentiles look better than what clients would see who come when they
-  please. A stall shows in them as one slow answer for each connection.
-{open_section(opened, most)}
-## Memory
-
-{memory_section(rows, peak)}
-"""
+def setup(o, ours, size):
+    """What serve_page.py needs to know of the run."""
+    processor = re.search(r"^model name\s*: (.*)", proc("cpuinfo"), re.M)
+    return {"processor": processor[1] if processor else platform.machine(), "cores": os.cpu_count(),
+            "kernel": platform.release(), "versions": versions(o.bin / "serve"),
+            "state": re.search(r"state of .*", ours.said)[0].strip(), "bytes": size,
+            "rounds": o.rounds, "seconds": o.seconds, "connections": CONNECTIONS, "threads": THREADS,
+            "workers": PEER_WORKERS, "open_seconds": OPEN_SECONDS}
 
 
 # ---- the run -------------------------------------------------------------------------------------
@@ -497,23 +392,22 @@ How to read it:
 def measure(o):
     """Starts the servers, measures, and returns the page."""
     ours = start_ours(o)
-    newest = newest_time(ours)
-    size = answer_size(ours, json.dumps({
-        "id": "B", "time": datetime.datetime.fromtimestamp(newest, datetime.timezone.utc).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"), "customer": "1", "terminal": "1", "amount": 57.16}))
+    start = newest_time(ours)
+    first = {"id": "B", "time": f"{utc(start):%Y-%m-%dT%H:%M:%SZ}", "customer": "1", "terminal": "1",
+             "amount": 57.16}
+    size = answer_size(ours, json.dumps(first))
     vectors = o.work / "vectors.txt"
-    o.inputs = write_vectors(o, vectors)
-    bare, peer = start_bare(o, size), start_peer(o)
-    answer_size(peer, vectors.read_text(encoding="utf-8").partition("\n")[0])
-    load = Load(ours, newest + 10)
-    results = run_rounds(o, [Load(bare, newest + 10), load, Load(peer, vectors)])
+    inputs = write_vectors(o, vectors)
+    bare = start_bare(o, size)
+    peer = start_peer(o, vectors.read_text(encoding="utf-8").partition("\n")[0])
+    load = Load(ours, start + 10)
+    results = run_rounds(o, [Load(bare, start + 10), load, Load(peer, vectors)])
     bare.stop()
     peer.stop()
     rows = watch_memory(o, load)
-    peak = memory(ours.process.pid, "VmHWM")
-    rate = round(statistics.median(r["rate"] for r in results["assay"]) / 2)
-    opened = open_loop(o, load, rate)
-    return page(o, ours, results, rows, peak, opened, size)
+    peak = memory(ours.pids[0], "VmHWM")
+    opened = open_loop(o, load, round(statistics.median(r["rate"] for r in results["assay"]) / 2))
+    return page(setup(o, ours, size) | {"inputs": inputs, "peak": peak}, results, rows, opened)
 
 
 def parse_options():
