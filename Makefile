@@ -239,7 +239,7 @@ bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/
 
 bench-serve: programs $(D)/monitor/drift.json $(BUILD)/tests/bench/bare ## speed and memory of the server, into docs/benchmarks.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))
-	/usr/bin/python3 tests/bench/serve.py --bin $(BIN) --bare $(BUILD)/tests/bench/bare --models $(M) \
+	/usr/bin/python3 -B tests/bench/serve.py --bin $(BIN) --bare $(BUILD)/tests/bench/bare --models $(M) \
 	    --features $(D)/features --work $(BUILD)/bench --output docs/benchmarks.md
 $(BUILD)/tests/bench/bare: $(BUILD)/tests/bench/bare.o
 	@echo '  ld $@'

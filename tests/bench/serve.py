@@ -67,6 +67,8 @@ def output_of(*command):
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as e:
         fail(f"{command[0]} did not run: {e}")
+    if done.returncode != 0:
+        fail(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
 
@@ -186,7 +188,7 @@ def start_peer(o, body):
     server, sockets = Server("fastapi"), []
     environment = os.environ | {
         "PEER_MODEL": str(o.models / "champion/model.json"), "PEER_FEATURES": str(o.features),
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     for _ in range(PEER_WORKERS):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -354,7 +356,7 @@ def open_loop(o, load, rate):
         return None
     say(f"{rate} a second for {OPEN_SECONDS} s by replay")
     write_transactions(data, load.first, load.source, rate * OPEN_SECONDS)
-    said = output_of(replay, "--config", "datasets/simulated.ini", "--port", load.server.port,
+    said = output_of(replay, "--config", "datasets/simulated.ini", "--url", load.server.url[:-8],
                      "--connections", CONNECTIONS, "--rate", rate, "--batch", 1, data)
     found = dict(re.findall(r"\b(p50|p90|p99|p99\.9|max)[ \"=:]+([\d.]+ ?[mu\u00b5]?s?)(?= |$|,|\))", said,
                             re.M))
