@@ -39,7 +39,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
-    layers format clean pictures bench-quality openapi
+    layers format clean pictures bench-quality bench-serve openapi
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -275,9 +275,17 @@ bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/
 	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,3,4 \
 	    --output docs/quality.md
 
+bench-serve: programs $(D)/monitor/drift.json $(BUILD)/tests/bench/bare ## speed and memory of the server, into docs/benchmarks.md
+	$(call install,$(strip $(file <tests/bench/packages.txt)))
+	/usr/bin/python3 -B tests/bench/serve.py --bin $(BIN) --bare $(BUILD)/tests/bench/bare --models $(M) \
+	    --features $(D)/features --work $(BUILD)/bench --output docs/benchmarks.md
+$(BUILD)/tests/bench/bare: $(BUILD)/tests/bench/bare.o
+	@echo '  ld $@'
+	@$(CC) $(CFLAGS) $(FLAGS) -o $@ $^ -lcivetweb
+
 # ---- housekeeping ---------------------------------------------------------------------------------
 SOURCES := $(wildcard base/*.[ch] datasets/*.[ch] ingest/*.[ch] features/*.[ch] train/*.[ch] \
-           monitor/*.[ch] serve/*.[ch] tests/*.[ch] tests/fuzz/*.c)
+           monitor/*.[ch] serve/*.[ch] tests/*.[ch] tests/fuzz/*.c tests/bench/*.c)
 
 lint: layers deps test-deps $(BUILD)/train/onnx.pb-c.h ## formatting, layers, clang's warnings, clang-tidy, cppcheck
 	@clang-format --dry-run -Werror $(SOURCES)
