@@ -227,8 +227,8 @@ static int read_data(struct inference *q, const json_t *data)
     const bool nested = json_is_array(json_array_get(data, 0));
     if (check_size(q, data, nested ? q->rows : q->rows * q->n_inputs, where))
         return -1;
-    q->x = calloc(q->rows * q->n_inputs, sizeof *q->x);
-    q->margins = calloc(q->rows, sizeof *q->margins);
+    q->x = calloc(q->rows * q->n_inputs + 1, sizeof *q->x);
+    q->margins = calloc(q->rows + 1, sizeof *q->margins);
     if (!q->x || !q->margins)
         return REFUSE(q, 503, NULL, "out of memory for %zu rows", q->rows);
     return nested ? read_rows(q, data) : read_values(q, data, q->x, where);

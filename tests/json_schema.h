@@ -15,11 +15,11 @@
 #include <cmocka.h>
 
 // "#/components/schemas/X" in the document, or the object itself where it is no reference.
-static inline const json_t *schema_follow(const json_t *document, const json_t *object)
+static inline json_t *schema_follow(json_t *document, json_t *object)
 {
     const char *ref = json_string_value(json_object_get(object, "$ref"));
     char name[64];
-    const json_t *at = document;
+    json_t *at = document;
     if (!ref)
         return object;
     assert_true(ref[0] == '#');
@@ -34,9 +34,9 @@ static inline const json_t *schema_follow(const json_t *document, const json_t *
     return at;
 }
 
-static inline bool schema_fits(const json_t *document, const json_t *schema, const json_t *v);
+static inline bool schema_fits(json_t *document, json_t *schema, json_t *v);
 
-static inline bool schema_type_fits(const char *type, const json_t *v)
+static inline bool schema_type_fits(const char *type, json_t *v)
 {
     const double x = json_number_value(v);
     if (strcmp(type, "integer") == 0)
@@ -49,10 +49,10 @@ static inline bool schema_type_fits(const char *type, const json_t *v)
            (strcmp(type, "null") == 0 && json_is_null(v));
 }
 
-static inline bool schema_types_fit(const json_t *types, const json_t *v)
+static inline bool schema_types_fit(json_t *types, json_t *v)
 {
     size_t i;
-    const json_t *type;
+    json_t *type;
     if (json_is_string(types))
         return schema_type_fits(json_string_value(types), v);
     json_array_foreach(types, i, type)
@@ -63,7 +63,7 @@ static inline bool schema_types_fit(const json_t *types, const json_t *v)
     return false;
 }
 
-static inline bool schema_pattern_fits(const char *pattern, const json_t *v)
+static inline bool schema_pattern_fits(const char *pattern, json_t *v)
 {
     regex_t regex;
     if (!json_is_string(v))
@@ -75,15 +75,15 @@ static inline bool schema_pattern_fits(const char *pattern, const json_t *v)
 }
 
 // An object's members: those that are named, and what else may be there.
-static inline bool schema_members_fit(const json_t *document, const json_t *schema, json_t *v)
+static inline bool schema_members_fit(json_t *document, json_t *schema, json_t *v)
 {
-    const json_t *properties = json_object_get(schema, "properties");
-    const json_t *others = json_object_get(schema, "additionalProperties");
+    json_t *properties = json_object_get(schema, "properties");
+    json_t *others = json_object_get(schema, "additionalProperties");
     const char *name;
     json_t *x;
     json_object_foreach(v, name, x)
     {
-        const json_t *property = json_object_get(properties, name);
+        json_t *property = json_object_get(properties, name);
         if (!property)
             property = others;
         if (json_is_false(property) ||
@@ -93,10 +93,10 @@ static inline bool schema_members_fit(const json_t *document, const json_t *sche
     return true;
 }
 
-static inline bool schema_has_all(const json_t *required, const json_t *v)
+static inline bool schema_has_all(json_t *required, json_t *v)
 {
     size_t i;
-    const json_t *name;
+    json_t *name;
     json_array_foreach(required, i, name)
     {
         if (json_is_object(v) && !json_object_get(v, json_string_value(name)))
@@ -105,10 +105,10 @@ static inline bool schema_has_all(const json_t *required, const json_t *v)
     return true;
 }
 
-static inline bool schema_items_fit(const json_t *document, const json_t *items, const json_t *v)
+static inline bool schema_items_fit(json_t *document, json_t *items, json_t *v)
 {
     size_t i;
-    const json_t *x;
+    json_t *x;
     json_array_foreach(v, i, x)
     {
         if (!schema_fits(document, items, x))
@@ -117,10 +117,10 @@ static inline bool schema_items_fit(const json_t *document, const json_t *items,
     return true;
 }
 
-static inline bool schema_is_among(const json_t *list, const json_t *v)
+static inline bool schema_is_among(json_t *list, json_t *v)
 {
     size_t i;
-    const json_t *x;
+    json_t *x;
     json_array_foreach(list, i, x)
     {
         if (json_equal(x, v))
@@ -129,10 +129,10 @@ static inline bool schema_is_among(const json_t *list, const json_t *v)
     return false;
 }
 
-static inline bool schema_fits_one(const json_t *document, const json_t *list, const json_t *v)
+static inline bool schema_fits_one(json_t *document, json_t *list, json_t *v)
 {
     size_t i, n = 0;
-    const json_t *schema;
+    json_t *schema;
     json_array_foreach(list, i, schema)
     {
         n += schema_fits(document, schema, v);
@@ -140,7 +140,7 @@ static inline bool schema_fits_one(const json_t *document, const json_t *list, c
     return n == 1;
 }
 
-static inline bool schema_count_fits(const char *keyword, size_t limit, const json_t *v)
+static inline bool schema_count_fits(const char *keyword, size_t limit, json_t *v)
 {
     if (strcmp(keyword, "minLength") == 0)
         return !json_is_string(v) || json_string_length(v) >= limit;
@@ -149,7 +149,7 @@ static inline bool schema_count_fits(const char *keyword, size_t limit, const js
     return !json_is_array(v) || json_array_size(v) <= limit; // maxItems
 }
 
-static inline bool schema_limit_fits(const char *keyword, double limit, const json_t *v)
+static inline bool schema_limit_fits(const char *keyword, double limit, json_t *v)
 {
     const double x = json_number_value(v);
     if (!json_is_number(v))
@@ -167,8 +167,8 @@ static inline bool schema_is_any(const char *keyword, const char *const *names, 
     return false;
 }
 
-static inline bool schema_keyword_fits(const json_t *document, const json_t *schema,
-                                       const char *keyword, const json_t *argument, const json_t *v)
+static inline bool schema_keyword_fits(json_t *document, json_t *schema, const char *keyword,
+                                       json_t *argument, json_t *v)
 {
     static const char *const notes[] = {"description", "examples", "default", "format"};
     static const char *const counts[] = {"minLength", "minItems", "maxItems"};
@@ -184,7 +184,7 @@ static inline bool schema_keyword_fits(const json_t *document, const json_t *sch
     if (strcmp(keyword, "required") == 0)
         return schema_has_all(argument, v);
     if (strcmp(keyword, "properties") == 0 || strcmp(keyword, "additionalProperties") == 0)
-        return schema_members_fit(document, schema, (json_t *)(uintptr_t)v);
+        return schema_members_fit(document, schema, v);
     if (strcmp(keyword, "items") == 0)
         return schema_items_fit(document, argument, v);
     if (strcmp(keyword, "oneOf") == 0)
@@ -198,10 +198,10 @@ static inline bool schema_keyword_fits(const json_t *document, const json_t *sch
     return true;
 }
 
-static inline bool schema_fits(const json_t *document, const json_t *schema, const json_t *v)
+static inline bool schema_fits(json_t *document, json_t *schema, json_t *v)
 {
     const char *keyword;
-    json_t *argument, *s = (json_t *)(uintptr_t)schema_follow(document, schema);
+    json_t *argument, *s = schema_follow(document, schema);
     assert_true(json_is_object(s));
     json_object_foreach(s, keyword, argument)
     {
