@@ -180,6 +180,13 @@ static void it_is_openapi_3_1_of_this_version(void **state)
     assert_string_equal(json_string_value(version), ASSAY_VERSION);
 }
 
+// What the dashboard's page loads is no part of the interface.
+static bool is_page_file(const char *path)
+{
+    const char *end = strrchr(path, '.');
+    return end && (strcmp(end, ".css") == 0 || strcmp(end, ".js") == 0 || strcmp(end, ".svg") == 0);
+}
+
 static void every_route_stands_in_it_with_its_methods_and_who_may_ask(void **state)
 {
     (void)state;
@@ -187,6 +194,8 @@ static void every_route_stands_in_it_with_its_methods_and_who_may_ask(void **sta
     const struct route *route;
     for (size_t i = 0; (route = route_at(i)); i++) {
         json_t *item = json_object_get(json_object_get(document, "paths"), route->path);
+        if (!item && is_page_file(route->path))
+            continue;
         if (!item)
             fail_msg("%s is not documented", route->path);
         for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
@@ -204,22 +213,16 @@ static void every_route_stands_in_it_with_its_methods_and_who_may_ask(void **sta
     }
 }
 
-// Paths that the table has not yet are said, and tested from when it has them.
 static void every_path_in_it_is_a_route(void **state)
 {
     (void)state;
     const char *path;
     json_t *item;
-    size_t missing = 0;
     json_object_foreach(json_object_get(document, "paths"), path, item)
     {
-        if (!route_of(path)) {
-            print_message("not a route yet: %s\n", path);
-            missing++;
-        }
+        if (!route_of(path))
+            fail_msg("%s is no route", path);
     }
-    if (missing > 0)
-        skip();
 }
 
 static void answer_simple(const char *path, const char *method, json_t *operation)
