@@ -305,6 +305,24 @@ static int check_order(const struct state *s, const struct events *e, const int6
     return 0;
 }
 
+// A few events have no others behind them to fetch their memory while these are run: ask for that of all
+// tracks at once, first the slots, then the events.
+static void prefetch_few(const struct run *r, bool slots)
+{
+    const struct plan *p = r->state->plan;
+    for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
+        const struct state_track *st = &r->state->tracks[t];
+        const uint64_t *keys = r->events->columns[p->tracks[t].column];
+        for (size_t i = 0; i < r->events->n; i++) {
+            const struct histories *shard = &st->shards[state_shard(r->state, keys[i])];
+            if (slots)
+                histories_prefetch_slot(shard, keys[i]);
+            else
+                histories_prefetch_event(shard, &st->shape, keys[i]);
+        }
+    }
+}
+
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err)
 {
     const struct plan *p = s->plan;
@@ -321,8 +339,11 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
                     .block = {p, events, s->values, s->text_codes},
                     .out = out,
                     .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
+    prefetch_few(&r, true);
     for (r.level = 0; r.level < p->n_levels; r.level++) {
         int rc = parallel_run(r.workers, run_rows, &r, err);
+        if (r.level == 0)
+            prefetch_few(&r, false);
         if (rc == 0 && r.level < p->n_levels - 1) // the last level has no tracks
             rc = parallel_run(r.workers, run_tracks, &r, err);
         if (rc) {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 // The inputs with the largest |contribution|, the largest first, equal ones in the order of inputs.
@@ -23,6 +24,13 @@ static int pick_reasons(const double *contributions, size_t n, size_t reasons[N_
     return picked;
 }
 
+void served_describe(struct served *s)
+{
+    snprintf(s->text, sizeof s->text,
+             ",\"threshold\":%.17g,\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", s->threshold,
+             s->version, s->sha256);
+}
+
 void decision_make(struct decision *d, const struct model *m, const struct served *served,
                    const float *x, double *contributions)
 {
@@ -39,40 +47,46 @@ void decision_make(struct decision *d, const struct model *m, const struct serve
 
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r)
 {
-    reply_add(r, "\"reasons\":[");
+    reply_text(r, "\"reasons\":[");
     for (int k = 0; k < d->n_reasons; k++) {
         const char *name = p->inputs[d->reasons[k].input].name;
-        reply_add(r, "%s{\"feature\":", k ? "," : "");
+        if (k > 0)
+            reply_text(r, ",");
+        reply_text(r, "{\"feature\":");
         reply_string(r, name, strlen(name));
-        reply_add(r, ",\"value\":%.9g,\"contribution\":", (double)d->reasons[k].value);
+        reply_text(r, ",\"value\":");
+        reply_float(r, d->reasons[k].value);
+        reply_text(r, ",\"contribution\":");
         reply_number(r, d->reasons[k].contribution);
-        reply_bytes(r, "}", 1);
+        reply_text(r, "}");
     }
-    reply_bytes(r, "]", 1);
+    reply_text(r, "]");
 }
 
 void decision_write_id(const json_t *id, struct reply *r)
 {
-    reply_add(r, "\"id\":");
+    reply_text(r, "\"id\":");
     if (json_is_string(id))
         reply_string(r, json_string_value(id), json_string_length(id));
     else
         reply_add(r, "%lld", (long long)json_integer_value(id));
-    reply_bytes(r, ",", 1);
+    reply_text(r, ",");
 }
 
 void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
                     struct reply *r)
 {
-    reply_bytes(r, "{", 1);
+    reply_text(r, "{");
     if (id)
         decision_write_id(id, r);
-    reply_add(r, "\"probability\":");
+    reply_text(r, "\"probability\":");
     reply_number(r, d->probability);
-    reply_add(r, ",\"decision\":\"%s\",\"threshold\":", d->review ? "review" : "approve");
-    reply_number(r, d->served->threshold);
-    reply_add(r, ",\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", d->served->version,
-              d->served->sha256);
+    reply_text(r, ",\"decision\":");
+    if (d->review)
+        reply_text(r, "\"review\"");
+    else
+        reply_text(r, "\"approve\"");
+    reply_bytes(r, d->served->text, strlen(d->served->text));
     decision_write_reasons(d, p, r);
-    reply_bytes(r, "}", 1);
+    reply_text(r, "}");
 }

@@ -20,8 +20,11 @@ struct served {
     int64_t version; // of the registry
     char sha256[65];
     double threshold;
+    char text[192];      // what an answer says of it: served_describe
     struct served *next; // the one before
 };
+
+void served_describe(struct served *s);
 
 struct reason {
     int input; // index into the plan's inputs

@@ -30,13 +30,16 @@ struct server {
 
 // ---- the way out ----
 
-static const char *date_now(char *text, size_t size)
+// Made once a second by each worker.
+static const char *date_now(struct worker *w)
 {
     struct tm tm;
     time_t now = time(NULL);
-    if (!gmtime_r(&now, &tm) || strftime(text, size, "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
-        *text = '\0';
-    return text;
+    if (now != w->date_second && gmtime_r(&now, &tm)) {
+        w->date_second = now;
+        strftime(w->date, sizeof w->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    }
+    return w->date;
 }
 
 static struct server *server_of(const struct exchange *x)
@@ -57,12 +60,11 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     static const char broken[] = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n"
                                  "Content-Length: 0\r\n\r\n";
     struct reply *packet = &x->worker->packet;
-    char date[40];
     bool close = must_close(x) || r->failed;
     const char *method = x->info->request_method;
     reply_reset(packet);
     reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", r->status,
-              reply_phrase(r->status), date_now(date, sizeof date), x->id);
+              reply_phrase(r->status), date_now(x->worker), x->id);
     if (r->status != 204)
         reply_add(packet, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->type, r->n);
     if (r->status == 401)

@@ -2,6 +2,7 @@
 #include "serve/reply.h"
 
 #include "ingest/value.h"
+#include "serve/number.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -90,29 +91,57 @@ void reply_add(struct reply *r, const char *fmt, ...)
     va_end(args);
 }
 
+// One character that is not plain ASCII; returns how many bytes it has.
+static size_t put_escaped(struct reply *r, const char *text, size_t n)
+{
+    const size_t length = value_utf8_length(text, n);
+    const unsigned char c = (unsigned char)*text;
+    if (length == 0)
+        reply_bytes(r, "\\ufffd", 6);
+    else if (c == '"' || c == '\\')
+        reply_add(r, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f)
+        reply_add(r, "\\u%04x", c);
+    else
+        reply_bytes(r, text, length);
+    return length ? length : 1;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void reply_string(struct reply *r, const char *text, size_t n)
 {
     reply_bytes(r, "\"", 1);
     for (size_t i = 0; i < n;) {
-        size_t length = value_utf8_length(text + i, n - i);
-        unsigned char c = (unsigned char)text[i];
+        size_t length = 0;
+        while (i + length < n && is_plain((unsigned char)text[i + length]))
+            length++;
         if (length == 0)
-            reply_bytes(r, "\\ufffd", 6);
-        else if (c == '"' || c == '\\')
-            reply_add(r, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            reply_add(r, "\\u%04x", c);
+            length = put_escaped(r, text + i, n - i);
         else
             reply_bytes(r, text + i, length);
-        i += length ? length : 1;
+        i += length;
     }
     reply_bytes(r, "\"", 1);
 }
 
 void reply_number(struct reply *r, double x)
 {
+    char text[NUMBER_TEXT];
     if (isfinite(x))
-        reply_add(r, "%.17g", x);
+        reply_bytes(r, text, (size_t)number_text(text, x, 17));
+    else
+        reply_bytes(r, "null", 4);
+}
+
+void reply_float(struct reply *r, float x)
+{
+    char text[NUMBER_TEXT];
+    if (isfinite(x))
+        reply_bytes(r, text, (size_t)number_text(text, (double)x, 9));
     else
         reply_bytes(r, "null", 4);
 }

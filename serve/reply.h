@@ -37,6 +37,10 @@ void reply_add(struct reply *r, const char *fmt, ...) __attribute__((format(prin
 void reply_string(struct reply *r, const char *text, size_t n);
 // 17 significant digits, which read back to the same bits; null where it is not finite.
 void reply_number(struct reply *r, double x);
+// 9 significant digits, which do so for a float.
+void reply_float(struct reply *r, float x);
+// A constant text.
+#define reply_text(r, text) reply_bytes(r, text, sizeof(text) - 1)
 // Bytes that outlive the reply, sent from where they are. To an empty reply; nothing is added after it.
 void reply_borrow(struct reply *r, const char *bytes, size_t n);
 

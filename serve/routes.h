@@ -14,6 +14,8 @@
 #include "serve/service.h"
 #include "serve/token.h"
 
+#include <time.h>
+
 enum { MAX_SEGMENTS = 2, SEGMENT = 256 }; // a longer segment fits no route
 
 // What all requests share.
@@ -29,6 +31,8 @@ struct worker {
     struct reply reply, packet;
     char *body;
     size_t body_size;
+    time_t date_second; // what date says
+    char date[40];
 };
 
 struct exchange {

@@ -153,6 +153,7 @@ static int load_served(struct store *s, struct err *err)
         m->version = sqlite3_column_int64(q, 1);
         snprintf(m->sha256, sizeof m->sha256, "%s", (const char *)sqlite3_column_text(q, 2));
         m->threshold = sqlite3_column_double(q, 3);
+        served_describe(m);
         m->next = s->served;
         s->served = m;
     }

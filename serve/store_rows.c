@@ -245,6 +245,7 @@ int store_served(struct store *s, int64_t version, const struct model *m,
                            .threshold = m->threshold,
                            .next = s->served};
     memcpy(new->sha256, m->sha256, sizeof new->sha256);
+    served_describe(new);
     *served = s->served = new;
     return 0;
 }
