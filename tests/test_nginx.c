@@ -81,8 +81,8 @@ static int nginx_start(void **state)
 
 static int nginx_end(void **state)
 {
-    int status = end_process(nginx);
-    if (status != 0)
+    const int status = nginx > 0 ? end_process(nginx) : 0;
+    if (status)
         fprintf(stderr, "nginx ended with %d\n", status);
     return server_remove(state) || status;
 }
