@@ -34,7 +34,6 @@
 #include "train/model.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -54,18 +53,21 @@ struct service;
 struct job {
     int (*run)(struct service *s, void *arg, struct err *err);
     void *arg;
-    sem_t done; // service_run's
-    bool committed;
+    bool committed; // service_run's, as the next
     struct job *next;
 };
 
 struct writer { // writer.c
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; // around the next four
+    pthread_mutex_t lock; // around the next five
     pthread_cond_t work;
-    struct job *first, *last;
+    struct job *first, *last; // the group that is being gathered
+    uint32_t group;           // its number
     bool stopping;
+    // The number of the last group that was let go, of even and of odd ones: a futex each, so that all
+    // who wait for a group wake by one system call, and those of the next sleep on.
+    atomic_uint done[2];
     atomic_size_t waiting;
     size_t limit;
     atomic_bool broken;

@@ -5,11 +5,14 @@
 #include "features/snapshot.h"
 #include "serve/service.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +41,19 @@ static void break_down(struct service *s, const struct err *err)
 
 // ---- the queue -------------------------------------------------------------------------------------
 
+// A later number of the same parity counts too: the group after next may have been let go already.
+static void wait_for(atomic_uint *done, uint32_t group)
+{
+    for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
+        syscall(SYS_futex, done, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
+}
+
+static void let_go(atomic_uint *done, uint32_t group)
+{
+    atomic_store(done, group);
+    syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
 int service_run(struct service *s, struct job *job, struct reply *r)
 {
     struct writer *w = &s->writer;
@@ -51,8 +67,8 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     }
     job->committed = false;
     job->next = NULL;
-    sem_init(&job->done, 0, 0);
     pthread_mutex_lock(&w->lock);
+    const uint32_t group = w->group;
     const bool idle = !w->first;
     if (idle)
         w->first = job;
@@ -62,9 +78,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     if (idle)
         pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
-    while (sem_wait(&job->done))
-        ;
-    sem_destroy(&job->done);
+    wait_for(&w->done[group % 2], group);
     atomic_fetch_sub(&w->waiting, 1);
     if (job->committed)
         return 0;
@@ -76,8 +90,8 @@ static bool has_chores(const struct writer *w)
     return w->child > 0 || w->drop_from > 0;
 }
 
-// All jobs that wait; NULL where there is something else to do, or nothing more.
-static struct job *take_jobs(struct writer *w, bool *stopping)
+// All jobs that wait are a group; NULL where there is something else to do, or nothing more.
+static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
 {
     pthread_mutex_lock(&w->lock);
     while (!w->first && !w->stopping) {
@@ -92,6 +106,8 @@ static struct job *take_jobs(struct writer *w, bool *stopping)
             break;
     }
     struct job *jobs = w->first;
+    *group = w->group;
+    w->group += jobs != NULL;
     w->first = w->last = NULL;
     *stopping = w->stopping;
     pthread_mutex_unlock(&w->lock);
@@ -208,27 +224,21 @@ static int run_jobs(struct service *s, struct job *jobs, struct err *err)
     return 0;
 }
 
-static void let_go(struct job *jobs, bool committed)
-{
-    for (struct job *j = jobs, *next; j; j = next) {
-        next = j->next; // the job is gone once it is posted
-        j->committed = committed;
-        sem_post(&j->done);
-    }
-}
-
 static void *write_jobs(void *arg)
 {
     struct service *s = arg;
     struct err err;
     bool stopping = false;
     while (!stopping) {
-        struct job *jobs = take_jobs(&s->writer, &stopping);
+        uint32_t group;
+        struct job *jobs = take_group(&s->writer, &group, &stopping);
         if (jobs) {
             const bool committed = run_jobs(s, jobs, &err) == 0;
             if (!committed)
                 break_down(s, &err);
-            let_go(jobs, committed);
+            for (struct job *j = jobs; j; j = j->next)
+                j->committed = committed;
+            let_go(&s->writer.done[group % 2], group);
         }
         do_chores(s);
     }
@@ -239,6 +249,7 @@ int writer_start(struct service *s, struct err *err)
 {
     struct writer *w = &s->writer;
     pthread_condattr_t monotonic;
+    w->group = 2;                       // no group before has these numbers
     pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
