@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const double seconds_bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
@@ -222,9 +223,10 @@ static void write_database(struct reply *r, struct service *s)
                     N_SECONDS);
     write_one(r, "assay_database_bytes", "gauge", "Size of the database with its log.",
               (double)store_bytes(&s->store));
-    if (saved > 0)
-        write_one(r, "assay_checkpoint_timestamp_seconds", "gauge",
-                  "When the state was last written beside the database.", (double)saved);
+    const bool all_saved = atomic_load(&w->position) == atomic_load(&w->saved_order);
+    write_one(r, "assay_checkpoint_timestamp_seconds", "gauge",
+              "When the state was last as it is in the checkpoint: now, where nothing came since.",
+              all_saved ? (double)time(NULL) : (double)saved);
     if (newest > INT64_MIN)
         write_one(r, "assay_state_newest_event_timestamp_seconds", "gauge",
                   "Time of the newest transaction.", (double)newest);

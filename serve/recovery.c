@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { BLOCK = 1024 };
 
@@ -49,9 +49,13 @@ static int load_snapshot(struct service *s, const char *path, struct err *err)
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
     const char *checkpoint = s->writer.checkpoint;
-    if (access(checkpoint, F_OK) == 0) {
-        if (load_snapshot(s, checkpoint, err) == 0)
+    struct stat file;
+    atomic_store(&s->writer.saved_time, (long long)s->started);
+    if (stat(checkpoint, &file) == 0) {
+        if (load_snapshot(s, checkpoint, err) == 0) {
+            atomic_store(&s->writer.saved_time, (long long)file.st_mtime);
             return 0;
+        }
         if (s->store.dropped > 0)
             return err_prefix(err, "rows before order %" PRId64 " were dropped", s->store.dropped);
         snprintf(s->note, sizeof s->note, "%.400s; replaying all of the database instead",
@@ -170,6 +174,50 @@ static int replay(struct service *s, struct err *err)
     return rc ? -1 : 0;
 }
 
+// ---- what was newest -------------------------------------------------------------------------------
+
+// The newest decisions and labels go where metrics look for them.
+static int fill_decisions(struct service *s, struct store_block *b, float *x, struct err *err)
+{
+    struct store_reader reader = {0};
+    int rc = store_read_newest(&s->store, &reader, RECENT_DECISIONS, err);
+    while (rc == 0 && store_peek(&reader) == STORE_IS_EVENT) {
+        struct decision decision;
+        b->n = 0;
+        rc = store_take_event(&s->store, &reader, b, err) ||
+             store_decision(&s->store, b->order, &decision, err);
+        for (size_t i = 0; i < s->model.plan.n_inputs; i++)
+            x[i] = b->x[i][0];
+        const struct store_row row = {.received = b->received,
+                                      .decision = &decision,
+                                      .columns = (const void *const *)b->columns,
+                                      .x = x};
+        if (rc == 0)
+            recent_add(&s->recent, &s->model, b->order, &row);
+    }
+    store_reader_release(&reader);
+    return rc ? -1 : 0;
+}
+
+static void take_label(void *arg, int64_t order, bool review, int label)
+{
+    recent_label(arg, order, review, false, label);
+}
+
+static int fill_recent(struct service *s, struct err *err)
+{
+    struct store_block block;
+    float *x = calloc(s->model.plan.n_inputs, sizeof *x);
+    int rc = store_block_init(&block, &s->store, 1, err);
+    if (rc == 0)
+        rc = x ? fill_decisions(s, &block, x, err) : err_set(err, "out of memory");
+    if (rc == 0)
+        rc = store_newest_labels(&s->store, RECENT_LABELS, take_label, &s->recent, err);
+    store_block_release(&block, &s->store);
+    free(x);
+    return rc;
+}
+
 // ---- all of it -------------------------------------------------------------------------------------
 
 static char *name_checkpoint(const char *database)
@@ -214,10 +262,11 @@ int service_recover(struct service *s, const struct service_files *files, struct
         store_claim(&s->store, &identity, err) || load_newest(s, files->state, err) ||
         check_position(s, err))
         return -1;
-    s->writer.saved_order = (int64_t)s->state.position;
+    atomic_store(&s->writer.saved_order, (long long)s->state.position);
     if (replay(s, err))
         return -1;
     s->state.position = (uint64_t)s->store.next - 1;
+    atomic_store(&s->writer.position, (long long)s->state.position);
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
-    return 0;
+    return fill_recent(s, err);
 }

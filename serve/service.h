@@ -74,14 +74,16 @@ struct writer { // writer.c
     struct err why;        // it is; set before broken is
     atomic_llong newest;   // time of the newest event
     atomic_ullong commits; // so far
-    // The checkpoint, all the writer's but `saved`.
+    // The checkpoint, all the writer's but what is atomic.
     char *checkpoint;
-    pid_t child;             // that writes one; 0: none
-    int64_t saved_order;     // the checkpoint's
-    int64_t child_order;     // that the child writes
-    int64_t drop_from;       // rows to be looked at for retention; 0: none
-    int64_t retain_seconds;  // 0: for ever
-    atomic_llong saved_time; // when the last was written, seconds since 1970; 0: none
+    pid_t child;                 // that writes one; 0: none
+    atomic_llong saved_order;    // the checkpoint's
+    int64_t due_order, due_time; // when the next is
+    int64_t child_order;         // that the child writes
+    int64_t drop_from;           // rows to be looked at for retention; 0: none
+    int64_t retain_seconds;      // 0: for ever
+    atomic_llong saved_time;     // when the last was written, seconds since 1970
+    atomic_llong position;       // of the state, for others
 };
 
 struct service {

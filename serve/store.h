@@ -140,9 +140,9 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
 // Rows of transactions, as columns: what state_run takes.
 struct store_block {
     size_t n, capacity;
-    void **columns; // [schema.n][capacity]
-    float **x;      // [n_inputs][capacity]: the features that were stored
-    int64_t order;  // of the last one
+    void **columns;          // [schema.n][capacity]
+    float **x;               // [n_inputs][capacity]: the features that were stored
+    int64_t order, received; // of the last one
 };
 int store_block_init(struct store_block *b, const struct store *s, size_t capacity,
                      struct err *err);
@@ -160,13 +160,19 @@ struct store_reader {
 enum { STORE_END, STORE_IS_EVENT, STORE_IS_LABEL };
 // Everything from that order number on.
 int store_read(struct store *s, struct store_reader *r, int64_t from, struct err *err);
-// What comes next, or -1; then one of the two takes it.
+// The newest n transactions, and no label.
+int store_read_newest(struct store *s, struct store_reader *r, int n, struct err *err);
+// What comes next; then one of the two takes it.
 int store_peek(const struct store_reader *r);
 int store_take_event(struct store *s, struct store_reader *r, struct store_block *b,
                      struct err *err);
 int store_take_label(struct store *s, struct store_reader *r, struct store_label *l,
                      struct err *err);
 void store_reader_release(struct store_reader *r);
+// The newest n labels that count, one a transaction, the oldest first: take(arg, transaction, review, label).
+int store_newest_labels(struct store *s, int n,
+                        void (*take)(void *arg, int64_t order, bool review, int label), void *arg,
+                        struct err *err);
 
 // ---- for the files of the store ----
 

@@ -39,7 +39,8 @@ static int advance(struct store *s, sqlite3_stmt *q, int64_t *order, struct err 
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_failed(s, "read", err);
 }
 
-int store_read(struct store *s, struct store_reader *r, int64_t from, struct err *err)
+static int read_from(struct store *s, struct store_reader *r, int64_t event, int64_t label,
+                     struct err *err)
 {
     char *sql = store_select(s, "WHERE seq >= ? ORDER BY seq");
     *r = (struct store_reader){0};
@@ -52,9 +53,52 @@ int store_read(struct store *s, struct store_reader *r, int64_t from, struct err
                                 -1, &r->labels, NULL);
     if (rc != SQLITE_OK)
         return store_failed(s, "read", err);
-    sqlite3_bind_int64(r->events, 1, from);
-    sqlite3_bind_int64(r->labels, 1, from);
+    sqlite3_bind_int64(r->events, 1, event);
+    sqlite3_bind_int64(r->labels, 1, label);
     return advance(s, r->events, &r->event, err) || advance(s, r->labels, &r->label, err) ? -1 : 0;
+}
+
+int store_read(struct store *s, struct store_reader *r, int64_t from, struct err *err)
+{
+    return read_from(s, r, from, from, err);
+}
+
+int store_read_newest(struct store *s, struct store_reader *r, int n, struct err *err)
+{
+    sqlite3_stmt *q = NULL;
+    *r = (struct store_reader){0};
+    if (sqlite3_prepare_v2(s->db,
+                           "SELECT min(seq) FROM (SELECT seq FROM prediction ORDER BY seq DESC "
+                           "LIMIT ?)",
+                           -1, &q, NULL))
+        return store_failed(s, "read", err);
+    sqlite3_bind_int(q, 1, n);
+    const int64_t from = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    return read_from(s, r, from, INT64_MAX, err);
+}
+
+int store_newest_labels(struct store *s, int n,
+                        void (*take)(void *arg, int64_t order, bool review, int label), void *arg,
+                        struct err *err)
+{
+    sqlite3_stmt *q = NULL;
+    if (sqlite3_prepare_v2(
+            s->db,
+            "SELECT p.seq, p.review, f.label FROM"
+            " (SELECT prediction, label, max(seq) AS seq FROM"
+            "  (SELECT * FROM feedback ORDER BY seq DESC LIMIT ?) GROUP BY prediction)"
+            " AS f JOIN prediction AS p ON p.seq = f.prediction ORDER BY f.seq",
+            -1, &q, NULL))
+        return store_failed(s, "read the labels", err);
+    sqlite3_bind_int(q, 1, n);
+    int rc;
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+        take(arg, sqlite3_column_int64(q, 0), sqlite3_column_int(q, 1), sqlite3_column_int(q, 2));
+    if (rc != SQLITE_DONE)
+        store_failed(s, "read the labels", err);
+    sqlite3_finalize(q);
+    return rc == SQLITE_DONE ? 0 : -1;
 }
 
 int store_peek(const struct store_reader *r)
@@ -91,6 +135,7 @@ int store_take_event(struct store *s, struct store_reader *r, struct store_block
         b->x[i][b->n] = (float)sqlite3_column_double(r->events, at++);
     b->n++;
     b->order = r->event;
+    b->received = sqlite3_column_int64(r->events, C_RECEIVED);
     return advance(s, r->events, &r->event, err);
 }
 

@@ -17,9 +17,17 @@
 #include <time.h>
 #include <unistd.h>
 
-// A checkpoint each so many rows bounds what a restart replays; while a child writes one, or rows are
-// being dropped, the writer looks after it that often though no job comes.
-enum { CHECKPOINT_ROWS = 500000, IDLE_MS = 50, DROP_ROWS = 256 };
+// A checkpoint each so many rows, or each hour in which rows came, bounds what a restart replays. While a
+// child writes one or rows are being dropped, or rows wait for a checkpoint, the writer looks after it
+// that often though no job comes.
+enum {
+    CHECKPOINT_ROWS = 500000,
+    CHECKPOINT_SECONDS = 3600,
+    RETRY_SECONDS = 60,
+    CHORE_MS = 50,
+    CHECKPOINT_MS = 10000,
+    DROP_ROWS = 256
+};
 
 bool service_ready(struct service *s)
 {
@@ -85,26 +93,32 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     return reply_problem(r, 503, NULL, -1, "%s; the server must be started again", w->why.msg);
 }
 
-static bool has_chores(const struct writer *w)
+// How long the writer may wait for jobs; -1: as long as none come.
+static long idle_ms(const struct service *s)
 {
-    return w->child > 0 || w->drop_from > 0;
+    const struct writer *w = &s->writer;
+    if (w->child > 0 || w->drop_from > 0)
+        return CHORE_MS;
+    return (int64_t)s->state.position > w->saved_order ? CHECKPOINT_MS : -1;
 }
 
 // All jobs that wait are a group; NULL where there is something else to do, or nothing more.
-static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
+static struct job *take_group(struct service *s, uint32_t *group, bool *stopping)
 {
+    struct writer *w = &s->writer;
+    const long ms = idle_ms(s);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&w->lock);
-    while (!w->first && !w->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += IDLE_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (!has_chores(w))
+    while (!w->first && !w->stopping)
+        if (ms < 0)
             pthread_cond_wait(&w->work, &w->lock);
         else if (pthread_cond_timedwait(&w->work, &w->lock, &until))
             break;
-    }
     struct job *jobs = w->first;
     *group = w->group;
     w->group += jobs != NULL;
@@ -154,11 +168,19 @@ static void fork_checkpoint(struct service *s)
     _exit(1);
 }
 
+// The next is due after so many rows more, or so much time in which rows came.
+static void plan_checkpoint(struct service *s, int64_t rows, int64_t seconds)
+{
+    s->writer.due_order = (int64_t)s->state.position + rows;
+    s->writer.due_time = (int64_t)time(NULL) + seconds;
+}
+
 static void checkpoint_saved(struct service *s, int64_t order)
 {
     struct writer *w = &s->writer;
-    w->saved_order = order;
+    atomic_store(&w->saved_order, order);
     atomic_store(&w->saved_time, (long long)time(NULL));
+    plan_checkpoint(s, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
     if (w->retain_seconds > 0)
         w->drop_from = s->store.first;
 }
@@ -172,8 +194,8 @@ static void look_after_child(struct service *s)
     w->child = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         checkpoint_saved(s, w->child_order);
-    else // it said why; again after as many rows
-        w->saved_order = w->child_order - CHECKPOINT_ROWS / 2;
+    else // it said why
+        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
 }
 
 // Some rows that only history needs, in a transaction of their own.
@@ -192,6 +214,13 @@ static int drop_some(struct service *s, struct err *err)
     return 0;
 }
 
+static bool wants_checkpoint(const struct service *s)
+{
+    const struct writer *w = &s->writer;
+    const int64_t at = (int64_t)s->state.position;
+    return at >= w->due_order || (at > w->saved_order && time(NULL) >= w->due_time);
+}
+
 static void do_chores(struct service *s)
 {
     struct writer *w = &s->writer;
@@ -201,7 +230,7 @@ static void do_chores(struct service *s)
         return;
     if (w->drop_from > 0 && drop_some(s, &err))
         break_down(s, &err);
-    if (w->child == 0 && (int64_t)s->state.position - w->saved_order >= CHECKPOINT_ROWS)
+    if (w->child == 0 && wants_checkpoint(s))
         fork_checkpoint(s);
 }
 
@@ -218,6 +247,7 @@ static int run_jobs(struct service *s, struct job *jobs, struct err *err)
     if (store_commit(&s->store, err))
         return -1;
     s->state.position = (uint64_t)s->store.next - 1;
+    atomic_store(&s->writer.position, (long long)s->state.position);
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
     atomic_fetch_add(&s->writer.commits, 1);
     metrics_commit(&s->metrics, seconds_now() - start);
@@ -231,7 +261,7 @@ static void *write_jobs(void *arg)
     bool stopping = false;
     while (!stopping) {
         uint32_t group;
-        struct job *jobs = take_group(&s->writer, &group, &stopping);
+        struct job *jobs = take_group(s, &group, &stopping);
         if (jobs) {
             const bool committed = run_jobs(s, jobs, &err) == 0;
             if (!committed)
@@ -257,6 +287,8 @@ int writer_start(struct service *s, struct err *err)
     pthread_condattr_destroy(&monotonic);
     if (w->retain_seconds > 0 && w->saved_order > 0)
         w->drop_from = s->store.first;
+    plan_checkpoint(s, CHECKPOINT_ROWS - ((int64_t)s->state.position - w->saved_order),
+                    CHECKPOINT_SECONDS);
     if (pthread_create(&w->thread, NULL, write_jobs, s))
         return err_set(err, "there is no thread to write the database on");
     w->started = true;

@@ -226,6 +226,33 @@ static void without_a_checkpoint_all_rows_are_replayed_to_the_same_bits(void **s
     compare(*state, stop_without_checkpoint);
 }
 
+static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct recent *r = &f->small.service.recent;
+    const struct model *m = &f->small.service.model;
+    struct reply before = {0}, after = {0};
+    double drift[2][SMALL_INPUTS + 1];
+    uint64_t quality[2][2][2];
+    free(answers(f, 0, 80));
+    tell(f, "{\"id\":\"T1\",\"label\":0}"); // it was 1
+    reply_reset(&before);
+    recent_write_decisions(r, &m->plan, &before);
+    recent_quality(r, quality[0]);
+    assert_int_equal(recent_drift(r, m, drift[0]), 80);
+    assert_int_equal(quality[0][0][0] + quality[0][0][1] + quality[0][1][0] + quality[0][1][1], 20);
+    restart(f);
+    reply_reset(&after);
+    recent_write_decisions(r, &m->plan, &after);
+    recent_quality(r, quality[1]);
+    assert_int_equal(recent_drift(r, m, drift[1]), 80);
+    assert_string_equal(before.text, after.text);
+    assert_memory_equal(quality[0], quality[1], sizeof quality[0]);
+    assert_memory_equal(drift[0], drift[1], sizeof drift[0]);
+    reply_release(&before);
+    reply_release(&after);
+}
+
 static void a_damaged_checkpoint_is_said_and_replaced_by_the_rows(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +467,7 @@ int main(void)
         TEST(a_restart_goes_on_to_the_same_bits),
         TEST(a_crash_goes_on_to_the_same_bits),
         TEST(without_a_checkpoint_all_rows_are_replayed_to_the_same_bits),
+        TEST(the_newest_decisions_drift_and_quality_are_known_after_a_restart),
         TEST(a_damaged_checkpoint_is_said_and_replaced_by_the_rows),
         TEST(rows_that_were_altered_are_found_out),
         TEST(a_newer_schema_is_refused),
