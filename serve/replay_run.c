@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LABELS = 1000 }; // of one POST /feedback
+enum { MAX_LABELS = 1000, PASSED_ROWS = 64 }; // the first: of one POST /feedback
 
 // What is in a call: transactions, or labels where n is 0.
 struct load {
@@ -34,7 +34,9 @@ struct run {
     struct replay_output output;
     struct load *loads;  // [connections], by call
     struct call *filled; // with transactions that are not yet sent; NULL: none
-    double start;
+    double start, end;   // of the first request, of the latest answer
+    int64_t clock;       // the latest time of the rows so far
+    unsigned passed;     // rows since one that was sent
     struct progress progress;
 };
 
@@ -49,7 +51,7 @@ static int finish_transactions(struct run *r, struct call *call, struct err *err
 {
     struct load *load = load_of(r, call);
     struct reply lines = {0};
-    double seconds = seconds_now() - load->due;
+    double seconds = r->end - load->due;
     bool answered = replay_answer_decisions(call, load->ids.text, load->n, r->replay->batch > 1,
                                             r->tally, &lines);
     if (answered)
@@ -72,6 +74,7 @@ static int wait_answer(struct run *r, double until, bool *came, struct err *err)
     if (!call)
         return 0;
     int rc = 0;
+    r->end = seconds_now();
     if (load_of(r, call)->n > 0)
         rc = finish_transactions(r, call, err);
     else
@@ -111,6 +114,8 @@ static int wait_due(struct run *r, struct load *load, struct err *err)
 {
     bool came;
     const int64_t rate = r->replay->rate;
+    if (r->tally->requests == 0)
+        r->start = r->end = seconds_now();
     load->due = rate > 0 ? r->start + (double)r->tally->sent / (double)rate : 0;
     do {
         if (wait_answer(r, load->due, &came, err))
@@ -188,28 +193,41 @@ static int post_labels(struct run *r, int64_t clock, struct err *err)
 
 // ---- the whole ------------------------------------------------------------------------------------
 
-// While a pipe has no row yet, answers are taken, and stay as early as they came.
-static int wait_row(struct run *r, struct err *err)
+// While a pipe has no row yet, and now and then while rows are passed over, answers are taken: so they
+// are as early as they came.
+static int take_answers(struct run *r, struct err *err)
 {
+    const size_t unsent = r->filled ? 1 : 0;
     bool came;
-    while (r->client.taken > (r->filled ? 1u : 0u) && !replay_source_ready(&r->source))
+    if (r->passed >= PASSED_ROWS && r->client.taken > unsent) {
+        r->passed = 0;
+        if (wait_answer(r, 0, &came, err))
+            return -1;
+    }
+    while (r->client.taken > unsent && !replay_source_ready(&r->source))
         if (wait_answer(r, seconds_now() + 0.005, &came, err))
             return -1;
     return 0;
 }
 
+static int send_row(struct run *r, const struct replay_row *row, struct err *err)
+{
+    r->clock = row->time > r->clock ? row->time : r->clock;
+    if (replay_labels_due(&r->labels, r->clock) && post_labels(r, r->clock, err))
+        return -1;
+    return add_row(r, row, err);
+}
+
 static int send_rows(struct run *r, struct err *err)
 {
     struct replay_row row;
-    int64_t clock = INT64_MIN;
     int rc;
-    while ((rc = wait_row(r, err)) == 0 && (rc = replay_source_next(&r->source, &row, err)) > 0) {
-        clock = row.time > clock ? row.time : clock;
-        if (replay_labels_due(&r->labels, clock) && post_labels(r, clock, err))
-            return -1;
-        if (add_row(r, &row, err))
-            return -1;
+    while ((rc = take_answers(r, err)) == 0 &&
+           (rc = replay_source_next(&r->source, &row, err)) > 0) {
         progress_set(&r->progress, r->source.csv.input.bytes);
+        r->passed = row.wanted ? 0 : r->passed + 1;
+        if (row.wanted && send_row(r, &row, err))
+            return -1;
     }
     return rc;
 }
@@ -218,13 +236,13 @@ static int send_rows(struct run *r, struct err *err)
 static int send_file(struct run *r, struct err *err)
 {
     struct err later;
-    r->start = seconds_now();
+    r->clock = INT64_MIN;
     progress_init(&r->progress, "replay", r->source.csv.input.size);
     int rc = send_rows(r, err);
     if (send_filled(r, rc ? &later : err) || wait_all(r, rc ? &later : err))
         rc = -1;
     progress_done(&r->progress);
-    r->tally->seconds = seconds_now() - r->start;
+    r->tally->seconds = r->end - r->start;
     r->tally->again = r->client.again;
     r->tally->rejected = r->source.rejected;
     r->tally->labels_waiting = r->labels.n;

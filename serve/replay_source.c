@@ -100,23 +100,22 @@ bool replay_source_ready(const struct replay_source *s)
 
 int replay_source_next(struct replay_source *s, struct replay_row *row, struct err *err)
 {
-    for (;; s->seen++) {
-        struct reject why;
-        if (csv_next(&s->csv, &s->block, 1, err))
-            return -1;
-        if (s->block.n_rows == 0)
-            return 0;
-        if (!convert_row(&s->convert, &s->block, &s->block.rows[0], 0, &why) || !is_utf8(s, &why)) {
-            reject(s, &why);
-            continue;
-        }
+    struct reject why;
+    *row = (struct replay_row){.id = "", .label = -1};
+    if (csv_next(&s->csv, &s->block, 1, err))
+        return -1;
+    if (s->block.n_rows == 0)
+        return 0;
+    if (!convert_row(&s->convert, &s->block, &s->block.rows[0], 0, &why) || !is_utf8(s, &why)) {
+        reject(s, &why);
+    } else {
         row->time = time_of(s);
-        if (row->time >= s->from && row->time < s->until)
-            break;
+        row->wanted = row->time >= s->from && row->time < s->until;
+        row->id = text_of(s, s->id);
+        if (s->label >= 0)
+            row->label = *(const int8_t *)convert_values(&s->convert, (size_t)s->label);
     }
     s->seen++;
-    row->id = text_of(s, s->id);
-    row->label = s->label < 0 ? -1 : *(const int8_t *)convert_values(&s->convert, (size_t)s->label);
     return 1;
 }
 

@@ -2,7 +2,8 @@
 //
 //     replay_source_open(&s, config, input, from, until, &err)    input: NULL for the .ini's
 //     while ((rc = replay_source_next(&s, &row, &err)) > 0)
-//         replay_source_json(&s, &body)             appends the row's transaction
+//         if (row.wanted)
+//             replay_source_json(&s, &body)         appends the row's transaction
 //     replay_source_check(&s, &err)                 at the end: did too many rows break the schema?
 //     replay_source_release(&s)
 //
@@ -36,19 +37,19 @@ struct replay_source {
 };
 
 struct replay_row {
+    bool wanted;    // not rejected, and from <= time < until
     const char *id; // "" where the schema has none
     int64_t time;
     int label; // 0 or 1; -1: not known
 };
 
-// Rows with from <= time < until.
 int replay_source_open(struct replay_source *s, const char *config, const char *input, int64_t from,
                        int64_t until, struct err *err);
 // Whether the next row can be read without waiting for a slow pipe; the begin of a row counts as one.
 bool replay_source_ready(const struct replay_source *s);
 // 1, 0 at the end, or -1.
 int replay_source_next(struct replay_source *s, struct replay_row *row, struct err *err);
-// The row that the latest call has found.
+// The row of the latest call, which must be wanted.
 void replay_source_json(const struct replay_source *s, struct reply *body);
 // -1 where more rows than [input] max_reject_rate allows broke the schema, or there was none at all.
 int replay_source_check(const struct replay_source *s, struct err *err);
