@@ -167,7 +167,8 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
     switch (col->schema->kind) {
     case COLUMN_ID:
     case COLUMN_KEY:
-        ((uint64_t *)col->values)[r] = pseudonym_hash(c->pseudonym, col->schema->name, text, n);
+        ((uint64_t *)col->values)[r] =
+            c->pseudonym ? pseudonym_hash(c->pseudonym, col->schema->name, text, n) : 0;
         return NULL;
     case COLUMN_TIME:
         return value_time(&c->time_format, text, n, (int64_t *)col->values + r) ? col->not_time
@@ -184,41 +185,44 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
     return "of no kind that a CSV has";
 }
 
-static int reject(struct convert *c, const struct csv_block *b, const struct csv_row *row,
-                  const struct schema_column *s, const struct csv_field *field, const char *reason,
-                  struct err *err)
+static void refuse(const struct csv_block *b, const struct csv_row *row,
+                   const struct schema_column *s, const struct csv_field *field, const char *reason,
+                   struct reject *why)
 {
     bool secret = !s || s->kind == COLUMN_ID || s->kind == COLUMN_KEY;
-    struct reject x = {.line = row->line,
-                       .column = s ? s->name : "",
-                       .reason = reason,
-                       .value = secret ? NULL : b->text + field->at,
-                       .value_n = secret ? 0 : field->n,
-                       .row = b->raw ? b->raw + row->raw : NULL,
-                       .row_n = row->raw_n};
-    return rejects_add(c->rejects, &x, err);
+    *why = (struct reject){.line = row->line,
+                           .column = s ? s->name : "",
+                           .reason = reason,
+                           .value = secret ? NULL : b->text + field->at,
+                           .value_n = secret ? 0 : field->n,
+                           .row = b->raw ? b->raw + row->raw : NULL,
+                           .row_n = row->raw_n};
 }
 
-// The values of one row at place r. *taken tells whether it is good.
-static int convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row,
-                       size_t r, bool *taken, struct err *err)
+bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
+                 struct reject *why)
 {
-    *taken = false;
     if (row->columns != c->n_wanted) {
-        char reason[80];
-        snprintf(reason, sizeof reason, "%u fields where the header has %zu",
+        snprintf(c->ragged, sizeof c->ragged, "%u fields where the header has %zu",
                  (unsigned)row->columns, c->n_wanted);
-        return reject(c, b, row, NULL, NULL, reason, err);
+        refuse(b, row, NULL, NULL, c->ragged, why);
+        return false;
     }
     const struct csv_field *fields = b->fields + row->first;
     for (size_t i = 0; i < c->n_order; i++) {
         struct convert_column *col = &c->columns[c->order[i]];
         const char *reason = set_value(c, col, r, b->text + fields[i].at, fields[i].n);
-        if (reason)
-            return reject(c, b, row, col->schema, &fields[i], reason, err);
+        if (reason) {
+            refuse(b, row, col->schema, &fields[i], reason, why);
+            return false;
+        }
     }
-    *taken = true;
-    return 0;
+    return true;
+}
+
+const void *convert_values(const struct convert *c, size_t column)
+{
+    return c->columns[column].values;
 }
 
 // What only good rows have: codes, so that the dictionary holds no text of a rejected row, and the
@@ -244,9 +248,9 @@ int convert_block(struct convert *c, const struct csv_block *b, struct err *err)
 {
     size_t taken = 0;
     for (size_t i = 0; i < b->n_rows; i++, c->seen++) {
-        bool good;
-        if (convert_row(c, b, &b->rows[i], taken, &good, err) ||
-            (good && complete_row(c, b, &b->rows[i], taken, err)))
+        struct reject why;
+        bool good = convert_row(c, b, &b->rows[i], taken, &why);
+        if (good ? complete_row(c, b, &b->rows[i], taken, err) : rejects_add(c->rejects, &why, err))
             return -1;
         taken += good;
     }

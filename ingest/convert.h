@@ -8,6 +8,9 @@
 //     convert_finish(&c, &err)                   dictionaries to the writer
 //     convert_release(&c)
 //
+// Who wants no table leaves pseudonym, writer and rejects NULL, and calls convert_row in place of the
+// last two: the same rows are taken, ids and keys are 0, and no category gets a code.
+//
 // Ownership: the converter borrows all that it is given; nothing of a block is kept.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
@@ -37,8 +40,9 @@ struct convert {
     int64_t *row_numbers; // values of the time column where rows are numbered, else NULL
     bool *wanted;         // [n_wanted] by field of the file: for csv_select
     size_t n_wanted;
-    uint64_t seen; // rows so far, also rejected ones
-    uint64_t rows; // rows taken
+    char ragged[80]; // the latest reason that holds numbers of fields
+    uint64_t seen;   // rows so far, also rejected ones
+    uint64_t rows;   // rows taken
 };
 
 int convert_open(struct convert *c, const char *name, const struct schema *schema,
@@ -46,6 +50,12 @@ int convert_open(struct convert *c, const char *name, const struct schema *schem
                  struct rejects *rejects, struct err *err);
 int convert_header(struct convert *c, const struct csv_block *header, struct err *err);
 int convert_block(struct convert *c, const struct csv_block *block, struct err *err);
+// The values of one row at place r of the columns' buffers; false, and why, where it breaks the schema.
+// *why points into the block, the schema and the converter.
+bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
+                 size_t r, struct reject *why);
+// A column's buffer: [CSV_BLOCK_ROWS] values of its kind's type.
+const void *convert_values(const struct convert *c, size_t column);
 int convert_finish(struct convert *c, struct err *err);
 void convert_release(struct convert *c);
 

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "ingest/convert.h"
+#include "ingest/dataset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,53 +18,14 @@
 // All that a run holds.
 struct run {
     struct ingest *ingest;
-    struct config config;
-    struct schema schema;
+    struct dataset dataset;
     struct pseudonym pseudonym;
-    const char *file;
-    char delimiter;
-    double max_reject_rate;
     struct csv csv;
     struct csv_block blocks[2];
     struct convert convert;
     struct table_writer writer;
     struct rejects rejects;
 };
-
-// ---- settings -------------------------------------------------------------------------------------
-
-static int read_delimiter(struct run *r, struct err *err)
-{
-    const struct config_entry *e = config_find(&r->config, "input", "delimiter");
-    r->delimiter = ',';
-    if (!e)
-        return 0;
-    // An .ini cannot hold these two: the one is blank, the other begins a comment.
-    const bool tab = strcmp(e->value, "tab") == 0, semicolon = strcmp(e->value, "semicolon") == 0;
-    if (!tab && !semicolon &&
-        (strlen(e->value) != 1 || strchr("\" ", e->value[0]) || (unsigned char)e->value[0] > 126))
-        return config_error(&r->config, e, 0, err,
-                            "'%s' is neither one character nor tab or semicolon", e->value);
-    r->delimiter = tab ? '\t' : semicolon ? ';' : e->value[0];
-    return 0;
-}
-
-static int read_settings(struct run *r, struct err *err)
-{
-    static const char *const keys[] = {"file", "time_format", "max_reject_rate", "delimiter"};
-    const struct ingest *g = r->ingest;
-    r->max_reject_rate = 0.001;
-    if (config_load(&r->config, g->config, err) ||
-        config_check_keys(&r->config, "input", keys, sizeof keys / sizeof *keys, err) ||
-        config_number(&r->config, "input", "max_reject_rate", 0, 1, &r->max_reject_rate, err) ||
-        read_delimiter(r, err) || schema_from_config(&r->schema, &r->config, err))
-        return -1;
-    const struct config_entry *file = config_find(&r->config, "input", "file");
-    r->file = g->input ? g->input : file ? file->value : NULL;
-    if (!r->file)
-        return err_set(err, "%s: [input] file is missing, and no INPUT is given", g->config);
-    return 0;
-}
 
 // ---- blocks ---------------------------------------------------------------------------------------
 
@@ -114,16 +76,16 @@ static int convert_file(struct run *r, struct err *err)
 static int open_outputs(struct run *r, struct err *err)
 {
     const struct ingest *g = r->ingest;
-    struct table_column *columns = calloc(r->schema.n, sizeof *columns);
+    struct table_column *columns = calloc(r->dataset.schema.n, sizeof *columns);
     char *beside = malloc(strlen(g->output) + sizeof "/rejects.csv");
     int rc = -1;
     if (!columns || !beside) {
         err_set(err, "out of memory");
         goto out;
     }
-    for (size_t i = 0; i < r->schema.n; i++) {
-        columns[i].name = r->schema.columns[i].name;
-        columns[i].kind = r->schema.columns[i].kind;
+    for (size_t i = 0; i < r->dataset.schema.n; i++) {
+        columns[i].name = r->dataset.schema.columns[i].name;
+        columns[i].kind = r->dataset.schema.columns[i].kind;
     }
     size_t n = strlen(g->output);
     while (n > 1 && g->output[n - 1] == '/')
@@ -131,7 +93,7 @@ static int open_outputs(struct run *r, struct err *err)
     while (n > 0 && g->output[n - 1] != '/')
         n--;
     sprintf(beside, "%.*srejects.csv", (int)n, g->output);
-    rc = table_writer_open(&r->writer, g->output, columns, r->schema.n, err);
+    rc = table_writer_open(&r->writer, g->output, columns, r->dataset.schema.n, err);
     if (rc == 0)
         rc = rejects_open(&r->rejects, g->rejects ? g->rejects : beside, g->keep_raw_rejects, err);
 out:
@@ -146,11 +108,11 @@ static json_t *provenance(const struct run *r)
     char input[17], config[17], key[17];
     checksum_text(input, input_xxh3(&r->csv.input));
     checksum_text(key, pseudonym_fingerprint(&r->pseudonym));
-    checksum_text(config, config_checksum(&r->config, sections, 2));
+    checksum_text(config, config_checksum(&r->dataset.config, sections, 2));
     return json_pack("{ss, sI, ss, ss, ss, ss, so, sI}", "input", r->csv.input.name, "input_bytes",
                      (json_int_t)r->csv.input.bytes, "input_xxh3", input, "config_xxh3", config,
                      "key_fingerprint", key, "program", "assay " ASSAY_VERSION, "schema",
-                     schema_to_json(&r->schema), "rejected", (json_int_t)r->rejects.n);
+                     schema_to_json(&r->dataset.schema), "rejected", (json_int_t)r->rejects.n);
 }
 
 // Refused: the old table stands; rejects.csv is written all the same, to show why.
@@ -160,7 +122,7 @@ static int check_rate(struct run *r, struct err *err)
     char path[512];
     if (seen == 0)
         return err_set(err, "%s: no rows behind the header", r->csv.input.name);
-    if (r->convert.rows > 0 && (double)n <= r->max_reject_rate * (double)seen)
+    if (r->convert.rows > 0 && (double)n <= r->dataset.max_reject_rate * (double)seen)
         return 0;
     snprintf(path, sizeof path, "%s", r->rejects.output.path);
     if (rejects_commit(&r->rejects, err))
@@ -169,7 +131,7 @@ static int check_rate(struct run *r, struct err *err)
                    "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
                    "%.3g %%; the first: %s; all are in %s",
                    r->csv.input.name, n, seen, 100.0 * (double)n / (double)seen,
-                   100.0 * r->max_reject_rate, r->rejects.first, path);
+                   100.0 * r->dataset.max_reject_rate, r->rejects.first, path);
 }
 
 static int commit(struct run *r, struct err *err)
@@ -186,10 +148,11 @@ int ingest_run(struct ingest *g, struct err *err)
 {
     struct run r = {.ingest = g, .csv.input.fd = -1};
     int rc = -1;
-    if (read_settings(&r, err) || csv_open(&r.csv, r.file, r.delimiter, err) ||
+    if (dataset_load(&r.dataset, g->config, g->input, err) ||
+        csv_open(&r.csv, r.dataset.file, r.dataset.delimiter, err) ||
         pseudonym_load(&r.pseudonym, g->key, err) || open_outputs(&r, err) ||
-        convert_open(&r.convert, r.csv.input.name, &r.schema, &r.pseudonym, &r.writer, &r.rejects,
-                     err))
+        convert_open(&r.convert, r.csv.input.name, &r.dataset.schema, &r.pseudonym, &r.writer,
+                     &r.rejects, err))
         goto out;
     r.csv.keep_raw = g->keep_raw_rejects;
     if (convert_file(&r, err) || check_rate(&r, err))
@@ -205,7 +168,6 @@ out:
     csv_block_release(&r.blocks[0]);
     csv_block_release(&r.blocks[1]);
     csv_release(&r.csv);
-    schema_release(&r.schema);
-    config_release(&r.config);
+    dataset_release(&r.dataset);
     return rc;
 }

@@ -41,26 +41,33 @@ static ssize_t read_file(const char *path, char *text, size_t size, struct err *
     return n;
 }
 
-int token_read(struct token *t, const char *path, struct err *err)
+int token_text(char text[TOKEN_TEXT], const char *path, struct err *err)
 {
-    char text[LONGEST + 4];
-    if (sodium_init() < 0)
-        return err_set(err, "libsodium does not start");
-    const ssize_t size = read_file(path, text, sizeof text, err);
+    const ssize_t size = read_file(path, text, TOKEN_TEXT, err);
     if (size < 0)
         return -1;
     const size_t n = strcspn(text, "\r\n"), blank = strspn(text + n, "\r\n");
-    const bool good = is_token(text, n) && n + blank == (size_t)size;
-    if (good) {
-        randombytes_buf(t->key, sizeof t->key);
-        hash(t, t->hash, text, n);
-    }
+    text[n] = '\0';
+    if (is_token(text, n) && n + blank == (size_t)size)
+        return 0;
+    sodium_memzero(text, TOKEN_TEXT);
+    return err_set(err,
+                   "%s: a token is %d to %d letters, digits or -._~+/= on one line: head -c "
+                   "24 /dev/urandom | base64",
+                   path, SHORTEST, LONGEST);
+}
+
+int token_read(struct token *t, const char *path, struct err *err)
+{
+    char text[TOKEN_TEXT];
+    if (sodium_init() < 0)
+        return err_set(err, "libsodium does not start");
+    if (token_text(text, path, err))
+        return -1;
+    randombytes_buf(t->key, sizeof t->key);
+    hash(t, t->hash, text, strlen(text));
     sodium_memzero(text, sizeof text);
-    return good ? 0
-                : err_set(err,
-                          "%s: a token is %d to %d letters, digits or -._~+/= on one line: head -c "
-                          "24 /dev/urandom | base64",
-                          path, SHORTEST, LONGEST);
+    return 0;
 }
 
 bool token_fits(const struct token *t, const char *header)

@@ -14,13 +14,15 @@
 
 #include <stdbool.h>
 
-enum { TOKEN_HASH = 32 };
+enum { TOKEN_HASH = 32, TOKEN_TEXT = 260 };
 
 struct token {
     unsigned char key[TOKEN_HASH], hash[TOKEN_HASH];
 };
 
 int token_read(struct token *t, const char *path, struct err *err);
+// The text itself, for who shows it: what the file holds, under the same rules.
+int token_text(char text[TOKEN_TEXT], const char *path, struct err *err);
 // header: Authorization as it was sent; NULL where it was not.
 bool token_fits(const struct token *t, const char *header);
 
