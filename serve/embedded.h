@@ -12,6 +12,7 @@ EMBEDDED(dashboard_css);
 EMBEDDED(dashboard_form_js);
 EMBEDDED(dashboard_html);
 EMBEDDED(dashboard_js);
+EMBEDDED(dashboard_metrics_js);
 EMBEDDED(dashboard_svg);
 
 // The bytes of name, without a 0 behind them, and where they end.

@@ -135,6 +135,7 @@ static const struct route {
     {"/dashboard_charts.js", "GET, HEAD, OPTIONS", get_dashboard, true},
     {"/dashboard_base.js", "GET, HEAD, OPTIONS", get_dashboard, true},
     {"/dashboard_form.js", "GET, HEAD, OPTIONS", get_dashboard, true},
+    {"/dashboard_metrics.js", "GET, HEAD, OPTIONS", get_dashboard, true},
     {"/dashboard.svg", "GET, HEAD, OPTIONS", get_dashboard, true},
     {"/chart.js", "GET, HEAD, OPTIONS", get_dashboard, true},
 };
