@@ -26,6 +26,7 @@ static const struct file {
     FILE_AT("/dashboard_charts.js", "text/javascript; charset=utf-8", dashboard_charts_js),
     FILE_AT("/dashboard_base.js", "text/javascript; charset=utf-8", dashboard_base_js),
     FILE_AT("/dashboard_form.js", "text/javascript; charset=utf-8", dashboard_form_js),
+    FILE_AT("/dashboard_metrics.js", "text/javascript; charset=utf-8", dashboard_metrics_js),
     FILE_AT("/dashboard.svg", "image/svg+xml", dashboard_svg),
     FILE_AT("/chart.js", "text/javascript; charset=utf-8", chart_js),
 };

@@ -5,6 +5,7 @@
 //     /                 the page; it asks GET /metrics, /model and /decisions, and sends POST /predict
 //     /dashboard.css    /dashboard.svg
 //     /dashboard.js, and what it imports: /dashboard_base.js  /dashboard_charts.js  /dashboard_form.js
+//     /dashboard_metrics.js
 //     /chart.js         Chart.js, as Debian's libjs-chart.js has it
 //
 // They hold nothing of the service, so they want no token; what the page asks for does. Their head says

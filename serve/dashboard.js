@@ -1,53 +1,14 @@
 // The dashboard: asks /metrics, /model and /decisions every two seconds and shows what they say.
 //
 // Charts are in dashboard_charts.js, the form that sends a transaction is in dashboard_form.js.
-import { $, Locked, badge, cell, clock, element, number, percent, plural, probability, put, read, row, short, signed, unescape } from "./dashboard_base.js";
+import { $, Locked, badge, cell, clock, element, number, percent, plural, probability, put, read, row, short, signed } from "./dashboard_base.js";
 import { drawDecisions, drawDrift, drawLines, drawScores } from "./dashboard_charts.js";
-import { follow, fill, send } from "./dashboard_form.js";
+import { fill, follow, send } from "./dashboard_form.js";
+import { Metrics, quantile } from "./dashboard_metrics.js";
 
 const INTERVAL = 2000;        // ms
 const WINDOW = 300, BIN = 10; // s, of the charts over time
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
-
-// ---- metrics: Prometheus' text, version 0.0.4 ----
-
-const value = (text) => (/^[+-]?Inf$/.test(text) ? Number(`${text}inity`) : Number(text));
-
-class Metrics {
-  constructor(text) {
-    this.samples = new Map(); // name: [{labels, value}]
-    for (const [, name, inside = "", number] of text.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? +(\S+)/gm)) {
-      const labels = {};
-      for (const [, key, quoted] of inside.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[key] = unescape(quoted);
-      if (!this.samples.has(name)) this.samples.set(name, []);
-      this.samples.get(name).push({ labels, value: value(number) });
-    }
-  }
-  all(name) { return this.samples.get(name) ?? []; }
-  get(name) { return this.all(name)[0]?.value; }
-  sum(name, wanted = {}) {
-    const fits = ({ labels }) => Object.entries(wanted).every(([key, text]) => labels[key] === text);
-    return this.all(name).filter(fits).reduce((sum, s) => sum + s.value, 0);
-  }
-  // A histogram as {edges, counts}, the counts not cumulative; the last edge is Infinity.
-  histogram(name) {
-    const buckets = this.all(`${name}_bucket`).map((s) => ({ edge: value(s.labels.le), n: s.value })).sort((a, b) => a.edge - b.edge);
-    return { edges: buckets.map((b) => b.edge), counts: buckets.map((b, i) => b.n - (i ? buckets[i - 1].n : 0)) };
-  }
-}
-
-// The quantile q, linear within its bucket; the last finite edge where it lies beyond. null of nothing.
-function quantile(edges, counts, q) {
-  const total = counts.reduce((a, b) => a + b, 0);
-  let rank = q * total;
-  if (!(total > 0)) return null;
-  for (let i = 0; i < counts.length; i++) {
-    const low = i ? edges[i - 1] : 0;
-    if (rank <= counts[i] && counts[i] > 0) return edges[i] === Infinity ? low : low + (edges[i] - low) * (rank / counts[i]);
-    rank -= counts[i];
-  }
-  return edges[edges.length - 2];
-}
 
 // ---- the ring of samples ----
 
@@ -97,7 +58,8 @@ function showTiles(metrics) {
   put("tile-load-note", refused ? `${short(refused)} refused since the start` : `queue of ${short(metrics.get("assay_queue_limit") ?? 0)}, none refused`);
   put("tile-labels", short(labels));
   put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none has come yet");
-  put("tile-quality", `${precision === undefined ? "–" : percent(precision, 0)} · ${recall === undefined ? "–" : percent(recall, 0)}`);
+  const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
+  put("tile-quality", precision === undefined && recall === undefined ? "–" : shown.join(" · "));
   put("tile-quality-note", labels ? `over ${plural(metrics.get("assay_live_labels") ?? 0, "label")}` : "once labels have come");
 }
 
@@ -109,18 +71,20 @@ function bins(key, now) {
     const bin = Math.floor(s.time / BIN) * BIN;
     if (s[key] !== undefined) sums.set(bin, (sums.get(bin) ?? 0) + s[key]);
   }
-  return [...sums].map(([bin, y]) => ({ x: bin + BIN / 2 - now, y })).filter((p) => p.x > -WINDOW && p.x < 0);
+  return [...sums].map(([bin, y]) => ({ x: bin + BIN / 2 - now, y })).filter((p) => p.x > -WINDOW);
 }
 
 function showTraffic() {
   const now = last.time, series = (key) => ring.map((s) => ({ x: s.time - now, y: s[key] ?? null }));
+  // A whole minute that begins before the first sample, five at most.
+  const from = Math.max(-WINDOW, Math.min(-60, 60 * Math.floor(((ring[0]?.time ?? now) - now) / 60)));
   const newest = ring.at(-1) ?? {}, said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
   drawLines("chart-rate", `Requests per second: now ${said(newest.rate, "")}; decisions per second: now ${said(newest.decisionRate, "")}`,
-            ["requests", "decisions"], " /s", [series("rate"), series("decisionRate")]);
+            ["requests", "decisions"], " /s", from, [series("rate"), series("decisionRate")]);
   drawLines("chart-latency", `Latency now: p50 ${said(newest.p50, " ms")}, p99 ${said(newest.p99, " ms")}`,
-            ["p50", "p99"], " ms", [series("p50"), series("p99")]);
+            ["p50", "p99"], " ms", from, [series("p50"), series("p99")]);
   const approved = bins("approved", now), reviewed = bins("reviewed", now), total = (points) => points.reduce((sum, p) => sum + p.y, 0);
-  drawDecisions(`Decisions of the last five minutes: ${total(approved)} approved, ${total(reviewed)} sent to review`, [approved, reviewed]);
+  drawDecisions(`Decisions of the last five minutes: ${total(approved)} approved, ${total(reviewed)} sent to review`, from, [approved, reviewed]);
 }
 
 function showScores(metrics) {

@@ -44,9 +44,12 @@ Chart.register({
 
 const grid = { color: line, drawBorder: false, drawTicks: false };
 const valueAxis = { beginAtZero: true, grid, ticks: { maxTicksLimit: 5, padding: 6, callback: short } };
+const decade = (y) => Math.abs(Math.log10(y) - Math.round(Math.log10(y))) < 1e-9;
+const logAxis = (min, suggestedMax) => ({ ...valueAxis, type: "logarithmic", beginAtZero: false, min, suggestedMax,
+                                          ticks: { padding: 6, callback: (y) => (decade(y) ? short(y) : null) } });
 const timeAxis = {
   type: "linear", min: -300, max: 0, offset: false, grid: { display: false, drawBorder: false },
-  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
+  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x > 0 ? null : x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
 };
 const ago = (items) => `${Math.round(-items[0].parsed.x)} s ago`;
 const said = (unit) => (item) => ` ${item.dataset.label}: ${number(item.parsed.y)}${unit}`;
@@ -64,34 +67,33 @@ function show(id, text, data, make) {
   chart.update("none");
 }
 
-// The left end of a time axis: a whole minute before the first of the points, five at most.
-const start = (sets) => Math.max(-300, Math.min(-60, 60 * Math.floor((sets[0][0]?.x ?? 0) / 60)));
-
 const lineSet = (label, stroke) => ({
-  label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, tension: 0.25, data: [],
+  label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, cubicInterpolationMode: "monotone", data: [],
 });
 
-// sets: two lists of {x: seconds from now, y}; y null where nothing was measured.
-export function drawLines(id, text, labels, unit, sets) {
-  show(id, text, { sets, from: start(sets) }, () => ({
+// from: the axis' left end, seconds from now. sets: two lists of {x: seconds from now, y}; y null where
+// nothing was measured. Milliseconds stand on a logarithmic axis, or p99 would press p50 to the ground.
+export function drawLines(id, text, labels, unit, from, sets) {
+  const y = unit === " ms" ? logAxis(0.05, 20) : { ...valueAxis, suggestedMax: 1 };
+  show(id, text, { sets, from }, () => ({
     type: "line",
     data: { datasets: [lineSet(labels[0], colour("approve")), lineSet(labels[1], colour("second"))] },
     options: {
-      interaction: { mode: "index", intersect: false }, scales: { x: timeAxis, y: { ...valueAxis, suggestedMax: 1 } },
+      interaction: { mode: "index", intersect: false }, scales: { x: timeAxis, y },
       plugins: { tooltip: { callbacks: { title: ago, label: said(unit) } } },
     },
   }));
 }
 
 // sets: approved and reviewed, lists of {x: seconds from now, y: decisions}.
-export function drawDecisions(text, sets) {
+export function drawDecisions(text, from, sets) {
   const bars = (label, fill) => ({ label, backgroundColor: fill, barThickness: "flex", barPercentage: 0.85, categoryPercentage: 1, data: [] });
-  show("chart-decisions", text, { sets, from: start(sets) }, () => ({
+  show("chart-decisions", text, { sets, from }, () => ({
     type: "bar",
     data: { datasets: [bars("approve", colour("bar")), bars("review", colour("review"))] },
     options: {
       interaction: { mode: "index", intersect: false },
-      scales: { x: { ...timeAxis, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
+      scales: { x: { ...timeAxis, max: 10, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
       plugins: { tooltip: { callbacks: { title: ago, label: said("") } } },
     },
   }));
@@ -114,8 +116,7 @@ export function drawScores(text, edges, counts, threshold) {
       scales: {
         x: { type: "linear", min: 0, max: edges.length, offset: false, grid: { display: false, drawBorder: false },
              ticks: { stepSize: 1, maxRotation: 0, autoSkipPadding: 8, callback: tick } },
-        y: { ...valueAxis, type: "logarithmic", min: 0.7,
-             ticks: { padding: 6, callback: (y) => (Number.isInteger(Math.log10(y)) ? short(y) : null) } },
+        y: logAxis(0.7, 10),
       },
       plugins: {
         marks: {},

@@ -13,6 +13,7 @@ EMBEDDED(dashboard_css);
 EMBEDDED(dashboard_form_js);
 EMBEDDED(dashboard_html);
 EMBEDDED(dashboard_js);
+EMBEDDED(dashboard_metrics_js);
 EMBEDDED(dashboard_svg);
 EMBEDDED(openapi_json);
 

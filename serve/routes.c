@@ -224,6 +224,7 @@ static const struct route routes[] = {
     {"/dashboard_form.js", READ, get_dashboard, true},
     {"/dashboard.svg", READ, get_dashboard, true},
     {"/chart.js", READ, get_dashboard, true},
+    {"/dashboard_metrics.js", READ, get_dashboard, true},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
