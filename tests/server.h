@@ -154,7 +154,8 @@ static inline int server_end_own(void **state)
     return 0;
 }
 
-static inline int server_artifacts(void **state)
+// The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
+static inline int server_artifacts_of(void **state, const char *config, const char *day)
 {
     const char *tmp = getenv("TMPDIR");
     (void)state;
@@ -162,17 +163,22 @@ static inline int server_artifacts(void **state)
     snprintf(folder, sizeof folder, "%s/assay-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(folder))
         return -1;
-    const char *config = "datasets/sample.ini";
-    if (run("%s/ingest --config %s --key %s/key --output %s/table datasets/sample.csv", bin, config,
-            folder, folder) ||
+    if (run("%s/ingest --config %s --key %s/key --output %s/table", bin, config, folder, folder) ||
         run("%s/features --config %s --output %s/features %s/table", bin, config, folder, folder) ||
-        run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, DAY,
+        run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, day,
             folder, folder) ||
         run("%s/train --config %s --output %s/models --promote %s/features", bin, config, folder,
             folder)) {
         fprintf(stderr, "%s\n", log_text());
         return -1;
     }
+    return 0;
+}
+
+static inline int server_artifacts(void **state)
+{
+    if (server_artifacts_of(state, "datasets/sample.ini", DAY))
+        return -1;
     server_begin(&shared, "16", NULL);
     return 0;
 }

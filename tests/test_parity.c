@@ -1,0 +1,163 @@
+// Two weeks over HTTP, with labels posted as they become known and the server killed on the way: every
+// probability must have the bits of the batch.
+//
+// On the committed sample; on another dataset by ASSAY_PARITY="CONFIG FROM UNTIL KILLS" (`make soak`).
+#include "ingest/value.h"
+#include "tests/server.h"
+
+#include <sqlite3.h>
+
+static char config[256] = "datasets/sample.ini", from[32] = "2018-04-28", until[32] = "2018-05-12";
+static int kills = 2;
+
+// ---- what the batch has ----------------------------------------------------------------------------
+
+struct expected {
+    uint64_t n;
+    double *probability; // of the rows from .. until, in their order
+};
+
+static int64_t seconds_of(const char *day)
+{
+    int64_t seconds;
+    assert_int_equal(value_moment(day, strlen(day), &seconds), 0);
+    return seconds;
+}
+
+static void score_batch(struct expected *e)
+{
+    char path[300];
+    struct err err = {""};
+    struct table t;
+    struct model m;
+    snprintf(path, sizeof path, "%s/features", folder);
+    if (table_open(&t, path, &err))
+        fail_msg("%s", err.msg);
+    snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
+    if (model_load(&m, path, &err))
+        fail_msg("%s", err.msg);
+    const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
+    float *x = calloc(m.n_inputs, sizeof *x);
+    e->probability = calloc(t.rows + 1, sizeof *e->probability);
+    assert_true(time && x && e->probability);
+    for (uint64_t row = 0; row < t.rows; row++) {
+        if (time[row] < seconds_of(from) || time[row] >= seconds_of(until))
+            continue;
+        for (size_t i = 0; i < m.n_inputs; i++)
+            x[i] = ((const float *)table_data(&t, m.inputs[i].name, COLUMN_FEATURE, &err))[row];
+        e->probability[e->n++] = model_probability(model_margin(&m, x));
+    }
+    free(x);
+    model_release(&m);
+    table_release(&t);
+}
+
+// ---- what the server says --------------------------------------------------------------------------
+
+static int64_t rows_so_far(void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q = NULL;
+    int64_t n = 0;
+    if (sqlite3_open_v2(own.database, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT max(seq) FROM prediction", -1, &q, NULL) == SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW)
+        n = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return n;
+}
+
+static pid_t start_replay(void)
+{
+    char program[512], url[64], log[300], output[300];
+    snprintf(program, sizeof program, "%s/replay", bin);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", own.port);
+    snprintf(log, sizeof log, "%s/replay.txt", folder);
+    snprintf(output, sizeof output, "%s/decisions.csv", folder);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        if (freopen(log, "w", stdout) && freopen(log, "a", stderr))
+            execl(program, "replay", "--config", config, "--url", url, "--from", from, "--until",
+                  until, "--labels", "7", "--connections", "1", "--batch", "9", "--retry", "60",
+                  "--output", output, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+// Kill -9 when about so many rows are in, and start again on the same port.
+static void kill_at(int64_t rows, pid_t replay)
+{
+    static char port[16];
+    while (rows_so_far() < rows) {
+        if (waitpid(replay, NULL, WNOHANG) != 0)
+            fail_msg("replay ended before it was to be disturbed");
+        poll(NULL, 0, 1);
+    }
+    kill(own.pid, SIGKILL);
+    waitpid(own.pid, NULL, 0);
+    snprintf(port, sizeof port, "%d", own.port);
+    own.more[0] = "--port";
+    own.more[1] = port;
+    server_begin(&own, "16", NULL);
+}
+
+static void compare(const struct expected *e)
+{
+    char path[300], line[512];
+    uint64_t n = 0;
+    snprintf(path, sizeof path, "%s/decisions.csv", folder);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f)); // the header
+    while (fgets(line, sizeof line, f)) {
+        const char *comma = strchr(line, ',');
+        assert_non_null(comma);
+        assert_true(n < e->n);
+        const double p = strtod(comma + 1, NULL);
+        if (p != e->probability[n]) // neither is NaN or -0, so equal is equal in every bit
+            fail_msg("row %llu: %s is %.17g in the batch", (unsigned long long)n, line,
+                     e->probability[n]);
+        n++;
+    }
+    fclose(f);
+    assert_true(n == e->n);
+}
+
+static void every_probability_has_the_bits_of_the_batch_across_kills(void **state)
+{
+    struct expected e = {0};
+    int status;
+    (void)state;
+    score_batch(&e);
+    assert_true(e.n > 500);
+    server_begin(&own, "16", NULL);
+    const pid_t replay = start_replay();
+    for (int k = 1; k <= kills; k++)
+        kill_at((int64_t)e.n * k / (kills + 1), replay);
+    assert_int_equal(waitpid(replay, &status, 0), replay);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    compare(&e);
+    free(e.probability);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static int setup(void **state)
+{
+    const char *other = getenv("ASSAY_PARITY");
+    if (!other)
+        return server_artifacts_of(state, config, from);
+    if (sscanf(other, "%255s %31s %31s %d", config, from, until, &kills) != 4)
+        return -1;
+    return server_artifacts_of(state, config, from);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(every_probability_has_the_bits_of_the_batch_across_kills,
+                                  server_end_own),
+    };
+    return cmocka_run_group_tests(tests, setup, server_remove);
+}
