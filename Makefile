@@ -38,7 +38,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan soak fuzz coverage lint \
     layers format clean pictures bench-quality bench-serve openapi
 
 help: ## this list
@@ -238,13 +238,19 @@ check: programs $(TESTS) ## all tests once
 asan: ## all tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined check
 
+THREADED := $(addprefix tests/test_,state logreg evaluate serve service store crash overload)
 tsan: ## the tests with threads under ThreadSanitizer
-	@$(MAKE) --no-print-directory BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
-	    programs build/tsan/tests/test_state build/tsan/tests/test_logreg build/tsan/tests/test_serve \
-	    build/tsan/tests/test_evaluate build/tsan/tests/test_service
-	@ASSAY_BIN=build/tsan/bin tests/run build/tsan/tests/test_state build/tsan/tests/test_logreg \
-	    build/tsan/tests/test_serve build/tsan/tests/test_evaluate \
-	    build/tsan/tests/test_service
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
+	    programs $(addprefix build/tsan/,$(THREADED))
+	@ASSAY_BIN=build/tsan/bin tests/run $(addprefix build/tsan/,$(THREADED))
+
+# Two weeks of the simulated data over HTTP with kills, fifty kills under load, and both with the server
+# under ThreadSanitizer.
+soak: programs $(TESTS) $(SIMULATED) ## long forms of the server's tests, some ten minutes
+	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
+	    tests/run $(BUILD)/tests/test_parity
+	@ASSAY_BIN=$(BIN) ASSAY_KILLS=50 tests/run $(BUILD)/tests/test_crash
+	@$(MAKE) --no-print-directory tsan
 
 # Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.
 FUZZ_SECONDS ?= 60

@@ -9,6 +9,7 @@ import { Metrics, quantile } from "./dashboard_metrics.js";
 const INTERVAL = 2000;        // ms
 const WINDOW = 300, BIN = 10; // s, of the charts over time
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
+const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monitor]
 
 // ---- the ring of samples ----
 
@@ -102,8 +103,10 @@ function showDrift(metrics) {
   if (score !== undefined) drifts.push({ name: "the score itself", psi: score });
   const known = drifts.filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi), drifted = known.filter((d) => d.psi >= 0.2).length;
   const moved = known.filter((d) => d.psi >= 0.1 && d.psi < 0.2).length;
-  const text = known.length ? `Stability index against training, newest ${plural(n, "decision")}: ${drifted || "none"} of ${known.length} drifted, ${moved || "none"} moved`
-                            : "Not measured yet: too few decisions";
+  const of = `Stability index against training, newest ${plural(n, "decision")}`;
+  const text = !known.length ? "Not measured yet: no decisions"
+             : n < MIN_DRIFT ? `${of}: too few to judge by, ${MIN_DRIFT} are enough`
+             : `${of}: ${drifted || "none"} of ${known.length} drifted, ${moved || "none"} moved`;
   put("drift-note", known.length > MAX_DRIFTS ? `${text}; the ${MAX_DRIFTS} largest are shown` : text);
   drawDrift(`${text}. ${known.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}`, known.slice(0, MAX_DRIFTS));
 }
