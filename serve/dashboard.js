@@ -23,6 +23,7 @@ function remember(metrics) {
     reviewed: metrics.sum("assay_predictions_total", { decision: "review" }),
     latency: metrics.histogram("assay_predict_duration_seconds"),
   };
+  if (last && now.time - last.time < 1) return; // asked again after a decision: too short for a rate
   // Another process counts from 0 again.
   if (last && last.start === now.start && now.requests >= last.requests) {
     const seconds = now.time - last.time, approved = now.approved - last.approved, reviewed = now.reviewed - last.reviewed;
