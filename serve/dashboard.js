@@ -24,6 +24,7 @@ function remember(metrics) {
     reviewed: metrics.sum("assay_predictions_total", { decision: "review" }),
     latency: metrics.histogram("assay_predict_duration_seconds"),
   };
+  if (last && now.time - last.time < 1) return; // asked again after a decision: too short for a rate
   // Another process counts from 0 again.
   if (last && last.start === now.start && now.requests >= last.requests) {
     const seconds = now.time - last.time, approved = now.approved - last.approved, reviewed = now.reviewed - last.reviewed;
@@ -56,7 +57,7 @@ function showTiles(metrics) {
   put("tile-review-note", recent[1] ? `${percent(recent[0] / recent[1])} of the last minutes` : "since the start");
   // This page's own question is one of the requests.
   put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
-  put("tile-load-note", refused ? `${short(refused)} refused since the start` : `queue of ${short(metrics.get("assay_queue_limit") ?? 0)}, none refused`);
+  put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
   put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none has come yet");
   const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
@@ -115,7 +116,8 @@ function showDrift(metrics) {
 
 const METRICS = { roc_auc: "ROC AUC", average_precision: "Average precision", precision: "Precision", recall: "Recall", brier: "Brier score" };
 
-const period = (text) => text.replace(" .. ", " to ");
+// "A .. B" as "A to B", broken between the days only.
+const period = (text) => text.split(" .. ").flatMap((day, i) => [i ? " to " : "", element("span", { className: "day", textContent: day })]);
 
 function facts(id, pairs) {
   $(id).replaceChildren(...pairs.map(([name, ...shown]) => element("div", {}, element("dt", { textContent: name }), element("dd", {}, ...shown))));
@@ -124,14 +126,14 @@ function facts(id, pairs) {
 function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
-  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", element("span", { className: "period", textContent: period(training.test) }),
+  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", ...period(training.test),
                                   ", days that decided nothing about it"] : []));
   facts("metrics", Object.keys(METRICS).filter((key) => measured[key] != null).map((key) => [METRICS[key], number(measured[key])]));
   facts("facts", [
     ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
     ["Threshold", number(model.threshold, 4)],
     ["Inputs", String(model.inputs.length)],
-    ["Trained on", period(training.train ?? "–")],
+    ["Trained on", ...period(training.train ?? "–")],
     ["Training rows", training.rows === undefined ? "–" : `${number(training.rows, 9)}, ${plural(training.frauds, "fraud")}`],
     ["Loaded", loaded ? `${new Date(1000 * loaded).toISOString().slice(0, 16).replace("T", " ")}` : "–"],
   ]);

@@ -42,14 +42,30 @@ Chart.register({
   },
 });
 
+// Each bar's value at the right edge: options.plugins.values = {draw: true}. A bar may be cut, its value is not.
+Chart.register({
+  id: "values",
+  afterDatasetsDraw(chart, _, { draw }) {
+    if (!draw) return;
+    const { ctx } = chart;
+    ctx.save();
+    ctx.fillStyle = muted();
+    ctx.font = `12px ${Chart.defaults.font.family}`;
+    ctx.textAlign = "right";
+    ctx.textBaseline = "middle";
+    chart.getDatasetMeta(0).data.forEach((bar, i) => ctx.fillText(chart.data.datasets[0].data[i].toFixed(3), chart.width, bar.y));
+    ctx.restore();
+  },
+});
+
 const grid = { color: line, drawBorder: false, drawTicks: false };
 const valueAxis = { beginAtZero: true, grid, ticks: { maxTicksLimit: 5, padding: 6, callback: short } };
 const decade = (y) => Math.abs(Math.log10(y) - Math.round(Math.log10(y))) < 1e-9;
 const logAxis = (min, suggestedMax) => ({ ...valueAxis, type: "logarithmic", beginAtZero: false, min, suggestedMax,
                                           ticks: { padding: 6, callback: (y) => (decade(y) ? short(y) : null) } });
 const timeAxis = {
-  type: "linear", min: -300, max: 0, offset: false, grid: { display: false, drawBorder: false },
-  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x > 0 ? null : x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
+  type: "linear", min: -300, max: 0, offset: false, afterBuildTicks: (axis) => { axis.ticks = axis.ticks.filter((t) => t.value <= 0); }, grid: { display: false, drawBorder: false },
+  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
 };
 const ago = (items) => `${Math.round(-items[0].parsed.x)} s ago`;
 const said = (unit) => (item) => ` ${item.dataset.label}: ${number(item.parsed.y)}${unit}`;
@@ -129,6 +145,12 @@ export function drawScores(text, edges, counts, threshold) {
   }));
 }
 
+// The library cuts names that want more than its share of the width; they get up to three fifths.
+function fitNames(axis) {
+  axis.ctx.font = `12px ${Chart.defaults.font.family}`;
+  axis.width = Math.min(0.6 * axis.chart.width, 12 + Math.max(...axis.getLabels().map((name) => axis.ctx.measureText(name).width)));
+}
+
 // drifts: {name, psi}, the largest first.
 export function drawDrift(text, drifts) {
   const paint = (c) => {
@@ -140,12 +162,13 @@ export function drawDrift(text, drifts) {
     type: "bar",
     data: { datasets: [{ label: "PSI", backgroundColor: paint, barPercentage: 0.72, categoryPercentage: 1, data: [] }] },
     options: {
-      indexAxis: "y", layout: { padding: { top: 20, right: 6 } },
+      indexAxis: "y", layout: { padding: { top: 20, right: 46 } },
       scales: {
-        x: { ...valueAxis, suggestedMax: 0.28 },
-        y: { grid: { display: false, drawBorder: false }, ticks: { autoSkip: false, padding: 4, color: ink } },
+        x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // far beyond drifted is drifted
+        y: { grid: { display: false, drawBorder: false }, afterFit: fitNames, ticks: { autoSkip: false, padding: 4, color: ink } },
       },
       plugins: {
+        values: { draw: true },
         marks: { list: [{ at: 0.1, text: "0.1 moved", colour: muted }, { at: 0.2, text: "0.2 drifted", colour: colour("review") }] },
         tooltip: { callbacks: { label: (item) => ` PSI ${number(item.parsed.x)}` } },
       },
