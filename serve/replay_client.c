@@ -1,5 +1,5 @@
-// One easy handle per call, all in one multi handle; a timer's descriptor beside their sockets, because
-// curl_multi_poll counts milliseconds and a rate of thousands a second does not.
+// One easy handle per call, all in one multi handle; a timer's descriptor beside their sockets,
+// because curl_multi_poll counts milliseconds and a rate of thousands a second does not.
 #include "serve/replay_client.h"
 
 #include "base/progress.h"
@@ -89,6 +89,7 @@ int replay_client_open(struct replay_client *c, const struct replay_client_setti
     }
     if (rc == 0) {
         curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)settings->connections);
+        c->settings.token = NULL; // it is in the headers
         return 0;
     }
     replay_client_release(c);
