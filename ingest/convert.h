@@ -8,8 +8,8 @@
 //     convert_finish(&c, &err)                   dictionaries to the writer
 //     convert_release(&c)
 //
-// Who wants no table leaves pseudonym, writer and rejects NULL, and calls convert_row in place of the
-// last two: the same rows are taken, ids and keys are 0, and no category gets a code.
+// Who wants no table leaves pseudonym, writer and rejects NULL, and calls convert_row in place of
+// the last two: the same rows are taken, ids and keys are 0, and no category gets a code.
 //
 // Ownership: the converter borrows all that it is given; nothing of a block is kept.
 #ifndef INGEST_CONVERT_H
@@ -50,8 +50,8 @@ int convert_open(struct convert *c, const char *name, const struct schema *schem
                  struct rejects *rejects, struct err *err);
 int convert_header(struct convert *c, const struct csv_block *header, struct err *err);
 int convert_block(struct convert *c, const struct csv_block *block, struct err *err);
-// The values of one row at place r of the columns' buffers; false, and why, where it breaks the schema.
-// *why points into the block, the schema and the converter.
+// The values of one row at place r of the columns' buffers; false, and why, where it breaks the
+// schema. *why points into the block, the schema and the converter.
 bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
                  size_t r, struct reject *why);
 // A column's buffer: [CSV_BLOCK_ROWS] values of its kind's type.

@@ -1,6 +1,6 @@
 // dataset: what an .ini says of its CSV: [input] and [columns].
 //
-//     dataset_load(&d, "datasets/simulated.ini", input, &err)      input: replaces [input] file; or NULL
+//     dataset_load(&d, "datasets/simulated.ini", input, &err)    input: for [input] file, or NULL
 //     csv_open(&csv, d.file, d.delimiter, &err)
 //     dataset_release(&d)
 //

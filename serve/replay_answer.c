@@ -16,7 +16,8 @@ static void fail(struct replay_tally *t, const char *what, const char *kind, siz
     tally_error(t, name, n, text);
 }
 
-// An error that the server told, or none that arrived: a problem's detail (RFC 9457), else what there is.
+// An error that the server told, or none that arrived: a problem's detail (RFC 9457), else what
+// there is.
 static void fail_status(const struct call *call, struct replay_tally *t, const char *what, size_t n)
 {
     char kind[TALLY_NAME - 16];

@@ -1,5 +1,5 @@
-// One easy handle per call, all in one multi handle; a timer's descriptor beside their sockets, because
-// curl_multi_poll counts milliseconds and a rate of thousands a second does not.
+// One easy handle per call, all in one multi handle; a timer's descriptor beside their sockets,
+// because curl_multi_poll counts milliseconds and a rate of thousands a second does not.
 #include "serve/replay_client.h"
 
 #include "base/progress.h"
@@ -89,6 +89,7 @@ int replay_client_open(struct replay_client *c, const struct replay_client_setti
     }
     if (rc == 0) {
         curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)settings->connections);
+        c->settings.token = NULL; // it is in the headers
         return 0;
     }
     replay_client_release(c);
@@ -208,14 +209,17 @@ static struct call *first_ended(struct replay_client *c)
     return NULL;
 }
 
-// Send again what is due; *next becomes the time of the next one if that is earlier.
-static int send_again(struct replay_client *c, double *next, struct err *err)
+// Send again what is due, and say whether anything was; *next becomes the time of the next one if
+// that is earlier.
+static int send_again(struct replay_client *c, double *next, bool *sent, struct err *err)
 {
     double now = seconds_now();
+    *sent = false;
     for (size_t i = 0; i < c->settings.connections; i++) {
         struct call *call = &c->calls[i];
         if (call->state == CALL_WAITS && call->again <= now) {
             c->again++;
+            *sent = true;
             if (begin(c, call, err))
                 return -1;
         } else if (call->state == CALL_WAITS) {
@@ -264,9 +268,10 @@ int replay_client_wait(struct replay_client *c, double until, struct call **ende
             return -1;
         if ((*ended = first_ended(c)) || seconds_now() >= until)
             return 0;
-        if (send_again(c, &next, err) || perform(c, err))
+        bool sent;
+        if (send_again(c, &next, &sent, err))
             return -1;
-        if (!first_ended(c) && sleep_until(c, next, err))
+        if (!sent && sleep_until(c, next, err)) // after a perform, which may have put calls off
             return -1;
     }
 }

@@ -2,13 +2,13 @@
 //
 //     struct replay_labels l = {.delay = 7 * SECONDS_PER_DAY};
 //     struct label *label = replay_labels_add(&l, id, time, value, &err)
-//     label->lost = true                           its transaction was not answered: it is not given out
+//     label->lost = true                 its transaction was not answered: it is not given out
 //     if (replay_labels_due(&l, clock))            time + delay <= clock, for one at least
 //         n = replay_labels_take(&l, clock, 1000, &body)     appends [{"id":...,"label":...},...]
 //     replay_labels_release(&l)
 //
-// Labels of one time are given out in the order in which they were added. Memory grows with the rows
-// of one delay, and of no more.
+// Labels of one time are given out in the order in which they were added. Memory grows with the
+// rows of one delay, and of no more.
 //
 // Ownership: a label belongs to the labels, and may be written until it is due.
 #ifndef SERVE_REPLAY_LABELS_H
@@ -39,7 +39,8 @@ struct replay_labels {
 struct label *replay_labels_add(struct replay_labels *l, const char *id, int64_t time, int value,
                                 struct err *err);
 bool replay_labels_due(const struct replay_labels *l, int64_t clock);
-// Those that are due at the clock, at most max: how many were appended, 0 where all of them were lost.
+// Those that are due at the clock, at most max: how many were appended, 0 where all of them were
+// lost.
 size_t replay_labels_take(struct replay_labels *l, int64_t clock, size_t max, struct reply *body);
 void replay_labels_release(struct replay_labels *l);
 

@@ -1,7 +1,7 @@
 // Which bucket a duration has, and back.
 //
-// A value of more than LATENCY_BITS bits is shifted right until that many are left; the first of them is 1,
-// so each shift has HALF buckets of its own, behind those of the shifts before.
+// A value of more than LATENCY_BITS bits is shifted right until that many are left; the first of
+// them is 1, so each shift has HALF buckets of its own, behind those of the shifts before.
 #include "serve/replay_latency.h"
 
 #include <math.h>

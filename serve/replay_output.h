@@ -1,14 +1,14 @@
-// replay_output: the CSV of decisions, id,probability,decision,model, a line per transaction that was sent,
-// in the order of the rows however the answers came.
+// replay_output: the CSV of decisions, id,probability,decision,model, a line per transaction that
+// was sent, in the order of the rows however the answers came.
 //
-//     replay_output_open(&o, "decisions.csv", &err)        NULL: nothing is written, all calls do nothing
+//     replay_output_open(&o, "decisions.csv", &err)    NULL: nothing is written, ever
 //     while (replay_output_full(&o, sequence)) ... wait for answers ...
-//     replay_output_put(&o, sequence, &lines, &err)        the lines of request 0, 1, 2 ..., in any order
+//     replay_output_put(&o, sequence, &lines, &err)    of request 0, 1, 2 ..., in any order
 //     replay_output_commit(&o, &err)
 //     replay_output_release(&o)
 //
-// Requests that were answered before an earlier one wait here, REPLAY_WINDOW at most; that is why one
-// asks replay_output_full before a request is sent. Written atomically (base/output.h).
+// Requests that were answered before an earlier one wait here, REPLAY_WINDOW at most; that is why
+// one asks replay_output_full before a request is sent. Written atomically (base/output.h).
 #ifndef SERVE_REPLAY_OUTPUT_H
 #define SERVE_REPLAY_OUTPUT_H
 

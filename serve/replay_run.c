@@ -193,8 +193,8 @@ static int post_labels(struct run *r, int64_t clock, struct err *err)
 
 // ---- the whole ------------------------------------------------------------------------------------
 
-// While a pipe has no row yet, and now and then while rows are passed over, answers are taken: so they
-// are as early as they came.
+// While a pipe has no row yet, and now and then while rows are passed over, answers are taken: so
+// they are as early as they came.
 static int take_answers(struct run *r, struct err *err)
 {
     const size_t unsent = r->filled ? 1 : 0;

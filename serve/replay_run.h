@@ -1,17 +1,18 @@
 // replay_run: a file of transactions through a running server, from open to commit.
 //
-// Requests of `batch` transactions go out in the order of the rows, `connections` of them at a time at
-// most. With a rate transaction k is due k / rate seconds after the start, and a request when its first
-// transaction is; it goes out late where all connections are taken, and its latency counts from when it was
-// due, so that a slow server cannot hide its delay (Tene's "coordinated omission"). Without a rate, latency counts from the
-// sending.
+// Requests of `batch` transactions go out in the order of the rows, `connections` of them at a
+// time at most. With a rate transaction k is due k / rate seconds after the start, and a request
+// when its first transaction is; it goes out late where all connections are taken, and its latency
+// counts from when it was due, so that a slow server cannot hide its delay (Tene's "coordinated
+// omission"). Without a rate, latency counts from the sending.
 //
-// With labels >= 0 the label of a row is posted before the first transaction whose time is the row's time + labels
-// days or later. For that a batch may end early, and nothing else is in flight meanwhile: what the server
-// knows at each transaction is what a batch of features knew that delays its labels by as much.
+// With labels >= 0 the label of a row is posted before the first transaction whose time is the
+// row's time + labels days or later. For that a batch may end early, and nothing else is in flight
+// meanwhile: what the server knows at each transaction is what a batch of features knew that
+// delays its labels by as much.
 //
-// Errors: -1 where the replay could not go on, or too many rows broke the schema; what the server did
-// not answer is in the tally and not an error here. The tally is filled either way; output is
+// Errors: -1 where the replay could not go on, or too many rows broke the schema; what the server
+// did not answer is in the tally and not an error here. The tally is filled either way; output is
 // committed only with 0.
 #ifndef SERVE_REPLAY_RUN_H
 #define SERVE_REPLAY_RUN_H

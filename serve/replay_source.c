@@ -1,5 +1,5 @@
-// One row at a time, so that a pipe's rows are sent when they come. Each is checked and converted by
-// ingest's convert_row; what is written here is its texts again, as JSON.
+// One row at a time, so that a pipe's rows are sent when they come. Each is checked and converted
+// by ingest's convert_row; what is written here is its texts again, as JSON.
 #include "serve/replay_source.h"
 
 #include <inttypes.h>

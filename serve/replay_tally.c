@@ -21,7 +21,8 @@ struct tally_kind *tally_decision(struct replay_tally *t, const char *name)
     return find(t->decisions, &t->n_decisions, TALLY_DECISIONS, name);
 }
 
-// A server's text goes to a terminal: without its control characters, and not cut within a character.
+// A server's text goes to a terminal: without its control characters, and not cut within a
+// character.
 static void show(char *out, size_t size, const char *text)
 {
     size_t n = strlen(text);

@@ -1,8 +1,8 @@
 // replay_tally: what came of a replay, counted, and the table that tells it.
 //
-// Zeroed it is empty. Every transaction that was sent is counted once: as answered, or under one error. An
-// error's kind is what was asked and a status ("predict: 503 Service Unavailable"), "no answer"
-// (transport), or "not understood" (an answer that is none).
+// Zeroed it is empty. Every transaction that was sent is counted once: as answered, or under one
+// error. An error's kind is what was asked and a status ("predict: 503 Service Unavailable"), "no
+// answer" (transport), or "not understood" (an answer that is none).
 #ifndef SERVE_REPLAY_TALLY_H
 #define SERVE_REPLAY_TALLY_H
 

@@ -1,7 +1,7 @@
 // replaying: the program replay on small files of a small schema, against the scripted server.
 //
-// ASSAY_BIN names the folder of the programs. Each test works in a folder of its own, where r.ini describes
-// files that begin with HEADER.
+// ASSAY_BIN names the folder of the programs. Each test works in a folder of its own, where r.ini
+// describes files that begin with HEADER.
 #ifndef TESTS_REPLAYING_H
 #define TESTS_REPLAYING_H
 
@@ -30,7 +30,8 @@ static inline int replay_teardown(void **state)
     return scratch_remove(state);
 }
 
-// The exit status of replay on the scripted server, which ends then. before: shell commands or a pipe.
+// The exit status of replay on the scripted server, which ends then. before: shell commands or a
+// pipe.
 static inline int replay(const char *before, const char *arguments)
 {
     int status =

@@ -1,8 +1,8 @@
-// scripted: a small HTTP server in a thread, that answers as a test has written down and remembers what
-// it was asked. One thread, raw sockets, 127.0.0.1, a free port.
+// scripted: a small HTTP server in a thread, that answers as a test has written down and remembers
+// what it was asked. One thread, raw sockets, 127.0.0.1, a free port.
 //
-//     scripted_start(turns, n)       turn i is of the i-th request of all; behind them, answers as the real
-//                                    server's: probability = amount / 1000, review from 0.5 on
+//     scripted_start(turns, n)    turn i is of request i of all; behind them, answers as the real
+//                                 server's: probability = amount / 1000, review from 0.5 on
 //     ... requests to scripted.port ...
 //     scripted_stop()                then scripted.requests[0 .. n_requests)
 //
@@ -29,7 +29,7 @@ enum turn_kind {
     TURN_CLOSE,  // the connection, without a byte
     TURN_CUT,    // the connection, in the middle of a good answer
     TURN_SLOW,   // a good answer after `ms`
-    TURN_HOLD,   // a good answer, right after the next request's
+    TURN_HOLD,   // a good answer after the next request's, or when `ms`, if not 0, pass without one
 };
 
 struct turn {
@@ -42,7 +42,8 @@ struct turn {
 
 struct scripted_request {
     char path[64], *head, *body;
-    int peer; // connection, counted from 0
+    int peer;      // connection, counted from 0
+    bool overtook; // it came while an answer was held
 };
 
 struct scripted_peer {
@@ -60,7 +61,7 @@ static struct {
     size_t n_requests;
     struct scripted_peer peers[SCRIPTED_PEERS];
     size_t n_peers;
-    int accepted, held;
+    int accepted, held, held_ms;
     char *held_text;
 } scripted;
 
@@ -87,12 +88,13 @@ static inline json_t *scripted_label(const json_t *label)
 static inline char *scripted_answer(const struct scripted_request *q)
 {
     bool predict = strcmp(q->path, "/predict") == 0;
-    json_t *in = json_loads(q->body, 0, NULL), *answer = NULL, *one;
-    size_t i;
+    json_t *in = json_loads(q->body, 0, NULL), *answer = NULL;
     if (json_is_array(in)) {
         answer = json_array();
-        json_array_foreach(in, i, one)
+        for (size_t i = 0; i < json_array_size(in); i++) {
+            const json_t *one = json_array_get(in, i);
             json_array_append_new(answer, predict ? scripted_decision(one) : scripted_label(one));
+        }
     } else if (in) {
         answer = predict ? scripted_decision(in) : scripted_label(in);
     }
@@ -128,6 +130,14 @@ static inline void scripted_tell(int fd, const struct turn *t)
     scripted_say(fd, text, (size_t)n);
 }
 
+static inline void scripted_let(void)
+{
+    if (scripted.held_text)
+        scripted_say(scripted.held, scripted.held_text, strlen(scripted.held_text));
+    free(scripted.held_text);
+    scripted.held_text = NULL;
+}
+
 // False where the connection is to be closed.
 static inline bool scripted_act(int fd, const struct scripted_request *q, const struct turn *t)
 {
@@ -142,17 +152,14 @@ static inline bool scripted_act(int fd, const struct scripted_request *q, const 
     char *text = scripted_answer(q);
     if (t->kind == TURN_HOLD) {
         scripted.held = fd;
+        scripted.held_ms = t->ms;
         scripted.held_text = text;
         return true;
     }
     if (text)
         scripted_say(fd, text, t->kind == TURN_CUT ? strlen(text) - 5 : strlen(text));
     free(text);
-    if (scripted.held_text) {
-        scripted_say(scripted.held, scripted.held_text, strlen(scripted.held_text));
-        free(scripted.held_text);
-        scripted.held_text = NULL;
-    }
+    scripted_let();
     return t->kind != TURN_CUT;
 }
 
@@ -193,6 +200,7 @@ static inline bool scripted_read(struct scripted_peer *p)
         struct scripted_request *q = &scripted.requests[i];
         if (!scripted_take(p, q))
             return true;
+        q->overtook = scripted.held_text != NULL;
         scripted.n_requests++;
         if (!scripted_act(p->fd, q, i < scripted.n_turns ? &scripted.turns[i] : &good))
             return false;
@@ -231,7 +239,11 @@ static inline void *scripted_run(void *arg)
         size_t n = scripted.n_peers;
         for (size_t i = 0; i < n; i++)
             p[2 + i] = (struct pollfd){scripted.peers[i].fd, POLLIN, 0};
-        if (poll(p, 2 + n, SCRIPTED_MS) <= 0 || p[0].revents)
+        const bool held = scripted.held_text && scripted.held_ms > 0;
+        const int ready = poll(p, 2 + n, held ? scripted.held_ms : SCRIPTED_MS);
+        if (ready == 0 && held)
+            scripted_let();
+        else if (ready <= 0 || p[0].revents)
             break;
         for (size_t i = n; i-- > 0;)
             if (p[2 + i].revents && !scripted_read(&scripted.peers[i]))

@@ -1,5 +1,6 @@
-// What replay sends and in which order, what it writes, and when: against a server that answers by a
-// script. What it makes of errors is in test_replay_errors.c; the real server in test_replay_server.c.
+// What replay sends and in which order, what it writes, and when: against a server that answers by
+// a script. What it makes of errors is in test_replay_errors.c; the real server in
+// test_replay_server.c.
 #include "tests/replaying.h"
 
 // ---- what is sent ----
@@ -172,17 +173,29 @@ static void labels_come_before_the_first_transaction_that_may_know_them(void **s
     assert_contains(out, "3 posted, 3 new to the server, 0 failed, 1 not yet due");
 }
 
-// The first request of the two is answered last, and the feedback is later still.
+static void transactions_wait_until_the_labels_before_them_are_answered(void **state)
+{
+    static const struct turn turns[] = {{.kind = TURN_ANSWER}, {.kind = TURN_HOLD, .ms = 200}};
+    (void)state;
+    scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\n"
+                                 "b,2018-04-02 00:00:00,c,1,w,,\n");
+    scripted_start(turns, 2);
+    assert_exit(replay("", "--connections 4 --labels 1 a.csv"), 0);
+    assert_int_equal(scripted.n_requests, 3);
+    assert_string_equal(scripted.requests[1].path, "/feedback");
+    assert_false(scripted.requests[2].overtook);
+}
+
 static void a_batch_ends_where_a_label_is_due_and_its_answer_is_waited_for(void **state)
 {
-    static const struct turn turns[] = {{.kind = TURN_HOLD}};
+    static const struct turn turns[] = {{.kind = TURN_ANSWER}, {.kind = TURN_HOLD, .ms = 200}};
     (void)state;
     scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\n"
                                  "b,2018-04-01 00:00:00,c,1,w,,1\n"
                                  "c,2018-04-01 00:00:00,c,1,w,,1\n"
                                  "d,2018-04-02 00:00:00,c,1,w,,1\n"
                                  "e,2018-04-02 00:00:00,c,1,w,,1\n");
-    scripted_start(turns, 1);
+    scripted_start(turns, 2);
     assert_exit(replay("", "--connections 4 --batch 2 --labels 1 a.csv"), 0);
     assert_int_equal(scripted.n_requests, 4);
     assert_contains(scripted.requests[0].body, "\"id\":\"b\"");
@@ -191,6 +204,8 @@ static void a_batch_ends_where_a_label_is_due_and_its_answer_is_waited_for(void 
                    "[{\"id\":\"a\",\"label\":0},{\"id\":\"b\",\"label\":1},"
                    "{\"id\":\"c\",\"label\":1}]");
     assert_contains(scripted.requests[3].body, "\"id\":\"e\"");
+    assert_false(scripted.requests[2].overtook);
+    assert_false(scripted.requests[3].overtook);
 }
 
 static void the_label_of_a_transaction_that_was_not_answered_is_not_posted(void **state)
@@ -320,7 +335,8 @@ static void a_rate_sends_each_once_and_takes_its_time(void **state)
                 0.19); // the last is due after 0.199 s; 2 digits are shown
 }
 
-// Request k is due at 10 k ms, and none is sent before 300 ms are over: half of them wait 200 ms or more.
+// Request k is due at 10 k ms, and none is sent before 300 ms are over: half of them wait 200 ms
+// or more.
 static void a_slow_answer_counts_for_those_that_were_due_behind_it(void **state)
 {
     static const struct turn turns[] = {{.kind = TURN_SLOW, .ms = 300}};
@@ -345,6 +361,7 @@ int main(void)
         replay_test(the_token_is_shown_and_one_that_others_may_read_is_refused),
         replay_test(labels_come_before_the_first_transaction_that_may_know_them),
         replay_test(a_batch_ends_where_a_label_is_due_and_its_answer_is_waited_for),
+        replay_test(transactions_wait_until_the_labels_before_them_are_answered),
         replay_test(the_label_of_a_transaction_that_was_not_answered_is_not_posted),
         replay_test(more_than_1000_labels_are_several_requests),
         replay_test(labels_that_the_server_refuses_fail_the_replay),

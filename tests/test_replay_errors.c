@@ -1,5 +1,5 @@
-// What replay sends again, how it counts what is not answered, and what it says of files and command
-// lines that are wrong: against a server that answers by a script.
+// What replay sends again, how it counts what is not answered, and what it says of files and
+// command lines that are wrong: against a server that answers by a script.
 #include "tests/replaying.h"
 
 #include <time.h>
