@@ -235,11 +235,13 @@ static void write_database(struct reply *r, struct service *s)
 
 static void write_process(struct reply *r, const struct service *s)
 {
-    long long pages = 0;
+    char line[128]; // pages in all, pages in memory, ...
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%*d %lld", &pages) == 1)
+    if (f && fgets(line, sizeof line, f)) {
+        const long long pages = strtoll(line + strcspn(line, " "), NULL, 10);
         write_one(r, "process_resident_memory_bytes", "gauge", "Memory in use.",
                   (double)pages * (double)sysconf(_SC_PAGESIZE));
+    }
     if (f)
         fclose(f);
     write_one(r, "process_start_time_seconds", "gauge", "When the process started.",

@@ -222,13 +222,10 @@ static int fill_recent(struct service *s, struct err *err)
 
 static char *name_checkpoint(const char *database)
 {
-    static const char end[] = "-state";
-    const size_t n = strlen(database);
-    char *name = malloc(n + sizeof end);
-    if (name) {
-        memcpy(name, database, n);
-        memcpy(name + n, end, sizeof end);
-    }
+    const size_t size = strlen(database) + sizeof "-state";
+    char *name = malloc(size);
+    if (name)
+        snprintf(name, size, "%s-state", database);
     return name;
 }
 

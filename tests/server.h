@@ -96,9 +96,11 @@ static inline void exec_server(const struct server *s, int out, const char *thre
     }
     for (size_t i = 0; s->more[i]; i++)
         args[n++] = s->more[i];
+    char *argv[32];
+    memcpy(argv, args, sizeof argv); // execv changes none of them
     dup2(out, STDOUT_FILENO);
     if (freopen(log, "w", stderr))
-        execv(program, (char *const *)(uintptr_t)args);
+        execv(program, argv);
     _exit(127);
 }
 

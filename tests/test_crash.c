@@ -106,8 +106,8 @@ static void check_label(int fd, const struct client *c, int i)
     struct answer a;
     snprintf(body, sizeof body, "{\"id\":\"%d-%d\",\"label\":%d}", c->name, i, (i + 2) % 2);
     assert_int_equal(post(fd, "/feedback", body, &a), 0);
-    if (!strstr(a.text, "\"changed\":false"))
-        fail_msg("%s: %s", body, a.text);
+    if (!a.text || !strstr(a.text, "\"changed\":false"))
+        fail_msg("%s: %s", body, a.text ? a.text : "");
     answer_free(&a);
 }
 
@@ -145,7 +145,7 @@ static void wait_killed(void)
 static void what_was_acknowledged_is_there_once_after_every_kill(void **state)
 {
     const char *text = getenv("ASSAY_KILLS");
-    const int kills = text ? atoi(text) : 3;
+    const int kills = text ? (int)strtol(text, NULL, 10) : 3;
     unsigned seed = 1;
     (void)state;
     for (int k = 0; k < kills; k++) {

@@ -128,8 +128,10 @@ static void *push(void *arg)
                  "T08:00:00Z\",\"customer\":1,\"terminal\":%d,\"amount\":1}",
                  p->name, i, i);
         say_post(fd, body);
-        if (try_hear(fd, &a, true))
+        if (try_hear(fd, &a, true)) {
+            answer_free(&a);
             break;
+        }
         if (a.status == 200)
             p->answered++;
         else if (a.status == 503 && strstr(a.head, "\r\nRetry-After: 1\r\n"))

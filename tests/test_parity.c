@@ -148,8 +148,10 @@ static int setup(void **state)
     const char *other = getenv("ASSAY_PARITY");
     if (!other)
         return server_artifacts_of(state, config, from);
-    if (sscanf(other, "%255s %31s %31s %d", config, from, until, &kills) != 4)
+    char number[16];
+    if (sscanf(other, "%255s %31s %31s %15s", config, from, until, number) != 4)
         return -1;
+    kills = (int)strtol(number, NULL, 10);
     return server_artifacts_of(state, config, from);
 }
 
