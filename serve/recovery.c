@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { BLOCK = 1024 };
 
@@ -50,7 +51,6 @@ static int load_newest(struct service *s, const char *base, struct err *err)
 {
     const char *checkpoint = s->writer.checkpoint;
     struct stat file;
-    atomic_store(&s->writer.saved_time, (long long)s->started);
     if (stat(checkpoint, &file) == 0) {
         if (load_snapshot(s, checkpoint, err) == 0) {
             atomic_store(&s->writer.saved_time, (long long)file.st_mtime);
@@ -245,18 +245,30 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
                    days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
 }
 
+// A new database is made only when all that it begins with was read: a start that fails leaves no trace.
+// Its name must not have a checkpoint of another one beside it.
+static int begin_new(struct service *s, const struct service_files *files, struct err *err)
+{
+    if (access(s->writer.checkpoint, F_OK) == 0)
+        return err_set(err, "%s: is there, and its database %s is not: move it away, too",
+                       s->writer.checkpoint, files->database);
+    return load_snapshot(s, files->state, err);
+}
+
 int service_recover(struct service *s, const struct service_files *files, struct err *err)
 {
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
+    const bool new = access(files->database, F_OK) != 0;
     s->writer.limit = files->queue;
+    atomic_store(&s->writer.saved_time, (long long)s->started);
     s->writer.checkpoint = name_checkpoint(files->database);
     if (!s->writer.checkpoint)
         return err_set(err, "out of memory");
-    if (check_retain(s, files->retain, err) ||
+    if (check_retain(s, files->retain, err) || (new &&begin_new(s, files, err)) ||
+        snapshot_checksum(files->state, &identity.base, err) ||
         store_open(&s->store, files->database, &s->model.plan, s->dictionaries, files->durability,
                    err) ||
-        snapshot_checksum(files->state, &identity.base, err) ||
-        store_claim(&s->store, &identity, err) || load_newest(s, files->state, err) ||
+        store_claim(&s->store, &identity, err) || (!new &&load_newest(s, files->state, err)) ||
         check_position(s, err))
         return -1;
     atomic_store(&s->writer.saved_order, (long long)s->state.position);

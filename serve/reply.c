@@ -130,7 +130,7 @@ void reply_string(struct reply *r, const char *text, size_t n)
 
 void reply_number(struct reply *r, double x)
 {
-    char text[NUMBER_TEXT];
+    char text[NUMBER_TEXT] = "";
     if (isfinite(x))
         reply_bytes(r, text, (size_t)number_text(text, x, 17));
     else
@@ -139,7 +139,7 @@ void reply_number(struct reply *r, double x)
 
 void reply_float(struct reply *r, float x)
 {
-    char text[NUMBER_TEXT];
+    char text[NUMBER_TEXT] = "";
     if (isfinite(x))
         reply_bytes(r, text, (size_t)number_text(text, (double)x, 9));
     else

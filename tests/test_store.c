@@ -270,6 +270,18 @@ static void a_damaged_checkpoint_is_said_and_replaced_by_the_rows(void **state)
     assert_int_equal(f->small.service.state.events, 20);
 }
 
+static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {""};
+    free(answers(f, 0, 20));
+    service_release(&f->small.service);
+    unlink(f->small.database);
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+    assert_non_null(strstr(err.msg, "move it away, too"));
+    assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
+}
+
 static void rows_that_were_altered_are_found_out(void **state)
 {
     struct fixture *f = *state;
@@ -472,6 +484,7 @@ int main(void)
         TEST(without_a_checkpoint_all_rows_are_replayed_to_the_same_bits),
         TEST(the_newest_decisions_drift_and_quality_are_known_after_a_restart),
         TEST(a_damaged_checkpoint_is_said_and_replaced_by_the_rows),
+        TEST(a_new_database_beside_the_checkpoint_of_another_is_refused),
         TEST(rows_that_were_altered_are_found_out),
         TEST(a_newer_schema_is_refused),
         TEST(another_programs_database_is_refused),
