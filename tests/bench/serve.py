@@ -46,7 +46,7 @@ ROUNDS, ROUND_SECONDS, WARM_SECONDS = 5, 5, 2
 # Before memory is watched the windows must have filled: rings hold up to 128 events of a terminal, and
 # those that the state had not seen get one in 9973 requests (predict.lua).
 WARM_REQUESTS, WATCHED_REQUESTS, PIECE_REQUESTS = 1_800_000, 1_000_000, 100_000
-OPEN_SECONDS, RETAIN_DAYS, VECTORS = 10, 40, 1000
+OPEN_SECONDS, RETAIN_DAYS, VECTORS = 10, 60, 1000  # the windows reach back 58 days
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -162,14 +162,9 @@ class Server:
 
 
 def start_ours(o):
-    """Our server, with a database of its own where it has one."""
-    serve, known = o.bin / "serve", output_of(o.bin / "serve", "--help")
-    command = [serve, "--models", o.models, "--state", o.features / "state.bin", "--port", 0,
-               "--threads", THREADS]
-    if "--database" in known:
-        command += ["--database", o.work / "assay.db"]
-    if "--retain" in known:
-        command += ["--retain", RETAIN_DAYS]
+    """Our server, with a database of its own."""
+    command = [o.bin / "serve", "--models", o.models, "--state", o.features / "state.bin", "--port", 0,
+               "--threads", THREADS, "--database", o.work / "assay.db", "--retain", RETAIN_DAYS]
     return Server("assay").start_and_ask(command)
 
 
@@ -349,11 +344,9 @@ def write_transactions(path, first, start, count):
 
 
 def open_loop(o, load, rate):
-    """{"rate", "p50", "p90", "p99", "p99.9", "max"} at a steady rate, as replay prints them; None
-    where there is no such program yet."""
+    """{"rate", "p50", "p90", "p99", "p99.9", "max"} at a steady rate, as replay prints them in
+    milliseconds."""
     replay, data = o.bin / "replay", o.work / "open.csv"
-    if not replay.exists():
-        return None
     say(f"{rate} a second for {OPEN_SECONDS} s by replay")
     write_transactions(data, load.first, load.source, rate * OPEN_SECONDS)
     said = output_of(replay, "--config", "datasets/simulated.ini", "--url", load.server.url[:-8],

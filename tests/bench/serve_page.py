@@ -58,16 +58,14 @@ least squares through all, **{growth:+.2f} MiB per million requests**. The peak 
 
 def open_section(figures, most, seconds):
     """The steady rate."""
-    if not figures:
-        return ""
     table = markdown(["p50", "p90", "p99", "p99.9", "max"],
                      [[figures[p] for p in ("p50", "p90", "p99", "p99.9", "max")]])
     return f"""
 ## At a steady rate
 
 {figures["rate"]} transactions a second, half of the {most:.0f} of full load, for {seconds} seconds, sent when they are due
-whether or not those before them were answered (`build/bin/replay --rate`); the time counts from when
-they were due. So a stall of the server shows in every transaction that had to wait for its end.
+whether or not those before them were answered (`build/bin/replay --rate`); the time, in milliseconds, counts from
+when they were due. So a stall of the server shows in every transaction that had to wait for its end.
 
 {table}
 """
