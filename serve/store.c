@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Pages of the log before they are moved into the file, 16 MB; page cache in KiB.
-enum { LOG_PAGES = 4000, CACHE_KIB = 65536, BUSY_MS = 1000 };
+enum { CACHE_KIB = 65536, BUSY_MS = 1000 };
 
 int store_failed(const struct store *s, const char *what, struct err *err)
 {
@@ -113,12 +112,12 @@ static int connect(struct store *s, enum store_durability durability, struct err
     if (check_kind(s, &schema, err))
         return -1;
     snprintf(pragmas, sizeof pragmas,
-             "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=%d;"
+             "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
-             durability == STORE_FULL ? "FULL" : "NORMAL", LOG_PAGES, CACHE_KIB);
-    if (execute(s, "set up", pragmas, err))
+             durability == STORE_FULL ? "FULL" : "NORMAL", CACHE_KIB);
+    if (execute(s, "set up", pragmas, err) || (schema == 0 && store_create(s, err)))
         return -1;
-    return schema == 0 ? store_create(s, err) : 0;
+    return store_log_start(s, pragmas, err);
 }
 
 // The order numbers that are there, in both tables.
@@ -203,6 +202,7 @@ void store_close(struct store *s)
 {
     for (size_t i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);
+    store_log_stop(s);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
         close(s->lock);

@@ -1,5 +1,5 @@
 // store: the database of served transactions, var/assay.db: SQLite in WAL mode, one connection that
-// writes. docs/database.md describes it for those who open it.
+// writes, and one that moves what it wrote from the log into the file (store_log.c). docs/database.md describes it for those who open it.
 //
 // Every transaction with its features and decision, and every label that came later, is a row with an
 // order number; both tables share the numbers, so replaying rows in their order over the snapshot that
@@ -30,6 +30,7 @@
 #include "serve/decision.h"
 #include "serve/ids.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 enum { STORE_SCHEMA = 1, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
@@ -58,6 +59,16 @@ enum store_statement { // for the files of the store
     STORE_STATEMENTS
 };
 
+struct store_log { // store_log.c; the first three and `pages` and `moved` are the writer's
+    sqlite3 *db;
+    pthread_t thread;
+    bool started;
+    int pages, moved;     // of the log; those that were there when the last move began
+    pthread_mutex_t lock; // around the rest
+    pthread_cond_t work;
+    bool wanted, stop;
+};
+
 struct store {
     char *path;
     int lock; // descriptor of the lock file
@@ -66,6 +77,7 @@ struct store {
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
     size_t n_lanes;                        // labels_count of the plan
     sqlite3_stmt *statements[STORE_STATEMENTS];
+    struct store_log log;
     struct ids ids;
     struct served *served; // the newest first
     int64_t next;          // the order number to come
@@ -87,6 +99,8 @@ int store_claim(struct store *s, const struct store_identity *identity, struct e
 
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
+// Between commits, when nobody waits: keep the write-ahead log short.
+void store_log_tend(struct store *s);
 // Bytes on disk, with the write-ahead log.
 int64_t store_bytes(const struct store *s);
 // Wait until all that was committed is on disk, whatever the durability; any process may.
@@ -181,6 +195,8 @@ int store_failed(const struct store *s, const char *what, struct err *err);
 int store_prepare(struct store *s, enum store_statement which, const char *sql, struct err *err);
 // Run a statement that returns no row, and reset it.
 int store_run(struct store *s, sqlite3_stmt *q, const char *what, struct err *err);
+int store_log_start(struct store *s, const char *pragmas, struct err *err);
+void store_log_stop(struct store *s);
 int store_create(struct store *s, struct err *err);
 int store_prepare_rows(struct store *s, struct err *err);
 // "SELECT ... FROM prediction" and more, with the columns of a row at these places.

@@ -269,6 +269,7 @@ static void *write_jobs(void *arg)
             for (struct job *j = jobs; j; j = j->next)
                 j->committed = committed;
             let_go(&s->writer.done[group % 2], group);
+            store_log_tend(&s->store);
         }
         do_chores(s);
     }
