@@ -388,9 +388,11 @@ static void a_commit_that_fails_stops_the_service(void **state)
 {
     struct fixture *f = *state;
     char body[256];
+    sqlite3 *db;
     ask(f, transaction(body, sizeof body, 1));
-    assert_int_equal(sqlite3_exec(f->small.service.store.db, "DROP TABLE model", NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE model", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
     f->small.service.version_number = 2; // another model wants an entry
     ask(f, transaction(body, sizeof body, 2));
     assert_int_equal(f->reply.status, 503);
