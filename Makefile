@@ -246,7 +246,7 @@ tsan: ## the tests with threads under ThreadSanitizer
 
 # Two weeks of the simulated data over HTTP with kills, fifty kills under load, and both with the server
 # under ThreadSanitizer.
-soak: programs $(TESTS) $(SIMULATED) ## long forms of the server's tests, some ten minutes
+soak: programs $(TESTS) $(SIMULATED) ## long forms of the server's tests, some three minutes
 	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
 	    tests/run $(BUILD)/tests/test_parity
 	@ASSAY_BIN=$(BIN) ASSAY_KILLS=50 tests/run $(BUILD)/tests/test_crash

@@ -11,8 +11,9 @@
 
 #include <string.h>
 
-// Pages of the log that are moved at a time, and that it may have: 16 and 128 MB.
-enum { LOG_PAGES = 4000, LOG_BOUND = 32000 };
+// Pages of the log that are moved at a time, from which on it is to begin anew, and that the writer moves
+// itself then: 16, 128 and 2 MB.
+enum { LOG_PAGES = 4000, LOG_BOUND = 32000, LOG_REST = 500 };
 
 static void *move_log(void *arg)
 {
@@ -62,11 +63,11 @@ int store_log_start(struct store *s, const char *pragmas, struct err *err)
 void store_log_tend(struct store *s)
 {
     struct store_log *l = &s->log;
-    if (l->pages - l->moved < LOG_PAGES && l->pages < LOG_BOUND)
+    const int rest = l->pages - l->moved;
+    if (rest < LOG_PAGES && l->pages < LOG_BOUND)
         return;
     pthread_mutex_lock(&l->lock);
-    const bool idle = !l->wanted;
-    const bool whole = idle && l->pages >= LOG_BOUND;
+    const bool idle = !l->wanted, whole = idle && l->pages >= LOG_BOUND && rest < LOG_REST;
     if (idle && !whole) {
         l->moved = l->pages;
         l->wanted = true;
