@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "ingest/value.h"
 #include "serve/http.h"
+#include "serve/signals.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -39,34 +40,6 @@ static void reload(struct service *service)
     service_let(service);
 }
 
-// ---- signals ---------------------------------------------------------------------------------------
-
-// Signals are blocked in this thread and in all that it starts, and taken by sigwait. But a library may
-// have started threads before main, which block none and would end the process: from there they are
-// passed on to this thread, where they wait.
-static pthread_t main_thread;
-
-static void pass_on(int number)
-{
-    pthread_kill(main_thread, number);
-}
-
-static int block_signals(sigset_t *signals, struct err *err)
-{
-    static const int handled[] = {SIGTERM, SIGINT, SIGHUP};
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    main_thread = pthread_self();
-    sigemptyset(&action.sa_mask);
-    sigemptyset(signals);
-    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
-        sigaddset(signals, handled[i]);
-    pthread_sigmask(SIG_BLOCK, signals, NULL);
-    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
-        if (sigaction(handled[i], &action, NULL))
-            return err_sys(err, "cannot handle signals");
-    return 0;
-}
-
 // ---- the server ------------------------------------------------------------------------------------
 
 static int read_durability(const char *word, enum store_durability *durability, struct err *err)
@@ -86,13 +59,11 @@ static void prefer_throughput(void)
 }
 
 // What waits for this process knows from its one line on stdout that requests are answered.
-static int run(struct service *service, const struct server_settings *settings, struct err *err)
+static int run(struct service *service, const struct server_settings *settings,
+               const sigset_t *signals, struct err *err)
 {
     char state[128];
-    sigset_t signals;
     int number;
-    if (block_signals(&signals, err))
-        return -1;
     describe_state(&service->state, state, sizeof state); // from the start on it is the workers'
     struct server *server = server_start(service, settings, err);
     if (!server)
@@ -102,7 +73,7 @@ static int run(struct service *service, const struct server_settings *settings, 
            service->model.sha256, settings->host, server_port(server), state);
     service_let(service);
     int rc = stdout_close(err);
-    while (rc == 0 && sigwait(&signals, &number) == 0 && number == SIGHUP)
+    while (rc == 0 && sigwait(signals, &number) == 0 && number == SIGHUP)
         reload(service);
     server_stop(server);
     return rc;
@@ -154,6 +125,7 @@ int main(int argc, char **argv)
     struct err err;
     static struct service service; // with its counters it is large
     struct token token;
+    sigset_t signals;
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
@@ -166,7 +138,7 @@ int main(int argc, char **argv)
                                   .retain = o.retain,
                                   .queue = (size_t)o.queue};
     prefer_throughput();
-    if (read_durability(o.durability, &files.durability, &err) ||
+    if (signals_block(&signals, &err) || read_durability(o.durability, &files.durability, &err) ||
         service_load(&service, &files, &err))
         return err_report("serve", &err);
     if (*service.note)
@@ -177,7 +149,7 @@ int main(int argc, char **argv)
                                              .token = o.token ? &token : NULL,
                                              .rate = (double)o.rate,
                                              .access_log = o.access_log};
-    int rc = run(&service, &settings, &err);
+    int rc = run(&service, &settings, &signals, &err);
     service_release(&service);
     return rc ? err_report("serve", &err) : 0;
 }
