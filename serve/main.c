@@ -138,8 +138,9 @@ int main(int argc, char **argv)
                                   .retain = o.retain,
                                   .queue = (size_t)o.queue};
     prefer_throughput();
-    if (signals_block(&signals, &err) || read_durability(o.durability, &files.durability, &err) ||
-        service_load(&service, &files, &err))
+    if (read_durability(o.durability, &files.durability, &err))
+        return option_exit(&program, -1, &err);
+    if (signals_block(&signals, &err) || service_load(&service, &files, &err))
         return err_report("serve", &err);
     if (*service.note)
         fprintf(stderr, "serve: %s\n", service.note);

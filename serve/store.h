@@ -52,6 +52,7 @@ enum store_statement { // for the files of the store
     STORE_PUT_SEEN,
     STORE_SWEEP_SEEN,
     STORE_PUT_META,
+    STORE_KEPT,
     STORE_FIRST,
     STORE_WINDOW,
     STORE_DROP,

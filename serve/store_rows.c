@@ -138,6 +138,7 @@ int store_prepare_rows(struct store *s, struct err *err)
         {STORE_PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?, ?)"},
         {STORE_SWEEP_SEEN, "DELETE FROM seen WHERE id BETWEEN ? AND ? AND seq < ?"},
         {STORE_PUT_META, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
+        {STORE_KEPT, "SELECT seq FROM prediction WHERE seq = ?"},
         {STORE_FIRST, "SELECT min(seq) FROM prediction WHERE seq > ?"},
         {STORE_WINDOW, "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= ?"
                        " ORDER BY seq LIMIT ?)"},
@@ -301,8 +302,12 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
     *order = ids_find(&s->ids, id);
     if (*order == 0 && look_up(s, STORE_SEEN, (int64_t)id, order, err))
         return -1;
-    if (*order > 0 && *order < s->first) // dropped, but not yet from `seen`
-        *order = 0;
+    if (*order == 0 || *order >= s->dropped)
+        return 0;
+    int64_t kept = 0; // its row may have been dropped, and its id be still there
+    if (look_up(s, STORE_KEPT, *order, &kept, err))
+        return -1;
+    *order = kept;
     return 0;
 }
 

@@ -473,6 +473,39 @@ static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
     assert_non_null(strstr(err.msg, "dropped"));
 }
 
+// A row that stays in front of those that go: their ids are forgotten all the same.
+static void an_id_whose_row_was_dropped_is_new_again(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {""};
+    char body[256];
+    service_release(&f->small.service);
+    f->small.files.retain = 8;
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    ask(f, "{\"id\":\"A\",\"time\":\"2018-10-20T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    for (int i = 0; i < 9; i++) {
+        snprintf(body, sizeof body,
+                 "{\"id\":%d,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}", i);
+        ask(f, body);
+    }
+    ask(f, "{\"id\":\"B\",\"time\":\"2018-10-25T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    restart(f);
+    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 2; ms += 10)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    assert_int_equal(count(f, "SELECT min(seq) FROM prediction"), 1);
+    const uint64_t events = f->small.service.state.events;
+    tell(f, "{\"id\":4,\"label\":1}");
+    assert_int_equal(f->reply.status, 404);
+    ask(f, "{\"id\":4,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}");
+    assert_int_equal(f->reply.status, 200);
+    assert_true(f->small.service.state.events == events + 1);
+    ask(f, "{\"id\":\"A\",\"time\":\"2018-10-20T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    assert_true(f->small.service.state.events == events + 1);
+    restart(f);
+    ask(f, "{\"id\":4,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}");
+    assert_true(f->small.service.state.events == events + 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -496,6 +529,7 @@ int main(void)
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
         TEST(a_commit_that_fails_stops_the_service),
         TEST(who_holds_the_write_lock_is_waited_for_and_the_queue_has_an_end),
+        TEST(an_id_whose_row_was_dropped_is_new_again),
         TEST(retention_drops_what_is_old_and_a_restart_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
