@@ -331,8 +331,12 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
         return 0;
     if (s->broken)
         return err_set(err, "out of memory in an earlier block");
-    if (check_order(s, events, time, err) || reserve(s, events->n, err))
+    if (check_order(s, events, time, err))
         return -1;
+    if (reserve(s, events->n, err)) {
+        s->broken = true; // for a caller tells by it what is no fault of the events
+        return -1;
+    }
     struct run r = {.state = s,
                     .events = events,
                     .time = time,

@@ -20,8 +20,8 @@
 //
 // How late is bounded: at most LATE_SECONDS before the newest event of its key (window.h).
 // state_run checks that of all events before it changes anything, and refuses the block where one
-// comes later still. Only when memory runs out in the middle of a block is the state no longer of
-// use; state_run then refuses all further blocks.
+// comes later still. Only when memory runs out is the state no longer of use; state_run then refuses
+// all further blocks.
 //
 // Ownership: the state borrows the plan, which must outlive it and stay where it is, and the texts
 // it is bound to. One thread at a time may call into a state.
@@ -58,7 +58,7 @@ struct state { // for state.c and snapshot.c
     uint64_t events;                  // seen in all
     int64_t last_time;                // of the newest event, INT64_MIN where none
     atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
-    bool broken;                      // memory ran out in the middle of a block
+    bool broken;                      // memory ran out
     uint64_t position;                // the caller's: for a server, the last order number of its
                                       // database that the state holds; 0 from a batch
     uint64_t key_fingerprint;         // ingest/pseudonym.h; 0 until batch or a snapshot sets it

@@ -42,7 +42,9 @@ void decision_make(struct decision *d, const struct model *m, const struct serve
     model_contributions(m, x, contributions);
     d->n_reasons = pick_reasons(contributions, m->n_inputs, inputs);
     for (int k = 0; k < d->n_reasons; k++)
-        d->reasons[k] = (struct reason){(int)inputs[k], x[inputs[k]], contributions[inputs[k]]};
+        // -0 becomes 0, as which it comes back from the database.
+        d->reasons[k] =
+            (struct reason){(int)inputs[k], x[inputs[k]] + 0.0F, contributions[inputs[k]] + 0.0};
 }
 
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r)

@@ -1,4 +1,4 @@
-// Routes, and the one way out: every answer is a head and a body in a single mg_write.
+// The one way out: every answer is a head and a body in a single mg_write.
 //
 // CivetWeb gives connections and threads; everything about a request is decided in the begin_request
 // callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached.
@@ -283,6 +283,7 @@ void server_stop(struct server *s)
     atomic_store(&s->stopping, true);
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->metrics.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
+    store_give_up(&s->site.service->store); // whose requests would be waited for
     mg_stop(s->context);
     limit_release(&s->limit);
     free(s->site.openapi);

@@ -43,7 +43,9 @@ bool ids_want_merge(const struct ids *ids)
 static int by_id(const void *a, const void *b)
 {
     const struct seen *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
+    if (x->id == y->id) // predicted, dropped and predicted again: the later one counts
+        return (x->order > y->order) - (x->order < y->order);
+    return x->id > y->id ? 1 : -1;
 }
 
 const struct ids_range *ids_due(struct ids *ids)

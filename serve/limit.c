@@ -21,8 +21,8 @@ void limit_release(struct limit *l)
 // Its place, made where it is new: full of tokens.
 static size_t find(struct limit *l, uint32_t address, double now)
 {
-    const size_t first = address * UINT32_C(2654435761) / LIMIT_WAYS %
-                         (LIMIT_CLIENTS / LIMIT_WAYS) * LIMIT_WAYS; // Knuth's multiplicative hash
+    // Knuth's multiplicative hash; its high bits depend on all of the address.
+    const size_t first = (size_t)(address * UINT32_C(2654435761) >> 23) * LIMIT_WAYS;
     size_t oldest = first;
     for (size_t i = first; i < first + LIMIT_WAYS; i++) {
         if (l->clients[i].address == address)

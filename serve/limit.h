@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LIMIT_CLIENTS = 4096, LIMIT_WAYS = 8 };
+enum { LIMIT_WAYS = 8, LIMIT_CLIENTS = 512 * LIMIT_WAYS }; // 9 bits of a hash
 
 struct limit {
     double rate; // requests a second; 0: no limit

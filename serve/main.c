@@ -50,8 +50,8 @@ static int read_durability(const char *word, enum store_durability *durability, 
     return err_set(err, "--durability %s: is neither normal nor full", word);
 }
 
-// Threads that wake go behind the one that runs instead of in its place, so that more requests meet in one
-// commit: a third more of them a second, measured on two cores. All threads inherit it.
+// Threads that wake go behind the one that runs instead of in its place, so that more requests meet
+// in one commit: a third more of them a second, measured on two cores. All threads inherit it.
 static void prefer_throughput(void)
 {
     const struct sched_param none = {0};
@@ -64,7 +64,7 @@ static int run(struct service *service, const struct server_settings *settings,
 {
     char state[128];
     int number;
-    describe_state(&service->state, state, sizeof state); // from the start on it is the workers'
+    describe_state(&service->state, state, sizeof state); // from the start on it is the writer's
     struct server *server = server_start(service, settings, err);
     if (!server)
         return -1;

@@ -2,10 +2,10 @@
 //
 //     predict(&service, body, n, &reply);        any thread
 //
-// For each transaction, in the order of the array: serve/decision.h. `reasons` are the inputs with the
-// largest |contribution|, where contribution = weight · (value − mean) / scale is the input's exact term
-// of the margin (train/model.h). Numbers read back to the same bits: probability and contribution as
-// doubles, value as a float32.
+// For each transaction, in the order of the array: serve/decision.h. `reasons` are the inputs with
+// the largest |contribution|, where contribution = weight · (value − mean) / scale is the input's
+// exact term of the margin (train/model.h). Numbers read back to the same bits: probability and
+// contribution as doubles, value as a float32.
 //
 // An id that was seen before has its stored answer again and changes nothing. A transaction is placed by
 // its time, also a late one (features/state.h).

@@ -3,7 +3,7 @@
 //     recent_init(&r, &model, &err)
 //     recent_add(&r, &model, &row)               the writer's, each decision
 //     recent_label(&r, order, review, changed, label)
-//     recent_drift(&r, &model, psi, &n)          any thread: PSI per input, then of the score
+//     recent_drift(&r, &model, psi)              any thread: PSI per input, then of the score
 //     recent_write_decisions(&r, &plan, &reply)  any thread: the newest, as GET /decisions answers
 //     recent_release(&r)
 //

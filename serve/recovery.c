@@ -81,24 +81,24 @@ static int check_position(const struct service *s, struct err *err)
 
 // ---- the rows since --------------------------------------------------------------------------------
 
-struct replay {
+struct recovering {
     struct service *service;
     struct store_block block;
     struct store_event event;
     float **x; // [n_inputs][BLOCK]: as computed now
 };
 
-static int replay_init(struct replay *r, struct service *s, struct err *err)
+static int replay_init(struct recovering *r, struct service *s, struct err *err)
 {
     const size_t n = s->model.plan.n_inputs;
-    *r = (struct replay){.service = s, .x = calloc(n, sizeof *r->x)};
+    *r = (struct recovering){.service = s, .x = calloc(n, sizeof *r->x)};
     bool bad = !r->x || store_event_init(&r->event, &s->store);
     for (size_t i = 0; i < n && !bad; i++)
         bad = !(r->x[i] = calloc(BLOCK, sizeof *r->x[i]));
     return bad ? err_set(err, "out of memory") : store_block_init(&r->block, &s->store, BLOCK, err);
 }
 
-static void replay_release(struct replay *r)
+static void replay_release(struct recovering *r)
 {
     for (size_t i = 0; r->x && i < r->service->model.plan.n_inputs; i++)
         free(r->x[i]);
@@ -109,7 +109,7 @@ static void replay_release(struct replay *r)
 
 // What was stored when it was served must come out again: else the file was altered, or this program
 // computes otherwise than the one that wrote it.
-static int compare(const struct replay *r, struct err *err)
+static int compare(const struct recovering *r, struct err *err)
 {
     const struct plan *p = &r->service->model.plan;
     for (size_t i = 0; i < p->n_inputs; i++)
@@ -123,7 +123,7 @@ static int compare(const struct replay *r, struct err *err)
     return 0;
 }
 
-static int run_block(struct replay *r, struct err *err)
+static int run_block(struct recovering *r, struct err *err)
 {
     const struct events events = {r->block.n, (const void *const *)r->block.columns};
     if (r->block.n == 0)
@@ -134,7 +134,7 @@ static int run_block(struct replay *r, struct err *err)
     return 0;
 }
 
-static int run_label(struct replay *r, const struct store_label *l, struct err *err)
+static int run_label(struct recovering *r, const struct store_label *l, struct err *err)
 {
     struct store_event *e = &r->event;
     if (run_block(r, err) || store_event(&r->service->store, l->event, e, err))
@@ -145,7 +145,7 @@ static int run_label(struct replay *r, const struct store_label *l, struct err *
     return 0;
 }
 
-static int run_rows(struct replay *r, struct store_reader *reader, struct err *err)
+static int run_rows(struct recovering *r, struct store_reader *reader, struct err *err)
 {
     struct store *store = &r->service->store;
     struct store_label label;
@@ -164,7 +164,7 @@ static int run_rows(struct replay *r, struct store_reader *reader, struct err *e
 
 static int replay(struct service *s, struct err *err)
 {
-    struct replay r = {.service = s};
+    struct recovering r = {.service = s};
     struct store_reader reader = {0};
     int rc = replay_init(&r, s, err) ||
              store_read(&s->store, &reader, (int64_t)s->state.position + 1, err) ||
@@ -236,6 +236,7 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
     for (size_t t = 0; t < p->n_tracks; t++)
         for (size_t e = 0; e < p->tracks[t].n_edges; e++)
             longest = p->tracks[t].edges[e] > longest ? p->tracks[t].edges[e] : longest;
+    longest += LATE_SECONDS; // a late transaction looks back as much further
     s->writer.retain_seconds = days * SECONDS_PER_DAY;
     if (days == 0 || s->writer.retain_seconds >= longest)
         return 0;
@@ -258,17 +259,17 @@ static int begin_new(struct service *s, const struct service_files *files, struc
 int service_recover(struct service *s, const struct service_files *files, struct err *err)
 {
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
-    const bool new = access(files->database, F_OK) != 0;
+    const bool fresh = access(files->database, F_OK) != 0;
     s->writer.limit = files->queue;
     atomic_store(&s->writer.saved_time, (long long)s->started);
     s->writer.checkpoint = name_checkpoint(files->database);
     if (!s->writer.checkpoint)
         return err_set(err, "out of memory");
-    if (check_retain(s, files->retain, err) || (new &&begin_new(s, files, err)) ||
+    if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||
         snapshot_checksum(files->state, &identity.base, err) ||
         store_open(&s->store, files->database, &s->model.plan, s->dictionaries, files->durability,
                    err) ||
-        store_claim(&s->store, &identity, err) || (!new &&load_newest(s, files->state, err)) ||
+        store_claim(&s->store, &identity, err) || (!fresh && load_newest(s, files->state, err)) ||
         check_position(s, err))
         return -1;
     atomic_store(&s->writer.saved_order, (long long)s->state.position);

@@ -50,12 +50,12 @@ static json_t *parse(const struct call *call, struct replay_tally *t, const char
 
 // ---- decisions ------------------------------------------------------------------------------------
 
-struct decision {
+struct answered {
     const char *decision, *model;
     double probability;
 };
 
-static int read_decision(const json_t *json, const char *id, struct decision *d, struct err *err)
+static int read_decision(const json_t *json, const char *id, struct answered *d, struct err *err)
 {
     const json_t *probability = json_object_get(json, "probability");
     const char *echo = json_string_value(json_object_get(json, "id"));
@@ -80,7 +80,7 @@ static const json_t *element(const json_t *json, bool array, size_t i)
 
 static int check(const json_t *json, const char *ids, size_t n, bool array, struct err *err)
 {
-    struct decision d;
+    struct answered d;
     if (array ? json_array_size(json) != n : !json_is_object(json))
         return err_set(err, "%zu transactions were sent, and the answer does not hold as many", n);
     for (size_t i = 0; i < n; i++, ids += strlen(ids) + 1)
@@ -93,7 +93,7 @@ static void write_lines(struct reply *lines, const json_t *json, const char *ids
                         bool array)
 {
     struct err ignored;
-    struct decision d;
+    struct answered d;
     for (size_t i = 0; i < n; i++, ids += strlen(ids) + 1) {
         csv_text(lines, ids);
         reply_bytes(lines, ",", 1);

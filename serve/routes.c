@@ -302,12 +302,12 @@ void route(struct exchange *x)
     const struct route *route = find_route(x);
     x->path = route ? route->path : NULL;
     x->route = route ? (int)(route - routes) : -1;
-    if (!(route && route->open) && !may_ask(x)) {
-        PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
-    } else if (!(route && route->open) && exceeds_rate(x)) {
+    if (!(route && route->open) && exceeds_rate(x)) {
         PROBLEM(x, 429, "more than %g requests a second from %s", x->site->limit->rate,
                 x->info->remote_addr);
         x->worker->reply.retry_after = 1;
+    } else if (!(route && route->open) && !may_ask(x)) {
+        PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
     } else if (!route) {
         PROBLEM(x, 404, "there is no %.200s here; GET /openapi.json says what is", path);
     } else if (!allows(route->allow, method)) {

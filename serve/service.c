@@ -153,7 +153,7 @@ static int load_aside(struct champion *c, const char *models, struct err *err)
     return l.rc;
 }
 
-int service_reload(struct service *s, struct err *err)
+static int reload(struct service *s, struct err *err)
 {
     struct champion c;
     if (load_aside(&c, s->models, err))
@@ -169,6 +169,15 @@ int service_reload(struct service *s, struct err *err)
     return rc;
 }
 
+// One after the other, else the slower of two could put an older champion in the newer one's place.
+int service_reload(struct service *s, struct err *err)
+{
+    pthread_mutex_lock(&s->reloading);
+    int rc = reload(s, err);
+    pthread_mutex_unlock(&s->reloading);
+    return rc;
+}
+
 // ---- loading ---------------------------------------------------------------------------------------
 
 static void make_locks(struct service *s)
@@ -179,6 +188,7 @@ static void make_locks(struct service *s)
     pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&s->replacement, &kind);
     pthread_rwlockattr_destroy(&kind);
+    pthread_mutex_init(&s->reloading, NULL); // cannot fail without attributes
 }
 
 // "simulated" of models/simulated, of models/simulated/ and of "." inside of it.
@@ -233,5 +243,6 @@ void service_release(struct service *s)
     free(s->name);
     model_release(&s->model);
     pthread_rwlock_destroy(&s->replacement);
+    pthread_mutex_destroy(&s->reloading);
     memset(s, 0, sizeof *s);
 }

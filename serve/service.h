@@ -95,6 +95,7 @@ struct service {
     int64_t loaded;               // when, seconds since 1970
     char *model_text;             // what GET /model answers
     pthread_rwlock_t replacement; // around the five above, but for model.plan
+    pthread_mutex_t reloading;    // held by the one that reloads
     struct pseudonym pseudonym;
     struct dictionary *dictionaries; // [model.plan.schema.n]: of categories, what the plan asks for
     struct state state;
@@ -110,8 +111,8 @@ int service_load(struct service *s, const struct service_files *files, struct er
 void service_release(struct service *s);
 
 // The latest time that an event may have, seconds since 1970: a day after the wall clock or after
-// the newest event, whichever is later. One event with a wrong clock would have all later ones of its keys
-// refused. Times that count seconds from a start of their own (time_format epoch) lie far before
+// the newest event, whichever is later. One event with a wrong clock would have all later ones of its
+// keys refused. Times that count seconds from a start of their own (time_format epoch) lie far before
 // the wall clock; numbers of rows have no clock: INT64_MAX.
 int64_t service_latest_time(struct service *s);
 

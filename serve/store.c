@@ -279,10 +279,15 @@ int store_begin(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_BEGIN];
     int rc;
-    while ((rc = sqlite3_step(q)) == SQLITE_BUSY)
+    while ((rc = sqlite3_step(q)) == SQLITE_BUSY && !atomic_load(&s->giving_up))
         sqlite3_reset(q);
     sqlite3_reset(q);
     return rc == SQLITE_DONE ? 0 : store_failed(s, "begin a transaction", err);
+}
+
+void store_give_up(struct store *s)
+{
+    atomic_store(&s->giving_up, true);
 }
 
 // A range of ids that has grown old goes to the table, and what was dropped since goes from there.
@@ -308,8 +313,9 @@ static int merge_ids(struct store *s, struct err *err)
 
 int store_commit(struct store *s, struct err *err)
 {
-    if (ids_want_merge(&s->ids) && merge_ids(s, err))
-        return -1;
+    while (ids_want_merge(&s->ids))
+        if (merge_ids(s, err))
+            return -1;
     return store_run(s, s->statements[STORE_COMMIT], "commit", err);
 }
 

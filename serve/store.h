@@ -1,5 +1,6 @@
 // store: the database of served transactions, var/assay.db: SQLite in WAL mode, one connection that
-// writes, and one that moves what it wrote from the log into the file (store_log.c). docs/database.md describes it for those who open it.
+// writes, and one that moves what it wrote from the log into the file (store_log.c).
+// docs/database.md describes it for those who open it.
 //
 // Every transaction with its features and decision, and every label that came later, is a row with an
 // order number; both tables share the numbers, so replaying rows in their order over the snapshot that
@@ -60,13 +61,14 @@ enum store_statement { // for the files of the store
     STORE_STATEMENTS
 };
 
-struct store_log { // store_log.c; the first three and `pages` and `moved` are the writer's
-    sqlite3 *db;
+struct store_log { // store_log.c; but for what the lock is around, the writer's
+    sqlite3 *db;   // of the thread
     pthread_t thread;
     bool started;
-    int pages, moved;     // of the log; those that were there when the last move began
+    int pages, asked;     // pages of the log now, and when a move was last asked for
     pthread_mutex_t lock; // around the rest
     pthread_cond_t work;
+    int moved; // pages that are in the file, too
     bool wanted, stop;
 };
 
@@ -83,7 +85,8 @@ struct store {
     struct served *served; // the newest first
     int64_t next;          // the order number to come
     int64_t first;         // the lowest transaction that is there, or next
-    int64_t dropped;       // rows below it may be missing; 0: none is
+    atomic_bool giving_up;
+    int64_t dropped; // rows below it may be missing; 0: none is
 };
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -100,6 +103,8 @@ int store_claim(struct store *s, const struct store_identity *identity, struct e
 
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
+// From now on store_begin does not wait for whoever holds a write lock. Any thread.
+void store_give_up(struct store *s);
 // Between commits, when nobody waits: keep the write-ahead log short.
 void store_log_tend(struct store *s);
 // Bytes on disk, with the write-ahead log.
@@ -184,7 +189,7 @@ int store_take_event(struct store *s, struct store_reader *r, struct store_block
 int store_take_label(struct store *s, struct store_reader *r, struct store_label *l,
                      struct err *err);
 void store_reader_release(struct store_reader *r);
-// The newest n labels that count, one a transaction, the oldest first: take(arg, transaction, review, label).
+// The newest n labels that count, one a transaction, the oldest first.
 int store_newest_labels(struct store *s, int n,
                         void (*take)(void *arg, int64_t order, bool review, int label), void *arg,
                         struct err *err);

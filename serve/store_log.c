@@ -1,19 +1,28 @@
 // SQLite's write-ahead log goes into the file on a thread of its own, for that takes 20 ms of fsync for
 // every 4000 pages, in which nobody would be answered.
 //
-// For this there is a second connection, which does nothing else. Versions of SQLite before 3.51.3 can
-// damage a file where a checkpoint begins while another connection restarts the log, which the first
-// commit does after all of the log was moved (sqlite.org/wal.html, "The WAL-reset bug"). So one begins
-// here only when pages were written since the last ended: then not all is moved, and no commit restarts the
-// log before this one has ended. While commits go on the log thus is never moved whole; when it has grown
-// to its bound, the writer moves the short rest itself, and its next commit begins the log anew.
+// For this there is a second connection, which does nothing else. Versions of SQLite before 3.51.3
+// can damage a file where a checkpoint begins while another connection restarts the log, which the
+// first commit does after all of the log was moved (sqlite.org/wal.html, "The WAL-reset bug"). So one
+// begins here only when pages are left to move: then no commit restarts the log before it has ended.
+// While commits go on the log thus is never moved whole; when it has grown to its bound, the writer
+// moves the short rest itself, and its next commit begins the log anew.
 #include "serve/store.h"
 
 #include <string.h>
 
-// Pages of the log that are moved at a time, from which on it is to begin anew, and that the writer moves
-// itself then: 16, 128 and 2 MB.
-enum { LOG_PAGES = 4000, LOG_BOUND = 32000, LOG_REST = 500 };
+// Pages of the log that are moved at a time, from which on it is to begin anew, that the writer moves
+// itself then, and that lie between two tries: 16, 128, 4 and 2 MB.
+enum { LOG_PAGES = 4000, LOG_BOUND = 32000, LOG_REST = 1000, LOG_STEP = 500 };
+
+// How many pages of the log are in the file when it returns. Where a reader stands in the way, fewer than
+// all; where it failed, as on a full disk, the writer's commits will say so.
+static int move_pages(sqlite3 *db)
+{
+    int pages = 0, moved = 0;
+    sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+    return moved > 0 ? moved : 0;
+}
 
 static void *move_log(void *arg)
 {
@@ -25,9 +34,10 @@ static void *move_log(void *arg)
             continue;
         }
         pthread_mutex_unlock(&l->lock);
-        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        const int moved = move_pages(l->db);
         pthread_mutex_lock(&l->lock);
-        l->wanted = false; // where it failed, as on a full disk, the writer's commits will say so
+        l->moved = moved;
+        l->wanted = false;
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;
@@ -39,8 +49,12 @@ static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
     struct store_log *l = arg;
     (void)db;
     (void)name;
-    if (pages < l->pages)
-        l->moved = 0; // it began anew
+    if (pages < l->pages) { // it began anew
+        pthread_mutex_lock(&l->lock);
+        l->moved = 0;
+        pthread_mutex_unlock(&l->lock);
+        l->asked = 0;
+    }
     l->pages = pages;
     return SQLITE_OK;
 }
@@ -63,21 +77,21 @@ int store_log_start(struct store *s, const char *pragmas, struct err *err)
 void store_log_tend(struct store *s)
 {
     struct store_log *l = &s->log;
-    const int rest = l->pages - l->moved;
-    if (rest < LOG_PAGES && l->pages < LOG_BOUND)
+    if (l->pages - l->asked < LOG_STEP)
         return;
     pthread_mutex_lock(&l->lock);
-    const bool idle = !l->wanted, whole = idle && l->pages >= LOG_BOUND && rest < LOG_REST;
-    if (idle && !whole) {
-        l->moved = l->pages;
+    const int rest = l->pages - l->moved;
+    const bool idle = !l->wanted, due = rest >= LOG_PAGES || (rest > 0 && l->pages >= LOG_BOUND),
+               whole = idle && l->pages >= LOG_BOUND && rest < LOG_REST;
+    if (idle && due)
+        l->asked = l->pages;
+    if (idle && due && !whole) {
         l->wanted = true;
         pthread_cond_signal(&l->work);
     }
     pthread_mutex_unlock(&l->lock);
-    if (whole) {
-        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        l->moved = l->pages;
-    }
+    if (whole && due)
+        l->moved = move_pages(s->db); // the other thread is idle
 }
 
 void store_log_stop(struct store *s)

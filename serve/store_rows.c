@@ -291,6 +291,7 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
         store_put_meta(s, "next", (uint64_t)s->next, err) ||
         look_up(s, STORE_FIRST, 0, &s->first, err))
         return -1;
+    s->first = s->first ? s->first : s->next; // none is left
     s->dropped = order;
     return dropped;
 }
@@ -318,7 +319,10 @@ static sqlite3_stmt *row_at(struct store *s, int64_t order, struct err *err)
     sqlite3_bind_int64(q, 1, order);
     if (sqlite3_step(q) == SQLITE_ROW)
         return q;
-    store_failed(s, "read a transaction", err);
+    if (sqlite3_errcode(s->db) == SQLITE_DONE)
+        err_set(err, "%s: transaction %lld is not there", s->path, (long long)order);
+    else
+        store_failed(s, "read a transaction", err);
     sqlite3_reset(q);
     return NULL;
 }

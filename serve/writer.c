@@ -145,6 +145,13 @@ static int save_checkpoint(struct service *s, struct err *err)
     return rc;
 }
 
+// The next is due after so many rows more, or so much time in which rows came.
+static void plan_checkpoint(struct service *s, int64_t rows, int64_t seconds)
+{
+    s->writer.due_order = (int64_t)s->state.position + rows;
+    s->writer.due_time = (int64_t)time(NULL) + seconds;
+}
+
 // A child has the state as it is now, for nothing but the time to copy page tables. It keeps nothing
 // open that is the parent's, and ends with it.
 static void fork_checkpoint(struct service *s)
@@ -154,8 +161,11 @@ static void fork_checkpoint(struct service *s)
     const pid_t parent = getpid();
     w->child = fork();
     w->child_order = (int64_t)s->state.position;
-    if (w->child != 0) {
-        w->child = w->child > 0 ? w->child : 0; // no process to be had: later again
+    if (w->child > 0)
+        return;
+    if (w->child < 0) { // there is no process to be had
+        w->child = 0;
+        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
         return;
     }
     closefrom(STDERR_FILENO + 1);
@@ -166,13 +176,6 @@ static void fork_checkpoint(struct service *s)
         _exit(0);
     dprintf(STDERR_FILENO, "serve: %s\n", err.msg); // no lock of stdio, which may be taken for ever
     _exit(1);
-}
-
-// The next is due after so many rows more, or so much time in which rows came.
-static void plan_checkpoint(struct service *s, int64_t rows, int64_t seconds)
-{
-    s->writer.due_order = (int64_t)s->state.position + rows;
-    s->writer.due_time = (int64_t)time(NULL) + seconds;
 }
 
 static void checkpoint_saved(struct service *s, int64_t order)

@@ -47,6 +47,22 @@ static void without_a_rate_all_pass(void **state)
     limit_release(&limit);
 }
 
+static void many_clients_of_one_network_have_each_their_own_limit(void **state)
+{
+    enum { CLIENTS = 64, RATE = 10 };
+    int n = 0;
+    (void)state;
+    limit_init(&limit, RATE);
+    for (int k = 0; k < 100; k++)
+        for (int i = 0; i < CLIENTS; i++) {
+            char address[32];
+            snprintf(address, sizeof address, "192.168.%d.%d", i / 7, i);
+            n += taken(address, 1 + k * 1e-6, 1);
+        }
+    assert_int_equal(n, CLIENTS * RATE);
+    limit_release(&limit);
+}
+
 // More addresses than places: each still has its first request.
 static void more_clients_than_it_remembers_are_all_let_in(void **state)
 {
@@ -66,6 +82,7 @@ int main(void)
         cmocka_unit_test(a_burst_of_a_second_passes_and_then_the_rate),
         cmocka_unit_test(one_client_does_not_use_up_anothers),
         cmocka_unit_test(without_a_rate_all_pass),
+        cmocka_unit_test(many_clients_of_one_network_have_each_their_own_limit),
         cmocka_unit_test(more_clients_than_it_remembers_are_all_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

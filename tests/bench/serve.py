@@ -46,7 +46,7 @@ ROUNDS, ROUND_SECONDS, WARM_SECONDS = 5, 5, 2
 # Before memory is watched the windows must have filled: rings hold up to 128 events of a terminal, and
 # those that the state had not seen get one in 9973 requests (predict.lua).
 WARM_REQUESTS, WATCHED_REQUESTS, PIECE_REQUESTS = 1_800_000, 1_000_000, 100_000
-OPEN_RATE, OPEN_SECONDS, RETAIN_DAYS, VECTORS = 5000, 10, 60, 1000  # the windows reach back 58 days
+OPEN_RATE, OPEN_SECONDS, RETAIN_DAYS, VECTORS = 5000, 10, 66, 1000  # the windows reach back 65 days
 TICK = os.sysconf("SC_CLK_TCK")
 
 
