@@ -290,3 +290,17 @@ int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err)
     close(fd);
     return whole ? 0 : err_set(err, "%s: not a snapshot: empty or not a file", path);
 }
+
+int snapshot_position(const char *path, uint64_t *position)
+{
+    union word head[HEAD_WORDS];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    const bool whole = read(fd, head, sizeof head) == sizeof head;
+    close(fd);
+    if (!whole || memcmp(head, magic, sizeof magic) != 0)
+        return -1;
+    *position = head[7].cursor;
+    return 0;
+}

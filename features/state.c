@@ -283,9 +283,9 @@ static int check_event(const struct state *s, const struct events *e, const int6
         char is[TIME_TEXT], was[TIME_TEXT];
         if (late > LATE_SECONDS)
             return err_set(err,
-                           "event %zu, of %s, comes %llu s too late: it is %llu s older than the "
+                           "an event of %s comes %llu s too late: it is %llu s older than the "
                            "newest event of the same %s, of %s, and may be at most %lld s older",
-                           i, time_text(is, time[i]), (unsigned long long)(late - LATE_SECONDS),
+                           time_text(is, time[i]), (unsigned long long)(late - LATE_SECONDS),
                            (unsigned long long)late, s->plan->schema.columns[column].name,
                            time_text(was, newest), (long long)LATE_SECONDS);
     }
@@ -293,13 +293,15 @@ static int check_event(const struct state *s, const struct events *e, const int6
 }
 
 // No key has a newer event than the newest of all, so most events need not be looked at closer.
-static int check_order(const struct state *s, const struct events *e, const int64_t *time,
+static int check_order(struct state *s, const struct events *e, const int64_t *time,
                        struct err *err)
 {
     int64_t newest = s->last_time;
     for (size_t i = 0; i < e->n; i++) {
-        if (seconds_before(time[i], newest) > LATE_SECONDS && check_event(s, e, time, i, err))
+        if (seconds_before(time[i], newest) > LATE_SECONDS && check_event(s, e, time, i, err)) {
+            s->refused = i;
             return -1;
+        }
         newest = time[i] > newest ? time[i] : newest;
     }
     return 0;

@@ -59,6 +59,7 @@ struct state { // for state.c and snapshot.c
     int64_t last_time;                // of the newest event, INT64_MIN where none
     atomic_uint_least64_t not_finite; // results and window values that were replaced by 0
     bool broken;                      // memory ran out
+    size_t refused;                   // the event of the block that was refused last
     uint64_t position;                // the caller's: for a server, the last order number of its
                                       // database that the state holds; 0 from a batch
     uint64_t key_fingerprint;         // ingest/pseudonym.h; 0 until batch or a snapshot sets it

@@ -136,6 +136,8 @@ function transaction() {
 }
 
 function showProblem(problem) {
+  $("result-full").hidden = true; // it was another transaction's
+  $("result-empty").hidden = false;
   const at = form.columns.some((c) => c.name === problem.field) ? problem.field : null;
   put(at ? `error-${at}` : "try-error", problem.detail ?? "the server refused it");
   if (!at) return;

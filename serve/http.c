@@ -283,7 +283,6 @@ void server_stop(struct server *s)
     atomic_store(&s->stopping, true);
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->metrics.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
-    store_give_up(&s->site.service->store); // whose requests would be waited for
     mg_stop(s->context);
     limit_release(&s->limit);
     free(s->site.openapi);

@@ -55,7 +55,7 @@ static int check_ready(struct service *s, struct reply *r)
 {
     if (service_ready(s))
         return 0;
-    return reply_problem(r, 503, NULL, -1, "%s; the server must be started again", service_why(s));
+    return reply_problem(r, 503, NULL, -1, SERVICE_BROKEN);
 }
 
 void inference_server(struct reply *r)

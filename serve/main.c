@@ -10,8 +10,10 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct options {
     const char *models, *state, *key, *database, *durability, *host, *token;
@@ -31,13 +33,8 @@ static void describe_state(const struct state *s, char *text, size_t size)
 static void reload(struct service *service)
 {
     struct err err;
-    if (service_reload(service, &err)) {
+    if (service_reload(service, &err))
         fprintf(stderr, "serve: %s; the model that was there goes on\n", err.msg);
-        return;
-    }
-    service_hold(service);
-    fprintf(stderr, "serve: model %s (sha256 %.8s…)\n", service->version, service->model.sha256);
-    service_let(service);
 }
 
 // ---- the server ------------------------------------------------------------------------------------
@@ -48,6 +45,18 @@ static int read_durability(const char *word, enum store_durability *durability, 
     if (strcmp(word, "full") == 0 || strcmp(word, "normal") == 0)
         return 0;
     return err_set(err, "--durability %s: is neither normal nor full", word);
+}
+
+// What a write that failed leaves is a state that cannot go on: end, for a supervisor to start again.
+static atomic_bool failed;
+
+static void report(const char *what, bool fatal)
+{
+    fprintf(stderr, "serve: %s\n", what);
+    if (fatal) {
+        atomic_store(&failed, true);
+        kill(getpid(), SIGTERM);
+    }
 }
 
 // Threads that wake go behind the one that runs instead of in its place, so that more requests meet
@@ -136,14 +145,13 @@ int main(int argc, char **argv)
                                   .key = o.key,
                                   .database = o.database,
                                   .retain = o.retain,
-                                  .queue = (size_t)o.queue};
+                                  .queue = (size_t)o.queue,
+                                  .report = report};
     prefer_throughput();
     if (read_durability(o.durability, &files.durability, &err))
         return option_exit(&program, -1, &err);
     if (signals_block(&signals, &err) || service_load(&service, &files, &err))
         return err_report("serve", &err);
-    if (*service.note)
-        fprintf(stderr, "serve: %s\n", service.note);
     const struct server_settings settings = {.host = o.host,
                                              .port = (int)o.port,
                                              .threads = (int)o.threads,
@@ -152,5 +160,7 @@ int main(int argc, char **argv)
                                              .access_log = o.access_log};
     int rc = run(&service, &settings, &signals, &err);
     service_release(&service);
+    if (atomic_load(&failed))
+        return 1; // it was said why
     return rc ? err_report("serve", &err) : 0;
 }

@@ -25,6 +25,7 @@ struct decisions {
     size_t n_fresh;
     struct err refusal; // why nothing was counted
     bool refused;
+    size_t refused_event;
 };
 
 static void decisions_release(struct decisions *d)
@@ -183,6 +184,7 @@ static int run(struct service *s, void *arg, struct err *err)
     const struct events events = {d->n_fresh, (const void *const *)d->transactions.columns};
     if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
         d->refused = !s->state.broken;
+        d->refused_event = d->refused ? d->fresh[s->state.refused] : 0;
         *err = d->refusal;
         return d->refused ? 0 : -1;
     }
@@ -212,6 +214,14 @@ static void write_decisions(const struct decisions *d, struct reply *r)
         reply_bytes(r, "]", 1);
 }
 
+static void refuse(const struct decisions *d, struct reply *r)
+{
+    const struct schema *schema = &d->service->model.plan.schema;
+    reply_problem(r, 409, schema->columns[schema_find_kind(schema, COLUMN_TIME)].name,
+                  d->transactions.array ? (long)d->refused_event : -1,
+                  "%s; nothing of this request was counted", d->refusal.msg);
+}
+
 static void decide_request(struct service *s, struct decisions *d, struct reply *r)
 {
     struct job job = {.run = run, .arg = d};
@@ -220,7 +230,7 @@ static void decide_request(struct service *s, struct decisions *d, struct reply 
     else if (service_run(s, &job, r))
         return; // and the reply says why
     else if (d->refused)
-        reply_problem(r, 409, NULL, -1, "%s; nothing of this request was counted", d->refusal.msg);
+        refuse(d, r);
     else
         write_decisions(d, r);
 }

@@ -45,28 +45,36 @@ static int load_snapshot(struct service *s, const char *path, struct err *err)
     return -1;
 }
 
-// The checkpoint where there is one. A damaged one is no loss while the database has all rows since
-// the beginning.
+// -1 and a report where there is one that cannot be read.
+static int load_checkpoint(struct service *s, const char *path)
+{
+    struct stat file;
+    struct err err;
+    if (stat(path, &file))
+        return -1;
+    if (load_snapshot(s, path, &err)) {
+        service_report(s, false, "%s; going back to what was before it", err.msg);
+        return -1;
+    }
+    atomic_store(&s->writer.saved_time, (long long)file.st_mtime);
+    return 0;
+}
+
+// The newest that can be read: the checkpoint, the one before it, or the snapshot of the beginning,
+// while the database has all rows since.
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
-    const char *checkpoint = s->writer.checkpoint;
-    struct stat file;
-    if (stat(checkpoint, &file) == 0) {
-        if (load_snapshot(s, checkpoint, err) == 0) {
-            atomic_store(&s->writer.saved_time, (long long)file.st_mtime);
-            return 0;
-        }
-        if (s->store.dropped > 0)
-            return err_prefix(err, "rows before order %" PRId64 " were dropped", s->store.dropped);
-        snprintf(s->note, sizeof s->note, "%.400s; replaying all of the database instead",
-                 err->msg);
-    } else if (s->store.dropped > 0) {
-        return err_set(err,
-                       "%s: is not there, and the database has dropped the rows before order "
-                       "%" PRId64 " that would make it",
-                       checkpoint, s->store.dropped);
-    }
-    return load_snapshot(s, base, err);
+    if (load_checkpoint(s, s->writer.checkpoint) == 0 ||
+        load_checkpoint(s, s->writer.previous) == 0)
+        return 0;
+    if (s->store.dropped == 0)
+        return load_snapshot(s, base, err);
+    return err_set(
+        err,
+        "%s: no checkpoint of it can be read, and its rows before order %" PRId64
+        " were dropped: restore it with its checkpoint from a backup, or keep it elsewhere "
+        "and start with a new one (--database)",
+        s->store.path, s->store.dropped);
 }
 
 static int check_position(const struct service *s, struct err *err)
@@ -220,12 +228,12 @@ static int fill_recent(struct service *s, struct err *err)
 
 // ---- all of it -------------------------------------------------------------------------------------
 
-static char *name_checkpoint(const char *database)
+static char *name_beside(const char *database, const char *end)
 {
-    const size_t size = strlen(database) + sizeof "-state";
+    const size_t size = strlen(database) + strlen(end) + 1;
     char *name = malloc(size);
     if (name)
-        snprintf(name, size, "%s-state", database);
+        snprintf(name, size, "%s%s", database, end);
     return name;
 }
 
@@ -262,8 +270,9 @@ int service_recover(struct service *s, const struct service_files *files, struct
     const bool fresh = access(files->database, F_OK) != 0;
     s->writer.limit = files->queue;
     atomic_store(&s->writer.saved_time, (long long)s->started);
-    s->writer.checkpoint = name_checkpoint(files->database);
-    if (!s->writer.checkpoint)
+    s->writer.checkpoint = name_beside(files->database, "-state");
+    s->writer.previous = name_beside(files->database, "-state-1");
+    if (!s->writer.checkpoint || !s->writer.previous)
         return err_set(err, "out of memory");
     if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||
         snapshot_checksum(files->state, &identity.base, err) ||
@@ -273,6 +282,9 @@ int service_recover(struct service *s, const struct service_files *files, struct
         check_position(s, err))
         return -1;
     atomic_store(&s->writer.saved_order, (long long)s->state.position);
+    uint64_t previous; // rows that it has not are kept
+    if (snapshot_position(s->writer.previous, &previous) == 0 && previous <= s->state.position)
+        s->writer.previous_order = (int64_t)previous;
     if (replay(s, err))
         return -1;
     s->state.position = (uint64_t)s->store.next - 1;

@@ -97,7 +97,7 @@ static void get_readyz(struct exchange *x)
         reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
     service_let(s);
     if (!ready)
-        PROBLEM(x, 503, "%s; the server must be started again", service_why(s));
+        PROBLEM(x, 503, SERVICE_BROKEN);
 }
 
 static void get_metrics(struct exchange *x)
@@ -296,6 +296,25 @@ static bool exceeds_rate(const struct exchange *x)
     return true;
 }
 
+// Whether two names of a host are the same, ports aside.
+static bool same_host(const char *a, const char *b)
+{
+    const size_t n = strcspn(a, ":");
+    return n == strcspn(b, ":") && strncasecmp(a, b, n) == 0;
+}
+
+// A page of another site makes a browser send a POST here, with its name as Origin. Where no token is
+// wanted, nothing else would stop it.
+static bool is_foreign(const struct exchange *x)
+{
+    const char *origin = mg_get_header(x->connection, "Origin"),
+               *host = mg_get_header(x->connection, "Host");
+    if (!origin || strcmp(x->info->request_method, "POST") != 0)
+        return false;
+    const char *name = strstr(origin, "://");
+    return !name || !host || !same_host(name + 3, host);
+}
+
 void route(struct exchange *x)
 {
     const char *path = x->info->request_uri, *method = x->info->request_method;
@@ -308,6 +327,8 @@ void route(struct exchange *x)
         x->worker->reply.retry_after = 1;
     } else if (!(route && route->open) && !may_ask(x)) {
         PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
+    } else if (is_foreign(x)) {
+        PROBLEM(x, 403, "a page of another site may not send this");
     } else if (!route) {
         PROBLEM(x, 404, "there is no %.200s here; GET /openapi.json says what is", path);
     } else if (!allows(route->allow, method)) {

@@ -6,11 +6,24 @@
 #include "train/registry.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+void service_report(struct service *s, bool fatal, const char *fmt, ...)
+{
+    char what[1200];
+    va_list args;
+    if (!s->report)
+        return;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    s->report(what, fatal);
+}
 
 int64_t service_latest_time(struct service *s)
 {
@@ -163,6 +176,8 @@ static int reload(struct service *s, struct err *err)
         pthread_rwlock_wrlock(&s->replacement);
         replace(s, &c);
         pthread_rwlock_unlock(&s->replacement);
+        service_report(s, false, "model %s (sha256 %.8s…) decides now", s->version,
+                       s->model.sha256);
     }
     model_release(&c.model);
     free(c.text);
@@ -218,6 +233,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
 {
     memset(s, 0, sizeof *s);
     s->store.lock = -1;
+    s->report = files->report;
     make_locks(s);
     s->started = (int64_t)time(NULL);
     if (load_model(s, files->models, err) || recent_init(&s->recent, &s->model, err) ||

@@ -45,6 +45,8 @@ struct service_files {
     enum store_durability durability;
     int64_t retain; // days that a transaction is kept after its time at least; 0: for ever
     size_t queue;   // jobs that may wait; more are refused
+    // What an operator should know, from any thread; fatal: nothing is decided any more. May be NULL.
+    void (*report)(const char *what, bool fatal);
 };
 
 // Work for the writer. run may change state and store, and returns -1 where these are of no use any
@@ -53,7 +55,7 @@ struct service;
 struct job {
     int (*run)(struct service *s, void *arg, struct err *err);
     void *arg;
-    bool committed; // service_run's, as the next
+    enum { JOB_FAILED, JOB_BUSY, JOB_COMMITTED } outcome; // service_run's, as the next
     struct job *next;
 };
 
@@ -71,14 +73,16 @@ struct writer { // writer.c
     atomic_size_t waiting;
     size_t limit;
     atomic_bool broken;
+    bool busy;             // another program holds the database
     struct err why;        // it is; set before broken is
     atomic_llong newest;   // time of the newest event
     atomic_ullong commits; // so far
     // The checkpoint, all the writer's but what is atomic.
-    char *checkpoint;
+    char *checkpoint, *previous; // names; the second is the one before
     pid_t child;                 // that writes one; 0: none
     atomic_llong saved_order;    // the checkpoint's
     int64_t due_order, due_time; // when the next is
+    int64_t previous_order;      // of the one before; 0: there is none
     int64_t child_order;         // that the child writes
     int64_t drop_from;           // rows to be looked at for retention; 0: none
     int64_t retain_seconds;      // 0: for ever
@@ -103,8 +107,8 @@ struct service {
     struct writer writer;
     struct recent recent;
     struct metrics metrics;
-    int64_t started; // seconds since 1970
-    char note[512];  // of service_load, what an operator should know; empty: nothing
+    int64_t started;                              // seconds since 1970
+    void (*report)(const char *what, bool fatal); // as in service_files
 };
 
 int service_load(struct service *s, const struct service_files *files, struct err *err);
@@ -129,12 +133,15 @@ void service_let(struct service *s);
 int service_reload(struct service *s, struct err *err);
 
 // False from when a write failed or memory ran out: the state may hold what the database does not, so
-// nothing is decided any more. service_why says what happened.
+// nothing is decided any more. What happened was reported; clients are not told paths and the like.
 bool service_ready(struct service *s);
-const char *service_why(const struct service *s);
+#define SERVICE_BROKEN                                                                             \
+    "a write has failed, and nothing is decided until the server is started again"
 
 // ---- for the files of the service ----
 
+void service_report(struct service *s, bool fatal, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 int service_recover(struct service *s, const struct service_files *files, struct err *err);
 int writer_start(struct service *s, struct err *err);
 void writer_stop(struct service *s);

@@ -274,20 +274,17 @@ int store_claim(struct store *s, const struct store_identity *identity, struct e
 
 // ---- transactions of the database ------------------------------------------------------------------
 
-// Whoever opened the file with sqlite3 and holds a write lock is waited for.
+// Whoever opened the file with sqlite3 and holds a write lock is waited for, for BUSY_MS.
 int store_begin(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_BEGIN];
-    int rc;
-    while ((rc = sqlite3_step(q)) == SQLITE_BUSY && !atomic_load(&s->giving_up))
-        sqlite3_reset(q);
+    const int rc = sqlite3_step(q);
+    if (rc != SQLITE_DONE)
+        store_failed(s, "begin a transaction", err);
     sqlite3_reset(q);
-    return rc == SQLITE_DONE ? 0 : store_failed(s, "begin a transaction", err);
-}
-
-void store_give_up(struct store *s)
-{
-    atomic_store(&s->giving_up, true);
+    if (rc == SQLITE_DONE)
+        return 0;
+    return rc == SQLITE_BUSY ? STORE_BUSY : -1;
 }
 
 // A range of ids that has grown old goes to the table, and what was dropped since goes from there.

@@ -19,7 +19,7 @@
 //
 // Errors: -1 and SQLite's message with the file. After a failed write only store_close is of use, for
 // nobody knows what is on disk. A file that another process writes to is refused (a lock beside it),
-// so is one of a newer schema. While somebody else holds a write lock, store_begin waits.
+// so is one of a newer schema.
 //
 // Ownership: the store borrows plan and dictionaries; it owns the served models until store_close.
 // Not thread-safe.
@@ -85,8 +85,7 @@ struct store {
     struct served *served; // the newest first
     int64_t next;          // the order number to come
     int64_t first;         // the lowest transaction that is there, or next
-    atomic_bool giving_up;
-    int64_t dropped; // rows below it may be missing; 0: none is
+    int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -101,10 +100,10 @@ struct store_identity {
 };
 int store_claim(struct store *s, const struct store_identity *identity, struct err *err);
 
+// STORE_BUSY where another program holds a write lock for longer than a second.
+enum { STORE_BUSY = 1 };
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
-// From now on store_begin does not wait for whoever holds a write lock. Any thread.
-void store_give_up(struct store *s);
 // Between commits, when nobody waits: keep the write-ahead log short.
 void store_log_tend(struct store *s);
 // Bytes on disk, with the write-ahead log.

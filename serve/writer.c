@@ -5,6 +5,7 @@
 #include "features/snapshot.h"
 #include "serve/service.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -16,6 +17,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { RESTART_SECONDS = 5 }; // that a supervisor may take
 
 // A checkpoint each so many rows, or each hour in which rows came, bounds what a restart replays. While a
 // child writes one or rows are being dropped, or rows wait for a checkpoint, the writer looks after it
@@ -34,17 +37,12 @@ bool service_ready(struct service *s)
     return !atomic_load(&s->writer.broken);
 }
 
-const char *service_why(const struct service *s)
-{
-    return atomic_load(&s->writer.broken) ? s->writer.why.msg : "";
-}
-
 static void break_down(struct service *s, const struct err *err)
 {
     if (atomic_load(&s->writer.broken))
         return;
-    s->writer.why = *err;
     atomic_store(&s->writer.broken, true);
+    service_report(s, true, "%s; nothing more is decided", err->msg);
 }
 
 // ---- the queue -------------------------------------------------------------------------------------
@@ -73,7 +71,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
         r->retry_after = 1;
         return -1;
     }
-    job->committed = false;
+    job->outcome = JOB_FAILED;
     job->next = NULL;
     pthread_mutex_lock(&w->lock);
     const uint32_t group = w->group;
@@ -88,9 +86,14 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     pthread_mutex_unlock(&w->lock);
     wait_for(&w->done[group % 2], group);
     atomic_fetch_sub(&w->waiting, 1);
-    if (job->committed)
+    if (job->outcome == JOB_COMMITTED)
         return 0;
-    return reply_problem(r, 503, NULL, -1, "%s; the server must be started again", w->why.msg);
+    if (job->outcome == JOB_BUSY)
+        reply_problem(r, 503, NULL, -1, "another program holds the database; try again later");
+    else
+        reply_problem(r, 503, NULL, -1, SERVICE_BROKEN);
+    r->retry_after = job->outcome == JOB_BUSY ? 1 : RESTART_SECONDS;
+    return -1;
 }
 
 // How long the writer may wait for jobs; -1: as long as none come.
@@ -130,7 +133,8 @@ static struct job *take_group(struct service *s, uint32_t *group, bool *stopping
 
 // ---- checkpoints -----------------------------------------------------------------------------------
 
-// What the checkpoint holds must be on disk as rows, too, else a power cut could leave it ahead.
+// What the checkpoint holds must be on disk as rows, too, else a power cut could leave it ahead. The one
+// before is kept, for where this one is damaged some day.
 static int save_checkpoint(struct service *s, struct err *err)
 {
     struct output o = {0};
@@ -139,6 +143,8 @@ static int save_checkpoint(struct service *s, struct err *err)
         rc = output_open(&o, s->writer.checkpoint, 0600, err);
     if (rc == 0)
         rc = snapshot_save(&s->state, o.fd, s->writer.checkpoint, err);
+    if (rc == 0 && rename(s->writer.checkpoint, s->writer.previous) && errno != ENOENT)
+        rc = err_sys(err, "%s: cannot rename", s->writer.checkpoint);
     if (rc == 0)
         rc = output_commit(&o, err);
     output_release(&o);
@@ -181,6 +187,7 @@ static void fork_checkpoint(struct service *s)
 static void checkpoint_saved(struct service *s, int64_t order)
 {
     struct writer *w = &s->writer;
+    w->previous_order = w->saved_order;
     atomic_store(&w->saved_order, order);
     atomic_store(&w->saved_time, (long long)time(NULL));
     plan_checkpoint(s, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
@@ -206,10 +213,11 @@ static int drop_some(struct service *s, struct err *err)
 {
     struct writer *w = &s->writer;
     const int64_t until = s->state.last_time - w->retain_seconds;
-    if (store_begin(&s->store, err))
-        return -1;
+    const int rc = store_begin(&s->store, err);
+    if (rc) // another time
+        return rc == STORE_BUSY ? 0 : -1;
     const int dropped =
-        store_drop(&s->store, &w->drop_from, w->saved_order + 1, until, DROP_ROWS, err);
+        store_drop(&s->store, &w->drop_from, w->previous_order + 1, until, DROP_ROWS, err);
     if (dropped < 0 || store_commit(&s->store, err))
         return -1;
     if (dropped == 0)
@@ -239,22 +247,35 @@ static void do_chores(struct service *s)
 
 // ---- the loop --------------------------------------------------------------------------------------
 
+// Somebody with sqlite3, say; nothing has been changed when it is found out. Told when it begins.
+static void note_busy(struct service *s, bool busy)
+{
+    if (busy && !s->writer.busy)
+        service_report(s, false, "%s: another program holds it; requests get 503 until it lets go",
+                       s->store.path);
+    s->writer.busy = busy;
+}
+
 static int run_jobs(struct service *s, struct job *jobs, struct err *err)
 {
     const double start = seconds_now();
-    if (atomic_load(&s->writer.broken) || store_begin(&s->store, err))
-        return -1;
+    if (atomic_load(&s->writer.broken))
+        return JOB_FAILED;
+    const int rc = store_begin(&s->store, err);
+    note_busy(s, rc == STORE_BUSY);
+    if (rc)
+        return rc == STORE_BUSY ? JOB_BUSY : JOB_FAILED;
     for (struct job *j = jobs; j; j = j->next)
         if (j->run(s, j->arg, err))
-            return -1;
+            return JOB_FAILED;
     if (store_commit(&s->store, err))
-        return -1;
+        return JOB_FAILED;
     s->state.position = (uint64_t)s->store.next - 1;
     atomic_store(&s->writer.position, (long long)s->state.position);
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
     atomic_fetch_add(&s->writer.commits, 1);
     metrics_commit(&s->metrics, seconds_now() - start);
-    return 0;
+    return JOB_COMMITTED;
 }
 
 static void *write_jobs(void *arg)
@@ -266,11 +287,11 @@ static void *write_jobs(void *arg)
         uint32_t group;
         struct job *jobs = take_group(s, &group, &stopping);
         if (jobs) {
-            const bool committed = run_jobs(s, jobs, &err) == 0;
-            if (!committed)
+            const int outcome = run_jobs(s, jobs, &err);
+            if (outcome == JOB_FAILED)
                 break_down(s, &err);
             for (struct job *j = jobs; j; j = j->next)
-                j->committed = committed;
+                j->outcome = outcome;
             let_go(&s->writer.done[group % 2], group);
             store_log_tend(&s->store);
         }
@@ -289,7 +310,7 @@ int writer_start(struct service *s, struct err *err)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (w->retain_seconds > 0 && w->saved_order > 0)
+    if (w->retain_seconds > 0 && w->previous_order > 0)
         w->drop_from = s->store.first;
     plan_checkpoint(s, CHECKPOINT_ROWS - ((int64_t)s->state.position - w->saved_order),
                     CHECKPOINT_SECONDS);
@@ -325,5 +346,6 @@ void writer_stop(struct service *s)
         save_last(s);
     }
     free(w->checkpoint);
+    free(w->previous);
     *w = (struct writer){0};
 }

@@ -184,6 +184,7 @@ static inline void small_service_remove(struct small_service *s)
                                         "models",
                                         "assay.db",
                                         "assay.db-state",
+                                        "assay.db-state-1",
                                         "assay.db.lock",
                                         "assay.db-wal",
                                         "assay.db-shm",

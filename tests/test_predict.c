@@ -203,6 +203,19 @@ a_transaction_that_comes_more_than_seven_days_late_is_refused_and_not_counted(vo
     assert_near(number(a, "probability"), expected((double[]){30, 0, 2, 20, 40, 1, 0, 0}));
 }
 
+static void a_late_element_is_named_by_its_index_and_nothing_of_the_array_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    ask(f, "{" BASE ",\"amount\":10}");
+    const json_t *a = ask(f, "[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":10},"
+                             "{\"id\":9,\"time\":\"2018-09-01T00:00:00Z\",\"customer\":\"596\","
+                             "\"amount\":1}]");
+    assert_int_equal(f->reply.status, 409);
+    assert_int_equal(json_integer_value(json_object_get(a, "index")), 2);
+    assert_string_equal(text(a, "field"), "time");
+    assert_int_equal(f->small.service.state.events, 1);
+}
+
 static void a_late_transaction_is_answered_and_counted_at_its_own_time(void **state)
 {
     struct fixture *f = *state;
@@ -561,6 +574,7 @@ int main(void)
         TEST(an_integer_key_is_the_key_of_its_decimal_text),
         TEST(every_way_to_write_a_time_means_the_same_second),
         TEST(a_transaction_that_comes_more_than_seven_days_late_is_refused_and_not_counted),
+        TEST(a_late_element_is_named_by_its_index_and_nothing_of_the_array_is_counted),
         TEST(a_late_transaction_is_answered_and_counted_at_its_own_time),
         TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
         TEST(a_number_of_a_row_has_no_clock_to_be_ahead_of),

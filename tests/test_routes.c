@@ -123,6 +123,28 @@ static void without_the_token_only_open_routes_answer(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
+// What a browser does for a page of another site, and for our own.
+static void a_page_of_another_site_may_not_post(void **state)
+{
+    static const struct {
+        const char *origin;
+        int status;
+    } cases[] = {
+        {"http://evil.example", 403}, {"null", 403}, {"http://x:8080", 200}, {"http://X", 200}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[256];
+        struct answer a;
+        snprintf(
+            request, sizeof request,
+            "POST /admin/reload HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nContent-Length: 0\r\n\r\n",
+            cases[i].origin);
+        ask(&a, request);
+        assert_int_equal(a.status, cases[i].status);
+        answer_free(&a);
+    }
+}
+
 static void health_is_open_and_what_scores_is_not(void **state)
 {
     (void)state;
@@ -287,6 +309,7 @@ int main(void)
         cmocka_unit_test(every_route_says_its_methods_and_refuses_others),
         cmocka_unit_test(head_is_the_head_of_get),
         cmocka_unit_test_teardown(without_the_token_only_open_routes_answer, server_end_own),
+        cmocka_unit_test(a_page_of_another_site_may_not_post),
         cmocka_unit_test(health_is_open_and_what_scores_is_not),
         cmocka_unit_test(only_whole_segments_fit_a_pattern),
         cmocka_unit_test_teardown(the_access_log_has_the_pattern_and_not_the_clients_text,

@@ -17,10 +17,20 @@ struct fixture {
     struct reply reply;
 };
 
+static char reported[1200];
+static atomic_bool fatal;
+
+static void report(const char *what, bool is_fatal)
+{
+    snprintf(reported, sizeof reported, "%s", what);
+    atomic_store(&fatal, is_fatal);
+}
+
 static int setup(void **state)
 {
     struct err err = {""};
     struct fixture *f = calloc(1, sizeof *f);
+    atomic_store(&fatal, false);
     *state = f;
     if (f && small_service_make(&f->small, &err) == 0)
         return 0;
@@ -279,8 +289,9 @@ static void a_damaged_checkpoint_is_said_and_replaced_by_the_rows(void **state)
     service_release(&f->small.service);
     snprintf(path, sizeof path, "%s-state", f->small.database);
     assert_int_equal(truncate(path, 100), 0);
+    f->small.files.report = report;
     assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
-    assert_non_null(strstr(f->small.service.note, "-state"));
+    assert_non_null(strstr(reported, "-state"));
     assert_int_equal(f->small.service.state.events, 20);
 }
 
@@ -403,6 +414,7 @@ static void a_commit_that_fails_stops_the_service(void **state)
     struct fixture *f = *state;
     char body[256];
     sqlite3 *db;
+    f->small.service.report = report;
     ask(f, transaction(body, sizeof body, 1));
     assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "DROP TABLE model", NULL, NULL, NULL), SQLITE_OK);
@@ -410,7 +422,11 @@ static void a_commit_that_fails_stops_the_service(void **state)
     f->small.service.version_number = 2; // another model wants an entry
     ask(f, transaction(body, sizeof body, 2));
     assert_int_equal(f->reply.status, 503);
-    assert_non_null(strstr(f->reply.text, "must be started again"));
+    assert_non_null(strstr(f->reply.text, "started again"));
+    assert_null(strstr(f->reply.text, f->small.folder)); // no path goes to a client
+    assert_int_equal(f->reply.retry_after, 5);
+    assert_true(atomic_load(&fatal));
+    assert_non_null(strstr(reported, "no such table"));
     assert_false(service_ready(&f->small.service));
     ask(f, transaction(body, sizeof body, 3));
     assert_int_equal(f->reply.status, 503);
@@ -452,6 +468,26 @@ static void who_holds_the_write_lock_is_waited_for_and_the_queue_has_an_end(void
     assert_int_equal(f->reply.status, 200);
 }
 
+static void a_database_that_another_program_holds_is_503_until_it_lets_go(void **state)
+{
+    struct fixture *f = *state;
+    char body[256];
+    sqlite3 *db;
+    f->small.service.report = report;
+    assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    ask(f, transaction(body, sizeof body, 1));
+    assert_int_equal(f->reply.status, 503);
+    assert_int_equal(f->reply.retry_after, 1);
+    assert_non_null(strstr(reported, "another program holds it"));
+    assert_true(service_ready(&f->small.service));
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    ask(f, transaction(body, sizeof body, 1));
+    assert_int_equal(f->reply.status, 200);
+    assert_int_equal(f->small.service.state.events, 1);
+}
+
 static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
 {
     struct fixture *f = *state;
@@ -466,10 +502,12 @@ static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
     free(answers(f, 0, 20));
     ask(f, "{\"id\":\"N\",\"time\":1548381700,\"customer\":1,\"amount\":5}"); // 115 days later
     assert_int_equal(f->reply.status, 200);
-    restart(f); // with a checkpoint
-    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 1; ms += 10)
+    restart(f); // with a checkpoint, and then with a second one: what both have may go
+    ask(f, "{\"id\":\"O\",\"time\":1548381800,\"customer\":1,\"amount\":5}");
+    restart(f);
+    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 2; ms += 10)
         nanosleep(&(struct timespec){0, 10000000}, NULL);
-    assert_int_equal(count(f, "SELECT count(*) FROM prediction"), 1);
+    assert_int_equal(count(f, "SELECT count(*) FROM prediction"), 2);
     assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
     const uint64_t events = f->small.service.state.events;
     ask(f, transaction(body, sizeof body, 1)); // forgotten, and now too late
@@ -480,11 +518,20 @@ static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
     assert_true(f->small.service.state.events == events);
     crash(f, true);
     assert_true(f->small.service.state.events == events);
+    // The newest checkpoint is damaged: the one before it, and the rows since.
     service_release(&f->small.service);
+    f->small.files.report = report;
     snprintf(body, sizeof body, "%s-state", f->small.database);
+    assert_int_equal(truncate(body, 100), 0);
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    assert_non_null(strstr(reported, "going back"));
+    assert_true(f->small.service.state.events == events);
+    service_release(&f->small.service);
+    unlink(body);
+    snprintf(body, sizeof body, "%s-state-1", f->small.database);
     unlink(body);
     assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-    assert_non_null(strstr(err.msg, "dropped"));
+    assert_non_null(strstr(err.msg, "were dropped"));
 }
 
 // A row that stays in front of those that go: their ids are forgotten all the same.
@@ -504,7 +551,9 @@ static void an_id_whose_row_was_dropped_is_new_again(void **state)
     }
     ask(f, "{\"id\":\"B\",\"time\":\"2018-10-25T00:00:00Z\",\"customer\":9,\"amount\":1}");
     restart(f);
-    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 2; ms += 10)
+    ask(f, "{\"id\":\"C\",\"time\":\"2018-10-25T00:00:01Z\",\"customer\":9,\"amount\":1}");
+    restart(f);
+    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 3; ms += 10)
         nanosleep(&(struct timespec){0, 10000000}, NULL);
     assert_int_equal(count(f, "SELECT min(seq) FROM prediction"), 1);
     const uint64_t events = f->small.service.state.events;
@@ -563,6 +612,7 @@ int main(void)
         TEST(a_commit_that_fails_stops_the_service),
         TEST(who_holds_the_write_lock_is_waited_for_and_the_queue_has_an_end),
         TEST(an_id_whose_row_was_dropped_is_new_again),
+        TEST(a_database_that_another_program_holds_is_503_until_it_lets_go),
         TEST(when_all_rows_were_dropped_retention_goes_on),
         TEST(retention_drops_what_is_old_and_a_restart_goes_on),
     };
