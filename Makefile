@@ -226,7 +226,7 @@ $(BUILD)/tests/test_$(1): $(BUILD)/tests/test_$(1).o \
 	@$(CC) $(CFLAGS) $(FLAGS) -o $$@ $$^ $(LIBS) $(ALL_LIBS) -lcmocka
 endef
 $(foreach t,$(patsubst $(BUILD)/tests/test_%,%,$(TESTS)),$(eval $(call test_program,$(t))))
-$(BUILD)/tests/%.o: | test-deps
+$(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/test_*.c tests/fuzz/*.c)): | test-deps
 
 test: ## all tests, then all again under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(THREADS) check
