@@ -299,7 +299,9 @@ int snapshot_position(const char *path, uint64_t *position)
         return -1;
     const bool whole = read(fd, head, sizeof head) == sizeof head;
     close(fd);
-    if (!whole || memcmp(head, magic, sizeof magic) != 0)
+    char begin[sizeof magic];
+    memcpy(begin, head, sizeof begin);
+    if (!whole || memcmp(begin, magic, sizeof magic) != 0)
         return -1;
     *position = head[7].cursor;
     return 0;

@@ -52,10 +52,11 @@ struct service_files {
 // Work for the writer. run may change state and store, and returns -1 where these are of no use any
 // more; a request that is refused is no such failure.
 struct service;
+enum job_outcome { JOB_FAILED, JOB_BUSY, JOB_COMMITTED };
 struct job {
     int (*run)(struct service *s, void *arg, struct err *err);
     void *arg;
-    enum { JOB_FAILED, JOB_BUSY, JOB_COMMITTED } outcome; // service_run's, as the next
+    enum job_outcome outcome; // service_run's, as the next
     struct job *next;
 };
 

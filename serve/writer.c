@@ -256,7 +256,7 @@ static void note_busy(struct service *s, bool busy)
     s->writer.busy = busy;
 }
 
-static int run_jobs(struct service *s, struct job *jobs, struct err *err)
+static enum job_outcome run_jobs(struct service *s, struct job *jobs, struct err *err)
 {
     const double start = seconds_now();
     if (atomic_load(&s->writer.broken))
@@ -287,7 +287,7 @@ static void *write_jobs(void *arg)
         uint32_t group;
         struct job *jobs = take_group(s, &group, &stopping);
         if (jobs) {
-            const int outcome = run_jobs(s, jobs, &err);
+            const enum job_outcome outcome = run_jobs(s, jobs, &err);
             if (outcome == JOB_FAILED)
                 break_down(s, &err);
             for (struct job *j = jobs; j; j = j->next)
