@@ -65,7 +65,7 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 
-# Files that become bytes of their stage's library (train/embedded.h, serve/embedded.h).
+# Files that become bytes of their stage's library (train/embedded.h).
 EMBEDDED := train/report.gp train/report.html train/card.md \
             serve/openapi.json serve/dashboard.html serve/dashboard.css serve/dashboard.svg \
             $(wildcard serve/dashboard*.js)
@@ -238,7 +238,7 @@ check: programs $(TESTS) ## all tests once
 asan: ## all tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined check
 
-THREADED := $(addprefix tests/test_,state logreg evaluate serve service store crash overload)
+THREADED := $(addprefix tests/test_,state logreg evaluate serve service store recovery crash overload)
 tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
 	    programs $(addprefix build/tsan/,$(THREADED))

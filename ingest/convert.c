@@ -40,7 +40,7 @@ int convert_open(struct convert *c, const char *name, const struct schema *schem
         if (s->kind == COLUMN_TIME && !*s->header)
             c->row_numbers = col->values;
     }
-    if (strcmp(schema->time_format, "row") == 0)
+    if (schema_counts_rows(schema))
         return 0;
     return time_format_parse(&c->time_format, schema->time_format, err);
 memory:

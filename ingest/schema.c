@@ -136,9 +136,14 @@ static int check_unique(const struct schema *s, size_t i, struct err *err)
     return 0;
 }
 
-static bool is_row_time(const struct schema *s)
+bool schema_counts_rows(const struct schema *s)
 {
     return strcmp(s->time_format, "row") == 0;
+}
+
+bool schema_times_are_numbers(const struct schema *s)
+{
+    return strcmp(s->time_format, "epoch") == 0 || schema_counts_rows(s);
 }
 
 // The first broken rule; *at is the column it is about, s->n where it is about the whole.
@@ -148,7 +153,7 @@ static int check(const struct schema *s, size_t *at, struct err *err)
         const struct schema_column *c = &s->columns[*at];
         if (check_column(c, err) || check_unique(s, *at, err))
             return -1;
-        bool made = c->kind == COLUMN_TIME && is_row_time(s);
+        bool made = c->kind == COLUMN_TIME && schema_counts_rows(s);
         if (made && (*c->header || strcmp(c->name, "time") != 0))
             return err_set(err, "with time_format = row there is no column of kind time");
         if (!made && !*c->header)
@@ -302,7 +307,7 @@ static int time_format_from_config(struct schema *s, const struct config *c, str
     s->time_format = strdup(e->value);
     if (!s->time_format)
         return err_set(err, "out of memory");
-    if (!is_row_time(s) && time_format_parse(&format, e->value, err)) {
+    if (!schema_counts_rows(s) && time_format_parse(&format, e->value, err)) {
         struct err why = *err;
         return config_error(c, e, 0, err, "%s", why.msg);
     }
@@ -312,7 +317,7 @@ static int time_format_from_config(struct schema *s, const struct config *c, str
 // The time of rows without one is their number: a column that no header stands behind.
 static int add_row_time(struct schema *s, struct err *err)
 {
-    if (!is_row_time(s) || schema_find_kind(s, COLUMN_TIME) >= 0)
+    if (!schema_counts_rows(s) || schema_find_kind(s, COLUMN_TIME) >= 0)
         return 0;
     struct schema_column column = {strdup("time"), strdup(""), COLUMN_TIME, -INFINITY, INFINITY,
                                    NULL,           0};
@@ -418,7 +423,7 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
     if (!s->time_format)
         return err_set(err, "schema: no time_format");
     int rc = 0;
-    if (!is_row_time(s))
+    if (!schema_counts_rows(s))
         rc = time_format_parse(&format, s->time_format, err);
     json_array_foreach(columns, i, column) rc = rc ? rc : column_from_json(s, column, err);
     if (rc == 0 && check(s, &at, err))

@@ -60,6 +60,11 @@ json_t *schema_to_json(const struct schema *s); // NULL: out of memory
 int schema_from_json(struct schema *s, const json_t *json, struct err *err);
 void schema_release(struct schema *s);
 
+// time_format row: times are the numbers of rows, and have no clock.
+bool schema_counts_rows(const struct schema *s);
+// time_format epoch or row: times are written as whole numbers.
+bool schema_times_are_numbers(const struct schema *s);
+
 // Index of the column with that name, or -1.
 int schema_find(const struct schema *s, const char *name);
 // Index of the only column of a kind (id, time, label), or -1.

@@ -1,9 +1,19 @@
 // The table of files.
 #include "serve/dashboard.h"
 
-#include "serve/embedded.h"
+#include "train/embedded.h"
 
 #include <string.h>
+
+EMBEDDED(serve, dashboard_html);
+EMBEDDED(serve, dashboard_css);
+EMBEDDED(serve, dashboard_js);
+EMBEDDED(serve, dashboard_charts_js);
+EMBEDDED(serve, dashboard_base_js);
+EMBEDDED(serve, dashboard_form_js);
+EMBEDDED(serve, dashboard_metrics_js);
+EMBEDDED(serve, dashboard_svg);
+EMBEDDED(serve, chart_js);
 
 // Chart.js draws on canvas and sets sizes through the object model, so it needs no exception.
 static const char head[] = "Content-Security-Policy: default-src 'none'; script-src 'self'; "
@@ -14,7 +24,7 @@ static const char head[] = "Content-Security-Policy: default-src 'none'; script-
 
 #define FILE_AT(path, type, name)                                                                  \
     {                                                                                              \
-        path, type, embedded(name), embedded_end(name)                                             \
+        path, type, embedded(serve, name), embedded_end(serve, name)                               \
     }
 
 static const struct file {

@@ -18,6 +18,7 @@
 struct options {
     const char *models, *state, *key, *database, *durability, *host, *token;
     int64_t port, threads, retain, queue, rate;
+    enum store_durability level; // of durability
     bool access_log;
 };
 
@@ -91,38 +92,30 @@ static int run(struct service *service, const struct server_settings *settings,
     return rc;
 }
 
-int main(int argc, char **argv)
+// Whether main goes on; where it does not, *code is what it returns.
+static bool read_options(struct options *o, int argc, char **argv, int *code)
 {
-    struct options o = {.models = "models/simulated",
-                        .state = "build/simulated/features/state.bin",
-                        .key = "var/pseudonym.key",
-                        .database = "var/assay.db",
-                        .durability = "normal",
-                        .queue = 1024,
-                        .host = "127.0.0.1",
-                        .port = 8080,
-                        .threads = 2048};
     const struct option_spec specs[] = {
-        {"models", "DIR", OPTION_STRING, &o.models, "registry whose champion decides", 0, 0},
-        {"state", "FILE", OPTION_STRING, &o.state, "snapshot that features wrote", 0, 0},
-        {"key", "FILE", OPTION_STRING, &o.key, "pseudonym key that ingest used", 0, 0},
-        {"database", "FILE", OPTION_STRING, &o.database,
+        {"models", "DIR", OPTION_STRING, &o->models, "registry whose champion decides", 0, 0},
+        {"state", "FILE", OPTION_STRING, &o->state, "snapshot that features wrote", 0, 0},
+        {"key", "FILE", OPTION_STRING, &o->key, "pseudonym key that ingest used", 0, 0},
+        {"database", "FILE", OPTION_STRING, &o->database,
          "SQLite file of decisions and labels; made where it is missing", 0, 0},
-        {"durability", "WORD", OPTION_STRING, &o.durability,
+        {"durability", "WORD", OPTION_STRING, &o->durability,
          "normal: what is acknowledged survives the process; full: a power cut too", 0, 0},
-        {"retain", "DAYS", OPTION_INT, &o.retain,
+        {"retain", "DAYS", OPTION_INT, &o->retain,
          "drop transactions that are older than the newest by so much, 0: none", 0, 36500},
-        {"queue", "N", OPTION_INT, &o.queue, "requests that may wait to be written, 503 for more",
+        {"queue", "N", OPTION_INT, &o->queue, "requests that may wait to be written, 503 for more",
          1, 1000000},
-        {"host", "ADDRESS", OPTION_STRING, &o.host,
+        {"host", "ADDRESS", OPTION_STRING, &o->host,
          "address to listen on; other than loopback only with a token", 0, 0},
-        {"token-file", "FILE", OPTION_STRING, &o.token,
+        {"token-file", "FILE", OPTION_STRING, &o->token,
          "token that clients must show but for their health checks", 0, 0},
-        {"port", "N", OPTION_INT, &o.port, "port to listen on, 0: any free one", 0, 65535},
-        {"threads", "N", OPTION_INT, &o.threads, "connections served at a time", 1, 4096},
-        {"rate", "N", OPTION_INT, &o.rate,
+        {"port", "N", OPTION_INT, &o->port, "port to listen on, 0: any free one", 0, 65535},
+        {"threads", "N", OPTION_INT, &o->threads, "connections served at a time", 1, 4096},
+        {"rate", "N", OPTION_INT, &o->rate,
          "requests a second that one address may send, 429 for more; 0: any", 0, 1000000},
-        {"access-log", NULL, OPTION_FLAG, &o.access_log,
+        {"access-log", NULL, OPTION_FLAG, &o->access_log,
          "a line of JSON for each request, on stderr", 0, 0},
     };
     const struct program program = {
@@ -135,24 +128,43 @@ int main(int argc, char **argv)
         0,
         0};
     struct err err;
+    int first = option_parse(&program, argc, argv, &err);
+    if (first > 0 && read_durability(o->durability, &o->level, &err))
+        first = -1;
+    if (first <= 0)
+        *code = option_exit(&program, first, &err);
+    return first > 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.models = "models/simulated",
+                        .state = "build/simulated/features/state.bin",
+                        .key = "var/pseudonym.key",
+                        .database = "var/assay.db",
+                        .durability = "normal",
+                        .queue = 1024,
+                        .host = "127.0.0.1",
+                        .port = 8080,
+                        .threads = 2048};
+    struct err err;
     static struct service service; // with its counters it is large
     struct token token;
     sigset_t signals;
-    int first = option_parse(&program, argc, argv, &err);
-    if (first <= 0)
-        return option_exit(&program, first, &err);
+    int code;
+    if (!read_options(&o, argc, argv, &code))
+        return code;
     if (o.token && token_read(&token, o.token, &err))
         return err_report("serve", &err);
-    struct service_files files = {.models = o.models,
-                                  .state = o.state,
-                                  .key = o.key,
-                                  .database = o.database,
-                                  .retain = o.retain,
-                                  .queue = (size_t)o.queue,
-                                  .report = report};
+    const struct service_files files = {.models = o.models,
+                                        .state = o.state,
+                                        .key = o.key,
+                                        .database = o.database,
+                                        .durability = o.level,
+                                        .retain = o.retain,
+                                        .queue = (size_t)o.queue,
+                                        .report = report};
     prefer_throughput();
-    if (read_durability(o.durability, &files.durability, &err))
-        return option_exit(&program, -1, &err);
     if (signals_block(&signals, &err) || service_load(&service, &files, &err))
         return err_report("serve", &err);
     const struct server_settings settings = {.host = o.host,

@@ -3,27 +3,24 @@
 
 #include "base/option.h" // ASSAY_VERSION
 #include "ingest/value.h"
-#include "serve/embedded.h"
+#include "train/embedded.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+EMBEDDED(serve, openapi_json);
+
 #define EXAMPLE_NUMBER 12.5
 
 // ---- one column ----
 
-static bool times_are_numbers(const struct schema *s)
-{
-    return strcmp(s->time_format, "epoch") == 0 || strcmp(s->time_format, "row") == 0;
-}
-
 static json_t *time_schema(const struct schema *s)
 {
-    if (times_are_numbers(s))
+    if (schema_times_are_numbers(s))
         return json_pack("{s:s, s:s}", "type", "integer", "description",
-                         strcmp(s->time_format, "row") == 0 ? "The number of the row, from 0 on"
-                                                            : "Whole seconds");
+                         schema_counts_rows(s) ? "The number of the row, from 0 on"
+                                               : "Whole seconds");
     return json_pack(
         "{s:[s, s], s:s}", "type", "string", "integer", "description",
         "RFC 3339 in whole seconds, or \"2018-10-01 08:15:00\" (UTC), or whole seconds "
@@ -88,8 +85,8 @@ static json_t *example_time(struct service *s)
     int64_t time = atomic_load(&s->writer.newest);
     if (time == INT64_MIN) // none were
         time = 0;
-    return times_are_numbers(&s->model.plan.schema) ? json_integer(time)
-                                                    : json_string(time_text(text, time));
+    return schema_times_are_numbers(&s->model.plan.schema) ? json_integer(time)
+                                                           : json_string(time_text(text, time));
 }
 
 static json_t *example_value(struct service *s, size_t c, const char *id)
@@ -183,10 +180,8 @@ static int fill(json_t *document, struct service *s)
 
 char *openapi_text(struct service *s, struct err *err)
 {
-    const char *template = embedded(openapi_json);
-    const uintptr_t end = (uintptr_t)embedded_end(openapi_json);
-    json_t *document =
-        json_loadb(template, end - (uintptr_t) template, JSON_REJECT_DUPLICATES, NULL);
+    json_t *document = json_loadb(embedded(serve, openapi_json), embedded_size(serve, openapi_json),
+                                  JSON_REJECT_DUPLICATES, NULL);
     service_hold(s);
     char *text = document && fill(document, s) == 0 ? json_dumps(document, JSON_COMPACT) : NULL;
     service_let(s);

@@ -64,8 +64,8 @@ static int load_checkpoint(struct service *s, const char *path)
 // while the database has all rows since.
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
-    if (load_checkpoint(s, s->writer.checkpoint) == 0 ||
-        load_checkpoint(s, s->writer.previous) == 0)
+    s->writer.checkpoint_is_good = load_checkpoint(s, s->writer.checkpoint) == 0;
+    if (s->writer.checkpoint_is_good || load_checkpoint(s, s->writer.previous) == 0)
         return 0;
     if (s->store.dropped == 0)
         return load_snapshot(s, base, err);

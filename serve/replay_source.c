@@ -179,9 +179,8 @@ static void write_number(struct reply *body, const char *text, double value)
 
 static void write_time(const struct replay_source *s, struct reply *body, int64_t time)
 {
-    const char *format = s->dataset.schema.time_format;
     char text[TIME_TEXT];
-    if (strcmp(format, "epoch") == 0 || strcmp(format, "row") == 0)
+    if (schema_times_are_numbers(&s->dataset.schema))
         reply_add(body, "%" PRId64, time);
     else
         reply_add(body, "\"%s\"", time_text(text, time));

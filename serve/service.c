@@ -28,7 +28,7 @@ void service_report(struct service *s, bool fatal, const char *fmt, ...)
 int64_t service_latest_time(struct service *s)
 {
     int64_t latest = (int64_t)time(NULL);
-    if (strcmp(s->model.plan.schema.time_format, "row") == 0)
+    if (schema_counts_rows(&s->model.plan.schema))
         return INT64_MAX;
     const int64_t newest = atomic_load(&s->writer.newest);
     return (newest > latest ? newest : latest) + SECONDS_PER_DAY;

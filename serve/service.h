@@ -75,11 +75,11 @@ struct writer { // writer.c
     size_t limit;
     atomic_bool broken;
     bool busy;             // another program holds the database
-    struct err why;        // it is; set before broken is
     atomic_llong newest;   // time of the newest event
     atomic_ullong commits; // so far
     // The checkpoint, all the writer's but what is atomic.
     char *checkpoint, *previous; // names; the second is the one before
+    bool checkpoint_is_good;     // this process has read or written it
     pid_t child;                 // that writes one; 0: none
     atomic_llong saved_order;    // the checkpoint's
     int64_t due_order, due_time; // when the next is

@@ -135,8 +135,7 @@ static int put_time_number(const struct place *p, const json_t *v, int64_t *time
 
 static int put_time(const struct place *p, const json_t *v)
 {
-    const char *format = p->service->model.plan.schema.time_format;
-    bool number = strcmp(format, "epoch") == 0 || strcmp(format, "row") == 0;
+    const bool number = schema_times_are_numbers(&p->service->model.plan.schema);
     int64_t *time = &((int64_t *)p->t->columns[p->column])[p->event];
     if (!json_is_number(v) && (number || !json_is_string(v)))
         return refuse_type(p, v, number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");

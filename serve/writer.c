@@ -134,7 +134,7 @@ static struct job *take_group(struct service *s, uint32_t *group, bool *stopping
 // ---- checkpoints -----------------------------------------------------------------------------------
 
 // What the checkpoint holds must be on disk as rows, too, else a power cut could leave it ahead. The one
-// before is kept, for where this one is damaged some day.
+// before is kept, for where this one is damaged some day; a damaged one does not take its place.
 static int save_checkpoint(struct service *s, struct err *err)
 {
     struct output o = {0};
@@ -143,7 +143,8 @@ static int save_checkpoint(struct service *s, struct err *err)
         rc = output_open(&o, s->writer.checkpoint, 0600, err);
     if (rc == 0)
         rc = snapshot_save(&s->state, o.fd, s->writer.checkpoint, err);
-    if (rc == 0 && rename(s->writer.checkpoint, s->writer.previous) && errno != ENOENT)
+    if (rc == 0 && s->writer.checkpoint_is_good &&
+        rename(s->writer.checkpoint, s->writer.previous) && errno != ENOENT)
         rc = err_sys(err, "%s: cannot rename", s->writer.checkpoint);
     if (rc == 0)
         rc = output_commit(&o, err);
@@ -188,6 +189,7 @@ static void checkpoint_saved(struct service *s, int64_t order)
 {
     struct writer *w = &s->writer;
     w->previous_order = w->saved_order;
+    w->checkpoint_is_good = true;
     atomic_store(&w->saved_order, order);
     atomic_store(&w->saved_time, (long long)time(NULL));
     plan_checkpoint(s, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);

@@ -200,4 +200,36 @@ static inline void small_service_remove(struct small_service *s)
     }
 }
 
+// ---- for fuzzers: one service for the process ----
+
+static inline struct small_service *small_shared(void);
+
+static inline void small_shared_remove(void)
+{
+    small_service_remove(small_shared());
+}
+
+static inline struct small_service *small_shared(void)
+{
+    static struct small_service small;
+    struct err err;
+    if (small.service.model_text)
+        return &small;
+    if (small_service_make(&small, &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        abort();
+    }
+    atexit(small_shared_remove);
+    return &small;
+}
+
+// The reply must be JSON, whatever was asked.
+static inline void small_check_json(const struct reply *r)
+{
+    json_t *answer = json_loadb(r->text, r->n, JSON_REJECT_DUPLICATES, NULL);
+    if (!answer)
+        abort();
+    json_decref(answer);
+}
+
 #endif

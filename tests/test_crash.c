@@ -1,8 +1,7 @@
 // Kill -9 under load, again and again: every transaction and label that was acknowledged is there once,
 // with the answer it had. ASSAY_KILLS sets how often (3 here, 50 in `make soak`).
+#include "tests/database.h"
 #include "tests/server.h"
-
-#include <sqlite3.h>
 
 enum { CLIENTS = 4, MOST = 200000 };
 
@@ -70,16 +69,7 @@ static void *load(void *arg)
 
 static int64_t query(const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *q;
-    assert_int_equal(sqlite3_open_v2(own.database, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL))
-        fail_msg("%s", sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-    const int64_t n = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return n;
+    return database_number(own.database, sql);
 }
 
 // For each client one more transaction than was acknowledged may be there, and for each kill a label:

@@ -1,56 +1,10 @@
 // The Open Inference Protocol against hand-computed scores of a small model, and against /predict.
 #include "serve/inference.h"
-#include "tests/small_service.h"
+#include "tests/small_fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #define NAME "models" // of the registry's folder
-
-struct fixture {
-    struct small_service small;
-    struct reply reply;
-    json_t *answer; // of the latest ask
-};
-
-static int setup(void **state)
-{
-    struct err err = {""};
-    struct fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && small_service_make(&f->small, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.msg);
-    if (f)
-        small_service_remove(&f->small);
-    free(f);
-    return -1;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    json_decref(f->answer);
-    reply_release(&f->reply);
-    small_service_remove(&f->small);
-    free(f);
-    return 0;
-}
-
-// The reply as JSON, which it must be.
-static const json_t *take_answer(struct fixture *f)
-{
-    json_error_t e;
-    json_decref(f->answer);
-    assert_false(f->reply.failed);
-    f->answer = json_loadb(f->reply.text, f->reply.n, JSON_REJECT_DUPLICATES, &e);
-    if (!f->answer)
-        fail_msg("the reply is not JSON: %s: %s", e.text, f->reply.text);
-    return f->answer;
-}
 
 static const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
 {
@@ -408,7 +362,6 @@ static void ready_is_told_until_a_write_has_failed(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_answered_with_probability_margin_and_review),
         TEST(a_probability_at_the_threshold_is_for_review),

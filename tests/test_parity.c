@@ -2,71 +2,13 @@
 // probability must have the bits of the batch.
 //
 // On the committed sample; on another dataset by ASSAY_PARITY="CONFIG FROM UNTIL KILLS" (`make soak`).
-#include "ingest/value.h"
-#include "tests/server.h"
-
-#include <sqlite3.h>
+#include "tests/batch_scores.h"
+#include "tests/database.h"
 
 static char config[256] = "datasets/sample.ini", from[32] = "2018-04-28", until[32] = "2018-05-12";
 static int kills = 2;
 
-// ---- what the batch has ----------------------------------------------------------------------------
-
-struct expected {
-    uint64_t n;
-    double *probability; // of the rows from .. until, in their order
-};
-
-static int64_t seconds_of(const char *day)
-{
-    int64_t seconds;
-    assert_int_equal(value_moment(day, strlen(day), &seconds), 0);
-    return seconds;
-}
-
-static void score_batch(struct expected *e)
-{
-    char path[300];
-    struct err err = {""};
-    struct table t;
-    struct model m;
-    snprintf(path, sizeof path, "%s/features", folder);
-    if (table_open(&t, path, &err))
-        fail_msg("%s", err.msg);
-    snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
-    if (model_load(&m, path, &err))
-        fail_msg("%s", err.msg);
-    const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
-    float *x = calloc(m.n_inputs, sizeof *x);
-    e->probability = calloc(t.rows + 1, sizeof *e->probability);
-    assert_true(time && x && e->probability);
-    for (uint64_t row = 0; row < t.rows; row++) {
-        if (time[row] < seconds_of(from) || time[row] >= seconds_of(until))
-            continue;
-        for (size_t i = 0; i < m.n_inputs; i++)
-            x[i] = ((const float *)table_data(&t, m.inputs[i].name, COLUMN_FEATURE, &err))[row];
-        e->probability[e->n++] = model_probability(model_margin(&m, x));
-    }
-    free(x);
-    model_release(&m);
-    table_release(&t);
-}
-
 // ---- what the server says --------------------------------------------------------------------------
-
-static int64_t rows_so_far(void)
-{
-    sqlite3 *db;
-    sqlite3_stmt *q = NULL;
-    int64_t n = 0;
-    if (sqlite3_open_v2(own.database, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "SELECT max(seq) FROM prediction", -1, &q, NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW)
-        n = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return n;
-}
 
 static pid_t start_replay(void)
 {
@@ -90,7 +32,7 @@ static pid_t start_replay(void)
 static void kill_at(int64_t rows, pid_t replay)
 {
     static char port[16];
-    while (rows_so_far() < rows) {
+    while (database_number(own.database, "SELECT max(seq) FROM prediction") < rows) {
         if (waitpid(replay, NULL, WNOHANG) != 0)
             fail_msg("replay ended before it was to be disturbed");
         poll(NULL, 0, 1);
@@ -103,7 +45,7 @@ static void kill_at(int64_t rows, pid_t replay)
     server_begin(&own, "16", NULL);
 }
 
-static void compare(const struct expected *e)
+static void compare(const struct batch_scores *e)
 {
     char path[300], line[512];
     uint64_t n = 0;
@@ -127,10 +69,10 @@ static void compare(const struct expected *e)
 
 static void every_probability_has_the_bits_of_the_batch_across_kills(void **state)
 {
-    struct expected e = {0};
+    struct batch_scores e = {0};
     int status;
     (void)state;
-    score_batch(&e);
+    batch_scores(&e, from, until);
     assert_true(e.n > 500);
     server_begin(&own, "16", NULL);
     const pid_t replay = start_replay();

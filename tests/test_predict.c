@@ -1,57 +1,13 @@
 // The JSON of /predict against hand-computed features and scores of a small model.
-#include "tests/small_service.h"
+#include "tests/small_fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <time.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    struct small_service small;
-    struct reply reply;
-    json_t *answer; // of the latest ask
-};
-
-static int setup(void **state)
-{
-    struct err err = {""};
-    struct fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && small_service_make(&f->small, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.msg);
-    if (f)
-        small_service_remove(&f->small);
-    free(f);
-    return -1;
-}
-
-static void release(struct fixture *f)
-{
-    json_decref(f->answer);
-    reply_release(&f->reply);
-    small_service_remove(&f->small);
-}
-
-static int teardown(void **state)
-{
-    release(*state);
-    free(*state);
-    return 0;
-}
 
 static const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
 {
-    json_error_t e;
-    json_decref(f->answer);
     predict(&f->small.service, body, n, &f->reply);
-    assert_false(f->reply.failed);
-    f->answer = json_loadb(f->reply.text, f->reply.n, JSON_REJECT_DUPLICATES, &e);
-    if (!f->answer)
-        fail_msg("the reply is not JSON: %s: %s", e.text, f->reply.text);
-    return f->answer;
+    return take_answer(f);
 }
 
 static const json_t *ask(struct fixture *f, const char *body)
@@ -560,8 +516,6 @@ static void a_service_needs_a_champion_and_an_unaltered_state(void **state)
     assert_int_equal(load_with(&other, f->small.models, f->small.state, f->small.key, &err), -1);
     assert_non_null(strstr(err.msg, "state.bin"));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,137 +1,8 @@
-// The server as a process, over real sockets: parity with the batch, and what HTTP it refuses.
+// The server as a process, over real sockets: what it answers, and what HTTP it refuses.
 //
 // The artifacts are made by the real programs from the committed sample. ASSAY_BIN names the folder
 // of the programs.
 #include "tests/server.h"
-
-enum { PART = 37 }; // transactions of an array in the replay
-
-// ---- parity ----
-
-struct day {
-    uint64_t first, end; // rows of the feature table, and of the CSV without its header
-    double *probability; // [end - first], by the batch
-    char **body;         // [end - first], the transaction as JSON
-};
-
-static void batch_scores(struct day *d)
-{
-    char path[300];
-    struct err err = {""};
-    struct table t;
-    struct model m;
-    const int64_t from = 1525305600, until = from + 86400; // DAY
-    snprintf(path, sizeof path, "%s/features", folder);
-    if (table_open(&t, path, &err))
-        fail_msg("%s", err.msg);
-    snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
-    if (model_load(&m, path, &err))
-        fail_msg("%s", err.msg);
-    const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
-    assert_non_null(time);
-    for (d->first = 0; time[d->first] < from; d->first++)
-        ;
-    for (d->end = d->first; d->end < t.rows && time[d->end] < until; d->end++)
-        ;
-    assert_true(d->end > d->first + 50);
-    d->probability = calloc(d->end - d->first + 1, sizeof *d->probability);
-    assert_non_null(d->probability);
-    for (uint64_t row = d->first; row < d->end; row++) {
-        float x[64];
-        assert_true(m.n_inputs <= 64);
-        for (size_t i = 0; i < m.n_inputs; i++) {
-            const float *column = table_data(&t, m.inputs[i].name, COLUMN_FEATURE, &err);
-            assert_non_null(column);
-            x[i] = column[row];
-        }
-        d->probability[row - d->first] = model_probability(model_margin(&m, x));
-    }
-    model_release(&m);
-    table_release(&t);
-}
-
-// TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,... : the amount goes over as it is
-// written there.
-static char *line_to_json(char *line)
-{
-    char *rest = line, *field[5], *json = malloc(256);
-    assert_non_null(json);
-    for (int i = 0; i < 5; i++)
-        assert_non_null(field[i] = strtok_r(i ? NULL : line, ",", &rest));
-    snprintf(json, 256,
-             "{\"id\":\"%s\",\"time\":\"%s\",\"customer\":\"%s\",\"terminal\":%s,\"amount\":%s}",
-             field[0], field[1], field[2], field[3], field[4]);
-    return json;
-}
-
-static void read_day(struct day *d)
-{
-    char line[512];
-    FILE *csv = fopen("datasets/sample.csv", "r");
-    assert_non_null(csv);
-    d->body = calloc(d->end - d->first + 1, sizeof *d->body);
-    assert_non_null(d->body);
-    assert_non_null(fgets(line, sizeof line, csv)); // the header
-    for (uint64_t row = 0; row < d->end; row++) {
-        assert_non_null(fgets(line, sizeof line, csv));
-        if (row >= d->first)
-            d->body[row - d->first] = line_to_json(line);
-    }
-    assert_non_null(strstr(d->body[0], DAY));
-    assert_non_null(strstr(d->body[d->end - d->first - 1], DAY));
-    fclose(csv);
-}
-
-static void day_release(struct day *d)
-{
-    for (uint64_t i = 0; i < d->end - d->first; i++)
-        free(d->body[i]);
-    free(d->body);
-    free(d->probability);
-}
-
-static void assert_same_bits(const json_t *decision, double expected)
-{
-    double p = json_number_value(json_object_get(decision, "probability"));
-    if (p != expected) // neither is NaN or -0, so equal is equal in every bit
-        fail_msg("%.17g over HTTP, %.17g in the batch", p, expected);
-}
-
-// Transactions [first, first + n) of the day, one alone or several as an array.
-static void replay(const struct day *d, int fd, uint64_t first, size_t n)
-{
-    static char body[PART * 256];
-    struct answer a;
-    size_t length = 0;
-    for (size_t k = 0; k < n && n > 1; k++)
-        length += (size_t)snprintf(body + length, sizeof body - length, "%c%s", k ? ',' : '[',
-                                   d->body[first + k]);
-    snprintf(body + length, sizeof body - length, "%s", n > 1 ? "]" : d->body[first]);
-    say_post(fd, body);
-    hear(fd, &a);
-    json_t *json = answer_json(&a);
-    for (size_t k = 0; k < n; k++)
-        assert_same_bits(n > 1 ? json_array_get(json, k) : json, d->probability[first + k]);
-    json_decref(json);
-    answer_free(&a);
-}
-
-// The first test, since it wants the state as the snapshot has it.
-static void a_day_replayed_one_by_one_and_in_arrays_gives_the_bits_of_the_batch(void **state)
-{
-    struct day d = {0};
-    (void)state;
-    batch_scores(&d);
-    read_day(&d);
-    uint64_t rows = d.end - d.first, i = 0;
-    int fd = dial(shared.port); // one connection, so one order
-    for (; i < rows / 2; i++)
-        replay(&d, fd, i, 1);
-    for (; i < rows; i += PART)
-        replay(&d, fd, i, rows - i < PART ? rows - i : PART);
-    close(fd);
-    day_release(&d);
-}
 
 // ---- routes ----
 
@@ -587,7 +458,6 @@ static void sigterm_answers_what_is_in_flight_and_exits_with_0(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_day_replayed_one_by_one_and_in_arrays_gives_the_bits_of_the_batch),
         cmocka_unit_test(the_first_line_names_model_address_and_state),
         cmocka_unit_test(the_line_of_the_readme_is_answered),
         cmocka_unit_test(health_readiness_and_the_model_are_told),

@@ -1,20 +1,20 @@
-// embedded: files of this folder that the linker puts into the program as they are (Makefile, rule
-// for %.embedded.o): the report's template and plots, the model card's template.
+// embedded: files that the linker puts into a program as they are (Makefile, EMBEDDED): templates, a
+// page, scripts. The linker names their bytes after folder and file, each '.' a '_'.
+//
+//     EMBEDDED(train, card_md);             at file scope: train/card.md
+//     embedded(train, card_md)              its bytes, without a 0 behind them
+//     embedded_size(train, card_md)         how many they are
 #ifndef TRAIN_EMBEDDED_H
 #define TRAIN_EMBEDDED_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define EMBEDDED(name)                                                                             \
-    extern const char _binary_train_##name##_start[], _binary_train_##name##_end[]
-EMBEDDED(report_gp);
-EMBEDDED(report_html);
-EMBEDDED(card_md);
-
-// The bytes of name, without a 0 behind them, and how many they are.
-#define embedded(name) _binary_train_##name##_start
-#define embedded_size(name)                                                                        \
-    ((size_t)((uintptr_t)_binary_train_##name##_end - (uintptr_t)_binary_train_##name##_start))
+#define EMBEDDED(folder, name)                                                                     \
+    extern const char _binary_##folder##_##name##_start[], _binary_##folder##_##name##_end[]
+#define embedded(folder, name)     _binary_##folder##_##name##_start
+#define embedded_end(folder, name) _binary_##folder##_##name##_end
+#define embedded_size(folder, name)                                                                \
+    ((size_t)((uintptr_t)embedded_end(folder, name) - (uintptr_t)embedded(folder, name)))
 
 #endif

@@ -14,6 +14,8 @@
 
 extern char **environ;
 
+EMBEDDED(train, report_gp);
+
 enum { IN, OUT, ERR, N_STREAMS, LAST_WORDS = 600, HERE = -1 };
 
 // What was written to a file, with a 0 behind it; NULL when out of memory.
@@ -62,7 +64,8 @@ static int cannot_run(struct err *err)
 static int draw(int folder, const char *variables, FILE *const streams[N_STREAMS], char **svgs,
                 struct err *err)
 {
-    fprintf(streams[IN], "%s%.*s", variables, (int)embedded_size(report_gp), embedded(report_gp));
+    fprintf(streams[IN], "%s%.*s", variables, (int)embedded_size(train, report_gp),
+            embedded(train, report_gp));
     if (fflush(streams[IN]) || fseek(streams[IN], 0, SEEK_SET))
         return err_sys(err, "cannot write the plots' script");
     const int status = run(folder, streams);

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+EMBEDDED(train, report_html);
+EMBEDDED(train, card_md);
+
 struct report {
     const struct evaluation *v;
     const json_t *results;
@@ -235,12 +238,12 @@ static char *text_of(const struct report *r, writer_fn *write, size_t *n)
 
 static int write_html(const struct report *r, FILE *f)
 {
-    return fill_template(r, embedded(report_html), embedded_size(report_html), f);
+    return fill_template(r, embedded(train, report_html), embedded_size(train, report_html), f);
 }
 
 static int write_card(const struct report *r, FILE *f)
 {
-    return fill_template(r, embedded(card_md), embedded_size(card_md), f);
+    return fill_template(r, embedded(train, card_md), embedded_size(train, card_md), f);
 }
 
 static int write_metrics(const struct report *r, FILE *f)
