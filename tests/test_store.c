@@ -25,7 +25,7 @@ static void an_id_seen_before_has_its_answer_again_and_changes_nothing(void **st
 static void an_array_with_known_and_repeated_ids_counts_each_once(void **state)
 {
     struct fixture *f = *state;
-    char one[256], two[256], three[256], array[1024];
+    char one[256], two[256], three[256], array[2048];
     char *first = strdup(ask(f, transaction(one, sizeof one, 1)));
     snprintf(array, sizeof array, "[%s,%s,%s,%s]", transaction(two, sizeof two, 2), one,
              transaction(three, sizeof three, 3), two);
