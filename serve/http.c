@@ -220,10 +220,10 @@ static void raise_descriptors(void)
 static struct mg_context *start_library(struct server *s, const struct server_settings *settings,
                                         struct err *err)
 {
-    char ports[64], threads[16], timeout[16], why[256] = "";
+    char ports[64], threads[16], timeout[16], head[16], why[256] = "";
     const char *options[] = {
         "listening_ports", ports, "listen_backlog", "1024", "num_threads", threads,
-        "request_timeout_ms", timeout, "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes",
+        "max_request_size", head, "request_timeout_ms", timeout, "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes",
         "tcp_nodelay", "1", "decode_url", "no", "enable_directory_listing", "no",
         // Empty: the library answers no preflight by itself.
         "access_control_allow_origin", "", "access_control_allow_methods", "", NULL};
@@ -239,6 +239,7 @@ static struct mg_context *start_library(struct server *s, const struct server_se
     snprintf(ports, sizeof ports, "%s:%d", settings->host, settings->port);
     snprintf(threads, sizeof threads, "%d", settings->threads);
     snprintf(timeout, sizeof timeout, "%d", LIBRARY_TIMEOUT_MS);
+    snprintf(head, sizeof head, "%d", LIBRARY_HEAD);
     struct mg_context *context = mg_start2(&init, &error);
     if (!context)
         err_set(err, "%s: cannot listen, is the port in use? Give another --port (%s)", ports, why);

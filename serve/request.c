@@ -38,8 +38,8 @@ static bool is_printable(const char *s)
 // and one over the last byte of the head. So lines that end in CRLF stand two bytes apart, and the
 // last is followed by the CR of the empty line: a bare LF, or a line that the library passed over
 // (a folded one, or one beyond the 64th), shows as another distance. A space before the colon was
-// made 0 and then the colon too.
-static bool lines_are_whole(const struct mg_request_info *info)
+// made 0 and then the colon too. *bytes is the length of a head that is whole.
+static bool lines_are_whole(const struct mg_request_info *info, size_t *bytes)
 {
     const char *end = info->http_version + strlen(info->http_version);
     for (int i = 0; i < info->num_headers; i++) {
@@ -49,6 +49,7 @@ static bool lines_are_whole(const struct mg_request_info *info)
             return false;
         end = h->value + strlen(h->value);
     }
+    *bytes = (size_t)(end + 4 - info->request_method);
     return end[2] == '\r' && end[3] == '\0';
 }
 
@@ -112,12 +113,15 @@ static int check_encoding(const struct request *q, const struct mg_request_info 
 int request_check(struct request *q, const struct mg_request_info *info, struct reply *r)
 {
     int hosts = 0;
+    size_t bytes;
     *q = (struct request){.length = -1, .unread = true}; // until it is known better
     q->close = strcmp(info->http_version, "1.1") != 0;
     if (info->num_headers >= MAX_HEADERS)
         return REFUSE(r, 431, "more than %d header lines", MAX_HEADERS - 1);
-    if (!lines_are_whole(info))
+    if (!lines_are_whole(info, &bytes))
         return REFUSE(r, 400, "every line of the head must end in CR LF, and none may be folded");
+    if (bytes > MAX_HEAD)
+        return REFUSE(r, 431, "the head has %zu bytes; send %d at most", bytes, MAX_HEAD);
     for (int i = 0; i < info->num_headers; i++)
         if (check_header(q, &info->http_headers[i], &hosts, r))
             return -1;

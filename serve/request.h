@@ -1,8 +1,8 @@
 // request: what of HTTP is accepted. CivetWeb parses leniently; this refuses what two programs in a
 // row could read differently (request smuggling), before anything is done with the request.
 //
-// Refused: a bare LF, folded lines, 64 or more header lines (431), names that are no tokens, control
-// characters in values, not exactly one Host, a Content-Length that is not 1 to 18 digits and given
+// Refused: a bare LF, folded lines, 64 or more header lines and a head of more than 16 KiB (431), names
+// that are no tokens, control characters in values, not exactly one Host, a Content-Length that is not 1 to 18 digits and given
 // once, any Transfer-Encoding (501; 400 with a Content-Length), Upgrade, a target that does not
 // begin with '/' or holds a '%', Expect other than 100-continue (417).
 //
@@ -17,6 +17,11 @@
 #include <stdint.h>
 
 enum { MAX_BODY = 1024 * 1024, BODY_SECONDS = 2, LIBRARY_TIMEOUT_MS = 2000 };
+
+// The library has room for more of a head than is accepted, so that it gets here and its sender a reason
+// (the library itself calls what it has no room for malformed, 400). Room that is not used is not
+// touched, and takes no memory.
+enum { MAX_HEAD = 16 * 1024, LIBRARY_HEAD = 64 * 1024 };
 
 struct request {
     int64_t length; // of the body; -1 where none is announced
