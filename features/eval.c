@@ -33,7 +33,7 @@ static void column(const struct block *b, const struct node *n, double *out, siz
         break;
     case COLUMN_LABEL: // -1, not known, counts as genuine so far
         for (size_t i = first; i < end; i++)
-            out[i] = data && ((const int8_t *)data)[i] == 1;
+            out[i] = b->label < 0 ? data && ((const int8_t *)data)[i] == 1 : b->label;
         break;
     default: // the parser makes no node of the others
         break;

@@ -8,8 +8,8 @@
 // that knew the label from the start.
 //
 //     state_run(&s, &events, out, &err)
-//     labels_values(&s, &events, genuine, fraud, &err)     of the block that ran last
-//     labels_change(&s, &one, genuine, fraud)              it was fraud: later, for one event
+//     labels_values(&s, &events, genuine, fraud)     of the block that ran last
+//     labels_change(&s, &one, genuine, fraud)        it was fraud: later, for one event
 //
 // Ownership: everything is borrowed.
 #ifndef FEATURES_LABELS_H
@@ -22,8 +22,7 @@ size_t labels_count(const struct plan *p);
 
 // genuine[e][l], fraud[e][l]: what event e of the block that state_run has just run adds to lane l
 // with label 0 and with label 1; l < labels_count.
-int labels_values(struct state *s, const struct events *events, double *genuine, double *fraud,
-                  struct err *err);
+void labels_values(struct state *s, const struct events *events, double *genuine, double *fraud);
 
 // One event that ran earlier, as its time and keys: its values change from was[l] to is[l].
 void labels_change(struct state *s, const struct events *one, const double *was, const double *is);

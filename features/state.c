@@ -342,7 +342,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     struct run r = {.state = s,
                     .events = events,
                     .time = time,
-                    .block = {p, events, s->values, s->text_codes},
+                    .block = {p, events, s->values, s->text_codes, -1},
                     .out = out,
                     .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
     prefetch_few(&r, true);

@@ -188,8 +188,7 @@ static int run(struct service *s, void *arg, struct err *err)
         *err = d->refusal;
         return d->refused ? 0 : -1;
     }
-    if (s->store.n_lanes > 0 && labels_values(&s->state, &events, d->genuine, d->fraud, err))
-        return -1;
+    labels_values(&s->state, &events, d->genuine, d->fraud);
     if (decide_all(d, err))
         return -1;
     copy_repeated(d);

@@ -50,8 +50,7 @@ static void serve(struct online *o, const struct rows *r, size_t i, struct resul
         r->id + i,      r->time + i, r->customer + i, r->terminal + i, r->amount + i,
         r->channel + i, none};
     const struct events one = {1, columns};
-    assert_int_equal(
-        labels_values(&o->state, &one, o->genuine + i * COUNT, o->fraud + i * COUNT, &err), 0);
+    labels_values(&o->state, &one, o->genuine + i * COUNT, o->fraud + i * COUNT);
     free(none);
 }
 
