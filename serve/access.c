@@ -3,7 +3,6 @@
 
 #include "ingest/value.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -31,7 +30,10 @@ void access_id(char id[REQUEST_ID], const char *header)
         return;
     }
     pthread_once(&once, begin_ids);
-    snprintf(id, REQUEST_ID, "%016" PRIx64, (uint64_t)atomic_fetch_add(&next_id, 1));
+    const uint64_t number = atomic_fetch_add(&next_id, 1);
+    for (int i = 0; i < 16; i++)
+        id[i] = "0123456789abcdef"[number >> (60 - 4 * i) & 15];
+    id[16] = '\0';
 }
 
 void access_log(const struct access *a)

@@ -71,7 +71,7 @@ void decision_write_id(const json_t *id, struct reply *r)
     if (json_is_string(id))
         reply_string(r, json_string_value(id), json_string_length(id));
     else
-        reply_add(r, "%lld", (long long)json_integer_value(id));
+        reply_integer(r, json_integer_value(id));
     reply_text(r, ",");
 }
 
@@ -88,7 +88,7 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
         reply_text(r, "\"review\"");
     else
         reply_text(r, "\"approve\"");
-    reply_bytes(r, d->served->text, strlen(d->served->text));
+    reply_words(r, d->served->text);
     decision_write_reasons(d, p, r);
     reply_text(r, "}");
 }

@@ -55,6 +55,22 @@ static bool must_close(const struct exchange *x)
            atomic_load(&s->site.service->metrics.connections) >= s->threads;
 }
 
+static void add_line(struct reply *packet, const char *name, const char *value)
+{
+    reply_words(packet, name);
+    reply_text(packet, ": ");
+    reply_words(packet, value);
+    reply_text(packet, "\r\n");
+}
+
+static void add_number(struct reply *packet, const char *name, long long value)
+{
+    reply_words(packet, name);
+    reply_text(packet, ": ");
+    reply_integer(packet, value);
+    reply_text(packet, "\r\n");
+}
+
 static void send_reply(const struct exchange *x, const struct reply *r)
 {
     static const char broken[] = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n"
@@ -63,20 +79,28 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     bool close = must_close(x) || r->failed;
     const char *method = x->info->request_method;
     reply_reset(packet);
-    reply_add(packet, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", r->status,
-              reply_phrase(r->status), date_now(x->worker), x->id);
-    if (r->status != 204)
-        reply_add(packet, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->type, r->n);
+    reply_text(packet, "HTTP/1.1 ");
+    reply_integer(packet, r->status);
+    reply_text(packet, " ");
+    reply_words(packet, reply_phrase(r->status));
+    reply_text(packet, "\r\n");
+    add_line(packet, "Date", date_now(x->worker));
+    add_line(packet, "X-Request-Id", x->id);
+    if (r->status != 204) {
+        add_line(packet, "Content-Type", r->type);
+        add_number(packet, "Content-Length", (long long)r->n);
+    }
     if (r->status == 401)
-        reply_add(packet, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
+        add_line(packet, "WWW-Authenticate", "Bearer realm=\"assay\"");
     if (r->retry_after > 0)
-        reply_add(packet, "Retry-After: %d\r\n", r->retry_after);
+        add_number(packet, "Retry-After", r->retry_after);
     if (r->head)
-        reply_bytes(packet, r->head, strlen(r->head));
+        reply_words(packet, r->head);
     if (x->allow)
-        reply_add(packet, "Allow: %s\r\n", x->allow);
-    reply_add(packet, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
-              close ? "close" : "keep-alive");
+        add_line(packet, "Allow", x->allow);
+    add_line(packet, "Cache-Control", "no-store");
+    add_line(packet, "Connection", close ? "close" : "keep-alive");
+    reply_text(packet, "\r\n");
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
         reply_bytes(packet, r->lent ? r->lent : r->text, r->n);
     if (close)
@@ -119,6 +143,7 @@ static struct exchange exchange_of(struct mg_connection *connection, bool head)
                          .worker = mg_get_thread_pointer(connection),
                          .connection = connection,
                          .info = mg_get_request_info(connection),
+                         .start = seconds_now(),
                          .route = -1,
                          .request = {.unread = true}};
     access_id(x.id, head ? mg_get_header(connection, "X-Request-Id") : NULL);
@@ -128,7 +153,6 @@ static struct exchange exchange_of(struct mg_connection *connection, bool head)
 // Returning a status tells the library that the request was answered.
 static int begin_request(struct mg_connection *connection)
 {
-    const double start = seconds_now();
     struct exchange x = exchange_of(connection, true);
     if (!x.worker) {
         mg_disable_connection_keep_alive(connection);
@@ -146,7 +170,7 @@ static int begin_request(struct mg_connection *connection)
     }
     int status = r->status;
     send_reply(&x, r);
-    account(&x, status, seconds_now() - start);
+    account(&x, status, seconds_now() - x.start);
     atomic_fetch_sub(&m->in_flight, 1);
     worker_shrink(x.worker);
     return status;

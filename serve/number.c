@@ -68,6 +68,10 @@ int number_text(char text[NUMBER_TEXT], double x, int digits)
 {
     const double a = fabs(x);
     char d[20], *p = text;
+    if (a == 0) {
+        memcpy(text, signbit(x) ? "-0" : "0", signbit(x) ? 3 : 2);
+        return signbit(x) ? 2 : 1;
+    }
     if (!(a >= 1e-4 && a < 1e5))
         return snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
     int exponent = exponent_of(a);

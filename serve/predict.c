@@ -6,13 +6,13 @@
 #include "ingest/table.h"
 #include "serve/transaction.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 // What one request needs.
 struct decisions {
     struct service *service;
+    struct arena arena; // of all arrays here
     struct transactions transactions;
     struct decision *decisions; // [transactions.n]
     float *features;            // [n_inputs][transactions.n]
@@ -28,38 +28,23 @@ struct decisions {
     size_t refused_event;
 };
 
-static void decisions_release(struct decisions *d)
-{
-    transactions_release(&d->transactions);
-    free(d->decisions);
-    free(d->features);
-    free(d->inputs);
-    free(d->x);
-    free(d->contributions);
-    free(d->genuine);
-    free(d->source);
-    free(d->fresh);
-}
-
 static int allocate(struct decisions *d)
 {
     const size_t n_inputs = d->service->model.plan.n_inputs, n = d->transactions.n;
     const size_t n_lanes = d->service->store.n_lanes;
-    d->decisions = calloc(n, sizeof *d->decisions);
-    d->features = calloc(n_inputs * n, sizeof *d->features);
-    d->inputs = calloc(n_inputs, sizeof *d->inputs);
-    d->x = calloc(n_inputs, sizeof *d->x);
-    d->contributions = calloc(n_inputs, sizeof *d->contributions);
-    d->genuine = calloc(2 * n * n_lanes + 1, sizeof *d->genuine);
-    d->source = calloc(n, sizeof *d->source);
-    d->fresh = calloc(n, sizeof *d->fresh);
-    if (!d->decisions || !d->features || !d->inputs || !d->x || !d->contributions || !d->genuine ||
-        !d->source || !d->fresh)
-        return -1;
-    d->fraud = d->genuine + n * n_lanes;
-    for (size_t i = 0; i < n_inputs; i++)
+    struct arena *a = &d->arena;
+    d->decisions = arena_take(a, n, sizeof *d->decisions);
+    d->features = arena_take(a, n_inputs * n, sizeof *d->features);
+    d->inputs = arena_take(a, n_inputs, sizeof *d->inputs);
+    d->x = arena_take(a, n_inputs, sizeof *d->x);
+    d->contributions = arena_take(a, n_inputs, sizeof *d->contributions);
+    d->genuine = arena_take(a, n * n_lanes, sizeof *d->genuine);
+    d->fraud = arena_take(a, n * n_lanes, sizeof *d->fraud);
+    d->source = arena_take(a, n, sizeof *d->source);
+    d->fresh = arena_take(a, n, sizeof *d->fresh);
+    for (size_t i = 0; i < n_inputs && !a->failed; i++)
         d->inputs[i] = d->features + i * n;
-    return 0;
+    return a->failed ? -1 : 0;
 }
 
 // ---- on the writer's thread ------------------------------------------------------------------------
@@ -238,7 +223,8 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r)
 {
     struct decisions d = {.service = s};
     reply_reset(r);
-    if (transactions_parse(&d.transactions, s, body, n, r) == 0)
+    if (transactions_parse(&d.transactions, s, &d.arena, body, n, r) == 0)
         decide_request(s, &d, r);
-    decisions_release(&d);
+    transactions_release(&d.transactions);
+    arena_release(&d.arena);
 }

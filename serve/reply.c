@@ -60,6 +60,11 @@ void reply_bytes(struct reply *r, const char *bytes, size_t n)
     r->text[r->n] = '\0';
 }
 
+void reply_words(struct reply *r, const char *text)
+{
+    reply_bytes(r, text, strlen(text));
+}
+
 void reply_borrow(struct reply *r, const char *bytes, size_t n)
 {
     r->lent = bytes;
@@ -144,6 +149,18 @@ void reply_float(struct reply *r, float x)
         reply_bytes(r, text, (size_t)number_text(text, (double)x, 9));
     else
         reply_bytes(r, "null", 4);
+}
+
+void reply_integer(struct reply *r, long long x)
+{
+    char digits[20], *p = digits + sizeof digits;
+    unsigned long long left = x < 0 ? 0 - (unsigned long long)x : (unsigned long long)x;
+    do
+        *--p = (char)('0' + left % 10);
+    while (left /= 10);
+    if (x < 0)
+        *--p = '-';
+    reply_bytes(r, p, (size_t)(digits + sizeof digits - p));
 }
 
 int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)

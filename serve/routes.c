@@ -1,7 +1,6 @@
 // The table of routes and one function for each.
 #include "serve/routes.h"
 
-#include "base/progress.h"
 #include "serve/dashboard.h"
 #include "serve/feedback.h"
 #include "serve/inference.h"
@@ -290,7 +289,7 @@ static bool may_ask(const struct exchange *x)
 
 static bool exceeds_rate(const struct exchange *x)
 {
-    if (limit_take(x->site->limit, x->info->remote_addr, seconds_now()))
+    if (limit_take(x->site->limit, x->info->remote_addr, x->start))
         return false;
     atomic_fetch_add(&x->site->service->metrics.refused_rate, 1);
     return true;

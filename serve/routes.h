@@ -40,6 +40,7 @@ struct exchange {
     struct worker *worker;
     struct mg_connection *connection;
     const struct mg_request_info *info;
+    double start; // seconds_now
     struct request request;
     const char *allow;                    // methods of the path, for 405 and OPTIONS
     const char *path;                     // of the route; NULL where there is none

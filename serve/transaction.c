@@ -224,7 +224,7 @@ static int put_transaction(struct place *p, json_t *object)
                              "element %ld is not a transaction, {\"id\": ...}", p->index);
     if (check_names(p, object))
         return -1;
-    for (p->column = 0; p->column < p->t->n_columns; p->column++)
+    for (p->column = 0; p->column < p->service->model.plan.schema.n; p->column++)
         if (put_value(p, json_object_get(object, column_of(p)->name)))
             return -1;
     return 0;
@@ -232,20 +232,16 @@ static int put_transaction(struct place *p, json_t *object)
 
 // ---- the block ----
 
-static int allocate(struct transactions *t, const struct schema *schema)
+static int allocate(struct transactions *t, const struct schema *schema, struct arena *a)
 {
-    t->columns = calloc(schema->n, sizeof *t->columns);
-    t->texts = calloc(schema->n, sizeof *t->texts);
-    if (!t->columns || !t->texts)
-        return -1;
-    t->n_columns = schema->n;
-    bool bad = false;
-    for (size_t c = 0; c < schema->n && !bad; c++) {
-        bad = !(t->columns[c] = calloc(t->n, column_size(schema->columns[c].kind)));
-        if (schema->columns[c].kind == COLUMN_CATEGORY && !bad)
-            bad = !(t->texts[c] = calloc(t->n, sizeof *t->texts[c]));
+    t->columns = arena_take(a, schema->n, sizeof *t->columns);
+    t->texts = arena_take(a, schema->n, sizeof *t->texts);
+    for (size_t c = 0; c < schema->n && !a->failed; c++) {
+        t->columns[c] = arena_take(a, t->n, column_size(schema->columns[c].kind));
+        if (schema->columns[c].kind == COLUMN_CATEGORY)
+            t->texts[c] = arena_take(a, t->n, sizeof *t->texts[c]);
     }
-    return bad ? -1 : 0;
+    return a->failed ? -1 : 0;
 }
 
 static json_t *object_of(const struct transactions *t, size_t event)
@@ -253,15 +249,15 @@ static json_t *object_of(const struct transactions *t, size_t event)
     return t->array ? json_array_get(t->document, event) : t->document;
 }
 
-int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
-                       struct reply *r)
+int transactions_parse(struct transactions *t, struct service *s, struct arena *a, const char *body,
+                       size_t n, struct reply *r)
 {
     t->document = transactions_json(body, n, "transaction", r);
     if (!t->document)
         return -1;
     t->array = json_is_array(t->document);
     t->n = t->array ? json_array_size(t->document) : 1;
-    if (allocate(t, &s->model.plan.schema))
+    if (allocate(t, &s->model.plan.schema, a))
         return reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
     struct place p = {.service = s, .t = t, .reply = r, .latest = service_latest_time(s)};
     for (p.event = 0; p.event < t->n; p.event++) {
@@ -298,12 +294,6 @@ const json_t *transactions_id(const struct transactions *t, const struct service
 
 void transactions_release(struct transactions *t)
 {
-    for (size_t c = 0; c < t->n_columns; c++) {
-        free(t->columns[c]);
-        free(t->texts[c]);
-    }
-    free(t->columns);
-    free(t->texts);
     json_decref(t->document);
     *t = (struct transactions){0};
 }

@@ -16,11 +16,12 @@
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
 // an unknown field), 413 for too many, 422 for values that do not fit the schema.
-// Ownership: the transactions own their columns and the parsed document until transactions_release,
-// which must be called after an error too. Zeroed, they are empty.
+// Ownership: the columns are the arena's; the transactions own the parsed document until
+// transactions_release, which must be called after an error too. Zeroed, they are empty.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
+#include "serve/arena.h"
 #include "serve/reply.h"
 #include "serve/service.h"
 
@@ -32,12 +33,11 @@ struct transactions {
     json_t *document;    // what was parsed
     void **columns;      // [schema.n], each of [n] values of its kind's type; 0 for the label
     const char ***texts; // [schema.n], each [n]: of category columns what was sent, else NULL
-    size_t n_columns;
 };
 
 // t: zeroed.
-int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
-                       struct reply *r);
+int transactions_parse(struct transactions *t, struct service *s, struct arena *a, const char *body,
+                       size_t n, struct reply *r);
 // What identifies a transaction in state and database: of its id as sent, a string or an integer.
 // -1 where it is neither, or empty.
 int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
