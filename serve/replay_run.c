@@ -64,6 +64,15 @@ static int finish_transactions(struct run *r, struct call *call, struct err *err
     return rc;
 }
 
+// All requests would be answered so.
+static int refuse_token(const struct replay *p, struct err *err)
+{
+    if (p->token)
+        return err_set(err, "%s: is not the token of the server at %s (401)", p->token, p->url);
+    return err_set(err, "the server at %s wants a token (401): give its file with --token-file",
+                   p->url);
+}
+
 // Wait for one answer until a moment; *came tells whether it did.
 static int wait_answer(struct run *r, double until, bool *came, struct err *err)
 {
@@ -79,6 +88,8 @@ static int wait_answer(struct run *r, double until, bool *came, struct err *err)
         rc = finish_transactions(r, call, err);
     else
         replay_answer_labels(call, load_of(r, call)->n_labels, r->tally);
+    if (rc == 0 && call->status == 401)
+        rc = refuse_token(r->replay, err);
     replay_client_give(&r->client, call);
     return rc;
 }

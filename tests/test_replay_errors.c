@@ -75,6 +75,23 @@ static void other_statuses_are_not_sent_again(void **state)
     assert_contains(out, "2 sent, 0 answered");
 }
 
+static void a_token_that_is_missing_or_wrong_ends_the_replay(void **state)
+{
+    static const struct turn turns[] = {{.kind = TURN_TELL, .status = 401, .body = "{}"}};
+    (void)state;
+    write_rows("a.csv", 9);
+    scripted_start(turns, 1);
+    assert_exit(replay("", "--connections 1 a.csv"), 1);
+    assert_int_equal(scripted.n_requests, 1);
+    assert_contains(out, "1 sent, 0 answered");
+    assert_contains(out, "wants a token (401): give its file with --token-file");
+    scripted_stop();
+    scratch_text("token", "0123456789abcdef\n");
+    scripted_start(turns, 1);
+    assert_exit(replay("chmod 600 token;", "--token-file token a.csv"), 1);
+    assert_contains(out, "token: is not the token of the server at http://127.0.0.1:");
+}
+
 // ---- errors ----
 
 static void errors_are_counted_by_kind_with_the_text_of_the_first(void **state)
@@ -237,6 +254,7 @@ int main(void)
         replay_test(what_waits_to_be_sent_again_keeps_its_place_on_one_connection),
         replay_test(a_wait_that_ends_after_the_retry_time_is_an_error_at_once),
         replay_test(other_statuses_are_not_sent_again),
+        replay_test(a_token_that_is_missing_or_wrong_ends_the_replay),
         replay_test(errors_are_counted_by_kind_with_the_text_of_the_first),
         replay_test(an_answer_that_is_none_is_an_error),
         replay_test(a_short_array_is_no_answer_of_any),
