@@ -10,7 +10,7 @@ struct block {
     const struct events *events;
     double **values;
     const uint32_t *text_codes; // [node]: the code of an IS_TEXT node's text, UINT32_MAX where none
-    int label; // 0 or 1: what all events count as; -1: what the label column says
+    int label;                  // 0 or 1: what all events count as; -1: what the label column says
 };
 
 // Compute a node that is no window, for events [first, end). Its operands are there already.

@@ -1,6 +1,7 @@
 // arena: memory for one request, given back as a whole.
 //
-//     struct arena a = {0};                  on the stack: a single transaction fits into its room
+//     struct arena a = {0};                  on the stack: a single transaction fits into its room,
+//                                            which must be cleared, as this does
 //     T *x = arena_take(&a, n, sizeof *x);   n objects, all bits 0, aligned for any type
 //     if (a.failed) ...                      some arena_take returned NULL: out of memory
 //     arena_release(&a);

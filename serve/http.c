@@ -247,8 +247,9 @@ static struct mg_context *start_library(struct server *s, const struct server_se
     char ports[64], threads[16], timeout[16], head[16], why[256] = "";
     const char *options[] = {
         "listening_ports", ports, "listen_backlog", "1024", "num_threads", threads,
-        "max_request_size", head, "request_timeout_ms", timeout, "keep_alive_timeout_ms", timeout, "enable_keep_alive", "yes",
-        "tcp_nodelay", "1", "decode_url", "no", "enable_directory_listing", "no",
+        "max_request_size", head, "request_timeout_ms", timeout, "keep_alive_timeout_ms", timeout,
+        "enable_keep_alive", "yes", "tcp_nodelay", "1", "decode_url", "no",
+        "enable_directory_listing", "no",
         // Empty: the library answers no preflight by itself.
         "access_control_allow_origin", "", "access_control_allow_methods", "", NULL};
     const struct mg_callbacks callbacks = {.begin_request = begin_request,

@@ -211,7 +211,8 @@ static void write_database(struct reply *r, struct service *s)
     write_one(r, "assay_queue_requests", "gauge", "Requests that wait to be written.",
               (double)atomic_load(&w->waiting));
     write_one(r, "assay_queue_limit", "gauge", "How many may wait.", (double)w->limit);
-    head(r, "assay_requests_refused_total", "counter", "Requests that were sent away unread.");
+    head(r, "assay_requests_refused_total", "counter",
+         "Requests that were sent away, nothing of them counted.");
     reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n",
               read_counter(&m->refused_queue));
     reply_add(r, "assay_requests_refused_total{reason=\"rate\"} %llu\n",

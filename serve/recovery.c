@@ -60,6 +60,16 @@ static int load_checkpoint(struct service *s, const char *path)
     return 0;
 }
 
+static int refuse_gap(const struct service *s, const char *checkpoints, struct err *err)
+{
+    return err_set(
+        err,
+        "%s: %s, and its rows before order %" PRId64
+        " were dropped: restore it with its checkpoint from a backup, or keep it elsewhere "
+        "and start with a new one (--database)",
+        s->store.path, checkpoints, s->store.dropped);
+}
+
 // The newest that can be read: the checkpoint, the one before it, or the snapshot of the beginning,
 // while the database has all rows since.
 static int load_newest(struct service *s, const char *base, struct err *err)
@@ -69,16 +79,13 @@ static int load_newest(struct service *s, const char *base, struct err *err)
         return 0;
     if (s->store.dropped == 0)
         return load_snapshot(s, base, err);
-    return err_set(
-        err,
-        "%s: no checkpoint of it can be read, and its rows before order %" PRId64
-        " were dropped: restore it with its checkpoint from a backup, or keep it elsewhere "
-        "and start with a new one (--database)",
-        s->store.path, s->store.dropped);
+    return refuse_gap(s, "no checkpoint of it can be read", err);
 }
 
 static int check_position(const struct service *s, struct err *err)
 {
+    if (s->store.dropped > 0 && (int64_t)s->state.position + 1 < s->store.dropped)
+        return refuse_gap(s, "its checkpoint is an older one", err);
     if ((int64_t)s->state.position < s->store.next)
         return 0;
     return err_set(err,
@@ -258,9 +265,11 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
 // Its name must not have a checkpoint of another one beside it.
 static int begin_new(struct service *s, const struct service_files *files, struct err *err)
 {
-    if (access(s->writer.checkpoint, F_OK) == 0)
-        return err_set(err, "%s: is there, and its database %s is not: move it away, too",
-                       s->writer.checkpoint, files->database);
+    const char *const names[] = {s->writer.checkpoint, s->writer.previous};
+    for (size_t i = 0; i < 2; i++)
+        if (access(names[i], F_OK) == 0)
+            return err_set(err, "%s: is there, and its database %s is not: move it away, too",
+                           names[i], files->database);
     return load_snapshot(s, files->state, err);
 }
 

@@ -41,7 +41,7 @@ void reply_number(struct reply *r, double x);
 void reply_float(struct reply *r, float x);
 void reply_integer(struct reply *r, long long x);
 // A constant text, and one that ends with 0.
-#define reply_text(r, text) reply_bytes(r, text, sizeof(text) - 1)
+#define reply_text(r, text) reply_bytes(r, "" text, sizeof(text) - 1)
 void reply_words(struct reply *r, const char *text);
 // Bytes that outlive the reply, sent from where they are. To an empty reply; nothing is added after it.
 void reply_borrow(struct reply *r, const char *bytes, size_t n);

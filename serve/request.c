@@ -37,19 +37,21 @@ static bool is_printable(const char *s)
 // and one over the last byte of the head. So lines that end in CRLF stand two bytes apart, and the
 // last is followed by the CR of the empty line: a bare LF, or a line that the library passed over
 // (a folded one, or one beyond the 64th), shows as another distance. A space before the colon was
-// made 0 and then the colon too. *bytes is the length of a head that is whole.
-static bool lines_are_whole(const struct mg_request_info *info, size_t *bytes)
+// made 0 and then the colon too.
+//
+// Returns the end of the last line, which may be the end of what the library has read of a head that
+// does not end in CRLF; NULL where some line before it is not whole.
+static const char *end_of_lines(const struct mg_request_info *info)
 {
     const char *end = info->http_version + strlen(info->http_version);
     for (int i = 0; i < info->num_headers; i++) {
         const struct mg_header *h = &info->http_headers[i];
         const char *colon = h->name + strlen(h->name);
         if (h->name != end + 2 || (h->value > colon + 1 && colon[1] == '\0'))
-            return false;
+            return NULL;
         end = h->value + strlen(h->value);
     }
-    *bytes = (size_t)(end + 4 - info->request_method);
-    return end[2] == '\r' && end[3] == '\0';
+    return end;
 }
 
 // Parse 1 to 18 digits.
@@ -112,15 +114,16 @@ static int check_encoding(const struct request *q, const struct mg_request_info 
 int request_check(struct request *q, const struct mg_request_info *info, struct reply *r)
 {
     int hosts = 0;
-    size_t bytes;
     *q = (struct request){.length = -1, .unread = true}; // until it is known better
     q->close = strcmp(info->http_version, "1.1") != 0;
     if (info->num_headers >= MAX_HEADERS)
         return REFUSE(r, 431, "more than %d header lines", MAX_HEADERS - 1);
-    if (!lines_are_whole(info, &bytes))
-        return REFUSE(r, 400, "every line of the head must end in CR LF, and none may be folded");
-    if (bytes > MAX_HEAD)
+    const char *end = end_of_lines(info);
+    const size_t bytes = end ? (size_t)(end + 4 - info->request_method) : 0;
+    if (bytes > MAX_HEAD) // and behind the end there may be no more of the library's buffer
         return REFUSE(r, 431, "the head has %zu bytes; send %d at most", bytes, MAX_HEAD);
+    if (!end || end[2] != '\r' || end[3] != '\0')
+        return REFUSE(r, 400, "every line of the head must end in CR LF, and none may be folded");
     for (int i = 0; i < info->num_headers; i++)
         if (check_header(q, &info->http_headers[i], &hosts, r))
             return -1;

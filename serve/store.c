@@ -105,7 +105,6 @@ static int check_kind(struct store *s, int64_t *schema, struct err *err)
 static int connect(struct store *s, enum store_durability durability, struct err *err)
 {
     char pragmas[256];
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // a lock around each allocation, for figures nobody reads
     if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
         return s->db ? store_failed(s, "open", err) : err_set(err, "%s: out of memory", s->path);
     sqlite3_busy_timeout(s->db, BUSY_MS);
@@ -297,7 +296,7 @@ static int merge_ids(struct store *s, struct err *err)
     sqlite3_bind_int64(sweep, 1, (int64_t)low); // as signed numbers ranges do not wrap either
     sqlite3_bind_int64(sweep, 2, (int64_t)high);
     sqlite3_bind_int64(sweep, 3, s->first);
-    if (store_run(s, sweep, "drop old ids", err))
+    if (s->dropped > 0 && store_run(s, sweep, "drop old ids", err)) // reads the whole range
         return -1;
     for (size_t i = 0; i < r->n; i++) {
         sqlite3_bind_int64(put, 1, (int64_t)r->seen[i].id);

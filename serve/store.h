@@ -104,7 +104,7 @@ int store_claim(struct store *s, const struct store_identity *identity, struct e
 enum { STORE_BUSY = 1 };
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
-// Between commits, when nobody waits: keep the write-ahead log short.
+// After each commit, whoever made it, when nobody waits: keep the write-ahead log short.
 void store_log_tend(struct store *s);
 // Bytes on disk, with the write-ahead log.
 int64_t store_bytes(const struct store *s);

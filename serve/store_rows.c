@@ -343,6 +343,12 @@ int store_decision(struct store *s, int64_t order, struct decision *d, struct er
         d->served = m->id == model ? m : NULL;
     for (int at = C_REASONS; at < C_COLUMNS && sqlite3_column_type(q, at) != SQLITE_NULL; at += 2) {
         const int input = sqlite3_column_int(q, at);
+        if (input < 0 || (size_t)input >= s->plan->n_inputs) {
+            sqlite3_reset(q);
+            return err_set(err,
+                           "%s: transaction %lld has a reason that is no input: it was altered",
+                           s->path, (long long)order);
+        }
         d->reasons[d->n_reasons++] = (struct reason){
             input, (float)sqlite3_column_double(q, x + input), sqlite3_column_double(q, at + 1)};
     }

@@ -64,9 +64,7 @@ static int put_text(const struct place *p, const char *text, size_t n)
     if (c->kind == COLUMN_KEY || c->kind == COLUMN_ID) {
         ((uint64_t *)column)[p->event] = pseudonym_hash(&p->service->pseudonym, c->name, text, n);
     } else if (c->kind == COLUMN_CATEGORY) {
-        const char **texts = p->t->texts[p->column];
-        if (texts)
-            texts[p->event] = text;
+        p->t->texts[p->column][p->event] = text;
         ((uint32_t *)column)[p->event] =
             dictionary_find(&p->service->dictionaries[p->column], text, n);
     } else if (value_number(text, n, &((double *)column)[p->event])) {

@@ -48,7 +48,8 @@ static void break_down(struct service *s, const struct err *err)
 
 // ---- the queue -------------------------------------------------------------------------------------
 
-// A later number of the same parity counts too: the group after next may have been let go already.
+// Groups are let go in order, and group g + 2 is gathered only after g was let go: so all who sleep on a
+// futex wait for one group. Who is late to wake may find a later number; numbers may wrap.
 static void wait_for(atomic_uint *done, uint32_t group)
 {
     for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
@@ -161,7 +162,7 @@ static void plan_checkpoint(struct service *s, int64_t rows, int64_t seconds)
 }
 
 // A child has the state as it is now, for nothing but the time to copy page tables. It keeps nothing
-// open that is the parent's, and ends with it.
+// open that is the parent's, and ends with the writer's thread.
 static void fork_checkpoint(struct service *s)
 {
     struct writer *w = &s->writer;
@@ -198,17 +199,21 @@ static void checkpoint_saved(struct service *s, int64_t order)
         w->drop_from = s->store.first;
 }
 
+static void child_ended(struct service *s, int status)
+{
+    s->writer.child = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        checkpoint_saved(s, s->writer.child_order);
+    else // it said why
+        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
+}
+
 static void look_after_child(struct service *s)
 {
     struct writer *w = &s->writer;
     int status;
-    if (w->child == 0 || waitpid(w->child, &status, WNOHANG) != w->child)
-        return;
-    w->child = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        checkpoint_saved(s, w->child_order);
-    else // it said why
-        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
+    if (w->child > 0 && waitpid(w->child, &status, WNOHANG) == w->child)
+        child_ended(s, status);
 }
 
 // Some rows that only history needs, in a transaction of their own.
@@ -281,6 +286,19 @@ static enum job_outcome run_jobs(struct service *s, struct job *jobs, struct err
     return JOB_COMMITTED;
 }
 
+// What is in the state and not yet in a checkpoint is saved, so that the next start has nothing to do.
+static void save_last(struct service *s)
+{
+    struct writer *w = &s->writer;
+    struct err err;
+    int status;
+    if (w->child > 0 && waitpid(w->child, &status, 0) == w->child)
+        child_ended(s, status);
+    if (!atomic_load(&w->broken) && (int64_t)s->state.position > w->saved_order &&
+        save_checkpoint(s, &err))
+        err_report("serve", &err);
+}
+
 static void *write_jobs(void *arg)
 {
     struct service *s = arg;
@@ -296,11 +314,12 @@ static void *write_jobs(void *arg)
             for (struct job *j = jobs; j; j = j->next)
                 j->outcome = outcome;
             let_go(&s->writer.done[group % 2], group);
-            store_log_tend(&s->store);
             sched_yield(); // those that were let go, and bring the next, run first: half as many commits
         }
         do_chores(s);
+        store_log_tend(&s->store);
     }
+    save_last(s);
     return NULL;
 }
 
@@ -308,7 +327,7 @@ int writer_start(struct service *s, struct err *err)
 {
     struct writer *w = &s->writer;
     pthread_condattr_t monotonic;
-    w->group = 2;                       // no group before has these numbers
+    w->group = 2;                       // those before it count as let go: done is 0
     pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -324,18 +343,6 @@ int writer_start(struct service *s, struct err *err)
     return 0;
 }
 
-// What is in the state and not yet in a checkpoint is saved, so that the next start has nothing to do.
-static void save_last(struct service *s)
-{
-    struct writer *w = &s->writer;
-    struct err err;
-    if (w->child > 0 && waitpid(w->child, NULL, 0) == w->child)
-        w->child = 0;
-    if (!atomic_load(&w->broken) && (int64_t)s->state.position > w->saved_order &&
-        save_checkpoint(s, &err))
-        err_report("serve", &err);
-}
-
 void writer_stop(struct service *s)
 {
     struct writer *w = &s->writer;
@@ -347,7 +354,6 @@ void writer_stop(struct service *s)
         pthread_join(w->thread, NULL);
         pthread_mutex_destroy(&w->lock);
         pthread_cond_destroy(&w->work);
-        save_last(s);
     }
     free(w->checkpoint);
     free(w->previous);

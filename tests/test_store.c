@@ -129,6 +129,21 @@ static void a_checkpoint_ahead_of_its_database_is_refused(void **state)
                    "do not belong together");
 }
 
+static void a_checkpoint_from_before_the_rows_that_were_dropped_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    free(answers(f, 0, 20));
+    expect_refusal(f, "INSERT OR REPLACE INTO meta VALUES ('dropped', 100)",
+                   "its checkpoint is an older one, and its rows before order 100 were dropped");
+}
+
+static void a_row_with_a_reason_that_is_no_input_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    free(answers(f, 0, 20));
+    expect_refusal(f, "UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "no input");
+}
+
 // A record lock belongs to a process, so another one has to ask.
 static void a_second_server_on_the_same_database_is_refused(void **state)
 {
@@ -257,6 +272,8 @@ int main(void)
         TEST(another_programs_database_is_refused),
         TEST(a_database_of_another_plan_state_or_key_is_refused),
         TEST(a_checkpoint_ahead_of_its_database_is_refused),
+        TEST(a_checkpoint_from_before_the_rows_that_were_dropped_is_refused),
+        TEST(a_row_with_a_reason_that_is_no_input_is_refused),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
         TEST(a_commit_that_fails_stops_the_service),
