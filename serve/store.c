@@ -102,6 +102,17 @@ static int check_kind(struct store *s, int64_t *schema, struct err *err)
     return 0;
 }
 
+// ":memory:" and such would be taken, and forget all that was acknowledged.
+static int check_log(struct store *s, struct err *err)
+{
+    sqlite3_stmt *q = NULL;
+    const bool wal = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode", -1, &q, NULL) == SQLITE_OK &&
+                     sqlite3_step(q) == SQLITE_ROW &&
+                     strcmp((const char *)sqlite3_column_text(q, 0), "wal") == 0;
+    sqlite3_finalize(q);
+    return wal ? 0 : err_set(err, "%s: is no file that keeps a write-ahead log", s->path);
+}
+
 static int connect(struct store *s, enum store_durability durability, struct err *err)
 {
     char pragmas[256];
@@ -115,7 +126,8 @@ static int connect(struct store *s, enum store_durability durability, struct err
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              durability == STORE_FULL ? "FULL" : "NORMAL", CACHE_KIB);
-    if (execute(s, "set up", pragmas, err) || (schema == 0 && store_create(s, err)))
+    if (execute(s, "set up", pragmas, err) || check_log(s, err) ||
+        (schema == 0 && store_create(s, err)))
         return -1;
     return store_log_start(s, pragmas, err);
 }

@@ -140,11 +140,12 @@ static int put_time(const struct place *p, const json_t *v)
     if (json_is_string(v) ? put_time_text(p, v, time) : put_time_number(p, v, time))
         return -1;
     if (*time > p->latest)
-        return REFUSE_FIELD(
-            p, 422,
-            "'%s' is %lld s too late: more than a day after both the server's clock and the newest "
-            "transaction; were it counted, earlier ones of the same keys would be refused",
-            column_of(p)->name, (long long)(*time - p->latest));
+        return REFUSE_FIELD(p, 422,
+                            "'%s' is %lld s too far in the future: more than a day after both the "
+                            "server's clock and "
+                            "the newest transaction; were it counted, earlier ones of the same "
+                            "keys would be refused",
+                            column_of(p)->name, (long long)(*time - p->latest));
     return 0;
 }
 

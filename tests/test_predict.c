@@ -200,7 +200,7 @@ static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **s
     long long now = (long long)time(NULL);
     assert_int_equal(status_at(f, now + DAY + SLACK), 422);
     assert_string_equal(text(f->answer, "field"), "time");
-    assert_non_null(strstr(text(f->answer, "detail"), "too late"));
+    assert_non_null(strstr(text(f->answer, "detail"), "in the future"));
     assert_int_equal(status_at(f, now + DAY - SLACK), 200); // nothing was counted before
     assert_int_equal(status_at(f, now + 2 * DAY - 2 * SLACK), 200);
     assert_int_equal(status_at(f, now + 3 * DAY - 2 * SLACK + 1), 422);

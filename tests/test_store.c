@@ -144,6 +144,18 @@ static void a_row_with_a_reason_that_is_no_input_is_refused(void **state)
     expect_refusal(f, "UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "no input");
 }
 
+static void what_keeps_nothing_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {""};
+    service_release(&f->small.service);
+    f->small.files.database = ":memory:";
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+    assert_non_null(strstr(err.msg, "no file that keeps a write-ahead log"));
+    unlink(":memory:");
+    unlink(":memory:.lock");
+}
+
 // A record lock belongs to a process, so another one has to ask.
 static void a_second_server_on_the_same_database_is_refused(void **state)
 {
@@ -274,6 +286,7 @@ int main(void)
         TEST(a_checkpoint_ahead_of_its_database_is_refused),
         TEST(a_checkpoint_from_before_the_rows_that_were_dropped_is_refused),
         TEST(a_row_with_a_reason_that_is_no_input_is_refused),
+        TEST(what_keeps_nothing_is_refused),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
         TEST(a_commit_that_fails_stops_the_service),
