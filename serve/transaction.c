@@ -142,9 +142,8 @@ static int put_time(const struct place *p, const json_t *v)
     if (*time > p->latest)
         return REFUSE_FIELD(p, 422,
                             "'%s' is %lld s too far in the future: more than a day after both the "
-                            "server's clock and "
-                            "the newest transaction; were it counted, earlier ones of the same "
-                            "keys would be refused",
+                            "server's clock and the newest transaction; were it counted, earlier "
+                            "ones of the same keys would be refused",
                             column_of(p)->name, (long long)(*time - p->latest));
     return 0;
 }

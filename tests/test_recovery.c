@@ -153,26 +153,36 @@ static void a_damaged_checkpoint_does_not_take_the_place_of_the_one_before(void 
 
 // ---- retention -------------------------------------------------------------------------------------
 
+static int load_with_retain(struct fixture *f, int64_t days, struct err *err)
+{
+    service_release(&f->small.service);
+    f->small.files.retain = days;
+    return service_load(&f->small.service, &f->small.files, err);
+}
+
+// Rows go while nobody asks.
+static void wait_for_rows(struct fixture *f, int64_t n)
+{
+    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > n; ms += 10)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    assert_int_equal(count(f, "SELECT count(*) FROM prediction"), n);
+}
+
 static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
 {
     struct fixture *f = *state;
     struct err err = {""};
     char body[256];
-    service_release(&f->small.service);
-    f->small.files.retain = 1;
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+    assert_int_equal(load_with_retain(f, 1, &err), -1);
     assert_non_null(strstr(err.msg, "windows reach back"));
-    f->small.files.retain = 40;
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    assert_int_equal(load_with_retain(f, 40, &err), 0);
     free(answers(f, 0, 20));
     ask(f, "{\"id\":\"N\",\"time\":1548381700,\"customer\":1,\"amount\":5}"); // 115 days later
     assert_int_equal(f->reply.status, 200);
     restart(f); // with a checkpoint, and then with a second one: what both have may go
     ask(f, "{\"id\":\"O\",\"time\":1548381800,\"customer\":1,\"amount\":5}");
     restart(f);
-    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 2; ms += 10)
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-    assert_int_equal(count(f, "SELECT count(*) FROM prediction"), 2);
+    wait_for_rows(f, 2);
     assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
     const uint64_t events = f->small.service.state.events;
     ask(f, transaction(body, sizeof body, 1)); // forgotten, and now too late
@@ -205,9 +215,7 @@ static void an_id_whose_row_was_dropped_is_new_again(void **state)
     struct fixture *f = *state;
     struct err err = {""};
     char body[256];
-    service_release(&f->small.service);
-    f->small.files.retain = 15;
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    assert_int_equal(load_with_retain(f, 15, &err), 0);
     ask(f, "{\"id\":\"A\",\"time\":\"2018-10-20T00:00:00Z\",\"customer\":9,\"amount\":1}");
     for (int i = 0; i < 9; i++) {
         snprintf(body, sizeof body,
@@ -218,8 +226,7 @@ static void an_id_whose_row_was_dropped_is_new_again(void **state)
     restart(f);
     ask(f, "{\"id\":\"C\",\"time\":\"2018-10-25T00:00:01Z\",\"customer\":9,\"amount\":1}");
     restart(f);
-    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > 3; ms += 10)
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    wait_for_rows(f, 3);
     assert_int_equal(count(f, "SELECT min(seq) FROM prediction"), 1);
     const uint64_t events = f->small.service.state.events;
     tell(f, "{\"id\":4,\"label\":1}");

@@ -75,27 +75,30 @@ static void other_statuses_are_not_sent_again(void **state)
     assert_contains(out, "2 sent, 0 answered");
 }
 
-static void a_token_that_is_missing_ends_the_replay(void **state)
+static void expect_end_by_401(const char *before, const char *arguments, const char *told)
 {
     static const struct turn turns[] = {{.kind = TURN_TELL, .status = 401, .body = "{}"}};
-    (void)state;
     write_rows("a.csv", 9);
     scripted_start(turns, 1);
-    assert_exit(replay("", "--connections 1 a.csv"), 1);
+    assert_exit(replay(before, arguments), 1);
     assert_int_equal(scripted.n_requests, 1);
     assert_contains(out, "1 sent, 0 answered");
-    assert_contains(out, "wants a token (401): give its file with --token-file");
+    assert_contains(out, told);
+}
+
+static void a_token_that_is_missing_ends_the_replay(void **state)
+{
+    (void)state;
+    expect_end_by_401("", "--connections 1 a.csv",
+                      "wants a token (401): give its file with --token-file");
 }
 
 static void a_token_that_is_not_the_servers_ends_the_replay(void **state)
 {
-    static const struct turn turns[] = {{.kind = TURN_TELL, .status = 401, .body = "{}"}};
     (void)state;
-    write_rows("a.csv", 9);
     scratch_text("token", "0123456789abcdef\n");
-    scripted_start(turns, 1);
-    assert_exit(replay("chmod 600 token;", "--token-file token a.csv"), 1);
-    assert_contains(out, "token: is not the token of the server at http://127.0.0.1:");
+    expect_end_by_401("chmod 600 token;", "--connections 1 --token-file token a.csv",
+                      "token: is not the token of the server at http://127.0.0.1:");
 }
 
 // ---- errors ----
