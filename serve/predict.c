@@ -23,9 +23,10 @@ struct decisions {
     size_t *source;             // [transactions.n]: whose decision it is, for ids that come twice
     size_t *fresh;              // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    struct err refusal; // why nothing was counted
-    bool refused;
+    bool refused; // nothing was counted; the rest says why
+    struct err refusal;
     size_t refused_event;
+    int refused_column;
 };
 
 static int allocate(struct decisions *d)
@@ -49,28 +50,66 @@ static int allocate(struct decisions *d)
 
 // ---- on the writer's thread ------------------------------------------------------------------------
 
+// An id that names two transactions: one of them would be lost.
+static void refuse_id(struct decisions *d, size_t event, int column)
+{
+    d->refused = true;
+    d->refused_event = event;
+    d->refused_column = column;
+    err_set(&d->refusal,
+            "the transaction that came first with this id had another '%s'; send the "
+            "same again, or give this one an id of its own",
+            d->service->model.plan.schema.columns[column].name);
+}
+
+// The first column in which two events of the request are not the same; -1: none.
+static int find_difference(const struct decisions *d, size_t a, size_t b)
+{
+    const struct schema *schema = &d->service->model.plan.schema;
+    const struct transactions *t = &d->transactions;
+    for (size_t c = 0; c < schema->n; c++) {
+        const size_t size = column_size(schema->columns[c].kind);
+        const char *column = t->columns[c];
+        if (t->texts[c] ? strcmp(t->texts[c][a], t->texts[c][b]) != 0
+                        : memcmp(column + a * size, column + b * size, size) != 0)
+            return (int)c;
+    }
+    return -1;
+}
+
 // What the store knows of an id; else the place of the same id before it in the array, or its own.
 static int look_up(struct decisions *d, const uint64_t *ids, size_t event, bool *known,
                    struct err *err)
 {
     struct store *store = &d->service->store;
+    const struct store_row row = {.columns = (const void *const *)d->transactions.columns,
+                                  .texts = (const char *const *const *)d->transactions.texts,
+                                  .event = event};
     int64_t order;
+    int column = -1;
     if (store_find(store, ids[event], &order, err))
         return -1;
     *known = order > 0;
-    if (*known)
-        return store_decision(store, order, &d->decisions[event], err);
-    size_t i = 0;
-    while (ids[i] != ids[event])
-        i++;
-    d->source[event] = i;
+    if (*known) {
+        if (store_differs(store, order, &row, &column, err) ||
+            store_decision(store, order, &d->decisions[event], err))
+            return -1;
+    } else {
+        size_t i = 0;
+        while (ids[i] != ids[event])
+            i++;
+        d->source[event] = i;
+        column = i == event ? -1 : find_difference(d, i, event);
+    }
+    if (column >= 0)
+        refuse_id(d, event, column);
     return 0;
 }
 
 static int find_fresh(struct decisions *d, struct err *err)
 {
     const int column = schema_find_kind(&d->service->model.plan.schema, COLUMN_ID);
-    for (size_t i = 0; i < d->transactions.n; i++) {
+    for (size_t i = 0; i < d->transactions.n && !d->refused; i++) {
         bool known = false;
         d->source[i] = i;
         if (column >= 0 && look_up(d, d->transactions.columns[column], i, &known, err))
@@ -161,6 +200,8 @@ static int run(struct service *s, void *arg, struct err *err)
     struct decisions *d = arg;
     if (find_fresh(d, err))
         return -1;
+    if (d->refused)
+        return 0;
     if (d->n_fresh == 0) {
         count(d);
         return 0;
@@ -170,6 +211,7 @@ static int run(struct service *s, void *arg, struct err *err)
     if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
         d->refused = !s->state.broken;
         d->refused_event = d->refused ? d->fresh[s->state.refused] : 0;
+        d->refused_column = schema_find_kind(&s->model.plan.schema, COLUMN_TIME);
         *err = d->refusal;
         return d->refused ? 0 : -1;
     }
@@ -201,7 +243,7 @@ static void write_decisions(const struct decisions *d, struct reply *r)
 static void refuse(const struct decisions *d, struct reply *r)
 {
     const struct schema *schema = &d->service->model.plan.schema;
-    reply_problem(r, 409, schema->columns[schema_find_kind(schema, COLUMN_TIME)].name,
+    reply_problem(r, 409, schema->columns[d->refused_column].name,
                   d->transactions.array ? (long)d->refused_event : -1,
                   "%s; nothing of this request was counted", d->refusal.msg);
 }

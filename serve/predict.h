@@ -7,10 +7,11 @@
 // exact term of the margin (train/model.h). Numbers read back to the same bits: probability and
 // contribution as doubles, value as a float32.
 //
-// An id that was seen before has its stored answer again and changes nothing. A transaction is placed by
-// its time, also a late one (features/state.h).
+// An id that was seen before, with the same transaction, has its stored answer again and changes nothing.
+// A transaction is placed by its time, also a late one (features/state.h).
 //
-// Status: 200; what transactions_parse refuses with; 409 where a transaction is too late; 503 where too
+// Status: 200; what transactions_parse refuses with; 409 where a transaction is too late, or has the id of
+// another one; 503 where too
 // many requests wait, memory ran out or the database cannot be written. Of a request that is refused
 // with 4xx nothing was counted.
 #ifndef SERVE_PREDICT_H

@@ -10,6 +10,7 @@
 //     store_claim(&s, &identity, &err)                  is it of this state? (a new one becomes so)
 //     store_begin(&s, &err)
 //     store_find(&s, id, &order, &err)                  0: never seen
+//     store_differs(&s, order, &row, &column, &err)     is it the transaction that was counted then?
 //     store_decision(&s, order, &decision, &err)        what was answered then
 //     store_put(&s, &row, &err)                         gives it the next order number
 //     store_event(&s, order, &event, &err)              what a label changes of it
@@ -128,6 +129,10 @@ int store_put(struct store *s, const struct store_row *row, struct err *err);
 // *order: 0 where no transaction of that id is there.
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
 int store_decision(struct store *s, int64_t order, struct decision *d, struct err *err);
+// *column: the first of the schema in which the row of that order number is not this one; -1: none. Of
+// the row only columns, texts and event are read.
+int store_differs(struct store *s, int64_t order, const struct store_row *row, int *column,
+                  struct err *err);
 
 // The model's entry, made where it is new.
 int store_served(struct store *s, int64_t version, const struct model *m,

@@ -356,6 +356,32 @@ int store_decision(struct store *s, int64_t order, struct decision *d, struct er
     return d->served ? 0 : err_set(err, "%s: a transaction's model is not there", s->path);
 }
 
+static bool is_other(sqlite3_stmt *q, int at, enum column_kind kind, const struct store_row *row,
+                     size_t c)
+{
+    if (kind == COLUMN_CATEGORY) {
+        const char *text = (const char *)sqlite3_column_text(q, at); // NULL where it was altered
+        return !text || strcmp(text, row->texts[c][row->event]) != 0;
+    }
+    if (kind == COLUMN_NUMBER)
+        return sqlite3_column_double(q, at) != ((const double *)row->columns[c])[row->event];
+    return sqlite3_column_int64(q, at) != ((const int64_t *)row->columns[c])[row->event];
+}
+
+int store_differs(struct store *s, int64_t order, const struct store_row *row, int *column,
+                  struct err *err)
+{
+    const struct schema *schema = &s->plan->schema;
+    sqlite3_stmt *q = row_at(s, order, err);
+    int at = C_COLUMNS;
+    *column = -1;
+    for (size_t c = 0; q && c < schema->n && *column < 0; c++)
+        if (is_stored(&schema->columns[c]) && is_other(q, at++, schema->columns[c].kind, row, c))
+            *column = (int)c;
+    sqlite3_reset(q);
+    return q ? 0 : -1;
+}
+
 int store_event_init(struct store_event *e, const struct store *s)
 {
     *e = (struct store_event){.columns = calloc(s->plan->schema.n, sizeof *e->columns),

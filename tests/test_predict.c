@@ -278,8 +278,8 @@ static void absent_null_and_empty_fields_take_the_missing_value(void **state)
     for (int i = 0; i < 3; i++) {
         char body[256];
         snprintf(body, sizeof body,
-                 "{\"id\":1,\"time\":\"2018-10-01T08:15:00Z\",\"customer\":%d,\"amount\":10%s}", i,
-                 rest[i]);
+                 "{\"id\":%d,\"time\":\"2018-10-01T08:15:00Z\",\"customer\":%d,\"amount\":10%s}", i,
+                 i, rest[i]);
         assert_near(number(ask(f, body), "probability"), p);
     }
 }

@@ -372,9 +372,9 @@ static void *ask_many(void *p)
     for (int i = 0; i < 50; i++) {
         struct answer a;
         int n = snprintf(body, sizeof body,
-                         "{\"id\":%d,\"time\":%d,\"customer\":\"client %d\",\"terminal\":\"c%d\","
-                         "\"amount\":1.5}",
-                         i, 1600000000 + i, c->number, c->number);
+                         "{\"id\":\"%d-%d\",\"time\":%d,\"customer\":\"client %d\","
+                         "\"terminal\":\"c%d\",\"amount\":1.5}",
+                         c->number, i, 1600000000 + i, c->number, c->number);
         n = snprintf(request, sizeof request, JSON_POST "Content-Length: %d\r\n\r\n%s", n, body);
         say(fd, request, (size_t)n);
         if (try_hear(fd, &a, true) || a.status != 200)
