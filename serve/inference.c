@@ -53,9 +53,8 @@ static int check_target(const struct service *s, const char *model, const char *
 
 static int check_ready(struct service *s, struct reply *r)
 {
-    if (service_ready(s))
-        return 0;
-    return reply_problem(r, 503, NULL, -1, SERVICE_BROKEN);
+    const char *why = service_unready(s);
+    return why ? reply_problem(r, 503, NULL, -1, "%s", why) : 0;
 }
 
 void inference_server(struct reply *r)

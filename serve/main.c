@@ -31,13 +31,6 @@ static void describe_state(const struct state *s, char *text, size_t size)
         snprintf(text + n, size - (size_t)n, " up to %s", time_text(last, s->last_time));
 }
 
-static void reload(struct service *service)
-{
-    struct err err;
-    if (service_reload(service, &err))
-        fprintf(stderr, "serve: %s; the model that was there goes on\n", err.msg);
-}
-
 // ---- the server ------------------------------------------------------------------------------------
 
 static int read_durability(const char *word, enum store_durability *durability, struct err *err)
@@ -77,17 +70,20 @@ static int run(struct service *service, const struct server_settings *settings,
 {
     char state[128];
     int number;
-    describe_state(&service->state, state, sizeof state); // from the start on it is the writer's
+    const bool new =
+        service->store.next == 1; // from the start on this and the state are the writer's
+    describe_state(&service->state, state, sizeof state);
     struct server *server = server_start(service, settings, err);
     if (!server)
         return -1;
     service_hold(service);
-    printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s\n", service->version,
-           service->model.sha256, settings->host, server_port(server), state);
+    printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s, %sdatabase %s\n", service->version,
+           service->model.sha256, settings->host, server_port(server), state, new ? "new " : "",
+           service->store.path);
     service_let(service);
     int rc = stdout_close(err);
     while (rc == 0 && sigwait(signals, &number) == 0 && number == SIGHUP)
-        reload(service);
+        service_reload(service, err); // which reports how it went
     server_stop(server);
     return rc;
 }

@@ -90,13 +90,14 @@ static void get_healthz(struct exchange *x)
 static void get_readyz(struct exchange *x)
 {
     struct service *s = x->site->service;
+    const char *why = service_unready(s);
+    if (why) {
+        PROBLEM(x, 503, "%s", why);
+        return;
+    }
     service_hold(s);
-    const bool ready = service_ready(s);
-    if (ready)
-        reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
+    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
     service_let(s);
-    if (!ready)
-        PROBLEM(x, 503, SERVICE_BROKEN);
 }
 
 static void get_metrics(struct exchange *x)

@@ -190,6 +190,8 @@ int service_reload(struct service *s, struct err *err)
     pthread_mutex_lock(&s->reloading);
     int rc = reload(s, err);
     pthread_mutex_unlock(&s->reloading);
+    if (rc)
+        service_report(s, false, "%s; the model that was there goes on", err->msg);
     return rc;
 }
 

@@ -4,7 +4,7 @@
 //     service_load(&s, &files, &err)           recovery.c: loads, checks, replays what the database holds
 //     service_run(&s, &job)                    any thread, here and below
 //     service_latest_time(&s)
-//     service_ready(&s)
+//     service_unready(&s)
 //     service_hold(&s); ... s.model, s.version, s.model_text ...; service_let(&s)
 //     service_reload(&s, &err)                 the champion of now, without a stop
 //     service_release(&s)                      writes a checkpoint
@@ -74,7 +74,7 @@ struct writer { // writer.c
     atomic_size_t waiting;
     size_t limit;
     atomic_bool broken;
-    bool busy;             // another program holds the database
+    atomic_bool busy;      // another program holds the database
     atomic_llong newest;   // time of the newest event
     atomic_ullong commits; // so far
     // The checkpoint, all the writer's but what is atomic.
@@ -130,14 +130,14 @@ void service_let(struct service *s);
 
 // Load the registry's champion and put it in the old model's place. Refused, and the old one stays,
 // where its file is not the one that was trained, or where it was trained on other columns or
-// features than those of the running state.
+// features than those of the running state. Reported either way.
 int service_reload(struct service *s, struct err *err);
 
-// False from when a write failed or memory ran out: the state may hold what the database does not, so
-// nothing is decided any more. What happened was reported; clients are not told paths and the like.
-bool service_ready(struct service *s);
-#define SERVICE_BROKEN                                                                             \
-    "a write has failed, and nothing is decided until the server is started again"
+// NULL while transactions are decided; else why none is, in words for a client, who is not told paths and
+// the like: what happened was reported. Either another program holds the database, which the writer
+// looks after until it lets go; or a write failed or memory ran out, for good, since the state may
+// then hold what the database does not.
+const char *service_unready(struct service *s);
 
 // ---- for the files of the service ----
 

@@ -73,14 +73,13 @@ static int take_lock(struct store *s, struct err *err)
     return err_sys(err, "%s: cannot lock", path);
 }
 
-// Made here, so that nobody else can read it, and neither its log, which takes the file's mode.
+// Made here, so that nobody else can read it, and neither its log, which takes the file's mode. Its folder
+// must be there: a mistyped name would begin a new history.
 static int make_file(const struct store *s, struct err *err)
 {
-    if (make_parents(s->path, err))
-        return -1;
     int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_sys(err, "%s: cannot open the database", s->path);
+        return err_sys(err, "%s: cannot open or make the database there", s->path);
     close(fd);
     return 0;
 }
@@ -320,8 +319,18 @@ static int merge_ids(struct store *s, struct err *err)
     return store_put_meta(s, "merged", (uint64_t)ids_lowest(&s->ids, s->next), err);
 }
 
+// What goes into a file that has lost its name is gone with the process.
+static int check_place(struct store *s, struct err *err)
+{
+    int moved = 0;
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved ? err_set(err, "%s: was moved or removed under the server", s->path) : 0;
+}
+
 int store_commit(struct store *s, struct err *err)
 {
+    if (check_place(s, err))
+        return -1;
     while (ids_want_merge(&s->ids))
         if (merge_ids(s, err))
             return -1;

@@ -33,9 +33,17 @@ enum {
     DROP_ROWS = 256
 };
 
-bool service_ready(struct service *s)
+static const char BROKEN[] =
+    "a write has failed, and nothing is decided until the server is started again";
+static const char HELD[] = "another program holds the database; try again later";
+
+const char *service_unready(struct service *s)
 {
-    return !atomic_load(&s->writer.broken);
+    if (atomic_load(&s->writer.broken))
+        return BROKEN;
+    if (atomic_load(&s->writer.busy))
+        return HELD;
+    return NULL;
 }
 
 static void break_down(struct service *s, const struct err *err)
@@ -90,10 +98,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     atomic_fetch_sub(&w->waiting, 1);
     if (job->outcome == JOB_COMMITTED)
         return 0;
-    if (job->outcome == JOB_BUSY)
-        reply_problem(r, 503, NULL, -1, "another program holds the database; try again later");
-    else
-        reply_problem(r, 503, NULL, -1, SERVICE_BROKEN);
+    reply_problem(r, 503, NULL, -1, "%s", job->outcome == JOB_BUSY ? HELD : BROKEN);
     r->retry_after = job->outcome == JOB_BUSY ? 1 : RESTART_SECONDS;
     return -1;
 }
@@ -102,7 +107,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
 static long idle_ms(const struct service *s)
 {
     const struct writer *w = &s->writer;
-    if (w->child > 0 || w->drop_from > 0)
+    if (w->child > 0 || w->drop_from > 0 || atomic_load(&w->busy))
         return CHORE_MS;
     return (int64_t)s->state.position > w->saved_order ? CHECKPOINT_MS : -1;
 }
@@ -131,6 +136,20 @@ static struct job *take_group(struct service *s, uint32_t *group, bool *stopping
     *stopping = w->stopping;
     pthread_mutex_unlock(&w->lock);
     return jobs;
+}
+
+// Somebody with sqlite3, say, may hold the database; nothing has been changed when it is found out. Told
+// when it begins and when it ends.
+static int begin(struct service *s, struct err *err)
+{
+    const int rc = store_begin(&s->store, err);
+    const bool busy = rc == STORE_BUSY;
+    if (rc >= 0 && busy != atomic_exchange(&s->writer.busy, busy))
+        service_report(s, false,
+                       busy ? "%s: another program holds it; requests get 503 until it lets go"
+                            : "%s: was let go; transactions are decided again",
+                       s->store.path);
+    return rc;
 }
 
 // ---- checkpoints -----------------------------------------------------------------------------------
@@ -221,7 +240,7 @@ static int drop_some(struct service *s, struct err *err)
 {
     struct writer *w = &s->writer;
     const int64_t until = s->state.last_time - w->retain_seconds;
-    const int rc = store_begin(&s->store, err);
+    const int rc = begin(s, err);
     if (rc) // another time
         return rc == STORE_BUSY ? 0 : -1;
     const int dropped =
@@ -231,6 +250,15 @@ static int drop_some(struct service *s, struct err *err)
     if (dropped == 0)
         w->drop_from = 0;
     return 0;
+}
+
+// No request may come to find out: who asks first whether it is ready sends none.
+static int try_again(struct service *s, struct err *err)
+{
+    const int rc = begin(s, err);
+    if (rc == 0)
+        return store_commit(&s->store, err);
+    return rc == STORE_BUSY ? 0 : -1;
 }
 
 static bool wants_checkpoint(const struct service *s)
@@ -247,7 +275,7 @@ static void do_chores(struct service *s)
     look_after_child(s);
     if (atomic_load(&w->broken))
         return;
-    if (w->drop_from > 0 && drop_some(s, &err))
+    if ((atomic_load(&w->busy) && try_again(s, &err)) || (w->drop_from > 0 && drop_some(s, &err)))
         break_down(s, &err);
     if (w->child == 0 && wants_checkpoint(s))
         fork_checkpoint(s);
@@ -255,22 +283,12 @@ static void do_chores(struct service *s)
 
 // ---- the loop --------------------------------------------------------------------------------------
 
-// Somebody with sqlite3, say; nothing has been changed when it is found out. Told when it begins.
-static void note_busy(struct service *s, bool busy)
-{
-    if (busy && !s->writer.busy)
-        service_report(s, false, "%s: another program holds it; requests get 503 until it lets go",
-                       s->store.path);
-    s->writer.busy = busy;
-}
-
 static enum job_outcome run_jobs(struct service *s, struct job *jobs, struct err *err)
 {
     const double start = seconds_now();
     if (atomic_load(&s->writer.broken))
         return JOB_FAILED;
-    const int rc = store_begin(&s->store, err);
-    note_busy(s, rc == STORE_BUSY);
+    const int rc = begin(s, err);
     if (rc)
         return rc == STORE_BUSY ? JOB_BUSY : JOB_FAILED;
     for (struct job *j = jobs; j; j = j->next)

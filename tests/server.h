@@ -110,7 +110,7 @@ static inline void server_begin(struct server *s, const char *threads, const cha
     int fds[2];
     size_t n = 0;
     if (!*s->database)
-        snprintf(s->database, sizeof s->database, "%s/db/%d.db", folder, ++databases);
+        snprintf(s->database, sizeof s->database, "%s/served-%d.db", folder, ++databases);
     assert_int_equal(pipe(fds), 0);
     s->pid = fork();
     assert_true(s->pid >= 0);

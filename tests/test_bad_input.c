@@ -142,8 +142,10 @@ static void results_that_cannot_be_printed_are_an_error(void **state)
     expect(1, "cannot write to standard output", INGEST ">/dev/full");
     expect(1, "cannot write to standard output", MONITOR ">/dev/full");
     expect(1, "cannot write to standard output", "registry --models models list >/dev/full");
-    expect(1, "cannot write to standard output",
-           "serve --models models --state features/state.bin --key key --port 0 >/dev/full");
+    expect(
+        1, "cannot write to standard output",
+        "serve --models models --state features/state.bin --key key --database served.db --port 0 "
+        ">/dev/full");
 }
 
 // ---- artifacts that were cut or altered --------------------------------------------------------------

@@ -116,7 +116,9 @@ static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(vo
 
 // serve on a free port, asked once and ended; its own exit status.
 #define ASK                                                                                        \
-    "serve --models ulb/models --state ulb/features/state.bin --key key --port 0 >line 2>&1 &\n"   \
+    "serve --models ulb/models --state ulb/features/state.bin --key key --database ulb.db --port " \
+    "0 "                                                                                           \
+    ">line 2>&1 &\n"                                                                               \
     "for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "                             \
     "url=$(sed -n 's/.*\\(http:[^,]*\\),.*/\\1/p' line)\n"                                         \
     "curl -s -m 20 -w ' %{http_code}' -d @body -H 'Content-Type: application/json' $url/predict\n" \

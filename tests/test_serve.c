@@ -6,11 +6,12 @@
 
 // ---- routes ----
 
-static void the_first_line_names_model_address_and_state(void **state)
+static void the_first_line_names_model_address_state_and_database(void **state)
 {
     (void)state;
     assert_non_null(strstr(shared.line, "serve: model 1 (sha256 "));
     assert_non_null(strstr(shared.line, " up to 2018-05-02T"));
+    assert_non_null(strstr(shared.line, ", new database /"));
 }
 
 // What README.md's curl line sends: the text between the quotes behind -d.
@@ -432,7 +433,7 @@ static void a_server_that_cannot_start_says_why(void **state)
     (void)state;
 #define SERVE                                                                                      \
     "%s/serve --models %s/models --state %s/before/state.bin --key %s/key --database "             \
-    "%s/db/none.db "
+    "%s/none.db "
     assert_int_equal(run(SERVE "--host 0.0.0.0", bin, folder, folder, folder, folder), 1);
     assert_non_null(strstr(log_text(), "0.0.0.0"));
     assert_int_equal(run(SERVE "--port %d", bin, folder, folder, folder, folder, shared.port), 1);
@@ -468,7 +469,7 @@ static void sigterm_answers_what_is_in_flight_and_exits_with_0(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_line_names_model_address_and_state),
+        cmocka_unit_test(the_first_line_names_model_address_state_and_database),
         cmocka_unit_test(the_line_of_the_readme_is_answered),
         cmocka_unit_test(health_readiness_and_the_model_are_told),
         cmocka_unit_test(head_is_get_without_the_text),

@@ -76,6 +76,8 @@ static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **s
     reload(409, "the model that was there goes on");
     assert_decides("1");
     assert_int_equal(
+        run("grep -q '^serve: .*the model that was there goes on$' %s/access.log", folder), 0);
+    assert_int_equal(
         run("cd %s && cp kept models/2/model.json && ln -sfn 1 models/champion", folder), 0);
     // Other features: another plan than that of the state.
     assert_int_equal(run("sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
@@ -92,23 +94,30 @@ static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **s
 
 struct asker {
     pthread_t thread;
-    int port, asked, wrong;
+    int number, port, asked, wrong;
+    int decided[2]; // by each model
     atomic_bool *stop;
 };
 
-// Asks until told to stop; every answer must be whole, and its model one of the two.
+// Asks until told to stop, of a new transaction each time; every answer must be whole, and its model
+// one of the two.
 static void *ask_on(void *arg)
 {
     struct asker *c = arg;
-    static const char body[] = "{\"id\":\"1\",\"time\":\"2018-05-20T00:00:00Z\",\"customer\":\"7\","
-                               "\"terminal\":\"7\",\"amount\":5}";
+    char body[160];
     int fd = dial(c->port);
     while (!atomic_load(c->stop)) {
         struct answer a;
+        snprintf(body, sizeof body,
+                 "{\"id\":\"%d-%d\",\"time\":\"2018-05-20T00:00:00Z\",\"customer\":\"7\","
+                 "\"terminal\":\"7\",\"amount\":5}",
+                 c->number, c->asked++);
         say_post(fd, body);
-        c->asked++;
-        if (try_hear(fd, &a, true) || a.status != 200 ||
-            !(strstr(a.text, "\"model\":\"1\"") || strstr(a.text, "\"model\":\"2\"")))
+        const bool whole = try_hear(fd, &a, true) == 0 && a.status == 200,
+                   first = whole && strstr(a.text, "\"model\":\"1\"");
+        if (first || (whole && strstr(a.text, "\"model\":\"2\"")))
+            c->decided[!first]++;
+        else
             c->wrong++;
         const bool closed = strstr(a.head, "Connection: close") != NULL;
         answer_free(&a);
@@ -130,7 +139,7 @@ static void reloads_under_load_lose_no_request(void **state)
     promote(1);
     server_begin(&own, "16", NULL);
     for (int i = 0; i < ASKERS; i++) {
-        askers[i] = (struct asker){.port = own.port, .stop = &stop};
+        askers[i] = (struct asker){.number = i, .port = own.port, .stop = &stop};
         assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_on, &askers[i]), 0);
     }
     for (int i = 0; i < RELOADS; i++) {
@@ -140,9 +149,44 @@ static void reloads_under_load_lose_no_request(void **state)
     atomic_store(&stop, true);
     for (int i = 0; i < ASKERS; i++) {
         assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
-        assert_true(askers[i].asked > 0);
         assert_int_equal(askers[i].wrong, 0);
+        assert_true(askers[i].decided[0] > 0 && askers[i].decided[1] > 0);
     }
+    promote(1);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void *reload_on(void *arg)
+{
+    const atomic_bool *stop = arg;
+    while (!atomic_load(stop)) {
+        struct answer a;
+        ask_own(&a, "POST /admin/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+        answer_free(&a);
+    }
+    return NULL;
+}
+
+// One that read the champion before the promotion must not put it in the place of the newer.
+static void of_racing_reloads_none_brings_an_older_champion_back(void **state)
+{
+    enum { RELOADERS = 3, PROMOTIONS = 40 };
+    (void)state;
+    pthread_t threads[RELOADERS];
+    static atomic_bool stop;
+    promote(1);
+    server_begin(&own, "16", NULL);
+    for (int i = 0; i < RELOADERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, reload_on, &stop), 0);
+    for (int i = 0; i < PROMOTIONS; i++) {
+        promote(1 + i % 2);
+        reload(200, "");
+        for (int k = 0; k < 5; k++)
+            assert_decides(i % 2 ? "2" : "1");
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < RELOADERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
     promote(1);
     assert_int_equal(server_end(&own), 0);
 }
@@ -155,6 +199,8 @@ int main(void)
         cmocka_unit_test_teardown(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one,
                                   server_end_own),
         cmocka_unit_test_teardown(reloads_under_load_lose_no_request, server_end_own),
+        cmocka_unit_test_teardown(of_racing_reloads_none_brings_an_older_champion_back,
+                                  server_end_own),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);
 }

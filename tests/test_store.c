@@ -200,6 +200,20 @@ static void what_keeps_nothing_is_refused(void **state)
     unlink(":memory:.lock");
 }
 
+static void a_folder_that_is_not_there_is_not_made(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {""};
+    char folder[128], database[160];
+    service_release(&f->small.service);
+    snprintf(folder, sizeof folder, "%s/mistyped", f->small.folder);
+    snprintf(database, sizeof database, "%s/assay.db", folder);
+    f->small.files.database = database;
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+    assert_non_null(strstr(err.msg, "mistyped/assay.db: cannot open or make"));
+    assert_int_equal(access(folder, F_OK), -1);
+}
+
 // A record lock belongs to a process, so another one has to ask.
 static void a_second_server_on_the_same_database_is_refused(void **state)
 {
@@ -256,9 +270,25 @@ static void a_commit_that_fails_stops_the_service(void **state)
     assert_int_equal(f->reply.retry_after, 5);
     assert_true(atomic_load(&fatal));
     assert_non_null(strstr(reported, "no such table"));
-    assert_false(service_ready(&f->small.service));
+    assert_non_null(strstr(service_unready(&f->small.service), "started again"));
     ask(f, transaction(body, sizeof body, 3));
     assert_int_equal(f->reply.status, 503);
+}
+
+// What is acknowledged then would be in a file that nobody opens again.
+static void a_database_that_was_moved_or_removed_stops_the_service(void **state)
+{
+    struct fixture *f = *state;
+    char body[256], moved[128];
+    f->small.service.report = report;
+    ask(f, transaction(body, sizeof body, 1));
+    assert_int_equal(f->reply.status, 200);
+    snprintf(moved, sizeof moved, "%s-moved", f->small.database);
+    assert_int_equal(rename(f->small.database, moved), 0);
+    ask(f, transaction(body, sizeof body, 2));
+    assert_int_equal(f->reply.status, 503);
+    assert_true(atomic_load(&fatal));
+    assert_non_null(strstr(reported, "was moved or removed"));
 }
 
 static void *ask_aside(void *arg)
@@ -309,9 +339,13 @@ static void a_database_that_another_program_holds_is_503_until_it_lets_go(void *
     assert_int_equal(f->reply.status, 503);
     assert_int_equal(f->reply.retry_after, 1);
     assert_non_null(strstr(reported, "another program holds it"));
-    assert_true(service_ready(&f->small.service));
+    assert_non_null(strstr(service_unready(&f->small.service), "another program"));
     assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
+    for (int ms = 0; ms < 5000 && service_unready(&f->small.service); ms++) // no request tells it
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    assert_null(service_unready(&f->small.service));
+    assert_non_null(strstr(reported, "was let go"));
     ask(f, transaction(body, sizeof body, 1));
     assert_int_equal(f->reply.status, 200);
     assert_int_equal(f->small.service.state.events, 1);
@@ -332,9 +366,11 @@ int main(void)
         TEST(a_checkpoint_from_before_the_rows_that_were_dropped_is_refused),
         TEST(a_row_with_a_reason_that_is_no_input_is_refused),
         TEST(what_keeps_nothing_is_refused),
+        TEST(a_folder_that_is_not_there_is_not_made),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
         TEST(a_commit_that_fails_stops_the_service),
+        TEST(a_database_that_was_moved_or_removed_stops_the_service),
         TEST(who_holds_the_write_lock_is_waited_for_and_the_queue_has_an_end),
         TEST(a_database_that_another_program_holds_is_503_until_it_lets_go),
     };
