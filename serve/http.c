@@ -176,15 +176,25 @@ static int begin_request(struct mg_connection *connection)
     return status;
 }
 
-// What the library itself refuses, such as a head that is no HTTP. Method and target may be NULL.
+// What the library itself refuses, and says too little of: "Malformed message", "Bad request". Without a
+// method there was no head that could be read.
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct exchange x = exchange_of(connection, false);
     if (!x.worker)
         return 0;
-    PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
+    const char *method = x.info->request_method;
+    if (status == 400 && !method)
+        PROBLEM(&x, 400, "no head of HTTP/1.1 came whole within %d seconds and %d KiB",
+                LIBRARY_TIMEOUT_MS / 1000, LIBRARY_HEAD / 1024);
+    else if (status == 400 && !known_method(method))
+        PROBLEM(&x, 501, "the method %.20s is not known here", method);
+    else if (status == 411)
+        PROBLEM(&x, 411, "a Content-Length in digits is needed");
+    else
+        PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
     send_reply(&x, &x.worker->reply);
-    account(&x, status, 0);
+    account(&x, x.worker->reply.status, 0);
     return 0;
 }
 

@@ -202,7 +202,9 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
          400},
         {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", 400},
         {"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505},
-        {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+        {"\x16\x03\x01 TLS\r\n\r\n", 400},
+        {"GET /healthz HTTP/1.0\r\n\r\n", 400},
         {POST HOST "Expect: 200-ok\r\nContent-Length: 2\r\n" REST, 417},
         {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
         {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
@@ -232,6 +234,33 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
         assert_true(json_is_string(json_object_get(json, "error")));
         assert_non_null(strstr(a.head, "Content-Type: application/problem+json\r\n"));
         json_decref(json);
+        answer_free(&a);
+    }
+}
+
+// What the library refuses itself, as the second request of a connection: nothing is left of the first.
+static void what_the_library_refuses_is_told_in_words(void **state)
+{
+    static const struct {
+        const char *request, *words;
+    } cases[] = {
+        {"\x16\x03\x01 TLS\r\n\r\n", "no head of HTTP/1.1 came whole"},
+        {"GET /hea", "no head of HTTP/1.1 came whole"}, // and no more of it
+        {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "the method BREW is not known"},
+        {POST HOST "Content-Length: -2\r\n" REST, "a Content-Length in digits is needed"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        int fd = dial(shared.port);
+        say(fd, GET("/healthz"), strlen(GET("/healthz")));
+        hear(fd, &a);
+        answer_free(&a);
+        say(fd, cases[i].request, strlen(cases[i].request));
+        hear(fd, &a);
+        if (!strstr(a.text, cases[i].words))
+            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text);
+        close(fd);
         answer_free(&a);
     }
 }
@@ -476,6 +505,7 @@ int main(void)
         cmocka_unit_test(a_method_that_a_path_does_not_take_is_405_and_options_tells),
         cmocka_unit_test(answers_follow_each_other_on_one_connection),
         cmocka_unit_test(what_two_programs_could_read_differently_is_refused),
+        cmocka_unit_test(what_the_library_refuses_is_told_in_words),
         cmocka_unit_test(a_head_that_is_too_long_is_refused),
         cmocka_unit_test(bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on),
         cmocka_unit_test(a_body_that_does_not_come_or_trickles_is_given_up),
