@@ -37,6 +37,7 @@ struct run {
     double start, end;   // of the first request, of the latest answer
     int64_t clock;       // the latest time of the rows so far
     unsigned passed;     // rows since one that was sent
+    bool heard;          // the server has answered something
     struct progress progress;
 };
 
@@ -88,8 +89,13 @@ static int wait_answer(struct run *r, double until, bool *came, struct err *err)
         rc = finish_transactions(r, call, err);
     else
         replay_answer_labels(call, load_of(r, call)->n_labels, r->tally);
+    r->heard = r->heard || call->status != 0;
     if (rc == 0 && call->status == 401)
         rc = refuse_token(r->replay, err);
+    if (rc == 0 && !r->heard) // nor will the other rows be answered
+        rc = err_set(err,
+                     "no answer from %s (%s): is the server running? --retry SECONDS waits for it",
+                     r->replay->url, call->why);
     replay_client_give(&r->client, call);
     return rc;
 }

@@ -11,9 +11,9 @@
 // meanwhile: what the server knows at each transaction is what a batch of features knew that
 // delays its labels by as much.
 //
-// Errors: -1 where the replay could not go on, as where the server wants another token, or too many rows broke the schema; what the server
-// did not answer is in the tally and not an error here. The tally is filled either way; output is
-// committed only with 0.
+// Errors: -1 where the replay could not go on, as where the server wants another token or none is there,
+// where too many rows broke the schema, or none is of the time asked for; what a server did not answer is
+// in the tally and not an error here. The tally is filled either way; output is committed only with 0.
 #ifndef SERVE_REPLAY_RUN_H
 #define SERVE_REPLAY_RUN_H
 

@@ -13,7 +13,8 @@ enum { TOLD = 10 }; // rejected rows that are told one by one
 int replay_source_open(struct replay_source *s, const char *config, const char *input, int64_t from,
                        int64_t until, struct err *err)
 {
-    *s = (struct replay_source){.csv.input.fd = -1, .from = from, .until = until};
+    *s = (struct replay_source){
+        .csv.input.fd = -1, .from = from, .until = until, .newest = INT64_MIN};
     struct dataset *d = &s->dataset;
     if (dataset_load(d, config, input, err))
         return -1;
@@ -111,6 +112,8 @@ int replay_source_next(struct replay_source *s, struct replay_row *row, struct e
     } else {
         row->time = time_of(s);
         row->wanted = row->time >= s->from && row->time < s->until;
+        s->wanted += row->wanted;
+        s->newest = row->time > s->newest ? row->time : s->newest;
         row->id = text_of(s, s->id);
         if (s->label >= 0)
             row->label = *(const int8_t *)convert_values(&s->convert, (size_t)s->label);
@@ -119,18 +122,29 @@ int replay_source_next(struct replay_source *s, struct replay_row *row, struct e
     return 1;
 }
 
-int replay_source_check(const struct replay_source *s, struct err *err)
+static int refuse_rejected(const struct replay_source *s, struct err *err)
 {
-    const double allowed = s->dataset.max_reject_rate;
-    if (s->seen == 0)
-        return err_set(err, "%s: no rows behind the header", s->csv.input.name);
-    if (s->rejected < s->seen && (double)s->rejected <= allowed * (double)s->seen)
-        return 0;
     return err_set(err,
                    "%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g "
                    "%%; the first: %s",
                    s->rejected, s->seen, 100.0 * (double)s->rejected / (double)s->seen,
-                   100.0 * allowed, s->first);
+                   100.0 * s->dataset.max_reject_rate, s->first);
+}
+
+int replay_source_check(const struct replay_source *s, struct err *err)
+{
+    if (s->seen == 0)
+        return err_set(err, "%s: no rows behind the header", s->csv.input.name);
+    if (s->rejected == s->seen ||
+        (double)s->rejected > s->dataset.max_reject_rate * (double)s->seen)
+        return refuse_rejected(s, err);
+    if (s->wanted > 0)
+        return 0;
+    char newest[TIME_TEXT];
+    return err_set(err,
+                   "%s: none of its %" PRIu64
+                   " rows is of the time that --from and --until leave; the newest is of %s",
+                   s->csv.input.name, s->seen, time_text(newest, s->newest));
 }
 
 // ---- JSON -----------------------------------------------------------------------------------------

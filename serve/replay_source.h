@@ -32,7 +32,8 @@ struct replay_source {
     struct csv_block block; // one row
     int64_t from, until;
     int id, time, label; // columns; -1 where there is none
-    uint64_t seen, rejected;
+    uint64_t seen, rejected, wanted;
+    int64_t newest;  // time of all rows; INT64_MIN: none was read
     char first[512]; // the first rejected row, as a message
 };
 
@@ -52,8 +53,7 @@ bool replay_source_ready(const struct replay_source *s);
 int replay_source_next(struct replay_source *s, struct replay_row *row, struct err *err);
 // The row of the latest call, which must be wanted.
 void replay_source_json(const struct replay_source *s, struct reply *body);
-// -1 where more rows than [input] max_reject_rate allows broke the schema, or there was none at
-// all.
+// -1 where more rows than [input] max_reject_rate allows broke the schema, or none was wanted.
 int replay_source_check(const struct replay_source *s, struct err *err);
 void replay_source_release(struct replay_source *s);
 

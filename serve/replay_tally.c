@@ -70,8 +70,9 @@ static void print_decisions(const struct replay_tally *t)
 
 void tally_print(const struct replay_tally *t)
 {
-    printf("transactions    %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " rejected\n",
-           t->sent, t->answered, t->rejected);
+    printf("transactions    %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " failed; %" PRIu64
+           " rows that break the schema\n",
+           t->sent, t->answered, t->sent - t->answered, t->rejected);
     printf("requests        %" PRIu64 ", %" PRIu64 " sent again\n", t->requests, t->again);
     printf("seconds         %.2f: %.0f transactions/s, %.0f requests/s\n", t->seconds,
            per_second(t, t->answered), per_second(t, t->requests));

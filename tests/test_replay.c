@@ -25,7 +25,7 @@ static void a_transaction_is_the_schemas_columns_without_the_label(void **state)
                    "\"customer\":\"007\",\"channel\":\"atm\"}");
     assert_contains(scripted.requests[0].head, "Content-Type: application/json\r\n");
     assert_int_equal(scripted.requests[2].peer, 0); // the connection was kept
-    assert_contains(out, "3 sent, 3 answered, 0 rejected");
+    assert_contains(out, "3 sent, 3 answered, 0 failed; 0 rows");
 }
 
 static void numbers_go_over_as_they_are_written_where_json_allows_it(void **state)

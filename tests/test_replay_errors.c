@@ -114,7 +114,7 @@ static void errors_are_counted_by_kind_with_the_text_of_the_first(void **state)
     write_rows("a.csv", 10);
     scripted_start(turns, 4);
     assert_exit(replay("", "--connections 1 --batch 2 a.csv"), 1);
-    assert_contains(out, "10 sent, 2 answered");
+    assert_contains(out, "10 sent, 2 answered, 8 failed");
     assert_contains(out, "error           4 predict: 503 Service Unavailable: the queue is full\n");
     assert_contains(out, "2 predict: 502 Unknown: <html> bad  [2J gateway\n");
     assert_contains(out, "2 predict: no answer: ");
@@ -166,15 +166,26 @@ static void a_short_array_is_no_answer_of_any(void **state)
 static void a_server_that_is_not_there_is_told(void **state)
 {
     (void)state;
-    write_rows("a.csv", 3);
+    write_rows("a.csv", 300);
     scripted_start(NULL, 0);
     int port = scripted.port;
     scripted_stop(); // so nobody listens there now
     char url[64];
     snprintf(url, sizeof url, "--url http://127.0.0.1:%d a.csv", port);
     assert_exit(replay("", url), 1);
-    assert_contains(out, "3 sent, 0 answered");
-    assert_contains(out, "3 predict: no answer: ");
+    assert_contains(out, "is the server running? --retry SECONDS");
+    assert_null(strstr(out, "300 sent"));
+}
+
+static void a_time_of_which_there_is_no_row_is_an_error(void **state)
+{
+    (void)state;
+    write_rows("a.csv", 3);
+    scripted_start(NULL, 0);
+    assert_exit(replay("", "--from 2019-04-01 a.csv"), 1);
+    assert_contains(out,
+                    "a.csv: none of its 3 rows is of the time that --from and --until leave; the "
+                    "newest is of 2018-04-01T00:00:02Z");
 }
 
 // ---- the file and the command line ----
@@ -198,7 +209,7 @@ static void rows_that_break_the_schema_are_told_and_not_sent(void **state)
                          "\"yesterday\"; not sent\n");
     assert_contains(out, "replay: a.csv:5: 2 fields where the header has 7; not sent\n");
     assert_contains(out, "replay: a.csv:6: id: not UTF-8; not sent\n");
-    assert_contains(out, "4 sent, 4 answered, 4 rejected");
+    assert_contains(out, "4 sent, 4 answered, 0 failed; 4 rows");
 }
 
 static void more_of_them_than_allowed_fail_the_replay(void **state)
@@ -209,7 +220,7 @@ static void more_of_them_than_allowed_fail_the_replay(void **state)
     assert_exit(replay("", "--output o.csv a.csv"), 1);
     assert_contains(out, "2 of 3 rows (66.7 %) break the schema, allowed are 50 %; the first: "
                          "a.csv:3: time: ");
-    assert_contains(out, "1 sent, 1 answered, 2 rejected");
+    assert_contains(out, "1 sent, 1 answered, 0 failed; 2 rows");
     assert_int_not_equal(access(scratch_path("o.csv"), F_OK), 0);
 }
 
@@ -269,6 +280,7 @@ int main(void)
         replay_test(an_answer_that_is_none_is_an_error),
         replay_test(a_short_array_is_no_answer_of_any),
         replay_test(a_server_that_is_not_there_is_told),
+        replay_test(a_time_of_which_there_is_no_row_is_an_error),
         replay_test(rows_that_break_the_schema_are_told_and_not_sent),
         replay_test(more_of_them_than_allowed_fail_the_replay),
         replay_test(files_that_cannot_be_read_are_told),
