@@ -256,8 +256,9 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
     if (days == 0 || s->writer.retain_seconds >= longest)
         return 0;
     return err_set(err,
-                   "--retain %" PRId64 ": windows reach back %" PRId64
-                   " days, and labels that come so late would find no transaction",
+                   "--retain %" PRId64
+                   ": labels that the windows wait for would find no transaction; "
+                   "give %" PRId64 " days at least, or 0 to keep all",
                    days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
 }
 
