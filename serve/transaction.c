@@ -73,16 +73,25 @@ static int put_text(const struct place *p, const char *text, size_t n)
     return 0;
 }
 
-// An integer key, or id, is the same as its decimal text.
+// An integer key, or id, is the same as its decimal text. NULL where it is neither integer nor string.
+static const char *key_text(const json_t *v, char number[24], size_t *n)
+{
+    if (json_is_string(v)) {
+        *n = json_string_length(v);
+        return json_string_value(v);
+    }
+    if (!json_is_integer(v))
+        return NULL;
+    *n = (size_t)snprintf(number, 24, "%lld", (long long)json_integer_value(v));
+    return number;
+}
+
 static int put_key(const struct place *p, const json_t *v)
 {
-    char text[24];
-    if (json_is_string(v))
-        return put_text(p, json_string_value(v), json_string_length(v));
-    if (!json_is_integer(v))
-        return refuse_type(p, v, "a string or an integer");
-    int n = snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
-    return put_text(p, text, (size_t)n);
+    char number[24];
+    size_t n;
+    const char *text = key_text(v, number, &n);
+    return text ? put_text(p, text, n) : refuse_type(p, v, "a string or an integer");
 }
 
 static int put_category(const struct place *p, const json_t *v)
@@ -270,16 +279,12 @@ int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *
 {
     const struct schema *schema = &s->model.plan.schema;
     const char *column = schema->columns[schema_find_kind(schema, COLUMN_ID)].name;
-    char text[24];
-    if (json_is_string(id) && json_string_length(id) > 0)
-        *pseudonym =
-            pseudonym_hash(&s->pseudonym, column, json_string_value(id), json_string_length(id));
-    else if (json_is_integer(id))
-        *pseudonym = pseudonym_hash(
-            &s->pseudonym, column, text,
-            (size_t)snprintf(text, sizeof text, "%lld", (long long)json_integer_value(id)));
-    else
+    char number[24];
+    size_t n = 0;
+    const char *text = key_text(id, number, &n);
+    if (n == 0)
         return -1;
+    *pseudonym = pseudonym_hash(&s->pseudonym, column, text, n);
     return 0;
 }
 
