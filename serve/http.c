@@ -176,19 +176,30 @@ static int begin_request(struct mg_connection *connection)
     return status;
 }
 
-// What the library itself refuses, and says too little of: "Malformed message", "Bad request". Without a
-// method there was no head that could be read.
+// Whether the library knew no such method. Where it gave up at the method it has read no header line, and
+// what stands there may be any bytes.
+static bool is_unknown_method(const struct mg_request_info *info)
+{
+    const char *method = info->request_method;
+    const size_t n = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
+    return info->num_headers == 0 && n > 0 && method[n] == '\0' && !known_method(method);
+}
+
+// What the library itself refuses. Of what it says "Malformed message" and "Bad request" are too little;
+// without a method there was no head that could be read.
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct exchange x = exchange_of(connection, false);
     if (!x.worker)
         return 0;
-    const char *method = x.info->request_method;
-    if (status == 400 && !method)
+    if (status == 400 && !x.info->request_method)
         PROBLEM(&x, 400, "no head of HTTP/1.1 came whole within %d seconds and %d KiB",
                 LIBRARY_TIMEOUT_MS / 1000, LIBRARY_HEAD / 1024);
-    else if (status == 400 && !known_method(method))
-        PROBLEM(&x, 501, "the method %.20s is not known here", method);
+    else if (status == 400 && is_unknown_method(x.info))
+        PROBLEM(&x, 501, "the method %.20s is not known here", x.info->request_method);
+    else if (status == 400)
+        PROBLEM(&x, 400,
+                "the request line or a header line is not one of HTTP/1.1 that is taken here");
     else if (status == 411)
         PROBLEM(&x, 411, "a Content-Length in digits is needed");
     else

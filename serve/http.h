@@ -6,7 +6,7 @@
 //     GET  /metrics   for Prometheus (serve/metrics.h)
 //     GET  /          the dashboard, and its files (serve/dashboard.h)
 //     GET  /healthz   {"status":"ok"}
-//     GET  /readyz    200 while it decides; 503 when it stops, and where service_unready (service.h)
+//     GET  /readyz    200 while it decides; 503 when it stops, and where it cannot (service_ready)
 //     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
 //                     "model", "sha256", and what metrics.json says of the test rows as "metrics"
 //     POST /admin/reload   the registry's champion takes the model's place, between two requests;

@@ -51,12 +51,6 @@ static int check_target(const struct service *s, const char *model, const char *
     return 0;
 }
 
-static int check_ready(struct service *s, struct reply *r)
-{
-    const char *why = service_unready(s);
-    return why ? reply_problem(r, 503, NULL, -1, "%s", why) : 0;
-}
-
 void inference_server(struct reply *r)
 {
     reply_add(r, "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}");
@@ -64,14 +58,14 @@ void inference_server(struct reply *r)
 
 void inference_health(struct service *s, struct reply *r)
 {
-    if (check_ready(s, r) == 0)
+    if (service_ready(s, r) == 0)
         reply_add(r, "{\"ready\":true}");
 }
 
 void inference_ready(struct service *s, const char *model, const char *version, struct reply *r)
 {
     service_hold(s);
-    if (check_target(s, model, version, r) == 0 && check_ready(s, r) == 0) {
+    if (check_target(s, model, version, r) == 0 && service_ready(s, r) == 0) {
         reply_add(r, "{\"name\":");
         reply_string(r, s->name, strlen(s->name));
         reply_add(r, ",\"ready\":true}");

@@ -31,8 +31,11 @@ json_t *json_from_body(const char *body, size_t n, struct reply *r)
         return NULL;
     json_t *document = json_loadb(body, n, JSON_REJECT_DUPLICATES, &e);
     if (!document)
-        reply_problem(r, 400, NULL, -1, "the body is not JSON: line %d, column %d: %s", e.line,
-                      e.column, e.text);
+        reply_problem(r, 400, NULL, -1, "the body is not JSON: line %d, column %d: %s%s", e.line,
+                      e.column, e.text,
+                      json_error_code(&e) == json_error_numeric_overflow
+                          ? "; an id or a key may be sent as a string"
+                          : "");
     return document;
 }
 

@@ -231,7 +231,8 @@ static void write_database(struct reply *r, struct service *s)
     if (newest > INT64_MIN)
         write_one(r, "assay_state_newest_event_timestamp_seconds", "gauge",
                   "Time of the newest transaction.", (double)newest);
-    write_one(r, "assay_ready", "gauge", "1 while transactions are decided.", !service_unready(s));
+    write_one(r, "assay_ready", "gauge", "1 while transactions are decided.",
+              service_ready(s, NULL) == 0);
 }
 
 static void write_process(struct reply *r, const struct service *s)

@@ -62,59 +62,61 @@ static void refuse_id(struct decisions *d, size_t event, int column)
             d->service->model.plan.schema.columns[column].name);
 }
 
-// The first column in which two events of the request are not the same; -1: none.
-static int find_difference(const struct decisions *d, size_t a, size_t b)
+static bool differs(const struct transactions *t, enum column_kind kind, size_t c, size_t a,
+                    size_t b)
 {
-    const struct schema *schema = &d->service->model.plan.schema;
-    const struct transactions *t = &d->transactions;
-    for (size_t c = 0; c < schema->n; c++) {
-        const size_t size = column_size(schema->columns[c].kind);
-        const char *column = t->columns[c];
-        if (t->texts[c] ? strcmp(t->texts[c][a], t->texts[c][b]) != 0
-                        : memcmp(column + a * size, column + b * size, size) != 0)
-            return (int)c;
-    }
-    return -1;
+    if (kind == COLUMN_LABEL)
+        return false;
+    if (kind == COLUMN_CATEGORY)
+        return strcmp(t->texts[c][a], t->texts[c][b]) != 0;
+    if (kind == COLUMN_NUMBER)
+        return ((const double *)t->columns[c])[a] != ((const double *)t->columns[c])[b];
+    return ((const int64_t *)t->columns[c])[a] != ((const int64_t *)t->columns[c])[b];
 }
 
-// What the store knows of an id; else the place of the same id before it in the array, or its own.
-static int look_up(struct decisions *d, const uint64_t *ids, size_t event, bool *known,
-                   struct err *err)
+// The decision that the store has of an id, if it is of this transaction.
+static int take_stored(struct decisions *d, size_t event, int64_t order, struct err *err)
 {
     struct store *store = &d->service->store;
     const struct store_row row = {.columns = (const void *const *)d->transactions.columns,
                                   .texts = (const char *const *const *)d->transactions.texts,
                                   .event = event};
-    int64_t order;
-    int column = -1;
-    if (store_find(store, ids[event], &order, err))
+    int column;
+    if (store_differs(store, order, &row, &column, err))
         return -1;
-    *known = order > 0;
-    if (*known) {
-        if (store_differs(store, order, &row, &column, err) ||
-            store_decision(store, order, &d->decisions[event], err))
-            return -1;
-    } else {
-        size_t i = 0;
-        while (ids[i] != ids[event])
-            i++;
-        d->source[event] = i;
-        column = i == event ? -1 : find_difference(d, i, event);
-    }
-    if (column >= 0)
-        refuse_id(d, event, column);
+    if (column < 0)
+        return store_decision(store, order, &d->decisions[event], err);
+    refuse_id(d, event, column);
     return 0;
+}
+
+// The place of the same id before it in the array, or its own.
+static void find_earlier(struct decisions *d, const uint64_t *ids, size_t event)
+{
+    const struct schema *schema = &d->service->model.plan.schema;
+    size_t first = 0;
+    while (ids[first] != ids[event])
+        first++;
+    d->source[event] = first;
+    for (size_t c = 0; first < event && c < schema->n && !d->refused; c++)
+        if (differs(&d->transactions, schema->columns[c].kind, c, first, event))
+            refuse_id(d, event, (int)c);
 }
 
 static int find_fresh(struct decisions *d, struct err *err)
 {
     const int column = schema_find_kind(&d->service->model.plan.schema, COLUMN_ID);
+    const uint64_t *ids = column < 0 ? NULL : d->transactions.columns[column];
     for (size_t i = 0; i < d->transactions.n && !d->refused; i++) {
-        bool known = false;
+        int64_t order = 0;
         d->source[i] = i;
-        if (column >= 0 && look_up(d, d->transactions.columns[column], i, &known, err))
+        if (ids && store_find(&d->service->store, ids[i], &order, err))
             return -1;
-        if (!known && d->source[i] == i)
+        if (order > 0 && take_stored(d, i, order, err))
+            return -1;
+        if (order == 0 && ids)
+            find_earlier(d, ids, i);
+        if (order == 0 && d->source[i] == i)
             d->fresh[d->n_fresh++] = i;
     }
     return 0;

@@ -11,9 +11,8 @@
 // A transaction is placed by its time, also a late one (features/state.h).
 //
 // Status: 200; what transactions_parse refuses with; 409 where a transaction is too late, or has the id of
-// another one; 503 where too
-// many requests wait, memory ran out or the database cannot be written. Of a request that is refused
-// with 4xx nothing was counted.
+// another one; 503 where too many requests wait, memory ran out or the database cannot be written. Of a
+// request that is refused with 4xx nothing was counted.
 #ifndef SERVE_PREDICT_H
 #define SERVE_PREDICT_H
 

@@ -263,14 +263,23 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
 }
 
 // A new database is made only when all that it begins with was read: a start that fails leaves no trace.
-// Its name must not have a checkpoint of another one beside it.
+// There must be no part of another one beside its name: the log may have all of its rows.
 static int begin_new(struct service *s, const struct service_files *files, struct err *err)
 {
-    const char *const names[] = {s->writer.checkpoint, s->writer.previous};
-    for (size_t i = 0; i < 2; i++)
-        if (access(names[i], F_OK) == 0)
-            return err_set(err, "%s: is there, and its database %s is not: move it away, too",
-                           names[i], files->database);
+    static const char *const ends[] = {"-wal", "-state", "-state-1"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char *name = name_beside(files->database, ends[i]);
+        const bool there = name && access(name, F_OK) == 0;
+        free(name);
+        if (!name)
+            return err_set(err, "out of memory");
+        if (there)
+            return err_set(
+                err,
+                "%s%s: is there, and its database is not: put that back, or move this away "
+                "for a new one",
+                files->database, ends[i]);
+    }
     return load_snapshot(s, files->state, err);
 }
 

@@ -67,7 +67,7 @@ int main(int argc, char **argv)
         r.input = argv[first];
 
     int rc = replay_run(&r, &err) ? err_report("replay", &err) : 0;
-    if (r.tally.requests > 0 || rc == 0)
+    if (r.tally.answered > 0 || rc == 0)
         tally_print(&r.tally);
     if (stdout_close(&err))
         return err_report("replay", &err);

@@ -176,8 +176,9 @@ int replay_client_send(struct replay_client *c, struct call *call, const char *p
 static bool plan_again(const struct replay_client *c, struct call *call)
 {
     curl_off_t after = 0;
-    double now = seconds_now(), wait = call->backoff;
-    if (call->status != 0 && call->status != 503 && call->status != 429)
+    const double now = seconds_now(), left = call->first + c->settings.retry - now;
+    double wait = fmin(call->backoff, left);
+    if (left <= 0 || (call->status != 0 && call->status != 503 && call->status != 429))
         return false;
     if (call->status != 0 &&
         curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK &&
@@ -185,7 +186,7 @@ static bool plan_again(const struct replay_client *c, struct call *call)
         wait = (double)after;
     call->again = now + wait;
     call->backoff = fmin(2 * call->backoff, longest_backoff);
-    return call->again <= call->first + c->settings.retry;
+    return wait <= left;
 }
 
 static void end(struct replay_client *c, CURL *easy, CURLcode code)
@@ -196,6 +197,7 @@ static void end(struct replay_client *c, CURL *easy, CURLcode code)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(c->multi, easy);
     call->status = code == CURLE_OK ? (int)status : 0;
+    call->absent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     if (code != CURLE_OK && !*call->why)
         snprintf(call->why, sizeof call->why, "%s", curl_easy_strerror(code));
     call->state = plan_again(c, call) ? CALL_WAITS : CALL_ENDED;

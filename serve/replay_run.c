@@ -65,6 +65,13 @@ static int finish_transactions(struct run *r, struct call *call, struct err *err
     return rc;
 }
 
+// No other row would be answered, either.
+static int refuse_absence(const struct replay *p, const struct call *call, struct err *err)
+{
+    return err_set(err, "%s: %s; is the server running?%s", p->url, call->why,
+                   p->retry > 0 ? "" : " --retry SECONDS waits for it");
+}
+
 // All requests would be answered so.
 static int refuse_token(const struct replay *p, struct err *err)
 {
@@ -92,10 +99,8 @@ static int wait_answer(struct run *r, double until, bool *came, struct err *err)
     r->heard = r->heard || call->status != 0;
     if (rc == 0 && call->status == 401)
         rc = refuse_token(r->replay, err);
-    if (rc == 0 && !r->heard) // nor will the other rows be answered
-        rc = err_set(err,
-                     "no answer from %s (%s): is the server running? --retry SECONDS waits for it",
-                     r->replay->url, call->why);
+    if (rc == 0 && call->absent && !r->heard)
+        rc = refuse_absence(r->replay, call, err);
     replay_client_give(&r->client, call);
     return rc;
 }

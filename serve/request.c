@@ -122,16 +122,16 @@ int request_check(struct request *q, const struct mg_request_info *info, struct 
     const size_t bytes = end ? (size_t)(end + 4 - info->request_method) : 0;
     if (bytes > MAX_HEAD) // and behind the end there may be no more of the library's buffer
         return REFUSE(r, 431, "the head has %zu bytes; send %d at most", bytes, MAX_HEAD);
-    if (info->num_headers == 0)
-        return REFUSE(r, 400, "there must be exactly one Host header");
-    if (!end || end[2] != '\r' || end[3] != '\0')
+    // Without a header line the library puts 0 bytes over all of the end.
+    if (!end || end[2] != (info->num_headers ? '\r' : '\0') || end[3] != '\0')
         return REFUSE(r, 400, "every line of the head must end in CR LF, and none may be folded");
     for (int i = 0; i < info->num_headers; i++)
         if (check_header(q, &info->http_headers[i], &hosts, r))
             return -1;
     if (check_encoding(q, info, r) || check_target(info, r))
         return -1;
-    if (hosts != 1)
+    // Only HTTP/1.0, as of some balancers' health checks, goes without.
+    if (hosts > 1 || (hosts == 0 && strcmp(info->http_version, "1.0") != 0))
         return REFUSE(r, 400, "there must be exactly one Host header");
     // Who forgets the length of a POST still sends its body.
     q->unread = q->length > 0 || (q->length < 0 && strcmp(info->request_method, "POST") == 0);

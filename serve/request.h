@@ -2,7 +2,7 @@
 // row could read differently (request smuggling), before anything is done with the request.
 //
 // Refused: a bare LF, folded lines, 64 or more header lines and a head of more than 16 KiB (431), names
-// that are no tokens, control characters in values, not exactly one Host, a Content-Length that is not 1 to 18 digits and given
+// that are no tokens, control characters in values, not exactly one Host (HTTP/1.0 may have none), a Content-Length that is not 1 to 18 digits and given
 // once, any Transfer-Encoding (501; 400 with a Content-Length), Upgrade, a target that does not
 // begin with '/' or holds a '%', Expect other than 100-continue (417).
 //

@@ -90,11 +90,8 @@ static void get_healthz(struct exchange *x)
 static void get_readyz(struct exchange *x)
 {
     struct service *s = x->site->service;
-    const char *why = service_unready(s);
-    if (why) {
-        PROBLEM(x, 503, "%s", why);
+    if (service_ready(s, &x->worker->reply))
         return;
-    }
     service_hold(s);
     reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
     service_let(s);
@@ -124,7 +121,7 @@ static void post_reload(struct exchange *x)
     struct service *s = x->site->service;
     struct err err;
     if (service_reload(s, &err)) {
-        PROBLEM(x, 409, "%s; the model that was there goes on", err.msg);
+        PROBLEM(x, 409, "%s", err.msg);
         return;
     }
     service_hold(s);

@@ -190,9 +190,12 @@ int service_reload(struct service *s, struct err *err)
     pthread_mutex_lock(&s->reloading);
     int rc = reload(s, err);
     pthread_mutex_unlock(&s->reloading);
-    if (rc)
-        service_report(s, false, "%s; the model that was there goes on", err->msg);
-    return rc;
+    if (rc == 0)
+        return 0;
+    const struct err why = *err;
+    err_set(err, "%.960s; the model that was there goes on", why.msg);
+    service_report(s, false, "%s", err->msg);
+    return -1;
 }
 
 // ---- loading ---------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 //     service_load(&s, &files, &err)           recovery.c: loads, checks, replays what the database holds
 //     service_run(&s, &job)                    any thread, here and below
 //     service_latest_time(&s)
-//     service_unready(&s)
+//     service_ready(&s, &reply)
 //     service_hold(&s); ... s.model, s.version, s.model_text ...; service_let(&s)
 //     service_reload(&s, &err)                 the champion of now, without a stop
 //     service_release(&s)                      writes a checkpoint
@@ -133,11 +133,11 @@ void service_let(struct service *s);
 // features than those of the running state. Reported either way.
 int service_reload(struct service *s, struct err *err);
 
-// NULL while transactions are decided; else why none is, in words for a client, who is not told paths and
-// the like: what happened was reported. Either another program holds the database, which the writer
-// looks after until it lets go; or a write failed or memory ran out, for good, since the state may
-// then hold what the database does not.
-const char *service_unready(struct service *s);
+// 0 while transactions are decided; else -1, and the reply, where it is not NULL, says why (503): another
+// program was found to hold the database, which the writer looks after until it lets go; or a write
+// failed or memory ran out, for good, since the state may then hold what the database does not. What
+// happened was reported; clients are not told paths and the like.
+int service_ready(struct service *s, struct reply *r);
 
 // ---- for the files of the service ----
 

@@ -73,6 +73,28 @@ static int take_lock(struct store *s, struct err *err)
     return err_sys(err, "%s: cannot lock", path);
 }
 
+// Names that SQLite takes for something else, and files that are none of its, are refused before anything
+// is made beside them.
+static int check_path(const struct store *s, struct err *err)
+{
+    static const char magic[] = "SQLite format 3";
+    char begin[sizeof magic] = {0};
+    struct stat st;
+    if (!*s->path || *s->path == ':' || strncmp(s->path, "file:", 5) == 0)
+        return err_set(err, "--database '%s': give the path of a file, like var/assay.db", s->path);
+    if (stat(s->path, &st))
+        return 0; // it is new
+    FILE *f = S_ISREG(st.st_mode) ? fopen(s->path, "rb") : NULL;
+    const size_t n = f ? fread(begin, 1, sizeof begin, f) : 0;
+    if (f)
+        fclose(f);
+    if (f && (n == 0 || memcmp(begin, magic, sizeof magic) == 0))
+        return 0;
+    return err_set(
+        err, "%s: is no SQLite database, or cannot be read; give --database a path of its own",
+        s->path);
+}
+
 // Made here, so that nobody else can read it, and neither its log, which takes the file's mode. Its folder
 // must be there: a mistyped name would begin a new history.
 static int make_file(const struct store *s, struct err *err)
@@ -101,7 +123,7 @@ static int check_kind(struct store *s, int64_t *schema, struct err *err)
     return 0;
 }
 
-// ":memory:" and such would be taken, and forget all that was acknowledged.
+// Where there is no shared memory, SQLite goes on without.
 static int check_log(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = NULL;
@@ -204,7 +226,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                         .n_lanes = labels_count(plan)};
     if (!s->path)
         return err_set(err, "out of memory");
-    if (make_file(s, err) || take_lock(s, err) || connect(s, durability, err))
+    if (check_path(s, err) || make_file(s, err) || take_lock(s, err) || connect(s, durability, err))
         return -1;
     return 0;
 }
@@ -213,6 +235,8 @@ void store_close(struct store *s)
 {
     for (size_t i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);
+    for (size_t i = 0; i < STORE_FILES; i++)
+        free(s->files[i]);
     store_log_stop(s);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
@@ -271,10 +295,29 @@ static int write_identity(struct store *s, const struct store_identity *is, stru
     return store_commit(s, err);
 }
 
+// Where the files are, once all of them are there.
+static int note_places(struct store *s, struct err *err)
+{
+    static const char *const ends[STORE_FILES] = {
+        [STORE_MAIN] = "", [STORE_WAL] = "-wal", [STORE_SHM] = "-shm"};
+    struct stat st;
+    for (size_t i = 0; i < STORE_FILES; i++) {
+        const size_t size = strlen(s->path) + strlen(ends[i]) + 1;
+        if (!(s->files[i] = malloc(size)))
+            return err_set(err, "out of memory");
+        snprintf(s->files[i], size, "%s%s", s->path, ends[i]);
+        if (stat(s->files[i], &st))
+            return err_sys(err, "%s: cannot look at it", s->files[i]);
+        s->inodes[i] = st.st_ino;
+    }
+    return 0;
+}
+
 int store_claim(struct store *s, const struct store_identity *identity, struct err *err)
 {
     int64_t known;
-    if (query(s, "SELECT count(*) FROM meta WHERE key = 'plan_xxh3'", &known, err))
+    if (query(s, "SELECT count(*) FROM meta WHERE key = 'plan_xxh3'", &known, err) ||
+        note_places(s, err))
         return -1;
     if (known && check_identity(s, identity, err))
         return -1;
@@ -285,17 +328,22 @@ int store_claim(struct store *s, const struct store_identity *identity, struct e
 
 // ---- transactions of the database ------------------------------------------------------------------
 
-// Whoever opened the file with sqlite3 and holds a write lock is waited for, for BUSY_MS.
+// Whoever opened the file with sqlite3 and holds a write lock is waited for once, for BUSY_MS, and then no
+// more until he has let go.
 int store_begin(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_BEGIN];
     const int rc = sqlite3_step(q);
+    const bool held = rc == SQLITE_BUSY;
     if (rc != SQLITE_DONE)
         store_failed(s, "begin a transaction", err);
     sqlite3_reset(q);
-    if (rc == SQLITE_DONE)
-        return 0;
-    return rc == SQLITE_BUSY ? STORE_BUSY : -1;
+    if (held != s->held)
+        sqlite3_busy_timeout(s->db, held ? 0 : BUSY_MS);
+    s->held = held;
+    if (held)
+        return STORE_BUSY;
+    return rc == SQLITE_DONE ? 0 : -1;
 }
 
 // A range of ids that has grown old goes to the table, and what was dropped since goes from there.
@@ -319,17 +367,24 @@ static int merge_ids(struct store *s, struct err *err)
     return store_put_meta(s, "merged", (uint64_t)ids_lowest(&s->ids, s->next), err);
 }
 
-// What goes into a file that has lost its name is gone with the process.
-static int check_place(struct store *s, struct err *err)
+// What goes into a file that has lost its name is gone with the process. Those who open another one under
+// its name would damage the first.
+static int check_places(struct store *s, struct err *err)
 {
-    int moved = 0;
-    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved ? err_set(err, "%s: was moved or removed under the server", s->path) : 0;
+    struct stat st;
+    for (size_t i = 0; i < STORE_FILES; i++)
+        if (stat(s->files[i], &st) || st.st_ino != s->inodes[i])
+            return err_set(
+                err,
+                "%s: was moved, removed or replaced under the server; put it back, with all "
+                "that belongs to it, before you start it again",
+                s->files[i]);
+    return 0;
 }
 
 int store_commit(struct store *s, struct err *err)
 {
-    if (check_place(s, err))
+    if (check_places(s, err))
         return -1;
     while (ids_want_merge(&s->ids))
         if (merge_ids(s, err))
@@ -339,18 +394,15 @@ int store_commit(struct store *s, struct err *err)
 
 int64_t store_bytes(const struct store *s)
 {
-    char log[4096];
     struct stat st;
-    int64_t bytes = stat(s->path, &st) == 0 ? (int64_t)st.st_size : 0;
-    snprintf(log, sizeof log, "%s-wal", s->path);
-    return bytes + (stat(log, &st) == 0 ? (int64_t)st.st_size : 0);
+    const int64_t bytes = stat(s->files[STORE_MAIN], &st) == 0 ? (int64_t)st.st_size : 0;
+    return bytes + (stat(s->files[STORE_WAL], &st) == 0 ? (int64_t)st.st_size : 0);
 }
 
 // The library has synced the file itself when it moved the log there.
 int store_sync(const struct store *s, struct err *err)
 {
-    char log[4096];
-    snprintf(log, sizeof log, "%s-wal", s->path);
+    const char *log = s->files[STORE_WAL];
     int fd = open(log, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", log);

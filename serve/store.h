@@ -34,6 +34,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum { STORE_SCHEMA = 1, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
 
@@ -73,9 +74,14 @@ struct store_log { // store_log.c; but for what the lock is around, the writer's
     bool wanted, stop;
 };
 
+enum { STORE_MAIN, STORE_WAL, STORE_SHM, STORE_FILES }; // SQLite's; the last is shared memory
+
 struct store {
     char *path;
-    int lock; // descriptor of the lock file
+    char *files[STORE_FILES]; // where they are
+    ino_t inodes[STORE_FILES];
+    bool held; // another program was found to hold a write lock
+    int lock;  // descriptor of the lock file
     sqlite3 *db;
     const struct plan *plan;
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
@@ -101,7 +107,7 @@ struct store_identity {
 };
 int store_claim(struct store *s, const struct store_identity *identity, struct err *err);
 
-// STORE_BUSY where another program holds a write lock for longer than a second.
+// STORE_BUSY where another program holds a write lock for longer than a second, or still does.
 enum { STORE_BUSY = 1 };
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);

@@ -378,8 +378,9 @@ int store_differs(struct store *s, int64_t order, const struct store_row *row, i
     for (size_t c = 0; q && c < schema->n && *column < 0; c++)
         if (is_stored(&schema->columns[c]) && is_other(q, at++, schema->columns[c].kind, row, c))
             *column = (int)c;
+    const bool bad = sqlite3_errcode(s->db) == SQLITE_NOMEM; // of a text
     sqlite3_reset(q);
-    return q ? 0 : -1;
+    return bad ? store_failed(s, "read a transaction", err) : q ? 0 : -1;
 }
 
 int store_event_init(struct store_event *e, const struct store *s)

@@ -108,9 +108,9 @@ static int put_number(const struct place *p, const json_t *v)
         return refuse_type(p, v, "a number");
     double x = json_number_value(v);
     if (x < c->min)
-        return REFUSE_FIELD(p, 422, "'%s' is %.17g, less than %.17g", c->name, x, c->min);
+        return REFUSE_FIELD(p, 422, "'%s' is %.15g, less than %.15g", c->name, x, c->min);
     if (x > c->max)
-        return REFUSE_FIELD(p, 422, "'%s' is %.17g, more than %.17g", c->name, x, c->max);
+        return REFUSE_FIELD(p, 422, "'%s' is %.15g, more than %.15g", c->name, x, c->max);
     ((double *)p->t->columns[p->column])[p->event] = x;
     return 0;
 }

@@ -35,15 +35,22 @@ enum {
 
 static const char BROKEN[] =
     "a write has failed, and nothing is decided until the server is started again";
-static const char HELD[] = "another program holds the database; try again later";
+static const char HELD[] =
+    "another program holds the database, so nothing is decided; try again later";
 
-const char *service_unready(struct service *s)
+static int refuse(struct reply *r, bool held)
 {
-    if (atomic_load(&s->writer.broken))
-        return BROKEN;
-    if (atomic_load(&s->writer.busy))
-        return HELD;
-    return NULL;
+    reply_problem(r, 503, NULL, -1, "%s", held ? HELD : BROKEN);
+    r->retry_after = held ? 1 : RESTART_SECONDS;
+    return -1;
+}
+
+int service_ready(struct service *s, struct reply *r)
+{
+    const bool broken = atomic_load(&s->writer.broken);
+    if (!broken && !atomic_load(&s->writer.busy))
+        return 0;
+    return r ? refuse(r, !broken) : -1;
 }
 
 static void break_down(struct service *s, const struct err *err)
@@ -98,9 +105,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     atomic_fetch_sub(&w->waiting, 1);
     if (job->outcome == JOB_COMMITTED)
         return 0;
-    reply_problem(r, 503, NULL, -1, "%s", job->outcome == JOB_BUSY ? HELD : BROKEN);
-    r->retry_after = job->outcome == JOB_BUSY ? 1 : RESTART_SECONDS;
-    return -1;
+    return refuse(r, job->outcome == JOB_BUSY);
 }
 
 // How long the writer may wait for jobs; -1: as long as none come.

@@ -103,7 +103,7 @@ static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **st
     for (int i = 0; i < 2; i++) { // the checkpoint, and then the one before it alone
         assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
         assert_non_null(strstr(err.msg, i ? "-state-1: is there" : "-state: is there"));
-        assert_non_null(strstr(err.msg, "move it away, too"));
+        assert_non_null(strstr(err.msg, "put that back, or move this away"));
         assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
         rename(path, previous);
     }

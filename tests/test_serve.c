@@ -204,7 +204,12 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
         {"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505},
         {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 501},
         {"\x16\x03\x01 TLS\r\n\r\n", 400},
-        {"GET /healthz HTTP/1.0\r\n\r\n", 400},
+        {"\xff\xfe / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        {"PATCH /predict HTTP/1.1\r\nHost x\r\n\r\n", 400},
+        {"PATCH /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: zip\r\n\r\n", 400},
+        {"GET /healthz HTTP/1.1\r\n\r\n", 400},
+        {"GET /healthz HTTP/1.0\r\n\r\n", 200},
+        {"GET /healthz HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400},
         {POST HOST "Expect: 200-ok\r\nContent-Length: 2\r\n" REST, 417},
         {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
         {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
@@ -229,6 +234,10 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
             answer_free(&a);
             continue;
         }
+        if (a.status == 200) {
+            answer_free(&a);
+            continue;
+        }
         json_t *json = answer_json(&a);
         assert_int_equal(json_integer_value(json_object_get(json, "status")), a.status);
         assert_true(json_is_string(json_object_get(json, "error")));
@@ -248,6 +257,8 @@ static void what_the_library_refuses_is_told_in_words(void **state)
         {"GET /hea", "no head of HTTP/1.1 came whole"}, // and no more of it
         {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "the method BREW is not known"},
         {POST HOST "Content-Length: -2\r\n" REST, "a Content-Length in digits is needed"},
+        {"GET /\r\n\r\n", "the request line or a header line is not"},
+        {POST HOST "no colon\r\n" REST, "the request line or a header line is not"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

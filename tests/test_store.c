@@ -188,16 +188,25 @@ static void a_row_with_a_reason_that_is_no_input_is_refused(void **state)
     expect_refusal(f, "UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "no input");
 }
 
-static void what_keeps_nothing_is_refused(void **state)
+// Names that SQLite takes for no file, and files that are none of its; nothing is left beside them.
+static void what_is_no_place_for_a_database_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct err err = {""};
+    char text[128];
+    snprintf(text, sizeof text, "%s/text", f->small.folder);
+    const char *const paths[] = {":memory:", "file:x.db", "", "/dev/null", f->small.folder, text};
     service_release(&f->small.service);
-    f->small.files.database = ":memory:";
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-    assert_non_null(strstr(err.msg, "no file that keeps a write-ahead log"));
-    unlink(":memory:");
-    unlink(":memory:.lock");
+    small_write(text, "no database\n", 12, 0600);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char lock[160];
+        f->small.files.database = paths[i];
+        assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+        assert_non_null(
+            strstr(err.msg, i < 3 ? "give the path of a file" : "give --database a path"));
+        snprintf(lock, sizeof lock, "%s.lock", paths[i]);
+        assert_int_equal(access(lock, F_OK), -1);
+    }
 }
 
 static void a_folder_that_is_not_there_is_not_made(void **state)
@@ -270,25 +279,41 @@ static void a_commit_that_fails_stops_the_service(void **state)
     assert_int_equal(f->reply.retry_after, 5);
     assert_true(atomic_load(&fatal));
     assert_non_null(strstr(reported, "no such table"));
-    assert_non_null(strstr(service_unready(&f->small.service), "started again"));
+    assert_int_equal(service_ready(&f->small.service, &f->reply), -1);
+    assert_non_null(strstr(f->reply.text, "started again"));
     ask(f, transaction(body, sizeof body, 3));
     assert_int_equal(f->reply.status, 503);
 }
 
-// What is acknowledged then would be in a file that nobody opens again.
-static void a_database_that_was_moved_or_removed_stops_the_service(void **state)
+// What is acknowledged then would be in a file that nobody opens again. What was before is not lost when
+// the file is put back.
+static void a_file_that_is_moved_or_removed_stops_the_service(void **state)
 {
+    static const char *const ends[] = {"", "-wal", "-shm"};
     struct fixture *f = *state;
-    char body[256], moved[128];
-    f->small.service.report = report;
-    ask(f, transaction(body, sizeof body, 1));
-    assert_int_equal(f->reply.status, 200);
-    snprintf(moved, sizeof moved, "%s-moved", f->small.database);
-    assert_int_equal(rename(f->small.database, moved), 0);
-    ask(f, transaction(body, sizeof body, 2));
-    assert_int_equal(f->reply.status, 503);
-    assert_true(atomic_load(&fatal));
-    assert_non_null(strstr(reported, "was moved or removed"));
+    char body[256], name[128], moved[160];
+    for (int i = 0; i < 3; i++) {
+        struct err err = {""};
+        snprintf(name, sizeof name, "%s%s", f->small.database, ends[i]);
+        snprintf(moved, sizeof moved, "%s-moved", name);
+        f->small.service.report = report;
+        ask(f, transaction(body, sizeof body, i));
+        assert_int_equal(f->reply.status, 200);
+        assert_int_equal(rename(name, moved), 0);
+        ask(f, transaction(body, sizeof body, i + 10));
+        assert_int_equal(f->reply.status, 503);
+        assert_true(atomic_load(&fatal));
+        assert_non_null(strstr(reported, "was moved, removed or replaced"));
+        service_release(&f->small.service);
+        if (i == 0) {
+            assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+            assert_non_null(strstr(err.msg, "put that back"));
+            assert_int_equal(rename(moved, name), 0);
+        }
+        assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+        assert_int_equal(count(f, "SELECT count(*) FROM prediction"), i + 1);
+        assert_int_equal(f->small.service.state.events, i + 1);
+    }
 }
 
 static void *ask_aside(void *arg)
@@ -339,14 +364,17 @@ static void a_database_that_another_program_holds_is_503_until_it_lets_go(void *
     assert_int_equal(f->reply.status, 503);
     assert_int_equal(f->reply.retry_after, 1);
     assert_non_null(strstr(reported, "another program holds it"));
-    assert_non_null(strstr(service_unready(&f->small.service), "another program"));
+    assert_int_equal(service_ready(&f->small.service, &f->reply), -1);
+    assert_non_null(strstr(f->reply.text, "another program"));
+    assert_int_equal(f->reply.retry_after, 1);
     assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    for (int ms = 0; ms < 5000 && service_unready(&f->small.service); ms++) // no request tells it
+    for (int ms = 0; ms < 5000 && service_ready(&f->small.service, NULL);
+         ms++) // no request tells it
         nanosleep(&(struct timespec){0, 1000000}, NULL);
-    assert_null(service_unready(&f->small.service));
-    assert_non_null(strstr(reported, "was let go"));
+    assert_int_equal(service_ready(&f->small.service, NULL), 0);
     ask(f, transaction(body, sizeof body, 1));
+    assert_non_null(strstr(reported, "was let go"));
     assert_int_equal(f->reply.status, 200);
     assert_int_equal(f->small.service.state.events, 1);
 }
@@ -365,12 +393,12 @@ int main(void)
         TEST(a_checkpoint_ahead_of_its_database_is_refused),
         TEST(a_checkpoint_from_before_the_rows_that_were_dropped_is_refused),
         TEST(a_row_with_a_reason_that_is_no_input_is_refused),
-        TEST(what_keeps_nothing_is_refused),
+        TEST(what_is_no_place_for_a_database_is_refused),
         TEST(a_folder_that_is_not_there_is_not_made),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
         TEST(a_commit_that_fails_stops_the_service),
-        TEST(a_database_that_was_moved_or_removed_stops_the_service),
+        TEST(a_file_that_is_moved_or_removed_stops_the_service),
         TEST(who_holds_the_write_lock_is_waited_for_and_the_queue_has_an_end),
         TEST(a_database_that_another_program_holds_is_503_until_it_lets_go),
     };
