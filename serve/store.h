@@ -70,7 +70,8 @@ struct store_log { // store_log.c; but for what the lock is around, the writer's
     int pages, asked;     // pages of the log now, and when a move was last asked for
     pthread_mutex_t lock; // around the rest
     pthread_cond_t work;
-    int moved; // pages that are in the file, too
+    unsigned begun; // how often the log began anew
+    int moved;      // pages that are in the file, too
     bool wanted, stop;
 };
 
