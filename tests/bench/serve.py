@@ -379,7 +379,7 @@ def setup(o, ours, size):
     processor = re.search(r"^model name\s*: (.*)", proc("cpuinfo"), re.M)
     return {"processor": processor[1] if processor else platform.machine(), "cores": os.cpu_count(),
             "kernel": platform.release(), "versions": versions(o.bin / "serve"),
-            "state": re.search(r"state of .*", ours.said)[0].strip(), "bytes": size,
+            "state": re.search(r"state of [^,]*", ours.said)[0].strip(), "bytes": size,
             "rounds": o.rounds, "seconds": o.seconds, "connections": CONNECTIONS, "threads": THREADS,
             "workers": PEER_WORKERS, "open_seconds": OPEN_SECONDS}
 
