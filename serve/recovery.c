@@ -1,4 +1,5 @@
 // From the files on disk to the state as it was: a snapshot, and what the database holds since.
+#define _GNU_SOURCE // realpath
 #include "base/output.h"
 #include "features/labels.h"
 #include "features/snapshot.h"
@@ -283,7 +284,7 @@ static int begin_new(struct service *s, const struct service_files *files, struc
     return load_snapshot(s, files->state, err);
 }
 
-int service_recover(struct service *s, const struct service_files *files, struct err *err)
+static int recover(struct service *s, const struct service_files *files, struct err *err)
 {
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(files->database, F_OK) != 0;
@@ -310,4 +311,20 @@ int service_recover(struct service *s, const struct service_files *files, struct
     atomic_store(&s->writer.position, (long long)s->state.position);
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
     return fill_recent(s, err);
+}
+
+// SQLite has its files beside the one that a link names; lock and checkpoint belong there, too.
+int service_recover(struct service *s, const struct service_files *files, struct err *err)
+{
+    struct stat file;
+    struct service_files resolved = *files;
+    const bool link = lstat(files->database, &file) == 0 && S_ISLNK(file.st_mode);
+    char *target = link ? realpath(files->database, NULL) : NULL;
+    if (link && !target)
+        return err_sys(err, "%s: cannot follow the link", files->database);
+    if (link)
+        resolved.database = target;
+    const int rc = recover(s, &resolved, err);
+    free(target);
+    return rc;
 }

@@ -209,6 +209,30 @@ static void what_is_no_place_for_a_database_is_refused(void **state)
     }
 }
 
+// All that is beside the database is beside what the link names, whatever the name it is opened by.
+static void a_link_is_followed(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {""};
+    char body[256], link[128], beside[160];
+    char *first = strdup(ask(f, transaction(body, sizeof body, 1)));
+    service_release(&f->small.service);
+    snprintf(link, sizeof link, "%s/link.db", f->small.folder);
+    assert_int_equal(symlink("assay.db", link), 0);
+    f->small.files.database = link;
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    assert_string_equal(ask(f, transaction(body, sizeof body, 1)), first);
+    ask(f, transaction(body, sizeof body, 2));
+    assert_int_equal(f->reply.status, 200);
+    snprintf(beside, sizeof beside, "%s.lock", link);
+    assert_int_equal(access(beside, F_OK), -1);
+    free(first);
+    service_release(&f->small.service);
+    assert_int_equal(unlink(f->small.database), 0);
+    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
+    assert_non_null(strstr(err.msg, "cannot follow the link"));
+}
+
 static void a_folder_that_is_not_there_is_not_made(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +418,7 @@ int main(void)
         TEST(a_checkpoint_from_before_the_rows_that_were_dropped_is_refused),
         TEST(a_row_with_a_reason_that_is_no_input_is_refused),
         TEST(what_is_no_place_for_a_database_is_refused),
+        TEST(a_link_is_followed),
         TEST(a_folder_that_is_not_there_is_not_made),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_features_and_its_decision),
