@@ -197,7 +197,6 @@ static void end(struct replay_client *c, CURL *easy, CURLcode code)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(c->multi, easy);
     call->status = code == CURLE_OK ? (int)status : 0;
-    call->absent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     if (code != CURLE_OK && !*call->why)
         snprintf(call->why, sizeof call->why, "%s", curl_easy_strerror(code));
     call->state = plan_again(c, call) ? CALL_WAITS : CALL_ENDED;

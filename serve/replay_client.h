@@ -37,7 +37,6 @@ struct call {
     struct reply body, answer;
     int status;                // of HTTP; 0: no whole answer
     char why[CURL_ERROR_SIZE]; // of status 0
-    bool absent;               // nobody listens there
     // The client's own:
     CURL *easy;
     enum { CALL_FREE, CALL_TAKEN, CALL_SENT, CALL_WAITS, CALL_ENDED } state;

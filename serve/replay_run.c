@@ -38,6 +38,7 @@ struct run {
     int64_t clock;       // the latest time of the rows so far
     unsigned passed;     // rows since one that was sent
     bool heard;          // the server has answered something
+    int64_t unheard;     // calls that it has not, before the first that it has
     struct progress progress;
 };
 
@@ -66,9 +67,9 @@ static int finish_transactions(struct run *r, struct call *call, struct err *err
 }
 
 // No other row would be answered, either.
-static int refuse_absence(const struct replay *p, const struct call *call, struct err *err)
+static int refuse_silence(const struct replay *p, const struct call *call, struct err *err)
 {
-    return err_set(err, "%s: %s; is the server running?%s", p->url, call->why,
+    return err_set(err, "no answer from %s: %s; is the server running?%s", p->url, call->why,
                    p->retry > 0 ? "" : " --retry SECONDS waits for it");
 }
 
@@ -99,8 +100,9 @@ static int wait_answer(struct run *r, double until, bool *came, struct err *err)
     r->heard = r->heard || call->status != 0;
     if (rc == 0 && call->status == 401)
         rc = refuse_token(r->replay, err);
-    if (rc == 0 && call->absent && !r->heard)
-        rc = refuse_absence(r->replay, call, err);
+    r->unheard += !r->heard;
+    if (rc == 0 && !r->heard && r->unheard >= r->replay->connections)
+        rc = refuse_silence(r->replay, call, err);
     replay_client_give(&r->client, call);
     return rc;
 }

@@ -122,7 +122,8 @@ int request_check(struct request *q, const struct mg_request_info *info, struct 
     const size_t bytes = end ? (size_t)(end + 4 - info->request_method) : 0;
     if (bytes > MAX_HEAD) // and behind the end there may be no more of the library's buffer
         return REFUSE(r, 431, "the head has %zu bytes; send %d at most", bytes, MAX_HEAD);
-    // Without a header line the library puts 0 bytes over all of the end.
+    // Without a header line the library puts 0 bytes over all of the end, and what a bare LF ended may pass:
+    // behind a head of HTTP/1.0 the connection is closed, and one of HTTP/1.1 lacks its Host.
     if (!end || end[2] != (info->num_headers ? '\r' : '\0') || end[3] != '\0')
         return REFUSE(r, 400, "every line of the head must end in CR LF, and none may be folded");
     for (int i = 0; i < info->num_headers; i++)

@@ -7,7 +7,8 @@
 // first commit does after all of the log was moved (sqlite.org/wal.html, "The WAL-reset bug"). So one
 // begins here only when pages are left to move: then no commit restarts the log before it has ended.
 // While commits go on the log thus is never moved whole; when it has grown to its bound, the writer
-// moves the short rest itself, and its next commit begins the log anew.
+// moves the short rest itself, and its next commit begins the log anew; at twice the bound, on a slow
+// disk, whatever the rest is.
 #include "serve/store.h"
 
 #include <string.h>
@@ -86,7 +87,8 @@ void store_log_tend(struct store *s)
     pthread_mutex_lock(&l->lock);
     const int rest = l->pages - l->moved;
     const bool idle = !l->wanted, due = rest >= LOG_PAGES || (rest > 0 && l->pages >= LOG_BOUND),
-               whole = idle && l->pages >= LOG_BOUND && rest < LOG_REST;
+               whole =
+                   idle && l->pages >= LOG_BOUND && (rest < LOG_REST || l->pages >= 2 * LOG_BOUND);
     if (idle && due)
         l->asked = l->pages;
     if (idle && due && !whole) {
