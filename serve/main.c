@@ -70,8 +70,8 @@ static int run(struct service *service, const struct server_settings *settings,
 {
     char state[128];
     int number;
-    const bool new =
-        service->store.next == 1; // from the start on this and the state are the writer's
+    // From the start on the state and the order are the writer's.
+    const bool new = service->store.next == 1;
     describe_state(&service->state, state, sizeof state);
     struct server *server = server_start(service, settings, err);
     if (!server)

@@ -2,9 +2,10 @@
 // row could read differently (request smuggling), before anything is done with the request.
 //
 // Refused: a bare LF, folded lines, 64 or more header lines and a head of more than 16 KiB (431), names
-// that are no tokens, control characters in values, not exactly one Host (HTTP/1.0 may have none), a Content-Length that is not 1 to 18 digits and given
-// once, any Transfer-Encoding (501; 400 with a Content-Length), Upgrade, a target that does not
-// begin with '/' or holds a '%', Expect other than 100-continue (417).
+// that are no tokens, control characters in values, not exactly one Host (HTTP/1.0 may have none), a
+// Content-Length that is not 1 to 18 digits and given once, any Transfer-Encoding (501; 400 with a
+// Content-Length), Upgrade, a target that does not begin with '/' or holds a '%', Expect other than
+// 100-continue (417).
 //
 // Errors: -1, and the reply holds the problem; the connection must then be closed, because nobody
 // can say where the next request begins.

@@ -74,7 +74,6 @@ struct writer { // writer.c
     atomic_size_t waiting;
     size_t limit;
     atomic_bool broken;
-    atomic_bool busy;      // another program holds the database
     atomic_llong newest;   // time of the newest event
     atomic_ullong commits; // so far
     // The checkpoint, all the writer's but what is atomic.

@@ -338,9 +338,8 @@ int store_begin(struct store *s, struct err *err)
     if (rc != SQLITE_DONE)
         store_failed(s, "begin a transaction", err);
     sqlite3_reset(q);
-    if (held != s->held)
+    if (held != atomic_exchange(&s->held, held))
         sqlite3_busy_timeout(s->db, held ? 0 : BUSY_MS);
-    s->held = held;
     if (held)
         return STORE_BUSY;
     return rc == SQLITE_DONE ? 0 : -1;

@@ -34,6 +34,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 enum { STORE_SCHEMA = 1, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
@@ -81,8 +82,8 @@ struct store {
     char *path;
     char *files[STORE_FILES]; // where they are
     ino_t inodes[STORE_FILES];
-    bool held; // another program was found to hold a write lock
-    int lock;  // descriptor of the lock file
+    atomic_bool held; // another program was found to hold a write lock; any thread may read it
+    int lock;         // descriptor of the lock file
     sqlite3 *db;
     const struct plan *plan;
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories

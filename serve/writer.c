@@ -48,7 +48,7 @@ static int refuse(struct reply *r, bool held)
 int service_ready(struct service *s, struct reply *r)
 {
     const bool broken = atomic_load(&s->writer.broken);
-    if (!broken && !atomic_load(&s->writer.busy))
+    if (!broken && !atomic_load(&s->store.held))
         return 0;
     return r ? refuse(r, !broken) : -1;
 }
@@ -112,7 +112,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
 static long idle_ms(const struct service *s)
 {
     const struct writer *w = &s->writer;
-    if (w->child > 0 || w->drop_from > 0 || atomic_load(&w->busy))
+    if (w->child > 0 || w->drop_from > 0 || atomic_load(&s->store.held))
         return CHORE_MS;
     return (int64_t)s->state.position > w->saved_order ? CHECKPOINT_MS : -1;
 }
@@ -147,11 +147,12 @@ static struct job *take_group(struct service *s, uint32_t *group, bool *stopping
 // when it begins and when it ends.
 static int begin(struct service *s, struct err *err)
 {
+    const bool was_held = atomic_load(&s->store.held);
     const int rc = store_begin(&s->store, err);
-    const bool busy = rc == STORE_BUSY;
-    if (rc >= 0 && busy != atomic_exchange(&s->writer.busy, busy))
+    const bool held = rc == STORE_BUSY;
+    if (rc >= 0 && held != was_held)
         service_report(s, false,
-                       busy ? "%s: another program holds it; requests get 503 until it lets go"
+                       held ? "%s: another program holds it; requests get 503 until it lets go"
                             : "%s: was let go; transactions are decided again",
                        s->store.path);
     return rc;
@@ -280,7 +281,8 @@ static void do_chores(struct service *s)
     look_after_child(s);
     if (atomic_load(&w->broken))
         return;
-    if ((atomic_load(&w->busy) && try_again(s, &err)) || (w->drop_from > 0 && drop_some(s, &err)))
+    if ((atomic_load(&s->store.held) && try_again(s, &err)) ||
+        (w->drop_from > 0 && drop_some(s, &err)))
         break_down(s, &err);
     if (w->child == 0 && wants_checkpoint(s))
         fork_checkpoint(s);

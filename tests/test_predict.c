@@ -1,33 +1,8 @@
 // The JSON of /predict against hand-computed features and scores of a small model.
-#include "tests/small_fixture.h"
+#include "tests/asking.h"
 
 #include <math.h>
 #include <time.h>
-
-static const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
-{
-    predict(&f->small.service, body, n, &f->reply);
-    return take_answer(f);
-}
-
-static const json_t *ask(struct fixture *f, const char *body)
-{
-    return ask_bytes(f, body, strlen(body));
-}
-
-static double number(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    assert_true(json_is_number(v));
-    return json_number_value(v);
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-    const char *s = json_string_value(json_object_get(object, name));
-    assert_non_null(s);
-    return s;
-}
 
 // The definition, written out once more.
 static double expected(const double x[SMALL_INPUTS])
@@ -43,8 +18,6 @@ static void assert_near(double a, double b)
     if (!(fabs(a - b) <= 1e-14 * fabs(b)))
         fail_msg("%.17g is not %.17g", a, b);
 }
-
-#define BASE   "\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
 #define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 #define THIRD  "\"id\":\"T3\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
@@ -256,20 +229,6 @@ static void an_older_transaction_of_another_key_is_answered(void **state)
     assert_int_equal(f->reply.status, 200);
 }
 
-static void one_bad_element_refuses_the_array_and_nothing_is_counted(void **state)
-{
-    struct fixture *f = *state;
-    const json_t *a = ask(f, "[{" BASE ",\"amount\":10},{" BASE ",\"amount\":-1}]");
-    assert_int_equal(f->reply.status, 422);
-    assert_int_equal(json_integer_value(json_object_get(a, "index")), 1);
-    assert_string_equal(text(a, "field"), "amount");
-    assert_true(f->small.service.state.events == 0);
-    ask(f, "[{" BASE ",\"amount\":1},{\"id\":\"T0\",\"time\":5,\"customer\":\"596\","
-           "\"amount\":1}]");
-    assert_int_equal(f->reply.status, 409);
-    assert_true(f->small.service.state.events == 0);
-}
-
 static void absent_null_and_empty_fields_take_the_missing_value(void **state)
 {
     struct fixture *f = *state;
@@ -322,153 +281,6 @@ static void the_reasons_are_the_four_largest_terms_of_the_margin(void **state)
         assert_near(number(one, "contribution"),
                     small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i]);
     }
-}
-
-static void what_does_not_fit_is_refused_and_the_field_is_named(void **state)
-{
-    struct fixture *f = *state;
-    static const struct {
-        const char *body;
-        int status;
-        const char *field, *says;
-    } cases[] = {
-        {"{" BASE "}", 422, "amount", "missing"},
-        {"{" BASE ",\"amount\":null}", 422, "amount", "missing"},
-        {"{" BASE ",\"amount\":\"5\"}", 422, "amount", "not a string"},
-        {"{" BASE ",\"amount\":true}", 422, "amount", "not true"},
-        {"{" BASE ",\"amount\":[1]}", 422, "amount", "not an array"},
-        {"{" BASE ",\"amount\":-0.01}", 422, "amount", "less than 0"},
-        {"{" BASE ",\"amount\":10000.5}", 422, "amount", "more than 10000"},
-        {"{" BASE ",\"amount\":1,\"label\":1}", 422, "label", "leave it out"},
-        {"{" BASE ",\"amount\":1,\"label\":null}", 422, "label", "leave it out"},
-        {"{" BASE ",\"amount\":1,\"channel\":3}", 422, "channel", "must be a string"},
-        {"{" BASE ",\"amuont\":1}", 400, "amuont", "did you mean 'amount'?"},
-        {"{" BASE ",\"amount\\u0000\":1}", 400, NULL, ""},
-        {"{\"id\":1,\"time\":1,\"customer\":1.5,\"amount\":1}", 422, "customer", "a number"},
-        {"{\"id\":1,\"time\":1,\"customer\":\"\",\"amount\":1}", 422, "customer", "missing"},
-        {"{\"id\":1.5,\"time\":1,\"customer\":1,\"amount\":1}", 422, "id", "a number"},
-        {"{\"time\":1,\"customer\":1,\"amount\":1}", 422, "id", "missing"},
-        {"{\"id\":1,\"time\":\"2018-02-30T00:00:00Z\",\"customer\":1,\"amount\":1}", 422, "time",
-         "2018-02-30"},
-        {"{\"id\":1,\"time\":\"2018-02-20T00:00:00.5Z\",\"customer\":1,\"amount\":1}", 422, "time",
-         "whole"},
-        {"{\"id\":1,\"time\":\"2018-02-20\",\"customer\":1,\"amount\":1}", 422, "time", "whole"},
-        {"{\"id\":1,\"time\":1.5,\"customer\":1,\"amount\":1}", 422, "time", "1.5"},
-        {"{\"id\":1,\"time\":1e300,\"customer\":1,\"amount\":1}", 422, "time", "years"},
-        {"{\"id\":1,\"time\":{},\"customer\":1,\"amount\":1}", 422, "time", "an object"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *a = ask(f, cases[i].body);
-        const char *field = json_string_value(json_object_get(a, "field"));
-        if (f->reply.status != cases[i].status || !strstr(text(a, "detail"), cases[i].says) ||
-            (cases[i].field && (!field || strcmp(field, cases[i].field) != 0)))
-            fail_msg("%s: %s", cases[i].body, f->reply.text);
-        assert_string_equal(text(a, "error"), text(a, "detail"));
-        assert_int_equal(json_integer_value(json_object_get(a, "status")), cases[i].status);
-        assert_null(json_object_get(a, "index"));
-    }
-    assert_true(f->small.service.state.events == 0);
-}
-
-static void what_is_no_transaction_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const bodies[] = {"",
-                                         "{",
-                                         "[",
-                                         "5",
-                                         "\"x\"",
-                                         "null",
-                                         "{}x",
-                                         "{\"id\":01}",
-                                         "[]",
-                                         "{,}",
-                                         "{\"id\":1,}",
-                                         "{'id':1}",
-                                         "\xff\xfe",
-                                         "{\"\xff\":1}",
-                                         "[1,2]]",
-                                         "{\"id\":NaN}",
-                                         "{\"id\":1e999}",
-                                         "{\"id\":99999999999999999999}",
-                                         "{\"id\":\"\\u0000\"}",
-                                         "{\"id\":1,\"id\":2}",
-                                         "\xef\xbb\xbf{}"};
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        ask(f, bodies[i]);
-        if (f->reply.status != 400)
-            fail_msg("%s: %s", bodies[i], f->reply.text);
-    }
-}
-
-static void an_element_that_is_no_object_is_named_by_its_index(void **state)
-{
-    struct fixture *f = *state;
-    const json_t *a = ask(f, "[{" BASE ",\"amount\":1},7]");
-    assert_int_equal(f->reply.status, 422);
-    assert_int_equal(json_integer_value(json_object_get(a, "index")), 1);
-}
-
-static void a_byte_of_0_is_refused_wherever_it_stands(void **state)
-{
-    struct fixture *f = *state;
-    static const char good[] = "{" BASE ",\"amount\":1}";
-    char body[sizeof good + 1];
-    for (size_t at = 0; at <= sizeof good - 1; at++) {
-        memcpy(body, good, at);
-        body[at] = '\0';
-        memcpy(body + at + 1, good + at, sizeof good - 1 - at);
-        ask_bytes(f, body, sizeof good);
-        assert_int_equal(f->reply.status, 400);
-    }
-}
-
-static void deep_nesting_is_refused_and_brackets_in_a_text_are_not_nesting(void **state)
-{
-    struct fixture *f = *state;
-    char body[4096];
-    memset(body, '[', 2000);
-    const json_t *a = ask_bytes(f, body, 2000);
-    assert_int_equal(f->reply.status, 400);
-    assert_non_null(strstr(text(a, "detail"), "deeper than 32"));
-    ask(f, "{\"id\":\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\",\"time\":1,\"customer\":1,"
-           "\"amount\":1}");
-    assert_int_equal(f->reply.status, 200);
-}
-
-static void an_array_of_1000_is_answered_and_one_of_1001_is_not(void **state)
-{
-    struct fixture *f = *state;
-    static const char one[] = "{" BASE ",\"amount\":1}";
-    char *body = malloc(1002 * sizeof one);
-    assert_non_null(body);
-    size_t n = 0;
-    body[n++] = '[';
-    for (int i = 0; i < 1001; i++) {
-        memcpy(body + n, one, sizeof one - 1);
-        n += sizeof one - 1;
-        body[n++] = i < 1000 ? ',' : ']';
-    }
-    ask_bytes(f, body, n);
-    assert_int_equal(f->reply.status, 413);
-    body[n - sizeof one - 1 + 0] = ']'; // the comma before the last element
-    const json_t *a = ask_bytes(f, body, n - sizeof one);
-    assert_int_equal(f->reply.status, 200);
-    assert_int_equal(json_array_size(a), 1000);
-    free(body);
-}
-
-static void a_long_unknown_name_makes_a_valid_reply(void **state)
-{
-    struct fixture *f = *state;
-    char body[4096];
-    size_t n = 0;
-    n += (size_t)snprintf(body + n, sizeof body - n, "{\"x");
-    for (int i = 0; i < 500; i++) // the euro sign: the cut falls inside one
-        n += (size_t)snprintf(body + n, sizeof body - n, "\xe2\x82\xac");
-    n += (size_t)snprintf(body + n, sizeof body - n, "\":1}");
-    ask_bytes(f, body, n);
-    assert_int_equal(f->reply.status, 400);
 }
 
 static int load_with(struct service *s, const char *models, const char *state, const char *key,
@@ -535,18 +347,10 @@ int main(void)
         TEST(a_state_of_no_use_is_503_and_not_ready_and_claims_nothing),
         TEST(the_model_is_told_as_its_file_has_it),
         TEST(an_older_transaction_of_another_key_is_answered),
-        TEST(one_bad_element_refuses_the_array_and_nothing_is_counted),
         TEST(absent_null_and_empty_fields_take_the_missing_value),
         TEST(an_unknown_category_is_counted_with_the_rest),
         TEST(an_id_comes_back_as_it_was_sent),
         TEST(the_reasons_are_the_four_largest_terms_of_the_margin),
-        TEST(what_does_not_fit_is_refused_and_the_field_is_named),
-        TEST(what_is_no_transaction_is_refused),
-        TEST(an_element_that_is_no_object_is_named_by_its_index),
-        TEST(a_byte_of_0_is_refused_wherever_it_stands),
-        TEST(deep_nesting_is_refused_and_brackets_in_a_text_are_not_nesting),
-        TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
-        TEST(a_long_unknown_name_makes_a_valid_reply),
         TEST(a_service_needs_the_key_file_and_does_not_make_it),
         TEST(a_service_refuses_a_key_that_the_state_was_not_made_with),
         TEST(a_service_needs_a_champion_and_an_unaltered_state),

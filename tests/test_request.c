@@ -1,0 +1,268 @@
+// request: what of HTTP is taken and what is refused, as bytes on real sockets, and how a body is waited
+// for.
+#include "tests/server.h"
+
+#define TEN(x) x x x x x x x x x x
+
+static void what_two_programs_could_read_differently_is_refused(void **state)
+{
+#define POST "POST /predict HTTP/1.1\r\n"
+#define HOST "Host: x\r\n"
+#define REST "Content-Type: application/json\r\n\r\n{}"
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        {POST HOST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n" REST, 400},
+        {POST HOST "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Transfer-Encoding: chunked\r\n" REST, 501},
+        {POST HOST "Transfer-Encoding: identity\r\n" REST, 501},
+        {POST HOST "Transfer-Encoding : chunked\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\r\nContent-Length: 0\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2, 2\r\n" REST, 400},
+        {POST HOST "Content-Length: +2\r\n" REST, 400},
+        {POST HOST "Content-Length: -2\r\n" REST, 411}, // by the library
+        {POST HOST "Content-Length: 0x2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2x\r\n" REST, 400},
+        {POST HOST "Content-Length: 2 \r\n" REST, 400},
+        {POST HOST "Content-Length:\r\n" REST, 411}, // by the library
+        {POST HOST "Content-Length: 0000000000000000002\r\n" REST, 400},
+        {POST HOST "Content-Length : 2\r\n" REST, 400},
+        {POST HOST "Content_Length(: 2\r\n" REST, 400},
+        {POST HOST REST, 411},
+        {POST "Content-Length: 2\r\n" REST, 400},
+        {POST HOST HOST "Content-Length: 2\r\n" REST, 400},
+        {POST HOST "Host: y\r\nContent-Length: 2\r\n" REST, 400},
+        {POST "Host:\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "X: 1\r\n folded\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "X: 1\r\n\tContent-Length: 2\r\n" REST, 400},
+        {POST " " HOST "Content-Length: 2\r\n" REST, 400},
+        {POST "\nHost: x\r\nContent-Length: 2\r\n" REST, 400},
+        {POST "Host: x\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST "Content-Length: 2\nContent-Type: application/json\n\n{}", 400},
+        {POST HOST "Content-Length: 2\r\nContent-Type: application/json\r\n\n{}", 400},
+        {"POST /predict HTTP/1.1\nHost: x\r\nContent-Length: 2\r\n" REST, 400},
+        {POST HOST TEN(TEN("X: 1\r\n")) "Content-Length: 2\r\n" REST, 431},
+        {POST TEN(TEN("X: 1\r\n")) HOST "Content-Length: 2\r\n" REST, 431},
+        {POST HOST "X: a\x01"
+                   "b\r\nContent-Length: 2\r\n" REST,
+         400},
+        {GET("/predict%00x"), 400},
+        {GET("/%68ealthz"), 400},
+        {GET("http://x/healthz"), 0}, // the library hangs up
+        {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+        {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+         400},
+        {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", 400},
+        {"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505},
+        {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+        {"\x16\x03\x01 TLS\r\n\r\n", 400},
+        {"\xff\xfe / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        {"PATCH /predict HTTP/1.1\r\nHost x\r\n\r\n", 400},
+        {"PATCH /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: zip\r\n\r\n", 400},
+        {"GET /healthz HTTP/1.1\r\n\r\n", 400},
+        {"GET /healthz HTTP/1.0\r\n\r\n", 200},
+        {"GET /healthz HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400},
+        {POST HOST "Expect: 200-ok\r\nContent-Length: 2\r\n" REST, 417},
+        {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Length: 2\r\n\r\n{}", 415},
+        {POST HOST "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+                   "Content-Length: 2\r\n\r\n{}",
+         415},
+        {POST HOST "Content-Length: 1048577\r\n" REST, 413},
+        {POST HOST "Content-Length: 999999999999999999\r\n" REST, 413},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        int fd = dial(shared.port);
+        say(fd, cases[i].request, strlen(cases[i].request));
+        int silent = try_hear(fd, &a, true);
+        // Closed, so that what follows cannot be taken for a request.
+        if (a.status != cases[i].status || !is_closed(fd))
+            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text ? a.text : "");
+        close(fd);
+        if (silent) {
+            answer_free(&a);
+            continue;
+        }
+        if (a.status == 200) {
+            answer_free(&a);
+            continue;
+        }
+        json_t *json = answer_json(&a);
+        assert_int_equal(json_integer_value(json_object_get(json, "status")), a.status);
+        assert_true(json_is_string(json_object_get(json, "error")));
+        assert_non_null(strstr(a.head, "Content-Type: application/problem+json\r\n"));
+        json_decref(json);
+        answer_free(&a);
+    }
+}
+
+// What the library refuses itself, as the second request of a connection: nothing is left of the first.
+static void what_the_library_refuses_is_told_in_words(void **state)
+{
+    static const struct {
+        const char *request, *words;
+    } cases[] = {
+        {"\x16\x03\x01 TLS\r\n\r\n", "no head of HTTP/1.1 came whole"},
+        {"GET /hea", "no head of HTTP/1.1 came whole"}, // and no more of it
+        {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "the method BREW is not known"},
+        {POST HOST "Content-Length: -2\r\n" REST, "a Content-Length in digits is needed"},
+        {"GET /\r\n\r\n", "the request line or a header line is not"},
+        {POST HOST "no colon\r\n" REST, "the request line or a header line is not"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer a;
+        int fd = dial(shared.port);
+        say(fd, GET("/healthz"), strlen(GET("/healthz")));
+        hear(fd, &a);
+        answer_free(&a);
+        say(fd, cases[i].request, strlen(cases[i].request));
+        hear(fd, &a);
+        if (!strstr(a.text, cases[i].words))
+            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text);
+        close(fd);
+        answer_free(&a);
+    }
+}
+
+// What is too long for the library's own buffer it calls malformed.
+static void a_head_that_is_too_long_is_refused(void **state)
+{
+    static const struct {
+        int bytes, status;
+    } cases[] = {{16 * 1024, 200}, {16 * 1024 + 1, 431}, {60000, 431}, {70000, 400}};
+    static char request[70001];
+    struct answer a;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const char first[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ";
+        const int padding = cases[i].bytes - (int)sizeof first + 1 - 4;
+        int n = snprintf(request, sizeof request, "%s%0*d\r\n\r\n", first, padding, 0);
+        assert_int_equal(n, cases[i].bytes);
+        int fd = dial(shared.port);
+        say(fd, request, (size_t)n);
+        hear(fd, &a);
+        assert_int_equal(a.status, cases[i].status);
+        if (a.status != 200)
+            assert_true(is_closed(fd));
+        close(fd);
+        answer_free(&a);
+    }
+}
+
+static void bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on(void **state)
+{
+    static char deep[3000];
+    static const struct {
+        const char *body;
+        size_t n; // 0: strlen
+        int status;
+    } cases[] = {
+        {"", 0, 400},           {"{}", 0, 422},  {"{\"id\":\"T\0\"}", 10, 400},
+        {deep, 2999, 400},      {"[1]", 0, 422}, {"{\"id\":1}trailing", 0, 400},
+        {"{\"ID\":1}", 0, 400}, {"[]", 0, 400},
+    };
+    char head[256];
+    struct answer a;
+    (void)state;
+    memset(deep, '[', sizeof deep);
+    int fd = dial(shared.port);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = cases[i].n ? cases[i].n : strlen(cases[i].body);
+        int k = snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+        say(fd, head, (size_t)k);
+        say(fd, cases[i].body, n);
+        hear(fd, &a);
+        if (a.status != cases[i].status)
+            fail_msg("case %zu: %s%s", i, a.head, a.text);
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+static void a_body_that_does_not_come_or_trickles_is_given_up(void **state)
+{
+    static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
+    struct answer a;
+    (void)state;
+    int stalled = dial(shared.port), trickling = dial(shared.port);
+    say(stalled, head, sizeof head - 1);
+    say(trickling, head, sizeof head - 1);
+    struct pollfd p = {trickling, POLLIN, 0};
+    for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 100) == 0; ms += 100)
+        say(trickling, " ", 1);
+    hear(trickling, &a);
+    assert_int_equal(a.status, 408);
+    answer_free(&a);
+    hear(stalled, &a);
+    assert_int_equal(a.status, 408);
+    answer_free(&a);
+    assert_true(is_closed(stalled));
+    close(stalled);
+    close(trickling);
+}
+
+static void a_client_that_expects_100_continue_gets_it_before_it_sends(void **state)
+{
+    static const char head[] = JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    say(fd, head, sizeof head - 1);
+    hear(fd, &a);
+    assert_int_equal(a.status, 100);
+    answer_free(&a);
+    say(fd, "{}", 2);
+    hear(fd, &a);
+    assert_int_equal(a.status, 422);
+    answer_free(&a);
+    close(fd);
+}
+
+static void a_large_body_in_pieces_is_read_whole(void **state)
+{
+    enum { N = 1000, WRITE = 5000 };
+    static char body[N * 128], head[256];
+    size_t n = 0;
+    struct answer a;
+    (void)state;
+    for (int i = 0; i < N; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n,
+                              "%c{\"id\":%d,\"time\":1600000000,\"customer\":\"large %d\","
+                              "\"terminal\":\"large\",\"amount\":2.25}",
+                              i ? ',' : '[', i, i);
+    n += (size_t)snprintf(body + n, sizeof body - n, "]");
+    int fd = dial(shared.port);
+    snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+    say(fd, head, strlen(head));
+    for (size_t i = 0; i < n; i += WRITE) {
+        say(fd, body + i, n - i < WRITE ? n - i : WRITE);
+        poll(NULL, 0, 1);
+    }
+    hear(fd, &a);
+    close(fd);
+    assert_int_equal(a.status, 200);
+    json_t *json = answer_json(&a);
+    assert_int_equal(json_array_size(json), N);
+    json_decref(json);
+    answer_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_two_programs_could_read_differently_is_refused),
+        cmocka_unit_test(what_the_library_refuses_is_told_in_words),
+        cmocka_unit_test(a_head_that_is_too_long_is_refused),
+        cmocka_unit_test(bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on),
+        cmocka_unit_test(a_body_that_does_not_come_or_trickles_is_given_up),
+        cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_it_sends),
+        cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
+    };
+    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
+}
