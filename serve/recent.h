@@ -11,7 +11,8 @@
 // model that serves now; after a reload the same decisions are counted into the new model's bins.
 // Quality is of the newest RECENT_LABELS labels; a label that changes is changed there.
 //
-// It has a lock of its own; the model must stay what it is meanwhile (service_hold). Ownership: owns its rings until recent_release.
+// It has a lock of its own; the model must stay what it is meanwhile (service_hold).
+// Ownership: owns its rings until recent_release.
 #ifndef SERVE_RECENT_H
 #define SERVE_RECENT_H
 

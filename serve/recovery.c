@@ -236,15 +236,6 @@ static int fill_recent(struct service *s, struct err *err)
 
 // ---- all of it -------------------------------------------------------------------------------------
 
-static char *name_beside(const char *database, const char *end)
-{
-    const size_t size = strlen(database) + strlen(end) + 1;
-    char *name = malloc(size);
-    if (name)
-        snprintf(name, size, "%s%s", database, end);
-    return name;
-}
-
 static int check_retain(struct service *s, int64_t days, struct err *err)
 {
     const struct plan *p = &s->model.plan;
@@ -269,7 +260,7 @@ static int begin_new(struct service *s, const struct service_files *files, struc
 {
     static const char *const ends[] = {"-wal", "-state", "-state-1"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        char *name = name_beside(files->database, ends[i]);
+        char *name = store_name_beside(files->database, ends[i]);
         const bool there = name && access(name, F_OK) == 0;
         free(name);
         if (!name)
@@ -290,8 +281,8 @@ static int recover(struct service *s, const struct service_files *files, struct 
     const bool fresh = access(files->database, F_OK) != 0;
     s->writer.limit = files->queue;
     atomic_store(&s->writer.saved_time, (long long)s->started);
-    s->writer.checkpoint = name_beside(files->database, "-state");
-    s->writer.previous = name_beside(files->database, "-state-1");
+    s->writer.checkpoint = store_name_beside(files->database, "-state");
+    s->writer.previous = store_name_beside(files->database, "-state-1");
     if (!s->writer.checkpoint || !s->writer.previous)
         return err_set(err, "out of memory");
     if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||

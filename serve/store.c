@@ -56,6 +56,15 @@ static int query(struct store *s, const char *sql, int64_t *x, struct err *err)
 
 // ---- opening ---------------------------------------------------------------------------------------
 
+char *store_name_beside(const char *path, const char *end)
+{
+    const size_t size = strlen(path) + strlen(end) + 1;
+    char *name = malloc(size);
+    if (name)
+        snprintf(name, size, "%s%s", path, end);
+    return name;
+}
+
 // Two servers on one file would each know half of the windows. A record lock, since a child that writes
 // a checkpoint does not inherit it.
 static int take_lock(struct store *s, struct err *err)
@@ -302,10 +311,8 @@ static int note_places(struct store *s, struct err *err)
         [STORE_MAIN] = "", [STORE_WAL] = "-wal", [STORE_SHM] = "-shm"};
     struct stat st;
     for (size_t i = 0; i < STORE_FILES; i++) {
-        const size_t size = strlen(s->path) + strlen(ends[i]) + 1;
-        if (!(s->files[i] = malloc(size)))
+        if (!(s->files[i] = store_name_beside(s->path, ends[i])))
             return err_set(err, "out of memory");
-        snprintf(s->files[i], size, "%s%s", s->path, ends[i]);
         if (stat(s->files[i], &st))
             return err_sys(err, "%s: cannot look at it", s->files[i]);
         s->inodes[i] = st.st_ino;

@@ -115,6 +115,8 @@ int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
 // After each commit, whoever made it, when nobody waits: keep the write-ahead log short.
 void store_log_tend(struct store *s);
+// path with "-wal", "-state" or the like behind it, to be freed; NULL: out of memory.
+char *store_name_beside(const char *path, const char *end);
 // Bytes on disk, with the write-ahead log.
 int64_t store_bytes(const struct store *s);
 // Wait until all that was committed is on disk, whatever the durability; any process may.
