@@ -1,5 +1,7 @@
-// inih fed line by line, so that every entry knows its line and column and no line is cut.
+// Feeds inih line by line, so that every entry knows its line and column and no line is cut.
 #include "base/config.h"
+
+#include "base/memory.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -11,7 +13,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-// Every section that some stage reads. Its keys are that stage's to check.
+// Every section that some stage reads. That stage checks the keys.
 static const char *const sections[] = {"input",     "columns", "features", "split",  "model",
                                        "baselines", "slices",  "card",     "monitor"};
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };
@@ -25,13 +27,22 @@ struct reader {
     char raw[256]; // the current line
 };
 
-static int fail(struct reader *r)
+static int fail(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// Set "path:line: message"; returns 0, which inih takes as an error.
+static int fail(struct reader *r, const char *fmt, ...)
 {
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    err_set(r->err, "%s:%d: %s", r->config->path, r->line, text);
     r->failed = true;
-    return 0; // what inih takes as an error
+    return 0;
 }
 
-// inih's fgets: counts lines and refuses one that would not fit.
+// Replaces inih's fgets: counts lines and refuses one that inih would cut.
 static char *read_line(char *buf, int size, void *stream)
 {
     struct reader *r = stream;
@@ -40,59 +51,34 @@ static char *read_line(char *buf, int size, void *stream)
     r->line++;
     size_t n = strlen(r->raw);
     if (strcspn(r->raw, "\n") > MAX_LINE || n + 1 > (size_t)size) {
-        err_set(r->err,
-                "%s:%d: the line is longer than %d bytes; go on in the next line, indented, or "
-                "name a part of it",
-                r->config->path, r->line, MAX_LINE);
-        fail(r);
+        fail(r,
+             "the line is longer than %d bytes; continue in the next line, indented, or name a "
+             "part of it",
+             MAX_LINE);
         return NULL;
     }
     memcpy(buf, r->raw, n + 1);
     return buf;
 }
 
-static int unknown_section(struct reader *r, const char *section)
+// An indented line continues the value before it.
+static int append(struct config_entry *e, const char *value)
 {
-    char hint[128];
-    err_set(r->err, "%s:%d: unknown section [%s]%s", r->config->path, r->line, section,
-            err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
-    return fail(r);
-}
-
-// An indented line goes on with the value before it.
-static int append(struct reader *r, struct config_entry *e, const char *value)
-{
-    size_t n = strlen(e->value), m = strlen(value);
-    char *longer = realloc(e->value, n + m + 2);
-    if (!longer) {
-        err_set(r->err, "%s: out of memory", r->config->path);
-        return fail(r);
-    }
-    longer[n] = ' ';
-    e->column = 0; // an offset in the value tells no column any more
-    memcpy(longer + n + 1, value, m + 1);
+    char *longer = xasprintf("%s %s", e->value, value);
+    free(e->value);
     e->value = longer;
+    e->column = 0; // an offset within the value names no column now
     return 1;
 }
 
 static int add(struct reader *r, const char *section, const char *key, const char *value)
 {
     struct config *c = r->config;
-    struct config_entry *grown = realloc(c->entries, (c->n + 1) * sizeof *grown);
-    if (grown)
-        c->entries = grown;
-    struct config_entry e = {strdup(section), strdup(key), strdup(value), r->line, 1};
-    if (!grown || !e.section || !e.key || !e.value) {
-        free(e.section);
-        free(e.key);
-        free(e.value);
-        err_set(r->err, "%s: out of memory", c->path);
-        return fail(r);
-    }
     const char *equals = strpbrk(r->raw, "=:");
     const char *at = equals && *value ? strstr(equals, value) : NULL;
-    e.column = at ? (int)(at - r->raw) + 1 : 1;
-    c->entries[c->n++] = e;
+    c->entries = xreallocarray(c->entries, c->n + 1, sizeof *c->entries);
+    c->entries[c->n++] = (struct config_entry){xstrdup(section), xstrdup(key), xstrdup(value),
+                                               r->line, at ? (int)(at - r->raw) + 1 : 1};
     return 1;
 }
 
@@ -100,29 +86,26 @@ static int handle(void *user, const char *section, const char *key, const char *
 {
     struct reader *r = user;
     struct config *c = r->config;
+    char hint[128];
     bool known = false;
     for (size_t i = 0; i < N_SECTIONS; i++)
         known = known || strcmp(section, sections[i]) == 0;
     if (!known)
-        return unknown_section(r, section);
+        return fail(r, "unknown section [%s]%s", section,
+                    err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
     struct config_entry *last = c->n ? &c->entries[c->n - 1] : NULL;
     if (last && strchr(" \t", r->raw[0]) && strcmp(last->section, section) == 0 &&
         strcmp(last->key, key) == 0)
-        return append(r, last, value);
+        return append(last, value);
     const struct config_entry *before = config_find(c, section, key);
-    if (before) {
-        err_set(r->err, "%s:%d: '%s' stands in [%s] already, in line %d", c->path, r->line, key,
-                section, before->line);
-        return fail(r);
-    }
+    if (before)
+        return fail(r, "'%s' is in [%s] already, at line %d", key, section, before->line);
     return add(r, section, key, value);
 }
 
 int config_load(struct config *c, const char *path, struct err *err)
 {
-    *c = (struct config){.path = strdup(path)};
-    if (!c->path)
-        return err_set(err, "%s: out of memory", path);
+    *c = (struct config){.path = xstrdup(path)};
     struct reader r = {.config = c, .err = err, .file = fopen(path, "r")};
     if (!r.file) {
         err_sys(err, "%s: cannot open", path);
@@ -247,7 +230,7 @@ int config_int(const struct config *c, const char *section, const char *key, int
     return 0;
 }
 
-// Each string's hash is the seed of the next.
+// Each string's hash seeds the next one's.
 uint64_t config_checksum(const struct config *c, const char *const *names, size_t n)
 {
     uint64_t h = 0;

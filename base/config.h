@@ -1,9 +1,8 @@
-// config: an .ini file as a list of entries that know where they stand.
+// config: an .ini file as a list of entries that know their line and column.
 //
-// Reads with inih. Lines of more than 198 bytes are errors (inih would cut them); a value goes on
+// Read with inih. A line of more than 198 bytes is an error (inih would cut it); a value continues
 // in the next line if that is indented. Unknown sections, repeated keys and keys outside a section
-// are errors here; each stage knows the keys of its own section and refuses others by
-// config_check_keys.
+// are errors here; each stage refuses the unknown keys of its section with config_check_keys.
 //
 //     struct config c;
 //     config_load(&c, "datasets/simulated.ini", &err)
@@ -22,7 +21,7 @@
 struct config_entry {
     char *section, *key, *value;
     int line;   // 1-based
-    int column; // 1-based, of the value's first byte in its line; 0 where it goes on in the next
+    int column; // 1-based, of the value's first byte; 0 where the value has several lines
 };
 
 struct config {
@@ -41,28 +40,28 @@ const struct config_entry *config_find(const struct config *c, const char *secti
 int config_check_keys(const struct config *c, const char *section, const char *const *known,
                       size_t n, struct err *err);
 
-// "path:line: [section] key: message"; with the value and a caret below it where offset >= 0
-// ("path:line:column: ...", without the column in a value of several lines). offset: 0-based byte within e->value, -1 for none. Returns -1.
+// Set "path:line: [section] key: message"; returns -1. With offset >= 0, a 0-based byte within the
+// value, the message has the column too ("path:line:column: ...", not in a value of several lines)
+// and shows the value with a caret below it. offset -1: neither.
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-// The next of a list of items with commas between them: *at begins at the value, moves behind the item
-// and its comma, and is NULL after the last. The item is copied without the blanks around it, *offset
-// is its place in the value. -1 where it is empty, holds a blank, or has size bytes or more.
+// The next item of a comma-separated list. *at starts at the value, moves behind the item and its
+// comma, and is NULL after the last item. item: a copy without the blanks around it; *offset: its
+// place in the value. -1 where the item is empty, holds a blank, or has size bytes or more.
 int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,
                      int *offset);
 
-// Optional numbers: *value is left alone where the key is absent; out of [min, max] is an error.
+// Optional numbers: without the key *value keeps its default; outside [min, max] is an error.
 int config_number(const struct config *c, const char *section, const char *key, double min,
                   double max, double *value, struct err *err);
 int config_int(const struct config *c, const char *section, const char *key, int64_t min,
                int64_t max, int64_t *value, struct err *err);
 
-// Read a whole string as a decimal number, without locale; 0 or -1.
+// Parse all of text as a decimal number, whatever the locale; 0 or -1.
 int number_parse(const char *text, double *value);
 
-// A 64-bit checksum (XXH3) of the entries of the named sections: changes when and only when a
-// setting does, not with comments or layout.
+// XXH3 of the entries of the named sections: it depends on the settings, not on comments or layout.
 uint64_t config_checksum(const struct config *c, const char *const *sections, size_t n);
 
 #endif

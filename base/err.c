@@ -1,4 +1,4 @@
-// Error messages, and the nearest known name for the ones about a mistyped word.
+// Error messages, and suggestions for mistyped names.
 #include "base/err.h"
 
 #include <errno.h>
@@ -6,36 +6,39 @@
 #include <stdio.h>
 #include <string.h>
 
+static void append(struct err *err, const char *text)
+{
+    size_t used = strlen(err->msg);
+    snprintf(err->msg + used, sizeof err->msg - used, ": %s", text);
+}
+
+#define WRITE(err, fmt)                                                                            \
+    do {                                                                                           \
+        va_list ap;                                                                                \
+        va_start(ap, fmt);                                                                         \
+        vsnprintf((err)->msg, sizeof(err)->msg, fmt, ap);                                          \
+        va_end(ap);                                                                                \
+    } while (0)
+
 int err_write(struct err *err, const char *fmt, ...)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-    va_end(ap);
+    WRITE(err, fmt);
     return -1;
 }
 
 int err_write_errno(struct err *err, const char *fmt, ...)
 {
-    int code = errno;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-    va_end(ap);
-    size_t used = strlen(err->msg);
-    snprintf(err->msg + used, sizeof err->msg - used, ": %s", strerror(code));
+    const char *reason = strerror(errno);
+    WRITE(err, fmt);
+    append(err, reason);
     return -1;
 }
 
 int err_write_before(struct err *err, const char *fmt, ...)
 {
-    struct err old = *err;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-    va_end(ap);
-    size_t used = strlen(err->msg);
-    snprintf(err->msg + used, sizeof err->msg - used, ": %s", old.msg);
+    const struct err old = *err;
+    WRITE(err, fmt);
+    append(err, old.msg);
     return -1;
 }
 
@@ -52,7 +55,7 @@ static unsigned min2(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-// Insertions, deletions, replacements and swaps of neighbours that turn a into b.
+// How many insertions, deletions, replacements and swaps of neighbours turn a into b.
 static unsigned distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
@@ -74,26 +77,17 @@ static unsigned distance(const char *a, const char *b)
     return d[n][m];
 }
 
-const char *err_nearest(const char *name, const char *const *known, size_t n)
+const char *err_did_you_mean(char *buf, size_t size, const char *name, const char *const *known,
+                             size_t n)
 {
     size_t best = strlen(name) / 3 + (strlen(name) < 3) + 1;
-    const char *nearest = NULL;
+    buf[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         size_t d = distance(name, known[i]);
         if (d < best) {
             best = d;
-            nearest = known[i];
+            snprintf(buf, size, ", did you mean '%s'?", known[i]);
         }
     }
-    return nearest;
-}
-
-const char *err_did_you_mean(char *buf, size_t size, const char *name, const char *const *known,
-                             size_t n)
-{
-    const char *nearest = err_nearest(name, known, n);
-    buf[0] = '\0';
-    if (nearest)
-        snprintf(buf, size, ", did you mean '%s'?", nearest);
     return buf;
 }

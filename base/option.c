@@ -53,20 +53,16 @@ static int set_int(const struct option_spec *s, const char *text, struct err *er
 
 static int set_value(const struct option_spec *s, const char *text, struct err *err)
 {
-    switch (s->kind) {
-    case OPTION_FLAG:
-        *(bool *)s->value = true;
-        return 0;
-    case OPTION_STRING:
-        *(const char **)s->value = text;
-        return 0;
-    case OPTION_INT:
+    if (s->kind == OPTION_INT)
         return set_int(s, text, err);
-    }
-    return -1;
+    if (s->kind == OPTION_FLAG)
+        *(bool *)s->value = true;
+    else
+        *(const char **)s->value = text;
+    return 0;
 }
 
-// Name the word that getopt could not take, and the nearest known one.
+// Name the word that getopt refused, and the nearest known option.
 static int unknown_option(const struct program *p, const char *word, struct err *err)
 {
     const char *names[MAX_OPTIONS + 2];
@@ -108,7 +104,7 @@ int option_parse(const struct program *p, int argc, char **argv, struct err *err
     longs[n] = (struct option){"help", no_argument, NULL, HELP};
     longs[n + 1] = (struct option){"version", no_argument, NULL, VERSION};
     opterr = 0;
-    optind = 0; // start anew, also in a process that parses twice
+    optind = 0; // resets getopt, for a process that parses twice
     for (int c; (c = getopt_long(argc, argv, ":", longs, NULL)) != -1;) {
         if (c == '?' && isgraph(optopt)) // a single dash; ours are numbers below and above
             return err_set(err, "unknown option -%c: options begin with -- (see --help)", optopt);

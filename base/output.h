@@ -1,11 +1,10 @@
-// output: artifacts that are whole or not there.
+// output: artifacts that are complete or absent.
 //
-// An output is written under a temporary name beside its target and takes the target's name only in
-// _commit, after everything is on disk: write, flush, fsync, rename, fsync the folder. Until then
-// the old artifact stands, and no reader can see half a new one. The temporary is locked while it
-// is written, so a second program that wants to write the same artifact is told so; one that a
-// killed process left behind is not locked and is taken over. SIGINT, SIGTERM and SIGHUP remove it.
-// At most eight are open at once.
+// An output is written under a temporary name beside its target and gets the target's name only in
+// _commit, when everything is on disk: write, flush, fsync, rename, fsync the folder. Until then
+// the old artifact stays, and no reader can see half of a new one. The temporary is locked while it
+// is written, so a second program that wants to write the same artifact is refused. A killed
+// process leaves its temporary behind unlocked, and the next writer of the artifact takes it over.
 //
 //     struct output o;                        struct output_dir d;
 //     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
@@ -15,8 +14,7 @@
 //     output_release(&o)                      output_dir_release(&d)
 //
 // Errors: 0 or -1 with a message that names the target. A structure that was zeroed or whose _open
-// failed may be released. Ownership: the structures own copies of the path; nothing is shared.
-// Not thread-safe: one thread opens, commits and releases the outputs of a process.
+// failed may be released. Ownership: the structures own copies of the path.
 #ifndef BASE_OUTPUT_H
 #define BASE_OUTPUT_H
 
@@ -24,7 +22,7 @@
 
 #include <sys/types.h>
 
-enum { OUTPUT_MAX_FILES = 512 };
+enum { OUTPUT_MAX_FILES = 512 }; // in one folder: a table keeps all its columns open
 
 struct output {
     char *path; // the target; NULL when not open
@@ -33,11 +31,9 @@ struct output {
 };
 
 struct output_dir {
-    char *path;
-    char *temporary;
+    char *path, *temporary;
     int fd; // of the temporary folder, for openat
     int n_files;
-    char *files[OUTPUT_MAX_FILES]; // names created so far, for removal from a signal handler
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
@@ -46,25 +42,25 @@ int output_write(struct output *o, const void *data, size_t n, struct err *err);
 int output_commit(struct output *o, struct err *err);
 void output_release(struct output *o);
 
-// A folder that stands under the name is replaced only if it is empty, or holds plain files alone
-// and one of them is called marker (NULL: only an empty one); any other is refused here.
+// An existing folder of that name is replaced only if it is empty, or if it holds plain files alone
+// and one of them is called marker (NULL: only an empty one). Any other is refused here.
 int output_dir_open(struct output_dir *d, const char *path, const char *marker, struct err *err);
 // A new file in the folder, open for reading and writing; returns its descriptor or -1.
 int output_dir_create(struct output_dir *d, const char *name, struct err *err);
 // fsync and close one of its files.
 int output_dir_close(struct output_dir *d, int fd, struct err *err);
-// Create, write and close a whole file.
+// Create, write and close a file.
 int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
                     struct err *err);
-// Replaces an existing folder of that name in one step, has that on disk, and removes the old one.
+// Replaces an existing folder of that name in one step and then removes the old one.
 int output_dir_commit(struct output_dir *d, struct err *err);
 void output_dir_release(struct output_dir *d);
 
-// Make the missing folders above path, "a/b" above "a/b/" too; new names are on disk then.
+// Make the missing folders above path ("a/b" also above "a/b/") and write their names to disk.
 int make_parents(const char *path, struct err *err);
-// fsync the folder that holds path: a name made or removed there is on disk then.
+// fsync the folder that holds path: a name that was made or removed there is on disk then.
 int sync_parent(const char *path, struct err *err);
-// Write all of data to fd, whatever the kernel takes at a time. name is for the message.
+// Write all of data to fd, in as many calls as it takes. name is for the message.
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);
 
 #endif

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE // sched_getaffinity
 #include "base/parallel.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
@@ -34,29 +36,19 @@ static void *run(void *p)
     return NULL;
 }
 
-static int run_here(unsigned n, parallel_fn *fn, void *arg, struct err *err)
-{
-    int rc = 0;
-    for (unsigned i = 0; i < n && rc == 0; i++)
-        rc = fn(arg, i, err);
-    return rc;
-}
-
 int parallel_run(unsigned n, parallel_fn *fn, void *arg, struct err *err)
 {
     assert(n <= PARALLEL_MAX);
-    if (n <= 1)
-        return run_here(n, fn, arg, err);
-    struct call *calls = calloc(n, sizeof *calls);
-    if (!calls) // no room for threads either
-        return run_here(n, fn, arg, err);
+    if (n == 1) // the server's way for one request: no allocation
+        return fn(arg, 0, err);
+    struct call *calls = xcalloc(n, sizeof *calls);
     for (unsigned i = 0; i < n; i++) {
         struct call *c = &calls[i];
         *c = (struct call){.fn = fn, .arg = arg, .i = i};
         c->started = i + 1 < n && pthread_create(&c->thread, NULL, run, c) == 0;
     }
     int rc = 0;
-    for (unsigned i = n; i-- > 0;) { // backwards: the last one is this thread's own
+    for (unsigned i = n; i-- > 0;) { // backwards: the last call is for this thread
         struct call *c = &calls[i];
         if (c->started)
             pthread_join(c->thread, NULL);

@@ -1,7 +1,7 @@
-// parallel: run one function on several threads, wait for all, and hear of the first failure.
+// parallel: run one function on several threads, wait for all, and report the first failure.
 //
-// Stages split their work into pieces whose number does not depend on the number of threads, and
-// add partial results in the order of the pieces, so results do not depend on it either.
+// Stages split their work into a number of pieces that does not depend on the number of threads,
+// and add partial results in the order of the pieces. So results do not depend on it either.
 #ifndef BASE_PARALLEL_H
 #define BASE_PARALLEL_H
 
@@ -12,10 +12,9 @@ unsigned parallel_threads(void);
 
 enum { PARALLEL_MAX = 1024 };
 
-// Call fn(arg, i, err) for i in 0 .. n-1, the last on the calling thread, the others each on a new
-// one (or here, one after the other, where the system gives no thread). Returns when all have: 0, or
-// -1 with the message of the smallest i that failed. n is at most PARALLEL_MAX.
-// It has no failure of its own.
+// Call fn(arg, i, err) for i in 0 .. n-1 (n at most PARALLEL_MAX), each on its own thread, the last
+// on the calling one. A call whose thread cannot be started runs on the calling thread. Returns
+// when all have ended: 0, or -1 with the message of the smallest i that failed.
 typedef int parallel_fn(void *arg, unsigned i, struct err *err);
 int parallel_run(unsigned n, parallel_fn *fn, void *arg, struct err *err);
 

@@ -1,0 +1,701 @@
+// base/: messages, options, configuration, threads, and artifacts that are complete or absent.
+#include "base/config.h"
+#include "base/memory.h"
+#include "base/option.h"
+#include "base/output.h"
+#include "base/parallel.h"
+#include "tests/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+static struct err err;
+
+// ---- memory ----
+
+static void an_array_grows_and_keeps_its_items(void **state)
+{
+    (void)state;
+    size_t *items = NULL, n = 0, capacity = 0, i;
+    for (; n < 1000; n++) {
+        ARRAY_GROW(items, n + 1, capacity);
+        items[n] = 2 * n;
+    }
+    for (size_t key = 0; key < 2001; key++) {
+        LOWER_BOUND(i, 0, n, items[i] < key);
+        assert_int_equal(i, (key + 1) / 2);
+    }
+    LOWER_BOUND(i, 7, 7, items[i] < 14);
+    assert_int_equal(i, 7);
+    free(items);
+}
+
+static void a_path_has_one_slash_between_folder_and_name(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"a", "a/"};
+    for (int k = 0; k < 2; k++) {
+        char *path = path_join(folders[k], "b");
+        assert_string_equal(path, "a/b");
+        free(path);
+    }
+}
+
+static void a_failed_allocation_ends_the_program_with_a_message(void **state)
+{
+    (void)state;
+    char text[64] = "";
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        volatile size_t size = SIZE_MAX / 2; // more than any machine has
+        dup2(ends[1], STDERR_FILENO);
+        free(xcalloc(size, 2));
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    close(ends[0]);
+    assert_contains(text, "out of memory");
+    assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+// ---- err ----
+
+static void messages_are_built_from_the_inside_out(void **state)
+{
+    (void)state;
+    assert_int_equal(err_set(&err, "row %d", 7), -1);
+    assert_string_equal(err.msg, "row 7");
+    assert_int_equal(err_prefix(&err, "%s", "a.csv"), -1);
+    assert_string_equal(err.msg, "a.csv: row 7");
+    errno = ENOENT;
+    assert_int_equal(err_sys(&err, "%s", "a.csv"), -1);
+    assert_string_equal(err.msg, "a.csv: No such file or directory");
+}
+
+static void a_long_message_is_cut_not_overrun(void **state)
+{
+    (void)state;
+    char text[3000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    err_set(&err, "%s", text);
+    assert_int_equal(strlen(err.msg), sizeof err.msg - 1);
+    err_prefix(&err, "%s", "front");
+    assert_memory_equal(err.msg, "front: xxx", 10);
+    err_prefix(&err, "%s", text);
+    errno = ENOENT;
+    err_sys(&err, "%s", text);
+    assert_int_equal(strlen(err.msg), sizeof err.msg - 1);
+}
+
+static void the_hint_is_a_name_within_a_third_of_the_letters(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"count", "sum", "mean", "since", "weekday"};
+    static const char *const cases[][2] = {
+        {"cuont", "count"},    {"cont", "count"}, {"countt", "count"}, {"sun", "sum"},
+        {"wekdya", "weekday"}, {"minimum", NULL}, {"", NULL},          {"xyz", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char hint[64], expected[64] = "";
+        if (cases[i][1])
+            snprintf(expected, sizeof expected, ", did you mean '%s'?", cases[i][1]);
+        err_did_you_mean(hint, sizeof hint, cases[i][0], known, 5);
+        assert_string_equal(hint, expected);
+    }
+}
+
+// ---- option ----
+
+static const char *config;
+static int64_t threads;
+static bool force;
+
+// The result of option_parse for a line of words, which leaves argv in words.
+static char *words[16];
+static int n_words;
+
+static int parse(const char *line)
+{
+    static char text[256];
+    const struct option_spec specs[] = {
+        {"config", "FILE", OPTION_STRING, &config, "the description", 0, 0},
+        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, 8},
+        {"force", NULL, OPTION_FLAG, &force, "do it all the same", 0, 0},
+    };
+    const struct program program = {"prog", "INPUT [OUTPUT]", "Do it.", "prog a b", specs, 3, 1, 2};
+    config = "default.ini";
+    threads = 2;
+    force = false;
+    snprintf(text, sizeof text, "prog %s", line);
+    n_words = 0;
+    for (char *w = strtok(text, " "); w; w = strtok(NULL, " "))
+        words[n_words++] = w;
+    words[n_words] = NULL;
+    return option_parse(&program, n_words, words, &err);
+}
+
+static void options_come_before_or_after_the_arguments(void **state)
+{
+    (void)state;
+    int first = parse("a --config=x.ini b --threads 8 --force");
+    assert_int_equal(n_words - first, 2);
+    assert_string_equal(words[first], "a");
+    assert_string_equal(words[first + 1], "b");
+    assert_string_equal(config, "x.ini");
+    assert_int_equal(threads, 8);
+    assert_true(force);
+}
+
+static void absent_options_keep_their_defaults(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("a"), 1);
+    assert_string_equal(config, "default.ini");
+    assert_int_equal(threads, 2);
+    assert_false(force);
+}
+
+static void words_after_two_dashes_are_arguments(void **state)
+{
+    (void)state;
+    int first = parse("-- --force");
+    assert_true(first > 0);
+    assert_string_equal(words[first], "--force");
+    assert_false(force);
+}
+
+static void wrong_command_lines_are_explained(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a --confg x", "unknown option --confg, did you mean 'config'? (see --help)"},
+        {"a -x", "unknown option -x"},
+        {"a -config x", "unknown option -c: options begin with --"},
+        {"a --config", "--config needs a value"},
+        {"a --threads many", "--threads: 'many' is not a whole number"},
+        {"a --threads 2x", "--threads: '2x' is not a whole number"},
+        {"a --threads=", "--threads: '' is not a whole number"},
+        {"a --threads 9", "--threads: 9 is not within 1 .. 8"},
+        {"a --threads 0", "--threads: 0 is not within 1 .. 8"},
+        {"a --threads 99999999999999999999", "is not within 1 .. 8"},
+        {"a --force=yes", "--force takes no value"},
+        {"", "missing argument: usage: prog [OPTIONS] INPUT [OUTPUT]"},
+        {"a b c", "unexpected argument 'c': usage: prog [OPTIONS] INPUT [OUTPUT]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(parse(cases[i][0]), -1);
+        if (!strstr(err.msg, cases[i][1]))
+            fail_msg("'%s' gave: %s", cases[i][0], err.msg);
+    }
+}
+
+static void help_and_version_are_always_there(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--help"), 0);
+    assert_int_equal(parse("--version"), 0);
+    assert_int_equal(option_exit(NULL, 0, &err), 0);
+}
+
+// ---- parallel ----
+
+static atomic_int runs[PARALLEL_MAX];
+
+static int count(void *arg, unsigned i, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    atomic_fetch_add(&runs[i], 1);
+    return 0;
+}
+
+static int fail_on_odd(void *arg, unsigned i, struct err *e)
+{
+    count(arg, i, e);
+    return i % 2 ? err_set(e, "piece %u", i) : 0;
+}
+
+static void every_piece_runs_once(void **state)
+{
+    (void)state;
+    static const unsigned sizes[] = {0, 1, 2, 7, PARALLEL_MAX};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        for (unsigned i = 0; i < PARALLEL_MAX; i++)
+            atomic_store(&runs[i], 0);
+        assert_int_equal(parallel_run(sizes[k], count, NULL, &err), 0);
+        for (unsigned i = 0; i < PARALLEL_MAX; i++)
+            assert_int_equal(atomic_load(&runs[i]), i < sizes[k]);
+    }
+}
+
+static void the_first_failed_piece_is_reported_and_the_others_run(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        atomic_store(&runs[i], 0);
+    assert_int_equal(parallel_run(8, fail_on_odd, NULL, &err), -1);
+    assert_string_equal(err.msg, "piece 1");
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(atomic_load(&runs[i]), 1);
+}
+
+// ---- config ----
+
+static int load(struct config *c, const char *text)
+{
+    return config_load(c, scratch_text("test.ini", text), &err);
+}
+
+static void entries_know_their_line_and_column(void **state)
+{
+    (void)state;
+    struct config c;
+    if (load(&c, "; a comment\n[input]\nfile =  a=b ; why\n\n[features]\n  x= log1p(x)\n"))
+        fail_msg("%s", err.msg);
+    assert_int_equal(c.n, 2);
+    const struct config_entry *e = config_find(&c, "input", "file");
+    assert_string_equal(e->value, "a=b");
+    assert_int_equal(e->line, 3);
+    assert_int_equal(e->column, 9);
+    e = config_find(&c, "features", "x");
+    assert_int_equal(e->line, 6);
+    assert_int_equal(e->column, 6);
+    assert_null(config_find(&c, "features", "file"));
+    assert_null(config_find(&c, "split", "x"));
+    config_release(&c);
+}
+
+static void an_indented_line_continues_the_value(void **state)
+{
+    (void)state;
+    struct config c;
+    if (load(&c, "[features]\nx = a +\n    b\n    + c\ny = 1\n"))
+        fail_msg("%s", err.msg);
+    assert_int_equal(c.n, 2);
+    assert_string_equal(c.entries[0].value, "a + b + c");
+    config_release(&c);
+}
+
+static void a_long_line_is_an_error_and_is_not_cut(void **state)
+{
+    (void)state;
+    for (int n = 180; n < 1200; n += n < 205 ? 1 : 200) {
+        struct config c;
+        char text[2048];
+        snprintf(text, sizeof text, "[input]\nfile = %0*d\nx = 1\n", n - 7, 0);
+        int rc = load(&c, text);
+        if (rc == 0) {
+            assert_true(n <= 198);
+            assert_int_equal(strlen(config_find(&c, "input", "file")->value), n - 7);
+            config_release(&c);
+        } else {
+            assert_true(n > 198);
+            assert_contains(err.msg, "test.ini:2: the line is longer than 198 bytes");
+        }
+    }
+}
+
+static void mistakes_are_reported_with_their_line(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"[input]\nfile = a\nfile = b\n", "test.ini:3: 'file' is in [input] already, at line 2"},
+        {"[inputs]\nfile = a\n", "test.ini:2: unknown section [inputs], did you mean 'input'?"},
+        {"file = a\n", "test.ini:1: "},
+        {"[input]\nfile\n", "test.ini:2: neither '[section]' nor 'key = value'"},
+        {"[input\n", "test.ini:1: neither '[section]' nor 'key = value'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config c;
+        assert_int_equal(load(&c, cases[i][0]), -1);
+        assert_contains(err.msg, cases[i][1]);
+    }
+}
+
+static void a_missing_file_is_an_error(void **state)
+{
+    (void)state;
+    struct config c;
+    assert_int_equal(config_load(&c, scratch_path("none.ini"), &err), -1);
+    assert_contains(err.msg, "none.ini: cannot open: No such file or directory");
+    assert_int_equal(config_load(&c, scratch, &err), -1);
+    assert_contains(err.msg, "Is a directory");
+}
+
+static void an_unknown_key_is_an_error_with_a_hint(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"train", "test", "folds"};
+    struct config c;
+    assert_int_equal(load(&c, "[split]\ntrain = 1\n[model]\nother = 1\n"), 0);
+    assert_int_equal(config_check_keys(&c, "split", known, 3, &err), 0);
+    config_release(&c);
+    assert_int_equal(load(&c, "[split]\ntrain = 1\nfold = 1\n"), 0);
+    assert_int_equal(config_check_keys(&c, "split", known, 3, &err), -1);
+    assert_contains(err.msg, "test.ini:3: unknown key 'fold' in [split], did you mean 'folds'?");
+    config_release(&c);
+}
+
+static void an_error_points_a_caret_at_its_byte(void **state)
+{
+    (void)state;
+    struct config c;
+    assert_int_equal(load(&c, "[features]\nx = a + bb\n"), 0);
+    assert_int_equal(config_error(&c, &c.entries[0], 4, &err, "no '%s'", "bb"), -1);
+    assert_contains(err.msg, "test.ini:2:9: [features] x: no 'bb'\n  a + bb\n      ^");
+    config_error(&c, &c.entries[0], -1, &err, "is missing");
+    assert_contains(err.msg, "test.ini:2: [features] x: is missing");
+    config_release(&c);
+    // No column where the value stands on several lines.
+    assert_int_equal(load(&c, "[features]\nx = a +\n  bb\n"), 0);
+    assert_int_equal(config_error(&c, &c.entries[0], 4, &err, "no '%s'", "bb"), -1);
+    assert_contains(err.msg, "test.ini:2: [features] x: no 'bb'\n  a + bb\n      ^");
+    config_release(&c);
+}
+
+static void numbers_are_checked_against_their_limits(void **state)
+{
+    (void)state;
+    struct config c;
+    double v = 7;
+    int64_t i = 7;
+    assert_int_equal(load(&c, "[model]\na = 1e-3\nb = x\nc = 2.5\nd = 0x1\ne = 12\nf = \n"), 0);
+    assert_int_equal(config_number(&c, "model", "none", 0, 1, &v, &err), 0);
+    assert_true(v == 7);
+    assert_int_equal(config_number(&c, "model", "a", 0, 1, &v, &err), 0);
+    assert_true(v == 1e-3);
+    assert_int_equal(config_number(&c, "model", "a", 1, 2, &v, &err), -1);
+    assert_contains(err.msg, "test.ini:2:5: [model] a: 1e-3 is not within 1 .. 2");
+    assert_int_equal(config_number(&c, "model", "b", 0, 1, &v, &err), -1);
+    assert_contains(err.msg, "'x' is not a number");
+    assert_int_equal(config_number(&c, "model", "d", 0, 1, &v, &err), -1);
+    assert_int_equal(config_number(&c, "model", "f", 0, 1, &v, &err), -1);
+    assert_int_equal(config_int(&c, "model", "e", 0, 99, &i, &err), 0);
+    assert_int_equal(i, 12);
+    assert_int_equal(config_int(&c, "model", "c", 0, 99, &i, &err), -1);
+    assert_contains(err.msg, "'2.5' is not a whole number");
+    config_release(&c);
+}
+
+static uint64_t checksum(const char *text)
+{
+    static const char *const sections[] = {"input", "columns"};
+    struct config c;
+    assert_int_equal(load(&c, text), 0);
+    uint64_t h = config_checksum(&c, sections, 2);
+    config_release(&c);
+    return h;
+}
+
+static void the_checksum_depends_on_settings_and_not_on_layout(void **state)
+{
+    (void)state;
+    uint64_t h = checksum("[input]\nfile = a\n[columns]\nx = X, id\n");
+    assert_true(
+        h ==
+        checksum("; new\n[input]\nfile=a ; why\n\n[columns]\nx   =   X, id\n[model]\nl2 = 1\n"));
+    assert_true(h != checksum("[input]\nfile = b\n[columns]\nx = X, id\n"));
+    assert_true(h != checksum("[input]\nfile = a\n[columns]\ny = X, id\n"));
+    assert_true(h != checksum("[input]\nfile = a\nx = X, id\n[columns]\n"));
+}
+
+// ---- output ----
+
+static void write_file(const char *path, const char *text)
+{
+    struct output o;
+    if (output_open(&o, path, 0644, &err) || output_write(&o, text, strlen(text), &err) ||
+        output_commit(&o, &err))
+        fail_msg("%s", err.msg);
+    output_release(&o);
+}
+
+// A folder with a marker and one file more.
+static void write_dir(const char *path, const char *name, const char *text)
+{
+    struct output_dir d;
+    if (output_dir_open(&d, path, "marker", &err) || output_dir_file(&d, "marker", "", 0, &err) ||
+        output_dir_file(&d, name, text, strlen(text), &err) || output_dir_commit(&d, &err))
+        fail_msg("%s", err.msg);
+    output_dir_release(&d);
+}
+
+static void a_file_takes_its_name_only_when_committed(void **state)
+{
+    (void)state;
+    struct output o;
+    struct stat st;
+    const char *path = scratch_path("new/folder/a.txt");
+    assert_int_equal(output_open(&o, path, 0600, &err), 0);
+    assert_int_equal(output_write(&o, "abc", 3, &err), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(output_commit(&o, &err), 0);
+    output_release(&o);
+    assert_file_is(path, "abc");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(scratch_count(scratch_path("new/folder")), 1);
+}
+
+static void an_abandoned_file_leaves_the_old_one(void **state)
+{
+    (void)state;
+    struct output o;
+    write_file(scratch_path("a.txt"), "old");
+    assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), 0);
+    assert_int_equal(output_write(&o, "new", 3, &err), 0);
+    output_release(&o);
+    assert_file_is(scratch_path("a.txt"), "old");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_folder_replaces_the_whole_old_one(void **state)
+{
+    (void)state;
+    write_dir(scratch_path("d/"), "old", "1");
+    write_dir(scratch_path("d"), "new", "2");
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
+    assert_file_is(scratch_path("d/new"), "2");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void an_empty_folder_is_replaced(void **state)
+{
+    (void)state;
+    mkdir(scratch_path("d"), 0777);
+    write_dir(scratch_path("d"), "new", "1");
+    assert_file_is(scratch_path("d/new"), "1");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void refuse_dir(const char *name, const char *marker)
+{
+    struct output_dir d;
+    assert_int_equal(output_dir_open(&d, scratch_path(name), marker, &err), -1);
+    assert_contains(err.msg, "d: holds files of others");
+    output_dir_release(&d);
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_folder_of_other_files_is_not_replaced(void **state)
+{
+    (void)state;
+    mkdir(scratch_path("d"), 0777);
+    scratch_text("d/notes.txt", "mine");
+    refuse_dir("d", "marker");
+    refuse_dir("d/", "marker");
+    scratch_text("d/marker", "");
+    refuse_dir("d", NULL);
+    mkdir(scratch_path("d/folder"), 0777);
+    refuse_dir("d", "marker");
+    rmdir(scratch_path("d/folder"));
+    assert_int_equal(symlink("notes.txt", scratch_path("d/link")), 0);
+    refuse_dir("d", "marker");
+    assert_file_is(scratch_path("d/notes.txt"), "mine");
+}
+
+// The old folder stands under the temporary's name then, for the next writer to take over.
+static void the_new_folder_stays_when_the_old_one_cannot_be_removed(void **state)
+{
+    (void)state;
+    struct output_dir d;
+    write_dir(scratch_path("d"), "old", "1");
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
+    assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
+    mkdir(scratch_path("d/late"), 0777); // what is no file stays
+    assert_int_equal(output_dir_commit(&d, &err), 0);
+    output_dir_release(&d);
+    assert_file_is(scratch_path("d/new"), "2");
+    assert_int_equal(scratch_count(scratch_path("d")), 1);
+}
+
+static void a_link_to_a_folder_is_not_replaced(void **state)
+{
+    (void)state;
+    struct output_dir d;
+    write_dir(scratch_path("d"), "old", "1");
+    assert_int_equal(symlink("d", scratch_path("link")), 0);
+    assert_int_equal(output_dir_open(&d, scratch_path("link"), "marker", &err), -1);
+    assert_contains(err.msg, "link: cannot rename a folder to it");
+    output_dir_release(&d);
+    assert_file_is(scratch_path("link/old"), "1");
+    assert_int_equal(scratch_count(scratch), 2);
+}
+
+static void a_missing_folder_cannot_be_synced(void **state)
+{
+    (void)state;
+    scratch_text("file", "x");
+    assert_int_equal(sync_parent(scratch_path("file"), &err), 0);
+    assert_int_equal(sync_parent("name-without-a-folder", &err), 0);
+    assert_int_equal(sync_parent(scratch_path("file/x"), &err), -1);
+    assert_contains(err.msg, "file/x: cannot write its folder to disk: Not a directory");
+    assert_int_equal(sync_parent(scratch_path("missing/x"), &err), -1);
+}
+
+static void an_abandoned_folder_leaves_the_old_one(void **state)
+{
+    (void)state;
+    struct output_dir d;
+    write_dir(scratch_path("d"), "old", "1");
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
+    assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
+    output_dir_release(&d);
+    assert_file_is(scratch_path("d/old"), "1");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_second_writer_is_refused(void **state)
+{
+    (void)state;
+    struct output o, o2;
+    struct output_dir d, d2;
+    assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), 0);
+    assert_int_equal(output_write(&o, "abc", 3, &err), 0);
+    assert_int_equal(output_open(&o2, scratch_path("a.txt"), 0644, &err), -1);
+    assert_contains(err.msg, "a.txt: another program is writing it now");
+    output_release(&o2);
+    assert_int_equal(output_commit(&o, &err), 0);
+    output_release(&o);
+    assert_file_is(scratch_path("a.txt"), "abc");
+
+    assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
+    assert_int_equal(output_dir_file(&d, "x", "1", 1, &err), 0);
+    assert_int_equal(output_dir_open(&d2, scratch_path("d"), "marker", &err), -1);
+    assert_contains(err.msg, "d: another program is writing it now");
+    output_dir_release(&d2);
+    assert_int_equal(output_dir_commit(&d, &err), 0);
+    output_dir_release(&d);
+    assert_file_is(scratch_path("d/x"), "1");
+}
+
+static void a_leftover_is_taken_over(void **state)
+{
+    (void)state;
+    scratch_text("a.txt.tmp", "a longer leftover");
+    write_file(scratch_path("a.txt"), "abc");
+    assert_file_is(scratch_path("a.txt"), "abc");
+    mkdir(scratch_path("d.tmp"), 0777);
+    scratch_text("d.tmp/leftover", "x");
+    write_dir(scratch_path("d"), "new", "1");
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
+    assert_int_equal(scratch_count(scratch), 2);
+}
+
+// Start a child that holds a file and a folder open, and waits.
+static pid_t start_writer(int *ready)
+{
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct output o;
+        struct output_dir d;
+        if (output_open(&o, scratch_path("a.txt"), 0644, &err) ||
+            output_dir_open(&d, scratch_path("d"), "marker", &err) ||
+            output_dir_file(&d, "x", "1", 1, &err) || write(ends[1], "", 1) != 1)
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    close(ends[1]);
+    *ready = read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    return child;
+}
+
+static void after_a_kill_the_next_writer_succeeds(void **state)
+{
+    (void)state;
+    int ready, status;
+    pid_t child = start_writer(&ready);
+    assert_true(ready);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(scratch_count(scratch), 2);
+    write_file(scratch_path("a.txt"), "abc");
+    write_dir(scratch_path("d"), "y", "2");
+    assert_int_equal(scratch_count(scratch_path("d")), 2);
+    assert_int_equal(scratch_count(scratch), 2);
+}
+
+static void an_output_that_cannot_be_created_is_an_error(void **state)
+{
+    (void)state;
+    struct output o;
+    struct output_dir d;
+    scratch_text("file", "x");
+    assert_int_equal(output_open(&o, scratch_path("file/a.txt"), 0644, &err), -1);
+    assert_contains(err.msg, "file/a.txt: cannot create");
+    assert_int_equal(output_dir_open(&d, scratch_path("file/d"), "marker", &err), -1);
+    assert_contains(err.msg, "file/d: cannot create");
+    assert_int_equal(output_dir_open(&d, scratch_path("file"), "marker", &err), -1);
+    assert_contains(err.msg, "file: cannot rename a folder to it: Not a directory");
+    output_dir_release(&d);
+    assert_file_is(scratch_path("file"), "x");
+    assert_int_equal(scratch_count(scratch), 1);
+}
+
+static void a_full_disk_is_an_error(void **state)
+{
+    (void)state;
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0)
+        skip();
+    assert_int_equal(write_all(fd, "abc", 3, "a.txt", &err), -1);
+    assert_string_equal(err.msg, "a.txt: cannot write: No space left on device");
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(an_array_grows_and_keeps_its_items),
+        scratch_test(a_path_has_one_slash_between_folder_and_name),
+        scratch_test(a_failed_allocation_ends_the_program_with_a_message),
+        scratch_test(messages_are_built_from_the_inside_out),
+        scratch_test(a_long_message_is_cut_not_overrun),
+        scratch_test(the_hint_is_a_name_within_a_third_of_the_letters),
+        scratch_test(options_come_before_or_after_the_arguments),
+        scratch_test(absent_options_keep_their_defaults),
+        scratch_test(words_after_two_dashes_are_arguments),
+        scratch_test(wrong_command_lines_are_explained),
+        scratch_test(help_and_version_are_always_there),
+        scratch_test(every_piece_runs_once),
+        scratch_test(the_first_failed_piece_is_reported_and_the_others_run),
+        scratch_test(entries_know_their_line_and_column),
+        scratch_test(an_indented_line_continues_the_value),
+        scratch_test(a_long_line_is_an_error_and_is_not_cut),
+        scratch_test(mistakes_are_reported_with_their_line),
+        scratch_test(a_missing_file_is_an_error),
+        scratch_test(an_unknown_key_is_an_error_with_a_hint),
+        scratch_test(an_error_points_a_caret_at_its_byte),
+        scratch_test(numbers_are_checked_against_their_limits),
+        scratch_test(the_checksum_depends_on_settings_and_not_on_layout),
+        scratch_test(a_file_takes_its_name_only_when_committed),
+        scratch_test(an_abandoned_file_leaves_the_old_one),
+        scratch_test(a_folder_replaces_the_whole_old_one),
+        scratch_test(an_empty_folder_is_replaced),
+        scratch_test(a_folder_of_other_files_is_not_replaced),
+        scratch_test(the_new_folder_stays_when_the_old_one_cannot_be_removed),
+        scratch_test(a_link_to_a_folder_is_not_replaced),
+        scratch_test(a_missing_folder_cannot_be_synced),
+        scratch_test(an_abandoned_folder_leaves_the_old_one),
+        scratch_test(a_second_writer_is_refused),
+        scratch_test(a_leftover_is_taken_over),
+        scratch_test(after_a_kill_the_next_writer_succeeds),
+        scratch_test(an_output_that_cannot_be_created_is_an_error),
+        scratch_test(a_full_disk_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
