@@ -29,7 +29,7 @@ struct labels {
 
 static int read_one(struct labels *l, struct told *t, const json_t *v, long index, struct reply *r)
 {
-    const struct schema *schema = &l->service->model.plan.schema;
+    const struct schema *schema = &l->service->plan->schema;
     const char *id = schema->columns[schema_find_kind(schema, COLUMN_ID)].name;
     const char *label = schema->columns[schema_find_kind(schema, COLUMN_LABEL)].name;
     if (!json_is_object(v))
@@ -53,7 +53,7 @@ static int read_one(struct labels *l, struct told *t, const json_t *v, long inde
 
 static int read_all(struct labels *l, const char *body, size_t n, struct reply *r)
 {
-    const struct schema *schema = &l->service->model.plan.schema;
+    const struct schema *schema = &l->service->plan->schema;
     if (schema_find_kind(schema, COLUMN_ID) < 0 || schema_find_kind(schema, COLUMN_LABEL) < 0)
         return reply_problem(
             r, 409, NULL, -1,
@@ -113,9 +113,9 @@ static int run(struct service *s, void *arg, struct err *err)
 
 static void write_labels(const struct labels *l, struct reply *r)
 {
-    const char *label = l->service->model.plan.schema
-                            .columns[schema_find_kind(&l->service->model.plan.schema, COLUMN_LABEL)]
-                            .name;
+    const char *label =
+        l->service->plan->schema.columns[schema_find_kind(&l->service->plan->schema, COLUMN_LABEL)]
+            .name;
     if (l->array)
         reply_bytes(r, "[", 1);
     for (size_t i = 0; i < l->n; i++) {
@@ -131,7 +131,7 @@ static void write_labels(const struct labels *l, struct reply *r)
 
 static void refuse_missing(const struct labels *l, struct reply *r)
 {
-    const struct schema *schema = &l->service->model.plan.schema;
+    const struct schema *schema = &l->service->plan->schema;
     size_t i = 0;
     while (l->told[i].order != 0)
         i++;

@@ -44,10 +44,10 @@ static int check_target(const struct service *s, const char *model, const char *
     if (strcmp(model, s->name) != 0)
         return reply_problem(r, 404, NULL, -1, "there is no model '%.64s' here, but '%.64s'", model,
                              s->name);
-    if (version && strcmp(version, s->version) != 0)
+    if (version && strcmp(version, s->champion->version) != 0)
         return reply_problem(r, 404, NULL, -1,
                              "version '%.24s' of '%.64s' is not being served, but version %s",
-                             version, s->name, s->version);
+                             version, s->name, s->champion->version);
     return 0;
 }
 
@@ -75,13 +75,13 @@ void inference_ready(struct service *s, const char *model, const char *version, 
 
 static void write_metadata(const struct service *s, struct reply *r)
 {
-    const struct model *m = &s->model;
+    const struct model *m = &s->champion->model;
     reply_add(r, "{\"name\":");
     reply_string(r, s->name, strlen(s->name));
     reply_add(r,
               ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
               "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":[",
-              s->version, input_name, m->n_inputs);
+              s->champion->version, input_name, m->n_inputs);
     for (size_t i = 0; i < m->n_inputs; i++) {
         reply_bytes(r, ",", i > 0);
         reply_string(r, m->inputs[i].name, strlen(m->inputs[i].name));
@@ -343,7 +343,7 @@ static void write_answer(const struct inference *q, const struct service *s)
     const json_t *id = member(q->document, "id");
     reply_add(r, "{\"model_name\":");
     reply_string(r, s->name, strlen(s->name));
-    reply_add(r, ",\"model_version\":\"%s\"", s->version);
+    reply_add(r, ",\"model_version\":\"%s\"", s->champion->version);
     if (id) {
         reply_add(r, ",\"id\":");
         reply_string(r, json_string_value(id), json_string_length(id));
@@ -351,7 +351,7 @@ static void write_answer(const struct inference *q, const struct service *s)
     reply_add(r, ",\"outputs\":[");
     for (size_t i = 0; i < q->n_wanted; i++) {
         reply_bytes(r, ",", i > 0);
-        write_output(q, &s->model, q->wanted[i]);
+        write_output(q, &s->champion->model, q->wanted[i]);
     }
     reply_add(r, "]}");
 }
@@ -365,13 +365,13 @@ static void score(const struct inference *q, const struct model *m)
 void inference(struct service *s, const char *model, const char *version, const char *body,
                size_t n, struct reply *r)
 {
-    struct inference q = {.reply = r, .n_inputs = s->model.plan.n_inputs};
+    struct inference q = {.reply = r, .n_inputs = s->plan->n_inputs};
     reply_reset(r);
     const int rc = read_request(&q, body, n);
     service_hold(s);
     // Another model's name says more than what its request lacks.
     if (check_target(s, model, version, r) == 0 && rc == 0) {
-        score(&q, &s->model);
+        score(&q, &s->champion->model);
         write_answer(&q, s);
     }
     service_let(s);

@@ -76,9 +76,9 @@ static int run(struct service *service, const struct server_settings *settings,
     struct server *server = server_start(service, settings, err);
     if (!server)
         return -1;
-    service_hold(service);
-    printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s, %sdatabase %s\n", service->version,
-           service->model.sha256, settings->host, server_port(server), state, new ? "new " : "",
+    const struct champion *c = service_hold(service);
+    printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s, %sdatabase %s\n", c->version,
+           c->model.sha256, settings->host, server_port(server), state, new ? "new " : "",
            service->store.path);
     service_let(service);
     int rc = stdout_close(err);

@@ -167,13 +167,13 @@ static void write_quality(struct reply *r, struct service *s)
 // Between service_hold and service_let.
 static void write_drift(struct reply *r, struct service *s)
 {
-    const size_t n = s->model.n_inputs;
+    const size_t n = s->plan->n_inputs;
     double *psi = calloc(n + 1, sizeof *psi);
     if (!psi) {
         r->failed = true;
         return;
     }
-    const uint64_t decisions = recent_drift(&s->recent, &s->model, psi);
+    const uint64_t decisions = recent_drift(&s->recent, &s->champion->model, psi);
     write_one(r, "assay_drift_window_predictions", "gauge",
               "Predictions that the drift is measured of: the newest.", (double)decisions);
     if (decisions > 0) {
@@ -181,7 +181,8 @@ static void write_drift(struct reply *r, struct service *s)
              "Population stability index against the training rows.");
         for (size_t i = 0; i < n; i++) {
             reply_add(r, "assay_feature_drift_psi{feature=");
-            reply_string(r, s->model.inputs[i].name, strlen(s->model.inputs[i].name));
+            reply_string(r, s->champion->model.inputs[i].name,
+                         strlen(s->champion->model.inputs[i].name));
             reply_add(r, "} %.17g\n", psi[i]);
         }
         write_one(r, "assay_score_drift_psi", "gauge",
@@ -194,11 +195,12 @@ static void write_model(struct reply *r, struct service *s)
 {
     service_hold(s);
     head(r, "assay_model_info", "gauge", "The model that decides.");
-    reply_add(r, "assay_model_info{version=\"%s\",sha256=\"%s\"} 1\n", s->version, s->model.sha256);
+    reply_add(r, "assay_model_info{version=\"%s\",sha256=\"%s\"} 1\n", s->champion->version,
+              s->champion->model.sha256);
     write_one(r, "assay_model_loaded_timestamp_seconds", "gauge", "When it was loaded.",
-              (double)s->loaded);
+              (double)s->champion->loaded);
     write_one(r, "assay_model_threshold", "gauge", "Probability from which on it is review.",
-              s->model.threshold);
+              s->champion->model.threshold);
     write_drift(r, s);
     service_let(s);
 }

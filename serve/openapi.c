@@ -65,7 +65,7 @@ static json_t *category_schema(const struct schema_column *c, const struct dicti
 
 static json_t *column_schema(const struct service *s, size_t c)
 {
-    const struct schema *schema = &s->model.plan.schema;
+    const struct schema *schema = &s->plan->schema;
     switch (schema->columns[c].kind) {
     case COLUMN_TIME:
         return time_schema(schema);
@@ -85,13 +85,13 @@ static json_t *example_time(struct service *s)
     int64_t time = atomic_load(&s->writer.newest);
     if (time == INT64_MIN) // none were
         time = 0;
-    return schema_times_are_numbers(&s->model.plan.schema) ? json_integer(time)
-                                                           : json_string(time_text(text, time));
+    return schema_times_are_numbers(&s->plan->schema) ? json_integer(time)
+                                                      : json_string(time_text(text, time));
 }
 
 static json_t *example_value(struct service *s, size_t c, const char *id)
 {
-    const struct schema_column *column = &s->model.plan.schema.columns[c];
+    const struct schema_column *column = &s->plan->schema.columns[c];
     const struct dictionary *known = &s->dictionaries[c];
     switch (column->kind) {
     case COLUMN_ID:
@@ -111,7 +111,7 @@ static json_t *example_value(struct service *s, size_t c, const char *id)
 
 static json_t *example_transaction(struct service *s, const char *id)
 {
-    const struct schema *schema = &s->model.plan.schema;
+    const struct schema *schema = &s->plan->schema;
     json_t *transaction = json_object();
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_LABEL &&
@@ -124,7 +124,7 @@ static json_t *example_transaction(struct service *s, const char *id)
 
 static int fill_transaction(json_t *transaction, struct service *s)
 {
-    const struct schema *schema = &s->model.plan.schema;
+    const struct schema *schema = &s->plan->schema;
     json_t *properties = json_object(), *required = json_array();
     int bad = 0;
     for (size_t c = 0; c < schema->n; c++) {
@@ -145,7 +145,7 @@ static int fill_transaction(json_t *transaction, struct service *s)
 
 static json_t *example_inference(const struct service *s)
 {
-    const struct model *m = &s->model;
+    const struct model *m = &s->champion->model;
     json_t *data = json_array();
     for (size_t i = 0; i < m->n_inputs; i++)
         json_array_append_new(data, json_real(m->inputs[i].mean));
@@ -175,7 +175,7 @@ static int fill(json_t *document, struct service *s)
            json_object_set_new(member(document, "parameters", "Model"), "example",
                                json_string(s->name)) ||
            json_object_set_new(member(document, "parameters", "Version"), "example",
-                               json_string(s->version));
+                               json_string(s->champion->version));
 }
 
 char *openapi_text(struct service *s, struct err *err)

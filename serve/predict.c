@@ -31,7 +31,7 @@ struct decisions {
 
 static int allocate(struct decisions *d)
 {
-    const size_t n_inputs = d->service->model.plan.n_inputs, n = d->transactions.n;
+    const size_t n_inputs = d->service->plan->n_inputs, n = d->transactions.n;
     const size_t n_lanes = d->service->store.n_lanes;
     struct arena *a = &d->arena;
     d->decisions = arena_take(a, n, sizeof *d->decisions);
@@ -59,7 +59,7 @@ static void refuse_id(struct decisions *d, size_t event, int column)
     err_set(&d->refusal,
             "the transaction that came first with this id had another '%s'; send the "
             "same again, or give this one an id of its own",
-            d->service->model.plan.schema.columns[column].name);
+            d->service->plan->schema.columns[column].name);
 }
 
 static bool differs(const struct transactions *t, enum column_kind kind, size_t c, size_t a,
@@ -93,7 +93,7 @@ static int take_stored(struct decisions *d, size_t event, int64_t order, struct 
 // The place of the same id before it in the array, or its own.
 static void find_earlier(struct decisions *d, const uint64_t *ids, size_t event)
 {
-    const struct schema *schema = &d->service->model.plan.schema;
+    const struct schema *schema = &d->service->plan->schema;
     size_t first = 0;
     while (ids[first] != ids[event])
         first++;
@@ -105,7 +105,7 @@ static void find_earlier(struct decisions *d, const uint64_t *ids, size_t event)
 
 static int find_fresh(struct decisions *d, struct err *err)
 {
-    const int column = schema_find_kind(&d->service->model.plan.schema, COLUMN_ID);
+    const int column = schema_find_kind(&d->service->plan->schema, COLUMN_ID);
     const uint64_t *ids = column < 0 ? NULL : d->transactions.columns[column];
     for (size_t i = 0; i < d->transactions.n && !d->refused; i++) {
         int64_t order = 0;
@@ -125,7 +125,7 @@ static int find_fresh(struct decisions *d, struct err *err)
 // Move the fresh ones to the front of every column, where they are a block.
 static void gather(struct decisions *d)
 {
-    const struct schema *schema = &d->service->model.plan.schema;
+    const struct schema *schema = &d->service->plan->schema;
     struct transactions *t = &d->transactions;
     if (d->n_fresh == t->n)
         return;
@@ -146,9 +146,9 @@ static int decide(struct decisions *d, const struct served *served, size_t k, in
     struct service *s = d->service;
     const size_t n_lanes = s->store.n_lanes;
     struct decision *decision = &d->decisions[d->fresh[k]];
-    for (size_t i = 0; i < s->model.n_inputs; i++)
+    for (size_t i = 0; i < s->plan->n_inputs; i++)
         d->x[i] = d->inputs[i][k];
-    decision_make(decision, &s->model, served, d->x, d->contributions);
+    decision_make(decision, &s->champion->model, served, d->x, d->contributions);
     const struct store_row row = {
         .received = received,
         .decision = decision,
@@ -161,7 +161,7 @@ static int decide(struct decisions *d, const struct served *served, size_t k, in
     };
     if (store_put(&s->store, &row, err))
         return -1;
-    recent_add(&s->recent, &s->model, s->store.next - 1, &row);
+    recent_add(&s->recent, &s->champion->model, s->store.next - 1, &row);
     return 0;
 }
 
@@ -174,7 +174,7 @@ static int decide_all(struct decisions *d, struct err *err)
     clock_gettime(CLOCK_REALTIME, &now);
     const int64_t received = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     service_hold(s);
-    int rc = store_served(&s->store, s->version_number, &s->model, &served, err);
+    int rc = store_served(&s->store, s->champion->number, &s->champion->model, &served, err);
     for (size_t k = 0; k < d->n_fresh && rc == 0; k++)
         rc = decide(d, served, k, received, err);
     service_let(s);
@@ -213,7 +213,7 @@ static int run(struct service *s, void *arg, struct err *err)
     if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
         d->refused = !s->state.broken;
         d->refused_event = d->refused ? d->fresh[s->state.refused] : 0;
-        d->refused_column = schema_find_kind(&s->model.plan.schema, COLUMN_TIME);
+        d->refused_column = schema_find_kind(&s->plan->schema, COLUMN_TIME);
         *err = d->refusal;
         return d->refused ? 0 : -1;
     }
@@ -235,8 +235,7 @@ static void write_decisions(const struct decisions *d, struct reply *r)
     for (size_t i = 0; i < t->n; i++) {
         if (i > 0)
             reply_bytes(r, ",", 1);
-        decision_write(&d->decisions[i], &d->service->model.plan, transactions_id(t, d->service, i),
-                       r);
+        decision_write(&d->decisions[i], d->service->plan, transactions_id(t, d->service, i), r);
     }
     if (t->array)
         reply_bytes(r, "]", 1);
@@ -244,7 +243,7 @@ static void write_decisions(const struct decisions *d, struct reply *r)
 
 static void refuse(const struct decisions *d, struct reply *r)
 {
-    const struct schema *schema = &d->service->model.plan.schema;
+    const struct schema *schema = &d->service->plan->schema;
     reply_problem(r, 409, schema->columns[d->refused_column].name,
                   d->transactions.array ? (long)d->refused_event : -1,
                   "%s; nothing of this request was counted", d->refusal.msg);

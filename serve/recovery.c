@@ -19,8 +19,8 @@ enum { BLOCK = 1024 };
 
 static int make_state(struct service *s, struct err *err)
 {
-    const struct schema *schema = &s->model.plan.schema;
-    if (state_init(&s->state, &s->model.plan, 1, err))
+    const struct schema *schema = &s->plan->schema;
+    if (state_init(&s->state, s->plan, 1, err))
         return -1;
     for (size_t c = 0; c < schema->n; c++) {
         const struct dictionary *d = &s->dictionaries[c];
@@ -106,7 +106,7 @@ struct recovering {
 
 static int replay_init(struct recovering *r, struct service *s, struct err *err)
 {
-    const size_t n = s->model.plan.n_inputs;
+    const size_t n = s->plan->n_inputs;
     *r = (struct recovering){.service = s, .x = calloc(n, sizeof *r->x)};
     bool bad = !r->x || store_event_init(&r->event, &s->store);
     for (size_t i = 0; i < n && !bad; i++)
@@ -116,7 +116,7 @@ static int replay_init(struct recovering *r, struct service *s, struct err *err)
 
 static void replay_release(struct recovering *r)
 {
-    for (size_t i = 0; r->x && i < r->service->model.plan.n_inputs; i++)
+    for (size_t i = 0; r->x && i < r->service->plan->n_inputs; i++)
         free(r->x[i]);
     free(r->x);
     store_event_release(&r->event);
@@ -127,7 +127,7 @@ static void replay_release(struct recovering *r)
 // computes otherwise than the one that wrote it.
 static int compare(const struct recovering *r, struct err *err)
 {
-    const struct plan *p = &r->service->model.plan;
+    const struct plan *p = r->service->plan;
     for (size_t i = 0; i < p->n_inputs; i++)
         for (size_t e = 0; e < r->block.n; e++)
             if (r->x[i][e] != r->block.x[i][e])
@@ -202,14 +202,14 @@ static int fill_decisions(struct service *s, struct store_block *b, float *x, st
         b->n = 0;
         rc = store_take_event(&s->store, &reader, b, err) ||
              store_decision(&s->store, b->order, &decision, err);
-        for (size_t i = 0; i < s->model.plan.n_inputs; i++)
+        for (size_t i = 0; i < s->plan->n_inputs; i++)
             x[i] = b->x[i][0];
         const struct store_row row = {.received = b->received,
                                       .decision = &decision,
                                       .columns = (const void *const *)b->columns,
                                       .x = x};
         if (rc == 0)
-            recent_add(&s->recent, &s->model, b->order, &row);
+            recent_add(&s->recent, &s->champion->model, b->order, &row);
     }
     store_reader_release(&reader);
     return rc ? -1 : 0;
@@ -223,7 +223,7 @@ static void take_label(void *arg, int64_t order, bool review, int label)
 static int fill_recent(struct service *s, struct err *err)
 {
     struct store_block block;
-    float *x = calloc(s->model.plan.n_inputs, sizeof *x);
+    float *x = calloc(s->plan->n_inputs, sizeof *x);
     int rc = store_block_init(&block, &s->store, 1, err);
     if (rc == 0)
         rc = x ? fill_decisions(s, &block, x, err) : err_set(err, "out of memory");
@@ -238,7 +238,7 @@ static int fill_recent(struct service *s, struct err *err)
 
 static int check_retain(struct service *s, int64_t days, struct err *err)
 {
-    const struct plan *p = &s->model.plan;
+    const struct plan *p = s->plan;
     int64_t longest = 0;
     for (size_t t = 0; t < p->n_tracks; t++)
         for (size_t e = 0; e < p->tracks[t].n_edges; e++)
@@ -287,8 +287,7 @@ static int recover(struct service *s, const struct service_files *files, struct 
         return err_set(err, "out of memory");
     if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||
         snapshot_checksum(files->state, &identity.base, err) ||
-        store_open(&s->store, files->database, &s->model.plan, s->dictionaries, files->durability,
-                   err) ||
+        store_open(&s->store, files->database, s->plan, s->dictionaries, files->durability, err) ||
         store_claim(&s->store, &identity, err) || (!fresh && load_newest(s, files->state, err)) ||
         check_position(s, err))
         return -1;

@@ -93,7 +93,7 @@ static void get_readyz(struct exchange *x)
     if (service_ready(s, &x->worker->reply))
         return;
     service_hold(s);
-    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->version);
+    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->champion->version);
     service_let(s);
 }
 
@@ -105,14 +105,14 @@ static void get_metrics(struct exchange *x)
 static void get_decisions(struct exchange *x)
 {
     struct service *s = x->site->service;
-    recent_write_decisions(&s->recent, &s->model.plan, &x->worker->reply);
+    recent_write_decisions(&s->recent, s->plan, &x->worker->reply);
 }
 
 static void get_model(struct exchange *x)
 {
     struct service *s = x->site->service;
     service_hold(s);
-    reply_bytes(&x->worker->reply, s->model_text, strlen(s->model_text));
+    reply_bytes(&x->worker->reply, s->champion->text, strlen(s->champion->text));
     service_let(s);
 }
 
@@ -125,8 +125,8 @@ static void post_reload(struct exchange *x)
         return;
     }
     service_hold(s);
-    reply_add(&x->worker->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", s->version,
-              s->model.sha256);
+    reply_add(&x->worker->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", s->champion->version,
+              s->champion->model.sha256);
     service_let(s);
 }
 

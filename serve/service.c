@@ -2,12 +2,12 @@
 #define _GNU_SOURCE // pthread_rwlockattr_setkind_np
 #include "serve/service.h"
 
+#include "base/memory.h"
 #include "ingest/value.h"
 #include "train/registry.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,15 +28,16 @@ void service_report(struct service *s, bool fatal, const char *fmt, ...)
 int64_t service_latest_time(struct service *s)
 {
     int64_t latest = (int64_t)time(NULL);
-    if (schema_counts_rows(&s->model.plan.schema))
+    if (schema_counts_rows(&s->plan->schema))
         return INT64_MAX;
     const int64_t newest = atomic_load(&s->writer.newest);
     return (newest > latest ? newest : latest) + SECONDS_PER_DAY;
 }
 
-void service_hold(struct service *s)
+const struct champion *service_hold(struct service *s)
 {
     pthread_rwlock_rdlock(&s->replacement);
+    return s->champion;
 }
 
 void service_let(struct service *s)
@@ -47,10 +48,8 @@ void service_let(struct service *s)
 // Every category text that a node of the plan compares with.
 static int fill_dictionaries(struct service *s, struct err *err)
 {
-    const struct plan *p = &s->model.plan;
-    s->dictionaries = calloc(p->schema.n, sizeof *s->dictionaries);
-    if (!s->dictionaries)
-        return err_set(err, "out of memory for dictionaries");
+    const struct plan *p = s->plan;
+    s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
     for (size_t i = 0; i < p->n_nodes; i++) {
         const struct node *node = &p->nodes[i];
         uint32_t code;
@@ -63,31 +62,23 @@ static int fill_dictionaries(struct service *s, struct err *err)
 
 // ---- the model -------------------------------------------------------------------------------------
 
-// A model as it is served.
-struct champion {
-    struct model model;
-    int64_t version;
-    char *text;
-};
-
-// What the version's folder has in metrics.json of the test rows; NULL where it has none.
-static json_t *test_metrics(const char *models, int64_t version)
+// The members of metrics.json about the test rows; NULL where there are none.
+static json_t *test_metrics(const char *models, const char *version)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", models, version);
+    char *path = xasprintf("%s/%s/metrics.json", models, version);
     json_t *file = json_load_file(path, 0, NULL);
     json_t *test = json_incref(json_object_get(file, "test"));
     json_decref(file);
+    free(path);
     return test;
 }
 
-// The version and identity, how good it is, then the members of its file.
+// Version, identity and test metrics, then the members of the model's file.
 static char *describe(const struct champion *c, const char *models)
 {
-    char version[24], *text = model_to_text(&c->model), *all_text = NULL;
+    char *text = model_to_text(&c->model), *all_text = NULL;
     json_t *file = text ? json_loads(text, 0, NULL) : NULL;
-    snprintf(version, sizeof version, "%" PRId64, c->version);
-    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", version, "sha256", c->model.sha256,
+    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", test_metrics(models, c->version));
     if (file && json_object_update(all, file) == 0)
         all_text = json_dumps(all, JSON_COMPACT);
@@ -97,94 +88,82 @@ static char *describe(const struct champion *c, const char *models)
     return all_text;
 }
 
-static int champion_load(struct champion *c, const char *models, struct err *err)
+static void champion_free(struct champion *c)
 {
-    if (registry_load_champion(models, &c->model, &c->version, err))
-        return -1;
+    if (!c)
+        return;
+    model_release(&c->model);
+    free(c->text);
+    free(c);
+}
+
+// NULL on an error.
+static struct champion *champion_load(const char *models, struct err *err)
+{
+    struct champion *c = xcalloc(1, sizeof *c);
+    if (registry_load_champion(models, &c->model, &c->number, err)) {
+        free(c);
+        return NULL;
+    }
+    snprintf(c->version, sizeof c->version, "%" PRId64, c->number);
+    c->loaded = (int64_t)time(NULL);
     c->text = describe(c, models);
     if (c->text)
-        return 0;
-    model_release(&c->model);
-    return err_set(err, "out of memory for the model's description");
-}
-
-static void put_in_place(struct service *s, const struct champion *c)
-{
-    s->model_text = c->text;
-    s->version_number = c->version;
-    s->loaded = (int64_t)time(NULL);
-    snprintf(s->version, sizeof s->version, "%" PRId64, c->version);
-}
-
-// All but the plan, the first member, which the state borrows and any thread may be reading.
-static void replace(struct service *s, struct champion *c)
-{
-    enum { FROM = offsetof(struct model, inputs), SIZE = sizeof(struct model) - FROM };
-    unsigned char old[SIZE];
-    char *text = s->model_text;
-    memcpy(old, (unsigned char *)&s->model + FROM, SIZE);
-    memcpy((unsigned char *)&s->model + FROM, (unsigned char *)&c->model + FROM, SIZE);
-    memcpy((unsigned char *)&c->model + FROM, old, SIZE);
-    put_in_place(s, c);
-    c->text = text;
-}
-
-static int check_fit(const struct service *s, const struct champion *c, struct err *err)
-{
-    if (plan_checksum(&c->model.plan) == plan_checksum(&s->model.plan))
-        return 0;
-    return err_set(err,
-                   "version %" PRId64
-                   " was trained on other [columns] or [features] than the running state "
-                   "has: start the server again with the state that its features were made with",
-                   c->version);
+        return c;
+    err_set(err, "out of memory for the model's description");
+    champion_free(c);
+    return NULL;
 }
 
 struct loading {
-    struct champion champion;
     const char *models;
+    struct champion *champion;
     struct err *err;
-    int rc;
 };
 
 static void *load_on(void *arg)
 {
     struct loading *l = arg;
-    l->rc = champion_load(&l->champion, l->models, l->err);
+    l->champion = champion_load(l->models, l->err);
     return NULL;
 }
 
 // On a thread of its own, since the library's workers have small stacks and reading a model recurses.
-static int load_aside(struct champion *c, const char *models, struct err *err)
+static struct champion *load_aside(const char *models, struct err *err)
 {
     struct loading l = {.models = models, .err = err};
     pthread_t thread;
     if (pthread_create(&thread, NULL, load_on, &l))
-        return err_set(err, "there is no thread to load the model on");
-    pthread_join(thread, NULL);
-    *c = l.champion;
-    return l.rc;
+        err_set(err, "cannot start a thread to load the model");
+    else
+        pthread_join(thread, NULL);
+    return l.champion;
 }
 
 static int reload(struct service *s, struct err *err)
 {
-    struct champion c;
-    if (load_aside(&c, s->models, err))
+    struct champion *new = load_aside(s->models, err), *old = s->champion;
+    if (!new)
         return -1;
-    int rc = check_fit(s, &c, err);
-    if (rc == 0) {
-        pthread_rwlock_wrlock(&s->replacement);
-        replace(s, &c);
-        pthread_rwlock_unlock(&s->replacement);
-        service_report(s, false, "model %s (sha256 %.8s…) decides now", s->version,
-                       s->model.sha256);
+    if (plan_checksum(&new->model.plan) != plan_checksum(s->plan)) {
+        err_set(err,
+                "version %s was trained on other [columns] or [features] than the running state "
+                "has: start the server again with the state that its features were made with",
+                new->version);
+        champion_free(new);
+        return -1;
     }
-    model_release(&c.model);
-    free(c.text);
-    return rc;
+    pthread_rwlock_wrlock(&s->replacement);
+    s->champion = new;
+    pthread_rwlock_unlock(&s->replacement);
+    if (old != s->first) // whose plan is in use
+        champion_free(old);
+    service_report(s, false, "model %s (sha256 %.8s…) decides now", new->version,
+                   new->model.sha256);
+    return 0;
 }
 
-// One after the other, else the slower of two could put an older champion in the newer one's place.
+// One at a time, else the slower of two could replace a newer champion by an older one.
 int service_reload(struct service *s, struct err *err)
 {
     pthread_mutex_lock(&s->reloading);
@@ -193,7 +172,7 @@ int service_reload(struct service *s, struct err *err)
     if (rc == 0)
         return 0;
     const struct err why = *err;
-    err_set(err, "%.960s; the model that was there goes on", why.msg);
+    err_set(err, "%.960s; the present model goes on", why.msg);
     service_report(s, false, "%s", err->msg);
     return -1;
 }
@@ -222,15 +201,14 @@ static char *name_of(const char *models)
 
 static int load_model(struct service *s, const char *models, struct err *err)
 {
-    struct champion c;
-    s->models = strdup(models);
+    s->models = xstrdup(models);
     s->name = name_of(models);
-    if (!s->models || !s->name)
+    if (!s->name)
         return err_sys(err, "%s: cannot open the registry", models);
-    if (champion_load(&c, models, err))
+    s->champion = s->first = champion_load(models, err);
+    if (!s->first)
         return -1;
-    s->model = c.model;
-    put_in_place(s, &c);
+    s->plan = &s->first->model.plan;
     return 0;
 }
 
@@ -241,7 +219,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->report = files->report;
     make_locks(s);
     s->started = (int64_t)time(NULL);
-    if (load_model(s, files->models, err) || recent_init(&s->recent, &s->model, err) ||
+    if (load_model(s, files->models, err) || recent_init(&s->recent, &s->first->model, err) ||
         pseudonym_read(&s->pseudonym, files->key, err) || fill_dictionaries(s, err) ||
         service_recover(s, files, err) || writer_start(s, err)) {
         service_release(s);
@@ -256,13 +234,14 @@ void service_release(struct service *s)
     store_close(&s->store);
     state_release(&s->state);
     recent_release(&s->recent);
-    for (size_t c = 0; s->dictionaries && c < s->model.plan.schema.n; c++)
+    for (size_t c = 0; s->dictionaries && c < s->plan->schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
-    free(s->model_text);
+    if (s->champion != s->first)
+        champion_free(s->champion);
+    champion_free(s->first);
     free(s->models);
     free(s->name);
-    model_release(&s->model);
     pthread_rwlock_destroy(&s->replacement);
     pthread_mutex_destroy(&s->reloading);
     memset(s, 0, sizeof *s);

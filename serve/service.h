@@ -5,8 +5,8 @@
 //     service_run(&s, &job)                    any thread, here and below
 //     service_latest_time(&s)
 //     service_ready(&s, &reply)
-//     service_hold(&s); ... s.model, s.version, s.model_text ...; service_let(&s)
-//     service_reload(&s, &err)                 the champion of now, without a stop
+//     champion = service_hold(&s); ... champion->model ...; service_let(&s)
+//     service_reload(&s, &err)                 the registry's new champion, without a stop
 //     service_release(&s)                      writes a checkpoint
 //
 // One thread, the writer, changes the state and writes the database (writer.c). Requests hand it their
@@ -17,11 +17,10 @@
 // The snapshot's keys were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
 //
-// A reload changes the model, its version and its description, so these are read between service_hold
-// and service_let; but for the plan, which stays what and where it is. state, store and all behind
-// `writer` are the writer's. All else is constant after service_load and may be read by any thread.
-// Ownership: a service owns all it points to until service_release; it must not be moved in memory,
-// since the state borrows the model's plan.
+// A reload replaces the champion, so it is read between service_hold and service_let. The plan stays:
+// only a model with the same one can replace it. state, store and the members of `writer` belong to the
+// writer. Everything else is constant after service_load and may be read by any thread.
+// Ownership: a service owns all it points to until service_release.
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
@@ -90,18 +89,25 @@ struct writer { // writer.c
     atomic_llong position;       // of the state, for others
 };
 
+// A model that decides.
+struct champion {
+    struct model model;
+    int64_t number;   // its version in the registry
+    char version[24]; // the same, decimal
+    int64_t loaded;   // seconds since 1970
+    char *text;       // what GET /model answers
+};
+
 struct service {
     char *models; // the registry's folder
     char *name;   // the model's: the last component of that folder's path, links followed
-    struct model model;
-    char version[24];             // of the registry, decimal
-    int64_t version_number;       // the same
-    int64_t loaded;               // when, seconds since 1970
-    char *model_text;             // what GET /model answers
-    pthread_rwlock_t replacement; // around the five above, but for model.plan
-    pthread_mutex_t reloading;    // held by the one that reloads
+    struct champion *champion;
+    struct champion *first;       // the one that the service started with
+    const struct plan *plan;      // the first one's
+    pthread_rwlock_t replacement; // around champion
+    pthread_mutex_t reloading;    // one reload at a time
     struct pseudonym pseudonym;
-    struct dictionary *dictionaries; // [model.plan.schema.n]: of categories, what the plan asks for
+    struct dictionary *dictionaries; // [plan->schema.n]: of categories, what the plan asks for
     struct state state;
     struct store store;
     struct writer writer;
@@ -123,13 +129,13 @@ int64_t service_latest_time(struct service *s);
 // Waits until the job is done and committed: 0. -1: it was not, and the reply says so (503).
 int service_run(struct service *s, struct job *job, struct reply *r);
 
-// Nothing is replaced between these two. Not to be nested.
-void service_hold(struct service *s);
+// The champion is not replaced between these two, which must not be nested.
+const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
-// Load the registry's champion and put it in the old model's place. Refused, and the old one stays,
-// where its file is not the one that was trained, or where it was trained on other columns or
-// features than those of the running state. Reported either way.
+// Load the registry's champion and replace the present one. Refused where its file is not the one that
+// was trained, or where it has other columns or features than the running state; then the present one
+// stays. The outcome is reported either way.
 int service_reload(struct service *s, struct err *err);
 
 // 0 while transactions are decided; else -1, and the reply, where it is not NULL, says why (503): another

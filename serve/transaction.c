@@ -22,7 +22,7 @@ struct place {
 
 static const struct schema_column *column_of(const struct place *p)
 {
-    return &p->service->model.plan.schema.columns[p->column];
+    return &p->service->plan->schema.columns[p->column];
 }
 
 #define REFUSE_FIELD(p, status, ...)                                                               \
@@ -142,7 +142,7 @@ static int put_time_number(const struct place *p, const json_t *v, int64_t *time
 
 static int put_time(const struct place *p, const json_t *v)
 {
-    const bool number = schema_times_are_numbers(&p->service->model.plan.schema);
+    const bool number = schema_times_are_numbers(&p->service->plan->schema);
     int64_t *time = &((int64_t *)p->t->columns[p->column])[p->event];
     if (!json_is_number(v) && (number || !json_is_string(v)))
         return refuse_type(p, v, number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
@@ -198,7 +198,7 @@ static int put_value(const struct place *p, const json_t *v)
 // Names the nearest field that a transaction may have.
 static int refuse_name(const struct place *p, const char *name)
 {
-    const struct schema *schema = &p->service->model.plan.schema;
+    const struct schema *schema = &p->service->plan->schema;
     const char **known = calloc(schema->n, sizeof *known); // without it no name is the nearest
     size_t n = 0;
     for (size_t c = 0; c < schema->n && known; c++)
@@ -218,7 +218,7 @@ static int check_names(const struct place *p, json_t *object)
     json_t *v;
     json_object_foreach(object, name, v)
     {
-        if (schema_find(&p->service->model.plan.schema, name) < 0)
+        if (schema_find(&p->service->plan->schema, name) < 0)
             return refuse_name(p, name);
     }
     return 0;
@@ -231,7 +231,7 @@ static int put_transaction(struct place *p, json_t *object)
                              "element %ld is not a transaction, {\"id\": ...}", p->index);
     if (check_names(p, object))
         return -1;
-    for (p->column = 0; p->column < p->service->model.plan.schema.n; p->column++)
+    for (p->column = 0; p->column < p->service->plan->schema.n; p->column++)
         if (put_value(p, json_object_get(object, column_of(p)->name)))
             return -1;
     return 0;
@@ -264,7 +264,7 @@ int transactions_parse(struct transactions *t, struct service *s, struct arena *
         return -1;
     t->array = json_is_array(t->document);
     t->n = t->array ? json_array_size(t->document) : 1;
-    if (allocate(t, &s->model.plan.schema, a))
+    if (allocate(t, &s->plan->schema, a))
         return reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
     struct place p = {.service = s, .t = t, .reply = r, .latest = service_latest_time(s)};
     for (p.event = 0; p.event < t->n; p.event++) {
@@ -277,7 +277,7 @@ int transactions_parse(struct transactions *t, struct service *s, struct arena *
 
 int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)
 {
-    const struct schema *schema = &s->model.plan.schema;
+    const struct schema *schema = &s->plan->schema;
     const char *column = schema->columns[schema_find_kind(schema, COLUMN_ID)].name;
     char number[24];
     size_t n = 0;
@@ -290,7 +290,7 @@ int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *
 
 const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event)
 {
-    const struct schema *schema = &s->model.plan.schema;
+    const struct schema *schema = &s->plan->schema;
     int column = schema_find_kind(schema, COLUMN_ID);
     return column < 0 ? NULL : json_object_get(object_of(t, event), schema->columns[column].name);
 }

@@ -213,7 +213,7 @@ static inline struct small_service *small_shared(void)
 {
     static struct small_service small;
     struct err err;
-    if (small.service.model_text)
+    if (small.service.champion)
         return &small;
     if (small_service_make(&small, &err)) {
         fprintf(stderr, "%s\n", err.msg);

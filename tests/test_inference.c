@@ -89,9 +89,9 @@ static void a_probability_at_the_threshold_is_for_review(void **state)
 {
     struct fixture *f = *state;
     double p = number(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "probability", 0);
-    f->small.service.model.threshold = p;
+    f->small.service.champion->model.threshold = p;
     assert_true(json_is_true(value(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "review", 0)));
-    f->small.service.model.threshold = nextafter(p, 1);
+    f->small.service.champion->model.threshold = nextafter(p, 1);
     assert_true(json_is_false(value(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "review", 0)));
 }
 

@@ -15,7 +15,7 @@ static void small_document_read(struct small_document *d, const char *time_forma
     struct err err = {""};
     if (small_service_make(&d->small, &err))
         fail_msg("%s", err.msg);
-    struct schema *schema = &d->small.service.model.plan.schema;
+    struct schema *schema = &d->small.service.first->model.plan.schema;
     free(schema->time_format);
     schema->time_format = strdup(time_format);
     char *text = openapi_text(&d->small.service, &err);

@@ -33,7 +33,7 @@ static void a_transaction_is_answered_with_the_models_probability(void **state)
     assert_string_equal(text(a, "decision"), p >= small_threshold ? "review" : "approve");
     assert_true(number(a, "threshold") == small_threshold);
     assert_string_equal(text(a, "model"), "1");
-    assert_string_equal(text(a, "sha256"), f->small.service.model.sha256);
+    assert_string_equal(text(a, "sha256"), f->small.service.champion->model.sha256);
 }
 
 static void a_probability_above_the_threshold_is_for_review(void **state)
@@ -184,7 +184,7 @@ static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **s
 static void a_number_of_a_row_has_no_clock_to_be_ahead_of(void **state)
 {
     struct fixture *f = *state;
-    memcpy(f->small.service.model.plan.schema.time_format, "row", sizeof "row");
+    memcpy(f->small.service.first->model.plan.schema.time_format, "row", sizeof "row");
     assert_int_equal(status_at(f, 1), 200);
     assert_int_equal(status_at(f, 253402300799), 200);
 }
@@ -209,14 +209,14 @@ static void the_model_is_told_as_its_file_has_it(void **state)
     json_t *value;
     snprintf(path, sizeof path, "%s/1/model.json", f->small.models);
     json_t *file = json_load_file(path, 0, NULL);
-    json_t *told = json_loads(f->small.service.model_text, 0, NULL);
+    json_t *told = json_loads(f->small.service.champion->text, 0, NULL);
     assert_int_equal(json_object_size(told), json_object_size(file) + 2);
     json_object_foreach(file, name, value)
     {
         assert_true(json_equal(json_object_get(told, name), value));
     }
     assert_string_equal(text(told, "model"), "1");
-    assert_string_equal(text(told, "sha256"), f->small.service.model.sha256);
+    assert_string_equal(text(told, "sha256"), f->small.service.champion->model.sha256);
     json_decref(told);
     json_decref(file);
 }

@@ -52,7 +52,7 @@ static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(voi
 {
     struct fixture *f = *state;
     struct recent *r = &f->small.service.recent;
-    const struct model *m = &f->small.service.model;
+    const struct model *m = &f->small.service.champion->model;
     struct reply before = {0}, after = {0};
     double drift[2][SMALL_INPUTS + 1];
     uint64_t quality[2][2][2];
@@ -64,6 +64,7 @@ static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(voi
     assert_int_equal(recent_drift(r, m, drift[0]), 80);
     assert_int_equal(quality[0][0][0] + quality[0][0][1] + quality[0][1][0] + quality[0][1][1], 20);
     restart(f);
+    m = &f->small.service.champion->model;
     reply_reset(&after);
     recent_write_decisions(r, &m->plan, &after);
     recent_quality(r, quality[1]);

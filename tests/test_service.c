@@ -80,10 +80,10 @@ static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **s
                          "0.25/' models/2/model.json && ln -sfn 2 models/champion",
                          folder),
                      0);
-    reload(409, "the model that was there goes on");
+    reload(409, "the present model goes on");
     assert_decides("1");
     assert_int_equal(
-        run("grep -q '^serve: .*the model that was there goes on$' %s/access.log", folder), 0);
+        run("grep -q '^serve: .*the present model goes on$' %s/access.log", folder), 0);
     assert_int_equal(
         run("cd %s && cp kept models/2/model.json && ln -sfn 1 models/champion", folder), 0);
     // Other features: another plan than that of the state.

@@ -256,8 +256,7 @@ static void a_second_server_on_the_same_database_is_refused(void **state)
     if (pid == 0) {
         struct store other;
         struct err err = {""};
-        store_open(&other, f->small.database, &f->small.service.model.plan, NULL, STORE_NORMAL,
-                   &err);
+        store_open(&other, f->small.database, f->small.service.plan, NULL, STORE_NORMAL, &err);
         _exit(strstr(err.msg, "another server") ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -295,7 +294,7 @@ static void a_commit_that_fails_stops_the_service(void **state)
     assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "DROP TABLE model", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    f->small.service.version_number = 2; // another model wants an entry
+    f->small.service.champion->number = 2; // another model wants an entry
     ask(f, transaction(body, sizeof body, 2));
     assert_int_equal(f->reply.status, 503);
     assert_non_null(strstr(f->reply.text, "started again"));
