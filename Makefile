@@ -38,7 +38,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve test check asan tsan soak fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps pipeline serve tiny test check asan tsan soak fuzz coverage lint \
     layers format clean pictures bench-quality bench-serve openapi
 
 help: ## this list
@@ -56,7 +56,7 @@ reverse = $(if $(1),$(call reverse,$(wordlist 2,9,$(1))) $(firstword $(1)))
 libs    = $(patsubst %,$(BUILD)/lib%.a,$(call reverse,$(call upto,$(1),$(STAGES))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
 
-programs: $(addprefix $(BIN)/,simulate ingest features train registry monitor serve replay) ## build all
+programs: $(addprefix $(BIN)/,simulate ingest features train registry monitor serve replay tiny) ## build all
 
 define stage_library
 $(BUILD)/lib$(1).a: $(call objects,$(1))
@@ -102,6 +102,8 @@ $(BIN)/registry: $(BUILD)/train/registry_main.o $(call libs,train)
 $(BIN)/monitor:  $(BUILD)/monitor/main.o $(call libs,monitor)
 $(BIN)/serve:    $(BUILD)/serve/main.o $(call libs,serve)
 $(BIN)/replay:   $(BUILD)/serve/replay.o $(call libs,serve)
+$(BIN)/tiny:     $(BUILD)/tests/tiny.o
+$(BIN)/tiny: LIBS = -lopenblas -lm
 $(BIN)/train $(BIN)/registry $(BIN)/monitor: LIBS += -lopenblas -lprotobuf-c
 $(BIN)/serve: LIBS += -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 $(BIN)/replay: LIBS += -lcurl
@@ -213,6 +215,9 @@ build/data/simulate.args: FORCE
 
 serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
 	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --database $(DATABASE) --port $(PORT)
+
+tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
+	$(BIN)/tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/test_<module>.c links the stages up to the one that holds <module>.c, all of them for the others.

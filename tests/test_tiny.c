@@ -1,0 +1,158 @@
+// The real pipeline against tests/tiny.c, which computes the same by brute force: on the committed
+// sample and on a small simulated file.
+#define main tiny_main
+int tiny_main(int argc, char **argv);
+#include "tests/tiny.c"
+#undef main
+
+#include "ingest/table.h"
+#include "tests/stages.h"
+#include "train/metrics.h"
+
+// Two ways of adding the same doubles, and Newton's method stopped at a gradient of 1e-10.
+static const double ROUNDING = 1e-12, WEIGHTS = 1e-6, RANKS = 1e-4;
+
+static const char *place(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "work/%.100s", name);
+    return scratch_path(path);
+}
+
+static json_t *load_json(const char *name)
+{
+    json_error_t why;
+    json_t *j = json_load_file(place(name), 0, &why);
+    if (!j)
+        fail_msg("%s: %s", name, why.text);
+    return j;
+}
+
+static double number_of(const json_t *object, const char *name)
+{
+    const json_t *x = json_object_get(object, name);
+    assert_true(json_is_number(x));
+    return json_number_value(x);
+}
+
+static void assert_near(double x, double expected, double tolerance, const char *what)
+{
+    if (!(fabs(x - expected) <= tolerance))
+        fail_msg("%s is %.17g, tiny has %.17g", what, x, expected);
+}
+
+static void compare_features(const struct data *d)
+{
+    struct table t;
+    struct err err;
+    if (table_open(&t, place("features"), &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.rows, d->n);
+    for (int i = 0; i < N_INPUTS; i++) {
+        const float *x = table_data(&t, names[i], COLUMN_FEATURE, &err);
+        assert_non_null(x);
+        for (long r = 0; r < d->n; r++)
+            if (x[r] != d->rows[r].x[i])
+                fail_msg("%s of row %ld is %.9g, tiny has %.9g", names[i], r, (double)x[r],
+                         (double)d->rows[r].x[i]);
+    }
+    table_release(&t);
+}
+
+static void compare_model(const struct model *m)
+{
+    json_t *model = load_json("models/1/model.json");
+    const json_t *inputs = json_object_get(model, "inputs");
+    assert_int_equal(json_array_size(inputs), N_INPUTS);
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const json_t *input = json_array_get(inputs, i);
+        assert_string_equal(json_string_value(json_object_get(input, "name")), names[i]);
+        assert_near(number_of(input, "mean"), m->mean[i], 1e-7 * (1 + fabs(m->mean[i])), "a mean");
+        assert_near(number_of(input, "scale"), m->scale[i], 1e-7 * m->scale[i], "a scale");
+        assert_near(number_of(input, "weight"), m->w[i], WEIGHTS, names[i]);
+    }
+    assert_near(number_of(model, "intercept"), m->w[N_INPUTS], WEIGHTS, "the intercept");
+    json_decref(model);
+}
+
+// The pipeline's own functions on tiny's scores.
+static void compare_metric_functions(const struct data *d, const struct result *r)
+{
+    const size_t n = (size_t)(r->test.end - r->test.first);
+    double *scores = allocate(n, sizeof *scores);
+    int8_t *labels = allocate(n, sizeof *labels);
+    struct ranking ranking;
+    struct err err;
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = d->rows[r->test.first + (long)i].score;
+        labels[i] = (int8_t)judged(d, r->test.first + (long)i, r->train);
+    }
+    assert_int_equal(ranking_make(&ranking, scores, labels, n, &err), 0);
+    assert_near(ranking_roc_auc(&ranking), r->auc, ROUNDING, "ROC AUC of the same scores");
+    assert_near(ranking_average_precision(&ranking), r->average_precision, ROUNDING,
+                "average precision of the same scores");
+    ranking_release(&ranking);
+    free(scores);
+    free(labels);
+}
+
+// file, and the dates that train and test begin with: as in the .ini of the pipeline that has run.
+static void compare(const char *file, const char *train_from, const char *test_from)
+{
+    json_t *metrics = load_json("models/1/metrics.json"), *drift = load_json("drift.json");
+    const json_t *test = json_object_get(metrics, "test");
+    struct data d = read_csv(place(file));
+    const struct result r = run_all(&d, train_from, test_from, number_of(metrics, "l2"));
+    compare_features(&d);
+    compare_model(&r.model);
+    compare_metric_functions(&d, &r);
+    assert_int_equal(json_integer_value(json_object_get(test, "rows")), r.judged);
+    assert_int_equal(json_integer_value(json_object_get(test, "frauds")), r.frauds);
+    assert_near(number_of(test, "roc_auc"), r.auc, RANKS, "ROC AUC");
+    assert_near(number_of(test, "average_precision"), r.average_precision, RANKS,
+                "average precision");
+    assert_near(number_of(json_object_get(drift, "score"), "psi"), r.psi, RANKS, "drift");
+    free(d.rows);
+    json_decref(metrics);
+    json_decref(drift);
+}
+
+static void the_pipeline_agrees_with_tiny_on_the_sample(void **state)
+{
+    (void)state;
+    compare("datasets/sample.csv", "2018-04-15", "2018-04-29");
+}
+
+static void the_pipeline_agrees_with_tiny_on_simulated_data(void **state)
+{
+    (void)state;
+    succeed("simulate --customers 300 --terminals 600 --days 60 --seed 7 --output data.csv && "
+            "sed 's/^file = .*/file = data.csv/; s/^folds = .*/folds = 1/; "
+            "s/^train = .*/train = 2018-05-08 .. 2018-05-14/; "
+            "s/^test  = .*/test  = 2018-05-22 .. 2018-05-28/' datasets/handbook.ini >small.ini && "
+            "rm -r models && ingest --config small.ini --key key --output table data.csv && "
+            "features --config small.ini --output features table && "
+            "train --config small.ini --output models --promote features && "
+            "monitor --config small.ini --models models --output drift.json features");
+    compare("data.csv", "2018-05-08", "2018-05-22");
+}
+
+static void tiny_prints_its_table(void **state)
+{
+    (void)state;
+    expect(0, "average precision  ", "tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2");
+    expect(1, "tiny: none.csv: cannot read", "tiny none.csv 2018-04-15 2018-04-29 1e-2");
+    expect(1, "cut.csv:3: is not a row",
+           "(head -n 2 datasets/sample.csv; echo 1,2018) >cut.csv; tiny cut.csv 2018-04-15 "
+           "2018-04-29 1e-2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        stages_test(the_pipeline_agrees_with_tiny_on_the_sample),
+        stages_test(the_pipeline_agrees_with_tiny_on_simulated_data),
+        stages_test(tiny_prints_its_table),
+    };
+    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
+}
