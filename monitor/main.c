@@ -2,12 +2,15 @@
 //
 // Compares the rows that came after the test window (or another table) with the training rows and
 // writes drift.json and a table. What counts as drift is comparison.h's and drift.h's business.
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "monitor/comparison.h"
 #include "monitor/drift_report.h"
 #include "train/registry.h"
+
+#include <stdlib.h>
 
 enum { EXIT_DRIFTED = 3 };
 
@@ -100,6 +103,7 @@ int main(int argc, char **argv)
     };
     struct err err;
     bool drifted = false;
+    json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);

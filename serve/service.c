@@ -76,16 +76,15 @@ static json_t *test_metrics(const char *models, const char *version)
 // Version, identity and test metrics, then the members of the model's file.
 static char *describe(const struct champion *c, const char *models)
 {
-    char *text = model_to_text(&c->model), *all_text = NULL;
-    json_t *file = text ? json_loads(text, 0, NULL) : NULL;
+    char *text = NULL;
+    json_t *file = model_to_json(&c->model);
     json_t *all = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", test_metrics(models, c->version));
     if (file && json_object_update(all, file) == 0)
-        all_text = json_dumps(all, JSON_COMPACT);
+        text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     json_decref(file);
-    free(text);
-    return all_text;
+    return text;
 }
 
 static void champion_free(struct champion *c)

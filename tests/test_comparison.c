@@ -15,9 +15,6 @@ struct world {
     int8_t label[ROWS];
     struct table_column columns[4];
     struct table table;
-    double edges[2][3];
-    uint64_t counts[3][4]; // not read: reference rows are counted anew
-    double score_edge;
     struct model_input inputs[2];
     struct model model;
     struct period reference, current;
@@ -37,7 +34,7 @@ static void make(struct world *w)
 {
     static char steady[] = "steady", moving[] = "moving", time[] = "time", label[] = "label",
                 path[] = "a/table";
-    *w = (struct world){.edges = {{0.25, 0.5, 0.75}, {0.25, 0.5, 0.75}}, .score_edge = 0.5};
+    *w = (struct world){0};
     for (size_t i = 0; i < ROWS; i++) {
         w->time[i] = 1532476800 + (int64_t)i * 900; // 2018-07-25, 96 rows a day
         w->steady[i] = (float)next_random();
@@ -51,10 +48,11 @@ static void make(struct world *w)
     w->columns[3] = (struct table_column){.name = label, .kind = COLUMN_LABEL, .data = w->label};
     w->table = (struct table){.path = path, .rows = ROWS, .columns = w->columns, .n = 4};
     // The model has them the other way round.
-    w->inputs[0] = (struct model_input){moving, 0.5, 0.3, 2, {w->edges[0], w->counts[0], 3}};
-    w->inputs[1] = (struct model_input){steady, 0.5, 0.3, 0, {w->edges[1], w->counts[1], 3}};
+    const struct histogram quarters = {.n_edges = 3, .edges = {0.25, 0.5, 0.75}};
+    w->inputs[0] = (struct model_input){moving, 0.5, 0.3, 2, quarters};
+    w->inputs[1] = (struct model_input){steady, 0.5, 0.3, 0, quarters};
     w->model = (struct model){
-        .inputs = w->inputs, .n_inputs = 2, .score_reference = {&w->score_edge, w->counts[2], 1}};
+        .inputs = w->inputs, .n_inputs = 2, .score_reference = {.n_edges = 1, .edges = {0.5}}};
     w->reference = (struct period){&w->table, {0, REFERENCE_END}};
     w->current = (struct period){&w->table, {CURRENT_FIRST, ROWS}};
     w->limits = (struct limits){.psi_alert = 0.2, .min_rows = 1000};

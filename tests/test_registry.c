@@ -136,7 +136,7 @@ static void the_same_model_again_is_no_new_version_but_is_recorded(void **state)
     struct place *p = *state;
     assert_int_equal(train(p, "a"), 1);
     assert_int_equal(train(p, "a"), 1);
-    assert_int_equal(p->r.ledger.n, 2);
+    assert_int_equal(p->r.n, 2);
     assert_int_equal(train(p, "b"), 2);
     assert_int_equal(train(p, "a"), 3);
     command("test ! -e %s/4 && test ! -e %s/2.tmp", p->path);
@@ -199,7 +199,7 @@ static void a_version_that_was_never_trained_is_not_promoted(void **state)
     assert_int_equal(registry_promote(&p->r, 2, LEDGER_PROMOTE, &err), -1);
     assert_says(&err, "no version 2");
     assert_int_equal(champion(p), 0);
-    assert_int_equal(p->r.ledger.n, 1);
+    assert_int_equal(p->r.n, 1);
 }
 
 static void a_model_that_was_altered_is_not_promoted(void **state)
@@ -253,14 +253,15 @@ static void a_torn_last_line_is_refused_with_what_to_do_and_skipped_by_readers(v
 {
     struct place *p = *state;
     struct err err;
-    int64_t version;
     train(p, "a");
     promote(p, 1, LEDGER_PROMOTE);
     command("head -c 40 %s/ledger.jsonl > %s.part", p->path);
     command("cat %s.part >> %s/ledger.jsonl", p->path);
     assert_open_fails(p, "ledger.jsonl:3: the last line is not complete");
-    assert_int_equal(registry_who(p->path, INT64_MAX, &version, &err), 0);
-    assert_int_equal(version, 1);
+    struct registry reader;
+    assert_int_equal(registry_read(&reader, p->path, &err), 0);
+    assert_int_equal(registry_champion_at(&reader, INT64_MAX), 1);
+    registry_release(&reader);
 }
 
 static void a_promotion_that_a_crash_interrupted_is_completed(void **state)
@@ -279,15 +280,11 @@ static void a_promotion_that_a_crash_interrupted_is_completed(void **state)
 static void who_answers_by_the_time_of_the_action(void **state)
 {
     struct place *p = *state;
-    struct err err = {""};
-    int64_t version;
     train(p, "a");
     promote(p, 1, LEDGER_PROMOTE);
-    int64_t time = p->r.ledger.entries[1].time;
-    assert_int_equal(registry_who(p->path, time, &version, &err), 0);
-    assert_int_equal(version, 1);
-    assert_int_equal(registry_who(p->path, time - 1, &version, &err), -1);
-    assert_says(&err, "there was no champion at");
+    int64_t time = p->r.entries[1].time;
+    assert_int_equal(registry_champion_at(&p->r, time), 1);
+    assert_int_equal(registry_champion_at(&p->r, time - 1), 0);
 }
 
 int main(void)

@@ -1,11 +1,11 @@
 // train: a feature table into a new version of the model in the registry.
 //
-// Chooses, fits and measures (evaluate.h), puts the model together (assemble.h), and adds it with
-// its metrics and curves to the registry, as one folder.
+// Chooses, fits and measures (evaluate.h), and adds the model with its metrics and curves to the
+// registry, as one folder (publish.h).
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "train/assemble.h"
 #include "train/plot.h"
 #include "train/publish.h"
 #include "train/registry.h"
@@ -22,24 +22,6 @@ struct arguments {
     bool promote;
 };
 
-static uint64_t checksum(const struct config *c)
-{
-    static const char *const sections[] = {"columns",   "features", "split", "model",
-                                           "baselines", "slices",   "card"};
-    return config_checksum(c, sections, sizeof sections / sizeof *sections);
-}
-
-// A ledger that would refuse the model is found before the work, without keeping others from it.
-static int check_ledger(const char *registry, struct err *err)
-{
-    struct ledger l;
-    if (ledger_read(&l, registry, err))
-        return -1;
-    int rc = ledger_check_end(&l, registry, err);
-    ledger_release(&l);
-    return rc;
-}
-
 static int work(const struct arguments *a, struct err *err)
 {
     const double start = seconds_now();
@@ -49,17 +31,16 @@ static int work(const struct arguments *a, struct err *err)
     struct settings settings;
     struct examples examples = {0};
     struct evaluation evaluation = {0};
-    struct model model = {0};
     json_t *results = NULL;
     int64_t version;
     int rc = -1;
     if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
-        settings_from_config(&settings, &config, err) || check_ledger(a->output, err) ||
+        settings_from_config(&settings, &config, err) || registry_check(a->output, err) ||
         plot_check(err) || examples_open(&examples, a->features, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
         !(results = results_new(&evaluation, &settings, &config, err)) ||
-        model_assemble(&model, &evaluation, &examples, checksum(&config), threads, err) ||
-        publish(a->output, a->promote, a->config, &model, &evaluation, results, &version, err))
+        publish(a->output, a->promote, &config, &evaluation, &examples, results, threads, &version,
+                err))
         goto out;
     char artifact[4096];
     const uint64_t rows = evaluation.model.folds[0].trial->rows;
@@ -69,7 +50,6 @@ static int work(const struct arguments *a, struct err *err)
                        err);
 out:
     json_decref(results);
-    model_release(&model);
     evaluation_release(&evaluation);
     examples_release(&examples);
     config_release(&config);
@@ -97,6 +77,7 @@ int main(int argc, char **argv)
         1,
         1};
     struct err err;
+    json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);

@@ -1,10 +1,12 @@
-// The model file, and the arithmetic of a score. A file is taken for hostile until it is checked:
-// nothing of it is used that is missing, of another type, not finite, or more than expected.
+// Files are untrusted until they are checked: a member that is missing, of another type, unknown or
+// not finite is refused.
 #include "train/model.h"
-#include "train/sha256.h"
+
+#include "base/memory.h"
+#include "train/sort.h"
 
 #include <math.h>
-#include <stdbool.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,6 @@ void model_contributions(const struct model *m, const float *x, double *c)
     }
 }
 
-// The terms of model_contributions, added in their order.
 double model_margin(const struct model *m, const float *x)
 {
     double margin = m->intercept;
@@ -39,39 +40,141 @@ double model_probability(double margin)
     return 1 / (1 + exp(-margin));
 }
 
+// ---- histograms ------------------------------------------------------------------------------------
+
+// The smallest of the sorted values that is larger than v; v itself where none is.
+static double next_larger(const double *values, size_t n, double v)
+{
+    size_t i;
+    LOWER_BOUND(i, 0, n, values[i] <= v);
+    return i < n ? values[i] : v;
+}
+
+static void add_edge(struct histogram *h, double edge)
+{
+    if (h->n_edges == 0 || edge > h->edges[h->n_edges - 1])
+        h->edges[h->n_edges++] = edge;
+}
+
+// An edge at the smallest value, or at a value that is several quantiles at once, would put it into
+// one bin with all that is larger: the edge is the next larger value then.
+static void fit_edges(struct histogram *h, const double *values, size_t n)
+{
+    double before = values[0];
+    for (size_t b = 1; b < HISTOGRAM_BINS; b++) {
+        double quantile = values[n / HISTOGRAM_BINS * b + n % HISTOGRAM_BINS * b / HISTOGRAM_BINS];
+        double edge = quantile == before ? next_larger(values, n, quantile) : quantile;
+        if (edge > values[0])
+            add_edge(h, edge);
+        before = quantile;
+    }
+    if (h->n_edges == 0) {
+        add_edge(h, values[0]);
+        add_edge(h, nextafter(values[0], INFINITY));
+    }
+}
+
+void histogram_fit(struct histogram *h, double *values, size_t n)
+{
+    sort_doubles(values, n);
+    *h = (struct histogram){0};
+    fit_edges(h, values, n);
+    for (size_t i = 0; i < n; i++)
+        h->counts[histogram_bin(h, values[i])]++;
+}
+
+size_t histogram_bin(const struct histogram *h, double value)
+{
+    size_t b = 0;
+    while (b < h->n_edges && value >= h->edges[b])
+        b++;
+    return b;
+}
+
+static json_t *histogram_to_json(const struct histogram *h)
+{
+    json_t *edges = json_array(), *counts = json_array();
+    for (size_t i = 0; i < h->n_edges; i++)
+        json_array_append_new(edges, json_real(h->edges[i]));
+    for (size_t i = 0; i <= h->n_edges; i++)
+        json_array_append_new(counts, json_integer((json_int_t)h->counts[i]));
+    return json_pack("{s:o, s:o}", "edges", edges, "counts", counts);
+}
+
+static int read_edges(struct histogram *h, const json_t *edges, struct err *err)
+{
+    for (size_t i = 0; i < h->n_edges; i++) {
+        const json_t *edge = json_array_get(edges, i);
+        h->edges[i] = json_number_value(edge);
+        if (!json_is_number(edge) || !isfinite(h->edges[i]))
+            return err_set(err, "edges[%zu] is not a finite number", i);
+        if (i > 0 && h->edges[i] <= h->edges[i - 1])
+            return err_set(err, "edges[%zu] is not above the one before", i);
+    }
+    return 0;
+}
+
+static int read_counts(struct histogram *h, const json_t *counts, struct err *err)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i <= h->n_edges; i++) {
+        const json_t *count = json_array_get(counts, i);
+        const json_int_t n = json_integer_value(count);
+        if (!json_is_integer(count) || n < 0 || n > 1LL << 53)
+            return err_set(err, "counts[%zu] is not a number of rows", i);
+        h->counts[i] = (uint64_t)n;
+        total += h->counts[i];
+    }
+    return total > 0 ? 0 : err_set(err, "counts are all 0");
+}
+
+static int histogram_from_json(struct histogram *h, json_t *json, struct err *err)
+{
+    json_error_t why;
+    json_t *edges, *counts;
+    if (json_unpack_ex(json, &why, JSON_STRICT, "{s:o, s:o}", "edges", &edges, "counts", &counts))
+        return err_set(err, "%s", why.text);
+    h->n_edges = json_array_size(edges);
+    if (h->n_edges < 1 || h->n_edges >= HISTOGRAM_BINS || json_array_size(counts) != h->n_edges + 1)
+        return err_set(err, "needs 1 to %d edges, and one count more than edges",
+                       HISTOGRAM_BINS - 1);
+    return read_edges(h, edges, err) || read_counts(h, counts, err) ? -1 : 0;
+}
+
 // ---- writing ---------------------------------------------------------------------------------------
 
 static json_t *inputs_to_json(const struct model *m)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < m->n_inputs && list; i++) {
+    for (size_t i = 0; i < m->n_inputs; i++) {
         const struct model_input *in = &m->inputs[i];
-        json_t *j = json_pack("{s:s, s:f, s:f, s:f, s:o}", "name", in->name, "mean", in->mean,
-                              "scale", in->scale, "weight", in->weight, "reference",
-                              histogram_to_json(&in->reference));
-        if (json_array_append_new(list, j)) {
-            json_decref(list);
-            list = NULL;
-        }
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:o}", "name", in->name, "mean",
+                                              in->mean, "scale", in->scale, "weight", in->weight,
+                                              "reference", histogram_to_json(&in->reference)));
     }
     return list;
 }
 
+json_t *model_to_json(const struct model *m)
+{
+    return json_pack("{s:s, s:i, s:o, s:o, s:f, s:f, s:f, s:o, s:O, s:O}", "format", FORMAT,
+                     "version", VERSION, "plan", plan_to_json(&m->plan), "inputs",
+                     inputs_to_json(m), "intercept", m->intercept, "threshold", m->threshold, "l2",
+                     m->l2, "score_reference", histogram_to_json(&m->score_reference), "training",
+                     m->training, "provenance", m->provenance);
+}
+
 char *model_to_text(const struct model *m)
 {
-    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:f, s:f, s:f, s:o, s:O, s:O}", "format", FORMAT,
-                          "version", VERSION, "plan", plan_to_json(&m->plan), "inputs",
-                          inputs_to_json(m), "intercept", m->intercept, "threshold", m->threshold,
-                          "l2", m->l2, "score_reference", histogram_to_json(&m->score_reference),
-                          "training", m->training, "provenance", m->provenance);
-    char *text = j ? json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    json_t *j = model_to_json(m);
+    char *text = json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(j);
     return text;
 }
 
 // ---- reading ---------------------------------------------------------------------------------------
 
-// The whole file with a 0 behind it, *n bytes; NULL and a message otherwise.
+// The whole file, *n bytes, to be freed by the caller; NULL and a message otherwise.
 static char *read_file(const char *path, size_t *n, struct err *err)
 {
     struct stat st;
@@ -81,21 +184,18 @@ static char *read_file(const char *path, size_t *n, struct err *err)
         err_sys(err, "%s: cannot open", path);
         return NULL;
     }
-    if (fstat(fileno(f), &st))
-        err_sys(err, "%s: cannot read", path);
-    else if (!S_ISREG(st.st_mode) || st.st_size > MAX_BYTES)
-        err_set(err, "%s: is no file of at most %d bytes", path, MAX_BYTES);
-    else if (!(text = malloc((size_t)st.st_size + 1)))
-        err_set(err, "%s: out of memory", path);
-    if (text) {
-        *n = fread(text, 1, (size_t)st.st_size, f);
-        text[*n] = '\0';
-        if (ferror(f)) {
-            err_sys(err, "%s: cannot read", path);
-            free(text);
-            text = NULL;
-        }
+    if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode) || st.st_size > MAX_BYTES) {
+        err_set(err, "%s: is not a file of at most %d bytes", path, MAX_BYTES);
+        goto out;
     }
+    text = xmalloc((size_t)st.st_size);
+    *n = fread(text, 1, (size_t)st.st_size, f);
+    if (ferror(f)) {
+        err_sys(err, "%s: cannot read", path);
+        free(text);
+        text = NULL;
+    }
+out:
     fclose(f);
     return text;
 }
@@ -106,21 +206,17 @@ static int read_input(struct model *m, size_t i, json_t *j, struct err *err)
     json_error_t why;
     json_t *reference;
     const char *name;
+    in->name = m->plan.inputs[i].name;
     if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:F, s:F, s:F, s:o}", "name", &name, "mean",
                        &in->mean, "scale", &in->scale, "weight", &in->weight, "reference",
                        &reference))
         return err_set(err, "inputs[%zu]: %s", i, why.text);
-    if (strcmp(name, m->plan.inputs[i].name) != 0)
-        return err_set(err, "inputs[%zu] is %.100s, but the plan's is %s", i, name,
-                       m->plan.inputs[i].name);
+    if (strcmp(name, in->name) != 0)
+        return err_set(err, "inputs[%zu] is %.100s, but the plan's is %s", i, name, in->name);
     if (!isfinite(in->mean) || !isfinite(in->weight) || !isfinite(in->scale) || in->scale <= 0)
         return err_set(err,
-                       "inputs[%zu] (%s): mean, scale and weight must be finite and scale "
-                       "above 0",
-                       i, m->plan.inputs[i].name);
-    in->name = strdup(name);
-    if (!in->name)
-        return err_set(err, "out of memory");
+                       "inputs[%zu] (%s): mean, scale and weight must be finite and scale above 0",
+                       i, in->name);
     if (histogram_from_json(&in->reference, reference, err))
         return err_prefix(err, "inputs[%zu].reference", i);
     return 0;
@@ -128,40 +224,28 @@ static int read_input(struct model *m, size_t i, json_t *j, struct err *err)
 
 static int read_inputs(struct model *m, const json_t *inputs, struct err *err)
 {
-    size_t n = json_array_size(inputs);
-    if (n != m->plan.n_inputs)
-        return err_set(err, "has %zu inputs, but its plan makes %zu", n, m->plan.n_inputs);
-    m->inputs = calloc(n + 1, sizeof *m->inputs);
-    if (!m->inputs)
-        return err_set(err, "out of memory");
-    m->n_inputs = n;
-    for (size_t i = 0; i < n; i++)
+    m->n_inputs = m->plan.n_inputs;
+    if (json_array_size(inputs) != m->n_inputs)
+        return err_set(err, "has %zu inputs, but its plan makes %zu", json_array_size(inputs),
+                       m->n_inputs);
+    m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
+    for (size_t i = 0; i < m->n_inputs; i++)
         if (read_input(m, i, json_array_get(inputs, i), err))
             return -1;
     return 0;
 }
 
-// What nothing computes with, but people and programs read.
-static int check_notes(json_t *training, json_t *provenance, struct err *err)
+// Nothing computes with these, but people and programs read them.
+static int check_notes(const struct model *m, struct err *err)
 {
+    enum { FLAGS = JSON_STRICT | JSON_VALIDATE_ONLY };
     json_error_t why;
-    const char *text;
-    json_int_t number;
-    if (json_unpack_ex(training, &why, JSON_STRICT, "{s:s, s:s, s:I, s:I, s:s}", "train", &text,
-                       "test", &text, "rows", &number, "frauds", &number, "threshold_from", &text))
+    if (json_unpack_ex(m->training, &why, FLAGS, "{s:s, s:s, s:I, s:I, s:s}", "train", "test",
+                       "rows", "frauds", "threshold_from"))
         return err_set(err, "training: %s", why.text);
-    if (json_unpack_ex(provenance, &why, JSON_STRICT, "{s:s, s:s, s:s}", "data_xxh3", &text,
-                       "config_xxh3", &text, "program", &text))
+    if (json_unpack_ex(m->provenance, &why, FLAGS, "{s:s, s:s, s:s}", "data_xxh3", "config_xxh3",
+                       "program"))
         return err_set(err, "provenance: %s", why.text);
-    return 0;
-}
-
-static int check_head(const char *format, int version, struct err *err)
-{
-    if (strcmp(format, FORMAT) != 0)
-        return err_set(err, "its format is '%.100s', not '%s'", format, FORMAT);
-    if (version != VERSION)
-        return err_set(err, "is of version %d; this program reads version %d", version, VERSION);
     return 0;
 }
 
@@ -177,8 +261,11 @@ static int from_json(struct model *m, json_t *j, struct err *err)
                        "score_reference", &score, "training", &m->training, "provenance",
                        &m->provenance))
         return err_set(err, "%s", why.text);
-    if (check_head(format, version, err) || check_notes(m->training, m->provenance, err) ||
-        plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
+    if (strcmp(format, FORMAT) != 0)
+        return err_set(err, "its format is '%.100s', not '%s'", format, FORMAT);
+    if (version != VERSION)
+        return err_set(err, "is of version %d; this program reads version %d", version, VERSION);
+    if (check_notes(m, err) || plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
         return -1;
     if (!isfinite(m->intercept) || !isfinite(m->l2) || m->l2 < 0)
         return err_set(err, "intercept and l2 must be finite and l2 not below 0");
@@ -213,14 +300,27 @@ int model_load(struct model *m, const char *path, struct err *err)
 
 void model_release(struct model *m)
 {
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        free(m->inputs[i].name);
-        histogram_release(&m->inputs[i].reference);
-    }
     free(m->inputs);
-    histogram_release(&m->score_reference);
     json_decref(m->training);
     json_decref(m->provenance);
     plan_release(&m->plan);
     *m = (struct model){0};
+}
+
+void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(hash, data, n);
+    sodium_bin2hex(hex, SHA256_HEX, hash, sizeof hash);
+}
+
+int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err)
+{
+    size_t n = 0;
+    char *text = read_file(path, &n, err);
+    if (!text)
+        return -1;
+    sha256_hex(hex, text, n);
+    free(text);
+    return 0;
 }

@@ -14,42 +14,62 @@
 //      "score_reference": {"edges","counts"},        of the training rows' probabilities
 //      "training": {"train","test","rows","frauds","threshold_from"},
 //      "provenance": {"data_xxh3","config_xxh3","program"}}
-// Numbers are written with 17 significant digits and come back as the same doubles. There is no
-// clock time in it: the same input gives the same file, whose sha256 is the model's identity.
+// Numbers are written with 17 significant digits and come back as the same doubles. The file holds no
+// clock time: the same input gives the same file, whose sha256 is the model's identity.
 //
 // Ownership: a model owns everything it points to until model_release.
 #ifndef TRAIN_MODEL_H
 #define TRAIN_MODEL_H
 
 #include "features/plan.h"
-#include "train/histogram.h"
+
+enum { HISTOGRAM_BINS = 10, SHA256_HEX = 65 }; // 64 hexadecimal digits and a 0
+
+// Counts of the training rows' values between fixed edges: what later rows are compared with to see
+// drift. Bin b holds edges[b-1] <= x < edges[b]; the first and the last bin are open.
+struct histogram {
+    size_t n_edges;
+    double edges[HISTOGRAM_BINS - 1]; // [n_edges], increasing
+    uint64_t counts[HISTOGRAM_BINS];  // [n_edges + 1]
+};
 
 struct model_input {
-    char *name;
+    const char *name;           // the plan's
     double mean, scale, weight; // scale > 0; weight belongs to the standardised input
-    struct histogram reference; // of the training rows
+    struct histogram reference;
 };
 
 struct model {
-    struct plan plan;           // first: a server exchanges what stands behind it
+    struct plan plan;
     struct model_input *inputs; // in the order of plan.inputs
     size_t n_inputs;
     double intercept, threshold, l2;
     struct histogram score_reference;
-    json_t *training, *provenance; // owned, as in the file
-    char sha256[65];               // of the file's bytes, hexadecimal
+    json_t *training, *provenance; // as in the file
+    char sha256[SHA256_HEX];       // of the file's bytes
 };
 
-// Reads, checks (format, version, finite numbers, inputs that agree with the plan) and hashes.
+// Reads the file, checks it (format, version, finite numbers, inputs that agree with the plan) and
+// hashes it.
 int model_load(struct model *m, const char *path, struct err *err);
-// The file's text, allocated, to be freed by the caller; NULL when out of memory.
-char *model_to_text(const struct model *m);
 void model_release(struct model *m);
+json_t *model_to_json(const struct model *m);
+// The file's text, to be freed by the caller.
+char *model_to_text(const struct model *m);
 
 // x[n_inputs]: one event's inputs.
 double model_margin(const struct model *m, const float *x);
 double model_probability(double margin);
 // c[n_inputs]: the terms weight_i · (x_i − mean_i) / scale_i of the margin.
 void model_contributions(const struct model *m, const float *x, double *c);
+
+// Edges are quantiles of values[0..n), n >= 1, which are sorted in place. A value that holds several
+// quantiles gets a bin of its own, so that an input that is nearly always 0 still shows the rest. A
+// constant gets two edges: for less, equal and more.
+void histogram_fit(struct histogram *h, double *values, size_t n);
+size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
+
+void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
+int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err);
 
 #endif

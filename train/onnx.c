@@ -3,6 +3,7 @@
 // file, and where, is the caller's.
 #include "train/onnx.h"
 
+#include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
 #include "train/onnx.pb-c.h"
 
@@ -164,30 +165,24 @@ static void set_model(struct document *d, char *names)
     d->graph.name = "logistic_regression";
 }
 
-// ["amount", ...], allocated; NULL without memory.
+// ["amount", ...], allocated.
 static char *names_text(const struct model *m)
 {
     json_t *names = json_array();
-    char *text = NULL;
     for (size_t i = 0; i < m->n_inputs; i++)
-        if (json_array_append_new(names, json_string(m->inputs[i].name)))
-            goto out;
-    text = json_dumps(names, JSON_COMPACT);
-out:
+        json_array_append_new(names, json_string(m->inputs[i].name));
+    char *text = json_dumps(names, JSON_COMPACT);
     json_decref(names);
     return text;
 }
 
-int onnx_from_model(const struct model *m, unsigned char **bytes, size_t *n, struct err *err)
+unsigned char *onnx_from_model(const struct model *m, size_t *n)
 {
     const size_t k = m->n_inputs;
     struct document d = {.graph = ONNX__GRAPH_PROTO__INIT};
     double intercept = m->intercept, threshold = m->threshold;
-    double *numbers = calloc(3 * k + 1, sizeof *numbers); // means, scales, weights
+    double *numbers = xcalloc(3 * k, sizeof *numbers); // means, scales, weights
     char *names = names_text(m);
-    *bytes = NULL;
-    if (!numbers || !names)
-        goto out;
     for (size_t i = 0; i < k; i++) {
         numbers[i] = m->inputs[i].mean;
         numbers[k + i] = m->inputs[i].scale;
@@ -202,11 +197,9 @@ int onnx_from_model(const struct model *m, unsigned char **bytes, size_t *n, str
     set_values(&d, k);
     set_model(&d, names);
     *n = onnx__model_proto__get_packed_size(&d.model);
-    *bytes = malloc(*n);
-    if (*bytes)
-        onnx__model_proto__pack(&d.model, *bytes);
-out:
+    unsigned char *bytes = xmalloc(*n);
+    onnx__model_proto__pack(&d.model, bytes);
     free(numbers);
     free(names);
-    return *bytes ? 0 : err_set(err, "out of memory for a model of %zu inputs as ONNX", k);
+    return bytes;
 }

@@ -12,7 +12,7 @@
 
 #include "train/model.h"
 
-// *bytes[*n]: the file, allocated, to be freed by the caller. Fails only without memory.
-int onnx_from_model(const struct model *m, unsigned char **bytes, size_t *n, struct err *err);
+// The file's *n bytes, to be freed by the caller.
+unsigned char *onnx_from_model(const struct model *m, size_t *n);
 
 #endif

@@ -1,6 +1,7 @@
-// The registry's folders and its champion link. What was done to them, and who was champion when,
-// stands in the ledger (ledger.c).
+// The ledger, the folders of the versions, and the champion link.
 #include "train/registry.h"
+
+#include "base/memory.h"
 #include "ingest/value.h"
 
 #include <dirent.h>
@@ -12,9 +13,146 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+static const char *const actions[] = {"train", "promote", "rollback"};
+enum { N_ACTIONS = sizeof actions / sizeof *actions };
+
+// ---- ledger ----------------------------------------------------------------------------------------
+
+static bool is_sha256(const char *text)
+{
+    return strlen(text) == SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == SHA256_HEX - 1;
+}
+
+// *previous: the hash that the line gives for the line before it, owned by j.
+static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, struct err *err)
+{
+    json_error_t why;
+    const char *when, *action, *sha256;
+    json_int_t version;
+    size_t a = 0;
+    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
+                       &action, "version", &version, "sha256", &sha256, "previous", previous))
+        return err_set(err, "%s", why.text);
+    if (value_moment(when, strlen(when), &e->time))
+        return err_set(err, "'%.40s' is not a time", when);
+    while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
+        a++;
+    if (a == N_ACTIONS)
+        return err_set(err, "'%.40s' is not an action", action);
+    if (version < 1 || !is_sha256(sha256) || !is_sha256(*previous))
+        return err_set(err, "its version or a hash is malformed");
+    e->action = (enum ledger_action)a;
+    e->version = version;
+    memcpy(e->sha256, sha256, SHA256_HEX);
+    return 0;
+}
+
+// line[0..n): the entry's line without its end.
+static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
+{
+    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
+    r->entries[r->n++] = *e;
+    sha256_hex(r->head, line, n);
+}
+
+static int read_line(struct registry *r, const char *line, size_t n, struct err *err)
+{
+    struct ledger_entry e;
+    const char *previous;
+    json_error_t why;
+    json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
+    if (!j)
+        return err_set(err, "is not JSON: %s", why.text);
+    int rc = read_entry(&e, &previous, j, err);
+    if (rc == 0 && strcmp(previous, r->head) != 0)
+        rc = err_set(err, "does not follow the line before it: one of them was altered, or lines "
+                          "between them were removed");
+    json_decref(j);
+    if (rc == 0)
+        add_entry(r, &e, line, n);
+    return rc;
+}
+
+static int read_lines(struct registry *r, FILE *f, const char *path, struct err *err)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int rc = 0;
+    for (ssize_t n; rc == 0 && (n = getline(&line, &size, f)) > 0;) {
+        r->torn = line[n - 1] != '\n';
+        if (!r->torn && (rc = read_line(r, line, (size_t)n - 1, err)))
+            err_prefix(err, "%s:%zu", path, r->n + 1);
+    }
+    if (rc == 0 && ferror(f))
+        rc = err_sys(err, "%s: cannot read", path);
+    free(line);
+    return rc;
+}
+
+static int read_ledger(struct registry *r, struct err *err)
+{
+    char *path = path_join(r->path, "ledger.jsonl");
+    FILE *f = fopen(path, "rb");
+    int rc = 0;
+    if (f)
+        rc = read_lines(r, f, path, err);
+    else if (errno != ENOENT)
+        rc = err_sys(err, "%s: cannot open", path);
+    if (f)
+        fclose(f);
+    free(path);
+    return rc;
+}
+
+static int check_end(const struct registry *r, struct err *err)
+{
+    if (!r->torn)
+        return 0;
+    return err_set(err,
+                   "%s/ledger.jsonl:%zu: the last line is not complete, as a crash leaves it: "
+                   "remove that line and try again",
+                   r->path, r->n + 1);
+}
+
+static int write_line(const char *path, const char *line, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_sys(err, "%s: cannot open", path);
+    off_t before = lseek(fd, 0, SEEK_END);
+    int rc = write_all(fd, line, strlen(line), path, err);
+    if (rc == 0 && fsync(fd))
+        rc = err_sys(err, "%s: cannot write to disk", path);
+    if (rc == 0 && before == 0) // a new file: its name has to be on disk, too
+        rc = sync_parent(path, err);
+    if (rc && before >= 0 && ftruncate(fd, before))
+        err_prefix(err, "%s: half a line could not be removed", path);
+    close(fd);
+    return rc;
+}
+
+static int append(struct registry *r, enum ledger_action action, int64_t version,
+                  const char *sha256, struct err *err)
+{
+    char when[TIME_TEXT];
+    struct ledger_entry e = {.time = (int64_t)time(NULL), .action = action, .version = version};
+    memcpy(e.sha256, sha256, SHA256_HEX);
+    char *line = xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
+                           ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
+                           time_text(when, e.time), actions[action], version, sha256, r->head);
+    char *path = path_join(r->path, "ledger.jsonl");
+    int rc = write_line(path, line, err);
+    if (rc == 0)
+        add_entry(r, &e, line, strlen(line) - 1);
+    free(path);
+    free(line);
+    return rc;
+}
+
+// ---- champion --------------------------------------------------------------------------------------
 
 int registry_parse_version(const char *name, int64_t *version)
 {
@@ -25,21 +163,20 @@ int registry_parse_version(const char *name, int64_t *version)
     return 0;
 }
 
-// ---- champion --------------------------------------------------------------------------------------
-
 // The champion by the link; 0 where there is none.
 static int read_link(const char *registry, int64_t *version, struct err *err)
 {
-    char path[PATH_BYTES], target[32];
-    snprintf(path, sizeof path, "%s/champion", registry);
-    *version = 0;
+    char target[32], *path = path_join(registry, "champion");
     ssize_t n = readlink(path, target, sizeof target - 1);
-    if (n < 0)
-        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot read the link", path);
-    target[n] = '\0';
-    if (registry_parse_version(target, version))
-        return err_set(err, "%s: points to '%s', which is no version", path, target);
-    return 0;
+    int rc = 0;
+    *version = 0;
+    target[n < 0 ? 0 : n] = '\0';
+    if (n < 0 && errno != ENOENT)
+        rc = err_sys(err, "%s: cannot read the link", path);
+    else if (n >= 0 && registry_parse_version(target, version))
+        rc = err_set(err, "%s: points to '%s', which is no version", path, target);
+    free(path);
+    return rc;
 }
 
 // Replace the link in one step, and have it on disk.
@@ -55,24 +192,69 @@ static int write_link(const struct registry *r, int64_t version, struct err *err
     return 0;
 }
 
-// The champion by the ledger up to a time; 0 where there was none.
-static int64_t champion_at(const struct ledger *l, int64_t time)
+int64_t registry_champion_at(const struct registry *r, int64_t time)
 {
     int64_t version = 0;
-    for (size_t i = 0; i < l->n; i++)
-        if (l->entries[i].action != LEDGER_TRAIN && l->entries[i].time <= time)
-            version = l->entries[i].version;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->entries[i].action != LEDGER_TRAIN && r->entries[i].time <= time)
+            version = r->entries[i].version;
     return version;
+}
+
+int registry_previous(const struct registry *r, int64_t *version, struct err *err)
+{
+    int64_t *stack = xcalloc(r->n, sizeof *stack);
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct ledger_entry *e = &r->entries[i];
+        while (e->action == LEDGER_ROLLBACK && n > 0 && stack[n - 1] != e->version)
+            n--;
+        if (e->action != LEDGER_TRAIN && (n == 0 || stack[n - 1] != e->version))
+            stack[n++] = e->version;
+    }
+    *version = n > 1 ? stack[n - 2] : 0;
+    free(stack);
+    return *version ? 0 : err_set(err, "%s: there is no champion before the present one", r->path);
+}
+
+int registry_champion(const char *path, int64_t *version, struct err *err)
+{
+    if (read_link(path, version, err))
+        return -1;
+    if (*version)
+        return 0;
+    if (access(path, F_OK))
+        return err_sys(err, "%s: cannot open the registry", path);
+    return err_set(err, "%s: there is no champion yet: promote a version first", path);
 }
 
 // ---- open ------------------------------------------------------------------------------------------
 
-// Makes the folder, and those above it.
-static int open_folder(const char *path, struct err *err)
+int registry_read(struct registry *r, const char *path, struct err *err)
 {
-    char below[PATH_BYTES];
-    snprintf(below, sizeof below, "%s/", path);
-    if (make_parents(below, err))
+    *r = (struct registry){.path = xstrdup(path), .lock = -1};
+    memset(r->head, '0', SHA256_HEX - 1);
+    if (read_ledger(r, err) == 0)
+        return 0;
+    registry_release(r);
+    return -1;
+}
+
+int registry_check(const char *path, struct err *err)
+{
+    struct registry r;
+    int rc = registry_read(&r, path, err) || check_end(&r, err) ? -1 : 0;
+    registry_release(&r);
+    return rc;
+}
+
+// Makes the folder and those above it, and locks it; its descriptor, or -1.
+static int lock_folder(const char *path, struct err *err)
+{
+    char *below = path_join(path, "");
+    int rc = make_parents(below, err);
+    free(below);
+    if (rc)
         return -1;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -91,34 +273,29 @@ static int open_folder(const char *path, struct err *err)
 int registry_open(struct registry *r, const char *path, struct err *err)
 {
     int64_t linked;
-    *r = (struct registry){.path = strdup(path)};
-    if (!r->path)
-        return err_set(err, "%s: out of memory", path);
+    *r = (struct registry){0};
     signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
-    r->lock = open_folder(path, err);
-    if (r->lock < 0) {
-        free(r->path);
-        *r = (struct registry){0};
+    int lock = lock_folder(path, err);
+    if (lock < 0)
+        return -1;
+    if (registry_read(r, path, err)) {
+        close(lock);
         return -1;
     }
-    if (ledger_read(&r->ledger, path, err) || ledger_check_end(&r->ledger, path, err) ||
-        read_link(path, &linked, err))
-        goto fail;
-    int64_t champion = champion_at(&r->ledger, INT64_MAX);
-    if (champion != linked && champion > 0 && write_link(r, champion, err))
-        goto fail;
-    return 0;
-fail:
+    r->lock = lock;
+    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    if (check_end(r, err) == 0 && read_link(path, &linked, err) == 0 &&
+        (champion == linked || champion == 0 || write_link(r, champion, err) == 0))
+        return 0;
     registry_release(r);
     return -1;
 }
 
 void registry_release(struct registry *r)
 {
-    if (!r->path)
-        return;
-    ledger_release(&r->ledger);
-    close(r->lock);
+    if (r->path && r->lock >= 0)
+        close(r->lock);
+    free(r->entries);
     free(r->path);
     *r = (struct registry){0};
 }
@@ -141,19 +318,27 @@ int registry_latest(const char *path, int64_t *version, struct err *err)
 
 int registry_next(struct registry *r, struct output_dir *folder, struct err *err)
 {
-    char path[PATH_BYTES];
     int64_t latest;
     if (registry_latest(r->path, &latest, err))
         return -1;
-    snprintf(path, sizeof path, "%s/%" PRId64, r->path, latest + 1);
-    return output_dir_open(folder, path, NULL, err);
+    char *path = xasprintf("%s/%" PRId64, r->path, latest + 1);
+    int rc = output_dir_open(folder, path, NULL, err);
+    free(path);
+    return rc;
 }
 
-static int hash_of(const struct registry *r, int64_t version, char hex[SHA256_HEX], struct err *err)
+static char *model_path(const char *registry, int64_t version)
 {
-    char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%" PRId64 "/model.json", r->path, version);
-    return sha256_file(hex, path, err);
+    return xasprintf("%s/%" PRId64 "/model.json", registry, version);
+}
+
+static int hash_model(const struct registry *r, int64_t version, char hex[SHA256_HEX],
+                      struct err *err)
+{
+    char *path = model_path(r->path, version);
+    int rc = sha256_file(hex, path, err);
+    free(path);
+    return rc;
 }
 
 int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
@@ -161,7 +346,8 @@ int registry_add(struct registry *r, struct output_dir *folder, const char *sha2
 {
     char newest[SHA256_HEX] = "";
     int64_t latest;
-    if (registry_latest(r->path, &latest, err) || (latest > 0 && hash_of(r, latest, newest, err)))
+    if (registry_latest(r->path, &latest, err) ||
+        (latest > 0 && hash_model(r, latest, newest, err)))
         return -1;
     if (strcmp(newest, sha256) == 0) {
         output_dir_release(folder);
@@ -171,111 +357,55 @@ int registry_add(struct registry *r, struct output_dir *folder, const char *sha2
             return -1;
         *version = latest + 1;
     }
-    return ledger_append(&r->ledger, r->path, LEDGER_TRAIN, *version, sha256, err);
+    return append(r, LEDGER_TRAIN, *version, sha256, err);
 }
 
-// The newest line that tells of its training; NULL where there is none.
-static const struct ledger_entry *trained(const struct ledger *l, int64_t version)
+// The sha256 of the version's model at its newest training; NULL and a message where it has none.
+static const char *trained_hash(const struct registry *r, int64_t version, struct err *err)
 {
-    for (size_t i = l->n; i-- > 0;)
-        if (l->entries[i].action == LEDGER_TRAIN && l->entries[i].version == version)
-            return &l->entries[i];
+    for (size_t i = r->n; i-- > 0;)
+        if (r->entries[i].action == LEDGER_TRAIN && r->entries[i].version == version)
+            return r->entries[i].sha256;
+    err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
     return NULL;
 }
 
-static int check_hash(const struct ledger *l, const char *path, int64_t version, const char *sha256,
+static int check_hash(const struct registry *r, int64_t version, const char *sha256,
                       struct err *err)
 {
-    const struct ledger_entry *e = trained(l, version);
-    if (!e)
-        return err_set(err, "%s: there is no version %" PRId64 " in the ledger", path, version);
-    if (strcmp(sha256, e->sha256) != 0)
-        return err_set(err,
-                       "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
-                       "not %.12s…)",
-                       path, version, sha256, e->sha256);
-    return 0;
+    const char *trained = trained_hash(r, version, err);
+    if (!trained)
+        return -1;
+    if (strcmp(sha256, trained) == 0)
+        return 0;
+    return err_set(err,
+                   "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, not "
+                   "%.12s…)",
+                   r->path, version, sha256, trained);
 }
 
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
                      struct err *err)
 {
     char hex[SHA256_HEX];
-    if (!trained(&r->ledger, version))
-        return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
-    if (hash_of(r, version, hex, err) || check_hash(&r->ledger, r->path, version, hex, err))
-        return -1;
-    if (ledger_append(&r->ledger, r->path, action, version, hex, err))
+    if (!trained_hash(r, version, err) || hash_model(r, version, hex, err) ||
+        check_hash(r, version, hex, err) || append(r, action, version, hex, err))
         return -1;
     return write_link(r, version, err);
 }
 
-int registry_previous(const struct registry *r, int64_t *version, struct err *err)
-{
-    const struct ledger *l = &r->ledger;
-    int64_t *pile = malloc((l->n + 1) * sizeof *pile);
-    size_t n = 0;
-    if (!pile)
-        return err_set(err, "%s: out of memory", r->path);
-    for (size_t i = 0; i < l->n; i++) {
-        const struct ledger_entry *e = &l->entries[i];
-        while (e->action == LEDGER_ROLLBACK && n > 0 && pile[n - 1] != e->version)
-            n--;
-        if (e->action != LEDGER_TRAIN && (n == 0 || pile[n - 1] != e->version))
-            pile[n++] = e->version;
-    }
-    *version = n > 1 ? pile[n - 2] : 0;
-    free(pile);
-    return *version ? 0 : err_set(err, "%s: there is no champion before the present one", r->path);
-}
-
-// ---- without a lock --------------------------------------------------------------------------------
-
-int registry_champion(const char *path, int64_t *version, struct err *err)
-{
-    if (read_link(path, version, err))
-        return -1;
-    if (*version)
-        return 0;
-    if (access(path, F_OK))
-        return err_sys(err, "%s: cannot open the registry", path);
-    return err_set(err, "%s: there is no champion yet: promote a version first", path);
-}
-
-int registry_check(const char *path, int64_t version, const char *sha256, struct err *err)
-{
-    struct ledger l;
-    if (ledger_read(&l, path, err))
-        return -1;
-    int rc = check_hash(&l, path, version, sha256, err);
-    ledger_release(&l);
-    return rc;
-}
-
 int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)
 {
-    char file[4096];
+    struct registry r = {0};
     if (registry_champion(path, version, err))
         return -1;
-    int n = snprintf(file, sizeof file, "%s/%" PRId64 "/model.json", path, *version);
-    if (n < 0 || (size_t)n >= sizeof file)
-        return err_set(err, "%s: the path is too long", path);
-    if (model_load(m, file, err))
-        return -1;
-    if (registry_check(path, *version, m->sha256, err) == 0)
-        return 0;
-    model_release(m);
-    return -1;
-}
-
-int registry_who(const char *path, int64_t time, int64_t *version, struct err *err)
-{
-    struct ledger l;
-    char when[TIME_TEXT];
-    if (ledger_read(&l, path, err))
-        return -1;
-    *version = champion_at(&l, time);
-    ledger_release(&l);
-    return *version ? 0
-                    : err_set(err, "%s: there was no champion at %s", path, time_text(when, time));
+    char *file = model_path(path, *version);
+    int rc = -1;
+    if (model_load(m, file, err) == 0 && registry_read(&r, path, err) == 0)
+        rc = check_hash(&r, *version, m->sha256, err);
+    if (rc)
+        model_release(m);
+    registry_release(&r);
+    free(file);
+    return rc;
 }

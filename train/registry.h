@@ -1,38 +1,54 @@
-// registry: the versions of a dataset's model, which of them serves, and who served when.
+// registry: the versions of a dataset's model, which of them serves, and which served when.
 //
 //     models/simulated/1/ 2/ 3/      whole folders, never changed once there
 //     models/simulated/champion      symbolic link to one of them, replaced by rename
-//     models/simulated/ledger.jsonl  one line per action, each with the hash of the line before
+//     models/simulated/ledger.jsonl  one line per action
 //
 // A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
 // "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
-// One process at a time changes a registry (a lock on the folder); readers need none. The ledger is
-// written before the link, so a promotion that a crash interrupted is completed by registry_open.
+// A changed or removed line breaks the chain at the next one, which is reported by its number.
+//
+// Readers need no lock; one process at a time changes a registry (a lock on the folder). A ledger line
+// is one write and an fsync, and comes before the link, so registry_open completes a promotion that a
+// crash interrupted. A last line without an end was torn by a crash and never took effect: readers
+// ignore it, changing the registry is refused until it is removed.
 //
 //     struct registry r;                              struct output_dir folder; int64_t version;
 //     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &err)
 //     registry_promote(&r, 3, LEDGER_PROMOTE, &err)   ... output_dir_file(&folder, ...)
 //     registry_release(&r)                            registry_add(&r, &folder, sha256, &version, &err)
 //
-// Errors: 0 or -1 with a message that names the file. Ownership: a registry owns its path, ledger
-// and lock until registry_release; one that was zeroed or whose _open failed may be released.
+// Errors: 0 or -1 with a message that names the file. Ownership: a registry owns all of its struct
+// until registry_release; one that was zeroed or whose _open failed may be released.
 #ifndef TRAIN_REGISTRY_H
 #define TRAIN_REGISTRY_H
 
-#include "base/err.h"
 #include "base/output.h"
-#include "train/ledger.h"
 #include "train/model.h"
 
-#include <stdint.h>
+enum ledger_action { LEDGER_TRAIN, LEDGER_PROMOTE, LEDGER_ROLLBACK };
 
-struct registry {
-    char *path; // NULL when released
-    int lock;   // descriptor of the folder
-    struct ledger ledger;
+struct ledger_entry {
+    int64_t time; // seconds since 1970-01-01 UTC
+    enum ledger_action action;
+    int64_t version;
+    char sha256[SHA256_HEX]; // of the version's model.json
 };
 
-// Open for change; the folder is made where it is missing, and the ledger's chain is verified.
+struct registry {
+    char *path;                   // NULL when released
+    int lock;                     // descriptor of the folder, -1 without the lock
+    struct ledger_entry *entries; // [n], in the order of the file
+    size_t n, capacity;
+    char head[SHA256_HEX]; // hash of the last line
+    bool torn;             // the ledger ends with half a line
+};
+
+// Read the ledger and verify its chain, without a lock; empty where there is no file.
+int registry_read(struct registry *r, const char *path, struct err *err);
+// An error where registry_open would refuse the ledger; needs no lock.
+int registry_check(const char *path, struct err *err);
+// Open for change; the folder is made where it is missing.
 int registry_open(struct registry *r, const char *path, struct err *err);
 void registry_release(struct registry *r);
 
@@ -46,21 +62,19 @@ int registry_add(struct registry *r, struct output_dir *folder, const char *sha2
 // or LEDGER_ROLLBACK.
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
                      struct err *err);
-// The champion before the present one: a promotion puts a version on a pile, a rollback takes the
-// top one off.
+
+// The champion at a time by the ledger; 0 where there was none.
+int64_t registry_champion_at(const struct registry *r, int64_t time);
+// The champion before the present one: a promotion pushes a version onto a stack, a rollback pops it.
 int registry_previous(const struct registry *r, int64_t *version, struct err *err);
-// Without a lock: the champion's version.
+// The champion by the link.
 int registry_champion(const char *path, int64_t *version, struct err *err);
-// Which version was champion at a time (seconds since 1970-01-01 UTC).
-int registry_who(const char *path, int64_t time, int64_t *version, struct err *err);
-// The champion's model and version, without a lock; -1 also where its file is not the one that was
-// trained. The model is the caller's to release.
-int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err);
-// Without a lock: -1 where sha256 is not that of the version's model when it was trained.
-int registry_check(const char *path, int64_t version, const char *sha256, struct err *err);
-// A version's name: a whole number from 1 on, without sign or leading zero. 0 or -1.
-int registry_parse_version(const char *name, int64_t *version);
 // The newest version there is; 0 where there is none.
 int registry_latest(const char *path, int64_t *version, struct err *err);
+// The champion's model, for the caller to release, and version. Refuses a file that is not the one
+// that was trained.
+int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err);
+// A version's name: a whole number from 1 on, without sign or leading zero. 0 or -1.
+int registry_parse_version(const char *name, int64_t *version);
 
 #endif

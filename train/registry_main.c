@@ -1,4 +1,5 @@
 // registry: which versions of a model there are, which one serves, and who did when.
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/value.h"
@@ -7,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +57,7 @@ static void print_version(const struct arguments *a, const struct ledger_entry *
 }
 
 // Each version once, at its first training.
-static bool first_training(const struct ledger *l, size_t i)
+static bool first_training(const struct registry *l, size_t i)
 {
     for (size_t j = 0; j < i; j++)
         if (l->entries[j].version == l->entries[i].version)
@@ -65,10 +67,10 @@ static bool first_training(const struct ledger *l, size_t i)
 
 static int list(const struct arguments *a, struct err *err)
 {
-    struct ledger l;
+    struct registry l;
     struct err none;
     int64_t champion;
-    if (ledger_read(&l, a->models, err))
+    if (registry_read(&l, a->models, err))
         return -1;
     if (registry_champion(a->models, &champion, &none))
         champion = 0;
@@ -76,7 +78,7 @@ static int list(const struct arguments *a, struct err *err)
     for (size_t i = 0; i < l.n; i++)
         if (first_training(&l, i))
             print_version(a, &l.entries[i], champion);
-    ledger_release(&l);
+    registry_release(&l);
     return 0;
 }
 
@@ -122,11 +124,17 @@ static int rollback(const struct arguments *a, struct err *err)
 
 static int who(const struct arguments *a, struct err *err)
 {
+    struct registry r;
+    char when[TIME_TEXT];
     int64_t at = (int64_t)time(NULL), version;
     if (a->at && value_moment(a->at, strlen(a->at), &at))
         return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
-    if (registry_who(a->models, at, &version, err))
+    if (registry_read(&r, a->models, err))
         return -1;
+    version = registry_champion_at(&r, at);
+    registry_release(&r);
+    if (version == 0)
+        return err_set(err, "%s: there was no champion at %s", a->models, time_text(when, at));
     printf("%" PRId64 "\n", version);
     return 0;
 }
@@ -174,6 +182,7 @@ int main(int argc, char **argv)
         1,
         2};
     struct err err;
+    json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
