@@ -47,7 +47,8 @@ bool dashboard_get(const char *path, struct reply *r)
         if (strcmp(files[i].path, path) == 0) {
             r->type = files[i].type;
             r->head = head;
-            reply_borrow(r, files[i].start, (size_t)(files[i].end - files[i].start));
+            r->lent = files[i].start;
+            r->n = (size_t)(files[i].end - files[i].start);
             return true;
         }
     return false;

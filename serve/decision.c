@@ -88,7 +88,7 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
         reply_text(r, "\"review\"");
     else
         reply_text(r, "\"approve\"");
-    reply_words(r, d->served->text);
+    reply_text(r, d->served->text);
     decision_write_reasons(d, p, r);
     reply_text(r, "}");
 }

@@ -89,7 +89,7 @@ static int apply(struct labels *l, struct told *t, int64_t received, struct err 
     labels_change(&s->state, &one, e->label == 1 ? e->fraud : e->genuine,
                   t->label == 1 ? e->fraud : e->genuine);
     recent_label(&s->recent, t->order, e->review, e->label >= 0, t->label);
-    metrics_label(&s->metrics, e->review, t->label == 1);
+    counters_label(&s->counters, e->review, t->label == 1);
     return store_put_label(&s->store, t->order, e->label, t->label, received, err);
 }
 

@@ -22,7 +22,6 @@ enum { DRAIN_MS = 5000 };
 struct server {
     struct mg_context *context;
     struct site site;
-    struct limit limit;
     int threads;
     bool access_log;
     atomic_bool stopping;
@@ -52,20 +51,20 @@ static bool must_close(const struct exchange *x)
     struct server *s = server_of(x);
     // A worker that is held by an idle connection is missing elsewhere when all are taken.
     return x->request.close || x->request.unread || atomic_load(&s->stopping) ||
-           atomic_load(&s->site.service->metrics.connections) >= s->threads;
+           atomic_load(&s->site.service->counters.connections) >= s->threads;
 }
 
 static void add_line(struct reply *packet, const char *name, const char *value)
 {
-    reply_words(packet, name);
+    reply_text(packet, name);
     reply_text(packet, ": ");
-    reply_words(packet, value);
+    reply_text(packet, value);
     reply_text(packet, "\r\n");
 }
 
 static void add_number(struct reply *packet, const char *name, long long value)
 {
-    reply_words(packet, name);
+    reply_text(packet, name);
     reply_text(packet, ": ");
     reply_integer(packet, value);
     reply_text(packet, "\r\n");
@@ -73,16 +72,14 @@ static void add_number(struct reply *packet, const char *name, long long value)
 
 static void send_reply(const struct exchange *x, const struct reply *r)
 {
-    static const char broken[] = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n"
-                                 "Content-Length: 0\r\n\r\n";
     struct reply *packet = &x->worker->packet;
-    bool close = must_close(x) || r->failed;
+    bool close = must_close(x);
     const char *method = x->info->request_method;
     reply_reset(packet);
     reply_text(packet, "HTTP/1.1 ");
     reply_integer(packet, r->status);
     reply_text(packet, " ");
-    reply_words(packet, reply_phrase(r->status));
+    reply_text(packet, reply_statuses[reply_status(r->status)].phrase);
     reply_text(packet, "\r\n");
     add_line(packet, "Date", date_now(x->worker));
     add_line(packet, "X-Request-Id", x->id);
@@ -95,7 +92,7 @@ static void send_reply(const struct exchange *x, const struct reply *r)
     if (r->retry_after > 0)
         add_number(packet, "Retry-After", r->retry_after);
     if (r->head)
-        reply_words(packet, r->head);
+        reply_text(packet, r->head);
     if (x->allow)
         add_line(packet, "Allow", x->allow);
     add_line(packet, "Cache-Control", "no-store");
@@ -105,10 +102,7 @@ static void send_reply(const struct exchange *x, const struct reply *r)
         reply_bytes(packet, r->lent ? r->lent : r->text, r->n);
     if (close)
         mg_disable_connection_keep_alive(x->connection);
-    if (packet->failed || r->failed)
-        mg_write(x->connection, broken, sizeof broken - 1);
-    else
-        mg_write(x->connection, packet->text, packet->n);
+    mg_write(x->connection, packet->text, packet->n);
 }
 
 // A method that stands in the log as it is; NULL for others.
@@ -124,10 +118,10 @@ static const char *known_method(const char *method)
 // Counted and, if wanted, logged.
 static void account(const struct exchange *x, int status, double seconds)
 {
-    struct metrics *m = &x->site->service->metrics;
-    metrics_http(m, x->route, status);
+    struct counters *c = &x->site->service->counters;
+    counters_http(c, x->route, status);
     if (status == 200 && x->path && strcmp(x->path, "/predict") == 0)
-        metrics_predict(m, seconds);
+        counters_predict(c, seconds);
     if (server_of(x)->access_log)
         access_log(&(struct access){x->id, x->path ? known_method(x->info->request_method) : NULL,
                                     x->path, status, x->worker->reply.n, seconds});
@@ -144,7 +138,7 @@ static struct exchange exchange_of(struct mg_connection *connection, bool head)
                          .connection = connection,
                          .info = mg_get_request_info(connection),
                          .start = seconds_now(),
-                         .route = -1,
+                         .route = COUNTERS_ROUTES - 1,
                          .request = {.unread = true}};
     access_id(x.id, head ? mg_get_header(connection, "X-Request-Id") : NULL);
     return x;
@@ -159,9 +153,9 @@ static int begin_request(struct mg_connection *connection)
         return 500;
     }
     struct reply *r = &x.worker->reply;
-    struct metrics *m = &x.site->service->metrics;
+    struct counters *c = &x.site->service->counters;
     reply_reset(r);
-    atomic_fetch_add(&m->in_flight, 1);
+    atomic_fetch_add(&c->in_flight, 1);
     if (request_check(&x.request, x.info, r) == 0) {
         if (atomic_load(&server_of(&x)->stopping))
             PROBLEM(&x, 503, "the server is stopping");
@@ -171,7 +165,7 @@ static int begin_request(struct mg_connection *connection)
     int status = r->status;
     send_reply(&x, r);
     account(&x, status, seconds_now() - x.start);
-    atomic_fetch_sub(&m->in_flight, 1);
+    atomic_fetch_sub(&c->in_flight, 1);
     worker_shrink(x.worker);
     return status;
 }
@@ -203,7 +197,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
     else if (status == 411)
         PROBLEM(&x, 411, "a Content-Length in digits is needed");
     else
-        PROBLEM(&x, status, "%s", message ? message : reply_phrase(status));
+        PROBLEM(&x, status, "%s", message ? message : reply_statuses[reply_status(status)].phrase);
     send_reply(&x, &x.worker->reply);
     account(&x, x.worker->reply.status, 0);
     return 0;
@@ -213,14 +207,14 @@ static int count_connection(const struct mg_connection *connection, void **data)
 {
     struct server *s = mg_get_user_data(mg_get_context(connection));
     (void)data;
-    atomic_fetch_add(&s->site.service->metrics.connections, 1);
+    atomic_fetch_add(&s->site.service->counters.connections, 1);
     return 0;
 }
 
 static void forget_connection(const struct mg_connection *connection)
 {
     struct server *s = mg_get_user_data(mg_get_context(connection));
-    atomic_fetch_sub(&s->site.service->metrics.connections, 1);
+    atomic_fetch_sub(&s->site.service->counters.connections, 1);
 }
 
 static void *start_thread(const struct mg_context *context, int type)
@@ -302,15 +296,12 @@ struct server *server_start(struct service *service, const struct server_setting
         err_set(err, "out of memory");
         return NULL;
     }
-    limit_init(&s->limit, settings->rate);
-    s->site = (struct site){service, settings->token, &s->limit, openapi_text(service, err)};
-    route_names(&service->metrics);
+    s->site = (struct site){service, settings->token, openapi_text(service, err)};
     s->threads = settings->threads;
     s->access_log = settings->access_log;
     s->context = s->site.openapi ? start_library(s, settings, err) : NULL;
     if (s->context)
         return s;
-    limit_release(&s->limit);
     free(s->site.openapi);
     free(s);
     return NULL;
@@ -328,10 +319,9 @@ void server_stop(struct server *s)
 {
     const struct timespec tick = {0, 1000 * 1000};
     atomic_store(&s->stopping, true);
-    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->metrics.in_flight) > 0; ms++)
+    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->counters.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
     mg_stop(s->context);
-    limit_release(&s->limit);
     free(s->site.openapi);
     free(s);
 }

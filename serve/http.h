@@ -3,7 +3,7 @@
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
 //     POST /feedback  their labels, later (serve/feedback.h)
 //     GET  /decisions the newest of them (serve/recent.h)
-//     GET  /metrics   for Prometheus (serve/metrics.h)
+//     GET  /metrics   for Prometheus (serve/counters.h)
 //     GET  /          the dashboard, and its files (serve/dashboard.h)
 //     GET  /healthz   {"status":"ok"}
 //     GET  /readyz    200 while it decides; 503 when it stops, and where it cannot (service_ready)
@@ -37,7 +37,6 @@ struct server_settings {
     int port;                  // 0: the system picks one
     int threads;               // each serves one connection at a time
     const struct token *token; // what clients must show; NULL: nothing, and host is of loopback
-    double rate;               // requests a second of one client, 429 for more; 0: no limit
     bool access_log;           // a line a request to stderr (serve/access.h)
 };
 

@@ -3,7 +3,7 @@
 #include "serve/inference.h"
 
 #include "base/option.h" // ASSAY_VERSION
-#include "serve/json.h"
+#include "serve/reply.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@
 
 struct options {
     const char *models, *state, *key, *database, *durability, *host, *token;
-    int64_t port, threads, retain, queue, rate;
+    int64_t port, threads, retain, queue;
     enum store_durability level; // of durability
     bool access_log;
 };
@@ -109,8 +109,6 @@ static bool read_options(struct options *o, int argc, char **argv, int *code)
          "token that clients must show but for their health checks", 0, 0},
         {"port", "N", OPTION_INT, &o->port, "port to listen on, 0: any free one", 0, 65535},
         {"threads", "N", OPTION_INT, &o->threads, "connections served at a time", 1, 4096},
-        {"rate", "N", OPTION_INT, &o->rate,
-         "requests a second that one address may send, 429 for more; 0: any", 0, 1000000},
         {"access-log", NULL, OPTION_FLAG, &o->access_log,
          "a line of JSON for each request, on stderr", 0, 0},
     };
@@ -167,7 +165,6 @@ int main(int argc, char **argv)
                                              .port = (int)o.port,
                                              .threads = (int)o.threads,
                                              .token = o.token ? &token : NULL,
-                                             .rate = (double)o.rate,
                                              .access_log = o.access_log};
     int rc = run(&service, &settings, &signals, &err);
     service_release(&service);

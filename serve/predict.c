@@ -161,7 +161,7 @@ static int decide(struct decisions *d, const struct served *served, size_t k, in
     };
     if (store_put(&s->store, &row, err))
         return -1;
-    recent_add(&s->recent, &s->champion->model, s->store.next - 1, &row);
+    recent_add(&s->recent, s->store.next - 1, &row);
     return 0;
 }
 
@@ -194,7 +194,7 @@ static void copy_repeated(struct decisions *d)
 static void count(const struct decisions *d)
 {
     for (size_t i = 0; i < d->transactions.n; i++)
-        metrics_decision(&d->service->metrics, &d->decisions[i]);
+        counters_decision(&d->service->counters, &d->decisions[i]);
 }
 
 static int run(struct service *s, void *arg, struct err *err)

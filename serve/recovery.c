@@ -209,7 +209,7 @@ static int fill_decisions(struct service *s, struct store_block *b, float *x, st
                                       .columns = (const void *const *)b->columns,
                                       .x = x};
         if (rc == 0)
-            recent_add(&s->recent, &s->champion->model, b->order, &row);
+            recent_add(&s->recent, b->order, &row);
     }
     store_reader_release(&reader);
     return rc ? -1 : 0;

@@ -1,50 +1,49 @@
-// reply: what a request is answered with: a status and a text that grows.
+// reply: the answer to a request, a status and a text that grows; and the JSON of a request's body.
 //
 //     struct reply r = {0};
 //     reply_reset(&r);                                  200 and empty; keeps its memory
-//     reply_add(&r, "{\"id\":");
+//     reply_add(&r, "{\"rows\":%d,\"id\":", 3);         as printf
 //     reply_string(&r, text, n);                        escaped and in quotes
-//     reply_problem(&r, 422, "amount", -1, "...");      instead of what was added so far
-//     reply_borrow(&r, bytes, n);                       instead of a text: constant bytes
+//     reply_problem(&r, 422, "amount", -1, "...");      replaces what was added before
 //     reply_release(&r);
 //
-// Errors: out of memory is remembered in `failed` and makes the later calls do nothing, so only the
-// sender has to look. Ownership: a reply owns its text until reply_release.
+// Ownership: a reply owns its text until reply_release.
 #ifndef SERVE_REPLY_H
 #define SERVE_REPLY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct reply {
-    int status;       // of HTTP; 400 and above: the text is a problem (RFC 9457)
-    const char *type; // of the text: application/json, unless set to another constant
-    const char *head; // more lines of the head, each with its CRLF; NULL: none
-    int retry_after;  // seconds, for 429 and 503; 0: nothing is said
-    const char *lent; // n bytes that are sent instead of text; NULL: text is
-    char *text;       // n bytes, then a 0 byte
+    int status;       // of HTTP; from 400 on the text is a problem (RFC 9457)
+    const char *type; // media type of the text, application/json unless set; constant
+    const char *head; // more header lines, each with its CRLF; NULL: none
+    int retry_after;  // seconds, for 503; 0: no such header
+    const char *lent; // n constant bytes to send instead of text; NULL: send text
+    char *text;       // n bytes and a 0
     size_t n, size;
     bool failed;
 };
 
-// A large text is given back to the system, since every worker thread holds a reply.
+// Gives a large text back to the system, since every worker thread holds a reply.
 void reply_reset(struct reply *r);
 void reply_release(struct reply *r);
 
 void reply_bytes(struct reply *r, const char *bytes, size_t n);
 void reply_add(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// text[0..n) as a JSON string with its quotes. What is not UTF-8 becomes U+FFFD.
+static inline void reply_text(struct reply *r, const char *text)
+{
+    reply_bytes(r, text, strlen(text));
+}
+// text[0..n) as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 void reply_string(struct reply *r, const char *text, size_t n);
-// 17 significant digits, which read back to the same bits; null where it is not finite.
-void reply_number(struct reply *r, double x);
-// 9 significant digits, which do so for a float.
-void reply_float(struct reply *r, float x);
 void reply_integer(struct reply *r, long long x);
-// A constant text, and one that ends with 0.
-#define reply_text(r, text) reply_bytes(r, "" text, sizeof(text) - 1)
-void reply_words(struct reply *r, const char *text);
-// Bytes that outlive the reply, sent from where they are. To an empty reply; nothing is added after it.
-void reply_borrow(struct reply *r, const char *bytes, size_t n);
+// 17 significant digits, which read back to the same bits; null where x is not finite.
+void reply_number(struct reply *r, double x);
+// 9 significant digits, enough for the bits of a float.
+void reply_float(struct reply *r, float x);
 
 // {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with the member `error`
 // of the Open Inference Protocol (the same text as `detail`). field: NULL for none; index: of the
@@ -52,7 +51,28 @@ void reply_borrow(struct reply *r, const char *bytes, size_t n);
 int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-// The standard phrase of a status (RFC 9110).
-const char *reply_phrase(int status);
+// The statuses that the server answers with, and one entry for any other.
+enum { REPLY_STATUSES = 21 };
+struct reply_status {
+    int code; // 0: any other
+    const char *phrase;
+};
+extern const struct reply_status reply_statuses[REPLY_STATUSES];
+size_t reply_status(int code); // its index
+
+// Text of x as printf's "%.17g" or "%.9g" writes it, seven times faster; digits: 6 to 17. Returns
+// the length.
+enum { NUMBER_TEXT = 32 };
+int number_text(char text[NUMBER_TEXT], double x, int digits);
+
+// ---- bodies of requests ----
+
+// The body as JSON; NULL, and the reply holds the problem: a 400 that says where, or a 503 where
+// memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
+// MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.
+enum { MAX_JSON_DEPTH = 32 };
+json_t *json_from_body(const char *body, size_t n, struct reply *r);
+// "an object", "a string", "null": how a message names a value's type.
+const char *json_type_words(const json_t *v);
 
 #endif

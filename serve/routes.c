@@ -6,6 +6,7 @@
 #include "serve/inference.h"
 #include "serve/predict.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -99,13 +100,37 @@ static void get_readyz(struct exchange *x)
 
 static void get_metrics(struct exchange *x)
 {
-    metrics_write(x->site->service, &x->worker->reply);
+    struct service *s = x->site->service;
+    const struct writer *w = &s->writer;
+    const char *paths[COUNTERS_ROUTES] = {NULL};
+    for (size_t i = 0; route_at(i); i++)
+        paths[i] = route_at(i)->path;
+    const bool saved = atomic_load(&w->position) == atomic_load(&w->saved_order);
+    const long long newest = atomic_load(&w->newest);
+    const struct champion *c = service_hold(s);
+    const struct gauges g = {
+        .paths = paths,
+        .version = c->version,
+        .sha256 = c->model.sha256,
+        .loaded = (double)c->loaded,
+        .threshold = c->model.threshold,
+        .waiting = (double)atomic_load(&w->waiting),
+        .limit = (double)w->limit,
+        .database_bytes = (double)store_bytes(&s->store),
+        .checkpoint = saved ? (double)time(NULL) : (double)atomic_load(&w->saved_time),
+        .newest = newest > INT64_MIN ? (double)newest : NAN,
+        .started = (double)s->started,
+        .ready = service_ready(s, NULL) == 0,
+    };
+    counters_write(&s->counters, &g, &x->worker->reply);
+    recent_write(&s->recent, &c->model, &x->worker->reply);
+    service_let(s);
 }
 
 static void get_decisions(struct exchange *x)
 {
     struct service *s = x->site->service;
-    recent_write_decisions(&s->recent, s->plan, &x->worker->reply);
+    recent_write_decisions(&s->recent, &x->worker->reply);
 }
 
 static void get_model(struct exchange *x)
@@ -225,13 +250,7 @@ static const struct route routes[] = {
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
-_Static_assert((int)N_ROUTES < METRICS_ROUTES, "a counter for each route and one for none");
-
-void route_names(struct metrics *m)
-{
-    for (size_t i = 0; i < N_ROUTES; i++)
-        m->paths[i] = routes[i].path;
-}
+_Static_assert((int)N_ROUTES < COUNTERS_ROUTES, "a counter for each route and one for none");
 
 const struct route *route_at(size_t i)
 {
@@ -285,14 +304,6 @@ static bool may_ask(const struct exchange *x)
            token_fits(x->site->token, mg_get_header(x->connection, "Authorization"));
 }
 
-static bool exceeds_rate(const struct exchange *x)
-{
-    if (limit_take(x->site->limit, x->info->remote_addr, x->start))
-        return false;
-    atomic_fetch_add(&x->site->service->metrics.refused_rate, 1);
-    return true;
-}
-
 // Whether two names of a host are the same, ports aside.
 static bool same_host(const char *a, const char *b)
 {
@@ -317,12 +328,8 @@ void route(struct exchange *x)
     const char *path = x->info->request_uri, *method = x->info->request_method;
     const struct route *route = find_route(x);
     x->path = route ? route->path : NULL;
-    x->route = route ? (int)(route - routes) : -1;
-    if (!(route && route->open) && exceeds_rate(x)) {
-        PROBLEM(x, 429, "more than %g requests a second from %s", x->site->limit->rate,
-                x->info->remote_addr);
-        x->worker->reply.retry_after = 1;
-    } else if (!(route && route->open) && !may_ask(x)) {
+    x->route = route ? (size_t)(route - routes) : COUNTERS_ROUTES - 1;
+    if (!(route && route->open) && !may_ask(x)) {
         PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
     } else if (is_foreign(x)) {
         PROBLEM(x, 403, "a page of another site may not send this");

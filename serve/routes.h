@@ -9,7 +9,6 @@
 #define SERVE_ROUTES_H
 
 #include "serve/access.h"
-#include "serve/limit.h"
 #include "serve/request.h"
 #include "serve/service.h"
 #include "serve/token.h"
@@ -22,7 +21,6 @@ enum { MAX_SEGMENTS = 2, SEGMENT = 256 }; // a longer segment fits no route
 struct site {
     struct service *service;
     const struct token *token; // NULL: none is wanted
-    struct limit *limit;       // requests a second of one client
     char *openapi;             // what GET /openapi.json answers
 };
 
@@ -44,7 +42,7 @@ struct exchange {
     struct request request;
     const char *allow;                    // methods of the path, for 405 and OPTIONS
     const char *path;                     // of the route; NULL where there is none
-    int route;                            // index of the route, -1 where there is none
+    size_t route;                         // its index; COUNTERS_ROUTES - 1 where there is none
     char segments[MAX_SEGMENTS][SEGMENT]; // what stands in the path for {...}, in order
     char id[REQUEST_ID];
 };
@@ -62,8 +60,6 @@ const struct route *route_at(size_t i);
 #define PROBLEM(x, status, ...) reply_problem(&(x)->worker->reply, status, NULL, -1, __VA_ARGS__)
 
 void route(struct exchange *x);
-// Tell the metrics what the routes are called.
-void route_names(struct metrics *m);
 
 // Give large buffers back, since every worker has its own.
 void worker_shrink(struct worker *w);

@@ -208,6 +208,7 @@ static int load_model(struct service *s, const char *models, struct err *err)
     if (!s->first)
         return -1;
     s->plan = &s->first->model.plan;
+    recent_init(&s->recent, s->plan);
     return 0;
 }
 
@@ -218,9 +219,8 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->report = files->report;
     make_locks(s);
     s->started = (int64_t)time(NULL);
-    if (load_model(s, files->models, err) || recent_init(&s->recent, &s->first->model, err) ||
-        pseudonym_read(&s->pseudonym, files->key, err) || fill_dictionaries(s, err) ||
-        service_recover(s, files, err) || writer_start(s, err)) {
+    if (load_model(s, files->models, err) || pseudonym_read(&s->pseudonym, files->key, err) ||
+        fill_dictionaries(s, err) || service_recover(s, files, err) || writer_start(s, err)) {
         service_release(s);
         return -1;
     }

@@ -27,7 +27,7 @@
 #include "features/state.h"
 #include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
-#include "serve/metrics.h"
+#include "serve/counters.h"
 #include "serve/recent.h"
 #include "serve/store.h"
 #include "train/model.h"
@@ -73,8 +73,7 @@ struct writer { // writer.c
     atomic_size_t waiting;
     size_t limit;
     atomic_bool broken;
-    atomic_llong newest;   // time of the newest event
-    atomic_ullong commits; // so far
+    atomic_llong newest; // time of the newest event
     // The checkpoint, all the writer's but what is atomic.
     char *checkpoint, *previous; // names; the second is the one before
     bool checkpoint_is_good;     // this process has read or written it
@@ -112,7 +111,7 @@ struct service {
     struct store store;
     struct writer writer;
     struct recent recent;
-    struct metrics metrics;
+    struct counters counters;
     int64_t started;                              // seconds since 1970
     void (*report)(const char *what, bool fatal); // as in service_files
 };

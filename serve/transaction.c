@@ -3,7 +3,6 @@
 
 #include "ingest/table.h"
 #include "ingest/value.h"
-#include "serve/json.h"
 
 #include <math.h>
 #include <stdio.h>

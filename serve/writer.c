@@ -82,7 +82,7 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     struct writer *w = &s->writer;
     if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
         atomic_fetch_sub(&w->waiting, 1);
-        atomic_fetch_add(&s->metrics.refused_queue, 1);
+        atomic_fetch_add(&s->counters.refused, 1);
         reply_problem(r, 503, NULL, -1, "%zu requests are waiting already; try again later",
                       w->limit);
         r->retry_after = 1;
@@ -306,8 +306,7 @@ static enum job_outcome run_jobs(struct service *s, struct job *jobs, struct err
     s->state.position = (uint64_t)s->store.next - 1;
     atomic_store(&s->writer.position, (long long)s->state.position);
     atomic_store(&s->writer.newest, (long long)s->state.last_time);
-    atomic_fetch_add(&s->writer.commits, 1);
-    metrics_commit(&s->metrics, seconds_now() - start);
+    counters_commit(&s->counters, seconds_now() - start);
     return JOB_COMMITTED;
 }
 

@@ -1,5 +1,5 @@
 // number: every text against printf's.
-#include "serve/number.h"
+#include "serve/reply.h"
 
 #include <stdint.h>
 
