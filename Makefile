@@ -39,7 +39,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve tiny test check asan tsan soak fuzz coverage lint \
-    layers format clean pictures bench-quality bench-serve openapi
+    layers sizes format clean pictures bench-quality bench-serve openapi
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -300,7 +300,7 @@ $(BUILD)/tests/bench/bare: $(BUILD)/tests/bench/bare.o
 SOURCES := $(wildcard base/*.[ch] datasets/*.[ch] ingest/*.[ch] features/*.[ch] train/*.[ch] \
            monitor/*.[ch] serve/*.[ch] tests/*.[ch] tests/fuzz/*.c tests/bench/*.c)
 
-lint: layers deps test-deps $(BUILD)/train/onnx.pb-c.h ## formatting, layers, clang's warnings, clang-tidy, cppcheck
+lint: layers sizes deps test-deps $(BUILD)/train/onnx.pb-c.h ## formatting, layers, sizes, clang's warnings, clang-tidy, cppcheck
 	@clang-format --dry-run -Werror $(SOURCES)
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/clang CC=clang CFLAGS='-O1' programs
 	@printf '%s\n' $(filter %.c,$(SOURCES)) | \
@@ -316,6 +316,14 @@ layers: ## does any #include run against the data flow?
 	@! grep -nE '^#include "(train|monitor|serve)/' features/*.[ch]
 	@! grep -nE '^#include "(monitor|serve)/' train/*.[ch]
 	@! grep -nE '^#include "serve/' monitor/*.[ch]
+
+# README.md has a row | `folder/` | ... | lines | for each folder.
+sizes: ## does README.md state the folders' sizes, to 5 %?
+	@for d in base datasets ingest features train monitor serve web tests; do \
+	    is=$$(find $$d -name '*.[ch]' -o -name '*.html' -o -name '*.css' -o -name '*.js' | xargs cat | wc -l); \
+	    said=$$(sed -n "s,^| .$$d/. |.* \([0-9]*\) |$$,\1,p" README.md); \
+	    [ $$((100 * is)) -le $$((105 * said)) ] && [ $$((100 * is)) -ge $$((95 * said)) ] || \
+	        { echo "README.md: $$d/ has $$is lines, not $$said"; exit 1; }; done
 
 format: ## put all sources into shape
 	@clang-format -i $(SOURCES)
