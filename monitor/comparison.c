@@ -5,7 +5,6 @@
 
 #include "base/parallel.h"
 #include "ingest/value.h"
-#include "train/sort.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -125,16 +124,13 @@ static void count_weeks(const struct job *job, const struct histogram *h, const 
     }
 }
 
-static int judge(const struct side *s, const struct model *m, const double *score,
-                 struct performance *p, struct err *err)
+static void judge(const struct side *s, const struct model *m, const double *score,
+                  struct performance *p)
 {
     if (!s->label)
-        return 0;
-    if (metrics_compute(&p->metrics, score, s->label + s->period->rows.first, s->rows, m->threshold,
-                        err))
-        return -1;
+        return;
+    p->metrics = metrics_compute(score, s->label + s->period->rows.first, s->rows, m->threshold);
     p->known = p->metrics.tally.rows > 0;
-    return 0;
 }
 
 // values: room for both periods.
@@ -155,14 +151,15 @@ static int compare_column(struct job *job, size_t i, double *values, struct err 
     }
     if (check_finite(r, column->name, values, err) || check_finite(c, column->name, current, err))
         return -1;
-    if (score && (judge(r, m, values, &job->result->reference_performance, err) ||
-                  judge(c, m, current, &job->result->current_performance, err)))
-        return -1;
+    if (score) {
+        judge(r, m, values, &job->result->reference_performance);
+        judge(c, m, current, &job->result->current_performance);
+    }
     uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
     count(h, values, r->rows, p);
     count_weeks(job, h, current, p, q, column->week_psi);
-    if (sort_doubles(values, r->rows) || sort_doubles(current, c->rows))
-        return err_set(err, "out of memory to sort %zu rows", r->rows + c->rows);
+    sort_doubles(values, r->rows);
+    sort_doubles(current, c->rows);
     column->drift = drift_measure(values, r->rows, current, c->rows, p, q, h->n_edges + 1);
     return 0;
 }

@@ -1,16 +1,15 @@
-// bootstrap: how far a metric would move on other days of the same kind.
+// bootstrap: confidence intervals of the metrics, by drawing whole days.
 //
-// Rows of one day are not independent (a stolen card buys several times), so whole days are drawn
-// with replacement, as many as the test has, and every metric is computed anew: 1000 times. The
-// interval is that of the percentiles 2.5 and 97.5 (Efron, Tibshirani: An Introduction to the
-// Bootstrap, 1993, chapters 13 and 8). Where the test has fewer than five days, hours are drawn;
-// where it has fewer than five hours there are no intervals. Few days make intervals that are
-// rather too short than too long: seven are few. A share that is 0 or 1 on every day has an interval of
-// no width, which only says that no day differs.
+// Rows of one day are not independent, because a stolen card buys several times. So a replicate
+// draws whole days with replacement, as many as the test has, and computes every metric of them. An
+// interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction to
+// the Bootstrap, 1993, chapters 13 and 8). A test of fewer than five days draws hours; one of fewer
+// than five hours has no intervals. With few days (seven are few) intervals tend to be too short. A
+// share that is 0 or 1 on every day has an interval of no width, which says no more than that.
 //
-// The draws depend on nothing but the number of days, so two contenders on the same rows are
-// compared draw by draw: bootstrap_difference. Card precision is that of the days drawn, each with
-// the cards that were found before it in the real order; on hours there is none.
+// The draws depend only on the number of days, so two candidates on the same rows are compared
+// replicate by replicate. The card precision of a replicate is the mean of its
+// days, each with the cards that were found before it in the real order; hours have none.
 //
 // Ownership: released by bootstrap_release; inputs are borrowed during the call.
 #ifndef TRAIN_BOOTSTRAP_H
@@ -31,13 +30,12 @@ struct bootstrap {
     double (*values)[N_METRICS]; // [BOOTSTRAP_REPLICATES]; NULL without a unit
 };
 
-// score[i], judged[i]: of row rows->test.first + i.
-int bootstrap_run(struct bootstrap *b, const struct card_rows *rows, const double *score,
-                  const int8_t *judged, double threshold, struct err *err);
+// score[i], judged[i]: of row test.first + i.
+void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
+                   const double *score, const int8_t *judged, double threshold);
 void bootstrap_release(struct bootstrap *b);
-struct interval bootstrap_interval(const struct bootstrap *b, size_t metric);
-// Of a's metric minus b's.
-struct interval bootstrap_difference(const struct bootstrap *a, const struct bootstrap *b,
-                                     size_t metric);
+// Of a's metric, or of a's minus b's where b is not NULL.
+struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
+                                   size_t metric);
 
 #endif

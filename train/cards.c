@@ -1,5 +1,6 @@
-// Which test rows count, and card precision. Cards with a fraud are few: a sorted array is their set.
+// Cards with a fraud are few: a sorted array is their set.
 #include "train/cards.h"
+#include "base/memory.h"
 #include "ingest/value.h"
 #include "train/metrics.h"
 
@@ -7,178 +8,148 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct compromised { // a card with a fraud
+struct stolen { // a card with a fraud
     uint64_t card;
-    int64_t day; // of its first one
-    int found;   // on a test day that is over
+    int64_t day; // of its first fraud
+    bool found;  // on an earlier test day
 };
 
-struct candidate {      // a card on one day
-    uint64_t card, row; // its first row of the day, to order ties
+struct stolen_cards {
+    struct stolen *cards; // [n], sorted by card
+    size_t n;
+};
+
+struct card_day {       // a card on one day
+    uint64_t card, row; // its first row of the day, which orders ties
     double score;
-    int fraud;
+    bool fraud;
 };
 
-static int by_card_and_day(const void *a, const void *b)
+static int compare(uint64_t a, uint64_t b)
 {
-    const struct compromised *x = a, *y = b;
-    if (x->card != y->card)
-        return x->card < y->card ? -1 : 1;
-    return (x->day > y->day) - (x->day < y->day);
+    return (a > b) - (a < b);
+}
+
+static int by_card(const void *a, const void *b)
+{
+    const struct stolen *x = a, *y = b;
+    return x->card != y->card ? compare(x->card, y->card) : (x->day > y->day) - (x->day < y->day);
 }
 
 static int by_card_and_row(const void *a, const void *b)
 {
-    const struct candidate *x = a, *y = b;
-    if (x->card != y->card)
-        return x->card < y->card ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    const struct card_day *x = a, *y = b;
+    return x->card != y->card ? compare(x->card, y->card) : compare(x->row, y->row);
 }
 
 static int by_score(const void *a, const void *b)
 {
-    const struct candidate *x = a, *y = b;
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    const struct card_day *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score)
+                                : compare(x->row, y->row);
 }
 
-struct compromised_cards {
-    struct compromised *cards; // by card
-    size_t n;
-};
-
-static struct compromised *find_card(const struct compromised_cards *c, uint64_t card)
+static struct stolen *find(const struct stolen_cards *s, uint64_t card)
 {
-    size_t from = 0, to = c->n;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (c->cards[middle].card == card)
-            return &c->cards[middle];
-        if (c->cards[middle].card < card)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return NULL;
+    size_t i;
+    LOWER_BOUND(i, 0, s->n, s->cards[i].card < card);
+    return i < s->n && s->cards[i].card == card ? &s->cards[i] : NULL;
 }
 
 // Every card with a fraud in rows; label[i] is that of row rows.first + i.
-static int find_compromised(const struct card_rows *h, struct row_range rows, const int8_t *label,
-                            struct compromised_cards *c, struct err *err)
+static struct stolen_cards find_stolen(const struct examples *e, struct row_range rows,
+                                       const int8_t *label)
 {
-    size_t frauds = 0, kept = 0, n = (size_t)(rows.end - rows.first);
+    struct stolen_cards s = {0};
+    size_t n = 0, capacity = 0;
+    for (uint64_t r = rows.first; r < rows.end; r++)
+        if (label[r - rows.first] == 1) {
+            ARRAY_GROW(s.cards, n + 1, capacity);
+            s.cards[n++] = (struct stolen){e->card[r], day_of(e->time[r]), false};
+        }
+    if (n > 0)
+        qsort(s.cards, n, sizeof *s.cards, by_card);
     for (size_t i = 0; i < n; i++)
-        frauds += label[i] == 1;
-    c->n = 0;
-    c->cards = malloc((frauds + 1) * sizeof *c->cards);
-    if (!c->cards)
-        return err_set(err, "out of memory for %zu frauds", frauds);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t r = rows.first + i;
-        if (label[i] == 1)
-            c->cards[c->n++] = (struct compromised){h->card[r], day_of(h->time[r]), 0};
-    }
-    qsort(c->cards, c->n, sizeof *c->cards, by_card_and_day);
-    for (size_t i = 0; i < c->n; i++)
-        if (kept == 0 || c->cards[kept - 1].card != c->cards[i].card)
-            c->cards[kept++] = c->cards[i];
-    c->n = kept;
-    return 0;
+        if (s.n == 0 || s.cards[s.n - 1].card != s.cards[i].card)
+            s.cards[s.n++] = s.cards[i];
+    return s;
 }
 
-int cards_judge(const struct card_rows *h, int8_t *judged, struct err *err)
+void cards_judge(const struct examples *e, uint64_t first, struct row_range test, int8_t *judged)
 {
-    const struct row_range test = h->test, all = {h->first, test.end};
-    struct compromised_cards compromised;
-    memcpy(judged, h->label + test.first, (size_t)(test.end - test.first));
-    if (!h->card)
-        return 0;
-    if (find_compromised(h, all, h->label + h->first, &compromised, err))
-        return -1;
+    memcpy(judged, e->label + test.first, (size_t)(test.end - test.first));
+    if (!e->card)
+        return;
+    struct stolen_cards stolen =
+        find_stolen(e, (struct row_range){first, test.end}, e->label + first);
     for (uint64_t r = test.first; r < test.end; r++) {
-        const struct compromised *c = find_card(&compromised, h->card[r]);
-        if (c && c->day < day_of(h->time[r]) - LABEL_DELAY_DAYS)
+        const struct stolen *s = find(&stolen, e->card[r]);
+        if (s && s->day < day_of(e->time[r]) - LABEL_DELAY_DAYS)
             judged[r - test.first] = LABEL_KNOWN_CARD;
     }
-    free(compromised.cards);
-    return 0;
+    free(stolen.cards);
 }
 
-// The candidates of rows [from, to), all of one day: one per card, highest score first. judged
-// and score begin at row test.first.
-static size_t candidates_of_day(const struct card_rows *h, const double *score,
-                                const int8_t *judged, uint64_t from, uint64_t to,
-                                const struct compromised_cards *compromised, struct candidate *out)
+// The judged cards of day[0..n) that were not found before: one entry per card, the highest score
+// first. Returns how many there are.
+static size_t rank_cards(struct card_day *day, size_t n)
 {
-    size_t n = 0, kept = 0;
-    for (uint64_t r = from; r < to; r++) {
-        size_t i = (size_t)(r - h->test.first);
-        if (judged[i] < 0)
-            continue;
-        const struct compromised *c = find_card(compromised, h->card[r]);
-        if (!c || !c->found)
-            out[n++] = (struct candidate){h->card[r], r, score[i], judged[i]};
-    }
-    qsort(out, n, sizeof *out, by_card_and_row);
+    size_t kept = 0;
+    qsort(day, n, sizeof *day, by_card_and_row);
     for (size_t i = 0; i < n; i++) {
-        struct candidate *last = kept ? &out[kept - 1] : NULL;
-        if (!last || last->card != out[i].card) {
-            out[kept++] = out[i];
+        struct card_day *last = kept ? &day[kept - 1] : NULL;
+        if (!last || last->card != day[i].card) {
+            day[kept++] = day[i];
             continue;
         }
-        last->score = fmax(last->score, out[i].score);
-        last->fraud = last->fraud || out[i].fraud;
+        last->score = fmax(last->score, day[i].score);
+        last->fraud = last->fraud || day[i].fraud;
     }
-    qsort(out, kept, sizeof *out, by_score);
+    qsort(day, kept, sizeof *day, by_score);
     return kept;
 }
 
-// Checks the highest candidates of a day; returns how many were compromised, and marks them.
-static int check_cards(const struct candidate *day, size_t n, struct compromised_cards *compromised)
+// How many stolen cards the reviewers find in rows [from, to) of one day; they are marked as found.
+// score and judged begin at row `first`, day has room for the rows.
+static int check_day(const struct examples *e, uint64_t from, uint64_t to, uint64_t first,
+                     const double *score, const int8_t *judged, struct stolen_cards *stolen,
+                     struct card_day *day)
 {
-    int hits = 0;
+    size_t n = 0;
+    int found = 0;
+    for (uint64_t r = from; r < to; r++) {
+        const size_t i = (size_t)(r - first);
+        const struct stolen *s = judged[i] < 0 ? NULL : find(stolen, e->card[r]);
+        if (judged[i] >= 0 && !(s && s->found))
+            day[n++] = (struct card_day){e->card[r], r, score[i], judged[i] == 1};
+    }
+    n = rank_cards(day, n);
     for (size_t i = 0; i < n && i < CARDS_CHECKED; i++)
         if (day[i].fraud) {
-            find_card(compromised, day[i].card)->found = 1;
-            hits++;
+            find(stolen, day[i].card)->found = true;
+            found++;
         }
-    return hits;
+    return found;
 }
 
-// room: for the candidates of any day
-static double mean_precision(const struct card_rows *h, const double *score, const int8_t *judged,
-                             struct compromised_cards *compromised, struct candidate *room,
-                             double *daily)
+double cards_precision(const struct examples *e, struct row_range test, const double *score,
+                       const int8_t *judged, double *daily)
 {
+    if (!e->card || test.first == test.end)
+        return NAN;
+    struct stolen_cards stolen = find_stolen(e, test, judged);
+    struct card_day *day = xmalloc((size_t)(test.end - test.first) * sizeof *day);
     int days = 0, hits = 0;
-    for (uint64_t from = h->test.first, to = from; from < h->test.end; from = to) {
-        while (to < h->test.end && day_of(h->time[to]) == day_of(h->time[from]))
+    for (uint64_t from = test.first, to = from; from < test.end; from = to) {
+        while (to < test.end && day_of(e->time[to]) == day_of(e->time[from]))
             to++;
-        size_t n = candidates_of_day(h, score, judged, from, to, compromised, room);
-        int found = check_cards(room, n, compromised);
+        const int found = check_day(e, from, to, test.first, score, judged, &stolen, day);
         if (daily)
             daily[days] = (double)found / CARDS_CHECKED;
         hits += found;
         days++;
     }
+    free(stolen.cards);
+    free(day);
     return (double)hits / CARDS_CHECKED / days;
-}
-
-int cards_precision(double *precision, double *daily, const struct card_rows *h,
-                    const double *score, const int8_t *judged, struct err *err)
-{
-    const size_t n = (size_t)(h->test.end - h->test.first);
-    struct compromised_cards compromised;
-    *precision = NAN;
-    if (!h->card || n == 0)
-        return 0;
-    if (find_compromised(h, h->test, judged, &compromised, err))
-        return -1;
-    struct candidate *room = malloc(n * sizeof *room);
-    if (room)
-        *precision = mean_precision(h, score, judged, &compromised, room, daily);
-    free(compromised.cards);
-    free(room);
-    return room ? 0 : err_set(err, "out of memory for the cards of %zu rows", n);
 }

@@ -9,7 +9,7 @@
 // What the writers of the files need.
 struct curves {
     const struct evaluation *v;
-    const struct contender *c; // the model or a baseline
+    const struct candidate *c; // the model or a baseline
     const struct ranking *ranking;
 };
 
@@ -20,7 +20,7 @@ static void number(FILE *f, double x)
         fprintf(f, "%.17g", x);
 }
 
-// ---- of every contender ----------------------------------------------------------------------------
+// ---- of every candidate ----------------------------------------------------------------------------
 
 // The point lies between two others on one straight line: both steps are of frauds only, or both
 // of genuine rows only.
@@ -57,7 +57,7 @@ static void write_pr(FILE *f, const struct curves *r)
 static void write_tradeoff(FILE *f, const struct curves *r)
 {
     const struct ranking *k = r->ranking;
-    const double frauds = ranking_frauds(k), days = r->c->folds[0].trial->cut.test_days;
+    const double frauds = ranking_frauds(k), days = r->v->folds[0].test_days;
     double next = 0;
     fprintf(f, "threshold\talerts_per_day\trecall\tprecision\n");
     for (size_t i = 0; i < k->n && frauds > 0; i++) {
@@ -77,8 +77,8 @@ static void write_weeks(FILE *f, const struct curves *r)
         fprintf(f, "\t%s", metric_list[i].name);
     fputc('\n', f);
     for (size_t k = 0; k < r->v->n_folds; k++) {
-        const struct fold *fold = &r->c->folds[k];
-        fprintf(f, "%zu\t%s\t%llu\t%llu", k, fold->trial->cut.test_text,
+        const struct fold_result *fold = &r->c->results[k];
+        fprintf(f, "%zu\t%s\t%llu\t%llu", k, fold->fit->fold->test_text,
                 (unsigned long long)fold->metrics.tally.rows,
                 (unsigned long long)fold->metrics.tally.frauds);
         for (size_t i = 0; i < N_METRICS; i++)
@@ -91,7 +91,7 @@ static void write_weeks(FILE *f, const struct curves *r)
 
 static void write_reliability(FILE *f, const struct curves *r)
 {
-    const struct calibration *c = &r->c->folds[0].metrics.tally.calibration;
+    const struct calibration *c = &r->c->results[0].metrics.tally.calibration;
     fprintf(f, "from\tto\trows\tmean_probability\tfraud_share\tlow\thigh\n");
     for (int b = 0; b < CALIBRATION_BINS; b++) {
         const double rows = (double)c->rows[b];
@@ -110,13 +110,14 @@ enum { RANGES = 40, REACH = 10 };
 
 static void write_scores(FILE *f, const struct curves *r)
 {
-    const struct trial *t = r->c->folds[0].trial;
+    const struct fold *fold = &r->v->folds[0];
+    const double *score = r->c->results[0].fit->score;
     uint64_t genuine[RANGES] = {0}, frauds[RANGES] = {0};
-    for (uint64_t i = 0; i < t->cut.test.end - t->cut.test.first; i++) {
-        const double at = (log(t->score[i] / (1 - t->score[i])) + REACH) * RANGES / (2 * REACH);
+    for (uint64_t i = 0; i < fold->test.end - fold->test.first; i++) {
+        const double at = (log(score[i] / (1 - score[i])) + REACH) * RANGES / (2 * REACH);
         const int range = at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1;
-        genuine[range] += t->judged[i] == 0;
-        frauds[range] += t->judged[i] == 1;
+        genuine[range] += fold->judged[i] == 0;
+        frauds[range] += fold->judged[i] == 1;
     }
     fprintf(f, "from\tto\tgenuine\tfrauds\n");
     for (int k = 0; k < RANGES; k++)
@@ -128,7 +129,7 @@ static void write_scores(FILE *f, const struct curves *r)
 
 static void write_weights(FILE *f, const struct curves *r)
 {
-    const struct trial *t = r->c->folds[0].trial;
+    const struct fit *t = r->c->results[0].fit;
     fprintf(f, "feature\tweight\tstandard_error\tlow\thigh\tz\todds_ratio\n");
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const double w = t->model.inputs[i].weight, e = t->standard_error[i];
@@ -207,16 +208,15 @@ static int write_file(struct output_dir *folder, const struct curves *r, const s
     return rc;
 }
 
-static int write_contender(struct output_dir *folder, const struct evaluation *v,
-                           const struct contender *c, struct err *err)
+static int write_candidate(struct output_dir *folder, const struct evaluation *v,
+                           const struct candidate *c, struct err *err)
 {
-    const struct trial *t = c->folds[0].trial;
+    const struct fold *fold = &v->folds[0];
     struct ranking ranking;
     const struct curves r = {v, c, &ranking};
     int rc = 0;
-    if (ranking_make(&ranking, t->score, t->judged, (size_t)(t->cut.test.end - t->cut.test.first),
-                     err))
-        return -1;
+    ranking_make(&ranking, c->results[0].fit->score, fold->judged,
+                 (size_t)(fold->test.end - fold->test.first));
     for (size_t i = 0; i < sizeof list / sizeof *list && rc == 0; i++)
         if (c == &v->model || list[i].of_baselines)
             rc = write_file(folder, &r, &list[i], err);
@@ -226,9 +226,9 @@ static int write_contender(struct output_dir *folder, const struct evaluation *v
 
 int curves_write(struct output_dir *folder, const struct evaluation *v, struct err *err)
 {
-    int rc = write_contender(folder, v, &v->model, err);
+    int rc = write_candidate(folder, v, &v->model, err);
     for (size_t i = 0; i < v->n_baselines && rc == 0; i++)
         if (v->baselines[i].examples.n_inputs > 0)
-            rc = write_contender(folder, v, &v->baselines[i], err);
+            rc = write_candidate(folder, v, &v->baselines[i], err);
     return rc;
 }

@@ -1,284 +1,448 @@
-// Selection, threshold, folds. The fits are trial.c's, the rows cut.c's, the numbers metrics.c's.
+// Settings, candidates, fits, the choice of l2 and threshold, and the results of every fold.
 #include "train/evaluate.h"
+#include "base/memory.h"
 #include "base/parallel.h"
-#include "train/threshold.h"
+#include "train/logreg.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ---- validation ------------------------------------------------------------------------------------
+// ---- [model] ---------------------------------------------------------------------------------------
 
-// What the steps below share.
-struct work {
-    struct contender *c; // the one that is evaluated
-    const struct examples *e;
-    const struct split *split;
-    const struct settings *settings;
-};
-
-static bool holds(const struct examples *e, struct row_range rows, int8_t label)
+static int parse_l2(struct settings *s, const struct config *c, const struct config_entry *e,
+                    struct err *err)
 {
-    for (uint64_t r = rows.first; r < rows.end; r++)
-        if (e->label[r] == label)
-            return true;
-    return false;
+    s->n_l2 = 0;
+    for (const char *at = e->value; at;) {
+        char number[32];
+        int offset;
+        const int bad = config_list_next(e, &at, number, sizeof number, &offset);
+        double *l2 = &s->l2[s->n_l2];
+        if (s->n_l2 == L2_MAX)
+            return config_error(c, e, offset, err, "more than %d values", L2_MAX);
+        if (bad || number_parse(number, l2) || *l2 < 0)
+            return config_error(c, e, offset, err, "'%.40s' is not a list of numbers >= 0",
+                                e->value + offset);
+        s->n_l2++;
+    }
+    return 0;
 }
 
-// The validation cuts of a fold that count; cuts holds split.folds.
-static size_t validation_cuts(const struct work *w, int64_t fold, struct cut *cuts)
+// Both costs or none, and no budget with them.
+static int parse_costs(struct settings *s, const struct config *c, struct err *err)
+{
+    const struct config_entry *fraud = config_find(c, "model", "cost_fraud");
+    const struct config_entry *alert = config_find(c, "model", "cost_alert");
+    s->by_cost = fraud && alert;
+    if (!fraud && !alert)
+        return 0;
+    if (!s->by_cost)
+        return config_error(c, fraud ? fraud : alert, -1, err,
+                            "cost_fraud and cost_alert go together");
+    if (config_find(c, "model", "alerts_per_day"))
+        return config_error(c, fraud, -1, err,
+                            "a threshold by cost has no budget: leave out alerts_per_day, or both "
+                            "costs");
+    if (config_number(c, "model", "cost_fraud", 1e-9, 1e15, &s->cost_fraud, err) ||
+        config_number(c, "model", "cost_alert", 1e-9, 1e15, &s->cost_alert, err))
+        return -1;
+    return 0;
+}
+
+int settings_from_config(struct settings *s, const struct config *c, struct err *err)
+{
+    static const char *const known[] = {"l2", "alerts_per_day", "cost_fraud", "cost_alert"};
+    *s = (struct settings){.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 100};
+    if (config_check_keys(c, "model", known, sizeof known / sizeof *known, err) ||
+        config_int(c, "model", "alerts_per_day", 1, 1000000000, &s->alerts_per_day, err) ||
+        parse_costs(s, c, err))
+        return -1;
+    const struct config_entry *e = config_find(c, "model", "l2");
+    return e ? parse_l2(s, c, e, err) : 0;
+}
+
+// ---- candidates ------------------------------------------------------------------------------------
+
+static void candidate_init(struct candidate *c, const char *name, const struct examples *e)
+{
+    *c = (struct candidate){.name = xstrdup(name), .examples = *e};
+    c->examples.n_inputs = 0;
+    c->examples.x = xcalloc(e->n_inputs, sizeof *c->examples.x);
+    c->examples.names = xcalloc(e->n_inputs, sizeof *c->examples.names);
+}
+
+static void add_input(struct candidate *c, const struct examples *e, size_t i)
+{
+    c->examples.x[c->examples.n_inputs] = e->x[i];
+    c->examples.names[c->examples.n_inputs++] = e->names[i];
+}
+
+void candidate_release(struct candidate *c)
+{
+    while (c->fits) {
+        struct fit *f = c->fits;
+        c->fits = f->next;
+        model_release(&f->model);
+        free(f->standard_error);
+        free(f->score);
+        free(f);
+    }
+    bootstrap_release(&c->bootstrap);
+    free(c->results);
+    free(c->examples.x);
+    free(c->examples.names);
+    free(c->name);
+}
+
+// The input has that name, or a onehot of that name made it: name[...].
+static bool is_named(const char *input, const char *name)
+{
+    const size_t length = strlen(name);
+    return strncmp(input, name, length) == 0 && (input[length] == '\0' || input[length] == '[');
+}
+
+// How many inputs of the examples have that name.
+static size_t count_named(const struct examples *e, const char *name)
 {
     size_t n = 0;
-    for (int64_t k = 0; k < w->split->folds; k++) {
-        struct cut *c = &cuts[n];
-        n += cut_validation(c, w->split, fold, k, w->e->time, w->e->rows) &&
-             holds(w->e, c->train, 0) && holds(w->e, c->train, 1) && holds(w->e, c->test, 1);
-    }
+    for (size_t i = 0; i < e->n_inputs; i++)
+        n += is_named(e->names[i], name);
     return n;
 }
 
-static int mean_average_precision(const struct work *w, const struct cut *cuts, size_t n, double l2,
-                                  double *mean, struct err *err)
+static int read_inputs(struct candidate *c, const struct examples *e, const struct config *config,
+                       const struct config_entry *entry, struct err *err)
 {
-    double sum = 0, judged = 0;
-    for (size_t k = 0; k < n; k++) {
-        const struct trial *t = trials_get(&w->c->trials, &cuts[k], l2, err);
-        if (!t)
-            return -1;
-        if (isnan(t->average_precision)) // all its frauds are on cards that are known
-            continue;
-        sum += t->average_precision;
-        judged++;
+    for (const char *at = entry->value; at;) {
+        char name[128], hint[160];
+        int offset;
+        if (config_list_next(entry, &at, name, sizeof name, &offset))
+            return config_error(config, entry, offset, err, "expected a list of features: a, b, c");
+        if (count_named(&c->examples, name) > 0)
+            return config_error(config, entry, offset, err, "'%s' is in the list twice", name);
+        if (count_named(e, name) == 0)
+            return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
+                                err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
+        for (size_t i = 0; i < e->n_inputs; i++)
+            if (is_named(e->names[i], name))
+                add_input(c, e, i);
     }
-    *mean = judged > 0 ? sum / judged : NAN;
     return 0;
 }
 
-static int choose_l2(const struct work *w, const struct cut *cuts, size_t n, struct err *err)
+static bool good_name(const char *name)
 {
-    struct contender *c = w->c;
-    size_t best = 0;
-    for (size_t i = 0; i < w->settings->n_l2; i++) {
-        double l2 = w->settings->l2[i], *mean = c->validation;
-        if (mean_average_precision(w, cuts, n, l2, &mean[i], err))
+    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
+           strlen(name) <= 40 && strcmp(name, "constant") != 0 && strcmp(name, "model") != 0;
+}
+
+int baselines_from_config(struct candidate **list, size_t *n, const struct examples *e,
+                          const struct config *config, struct err *err)
+{
+    *list = xcalloc(config->n + 1, sizeof **list);
+    candidate_init(&(*list)[0], "constant", e);
+    *n = 1;
+    for (size_t i = 0; i < config->n; i++) {
+        const struct config_entry *entry = &config->entries[i];
+        if (strcmp(entry->section, "baselines") != 0)
+            continue;
+        if (!good_name(entry->key))
+            return config_error(
+                config, entry, -1, err,
+                "a baseline's name has small letters, digits and _, at most 40, and "
+                "is not constant or model");
+        if (*n > BASELINES_MAX)
+            return config_error(config, entry, -1, err, "more than %d baselines", BASELINES_MAX);
+        candidate_init(&(*list)[*n], entry->key, e);
+        if (read_inputs(&(*list)[(*n)++], e, config, entry, err))
             return -1;
-        bool larger = l2 > w->settings->l2[best], unknown = isnan(mean[i]);
-        if (unknown ? larger : mean[i] > mean[best] || (mean[i] == mean[best] && larger))
+    }
+    return 0;
+}
+
+// ---- fits ------------------------------------------------------------------------------------------
+
+struct scoring {
+    const struct examples *examples;
+    const struct model *model;
+    struct row_range rows;
+    unsigned threads;
+    double *score;
+};
+
+// A thread's share of the rows. Every score depends on its own row alone.
+static int score_share(void *arg, unsigned thread, struct err *err)
+{
+    const struct scoring *s = arg;
+    const size_t d = s->model->n_inputs;
+    const uint64_t n = s->rows.end - s->rows.first;
+    float *x = xmalloc(d * sizeof *x);
+    for (uint64_t r = n * thread / s->threads; r < n * (thread + 1) / s->threads; r++) {
+        for (size_t i = 0; i < d; i++)
+            x[i] = s->examples->x[i][s->rows.first + r];
+        s->score[r] = model_probability(model_margin(s->model, x));
+    }
+    free(x);
+    (void)err;
+    return 0;
+}
+
+double *scores_new(const struct examples *e, const struct model *m, struct row_range rows,
+                   unsigned threads)
+{
+    double *score = xmalloc((size_t)(rows.end - rows.first) * sizeof *score);
+    struct scoring s = {e, m, rows, threads, score};
+    struct err none; // scoring does not fail
+    parallel_run(threads, score_share, &s, &none);
+    return score;
+}
+
+static int fit_weights(struct fit *f, const struct candidate *c, struct err *err)
+{
+    struct model *m = &f->model;
+    struct logreg s;
+    if (logreg_init(&s, &c->examples, f->fold->train, c->threads, err))
+        return -1;
+    m->n_inputs = c->examples.n_inputs;
+    m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
+    // The optimum of another week, or of another l2, is near this one.
+    for (size_t i = 0; i < m->n_inputs && c->fits; i++)
+        s.w[i] = c->fits->model.inputs[i].weight;
+    if (c->fits)
+        s.w[m->n_inputs] = c->fits->model.intercept;
+    const int rc = logreg_fit(&s, f->l2, err);
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        m->inputs[i].mean = s.mean[i];
+        m->inputs[i].scale = s.scale[i];
+        m->inputs[i].weight = s.w[i];
+    }
+    m->intercept = s.w[m->n_inputs];
+    f->rows = s.known;
+    f->frauds = s.frauds;
+    f->standard_error = s.standard_error; // taken over
+    s.standard_error = NULL;
+    logreg_release(&s);
+    return rc;
+}
+
+static bool same(struct row_range a, struct row_range b)
+{
+    return a.first == b.first && a.end == b.end;
+}
+
+// The fit of these rows and this l2, made where there is none yet; NULL and a message otherwise.
+static const struct fit *fit_of(struct candidate *c, const struct fold *fold, double l2,
+                                struct err *err)
+{
+    for (const struct fit *f = c->fits; f; f = f->next)
+        if (same(f->fold->train, fold->train) && same(f->fold->test, fold->test) && f->l2 == l2)
+            return f;
+    struct fit *f = xcalloc(1, sizeof *f);
+    struct ranking ranking;
+    f->fold = fold;
+    f->l2 = l2;
+    if (fit_weights(f, c, err)) {
+        model_release(&f->model);
+        free(f->standard_error);
+        free(f);
+        err_prefix(err, "training on %s", fold->train_text);
+        return NULL;
+    }
+    f->score = scores_new(&c->examples, &f->model, fold->test, c->threads);
+    ranking_make(&ranking, f->score, fold->judged, (size_t)(fold->test.end - fold->test.first));
+    f->average_precision = ranking_average_precision(&ranking);
+    ranking_release(&ranking);
+    f->next = c->fits;
+    c->fits = f;
+    return f;
+}
+
+// ---- l2 and threshold ------------------------------------------------------------------------------
+
+static int choose_l2(struct candidate *c, const struct fold *fold, const struct settings *s,
+                     struct err *err)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < s->n_l2; i++) {
+        double sum = 0, n = 0, *mean = c->validation;
+        for (size_t k = 0; k < fold->n_validation; k++) {
+            const struct fit *f = fit_of(c, &fold->validation[k], s->l2[i], err);
+            if (!f)
+                return -1;
+            if (isnan(f->average_precision)) // all its frauds are on known cards
+                continue;
+            sum += f->average_precision;
+            n++;
+        }
+        mean[i] = n > 0 ? sum / n : NAN;
+        const bool larger = s->l2[i] > s->l2[best];
+        if (isnan(mean[i]) ? larger : mean[i] > mean[best] || (mean[i] == mean[best] && larger))
             best = i;
     }
-    c->l2 = w->settings->l2[best];
+    c->l2 = s->l2[best];
     return 0;
 }
 
-// ---- threshold -------------------------------------------------------------------------------------
-
-static int threshold_from_training(const struct work *w, struct fold *f, struct err *err)
+static double threshold_of(const struct settings *s, const double *score, const int8_t *judged,
+                           size_t n, double days)
 {
-    const struct trial *t = f->trial;
-    const struct row_range rows = t->cut.train;
-    double *score = scores_new(w->e, &t->model, rows, w->c->trials.threads, err);
-    if (!score)
-        return -1;
-    int rc = threshold_choose(&f->threshold, score, w->e->label + rows.first,
-                              (size_t)(rows.end - rows.first), t->cut.train_days, w->settings, err);
+    return s->by_cost ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
+                      : threshold_by_budget(score, judged, n, (double)s->alerts_per_day * days);
+}
+
+static void threshold_from_training(struct fold_result *r, const struct candidate *c,
+                                    const struct settings *s)
+{
+    const struct fold *fold = r->fit->fold;
+    const struct row_range rows = fold->train;
+    double *score = scores_new(&c->examples, &r->fit->model, rows, c->threads);
+    r->threshold = threshold_of(s, score, c->examples.label + rows.first,
+                                (size_t)(rows.end - rows.first), fold->train_days);
+    r->threshold_from = "training";
     free(score);
-    f->threshold_from = "training";
-    return rc;
 }
 
-// The test rows of several trials, one after the other.
-struct pool {
-    double *score;
-    int8_t *judged;
-    size_t n;
-    double days;
-};
-
-static void pool_add(struct pool *p, const struct trial *t)
+// On all validation rows together, where one of them can decide: a budget needs a row that can be an
+// alert, costs need a fraud.
+static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
+                            const struct settings *s, struct err *err)
 {
-    const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
-    memcpy(p->score + p->n, t->score, n * sizeof *t->score);
-    memcpy(p->judged + p->n, t->judged, n * sizeof *t->judged);
-    p->n += n;
-    p->days += t->cut.test_days;
-}
-
-// A budget needs a row that can be an alert, costs need a fraud that can be missed.
-static bool can_choose(const struct pool *p, const struct settings *s)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (s->by_cost ? p->judged[i] == 1 : p->judged[i] != LABEL_KNOWN_CARD)
-            return true;
-    return false;
-}
-
-static int threshold_from_validation(const struct work *w, struct fold *f, const struct cut *cuts,
-                                     size_t n_cuts, struct err *err)
-{
-    size_t room = 1;
-    for (size_t k = 0; k < n_cuts; k++)
-        room += (size_t)(cuts[k].test.end - cuts[k].test.first);
-    struct pool p = {.score = malloc(room * sizeof *p.score), .judged = malloc(room)};
-    int rc = p.score && p.judged ? 0 : err_set(err, "out of memory for %zu scores", room);
-    for (size_t k = 0; k < n_cuts && rc == 0; k++) {
-        const struct trial *t = trials_get(&w->c->trials, &cuts[k], w->c->l2, err);
-        if (t)
-            pool_add(&p, t);
-        rc = t ? 0 : -1;
+    size_t n = 0, room = 0;
+    double days = 0;
+    bool decides = false;
+    for (size_t k = 0; k < fold->n_validation; k++)
+        room += (size_t)(fold->validation[k].test.end - fold->validation[k].test.first);
+    double *score = xmalloc(room * sizeof *score);
+    int8_t *judged = xmalloc(room);
+    int rc = 0;
+    for (size_t k = 0; k < fold->n_validation && rc == 0; k++) {
+        const struct fold *from = &fold->validation[k];
+        const struct fit *f = fit_of(c, from, c->l2, err);
+        rc = f ? 0 : -1;
+        for (size_t i = 0; f && i < (size_t)(from->test.end - from->test.first); i++, n++) {
+            score[n] = f->score[i];
+            judged[n] = from->judged[i];
+            decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
+        }
+        days += from->test_days;
     }
-    f->threshold_from = "validation";
-    if (rc == 0)
-        rc = can_choose(&p, w->settings)
-                 ? threshold_choose(&f->threshold, p.score, p.judged, p.n, p.days, w->settings, err)
-                 : threshold_from_training(w, f, err);
-    free(p.score);
-    free(p.judged);
+    if (rc == 0 && decides) {
+        r->threshold = threshold_of(s, score, judged, n, days);
+        r->threshold_from = "validation";
+    } else if (rc == 0) {
+        threshold_from_training(r, c, s);
+    }
+    free(score);
+    free(judged);
     return rc;
 }
 
-// ---- folds -----------------------------------------------------------------------------------------
+// ---- results ---------------------------------------------------------------------------------------
 
-static int measure(const struct work *w, struct fold *f, struct err *err)
+static int run_fold(struct fold_result *r, struct candidate *c, const struct fold *fold,
+                    const struct settings *s, struct err *err)
 {
-    const struct trial *t = f->trial;
-    const struct card_rows rows = card_rows_of(w->e, &t->cut);
-    const size_t n = (size_t)(t->cut.test.end - t->cut.test.first);
-    if (metrics_compute(&f->metrics, t->score, t->judged, n, f->threshold, err))
+    const size_t n = (size_t)(fold->test.end - fold->test.first);
+    r->fit = fit_of(c, fold, c->l2, err);
+    if (!r->fit || choose_threshold(r, c, fold, s, err))
         return -1;
-    if (f->metrics.tally.rows == 0)
-        return err_set(
-            err,
-            "[split] test: none of the %zu rows of %s can be judged: their labels are not "
-            "known, or their cards are known to be compromised",
-            n, t->cut.test_text);
-    return cards_precision(&f->metrics.card_precision_at_100, NULL, &rows, t->score, t->judged,
-                           err);
-}
-
-static int run_fold(const struct work *w, int64_t k, struct cut *cuts, struct err *err)
-{
-    struct fold *f = &w->c->folds[k];
-    struct cut cut;
-    if (cut_fold(&cut, w->split, k, w->e->time, w->e->rows, err))
-        return -1;
-    size_t n = validation_cuts(w, k, cuts);
-    f->trial = trials_get(&w->c->trials, &cut, w->c->l2, err);
-    if (!f->trial || (n > 0 ? threshold_from_validation(w, f, cuts, n, err)
-                            : threshold_from_training(w, f, err)))
-        return -1;
-    return measure(w, f, err);
-}
-
-// A fold that the data does not reach is reported before any work is done.
-static int check_folds(const struct split *split, const struct examples *e, struct err *err)
-{
-    struct cut cut;
-    for (int64_t k = 0; k < split->folds; k++)
-        if (cut_fold(&cut, split, k, e->time, e->rows, err))
-            return -1;
+    r->metrics = metrics_compute(r->fit->score, fold->judged, n, r->threshold);
+    if (r->metrics.tally.rows == 0)
+        return err_set(err,
+                       "[split] test: none of the %zu rows of %s can be judged: their labels are "
+                       "not known, or their cards are known to be compromised",
+                       n, fold->test_text);
+    r->metrics.card_precision_at_100 =
+        cards_precision(&c->examples, fold->test, r->fit->score, fold->judged, NULL);
     return 0;
 }
 
-static int evaluate(struct contender *c, const struct split *split, const struct settings *settings,
-                    unsigned threads, struct err *err)
+static int run_candidate(const struct evaluation *v, struct candidate *c, struct err *err)
 {
-    const struct work w = {c, &c->examples, split, settings};
-    struct cut *cuts = calloc((size_t)split->folds, sizeof *cuts);
-    c->trials = (struct trials){.examples = &c->examples, .threads = threads};
-    c->folds = calloc((size_t)split->folds, sizeof *c->folds);
-    int rc = c->folds && cuts ? choose_l2(&w, cuts, validation_cuts(&w, 0, cuts), err)
-                              : err_set(err, "out of memory for folds");
-    for (int64_t k = 0; k < split->folds && rc == 0; k++)
-        rc = run_fold(&w, k, cuts, err);
-    free(cuts);
+    const struct fold *fold = &v->folds[0];
+    c->results = xcalloc(v->n_folds, sizeof *c->results);
+    int rc = choose_l2(c, fold, v->settings, err);
+    for (size_t k = 0; k < v->n_folds && rc == 0; k++)
+        rc = run_fold(&c->results[k], c, &v->folds[k], v->settings, err);
     if (rc)
-        return strcmp(c->name, "model") == 0 ? -1 : err_prefix(err, "baseline %s", c->name);
-    const struct fold *f = &c->folds[0];
-    const struct card_rows rows = card_rows_of(w.e, &f->trial->cut);
-    return bootstrap_run(&c->bootstrap, &rows, f->trial->score, f->trial->judged, f->threshold,
-                         err);
+        return c == &v->model ? -1 : err_prefix(err, "baseline %s", c->name);
+    bootstrap_run(&c->bootstrap, &c->examples, fold->test, c->results[0].fit->score, fold->judged,
+                  c->results[0].threshold);
+    return 0;
 }
 
-// The contenders are evaluated side by side: much of an evaluation (sorting, judging, drawing) runs on
-// one thread.
-struct race {
-    struct evaluation *v;
-    const struct split *split;
-    const struct settings *settings;
-    unsigned lanes, threads; // threads in all, at least one in each lane
-};
+static unsigned count_lanes(const struct evaluation *v)
+{
+    const unsigned candidates = (unsigned)v->n_baselines + 1;
+    return v->threads < candidates ? v->threads : candidates;
+}
 
+// The candidates are evaluated in parallel lanes, because much of an evaluation (sorting, judging,
+// drawing) runs on one thread.
 static int run_lane(void *arg, unsigned lane, struct err *err)
 {
-    const struct race *r = arg;
-    const unsigned threads = r->threads / r->lanes + (lane < r->threads % r->lanes);
-    for (size_t i = lane; i < 1 + r->v->n_baselines; i += r->lanes) {
-        struct contender *c = i ? &r->v->baselines[i - 1] : &r->v->model;
-        if (evaluate(c, r->split, r->settings, threads, err))
+    struct evaluation *v = arg;
+    const unsigned lanes = count_lanes(v);
+    for (size_t i = lane; i < 1 + v->n_baselines; i += lanes) {
+        struct candidate *c = i ? &v->baselines[i - 1] : &v->model;
+        c->threads = v->threads / lanes + (lane < v->threads % lanes);
+        if (run_candidate(v, c, err))
             return -1;
     }
     return 0;
-}
-
-static int evaluate_all(struct evaluation *v, const struct split *split,
-                        const struct settings *settings, unsigned threads, struct err *err)
-{
-    const unsigned contenders = (unsigned)v->n_baselines + 1;
-    struct race r = {v, split, settings, threads < contenders ? threads : contenders, threads};
-    return parallel_run(r.lanes, run_lane, &r, err);
 }
 
 int evaluation_run(struct evaluation *v, const struct examples *e, const struct split *split,
                    const struct settings *settings, const struct config *config, unsigned threads,
                    struct err *err)
 {
-    const struct row_range test = split_rows(&split->test, 0, e->time, e->rows);
-    *v = (struct evaluation){.n_folds = (size_t)split->folds};
-    if (check_folds(split, e, err) ||
-        slices_from_config(&v->slicings, &v->n_slicings, e, test, config, err) ||
-        contender_init(&v->model, e, err) ||
-        contenders_from_config(&v->baselines, &v->n_baselines, e, config, err) ||
-        evaluate_all(v, split, settings, threads, err))
-        goto fail;
-    const struct fold *f = &v->model.folds[0];
+    *v = (struct evaluation){
+        .settings = settings, .n_folds = (size_t)split->folds, .threads = threads};
+    candidate_init(&v->model, "model", e);
+    for (size_t i = 0; i < e->n_inputs; i++)
+        add_input(&v->model, e, i);
+    v->folds = folds_new(split, e, err);
+    if (!v->folds ||
+        slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
+        baselines_from_config(&v->baselines, &v->n_baselines, e, config, err) ||
+        parallel_run(count_lanes(v), run_lane, v, err)) {
+        evaluation_release(v);
+        return -1;
+    }
+    const struct fold_result *r = &v->model.results[0];
     for (size_t i = 0; i < v->n_slicings; i++)
-        if (slicing_measure(&v->slicings[i], test, f->trial->score, f->trial->judged, f->threshold,
-                            err))
-            goto fail;
+        slicing_measure(&v->slicings[i], v->folds[0].test, r->fit->score, v->folds[0].judged,
+                        r->threshold);
     return 0;
-fail:
-    evaluation_release(v);
-    return -1;
 }
 
 void evaluation_release(struct evaluation *v)
 {
-    contender_release(&v->model);
+    candidate_release(&v->model);
     for (size_t i = 0; i < v->n_baselines; i++)
-        contender_release(&v->baselines[i]);
+        candidate_release(&v->baselines[i]);
     free(v->baselines);
     for (size_t i = 0; i < v->n_slicings; i++)
         slicing_release(&v->slicings[i]);
     free(v->slicings);
+    folds_free(v->folds, v->n_folds);
     *v = (struct evaluation){0};
 }
 
-int evaluation_false_positives(const struct evaluation *v, const struct contender *c,
-                               int64_t *count, struct err *err)
+int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c)
 {
-    const uint64_t wanted = v->model.folds[0].metrics.tally.true_positives;
-    const struct trial *t = c->folds[0].trial;
+    const uint64_t wanted = v->model.results[0].metrics.tally.true_positives;
+    const struct fold *fold = &v->folds[0];
     struct ranking k;
-    *count = -1;
     if (wanted == 0)
-        return 0;
-    if (ranking_make(&k, t->score, t->judged, (size_t)(t->cut.test.end - t->cut.test.first), err))
         return -1;
+    ranking_make(&k, c->results[0].fit->score, fold->judged,
+                 (size_t)(fold->test.end - fold->test.first));
     size_t i = 0;
     while (i + 1 < k.n && k.frauds[i] < wanted)
         i++;
-    *count = (int64_t)k.genuine[i];
+    const int64_t count = (int64_t)k.genuine[i];
     ranking_release(&k);
-    return 0;
+    return count;
 }

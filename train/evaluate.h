@@ -1,38 +1,108 @@
-// evaluate: chooses l2 and threshold without looking at the test rows, and measures every fold, for
-// the model and for each baseline alike.
+// evaluate: chooses l2 and threshold without the test rows, and measures the model and each baseline on
+// every fold.
 //
-// l2: the best mean average precision over the validation cuts of fold 0 (train/cut.h); of equal
-// ones the largest; without any validation cut the largest. Each fold is fitted anew with it on its
-// own training rows. Threshold (train/threshold.h): of the scores on the fold's validation cuts, or
-// of its training rows where these do not do: a budget needs a row that can be an alert, costs a fraud.
+//     [model]
+//     l2 = 1e-4, 1e-3, 1e-2        values to choose from; default 1e-3
+//     alerts_per_day = 100         the review budget; default 100
+//     cost_fraud = 200             instead of a budget: the cost of a fraud that is not caught,
+//     cost_alert = 5               and of looking at an alert
 //
-// A validation cut counts where its training rows hold both classes and its test rows a fraud.
+//     [baselines]
+//     amount   = amount                   one input: the rule amount > t
+//     handbook = amount, weekend, night   fewer inputs
 //
-// Ownership: an evaluation owns its contenders until evaluation_release; it borrows the examples.
+// Every candidate is a logistic regression: the model on all inputs, a baseline on some of them, and the
+// baseline `constant`, which always exists, on none: it gives every row the fraud share of training.
+// With one input the score rises with it, or falls where its weight is below 0, so it ranks rows as the
+// rule amount > t, or amount < t, does.
+//
+// l2: the best mean average precision over the validation folds of fold 0 (train/folds.h); of equal
+// ones the largest; without validation the largest. Each fold is fitted again with it on its own
+// training rows. The threshold (train/metrics.h) is chosen on the scores of the fold's validation, or
+// of its training rows where validation has no row that can be an alert, or with costs no fraud.
+//
+// Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to until
+// evaluation_release; it borrows the examples and the settings.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
-#include "train/contender.h"
+#include "train/bootstrap.h"
+#include "train/folds.h"
+#include "train/model.h"
 #include "train/slices.h"
 
+enum { L2_MAX = 16, BASELINES_MAX = 16 };
+
+struct settings {
+    double l2[L2_MAX];
+    size_t n_l2;
+    int64_t alerts_per_day;
+    bool by_cost; // the threshold; else by alerts_per_day
+    double cost_fraud, cost_alert;
+};
+
+int settings_from_config(struct settings *s, const struct config *c, struct err *err);
+
+// A fit on a fold's training rows, with the scores that serving would give its test rows. Fits are kept,
+// because the test of one fold is often the validation of a later one.
+struct fit {
+    const struct fold *fold;
+    double l2;
+    struct model model;     // mean, scale and weight of the inputs, and the intercept; nothing else
+    double *standard_error; // [n_inputs + 1]: of the weights, then of the intercept
+    double *score;          // [test rows]
+    double average_precision; // NAN where no test row is a judged fraud
+    uint64_t rows, frauds;    // that trained, with a known label
+    struct fit *next;
+};
+
+struct fold_result {
+    const struct fit *fit;
+    double threshold;
+    const char *threshold_from; // "validation" or "training"
+    struct metrics metrics;
+};
+
+struct candidate {
+    char *name;
+    struct examples examples;    // a view: its own x, names and n_inputs; the rest is shared
+    double validation[L2_MAX];   // mean average precision of settings.l2[i]; NAN without validation
+    double l2;                   // the chosen one
+    struct fold_result *results; // [n_folds], those of fold 0 are the model's
+    struct bootstrap bootstrap;  // of fold 0
+    struct fit *fits;
+    unsigned threads;
+};
+
 struct evaluation {
+    const struct settings *settings;
     size_t n_folds;
-    struct contender model;
-    struct contender *baselines; // [n_baselines], the first is the constant
+    struct fold *folds;
+    struct candidate model;
+    struct candidate *baselines; // [n_baselines], the first is the constant
     size_t n_baselines;
     struct slicing *slicings; // [n_slicings], of the model on fold 0
     size_t n_slicings;
+    unsigned threads;
 };
 
-// config: [baselines] and [slices] are read from it.
+// [baselines] and [slices] are read from the config. After an error there is nothing to release.
 int evaluation_run(struct evaluation *v, const struct examples *e, const struct split *split,
                    const struct settings *settings, const struct config *config, unsigned threads,
                    struct err *err);
 void evaluation_release(struct evaluation *v);
 
-// The false positives on fold 0's test rows when a contender's threshold is lowered just until it finds
-// as many of the frauds as the model does at the model's own threshold; -1 where that is none.
-int evaluation_false_positives(const struct evaluation *v, const struct contender *c,
-                               int64_t *count, struct err *err);
+// The constant and those of [baselines]; released one by one, and the list freed, also after an error.
+int baselines_from_config(struct candidate **list, size_t *n, const struct examples *e,
+                          const struct config *config, struct err *err);
+void candidate_release(struct candidate *c);
+
+// The false positives on fold 0's test rows when a candidate's threshold is lowered just until it finds
+// as many frauds as the model does at the model's own threshold; -1 where the model finds none.
+int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
+
+// score[i]: the probability of row rows.first + i. The caller frees it.
+double *scores_new(const struct examples *e, const struct model *m, struct row_range rows,
+                   unsigned threads);
 
 #endif

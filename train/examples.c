@@ -1,23 +1,8 @@
 // Opens a feature table and finds its columns by the plan that made it.
 #include "train/examples.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
-
-static int find_inputs(struct examples *e, struct err *err)
-{
-    e->n_inputs = e->plan.n_inputs;
-    e->x = calloc(e->n_inputs + 1, sizeof *e->x);
-    e->names = calloc(e->n_inputs + 1, sizeof *e->names);
-    if (!e->x || !e->names)
-        return err_set(err, "%s: out of memory", e->table.path);
-    for (size_t i = 0; i < e->n_inputs; i++) {
-        e->names[i] = e->plan.inputs[i].name;
-        e->x[i] = table_data(&e->table, e->names[i], COLUMN_FEATURE, err);
-        if (!e->x[i])
-            return -1;
-    }
-    return 0;
-}
 
 static const void *only(const struct table *t, enum column_kind kind, struct err *err)
 {
@@ -28,20 +13,30 @@ static const void *only(const struct table *t, enum column_kind kind, struct err
     return NULL;
 }
 
-static int find_rows(struct examples *e, struct err *err)
+static int find_columns(struct examples *e, struct err *err)
 {
     const struct schema *s = &e->plan.schema;
     e->rows = e->table.rows;
+    e->n_inputs = e->plan.n_inputs;
+    e->x = xcalloc(e->n_inputs + 1, sizeof *e->x);
+    e->names = xcalloc(e->n_inputs + 1, sizeof *e->names);
+    for (size_t i = 0; i < e->n_inputs; i++) {
+        e->names[i] = e->plan.inputs[i].name;
+        e->x[i] = table_data(&e->table, e->names[i], COLUMN_FEATURE, err);
+        if (!e->x[i])
+            return -1;
+    }
     e->label = only(&e->table, COLUMN_LABEL, err);
     e->time = e->label ? only(&e->table, COLUMN_TIME, err) : NULL;
     if (!e->time)
         return -1;
-    for (size_t c = 0; c < s->n && !e->card; c++)
-        if (s->columns[c].kind == COLUMN_KEY) {
-            e->card = table_data(&e->table, s->columns[c].name, COLUMN_KEY, err);
-            return e->card ? 0 : -1;
-        }
-    return 0;
+    size_t c = 0;
+    while (c < s->n && s->columns[c].kind != COLUMN_KEY)
+        c++;
+    if (c == s->n)
+        return 0;
+    e->card = table_data(&e->table, s->columns[c].name, COLUMN_KEY, err);
+    return e->card ? 0 : -1;
 }
 
 int examples_open(struct examples *e, const char *path, struct err *err)
@@ -55,8 +50,8 @@ int examples_open(struct examples *e, const char *path, struct err *err)
         rc = err_set(err, "%s: its manifest has no plan: is it the output of features?", path);
     else if (plan_from_json(&e->plan, plan, err))
         rc = err_prefix(err, "%s/manifest.json: plan", path);
-    if (rc == 0 && (find_inputs(e, err) || find_rows(e, err)))
-        rc = -1;
+    if (rc == 0)
+        rc = find_columns(e, err);
     if (rc)
         examples_release(e);
     return rc;

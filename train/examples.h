@@ -1,7 +1,7 @@
-// examples: a feature table as training sees it, one array per input and per thing to know of a row.
+// examples: a feature table as training sees it, one array per input and per other column in use.
 //
-// Everything is mapped from the table's files and shared with it. Errors: a table that features did
-// not make, or that lacks labels. Ownership: released by examples_release, the arrays with it.
+// The arrays are mapped from the table's files. Errors: a table that features did not make, or one
+// without labels. Ownership: released by examples_release, the arrays with it.
 #ifndef TRAIN_EXAMPLES_H
 #define TRAIN_EXAMPLES_H
 

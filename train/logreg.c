@@ -1,8 +1,8 @@
 // Newton's method on blocks of rows: margins and gradient by dgemv, Hessian by dsyrk, step by
-// Cholesky. The rows are cut into parts whose extent depends on their number alone; threads take
-// parts, and the parts' sums are added in their order. OpenBLAS runs on one thread. Which rows
-// train, which l2 is best and what the weights are worth is decided in evaluate.c.
+// Cholesky. The rows are divided into parts whose extent depends only on their number; threads take
+// parts, and the parts' sums are added in their order. OpenBLAS runs on one thread.
 #include "train/logreg.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 
 #include <cblas.h>
@@ -16,109 +16,82 @@ enum { BLOCK = 512, PARTS = 32, MAX_PASSES = 200 };
 
 static const double TOLERANCE = 1e-10; // norm of the gradient at the optimum
 
-// The sums over one part of the rows.
 struct logreg_part {
     struct row_range rows;
-    uint64_t known, frauds;
-    double *mean, *m2; // [n_inputs]: mean, and sum of squared distances from it
     double loss;
     double *gradient; // [k]
     double *hessian;  // [k][k]
 };
 
-// What a thread needs to work on a block.
 struct logreg_block {
     double *z; // [k][BLOCK]: standardised inputs, then the ones
     double margin[BLOCK], slope[BLOCK], root[BLOCK];
 };
 
-// A pass over all parts: what parallel_run hands to its threads.
-typedef void part_fn(const struct logreg *s, struct logreg_part *p, struct logreg_block *b,
-                     const double *w);
-struct pass {
-    const struct logreg *s;
-    part_fn *part;
-    const double *w;
-};
-
-static int run_parts(void *arg, unsigned thread, struct err *err)
+static size_t block_rows(uint64_t first, uint64_t end)
 {
-    const struct pass *pass = arg;
-    for (unsigned p = thread; p < PARTS; p += pass->s->threads)
-        pass->part(pass->s, &pass->s->parts[p], &pass->s->blocks[thread], pass->w);
-    (void)err;
-    return 0;
-}
-
-static void over_parts(const struct logreg *s, part_fn *part, const double *w)
-{
-    struct pass pass = {s, part, w};
-    struct err none; // arithmetic does not fail
-    parallel_run(s->threads, run_parts, &pass, &none);
+    return end - first < BLOCK ? (size_t)(end - first) : BLOCK;
 }
 
 // ---- means and scales ------------------------------------------------------------------------------
 
-// Mean and squared distances of one block of known rows, from its first value on, so that a
-// constant has no distance at all; then joined to the part's (Chan, Golub, LeVeque 1983).
-static void add_moments(const float *x, const int8_t *label, size_t n, uint64_t before,
-                        double *mean, double *m2)
+struct moments {
+    double n, mean, m2; // m2: sum of squared distances from the mean
+};
+
+// Of the known rows of one block. Distances are from the first value, so that a constant has none.
+static struct moments moments_of(const float *x, const int8_t *label, size_t n)
 {
-    double first = 0, sum = 0, count = 0, squares = 0;
+    double first = 0, sum = 0;
+    struct moments m = {0};
     for (size_t r = 0; r < n; r++) {
         if (label[r] < 0)
             continue;
-        first = count > 0 ? first : (double)x[r];
+        first = m.n > 0 ? first : (double)x[r];
         sum += (double)x[r] - first;
-        count++;
+        m.n++;
     }
-    if (count == 0)
-        return;
-    double block_mean = first + sum / count;
+    m.mean = m.n > 0 ? first + sum / m.n : 0;
     for (size_t r = 0; r < n; r++)
         if (label[r] >= 0)
-            squares += ((double)x[r] - block_mean) * ((double)x[r] - block_mean);
-    double total = (double)before + count, apart = block_mean - *mean;
-    *m2 = before ? *m2 + squares + apart * apart * ((double)before / total) * count : squares;
-    *mean = before ? *mean + apart * (count / total) : block_mean;
+            m.m2 += ((double)x[r] - m.mean) * ((double)x[r] - m.mean);
+    return m;
 }
 
-static void moments_of_part(const struct logreg *s, struct logreg_part *p, struct logreg_block *b,
-                            const double *w)
+// Chan, Golub, LeVeque 1983.
+static void join(struct moments *a, const struct moments *b)
 {
-    (void)b;
-    (void)w;
-    const struct logreg_data *d = &s->data;
-    for (uint64_t r = p->rows.first; r < p->rows.end; r += BLOCK) {
-        size_t n = p->rows.end - r < BLOCK ? (size_t)(p->rows.end - r) : BLOCK;
-        for (size_t i = 0; i < d->n_inputs; i++)
-            add_moments(d->x[i] + r, d->label + r, n, p->known, &p->mean[i], &p->m2[i]);
-        for (size_t j = 0; j < n; j++) {
-            p->known += d->label[r + j] >= 0;
-            p->frauds += d->label[r + j] == 1;
-        }
+    const double n = a->n + b->n, apart = b->mean - a->mean;
+    if (b->n == 0)
+        return;
+    if (a->n == 0) {
+        *a = *b;
+        return;
     }
+    a->m2 = a->m2 + b->m2 + apart * apart * (a->n / n) * b->n;
+    a->mean += apart * (b->n / n);
+    a->n = n;
 }
 
-static int join_moments(struct logreg *s, struct err *err)
+static int standardise(void *arg, unsigned thread, struct err *err)
 {
-    double *m2 = s->hessian; // free until the first pass
-    for (unsigned k = 0; k < PARTS; k++) {
-        const struct logreg_part *p = &s->parts[k];
-        double a = (double)s->known, b = (double)p->known;
-        for (size_t i = 0; i < s->data.n_inputs && b > 0; i++) {
-            double apart = a > 0 ? p->mean[i] - s->mean[i] : 0;
-            s->mean[i] = a > 0 ? s->mean[i] + apart * (b / (a + b)) : p->mean[i];
-            m2[i] = (a > 0 ? m2[i] : 0) + p->m2[i] + apart * apart * (a / (a + b)) * b;
+    struct logreg *s = arg;
+    for (size_t i = thread; i < s->examples->n_inputs; i += s->threads) {
+        struct moments all = {0};
+        for (unsigned p = 0; p < PARTS; p++) {
+            const struct row_range rows = s->parts[p].rows;
+            struct moments part = {0};
+            for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
+                const struct moments block = moments_of(
+                    s->examples->x[i] + r, s->examples->label + r, block_rows(r, rows.end));
+                join(&part, &block);
+            }
+            join(&all, &part);
         }
-        s->known += p->known;
-        s->frauds += p->frauds;
+        s->mean[i] = all.mean;
+        s->scale[i] = all.m2 == 0 ? 1 : sqrt(all.m2 / all.n);
     }
-    for (size_t i = 0; i < s->data.n_inputs && s->known > 0; i++) {
-        s->scale[i] = m2[i] > 0 ? sqrt(m2[i] / (double)s->known) : 1;
-        if (!isfinite(s->mean[i]) || !isfinite(m2[i]))
-            return err_set(err, "feature %s holds a value that is not finite", s->data.names[i]);
-    }
+    (void)err;
     return 0;
 }
 
@@ -127,15 +100,15 @@ static int join_moments(struct logreg *s, struct err *err)
 // A block of standardised inputs, one column after the other, and a last column of ones.
 static void fill(const struct logreg *s, double *z, uint64_t first, size_t n)
 {
-    for (size_t i = 0; i < s->data.n_inputs; i++) {
-        const float *x = s->data.x[i] + first;
+    const size_t d = s->examples->n_inputs;
+    for (size_t i = 0; i < d; i++) {
+        const float *x = s->examples->x[i] + first;
         double mean = s->mean[i], inverse = 1 / s->scale[i], *column = z + i * BLOCK;
         for (size_t r = 0; r < n; r++)
             column[r] = ((double)x[r] - mean) * inverse;
     }
-    double *ones = z + s->data.n_inputs * BLOCK;
     for (size_t r = 0; r < n; r++)
-        ones[r] = 1;
+        z[d * BLOCK + r] = 1;
 }
 
 // From margins to losses, p − y, and √(p (1 − p)). With h = exp(−|m|/2), which cannot overflow,
@@ -153,39 +126,49 @@ static double losses(struct logreg_block *b, const int8_t *label, size_t n)
     return loss;
 }
 
-// Over the whole block, also where it is not full: a fixed length is what compilers vectorise at
-// -O2.
+// Over the whole block even where it is not full, because compilers vectorise a fixed length at -O2.
 static void multiply(double *restrict column, const double *restrict by)
 {
     for (size_t r = 0; r < BLOCK; r++)
         column[r] *= by[r];
 }
 
-static void sums_of_part(const struct logreg *s, struct logreg_part *p, struct logreg_block *b,
-                         const double *w)
+static void sum_block(const struct logreg *s, struct logreg_part *p, struct logreg_block *b,
+                      uint64_t first, blasint n)
 {
-    const blasint k = (blasint)s->data.n_inputs + 1;
-    p->loss = 0;
-    memset(p->gradient, 0, (size_t)k * sizeof *p->gradient);
-    memset(p->hessian, 0, (size_t)k * (size_t)k * sizeof *p->hessian);
-    for (uint64_t first = p->rows.first; first < p->rows.end; first += BLOCK) {
-        blasint n = p->rows.end - first < BLOCK ? (blasint)(p->rows.end - first) : BLOCK;
-        fill(s, b->z, first, (size_t)n);
-        cblas_dgemv(CblasColMajor, CblasNoTrans, n, k, 1, b->z, BLOCK, w, 1, 0, b->margin, 1);
-        p->loss += losses(b, s->data.label + first, (size_t)n);
-        cblas_dgemv(CblasColMajor, CblasTrans, n, k, 1, b->z, BLOCK, b->slope, 1, 1, p->gradient,
-                    1);
-        for (blasint i = 0; i < k; i++)
-            multiply(b->z + i * BLOCK, b->root);
-        cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, k, n, 1, b->z, BLOCK, 1, p->hessian, k);
+    const blasint k = (blasint)s->examples->n_inputs + 1;
+    fill(s, b->z, first, (size_t)n);
+    cblas_dgemv(CblasColMajor, CblasNoTrans, n, k, 1, b->z, BLOCK, s->point, 1, 0, b->margin, 1);
+    p->loss += losses(b, s->examples->label + first, (size_t)n);
+    cblas_dgemv(CblasColMajor, CblasTrans, n, k, 1, b->z, BLOCK, b->slope, 1, 1, p->gradient, 1);
+    for (blasint i = 0; i < k; i++)
+        multiply(b->z + i * BLOCK, b->root);
+    cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, k, n, 1, b->z, BLOCK, 1, p->hessian, k);
+}
+
+static int sum_parts(void *arg, unsigned thread, struct err *err)
+{
+    const struct logreg *s = arg;
+    const size_t k = s->examples->n_inputs + 1;
+    for (unsigned i = thread; i < PARTS; i += s->threads) {
+        struct logreg_part *p = &s->parts[i];
+        p->loss = 0;
+        memset(p->gradient, 0, k * sizeof *p->gradient);
+        memset(p->hessian, 0, k * k * sizeof *p->hessian);
+        for (uint64_t r = p->rows.first; r < p->rows.end; r += BLOCK)
+            sum_block(s, p, &s->blocks[thread], r, (blasint)block_rows(r, p->rows.end));
     }
+    (void)err;
+    return 0;
 }
 
 void logreg_evaluate(struct logreg *s, double l2, const double *w)
 {
-    const size_t d = s->data.n_inputs, k = d + 1;
+    const size_t d = s->examples->n_inputs, k = d + 1;
     const double share = 1 / (double)s->known;
-    over_parts(s, sums_of_part, w);
+    struct err none; // arithmetic does not fail
+    s->point = w;
+    parallel_run(s->threads, sum_parts, s, &none);
     s->value = 0;
     memset(s->gradient, 0, k * sizeof *s->gradient);
     memset(s->hessian, 0, k * k * sizeof *s->hessian);
@@ -214,12 +197,13 @@ static int no_optimum(double l2, struct err *err)
                    l2);
 }
 
-// H becomes its Cholesky factor U, H = UᵀU. U_ii² is the curvature along input i that the inputs
-// before it leave over; where it is below least, or below what rounding makes of nothing, there is
-// no single optimum. A constant input has no curvature and gets 1, so its weight stays as it is.
+// H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the curvature along input i
+// that is not explained by the inputs before it; where that is at most `least`, or no more than
+// rounding, there is no single optimum. A constant input has no curvature and gets 1, so its weight
+// stays as it is.
 static int factor(struct logreg *s, double l2, double least, double *own, struct err *err)
 {
-    const size_t k = s->data.n_inputs + 1;
+    const size_t k = s->examples->n_inputs + 1;
     for (size_t i = 0; i < k; i++) {
         if (s->hessian[i * k + i] == 0 && i + 1 < k)
             s->hessian[i * k + i] = 1;
@@ -238,7 +222,7 @@ static int factor(struct logreg *s, double l2, double least, double *own, struct
 // step = −H⁻¹ g
 static int newton_step(struct logreg *s, double l2, double *step, struct err *err)
 {
-    const blasint k = (blasint)s->data.n_inputs + 1;
+    const blasint k = (blasint)s->examples->n_inputs + 1;
     if (factor(s, l2, 0, step, err))
         return -1;
     for (blasint i = 0; i < k; i++)
@@ -253,12 +237,12 @@ static double norm(const double *v, size_t n)
     return cblas_dnrm2((blasint)n, v, 1);
 }
 
-// Halve the step until it lowers f enough (Armijo), and evaluate there. Near the optimum the gain
-// is less than f's rounding, which is why a little is let pass.
+// Halve the step until it lowers f enough (Armijo), and evaluate there. Near the optimum the gain is
+// less than f's rounding error, so that much is allowed.
 static int line_search(struct logreg *s, double l2, const double *step, double *trial,
                        struct err *err)
 {
-    const size_t k = s->data.n_inputs + 1;
+    const size_t k = s->examples->n_inputs + 1;
     const double before = s->value, rounding = 1e-14 * (1 + fabs(before));
     const double slope = cblas_ddot((blasint)k, s->gradient, 1, step, 1);
     for (int halved = 0; halved < 40 && s->passes < MAX_PASSES; halved++) {
@@ -280,7 +264,7 @@ static int line_search(struct logreg *s, double l2, const double *step, double *
 // input has the penalty as its whole curvature, or the 1 that factor gave it.
 static void standard_errors(struct logreg *s, double l2, const double *own)
 {
-    const size_t k = s->data.n_inputs + 1;
+    const size_t k = s->examples->n_inputs + 1;
     blasint n = (blasint)k, info = 0;
     dpotri_((char[]){'U'}, &n, s->hessian, &n, &info);
     for (size_t i = 0; i < k; i++) {
@@ -292,10 +276,8 @@ static void standard_errors(struct logreg *s, double l2, const double *own)
 
 int logreg_fit(struct logreg *s, double l2, struct err *err)
 {
-    const size_t k = s->data.n_inputs + 1;
-    double *step = malloc(2 * k * sizeof *step);
-    if (!step)
-        return err_set(err, "out of memory for %zu weights", k);
+    const size_t k = s->examples->n_inputs + 1;
+    double *step = xmalloc(2 * k * sizeof *step);
     s->passes = 0;
     logreg_evaluate(s, l2, s->w);
     int rc = 0;
@@ -305,7 +287,7 @@ int logreg_fit(struct logreg *s, double l2, struct err *err)
             rc = line_search(s, l2, step, step + k, err);
     }
     // Without a penalty, weights that separate some rows grow for ever while gradient and curvature
-    // sink together; so the gradient alone does not tell an optimum.
+    // both vanish; so a small gradient alone does not prove an optimum.
     if (rc == 0)
         rc = factor(s, l2, l2 == 0 ? 1e-7 : 0, step, err);
     if (rc == 0)
@@ -316,12 +298,13 @@ int logreg_fit(struct logreg *s, double l2, struct err *err)
 
 // ---- setting up ------------------------------------------------------------------------------------
 
-// Wrong products were reported for this OpenBLAS on processors newer than itself (OpenBLAS #5267).
+// This OpenBLAS is reported to multiply wrongly on processors newer than itself (OpenBLAS #5267).
 static int check_blas(struct err *err)
 {
     enum { ROWS = 37, COLUMNS = 5 };
     double z[COLUMNS][ROWS], product[COLUMNS][COLUMNS] = {{0}}, margin[ROWS] = {0};
     const double w[COLUMNS] = {1, -2, 3, -4, 5};
+    bool wrong = false;
     for (int i = 0; i < COLUMNS; i++)
         for (int r = 0; r < ROWS; r++)
             z[i][r] = (double)((r * 7 + i * 13) % 31 - 15); // small integers: sums are exact
@@ -329,103 +312,96 @@ static int check_blas(struct err *err)
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, COLUMNS, ROWS, 1, z[0], ROWS, 0, product[0],
                 COLUMNS);
     cblas_dgemv(CblasColMajor, CblasNoTrans, ROWS, COLUMNS, 1, z[0], ROWS, w, 1, 0, margin, 1);
-    double wrong = 0;
     for (int i = 0; i < COLUMNS; i++)
-        for (int j = 0; j <= i; j++)
-            for (int r = ROWS - 1; r >= 0; r--)
-                product[i][j] -= z[i][r] * z[j][r];
-    for (int i = 0; i < COLUMNS; i++)
-        for (int j = 0; j <= i; j++)
-            wrong += fabs(product[i][j]);
-    for (int r = 0; r < ROWS; r++)
+        for (int j = 0; j <= i; j++) {
+            double sum = 0;
+            for (int r = 0; r < ROWS; r++)
+                sum += z[i][r] * z[j][r];
+            wrong = wrong || product[i][j] != sum;
+        }
+    for (int r = 0; r < ROWS; r++) {
+        double sum = 0;
         for (int i = 0; i < COLUMNS; i++)
-            margin[r] -= z[i][r] * w[i];
-    for (int r = 0; r < ROWS; r++)
-        wrong += fabs(margin[r]);
-    if (wrong == 0)
-        return 0;
-    return err_set(err,
-                   "OpenBLAS multiplies wrongly on this processor (it chose %s): set "
-                   "OPENBLAS_CORETYPE=Haswell or another kernel",
-                   openblas_get_corename());
+            sum += z[i][r] * w[i];
+        wrong = wrong || margin[r] != sum;
+    }
+    return wrong ? err_set(err,
+                           "OpenBLAS multiplies wrongly on this processor (it chose %s): set "
+                           "OPENBLAS_CORETYPE=Haswell or another kernel",
+                           openblas_get_corename())
+                 : 0;
 }
 
 // Parts of whole blocks, as equal as that allows; the last ones may be empty.
-static void cut(struct logreg *s)
+static void make_parts(struct logreg *s)
 {
-    const struct row_range all = s->data.rows;
-    uint64_t blocks = (all.end - all.first + BLOCK - 1) / BLOCK;
+    const struct row_range all = s->rows;
+    const size_t k = s->examples->n_inputs + 1;
+    const uint64_t blocks = (all.end - all.first + BLOCK - 1) / BLOCK;
+    s->parts = xcalloc(PARTS, sizeof *s->parts);
     for (unsigned p = 0; p < PARTS; p++) {
         uint64_t from = all.first + blocks * p / PARTS * BLOCK;
         uint64_t to = all.first + blocks * (p + 1) / PARTS * BLOCK;
-        s->parts[p].rows.first = from < all.end ? from : all.end;
-        s->parts[p].rows.end = to < all.end ? to : all.end;
+        s->parts[p] = (struct logreg_part){
+            .rows = {from < all.end ? from : all.end, to < all.end ? to : all.end},
+            .gradient = xcalloc(k, sizeof(double)),
+            .hessian = xcalloc(k * k, sizeof(double)),
+        };
     }
 }
 
-static int allocate(struct logreg *s, struct err *err)
+static int check_data(const struct logreg *s, struct err *err)
 {
-    const size_t d = s->data.n_inputs, k = d + 1;
-    s->mean = calloc(k, sizeof *s->mean);
-    s->scale = calloc(k, sizeof *s->scale);
-    s->w = calloc(k, sizeof *s->w);
-    s->standard_error = calloc(k, sizeof *s->standard_error);
-    s->gradient = calloc(k, sizeof *s->gradient);
-    s->hessian = calloc(k * k, sizeof *s->hessian);
-    s->parts = calloc(PARTS, sizeof *s->parts);
-    s->blocks = calloc(s->threads, sizeof *s->blocks);
-    bool bad = !s->mean || !s->scale || !s->w || !s->standard_error || !s->gradient ||
-               !s->hessian || !s->parts || !s->blocks;
-    for (unsigned t = 0; t < s->threads && !bad; t++) {
-        s->blocks[t].z = calloc(k * BLOCK, sizeof(double));
-        bad = !s->blocks[t].z;
-    }
-    for (unsigned p = 0; p < PARTS && !bad; p++) {
-        struct logreg_part *part = &s->parts[p];
-        part->gradient = malloc(k * sizeof *part->gradient);
-        part->hessian = malloc(k * k * sizeof *part->hessian);
-        part->mean = calloc(k, sizeof *part->mean);
-        part->m2 = calloc(k, sizeof *part->m2);
-        bad = !part->gradient || !part->hessian || !part->mean || !part->m2;
-    }
-    return bad ? err_set(err, "out of memory for a model of %zu inputs", d) : 0;
-}
-
-int logreg_init(struct logreg *s, const struct logreg_data *data, unsigned threads, struct err *err)
-{
-    *s = (struct logreg){.data = *data, .threads = threads < PARTS ? threads : PARTS};
-    if (check_blas(err) || allocate(s, err))
-        goto fail;
-    cut(s);
-    over_parts(s, moments_of_part, NULL);
-    if (join_moments(s, err))
-        goto fail;
-    if (s->frauds == 0 || s->frauds == s->known) {
-        err_set(err,
-                "%llu of the %llu training rows with a known label are frauds: a model needs "
-                "both classes; choose another [split] train",
-                (unsigned long long)s->frauds, (unsigned long long)s->known);
-        goto fail;
-    }
-    // Without any input the optimum is the log odds: the place to start.
-    s->w[data->n_inputs] = log((double)s->frauds / (double)(s->known - s->frauds));
+    for (size_t i = 0; i < s->examples->n_inputs; i++)
+        if (!isfinite(s->mean[i]) || !isfinite(s->scale[i]))
+            return err_set(err, "feature %s holds a value that is not finite",
+                           s->examples->names[i]);
+    if (s->frauds == 0 || s->frauds == s->known)
+        return err_set(
+            err,
+            "%llu of the %llu training rows with a known label are frauds: a model needs "
+            "both classes; choose another [split] train",
+            (unsigned long long)s->frauds, (unsigned long long)s->known);
     return 0;
-fail:
-    logreg_release(s);
-    return -1;
+}
+
+int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
+                struct err *err)
+{
+    const size_t k = e->n_inputs + 1;
+    *s = (struct logreg){.examples = e, .rows = rows, .threads = threads < PARTS ? threads : PARTS};
+    s->mean = xcalloc(k, sizeof *s->mean);
+    s->scale = xcalloc(k, sizeof *s->scale);
+    s->w = xcalloc(k, sizeof *s->w);
+    s->standard_error = xcalloc(k, sizeof *s->standard_error);
+    s->gradient = xcalloc(k, sizeof *s->gradient);
+    s->hessian = xcalloc(k * k, sizeof *s->hessian);
+    s->blocks = xcalloc(s->threads, sizeof *s->blocks);
+    for (unsigned t = 0; t < s->threads; t++)
+        s->blocks[t].z = xcalloc(k * BLOCK, sizeof(double));
+    make_parts(s);
+    for (uint64_t r = rows.first; r < rows.end; r++) {
+        s->known += e->label[r] >= 0;
+        s->frauds += e->label[r] == 1;
+    }
+    if (check_blas(err) || parallel_run(s->threads, standardise, s, err) || check_data(s, err)) {
+        logreg_release(s);
+        return -1;
+    }
+    // Without any input the optimum is the log odds: a good place to start.
+    s->w[e->n_inputs] = log((double)s->frauds / (double)(s->known - s->frauds));
+    return 0;
 }
 
 void logreg_release(struct logreg *s)
 {
-    for (unsigned t = 0; t < s->threads && s->blocks; t++)
+    for (unsigned t = 0; t < s->threads; t++)
         free(s->blocks[t].z);
-    free(s->blocks);
-    for (unsigned p = 0; p < PARTS && s->parts; p++) {
+    for (unsigned p = 0; p < PARTS; p++) {
         free(s->parts[p].gradient);
         free(s->parts[p].hessian);
-        free(s->parts[p].mean);
-        free(s->parts[p].m2);
     }
+    free(s->blocks);
     free(s->parts);
     free(s->mean);
     free(s->scale);

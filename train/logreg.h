@@ -12,48 +12,39 @@
 //     gradient = (1/n) Σ (p − y) z + l2 w,    Hessian = (1/n) Σ p (1 − p) z zᵀ + l2 I
 //
 // The standard error of w_i is √((n H)⁻¹_ii), H with the penalty: the normal approximation of the
-// posterior under the prior that the penalty means, and without penalty the usual one of maximum
-// likelihood. It takes rows as independent, which those of one card are not. A constant input has none: NAN.
+// posterior under the penalty's prior, and without penalty the usual one of maximum likelihood. It
+// takes rows as independent, which those of one card are not. That of a constant input is NAN.
 // (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
 // Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
 //
 //     struct logreg s;
-//     if (logreg_init(&s, &data, threads, &err) == 0 && logreg_fit(&s, 1e-3, &err) == 0)
+//     if (logreg_init(&s, &examples, rows, threads, &err) == 0 && logreg_fit(&s, 1e-3, &err) == 0)
 //         ... s.mean, s.scale, s.w ...
 //     logreg_release(&s);
 //
-// The result has the same bits for any number of threads. Memory: blocks of rows, none per row.
+// The result has the same bits for any number of threads. Memory does not grow with the rows.
 // Errors: a class that is missing, an input that is not finite, no finite or no single optimum.
-// Ownership: the data is borrowed and must outlive the struct, which owns its arrays.
+// Ownership: the examples are borrowed and must outlive the struct, which owns its arrays.
 #ifndef TRAIN_LOGREG_H
 #define TRAIN_LOGREG_H
 
-#include "base/err.h"
 #include "features/split.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-struct logreg_data {
-    const float *const *x;    // x[i][r]: input i of row r
-    const char *const *names; // [n_inputs], for messages
-    size_t n_inputs;
-    const int8_t *label;   // label[r]: 1, 0, -1 not known: as if the row were not there
-    struct row_range rows; // which r take part
-};
+#include "train/examples.h"
 
 struct logreg_part;  // private: the sums over one part of the rows
 struct logreg_block; // private: a thread's buffers
 
 struct logreg {
-    struct logreg_data data;
+    const struct examples *examples;
+    struct row_range rows; // those that train
     unsigned threads;
     uint64_t known, frauds; // rows with a known label, and with label 1
     double *mean, *scale;   // [n_inputs]
     double *w; // [n_inputs + 1]: weights of the z, then the intercept; a fit starts there
     double *standard_error; // [n_inputs + 1]: of w, after a fit
-    int passes;             // over the data, of the last fit
-    // at the point of the last logreg_evaluate, with k = n_inputs + 1
+    int passes;             // over the rows, of the last fit
+    // at w = point of the last logreg_evaluate, with k = n_inputs + 1
+    const double *point;
     double value;
     double *gradient; // [k]
     double *hessian;  // [k][k], its upper triangle (row <= column)
@@ -61,7 +52,8 @@ struct logreg {
     struct logreg_block *blocks;
 };
 
-int logreg_init(struct logreg *s, const struct logreg_data *data, unsigned threads,
+// After an error there is nothing to release.
+int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err);
 // To a gradient whose Euclidean norm is below 1e-10. Overwrites the Hessian.
 int logreg_fit(struct logreg *s, double l2, struct err *err);

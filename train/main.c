@@ -43,7 +43,7 @@ static int work(const struct arguments *a, struct err *err)
                 err))
         goto out;
     char artifact[4096];
-    const uint64_t rows = evaluation.model.folds[0].trial->rows;
+    const uint64_t rows = evaluation.model.results[0].fit->rows;
     const double seconds = seconds_now() - start;
     snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
     rc = summary_print("train", rows, seconds, 1e-3 * (double)rows / seconds, "krow/s", artifact,

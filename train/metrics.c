@@ -1,19 +1,76 @@
-// Metrics of scores against labels. Ranking metrics come from one sorted pass over the distinct
-// scores, which the curves (curves.c)
-// and the bootstrap use too.
+// Metrics of scores against labels. Ranking metrics come from one pass over the distinct scores.
 #include "train/metrics.h"
+#include "base/memory.h"
 #include "ingest/table.h"
-#include "train/sort.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+// ---- sorting ---------------------------------------------------------------------------------------
+
+enum { BYTES = 8, VALUES = 256 };
+
+static unsigned byte_of(uint64_t key, int b)
+{
+    return (unsigned)(key >> (8 * b)) & 0xff;
+}
+
+// One stable pass by byte b, whose values occur counts[] times.
+static void scatter(const uint64_t *from, uint64_t *to, size_t n, int b, const size_t *counts)
+{
+    size_t next[VALUES], sum = 0;
+    for (int v = 0; v < VALUES; v++) {
+        next[v] = sum;
+        sum += counts[v];
+    }
+    for (size_t i = 0; i < n; i++)
+        to[next[byte_of(from[i], b)]++] = from[i];
+}
+
+// Least significant byte first, which moves memory in order; bytes in which all keys agree are
+// skipped.
+static void sort_keys(uint64_t *keys, size_t n)
+{
+    size_t counts[BYTES][VALUES] = {{0}};
+    uint64_t *other = xmalloc((n + 1) * sizeof *other), *from = keys, *to = other;
+    for (size_t i = 0; i < n; i++)
+        for (int b = 0; b < BYTES; b++)
+            counts[b][byte_of(keys[i], b)]++;
+    for (int b = 0; b < BYTES && n > 0; b++) {
+        if (counts[b][byte_of(from[0], b)] == n)
+            continue;
+        scatter(from, to, n, b, counts[b]);
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != keys)
+        memcpy(keys, from, n * sizeof *keys);
+    free(other);
+}
+
+// IEEE 754: positive numbers are in the order of their bits, negative ones in the reverse order.
+void sort_doubles(double *values, size_t n)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint64_t *keys = xmalloc((n + 1) * sizeof *keys);
+    memcpy(keys, values, n * sizeof *keys);
+    for (size_t i = 0; i < n; i++)
+        keys[i] = keys[i] & sign ? ~keys[i] : keys[i] | sign;
+    sort_keys(keys, n);
+    for (size_t i = 0; i < n; i++)
+        keys[i] = keys[i] & sign ? keys[i] ^ sign : ~keys[i];
+    memcpy(values, keys, n * sizeof *keys);
+    free(keys);
+}
+
 // ---- ranking ---------------------------------------------------------------------------------------
 
-// A score and a label in one key: the bits of numbers >= 0 are in their order, and leave the sign's
-// bit free for the label.
+// A score and a label in one key: the bits of numbers >= 0 are in the numbers' order, and the sign's
+// bit is free for the label.
 static uint64_t pack(double score, int8_t label)
 {
     uint64_t bits;
@@ -30,11 +87,18 @@ static double unpack(uint64_t key)
     return score;
 }
 
-// keys[0..n) ascending become the ranking's points, the highest score first.
-static void gather(struct ranking *k, const uint64_t *keys, size_t n)
+void ranking_make(struct ranking *k, const double *score, const int8_t *judged, size_t n)
 {
-    uint64_t frauds = 0, genuine = 0;
-    for (size_t i = n; i-- > 0;) {
+    uint64_t *keys = xmalloc((n + 1) * sizeof *keys), frauds = 0, genuine = 0;
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++)
+        if (judged[i] >= 0)
+            keys[known++] = pack(score[i], judged[i]);
+    sort_keys(keys, known);
+    *k = (struct ranking){.score = xmalloc((known + 1) * sizeof *k->score),
+                          .frauds = xmalloc((known + 1) * sizeof *k->frauds),
+                          .genuine = xmalloc((known + 1) * sizeof *k->genuine)};
+    for (size_t i = known; i-- > 0;) {
         frauds += keys[i] & 1;
         genuine += !(keys[i] & 1);
         if (i > 0 && keys[i] >> 1 == keys[i - 1] >> 1)
@@ -43,28 +107,7 @@ static void gather(struct ranking *k, const uint64_t *keys, size_t n)
         k->frauds[k->n] = frauds;
         k->genuine[k->n++] = genuine;
     }
-}
-
-int ranking_make(struct ranking *k, const double *score, const int8_t *label, size_t n,
-                 struct err *err)
-{
-    *k = (struct ranking){0};
-    uint64_t *keys = malloc((n + 1) * sizeof *keys);
-    size_t known = 0;
-    for (size_t i = 0; i < n && keys; i++)
-        if (label[i] >= 0)
-            keys[known++] = pack(score[i], label[i]);
-    k->score = malloc((known + 1) * sizeof *k->score);
-    k->frauds = malloc((known + 1) * sizeof *k->frauds);
-    k->genuine = malloc((known + 1) * sizeof *k->genuine);
-    if (!keys || !k->score || !k->frauds || !k->genuine || sort_keys(keys, known)) {
-        free(keys);
-        ranking_release(k);
-        return err_set(err, "out of memory to rank %zu scores", n);
-    }
-    gather(k, keys, known);
     free(keys);
-    return 0;
 }
 
 void ranking_release(struct ranking *k)
@@ -85,7 +128,6 @@ double ranking_genuine(const struct ranking *k)
     return k->n ? (double)k->genuine[k->n - 1] : 0;
 }
 
-// a / b, without a meaning where b is 0
 static double ratio(double a, double b)
 {
     return b > 0 ? a / b : NAN;
@@ -115,7 +157,42 @@ double ranking_average_precision(const struct ranking *k)
     return ratio(sum, ranking_frauds(k));
 }
 
-// ---- all of them -----------------------------------------------------------------------------------
+// ---- calibration -----------------------------------------------------------------------------------
+
+static void calibrate(struct metrics *m)
+{
+    const struct calibration *c = &m->tally.calibration;
+    const double n = (double)m->tally.rows, share = (double)m->tally.frauds / n;
+    double off_all = 0, probability = 0;
+    struct brier_parts *parts = &m->brier_parts;
+    *parts = (struct brier_parts){.uncertainty = share * (1 - share)};
+    for (int b = 0; b < CALIBRATION_BINS; b++) {
+        if (c->rows[b] == 0)
+            continue;
+        double rows = (double)c->rows[b], frauds = (double)c->frauds[b];
+        double off = c->probability[b] / rows - frauds / rows, apart = frauds / rows - share;
+        parts->reliability += rows / n * off * off;
+        parts->resolution += rows / n * apart * apart;
+        off_all += fabs(c->probability[b] - frauds);
+        probability += c->probability[b];
+    }
+    if (m->tally.rows == 0)
+        parts->reliability = parts->resolution = NAN;
+    parts->within = m->brier - (parts->reliability - parts->resolution + parts->uncertainty);
+    m->ece = ratio(off_all, n);
+    m->mean_probability = ratio(probability, n);
+}
+
+void wilson_interval(uint64_t k, uint64_t n, double *low, double *high)
+{
+    const double z = Z_95, m = (double)n, p = (double)k / m, z2 = z * z / m;
+    const double centre = (p + z2 / 2) / (1 + z2);
+    const double half = z * sqrt(p * (1 - p) / m + z2 / m / 4) / (1 + z2);
+    *low = k == 0 ? 0 : centre - half;
+    *high = k == n ? 1 : centre + half;
+}
+
+// ---- all metrics -----------------------------------------------------------------------------------
 
 static double log_loss_of(double score, int8_t label)
 {
@@ -125,7 +202,8 @@ static double log_loss_of(double score, int8_t label)
 
 void tally_row(struct tally *t, double score, int8_t judged, double threshold)
 {
-    bool alert = score >= threshold, fraud = judged == 1;
+    const bool alert = score >= threshold, fraud = judged == 1;
+    const int bin = score < 1 ? (int)(score * CALIBRATION_BINS) : CALIBRATION_BINS - 1;
     t->unknown_labels += judged == LABEL_UNKNOWN;
     t->known_cards += judged == LABEL_KNOWN_CARD;
     if (judged < 0)
@@ -138,7 +216,9 @@ void tally_row(struct tally *t, double score, int8_t judged, double threshold)
     t->true_negatives += !alert && !fraud;
     t->log_loss += log_loss_of(score, judged);
     t->squares += (score - fraud) * (score - fraud);
-    calibration_row(&t->calibration, score, fraud);
+    t->calibration.rows[bin]++;
+    t->calibration.frauds[bin] += fraud;
+    t->calibration.probability[bin] += score;
 }
 
 void tally_add(struct tally *t, const struct tally *other, uint64_t times)
@@ -153,60 +233,61 @@ void tally_add(struct tally *t, const struct tally *other, uint64_t times)
     t->true_negatives += times * other->true_negatives;
     t->log_loss += (double)times * other->log_loss;
     t->squares += (double)times * other->squares;
-    calibration_add(&t->calibration, &other->calibration, times);
+    struct calibration *c = &t->calibration;
+    for (int b = 0; b < CALIBRATION_BINS; b++) {
+        c->rows[b] += times * other->calibration.rows[b];
+        c->frauds[b] += times * other->calibration.frauds[b];
+        c->probability[b] += (double)times * other->calibration.probability[b];
+    }
 }
 
-void metrics_finish(struct metrics *m, const struct tally *t, const struct ranking *k,
-                    double threshold)
+struct metrics metrics_finish(const struct tally *t, const struct ranking *k, double threshold)
 {
     const double rows = (double)t->rows, tp = (double)t->true_positives;
     const double fp = (double)t->false_positives, fn = (double)t->false_negatives;
-    *m = (struct metrics){.tally = *t, .threshold = threshold, .card_precision_at_100 = NAN};
-    m->roc_auc = ranking_roc_auc(k);
-    m->average_precision = ranking_average_precision(k);
-    m->log_loss = ratio(t->log_loss, rows);
-    m->brier = ratio(t->squares, rows);
-    m->brier_parts = calibration_brier(&t->calibration, m->brier);
-    m->ece = calibration_ece(&t->calibration);
-    m->precision = ratio(tp, tp + fp);
-    m->recall = ratio(tp, tp + fn);
-    m->f1 = ratio(2 * tp, 2 * tp + fp + fn);
-    m->false_positive_rate = ratio(fp, fp + (double)t->true_negatives);
-    m->selection_rate = ratio(tp + fp, rows);
+    struct metrics m = {
+        .tally = *t,
+        .threshold = threshold,
+        .roc_auc = ranking_roc_auc(k),
+        .average_precision = ranking_average_precision(k),
+        .card_precision_at_100 = NAN,
+        .log_loss = ratio(t->log_loss, rows),
+        .brier = ratio(t->squares, rows),
+        .precision = ratio(tp, tp + fp),
+        .recall = ratio(tp, tp + fn),
+        .f1 = ratio(2 * tp, 2 * tp + fp + fn),
+        .false_positive_rate = ratio(fp, fp + (double)t->true_negatives),
+        .selection_rate = ratio(tp + fp, rows),
+    };
+    calibrate(&m);
+    return m;
 }
 
-int metrics_compute(struct metrics *m, const double *score, const int8_t *judged, size_t n,
-                    double threshold, struct err *err)
+struct metrics metrics_compute(const double *score, const int8_t *judged, size_t n,
+                               double threshold)
 {
     struct ranking k;
     struct tally t = {0};
-    if (ranking_make(&k, score, judged, n, err))
-        return -1;
+    ranking_make(&k, score, judged, n);
     for (size_t i = 0; i < n; i++)
         tally_row(&t, score[i], judged[i], threshold);
-    metrics_finish(m, &t, &k, threshold);
+    const struct metrics m = metrics_finish(&t, &k, threshold);
     ranking_release(&k);
-    return 0;
+    return m;
 }
 
-// ---- one by one ------------------------------------------------------------------------------------
-
-#define METRIC(field, less)                                                                        \
-    {                                                                                              \
-#field, offsetof(struct metrics, field), less                                              \
-    }
 const struct metric metric_list[N_METRICS] = {
-    METRIC(roc_auc, 1),
-    METRIC(average_precision, 1),
-    METRIC(card_precision_at_100, 1),
-    METRIC(log_loss, -1),
-    METRIC(brier, -1),
-    METRIC(ece, -1),
-    METRIC(precision, 1),
-    METRIC(recall, 1),
-    METRIC(f1, 1),
-    METRIC(false_positive_rate, -1),
-    METRIC(selection_rate, 0),
+    {"roc_auc", offsetof(struct metrics, roc_auc), 1},
+    {"average_precision", offsetof(struct metrics, average_precision), 1},
+    {"card_precision_at_100", offsetof(struct metrics, card_precision_at_100), 1},
+    {"log_loss", offsetof(struct metrics, log_loss), -1},
+    {"brier", offsetof(struct metrics, brier), -1},
+    {"ece", offsetof(struct metrics, ece), -1},
+    {"precision", offsetof(struct metrics, precision), 1},
+    {"recall", offsetof(struct metrics, recall), 1},
+    {"f1", offsetof(struct metrics, f1), 1},
+    {"false_positive_rate", offsetof(struct metrics, false_positive_rate), -1},
+    {"selection_rate", offsetof(struct metrics, selection_rate), 0},
 };
 
 double metrics_get(const struct metrics *m, size_t metric)
@@ -216,42 +297,69 @@ double metrics_get(const struct metrics *m, size_t metric)
     return value;
 }
 
-static json_t *count(uint64_t n)
-{
-    return json_integer((json_int_t)n);
-}
-
-static json_t *brier_parts_to_json(const struct brier_parts *b)
-{
-    return json_pack("{s:o, s:o, s:o, s:o}", "reliability", json_number_or_null(b->reliability),
-                     "resolution", json_number_or_null(b->resolution), "uncertainty",
-                     json_number_or_null(b->uncertainty), "within", json_number_or_null(b->within));
-}
-
-static json_t *confusion_to_json(const struct tally *t)
-{
-    return json_pack("{s:o, s:o, s:o, s:o}", "true_positives", count(t->true_positives),
-                     "false_positives", count(t->false_positives), "false_negatives",
-                     count(t->false_negatives), "true_negatives", count(t->true_negatives));
-}
-
 json_t *metrics_to_json(const struct metrics *m)
 {
     const struct tally *t = &m->tally;
-    json_t *j =
-        json_pack("{s:o, s:o, s:o, s:o}", "rows", count(t->rows), "frauds", count(t->frauds),
-                  "unknown_labels", count(t->unknown_labels), "known_cards", count(t->known_cards));
+    const struct brier_parts *b = &m->brier_parts;
+    json_t *j = json_pack("{s:I, s:I, s:I, s:I}", "rows", (json_int_t)t->rows, "frauds",
+                          (json_int_t)t->frauds, "unknown_labels", (json_int_t)t->unknown_labels,
+                          "known_cards", (json_int_t)t->known_cards);
     for (size_t i = 0; i < N_METRICS; i++)
-        if (json_object_set_new(j, metric_list[i].name, json_number_or_null(metrics_get(m, i))))
-            goto fail;
-    if (json_object_set_new(j, "threshold", json_number_or_null(m->threshold)) == 0 &&
-        json_object_set_new(j, "mean_probability",
-                            json_number_or_null(calibration_mean_probability(&t->calibration))) ==
-            0 &&
-        json_object_set_new(j, "brier_parts", brier_parts_to_json(&m->brier_parts)) == 0 &&
-        json_object_set_new(j, "confusion", confusion_to_json(t)) == 0)
-        return j;
-fail:
-    json_decref(j);
-    return NULL;
+        json_object_set_new(j, metric_list[i].name, json_number_or_null(metrics_get(m, i)));
+    json_t *rest =
+        json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:I, s:I, s:I, s:I}}", "threshold",
+                  json_number_or_null(m->threshold), "mean_probability",
+                  json_number_or_null(m->mean_probability), "brier_parts", "reliability",
+                  json_number_or_null(b->reliability), "resolution",
+                  json_number_or_null(b->resolution), "uncertainty",
+                  json_number_or_null(b->uncertainty), "within", json_number_or_null(b->within),
+                  "confusion", "true_positives", (json_int_t)t->true_positives, "false_positives",
+                  (json_int_t)t->false_positives, "false_negatives", (json_int_t)t->false_negatives,
+                  "true_negatives", (json_int_t)t->true_negatives);
+    json_object_update(j, rest);
+    json_decref(rest);
+    return j;
+}
+
+// ---- threshold -------------------------------------------------------------------------------------
+
+double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts)
+{
+    double *sorted = xmalloc((n + 1) * sizeof *sorted), threshold = 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (judged[i] != LABEL_KNOWN_CARD)
+            sorted[kept++] = score[i];
+    sort_doubles(sorted, kept);
+    alerts = fmax(1, round(alerts));
+    if (kept > 0) {
+        size_t at = alerts < (double)kept ? kept - (size_t)alerts : 0;
+        const double tied = sorted[at];
+        if (at > 0 && sorted[at - 1] == tied) // all of them or none
+            while (at < kept && sorted[at] == tied)
+                at++;
+        threshold = at < kept ? sorted[at] : fmin(1, nextafter(tied, 2));
+    }
+    free(sorted);
+    return threshold;
+}
+
+double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
+                         double cost_alert)
+{
+    struct ranking k;
+    ranking_make(&k, score, judged, n);
+    const double frauds = ranking_frauds(&k);
+    double lowest = cost_fraud * frauds,
+           threshold = k.n > 0 ? fmin(1, nextafter(k.score[0], 2)) : 1;
+    for (size_t i = 0; i < k.n; i++) {
+        double caught = (double)k.frauds[i], alerts = caught + (double)k.genuine[i];
+        double cost = cost_fraud * (frauds - caught) + cost_alert * alerts;
+        if (cost < lowest) {
+            lowest = cost;
+            threshold = k.score[i];
+        }
+    }
+    ranking_release(&k);
+    return threshold;
 }

@@ -1,53 +1,67 @@
-// metrics: what a model's scores are worth, and the curves behind the numbers.
+// metrics: how good scores are, and the threshold from which on a score is an alert.
 //
-// Only rows with a known label are judged, and of those only the ones that cards.h leaves in; the
-// others are counted. Where a metric has no meaning
-// (no frauds, no rows, no alerts) it is NAN here and null in JSON. Definitions, with ties as in
-// scikit-learn:
+// Only judged rows count: those with a known label whose card was not yet known to be stolen
+// (train/cards.h). The other rows are only counted. A metric without a meaning (no frauds, no rows,
+// no alerts) is NAN here and null in JSON. Definitions, with ties as in scikit-learn:
 //
 //     roc_auc            P(score of a fraud > score of a genuine row), ties count half
 //     average_precision  Σ (recall_k − recall_{k−1}) precision_k over the distinct scores, falling
 //     log_loss           mean −log of the probability given to the truth, clipped to [ε, 1 − ε]
 //     brier              mean (score − label)²
-//     ece, brier_parts   train/calibration.h
 //     precision, recall, f1     of the decisions score >= threshold
 //     false_positive_rate       alerts among the genuine rows
 //     selection_rate            alerts among all rows
-//     card_precision_at_100     train/cards.h; NAN until it is set from there
+//     card_precision_at_100     train/cards.h; NAN until the caller sets it
 //
-// Ownership: a ranking owns its arrays until ranking_release; everything else is borrowed.
+// Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin b
+// has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all rows:
+//
+//     ece = Σ n_b/n |p_b − o_b|   expected calibration error (Naeini, Cooper, Hauskrecht, AAAI 2015)
+//     brier = reliability − resolution + uncertainty + within
+//         reliability = Σ n_b/n (p_b − o_b)²    distance of the probabilities, 0 is best
+//         resolution  = Σ n_b/n (o_b − o)²      how well the bins separate the rows, more is better
+//         uncertainty = o (1 − o)               a property of the data, the same for every model
+//         within      = the rest, because scores differ inside a bin
+//     (Murphy 1973; Stephenson, Coelho, Jolliffe, Weather and Forecasting 23, 2008)
+//
+// Ownership: a ranking owns its arrays until ranking_release; all other arrays are borrowed.
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
-#include "base/err.h"
-#include "train/calibration.h"
-
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// The distinct scores of the known rows, falling, with the rows at or above each.
+// A 95 % interval of the normal distribution reaches this many standard deviations.
+#define Z_95 1.959963984540054
+
+// judged[i] of a row is its label 1 or 0, or one of these: the row does not count.
+enum { LABEL_UNKNOWN = -1, LABEL_KNOWN_CARD = -2 };
+
+// The distinct scores of the judged rows, falling, with the rows at or above each.
 struct ranking {
     size_t n;
     double *score;              // [n]
-    uint64_t *frauds, *genuine; // [n], cumulated; the last are the totals
+    uint64_t *frauds, *genuine; // [n], cumulative; the last are the totals
 };
 
-// score[n]: probabilities, 0 .. 1; label[n]: 1, 0, below 0 where the row does not count.
-int ranking_make(struct ranking *k, const double *score, const int8_t *label, size_t n,
-                 struct err *err);
+// score[n]: probabilities; judged[n].
+void ranking_make(struct ranking *k, const double *score, const int8_t *judged, size_t n);
 void ranking_release(struct ranking *k);
-// All of them; 0 where no row counts.
+// Totals; 0 where no row counts.
 double ranking_frauds(const struct ranking *k);
 double ranking_genuine(const struct ranking *k);
 double ranking_roc_auc(const struct ranking *k);
 double ranking_average_precision(const struct ranking *k);
 
-// What stands in a judged label beside 1 and 0: the row does not count.
-enum { LABEL_UNKNOWN = -1, LABEL_KNOWN_CARD = -2 };
+enum { CALIBRATION_BINS = 10 };
 
-// What adds up over rows, so that days can be added up too (train/bootstrap.h).
+struct calibration {
+    uint64_t rows[CALIBRATION_BINS], frauds[CALIBRATION_BINS];
+    double probability[CALIBRATION_BINS]; // sums
+};
+
+// Sums over rows. Sums of days add up to those of a replicate (train/bootstrap.h).
 struct tally {
     uint64_t rows, frauds;                // judged rows, and those of them that are frauds
     uint64_t unknown_labels, known_cards; // rows that do not count, by reason
@@ -59,22 +73,26 @@ struct tally {
 void tally_row(struct tally *t, double score, int8_t judged, double threshold);
 void tally_add(struct tally *t, const struct tally *other, uint64_t times);
 
+struct brier_parts {
+    double reliability, resolution, uncertainty, within;
+};
+
 struct metrics {
     struct tally tally;
     double threshold;
     double roc_auc, average_precision, card_precision_at_100, log_loss, brier, ece;
     double precision, recall, f1, false_positive_rate, selection_rate;
+    double mean_probability;
     struct brier_parts brier_parts;
 };
 
-// score[n]: probabilities; judged[n]: 1, 0 or one of the above.
-int metrics_compute(struct metrics *m, const double *score, const int8_t *judged, size_t n,
-                    double threshold, struct err *err);
-// The same from the sums of rows and their ranking.
-void metrics_finish(struct metrics *m, const struct tally *t, const struct ranking *k,
-                    double threshold);
+// score[n]: probabilities; judged[n].
+struct metrics metrics_compute(const double *score, const int8_t *judged, size_t n,
+                               double threshold);
+// The same from sums of rows and their ranking.
+struct metrics metrics_finish(const struct tally *t, const struct ranking *k, double threshold);
 
-// The metrics one by one, in the order of the struct, for those who treat them all alike.
+// The metrics one by one, in the order of the struct.
 enum { N_METRICS = 11 };
 struct metric {
     const char *name; // as in JSON
@@ -85,7 +103,22 @@ extern const struct metric metric_list[N_METRICS];
 double metrics_get(const struct metrics *m, size_t metric);
 
 // {"rows","frauds","unknown_labels","known_cards","roc_auc",...,"selection_rate","threshold",
-// "mean_probability","brier_parts":{...},"confusion":{"true_positives",...}}; NULL: out of memory.
+// "mean_probability","brier_parts":{...},"confusion":{"true_positives",...}}
 json_t *metrics_to_json(const struct metrics *m);
+
+// The 95 % interval of a share k / n, n > 0 (Wilson 1927).
+void wilson_interval(uint64_t k, uint64_t n, double *low, double *high);
+
+// The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
+// a tie would make more alerts than that, the next higher score.
+double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts);
+// The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of equal
+// ones the highest. Where no alert is worth its cost, the next number above the highest score, at
+// most 1. Without rows both thresholds are 1.
+double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
+                         double cost_alert);
+
+// Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
+void sort_doubles(double *values, size_t n);
 
 #endif

@@ -3,7 +3,7 @@
 #include "train/model.h"
 
 #include "base/memory.h"
-#include "train/sort.h"
+#include "train/metrics.h"
 
 #include <math.h>
 #include <sodium.h>

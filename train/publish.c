@@ -45,9 +45,7 @@ static int add_references(struct model *m, const struct examples *e, struct row_
     struct references r = {e, rows, m, threads};
     if (parallel_run(threads, refer, &r, err))
         return -1;
-    double *score = scores_new(e, m, rows, threads, err);
-    if (!score)
-        return -1;
+    double *score = scores_new(e, m, rows, threads);
     histogram_fit(&m->score_reference, score, (size_t)(rows.end - rows.first));
     free(score);
     return 0;
@@ -67,8 +65,8 @@ static uint64_t checksum(const struct config *c)
 static int assemble(struct model *m, const struct evaluation *v, const struct examples *e,
                     const struct config *config, unsigned threads, struct err *err)
 {
-    const struct fold *f = &v->model.folds[0];
-    const struct model *fitted = &f->trial->model;
+    const struct fold_result *r = &v->model.results[0];
+    const struct model *fitted = &r->fit->model;
     const json_t *table = json_object_get(e->table.provenance, "table");
     const char *data = json_string_value(json_object_get(table, "input_xxh3"));
     char sum[17];
@@ -78,19 +76,19 @@ static int assemble(struct model *m, const struct evaluation *v, const struct ex
                         .inputs = xcalloc(fitted->n_inputs, sizeof *m->inputs),
                         .n_inputs = fitted->n_inputs,
                         .intercept = fitted->intercept,
-                        .threshold = f->threshold,
+                        .threshold = r->threshold,
                         .l2 = v->model.l2};
     for (size_t i = 0; i < m->n_inputs; i++) {
         m->inputs[i] = fitted->inputs[i];
         m->inputs[i].name = e->names[i];
     }
-    m->training = json_pack("{s:s, s:s, s:I, s:I, s:s}", "train", f->trial->cut.train_text, "test",
-                            f->trial->cut.test_text, "rows", (json_int_t)f->trial->rows, "frauds",
-                            (json_int_t)f->trial->frauds, "threshold_from", f->threshold_from);
+    m->training = json_pack("{s:s, s:s, s:I, s:I, s:s}", "train", r->fit->fold->train_text, "test",
+                            r->fit->fold->test_text, "rows", (json_int_t)r->fit->rows, "frauds",
+                            (json_int_t)r->fit->frauds, "threshold_from", r->threshold_from);
     m->provenance =
         json_pack("{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
                   checksum_text(sum, checksum(config)), "program", "assay " ASSAY_VERSION);
-    return add_references(m, e, f->trial->cut.train, threads, err);
+    return add_references(m, e, r->fit->fold->train, threads, err);
 }
 
 static void release(struct model *m)

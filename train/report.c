@@ -203,7 +203,7 @@ static void variable(FILE *f, const char *name, double x)
 static int plot_variables(const struct report *r, FILE *f)
 {
     const json_t *test = json_object_get(r->results, "test");
-    const double days = r->v->model.folds[0].trial->cut.test_days, rows = value(test, "rows");
+    const double days = r->v->folds[0].test_days, rows = value(test, "rows");
     fputs("baselines = \"", f);
     for (size_t i = 0, n = 0; i < r->v->n_baselines; i++)
         if (r->v->baselines[i].examples.n_inputs > 0)

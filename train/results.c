@@ -45,56 +45,56 @@ static json_t *set(json_t *object, const char *key, json_t *value)
     return NULL;
 }
 
-// ---- one contender ---------------------------------------------------------------------------------
+// ---- one candidate ---------------------------------------------------------------------------------
 
 static json_t *intervals(const struct bootstrap *b)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++) {
-        struct interval x = bootstrap_interval(b, i);
+        struct interval x = bootstrap_interval(b, NULL, i);
         j = set(j, metric_list[i].name, json_pack("[o, o]", number(x.low), number(x.high)));
     }
     return j;
 }
 
-static json_t *test(const struct contender *c)
+static json_t *test(const struct candidate *c)
 {
-    return set(metrics_to_json(&c->folds[0].metrics), "intervals", intervals(&c->bootstrap));
+    return set(metrics_to_json(&c->results[0].metrics), "intervals", intervals(&c->bootstrap));
 }
 
-static json_t *folds(const struct contender *c, size_t n)
+static json_t *folds(const struct candidate *c, size_t n)
 {
     json_t *list = json_array();
     for (size_t k = 0; k < n; k++) {
-        const struct fold *f = &c->folds[k];
+        const struct fold_result *f = &c->results[k];
         list = append(list,
-                      with(json_pack("{s:s, s:s, s:s}", "train", f->trial->cut.train_text, "test",
-                                     f->trial->cut.test_text, "threshold_from", f->threshold_from),
+                      with(json_pack("{s:s, s:s, s:s}", "train", f->fit->fold->train_text, "test",
+                                     f->fit->fold->test_text, "threshold_from", f->threshold_from),
                            metrics_to_json(&f->metrics)));
     }
     return list;
 }
 
 // Over the folds in which the metric has a meaning.
-static json_t *summary_of(const struct contender *c, size_t n, size_t metric)
+static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
 {
     double sum = 0, squares = 0, known = 0, worst = NAN;
     const char *when = NULL;
     const int better = metric_list[metric].better;
     for (size_t k = 0; k < n; k++) {
-        const double x = metrics_get(&c->folds[k].metrics, metric);
+        const double x = metrics_get(&c->results[k].metrics, metric);
         if (isnan(x))
             continue;
         sum += x;
         known++;
         if (better != 0 && (!when || better * x < better * worst)) {
             worst = x;
-            when = c->folds[k].trial->cut.test_text;
+            when = c->results[k].fit->fold->test_text;
         }
     }
     const double mean = sum / known;
     for (size_t k = 0; k < n; k++) {
-        const double apart = metrics_get(&c->folds[k].metrics, metric) - mean;
+        const double apart = metrics_get(&c->results[k].metrics, metric) - mean;
         squares += isnan(apart) ? 0 : apart * apart;
     }
     return json_pack("{s:i, s:o, s:o, s:o, s:s?}", "folds", (int)known, "mean", number(mean), "sd",
@@ -102,7 +102,7 @@ static json_t *summary_of(const struct contender *c, size_t n, size_t metric)
                      "worst_test", when);
 }
 
-static json_t *summary(const struct contender *c, size_t n)
+static json_t *summary(const struct candidate *c, size_t n)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++)
@@ -120,7 +120,7 @@ static json_t *bootstrap(const struct bootstrap *b)
                      "replicates", BOOTSTRAP_REPLICATES, "seed", BOOTSTRAP_SEED);
 }
 
-static json_t *validation(const struct contender *c, const struct settings *s)
+static json_t *validation(const struct candidate *c, const struct settings *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->n_l2; i++)
@@ -138,19 +138,19 @@ static json_t *policy(const struct settings *s)
                      (json_int_t)s->alerts_per_day);
 }
 
-static json_t *data(const struct fold *f)
+static json_t *data(const struct fold_result *f)
 {
-    const struct trial *t = f->trial;
+    const struct fit *t = f->fit;
     return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "train", "rows",
-                     count(t->cut.train.end - t->cut.train.first), "known", count(t->rows),
-                     "frauds", count(t->frauds), "days", number(t->cut.train_days), "test", "rows",
-                     count(t->cut.test.end - t->cut.test.first), "frauds",
-                     count(f->metrics.tally.frauds), "days", number(t->cut.test_days));
+                     count(t->fold->train.end - t->fold->train.first), "known", count(t->rows),
+                     "frauds", count(t->frauds), "days", number(t->fold->train_days), "test",
+                     "rows", count(t->fold->test.end - t->fold->test.first), "frauds",
+                     count(f->metrics.tally.frauds), "days", number(t->fold->test_days));
 }
 
-static json_t *weights(const struct contender *c)
+static json_t *weights(const struct candidate *c)
 {
-    const struct trial *t = c->folds[0].trial;
+    const struct fit *t = c->results[0].fit;
     json_t *list = json_array();
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const struct model_input *in = &t->model.inputs[i];
@@ -165,7 +165,7 @@ static json_t *weights(const struct contender *c)
     return list;
 }
 
-static json_t *intercept(const struct trial *t)
+static json_t *intercept(const struct fit *t)
 {
     return json_pack("{s:o, s:o}", "weight", number(t->model.intercept), "standard_error",
                      number(t->standard_error[t->model.n_inputs]));
@@ -204,7 +204,7 @@ static json_t *slicings(const struct evaluation *v)
         const struct slicing *s = &v->slicings[i];
         json_t *each = json_array();
         for (size_t k = 0; k < s->n; k++)
-            each = append(each, slice(&s->slices[k], &v->model.folds[0].metrics));
+            each = append(each, slice(&s->slices[k], &v->model.results[0].metrics));
         list = append(list, json_pack("{s:s, s:o}", "name", s->name, "slices", each));
     }
     return list;
@@ -212,7 +212,7 @@ static json_t *slicings(const struct evaluation *v)
 
 // ---- baselines -------------------------------------------------------------------------------------
 
-static json_t *inputs(const struct contender *c)
+static json_t *inputs(const struct candidate *c)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < c->examples.n_inputs; i++)
@@ -220,39 +220,35 @@ static json_t *inputs(const struct contender *c)
     return list;
 }
 
-static json_t *differences(const struct contender *model, const struct contender *baseline)
+static json_t *differences(const struct candidate *model, const struct candidate *baseline)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++) {
-        const double value =
-            metrics_get(&model->folds[0].metrics, i) - metrics_get(&baseline->folds[0].metrics, i);
-        const struct interval x = bootstrap_difference(&model->bootstrap, &baseline->bootstrap, i);
+        const double value = metrics_get(&model->results[0].metrics, i) -
+                             metrics_get(&baseline->results[0].metrics, i);
+        const struct interval x = bootstrap_interval(&model->bootstrap, &baseline->bootstrap, i);
         j = set(j, metric_list[i].name,
                 json_pack("[o, o, o]", number(value), number(x.low), number(x.high)));
     }
     return j;
 }
 
-static json_t *false_positives(int64_t n)
+static json_t *false_positives(const struct evaluation *v, const struct candidate *c)
 {
+    const int64_t n = evaluation_false_positives(v, c);
     return n < 0 ? json_null() : count((uint64_t)n);
 }
 
-static json_t *baselines(const struct evaluation *v, struct err *err)
+static json_t *baselines(const struct evaluation *v)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_baselines && list; i++) {
-        const struct contender *c = &v->baselines[i];
-        int64_t wrong;
-        if (evaluation_false_positives(v, c, &wrong, err)) {
-            json_decref(list);
-            return NULL;
-        }
+        const struct candidate *c = &v->baselines[i];
         list = append(list, json_pack("{s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "name", c->name,
                                       "inputs", inputs(c), "l2", c->l2, "test", test(c), "folds",
                                       folds(c, v->n_folds), "summary", summary(c, v->n_folds),
                                       "difference", differences(&v->model, c),
-                                      "false_positives_at_recall", false_positives(wrong)));
+                                      "false_positives_at_recall", false_positives(v, c)));
     }
     return list;
 }
@@ -288,20 +284,16 @@ static json_t *card(const struct config *config, struct err *err)
 json_t *results_new(const struct evaluation *v, const struct settings *s,
                     const struct config *config, struct err *err)
 {
-    const struct contender *m = &v->model;
-    const struct fold *f = &m->folds[0];
-    int64_t wrong;
-    err_set(err, "out of memory for metrics.json");
-    json_t *words = card(config, err), *list = words ? baselines(v, err) : NULL;
-    if (!list || evaluation_false_positives(v, m, &wrong, err)) {
-        json_decref(list);
-        json_decref(words);
+    const struct candidate *m = &v->model;
+    const struct fold_result *f = &m->results[0];
+    json_t *words = card(config, err);
+    if (!words)
         return NULL;
-    }
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "test", test(m), "false_positives_at_recall", false_positives(wrong), "folds",
+                     "test", test(m), "false_positives_at_recall", false_positives(v, m), "folds",
                      folds(m, v->n_folds), "summary", summary(m, v->n_folds), "bootstrap",
                      bootstrap(&m->bootstrap), "validation", validation(m, s), "l2", m->l2,
                      "threshold", policy(s), "data", data(f), "weights", weights(m), "intercept",
-                     intercept(f->trial), "slices", slicings(v), "baselines", list, "card", words);
+                     intercept(f->fit), "slices", slicings(v), "baselines", baselines(v), "card",
+                     words);
 }

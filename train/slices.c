@@ -1,5 +1,6 @@
-// Declares groups of rows and measures each. The metrics are metrics.c's.
+// Reads [slices] and measures each group of rows.
 #include "train/slices.h"
+#include "base/memory.h"
 #include "ingest/value.h"
 
 #include <float.h>
@@ -7,32 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-// ---- what a slicing groups by ----------------------------------------------------------------------
-
-static const struct table_column *find_category(const struct examples *e, const char *name)
-{
-    int c = table_find(&e->table, name);
-    return c >= 0 && e->table.columns[c].kind == COLUMN_CATEGORY ? &e->table.columns[c] : NULL;
-}
-
-static int find_source(struct slicing *s, const struct examples *e, const char *name,
-                       const struct config *c, const struct config_entry *entry, struct err *err)
-{
-    const struct table_column *category = find_category(e, name);
-    char hint[160];
-    if (category) {
-        s->codes = category->data;
-        return 0;
-    }
-    for (size_t i = 0; i < e->n_inputs && !s->x; i++)
-        if (strcmp(e->names[i], name) == 0)
-            s->x = e->x[i];
-    if (s->x)
-        return 0;
-    return config_error(c, entry, 0, err, "there is no feature and no category '%s'%s", name,
-                        err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
-}
 
 // The shortest decimal that reads as the same float32.
 static const char *number_text(char text[32], double x)
@@ -53,24 +28,19 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
     for (; at; s->n_edges++) {
         char number[32];
         int offset;
+        double *edge = &s->at[s->n_edges];
         const int bad = config_list_next(entry, &at, number, sizeof number, &offset);
         if (s->n_edges == SLICES_MAX - 1)
             return config_error(c, entry, offset, err, "more than %d edges", SLICES_MAX - 1);
-        if (bad || number_parse(number, &s->at[s->n_edges]))
+        if (bad || number_parse(number, edge))
             return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers",
                                 entry->value + offset);
-        if (!(fabs(s->at[s->n_edges]) <= (double)FLT_MAX))
-            return config_error(c, entry, offset, err, "'%s' is beyond what a feature can be",
-                                number);
-        s->at[s->n_edges] = (double)(float)s->at[s->n_edges]; // as features are
-        if (s->n_edges > 0 && !(s->at[s->n_edges] > s->at[s->n_edges - 1]))
+        if (!(fabs(*edge) <= (double)FLT_MAX))
+            return config_error(c, entry, offset, err, "no feature can reach '%s'", number);
+        *edge = (double)(float)*edge; // as features are
+        if (s->n_edges > 0 && !(*edge > edge[-1]))
             return config_error(c, entry, offset, err, "the edges must rise");
     }
-    return 0;
-}
-
-static void name_bands(struct slicing *s)
-{
     s->n = s->n_edges + 1;
     for (size_t i = 0; i < s->n; i++) {
         char *name = s->slices[i].name, from[32], to[32];
@@ -82,6 +52,7 @@ static void name_bands(struct slicing *s)
             snprintf(name, SLICE_NAME, "%s to under %s", number_text(from, s->at[i - 1]),
                      number_text(to, s->at[i]));
     }
+    return 0;
 }
 
 // ---- values ----------------------------------------------------------------------------------------
@@ -106,7 +77,7 @@ static int collect_values(struct slicing *s, struct row_range rows)
     return 0;
 }
 
-// A category's text as a name: control characters become blanks, and a long one ends at a whole
+// A category's text as a name: control characters become blanks, and a long text ends at a whole
 // UTF-8 character.
 static void name_text(char name[SLICE_NAME], const char *text)
 {
@@ -118,18 +89,19 @@ static void name_text(char name[SLICE_NAME], const char *text)
     name[n] = '\0';
 }
 
-// All codes of a small dictionary; else the most frequent in the rows, and one slice for the others.
-static int collect_codes(struct slicing *s, const struct table_column *c, struct row_range rows,
-                         struct err *err)
+// All codes of a small dictionary; of a large one the most frequent codes in the rows, and one slice
+// for the others.
+static void collect_codes(struct slicing *s, const struct table_column *c, struct row_range rows)
 {
     const size_t all = c->dictionary_size;
+    uint64_t *count = xcalloc(all, sizeof *count);
+    bool *taken = xcalloc(all, sizeof *taken);
+    s->codes = c->data;
     s->others = all > SLICES_MAX;
     s->n = s->others ? SLICES_MAX : all;
-    uint64_t *count = calloc(all + 1, sizeof *count);
-    bool *taken = calloc(all + 1, sizeof *taken);
-    for (uint64_t r = rows.first; r < rows.end && count; r++)
+    for (uint64_t r = rows.first; r < rows.end; r++)
         count[s->codes[r]]++;
-    for (size_t i = 0; i < s->n && count && taken; i++) {
+    for (size_t i = 0; i < s->n; i++) {
         size_t best = i;
         for (size_t k = 0; k < all && s->others; k++)
             if (!taken[k] && (taken[best] || count[k] > count[best]))
@@ -138,43 +110,47 @@ static int collect_codes(struct slicing *s, const struct table_column *c, struct
         s->at[i] = (double)best;
         name_text(s->slices[i].name, s->others && i == s->n - 1 ? "(others)" : c->dictionary[best]);
     }
-    const int rc = count && taken ? 0 : err_set(err, "out of memory for slices");
     free(count);
     free(taken);
-    return rc;
 }
 
-// n: how many there are with this one.
-static int read_slicing(struct slicing *s, size_t n, const struct examples *e,
-                        struct row_range test, const struct config *c,
-                        const struct config_entry *entry, struct err *err)
+// ---- [slices] --------------------------------------------------------------------------------------
+
+static const float *find_feature(const struct examples *e, const char *name)
 {
-    char source[128];
+    for (size_t i = 0; i < e->n_inputs; i++)
+        if (strcmp(e->names[i], name) == 0)
+            return e->x[i];
+    return NULL;
+}
+
+static int read_slicing(struct slicing *s, const struct examples *e, struct row_range test,
+                        const struct config *c, const struct config_entry *entry, struct err *err)
+{
+    char source[128], hint[160];
     const size_t length = strcspn(entry->value, ": \t\n");
     const char *rest = entry->value + length + strspn(entry->value + length, " \t\n");
-    if (n > SLICES_MAX)
-        return config_error(c, entry, -1, err, "more than %d ways to slice", SLICES_MAX);
-    s->name = strdup(entry->key);
-    if (!s->name)
-        return err_set(err, "out of memory for slices");
+    s->name = xstrdup(entry->key);
     if (!value_utf8(s->name, strlen(s->name)) || strpbrk(s->name, "\t\v\f\r"))
         return config_error(c, entry, -1, err, "its name is not UTF-8 or holds a tab");
     snprintf(source, sizeof source, "%.*s", (int)length, entry->value);
     if (length == 0 || length >= sizeof source || (*rest && *rest != ':'))
         return config_error(c, entry, 0, err,
-                            "a feature or category is expected, and edges behind a colon: "
+                            "expected a feature or category, and edges after a colon: "
                             "amount: 20, 50, 100");
-    if (find_source(s, e, source, c, entry, err))
-        return -1;
-    if (s->codes && *rest)
-        return config_error(c, entry, (int)length, err, "a category has no edges");
-    if (s->codes)
-        return collect_codes(s, find_category(e, source), test, err);
-    if (*rest) {
-        int rc = read_edges(s, rest + 1, c, entry, err);
-        name_bands(s);
-        return rc;
+    const int column = table_find(&e->table, source);
+    if (column >= 0 && e->table.columns[column].kind == COLUMN_CATEGORY) {
+        if (*rest)
+            return config_error(c, entry, (int)length, err, "a category has no edges");
+        collect_codes(s, &e->table.columns[column], test);
+        return 0;
     }
+    s->x = find_feature(e, source);
+    if (!s->x)
+        return config_error(c, entry, 0, err, "there is no feature and no category '%s'%s", source,
+                            err_did_you_mean(hint, sizeof hint, source, e->names, e->n_inputs));
+    if (*rest)
+        return read_edges(s, rest + 1, c, entry, err);
     if (collect_values(s, test))
         return config_error(c, entry, 0, err,
                             "'%s' has more than %d different values in the test rows: give edges, "
@@ -183,18 +159,22 @@ static int read_slicing(struct slicing *s, size_t n, const struct examples *e,
     return 0;
 }
 
+// What was read before an error is released with the list.
 int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
                        struct row_range test, const struct config *c, struct err *err)
 {
     *n = 0;
-    *list = calloc(c->n + 1, sizeof **list);
-    if (!*list)
-        return err_set(err, "out of memory for slices");
-    int rc = 0;
-    for (size_t i = 0; i < c->n && rc == 0; i++)
-        if (strcmp(c->entries[i].section, "slices") == 0 && ++*n)
-            rc = read_slicing(&(*list)[*n - 1], *n, e, test, c, &c->entries[i], err);
-    return rc; // what was read is released with the list
+    *list = xcalloc(c->n, sizeof **list);
+    for (size_t i = 0; i < c->n; i++) {
+        const struct config_entry *entry = &c->entries[i];
+        if (strcmp(entry->section, "slices") != 0)
+            continue;
+        if (*n == SLICES_MAX)
+            return config_error(c, entry, -1, err, "more than %d ways to slice", SLICES_MAX);
+        if (read_slicing(&(*list)[(*n)++], e, test, c, entry, err))
+            return -1;
+    }
+    return 0;
 }
 
 // ---- measuring -------------------------------------------------------------------------------------
@@ -213,32 +193,29 @@ static size_t slice_of(const struct slicing *s, uint64_t row)
     return i;
 }
 
-int slicing_measure(struct slicing *s, struct row_range test, const double *score,
-                    const int8_t *judged, double threshold, struct err *err)
+void slicing_measure(struct slicing *s, struct row_range test, const double *score,
+                     const int8_t *judged, double threshold)
 {
     const size_t rows = (size_t)(test.end - test.first);
-    uint8_t *slice = malloc(rows + 1);
-    double *scores = malloc((rows + 1) * sizeof *scores);
-    int8_t *labels = malloc(rows + 1);
-    int rc = slice && scores && labels ? 0 : err_set(err, "out of memory for slices");
-    for (size_t i = 0; i < rows && rc == 0; i++)
+    uint8_t *slice = xmalloc(rows);
+    double *scores = xmalloc(rows * sizeof *scores);
+    int8_t *labels = xmalloc(rows);
+    for (size_t i = 0; i < rows; i++)
         slice[i] = (uint8_t)slice_of(s, test.first + i);
-    for (size_t k = 0; k < s->n && rc == 0; k++) {
-        struct slice *out = &s->slices[k];
+    for (size_t k = 0; k < s->n; k++) {
         size_t n = 0;
         for (size_t i = 0; i < rows; i++)
             if (slice[i] == k) {
                 scores[n] = score[i];
                 labels[n++] = judged[i];
             }
-        rc = metrics_compute(&out->metrics, scores, labels, n, threshold, err);
-        const struct tally *t = &out->metrics.tally;
-        out->small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
+        s->slices[k].metrics = metrics_compute(scores, labels, n, threshold);
+        const struct tally *t = &s->slices[k].metrics.tally;
+        s->slices[k].small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     }
     free(slice);
     free(scores);
     free(labels);
-    return rc;
 }
 
 void slicing_release(struct slicing *s)

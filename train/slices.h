@@ -1,20 +1,18 @@
-// slices: the same metrics for groups of the test rows.
+// slices: the metrics of groups of test rows.
 //
 //     [slices]
 //     amount  = amount: 20, 50, 100     a feature and edges: under 20, 20 to under 50, ..., 100 and over
-//     night   = night                   a feature of few values: one slice each
-//     channel = channel                 a column of kind category: one slice for each value, the most
-//                                       frequent 31 where there are more than 32, and one for the rest
+//     night   = night                   a feature of few values: one slice for each
+//     channel = channel                 a column of kind category: one slice for each value; where there
+//                                       are more than 32, the most frequent 31 and one for the rest
 //
-// For selection rate, true positive rate (recall) and false positive rate a slice has its difference to
-// the figure of all test rows, and its ratio to it. What Fairlearn's MetricFrame gives with
-// method="to_overall" is the largest of these differences without their sign, and the smallest of the
-// ratios, each turned so that it is at most 1.
+// The report compares selection rate, recall and false positive rate of a slice with those of all test
+// rows, by difference and ratio. Fairlearn's MetricFrame with method="to_overall" gives the largest
+// absolute difference and the smallest ratio, each turned so that it is at most 1.
 //
-// A slice is small where it has fewer than SLICE_LEAST frauds or genuine rows that are judged: its
-// rates then rest on a handful of rows. A slice without any row is there with counts of 0 and
-// metrics that are NAN. Errors name file, line and value. Ownership: released by slicing_release;
-// the examples are borrowed and must live as long.
+// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice without
+// rows has counts of 0 and metrics that are NAN. Errors name file, line and value. Ownership: released
+// by slicing_release; the examples are borrowed and must live as long.
 #ifndef TRAIN_SLICES_H
 #define TRAIN_SLICES_H
 
@@ -36,17 +34,17 @@ struct slicing {
     const uint32_t *codes; // of all rows; NULL for a feature
     size_t n_edges;        // of bands; 0: a slice for each value
     double at[SLICES_MAX]; // rising: the edges, or the values or codes that are slices
-    bool others;           // the last slice takes the codes that are no slice of their own
+    bool others;           // the last slice takes the codes that have no slice of their own
     struct slice slices[SLICES_MAX];
     size_t n;
 };
 
-// test: the rows whose values become slices, where there are no edges.
+// Values become slices where they are in the test rows.
 int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
                        struct row_range test, const struct config *c, struct err *err);
 // score[i], judged[i]: of row test.first + i.
-int slicing_measure(struct slicing *s, struct row_range test, const double *score,
-                    const int8_t *judged, double threshold, struct err *err);
+void slicing_measure(struct slicing *s, struct row_range test, const double *score,
+                     const int8_t *judged, double threshold);
 void slicing_release(struct slicing *s);
 
 #endif
