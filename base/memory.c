@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Zero bytes are asked for as one, so that NULL means failure on every system.
-static void *checked(void *p)
+void *xchecked(void *p)
 {
     if (!p) {
         fputs("out of memory\n", stderr);
@@ -17,29 +16,30 @@ static void *checked(void *p)
     return p;
 }
 
+// Zero bytes are asked for as one, so that NULL means failure on every system.
 void *xmalloc(size_t size)
 {
-    return checked(malloc(size ? size : 1));
+    return xchecked(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t n, size_t size)
 {
-    return checked(calloc(n ? n : 1, size ? size : 1));
+    return xchecked(calloc(n ? n : 1, size ? size : 1));
 }
 
 void *xreallocarray(void *array, size_t n, size_t size)
 {
-    return checked(reallocarray(array, n ? n : 1, size ? size : 1));
+    return xchecked(reallocarray(array, n ? n : 1, size ? size : 1));
 }
 
 char *xstrdup(const char *text)
 {
-    return checked(strdup(text));
+    return xchecked(strdup(text));
 }
 
 char *xstrndup(const char *text, size_t n)
 {
-    return checked(strndup(text, n));
+    return xchecked(strndup(text, n));
 }
 
 char *xasprintf(const char *fmt, ...)
@@ -49,7 +49,7 @@ char *xasprintf(const char *fmt, ...)
     va_start(ap, fmt);
     int n = vasprintf(&text, fmt, ap);
     va_end(ap);
-    return checked(n < 0 ? NULL : text);
+    return xchecked(n < 0 ? NULL : text);
 }
 
 char *path_join(const char *folder, const char *name)

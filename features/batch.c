@@ -209,10 +209,6 @@ static int open_writer(struct runner *r, const char *output, struct err *err)
         columns[r->n_kept + i] =
             (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
     int rc = table_writer_open(&r->writer, output, columns, r->n_kept + p->n_inputs, err);
-    for (size_t i = 0; i < r->n_kept && rc == 0; i++)
-        if (columns[i].kind == COLUMN_CATEGORY)
-            rc = table_writer_dictionary(&r->writer, i, (const char *const *)columns[i].dictionary,
-                                         columns[i].dictionary_size, err);
     free(columns);
     return rc;
 }
@@ -280,7 +276,7 @@ static int finish(struct runner *r, struct err *err)
 {
     const struct batch *b = r->b;
     char checksum[17];
-    int fd = table_writer_file(&r->writer, SNAPSHOT_NAME, err);
+    int fd = output_dir_create(&r->writer.dir, SNAPSHOT_NAME, err);
     if (fd < 0)
         return -1;
     int rc = snapshot_save(&r->state, fd, r->writer.dir.path, err);

@@ -40,9 +40,7 @@ int convert_open(struct convert *c, const char *name, const struct schema *schem
         if (s->kind == COLUMN_TIME && !*s->header)
             c->row_numbers = col->values;
     }
-    if (schema_counts_rows(schema))
-        return 0;
-    return time_format_parse(&c->time_format, schema->time_format, err);
+    return 0;
 memory:
     convert_release(c);
     return err_set(err, "out of memory");
@@ -171,7 +169,7 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
             c->pseudonym ? pseudonym_hash(c->pseudonym, col->schema->name, text, n) : 0;
         return NULL;
     case COLUMN_TIME:
-        return value_time(&c->time_format, text, n, (int64_t *)col->values + r) ? col->not_time
+        return value_time(c->schema->time_format, text, n, (int64_t *)col->values + r) ? col->not_time
                                                                                 : NULL;
     case COLUMN_NUMBER:
         return set_number(col, r, text, n, missing);
@@ -261,13 +259,11 @@ int convert_block(struct convert *c, const struct csv_block *b, struct err *err)
     return 0;
 }
 
-int convert_finish(struct convert *c, struct err *err)
+void convert_finish(struct convert *c)
 {
     for (size_t i = 0; i < c->schema->n; i++) {
         const struct dictionary *d = &c->columns[i].dictionary;
-        if (c->schema->columns[i].kind == COLUMN_CATEGORY &&
-            table_writer_dictionary(c->writer, i, (const char *const *)d->texts, d->n, err))
-            return -1;
+        if (c->schema->columns[i].kind == COLUMN_CATEGORY)
+            table_writer_dictionary(c->writer, i, d->texts, d->n);
     }
-    return 0;
 }

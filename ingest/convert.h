@@ -31,7 +31,6 @@ struct convert {
     const struct pseudonym *pseudonym;
     struct table_writer *writer;
     struct rejects *rejects;
-    struct time_format time_format;
     struct convert_column *columns; // [schema->n]
     size_t *order;                  // [n_order]: schema column of each field that is kept
     size_t n_order;
@@ -56,7 +55,7 @@ bool convert_row(struct convert *c, const struct csv_block *block, const struct 
                  size_t r, struct reject *why);
 // A column's buffer: [CSV_BLOCK_ROWS] values of its kind's type.
 const void *convert_values(const struct convert *c, size_t column);
-int convert_finish(struct convert *c, struct err *err);
+void convert_finish(struct convert *c);
 void convert_release(struct convert *c);
 
 #endif

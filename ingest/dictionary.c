@@ -1,62 +1,48 @@
-// Open addressing with linear probing, at most half full.
 #include "ingest/dictionary.h"
+
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-// The slot that holds the text, or the empty one where it belongs.
-static size_t find(const struct dictionary *d, const char *text, size_t n)
+// The slot that holds the text, or the empty one where it belongs: linear probing.
+static uint32_t *find_slot(const struct dictionary *d, const char *text, size_t n)
 {
     size_t mask = d->n_slots - 1, i = XXH3_64bits(text, n) & mask;
     while (d->slots[i] && strcmp(d->texts[d->slots[i] - 1], text) != 0)
         i = (i + 1) & mask;
-    return i;
+    return &d->slots[i];
 }
 
-static int grow(struct dictionary *d, struct err *err)
+static void grow(struct dictionary *d)
 {
-    size_t n_slots = d->n_slots ? 2 * d->n_slots : 64;
-    char **texts = realloc(d->texts, n_slots / 2 * sizeof *texts);
-    if (texts)
-        d->texts = texts;
-    uint32_t *slots = texts ? calloc(n_slots, sizeof *slots) : NULL;
-    if (!slots)
-        return err_set(err, "out of memory");
+    d->n_slots = d->n_slots ? 2 * d->n_slots : 64;
+    d->texts = xreallocarray(d->texts, d->n_slots / 2, sizeof *d->texts);
     free(d->slots);
-    d->slots = slots;
-    d->n_slots = n_slots;
-    for (size_t i = 0; i < d->n; i++)
-        slots[find(d, d->texts[i], strlen(d->texts[i]))] = (uint32_t)i + 1;
-    return 0;
+    d->slots = xcalloc(d->n_slots, sizeof *d->slots);
+    for (uint32_t i = 0; i < d->n; i++)
+        *find_slot(d, d->texts[i], strlen(d->texts[i])) = i + 1;
 }
 
 uint32_t dictionary_find(const struct dictionary *d, const char *text, size_t n)
 {
-    uint32_t slot = d->n_slots ? d->slots[find(d, text, n)] : 0;
+    uint32_t slot = d->n_slots ? *find_slot(d, text, n) : 0;
     return slot ? slot - 1 : (uint32_t)d->n;
 }
 
 int dictionary_code(struct dictionary *d, const char *text, size_t n, uint32_t *code,
                     struct err *err)
 {
-    size_t at = d->n_slots ? find(d, text, n) : 0;
-    if (d->n_slots && d->slots[at]) {
-        *code = d->slots[at] - 1;
+    *code = dictionary_find(d, text, n);
+    if (*code < d->n)
         return 0;
-    }
     if (d->n == DICTIONARY_MAX)
         return err_set(err, "more than %d different values; is it a key?", DICTIONARY_MAX);
-    if (2 * d->n == d->n_slots) {
-        if (grow(d, err))
-            return -1;
-        at = find(d, text, n);
-    }
-    d->texts[d->n] = strdup(text);
-    if (!d->texts[d->n])
-        return err_set(err, "out of memory");
-    *code = (uint32_t)d->n++;
-    d->slots[at] = *code + 1;
+    if (2 * d->n == d->n_slots)
+        grow(d);
+    d->texts[d->n++] = xstrdup(text);
+    *find_slot(d, text, n) = *code + 1;
     return 0;
 }
 

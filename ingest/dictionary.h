@@ -1,7 +1,7 @@
-// dictionary: texts of a category column and their codes, 0 for the first that came, and so on.
+// dictionary: the texts of a category column, whose codes count from 0 in the order of arrival.
 //
-// A hash table with open addressing over the texts. Ownership: the dictionary owns copies of the
-// texts until dictionary_release. A zeroed one is empty.
+// A zeroed dictionary is empty; it owns copies of the texts until dictionary_release. Of each text
+// n bytes and a 0 byte are read.
 #ifndef INGEST_DICTIONARY_H
 #define INGEST_DICTIONARY_H
 
@@ -9,21 +9,19 @@
 
 #include <stdint.h>
 
-// More distinct values than this are no category but a key.
-enum { DICTIONARY_MAX = 65536 };
+enum { DICTIONARY_MAX = 65536 }; // a column with more distinct values is a key
 
 struct dictionary {
-    char **texts; // [n], by code
+    char **texts; // [n] by code
     size_t n;
-    uint32_t *slots; // [n_slots], a power of two: code + 1, 0 where empty
-    size_t n_slots;
+    uint32_t *slots; // [n_slots] hash table, at most half full: code + 1, 0 where empty
+    size_t n_slots;  // 0 or a power of two
 };
 
-// The code of a text (n bytes, then a 0 byte), which is added where it is new; -1 on an error: out
-// of memory, or more than DICTIONARY_MAX texts.
+// The code of a text, which is added if it is new; -1 where that would be more than DICTIONARY_MAX.
 int dictionary_code(struct dictionary *d, const char *text, size_t n, uint32_t *code,
                     struct err *err);
-// The same without adding: d->n where the text is not there.
+// The code of a text, d->n if it is not there.
 uint32_t dictionary_find(const struct dictionary *d, const char *text, size_t n);
 void dictionary_release(struct dictionary *d);
 

@@ -8,7 +8,6 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "ingest/convert.h"
-#include "ingest/dataset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,7 +67,8 @@ static int convert_file(struct run *r, struct err *err)
     csv_select(&r->csv, r->convert.wanted, r->convert.n_wanted);
     if (convert_rows(r, err))
         return -1;
-    return convert_finish(&r->convert, err);
+    convert_finish(&r->convert);
+    return 0;
 }
 
 // ---- outputs --------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ int ingest_run(struct ingest *g, struct err *err)
     int rc = -1;
     if (dataset_load(&r.dataset, g->config, g->input, err) ||
         csv_open(&r.csv, r.dataset.file, r.dataset.delimiter, err) ||
-        pseudonym_load(&r.pseudonym, g->key, err) || open_outputs(&r, err) ||
+        pseudonym_load(&r.pseudonym, g->key, true, err) || open_outputs(&r, err) ||
         convert_open(&r.convert, r.csv.input.name, &r.dataset.schema, &r.pseudonym, &r.writer,
                      &r.rejects, err))
         goto out;

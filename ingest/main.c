@@ -1,12 +1,15 @@
 // The program ingest: reads a CSV, as its .ini describes it, into a column table.
 //
 // Only the command line and the closing line are here; the stage is ingest.c.
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/ingest.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int main(int argc, char **argv)
 {
@@ -34,6 +37,7 @@ int main(int argc, char **argv)
         0,
         1};
     struct err err;
+    json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);

@@ -1,31 +1,32 @@
-// The secret key's file, and SipHash under it.
 #include "ingest/pseudonym.h"
 
+#include "base/memory.h"
 #include "base/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is SipHash's");
 
-// 0; 1 where there is no such file; -1.
 static int read_key(struct pseudonym *p, const char *path, struct err *err)
 {
     struct stat st;
     unsigned char bytes[PSEUDONYM_KEY_BYTES + 1];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 1 : err_sys(err, "%s: cannot open the secret key", path);
-    int bad = fstat(fd, &st);
-    ssize_t n = bad ? -1 : read(fd, bytes, sizeof bytes);
-    close(fd);
+    if (fd < 0 && errno == ENOENT)
+        return err_set(err, "%s: there is no secret key; give the one that ingest made", path);
+    ssize_t n = fd < 0 || fstat(fd, &st) ? -1 : read(fd, bytes, sizeof bytes);
     if (n < 0)
-        return err_sys(err, "%s: cannot read the secret key", path);
+        err_sys(err, "%s: cannot read the secret key", path);
+    if (fd >= 0)
+        close(fd);
+    if (n < 0)
+        return -1;
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return err_set(err, "%s: group or others may read the secret key; chmod 600 it", path);
     if (n != PSEUDONYM_KEY_BYTES)
@@ -34,51 +35,36 @@ static int read_key(struct pseudonym *p, const char *path, struct err *err)
     return 0;
 }
 
-// A whole key under a name of this process, then linked to the real one: of two programs that get
-// here together the first wins, and both read what it made.
+// Write a key under a name of this process and link it to the real name, unless another program was
+// faster: so nobody reads half a key.
 static int make_key(const char *path, struct err *err)
 {
-    char own[4096];
     unsigned char key[PSEUDONYM_KEY_BYTES];
     struct output o;
-    if (snprintf(own, sizeof own, "%s.%ld", path, (long)getpid()) >= (int)sizeof own)
-        return err_set(err, "%.200s...: the path is too long", path);
-    if (output_open(&o, own, 0600, err))
-        return -1;
-    randombytes_buf(key, sizeof key);
-    int rc = output_write(&o, key, sizeof key, err);
-    sodium_memzero(key, sizeof key);
-    if (rc == 0)
-        rc = output_commit(&o, err);
+    char *own = xasprintf("%s.%ld", path, (long)getpid());
+    int rc = output_open(&o, own, 0600, err);
+    if (rc == 0) {
+        randombytes_buf(key, sizeof key);
+        rc = output_write(&o, key, sizeof key, err) || output_commit(&o, err) ? -1 : 0;
+        sodium_memzero(key, sizeof key);
+    }
     output_release(&o);
-    if (rc)
-        return -1;
-    if (link(own, path) && errno != EEXIST)
+    if (rc == 0 && link(own, path) && errno != EEXIST)
         rc = err_sys(err, "%s: cannot make the secret key", path);
     unlink(own);
+    free(own);
     return rc ? -1 : sync_parent(path, err);
 }
 
-int pseudonym_read(struct pseudonym *p, const char *path, struct err *err)
+int pseudonym_load(struct pseudonym *p, const char *path, bool make, struct err *err)
 {
     if (sodium_init() < 0)
         return err_set(err, "%s: libsodium cannot be initialised", path);
-    int rc = read_key(p, path, err);
-    return rc == 1 ? err_set(err, "%s: there is no secret key; give the one that ingest made", path)
-                   : rc;
+    if (make && access(path, F_OK) && errno == ENOENT && make_key(path, err))
+        return -1;
+    return read_key(p, path, err);
 }
 
-int pseudonym_load(struct pseudonym *p, const char *path, struct err *err)
-{
-    if (sodium_init() < 0)
-        return err_set(err, "%s: libsodium cannot be initialised", path);
-    int rc = read_key(p, path, err);
-    if (rc != 1)
-        return rc;
-    return make_key(path, err) ? -1 : pseudonym_read(p, path, err);
-}
-
-// The message lies on the stack, so a text that would not fit goes in as its BLAKE2b-256.
 uint64_t pseudonym_hash(const struct pseudonym *p, const char *column, const char *text,
                         size_t length)
 {
@@ -90,12 +76,12 @@ uint64_t pseudonym_hash(const struct pseudonym *p, const char *column, const cha
     if (length <= TEXT) {
         memcpy(message + n, text, length);
         n += length;
-    } else {
+    } else { // too long for the message: its BLAKE2b-256
         crypto_generichash(message + n, DIGEST, (const unsigned char *)text, length, NULL, 0);
         n += DIGEST;
     }
     crypto_shorthash(hash, message, n, p->key);
-    uint64_t h; // little-endian, like every machine that maps our tables
+    uint64_t h; // little-endian, as the tables are
     memcpy(&h, hash, sizeof h);
     return h;
 }

@@ -1,15 +1,21 @@
-// schema: the columns of a dataset, as the [columns] section declares them.
+// schema: the columns of a dataset, as its .ini declares them, and where its CSV is.
 //
+//     [columns]
 //     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
 //
-// Exactly one time, at most one id and one label; any number of keys, numbers and categories. Where
-// [input] time_format = row no time is declared: a column "time" with an empty header is made, whose
-// values are the rows' numbers from 0 on. A header with a comma in it stands in double quotes. min
-// and max are for numbers; missing= is for all but id and time, and limits do not apply to it (a
-// label's may be -1, not known). The schema travels as JSON through the manifests of the tables
-// and inside the model, so a server knows without the .ini what a transaction looks like.
+// Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
+// header that contains a comma is put into double quotes. min and max are for numbers; missing= is
+// for all kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With
+// [input] time_format = row no time is declared: the schema gets a column "time" with an empty header,
+// whose values are the row numbers, from 0 on. The schema travels as JSON through the manifests of
+// tables and inside the model, so a server needs no .ini to know what a transaction looks like.
 //
-// Ownership: a schema owns its strings until schema_release.
+//     dataset_load(&d, "datasets/simulated.ini", input, &err)    input: instead of [input] file, or NULL
+//     csv_open(&csv, d.file, d.delimiter, &err)
+//     dataset_release(&d)
+//
+// Errors name the .ini, line and key. Ownership: schema and dataset own their strings until they are
+// released; a dataset's file points into its config or is the caller's input.
 #ifndef INGEST_SCHEMA_H
 #define INGEST_SCHEMA_H
 
@@ -35,11 +41,10 @@ enum column_kind {
 
 struct schema_column {
     char *name;
-    char *header; // the CSV's name for it, "" for the time that is made
+    char *header; // the CSV's name for it, "" for row numbers
     enum column_kind kind;
-    double min, max; // numbers; -SCHEMA_LIMIT, SCHEMA_LIMIT where the .ini has no other
-    char *missing;   // what an empty field stands for, NULL: an empty field rejects the row
-    int line;        // in the .ini, 0 where it came from JSON
+    double min, max; // of numbers; infinite for other kinds
+    char *missing;   // the value of an empty field; NULL: an empty field rejects the row
 };
 
 struct schema {
@@ -54,20 +59,29 @@ const char *column_kind_name(enum column_kind kind);
 int column_kind_parse(const char *name, enum column_kind *kind);
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);
-// The JSON form: {"time_format": ..., "columns":
-// [{"name","header","kind","min"?,"max"?,"missing"?}]}.
-json_t *schema_to_json(const struct schema *s); // NULL: out of memory
+// {"time_format", "columns": [{"name", "header", "kind", "min"?, "max"?, "missing"?}, ...]}
+json_t *schema_to_json(const struct schema *s);
 int schema_from_json(struct schema *s, const json_t *json, struct err *err);
 void schema_release(struct schema *s);
 
-// time_format row: times are the numbers of rows, and have no clock.
+// time_format row: times are row numbers, without a clock.
 bool schema_counts_rows(const struct schema *s);
 // time_format epoch or row: times are written as whole numbers.
 bool schema_times_are_numbers(const struct schema *s);
 
-// Index of the column with that name, or -1.
+// Index of the column with that name, or of the only column of a kind (id, time, label); or -1.
 int schema_find(const struct schema *s, const char *name);
-// Index of the only column of a kind (id, time, label), or -1.
 int schema_find_kind(const struct schema *s, enum column_kind kind);
+
+struct dataset {
+    struct config config;
+    struct schema schema;
+    const char *file; // "-" is standard input
+    char delimiter;
+    double max_reject_rate; // share of rows that may break the schema
+};
+
+int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err);
+void dataset_release(struct dataset *d);
 
 #endif

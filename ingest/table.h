@@ -1,12 +1,12 @@
 // table: the one data format. A folder with one NumPy .npy file per column and a manifest.json.
 //
-// Each column is `<name>.npy` ('/', '%', control characters and a '.' in front become %XX), format
-// 1.0, little-endian, C order, one dimension, shape (rows,), data from byte 128 on; anybody reads it
+// Each column is `<name>.npy` ('/', '%', control characters and a leading '.' become %XX), format
+// 1.0, little-endian, C order, one dimension, shape (rows,), data from byte 128 on; NumPy reads it
 // with numpy.load(..., mmap_mode="r"). The manifest says
 //
 //     {"format": "assay table", "version": 1, "rows": N,
 //      "columns": [{"name", "kind", "dtype", "min", "max", "nulls", "xxh3", "dictionary"?}, ...],
-//      "provenance": {...},       what made it, from what; the writer's caller decides
+//      "provenance": {...},       decided by the writer's caller
 //      "xxh3": ...}               of all the other members, written compact and sorted
 //
 // dtype: <u8 id and key, <i8 time, <f8 number, <u4 category, |i1 label, <f4 feature. min and max
@@ -16,13 +16,14 @@
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
 //     table_writer_append(&w, c, values, rows)       const double *x = table_data(&t, "amount", ...)
-//     ... any block sizes, column by column          ... mapped read-only, pages come as touched
-//     table_writer_commit(&w, provenance, &err)      table_release(&t)
+//     ... any block sizes, column by column          table_release(&t)
+//     table_writer_commit(&w, provenance, &err)
 //     table_writer_release(&w)
 //
 // The writer builds the folder under a temporary name and swaps it in whole (base/output.h); memory
-// does not depend on the number of rows. The reader checks the manifest, every file's header and
-// size, and every checksum, so an altered or truncated table is an error that names the file.
+// does not depend on the number of rows. The reader maps the columns and checks the manifest, every
+// file's header and size, and every checksum, so an altered or truncated table is an error that names
+// the file.
 //
 // Ownership: the table owns its mapping and strings until table_release.
 #ifndef INGEST_TABLE_H
@@ -37,13 +38,13 @@
 struct table_column {
     char *name;
     enum column_kind kind;
-    const void *data;  // rows values of the kind's type
+    const void *data;  // [rows] values of the kind's type
     double min, max;   // NAN where no row has a value
     uint64_t nulls;    // labels of -1
     uint64_t xxh3;     // of the data bytes
-    char **dictionary; // category: NULL-free texts, else NULL
+    char **dictionary; // category: the texts by code, else NULL
     size_t dictionary_size;
-    void *map; // the mapping behind data
+    void *map; // of the whole file
     size_t map_size;
 };
 
@@ -52,7 +53,7 @@ struct table {
     uint64_t rows;
     struct table_column *columns;
     size_t n;
-    json_t *provenance; // owned
+    json_t *provenance;
 };
 
 // Bytes of one value of a kind.
@@ -60,34 +61,30 @@ size_t column_size(enum column_kind kind);
 
 int table_open(struct table *t, const char *path, struct err *err);
 void table_release(struct table *t);
-// Index of a column, or -1.
+// Index of a column, or of the only column of a kind; or -1.
 int table_find(const struct table *t, const char *name);
-// Index of the only column of a kind, or -1.
 int table_find_kind(const struct table *t, enum column_kind kind);
-// The values of a column that must be there and of that kind; NULL and a message otherwise.
+// The values of a column, which must exist and be of that kind; NULL and a message otherwise.
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,
                        struct err *err);
 
-struct table_writer_column; // private to table_write.c
+struct table_writer_column; // private to table.c
 
 struct table_writer {
-    struct output_dir dir;
+    struct output_dir dir; // further files of the table may be created in it before the commit
     struct table_writer_column *columns;
     size_t n;
 };
 
-// Of each column only name and kind are read; both are copied.
+// Of each column only name, kind and dictionary are read. Names are copied; dictionaries are borrowed
+// until the commit.
 int table_writer_open(struct table_writer *w, const char *path, const struct table_column *columns,
                       size_t n, struct err *err);
-// values: rows values of the kind's type.
+// values: [rows] of the kind's type. Threads may append to different columns at the same time.
 int table_writer_append(struct table_writer *w, size_t column, const void *values, size_t rows,
                         struct err *err);
-// texts[i] is the text of code i of a category column; copied.
-int table_writer_dictionary(struct table_writer *w, size_t column, const char *const *texts,
-                            size_t n, struct err *err);
-// A further file in the folder (the state snapshot): returns its descriptor or -1; the caller ends
-// it with output_dir_close(&w->dir, fd, err).
-int table_writer_file(struct table_writer *w, const char *name, struct err *err);
+// Replace a category column's dictionary: texts[i] is the text of code i; borrowed until the commit.
+void table_writer_dictionary(struct table_writer *w, size_t column, char **texts, size_t n);
 // All columns must have the same number of rows. provenance is stored as given; not stolen.
 int table_writer_commit(struct table_writer *w, const json_t *provenance, struct err *err);
 // Without a commit before, the old table stands and the temporary folder is removed.

@@ -22,7 +22,6 @@
 #define SERVE_REPLAY_SOURCE_H
 
 #include "ingest/convert.h"
-#include "ingest/dataset.h"
 #include "serve/reply.h"
 
 struct replay_source {

@@ -219,8 +219,9 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->report = files->report;
     make_locks(s);
     s->started = (int64_t)time(NULL);
-    if (load_model(s, files->models, err) || pseudonym_read(&s->pseudonym, files->key, err) ||
-        fill_dictionaries(s, err) || service_recover(s, files, err) || writer_start(s, err)) {
+    if (load_model(s, files->models, err) ||
+        pseudonym_load(&s->pseudonym, files->key, false, err) || fill_dictionaries(s, err) ||
+        service_recover(s, files, err) || writer_start(s, err)) {
         service_release(s);
         return -1;
     }

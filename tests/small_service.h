@@ -136,7 +136,7 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
     }
     int bad = small_registry(s->models, text, err);
     free(text);
-    if (bad || pseudonym_load(&pseudonym, s->key, err) || state_init(&state, &m->plan, 1, err))
+    if (bad || pseudonym_load(&pseudonym, s->key, true, err) || state_init(&state, &m->plan, 1, err))
         return -1;
     state.key_fingerprint = pseudonym_fingerprint(&pseudonym);
     int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);

@@ -227,8 +227,8 @@ static void a_manifest_that_was_cut_or_contradicts_the_files_is_refused(void **s
     succeed("rm table/amount.npy; cp ../good/table/manifest.json table");
     refused("table/amount.npy: cannot open", FEATURES);
     succeed("sed -i 's/\"rows\": [0-9]*/\"rows\": 5/' features/manifest.json");
-    refused("make the table anew", TRAIN);
-    refused("make the table anew", MONITOR);
+    refused("make the table again", TRAIN);
+    refused("make the table again", MONITOR);
 }
 
 #define SERVE "serve --models models --state features/state.bin --key key --port 0"

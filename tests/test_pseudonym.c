@@ -52,15 +52,15 @@ static void the_key_is_made_once_and_for_its_owner_alone(void **state)
     struct pseudonym p, again, other;
     struct err err = {""};
     struct stat st;
-    if (pseudonym_load(&p, scratch_path("var/secret.key"), &err))
+    if (pseudonym_load(&p, scratch_path("var/secret.key"), true, &err))
         fail_msg("%s", err.msg);
-    assert_int_equal(pseudonym_load(&again, scratch_path("var/secret.key"), &err), 0);
+    assert_int_equal(pseudonym_load(&again, scratch_path("var/secret.key"), true, &err), 0);
     assert_memory_equal(p.key, again.key, sizeof p.key);
     assert_int_equal(stat(scratch_path("var/secret.key"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(st.st_size, 16);
     assert_int_equal(scratch_count(scratch_path("var")), 1);
-    assert_int_equal(pseudonym_load(&other, scratch_path("var/other.key"), &err), 0);
+    assert_int_equal(pseudonym_load(&other, scratch_path("var/other.key"), true, &err), 0);
     assert_memory_not_equal(p.key, other.key, sizeof p.key);
 }
 
@@ -77,7 +77,7 @@ static void programs_that_start_together_end_with_one_key(void **state)
         if (child == 0) {
             char out[16];
             snprintf(out, sizeof out, "key%d", i);
-            int rc = pseudonym_load(&mine, path, &err);
+            int rc = pseudonym_load(&mine, path, true, &err);
             scratch_bytes(out, mine.key, sizeof mine.key);
             _exit(rc ? 1 : 0);
         }
@@ -86,7 +86,7 @@ static void programs_that_start_together_end_with_one_key(void **state)
         assert_true(wait(&status) > 0);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(pseudonym_load(&p, path, &err), 0);
+    assert_int_equal(pseudonym_load(&p, path, true, &err), 0);
     for (int i = 0; i < PROGRAMS; i++) {
         char name[16];
         size_t n;
@@ -106,7 +106,7 @@ static void a_key_that_others_may_read_is_refused(void **state)
     struct err err;
     const char *path = scratch_text("secret.key", "0123456789abcdef");
     chmod(path, 0640);
-    assert_int_equal(pseudonym_load(&p, path, &err), -1);
+    assert_int_equal(pseudonym_load(&p, path, true, &err), -1);
     assert_contains(err.msg, "secret.key: group or others may read the secret key; chmod 600 it");
 }
 
@@ -119,7 +119,7 @@ static void a_key_of_another_length_is_refused(void **state)
         struct err err;
         const char *path = scratch_text("secret.key", keys[i]);
         chmod(path, 0600);
-        assert_int_equal(pseudonym_load(&p, path, &err), -1);
+        assert_int_equal(pseudonym_load(&p, path, true, &err), -1);
         assert_contains(err.msg, "secret.key: not a secret key of exactly 16 bytes");
     }
 }

@@ -39,7 +39,6 @@ static void a_whole_section_is_read(void **state)
     assert_true(s.columns[0].min == -INFINITY && s.columns[0].max == INFINITY);
     assert_null(s.columns[0].missing);
     assert_int_equal(s.columns[5].kind, COLUMN_LABEL);
-    assert_int_equal(s.columns[5].line, 9);
     assert_int_equal(schema_find(&s, "amount"), 3);
     assert_int_equal(schema_find(&s, "amounts"), -1);
     assert_int_equal(schema_find_kind(&s, COLUMN_TIME), 1);
