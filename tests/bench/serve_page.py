@@ -1,10 +1,10 @@
-"""The page that serve.py writes, docs/benchmarks.md, out of what it measured. Times come in microseconds."""
+"""Formats docs/benchmarks.md from the measurements of serve.py, whose times are in microseconds."""
 import datetime
 import statistics
 
 
 def slope(points):
-    """Of the line of least squares through (x, y)."""
+    """The slope of the least-squares line through the points (x, y)."""
     x, y = zip(*points)
     mean = statistics.fmean(x)
     return (sum((a - mean) * (b - statistics.fmean(y)) for a, b in points) /
@@ -21,7 +21,7 @@ def markdown(head, rows):
 
 
 def spread(values, form):
-    """Median, and from the least to the largest."""
+    """Median, minimum and maximum."""
     middle, least, most = (form.format(f(values)) for f in (statistics.median, min, max))
     return f"{middle} ({least} to {most})"
 
@@ -40,18 +40,18 @@ def speed_table(results):
 
 
 def ratios(results, other):
-    """Our rate over another's, round by round."""
+    """Our rate divided by another server's, per round."""
     return spread([b["rate"] / x["rate"] for b, x in zip(results["assay"], results[other])], "{:.2f}")
 
 
 def memory_section(rows, peak):
-    """The table over time, and growth by the million."""
+    """Memory over time, and its growth per million requests."""
     growth = slope([(n / 1e6, rss) for n, rss, _ in rows])
     table = markdown(["requests", "resident MiB", "database MiB"],
                      [[f"{n}", f"{rss:.1f}", f"{db:.1f}"] for n, rss, db in rows])
     return f"""After {rows[0][0]} requests, when the windows have filled, {rows[-1][0] - rows[0][0]} more at full
-load. Resident memory grew by {rows[-1][1] - rows[0][1]:+.1f} MiB from the first line to the last; by a line of
-least squares through all, **{growth:+.2f} MiB per million requests**. The peak was {peak:.1f} MiB.
+load. Resident memory changed by {rows[-1][1] - rows[0][1]:+.1f} MiB from the first line to the last; the
+least-squares line has **{growth:+.2f} MiB per million requests**. The peak was {peak:.1f} MiB.
 
 {table}"""
 
@@ -63,49 +63,49 @@ def open_section(figures, seconds):
     return f"""
 ## At a steady rate
 
-{figures["rate"]} transactions a second for {seconds} seconds, sent when they are due
-whether or not those before them were answered (`build/bin/replay --rate`); the time, in milliseconds, counts from
-when they were due. So a stall of the server shows in every transaction that had to wait for its end.
+{figures["rate"]} transactions a second for {seconds} seconds, each sent when it is due, whether or not the
+earlier ones were answered (`build/bin/replay --rate`). Latency, in milliseconds, counts from when a transaction
+was due, so a stall of the server shows in every transaction that had to wait.
 
 {table}
 """
 
 
 def page(s, results, rows, opened):
-    """docs/benchmarks.md. s: the setup; results: of the rounds; rows: of memory; opened: of replay."""
+    """s: the setup; results: of the rounds; rows: memory; opened: the figures of replay."""
     what = "\n".join(f"| {name} | {version} |" for name, version in s["versions"])
     others = statistics.median(r["others"] for rounds in results.values() for r in rounds)
     return f"""# Benchmarks
 
-`make bench-serve` measures all of this anew, in one run on one machine, and writes this page.
+`make bench-serve` measures everything in one run on one machine and writes this page.
 
-Made on {datetime.date.today()} on {s["cores"]} cores of {s["processor"]}, Linux {s["kernel"]}. All else that
-ran on the machine used {others:.2f} cores meanwhile.
+Made on {datetime.date.today()} on {s["cores"]} cores of {s["processor"]}, Linux {s["kernel"]}. Other
+programs used {others:.2f} cores during the run.
 
 ## Full load
 
-{s["connections"]} connections that are kept alive; wrk sends the next request on each when the last is answered.
-{s["rounds"]} rounds of {s["seconds"]} seconds in turns, a b c a b c, after a warm-up. Medians over the rounds.
+{s["connections"]} keep-alive connections; on each, wrk sends a request when the one before is answered.
+{s["rounds"]} rounds of {s["seconds"]} seconds, in turns a b c a b c, after a warm-up. Medians over the rounds.
 
 {speed_table(results)}
 
-b / a is **{ratios(results, "bare")}**: what is left of the HTTP library's speed when each request is
-parsed, checked, counted in the windows of its customer and terminal, scored, explained, and kept.
-b / c is **{ratios(results, "fastapi")}**. Both are medians of the rounds' ratios, with the least and the most.
+b / a is **{ratios(results, "bare")}**: the share of the HTTP library's speed that remains when each request is
+parsed, checked, counted in the windows of its customer and terminal, scored, explained, and stored.
+b / c is **{ratios(results, "fastapi")}**. Both are medians of the rounds' ratios, with minimum and maximum.
 
 How to read it:
 
-- *a* answers {s["bytes"]} bytes, as many as *b* did to its first request, from memory, under the settings of
-  *b* ({s["threads"]} threads), and reads the same transactions without looking at them.
-- *b* gets a new transaction each time, 10 seconds after the one before, of a customer and a terminal
-  that change; it began with the {s["state"]}.
-- *c* has {s["workers"]} uvicorn processes with uvloop and httptools, to which the kernel deals out the connections.
-  It gets the {s["inputs"]} features ready and answers probability and decision: no state, no database, no
-  reasons. It is there because models are often served so; it does less work than *b*.
-- *cores* is the processor time of the server, *wrk's cores* that of wrk, for each second that passed.
-  Client and server share the {s["cores"]} cores, so all three would be faster with a client elsewhere, *a* most.
-- wrk's loop is closed: a connection that waits sends nothing. Its percentiles are corrected for that: where an
-  answer took longer than usual, the requests that would have been sent meanwhile are counted as late, too.
+- *a* answers {s["bytes"]} constant bytes, the size of *b*'s first answer, with the same settings as *b*
+  ({s["threads"]} threads). It reads the same transactions and ignores them.
+- *b* gets a new transaction each time, 10 seconds after the one before, of changing customers and
+  terminals. It started with the {s["state"]}.
+- *c* has {s["workers"]} uvicorn processes with uvloop and httptools; the kernel distributes the connections. It gets
+  the {s["inputs"]} features ready and answers probability and decision: no state, no database, no reasons. Models
+  are often served this way, and it does less work than *b*.
+- *cores* is the processor time of the server per second, *wrk's cores* that of wrk. Client and server
+  share the {s["cores"]} cores, so all three would be faster with the client on another machine, *a* most.
+- wrk's loop is closed: a connection that waits sends nothing. Its percentiles are corrected for that: after
+  a slow answer, the requests that would have been sent meanwhile are counted as late too.
 {open_section(opened, s["open_seconds"])}
 ## Memory
 
