@@ -1,7 +1,7 @@
 """Quality of the models: our metrics and weights against scikit-learn's, our model against others.
 
 Each simulator seed goes through simulate, ingest, features and train. Then the metrics and the
-weights of the model are computed anew here, and other classifiers are fitted and measured on the
+weights of the model are computed again here, and other classifiers are fitted and measured on the
 same rows. Writes a page of Markdown. `make bench-quality` runs it from the project's folder.
 
 Exit status: 0 all holds; 1 a program failed, a figure does not agree or a claim does not hold;
@@ -159,7 +159,7 @@ def check_metrics(table, fold, model, said):
 
 
 def check_weights(table, fold, model):
-    """Fits the objective of train/logreg.h anew; the largest difference of a weight."""
+    """Fits the objective of train/logreg.h with scikit-learn; the largest difference of a weight."""
     x = table.inputs([i["name"] for i in model["inputs"]], fold.train)
     sd = x.std(axis=0)
     z = (x - x.mean(axis=0)) / np.where(sd > 0, sd, 1)
@@ -240,7 +240,7 @@ def quality_table(models):
 
 
 def claims(models):
-    """What the project says of itself: (claim, by how much it is kept, is it)."""
+    """The project's claims: (claim, margin, does it hold)."""
     for kind in ("average_precision", "card_precision_at_100"):
         for other in ("random forest", "XGBoost"):
             above = summary(models[OURS], kind)[0] - summary(models[other, "book's 15"], kind)[0]
@@ -268,13 +268,13 @@ def reading(every):
     won = [sum(a[k] > b[k] for a, b in forest) for k in list(KINDS)[1:]]
     return f"""Our mean AP is {ap[OURS]:.4f}. The best of the others has {told["book's 15"]} on the
 book's features and {told["all inputs"]} on all of our inputs.
-Scikit-learn's logistic regression goes from {lr[0]:.4f} to {lr[1]:.4f}: that step is what the inputs
-do, for the kind of model is the same. Of the {len(forest)} weeks of all seeds, ours is above the random
-forest on the book's features in {won[0]} by AP and in {won[1]} by CP@100. A CP@100 higher by 0.01 is
-one compromised card more among the hundred that are checked on a day.
+Scikit-learn's logistic regression goes from {lr[0]:.4f} to {lr[1]:.4f}: that step is due to the
+inputs, because the kind of model is the same. Of the {len(forest)} weeks of all seeds, ours beats the random
+forest on the book's features in {won[0]} by AP and in {won[1]} by CP@100. A CP@100 higher by 0.01 means
+one more compromised card among the hundred that are checked on a day.
 
 The inputs were made by people who knew how the simulator makes frauds, so the numbers say nothing
-of frauds elsewhere. The other models are not tuned and may do better; the l2 of ours is chosen, on
+about other frauds. The other models are not tuned and may do better; the l2 of ours is chosen on
 weeks before the test. The weeks of one seed share cards and terminals and are not independent."""
 
 
@@ -288,9 +288,8 @@ def page(results, program):
     tables = "\n\n".join(f"### Seed {s}\n\n{quality_table(m)}" for s, (_, m) in results.items())
     return f"""# Quality
 
-How good the model is, beside the classifiers that everybody knows, and whether its numbers are
-right. `make bench-quality` computes all of this anew, writes this page, and fails where a figure
-does not agree or a claim does not hold.
+This page compares the model with well-known classifiers and checks its numbers. `make bench-quality`
+computes everything, writes this page, and fails if a figure does not agree or a claim does not hold.
 
 Made on {datetime.date.today()} with {program}, Python {platform.python_version()},
 numpy {np.__version__}, scikit-learn {sklearn.__version__}, xgboost {xgboost.__version__};
@@ -307,15 +306,15 @@ and those of scikit-learn's newton-cholesky on the same objective (allowed: {WEI
 ## Comparison
 
 All models train on the same rows and are judged on the same rows: {weeks} weeks, each with the training
-days of its fold, cards known to be compromised left out (`train/cards.h`). CP@100 is the book's
+days of its fold, without cards known to be compromised (`train/cards.h`). CP@100 is the book's
 card precision. *Book's 15* are the features of `{BOOK}`; *all inputs* are those of
 the model that `{CONFIG}` describes. Ours is what `train` writes to
 metrics.json. The random forest has 100 trees of any depth, XGBoost its defaults with tree_method
-hist, scikit-learn's logistic regression its defaults (C = 1) on standardised inputs. But for hist
+hist, scikit-learn's logistic regression its defaults (C = 1) on standardised inputs. Apart from hist,
 these are the settings of the book's first comparison (chapter 3).
 
-Mean and worst are over the weeks. Seconds are for information: of the others the median of one fit,
-of ours one run of `train`, which is all fits of all weeks, the choice of l2, metrics and files.
+Mean and worst are over the weeks. Seconds are the median of one fit for the other models, and one run of
+`train` for ours: all fits of all weeks, the choice of l2, metrics and files.
 
 ### Mean over the seeds
 
@@ -327,7 +326,7 @@ Worst is the worst week of all seeds, seconds are the median.
 
 ## Claims
 
-By how much each is kept.
+The figures are the margins by which each claim holds.
 
 {claims_table(results)}
 
