@@ -1,12 +1,12 @@
-// The batch execution: blocks of the table through the state, columns out.
-#define _DEFAULT_SOURCE // reallocarray
 #include "features/batch.h"
 
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "features/snapshot.h"
 #include "features/split.h"
+#include "ingest/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,31 @@
 // Rows of a block: enough that threads seldom wait for each other, few enough for the caches.
 enum { BLOCK = 32768 };
 
-static const char *const config_sections[] = {"columns", "features", "split"};
+struct batch {
+    struct table table;
+    struct plan plan;
+    struct state state;
+    struct table_writer writer;
+    unsigned threads;
+    const int64_t *time;  // [table.rows] in time order
+    uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
+    void **gathered;      // [schema.n][BLOCK] the block's rows, where they must be put in order
+    const void **columns; // [schema.n] the block's columns
+    float **inputs;       // [n_inputs][BLOCK]
+    const void **written; // [n_written] the block's columns of the feature table
+    size_t n_written, n;  // n: rows of the block
+};
+
+static const struct table_column *source(const struct batch *b, size_t column)
+{
+    return &b->table.columns[table_find(&b->table, b->plan.schema.columns[column].name)];
+}
+
+// A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
+static bool is_copied(const struct batch *b, size_t column)
+{
+    return b->plan.schema.columns[column].kind != COLUMN_NUMBER;
+}
 
 // ---- opening ----
 
@@ -31,24 +55,28 @@ static int by_time(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static int sort_rows(struct batch *b, const int64_t *time, struct err *err)
+static void sort_rows(struct batch *b)
 {
-    uint64_t n = b->table.rows, i = 1;
+    const uint64_t n = b->table.rows;
+    const int64_t *time = b->table.columns[table_find_kind(&b->table, COLUMN_TIME)].data;
+    uint64_t i = 1;
     while (i < n && time[i] >= time[i - 1])
         i++;
+    b->time = time;
     if (i >= n)
-        return 0;
-    struct timed *timed = reallocarray(NULL, n, sizeof *timed);
-    if (!timed)
-        return err_set(err, "%s: out of memory for putting %llu rows in time order", b->table.path,
-                       (unsigned long long)n);
+        return;
+    struct timed *timed = xreallocarray(NULL, n, sizeof *timed);
+    int64_t *sorted = xreallocarray(NULL, n, sizeof *sorted);
+    b->order = xreallocarray(NULL, n, sizeof *b->order);
     for (i = 0; i < n; i++)
         timed[i] = (struct timed){time[i], i};
     qsort(timed, n, sizeof *timed, by_time);
-    b->order = (uint64_t *)timed; // row numbers move to the front of the same memory
-    for (i = 0; i < n; i++)
+    for (i = 0; i < n; i++) {
+        sorted[i] = timed[i].time;
         b->order[i] = timed[i].row;
-    return 0;
+    }
+    b->time = sorted;
+    free(timed);
 }
 
 // The table must have been ingested with the columns that the configuration declares now.
@@ -62,286 +90,195 @@ static int check_columns(const struct batch *b, struct err *err)
     return 0;
 }
 
-static const int64_t *time_column(const struct batch *b)
+// The values of a category, and how many of the training rows have each.
+static struct plan_values training_values(const struct batch *b, size_t column,
+                                          struct row_range rows)
 {
-    return b->table.columns[table_find_kind(&b->table, COLUMN_TIME)].data;
-}
-
-static uint64_t row_at(const struct batch *b, uint64_t i)
-{
-    return b->order ? b->order[i] : i;
-}
-
-// The training rows' codes of a category, for the values that onehot keeps.
-static uint32_t *training_codes(const struct batch *b, const uint32_t *codes, struct row_range rows)
-{
-    uint32_t *picked = reallocarray(NULL, rows.end - rows.first + 1, sizeof *picked);
-    for (uint64_t i = rows.first; picked && i < rows.end; i++)
-        picked[i - rows.first] = codes[row_at(b, i)];
-    return picked;
-}
-
-static int training_rows(const struct batch *b, const struct config *c, struct row_range *rows,
-                         struct err *err)
-{
-    struct split split;
-    if (split_from_config(&split, c, err))
-        return -1;
-    const int64_t *time = time_column(b);
-    int64_t *sorted = NULL;
-    if (b->order) {
-        sorted = reallocarray(NULL, b->table.rows, sizeof *sorted);
-        if (!sorted)
-            return err_set(err, "out of memory");
-        for (uint64_t i = 0; i < b->table.rows; i++)
-            sorted[i] = time[b->order[i]];
-    }
-    *rows = split_rows(&split.train, 0, sorted ? sorted : time, b->table.rows);
-    free(sorted);
-    return 0;
+    const struct table_column *c = source(b, column);
+    const uint32_t *codes = c->data;
+    struct plan_values v = {xcalloc(c->dictionary_size, sizeof *v.values), c->dictionary_size};
+    for (size_t i = 0; i < v.n; i++)
+        v.values[i].text = c->dictionary[i];
+    for (uint64_t i = rows.first; i < rows.end; i++)
+        v.values[codes[b->order ? b->order[i] : i]].rows++;
+    return v;
 }
 
 static int fit_onehots(struct batch *b, const struct config *c, struct err *err)
 {
-    struct row_range rows = {0, 0};
+    struct split split;
+    const size_t n = b->plan.schema.n;
     if (!plan_wants_fit(&b->plan))
         return 0;
-    if (training_rows(b, c, &rows, err))
+    if (split_from_config(&split, c, err))
         return -1;
-    size_t n = b->plan.schema.n;
-    struct plan_categories *categories = calloc(n + 1, sizeof *categories);
-    uint32_t **codes = calloc(n + 1, sizeof *codes);
-    int rc = categories && codes ? 0 : err_set(err, "out of memory");
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        if (b->plan.schema.columns[i].kind != COLUMN_CATEGORY)
-            continue;
-        int at = table_find(&b->table, b->plan.schema.columns[i].name);
-        const struct table_column *column = &b->table.columns[at];
-        codes[i] = training_codes(b, column->data, rows);
-        if (!codes[i])
-            rc = err_set(err, "out of memory");
-        categories[i] =
-            (struct plan_categories){(const char *const *)column->dictionary,
-                                     column->dictionary_size, codes[i], rows.end - rows.first};
-    }
-    if (rc == 0)
-        rc = plan_fit(&b->plan, categories, err);
-    for (size_t i = 0; codes && i < n; i++)
-        free(codes[i]);
-    free(codes);
-    free(categories);
+    const struct row_range rows = split_rows(&split.train, 0, b->time, b->table.rows);
+    struct plan_values *values = xcalloc(n, sizeof *values);
+    for (size_t i = 0; i < n; i++)
+        if (b->plan.schema.columns[i].kind == COLUMN_CATEGORY)
+            values[i] = training_values(b, i, rows);
+    int rc = plan_fit(&b->plan, values, err);
+    for (size_t i = 0; i < n; i++)
+        free(values[i].values);
+    free(values);
     return rc;
 }
 
-int batch_open(struct batch *b, const char *table_path, const struct config *c, struct err *err)
+static void open_state(struct batch *b)
 {
-    *b = (struct batch){0};
-    struct schema schema;
-    if (schema_from_config(&schema, c, err))
-        return -1;
-    int rc = plan_from_config(&b->plan, &schema, c, err);
-    schema_release(&schema);
-    if (rc || table_open(&b->table, table_path, err) || check_columns(b, err) ||
-        sort_rows(b, time_column(b), err) || fit_onehots(b, c, err)) {
-        batch_release(b);
-        return -1;
+    const json_t *key = json_object_get(b->table.provenance, "key_fingerprint");
+    state_init(&b->state, &b->plan, b->threads);
+    if (json_is_string(key))
+        b->state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
+    for (size_t i = 0; i < b->plan.schema.n; i++) {
+        const struct table_column *c = source(b, i);
+        if (c->kind == COLUMN_CATEGORY)
+            state_bind(&b->state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
     }
-    b->config_xxh3 = config_checksum(c, config_sections, 3);
-    return 0;
 }
 
-void batch_release(struct batch *b)
+static void allocate_block(struct batch *b)
 {
-    free(b->order);
-    plan_release(&b->plan);
-    table_release(&b->table);
-    *b = (struct batch){0};
-}
-
-// ---- running ----
-
-struct runner {
-    struct batch *b;
-    struct state state;
-    struct table_writer writer;
-    const struct table_column **source; // [schema.n] the table's columns
-    size_t *kept;                       // [n_kept] of those the ones that are copied
-    size_t n_kept;
-    void **gathered;      // [schema.n][BLOCK], where rows must be put in order
-    const void **columns; // [schema.n] the block's columns
-    float **out;          // [n_inputs][BLOCK]
-    unsigned threads;
-};
-
-static int allocate(struct runner *r, struct err *err)
-{
-    const struct plan *p = &r->b->plan;
-    const size_t n = p->schema.n;
-    r->source = calloc(n + 1, sizeof *r->source);
-    r->kept = calloc(n + 1, sizeof *r->kept);
-    r->gathered = calloc(n + 1, sizeof *r->gathered);
-    r->columns = calloc(n + 1, sizeof *r->columns);
-    r->out = calloc(p->n_inputs + 1, sizeof *r->out);
-    bool bad = !r->source || !r->kept || !r->gathered || !r->columns || !r->out;
-    for (size_t i = 0; i < p->n_inputs && !bad; i++)
-        bad = !(r->out[i] = calloc(BLOCK, sizeof **r->out));
-    for (size_t i = 0; i < n && !bad; i++) {
-        const struct schema_column *c = &p->schema.columns[i];
-        r->source[i] = &r->b->table.columns[table_find(&r->b->table, c->name)];
-        if (c->kind != COLUMN_NUMBER)
-            r->kept[r->n_kept++] = i;
-        if (r->b->order)
-            bad = !(r->gathered[i] = calloc(BLOCK, column_size(c->kind)));
-    }
-    return bad ? err_set(err, "out of memory") : 0;
-}
-
-// A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
-static int open_writer(struct runner *r, const char *output, struct err *err)
-{
-    const struct plan *p = &r->b->plan;
-    struct table_column *columns = calloc(r->n_kept + p->n_inputs, sizeof *columns);
-    if (!columns)
-        return err_set(err, "out of memory");
-    for (size_t i = 0; i < r->n_kept; i++)
-        columns[i] = *r->source[r->kept[i]];
+    const struct plan *p = &b->plan;
+    b->gathered = xcalloc(p->schema.n, sizeof *b->gathered);
+    b->columns = xcalloc(p->schema.n, sizeof *b->columns);
+    b->inputs = xcalloc(p->n_inputs, sizeof *b->inputs);
+    b->written = xcalloc(p->schema.n + p->n_inputs, sizeof *b->written);
+    for (size_t i = 0; b->order && i < p->schema.n; i++)
+        b->gathered[i] = xcalloc(BLOCK, column_size(p->schema.columns[i].kind));
     for (size_t i = 0; i < p->n_inputs; i++)
-        columns[r->n_kept + i] =
-            (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
-    int rc = table_writer_open(&r->writer, output, columns, r->n_kept + p->n_inputs, err);
+        b->inputs[i] = xcalloc(BLOCK, sizeof *b->inputs[i]);
+}
+
+static int open_writer(struct batch *b, const char *output, struct err *err)
+{
+    const struct plan *p = &b->plan;
+    struct table_column *columns = xcalloc(p->schema.n + p->n_inputs, sizeof *columns);
+    size_t n = 0;
+    for (size_t i = 0; i < p->schema.n; i++)
+        if (is_copied(b, i))
+            columns[n++] = *source(b, i);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
+    b->n_written = n;
+    int rc = table_writer_open(&b->writer, output, columns, n, err);
     free(columns);
     return rc;
 }
 
-static int open_state(struct runner *r, struct err *err)
-{
-    const struct plan *p = &r->b->plan;
-    const json_t *key = json_object_get(r->b->table.provenance, "key_fingerprint");
-    if (state_init(&r->state, p, r->threads, err))
-        return -1;
-    if (json_is_string(key))
-        r->state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
-    for (size_t i = 0; i < p->schema.n; i++) {
-        const struct table_column *c = r->source[i];
-        if (c->kind == COLUMN_CATEGORY)
-            state_bind(&r->state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
-    }
-    return 0;
-}
+// ---- running ----
 
-// Rows [first, first + n) in time order of a column: in place, or gathered.
-static const void *column_rows(const struct runner *r, size_t column, uint64_t first, size_t n)
+// Rows [first, first + b->n) in time order of a column: in place, or gathered.
+static const void *column_rows(const struct batch *b, size_t column, uint64_t first)
 {
-    const struct table_column *c = r->source[column];
-    size_t size = column_size(c->kind);
+    const struct table_column *c = source(b, column);
+    const size_t size = column_size(c->kind);
     const char *data = c->data;
-    if (!r->b->order)
+    if (!b->order)
         return data + first * size;
-    char *to = r->gathered[column];
-    for (size_t i = 0; i < n; i++)
-        memcpy(to + i * size, data + r->b->order[first + i] * size, size);
+    char *to = b->gathered[column];
+    for (size_t i = 0; i < b->n; i++)
+        memcpy(to + i * size, data + b->order[first + i] * size, size);
     return to;
 }
 
 // Columns are written independently of each other, so each thread takes every so many-th of them.
-struct append {
-    struct runner *r;
-    size_t n; // rows
-};
-
 static int append_share(void *arg, unsigned thread, struct err *err)
 {
-    const struct append *a = arg;
-    struct runner *r = a->r;
-    for (size_t i = thread; i < r->n_kept + r->b->plan.n_inputs; i += r->threads) {
-        const void *values =
-            i < r->n_kept ? r->columns[r->kept[i]] : (const void *)r->out[i - r->n_kept];
-        if (table_writer_append(&r->writer, i, values, a->n, err))
+    struct batch *b = arg;
+    for (size_t i = thread; i < b->n_written; i += b->threads)
+        if (table_writer_append(&b->writer, i, b->written[i], b->n, err))
             return -1;
-    }
     return 0;
 }
 
-static int run_block(struct runner *r, uint64_t first, size_t n, struct err *err)
+static int run_block(struct batch *b, uint64_t first, struct err *err)
 {
-    for (size_t i = 0; i < r->b->plan.schema.n; i++)
-        r->columns[i] = column_rows(r, i, first, n);
-    struct events events = {n, r->columns};
-    if (state_run(&r->state, &events, r->out, err))
+    size_t written = 0;
+    for (size_t i = 0; i < b->plan.schema.n; i++) {
+        b->columns[i] = column_rows(b, i, first);
+        if (is_copied(b, i))
+            b->written[written++] = b->columns[i];
+    }
+    for (size_t i = 0; i < b->plan.n_inputs; i++)
+        b->written[written++] = b->inputs[i];
+    const struct events events = {b->n, b->columns};
+    if (state_run(&b->state, &events, b->inputs, err))
         return -1;
-    return parallel_run(r->threads, append_share, &(struct append){r, n}, err);
+    return parallel_run(b->threads, append_share, b, err);
 }
 
-static int finish(struct runner *r, struct err *err)
+static int run_blocks(struct batch *b, uint64_t rows, struct err *err)
 {
-    const struct batch *b = r->b;
+    struct progress progress;
+    int rc = 0;
+    progress_init(&progress, "features", rows);
+    for (uint64_t first = 0; first < rows && rc == 0; first += b->n) {
+        b->n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
+        rc = run_block(b, first, err);
+        progress_set(&progress, first + b->n);
+    }
+    progress_done(&progress);
+    return rc;
+}
+
+static int commit(struct batch *b, const struct config *c, struct err *err)
+{
+    static const char *const sections[] = {"columns", "features", "split"};
     char checksum[17];
-    int fd = output_dir_create(&r->writer.dir, SNAPSHOT_NAME, err);
+    const int fd = output_dir_create(&b->writer.dir, SNAPSHOT_NAME, err);
     if (fd < 0)
         return -1;
-    int rc = snapshot_save(&r->state, fd, r->writer.dir.path, err);
-    if (output_dir_close(&r->writer.dir, fd, err) || rc)
+    int rc = snapshot_save(&b->state, fd, b->writer.dir.path, err);
+    if (output_dir_close(&b->writer.dir, fd, err) || rc)
         return -1;
-    json_t *provenance = json_pack(
-        "{s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "config_xxh3",
-        checksum_text(checksum, b->config_xxh3), "plan", plan_to_json(&b->plan), "not_finite",
-        (json_int_t)atomic_load(&r->state.not_finite), "program", "assay " ASSAY_VERSION);
-    rc = provenance ? table_writer_commit(&r->writer, provenance, err)
-                    : err_set(err, "out of memory");
+    json_t *provenance =
+        json_pack("{s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "config_xxh3",
+                  checksum_text(checksum, config_checksum(c, sections, 3)), "plan",
+                  plan_to_json(&b->plan), "not_finite",
+                  (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
+    rc = table_writer_commit(&b->writer, provenance, err);
     json_decref(provenance);
     return rc;
 }
 
-static uint64_t rows_until(const struct batch *b, int64_t until)
+static int run(struct batch *b, const struct config *c, const char *table, const char *output,
+               int64_t until, struct batch_result *result, struct err *err)
 {
-    const int64_t *time = time_column(b);
-    uint64_t low = 0, high = b->table.rows;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (time[row_at(b, middle)] < until)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    if (plan_from_config(&b->plan, c, err) || table_open(&b->table, table, err) ||
+        check_columns(b, err))
+        return -1;
+    sort_rows(b);
+    if (fit_onehots(b, c, err))
+        return -1;
+    open_state(b);
+    allocate_block(b);
+    LOWER_BOUND(result->rows, 0, b->table.rows, b->time[result->rows] < until);
+    if (open_writer(b, output, err) || run_blocks(b, result->rows, err) || commit(b, c, err))
+        return -1;
+    result->not_finite = atomic_load(&b->state.not_finite);
+    return 0;
 }
 
-static int run(struct runner *r, const char *output, int64_t until, struct err *err)
+int batch_run(const struct config *c, const char *table, const char *output, unsigned threads,
+              int64_t until, struct batch_result *result, struct err *err)
 {
-    struct progress progress;
-    uint64_t rows = rows_until(r->b, until);
-    if (allocate(r, err) || open_state(r, err) || open_writer(r, output, err))
-        return -1;
-    progress_init(&progress, "features", rows);
-    int rc = 0;
-    for (uint64_t first = 0; first < rows && rc == 0; first += BLOCK) {
-        size_t n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
-        rc = run_block(r, first, n, err);
-        progress_set(&progress, first + n);
-    }
-    progress_done(&progress);
-    if (rc)
-        return -1;
-    r->b->rows = rows;
-    r->b->not_finite = atomic_load(&r->state.not_finite);
-    return finish(r, err);
-}
-
-int batch_run(struct batch *b, const char *output, unsigned threads, int64_t until, struct err *err)
-{
-    struct runner r = {.b = b, .threads = threads};
-    int rc = run(&r, output, until, err);
-    table_writer_release(&r.writer);
-    if (r.state.plan)
-        state_release(&r.state);
-    for (size_t i = 0; r.out && i < b->plan.n_inputs; i++)
-        free(r.out[i]);
-    for (size_t i = 0; r.gathered && i < b->plan.schema.n; i++)
-        free(r.gathered[i]);
-    free(r.source);
-    free(r.kept);
-    free(r.gathered);
-    free(r.columns);
-    free(r.out);
+    struct batch b = {.threads = threads};
+    int rc = run(&b, c, table, output, until, result, err);
+    table_writer_release(&b.writer);
+    for (size_t i = 0; b.inputs && i < b.plan.n_inputs; i++)
+        free(b.inputs[i]);
+    for (size_t i = 0; b.gathered && i < b.plan.schema.n; i++)
+        free(b.gathered[i]);
+    free(b.gathered);
+    free(b.columns);
+    free(b.inputs);
+    free(b.written);
+    if (b.order)
+        free((void *)b.time);
+    free(b.order);
+    state_release(&b.state);
+    plan_release(&b.plan);
+    table_release(&b.table);
     return rc;
 }

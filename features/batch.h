@@ -3,32 +3,25 @@
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
-// table's, "config_xxh3", "plan", "not_finite", "program"}.
+// table's, "config_xxh3", "plan", "not_finite", "program"}. onehots are fitted to the training
+// window of [split].
 //
-//     batch_open(&b, table_path, &config, &err)      checks, fits onehots on the training window
-//     batch_run(&b, output_path, threads, until, &err)
-//     batch_release(&b)
-//
-// Memory: per-key state and one block; where the input is not in time order, 16 bytes a row more.
+// Memory: per-key state and one block; where the table is not in time order, 16 bytes a row more,
+// and 32 while it is sorted.
 #ifndef FEATURES_BATCH_H
 #define FEATURES_BATCH_H
 
-#include "features/plan.h"
-#include "ingest/table.h"
+#include "base/config.h"
 
-struct batch {
-    struct table table;
-    struct plan plan;
-    uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
-    uint64_t config_xxh3; // of the sections that features read
-    uint64_t rows;        // written
-    uint64_t not_finite;  // values replaced by 0
+#include <stdint.h>
+
+struct batch_result {
+    uint64_t rows;       // written
+    uint64_t not_finite; // values replaced by 0
 };
 
-int batch_open(struct batch *b, const char *table_path, const struct config *c, struct err *err);
 // Only rows before `until` (seconds since 1970-01-01 UTC; INT64_MAX for all).
-int batch_run(struct batch *b, const char *output, unsigned threads, int64_t until,
-              struct err *err);
-void batch_release(struct batch *b);
+int batch_run(const struct config *c, const char *table, const char *output, unsigned threads,
+              int64_t until, struct batch_result *result, struct err *err);
 
 #endif

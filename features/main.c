@@ -1,36 +1,34 @@
 // features: a column table into a feature table and the state that a server starts from.
-#include "base/config.h"
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "features/batch.h"
 #include "ingest/value.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int work(const char *config_path, const char *table, const char *output, unsigned threads,
                 int64_t until, struct err *err)
 {
-    double start = seconds_now();
+    const double start = seconds_now();
     struct config config;
-    struct batch batch = {0};
+    struct batch_result result;
     if (config_load(&config, config_path, err))
         return -1;
-    int rc = batch_open(&batch, table, &config, err);
-    if (rc == 0)
-        rc = batch_run(&batch, output, threads, until, err);
-    if (rc == 0) {
-        double seconds = seconds_now() - start;
-        if (batch.not_finite)
-            fprintf(stderr, "features: %llu values were not finite and became 0\n",
-                    (unsigned long long)batch.not_finite);
-        rc = summary_print("features", batch.rows, seconds, (double)batch.rows / seconds / 1e6,
-                           "Mrow/s", output, err);
-    }
-    batch_release(&batch);
+    int rc = batch_run(&config, table, output, threads, until, &result, err);
     config_release(&config);
-    return rc;
+    if (rc)
+        return -1;
+    const double seconds = seconds_now() - start;
+    if (result.not_finite)
+        fprintf(stderr, "features: %llu values were not finite and became 0\n",
+                (unsigned long long)result.not_finite);
+    return summary_print("features", result.rows, seconds, (double)result.rows / seconds / 1e6,
+                         "Mrow/s", output, err);
 }
 
 int main(int argc, char **argv)
@@ -55,6 +53,7 @@ int main(int argc, char **argv)
         1,
         1};
     struct err err;
+    json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);

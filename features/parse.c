@@ -4,75 +4,186 @@
 //     sum        := product {(+ | -) product}
 //     product    := factor {(* | /) factor}
 //     factor     := - factor | number | name | function ( ... ) | ( comparison )
-//
-// Windows are parse_window.c's, onehot is parse_onehot.c's.
 #include "features/parse.h"
 
-#include "features/graph.h"
-#include "features/parser.h"
+#include "base/memory.h"
+#include "ingest/value.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
 
-int parser_made(struct parser *ps, int index)
+// The int functions return the index of a node, or 0, or -1 with the error filled.
+struct parser {
+    const char *text, *at;
+    struct parse_error *e;
+    struct plan *plan;
+    size_t definition;
+    const char *label_at; // where the label stood last
+    int depth;
+};
+
+static int comparison(struct parser *ps);
+
+__attribute__((format(printf, 3, 4))) static int fail(struct parser *ps, const char *at,
+                                                      const char *fmt, ...)
 {
-    return index < 0
-               ? scan_fail(&ps->s, ps->s.at, "out of memory, or more than %d values in the plan",
-                           GRAPH_MAX_NODES)
-               : index;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(ps->e->msg, sizeof ps->e->msg, fmt, ap);
+    va_end(ap);
+    ps->e->offset = (int)(at - ps->text);
+    return -1;
 }
 
-// ---- names ----
+// ---- words: each is preceded by blanks, and is passed only where it stands there ----
+
+static void skip_space(struct parser *ps)
+{
+    ps->at += strspn(ps->at, " \t");
+}
+
+static bool take(struct parser *ps, const char *word)
+{
+    skip_space(ps);
+    size_t n = strlen(word);
+    if (strncmp(ps->at, word, n) != 0)
+        return false;
+    ps->at += n;
+    return true;
+}
+
+// where completes the message "'word' is missing ...".
+static int expect(struct parser *ps, const char *word, const char *where)
+{
+    return take(ps, word) ? 0 : fail(ps, ps->at, "'%s' is missing %s", word, where);
+}
+
+static bool is_letter(char c)
+{
+    return isalpha((unsigned char)c) || c == '_';
+}
+
+// Its start in the text, or NULL where no name stands here.
+static const char *take_name(struct parser *ps, char name[PARSE_NAME])
+{
+    skip_space(ps);
+    const char *start = ps->at, *end = start;
+    while (is_letter(*end) || (end > start && isdigit((unsigned char)*end)))
+        end++;
+    if (end == start || end - start >= PARSE_NAME)
+        return NULL;
+    memcpy(name, start, (size_t)(end - start));
+    name[end - start] = '\0';
+    ps->at = end;
+    return start;
+}
+
+static int take_number(struct parser *ps, double *value)
+{
+    skip_space(ps);
+    char number[64];
+    const char *end = ps->at + strspn(ps->at, "0123456789.");
+    if ((*end == 'e' || *end == 'E') && end > ps->at) {
+        const char *digits = end + 1 + (end[1] == '+' || end[1] == '-');
+        if (isdigit((unsigned char)*digits))
+            end = digits + strspn(digits, "0123456789");
+    }
+    const size_t n = (size_t)(end - ps->at);
+    if (n == 0 || n >= sizeof number)
+        return fail(ps, ps->at, "a number is expected here");
+    memcpy(number, ps->at, n);
+    number[n] = '\0';
+    if (number_parse(number, value))
+        return fail(ps, ps->at, "'%s' is not a number", number);
+    if (is_letter(*end))
+        return fail(ps, ps->at,
+                    "a number cannot be followed by a letter here; a length of time like "
+                    "7d can only be a window or a delay");
+    ps->at = end;
+    return 0;
+}
+
+// 30s 15m 12h 7d, in seconds.
+static int take_duration(struct parser *ps, int64_t *seconds)
+{
+    static const char units[] = "smhd";
+    static const int64_t unit_seconds[] = {1, 60, 3600, 86400};
+    skip_space(ps);
+    const char *start = ps->at, *end = start;
+    int64_t n = 0;
+    for (; isdigit((unsigned char)*end) && n < 1000000000; end++)
+        n = 10 * n + (*end - '0');
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == start || !unit || is_letter(end[1]) || isdigit((unsigned char)end[1]))
+        return fail(ps, start, "a length of time is expected here, like 30s, 15m, 12h or 7d");
+    *seconds = n * unit_seconds[unit - units];
+    if (n == 0 || *seconds > 36500 * unit_seconds[3])
+        return fail(ps, start, "a length of time is 1s at least and 36500d at most");
+    ps->at = end + 1;
+    return 0;
+}
+
+// "text" in UTF-8 with \" and \\ inside.
+static int take_text(struct parser *ps, char text[PARSE_TEXT + 1])
+{
+    const char *start = ps->at;
+    size_t n = 0;
+    if (!take(ps, "\""))
+        return fail(ps, ps->at, "a value in double quotes is expected here");
+    for (; *ps->at && *ps->at != '"'; ps->at++) {
+        if (*ps->at == '\\' && (ps->at[1] == '"' || ps->at[1] == '\\'))
+            ps->at++;
+        if (n == PARSE_TEXT)
+            return fail(ps, start, "a value in quotes has at most %d bytes", PARSE_TEXT);
+        text[n++] = *ps->at;
+    }
+    text[n] = '\0';
+    if (!value_utf8(text, n))
+        return fail(ps, start, "the value is not UTF-8");
+    return expect(ps, "\"", "behind the value");
+}
+
+// ---- columns and features ----
 
 static int unknown_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
+    const char **known = xcalloc(p->schema.n + ps->definition, sizeof *known);
+    char hint[128];
     size_t n = 0;
-    const char **known = calloc(p->schema.n + ps->definition + 1, sizeof *known);
-    char hint[128] = "";
-    if (known) {
-        for (size_t i = 0; i < p->schema.n; i++)
-            known[n++] = p->schema.columns[i].name;
-        for (size_t i = 0; i < ps->definition; i++)
-            known[n++] = p->definitions[i].name;
-        err_did_you_mean(hint, sizeof hint, name, known, n);
-    }
+    for (size_t i = 0; i < p->schema.n; i++)
+        known[n++] = p->schema.columns[i].name;
+    for (size_t i = 0; i < ps->definition; i++)
+        known[n++] = p->definitions[i].name;
+    fail(ps, at, "unknown column or feature '%s'%s", name,
+         err_did_you_mean(hint, sizeof hint, name, known, n));
     free(known);
     for (size_t i = ps->definition; i < p->n_definitions; i++)
         if (strcmp(p->definitions[i].name, name) == 0)
-            return scan_fail(&ps->s, at,
-                             "'%s' is defined here or below; a feature may use those above it",
-                             name);
-    return scan_fail(&ps->s, at, "unknown column or feature '%s'%s", name, hint);
+            fail(ps, at, "'%s' is defined here or below; a feature may use those above it", name);
+    return -1;
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
 {
     const struct schema_column *c = &ps->plan->schema.columns[column];
-    switch (c->kind) {
-    case COLUMN_ID:
-        return scan_fail(&ps->s, at, "'%s' is the id; it says nothing to a model", c->name);
-    case COLUMN_KEY:
-        return scan_fail(&ps->s, at,
-                         "'%s' is a key: it can only be the first argument of count, sum, mean and "
-                         "since",
-                         c->name);
-    case COLUMN_CATEGORY:
-        return scan_fail(&ps->s, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
-    case COLUMN_LABEL:
+    if (c->kind == COLUMN_ID)
+        return fail(ps, at, "'%s' is the id; it says nothing to a model", c->name);
+    if (c->kind == COLUMN_KEY)
+        return fail(ps, at,
+                    "'%s' is a key: it can only be the first argument of count, sum, mean and "
+                    "since",
+                    c->name);
+    if (c->kind == COLUMN_CATEGORY)
+        return fail(ps, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
+    if (c->kind == COLUMN_LABEL)
         ps->label_at = at;
-        break;
-    case COLUMN_TIME:
-    case COLUMN_NUMBER:
-    case COLUMN_FEATURE:
-        break;
-    }
-    return parser_made(
-        ps, graph_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1}));
+    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1});
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)
@@ -85,7 +196,7 @@ static int name_value(struct parser *ps, const char *at, const char *name)
         if (strcmp(d->name, name) != 0)
             continue;
         if (d->node < 0)
-            return scan_fail(&ps->s, at, "'%s' is a onehot: it has several values, not one", name);
+            return fail(ps, at, "'%s' is a onehot: it has several values, not one", name);
         if (ps->plan->nodes[d->node].labelled)
             ps->label_at = at;
         return d->node;
@@ -93,235 +204,383 @@ static int name_value(struct parser *ps, const char *at, const char *name)
     return unknown_name(ps, at, name);
 }
 
-// ---- functions ----
+// ---- windows ----
 
-static int too_deep(struct parser *ps)
+// The key column that a window groups by.
+static int key_argument(struct parser *ps, const char *function)
 {
-    return scan_fail(&ps->s, ps->s.at, "nested more than %d deep", MAX_DEPTH);
+    char name[PARSE_NAME], hint[128];
+    const char *at = take_name(ps, name), *keys[16];
+    const struct schema *s = &ps->plan->schema;
+    size_t n = 0;
+    if (!at)
+        return fail(ps, ps->at, "%s needs a key column first", function);
+    int column = schema_find(s, name);
+    if (column >= 0 && s->columns[column].kind == COLUMN_KEY)
+        return column;
+    for (size_t i = 0; i < s->n && n < 16; i++)
+        if (s->columns[i].kind == COLUMN_KEY)
+            keys[n++] = s->columns[i].name;
+    return fail(ps, at, "'%s' is not a key column; %s groups by one%s", name, function,
+                err_did_you_mean(hint, sizeof hint, name, keys, n));
 }
+
+enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
+
+// given[option]: whether it stood there already.
+static int window_option(struct parser *ps, struct window_spec *w, bool given[N_OPTIONS])
+{
+    static const char *const names[] = {"past", "delay", "prior", "weight"};
+    char name[PARSE_NAME], hint[128];
+    const char *at = take_name(ps, name);
+    if (!at)
+        return fail(ps, ps->at, "past, delay=, prior= or weight= is expected here");
+    int option = 0;
+    while (option < N_OPTIONS && strcmp(name, names[option]) != 0)
+        option++;
+    if (option == N_OPTIONS)
+        return fail(ps, at, "unknown option '%s'%s", name,
+                    err_did_you_mean(hint, sizeof hint, name, names, N_OPTIONS));
+    if (option >= PRIOR && w->op != NODE_MEAN)
+        return fail(ps, at, "only mean takes %s=", name);
+    if (given[option])
+        return fail(ps, at, "%s stands here twice", name);
+    given[option] = true;
+    w->past = given[PAST];
+    if (option == PAST)
+        return 0;
+    if (expect(ps, "=", "behind the option's name"))
+        return -1;
+    if (option == DELAY)
+        return take_duration(ps, &w->delay);
+    if (option == WEIGHT)
+        return take_number(ps, &w->weight);
+    const bool negative = take(ps, "-");
+    int rc = take_number(ps, &w->prior);
+    w->prior = negative ? -w->prior : w->prior;
+    return rc;
+}
+
+static int window_length(struct parser *ps, struct window_spec *w)
+{
+    char name[PARSE_NAME];
+    const char *at = take_name(ps, name);
+    if (at && strcmp(name, "all") == 0)
+        return 0;
+    if (at)
+        return fail(ps, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
+    return take_duration(ps, &w->length);
+}
+
+static int window_arguments(struct parser *ps, struct window_spec *w)
+{
+    bool given[N_OPTIONS] = {false};
+    if (expect(ps, ",", "before the window") || window_length(ps, w))
+        return -1;
+    while (take(ps, ","))
+        if (window_option(ps, w, given))
+            return -1;
+    if (given[PRIOR] != given[WEIGHT])
+        return fail(ps, ps->at, "prior= and weight= go together");
+    return 0;
+}
+
+// Behind "count(", "sum(", "mean(" or "since(".
+static int window(struct parser *ps, enum node_op op, const char *function)
+{
+    struct window_spec w = {.op = op, .lane_node = -1};
+    const char *label_before = ps->label_at;
+    w.key_column = key_argument(ps, function);
+    if (w.key_column < 0)
+        return -1;
+    if (op == NODE_SUM || op == NODE_MEAN) {
+        if (expect(ps, ",", "before what is added up"))
+            return -1;
+        w.lane_node = comparison(ps);
+        if (w.lane_node < 0)
+            return -1;
+    }
+    if ((op != NODE_SINCE && window_arguments(ps, &w)) ||
+        expect(ps, ")", "at the end of the window"))
+        return -1;
+    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled && w.delay == 0)
+        return fail(ps, ps->label_at,
+                    "the label is not known yet when a transaction is scored; use it in a window "
+                    "with a delay, like mean(key, label, 28d, delay=7d)");
+    ps->label_at = label_before;
+    return plan_window(ps->plan, &w);
+}
+
+// ---- functions and operators ----
 
 // hour and weekday read a time; others any number.
 static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
 {
     struct node node = {.op = op, .b = -1};
-    scan_space(&ps->s);
-    const char *at = ps->s.at;
-    node.a = parser_comparison(ps);
+    skip_space(ps);
+    const char *at = ps->at;
+    node.a = comparison(ps);
     if (node.a < 0)
         return -1;
-    if (op == NODE_HOUR || op == NODE_WEEKDAY) {
-        const struct node *a = &ps->plan->nodes[node.a];
-        if (a->op != NODE_COLUMN || ps->plan->schema.columns[a->a].kind != COLUMN_TIME)
-            return scan_fail(&ps->s, at, "hour and weekday take the time column");
-    }
+    const struct node *a = &ps->plan->nodes[node.a];
+    const bool is_time = a->op == NODE_COLUMN && ps->plan->schema.columns[a->a].kind == COLUMN_TIME;
+    if ((op == NODE_HOUR || op == NODE_WEEKDAY) && !is_time)
+        return fail(ps, at, "hour and weekday take the time column");
     if (arity == 2) {
-        if (scan_expect(&ps->s, ",", "between two arguments"))
+        if (expect(ps, ",", "between two arguments"))
             return -1;
-        node.b = parser_comparison(ps);
+        node.b = comparison(ps);
         if (node.b < 0)
             return -1;
     }
-    if (scan_expect(&ps->s, ")", "at the end of the arguments"))
-        return -1;
-    return parser_made(ps, graph_node(ps->plan, node));
+    return expect(ps, ")", "at the end of the arguments") ? -1 : plan_node(ps->plan, node);
 }
-
-static const struct function {
-    const char *name;
-    enum node_op op;
-    int arity; // 0: a window
-} functions[] = {
-    {"log1p", NODE_LOG1P, 1}, {"abs", NODE_ABS, 1},   {"min", NODE_MIN, 2},
-    {"max", NODE_MAX, 2},     {"hour", NODE_HOUR, 1}, {"weekday", NODE_WEEKDAY, 1},
-    {"count", NODE_COUNT, 0}, {"sum", NODE_SUM, 0},   {"mean", NODE_MEAN, 0},
-    {"since", NODE_SINCE, 0},
-};
-enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
 static int function(struct parser *ps, const char *at, const char *name)
 {
+    static const struct {
+        const char *name;
+        enum node_op op;
+        int arity; // 0: a window
+    } functions[] = {
+        {"log1p", NODE_LOG1P, 1}, {"abs", NODE_ABS, 1},   {"min", NODE_MIN, 2},
+        {"max", NODE_MAX, 2},     {"hour", NODE_HOUR, 1}, {"weekday", NODE_WEEKDAY, 1},
+        {"count", NODE_COUNT, 0}, {"sum", NODE_SUM, 0},   {"mean", NODE_MEAN, 0},
+        {"since", NODE_SINCE, 0},
+    };
+    enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
     const char *names[N_FUNCTIONS];
+    char hint[128];
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         names[i] = functions[i].name;
-        if (strcmp(name, names[i]) != 0)
-            continue;
-        return functions[i].arity ? function_of_numbers(ps, functions[i].op, functions[i].arity)
-                                  : parser_window(ps, functions[i].op, name);
+        if (strcmp(name, names[i]) == 0)
+            return functions[i].arity ? function_of_numbers(ps, functions[i].op, functions[i].arity)
+                                      : window(ps, functions[i].op, name);
     }
     if (strcmp(name, "onehot") == 0)
-        return scan_fail(&ps->s, at,
-                         "onehot makes several features: it must be the whole expression");
-    char hint[128];
-    return scan_fail(&ps->s, at, "unknown function '%s'%s", name,
-                     err_did_you_mean(hint, sizeof hint, name, names, N_FUNCTIONS));
+        return fail(ps, at, "onehot makes several features: it must be the whole expression");
+    return fail(ps, at, "unknown function '%s'%s", name,
+                err_did_you_mean(hint, sizeof hint, name, names, N_FUNCTIONS));
 }
 
-// ---- operators ----
-
-static int factor(struct parser *ps);
-
-static int negation(struct parser *ps)
+static int enter(struct parser *ps)
 {
     if (++ps->depth > MAX_DEPTH)
-        return too_deep(ps);
-    int a = factor(ps);
-    ps->depth--;
-    return a < 0 ? -1
-                 : parser_made(
-                       ps, graph_node(ps->plan, (struct node){.op = NODE_NEG, .a = a, .b = -1}));
+        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
+    return 0;
 }
 
 static int factor(struct parser *ps)
 {
-    char name[SCAN_NAME];
-    if (scan_take(&ps->s, "-"))
-        return negation(ps);
-    if (scan_take(&ps->s, "(")) {
-        int a = parser_comparison(ps);
-        return a < 0 || scan_expect(&ps->s, ")", "at the end of the parentheses") ? -1 : a;
+    char name[PARSE_NAME];
+    struct node node = {.op = NODE_NUMBER, .a = -1, .b = -1};
+    if (ps->plan->n_nodes > MAX_NODES)
+        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
+    if (take(ps, "-")) {
+        node.op = NODE_NEG;
+        node.a = enter(ps) ? -1 : factor(ps);
+        ps->depth--;
+        return node.a < 0 ? -1 : plan_node(ps->plan, node);
     }
-    const char *at = scan_name(&ps->s, name);
+    if (take(ps, "(")) {
+        int a = comparison(ps);
+        return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
+    }
+    const char *at = take_name(ps, name);
     if (at)
-        return scan_take(&ps->s, "(") ? function(ps, at, name) : name_value(ps, at, name);
-    struct node number = {.op = NODE_NUMBER, .a = -1, .b = -1};
-    if (!isdigit((unsigned char)*ps->s.at) && *ps->s.at != '.')
-        return scan_fail(&ps->s, ps->s.at,
-                         scan_is_letter(*ps->s.at) ? "a name has at most 63 characters"
-                                                   : "a value is expected here");
-    if (scan_number(&ps->s, &number.value))
-        return -1;
-    return parser_made(ps, graph_node(ps->plan, number));
+        return take(ps, "(") ? function(ps, at, name) : name_value(ps, at, name);
+    if (is_letter(*ps->at))
+        return fail(ps, ps->at, "a name has at most 63 characters");
+    if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
+        return fail(ps, ps->at, "a value is expected here");
+    return take_number(ps, &node.value) ? -1 : plan_node(ps->plan, node);
 }
 
-static int binary(struct parser *ps, enum node_op op, int a, int (*operand)(struct parser *))
-{
-    int b = operand(ps);
-    if (b < 0)
-        return -1;
-    return parser_made(ps, graph_node(ps->plan, (struct node){.op = op, .a = a, .b = b}));
-}
+enum { COMPARISON, SUM, PRODUCT, FACTOR };
 
-static int product(struct parser *ps)
-{
-    int a = factor(ps);
-    while (a >= 0) {
-        if (scan_take(&ps->s, "*"))
-            a = binary(ps, NODE_MUL, a, factor);
-        else if (scan_take(&ps->s, "/"))
-            a = binary(ps, NODE_DIV, a, factor);
-        else
-            break;
-    }
-    return a;
-}
-
-static int sum(struct parser *ps)
-{
-    int a = product(ps);
-    while (a >= 0) {
-        if (scan_take(&ps->s, "+"))
-            a = binary(ps, NODE_ADD, a, product);
-        else if (scan_take(&ps->s, "-"))
-            a = binary(ps, NODE_SUB, a, product);
-        else
-            break;
-    }
-    return a;
-}
-
-static bool take_relation(struct parser *ps, enum node_op *op)
+static bool take_operator(struct parser *ps, int level, enum node_op *op)
 {
     static const struct {
         const char *word;
         enum node_op op;
-    } relations[] = {{"<=", NODE_LE}, {">=", NODE_GE}, {"==", NODE_EQ},
-                     {"!=", NODE_NE}, {"<", NODE_LT},  {">", NODE_GT}};
-    for (size_t i = 0; i < sizeof relations / sizeof *relations; i++)
-        if (scan_take(&ps->s, relations[i].word)) {
-            *op = relations[i].op;
+        int level;
+    } operators[] = {
+        {"<=", NODE_LE, COMPARISON}, {">=", NODE_GE, COMPARISON}, {"==", NODE_EQ, COMPARISON},
+        {"!=", NODE_NE, COMPARISON}, {"<", NODE_LT, COMPARISON},  {">", NODE_GT, COMPARISON},
+        {"+", NODE_ADD, SUM},        {"-", NODE_SUB, SUM},        {"*", NODE_MUL, PRODUCT},
+        {"/", NODE_DIV, PRODUCT},
+    };
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+        if (operators[i].level == level && take(ps, operators[i].word)) {
+            *op = operators[i].op;
             return true;
         }
     return false;
 }
 
-int parser_comparison(struct parser *ps)
+// Operands and the operators of a level between them, grouped from the left.
+static int operation(struct parser *ps, int level)
 {
-    if (++ps->depth > MAX_DEPTH)
-        return too_deep(ps);
-    int a = sum(ps);
+    if (level == FACTOR)
+        return factor(ps);
+    int a = operation(ps, level + 1);
     enum node_op op;
-    if (a >= 0 && take_relation(ps, &op))
-        a = binary(ps, op, a, sum);
-    const char *at = ps->s.at;
-    if (a >= 0 && take_relation(ps, &op))
-        return scan_fail(&ps->s, at, "comparisons cannot be chained; use parentheses");
+    const char *at = ps->at;
+    for (int n = 0; a >= 0 && take_operator(ps, level, &op); n++, at = ps->at) {
+        if (level == COMPARISON && n > 0)
+            return fail(ps, at, "comparisons cannot be chained; use parentheses");
+        const int b = operation(ps, level + 1);
+        a = b < 0 ? -1 : plan_node(ps->plan, (struct node){.op = op, .a = a, .b = b});
+    }
+    return a;
+}
+
+static int comparison(struct parser *ps)
+{
+    const int a = enter(ps) ? -1 : operation(ps, COMPARISON);
     ps->depth--;
     return a;
 }
 
+// ---- onehot: several inputs from one category, each 1 where the event has that value ----
+
+enum { INPUT_NAME = 3 * PARSE_TEXT + PARSE_NAME + 3 }; // name[value], each byte of the value as %XX
+
+// Bytes that the name of a file should not have become %XX, for inputs become files.
+static void input_name(char *buf, const char *name, const char *value)
+{
+    buf += sprintf(buf, "%s[", name);
+    for (; *value; value++) {
+        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
+        buf += sprintf(buf, plain ? "%c" : "%%%02X", (unsigned char)*value);
+    }
+    strcpy(buf, "]");
+}
+
+// A node that is 1 where the event has the value that stands here; an input of its own.
+static int onehot_value(struct parser *ps, int column)
+{
+    char text[PARSE_TEXT + 1], name[INPUT_NAME];
+    struct plan *p = ps->plan;
+    const char *at = ps->at;
+    if (take_text(ps, text))
+        return -1;
+    if (p->n_nodes > MAX_NODES)
+        return fail(ps, at, "more than %d values in the plan", MAX_NODES);
+    input_name(name, p->definitions[ps->definition].name, text);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        if (strcmp(p->inputs[i].name, name) == 0)
+            return fail(ps, at, "the value stands here twice");
+    int node = plan_node(p, (struct node){.op = NODE_IS_TEXT, .a = column, .b = -1, .text = text});
+    plan_input(p, name, node);
+    return node;
+}
+
+static int check_shadow(struct parser *ps, int column);
+
+// Behind "onehot(". Without values it is not fitted yet and makes no input.
+static int onehot(struct parser *ps)
+{
+    struct plan *p = ps->plan;
+    const char *feature = p->definitions[ps->definition].name;
+    char name[PARSE_NAME], rest[INPUT_NAME];
+    const char *at = take_name(ps, name);
+    const int column = at ? schema_find(&p->schema, name) : -1;
+    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
+        return fail(ps, at ? at : ps->at, "onehot takes a category column");
+    if (feature[0] == '_')
+        return fail(ps, ps->text,
+                    "a onehot has several values, not one for other features to use; give it "
+                    "a name without _ in front");
+    if (check_shadow(ps, column))
+        return -1;
+    int seen = -1; // the sum of the values' nodes
+    bool fitted = false;
+    while (take(ps, ",")) {
+        fitted = true;
+        if (take(ps, "*")) // fitted, and no value was frequent
+            break;
+        const int node = onehot_value(ps, column);
+        if (node < 0)
+            return -1;
+        seen = seen < 0 ? node : plan_node(p, (struct node){.op = NODE_ADD, .a = seen, .b = node});
+    }
+    if (expect(ps, ")", "at the end of onehot"))
+        return -1;
+    if (!fitted)
+        return 0;
+    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER, .a = -1, .b = -1});
+    const struct node none = {.op = NODE_EQ, .a = seen < 0 ? zero : seen, .b = zero};
+    snprintf(rest, sizeof rest, "%s[*]", feature);
+    plan_input(p, rest, plan_node(p, none));
+    return 0;
+}
+
 // ---- a definition ----
 
-int parser_check_shadow(struct parser *ps, int column)
+// A name must not mean two things: a feature named like a column must be that column (-1: none).
+static int check_shadow(struct parser *ps, int column)
 {
     const char *name = ps->plan->definitions[ps->definition].name;
-    int shadowed = schema_find(&ps->plan->schema, name);
+    const int shadowed = schema_find(&ps->plan->schema, name);
     if (shadowed < 0 || shadowed == column)
         return 0;
-    return scan_fail(&ps->s, ps->s.text, "'%s' is a column already; give the feature another name",
-                     name);
+    return fail(ps, ps->text, "'%s' is a column already; give the feature another name", name);
 }
 
 static int check_name(struct parser *ps, const char *name)
 {
-    char word[SCAN_NAME];
-    struct scan s = {name, name, ps->s.e};
-    if (scan_name(&s, word) != name || *s.at != '\0')
-        return scan_fail(&ps->s, ps->s.text,
-                         "a feature's name is letters, digits and _, 63 at most");
+    char word[PARSE_NAME];
+    struct parser in_name = {.at = name};
+    if (take_name(&in_name, word) != name || *in_name.at != '\0')
+        return fail(ps, ps->text, "a feature's name is letters, digits and _, 63 at most");
     for (size_t i = 0; i < ps->definition; i++)
         if (strcmp(ps->plan->definitions[i].name, name) == 0)
-            return scan_fail(&ps->s, ps->s.text, "the feature '%s' is defined already", name);
+            return fail(ps, ps->text, "the feature '%s' is defined already", name);
     return 0;
 }
 
-// The column that a node is, where the feature table does not hold it under its name anyway.
-static int number_column(const struct plan *p, int node)
+// The definition's own value, unless it is a helper, becomes an input.
+static int add_value(struct parser *ps, int node)
 {
+    struct plan *p = ps->plan;
+    struct plan_definition *d = &p->definitions[ps->definition];
     const struct node *n = &p->nodes[node];
-    bool number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
-    return number ? n->a : -1;
+    const bool helper = d->name[0] == '_',
+               number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
+    if (n->labelled && !helper)
+        return fail(ps, ps->label_at ? ps->label_at : ps->text,
+                    "the label is what the model predicts; it can only stand inside a window with "
+                    "a delay, like mean(key, label, 28d, delay=7d)");
+    d->node = node;
+    // The feature table does not copy numbers, so a feature may have the name of the number it is.
+    if (check_shadow(ps, number ? n->a : -1))
+        return -1;
+    if (!helper)
+        plan_input(p, d->name, node);
+    return 0;
 }
 
 int parse_definition(struct plan *p, size_t i, struct parse_error *e)
 {
     struct plan_definition *d = &p->definitions[i];
-    struct parser ps = {{d->expression, d->expression, e}, p, i, NULL, 0};
-    char name[SCAN_NAME];
+    struct parser ps = {
+        .text = d->expression, .at = d->expression, .e = e, .plan = p, .definition = i};
+    char name[PARSE_NAME];
+    d->node = -1;
     if (check_name(&ps, d->name))
         return -1;
-    d->node = -1;
-    const char *at = scan_name(&ps.s, name);
-    bool several = at && strcmp(name, "onehot") == 0 && scan_take(&ps.s, "(");
+    const char *at = take_name(&ps, name);
+    const bool several = at && strcmp(name, "onehot") == 0 && take(&ps, "(");
     if (!several)
-        ps.s.at = ps.s.text;
-    int result = several ? parser_onehot(&ps) : parser_comparison(&ps);
+        ps.at = ps.text;
+    const int result = several ? onehot(&ps) : comparison(&ps);
     if (result < 0)
         return -1;
-    scan_space(&ps.s);
-    if (*ps.s.at)
-        return scan_fail(&ps.s, ps.s.at,
-                         several ? "onehot must be the whole expression"
-                                 : "an operator is expected here");
-    if (several)
-        return 0;
-    const bool helper = d->name[0] == '_';
-    if (p->nodes[result].labelled && !helper)
-        return scan_fail(
-            &ps.s, ps.label_at ? ps.label_at : ps.s.text,
-            "the label is what the model predicts; it can only stand inside a window with "
-            "a delay, like mean(key, label, 28d, delay=7d)");
-    d->node = result;
-    if (parser_check_shadow(&ps, number_column(p, result)))
-        return -1;
-    return helper ? 0 : parser_made(&ps, graph_input(p, d->name, result)) < 0 ? -1 : 0;
+    skip_space(&ps);
+    if (*ps.at)
+        return fail(&ps, ps.at,
+                    several ? "onehot must be the whole expression"
+                            : "an operator is expected here");
+    return several ? 0 : add_value(&ps, result);
 }

@@ -1,9 +1,12 @@
-// parse: one definition's text into nodes of a plan (recursive descent; the language is in
-// docs/features.md).
+// parse: one definition's text into nodes of a plan. The language is in docs/features.md.
 #ifndef FEATURES_PARSE_H
 #define FEATURES_PARSE_H
 
 #include "features/plan.h"
+
+// Room for a name with its 0; bytes of a text in quotes without. A name and a text of which each
+// byte becomes %XX fit the name of a column's file.
+enum { PARSE_NAME = 64, PARSE_TEXT = 60 };
 
 struct parse_error {
     int offset; // 0-based byte within the expression

@@ -1,55 +1,174 @@
-// Plans: from the .ini or from JSON, fitted to a training window, and back to JSON.
+// Plans: from the .ini or from JSON, fitted to a training window, and back to JSON; and the graph.
 #include "features/plan.h"
 
-#include "features/graph.h"
+#include "base/memory.h"
 #include "features/parse.h"
-#include "features/scan.h"
+#include "features/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-// ---- the schema and the definitions ----
+// ---- the graph: what is there already is found again, so that it is computed once ----
 
-static int copy_schema(struct plan *p, const struct schema *schema, struct err *err)
+static bool same_text(const char *a, const char *b)
 {
-    json_t *json = schema_to_json(schema);
-    if (!json)
-        return err_set(err, "out of memory");
-    int rc = schema_from_json(&p->schema, json, err);
-    json_decref(json);
-    return rc;
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int add_definition(struct plan *p, const char *name, const char *expression,
-                          int config_entry, struct err *err)
+// As bits: 0 and -0 are different numbers to divide by.
+static bool same_number(double a, double b)
 {
-    struct plan_definition *d = realloc(p->definitions, (p->n_definitions + 1) * sizeof *d);
-    if (!d)
-        return err_set(err, "out of memory");
-    p->definitions = d;
-    d += p->n_definitions;
-    *d = (struct plan_definition){strdup(name), strdup(expression), -1, config_entry};
-    p->n_definitions++;
-    return d->name && d->expression ? 0 : err_set(err, "out of memory");
+    return memcmp(&a, &b, sizeof a) == 0;
 }
 
-// Parse all definitions into a fresh graph; *failed is the one that e speaks of.
-static int build(struct plan *p, size_t *failed, struct parse_error *e)
+static bool same_node(const struct node *x, const struct node *y)
 {
-    graph_release(p);
+    return x->op == y->op && x->a == y->a && x->b == y->b && same_number(x->value, y->value) &&
+           same_text(x->text, y->text) && x->track == y->track && x->lane == y->lane &&
+           x->upper == y->upper && x->lower == y->lower && same_number(x->prior, y->prior) &&
+           same_number(x->weight, y->weight);
+}
+
+static int add_node(struct plan *p, struct node node)
+{
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (same_node(&p->nodes[i], &node))
+            return (int)i;
+    p->nodes = xreallocarray(p->nodes, p->n_nodes + 1, sizeof *p->nodes);
+    if (node.text)
+        node.text = xstrdup(node.text);
+    if (node.level >= p->n_levels)
+        p->n_levels = node.level + 1;
+    p->nodes[p->n_nodes] = node;
+    return (int)p->n_nodes++;
+}
+
+int plan_node(struct plan *p, struct node node)
+{
+    node.track = node.lane = node.upper = node.lower = -1;
+    if (node.op == NODE_COLUMN) {
+        node.labelled = p->schema.columns[node.a].kind == COLUMN_LABEL;
+    } else if (node.op != NODE_NUMBER && node.op != NODE_IS_TEXT) {
+        const struct node *a = &p->nodes[node.a], *b = node.b < 0 ? a : &p->nodes[node.b];
+        node.level = a->level > b->level ? a->level : b->level;
+        node.labelled = a->labelled || b->labelled;
+    }
+    return add_node(p, node);
+}
+
+static int find_track(struct plan *p, int column, int level)
+{
+    for (size_t i = 0; i < p->n_tracks; i++)
+        if (p->tracks[i].column == column && p->tracks[i].level == level)
+            return (int)i;
+    p->tracks = xreallocarray(p->tracks, p->n_tracks + 1, sizeof *p->tracks);
+    p->tracks[p->n_tracks] = (struct track){.column = column, .level = level};
+    return (int)p->n_tracks++;
+}
+
+static int find_lane(struct track *t, int node)
+{
+    for (size_t i = 0; i < t->n_lanes; i++)
+        if (t->lanes[i] == node)
+            return (int)i;
+    t->lanes = xreallocarray(t->lanes, t->n_lanes + 1, sizeof *t->lanes);
+    t->lanes[t->n_lanes] = node;
+    return (int)t->n_lanes++;
+}
+
+static int find_edge(struct track *t, int64_t edge)
+{
+    for (size_t i = 0; i < t->n_edges; i++)
+        if (t->edges[i] == edge)
+            return (int)i;
+    t->edges = xreallocarray(t->edges, t->n_edges + 1, sizeof *t->edges);
+    t->edges[t->n_edges] = edge;
+    return (int)t->n_edges++;
+}
+
+int plan_window(struct plan *p, const struct window_spec *w)
+{
+    const int level = w->lane_node < 0 ? 0 : p->nodes[w->lane_node].level;
+    struct node node = {.op = w->op,
+                        .a = w->lane_node,
+                        .b = -1,
+                        .track = find_track(p, w->key_column, level),
+                        .lane = -1,
+                        .upper = -1,
+                        .lower = -1,
+                        .prior = w->prior,
+                        .weight = w->weight,
+                        .level = level + 1};
+    struct track *t = &p->tracks[node.track];
+    if (w->lane_node >= 0)
+        node.lane = find_lane(t, w->lane_node);
+    if (w->op != NODE_SINCE)
+        node.upper = find_edge(t, w->delay ? w->delay : w->past ? EDGE_PAST : EDGE_NOW);
+    if (w->length)
+        node.lower = find_edge(t, w->delay + w->length);
+    return add_node(p, node);
+}
+
+void plan_input(struct plan *p, const char *name, int node)
+{
+    p->inputs = xreallocarray(p->inputs, p->n_inputs + 1, sizeof *p->inputs);
+    p->inputs[p->n_inputs++] = (struct plan_input){xstrdup(name), node};
+}
+
+static void release_graph(struct plan *p)
+{
+    for (size_t i = 0; i < p->n_nodes; i++)
+        free(p->nodes[i].text);
+    for (size_t i = 0; i < p->n_tracks; i++) {
+        free(p->tracks[i].lanes);
+        free(p->tracks[i].edges);
+    }
+    for (size_t i = 0; i < p->n_inputs; i++)
+        free(p->inputs[i].name);
+    free(p->nodes);
+    free(p->tracks);
+    free(p->inputs);
+    free(p->label_lanes);
+    *p = (struct plan){
+        .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
+}
+
+// ---- definitions ----
+
+static void add_definition(struct plan *p, const char *name, const char *expression)
+{
+    p->definitions = xreallocarray(p->definitions, p->n_definitions + 1, sizeof *p->definitions);
+    p->definitions[p->n_definitions++] =
+        (struct plan_definition){xstrdup(name), xstrdup(expression), -1};
+}
+
+static void find_label_lanes(struct plan *p)
+{
+    for (size_t t = 0; t < p->n_tracks; t++)
+        for (size_t l = 0; l < p->tracks[t].n_lanes; l++)
+            if (p->nodes[p->tracks[t].lanes[l]].labelled) {
+                p->label_lanes =
+                    xreallocarray(p->label_lanes, p->n_label_lanes + 1, sizeof *p->label_lanes);
+                p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
+            }
+}
+
+// Parse all definitions into a fresh graph. Returns the one that e is about, or NULL.
+static const struct plan_definition *build(struct plan *p, struct parse_error *e)
+{
+    release_graph(p);
     for (size_t i = 0; i < p->n_definitions; i++)
-        if (parse_definition(p, i, e)) {
-            *failed = i;
-            return -1;
-        }
-    return 0;
+        if (parse_definition(p, i, e))
+            return &p->definitions[i];
+    find_label_lanes(p);
+    return NULL;
 }
 
 void plan_release(struct plan *p)
 {
-    graph_release(p);
+    release_graph(p);
     for (size_t i = 0; i < p->n_definitions; i++) {
         free(p->definitions[i].name);
         free(p->definitions[i].expression);
@@ -63,21 +182,18 @@ void plan_release(struct plan *p)
 
 static int build_from_config(struct plan *p, const struct config *c, struct err *err)
 {
-    for (size_t i = 0; i < c->n; i++) {
-        const struct config_entry *e = &c->entries[i];
-        if (strcmp(e->section, "features") == 0 && add_definition(p, e->key, e->value, (int)i, err))
-            return -1;
-    }
+    struct parse_error e;
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->entries[i].section, "features") == 0)
+            add_definition(p, c->entries[i].key, c->entries[i].value);
     if (p->n_definitions == 0)
         return err_set(err,
                        "%s: [features] is missing or empty; it needs lines of the form "
                        "'name = expression'",
                        c->path);
-    struct parse_error e;
-    size_t failed;
-    if (build(p, &failed, &e))
-        return config_error(c, &c->entries[p->definitions[failed].config_entry], e.offset, err,
-                            "%s", e.msg);
+    const struct plan_definition *wrong = build(p, &e);
+    if (wrong)
+        return config_error(c, config_find(c, "features", wrong->name), e.offset, err, "%s", e.msg);
     if (p->n_inputs == 0 && !plan_wants_fit(p))
         return err_set(err,
                        "%s: [features] has only helpers (names that begin with _); a model "
@@ -86,15 +202,15 @@ static int build_from_config(struct plan *p, const struct config *c, struct err 
     return 0;
 }
 
-int plan_from_config(struct plan *p, const struct schema *schema, const struct config *config,
-                     struct err *err)
+int plan_from_config(struct plan *p, const struct config *config, struct err *err)
 {
     *p = (struct plan){0};
-    if (copy_schema(p, schema, err) || build_from_config(p, config, err)) {
-        plan_release(p);
+    if (schema_from_config(&p->schema, config, err))
         return -1;
-    }
-    return 0;
+    int rc = build_from_config(p, config, err);
+    if (rc)
+        plan_release(p);
+    return rc;
 }
 
 // ---- JSON ----
@@ -102,26 +218,15 @@ int plan_from_config(struct plan *p, const struct schema *schema, const struct c
 json_t *plan_to_json(const struct plan *p)
 {
     json_t *features = json_array();
-    int bad = !features;
-    for (size_t i = 0; i < p->n_definitions && !bad; i++)
-        bad =
-            json_array_append_new(features, json_pack("{s:s, s:s}", "name", p->definitions[i].name,
-                                                      "expression", p->definitions[i].expression));
-    json_t *json =
-        bad ? NULL
-            : json_pack("{s:o, s:O}", "schema", schema_to_json(&p->schema), "features", features);
-    json_decref(features);
-    return json;
+    for (size_t i = 0; i < p->n_definitions; i++)
+        json_array_append_new(features, json_pack("{s:s, s:s}", "name", p->definitions[i].name,
+                                                  "expression", p->definitions[i].expression));
+    return json_pack("{s:o, s:o}", "schema", schema_to_json(&p->schema), "features", features);
 }
 
-static int build_from_json(struct plan *p, const json_t *json, struct err *err)
+static int build_from_json(struct plan *p, const json_t *features, struct err *err)
 {
-    const json_t *schema = json_object_get(json, "schema");
-    const json_t *features = json_object_get(json, "features");
-    if (!json_is_object(schema) || !json_is_array(features))
-        return err_set(err, "a plan is an object with 'schema' and 'features'");
-    if (schema_from_json(&p->schema, schema, err))
-        return -1;
+    struct parse_error e;
     size_t i;
     const json_t *d;
     json_array_foreach(features, i, d)
@@ -130,32 +235,35 @@ static int build_from_json(struct plan *p, const json_t *json, struct err *err)
         const char *expression = json_string_value(json_object_get(d, "expression"));
         if (!name || !expression)
             return err_set(err, "features[%zu]: 'name' and 'expression' must be strings", i);
-        if (add_definition(p, name, expression, -1, err))
-            return -1;
+        add_definition(p, name, expression);
     }
-    struct parse_error e;
-    size_t failed;
-    if (build(p, &failed, &e))
-        return err_set(err, "features[%zu] '%s', byte %d: %s", failed, p->definitions[failed].name,
-                       e.offset, e.msg);
+    const struct plan_definition *wrong = build(p, &e);
+    if (wrong)
+        return err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
+                       wrong->name, e.offset, e.msg);
     return 0;
 }
 
 int plan_from_json(struct plan *p, const json_t *json, struct err *err)
 {
+    const json_t *schema = json_object_get(json, "schema");
+    const json_t *features = json_object_get(json, "features");
     *p = (struct plan){0};
-    if (build_from_json(p, json, err)) {
-        plan_release(p);
+    if (!json_is_object(schema) || !json_is_array(features))
+        return err_set(err, "a plan is an object with 'schema' and 'features'");
+    if (schema_from_json(&p->schema, schema, err))
         return -1;
-    }
-    return 0;
+    int rc = build_from_json(p, features, err);
+    if (rc)
+        plan_release(p);
+    return rc;
 }
 
 uint64_t plan_checksum(const struct plan *p)
 {
     json_t *json = plan_to_json(p);
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    uint64_t h = text ? XXH3_64bits(text, strlen(text)) : 0;
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    uint64_t h = XXH3_64bits(text, strlen(text));
     free(text);
     json_decref(json);
     return h;
@@ -183,83 +291,64 @@ bool plan_wants_fit(const struct plan *p)
     return false;
 }
 
-struct frequency {
-    uint64_t rows;
-    const char *text;
-};
-
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.
 static int by_frequency(const void *x, const void *y)
 {
-    const struct frequency *a = x, *b = y;
+    const struct plan_value *a = x, *b = y;
     if (a->rows != b->rows)
         return a->rows > b->rows ? -1 : 1;
     return strcmp(a->text, b->text);
 }
 
-// onehot(column, "a", "b"): the values with enough rows; onehot(column, *) where there is none.
-static char *fitted_expression(const char *column, const struct frequency *f, size_t n,
-                               uint64_t rows)
+static char *add_quoted(char *to, const char *text)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "onehot(%s", column);
+    *to++ = '"';
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            *to++ = '\\';
+        *to++ = *text;
+    }
+    *to++ = '"';
+    return to;
+}
+
+// onehot(column, "a", "b"): the values with enough rows; onehot(column, *) where there is none.
+static char *fitted_expression(const char *column, const struct plan_values *c)
+{
+    char text[MAX_FREQUENT * (2 * PARSE_TEXT + 4) + 128];
+    char *end = text + sprintf(text, "onehot(%s", column), *none = end;
+    uint64_t rows = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n && kept < MAX_FREQUENT; i++) {
-        if (f[i].rows == 0 || f[i].rows * 100 < rows * MIN_SHARE_PERCENT)
+    for (size_t i = 0; i < c->n; i++)
+        rows += c->values[i].rows;
+    qsort(c->values, c->n, sizeof *c->values, by_frequency);
+    for (size_t i = 0; i < c->n && kept < MAX_FREQUENT; i++) {
+        const struct plan_value *v = &c->values[i];
+        if (v->rows == 0 || v->rows * 100 < rows * MIN_SHARE_PERCENT)
             break;
-        if (strlen(f[i].text) > SCAN_TEXT)
+        if (strlen(v->text) > PARSE_TEXT)
             continue; // too long for a feature's name: part of the rest
-        fputs(", \"", out);
-        for (const char *c = f[i].text; *c; c++)
-            fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        fputc('"', out);
+        end = add_quoted(stpcpy(end, ", "), v->text);
         kept++;
     }
-    fputs(kept ? ")" : ", *)", out);
-    int bad = ferror(out);
-    if (fclose(out) || bad) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    strcpy(end, end == none ? ", *)" : ")");
+    return xstrdup(text);
 }
 
-static char *fit_one(const char *column, const struct plan_categories *c)
+int plan_fit(struct plan *p, const struct plan_values *columns, struct err *err)
 {
-    struct frequency *f = calloc(c->n_texts + 1, sizeof *f);
-    if (!f)
-        return NULL;
-    for (size_t i = 0; i < c->n_texts; i++)
-        f[i].text = c->texts[i];
-    for (size_t i = 0; i < c->n_codes; i++)
-        f[c->codes[i]].rows++;
-    qsort(f, c->n_texts, sizeof *f, by_frequency);
-    char *expression = fitted_expression(column, f, c->n_texts, c->n_codes);
-    free(f);
-    return expression;
-}
-
-int plan_fit(struct plan *p, const struct plan_categories *categories, struct err *err)
-{
+    struct parse_error e;
     for (size_t i = 0; i < p->n_definitions; i++) {
         struct plan_definition *d = &p->definitions[i];
-        int column = unfitted(p, d);
+        const int column = unfitted(p, d);
         if (column < 0)
             continue;
-        char *expression = fit_one(p->schema.columns[column].name, &categories[column]);
-        if (!expression)
-            return err_set(err, "out of memory");
         free(d->expression);
-        d->expression = expression;
+        d->expression = fitted_expression(p->schema.columns[column].name, &columns[column]);
     }
-    struct parse_error e;
-    size_t failed;
-    if (build(p, &failed, &e))
-        return err_set(err, "feature '%s' with the values of the training window: %s",
-                       p->definitions[failed].name, e.msg);
+    const struct plan_definition *wrong = build(p, &e);
+    if (wrong)
+        return err_set(err, "feature '%s' with the values of the training window: %s", wrong->name,
+                       e.msg);
     return 0;
 }

@@ -10,24 +10,23 @@
 // on what is not known when it has to answer.
 //
 //     struct plan p;
-//     plan_from_config(&p, &schema, &config, &err)     errors name file, line, column, with a caret
-//     plan_fit(&p, categories, &err)                   only where plan_wants_fit says so
-//     json_t *j = plan_to_json(&p)                     travels in the manifest and in the model
+//     plan_from_config(&p, &config, &err)      errors name file, line, column, with a caret
+//     plan_fit(&p, values, &err)               where plan_wants_fit says so
+//     json_t *j = plan_to_json(&p)             travels in the manifest and in the model
 //     plan_from_json(&p, j, &err)
 //     plan_release(&p)
 //
-// Ownership: a plan owns its copy of the schema and all strings until plan_release.
+// Ownership: a plan owns its schema and all strings until plan_release.
 #ifndef FEATURES_PLAN_H
 #define FEATURES_PLAN_H
 
-#include "base/config.h"
 #include "ingest/schema.h"
 
 #include <stdint.h>
 
 enum node_op {
     NODE_NUMBER,  // value
-    NODE_COLUMN,  // a: schema column: number, category (its code), time (seconds) or label
+    NODE_COLUMN,  // a: schema column of kind number, time (seconds) or label
     NODE_IS_TEXT, // a: schema column (category), text: 1 where the event's category is that text
     NODE_ADD,     // a, b: nodes, here and below
     NODE_SUB,
@@ -44,7 +43,7 @@ enum node_op {
     NODE_NEG, // a only
     NODE_LOG1P,
     NODE_ABS,
-    NODE_HOUR,    // 0 .. 23, UTC
+    NODE_HOUR,    // 0 .. 23, UTC; a is the time
     NODE_WEEKDAY, // 0 Monday .. 6 Sunday, UTC
     NODE_COUNT,   // window: number of events
     NODE_SUM,     // window: total of a lane
@@ -61,7 +60,7 @@ struct node {
     int lane;         // SUM, MEAN: which running total of the track
     int upper, lower; // windows: edges of the track; lower -1 for `all`
     double prior, weight; // MEAN
-    int level;            // rounds of tracks that must have run before it; see state.h
+    int level;            // runs after the tracks of the levels below it
     bool labelled;        // depends on the label, so only a window with a delay may use it
 };
 
@@ -72,12 +71,13 @@ struct track {
     int level;
     int *lanes; // node whose values are totalled
     size_t n_lanes;
-    int64_t *edges; // seconds before the event's time, or one of the two below
+    int64_t *edges; // as in window.h
     size_t n_edges;
 };
 
-// Two edges are no lengths of time: everything up to and with the current event, and all before it.
-enum { EDGE_NOW = 0, EDGE_PAST = -1 };
+struct label_lane { // a lane whose values depend on the label
+    size_t track, lane;
+};
 
 struct plan_input { // a column of the feature table, an input of the model
     char *name;
@@ -88,7 +88,6 @@ struct plan_definition {
     char *name;
     char *expression; // with fitted onehot values spelled out
     int node;         // -1 for a onehot, which has no value of its own
-    int config_entry; // index into the config's entries, -1 where it came from JSON
 };
 
 struct plan {
@@ -99,13 +98,15 @@ struct plan {
     size_t n_nodes;
     struct track *tracks;
     size_t n_tracks;
-    int n_levels; // 1 + the highest level of a node
+    int n_levels;                   // 1 + the highest level of a node
+    struct label_lane *label_lanes; // by track, then by lane
+    size_t n_label_lanes;
     struct plan_input *inputs;
     size_t n_inputs;
 };
 
-int plan_from_config(struct plan *p, const struct schema *schema, const struct config *config,
-                     struct err *err);
+// From [input] time_format, [columns] and [features].
+int plan_from_config(struct plan *p, const struct config *config, struct err *err);
 int plan_from_json(struct plan *p, const json_t *json, struct err *err);
 // {"schema": ..., "features": [{"name", "expression"}, ...]}
 json_t *plan_to_json(const struct plan *p);
@@ -116,16 +117,35 @@ uint64_t plan_checksum(const struct plan *p);
 
 // onehot(column): one input per value that holds at least 1 % of the training window (the 32 most
 // frequent at most), named name[value], and one for the rest, named name[*]. plan_fit rewrites such
-// definitions with the values spelled out: onehot(column, "a", "b"). categories[c] belongs to
-// schema column c and is read only for category columns: its dictionary, and the training rows'
-// codes.
-struct plan_categories {
-    const char *const *texts;
-    size_t n_texts;
-    const uint32_t *codes;
-    size_t n_codes;
+// definitions with the values spelled out: onehot(column, "a", "b").
+struct plan_values { // of a category column, with the number of training rows that have each
+    struct plan_value {
+        const char *text;
+        uint64_t rows;
+    } * values;
+    size_t n;
 };
 bool plan_wants_fit(const struct plan *p);
-int plan_fit(struct plan *p, const struct plan_categories *categories, struct err *err);
+// columns[c] belongs to schema column c and is read, and sorted, only for category columns.
+int plan_fit(struct plan *p, const struct plan_values *columns, struct err *err);
+
+// ---- for the parser: all return the index of what was found or added ----
+
+// A node that is no window; op and operands are given, the rest is worked out. text is copied.
+int plan_node(struct plan *p, struct node node);
+
+// count (lane_node -1), sum, mean or since over a key column.
+struct window_spec {
+    enum node_op op;
+    int key_column;
+    int lane_node;
+    int64_t length, delay; // seconds; length 0 means `all`
+    bool past;             // leave the current event out
+    double prior, weight;
+};
+int plan_window(struct plan *p, const struct window_spec *w);
+
+// An input of the model; the name is copied and must be new.
+void plan_input(struct plan *p, const char *name, int node);
 
 #endif

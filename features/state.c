@@ -1,19 +1,17 @@
-// The engine: rounds of row-wise nodes and of tracks, each split over threads.
-//
-// Row-wise work is split by events, tracks by shards of keys. No thread adds to what another one
-// does, so the split cannot be seen in the results.
-#define _DEFAULT_SOURCE // reallocarray
+// Nodes and tracks run in levels, each split over threads: nodes by events, tracks by shards of keys.
+// No thread adds to what another one adds to, so the split cannot be seen in the results.
 #include "features/state.h"
 
+#include "base/memory.h"
 #include "base/parallel.h"
-#include "features/eval.h"
 #include "ingest/value.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Below this many events threads cost more than they bring.
+// Below MIN_PARALLEL events threads cost more than they bring. AHEAD: events between asking for
+// memory and using it.
 enum { MIN_PARALLEL = 1024, AHEAD = 6 };
 
 static bool is_window(enum node_op op)
@@ -21,55 +19,106 @@ static bool is_window(enum node_op op)
     return op == NODE_COUNT || op == NODE_SUM || op == NODE_MEAN || op == NODE_SINCE;
 }
 
-unsigned state_shard(const struct state *s, uint64_t key)
+// ---- histories by key ----
+
+// Pseudonyms are evenly distributed over 64 bits under a secret key, so they are their own hash:
+// the high half chooses the shard, the low bits the slot.
+static unsigned shard_of(const struct state *s, uint64_t key)
 {
-    // The high half of the key scaled to the shards; the table's slots use the low bits.
     return (unsigned)((key >> 32) * s->threads >> 32);
+}
+
+// The slot of a key, or the free one where it belongs.
+static struct keyed_history *find_slot(const struct shard *shard, uint64_t key)
+{
+    size_t i = key & (shard->capacity - 1);
+    while (shard->slots[i].history.capacity > 0 && shard->slots[i].key != key)
+        i = (i + 1) & (shard->capacity - 1);
+    return &shard->slots[i];
+}
+
+static struct history *find_history(const struct shard *shard, uint64_t key)
+{
+    if (shard->capacity == 0)
+        return NULL;
+    struct keyed_history *slot = find_slot(shard, key);
+    return slot->history.capacity > 0 ? &slot->history : NULL;
+}
+
+// The table is at most half full.
+static void grow(struct shard *shard)
+{
+    const struct shard old = *shard;
+    shard->capacity = old.capacity > 0 ? 2 * old.capacity : 64;
+    shard->slots = xcalloc(shard->capacity, sizeof *shard->slots);
+    for (size_t i = 0; i < old.capacity; i++)
+        if (old.slots[i].history.capacity > 0)
+            *find_slot(shard, old.slots[i].key) = old.slots[i];
+    free(old.slots);
+}
+
+static struct history *get_history(struct shard *shard, const struct shape *shape, uint64_t key,
+                                   uint64_t room)
+{
+    struct history *found = find_history(shard, key);
+    if (found)
+        return found;
+    if (2 * (shard->n + 1) > shard->capacity)
+        grow(shard);
+    struct keyed_history *slot = find_slot(shard, key);
+    slot->key = key;
+    shard->n++;
+    history_reserve(&slot->history, shape, room);
+    return &slot->history;
+}
+
+struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room)
+{
+    const struct state_track *st = &s->tracks[track];
+    return get_history(&st->shards[shard_of(s, key)], &st->shape, key, room);
 }
 
 // ---- making and dropping ----
 
-static int init_track(struct state *s, size_t t)
+static void init_track(struct state *s, size_t t)
 {
     const struct track *track = &s->plan->tracks[t];
     struct state_track *st = &s->tracks[t];
     st->shape = shape_make(track->edges, track->n_edges, track->n_lanes);
-    st->shards = calloc(s->threads, sizeof *st->shards);
-    st->windows = calloc(s->plan->n_nodes, sizeof *st->windows);
-    if (!st->shards || !st->windows)
-        return -1;
+    st->shards = xcalloc(s->threads, sizeof *st->shards);
+    st->windows = xcalloc(s->plan->n_nodes, sizeof *st->windows);
     for (size_t i = 0; i < s->plan->n_nodes; i++)
         if (s->plan->nodes[i].track == (int)t)
             st->windows[st->n_windows++] = (int)i;
-    return 0;
 }
 
-int state_init(struct state *s, const struct plan *plan, unsigned threads, struct err *err)
+void state_init(struct state *s, const struct plan *plan, unsigned threads)
 {
     *s = (struct state){.plan = plan, .threads = threads, .last_time = INT64_MIN};
-    s->tracks = calloc(plan->n_tracks + 1, sizeof *s->tracks);
-    s->text_codes = malloc((plan->n_nodes + 1) * sizeof *s->text_codes);
-    s->values = calloc(plan->n_nodes + 1, sizeof *s->values);
-    bool bad = !s->tracks || !s->text_codes || !s->values;
-    for (size_t t = 0; t < plan->n_tracks && !bad; t++)
-        bad = init_track(s, t) != 0;
-    if (bad) {
-        state_release(s);
-        return err_set(err, "out of memory");
-    }
+    s->tracks = xcalloc(plan->n_tracks, sizeof *s->tracks);
+    s->values = xcalloc(plan->n_nodes, sizeof *s->values);
+    s->text_codes = xmalloc(plan->n_nodes * sizeof *s->text_codes);
     memset(s->text_codes, 0xff, plan->n_nodes * sizeof *s->text_codes);
-    return 0;
+    for (size_t t = 0; t < plan->n_tracks; t++)
+        init_track(s, t);
+}
+
+static void release_shard(struct shard *shard)
+{
+    for (size_t i = 0; i < shard->capacity; i++)
+        history_release(&shard->slots[i].history);
+    free(shard->slots);
 }
 
 void state_release(struct state *s)
 {
-    for (size_t t = 0; s->tracks && t < s->plan->n_tracks; t++) {
-        for (unsigned i = 0; s->tracks[t].shards && i < s->threads; i++)
-            histories_release(&s->tracks[t].shards[i]);
+    for (size_t t = 0; s->plan && t < s->plan->n_tracks; t++) {
+        for (unsigned i = 0; i < s->threads; i++)
+            release_shard(&s->tracks[t].shards[i]);
         free(s->tracks[t].shards);
         free(s->tracks[t].windows);
     }
-    for (size_t i = 0; s->values && i < s->plan->n_nodes; i++)
+    for (size_t i = 0; s->plan && i < s->plan->n_nodes; i++)
         free(s->values[i]);
     free(s->tracks);
     free(s->text_codes);
@@ -90,121 +139,106 @@ void state_bind(struct state *s, int column, const char *const *texts, size_t n)
     }
 }
 
-// ---- a block ----
+// ---- nodes of one event ----
 
 struct run {
     struct state *state;
     const struct events *events;
     const int64_t *time; // the events' times
-    struct block block;
     float *const *out;
+    int label; // 0 or 1: all events count as that; -1: as the label column says
     unsigned workers;
     int level;
 };
 
-static double window_value(const struct node *n, const struct history *h, const struct shape *s)
+static double hour_of(int64_t time)
 {
-    size_t lane = (size_t)n->lane;
-    switch (n->op) {
-    case NODE_COUNT:
-        return history_count(h, n->upper, n->lower);
-    case NODE_SUM:
-        return history_sum(h, s, lane, n->upper, n->lower);
-    case NODE_MEAN: {
-        double weight = history_count(h, n->upper, n->lower) + n->weight;
-        double sum = history_sum(h, s, lane, n->upper, n->lower) + n->weight * n->prior;
-        return weight == 0 ? 0 : sum / weight;
+    int64_t hour = (time - day_of(time) * SECONDS_PER_DAY) / 3600;
+    return (double)hour;
+}
+
+static double weekday_of(int64_t time)
+{
+    int64_t day = day_of(time) + 3; // 1970-01-01 was a Thursday, 3 when Monday is 0
+    return (double)((day % 7 + 7) % 7);
+}
+
+static double column_value(const struct run *r, int column, size_t i)
+{
+    const void *data = r->events->columns[column];
+    switch (r->state->plan->schema.columns[column].kind) {
+    case COLUMN_NUMBER:
+        return ((const double *)data)[i];
+    case COLUMN_TIME:
+        return (double)((const int64_t *)data)[i];
+    default: // the label; the parser makes no node of other kinds
+        if (r->label >= 0)
+            return r->label;
+        return data && ((const int8_t *)data)[i] == 1;
     }
+}
+
+static bool is_text(const struct run *r, size_t node, size_t i)
+{
+    const uint32_t *codes = r->events->columns[r->state->plan->nodes[node].a];
+    const uint32_t code = r->state->text_codes[node];
+    return code != UINT32_MAX && codes[i] == code;
+}
+
+static double operation(enum node_op op, double x, double y)
+{
+    switch (op) {
+    case NODE_ADD:
+        return x + y;
+    case NODE_SUB:
+        return x - y;
+    case NODE_MUL:
+        return x * y;
+    case NODE_DIV:
+        return y == 0 ? 0 : x / y;
+    case NODE_LT:
+        return x < y;
+    case NODE_LE:
+        return x <= y;
+    case NODE_GT:
+        return x > y;
+    case NODE_GE:
+        return x >= y;
+    case NODE_EQ:
+        return x == y;
+    case NODE_NE:
+        return x != y;
+    case NODE_MIN:
+        return y < x || isnan(y) ? y : x;
+    case NODE_MAX:
+        return y > x || isnan(y) ? y : x;
+    case NODE_NEG:
+        return -x;
+    case NODE_LOG1P:
+        return log1p(x);
     default:
-        return history_since(h, s);
+        return fabs(x);
     }
 }
 
-// Place an event by its time; *later: events behind it that are out of sight. -1: out of memory.
-static int place(struct history *h, const struct shape *s, int64_t time, uint64_t *later)
+static double row_value(const struct run *r, size_t node, size_t i)
 {
-    *later = 0;
-    if (time < history_last(h, s))
-        return history_insert(h, s, time, later);
-    return history_push(h, s, time);
-}
-
-// One event enters the history of its key, and the track's windows are read. -1: out of memory.
-static int run_event(const struct run *r, size_t t, struct histories *shard, uint64_t key,
-                     size_t event)
-{
-    const struct track *track = &r->state->plan->tracks[t];
-    const struct state_track *st = &r->state->tracks[t];
-    double **values = r->state->values;
-    struct history *h = histories_get(shard, key);
-    uint64_t bad = 0, later;
-    if (!h || place(h, &st->shape, r->time[event], &later))
-        return -1;
-    for (size_t l = 0; l < track->n_lanes; l++)
-        bad += (uint64_t)history_add(h, &st->shape, l, values[track->lanes[l]][event]);
-    for (size_t w = 0; w < st->n_windows; w++) {
-        int node = st->windows[w];
-        values[node][event] = window_value(&r->state->plan->nodes[node], h, &st->shape);
+    const struct node *n = &r->state->plan->nodes[node];
+    double *const *values = r->state->values;
+    switch (n->op) {
+    case NODE_NUMBER:
+        return n->value;
+    case NODE_COLUMN:
+        return column_value(r, n->a, i);
+    case NODE_IS_TEXT:
+        return is_text(r, node, i);
+    case NODE_HOUR:
+        return hour_of(r->time[i]);
+    case NODE_WEEKDAY:
+        return weekday_of(r->time[i]);
+    default:
+        return operation(n->op, values[n->a][i], values[n->b < 0 ? n->a : n->b][i]);
     }
-    if (later)
-        bad += history_resume(h, &st->shape, later);
-    if (bad)
-        atomic_fetch_add(&r->state->not_finite, bad);
-    return 0;
-}
-
-// What a worker does with one track: the events of the keys in its shard.
-struct share {
-    const struct run *run;
-    size_t track;
-    const uint64_t *keys; // [events->n]
-    unsigned worker;
-};
-
-// The shard of event i's key; NULL where that is another worker's, who may be changing it now, or
-// where the block ends before i.
-static struct histories *own_shard(const struct share *s, size_t i)
-{
-    const struct run *r = s->run;
-    if (i >= r->events->n)
-        return NULL;
-    unsigned shard = state_shard(r->state, s->keys[i]);
-    bool own = r->workers == 1 || shard == s->worker; // workers are 1 or as many as shards
-    return own ? &r->state->tracks[s->track].shards[shard] : NULL;
-}
-
-// The memory of a history is reached in two steps; each is asked for some events ahead.
-static void prefetch(const struct share *s, size_t i)
-{
-    const struct histories *soon = own_shard(s, i + AHEAD), *later = own_shard(s, i + 2 * AHEAD);
-    if (later)
-        histories_prefetch_slot(later, s->keys[i + 2 * AHEAD]);
-    if (soon)
-        histories_prefetch_event(soon, &s->run->state->tracks[s->track].shape, s->keys[i + AHEAD]);
-}
-
-static int run_share(const struct share *s)
-{
-    const struct run *r = s->run;
-    for (size_t i = 0; i < r->events->n; i++) {
-        prefetch(s, i);
-        struct histories *shard = own_shard(s, i);
-        if (shard && run_event(r, s->track, shard, s->keys[i], i))
-            return -1;
-    }
-    return 0;
-}
-
-static int run_tracks(void *arg, unsigned worker, struct err *err)
-{
-    const struct run *r = arg;
-    const struct plan *p = r->state->plan;
-    int failed = 0;
-    for (size_t t = 0; t < p->n_tracks; t++)
-        if (p->tracks[t].level == r->level)
-            failed |=
-                run_share(&(struct share){r, t, r->events->columns[p->tracks[t].column], worker});
-    return failed ? err_set(err, "out of memory") : 0;
 }
 
 // Inputs leave the plan: rounded to float32, once.
@@ -230,43 +264,125 @@ static int run_rows(void *arg, unsigned worker, struct err *err)
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
     size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
-    for (size_t i = 0; i < p->n_nodes; i++)
-        if (p->nodes[i].level == r->level && !is_window(p->nodes[i].op))
-            eval_node(&r->block, i, first, end);
+    for (size_t node = 0; node < p->n_nodes; node++) {
+        double *values = r->state->values[node];
+        if (p->nodes[node].level == r->level && !is_window(p->nodes[node].op))
+            for (size_t i = first; i < end; i++)
+                values[i] = row_value(r, node, i);
+    }
     if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);
     (void)err;
     return 0;
 }
 
-static int reserve(struct state *s, size_t n, struct err *err)
+// ---- windows ----
+
+static double window_value(const struct node *n, const struct history *h, const struct shape *s)
 {
-    if (n <= s->capacity)
-        return 0;
-    for (size_t i = 0; i < s->plan->n_nodes; i++) {
-        double *values = reallocarray(s->values[i], n, sizeof *values);
-        if (!values)
-            return err_set(err, "out of memory");
-        s->values[i] = values;
+    size_t lane = (size_t)n->lane;
+    switch (n->op) {
+    case NODE_COUNT:
+        return history_count(h, n->upper, n->lower);
+    case NODE_SUM:
+        return history_sum(h, s, lane, n->upper, n->lower);
+    case NODE_MEAN: {
+        double weight = history_count(h, n->upper, n->lower) + n->weight;
+        double sum = history_sum(h, s, lane, n->upper, n->lower) + n->weight * n->prior;
+        return weight == 0 ? 0 : sum / weight;
     }
-    s->capacity = n;
+    default:
+        return history_since(h, s);
+    }
+}
+
+// One event enters the history of its key, and the track's windows are read.
+static void run_event(const struct run *r, size_t t, struct history *h, size_t event)
+{
+    const struct track *track = &r->state->plan->tracks[t];
+    const struct state_track *st = &r->state->tracks[t];
+    double **values = r->state->values;
+    const uint64_t hidden = history_insert(h, &st->shape, r->time[event]);
+    uint64_t bad = 0;
+    for (size_t l = 0; l < track->n_lanes; l++)
+        bad += history_add(h, &st->shape, l, values[track->lanes[l]][event]);
+    for (size_t w = 0; w < st->n_windows; w++) {
+        int node = st->windows[w];
+        values[node][event] = window_value(&r->state->plan->nodes[node], h, &st->shape);
+    }
+    bad += history_resume(h, &st->shape, hidden);
+    if (bad)
+        atomic_fetch_add(&r->state->not_finite, bad);
+}
+
+// A history is reached in two steps, its slot and its events; each is asked for some events ahead.
+static void prefetch_slot(const struct shard *shard, uint64_t key)
+{
+    if (shard->capacity > 0)
+        __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
+}
+
+static void prefetch_events(const struct shard *shard, const struct shape *s, uint64_t key)
+{
+    const struct history *found = find_history(shard, key);
+    if (!found)
+        return;
+    __builtin_prefetch(found->cursors);
+    __builtin_prefetch(history_event(found, s, found->next - 1));
+    __builtin_prefetch(history_event(found, s, found->next));
+}
+
+// The shard of event i's key; NULL where it is another worker's, or where the block ends before i.
+static struct shard *own_shard(const struct run *r, const struct state_track *st,
+                               const uint64_t *keys, unsigned worker, size_t i)
+{
+    if (i >= r->events->n)
+        return NULL;
+    const unsigned shard = shard_of(r->state, keys[i]);
+    return r->workers == 1 || shard == worker ? &st->shards[shard] : NULL;
+}
+
+static void run_track(const struct run *r, size_t t, unsigned worker)
+{
+    const struct state_track *st = &r->state->tracks[t];
+    const uint64_t *keys = r->events->columns[r->state->plan->tracks[t].column];
+    for (size_t i = 0; i < r->events->n; i++) {
+        struct shard *now = own_shard(r, st, keys, worker, i),
+                     *soon = own_shard(r, st, keys, worker, i + AHEAD),
+                     *later = own_shard(r, st, keys, worker, i + 2 * AHEAD);
+        if (later)
+            prefetch_slot(later, keys[i + 2 * AHEAD]);
+        if (soon)
+            prefetch_events(soon, &st->shape, keys[i + AHEAD]);
+        if (now)
+            run_event(r, t, get_history(now, &st->shape, keys[i], 1), i);
+    }
+}
+
+static int run_tracks(void *arg, unsigned worker, struct err *err)
+{
+    const struct run *r = arg;
+    const struct plan *p = r->state->plan;
+    for (size_t t = 0; t < p->n_tracks; t++)
+        if (p->tracks[t].level == r->level)
+            run_track(r, t, worker);
+    (void)err;
     return 0;
 }
 
 // ---- events that come too late ----
 
-// By how many seconds a time lies before another one; 0 where it does not.
-static uint64_t seconds_before(int64_t time, int64_t other)
+static bool is_too_late(int64_t time, int64_t newest)
 {
-    return time < other ? (uint64_t)other - (uint64_t)time : 0;
+    return time < newest && (uint64_t)newest - (uint64_t)time > LATE_SECONDS;
 }
 
 // The newest time that a key has in a track before event i of the block.
-static int64_t newest_before(const struct state *s, const struct state_track *track,
+static int64_t newest_before(const struct state *s, const struct state_track *st,
                              const uint64_t *keys, const int64_t *time, size_t i)
 {
-    const struct history *h = histories_find(&track->shards[state_shard(s, keys[i])], keys[i]);
-    int64_t newest = h ? history_last(h, &track->shape) : INT64_MIN;
+    const struct history *h = find_history(&st->shards[shard_of(s, keys[i])], keys[i]);
+    int64_t newest = h ? history_last(h, &st->shape) : INT64_MIN;
     for (size_t k = 0; k < i; k++)
         if (keys[k] == keys[i] && time[k] > newest)
             newest = time[k];
@@ -277,28 +393,29 @@ static int check_event(const struct state *s, const struct events *e, const int6
                        struct err *err)
 {
     for (size_t t = 0; t < s->plan->n_tracks; t++) {
-        int column = s->plan->tracks[t].column;
-        int64_t newest = newest_before(s, &s->tracks[t], e->columns[column], time, i);
-        uint64_t late = seconds_before(time[i], newest);
+        const int column = s->plan->tracks[t].column;
+        const int64_t newest = newest_before(s, &s->tracks[t], e->columns[column], time, i);
         char is[TIME_TEXT], was[TIME_TEXT];
-        if (late > LATE_SECONDS)
+        if (is_too_late(time[i], newest))
             return err_set(err,
                            "an event of %s comes %llu s too late: it is %llu s older than the "
                            "newest event of the same %s, of %s, and may be at most %lld s older",
-                           time_text(is, time[i]), (unsigned long long)(late - LATE_SECONDS),
-                           (unsigned long long)late, s->plan->schema.columns[column].name,
-                           time_text(was, newest), (long long)LATE_SECONDS);
+                           time_text(is, time[i]),
+                           (unsigned long long)newest - (unsigned long long)time[i] - LATE_SECONDS,
+                           (unsigned long long)newest - (unsigned long long)time[i],
+                           s->plan->schema.columns[column].name, time_text(was, newest),
+                           (long long)LATE_SECONDS);
     }
     return 0;
 }
 
-// No key has a newer event than the newest of all, so most events need not be looked at closer.
+// No key has a newer event than the newest of all, so most events need no closer look.
 static int check_order(struct state *s, const struct events *e, const int64_t *time,
                        struct err *err)
 {
     int64_t newest = s->last_time;
     for (size_t i = 0; i < e->n; i++) {
-        if (seconds_before(time[i], newest) > LATE_SECONDS && check_event(s, e, time, i, err)) {
+        if (is_too_late(time[i], newest) && check_event(s, e, time, i, err)) {
             s->refused = i;
             return -1;
         }
@@ -307,59 +424,69 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
     return 0;
 }
 
-// A few events have no others behind them to fetch their memory while these are run: ask for that of all
-// tracks at once, first the slots, then the events.
-static void prefetch_few(const struct run *r, bool slots)
+// ---- a block ----
+
+static const int64_t *times_of(const struct state *s, const struct events *events)
 {
-    const struct plan *p = r->state->plan;
-    for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
-        const struct state_track *st = &r->state->tracks[t];
-        const uint64_t *keys = r->events->columns[p->tracks[t].column];
-        for (size_t i = 0; i < r->events->n; i++) {
-            const struct histories *shard = &st->shards[state_shard(r->state, keys[i])];
-            if (slots)
-                histories_prefetch_slot(shard, keys[i]);
-            else
-                histories_prefetch_event(shard, &st->shape, keys[i]);
-        }
-    }
+    return events->columns[schema_find_kind(&s->plan->schema, COLUMN_TIME)];
 }
 
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err)
 {
     const struct plan *p = s->plan;
-    const int64_t *time = events->columns[schema_find_kind(&p->schema, COLUMN_TIME)];
-    if (events->n == 0)
-        return 0;
-    if (s->broken)
-        return err_set(err, "out of memory in an earlier block");
+    const int64_t *time = times_of(s, events);
+    struct run r = {s, events, time, out, -1, events->n < MIN_PARALLEL ? 1 : s->threads, 0};
     if (check_order(s, events, time, err))
         return -1;
-    if (reserve(s, events->n, err)) {
-        s->broken = true; // for a caller tells by it what is no fault of the events
-        return -1;
-    }
-    struct run r = {.state = s,
-                    .events = events,
-                    .time = time,
-                    .block = {p, events, s->values, s->text_codes, -1},
-                    .out = out,
-                    .workers = events->n < MIN_PARALLEL ? 1 : s->threads};
-    prefetch_few(&r, true);
-    for (r.level = 0; r.level < p->n_levels; r.level++) {
-        int rc = parallel_run(r.workers, run_rows, &r, err);
-        if (r.level == 0)
-            prefetch_few(&r, false);
-        if (rc == 0 && r.level < p->n_levels - 1) // the last level has no tracks
-            rc = parallel_run(r.workers, run_tracks, &r, err);
-        if (rc) {
-            s->broken = true;
-            return -1;
-        }
+    for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
+        s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
+    s->capacity = events->n > s->capacity ? events->n : s->capacity;
+    for (; r.level < p->n_levels; r.level++) {
+        parallel_run(r.workers, run_rows, &r, err);
+        if (r.level < p->n_levels - 1) // the last level has no tracks
+            parallel_run(r.workers, run_tracks, &r, err);
     }
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
-        if (time[i] > s->last_time)
-            s->last_time = time[i];
+        s->last_time = time[i] > s->last_time ? time[i] : s->last_time;
     return 0;
+}
+
+// ---- labels that arrive later ----
+
+// The nodes that depend on the label, over the block that ran last, all events with that label.
+static void run_label(struct state *s, const struct events *events, int label, double *out)
+{
+    const struct plan *p = s->plan;
+    const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0};
+    for (size_t node = 0; node < p->n_nodes; node++)
+        for (size_t i = 0; p->nodes[node].labelled && i < events->n; i++)
+            s->values[node][i] = row_value(&r, node, i);
+    for (size_t i = 0; i < events->n; i++)
+        for (size_t l = 0; l < p->n_label_lanes; l++) {
+            const struct label_lane *lane = &p->label_lanes[l];
+            const double x = s->values[p->tracks[lane->track].lanes[lane->lane]][i];
+            *out++ = isfinite(x) ? x : 0; // as a window counts it
+        }
+}
+
+void state_label_values(struct state *s, const struct events *events, double *genuine,
+                        double *fraud)
+{
+    run_label(s, events, 0, genuine);
+    run_label(s, events, 1, fraud);
+}
+
+void state_relabel(struct state *s, const struct events *one, const double *was, const double *is)
+{
+    const struct plan *p = s->plan;
+    const int64_t *time = times_of(s, one);
+    for (size_t l = 0; l < p->n_label_lanes; l++) {
+        const struct label_lane *lane = &p->label_lanes[l];
+        const struct state_track *st = &s->tracks[lane->track];
+        const uint64_t *key = one->columns[p->tracks[lane->track].column];
+        struct history *h = find_history(&st->shards[shard_of(s, *key)], *key);
+        if (h && was[l] != is[l])
+            history_revise(h, &st->shape, *time, lane->lane, was[l], is[l]);
+    }
 }

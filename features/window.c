@@ -1,18 +1,21 @@
-// Histories as rings of words: the cursors first, then the events.
 #include "features/window.h"
 
+#include "base/memory.h"
+
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static size_t stride(const struct shape *s)
+size_t shape_event_size(const struct shape *s)
 {
-    return 1 + 2 * s->n_lanes;
+    return sizeof(struct history_event) + s->n_lanes * sizeof(struct total);
 }
 
-union word *history_event(const struct history *h, const struct shape *s, uint64_t i)
+struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i)
 {
-    return h->words + s->n_edges + (i & (h->capacity - 1)) * stride(s);
+    char *ring = (char *)(h->cursors + s->n_edges);
+    return (struct history_event *)(ring + (i & (h->capacity - 1)) * shape_event_size(s));
 }
 
 // ---- numbers of two doubles ----
@@ -44,26 +47,46 @@ static double difference(struct total a, struct total b)
     return s.hi + (s.lo + t.lo);
 }
 
-// ---- places in time ----
-
-// The first kept event that is not older; h->next where all are.
-static uint64_t first_since(const struct history *h, const struct shape *s, int64_t time)
+static bool is_finite(struct total t)
 {
-    uint64_t from = h->first, to = h->next;
-    while (from < to) {
-        const uint64_t middle = from + (to - from) / 2;
-        if (history_event(h, s, middle)->time < time)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
+    return isfinite(t.hi) && isfinite(t.lo);
 }
 
-// The number of events up to and with a time, those that are no longer kept among them.
-static uint64_t count_until(const struct history *h, const struct shape *s, int64_t time)
+// ---- edges ----
+
+// An event lies behind an edge when it is exactly that old or older: windows include their near end
+// and exclude their far end.
+static bool is_behind(const struct history_event *event, int64_t edge_time)
 {
-    return first_since(h, s, time + 1);
+    return event->time <= edge_time;
+}
+
+// The number of events behind a time, with those that are no longer kept.
+static uint64_t count_behind(const struct history *h, const struct shape *s, int64_t edge_time)
+{
+    uint64_t i;
+    LOWER_BOUND(i, h->first, h->next, is_behind(history_event(h, s, i), edge_time));
+    return i;
+}
+
+// Cursors follow the newest event; only a late event moves them back.
+static void move_cursors(struct history *h, const struct shape *s)
+{
+    const int64_t time = history_last(h, s);
+    for (size_t e = 0; e < s->n_edges; e++) {
+        const int64_t edge = s->edges[e];
+        uint64_t cursor = h->cursors[e];
+        if (edge == EDGE_NOW || edge == EDGE_PAST) {
+            cursor = edge == EDGE_NOW ? h->next : h->next - 1;
+        } else {
+            while (cursor > h->first && !is_behind(history_event(h, s, cursor - 1), time - edge))
+                cursor--;
+            // Stops at the newest event at the latest, which is not yet `edge` seconds old.
+            while (is_behind(history_event(h, s, cursor), time - edge))
+                cursor++;
+        }
+        h->cursors[e] = cursor;
+    }
 }
 
 // ---- room ----
@@ -79,191 +102,121 @@ struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes)
 
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
 {
-    // No cursor of an event that comes as late as may be lies before this one, nor does its place.
-    // The event before a cursor holds the total there, and the one before its place is its previous.
-    uint64_t cursor = h->next ? count_until(h, s, history_last(h, s) - s->keep) : 0;
+    // The event before a cursor holds the total there, so one more is kept than windows count.
+    uint64_t cursor = h->next ? count_behind(h, s, history_last(h, s) - s->keep) : 0;
     return cursor > h->first ? cursor - 1 : h->first;
 }
 
-int history_reserve(struct history *h, const struct shape *s, uint64_t n)
+void history_reserve(struct history *h, const struct shape *s, uint64_t n)
 {
-    uint64_t capacity = h->capacity ? h->capacity : 4;
-    while (capacity < n)
-        capacity *= 2;
-    if (capacity == h->capacity)
-        return 0;
-    if (capacity > (SIZE_MAX / sizeof(union word) - s->n_edges) / stride(s))
-        return -1;
-    union word *words = calloc(s->n_edges + capacity * stride(s), sizeof *words);
-    if (!words)
-        return -1;
-    const struct history old = *h;
-    h->capacity = capacity;
-    h->words = words;
-    if (old.capacity) {
-        memcpy(words, old.words, s->n_edges * sizeof *words);
-        for (uint64_t i = h->first; i < h->next; i++)
-            memcpy(history_event(h, s, i), history_event(&old, s, i), stride(s) * sizeof *words);
-        free(old.words);
-    }
-    return 0;
+    struct history bigger = *h;
+    if (bigger.capacity == 0)
+        bigger.capacity = 4;
+    while (bigger.capacity < n)
+        bigger.capacity *= 2;
+    if (bigger.capacity == h->capacity)
+        return;
+    const size_t cursors = s->n_edges * sizeof *h->cursors, size = shape_event_size(s);
+    bigger.cursors = xcalloc(1, cursors + bigger.capacity * size);
+    if (h->capacity > 0)
+        memcpy(bigger.cursors, h->cursors, cursors);
+    for (uint64_t i = h->first; i < h->next; i++)
+        memcpy(history_event(&bigger, s, i), history_event(h, s, i), size);
+    free(h->cursors);
+    *h = bigger;
 }
 
 // A full ring drops what no window reaches, and grows where that frees less than half of it: either
-// way the next push that comes here is as many events away as were moved.
-static int make_room(struct history *h, const struct shape *s)
+// way the next insertion that comes here is as many events away as were moved.
+static void make_room(struct history *h, const struct shape *s)
 {
     if (h->next - h->first < h->capacity)
-        return 0;
-    if (h->capacity) {
+        return;
+    if (h->capacity > 0) {
         h->first = history_oldest_needed(h, s);
         if (h->next - h->first <= h->capacity / 2)
-            return 0;
+            return;
     }
-    return history_reserve(h, s, h->capacity + 1);
+    history_reserve(h, s, h->capacity + 1);
 }
 
 void history_release(struct history *h)
 {
-    free(h->words);
+    free(h->cursors);
     *h = (struct history){0};
-}
-
-// ---- totals ----
-
-static struct total total_of(const struct history *h, const struct shape *s, size_t lane,
-                             uint64_t event)
-{
-    const union word *w = history_event(h, s, event) + 1 + 2 * lane;
-    return (struct total){w[0].value, w[1].value};
-}
-
-static void set_total(struct history *h, const struct shape *s, size_t lane, uint64_t event,
-                      struct total t)
-{
-    union word *w = history_event(h, s, event) + 1 + 2 * lane;
-    w[0].value = t.hi;
-    w[1].value = t.lo;
-}
-
-static struct total total_at(const struct history *h, const struct shape *s, size_t lane,
-                             uint64_t cursor)
-{
-    if (cursor == 0)
-        return (struct total){0, 0};
-    return total_of(h, s, lane, cursor - 1);
-}
-
-// The totals of the events behind `at` are computed again, after its own was changed: each event's
-// value is the difference that it made to the total before, which was `old` for the first of them,
-// and is added in the same order as it was. Returns how many now count as 0, as in history_add.
-static uint64_t readd(struct history *h, const struct shape *s, size_t lane, uint64_t at,
-                      struct total old)
-{
-    struct total sum = total_of(h, s, lane, at);
-    uint64_t bad = 0;
-    if (sum.hi == old.hi && sum.lo == old.lo)
-        return 0;
-    for (uint64_t i = at + 1; i < h->next; i++) {
-        const struct total was = total_of(h, s, lane, i);
-        const struct total is = add(sum, difference(was, old));
-        if (isfinite(is.hi) && isfinite(is.lo))
-            sum = is;
-        else
-            bad++;
-        set_total(h, s, lane, i, sum);
-        old = was;
-    }
-    return bad;
 }
 
 // ---- events ----
 
-static void advance(struct history *h, const struct shape *s, int64_t time)
+uint64_t history_insert(struct history *h, const struct shape *s, int64_t time)
 {
-    for (size_t e = 0; e < s->n_edges; e++) {
-        uint64_t *cursor = &h->words[e].cursor;
-        int64_t edge = s->edges[e];
-        if (edge == EDGE_NOW || edge == EDGE_PAST) {
-            *cursor = edge == EDGE_NOW ? h->next : h->next - 1;
-            continue;
-        }
-        // Ends at the newest event at the latest, for that is not yet `edge` seconds old.
-        while (history_event(h, s, *cursor)->time <= time - edge)
-            ++*cursor;
-    }
-}
-
-// Event number h->next, in its place already: its totals are those before it.
-static void append(struct history *h, const struct shape *s, int64_t time)
-{
-    union word *event = history_event(h, s, h->next);
+    const size_t size = shape_event_size(s);
+    uint64_t hidden = 0;
+    make_room(h, s);
+    if (time < history_last(h, s))
+        hidden = h->next - count_behind(h, s, time);
+    for (uint64_t i = h->next; i > h->next - hidden; i--)
+        memcpy(history_event(h, s, i), history_event(h, s, i - 1), size);
+    h->next -= hidden;
+    struct history_event *event = history_event(h, s, h->next);
     if (h->next == 0)
-        memset(event, 0, stride(s) * sizeof *event);
+        memset(event, 0, size);
     else
-        memcpy(event, history_event(h, s, h->next - 1), stride(s) * sizeof *event);
+        memcpy(event, history_event(h, s, h->next - 1), size);
     event->time = time;
     h->next++;
+    move_cursors(h, s);
+    return hidden;
 }
 
-int history_push(struct history *h, const struct shape *s, int64_t time)
+uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x)
 {
-    if (make_room(h, s))
-        return -1;
-    append(h, s, time);
-    advance(h, s, time);
-    return 0;
-}
-
-int history_add(struct history *h, const struct shape *s, size_t lane, double x)
-{
-    union word *w = history_event(h, s, h->next - 1) + 1 + 2 * lane;
-    struct total t = add((struct total){w[0].value, w[1].value}, x);
-    if (!isfinite(t.hi) || !isfinite(t.lo))
+    struct total *t = &history_event(h, s, h->next - 1)->totals[lane];
+    const struct total sum = add(*t, x);
+    if (!is_finite(sum))
         return 1;
-    w[0].value = t.hi;
-    w[1].value = t.lo;
+    *t = sum;
     return 0;
 }
 
-// ---- events that come late ----
-
-// The cursors of the newest event, from nothing; advance has them from those of the one before.
-static void place_cursors(struct history *h, const struct shape *s)
+// Compute the totals of the events behind `at` again, after its own changed from `old`. Each event's
+// value is the difference that it made to the total before it, and is added in the same order.
+static uint64_t add_again(struct history *h, const struct shape *s, size_t lane, uint64_t at,
+                          struct total old)
 {
-    const int64_t time = history_last(h, s);
-    for (size_t e = 0; e < s->n_edges; e++) {
-        const int64_t edge = s->edges[e];
-        uint64_t *cursor = &h->words[e].cursor;
-        if (edge == EDGE_NOW || edge == EDGE_PAST)
-            *cursor = edge == EDGE_NOW ? h->next : h->next - 1;
+    struct total sum = history_event(h, s, at)->totals[lane];
+    uint64_t bad = 0;
+    if (sum.hi == old.hi && sum.lo == old.lo)
+        return 0;
+    for (uint64_t i = at + 1; i < h->next; i++) {
+        struct total *total = &history_event(h, s, i)->totals[lane];
+        const struct total changed = add(sum, difference(*total, old));
+        if (is_finite(changed))
+            sum = changed;
         else
-            *cursor = count_until(h, s, time - edge);
+            bad++;
+        old = *total;
+        *total = sum;
     }
+    return bad;
 }
 
-int history_insert(struct history *h, const struct shape *s, int64_t time, uint64_t *later)
+static struct total total_before(const struct history *h, const struct shape *s, size_t lane,
+                                 uint64_t event)
 {
-    if (make_room(h, s))
-        return -1;
-    const uint64_t at = count_until(h, s, time);
-    for (uint64_t i = h->next; i > at; i--)
-        memcpy(history_event(h, s, i), history_event(h, s, i - 1), stride(s) * sizeof(union word));
-    *later = h->next - at;
-    h->next = at;
-    append(h, s, time);
-    place_cursors(h, s);
-    return 0;
+    return event == 0 ? (struct total){0, 0} : history_event(h, s, event - 1)->totals[lane];
 }
 
-uint64_t history_resume(struct history *h, const struct shape *s, uint64_t later)
+uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden)
 {
     const uint64_t at = h->next - 1;
     uint64_t bad = 0;
-    h->next += later;
+    if (hidden == 0)
+        return 0;
+    h->next += hidden;
     for (size_t l = 0; l < s->n_lanes; l++)
-        bad += readd(h, s, l, at, total_at(h, s, l, at));
-    place_cursors(h, s);
+        bad += add_again(h, s, l, at, total_before(h, s, l, at));
+    move_cursors(h, s);
     return bad;
 }
 
@@ -274,14 +227,14 @@ static uint64_t find_event(const struct history *h, const struct shape *s, int64
                            size_t lane, double value)
 {
     uint64_t found = h->next;
-    for (uint64_t i = first_since(h, s, time); i < h->next; i++) {
-        if (history_event(h, s, i)->time != time)
+    for (uint64_t i = count_behind(h, s, time - 1); i < h->next; i++) {
+        const struct history_event *event = history_event(h, s, i);
+        if (event->time != time)
             break;
         found = i;
-        struct total before = {0, 0};
-        if (i > h->first)
-            before = total_of(h, s, lane, i - 1);
-        if ((i > h->first || i == 0) && difference(total_of(h, s, lane, i), before) == value)
+        // The value of the oldest event that is kept is not known: the total before it is gone.
+        if ((i == 0 || i > h->first) &&
+            difference(event->totals[lane], total_before(h, s, lane, i)) == value)
             break;
     }
     return found;
@@ -292,25 +245,24 @@ void history_revise(struct history *h, const struct shape *s, int64_t time, size
 {
     const uint64_t at = find_event(h, s, time, lane, was);
     if (at == h->next) {
-        for (uint64_t i = h->first; i < h->next; i++)
-            set_total(h, s, lane, i, add(add(total_of(h, s, lane, i), -was), is));
+        for (uint64_t i = h->first; i < h->next; i++) {
+            struct total *total = &history_event(h, s, i)->totals[lane];
+            *total = add(add(*total, -was), is);
+        }
         return;
     }
-    struct total old = total_of(h, s, lane, at), sum = {0, 0};
-    if (at > h->first)
-        sum = total_of(h, s, lane, at - 1);
-    else if (at > 0)
-        sum = add(old, -was);
-    sum = add(sum, is);
-    set_total(h, s, lane, at, sum);
-    readd(h, s, lane, at, old);
+    struct total *total = &history_event(h, s, at)->totals[lane];
+    const struct total old = *total;
+    const bool known = at == 0 || at > h->first;
+    *total = add(known ? total_before(h, s, lane, at) : add(old, -was), is);
+    add_again(h, s, lane, at, old);
 }
 
 // ---- windows ----
 
 static uint64_t cursor_at(const struct history *h, int edge)
 {
-    return edge < 0 ? 0 : h->words[edge].cursor;
+    return edge < 0 ? 0 : h->cursors[edge];
 }
 
 double history_count(const struct history *h, int upper, int lower)
@@ -324,7 +276,7 @@ double history_sum(const struct history *h, const struct shape *s, size_t lane, 
     uint64_t to = cursor_at(h, upper), from = cursor_at(h, lower);
     if (to == from)
         return 0;
-    return difference(total_at(h, s, lane, to), total_at(h, s, lane, from));
+    return difference(total_before(h, s, lane, to), total_before(h, s, lane, from));
 }
 
 double history_since(const struct history *h, const struct shape *s)

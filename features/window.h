@@ -1,90 +1,84 @@
-// window: the kernel. The history of one key, and exact windows over it in O(1) amortised.
+// window: the history of one key, and exact windows over it in O(1) amortised.
 //
-// An event i of a key has a time and, per lane, a value. The history keeps for each event its time
-// t_i and the running totals S_i = x_0 + ... + x_i; an edge e has a cursor c(e), the number of
+// Event i of a key has a time t_i and, per lane, a value x_i. The history keeps for each event its
+// time and the running totals S_i = x_0 + ... + x_i. An edge e has a cursor c(e): the number of
 // events with time <= t - e, where t is the newest event's time. Then
 //
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
 //
-// Cursors only move forward, so all windows of a key share one pass over its events. Totals are
-// unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a difference of
-// two totals is the sum of the values between them, correctly rounded wherever 106 bits hold the
-// total: nothing drifts, an empty window sums to 0, and the result does not depend on what came
-// before.
+// To change which events a window includes at its edge, change is_behind in window.c; to change
+// where the edges of a window lie, change plan_window in plan.c.
 //
-//     history_push(&h, &shape, time)            the new event, totals as those before it
-//     history_add(&h, &shape, lane, x)          its value of one lane
+// Totals are unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a
+// difference of two totals is the sum of the values between them, correctly rounded wherever 106
+// bits hold the total: nothing drifts, an empty window sums to 0, and the result does not depend on
+// what came before.
+//
+//     hidden = history_insert(&h, &shape, time)   the history now ends with this event
+//     history_add(&h, &shape, lane, x)            its value of one lane
 //     history_count(&h, upper, lower), history_sum(...), history_since(...)
+//     history_resume(&h, &shape, hidden)          newer events, if any, count again
 //
-// An event that comes late is put in its place by time, behind those of its own time. The history
-// is seen as ending with it while its values are added and its windows are read:
-//
-//     if (time >= history_last(&h, &shape))
-//         history_push(&h, &shape, time)
-//     else
-//         history_insert(&h, &shape, time, &later)
-//     history_add(...), history_count(...), ...   the same for both
-//     if (later)
-//         history_resume(&h, &shape, later)     the later events behind it again
-//
-// Both ways the history comes to what it had been, had its events arrived in the order of time.
+// An event that is older than the newest is placed behind those of its own time. The events after it
+// are hidden until history_resume, which leaves the history as if all events had arrived in the
+// order of their times.
 //
 // Ownership: a history owns its one allocation until history_release. Zeroed, it is empty.
 #ifndef FEATURES_WINDOW_H
 #define FEATURES_WINDOW_H
 
-#include "features/plan.h"
+#include <stddef.h>
+#include <stdint.h>
+
+// How much older than its key's newest event an event may be, in seconds (in rows, where time is
+// the row number): seven days. Terminals without a connection upload their transactions later, most
+// within days. A longer bound costs memory: a history keeps its events that much longer.
+#define LATE_SECONDS (INT64_C(7) * 86400)
+
+// Two edges that are no lengths of time: all events so far, and all before the current one.
+enum { EDGE_NOW = 0, EDGE_PAST = -1 };
 
 struct total { // the number hi + lo, |lo| <= ulp(hi) / 2
     double hi, lo;
 };
 
-union word { // a history's allocation is an array of these
+struct history_event {
     int64_t time;
-    uint64_t cursor;
-    double value;
+    struct total totals[]; // [n_lanes], the event's own values included
 };
-
-// How much older than its key's newest event an event may be, in seconds (in rows, where time is
-// the row number): seven days. Terminals without a connection collect their transactions and upload
-// them later; most do so within days. A longer bound would cost memory, for a history keeps its
-// events by so much longer than its windows reach.
-#define LATE_SECONDS (INT64_C(7) * 86400)
 
 // What the histories of a track have in common.
 struct shape {
-    const int64_t *edges; // as in struct track
+    const int64_t *edges; // seconds before the newest event, or EDGE_NOW, EDGE_PAST; borrowed
     size_t n_edges, n_lanes;
     int64_t keep; // seconds before the newest event that a late one can still look back to
 };
 
-// keep: the furthest edge and LATE_SECONDS. edges is borrowed.
+// keep becomes the furthest edge and LATE_SECONDS.
 struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes);
+// Bytes of an event.
+size_t shape_event_size(const struct shape *s);
 
 struct history {
-    uint64_t first, next; // number of the oldest event kept, and of the one to come
-    uint64_t capacity;    // events, a power of two
-    union word *words;    // n_edges cursors, then per event its time and (hi, lo) per lane
+    uint64_t first, next; // numbers of the oldest event kept, and of the one to come
+    uint64_t capacity;    // events, a power of two; 0 only where there is none
+    uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, a ring of the events
 };
 
-// Make room and place an event, whose time must not be before history_last. 0, or -1 out of memory,
-// and then nothing has changed.
-int history_push(struct history *h, const struct shape *s, int64_t time);
-// The same for an event that is older than history_last, by no more than LATE_SECONDS. The history
-// ends with it until history_resume; *later is the number of events behind it. Takes time in
-// proportion to that number.
-int history_insert(struct history *h, const struct shape *s, int64_t time, uint64_t *later);
-// The events behind the inserted one are seen again, their totals increased by its values. Returns
-// how many of their values would make a total not finite now, and count as 0.
-uint64_t history_resume(struct history *h, const struct shape *s, uint64_t later);
-// Add to a lane of the newest event. A value that is not finite, or would make the total so, counts
-// as 0; returns 1 where that happened, else 0.
-int history_add(struct history *h, const struct shape *s, size_t lane, double x);
+// Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are hidden
+// behind it now, and takes time in proportion to that number.
+uint64_t history_insert(struct history *h, const struct shape *s, int64_t time);
+// Add to a lane of the event that was inserted last. A value that is not finite, or would make the
+// total so, counts as 0. Returns the number of such values, 0 or 1.
+uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x);
+// Show the hidden events again, their totals increased by the inserted one's values. Returns how
+// many of their values would make a total not finite now, and count as 0.
+uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
-// The value `was` that an event of that time gave to a lane becomes `is`, as if it had been so from the
-// start; both finite. Of several such events any one is taken, for windows cannot part them. An event
-// that is no longer kept changes the total of all before. Takes time in proportion to the events since.
+// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. All
+// totals become what they would be, had it been so from the start. Of several such events any one is
+// taken: no window can separate them. An event that is no longer kept changes all totals.
 void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
                     double is);
 
@@ -97,13 +91,13 @@ double history_since(const struct history *h, const struct shape *s);
 // Time of the newest event; INT64_MIN where there is none.
 int64_t history_last(const struct history *h, const struct shape *s);
 
-// The oldest event that some edge of a late event can still reach; what is older need not be saved.
-// It or one before it is at least shape.keep older than the newest, or the first of all.
+// The oldest event that an edge of a late event can still reach; older ones need not be saved. It or
+// one before it is at least shape.keep older than the newest, or it is the first of all.
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s);
-// The 1 + 2 · n_lanes words of event number i, first <= i < next.
-union word *history_event(const struct history *h, const struct shape *s, uint64_t i);
-// Room for n events, for a history that is to be filled from a snapshot. 0 or -1.
-int history_reserve(struct history *h, const struct shape *s, uint64_t n);
+// Event number i, first <= i < next.
+struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i);
+// Room for n events, for a history that is filled from a snapshot.
+void history_reserve(struct history *h, const struct shape *s, uint64_t n);
 void history_release(struct history *h);
 
 #endif

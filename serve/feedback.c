@@ -1,7 +1,6 @@
 // Read, look up, change the windows, store, write; all but the first and last on the writer's thread.
 #include "serve/feedback.h"
 
-#include "features/labels.h"
 #include "serve/transaction.h"
 
 #include <stdlib.h>
@@ -86,7 +85,7 @@ static int apply(struct labels *l, struct told *t, int64_t received, struct err 
     if (!t->changed)
         return 0;
     const struct events one = {1, e->columns};
-    labels_change(&s->state, &one, e->label == 1 ? e->fraud : e->genuine,
+    state_relabel(&s->state, &one, e->label == 1 ? e->fraud : e->genuine,
                   t->label == 1 ? e->fraud : e->genuine);
     recent_label(&s->recent, t->order, e->review, e->label >= 0, t->label);
     counters_label(&s->counters, e->review, t->label == 1);

@@ -2,7 +2,6 @@
 // on the writer's thread (service.h).
 #include "serve/predict.h"
 
-#include "features/labels.h"
 #include "ingest/table.h"
 #include "serve/transaction.h"
 
@@ -211,13 +210,12 @@ static int run(struct service *s, void *arg, struct err *err)
     gather(d);
     const struct events events = {d->n_fresh, (const void *const *)d->transactions.columns};
     if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
-        d->refused = !s->state.broken;
-        d->refused_event = d->refused ? d->fresh[s->state.refused] : 0;
+        d->refused = true;
+        d->refused_event = d->fresh[s->state.refused];
         d->refused_column = schema_find_kind(&s->plan->schema, COLUMN_TIME);
-        *err = d->refusal;
-        return d->refused ? 0 : -1;
+        return 0;
     }
-    labels_values(&s->state, &events, d->genuine, d->fraud);
+    state_label_values(&s->state, &events, d->genuine, d->fraud);
     if (decide_all(d, err))
         return -1;
     copy_repeated(d);

@@ -1,7 +1,6 @@
 // From the files on disk to the state as it was: a snapshot, and what the database holds since.
 #define _GNU_SOURCE // realpath
 #include "base/output.h"
-#include "features/labels.h"
 #include "features/snapshot.h"
 #include "ingest/value.h"
 #include "serve/service.h"
@@ -17,23 +16,20 @@ enum { BLOCK = 1024 };
 
 // ---- the snapshot ----------------------------------------------------------------------------------
 
-static int make_state(struct service *s, struct err *err)
+static void make_state(struct service *s)
 {
     const struct schema *schema = &s->plan->schema;
-    if (state_init(&s->state, s->plan, 1, err))
-        return -1;
+    state_init(&s->state, s->plan, 1);
     for (size_t c = 0; c < schema->n; c++) {
         const struct dictionary *d = &s->dictionaries[c];
         if (schema->columns[c].kind == COLUMN_CATEGORY)
             state_bind(&s->state, (int)c, (const char *const *)d->texts, d->n);
     }
-    return 0;
 }
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)
 {
-    if (make_state(s, err))
-        return -1;
+    make_state(s);
     if (snapshot_load(&s->state, path, err) == 0) {
         if (s->state.key_fingerprint == pseudonym_fingerprint(&s->pseudonym))
             return 0;
@@ -156,7 +152,7 @@ static int run_label(struct recovering *r, const struct store_label *l, struct e
     if (run_block(r, err) || store_event(&r->service->store, l->event, e, err))
         return -1;
     const struct events one = {1, e->columns};
-    labels_change(&r->service->state, &one, l->was == 1 ? e->fraud : e->genuine,
+    state_relabel(&r->service->state, &one, l->was == 1 ? e->fraud : e->genuine,
                   l->label == 1 ? e->fraud : e->genuine);
     return 0;
 }

@@ -3,7 +3,6 @@
 #include "serve/store.h"
 
 #include "base/output.h"
-#include "features/labels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -232,7 +231,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                         .lock = -1,
                         .plan = plan,
                         .dictionaries = dictionaries,
-                        .n_lanes = labels_count(plan)};
+                        .n_lanes = plan->n_label_lanes};
     if (!s->path)
         return err_set(err, "out of memory");
     if (check_path(s, err) || make_file(s, err) || take_lock(s, err) || connect(s, durability, err))

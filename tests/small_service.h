@@ -60,17 +60,12 @@ static inline int small_plan(struct plan *plan, const char *folder, struct err *
 {
     char path[96];
     struct config config;
-    struct schema schema;
     snprintf(path, sizeof path, "%s/small.ini", folder);
     if (small_write(path, small_ini, sizeof small_ini - 1, 0644))
         return err_set(err, "%s: cannot write", path);
     if (config_load(&config, path, err))
         return -1;
-    int rc = schema_from_config(&schema, &config, err);
-    if (rc == 0) {
-        rc = plan_from_config(plan, &schema, &config, err);
-        schema_release(&schema);
-    }
+    int rc = plan_from_config(plan, &config, err);
     config_release(&config);
     return rc;
 }
@@ -136,8 +131,9 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
     }
     int bad = small_registry(s->models, text, err);
     free(text);
-    if (bad || pseudonym_load(&pseudonym, s->key, true, err) || state_init(&state, &m->plan, 1, err))
+    if (bad || pseudonym_load(&pseudonym, s->key, true, err))
         return -1;
+    state_init(&state, &m->plan, 1);
     state.key_fingerprint = pseudonym_fingerprint(&pseudonym);
     int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
     int rc = fd < 0 ? -1 : snapshot_save(&state, fd, s->state, err);

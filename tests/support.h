@@ -237,9 +237,7 @@ static inline void run_rows(struct state *s, const struct rows *r, size_t first,
 static inline void state_make(struct state *s, const struct plan *p, unsigned threads)
 {
     static const char *const channels[] = {"chip", "web", "phone"};
-    struct err err = {""};
-    if (state_init(s, p, threads, &err))
-        fail_msg("%s", err.msg);
+    state_init(s, p, threads);
     state_bind(s, CHANNEL, channels, 3);
 }
 

@@ -1,8 +1,6 @@
 // labels: a state that is told labels later against a state that knew them from the start. Every
 // result must have the same bits, whenever within the delay a label comes, however often it is
 // changed, and however late its event and others come.
-#include "features/labels.h"
-
 #include "tests/support.h"
 
 enum { N = 4000, DELAY = 1800, COUNT = 4 };
@@ -33,7 +31,7 @@ static void tell(struct online *o, const struct rows *r, size_t i, int8_t label)
         r->channel + i, NULL};
     const struct events one = {1, columns};
     double *const values[] = {o->genuine + i * COUNT, o->fraud + i * COUNT};
-    labels_change(&o->state, &one, values[o->told[i] == 1], values[label == 1]);
+    state_relabel(&o->state, &one, values[o->told[i] == 1], values[label == 1]);
     o->told[i] = label;
 }
 
@@ -50,7 +48,7 @@ static void serve(struct online *o, const struct rows *r, size_t i, struct resul
         r->id + i,      r->time + i, r->customer + i, r->terminal + i, r->amount + i,
         r->channel + i, none};
     const struct events one = {1, columns};
-    labels_values(&o->state, &one, o->genuine + i * COUNT, o->fraud + i * COUNT);
+    state_label_values(&o->state, &one, o->genuine + i * COUNT, o->fraud + i * COUNT);
     free(none);
 }
 
@@ -64,7 +62,7 @@ static void compare(uint64_t seed, int64_t longest, int changes, int64_t late)
     static struct online o;
     static int64_t due[N];
     plan_make(&p, definitions, N_DEFINITIONS);
-    assert_int_equal(labels_count(&p), COUNT);
+    assert_int_equal(p.n_label_lanes, COUNT);
     rows_random(&r, N, seed);
     if (late)
         rows_delay(&r, 0, late, seed);
@@ -152,11 +150,11 @@ a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_without_a_beginning
     state_make(&s, &p, 1);
     results_init(&found, &p, 300);
     run_rows(&s, &r, 0, 200, 1, &found);
-    assert_true(histories_find(&s.tracks[0].shards[0], 5)->first > 0);
+    assert_true(state_history(&s, 0, 5, 1)->first > 0);
     const void *columns[N_COLUMNS] = {r.id,     r.time,    r.customer, r.terminal,
                                       r.amount, r.channel, NULL};
     const struct events one = {1, columns};
-    labels_change(&s, &one, (double[]){0, 0}, (double[]){1, 1});
+    state_relabel(&s, &one, (double[]){0, 0}, (double[]){1, 1});
     run_rows(&s, &r, 200, 300, 1, &found);
     assert_true(found.values[199] == 0);
     for (size_t i = 200; i < 300; i++) {

@@ -144,13 +144,10 @@ static int plan_from_ini(struct plan *p, const char *lines, struct err *err)
 {
     char text[2048];
     struct config config;
-    struct schema schema;
     snprintf(text, sizeof text, "%s%s\n", INI, lines);
-    if (config_load(&config, scratch_text("test.ini", text), err) ||
-        schema_from_config(&schema, &config, err))
+    if (config_load(&config, scratch_text("test.ini", text), err))
         fail_msg("%s", err->msg);
-    int rc = plan_from_config(p, &schema, &config, err);
-    schema_release(&schema);
+    int rc = plan_from_config(p, &config, err);
     config_release(&config);
     return rc;
 }
@@ -499,17 +496,14 @@ static void a_config_without_inputs_is_refused(void **state)
     for (size_t i = 0; i < 2; i++) {
         char text[512];
         struct config config;
-        struct schema schema;
         struct plan p;
         struct err err;
         snprintf(text, sizeof text,
                  "[input]\ntime_format = epoch\n[columns]\nid = I, id\ntime = T, time\n%s",
                  cases[i][0]);
         assert_int_equal(config_load(&config, scratch_text("test.ini", text), &err), 0);
-        assert_int_equal(schema_from_config(&schema, &config, &err), 0);
-        assert_int_equal(plan_from_config(&p, &schema, &config, &err), -1);
+        assert_int_equal(plan_from_config(&p, &config, &err), -1);
         assert_contains(err.msg, cases[i][1]);
-        schema_release(&schema);
         config_release(&config);
     }
 }
@@ -521,12 +515,17 @@ static void fit(struct plan *p, const char *const *texts, size_t n_texts, const 
                 size_t n_codes)
 {
     const struct definition d[] = {{"first", "amount"}, {"via", "onehot(channel)"}};
-    struct plan_categories categories[N_COLUMNS] = {[CHANNEL] = {texts, n_texts, codes, n_codes}};
+    struct plan_value counts[100] = {{0}};
+    const struct plan_values values[N_COLUMNS] = {[CHANNEL] = {counts, n_texts}};
     struct err err = {""};
+    for (size_t i = 0; i < n_texts; i++)
+        counts[i].text = texts[i];
+    for (size_t i = 0; i < n_codes; i++)
+        counts[codes[i]].rows++;
     plan_make(p, d, 2);
     assert_true(plan_wants_fit(p));
     assert_int_equal(p->n_inputs, 1);
-    if (plan_fit(p, categories, &err))
+    if (plan_fit(p, values, &err))
         fail_msg("%s", err.msg);
     assert_false(plan_wants_fit(p));
 }
@@ -671,19 +670,18 @@ static void a_value_too_long_for_the_name_of_a_file_is_part_of_the_rest(void **s
 {
     (void)state;
     char text[300], name[64];
-    const char *texts[] = {text};
-    const uint32_t code = 0;
     memset(name, 'n', 63);
     name[63] = '\0';
     for (size_t length = 1; length < sizeof text; length++) {
         memset(text, '#', length); // three bytes each in a name
         text[length] = '\0';
         const struct definition d = {name, "onehot(channel)"};
-        struct plan_categories categories[N_COLUMNS] = {[CHANNEL] = {texts, 1, &code, 1}};
+        struct plan_value value = {text, 1};
+        const struct plan_values values[N_COLUMNS] = {[CHANNEL] = {&value, 1}};
         struct plan p;
         struct err err;
         plan_make(&p, &d, 1);
-        assert_int_equal(plan_fit(&p, categories, &err), 0);
+        assert_int_equal(plan_fit(&p, values, &err), 0);
         for (size_t i = 0; i < p.n_inputs; i++)
             assert_true(strlen(p.inputs[i].name) + strlen(".npy") <= 255);
         plan_release(&p);

@@ -189,18 +189,6 @@ static void a_number_of_a_row_has_no_clock_to_be_ahead_of(void **state)
     assert_int_equal(status_at(f, 253402300799), 200);
 }
 
-// As when memory ran out in the middle of a block (features/state.h).
-static void a_state_of_no_use_is_503_and_not_ready_and_claims_nothing(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(service_ready(&f->small.service, NULL), 0);
-    f->small.service.state.broken = true;
-    ask(f, "{" BASE ",\"amount\":10}");
-    assert_int_equal(f->reply.status, 503);
-    assert_null(strstr(f->reply.text, "counted"));
-    assert_int_equal(service_ready(&f->small.service, NULL), -1);
-}
-
 static void the_model_is_told_as_its_file_has_it(void **state)
 {
     struct fixture *f = *state;
@@ -344,7 +332,6 @@ int main(void)
         TEST(a_late_transaction_is_answered_and_counted_at_its_own_time),
         TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
         TEST(a_number_of_a_row_has_no_clock_to_be_ahead_of),
-        TEST(a_state_of_no_use_is_503_and_not_ready_and_claims_nothing),
         TEST(the_model_is_told_as_its_file_has_it),
         TEST(an_older_transaction_of_another_key_is_answered),
         TEST(absent_null_and_empty_fields_take_the_missing_value),

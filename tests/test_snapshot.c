@@ -42,14 +42,14 @@ static int teardown(void **state)
 // ---- files ----
 
 struct bytes {
-    union word *words;
+    uint64_t *words;
     size_t n; // bytes
 };
 
 static struct bytes read_back(void)
 {
     struct bytes b = {NULL, 0};
-    b.words = (union word *)scratch_read(path, &b.n); // with room for a word more
+    b.words = (uint64_t *)scratch_read(path, &b.n); // with room for a word more
     assert_non_null(b.words);
     return b;
 }
@@ -234,7 +234,7 @@ static void a_snapshot_with_any_byte_altered_or_added_is_refused(void **state)
         assert_refused(&plan, i < 8 ? "not a snapshot of this version" : "checksum");
         ((unsigned char *)b.words)[i] ^= 0x20;
     }
-    b.words[b.n / 8].cursor = 0;
+    b.words[b.n / 8] = 0;
     write_bytes(b.words, b.n + 8);
     assert_refused(&plan, "checksum");
     free(b.words);
@@ -296,7 +296,7 @@ static struct bytes small_snapshot(const struct plan *p)
 
 static void write_forged(struct bytes *b)
 {
-    b->words[b->n / 8 - 1].cursor = XXH3_64bits(b->words, b->n - 8);
+    b->words[b->n / 8 - 1] = XXH3_64bits(b->words, b->n - 8);
     write_bytes(b->words, b->n);
 }
 
@@ -334,8 +334,8 @@ static void forged_numbers_are_refused(void **state)
     plan_make(&p, &small, 1);
     struct bytes b = small_snapshot(&p);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        union word before = b.words[cases[i].word];
-        b.words[cases[i].word].cursor = cases[i].value;
+        uint64_t before = b.words[cases[i].word];
+        b.words[cases[i].word] = cases[i].value;
         write_forged(&b);
         assert_refused(&p, cases[i].message);
         b.words[cases[i].word] = before;
@@ -356,13 +356,13 @@ static void a_history_that_begins_too_late_is_refused(void **state)
     struct plan p;
     plan_make(&p, &small, 1);
     struct bytes b = small_snapshot(&p);
-    b.words[FIRST].cursor = 5;
-    b.words[NEXT].cursor = 8;
-    b.words[CURSORS].cursor = 7;
-    b.words[CURSORS + 1].cursor = 6;
+    b.words[FIRST] = 5;
+    b.words[NEXT] = 8;
+    b.words[CURSORS] = 7;
+    b.words[CURSORS + 1] = 6;
     write_forged(&b);
     assert_refused(&p, "events that windows reach are missing");
-    b.words[EVENTS].time -= 100 + LATE_SECONDS - 20; // as old as is needed at 20
+    b.words[EVENTS] -= (uint64_t)(100 + LATE_SECONDS - 20); // as old as is needed at 20
     write_forged(&b);
     struct state s;
     struct err err;
@@ -380,10 +380,10 @@ static void a_forged_length_is_refused_at_every_word(void **state)
     struct bytes b = small_snapshot(&p);
     size_t n = b.n;
     for (b.n = 8; b.n < n; b.n += 8) {
-        uint64_t before = b.words[b.n / 8 - 1].cursor;
+        uint64_t before = b.words[b.n / 8 - 1];
         write_forged(&b);
         assert_refused(&p, "snapshot");
-        b.words[b.n / 8 - 1].cursor = before;
+        b.words[b.n / 8 - 1] = before;
     }
     b.n = n + 8;
     write_forged(&b);

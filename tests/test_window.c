@@ -74,7 +74,7 @@ static void run_against_brute_force(size_t stride)
 {
     struct history h = {0};
     for (size_t i = 0; i < N; i++) {
-        assert_int_equal(history_push(&h, &shape, times[i]), 0);
+        assert_int_equal(history_insert(&h, &shape, times[i]), 0);
         for (size_t l = 0; l < N_LANES; l++)
             assert_int_equal(history_add(&h, &shape, l, values[l][i]), 0);
         double since = history_since(&h, &shape);
@@ -133,7 +133,7 @@ static void a_sum_does_not_drift_over_many_events(void **state)
     const struct shape s = shape_make(ten, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 200000; i++) {
-        assert_int_equal(history_push(&h, &s, i), 0);
+        assert_int_equal(history_insert(&h, &s, i), 0);
         assert_int_equal(history_add(&h, &s, 0, 0.1), 0);
     }
     assert_true(same_bits(history_sum(&h, &s, 0, 0, 1), rounded(10 * exact(0.1))));
@@ -161,7 +161,7 @@ static void an_empty_window_sums_to_zero(void **state)
     const struct shape s = shape_make(delayed, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 100; i++) {
-        assert_int_equal(history_push(&h, &s, i * 100), 0);
+        assert_int_equal(history_insert(&h, &s, i * 100), 0);
         assert_int_equal(history_add(&h, &s, 0, 1e15 / 3 * (double)(i + 1)), 0);
         assert_true(same_bits(history_sum(&h, &s, 0, 0, 1), 0));
         assert_true(history_count(&h, 0, 1) == 0);
@@ -177,9 +177,9 @@ static void a_value_that_is_not_finite_counts_as_zero_and_is_reported(void **sta
     const struct shape s = shape_make(now, 1, 1);
     struct history h = {0};
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(history_push(&h, &s, 1), 0);
+        assert_int_equal(history_insert(&h, &s, 1), 0);
         assert_int_equal(history_add(&h, &s, 0, bad[i]), 1);
-        assert_int_equal(history_push(&h, &s, 1), 0);
+        assert_int_equal(history_insert(&h, &s, 1), 0);
         assert_int_equal(history_add(&h, &s, 0, 2.5), 0);
     }
     assert_true(history_sum(&h, &s, 0, 0, -1) == 7.5);
@@ -193,11 +193,11 @@ static void a_value_that_would_make_the_total_overflow_counts_as_zero(void **sta
     const int64_t now[] = {EDGE_NOW};
     const struct shape s = shape_make(now, 1, 1);
     struct history h = {0};
-    assert_int_equal(history_push(&h, &s, 1), 0);
+    assert_int_equal(history_insert(&h, &s, 1), 0);
     assert_int_equal(history_add(&h, &s, 0, DBL_MAX), 0);
-    assert_int_equal(history_push(&h, &s, 2), 0);
+    assert_int_equal(history_insert(&h, &s, 2), 0);
     assert_int_equal(history_add(&h, &s, 0, DBL_MAX), 1);
-    assert_int_equal(history_push(&h, &s, 3), 0);
+    assert_int_equal(history_insert(&h, &s, 3), 0);
     assert_int_equal(history_add(&h, &s, 0, -DBL_MAX), 0);
     assert_true(history_sum(&h, &s, 0, 0, -1) == 0);
     history_release(&h);
@@ -210,7 +210,7 @@ static void memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_co
     const struct shape s = shape_make(day, 3, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 100000; i++) {
-        assert_int_equal(history_push(&h, &s, i * 3600), 0);
+        assert_int_equal(history_insert(&h, &s, i * 3600), 0);
         assert_int_equal(history_add(&h, &s, 0, 1), 0);
         if (i >= 24)
             assert_true(history_sum(&h, &s, 0, 0, 2) == 24);
@@ -227,7 +227,7 @@ static void windows_without_a_beginning_keep_what_a_late_event_may_come_before(v
     const struct shape s = shape_make(all, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 10000; i++) {
-        assert_int_equal(history_push(&h, &s, i * 86400), 0);
+        assert_int_equal(history_insert(&h, &s, i * 86400), 0);
         assert_int_equal(history_add(&h, &s, 0, 3), 0);
         assert_true(history_sum(&h, &s, 0, 1, -1) == 3 * (double)i);
     }
@@ -243,12 +243,12 @@ static void a_burst_grows_the_ring_and_later_events_see_it_whole(void **state)
     const struct shape s = shape_make(day, 2, 1);
     struct history h = {0};
     for (int64_t i = 0; i < 5000; i++) {
-        assert_int_equal(history_push(&h, &s, i < 10 ? i * 90000 : 900000), 0);
+        assert_int_equal(history_insert(&h, &s, i < 10 ? i * 90000 : 900000), 0);
         assert_int_equal(history_add(&h, &s, 0, 1), 0);
     }
-    assert_int_equal(history_push(&h, &s, 900000 + 86399), 0);
+    assert_int_equal(history_insert(&h, &s, 900000 + 86399), 0);
     assert_true(history_count(&h, 0, 1) == 4991);
-    assert_int_equal(history_push(&h, &s, 900000 + 86400), 0);
+    assert_int_equal(history_insert(&h, &s, 900000 + 86400), 0);
     assert_true(history_count(&h, 0, 1) == 2 && history_sum(&h, &s, 0, 0, 1) == 0);
     history_release(&h);
 }
