@@ -1,35 +1,20 @@
-// Takes the columns of both periods one after the other: counts their bins by weeks, sorts them,
-// and has drift.c measure them. Columns are shared out to the threads as these become free. How the
-// result is written down is drift_report.c's.
+// Takes one column of both periods after the other: counts its bins by weeks, sorts it and measures
+// it. A thread that is free takes the next column.
 #include "monitor/comparison.h"
 
+#include "base/memory.h"
+#include "base/output.h"
 #include "base/parallel.h"
 #include "ingest/value.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { DAYS_PER_WEEK = 7 };
-
-// One period's share of the work: what to read, and where its rows' inputs stand.
-struct side {
-    const struct period *period;
-    const float **inputs; // [n_inputs] -> [rows of the table]
-    const int64_t *time;
-    const int8_t *label; // NULL where the table has none
-    size_t rows;
-};
-
-struct job {
-    const struct model *model;
-    struct side reference, current;
-    struct comparison *result;
-    double *values; // threads × both periods' rows
-    float *row;     // [n_inputs], for the one thread that computes the score
-    atomic_size_t next;
-};
 
 int limits_from_config(struct limits *l, const struct config *c, struct err *err)
 {
@@ -42,64 +27,70 @@ int limits_from_config(struct limits *l, const struct config *c, struct err *err
     return 0;
 }
 
-// ---- weeks ----
+// ---- periods ---------------------------------------------------------------------------------------
 
-static struct week *add_week(struct comparison *c, int64_t from, uint64_t row)
+size_t period_rows(const struct period *p)
 {
-    struct week *grown = realloc(c->weeks, (c->n_weeks + 1) * sizeof *grown);
-    if (!grown)
-        return NULL;
-    c->weeks = grown;
-    grown[c->n_weeks] = (struct week){from, {row, row}};
-    return &grown[c->n_weeks++];
+    return p->rows.end - p->rows.first;
 }
 
-static int find_weeks(struct comparison *c, const struct side *s, struct err *err)
+static int find_columns(struct period *p, const struct model *m, struct err *err)
 {
-    const struct period *p = s->period;
+    int time = table_find_kind(p->table, COLUMN_TIME);
+    int label = table_find_kind(p->table, COLUMN_LABEL);
+    if (time < 0)
+        return err_set(err, "%s: there is no column of kind time", p->table->path);
+    p->time = p->table->columns[time].data;
+    p->label = label < 0 ? NULL : p->table->columns[label].data;
+    p->inputs = xcalloc(m->n_inputs, sizeof *p->inputs);
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        p->inputs[i] = table_data(p->table, m->inputs[i].name, COLUMN_FEATURE, err);
+        if (!p->inputs[i])
+            return err_prefix(err, "the model was trained on other features than these: compute "
+                                   "them again, or promote a model of these");
+    }
+    return 0;
+}
+
+static int find_weeks(struct comparison *c, struct err *err)
+{
+    const struct period *p = &c->current;
     struct week *last = NULL;
     for (uint64_t row = p->rows.first; row < p->rows.end; row++) {
-        int64_t day = day_of(s->time[row]);
-        if (row > p->rows.first && s->time[row] < s->time[row - 1])
+        const int64_t day = day_of(p->time[row]);
+        if (row > p->rows.first && p->time[row] < p->time[row - 1])
             return err_set(err, "%s: time goes back at row %" PRIu64 "; rows must be in time order",
                            p->table->path, row);
         if (!last || day >= last->from + DAYS_PER_WEEK) {
-            int64_t from = last ? day - (day - last->from) % DAYS_PER_WEEK : day;
-            last = add_week(c, from, row);
-            if (!last)
-                return err_set(err, "out of memory for %zu weeks", c->n_weeks + 1);
+            const int64_t from = last ? day - (day - last->from) % DAYS_PER_WEEK : day;
+            ARRAY_GROW(c->weeks, c->n_weeks + 1, c->weeks_capacity);
+            last = &c->weeks[c->n_weeks++];
+            *last = (struct week){from, {row, row}};
         }
         last->rows.end = row + 1;
     }
     return 0;
 }
 
-// ---- one column, on one thread ----
+// ---- columns ---------------------------------------------------------------------------------------
 
-static void load_input(const struct side *s, size_t input, double *out)
+// Column i of a period's rows as doubles; the one after the inputs is the score.
+static int load(const struct period *p, const struct model *m, size_t i, double *out,
+                struct err *err)
 {
-    const float *x = s->inputs[input] + s->period->rows.first;
-    for (size_t i = 0; i < s->rows; i++)
-        out[i] = x[i];
-}
-
-static void load_score(const struct side *s, const struct model *m, float *x, double *out)
-{
-    for (size_t i = 0; i < s->rows; i++) {
-        for (size_t k = 0; k < m->n_inputs; k++)
-            x[k] = s->inputs[k][s->period->rows.first + i];
-        out[i] = model_probability(model_margin(m, x));
+    const size_t n = period_rows(p), first = p->rows.first;
+    float *x = xcalloc(m->n_inputs, sizeof *x);
+    for (size_t r = 0; r < n; r++) {
+        for (size_t k = 0; k < m->n_inputs && i == m->n_inputs; k++)
+            x[k] = p->inputs[k][first + r];
+        out[r] = i < m->n_inputs ? p->inputs[i][first + r] : model_probability(model_margin(m, x));
     }
-}
-
-static int check_finite(const struct side *s, const char *name, const double *values,
-                        struct err *err)
-{
-    for (size_t i = 0; i < s->rows; i++)
-        if (!isfinite(values[i]))
-            return err_set(err,
-                           "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
-                           s->period->table->path, name, s->period->rows.first + i, values[i]);
+    free(x);
+    for (size_t r = 0; r < n; r++)
+        if (!isfinite(out[r]))
+            return err_set(
+                err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
+                p->table->path, i < m->n_inputs ? m->inputs[i].name : "score", first + r, out[r]);
     return 0;
 }
 
@@ -109,164 +100,275 @@ static void count(const struct histogram *h, const double *values, size_t n, uin
         counts[histogram_bin(h, values[i])]++;
 }
 
-// Weeks part the current rows, so their counts add up to those of the whole period.
-static void count_weeks(const struct job *job, const struct histogram *h, const double *values,
+// The weeks cover the current rows, so their counts add up to q, those of the period.
+static void count_weeks(const struct comparison *c, const struct histogram *h, const double *values,
                         const uint64_t *p, uint64_t *q, double *psi)
 {
-    for (size_t w = 0; w < job->result->n_weeks; w++) {
+    for (size_t w = 0; w < c->n_weeks; w++) {
         uint64_t week[HISTOGRAM_BINS] = {0};
-        const struct row_range *rows = &job->result->weeks[w].rows;
-        size_t first = rows->first - job->current.period->rows.first;
-        count(h, values + first, rows->end - rows->first, week);
+        const struct row_range *rows = &c->weeks[w].rows;
+        count(h, values + (rows->first - c->current.rows.first), rows->end - rows->first, week);
         psi[w] = drift_psi(p, week, h->n_edges + 1);
         for (size_t b = 0; b <= h->n_edges; b++)
             q[b] += week[b];
     }
 }
 
-static void judge(const struct side *s, const struct model *m, const double *score,
-                  struct performance *p)
+static void judge(struct metrics *metrics, const struct period *p, const struct model *m,
+                  const double *score)
 {
-    if (!s->label)
-        return;
-    p->metrics = metrics_compute(score, s->label + s->period->rows.first, s->rows, m->threshold);
-    p->known = p->metrics.tally.rows > 0;
+    if (p->label)
+        *metrics = metrics_compute(score, p->label + p->rows.first, period_rows(p), m->threshold);
 }
 
-// values: room for both periods.
-static int compare_column(struct job *job, size_t i, double *values, struct err *err)
+// before, now: room for the rows of the reference and of the current period.
+static int compare_column(struct comparison *c, size_t i, double *before, double *now,
+                          struct err *err)
 {
-    const struct side *r = &job->reference, *c = &job->current;
-    const struct model *m = job->model;
-    bool score = i == m->n_inputs;
-    struct comparison_column *column = &job->result->columns[i];
+    const struct model *m = c->model;
+    const bool score = i == m->n_inputs;
     const struct histogram *h = score ? &m->score_reference : &m->inputs[i].reference;
-    double *current = values + r->rows;
-    if (score) {
-        load_score(r, m, job->row, values);
-        load_score(c, m, job->row, current);
-    } else {
-        load_input(r, i, values);
-        load_input(c, i, current);
-    }
-    if (check_finite(r, column->name, values, err) || check_finite(c, column->name, current, err))
+    const size_t n_before = period_rows(&c->reference), n_now = period_rows(&c->current);
+    struct comparison_column *column = &c->columns[i];
+    uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
+    if (load(&c->reference, m, i, before, err) || load(&c->current, m, i, now, err))
         return -1;
     if (score) {
-        judge(r, m, values, &job->result->reference_performance);
-        judge(c, m, current, &job->result->current_performance);
+        judge(&c->reference_metrics, &c->reference, m, before);
+        judge(&c->current_metrics, &c->current, m, now);
     }
-    uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
-    count(h, values, r->rows, p);
-    count_weeks(job, h, current, p, q, column->week_psi);
-    sort_doubles(values, r->rows);
-    sort_doubles(current, c->rows);
-    column->drift = drift_measure(values, r->rows, current, c->rows, p, q, h->n_edges + 1);
+    count(h, before, n_before, p);
+    count_weeks(c, h, now, p, q, column->week_psi);
+    sort_doubles(before, n_before);
+    sort_doubles(now, n_now);
+    column->drift = drift_measure(before, n_before, now, n_now, p, q, h->n_edges + 1);
+    column->drifted = c->enough_rows && column->drift.psi >= c->limits.psi_alert;
     return 0;
 }
+
+struct job {
+    struct comparison *comparison;
+    atomic_size_t next;
+};
 
 // The last column, the score, costs most and goes first.
 static int work(void *arg, unsigned thread, struct err *err)
 {
+    (void)thread;
     struct job *job = arg;
-    size_t n = job->result->n, rows = job->reference.rows + job->current.rows;
-    for (size_t k; (k = atomic_fetch_add(&job->next, 1)) < n;) {
-        if (compare_column(job, n - 1 - k, job->values + thread * rows, err))
-            return -1;
-    }
-    return 0;
-}
-
-// ---- all of them ----
-
-static int bind(struct side *s, const struct model *m, struct err *err)
-{
-    const struct period *p = s->period;
-    int time = table_find_kind(p->table, COLUMN_TIME);
-    int label = table_find_kind(p->table, COLUMN_LABEL);
-    if (time < 0) {
-        err_set(err, "%s: there is no column of kind time", p->table->path);
-        return -1;
-    }
-    s->time = p->table->columns[time].data;
-    s->label = label < 0 ? NULL : p->table->columns[label].data;
-    s->rows = p->rows.end - p->rows.first;
-    s->inputs = calloc(m->n_inputs + 1, sizeof *s->inputs);
-    if (!s->inputs)
-        return err_set(err, "out of memory for %zu inputs", m->n_inputs);
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        s->inputs[i] = table_data(p->table, m->inputs[i].name, COLUMN_FEATURE, err);
-        if (!s->inputs[i])
-            return err_prefix(err, "the model was trained on other features than these: compute "
-                                   "them again, or promote a model of these");
-    }
-    return 0;
-}
-
-static int allocate(struct job *job, unsigned threads, struct err *err)
-{
-    struct comparison *c = job->result;
-    size_t rows = job->reference.rows + job->current.rows;
-    c->n = job->model->n_inputs + 1;
-    c->columns = calloc(c->n, sizeof *c->columns);
-    job->row = calloc(c->n, sizeof *job->row);
-    job->values = calloc(threads, (rows + 1) * sizeof *job->values);
-    if (!c->columns || !job->row || !job->values)
-        return err_set(err, "out of memory for %zu rows on %u threads", rows, threads);
-    for (size_t i = 0; i < c->n; i++) {
-        c->columns[i].name = i + 1 < c->n ? job->model->inputs[i].name : "score";
-        c->columns[i].week_psi = calloc(c->n_weeks + 1, sizeof *c->columns[i].week_psi);
-        if (!c->columns[i].week_psi)
-            return err_set(err, "out of memory for %zu weeks", c->n_weeks);
-    }
-    return 0;
-}
-
-static void decide(struct comparison *c, const struct job *job)
-{
-    size_t min_rows = (size_t)c->limits.min_rows;
-    c->enough_rows = job->reference.rows >= min_rows && job->current.rows >= min_rows;
-    for (size_t i = 0; i < c->n; i++) {
-        c->columns[i].drifted = c->enough_rows && c->columns[i].drift.psi >= c->limits.psi_alert;
-        c->drifted = c->drifted || c->columns[i].drifted;
-    }
+    struct comparison *c = job->comparison;
+    double *before = xcalloc(period_rows(&c->reference), sizeof *before);
+    double *now = xcalloc(period_rows(&c->current), sizeof *now);
+    int rc = 0;
+    for (size_t k; rc == 0 && (k = atomic_fetch_add(&job->next, 1)) < c->n;)
+        rc = compare_column(c, c->n - 1 - k, before, now, err);
+    free(before);
+    free(now);
+    return rc;
 }
 
 int comparison_init(struct comparison *c, const struct model *m, const struct period *reference,
                     const struct period *current, const struct limits *limits, unsigned threads,
                     struct err *err)
 {
+    const size_t least = (size_t)limits->min_rows, n = m->n_inputs + 1;
     *c = (struct comparison){
-        .model = m, .reference = *reference, .current = *current, .limits = *limits};
-    struct job job = {
-        .model = m, .result = c, .reference.period = reference, .current.period = current};
-    unsigned workers = threads < m->n_inputs + 1 ? threads : (unsigned)m->n_inputs + 1;
-    int rc = -1;
-    if (reference->rows.first == reference->rows.end) {
+        .model = m, .reference = *reference, .current = *current, .limits = *limits, .n = n};
+    c->columns = xcalloc(n, sizeof *c->columns);
+    c->enough_rows = period_rows(reference) >= least && period_rows(current) >= least;
+    if (period_rows(reference) == 0) {
         err_set(err, "%s: no row lies in the training part", reference->table->path);
-        goto out;
+        goto fail;
     }
-    if (bind(&job.reference, m, err) || bind(&job.current, m, err) ||
-        find_weeks(c, &job.current, err) || allocate(&job, workers, err))
-        goto out;
-    if (parallel_run(workers, work, &job, err))
-        goto out;
-    decide(c, &job);
-    rc = 0;
-out:
-    free(job.reference.inputs);
-    free(job.current.inputs);
-    free(job.row);
-    free(job.values);
-    if (rc)
-        comparison_release(c);
-    return rc;
+    if (find_columns(&c->reference, m, err) || find_columns(&c->current, m, err) ||
+        find_weeks(c, err))
+        goto fail;
+    for (size_t i = 0; i < n; i++) {
+        c->columns[i].name = i < m->n_inputs ? m->inputs[i].name : "score";
+        c->columns[i].week_psi = xcalloc(c->n_weeks, sizeof *c->columns[i].week_psi);
+    }
+    struct job job = {.comparison = c};
+    if (parallel_run(threads < n ? threads : (unsigned)n, work, &job, err))
+        goto fail;
+    for (size_t i = 0; i < n; i++)
+        c->drifted = c->drifted || c->columns[i].drifted;
+    return 0;
+fail:
+    comparison_release(c);
+    return -1;
 }
 
 void comparison_release(struct comparison *c)
 {
-    for (size_t i = 0; i < c->n && c->columns; i++)
+    for (size_t i = 0; i < c->n; i++)
         free(c->columns[i].week_psi);
     free(c->columns);
     free(c->weeks);
+    free(c->reference.inputs);
+    free(c->current.inputs);
     *c = (struct comparison){0};
+}
+
+// ---- drift.json ------------------------------------------------------------------------------------
+
+static json_t *time_json(const struct period *p, uint64_t row)
+{
+    char text[TIME_TEXT];
+    return period_rows(p) > 0 ? json_string(time_text(text, p->time[row])) : json_null();
+}
+
+static json_t *period_json(const struct period *p)
+{
+    return json_pack("{s:s, s:I, s:o, s:o}", "table", p->table->path, "rows",
+                     (json_int_t)period_rows(p), "from", time_json(p, p->rows.first), "to",
+                     time_json(p, p->rows.end - 1));
+}
+
+static json_t *weeks_json(const struct comparison *c, const double *psi)
+{
+    json_t *weeks = json_array();
+    for (size_t w = 0; w < c->n_weeks; w++) {
+        char from[TIME_TEXT];
+        const struct week *week = &c->weeks[w];
+        json_array_append_new(weeks,
+                              json_pack("{s:s, s:I, s:o}", "from", date_text(from, week->from),
+                                        "rows", (json_int_t)(week->rows.end - week->rows.first),
+                                        "psi", json_number_or_null(psi[w])));
+    }
+    return weeks;
+}
+
+static json_t *column_json(const struct comparison *c, const struct comparison_column *column)
+{
+    const struct drift *d = &column->drift;
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",           //
+                     "name", column->name,                                                     //
+                     "psi", json_number_or_null(d->psi),                                       //
+                     "ks", json_number_or_null(d->ks),                                         //
+                     "ks_p", json_number_or_null(d->ks_p),                                     //
+                     "jensen_shannon", json_number_or_null(d->jensen_shannon),                 //
+                     "wasserstein", json_number_or_null(d->wasserstein),                       //
+                     "wasserstein_normalised", json_number_or_null(d->wasserstein_normalised), //
+                     "out_of_range", json_number_or_null(d->out_of_range),                     //
+                     "mean_reference", json_number_or_null(d->mean_reference),                 //
+                     "mean_current", json_number_or_null(d->mean_current),                     //
+                     "drifted", column->drifted,                                               //
+                     "weeks", weeks_json(c, column->week_psi));
+}
+
+static json_t *performance_json(const struct metrics *m)
+{
+    return m->tally.rows > 0 ? metrics_to_json(m) : json_null();
+}
+
+static json_t *comparison_json(const struct comparison *c)
+{
+    json_t *inputs = json_array();
+    for (size_t i = 0; i + 1 < c->n; i++)
+        json_array_append_new(inputs, column_json(c, &c->columns[i]));
+    return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:{s:o, s:o}}", //
+                     "format", "assay drift",                                                 //
+                     "version", 1,                                                            //
+                     "model", c->model->sha256,                                               //
+                     "reference", period_json(&c->reference),                                 //
+                     "current", period_json(&c->current),                                     //
+                     "psi_alert", json_number_or_null(c->limits.psi_alert),                   //
+                     "min_rows", (json_int_t)c->limits.min_rows,                              //
+                     "enough_rows", c->enough_rows,                                           //
+                     "drifted", c->drifted,                                                   //
+                     "inputs", inputs,                                                        //
+                     "score", column_json(c, &c->columns[c->n - 1]),                          //
+                     "performance",                                                           //
+                     "reference", performance_json(&c->reference_metrics),                    //
+                     "current", performance_json(&c->current_metrics));
+}
+
+int comparison_write(const struct comparison *c, const char *path, struct err *err)
+{
+    json_t *json = comparison_json(c);
+    char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    struct output o = {0};
+    int rc = output_open(&o, path, 0644, err) || output_write(&o, text, strlen(text), err) ||
+             output_write(&o, "\n", 1, err) || output_commit(&o, err);
+    output_release(&o);
+    free(text);
+    json_decref(json);
+    return rc ? -1 : 0;
+}
+
+// ---- table -----------------------------------------------------------------------------------------
+
+// Larger PSI first, columns without one last.
+static int by_psi(const void *a, const void *b)
+{
+    double x = ((const struct comparison_column *)a)->drift.psi;
+    double y = ((const struct comparison_column *)b)->drift.psi;
+    if (isnan(x) || isnan(y))
+        return isnan(x) - isnan(y);
+    return (x < y) - (x > y);
+}
+
+static void print_number(int width, const char *format, double x)
+{
+    char text[32] = "-";
+    if (isfinite(x))
+        snprintf(text, sizeof text, format, x);
+    printf(" %*s", width, text);
+}
+
+static void print_column(const struct comparison_column *column, int width)
+{
+    const struct drift *d = &column->drift;
+    printf("%-*s", width, column->name);
+    print_number(8, "%.4f", d->psi);
+    print_number(7, "%.4f", d->ks);
+    print_number(7, "%.4f", d->jensen_shannon);
+    print_number(7, "%.3f", d->wasserstein_normalised);
+    print_number(8, "%.4f", d->out_of_range);
+    print_number(11, "%.4g", d->mean_reference);
+    print_number(11, "%.4g", d->mean_current);
+    printf("%s\n", column->drifted ? "  drifted" : "");
+}
+
+static void print_columns(const struct comparison *c)
+{
+    int width = 0;
+    struct comparison_column *sorted = xcalloc(c->n, sizeof *sorted);
+    memcpy(sorted, c->columns, c->n * sizeof *sorted);
+    qsort(sorted, c->n, sizeof *sorted, by_psi);
+    for (size_t i = 0; i < c->n; i++)
+        width = (int)strlen(sorted[i].name) > width ? (int)strlen(sorted[i].name) : width;
+    printf("%-*s %8s %7s %7s %7s %8s %11s %11s\n", width, "input", "PSI", "KS", "JS", "W1/sd",
+           "outside", "mean before", "mean now");
+    for (size_t i = 0; i < c->n; i++)
+        print_column(&sorted[i], width);
+    free(sorted);
+}
+
+static void print_period(const char *title, const struct period *p)
+{
+    char from[TIME_TEXT], to[TIME_TEXT];
+    printf("%-9s %9zu rows", title, period_rows(p));
+    if (period_rows(p) > 0)
+        printf("  %s .. %s", time_text(from, p->time[p->rows.first]),
+               time_text(to, p->time[p->rows.end - 1]));
+    printf("  %s\n", p->table->path);
+}
+
+void comparison_print(const struct comparison *c)
+{
+    const struct metrics *before = &c->reference_metrics, *now = &c->current_metrics;
+    print_period("reference", &c->reference);
+    print_period("current", &c->current);
+    print_columns(c);
+    if (before->tally.rows > 0 && now->tally.rows > 0 && isfinite(before->roc_auc) &&
+        isfinite(now->roc_auc))
+        printf("ROC AUC %.4f before, %.4f now; average precision %.4f before, %.4f now\n",
+               before->roc_auc, now->roc_auc, before->average_precision, now->average_precision);
+    if (!c->enough_rows)
+        printf("no verdict: fewer than min_rows = %" PRId64 " rows on one side\n",
+               c->limits.min_rows);
+    else
+        printf("%s: PSI %s %g\n", c->drifted ? "drifted" : "no drift",
+               c->drifted ? "reaches" : "stays below", c->limits.psi_alert);
 }

@@ -1,23 +1,35 @@
-// comparison: the drift of a period's rows against the rows a model was trained on.
+// comparison: the drift of a period's rows against the rows a model was trained on, as drift.json for
+// programs and as a table for people.
 //
-// Of every input of the model, and of its probability (the last column, named "score"), over the
-// bins of the model's reference histograms. Besides the whole period, PSI of each of its weeks,
-// and the model's performance on both sides where there are labels.
+// Each input of the model and its score is measured over the bins of the model's reference histograms;
+// PSI for each week, too. Where there are labels, the model's performance on both sides.
 //
 //     struct period reference = {&features, training_rows}, current = {&features, later_rows};
 //     comparison_init(&c, &model, &reference, &current, &limits, threads, &err)
-//     ... c.columns[i].drift, c.drifted
+//     comparison_write(&c, "drift.json", &err), comparison_print(&c)
 //     comparison_release(&c)
 //
-// An alarm needs size and numbers: PSI of at least psi_alert, and min_rows rows on both sides.
-// Nothing is sampled. Memory: per thread one column of both periods, and as much again twice while
-// it is sorted. The result does not depend on the number of threads.
+// A column has drifted where PSI reaches psi_alert and both sides have min_rows rows. Nothing is
+// sampled. Memory: per thread one column of both periods, and the same again while it is sorted. The
+// result does not depend on the number of threads.
+//
+// drift.json:
+//     {"format": "assay drift", "version": 1, "model": sha256 of model.json,
+//      "reference": {"table", "rows", "from", "to"}, "current": {...},   from, to: UTC times of the
+//                                                       first and the last row, null without rows
+//      "psi_alert", "min_rows", "enough_rows", "drifted",
+//      "inputs": [{"name", "psi", "ks", "ks_p", "jensen_shannon", "wasserstein",
+//                  "wasserstein_normalised", "out_of_range", "mean_reference", "mean_current",
+//                  "drifted", "weeks": [{"from", "rows", "psi"}]}],
+//      "score": {the same},
+//      "performance": {"reference": {as in metrics.json, see train/metrics.h}, "current": {...}}}
+// Performance is null where no label is known, and so is a measure that is not defined (drift.h).
+// Numbers have 17 significant digits. There is no clock time: the same input gives the same file.
 //
 // Errors: a table without an input of the model or without a time column, time that goes back, a
-// value that is not finite, a reference without rows. An empty current period is none: its measures
-// are NAN.
+// value that is not finite, a reference without rows. Without current rows the measures are NAN.
 // Ownership: a comparison owns its arrays until comparison_release, and borrows the model and both
-// tables, which must outlive it.
+// tables.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
 
@@ -32,6 +44,9 @@
 struct period {
     const struct table *table; // of features
     struct row_range rows;
+    const int64_t *time;
+    const int8_t *label;  // NULL where the table has none
+    const float **inputs; // [n_inputs] -> [rows of the table]
 };
 
 struct limits {       // the [monitor] section
@@ -39,7 +54,7 @@ struct limits {       // the [monitor] section
     int64_t min_rows; // default 1000
 };
 
-// Seven days from the current period's first day (UTC) on; weeks without a row are left out.
+// Seven days, counted from the current period's first day (UTC); weeks without a row are left out.
 struct week {
     int64_t from; // days since 1970-01-01
     struct row_range rows;
@@ -52,30 +67,32 @@ struct comparison_column {
     bool drifted;
 };
 
-// What the model's scores were worth where labels have come; the members that need cards are NAN.
-struct performance {
-    bool known; // some row has a label
-    struct metrics metrics;
-};
-
 struct comparison {
     const struct model *model;
     struct period reference, current;
     struct limits limits;
-    struct comparison_column *columns; // [n]: the model's inputs in their order, then the score
+    struct comparison_column *columns; // [n]: the model's inputs in their order, then "score"
     size_t n;
     struct week *weeks; // [n_weeks]
-    size_t n_weeks;
-    struct performance reference_performance, current_performance;
+    size_t n_weeks, weeks_capacity;
+    struct metrics reference_metrics,
+        current_metrics; // without judged rows where no label is known
     bool enough_rows;
     bool drifted; // some column did
 };
 
 int limits_from_config(struct limits *l, const struct config *c, struct err *err);
+size_t period_rows(const struct period *p);
 
+// Of the periods, table and rows are read.
 int comparison_init(struct comparison *c, const struct model *m, const struct period *reference,
                     const struct period *current, const struct limits *limits, unsigned threads,
                     struct err *err);
 void comparison_release(struct comparison *c);
+
+// Write drift.json to path, whole or not at all.
+int comparison_write(const struct comparison *c, const char *path, struct err *err);
+// Print the table to stdout, the column with the largest PSI first.
+void comparison_print(const struct comparison *c);
 
 #endif

@@ -1,11 +1,11 @@
-// The measures themselves, on counts and on sorted samples. Which samples, which bins and what is
-// an alarm is comparison.c's business.
+// Measures of drift on counts and on sorted samples.
 #include "monitor/drift.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 static const double PI = 3.14159265358979323846;
+
+// ---- counts ----------------------------------------------------------------------------------------
 
 static double total(const uint64_t *counts, size_t bins)
 {
@@ -27,13 +27,13 @@ double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins)
     return sum;
 }
 
-// The term of a Kullback–Leibler divergence; 0 · ln 0 is 0.
+// One term of a Kullback–Leibler divergence; 0 · ln 0 is 0.
 static double divergence(double p, double m)
 {
     return p > 0 ? p * log(p / m) : 0;
 }
 
-double drift_jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
+static double jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
 {
     double n = total(p, bins), m = total(q, bins), sum = 0;
     if (n == 0 || m == 0)
@@ -45,64 +45,33 @@ double drift_jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
     return sqrt(fmax(sum, 0)); // rounding may leave a sum just below 0
 }
 
-// A walk over two sorted samples, stopping once at each of their distinct values.
-struct walk {
-    const double *a, *b;
-    size_t n, m;
-    size_t i, j; // values of a and of b that are <= at
-    double at;
-};
+// ---- samples ---------------------------------------------------------------------------------------
 
-static bool step(struct walk *w)
+// Walks both samples a[n] and b[m] upwards, one distinct value at a time; i and j values are <= at.
+// |F − G| is `gap` from there to the next value.
+static void compare(const double *a, size_t n, const double *b, size_t m, struct drift *d)
 {
-    if (w->i == w->n && w->j == w->m)
-        return false;
-    bool from_a = w->j == w->m || (w->i < w->n && w->a[w->i] <= w->b[w->j]);
-    w->at = from_a ? w->a[w->i] : w->b[w->j];
-    while (w->i < w->n && w->a[w->i] == w->at)
-        w->i++;
-    while (w->j < w->m && w->b[w->j] == w->at)
-        w->j++;
-    return true;
-}
-
-// |F − G| at the walk's place and up to the next.
-static double gap(const struct walk *w)
-{
-    return fabs((double)w->i / (double)w->n - (double)w->j / (double)w->m);
-}
-
-double drift_ks(const double *a, size_t n, const double *b, size_t m)
-{
-    if (n == 0 || m == 0)
-        return NAN;
-    double largest = 0;
-    for (struct walk w = {.a = a, .b = b, .n = n, .m = m}; step(&w);)
-        largest = fmax(largest, gap(&w));
-    return largest;
-}
-
-double drift_wasserstein(const double *a, size_t n, const double *b, size_t m)
-{
-    if (n == 0 || m == 0)
-        return NAN;
-    struct walk w = {.a = a, .b = b, .n = n, .m = m};
-    double area = 0, height = 0, last = 0;
-    while (step(&w)) {
-        area += height > 0 ? height * (w.at - last) : 0;
-        height = gap(&w);
-        last = w.at;
+    double gap = 0, last = 0;
+    for (size_t i = 0, j = 0; i < n || j < m;) {
+        const double at = j == m || (i < n && a[i] <= b[j]) ? a[i] : b[j];
+        while (i < n && a[i] == at)
+            i++;
+        while (j < m && b[j] == at)
+            j++;
+        d->wasserstein += gap > 0 ? gap * (at - last) : 0;
+        gap = fabs((double)i / (double)n - (double)j / (double)m);
+        d->ks = fmax(d->ks, gap);
+        last = at;
     }
-    return area;
 }
 
 double drift_ks_p(double d, size_t n, size_t m)
 {
     double x = d * sqrt((double)n / (double)(n + m) * (double)m), sum = 0;
-    if (isnan(d) || x == 0)
-        return isnan(d) ? NAN : 1;
+    if (x == 0)
+        return 1;
     if (x < 1) {
-        // There the series converges slowly, and its theta transform fast:
+        // The series converges slowly here, and its theta transform fast:
         // 1 − Q(x) = √(2π)/x Σ_k exp(−(2k − 1)² π² / (8 x²)).
         for (int k = 1; k <= 7; k += 2)
             sum += exp(-k * k * PI * PI / (8 * x * x));
@@ -121,29 +90,20 @@ static double mean(const double *x, size_t n)
     return n > 0 ? sum / (double)n : NAN;
 }
 
-// Of the sample itself (divided by n); exactly 0 where it is constant.
+// Divides by n; exactly 0 where all values are equal.
 static double standard_deviation(const double *x, size_t n, double centre)
 {
     double sum = 0;
-    if (n == 0 || x[0] == x[n - 1])
+    if (x[0] == x[n - 1])
         return 0;
     for (size_t i = 0; i < n; i++)
         sum += (x[i] - centre) * (x[i] - centre);
     return sqrt(sum / (double)n);
 }
 
-static double normalised(double wasserstein, double sd)
-{
-    if (sd > 0)
-        return wasserstein / sd;
-    return wasserstein == 0 ? 0 : NAN;
-}
-
 static double out_of_range(const double *reference, size_t n, const double *x, size_t m)
 {
     size_t below = 0, above = 0;
-    if (n == 0 || m == 0)
-        return NAN;
     while (below < m && x[below] < reference[0])
         below++;
     while (above < m - below && x[m - 1 - above] > reference[n - 1])
@@ -154,17 +114,17 @@ static double out_of_range(const double *reference, size_t n, const double *x, s
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
                            const uint64_t *p, const uint64_t *q, size_t bins)
 {
-    struct drift d = {
-        .psi = drift_psi(p, q, bins),
-        .jensen_shannon = drift_jensen_shannon(p, q, bins),
-        .ks = drift_ks(reference, n, current, m),
-        .wasserstein = drift_wasserstein(reference, n, current, m),
-        .out_of_range = out_of_range(reference, n, current, m),
-        .mean_reference = mean(reference, n),
-        .mean_current = mean(current, m),
-    };
+    struct drift d = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, mean(reference, n), mean(current, m)};
+    if (n == 0 || m == 0)
+        return d;
+    d.psi = drift_psi(p, q, bins);
+    d.jensen_shannon = jensen_shannon(p, q, bins);
+    d.ks = d.wasserstein = 0;
+    compare(reference, n, current, m, &d);
     d.ks_p = drift_ks_p(d.ks, n, m);
-    d.wasserstein_normalised =
-        normalised(d.wasserstein, standard_deviation(reference, n, d.mean_reference));
+    const double sd = standard_deviation(reference, n, d.mean_reference);
+    if (sd > 0 || d.wasserstein == 0)
+        d.wasserstein_normalised = sd > 0 ? d.wasserstein / sd : 0;
+    d.out_of_range = out_of_range(reference, n, current, m);
     return d;
 }

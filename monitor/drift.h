@@ -9,10 +9,10 @@
 //                   logarithms, 0 .. √ln 2 (Endres and Schindelin, IEEE Trans. Inf. Theory 49,
 //                   2003). It needs no smoothing.
 // From both samples, sorted, with empirical distribution functions F and G; ties are exact:
-//   Kolmogorov–Smirnov  max |F − G|; its p-value is the limiting one, see drift_ks_p
+//   Kolmogorov–Smirnov  max |F − G|
 //   Wasserstein-1       ∫ |F − G| dx, in the unit of the values: how far the mass has to move
 //
-// No measure is defined where a sample is empty: the result is NAN.
+// Where a sample is empty every measure is NAN.
 #ifndef MONITOR_DRIFT_H
 #define MONITOR_DRIFT_H
 
@@ -31,18 +31,13 @@ struct drift {
 
 // p[bins], q[bins]: counts.
 double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins);
-double drift_jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins);
 
-// a[n], b[m]: sorted, finite.
-double drift_ks(const double *a, size_t n, const double *b, size_t m);
-double drift_wasserstein(const double *a, size_t n, const double *b, size_t m);
-
-// The chance of a statistic of at least d between samples of one continuous distribution, in the
-// limit of large samples: Q(λ) = 2 Σ_k (−1)^(k−1) exp(−2 k² λ²), λ = d √(nm/(n + m)) (Smirnov,
-// Ann. Math. Stat. 19, 1948). With ties the true chance is smaller.
+// The p-value of a KS statistic d between samples of one continuous distribution, in the limit of
+// large samples: Q(λ) = 2 Σ_k (−1)^(k−1) exp(−2 k² λ²), λ = d √(nm/(n + m)) (Smirnov, Ann. Math.
+// Stat. 19, 1948). With ties the true p-value is smaller.
 double drift_ks_p(double d, size_t n, size_t m);
 
-// All of them. reference[n] and current[m] sorted; p[bins] and q[bins] their counts.
+// All measures. reference[n] and current[m] are sorted and finite; p[bins] and q[bins] their counts.
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
                            const uint64_t *p, const uint64_t *q, size_t bins);
 

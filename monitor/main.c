@@ -1,44 +1,44 @@
-// monitor: has the world moved since the model was trained?
+// monitor: has the data changed since the model was trained?
 //
-// Compares the rows that came after the test window (or another table) with the training rows and
-// writes drift.json and a table. What counts as drift is comparison.h's and drift.h's business.
+// Compares the rows after the test window, or another table, with the training rows and writes
+// drift.json and a table (comparison.h).
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "monitor/comparison.h"
-#include "monitor/drift_report.h"
 #include "train/registry.h"
 
 #include <stdlib.h>
 
 enum { EXIT_DRIFTED = 3 };
 
-struct settings {
+struct arguments {
     const char *config, *models, *output, *current, *features;
     bool fail_on_drift;
     int64_t threads;
 };
 
-// The training rows, and the period to hold against them: the whole of `other` where it was given,
-// else what comes after the test window.
+// The training rows, and all rows of `other` where it was given, else those after the test window.
 static int choose_rows(struct period *reference, struct period *current, const struct split *split,
                        const struct table *features, const struct table *other, struct err *err)
 {
-    int column = table_find_kind(features, COLUMN_TIME);
+    const uint64_t rows = features->rows;
+    const int column = table_find_kind(features, COLUMN_TIME);
     if (column < 0)
         return err_set(err, "%s: there is no column of kind time", features->path);
     const int64_t *time = features->columns[column].data;
-    struct row_range test = split_rows(&split->test, 0, time, features->rows);
-    *reference = (struct period){features, split_rows(&split->train, 0, time, features->rows)};
-    *current = other->path ? (struct period){other, {0, other->rows}}
-                           : (struct period){features, {test.end, features->rows}};
+    reference->table = current->table = features;
+    reference->rows = split_rows(&split->train, 0, time, rows);
+    current->rows = (struct row_range){split_rows(&split->test, 0, time, rows).end, rows};
+    if (other->path)
+        *current = (struct period){.table = other, .rows = {0, other->rows}};
     return 0;
 }
 
-static int monitor(const struct settings *s, bool *drifted, struct err *err)
+static int monitor(const struct arguments *a, bool *drifted, struct err *err)
 {
-    double start = seconds_now();
+    const double start = seconds_now();
     struct config config = {0};
     struct split split;
     struct limits limits;
@@ -48,21 +48,21 @@ static int monitor(const struct settings *s, bool *drifted, struct err *err)
     struct period reference = {0}, current = {0};
     struct comparison comparison = {0};
     int rc = -1;
-    if (config_load(&config, s->config, err) || split_from_config(&split, &config, err) ||
+    if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
         limits_from_config(&limits, &config, err) ||
-        registry_load_champion(s->models, &model, &version, err) ||
-        table_open(&features, s->features, err) ||
-        (s->current && table_open(&other, s->current, err)) ||
+        registry_load_champion(a->models, &model, &version, err) ||
+        table_open(&features, a->features, err) ||
+        (a->current && table_open(&other, a->current, err)) ||
         choose_rows(&reference, &current, &split, &features, &other, err) ||
-        comparison_init(&comparison, &model, &reference, &current, &limits, (unsigned)s->threads,
+        comparison_init(&comparison, &model, &reference, &current, &limits, (unsigned)a->threads,
                         err) ||
-        drift_report_write(&comparison, s->output, err) || drift_report_print(&comparison, err))
+        comparison_write(&comparison, a->output, err))
         goto out;
-    uint64_t rows =
-        reference.rows.end - reference.rows.first + current.rows.end - current.rows.first;
-    double seconds = seconds_now() - start;
+    comparison_print(&comparison);
     *drifted = comparison.drifted;
-    rc = summary_print("monitor", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", s->output,
+    const uint64_t rows = period_rows(&reference) + period_rows(&current);
+    const double seconds = seconds_now() - start;
+    rc = summary_print("monitor", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", a->output,
                        err);
 out:
     comparison_release(&comparison);
@@ -75,21 +75,19 @@ out:
 
 int main(int argc, char **argv)
 {
-    struct settings s = {
-        .config = "datasets/simulated.ini",
-        .models = "models/simulated",
-        .output = "build/simulated/monitor/drift.json",
-        .threads = parallel_threads(),
-    };
+    struct arguments a = {.config = "datasets/simulated.ini",
+                          .models = "models/simulated",
+                          .output = "build/simulated/monitor/drift.json",
+                          .threads = parallel_threads()};
     const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &s.config, "dataset description", 0, 0},
-        {"models", "DIR", OPTION_STRING, &s.models, "registry whose champion is compared with", 0,
+        {"config", "FILE", OPTION_STRING, &a.config, "dataset description", 0, 0},
+        {"models", "DIR", OPTION_STRING, &a.models, "registry whose champion is compared with", 0,
          0},
-        {"output", "FILE", OPTION_STRING, &s.output, "report as JSON", 0, 0},
-        {"current", "DIR", OPTION_STRING, &s.current,
+        {"output", "FILE", OPTION_STRING, &a.output, "report as JSON", 0, 0},
+        {"current", "DIR", OPTION_STRING, &a.current,
          "other feature table to compare (default: the rows after the test window)", 0, 0},
-        {"fail-on-drift", NULL, OPTION_FLAG, &s.fail_on_drift, "exit 3 on drift", 0, 0},
-        {"threads", "N", OPTION_INT, &s.threads, "worker threads", 1, PARALLEL_MAX},
+        {"fail-on-drift", NULL, OPTION_FLAG, &a.fail_on_drift, "exit 3 on drift", 0, 0},
+        {"threads", "N", OPTION_INT, &a.threads, "worker threads", 1, PARALLEL_MAX},
     };
     const struct program program = {
         "monitor",
@@ -99,16 +97,15 @@ int main(int argc, char **argv)
         specs,
         sizeof specs / sizeof *specs,
         1,
-        1,
-    };
+        1};
     struct err err;
     bool drifted = false;
     json_set_alloc_funcs(xmalloc, free);
-    int first = option_parse(&program, argc, argv, &err);
+    const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    s.features = argv[first];
-    if (monitor(&s, &drifted, &err))
+    a.features = argv[first];
+    if (monitor(&a, &drifted, &err))
         return err_report("monitor", &err);
-    return drifted && s.fail_on_drift ? EXIT_DRIFTED : 0;
+    return drifted && a.fail_on_drift ? EXIT_DRIFTED : 0;
 }

@@ -1,5 +1,5 @@
-// monitor/comparison: periods of a table held in memory, against the measures of drift.h on the
-// same rows picked out by hand.
+// Periods of a table in memory are compared and held against drift.h on the same rows picked by hand;
+// drift.json and the printed table are read back.
 #include "monitor/comparison.h"
 
 #include "tests/scratch.h"
@@ -7,9 +7,10 @@
 #include <math.h>
 
 enum { ROWS = 4000, REFERENCE_END = 1500, CURRENT_FIRST = 1600, DAY = 86400 };
+static const int64_t START = 1532476800; // 2018-07-25, 96 rows a day
 
-// A table of a time column and two inputs, and a model of them.
-struct world {
+// A table of a time column, two inputs and labels, a model of them, and its comparison.
+static struct world {
     int64_t time[ROWS];
     float steady[ROWS], moving[ROWS];
     int8_t label[ROWS];
@@ -19,7 +20,8 @@ struct world {
     struct model model;
     struct period reference, current;
     struct limits limits;
-};
+    struct comparison c;
+} w;
 
 static double next_random(void) // uniform on [0, 1)
 {
@@ -30,44 +32,55 @@ static double next_random(void) // uniform on [0, 1)
     return (double)(s >> 11) / 9007199254740992.0;
 }
 
-static void make(struct world *w)
+static int setup(void **state)
 {
     static char steady[] = "steady", moving[] = "moving", time[] = "time", label[] = "label",
                 path[] = "a/table";
-    *w = (struct world){0};
-    for (size_t i = 0; i < ROWS; i++) {
-        w->time[i] = 1532476800 + (int64_t)i * 900; // 2018-07-25, 96 rows a day
-        w->steady[i] = (float)next_random();
-        w->moving[i] = (float)(next_random() + (i >= CURRENT_FIRST ? 0.2 : 0));
-    }
-    w->columns[0] = (struct table_column){.name = time, .kind = COLUMN_TIME, .data = w->time};
-    w->columns[1] =
-        (struct table_column){.name = steady, .kind = COLUMN_FEATURE, .data = w->steady};
-    w->columns[2] =
-        (struct table_column){.name = moving, .kind = COLUMN_FEATURE, .data = w->moving};
-    w->columns[3] = (struct table_column){.name = label, .kind = COLUMN_LABEL, .data = w->label};
-    w->table = (struct table){.path = path, .rows = ROWS, .columns = w->columns, .n = 4};
-    // The model has them the other way round.
     const struct histogram quarters = {.n_edges = 3, .edges = {0.25, 0.5, 0.75}};
-    w->inputs[0] = (struct model_input){moving, 0.5, 0.3, 2, quarters};
-    w->inputs[1] = (struct model_input){steady, 0.5, 0.3, 0, quarters};
-    w->model = (struct model){
-        .inputs = w->inputs, .n_inputs = 2, .score_reference = {.n_edges = 1, .edges = {0.5}}};
-    w->reference = (struct period){&w->table, {0, REFERENCE_END}};
-    w->current = (struct period){&w->table, {CURRENT_FIRST, ROWS}};
-    w->limits = (struct limits){.psi_alert = 0.2, .min_rows = 1000};
+    w = (struct world){0};
+    for (size_t i = 0; i < ROWS; i++) {
+        w.time[i] = START + (int64_t)i * 900;
+        w.steady[i] = (float)next_random();
+        w.moving[i] = (float)(next_random() + (i >= CURRENT_FIRST ? 0.2 : 0));
+    }
+    w.columns[0] = (struct table_column){.name = time, .kind = COLUMN_TIME, .data = w.time};
+    w.columns[1] = (struct table_column){.name = steady, .kind = COLUMN_FEATURE, .data = w.steady};
+    w.columns[2] = (struct table_column){.name = moving, .kind = COLUMN_FEATURE, .data = w.moving};
+    w.columns[3] = (struct table_column){.name = label, .kind = COLUMN_LABEL, .data = w.label};
+    w.table = (struct table){.path = path, .rows = ROWS, .columns = w.columns, .n = 4};
+    // The model has them in another order than the table.
+    w.inputs[0] = (struct model_input){moving, 0.5, 0.3, 2, quarters};
+    w.inputs[1] = (struct model_input){steady, 0.5, 0.3, 0, quarters};
+    w.model = (struct model){.inputs = w.inputs,
+                             .n_inputs = 2,
+                             .score_reference = {.n_edges = 1, .edges = {0.5}},
+                             .sha256 = "5e1f"};
+    w.reference = (struct period){.table = &w.table, .rows = {0, REFERENCE_END}};
+    w.current = (struct period){.table = &w.table, .rows = {CURRENT_FIRST, ROWS}};
+    w.limits = (struct limits){.psi_alert = 0.2, .min_rows = 1000};
+    return scratch_make(state);
 }
 
-static int run(const struct world *w, struct comparison *c, unsigned threads, struct err *err)
+static int teardown(void **state)
 {
-    return comparison_init(c, &w->model, &w->reference, &w->current, &w->limits, threads, err);
+    comparison_release(&w.c);
+    return scratch_remove(state);
 }
 
-static void assert_fails_with(const struct world *w, const char *part)
+static void compare_on(unsigned threads)
 {
-    struct comparison c;
     struct err err = {""};
-    assert_int_equal(run(w, &c, 2, &err), -1);
+    comparison_release(&w.c);
+    if (comparison_init(&w.c, &w.model, &w.reference, &w.current, &w.limits, threads, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void assert_fails_with(const char *part)
+{
+    struct err err = {""};
+    struct comparison c;
+    assert_int_equal(comparison_init(&c, &w.model, &w.reference, &w.current, &w.limits, 2, &err),
+                     -1);
     assert_contains(err.msg, part);
 }
 
@@ -87,78 +100,49 @@ static void pick(const float *x, size_t first, size_t end, double *out, uint64_t
     qsort(out, end - first, sizeof *out, compare_doubles);
 }
 
-static void assert_equal(double a, double b)
-{
-    if (!(a == b || (isnan(a) && isnan(b))))
-        fail_msg("%.17g is not %.17g", a, b);
-}
-
-static void assert_same(const struct drift *a, const struct drift *b)
-{
-    assert_equal(a->psi, b->psi);
-    assert_equal(a->jensen_shannon, b->jensen_shannon);
-    assert_equal(a->ks, b->ks);
-    assert_equal(a->ks_p, b->ks_p);
-    assert_equal(a->wasserstein, b->wasserstein);
-    assert_equal(a->wasserstein_normalised, b->wasserstein_normalised);
-    assert_equal(a->out_of_range, b->out_of_range);
-    assert_equal(a->mean_reference, b->mean_reference);
-    assert_equal(a->mean_current, b->mean_current);
-}
-
-// ---- what it gives ----
+// ---- measures --------------------------------------------------------------------------------------
 
 static void an_input_is_measured_on_the_rows_of_both_periods(void **state)
 {
     (void)state;
-    static struct world w;
     static double before[ROWS], after[ROWS];
-    struct comparison c;
-    struct err err;
-    make(&w);
-    assert_int_equal(run(&w, &c, 1, &err), 0);
-    assert_int_equal(c.n, 3);
-    assert_string_equal(c.columns[0].name, "moving");
-    assert_string_equal(c.columns[1].name, "steady");
-    assert_string_equal(c.columns[2].name, "score");
     const float *x[] = {w.moving, w.steady};
+    compare_on(1);
+    assert_int_equal(w.c.n, 3);
+    assert_string_equal(w.c.columns[0].name, "moving");
+    assert_string_equal(w.c.columns[1].name, "steady");
+    assert_string_equal(w.c.columns[2].name, "score");
     for (size_t i = 0; i < 2; i++) {
         uint64_t p[4] = {0}, q[4] = {0};
         pick(x[i], 0, REFERENCE_END, before, p);
         pick(x[i], CURRENT_FIRST, ROWS, after, q);
         struct drift expected =
             drift_measure(before, REFERENCE_END, after, ROWS - CURRENT_FIRST, p, q, 4);
-        assert_same(&c.columns[i].drift, &expected);
+        assert_memory_equal(&w.c.columns[i].drift, &expected, sizeof expected);
     }
-    comparison_release(&c);
 }
 
 static void the_score_moves_with_the_input_that_has_weight(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison c;
-    struct err err;
-    make(&w);
-    assert_int_equal(run(&w, &c, 2, &err), 0);
+    compare_on(2);
     // The probability increases with `moving` alone, so ranks, and with them KS, are the same.
-    assert_equal(c.columns[2].drift.ks, c.columns[0].drift.ks);
+    assert_true(w.c.columns[2].drift.ks == w.c.columns[0].drift.ks);
     double sum = 0;
     for (size_t i = CURRENT_FIRST; i < ROWS; i++)
         sum += 1 / (1 + exp(-2 * ((double)w.moving[i] - 0.5) / 0.3));
-    assert_true(fabs(c.columns[2].drift.mean_current - sum / (ROWS - CURRENT_FIRST)) < 1e-12);
-    comparison_release(&c);
+    assert_true(fabs(w.c.columns[2].drift.mean_current - sum / (ROWS - CURRENT_FIRST)) < 1e-12);
 }
 
 // P(score of a fraud > score of a genuine row) by its definition, ties a half; the score increases
 // with `moving` alone.
-static double slow_auc(const struct world *w, size_t first, size_t end)
+static double slow_auc(size_t first, size_t end)
 {
     double won = 0, pairs = 0;
     for (size_t i = first; i < end; i++)
-        for (size_t j = first; j < end && w->label[i] == 1; j++)
-            if (w->label[j] == 0) {
-                won += w->moving[i] > w->moving[j] ? 1 : 0.5 * (w->moving[i] == w->moving[j]);
+        for (size_t j = first; j < end && w.label[i] == 1; j++)
+            if (w.label[j] == 0) {
+                won += w.moving[i] > w.moving[j] ? 1 : 0.5 * (w.moving[i] == w.moving[j]);
                 pairs++;
             }
     return won / pairs;
@@ -167,174 +151,108 @@ static double slow_auc(const struct world *w, size_t first, size_t end)
 static void performance_is_that_of_the_rows_with_labels(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison c;
-    struct err err;
-    make(&w);
     for (size_t i = 0; i < ROWS; i++)
         w.label[i] = (int8_t)(i % 7 == 0 ? -1 : next_random() < (double)w.moving[i] / 2);
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_true(c.reference_performance.known && c.current_performance.known);
-    double before = slow_auc(&w, 0, REFERENCE_END), now = slow_auc(&w, CURRENT_FIRST, ROWS);
-    assert_true(fabs(c.reference_performance.metrics.roc_auc - before) < 1e-12);
-    assert_true(fabs(c.current_performance.metrics.roc_auc - now) < 1e-12);
-    comparison_release(&c);
-    memset(w.label, -1, sizeof w.label); // none has come yet
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_false(c.reference_performance.known || c.current_performance.known);
-    comparison_release(&c);
-    w.table.n = 3; // nor is there a column for them
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_false(c.reference_performance.known || c.current_performance.known);
-    comparison_release(&c);
+    compare_on(2);
+    assert_true(fabs(w.c.reference_metrics.roc_auc - slow_auc(0, REFERENCE_END)) < 1e-12);
+    assert_true(fabs(w.c.current_metrics.roc_auc - slow_auc(CURRENT_FIRST, ROWS)) < 1e-12);
+    memset(w.label, -1, sizeof w.label); // no label has come yet
+    compare_on(2);
+    assert_true(w.c.reference_metrics.tally.rows == 0 && w.c.current_metrics.tally.rows == 0);
+    w.table.n = 3; // there is no column for labels
+    compare_on(2);
+    assert_true(w.c.reference_metrics.tally.rows == 0 && w.c.current_metrics.tally.rows == 0);
 }
 
 static void an_alarm_needs_size_and_rows(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison c;
-    struct err err;
-    make(&w);
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_true(c.columns[0].drifted && !c.columns[1].drifted && c.drifted && c.enough_rows);
-    comparison_release(&c);
+    compare_on(2);
+    assert_true(w.c.columns[0].drifted && !w.c.columns[1].drifted && w.c.drifted);
+    assert_true(w.c.enough_rows);
     w.limits.min_rows = REFERENCE_END + 1;
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_true(c.columns[0].drift.psi >= 0.2);
-    assert_true(!c.columns[0].drifted && !c.drifted && !c.enough_rows);
-    comparison_release(&c);
+    compare_on(2);
+    assert_true(w.c.columns[0].drift.psi >= 0.2);
+    assert_true(!w.c.columns[0].drifted && !w.c.drifted && !w.c.enough_rows);
     w.limits = (struct limits){.psi_alert = 10, .min_rows = 1000};
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_true(!c.drifted && c.enough_rows);
-    comparison_release(&c);
+    compare_on(2);
+    assert_true(!w.c.drifted && w.c.enough_rows);
 }
 
-static void weeks_part_the_current_period_from_its_first_day(void **state)
+static void weeks_are_counted_from_the_first_day_of_the_current_period(void **state)
 {
     (void)state;
-    static struct world w;
     static double values[ROWS];
-    struct comparison c;
-    struct err err;
-    make(&w);
-    // The period begins within 2018-08-10; three weeks after 2018-08-24 nothing happens.
+    // The period begins within 2018-08-10; nothing happens in the three weeks after 2018-08-24.
     const size_t pause = 96 * 30;
     for (size_t i = pause; i < ROWS; i++)
         w.time[i] += 21 * DAY;
-    assert_int_equal(run(&w, &c, 1, &err), 0);
-    int64_t first = 1532476800 / DAY + 16;
-    const int64_t from[] = {first, first + 7, first + 35, first + 42};
+    compare_on(1);
+    const int64_t first = START / DAY + 16, from[] = {first, first + 7, first + 35, first + 42};
     const size_t ends[] = {96 * 23, pause, 96 * 37, ROWS};
-    assert_int_equal(c.n_weeks, 4);
+    assert_int_equal(w.c.n_weeks, 4);
     uint64_t p[4] = {0};
     pick(w.moving, 0, REFERENCE_END, values, p);
     for (size_t k = 0, row = CURRENT_FIRST; k < 4; row = ends[k++]) {
         uint64_t q[4] = {0};
-        assert_int_equal(c.weeks[k].from, from[k]);
-        assert_int_equal(c.weeks[k].rows.first, row);
-        assert_int_equal(c.weeks[k].rows.end, ends[k]);
+        assert_int_equal(w.c.weeks[k].from, from[k]);
+        assert_int_equal(w.c.weeks[k].rows.first, row);
+        assert_int_equal(w.c.weeks[k].rows.end, ends[k]);
         pick(w.moving, row, ends[k], values, q);
-        assert_equal(c.columns[0].week_psi[k], drift_psi(p, q, 4));
+        assert_true(w.c.columns[0].week_psi[k] == drift_psi(p, q, 4));
     }
-    comparison_release(&c);
 }
 
 static void the_number_of_threads_changes_nothing(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison one, many;
-    struct err err;
-    make(&w);
-    assert_int_equal(run(&w, &one, 1, &err), 0);
-    assert_int_equal(run(&w, &many, 7, &err), 0);
-    for (size_t i = 0; i < one.n; i++)
-        assert_same(&one.columns[i].drift, &many.columns[i].drift);
-    comparison_release(&one);
-    comparison_release(&many);
+    struct drift one[3];
+    compare_on(1);
+    for (size_t i = 0; i < 3; i++)
+        one[i] = w.c.columns[i].drift;
+    compare_on(7);
+    for (size_t i = 0; i < 3; i++)
+        assert_memory_equal(&w.c.columns[i].drift, &one[i], sizeof one[i]);
 }
 
 static void a_period_compared_with_itself_has_not_drifted(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison c;
-    struct err err;
-    make(&w);
     w.current = w.reference;
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    for (size_t i = 0; i < c.n; i++) {
-        const struct drift *d = &c.columns[i].drift;
+    compare_on(2);
+    for (size_t i = 0; i < w.c.n; i++) {
+        const struct drift *d = &w.c.columns[i].drift;
         assert_true(d->psi == 0 && d->ks == 0 && d->ks_p == 1 && d->jensen_shannon == 0);
         assert_true(d->wasserstein == 0 && d->wasserstein_normalised == 0 && d->out_of_range == 0);
     }
-    assert_false(c.drifted);
-    comparison_release(&c);
+    assert_false(w.c.drifted);
 }
 
-static void an_empty_current_period_is_no_drift(void **state)
+// ---- errors ----------------------------------------------------------------------------------------
+
+static void rows_that_cannot_be_compared_are_errors(void **state)
 {
     (void)state;
-    static struct world w;
-    struct comparison c;
-    struct err err;
-    make(&w);
-    w.current.rows = (struct row_range){ROWS, ROWS};
-    assert_int_equal(run(&w, &c, 2, &err), 0);
-    assert_true(isnan(c.columns[0].drift.psi) && isnan(c.columns[2].drift.ks));
-    assert_true(!c.drifted && !c.enough_rows && c.n_weeks == 0);
-    comparison_release(&c);
-}
-
-// ---- what it refuses ----
-
-static void an_empty_reference_is_an_error(void **state)
-{
-    (void)state;
-    static struct world w;
-    make(&w);
-    w.reference.rows = (struct row_range){10, 10};
-    assert_fails_with(&w, "a/table: no row lies in the training part");
-}
-
-static void a_table_without_an_input_of_the_model_is_an_error(void **state)
-{
-    (void)state;
-    static struct world w;
-    make(&w);
-    w.table.n = 2;
-    assert_fails_with(&w, "moving");
-}
-
-static void a_value_that_is_not_finite_is_an_error_that_names_its_row(void **state)
-{
-    (void)state;
-    static struct world w;
-    make(&w);
     w.steady[2222] = NAN;
-    assert_fails_with(&w, "a/table: steady of row 2222 is nan");
+    assert_fails_with("a/table: steady of row 2222 is nan");
     w.steady[2222] = 0;
     w.moving[3] = INFINITY;
-    assert_fails_with(&w, "a/table: moving of row 3 is inf");
-}
-
-static void time_that_goes_back_is_an_error(void **state)
-{
-    (void)state;
-    static struct world w;
-    make(&w);
+    assert_fails_with("a/table: moving of row 3 is inf");
     w.time[3000] = w.time[2999] - 1;
-    assert_fails_with(&w, "a/table: time goes back at row 3000");
+    assert_fails_with("a/table: time goes back at row 3000");
+    w.table.n = 2; // without the column of the input
+    assert_fails_with("moving");
+    w.columns[0].kind = COLUMN_NUMBER;
+    assert_fails_with("a/table: there is no column of kind time");
+    w.reference.rows = (struct row_range){10, 10};
+    assert_fails_with("a/table: no row lies in the training part");
 }
 
-// ---- the [monitor] section ----
-
-static int read_limits(struct limits *l, const char *text, struct err *err)
+static int read_limits(const char *text, struct err *err)
 {
     struct config config;
     assert_int_equal(config_load(&config, scratch_text("limits.ini", text), err), 0);
-    int rc = limits_from_config(l, &config, err);
+    int rc = limits_from_config(&w.limits, &config, err);
     config_release(&config);
     return rc;
 }
@@ -342,34 +260,181 @@ static int read_limits(struct limits *l, const char *text, struct err *err)
 static void limits_have_defaults_and_bounds(void **state)
 {
     (void)state;
-    struct limits l;
     struct err err;
-    assert_int_equal(read_limits(&l, "[split]\n", &err), 0);
-    assert_true(l.psi_alert == 0.2 && l.min_rows == 1000);
-    assert_int_equal(read_limits(&l, "[monitor]\npsi_alert = 0.1\nmin_rows = 50\n", &err), 0);
-    assert_true(l.psi_alert == 0.1 && l.min_rows == 50);
-    assert_int_equal(read_limits(&l, "[monitor]\nmin_rows = 0\n", &err), -1);
-    assert_int_equal(read_limits(&l, "[monitor]\npsi_alert = high\n", &err), -1);
-    assert_int_equal(read_limits(&l, "[monitor]\npsi_alarm = 0.1\n", &err), -1);
+    assert_int_equal(read_limits("[split]\n", &err), 0);
+    assert_true(w.limits.psi_alert == 0.2 && w.limits.min_rows == 1000);
+    assert_int_equal(read_limits("[monitor]\npsi_alert = 0.1\nmin_rows = 50\n", &err), 0);
+    assert_true(w.limits.psi_alert == 0.1 && w.limits.min_rows == 50);
+    assert_int_equal(read_limits("[monitor]\nmin_rows = 0\n", &err), -1);
+    assert_int_equal(read_limits("[monitor]\npsi_alert = high\n", &err), -1);
+    assert_int_equal(read_limits("[monitor]\npsi_alarm = 0.1\n", &err), -1);
     assert_contains(err.msg, "did you mean 'psi_alert'?");
 }
+
+// ---- drift.json and the table ----------------------------------------------------------------------
+
+static json_t *written(void)
+{
+    struct err err;
+    const char *path = scratch_path("drift.json");
+    assert_int_equal(comparison_write(&w.c, path, &err), 0);
+    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    return json;
+}
+
+static void assert_number(const json_t *object, const char *key, double expected)
+{
+    const json_t *value = json_object_get(object, key);
+    if (isnan(expected) ? !json_is_null(value) : json_number_value(value) != expected)
+        fail_msg("%s is %g, not %.17g", key, json_number_value(value), expected);
+}
+
+static void assert_text(const json_t *object, const char *key, const char *expected)
+{
+    const json_t *value = json_object_get(object, key);
+    if (expected)
+        assert_string_equal(json_string_value(value), expected);
+    else
+        assert_true(json_is_null(value));
+}
+
+static void assert_column(const json_t *j, const struct comparison_column *column)
+{
+    const struct drift *d = &column->drift;
+    const json_t *weeks = json_object_get(j, "weeks");
+    assert_text(j, "name", column->name);
+    assert_number(j, "psi", d->psi);
+    assert_number(j, "ks", d->ks);
+    assert_number(j, "ks_p", d->ks_p);
+    assert_number(j, "jensen_shannon", d->jensen_shannon);
+    assert_number(j, "wasserstein", d->wasserstein);
+    assert_number(j, "wasserstein_normalised", d->wasserstein_normalised);
+    assert_number(j, "out_of_range", d->out_of_range);
+    assert_number(j, "mean_reference", d->mean_reference);
+    assert_number(j, "mean_current", d->mean_current);
+    assert_true(json_is_true(json_object_get(j, "drifted")) == column->drifted);
+    assert_int_equal(json_array_size(weeks), w.c.n_weeks);
+    for (size_t k = 0; k < w.c.n_weeks; k++)
+        assert_number(json_array_get(weeks, k), "psi", column->week_psi[k]);
+}
+
+static void assert_columns(const json_t *json)
+{
+    const json_t *inputs = json_object_get(json, "inputs");
+    assert_int_equal(json_array_size(inputs), 2);
+    assert_column(json_array_get(inputs, 0), &w.c.columns[0]);
+    assert_column(json_array_get(inputs, 1), &w.c.columns[1]);
+    assert_column(json_object_get(json, "score"), &w.c.columns[2]);
+}
+
+static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state)
+{
+    (void)state;
+    w.label[1] = w.label[CURRENT_FIRST] = 1;
+    memset(w.label, -1, REFERENCE_END);
+    compare_on(2);
+    json_t *json = written();
+    const json_t *reference = json_object_get(json, "reference");
+    const json_t *current = json_object_get(json, "current");
+    const json_t *performance = json_object_get(json, "performance");
+    const json_t *week =
+        json_array_get(json_object_get(json_object_get(json, "score"), "weeks"), 1);
+    assert_text(json, "format", "assay drift");
+    assert_number(json, "version", 1);
+    assert_text(json, "model", "5e1f");
+    assert_number(json, "psi_alert", 0.2);
+    assert_number(json, "min_rows", 1000);
+    assert_true(json_is_true(json_object_get(json, "drifted")));
+    assert_true(json_is_true(json_object_get(json, "enough_rows")));
+    assert_text(reference, "table", "a/table");
+    assert_number(reference, "rows", REFERENCE_END);
+    assert_text(reference, "from", "2018-07-25T00:00:00Z");
+    assert_text(reference, "to", "2018-08-09T14:45:00Z");
+    assert_text(current, "from", "2018-08-10T16:00:00Z");
+    assert_text(week, "from", "2018-08-17");
+    assert_number(week, "rows", 7 * 96);
+    assert_true(json_is_null(json_object_get(performance, "reference")));
+    assert_number(json_object_get(performance, "current"), "roc_auc", w.c.current_metrics.roc_auc);
+    assert_columns(json);
+    json_decref(json);
+}
+
+static void without_current_rows_measures_are_null_and_nothing_drifted(void **state)
+{
+    (void)state;
+    w.current.rows = (struct row_range){ROWS, ROWS};
+    compare_on(2);
+    assert_true(!w.c.drifted && !w.c.enough_rows && w.c.n_weeks == 0);
+    json_t *json = written();
+    const json_t *current = json_object_get(json, "current");
+    assert_true(isnan(w.c.columns[0].drift.psi) && isnan(w.c.columns[2].drift.ks));
+    assert_columns(json);
+    assert_number(current, "rows", 0);
+    assert_text(current, "from", NULL);
+    assert_text(current, "to", NULL);
+    json_decref(json);
+}
+
+static void a_file_that_cannot_be_written_is_an_error(void **state)
+{
+    (void)state;
+    struct err err;
+    compare_on(2);
+    assert_int_equal(comparison_write(&w.c, "/proc/assay/drift.json", &err), -1);
+    assert_contains(err.msg, "/proc/assay");
+}
+
+// What comparison_print writes, allocated.
+static char *printed(void)
+{
+    const char *path = scratch_path("table");
+    compare_on(2);
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    assert_true(saved >= 0);
+    assert_non_null(freopen(path, "w", stdout));
+    comparison_print(&w.c);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    return scratch_read(path, NULL);
+}
+
+static void the_table_is_sorted_by_psi_and_ends_with_the_verdict(void **state)
+{
+    (void)state;
+    char *text = printed();
+    const char *moving = strstr(text, "\nmoving "), *steady = strstr(text, "\nsteady ");
+    assert_true(moving && steady && moving < steady);
+    assert_contains(text, "1500 rows  2018-07-25T00:00:00Z .. 2018-08-09T14:45:00Z  a/table");
+    assert_contains(steady, "\ndrifted: PSI reaches 0.2\n");
+    free(text);
+    w.current.rows = (struct row_range){ROWS, ROWS};
+    text = printed();
+    assert_contains(text, "\nno verdict: fewer than min_rows = 1000 rows on one side\n");
+    assert_null(strstr(text, "nan"));
+    free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_input_is_measured_on_the_rows_of_both_periods),
-        cmocka_unit_test(the_score_moves_with_the_input_that_has_weight),
-        cmocka_unit_test(performance_is_that_of_the_rows_with_labels),
-        cmocka_unit_test(an_alarm_needs_size_and_rows),
-        cmocka_unit_test(weeks_part_the_current_period_from_its_first_day),
-        cmocka_unit_test(the_number_of_threads_changes_nothing),
-        cmocka_unit_test(a_period_compared_with_itself_has_not_drifted),
-        cmocka_unit_test(an_empty_current_period_is_no_drift),
-        cmocka_unit_test(an_empty_reference_is_an_error),
-        cmocka_unit_test(a_table_without_an_input_of_the_model_is_an_error),
-        cmocka_unit_test(a_value_that_is_not_finite_is_an_error_that_names_its_row),
-        cmocka_unit_test(time_that_goes_back_is_an_error),
-        scratch_test(limits_have_defaults_and_bounds),
+        TEST(an_input_is_measured_on_the_rows_of_both_periods),
+        TEST(the_score_moves_with_the_input_that_has_weight),
+        TEST(performance_is_that_of_the_rows_with_labels),
+        TEST(an_alarm_needs_size_and_rows),
+        TEST(weeks_are_counted_from_the_first_day_of_the_current_period),
+        TEST(the_number_of_threads_changes_nothing),
+        TEST(a_period_compared_with_itself_has_not_drifted),
+        TEST(rows_that_cannot_be_compared_are_errors),
+        TEST(limits_have_defaults_and_bounds),
+        TEST(the_file_holds_the_periods_the_measures_and_the_verdict),
+        TEST(without_current_rows_measures_are_null_and_nothing_drifted),
+        TEST(a_file_that_cannot_be_written_is_an_error),
+        TEST(the_table_is_sorted_by_psi_and_ends_with_the_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
