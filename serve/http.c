@@ -1,248 +1,220 @@
-// The one way out: every answer is a head and a body in a single mg_write.
-//
-// CivetWeb gives connections and threads; everything about a request is decided in the begin_request
-// callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached.
+// CivetWeb gives connections and threads. Everything about a request is decided in the begin_request
+// callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached. An
+// answer is one mg_write: head and body in two would wait for each other.
 #include "serve/http.h"
 
 #include "base/progress.h"
-#include "serve/access.h"
+#include "ingest/value.h"
 #include "serve/openapi.h"
-#include "serve/routes.h"
 
 #include <arpa/inet.h>
-#include <stdatomic.h>
+#include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
 enum { DRAIN_MS = 5000 };
 
-struct server {
-    struct mg_context *context;
-    struct site site;
-    int threads;
-    bool access_log;
-    atomic_bool stopping;
-};
+static atomic_uint_least64_t next_id; // counts up from a random number
 
-// ---- the way out ----
+// Memory that a worker thread keeps from request to request.
+static _Thread_local struct reply reply, packet;
 
-// Made once a second by each worker.
-static const char *date_now(struct worker *w)
+// ---- the answer ------------------------------------------------------------------------------------
+
+// Made once a second by each thread.
+static const char *date_now(void)
 {
+    static _Thread_local time_t second;
+    static _Thread_local char date[40];
     struct tm tm;
-    time_t now = time(NULL);
-    if (now != w->date_second && gmtime_r(&now, &tm)) {
-        w->date_second = now;
-        strftime(w->date, sizeof w->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    const time_t now = time(NULL);
+    if (now != second && gmtime_r(&now, &tm)) {
+        second = now;
+        strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     }
-    return w->date;
+    return date;
 }
 
-static struct server *server_of(const struct exchange *x)
+static void add_head(const struct request *q, bool close)
 {
-    return mg_get_user_data(mg_get_context(x->connection));
-}
-
-static bool must_close(const struct exchange *x)
-{
-    struct server *s = server_of(x);
-    // A worker that is held by an idle connection is missing elsewhere when all are taken.
-    return x->request.close || x->request.unread || atomic_load(&s->stopping) ||
-           atomic_load(&s->site.service->counters.connections) >= s->threads;
-}
-
-static void add_line(struct reply *packet, const char *name, const char *value)
-{
-    reply_text(packet, name);
-    reply_text(packet, ": ");
-    reply_text(packet, value);
-    reply_text(packet, "\r\n");
-}
-
-static void add_number(struct reply *packet, const char *name, long long value)
-{
-    reply_text(packet, name);
-    reply_text(packet, ": ");
-    reply_integer(packet, value);
-    reply_text(packet, "\r\n");
-}
-
-static void send_reply(const struct exchange *x, const struct reply *r)
-{
-    struct reply *packet = &x->worker->packet;
-    bool close = must_close(x);
-    const char *method = x->info->request_method;
-    reply_reset(packet);
-    reply_text(packet, "HTTP/1.1 ");
-    reply_integer(packet, r->status);
-    reply_text(packet, " ");
-    reply_text(packet, reply_statuses[reply_status(r->status)].phrase);
-    reply_text(packet, "\r\n");
-    add_line(packet, "Date", date_now(x->worker));
-    add_line(packet, "X-Request-Id", x->id);
-    if (r->status != 204) {
-        add_line(packet, "Content-Type", r->type);
-        add_number(packet, "Content-Length", (long long)r->n);
-    }
+    const struct reply *r = q->reply;
+    reply_add(&packet,
+              "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n"
+              "Connection: %s\r\n",
+              r->status, reply_statuses[reply_status(r->status)].phrase, date_now(), q->id,
+              close ? "close" : "keep-alive");
+    if (r->status != 204)
+        reply_add(&packet, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->type, r->n);
     if (r->status == 401)
-        add_line(packet, "WWW-Authenticate", "Bearer realm=\"assay\"");
+        reply_text(&packet, "WWW-Authenticate: Bearer realm=\"assay\"\r\n");
     if (r->retry_after > 0)
-        add_number(packet, "Retry-After", r->retry_after);
+        reply_add(&packet, "Retry-After: %d\r\n", r->retry_after);
     if (r->head)
-        reply_text(packet, r->head);
-    if (x->allow)
-        add_line(packet, "Allow", x->allow);
-    add_line(packet, "Cache-Control", "no-store");
-    add_line(packet, "Connection", close ? "close" : "keep-alive");
-    reply_text(packet, "\r\n");
+        reply_text(&packet, r->head);
+    if (q->allow)
+        reply_add(&packet, "Allow: %s\r\n", q->allow);
+    reply_text(&packet, "\r\n");
+}
+
+// An idle connection holds a worker, so none is kept when all workers are taken.
+static bool must_close(const struct request *q)
+{
+    return q->close || q->unread || atomic_load(&q->server->stopping) ||
+           atomic_load(&q->service->counters.connections) >= q->server->threads;
+}
+
+static void send_reply(const struct request *q)
+{
+    const struct reply *r = q->reply;
+    const char *method = q->info->request_method;
+    const bool close = must_close(q);
+    reply_reset(&packet);
+    add_head(q, close);
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
-        reply_bytes(packet, r->lent ? r->lent : r->text, r->n);
-    if (close)
-        mg_disable_connection_keep_alive(x->connection);
-    mg_write(x->connection, packet->text, packet->n);
+        reply_bytes(&packet, r->lent ? r->lent : r->text, r->n);
+    if (mg_write(q->connection, packet.text, packet.n) != (int)packet.n || close)
+        mg_disable_connection_keep_alive(q->connection);
 }
 
-// A method that stands in the log as it is; NULL for others.
-static const char *known_method(const char *method)
+static void log_request(const struct request *q, double seconds)
 {
-    static const char *const known[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (method && strcmp(method, known[i]) == 0)
-            return known[i];
-    return NULL;
+    char line[512], now[TIME_TEXT];
+    const int n = snprintf(line, sizeof line,
+                           "{\"time\":\"%s\",\"id\":\"%s\",\"method\":\"%s\",\"path\":\"%s\","
+                           "\"status\":%d,\"bytes\":%zu,\"seconds\":%.6f}\n",
+                           time_text(now, (int64_t)time(NULL)), q->id,
+                           q->route ? q->info->request_method : "-",
+                           q->route ? q->route->path : "-", q->reply->status, q->reply->n, seconds);
+    fwrite(line, 1, (size_t)n, stderr); // one write, since stderr has no buffer
 }
 
-// Counted and, if wanted, logged.
-static void account(const struct exchange *x, int status, double seconds)
+static void answer(const struct request *q)
 {
-    struct counters *c = &x->site->service->counters;
-    counters_http(c, x->route, status);
-    if (status == 200 && x->path && strcmp(x->path, "/predict") == 0)
+    struct counters *c = &q->service->counters;
+    const int status = q->reply->status;
+    send_reply(q);
+    const double seconds = seconds_now() - q->start;
+    counters_http(c, q->route ? (size_t)(q->route - route_at(0)) : COUNTERS_ROUTES - 1, status);
+    if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
         counters_predict(c, seconds);
-    if (server_of(x)->access_log)
-        access_log(&(struct access){x->id, x->path ? known_method(x->info->request_method) : NULL,
-                                    x->path, status, x->worker->reply.n, seconds});
+    if (q->server->access_log)
+        log_request(q, seconds);
+    reply_reset(&reply);
+    reply_reset(&packet);
 }
 
-// ---- callbacks of the library ----
+// ---- callbacks of the library ----------------------------------------------------------------------
 
-// head: false where the library refused it, and its headers may be none of this request.
-static struct exchange exchange_of(struct mg_connection *connection, bool head)
+static struct http *http_of(const struct mg_connection *connection)
 {
-    struct server *s = mg_get_user_data(mg_get_context(connection));
-    struct exchange x = {.site = &s->site,
-                         .worker = mg_get_thread_pointer(connection),
-                         .connection = connection,
-                         .info = mg_get_request_info(connection),
-                         .start = seconds_now(),
-                         .route = COUNTERS_ROUTES - 1,
-                         .request = {.unread = true}};
-    access_id(x.id, head ? mg_get_header(connection, "X-Request-Id") : NULL);
-    return x;
+    return mg_get_user_data(mg_get_context(connection));
 }
 
-// Returning a status tells the library that the request was answered.
+// id: what the client calls its request; NULL: nothing.
+static struct request begin(struct mg_connection *connection, const char *id)
+{
+    struct http *s = http_of(connection);
+    struct request q = {.server = s,
+                        .service = s->service,
+                        .reply = &reply,
+                        .connection = connection,
+                        .info = mg_get_request_info(connection),
+                        .start = seconds_now(),
+                        .length = -1,
+                        .unread = true};
+    reply_reset(&reply);
+    const size_t n = id ? strspn(id, ALPHANUMERIC "._-") : 0;
+    if (n > 0 && n < REQUEST_ID && id[n] == '\0')
+        memcpy(q.id, id, n);
+    else
+        snprintf(q.id, sizeof q.id, "%016" PRIx64, (uint64_t)atomic_fetch_add(&next_id, 1));
+    return q;
+}
+
+// The status that is returned tells the library that the request was answered.
 static int begin_request(struct mg_connection *connection)
 {
-    struct exchange x = exchange_of(connection, true);
-    if (!x.worker) {
-        mg_disable_connection_keep_alive(connection);
-        return 500;
-    }
-    struct reply *r = &x.worker->reply;
-    struct counters *c = &x.site->service->counters;
-    reply_reset(r);
-    atomic_fetch_add(&c->in_flight, 1);
-    if (request_check(&x.request, x.info, r) == 0) {
-        if (atomic_load(&server_of(&x)->stopping))
-            PROBLEM(&x, 503, "the server is stopping");
+    struct request q = begin(connection, mg_get_header(connection, "X-Request-Id"));
+    atomic_int *in_flight = &q.service->counters.in_flight;
+    atomic_fetch_add(in_flight, 1);
+    if (request_check(&q) == 0) {
+        if (atomic_load(&q.server->stopping))
+            PROBLEM(&q, 503, "the server is stopping");
         else
-            route(&x);
+            route(&q);
     }
-    int status = r->status;
-    send_reply(&x, r);
-    account(&x, status, seconds_now() - x.start);
-    atomic_fetch_sub(&c->in_flight, 1);
-    worker_shrink(x.worker);
+    const int status = q.reply->status;
+    answer(&q);
+    atomic_fetch_sub(in_flight, 1);
     return status;
 }
 
-// Whether the library knew no such method. Where it gave up at the method it has read no header line, and
-// what stands there may be any bytes.
+// Whether the library stopped at a method that it does not know: then it has read no header line, and
+// the method may be any bytes.
 static bool is_unknown_method(const struct mg_request_info *info)
 {
     const char *method = info->request_method;
     const size_t n = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
-    return info->num_headers == 0 && n > 0 && method[n] == '\0' && !known_method(method);
+    return info->num_headers == 0 && n > 0 && method[n] == '\0' &&
+           !strstr("GET HEAD POST OPTIONS PUT DELETE", method);
 }
 
-// What the library itself refuses. Of what it says "Malformed message" and "Bad request" are too little;
-// without a method there was no head that could be read.
+// Requests that the library itself refuses. Its headers may be those of an earlier request, and its
+// own words for 400 ("Malformed message", "Bad request") say too little.
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
-    struct exchange x = exchange_of(connection, false);
-    if (!x.worker)
-        return 0;
-    if (status == 400 && !x.info->request_method)
-        PROBLEM(&x, 400, "no head of HTTP/1.1 came whole within %d seconds and %d KiB",
+    struct request q = begin(connection, NULL);
+    if (status == 400 && !q.info->request_method)
+        PROBLEM(&q, 400, "no head of HTTP/1.1 came whole within %d seconds and %d KiB",
                 LIBRARY_TIMEOUT_MS / 1000, LIBRARY_HEAD / 1024);
-    else if (status == 400 && is_unknown_method(x.info))
-        PROBLEM(&x, 501, "the method %.20s is not known here", x.info->request_method);
+    else if (status == 400 && is_unknown_method(q.info))
+        PROBLEM(&q, 501, "the method %.20s is not known here", q.info->request_method);
     else if (status == 400)
-        PROBLEM(&x, 400,
-                "the request line or a header line is not one of HTTP/1.1 that is taken here");
+        PROBLEM(&q, 400, "the request line or a header line is not valid HTTP/1.1");
     else if (status == 411)
-        PROBLEM(&x, 411, "a Content-Length in digits is needed");
+        PROBLEM(&q, 411, "a Content-Length in digits is needed");
     else
-        PROBLEM(&x, status, "%s", message ? message : reply_statuses[reply_status(status)].phrase);
-    send_reply(&x, &x.worker->reply);
-    account(&x, x.worker->reply.status, 0);
+        PROBLEM(&q, status, "%s", message ? message : "the request was refused");
+    answer(&q);
     return 0;
 }
 
 static int count_connection(const struct mg_connection *connection, void **data)
 {
-    struct server *s = mg_get_user_data(mg_get_context(connection));
     (void)data;
-    atomic_fetch_add(&s->site.service->counters.connections, 1);
+    atomic_fetch_add(&http_of(connection)->service->counters.connections, 1);
     return 0;
 }
 
 static void forget_connection(const struct mg_connection *connection)
 {
-    struct server *s = mg_get_user_data(mg_get_context(connection));
-    atomic_fetch_sub(&s->site.service->counters.connections, 1);
+    atomic_fetch_sub(&http_of(connection)->service->counters.connections, 1);
 }
 
-static void *start_thread(const struct mg_context *context, int type)
-{
-    enum { WORKER = 1 };
-    (void)context;
-    return type == WORKER ? calloc(1, sizeof(struct worker)) : NULL;
-}
-
-static void end_thread(const struct mg_context *context, int type, void *pointer)
+static void end_thread(const struct mg_context *context, int type, void *data)
 {
     (void)context;
     (void)type;
-    worker_free(pointer);
+    (void)data;
+    reply_release(&reply);
+    reply_release(&packet);
 }
 
-// ---- start and stop ----
+// ---- start and stop --------------------------------------------------------------------------------
 
-static int check_host(const char *host, bool token, struct err *err)
+static int check_host(const struct http *s, struct err *err)
 {
     struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) != 1)
-        return err_set(err, "--host %s: is no IPv4 address", host);
-    if (!token && ntohl(address.s_addr) >> 24 != 127)
+    if (inet_pton(AF_INET, s->host, &address) != 1)
+        return err_set(err, "--host %s: is not an IPv4 address", s->host);
+    if (!*s->token && ntohl(address.s_addr) >> 24 != 127)
         return err_set(err,
                        "--host %s: without --token-file the server listens on loopback only "
                        "(127.0.0.1)",
-                       host);
+                       s->host);
     return 0;
 }
 
@@ -256,8 +228,7 @@ static void raise_descriptors(void)
     }
 }
 
-static struct mg_context *start_library(struct server *s, const struct server_settings *settings,
-                                        struct err *err)
+static int start_library(struct http *s, struct err *err)
 {
     char ports[64], threads[16], timeout[16], head[16], why[256] = "";
     const char *options[] = {
@@ -271,57 +242,44 @@ static struct mg_context *start_library(struct server *s, const struct server_se
                                            .http_error = http_error,
                                            .init_connection = count_connection,
                                            .connection_closed = forget_connection,
-                                           .init_thread = start_thread,
                                            .exit_thread = end_thread};
     struct mg_init_data init = {&callbacks, s, options};
     struct mg_error_data error = {.text = why, .text_buffer_size = sizeof why};
-    raise_descriptors();
-    snprintf(ports, sizeof ports, "%s:%d", settings->host, settings->port);
-    snprintf(threads, sizeof threads, "%d", settings->threads);
+    struct mg_server_port port;
+    snprintf(ports, sizeof ports, "%s:%d", s->host, (int)s->port);
+    snprintf(threads, sizeof threads, "%d", (int)s->threads);
     snprintf(timeout, sizeof timeout, "%d", LIBRARY_TIMEOUT_MS);
     snprintf(head, sizeof head, "%d", LIBRARY_HEAD);
-    struct mg_context *context = mg_start2(&init, &error);
-    if (!context)
-        err_set(err, "%s: cannot listen, is the port in use? Give another --port (%s)", ports, why);
-    return context;
+    s->context = mg_start2(&init, &error);
+    if (!s->context)
+        return err_set(err, "%s: cannot listen, is the port in use? Give another --port (%s)",
+                       ports, why);
+    if (mg_get_server_ports(s->context, 1, &port) == 1)
+        s->port = port.port;
+    return 0;
 }
 
-struct server *server_start(struct service *service, const struct server_settings *settings,
-                            struct err *err)
+int http_start(struct http *s, struct err *err)
 {
-    if (check_host(settings->host, settings->token, err))
-        return NULL;
-    struct server *s = calloc(1, sizeof *s);
-    if (!s) {
-        err_set(err, "out of memory");
-        return NULL;
-    }
-    s->site = (struct site){service, settings->token, openapi_text(service, err)};
-    s->threads = settings->threads;
-    s->access_log = settings->access_log;
-    s->context = s->site.openapi ? start_library(s, settings, err) : NULL;
-    if (s->context)
-        return s;
-    free(s->site.openapi);
-    free(s);
-    return NULL;
+    uint64_t first;
+    if (check_host(s, err))
+        return -1;
+    raise_descriptors();
+    randombytes_buf(&first, sizeof first);
+    atomic_store(&next_id, first);
+    s->openapi = openapi_text(s->service, err);
+    return s->openapi ? start_library(s, err) : -1;
 }
 
-int server_port(const struct server *s)
-{
-    struct mg_server_port port = {0};
-    return mg_get_server_ports(s->context, 1, &port) == 1 ? port.port : -1;
-}
-
-// mg_stop cuts the answers that are being written, so wait until none is. Requests that come
-// meanwhile are told to go away; the time is bounded because a client may read its answer slowly.
-void server_stop(struct server *s)
+// mg_stop cuts answers off that are being written, so wait until none is; new requests get 503
+// meanwhile. The time is bounded, because a client may read its answer slowly.
+void http_stop(struct http *s)
 {
     const struct timespec tick = {0, 1000 * 1000};
     atomic_store(&s->stopping, true);
-    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->site.service->counters.in_flight) > 0; ms++)
+    for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->service->counters.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
-    mg_stop(s->context);
-    free(s->site.openapi);
-    free(s);
+    if (s->context)
+        mg_stop(s->context);
+    free(s->openapi);
 }

@@ -1,48 +1,108 @@
-// http: the service behind CivetWeb.
+// http: the service over HTTP/1.1, on CivetWeb.
 //
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
-//     POST /feedback  their labels, later (serve/feedback.h)
-//     GET  /decisions the newest of them (serve/recent.h)
+//     POST /feedback  their labels (serve/feedback.h)
+//     GET  /decisions the newest decisions (serve/recent.h)
 //     GET  /metrics   for Prometheus (serve/counters.h)
-//     GET  /          the dashboard, and its files (serve/dashboard.h)
+//     GET  /          the dashboard and its files
 //     GET  /healthz   {"status":"ok"}
-//     GET  /readyz    200 while it decides; 503 when it stops, and where it cannot (service_ready)
-//     GET  /model     the champion's model.json (train/model.h), with its version in the registry as
-//                     "model", "sha256", and what metrics.json says of the test rows as "metrics"
-//     POST /admin/reload   the registry's champion takes the model's place, between two requests;
-//                     {"model","sha256"}, or 409 and the old one stays (service.h). SIGHUP does the same
+//     GET  /readyz    200 while transactions are decided, else 503
+//     GET  /model     the champion's model.json with its version, sha256 and test metrics
+//     POST /admin/reload   {"model","sha256"} of the registry's new champion, or 409 and the present
+//                     one stays; SIGHUP does the same
 //     GET  /openapi.json   all of this in OpenAPI 3.1 (serve/openapi.h)
 //     /v2...          the Open Inference Protocol (serve/inference.h)
 //
-// With a token (serve/token.h) all but the health paths and the dashboard want it, 401 otherwise.
-// Every answer names its request, X-Request-Id (serve/access.h).
-// Errors are application/problem+json (serve/reply.h). HEAD goes with GET, OPTIONS says what a path
-// allows. What of HTTP is refused stands in serve/request.h.
+// With a token, everything except health paths and the dashboard's files needs it, else 401. Errors
+// are application/problem+json (serve/reply.h). HEAD works where GET does; OPTIONS tells a path's
+// methods. Every answer carries X-Request-Id: the client's, if that is 1 to 64 letters, digits, '.',
+// '_' or '-', else one of ours. The access log has one line of JSON per request on stderr; the id is
+// the only text in it that a client chose.
 //
-//     struct server *server = server_start(&service, &settings, &err);
-//     server_port(server)
-//     server_stop(server);       answers what it has begun, then closes and frees
+//     struct http s = {.service = &service, .host = "127.0.0.1", .threads = 16};
+//     http_start(&s, &err)
+//     http_stop(&s);            answers what has begun, then closes
 //
-// Ownership: the server borrows the service, which must outlive it.
+// Ownership: the server borrows the service, which must outlive it; it must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
 
 #include "serve/service.h"
-#include "serve/token.h"
 
-struct server; // http.c
+#include <civetweb.h>
 
-struct server_settings {
-    const char *host;          // an IPv4 address; without a token of 127.0.0.0/8
-    int port;                  // 0: the system picks one
-    int threads;               // each serves one connection at a time
-    const struct token *token; // what clients must show; NULL: nothing, and host is of loopback
-    bool access_log;           // a line a request to stderr (serve/access.h)
+enum { TOKEN_TEXT = 260, SEGMENT = 256, REQUEST_ID = 65, MAX_BODY = 1024 * 1024 };
+
+struct http {
+    struct service *service;
+    const char *host;       // IPv4; without a token in 127.0.0.0/8
+    int64_t port;           // 0: http_start picks a free one and sets it
+    int64_t threads;        // each serves one connection at a time
+    char token[TOKEN_TEXT]; // that clients must send; "": none
+    bool access_log;
+    // http.c's:
+    struct mg_context *context;
+    char *openapi; // what GET /openapi.json answers
+    atomic_bool stopping;
 };
 
-struct server *server_start(struct service *service, const struct server_settings *settings,
-                            struct err *err);
-int server_port(const struct server *server);
-void server_stop(struct server *server);
+int http_start(struct http *s, struct err *err);
+void http_stop(struct http *s);
+
+// Read the token from a file that only its owner may read: 16 to 256 letters, digits or -._~+/=, and
+// a line break at most (RFC 6750). Errors never quote it.
+int token_read(char token[TOKEN_TEXT], const char *path, struct err *err);
+// header: Authorization as it was sent, NULL if it was not.
+bool token_fits(const char *token, const char *header);
+
+// ---- between the files of http ----
+
+struct request {
+    struct http *server;
+    struct service *service;
+    struct reply *reply;
+    struct mg_connection *connection;
+    const struct mg_request_info *info;
+    double start; // seconds_now
+    char id[REQUEST_ID];
+    // Set by request_check:
+    int64_t length; // of the body; -1: none was announced
+    bool expects;   // the client waits for 100 Continue before it sends the body
+    bool close;     // the client wants the connection closed, or speaks HTTP/1.0
+    bool unread;    // a body is still to come
+    // Set by route:
+    const struct route *route; // NULL: there is none
+    const char *allow;         // methods of the path, for 405 and OPTIONS
+    char segments[2][SEGMENT]; // parts of the path that stand for {...}; "" where unused
+};
+
+// In a path, {name} stands for one segment that is not empty: /v2/models/{model}/infer.
+struct route {
+    const char *path, *allow;
+    void (*answer)(struct request *q);
+    bool open; // needs no token
+};
+const struct route *route_at(size_t i); // NULL after the last
+
+#define ALPHANUMERIC            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
+
+void route(struct request *q);
+
+// The library waits LIBRARY_TIMEOUT_MS for each byte of a head. It reads more of a head than is
+// accepted, so that its sender is told 431; the library itself would call it malformed.
+enum {
+    LIBRARY_TIMEOUT_MS = 2000,
+    BODY_SECONDS = 2,
+    MAX_HEAD = 16 * 1024,
+    LIBRARY_HEAD = 64 * 1024
+};
+
+// -1, with the problem in the reply; the connection must then be closed, since nobody knows where the
+// next request begins.
+int request_check(struct request *q);
+// The body, of q->length bytes, to be freed; NULL, with the problem in the reply, where it does not
+// arrive within BODY_SECONDS and one piece's wait.
+char *request_body(struct request *q);
 
 #endif

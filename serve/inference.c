@@ -2,7 +2,6 @@
 // needs its number of inputs only, which no reload changes.
 #include "serve/inference.h"
 
-#include "base/option.h" // ASSAY_VERSION
 #include "serve/reply.h"
 
 #include <math.h>
@@ -44,22 +43,11 @@ static int check_target(const struct service *s, const char *model, const char *
     if (strcmp(model, s->name) != 0)
         return reply_problem(r, 404, NULL, -1, "there is no model '%.64s' here, but '%.64s'", model,
                              s->name);
-    if (version && strcmp(version, s->champion->version) != 0)
+    if (*version && strcmp(version, s->champion->version) != 0)
         return reply_problem(r, 404, NULL, -1,
                              "version '%.24s' of '%.64s' is not being served, but version %s",
                              version, s->name, s->champion->version);
     return 0;
-}
-
-void inference_server(struct reply *r)
-{
-    reply_add(r, "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}");
-}
-
-void inference_health(struct service *s, struct reply *r)
-{
-    if (service_ready(s, r) == 0)
-        reply_add(r, "{\"ready\":true}");
 }
 
 void inference_ready(struct service *s, const char *model, const char *version, struct reply *r)

@@ -1,9 +1,7 @@
 // inference: the Open Inference Protocol (version 2) over the model; knows nothing of HTTP but the
 // status.
 //
-//     inference_server(&reply);                                  any thread, here and below
-//     inference_health(&service, &reply);
-//     inference_model(&service, model, version, &reply);
+//     inference_model(&service, model, version, &reply);         any thread, here and below
 //     inference_ready(&service, model, version, &reply);
 //     inference(&service, model, version, body, n, &reply);
 //
@@ -36,13 +34,7 @@
 
 enum { MAX_INFERENCE_ROWS = 1000 };
 
-// {"name","version","extensions":[]}
-void inference_server(struct reply *r);
-
-// {"ready":true}, or a 503.
-void inference_health(struct service *s, struct reply *r);
-
-// model, version: as the client names them; version NULL where it names none.
+// model, version: as the client names them; version "" where it names none.
 // {"name","versions","platform","inputs","outputs"}; the input's parameters name its features.
 void inference_model(struct service *s, const char *model, const char *version, struct reply *r);
 // {"name","ready":true}, or a 503.

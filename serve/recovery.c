@@ -275,7 +275,7 @@ static int recover(struct service *s, const struct service_files *files, struct 
 {
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(files->database, F_OK) != 0;
-    s->writer.limit = files->queue;
+    s->writer.limit = (size_t)files->queue;
     atomic_store(&s->writer.saved_time, (long long)s->started);
     s->writer.checkpoint = store_name_beside(files->database, "-state");
     s->writer.previous = store_name_beside(files->database, "-state-1");

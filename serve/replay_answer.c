@@ -28,7 +28,8 @@ static void fail_status(const struct call *call, struct replay_tally *t, const c
     json_t *problem =
         json_loadb(call->answer.text ? call->answer.text : "", call->answer.n, 0, NULL);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
-    snprintf(kind, sizeof kind, "%d %s", call->status, reply_statuses[reply_status(call->status)].phrase);
+    snprintf(kind, sizeof kind, "%d %s", call->status,
+             reply_statuses[reply_status(call->status)].phrase);
     fail(t, what, kind, n, detail ? detail : call->answer.text ? call->answer.text : "");
     json_decref(problem);
 }

@@ -3,12 +3,12 @@
 #include "serve/replay_run.h"
 
 #include "base/progress.h"
+#include "serve/http.h"
 #include "serve/replay_answer.h"
 #include "serve/replay_client.h"
 #include "serve/replay_labels.h"
 #include "serve/replay_output.h"
 #include "serve/replay_source.h"
-#include "serve/token.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -286,7 +286,7 @@ static int open_client(struct run *r, struct err *err)
 {
     const struct replay *p = r->replay;
     char token[TOKEN_TEXT];
-    if (p->token && token_text(token, p->token, err))
+    if (p->token && token_read(token, p->token, err))
         return -1;
     const struct replay_client_settings settings = {.url = p->url,
                                                     .token = p->token ? token : NULL,

@@ -70,13 +70,15 @@ void reply_bytes(struct reply *r, const char *bytes, size_t n)
 void reply_add(struct reply *r, const char *fmt, ...)
 {
     va_list args;
-    va_start(args, fmt);
-    const size_t n = (size_t)vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
-    ARRAY_GROW(r->text, r->n + n + 1, r->size);
-    va_start(args, fmt);
-    vsnprintf(r->text + r->n, n + 1, fmt, args);
-    va_end(args);
+    size_t n = 255; // most fit, and are formatted once
+    for (bool fits = false; !fits;) {
+        const size_t room = n + 1;
+        ARRAY_GROW(r->text, r->n + room, r->size);
+        va_start(args, fmt);
+        n = (size_t)vsnprintf(r->text + r->n, room, fmt, args);
+        va_end(args);
+        fits = n < room;
+    }
     r->n += n;
 }
 

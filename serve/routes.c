@@ -1,106 +1,63 @@
-// The table of routes and one function for each.
-#include "serve/routes.h"
-
+// The table of routes, and one function for each.
+#include "base/option.h" // ASSAY_VERSION
 #include "serve/dashboard.h"
 #include "serve/feedback.h"
+#include "serve/http.h"
 #include "serve/inference.h"
 #include "serve/predict.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
+#include <time.h>
 
-enum { KEPT_BODY = 64 * 1024 };
-
-// "application/json", with parameters or without.
+// Whether the type is application/json, with or without parameters.
 static bool is_json(const char *type)
 {
     static const char json[] = "application/json";
-    size_t n = sizeof json - 1;
+    const size_t n = sizeof json - 1;
     return type && strncasecmp(type, json, n) == 0 && strchr(" ;\t", type[n]);
 }
 
-static int reserve_body(struct worker *w, size_t n)
+// The body of a POST, to be freed; NULL, with the problem in the reply, where it is not accepted.
+static char *read_json(struct request *q)
 {
-    if (w->body && n <= w->body_size)
-        return 0;
-    free(w->body);
-    w->body_size = n < KEPT_BODY ? KEPT_BODY : n;
-    w->body = malloc(w->body_size);
-    return w->body ? 0 : -1;
+    if (!is_json(mg_get_header(q->connection, "Content-Type")))
+        PROBLEM(q, 415, "the Content-Type must be application/json");
+    else if (mg_get_header(q->connection, "Content-Encoding"))
+        PROBLEM(q, 415, "a body with a Content-Encoding is not read: send it as it is");
+    else if (q->length < 0)
+        PROBLEM(q, 411, "a Content-Length is needed");
+    else if (q->length > MAX_BODY)
+        PROBLEM(q, 413, "the body has %lld bytes; send %d at most", (long long)q->length, MAX_BODY);
+    else
+        return request_body(q);
+    return NULL;
 }
 
-void worker_shrink(struct worker *w)
+static void post_predict(struct request *q)
 {
-    reply_reset(&w->reply);
-    reply_reset(&w->packet);
-    if (w->body_size > KEPT_BODY) {
-        free(w->body);
-        w->body = NULL;
-        w->body_size = 0;
-    }
+    char *body = read_json(q);
+    if (body)
+        predict(q->service, body, (size_t)q->length, q->reply);
+    free(body);
 }
 
-void worker_free(struct worker *w)
+static void post_feedback(struct request *q)
 {
-    if (!w)
-        return;
-    reply_release(&w->reply);
-    reply_release(&w->packet);
-    free(w->body);
-    free(w);
+    char *body = read_json(q);
+    if (body)
+        feedback(q->service, body, (size_t)q->length, q->reply);
+    free(body);
 }
 
-// The body of a POST into worker->body[0..length); -1 and a problem where it is none of ours.
-static int read_json(struct exchange *x)
+static void get_decisions(struct request *q)
 {
-    struct worker *w = x->worker;
-    struct request *q = &x->request;
-    if (!is_json(mg_get_header(x->connection, "Content-Type")))
-        return PROBLEM(x, 415, "the Content-Type must be application/json");
-    if (mg_get_header(x->connection, "Content-Encoding"))
-        return PROBLEM(x, 415, "a body with a Content-Encoding is not read: send it as it is");
-    if (q->length < 0)
-        return PROBLEM(x, 411, "a Content-Length is needed");
-    if (q->length > MAX_BODY)
-        return PROBLEM(x, 413, "the body has %lld bytes; send %d at most", (long long)q->length,
-                       MAX_BODY);
-    if (reserve_body(w, (size_t)q->length))
-        return PROBLEM(x, 503, "out of memory for a body of %lld bytes", (long long)q->length);
-    return request_body(q, x->connection, w->body, &w->reply);
+    recent_write_decisions(&q->service->recent, q->reply);
 }
 
-static void post_predict(struct exchange *x)
+static void get_metrics(struct request *q)
 {
-    if (read_json(x) == 0)
-        predict(x->site->service, x->worker->body, (size_t)x->request.length, &x->worker->reply);
-}
-
-static void post_feedback(struct exchange *x)
-{
-    if (read_json(x) == 0)
-        feedback(x->site->service, x->worker->body, (size_t)x->request.length, &x->worker->reply);
-}
-
-static void get_healthz(struct exchange *x)
-{
-    reply_add(&x->worker->reply, "{\"status\":\"ok\"}");
-}
-
-static void get_readyz(struct exchange *x)
-{
-    struct service *s = x->site->service;
-    if (service_ready(s, &x->worker->reply))
-        return;
-    service_hold(s);
-    reply_add(&x->worker->reply, "{\"status\":\"ready\",\"model\":\"%s\"}", s->champion->version);
-    service_let(s);
-}
-
-static void get_metrics(struct exchange *x)
-{
-    struct service *s = x->site->service;
+    struct service *s = q->service;
     const struct writer *w = &s->writer;
     const char *paths[COUNTERS_ROUTES] = {NULL};
     for (size_t i = 0; route_at(i); i++)
@@ -122,97 +79,97 @@ static void get_metrics(struct exchange *x)
         .started = (double)s->started,
         .ready = service_ready(s, NULL) == 0,
     };
-    counters_write(&s->counters, &g, &x->worker->reply);
-    recent_write(&s->recent, &c->model, &x->worker->reply);
+    counters_write(&s->counters, &g, q->reply);
+    recent_write(&s->recent, &c->model, q->reply);
     service_let(s);
 }
 
-static void get_decisions(struct exchange *x)
+static void get_healthz(struct request *q)
 {
-    struct service *s = x->site->service;
-    recent_write_decisions(&s->recent, &x->worker->reply);
+    reply_text(q->reply, "{\"status\":\"ok\"}");
 }
 
-static void get_model(struct exchange *x)
+static void get_readyz(struct request *q)
 {
-    struct service *s = x->site->service;
-    service_hold(s);
-    reply_bytes(&x->worker->reply, s->champion->text, strlen(s->champion->text));
-    service_let(s);
+    if (service_ready(q->service, q->reply))
+        return;
+    reply_add(q->reply, "{\"status\":\"ready\",\"model\":\"%s\"}",
+              service_hold(q->service)->version);
+    service_let(q->service);
 }
 
-static void post_reload(struct exchange *x)
+static void get_model(struct request *q)
 {
-    struct service *s = x->site->service;
+    reply_text(q->reply, service_hold(q->service)->text);
+    service_let(q->service);
+}
+
+static void post_reload(struct request *q)
+{
     struct err err;
-    if (service_reload(s, &err)) {
-        PROBLEM(x, 409, "%s", err.msg);
+    if (service_reload(q->service, &err)) {
+        PROBLEM(q, 409, "%s", err.msg);
         return;
     }
-    service_hold(s);
-    reply_add(&x->worker->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", s->champion->version,
-              s->champion->model.sha256);
-    service_let(s);
+    const struct champion *c = service_hold(q->service);
+    reply_add(q->reply, "{\"model\":\"%s\",\"sha256\":\"%s\"}", c->version, c->model.sha256);
+    service_let(q->service);
 }
 
-static void get_openapi(struct exchange *x)
+static void get_openapi(struct request *q)
 {
-    reply_bytes(&x->worker->reply, x->site->openapi, strlen(x->site->openapi));
+    reply_text(q->reply, q->server->openapi);
 }
 
-static void get_dashboard(struct exchange *x)
+static void get_dashboard(struct request *q)
 {
-    if (!dashboard_get(x->path, &x->worker->reply))
-        PROBLEM(x, 404, "there is no %s in the dashboard", x->path);
+    dashboard_get(q->route->path, q->reply);
 }
 
-// ---- the Open Inference Protocol ----
+// ---- the Open Inference Protocol -------------------------------------------------------------------
 
-// A pattern with {version} fills the second segment, which is empty else.
-static const char *version_of(const struct exchange *x)
+static void get_v2(struct request *q)
 {
-    return *x->segments[1] ? x->segments[1] : NULL;
+    reply_text(q->reply,
+               "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}");
 }
 
-static void get_v2(struct exchange *x)
+static void get_v2_live(struct request *q)
 {
-    inference_server(&x->worker->reply);
+    reply_text(q->reply, "{\"live\":true}");
 }
 
-// Who asks is answered, so it lives.
-static void get_v2_live(struct exchange *x)
+static void get_v2_ready(struct request *q)
 {
-    reply_add(&x->worker->reply, "{\"live\":true}");
+    if (service_ready(q->service, q->reply) == 0)
+        reply_text(q->reply, "{\"ready\":true}");
 }
 
-static void get_v2_ready(struct exchange *x)
+static void get_v2_model(struct request *q)
 {
-    inference_health(x->site->service, &x->worker->reply);
+    inference_model(q->service, q->segments[0], q->segments[1], q->reply);
 }
 
-static void get_v2_model(struct exchange *x)
+static void get_v2_model_ready(struct request *q)
 {
-    inference_model(x->site->service, x->segments[0], version_of(x), &x->worker->reply);
+    inference_ready(q->service, q->segments[0], q->segments[1], q->reply);
 }
 
-static void get_v2_model_ready(struct exchange *x)
+static void post_v2_infer(struct request *q)
 {
-    inference_ready(x->site->service, x->segments[0], version_of(x), &x->worker->reply);
-}
-
-static void post_v2_infer(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    if (mg_get_header(x->connection, "Inference-Header-Content-Length"))
-        PROBLEM(x, 415,
-                "tensors in binary are not read here: send JSON alone, without "
+    if (mg_get_header(q->connection, "Inference-Header-Content-Length")) {
+        PROBLEM(q, 415,
+                "binary tensors are not read here: send JSON alone, without "
                 "Inference-Header-Content-Length");
-    else if (read_json(x) == 0)
-        inference(x->site->service, x->segments[0], version_of(x), w->body,
-                  (size_t)x->request.length, &w->reply);
+        return;
+    }
+    char *body = read_json(q);
+    if (body)
+        inference(q->service, q->segments[0], q->segments[1], body, (size_t)q->length, q->reply);
+    free(body);
 }
 
-// ---- the table ----
+// ---- the table -------------------------------------------------------------------------------------
 
 #define READ       "GET, HEAD, OPTIONS"
 #define SEND       "POST, OPTIONS"
@@ -250,15 +207,15 @@ static const struct route routes[] = {
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
-_Static_assert((int)N_ROUTES < COUNTERS_ROUTES, "a counter for each route and one for none");
+_Static_assert((int)N_ROUTES < COUNTERS_ROUTES, "a counter for each route, and one for the rest");
 
 const struct route *route_at(size_t i)
 {
     return i < N_ROUTES ? &routes[i] : NULL;
 }
 
-// Whether the path is of the pattern; its segments for {...} are copied in their order.
-static bool matches(const char *pattern, const char *path, char segments[][SEGMENT])
+// Whether the path fits the pattern; its segments for {...} are copied in their order.
+static bool matches(const char *pattern, const char *path, char segments[2][SEGMENT])
 {
     size_t k = 0;
     for (; *pattern && *path; pattern++, path++) {
@@ -268,80 +225,60 @@ static bool matches(const char *pattern, const char *path, char segments[][SEGME
             continue;
         }
         const size_t n = strcspn(path, "/");
-        if (n == 0 || n >= SEGMENT || k == MAX_SEGMENTS)
+        if (n == 0 || n >= SEGMENT)
             return false;
         memcpy(segments[k], path, n);
         segments[k++][n] = '\0';
-        pattern = strchr(pattern, '}'); // both now stand on the last byte that is done with
-        path += n - 1;
+        pattern = strchr(pattern, '}');
+        path += n - 1; // both at the last byte done, for the loop's ++
     }
     return !*pattern && !*path;
 }
 
-static const struct route *find_route(struct exchange *x)
+static const struct route *find_route(struct request *q)
 {
     for (size_t i = 0; i < N_ROUTES; i++) {
-        *x->segments[0] = *x->segments[1] = '\0'; // what a longer pattern has left there
-        if (matches(routes[i].path, x->info->request_uri, x->segments))
+        *q->segments[0] = *q->segments[1] = '\0'; // may be filled by a pattern that did not fit
+        if (matches(routes[i].path, q->info->request_uri, q->segments))
             return &routes[i];
     }
     return NULL;
 }
 
-// Whether the list "GET, HEAD" has the method.
-static bool allows(const char *list, const char *method)
+// Whether a page of another site makes the browser send this POST, which the browser then says in
+// Origin. Without a token nothing else would stop it. Ports may differ.
+static bool is_foreign(const struct request *q)
 {
-    size_t n = strlen(method);
-    for (const char *p = list; (p = strstr(p, method)); p += n)
-        if ((p == list || p[-1] == ' ') && (p[n] == ',' || p[n] == '\0'))
-            return true;
-    return false;
-}
-
-static bool may_ask(const struct exchange *x)
-{
-    return !x->site->token ||
-           token_fits(x->site->token, mg_get_header(x->connection, "Authorization"));
-}
-
-// Whether two names of a host are the same, ports aside.
-static bool same_host(const char *a, const char *b)
-{
-    const size_t n = strcspn(a, ":");
-    return n == strcspn(b, ":") && strncasecmp(a, b, n) == 0;
-}
-
-// A page of another site makes a browser send a POST here, with its name as Origin. Where no token is
-// wanted, nothing else would stop it.
-static bool is_foreign(const struct exchange *x)
-{
-    const char *origin = mg_get_header(x->connection, "Origin"),
-               *host = mg_get_header(x->connection, "Host");
-    if (!origin || strcmp(x->info->request_method, "POST") != 0)
+    const char *origin = mg_get_header(q->connection, "Origin"),
+               *host = mg_get_header(q->connection, "Host");
+    if (!origin || strcmp(q->info->request_method, "POST") != 0)
         return false;
     const char *name = strstr(origin, "://");
-    return !name || !host || !same_host(name + 3, host);
+    if (!name || !host)
+        return true;
+    name += 3;
+    const size_t n = strcspn(host, ":");
+    return n != strcspn(name, ":") || strncasecmp(name, host, n) != 0;
 }
 
-void route(struct exchange *x)
+void route(struct request *q)
 {
-    const char *path = x->info->request_uri, *method = x->info->request_method;
-    const struct route *route = find_route(x);
-    x->path = route ? route->path : NULL;
-    x->route = route ? (size_t)(route - routes) : COUNTERS_ROUTES - 1;
-    if (!(route && route->open) && !may_ask(x)) {
-        PROBLEM(x, 401, "this server wants its token: Authorization: Bearer TOKEN");
-    } else if (is_foreign(x)) {
-        PROBLEM(x, 403, "a page of another site may not send this");
-    } else if (!route) {
-        PROBLEM(x, 404, "there is no %.200s here; GET /openapi.json says what is", path);
-    } else if (!allows(route->allow, method)) {
-        x->allow = route->allow;
-        PROBLEM(x, 405, "%s does not take %.20s; it takes %s", path, method, route->allow);
+    const char *path = q->info->request_uri, *method = q->info->request_method;
+    const struct route *r = q->route = find_route(q);
+    if (!(r && r->open) && *q->server->token &&
+        !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
+        PROBLEM(q, 401, "this server needs its token: Authorization: Bearer TOKEN");
+    } else if (is_foreign(q)) {
+        PROBLEM(q, 403, "a page of another site may not send this");
+    } else if (!r) {
+        PROBLEM(q, 404, "there is no %.200s here; GET /openapi.json lists all paths", path);
+    } else if (!strstr(r->allow, method)) { // no method's name is part of another's
+        q->allow = r->allow;
+        PROBLEM(q, 405, "%s does not take %.20s; it takes %s", path, method, r->allow);
     } else if (strcmp(method, "OPTIONS") == 0) {
-        x->allow = route->allow;
-        x->worker->reply.status = 204;
+        q->allow = r->allow;
+        q->reply->status = 204;
     } else {
-        route->answer(x);
+        r->answer(q);
     }
 }

@@ -43,7 +43,7 @@ struct service_files {
     const char *database; // its checkpoint stands beside it, with "-state" behind the name
     enum store_durability durability;
     int64_t retain; // days that a transaction is kept after its time at least; 0: for ever
-    size_t queue;   // jobs that may wait; more are refused
+    int64_t queue;  // jobs that may wait; more are refused
     // What an operator should know, from any thread; fatal: nothing is decided any more. May be NULL.
     void (*report)(const char *what, bool fatal);
 };

@@ -8,7 +8,7 @@
 
 static const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
 {
-    inference(&f->small.service, NAME, NULL, body, n, &f->reply);
+    inference(&f->small.service, NAME, "", body, n, &f->reply);
     return take_answer(f);
 }
 
@@ -301,7 +301,7 @@ static void another_model_or_version_is_not_found_and_told_which_there_is(void *
     static const char body[] = REQUEST("", "FP32", "1", "[" LOW "]");
     struct fixture *f = *state;
     struct service *s = &f->small.service;
-    inference(s, "other", NULL, body, sizeof body - 1, &f->reply);
+    inference(s, "other", "", body, sizeof body - 1, &f->reply);
     assert_int_equal(f->reply.status, 404);
     assert_non_null(strstr(f->reply.text, "no model 'other' here, but 'models'"));
     inference(s, NAME, "2", body, sizeof body - 1, &f->reply);
@@ -312,7 +312,7 @@ static void another_model_or_version_is_not_found_and_told_which_there_is(void *
     assert_int_equal(f->reply.status, 404);
     inference(s, NAME, "1", body, sizeof body - 1, &f->reply);
     assert_int_equal(f->reply.status, 200);
-    inference(s, "other", NULL, "{", 1, &f->reply);
+    inference(s, "other", "", "{", 1, &f->reply);
     assert_int_equal(f->reply.status, 404);
 }
 
@@ -347,15 +347,9 @@ static void ready_is_told_until_a_write_has_failed(void **state)
     struct fixture *f = *state;
     struct service *s = &f->small.service;
     reply_reset(&f->reply);
-    inference_health(s, &f->reply);
-    assert_told(f, "{\"ready\":true}");
-    reply_reset(&f->reply);
-    inference_ready(s, NAME, NULL, &f->reply);
+    inference_ready(s, NAME, "", &f->reply);
     assert_told(f, "{\"name\":\"models\",\"ready\":true}");
     atomic_store(&s->writer.broken, true);
-    inference_health(s, &f->reply);
-    assert_int_equal(f->reply.status, 503);
-    reply_reset(&f->reply);
     inference_ready(s, NAME, "1", &f->reply);
     assert_int_equal(f->reply.status, 503);
 }

@@ -2,7 +2,7 @@
 #include "serve/openapi.h"
 
 #include "base/option.h" // ASSAY_VERSION
-#include "serve/routes.h"
+#include "serve/http.h"
 #include "tests/json_schema.h"
 #include "tests/server.h"
 

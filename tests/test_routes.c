@@ -1,6 +1,6 @@
 // routes: every path of the table over HTTP, patterns, and the Open Inference Protocol as clients speak
 // it.
-#include "serve/routes.h"
+#include "serve/http.h"
 #include "tests/server.h"
 
 #define NAME "models" // of the registry's folder
@@ -279,7 +279,7 @@ static void tensors_in_binary_are_refused_in_plain_words(void **state)
     struct answer a;
     post(&a, "/v2/models/" NAME "/infer", "Inference-Header-Content-Length: 2\r\n", "{}");
     assert_int_equal(a.status, 415);
-    assert_non_null(strstr(a.text, "\"error\":\"tensors in binary are not read here"));
+    assert_non_null(strstr(a.text, "\"error\":\"binary tensors are not read here"));
     answer_free(&a);
 }
 
