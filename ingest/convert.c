@@ -1,49 +1,70 @@
-// Field by field into a block's column buffers, whole blocks to the table.
-//
-// What a text means is value.c's and pseudonym.c's; here are the schema's limits and reasons.
 #include "ingest/convert.h"
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "ingest/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct convert_column {
-    const struct schema_column *schema;
-    size_t missing_n;
-    char below[64], above[64], not_time[96]; // reasons that hold a limit or a format
-    void *values;                            // [values_size], of the kind's type
-    struct dictionary dictionary;
-};
+// ---- the header -----------------------------------------------------------------------------------
 
-int convert_open(struct convert *c, const char *name, const struct schema *schema,
-                 const struct pseudonym *pseudonym, struct table_writer *writer,
-                 struct rejects *rejects, struct err *err)
+// The field whose header the column names; it must be there, once.
+static int find_field(const struct convert *c, const struct csv_block *b,
+                      struct convert_column *col, struct err *err)
 {
-    *c = (struct convert){name, schema, pseudonym, writer, rejects, .columns = NULL};
-    c->columns = calloc(schema->n, sizeof *c->columns);
-    c->order = calloc(schema->n, sizeof *c->order);
-    c->categories = calloc(schema->n, sizeof *c->categories);
-    if (!c->columns || !c->order || !c->categories)
-        goto memory;
-    for (size_t i = 0; i < schema->n; i++) {
-        struct convert_column *col = &c->columns[i];
-        const struct schema_column *s = &schema->columns[i];
-        col->schema = s;
-        col->missing_n = s->missing ? strlen(s->missing) : 0;
-        snprintf(col->below, sizeof col->below, "below %.17g", s->min);
-        snprintf(col->above, sizeof col->above, "above %.17g", s->max);
-        snprintf(col->not_time, sizeof col->not_time, "not a time of the form %s",
-                 schema->time_format);
-        col->values = malloc((CSV_BLOCK_ROWS)*column_size(s->kind));
-        if (!col->values)
-            goto memory;
-        if (s->kind == COLUMN_TIME && !*s->header)
-            c->row_numbers = col->values;
+    const struct csv_row *row = &b->rows[0];
+    const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
+    size_t found = 0;
+    for (size_t i = 0; i < row->n; i++) {
+        headers[i] = b->text + b->fields[row->first + i].at;
+        if (strcmp(headers[i], wanted) == 0) {
+            col->field = i;
+            found++;
+        }
     }
+    if (found == 1)
+        return 0;
+    if (found > 1)
+        return err_set(err, "%s:%llu: %zu columns have the header '%s'", c->csv->name,
+                       (unsigned long long)row->line, found, wanted);
+    char hint[128];
+    return err_set(err, "%s:%llu: no column has the header '%s' that [columns] %s names%s",
+                   c->csv->name, (unsigned long long)row->line, wanted, col->schema->name,
+                   err_did_you_mean(hint, sizeof hint, wanted, headers, row->n));
+}
+
+static int read_header(struct convert *c, struct csv_block *b, struct err *err)
+{
+    if (csv_next(c->csv, b, 1, err))
+        return -1;
+    if (b->n_rows == 0)
+        return err_set(err, "%s: it is empty: not even a header", c->csv->name);
+    c->n_fields = b->rows[0].n;
+    for (size_t i = 0; i < c->schema->n; i++)
+        if (*c->columns[i].schema->header && find_field(c, b, &c->columns[i], err))
+            return -1;
     return 0;
-memory:
-    convert_release(c);
-    return err_set(err, "out of memory");
+}
+
+int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
+                 const struct pseudonym *pseudonym, struct err *err)
+{
+    struct csv_block header = {0};
+    *c =
+        (struct convert){csv, schema, pseudonym, .columns = xcalloc(schema->n, sizeof *c->columns)};
+    for (size_t i = 0; i < schema->n; i++)
+        c->columns[i] = (struct convert_column){
+            .schema = &schema->columns[i],
+            .field = SIZE_MAX,
+            .values = xmalloc(CSV_BLOCK_ROWS * column_size(schema->columns[i].kind))};
+    int rc = read_header(c, &header, err);
+    csv_block_release(&header);
+    if (rc)
+        convert_release(c);
+    return rc;
 }
 
 void convert_release(struct convert *c)
@@ -53,217 +74,179 @@ void convert_release(struct convert *c)
         dictionary_release(&c->columns[i].dictionary);
     }
     free(c->columns);
-    free(c->order);
-    free(c->categories);
-    free(c->wanted);
     *c = (struct convert){0};
-}
-
-// ---- the header -----------------------------------------------------------------------------------
-
-static const char *field_text(const struct csv_block *b, const struct csv_row *row, size_t i)
-{
-    return b->text + b->fields[row->first + i].at;
-}
-
-// The field with that header; it must be there, once.
-static int find_header(const struct convert *c, const struct csv_block *b,
-                       const struct schema_column *s, size_t *field, struct err *err)
-{
-    const struct csv_row *row = &b->rows[0];
-    size_t found = 0;
-    for (size_t i = 0; i < row->columns; i++)
-        if (strcmp(field_text(b, row, i), s->header) == 0) {
-            *field = i;
-            found++;
-        }
-    if (found == 1)
-        return 0;
-    if (found > 1)
-        return err_set(err, "%s:%llu: %zu columns have the header '%s'", c->name,
-                       (unsigned long long)row->line, found, s->header);
-    char hint[128];
-    const char *headers[CSV_MAX_FIELDS];
-    for (size_t i = 0; i < row->columns; i++)
-        headers[i] = field_text(b, row, i);
-    return err_set(err, "%s:%llu: no column has the header '%s' that [columns] %s names%s", c->name,
-                   (unsigned long long)row->line, s->header, s->name,
-                   err_did_you_mean(hint, sizeof hint, s->header, headers, row->columns));
-}
-
-int convert_header(struct convert *c, const struct csv_block *header, struct err *err)
-{
-    if (header->n_rows == 0)
-        return err_set(err, "%s: it is empty: not even a header", c->name);
-    c->n_wanted = header->rows[0].columns;
-    c->wanted = calloc(c->n_wanted, sizeof *c->wanted);
-    size_t *column_of = calloc(c->n_wanted, sizeof *column_of); // schema column + 1 by field, or 0
-    int rc = -1;
-    if (!c->wanted || !column_of) {
-        err_set(err, "%s: out of memory", c->name);
-        goto out;
-    }
-    for (size_t i = 0; i < c->schema->n; i++) {
-        size_t field = 0;
-        if (c->columns[i].values == c->row_numbers)
-            continue; // no field stands behind it
-        if (find_header(c, header, c->columns[i].schema, &field, err))
-            goto out;
-        column_of[field] = i + 1;
-    }
-    for (size_t f = 0; f < c->n_wanted; f++)
-        if (column_of[f]) {
-            size_t i = column_of[f] - 1;
-            c->wanted[f] = true;
-            if (c->schema->columns[i].kind == COLUMN_CATEGORY)
-                c->categories[c->n_categories++] = c->n_order;
-            c->order[c->n_order++] = i;
-        }
-    rc = 0;
-out:
-    free(column_of);
-    return rc;
 }
 
 // ---- values ---------------------------------------------------------------------------------------
 
-// Each sets values[r] of its column and returns NULL, or the reason why it cannot.
-static const char *set_number(struct convert_column *col, size_t r, const char *text, size_t n,
-                              bool missing)
+// NULL, or why it cannot be taken.
+static const char *set_number(struct convert *c, const struct schema_column *s, double *value,
+                              const char *text, size_t n, bool missing)
 {
-    double v;
-    if (value_number(text, n, &v))
+    if (value_number(text, n, value))
         return "not a number";
-    if (!missing && v < col->schema->min)
-        return col->below;
-    if (!missing && v > col->schema->max)
-        return col->above;
-    ((double *)col->values)[r] = v;
-    return NULL;
-}
-
-static const char *set_label(struct convert_column *col, size_t r, const char *text, size_t n,
-                             bool missing)
-{
-    int8_t v = n == 1 && (*text == '0' || *text == '1') ? (int8_t)(*text - '0') : -1;
-    if (v < 0 && !missing)
-        return "neither 0 nor 1";
-    ((int8_t *)col->values)[r] = v;
-    return NULL;
+    if (missing || (*value >= s->min && *value <= s->max))
+        return NULL;
+    const bool below = *value < s->min;
+    snprintf(c->reason, sizeof c->reason, "%s %.17g", below ? "below" : "above",
+             below ? s->min : s->max);
+    return c->reason;
 }
 
 static const char *set_value(struct convert *c, struct convert_column *col, size_t r,
                              const char *text, size_t n)
 {
-    bool missing = n == 0;
-    if (missing && !col->schema->missing)
+    const struct schema_column *s = col->schema;
+    const bool missing = n == 0;
+    if (missing && !s->missing)
         return "missing";
     if (missing) {
-        text = col->schema->missing;
-        n = col->missing_n;
+        text = s->missing;
+        n = strlen(text);
     }
-    switch (col->schema->kind) {
+    switch (s->kind) {
     case COLUMN_ID:
     case COLUMN_KEY:
         ((uint64_t *)col->values)[r] =
-            c->pseudonym ? pseudonym_hash(c->pseudonym, col->schema->name, text, n) : 0;
+            c->pseudonym ? pseudonym_hash(c->pseudonym, s->name, text, n) : 0;
         return NULL;
     case COLUMN_TIME:
-        return value_time(c->schema->time_format, text, n, (int64_t *)col->values + r) ? col->not_time
-                                                                                : NULL;
+        if (value_time(c->schema->time_format, text, n, (int64_t *)col->values + r) == 0)
+            return NULL;
+        snprintf(c->reason, sizeof c->reason, "not a time of the form %s", c->schema->time_format);
+        return c->reason;
     case COLUMN_NUMBER:
-        return set_number(col, r, text, n, missing);
+        return set_number(c, s, (double *)col->values + r, text, n, missing);
     case COLUMN_CATEGORY: // its code follows when the whole row is good
         return value_utf8(text, n) ? NULL : "not UTF-8";
     case COLUMN_LABEL:
-        return set_label(col, r, text, n, missing);
+        ((int8_t *)col->values)[r] =
+            n == 1 && (*text == '0' || *text == '1') ? (int8_t)(*text - '0') : -1;
+        return missing || ((int8_t *)col->values)[r] >= 0 ? NULL : "neither 0 nor 1";
     case COLUMN_FEATURE:
         break;
     }
-    return "of no kind that a CSV has";
+    return "of a kind that no CSV has";
 }
 
-static void refuse(const struct csv_block *b, const struct csv_row *row,
-                   const struct schema_column *s, const struct csv_field *field, const char *reason,
-                   struct reject *why)
+static const struct csv_field *field_of(const struct csv_block *b, const struct csv_row *row,
+                                        const struct convert_column *col)
 {
-    bool secret = !s || s->kind == COLUMN_ID || s->kind == COLUMN_KEY;
+    return &b->fields[row->first + col->field];
+}
+
+static bool refuse(const struct csv_block *b, const struct csv_row *row,
+                   const struct convert_column *col, const char *reason, struct reject *why)
+{
     *why = (struct reject){.line = row->line,
-                           .column = s ? s->name : "",
+                           .column = col ? col->schema->name : "",
                            .reason = reason,
-                           .value = secret ? NULL : b->text + field->at,
-                           .value_n = secret ? 0 : field->n,
                            .row = b->raw ? b->raw + row->raw : NULL,
                            .row_n = row->raw_n};
+    if (col && col->schema->kind != COLUMN_ID && col->schema->kind != COLUMN_KEY) {
+        why->value = b->text + field_of(b, row, col)->at;
+        why->value_n = field_of(b, row, col)->n;
+    }
+    return false;
 }
 
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
                  struct reject *why)
 {
-    if (row->columns != c->n_wanted) {
-        snprintf(c->ragged, sizeof c->ragged, "%u fields where the header has %zu",
-                 (unsigned)row->columns, c->n_wanted);
-        refuse(b, row, NULL, NULL, c->ragged, why);
-        return false;
+    c->seen++;
+    if (row->n != c->n_fields) {
+        snprintf(c->reason, sizeof c->reason, "%u fields where the header has %zu",
+                 (unsigned)row->n, c->n_fields);
+        return refuse(b, row, NULL, c->reason, why);
     }
-    const struct csv_field *fields = b->fields + row->first;
-    for (size_t i = 0; i < c->n_order; i++) {
-        struct convert_column *col = &c->columns[c->order[i]];
-        const char *reason = set_value(c, col, r, b->text + fields[i].at, fields[i].n);
-        if (reason) {
-            refuse(b, row, col->schema, &fields[i], reason, why);
-            return false;
+    for (size_t i = 0; i < c->schema->n; i++) {
+        struct convert_column *col = &c->columns[i];
+        if (col->field == SIZE_MAX) {
+            ((int64_t *)col->values)[r] = (int64_t)c->seen - 1;
+            continue;
         }
+        const struct csv_field *f = field_of(b, row, col);
+        const char *reason = set_value(c, col, r, b->text + f->at, f->n);
+        if (reason)
+            return refuse(b, row, col, reason, why);
     }
+    c->rows++;
     return true;
 }
 
-const void *convert_values(const struct convert *c, size_t column)
-{
-    return c->columns[column].values;
-}
+// ---- blocks ---------------------------------------------------------------------------------------
 
-// What only good rows have: codes, so that the dictionary holds no text of a rejected row, and the
-// row's number.
-static int complete_row(struct convert *c, const struct csv_block *b, const struct csv_row *row,
-                        size_t r, struct err *err)
-{
-    for (size_t i = 0; i < c->n_categories; i++) {
-        struct convert_column *col = &c->columns[c->order[c->categories[i]]];
-        const struct csv_field *field = &b->fields[row->first + c->categories[i]];
-        bool missing = field->n == 0;
-        if (dictionary_code(&col->dictionary, missing ? col->schema->missing : b->text + field->at,
-                            missing ? col->missing_n : field->n, (uint32_t *)col->values + r, err))
-            return err_prefix(err, "%s:%llu: %s", c->name, (unsigned long long)row->line,
-                              col->schema->name);
-    }
-    if (c->row_numbers)
-        c->row_numbers[r] = (int64_t)c->seen;
-    return 0;
-}
-
-int convert_block(struct convert *c, const struct csv_block *b, struct err *err)
-{
-    size_t taken = 0;
-    for (size_t i = 0; i < b->n_rows; i++, c->seen++) {
-        struct reject why;
-        bool good = convert_row(c, b, &b->rows[i], taken, &why);
-        if (good ? complete_row(c, b, &b->rows[i], taken, err) : rejects_add(c->rejects, &why, err))
-            return -1;
-        taken += good;
-    }
-    c->rows += taken;
-    for (size_t i = 0; i < c->schema->n; i++)
-        if (table_writer_append(c->writer, i, c->columns[i].values, taken, err))
-            return -1;
-    return 0;
-}
-
-void convert_finish(struct convert *c)
+// Only for a row that was taken, so that the dictionaries hold no text of a rejected one.
+static int set_codes(struct convert *c, const struct csv_block *b, const struct csv_row *row,
+                     size_t r, struct err *err)
 {
     for (size_t i = 0; i < c->schema->n; i++) {
-        const struct dictionary *d = &c->columns[i].dictionary;
-        if (c->schema->columns[i].kind == COLUMN_CATEGORY)
-            table_writer_dictionary(c->writer, i, d->texts, d->n);
+        struct convert_column *col = &c->columns[i];
+        if (col->schema->kind != COLUMN_CATEGORY)
+            continue;
+        const struct csv_field *f = field_of(b, row, col);
+        const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
+        if (dictionary_code(&col->dictionary, text, strlen(text), (uint32_t *)col->values + r, err))
+            return err_prefix(err, "%s:%llu: %s", c->csv->name, (unsigned long long)row->line,
+                              col->schema->name);
     }
+    return 0;
+}
+
+struct step {
+    struct convert *convert;
+    struct table_writer *writer;
+    struct rejects *rejects;
+    struct csv_block *converted, *read;
+};
+
+static int convert_block(const struct step *s, struct err *err)
+{
+    struct convert *c = s->convert;
+    const struct csv_block *b = s->converted;
+    size_t taken = 0;
+    for (size_t i = 0; i < b->n_rows; i++) {
+        struct reject why;
+        if (!convert_row(c, b, &b->rows[i], taken, &why)) {
+            if (rejects_add(s->rejects, &why, err))
+                return -1;
+        } else if (set_codes(c, b, &b->rows[i], taken++, err)) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < c->schema->n; i++)
+        if (table_writer_append(s->writer, i, c->columns[i].values, taken, err))
+            return -1;
+    return 0;
+}
+
+static int run_half(void *arg, unsigned half, struct err *err)
+{
+    const struct step *s = arg;
+    return half == 0 ? convert_block(s, err)
+                     : csv_next(s->convert->csv, s->read, CSV_BLOCK_ROWS, err);
+}
+
+// One thread reads the next block while another converts this one; they meet after each block, so
+// the result is that of one thread.
+int convert_rows(struct convert *c, struct table_writer *writer, struct rejects *rejects,
+                 struct err *err)
+{
+    struct csv_block a = {0}, b = {0};
+    struct step s = {c, writer, rejects, &a, &b};
+    struct progress progress;
+    progress_init(&progress, "ingest", c->csv->size);
+    int rc = csv_next(c->csv, s.converted, CSV_BLOCK_ROWS, err);
+    while (rc == 0 && s.converted->n_rows > 0) {
+        rc = parallel_run(2, run_half, &s, err);
+        s = (struct step){c, writer, rejects, s.read, s.converted};
+        progress_set(&progress, c->csv->bytes);
+    }
+    progress_done(&progress);
+    for (size_t i = 0; i < c->schema->n; i++)
+        table_writer_dictionary(writer, i, c->columns[i].dictionary.texts,
+                                c->columns[i].dictionary.n);
+    csv_block_release(&a);
+    csv_block_release(&b);
+    return rc;
 }

@@ -1,51 +1,319 @@
-// libcsv fed line by line: so a row knows its line, and parsing stops at the line that is wrong.
-//
-// libcsv calls back for every field and row and cannot be stopped from there; between two lines it
-// can. A whole line without a quote needs no such parser: it is split here, three times as fast,
-// into the same fields (tests/test_csv.c compares the two). Fields are only copied: what they mean
-// is convert.c's.
+// libcsv is fed line by line: it calls back for every field and row and cannot be stopped from there,
+// but between two lines it can. A line without quotes needs no parser and is split here, three times
+// as fast, into the same fields.
 #include "ingest/csv.h"
 
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { BLOCK_TEXT = 1 << 20, ROW_NOT_BEGUN = 0 }; // the latter: libcsv's pstate between rows
+enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, ROW_NOT_BEGUN = 0 }; // the last: libcsv's pstate
 
-// libcsv's buffer for one field: growing beyond the limit is refused. It wants a byte for the 0 and
-// one in reserve.
-static void *capped_realloc(void *p, size_t n)
+// ---- bytes ----------------------------------------------------------------------------------------
+
+// Read more raw bytes; at the end of the file there are none.
+static int fill(struct csv *c, struct err *err)
+{
+    ssize_t n;
+    if (c->raw_at == c->raw_n)
+        c->raw_at = c->raw_n = 0;
+    do
+        n = read(c->fd, c->raw + c->raw_n, PIECE - c->raw_n);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_sys(err, "%s: cannot read", c->name);
+    XXH3_64bits_update(c->hash, c->raw + c->raw_n, (size_t)n);
+    c->raw_n += (size_t)n;
+    c->bytes += (uint64_t)n;
+    return 0;
+}
+
+static int detect_format(struct csv *c, struct err *err)
+{
+    static const unsigned char gzip[] = {0x1f, 0x8b, 8}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
+    size_t before;
+    do { // a pipe may give the first bytes one by one
+        before = c->raw_n;
+        if (fill(c, err))
+            return -1;
+    } while (c->raw_n < sizeof zstd && c->raw_n > before);
+    if (c->raw_n >= sizeof gzip && memcmp(c->raw, gzip, sizeof gzip) == 0) {
+        if (inflateInit2(&c->gzip, 16 + MAX_WBITS) != Z_OK)
+            return err_set(err, "%s: cannot start zlib", c->name);
+        c->format = CSV_GZIP;
+    } else if (c->raw_n >= sizeof zstd && memcmp(c->raw, zstd, sizeof zstd) == 0) {
+        c->zstd = xchecked(ZSTD_createDStream());
+        c->format = CSV_ZSTD;
+    }
+    return 0;
+}
+
+static int damaged(const struct csv *c, const char *why, struct err *err)
+{
+    return err_set(err, "%s: the %s data is damaged near byte %llu: %s", c->name,
+                   c->format == CSV_GZIP ? "gzip" : "zstd",
+                   (unsigned long long)(c->bytes - (c->raw_n - c->raw_at)), why);
+}
+
+static int gunzip(struct csv *c, struct err *err)
+{
+    z_stream *z = &c->gzip;
+    if (!c->inside) // each member starts again
+        inflateReset(z);
+    z->next_in = (unsigned char *)c->raw + c->raw_at;
+    z->avail_in = (uInt)(c->raw_n - c->raw_at);
+    z->next_out = (unsigned char *)c->text;
+    z->avail_out = PIECE;
+    int rc = inflate(z, Z_NO_FLUSH);
+    c->raw_at = c->raw_n - z->avail_in;
+    c->n = PIECE - z->avail_out;
+    c->inside = rc != Z_STREAM_END;
+    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
+        return damaged(c, z->msg ? z->msg : "unknown", err);
+    return 0;
+}
+
+static int unzstd(struct csv *c, struct err *err)
+{
+    ZSTD_inBuffer from = {c->raw, c->raw_n, c->raw_at};
+    ZSTD_outBuffer to = {c->text, PIECE, 0};
+    size_t rc = ZSTD_decompressStream(c->zstd, &to, &from);
+    c->raw_at = from.pos;
+    c->n = to.pos;
+    c->inside = rc != 0;
+    return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
+}
+
+static int decompress(struct csv *c, struct err *err)
+{
+    c->data = c->text;
+    while (c->n == 0) {
+        if (c->raw_at == c->raw_n && fill(c, err))
+            return -1;
+        const bool end = c->raw_at == c->raw_n;
+        if (end && !c->inside)
+            return 0;
+        // Also at the end: there may be output inside the decompressor.
+        if (c->format == CSV_GZIP ? gunzip(c, err) : unzstd(c, err))
+            return -1;
+        if (end && c->inside && c->n == 0)
+            return err_set(err, "%s: the compressed data ends early: the file is truncated",
+                           c->name);
+    }
+    return 0;
+}
+
+// More bytes into data[0 .. n); n is 0 at the end.
+static int read_piece(struct csv *c, struct err *err)
+{
+    c->at = c->n = 0;
+    if (c->format != CSV_PLAIN)
+        return decompress(c, err);
+    if (c->raw_at == c->raw_n && fill(c, err))
+        return -1;
+    c->data = c->raw + c->raw_at;
+    c->n = c->raw_n - c->raw_at;
+    c->raw_at = c->raw_n;
+    return 0;
+}
+
+uint64_t csv_xxh3(const struct csv *c)
+{
+    return XXH3_64bits_digest(c->hash);
+}
+
+// ---- fields and rows ------------------------------------------------------------------------------
+
+static void on_field(void *text, size_t n, void *arg)
+{
+    struct csv *c = arg;
+    struct csv_block *b = c->block;
+    ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
+    ARRAY_GROW(b->fields, b->n_fields + 1, b->fields_size);
+    memcpy(b->text + b->used, text, n + 1);
+    b->fields[b->n_fields++] = (struct csv_field){(uint32_t)b->used, (uint32_t)n};
+    b->used += n + 1;
+    c->row.n++;
+}
+
+static void on_row(int terminator, void *arg)
+{
+    (void)terminator;
+    struct csv *c = arg;
+    struct csv_block *b = c->block;
+    c->row.raw_n = b->raw_used - c->row.raw;
+    ARRAY_GROW(b->rows, b->n_rows + 1, b->rows_size);
+    b->rows[b->n_rows++] = c->row;
+    c->row.first = b->n_fields;
+    c->row.n = 0;
+    c->rows_in_line++;
+}
+
+static bool is_blank(const struct csv *c, char byte)
+{
+    return (byte == ' ' || byte == '\t') && (unsigned char)byte != c->parser.delim_char;
+}
+
+// Take a whole line that has no quote, and no carriage return but before its line feed; false for
+// every other line.
+static bool split_plain(struct csv *c, const char *line, size_t n)
+{
+    struct csv_block *b = c->block;
+    if (line[n - 1] != '\n' || n > CSV_MAX_FIELD || memchr(line, '"', n))
+        return false;
+    n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
+    if (memchr(line, '\r', n))
+        return false;
+    ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
+    ARRAY_GROW(b->fields, b->n_fields + n + 1, b->fields_size);
+    char *p = memcpy(b->text + b->used, line, n), *end = p + n;
+    b->used += n + 1;
+    while (p < end && is_blank(c, *p))
+        p++;
+    if (p == end)
+        return true; // a blank line is no row
+    for (char *stop; p <= end; p = stop + 1) {
+        stop = memchr(p, c->parser.delim_char, (size_t)(end - p));
+        stop = stop ? stop : end;
+        char *last = stop;
+        while (p < last && is_blank(c, *p))
+            p++;
+        while (p < last && is_blank(c, last[-1]))
+            last--;
+        *last = '\0';
+        b->fields[b->n_fields++] =
+            (struct csv_field){(uint32_t)(p - b->text), (uint32_t)(last - p)};
+        c->row.n++;
+    }
+    on_row('\n', c);
+    return true;
+}
+
+static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *err)
+{
+    const unsigned long long line_number = c->line, row = c->row.line;
+    size_t used = csv_parse(&c->parser, line, n, on_field, on_row, c);
+    if (used != n && csv_error(&c->parser) == CSV_ENOMEM)
+        return err_set(err, "%s:%llu: a field is longer than %d bytes; is a quote not closed?",
+                       c->name, row, CSV_MAX_FIELD);
+    if (used != n)
+        return err_set(
+            err, "%s:%llu:%zu: a quote inside an unquoted field, or text behind a closing quote",
+            c->name, line_number, used + 1);
+    if (c->rows_in_line > 1 || (c->rows_in_line == 1 && c->parser.pstate != ROW_NOT_BEGUN))
+        return err_set(err, "%s:%llu: a carriage return without a line feed", c->name, line_number);
+    return 0;
+}
+
+// The next line of the data, or the part of it that is there.
+static int take_line(struct csv *c, struct err *err)
+{
+    struct csv_block *b = c->block;
+    const char *line = c->data + c->at, *end = memchr(line, '\n', c->n - c->at);
+    const size_t n = end ? (size_t)(end - line) + 1 : c->n - c->at;
+    const bool begins = c->parser.pstate == ROW_NOT_BEGUN;
+    if (memchr(line, '\0', n))
+        return err_set(err, "%s:%llu: a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
+                       c->name, (unsigned long long)c->line);
+    if (begins) {
+        c->row.line = c->line;
+        c->row.raw = b->raw_used;
+    }
+    if (c->keep_raw) {
+        ARRAY_GROW(b->raw, b->raw_used + n, b->raw_size);
+        memcpy(b->raw + b->raw_used, line, n);
+        b->raw_used += n;
+    }
+    if (!(begins && split_plain(c, line, n)) && feed_libcsv(c, line, n, err))
+        return -1;
+    if (c->row.n > CSV_MAX_FIELDS || (b->n_rows > 0 && b->rows[b->n_rows - 1].n > CSV_MAX_FIELDS))
+        return err_set(err, "%s:%llu: more than %d fields", c->name, (unsigned long long)c->line,
+                       CSV_MAX_FIELDS);
+    c->at += n;
+    if (end) {
+        c->line++;
+        c->rows_in_line = 0;
+    }
+    return 0;
+}
+
+static int next_piece(struct csv *c, struct err *err)
+{
+    const bool first = !c->data;
+    if (read_piece(c, err))
+        return -1;
+    if (first && c->n >= 3 && memcmp(c->data, "\xef\xbb\xbf", 3) == 0)
+        c->at = 3;
+    c->ended = c->n == 0;
+    if (c->ended && csv_fini(&c->parser, on_field, on_row, c))
+        return err_set(err, "%s:%llu: a quote is not closed in the row that begins here", c->name,
+                       (unsigned long long)c->row.line);
+    return 0;
+}
+
+int csv_next(struct csv *c, struct csv_block *b, size_t max_rows, struct err *err)
+{
+    b->used = b->n_fields = b->n_rows = b->raw_used = 0;
+    c->block = b;
+    c->row.first = 0;
+    while (!c->ended &&
+           !(c->parser.pstate == ROW_NOT_BEGUN && (b->n_rows >= max_rows || b->used >= BLOCK_TEXT)))
+        if (c->at < c->n ? take_line(c, err) : next_piece(c, err))
+            return -1;
+    return 0;
+}
+
+// ---- open and release -----------------------------------------------------------------------------
+
+// libcsv's buffer for one field, which wants a byte for the 0 and one in reserve.
+static void *realloc_field(void *p, size_t n)
 {
     return n > CSV_MAX_FIELD + 2 ? NULL : realloc(p, n);
 }
 
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
 {
-    *c = (struct csv){.line = 1, .input.fd = -1};
-    if (input_open(&c->input, path, err))
-        return -1;
-    if (csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL)) {
-        csv_release(c);
-        return err_set(err, "%s: out of memory", path);
-    }
-    c->parser_made = true;
+    struct stat st;
+    const bool standard = strcmp(path, "-") == 0;
+    *c = (struct csv){.name = standard ? "standard input" : path,
+                      .fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC),
+                      .line = 1,
+                      .hash = xchecked(XXH3_createState()),
+                      .raw = xmalloc(PIECE),
+                      .text = xmalloc(PIECE)};
+    XXH3_64bits_reset(c->hash);
+    csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
     csv_set_delim(&c->parser, (unsigned char)delimiter);
-    csv_set_realloc_func(&c->parser, capped_realloc);
+    csv_set_realloc_func(&c->parser, realloc_field);
     csv_set_blk_size(&c->parser, 4096);
-    return 0;
+    int rc = c->fd < 0 || fstat(c->fd, &st) ? err_sys(err, "%s: cannot open", c->name)
+                                            : detect_format(c, err);
+    if (rc)
+        csv_release(c);
+    else if (S_ISREG(st.st_mode))
+        c->size = (uint64_t)st.st_size;
+    return rc;
 }
 
 void csv_release(struct csv *c)
 {
-    if (c->parser_made)
-        csv_free(&c->parser);
-    input_release(&c->input);
-    *c = (struct csv){.input.fd = -1};
-}
-
-void csv_select(struct csv *c, const bool *wanted, size_t n)
-{
-    c->wanted = wanted;
-    c->n_wanted = n;
+    if (!c->name)
+        return;
+    if (c->format == CSV_GZIP)
+        inflateEnd(&c->gzip);
+    ZSTD_freeDStream(c->zstd);
+    XXH3_freeState(c->hash);
+    csv_free(&c->parser);
+    free(c->raw);
+    free(c->text);
+    if (c->fd >= 0)
+        close(c->fd);
+    *c = (struct csv){0};
 }
 
 void csv_block_release(struct csv_block *b)
@@ -55,215 +323,4 @@ void csv_block_release(struct csv_block *b)
     free(b->rows);
     free(b->raw);
     *b = (struct csv_block){0};
-}
-
-// ---- libcsv's callbacks ---------------------------------------------------------------------------
-
-// reserve() has made the room: nothing here can fail.
-static void on_field(void *text, size_t n, void *arg)
-{
-    struct csv *c = arg;
-    struct csv_block *b = c->block;
-    size_t column = c->row.columns++;
-    if (c->wanted && (column >= c->n_wanted || !c->wanted[column]))
-        return;
-    b->fields[b->n_fields++] = (struct csv_field){(uint32_t)b->used, (uint32_t)n};
-    memcpy(b->text + b->used, text, n + 1);
-    b->used += n + 1;
-    c->row.kept++;
-}
-
-static void on_row(int terminator, void *arg)
-{
-    (void)terminator;
-    struct csv *c = arg;
-    struct csv_block *b = c->block;
-    c->row.raw_n = b->raw_used - c->row.raw;
-    b->rows[b->n_rows++] = c->row;
-    c->row.first = b->n_fields;
-    c->row.columns = c->row.kept = 0;
-    c->rows_in_line++;
-}
-
-// ---- lines ----------------------------------------------------------------------------------------
-
-// Room for as many elements and half more, *size being told; NULL when out of memory.
-static void *grown(void *array, size_t *size, size_t wanted, size_t element)
-{
-    if (wanted <= *size)
-        return array;
-    size_t larger = wanted + wanted / 2;
-    void *p = realloc(array, larger * element);
-    if (p)
-        *size = larger;
-    return p;
-}
-
-#define GROW(array, size, wanted, err)                                                             \
-    do {                                                                                           \
-        void *p = grown(array, &(size), wanted, sizeof *(array));                                  \
-        if (!p)                                                                                    \
-            return err_set(err, "out of memory");                                                  \
-        (array) = p;                                                                               \
-    } while (0)
-
-// Room for all that n bytes can add: a field ends at a delimiter or a line break, so each field but
-// the last takes a byte of its own beside its text, and libcsv may hold the begin of a field back.
-static int reserve(struct csv_block *b, size_t n, bool keep_raw, struct err *err)
-{
-    GROW(b->text, b->text_size, b->used + n + CSV_MAX_FIELD + 512, err);
-    GROW(b->fields, b->fields_size, b->n_fields + n + 1, err);
-    GROW(b->rows, b->rows_size, b->n_rows + n + 1, err);
-    if (keep_raw)
-        GROW(b->raw, b->raw_size, b->raw_used + n, err);
-    return 0;
-}
-
-static int parse_error(struct csv *c, size_t column, struct err *err)
-{
-    const char *name = c->input.name;
-    unsigned long long line = c->line, row = c->row.line;
-    if (csv_error(&c->parser) == CSV_ENOMEM)
-        return err_set(err, "%s:%llu: a field is longer than %d bytes; is a quote not closed?",
-                       name, row, CSV_MAX_FIELD);
-    return err_set(err,
-                   "%s:%llu:%zu: a quote inside an unquoted field, or text behind a closing quote",
-                   name, line, column);
-}
-
-static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *err)
-{
-    size_t used = csv_parse(&c->parser, line, n, on_field, on_row, c);
-    if (used != n)
-        return parse_error(c, used + 1, err);
-    if (c->rows_in_line > 1 || (c->rows_in_line == 1 && c->parser.pstate != ROW_NOT_BEGUN))
-        return err_set(err, "%s:%llu: a carriage return without a line feed", c->input.name,
-                       (unsigned long long)c->line);
-    return 0;
-}
-
-static bool is_blank(const struct csv *c, char byte)
-{
-    return (byte == ' ' || byte == '\t') && (unsigned char)byte != c->parser.delim_char;
-}
-
-// Bytes of a line that has no quote and no carriage return but before its line feed, its line break
-// left out; -1 for every other line.
-static ptrdiff_t plain_length(const struct csv *c, const char *line, size_t n)
-{
-    if (line[n - 1] != '\n' || n > CSV_MAX_FIELD || (c->quotes && memchr(line, '"', n)))
-        return -1;
-    n--;
-    if (n > 0 && line[n - 1] == '\r')
-        n--;
-    return c->returns && memchr(line, '\r', n) ? -1 : (ptrdiff_t)n;
-}
-
-// The fields of a plain line, in the block's copy of it.
-static void split(struct csv *c, const char *line, size_t n)
-{
-    struct csv_block *b = c->block;
-    char *p = memcpy(b->text + b->used, line, n), *end = p + n;
-    while (p < end && is_blank(c, *p))
-        p++;
-    if (p == end)
-        return; // a blank line is no row
-    for (char *stop; p <= end; p = stop + 1) {
-        stop = memchr(p, c->parser.delim_char, (size_t)(end - p));
-        stop = stop ? stop : end;
-        size_t column = c->row.columns++;
-        if (c->wanted && (column >= c->n_wanted || !c->wanted[column]))
-            continue;
-        char *last = stop;
-        while (p < last && is_blank(c, *p))
-            p++;
-        while (p < last && is_blank(c, last[-1]))
-            last--;
-        *last = '\0';
-        b->fields[b->n_fields++] =
-            (struct csv_field){(uint32_t)(p - b->text), (uint32_t)(last - p)};
-        c->row.kept++;
-    }
-    b->used += n + 1;
-    on_row('\n', c);
-}
-
-// Feed one line, or the piece of it that is there.
-static int feed(struct csv *c, const char *line, size_t n, struct err *err)
-{
-    struct csv_block *b = c->block;
-    bool begins = c->parser.pstate == ROW_NOT_BEGUN;
-    if (reserve(b, n, c->keep_raw, err))
-        return err_prefix(err, "%s:%llu", c->input.name, (unsigned long long)c->line);
-    if (begins) {
-        c->row.line = c->line;
-        c->row.raw = b->raw_used;
-    }
-    if (c->keep_raw) {
-        memcpy(b->raw + b->raw_used, line, n);
-        b->raw_used += n;
-    }
-    ptrdiff_t plain = begins ? plain_length(c, line, n) : -1;
-    if (plain >= 0)
-        split(c, line, (size_t)plain);
-    else if (feed_libcsv(c, line, n, err))
-        return -1;
-    if (c->row.columns > CSV_MAX_FIELDS ||
-        (b->n_rows > 0 && b->rows[b->n_rows - 1].columns > CSV_MAX_FIELDS))
-        return err_set(err, "%s:%llu: more than %d fields", c->input.name,
-                       (unsigned long long)c->line, CSV_MAX_FIELDS);
-    if (line[n - 1] == '\n') {
-        c->line++;
-        c->rows_in_line = 0;
-    }
-    return 0;
-}
-
-// The next line of the current piece.
-static int feed_line(struct csv *c, struct err *err)
-{
-    const char *line = c->data + c->at;
-    const char *end = memchr(line, '\n', c->n - c->at);
-    size_t n = end ? (size_t)(end - line) + 1 : c->n - c->at;
-    if (c->zero && c->zero < line + n)
-        return err_set(err, "%s:%llu: a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
-                       c->input.name, (unsigned long long)c->line);
-    c->at += n;
-    return feed(c, line, n, err);
-}
-
-static int finish(struct csv *c, struct err *err)
-{
-    c->ended = true;
-    if (reserve(c->block, 1, false, err))
-        return err_prefix(err, "%s", c->input.name);
-    if (csv_fini(&c->parser, on_field, on_row, c))
-        return err_set(err, "%s:%llu: a quote is not closed in the row that begins here",
-                       c->input.name, (unsigned long long)c->row.line);
-    return 0;
-}
-
-static int next_piece(struct csv *c, struct err *err)
-{
-    bool first = c->data == NULL;
-    if (input_next(&c->input, &c->data, &c->n, err))
-        return -1;
-    c->at = first && c->n >= 3 && memcmp(c->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    c->zero = memchr(c->data, 0, c->n);
-    c->quotes = memchr(c->data, '"', c->n) != NULL;
-    c->returns = memchr(c->data, '\r', c->n) != NULL;
-    return c->n == 0 ? finish(c, err) : 0;
-}
-
-int csv_next(struct csv *c, struct csv_block *b, size_t max_rows, struct err *err)
-{
-    b->used = b->n_fields = b->n_rows = b->raw_used = 0;
-    c->block = b;
-    c->row.first = 0;
-    while (!c->ended && !(c->parser.pstate == ROW_NOT_BEGUN &&
-                          (b->n_rows >= max_rows || b->used >= BLOCK_TEXT))) {
-        if (c->at < c->n ? feed_line(c, err) : next_piece(c, err))
-            return -1;
-    }
-    return 0;
 }

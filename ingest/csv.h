@@ -1,26 +1,31 @@
-// csv: blocks of rows from a CSV of RFC 4180, with libcsv, strictly.
+// csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input, as it is, gzip
+// or zstd (known by its first bytes, not by the name).
 //
 // Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes; a
-// UTF-8 byte order mark in front is skipped, blank lines too. Spaces and tabs around an unquoted
-// field are not part of it. Whatever puts the boundaries of rows in doubt is an error of the file,
-// which names the line: a quote that is not closed, stands inside an unquoted field or is followed
-// by text, a 0 byte, a carriage return alone, a field of more than 64 KB, more than 10000 fields.
-// The number of fields is the caller's to check, row by row.
+// UTF-8 byte order mark at the begin and blank lines are skipped. Spaces and tabs around an unquoted
+// field are not part of it. Whatever makes it doubtful where rows begin is an error that names the
+// line: a quote that is not closed, is inside an unquoted field or is followed by text, a 0 byte, a
+// carriage return alone, a field of more than 64 KB, more than 10000 fields. So is compressed data
+// that is damaged, ends early or is followed by something else. The caller checks the number of
+// fields of each row.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
-//     csv_next(&csv, &block, 1, &err)            the header: all its fields
-//     csv_select(&csv, wanted, n)                from now on only these columns' fields are kept
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //     csv_block_release(&block), csv_release(&csv)
 //
-// Two blocks may be in use at once, one being filled while the other is read. Ownership: a block
-// owns its texts until the next csv_next into it. A block must be zeroed before its first use.
+// One block can be read while another is filled. Ownership: a block owns its texts until the next
+// csv_next into it. A block must be zeroed before its first use.
 #ifndef INGEST_CSV_H
 #define INGEST_CSV_H
 
-#include "ingest/input.h"
+#include "base/err.h"
 
 #include <csv.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <xxhash.h>
+#include <zlib.h>
+#include <zstd.h>
 
 enum { CSV_BLOCK_ROWS = 16384, CSV_MAX_FIELD = 65536, CSV_MAX_FIELDS = 10000 };
 
@@ -29,11 +34,10 @@ struct csv_field {
 };
 
 struct csv_row {
-    uint64_t line;    // 1-based physical line of its first byte
-    size_t first;     // its kept fields: fields[first] on, in the file's order
-    uint32_t columns; // all its fields, also those not kept
-    uint32_t kept;
-    size_t raw, raw_n; // raw[raw .. raw + raw_n) where keep_raw is set
+    uint64_t line; // 1-based physical line of its first byte
+    size_t first;  // fields[first .. first + n)
+    uint32_t n;
+    size_t raw, raw_n; // raw[raw .. raw + raw_n) with keep_raw
 };
 
 struct csv_block {
@@ -43,33 +47,43 @@ struct csv_block {
     size_t n_fields, fields_size;
     struct csv_row *rows;
     size_t n_rows, rows_size;
-    char *raw; // the rows' bytes as they came, line breaks included
+    char *raw; // the bytes of the rows as they came, line breaks included
     size_t raw_used, raw_size;
 };
 
 struct csv {
-    struct input input;
-    struct csv_parser parser;
-    bool parser_made;
-    bool keep_raw;      // the caller may set it before the first csv_next
-    const bool *wanted; // [n_wanted] by column, borrowed; NULL: all
-    size_t n_wanted;
-    const char *data; // the input's current piece: data[at..n)
-    size_t at, n;
-    const char *zero;     // the first 0 byte in it, or NULL
-    bool quotes, returns; // whether '"' and '\r' are in it
-    uint64_t line;        // of data[at]
-    struct csv_row row;
-    struct csv_block *block; // being filled
-    unsigned rows_in_line;
+    const char *name; // for messages; borrowed
+    int fd;
+    uint64_t size;  // of a regular file, 0 where it is not known
+    uint64_t bytes; // read so far, before decompression
+    bool keep_raw;  // may be set before the first csv_next
     bool ended;
+    const char *data; // data[at .. n) was read but is not in a block yet
+    size_t at, n;
+
+    // The others are private to csv.c.
+    XXH3_state_t *hash;
+    char *raw, *text; // as read and, of compressed files, decompressed
+    size_t raw_at, raw_n;
+    enum { CSV_PLAIN, CSV_GZIP, CSV_ZSTD } format;
+    z_stream gzip;
+    ZSTD_DStream *zstd;
+    bool inside; // a gzip member or zstd frame
+    struct csv_parser parser;
+    uint64_t line; // of data[at]
+    unsigned rows_in_line;
+    struct csv_row row; // being read
+    struct csv_block *block;
 };
 
+// path "-" is standard input.
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
-void csv_select(struct csv *c, const bool *wanted, size_t n);
-// At most max_rows rows, and no more than fit a megabyte or so; n_rows is 0 at the end.
+// At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
+// XXH3 of the bytes read so far.
+uint64_t csv_xxh3(const struct csv *c);
 void csv_block_release(struct csv_block *block);
+// Also of a zeroed csv, or one whose csv_open failed.
 void csv_release(struct csv *c);
 
 #endif

@@ -2,6 +2,8 @@
 // happens with answers. How requests are sent is replay_client.c's.
 #include "serve/replay_run.h"
 
+#include "ingest/value.h"
+
 #include "base/progress.h"
 #include "serve/http.h"
 #include "serve/replay_answer.h"
@@ -248,7 +250,7 @@ static int send_rows(struct run *r, struct err *err)
     int rc;
     while ((rc = take_answers(r, err)) == 0 &&
            (rc = replay_source_next(&r->source, &row, err)) > 0) {
-        progress_set(&r->progress, r->source.csv.input.bytes);
+        progress_set(&r->progress, r->source.csv.bytes);
         r->passed = row.wanted ? 0 : r->passed + 1;
         if (row.wanted && send_row(r, &row, err))
             return -1;
@@ -261,7 +263,7 @@ static int send_file(struct run *r, struct err *err)
 {
     struct err later;
     r->clock = INT64_MIN;
-    progress_init(&r->progress, "replay", r->source.csv.input.size);
+    progress_init(&r->progress, "replay", r->source.csv.size);
     int rc = send_rows(r, err);
     if (send_filled(r, rc ? &later : err) || wait_all(r, rc ? &later : err))
         rc = -1;

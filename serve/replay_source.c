@@ -2,6 +2,8 @@
 // by ingest's convert_row; what is written here is its texts again, as JSON.
 #include "serve/replay_source.h"
 
+#include "ingest/value.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -13,8 +15,7 @@ enum { TOLD = 10 }; // rejected rows that are told one by one
 int replay_source_open(struct replay_source *s, const char *config, const char *input, int64_t from,
                        int64_t until, struct err *err)
 {
-    *s = (struct replay_source){
-        .csv.input.fd = -1, .from = from, .until = until, .newest = INT64_MIN};
+    *s = (struct replay_source){.from = from, .until = until, .newest = INT64_MIN};
     struct dataset *d = &s->dataset;
     if (dataset_load(d, config, input, err))
         return -1;
@@ -22,12 +23,10 @@ int replay_source_open(struct replay_source *s, const char *config, const char *
     s->time = schema_find_kind(&d->schema, COLUMN_TIME);
     s->label = schema_find_kind(&d->schema, COLUMN_LABEL);
     if (csv_open(&s->csv, d->file, d->delimiter, err) ||
-        convert_open(&s->convert, s->csv.input.name, &d->schema, NULL, NULL, NULL, err) ||
-        csv_next(&s->csv, &s->block, 1, err) || convert_header(&s->convert, &s->block, err)) {
+        convert_open(&s->convert, &s->csv, &d->schema, NULL, err)) {
         replay_source_release(s);
         return -1;
     }
-    csv_select(&s->csv, s->convert.wanted, s->convert.n_wanted);
     return 0;
 }
 
@@ -41,24 +40,22 @@ void replay_source_release(struct replay_source *s)
 
 // ---- rows -----------------------------------------------------------------------------------------
 
-static const struct csv_field *field_of(const struct replay_source *s, size_t i)
+// The field of a schema column; NULL for row numbers.
+static const struct csv_field *field_of(const struct replay_source *s, size_t column)
 {
-    return &s->block.fields[s->block.rows[0].first + i];
-}
-
-static const struct schema_column *column_of(const struct replay_source *s, size_t i)
-{
-    return &s->dataset.schema.columns[s->convert.order[i]];
+    const size_t field = s->convert.columns[column].field;
+    return field == SIZE_MAX ? NULL : &s->block.fields[s->block.rows[0].first + field];
 }
 
 static bool is_utf8(const struct replay_source *s, struct reject *why)
 {
-    for (size_t i = 0; i < s->convert.n_order; i++) {
+    for (size_t i = 0; i < s->dataset.schema.n; i++) {
         const struct csv_field *f = field_of(s, i);
-        if (value_utf8(s->block.text + f->at, f->n))
+        if (!f || value_utf8(s->block.text + f->at, f->n))
             continue;
-        *why = (struct reject){
-            .line = s->block.rows[0].line, .column = column_of(s, i)->name, .reason = "not UTF-8"};
+        *why = (struct reject){.line = s->block.rows[0].line,
+                               .column = s->dataset.schema.columns[i].name,
+                               .reason = "not UTF-8"};
         return false;
     }
     return true;
@@ -67,7 +64,7 @@ static bool is_utf8(const struct replay_source *s, struct reject *why)
 static void reject(struct replay_source *s, const struct reject *why)
 {
     char text[sizeof s->first];
-    int n = snprintf(text, sizeof text, "%s:%" PRIu64 ": %s%s%s", s->csv.input.name, why->line,
+    int n = snprintf(text, sizeof text, "%s:%" PRIu64 ": %s%s%s", s->csv.name, why->line,
                      why->column, *why->column ? ": " : "", why->reason);
     if (why->value && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": \"%.80s\"", why->value);
@@ -79,23 +76,9 @@ static void reject(struct replay_source *s, const struct reject *why)
         fprintf(stderr, "replay: further rows that break the schema are only counted\n");
 }
 
-static int64_t time_of(const struct replay_source *s)
-{
-    bool made = !*s->dataset.schema.columns[s->time].header; // the row's number
-    return made ? (int64_t)s->seen : *(const int64_t *)convert_values(&s->convert, (size_t)s->time);
-}
-
-static const char *text_of(const struct replay_source *s, int column)
-{
-    for (size_t i = 0; i < s->convert.n_order; i++)
-        if (column >= 0 && s->convert.order[i] == (size_t)column)
-            return s->block.text + field_of(s, i)->at;
-    return "";
-}
-
 bool replay_source_ready(const struct replay_source *s)
 {
-    struct pollfd p = {s->csv.input.fd, POLLIN, 0};
+    struct pollfd p = {s->csv.fd, POLLIN, 0};
     return s->csv.ended || s->csv.at < s->csv.n || poll(&p, 1, 0) != 0;
 }
 
@@ -110,13 +93,14 @@ int replay_source_next(struct replay_source *s, struct replay_row *row, struct e
     if (!convert_row(&s->convert, &s->block, &s->block.rows[0], 0, &why) || !is_utf8(s, &why)) {
         reject(s, &why);
     } else {
-        row->time = time_of(s);
+        row->time = *(const int64_t *)s->convert.columns[s->time].values;
         row->wanted = row->time >= s->from && row->time < s->until;
         s->wanted += row->wanted;
         s->newest = row->time > s->newest ? row->time : s->newest;
-        row->id = text_of(s, s->id);
+        if (s->id >= 0)
+            row->id = s->block.text + field_of(s, (size_t)s->id)->at;
         if (s->label >= 0)
-            row->label = *(const int8_t *)convert_values(&s->convert, (size_t)s->label);
+            row->label = *(const int8_t *)s->convert.columns[s->label].values;
     }
     s->seen++;
     return 1;
@@ -134,7 +118,7 @@ static int refuse_rejected(const struct replay_source *s, struct err *err)
 int replay_source_check(const struct replay_source *s, struct err *err)
 {
     if (s->seen == 0)
-        return err_set(err, "%s: no rows behind the header", s->csv.input.name);
+        return err_set(err, "%s: no rows behind the header", s->csv.name);
     if (s->rejected == s->seen ||
         (double)s->rejected > s->dataset.max_reject_rate * (double)s->seen)
         return refuse_rejected(s, err);
@@ -144,7 +128,7 @@ int replay_source_check(const struct replay_source *s, struct err *err)
     return err_set(err,
                    "%s: none of its %" PRIu64
                    " rows is of the time that --from and --until leave; the newest is of %s",
-                   s->csv.input.name, s->seen, time_text(newest, s->newest));
+                   s->csv.name, s->seen, time_text(newest, s->newest));
 }
 
 // ---- JSON -----------------------------------------------------------------------------------------
@@ -205,13 +189,13 @@ static void write_name(struct reply *body, const char *name)
     reply_add(body, "%s\"%s\":", body->text[body->n - 1] == '{' ? "" : ",", name);
 }
 
-static void write_field(const struct replay_source *s, struct reply *body, size_t i)
+static void write_field(const struct replay_source *s, struct reply *body, size_t column)
 {
-    const struct schema_column *c = column_of(s, i);
-    const struct csv_field *f = field_of(s, i);
-    const char *text = s->block.text + f->at;
-    const void *value = convert_values(&s->convert, s->convert.order[i]);
-    if (c->kind == COLUMN_LABEL || f->n == 0)
+    const struct schema_column *c = &s->dataset.schema.columns[column];
+    const struct csv_field *f = field_of(s, column);
+    const char *text = f ? s->block.text + f->at : "";
+    const void *value = s->convert.columns[column].values;
+    if (c->kind == COLUMN_LABEL || (f && f->n == 0))
         return;
     write_name(body, c->name);
     if (c->kind == COLUMN_TIME)
@@ -224,13 +208,8 @@ static void write_field(const struct replay_source *s, struct reply *body, size_
 
 void replay_source_json(const struct replay_source *s, struct reply *body)
 {
-    const struct schema_column *time = &s->dataset.schema.columns[s->time];
     reply_add(body, "{");
-    for (size_t i = 0; i < s->convert.n_order && !body->failed; i++)
+    for (size_t i = 0; i < s->dataset.schema.n; i++)
         write_field(s, body, i);
-    if (!*time->header && !body->failed) { // made of the row's number
-        write_name(body, time->name);
-        write_time(s, body, (int64_t)s->seen - 1);
-    }
     reply_add(body, "}");
 }

@@ -40,11 +40,10 @@ static int read_ours(const char *path, struct trace *t)
     while (rc == 0 && (rc = csv_next(&c, &b, 7, &err)) == 0 && b.n_rows > 0)
         for (size_t r = 0; r < b.n_rows; r++) {
             const struct csv_row *row = &b.rows[r];
-            if (row->line <= line || row->kept != row->columns ||
-                row->first + row->kept > b.n_fields)
+            if (row->line <= line || row->first + row->n > b.n_fields)
                 abort();
             line = row->line;
-            for (size_t f = row->first; f < row->first + row->kept; f++) {
+            for (size_t f = row->first; f < row->first + row->n; f++) {
                 if (b.fields[f].at + b.fields[f].n >= b.text_size ||
                     strlen(b.text + b.fields[f].at) != b.fields[f].n)
                     abort();

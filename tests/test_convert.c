@@ -332,7 +332,7 @@ static void files_without_rows_are_errors(void **state)
     (void)state;
     assert_fails("", "in.csv: it is empty: not even a header");
     assert_fails("\n\n", "in.csv: it is empty: not even a header");
-    assert_fails(HEADER, "in.csv: no rows behind the header");
+    assert_fails(HEADER, "in.csv: no rows after the header");
 }
 
 static void a_header_that_does_not_fit_is_explained(void **state)
