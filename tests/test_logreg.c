@@ -1,0 +1,347 @@
+// logreg against an independent solver, finite differences, and the cases without an optimum.
+//
+// The expected weights were computed by scikit-learn 1.2.1 (Debian 12, numpy 1.24.2, scipy 1.10.1):
+//
+//     state = 12345
+//     def draw(m):
+//         global state
+//         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+//         return (state >> 33) % m
+//     n, d = 700, 4
+//     x, y = np.zeros((n, d)), np.zeros(n, int)
+//     for r in range(n):
+//         for i in range(d):
+//             x[r, i] = (draw(1000) - 500 + 2000 * i) / 64
+//         x[r, 3] = x[r, 3] - x[r, 2] + x[r, 1]
+//         noise = draw(1000) - 500
+//         y[r] = 64 * x[r, 0] - 64 * x[r, 1] / 2 + noise > -500
+//         if draw(10) == 0:
+//             y[r] = -1
+//     x, y = x[y >= 0], y[y >= 0]
+//     z = (x - x.mean(0)) / x.std(0)
+//     LogisticRegression(C=1 / (l2 * len(y)), solver='newton-cholesky', tol=1e-14,
+//                        max_iter=1000).fit(z, y)
+#include "train/logreg.h"
+
+#include "tests/training.h"
+
+enum { ROWS = 700, INPUTS = 4, K = INPUTS + 1 };
+
+static float column[INPUTS][ROWS];
+static int8_t label[ROWS];
+static const float *x[] = {column[0], column[1], column[2], column[3]};
+static const char *names[] = {"a", "b", "c", "d"};
+static const struct examples examples = {
+    .rows = ROWS, .n_inputs = INPUTS, .x = x, .names = names, .label = label};
+
+static int make_sample(void **state)
+{
+    (void)state;
+    seed = 12345;
+    for (int r = 0; r < ROWS; r++) {
+        for (int i = 0; i < INPUTS; i++)
+            column[i][r] = ((float)draw(1000) - 500.0f + 2000.0f * (float)i) / 64.0f;
+        column[3][r] += column[1][r] - column[2][r];
+        float noise = (float)draw(1000) - 500.0f;
+        label[r] = 64 * column[0][r] - 32 * column[1][r] + noise > -500;
+        if (draw(10) == 0)
+            label[r] = -1;
+    }
+    return 0;
+}
+
+static struct logreg init(const struct examples *e, struct row_range rows, unsigned threads)
+{
+    struct logreg m;
+    struct err err;
+    if (logreg_init(&m, e, rows, threads, &err))
+        fail_msg("%s", err.msg);
+    return m;
+}
+
+static struct logreg fit(const struct examples *e, struct row_range rows, unsigned threads,
+                         double l2)
+{
+    struct logreg m = init(e, rows, threads);
+    struct err err;
+    if (logreg_fit(&m, l2, &err))
+        fail_msg("%s", err.msg);
+    return m;
+}
+
+static struct logreg fit_sample(double l2)
+{
+    return fit(&examples, (struct row_range){0, ROWS}, 2, l2);
+}
+
+static void weights_equal_those_of_an_independent_solver(void **state)
+{
+    (void)state;
+    static const double expected[][1 + K] = {
+        {1e-4, 2.3561652358430472, -1.1255621786610297, 0.2127053640221766, 0.27248232293126984,
+         -3.4378623236635613},
+        {1e-2, 1.7418942399237258, -0.76373662974908996, 0.042800950687891151, 0.051414866226418568,
+         -2.8049794668364521},
+        {1, 0.14609938124057628, -0.063757792495126142, -0.011491851682859419,
+         -0.021522312039145244, -1.7888562939169159},
+    };
+    for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+        struct logreg m = fit_sample(expected[e][0]);
+        assert_int_equal(m.known, 644);
+        assert_int_equal(m.frauds, 93);
+        assert_near(m.mean[0], -0.31771642080745344, 1e-14);
+        assert_near(m.mean[3], 62.479207104037265, 1e-12);
+        assert_near(m.scale[0], 4.553845279778983, 1e-13);
+        assert_near(m.scale[3], 7.84563307323915, 1e-12);
+        for (int i = 0; i < K; i++)
+            assert_near(m.w[i], expected[e][1 + i], 1e-8);
+        logreg_release(&m);
+    }
+}
+
+// The sum that the header states, at w, with the mean and scale of m.
+static long double objective(const struct logreg *m, double l2, const long double w[K])
+{
+    long double sum = 0, squares = 0;
+    int n = 0;
+    for (int r = 0; r < ROWS; r++) {
+        long double margin = w[INPUTS];
+        for (int i = 0; i < INPUTS; i++)
+            margin += w[i] * ((double)column[i][r] - m->mean[i]) / m->scale[i];
+        if (label[r] >= 0)
+            sum += log1pl(expl(label[r] ? -margin : margin));
+        n += label[r] >= 0;
+    }
+    for (int i = 0; i < INPUTS; i++)
+        squares += w[i] * w[i];
+    return sum / n + l2 / 2 * squares;
+}
+
+// The second derivative by i and j, or the first by i where j is -1, by central differences.
+static double derivative(const struct logreg *m, double l2, const double *w, int i, int j)
+{
+    const long double h = 1e-4L;
+    long double sum = 0;
+    for (int corner = 0; corner < (j < 0 ? 2 : 4); corner++) {
+        const long double a = corner & 1 ? h : -h, b = corner & 2 ? h : -h;
+        long double at[K];
+        for (int k = 0; k < K; k++)
+            at[k] = w[k] + (k == i ? a : 0) + (k == j ? b : 0);
+        sum += objective(m, l2, at) / (j < 0 ? 2 * a : 4 * a * b);
+    }
+    return (double)sum;
+}
+
+static void value_gradient_and_hessian_are_those_of_the_objective(void **state)
+{
+    (void)state;
+    const double w[K] = {0.7, -0.4, 0.2, -1.1, 0.3}, l2 = 0.05;
+    const long double at[K] = {w[0], w[1], w[2], w[3], w[4]};
+    struct logreg m = init(&examples, (struct row_range){0, ROWS}, 1);
+    logreg_evaluate(&m, l2, w);
+    assert_near(m.value, (double)objective(&m, l2, at), 1e-13);
+    for (int j = 0; j < K; j++) {
+        assert_near(m.gradient[j], derivative(&m, l2, w, j, -1), 1e-8);
+        for (int i = 0; i <= j; i++)
+            assert_near(m.hessian[j * K + i], derivative(&m, l2, w, i, j), 1e-8);
+    }
+    logreg_release(&m);
+}
+
+static void the_weights_have_the_same_bits_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    enum { MANY = 40 * ROWS }; // several blocks in every part
+    static float columns[INPUTS][MANY];
+    static int8_t labels[MANY];
+    const float *all[] = {columns[0], columns[1], columns[2], columns[3]};
+    const struct examples many = {.n_inputs = INPUTS, .x = all, .names = names, .label = labels};
+    const struct row_range rows = {11, MANY - 3};
+    for (int r = 0; r < MANY; r++) {
+        for (int i = 0; i < INPUTS; i++)
+            columns[i][r] = (float)draw(1000) / 7.0f;
+        labels[r] = (int8_t)(columns[0][r] + (float)draw(300) > 350.0f);
+    }
+    struct logreg one = fit(&many, rows, 1, 1e-3);
+    for (unsigned threads = 2; threads <= 3; threads++) {
+        struct logreg m = fit(&many, rows, threads, 1e-3);
+        assert_memory_equal(m.w, one.w, K * sizeof *m.w);
+        assert_memory_equal(m.standard_error, one.standard_error, K * sizeof *m.w);
+        logreg_release(&m);
+    }
+    logreg_release(&one);
+}
+
+static void a_second_fit_and_unknown_rows_change_nothing(void **state)
+{
+    (void)state;
+    struct err err;
+    struct logreg m = fit_sample(1e-2), again = fit_sample(1e-4);
+    assert_int_equal(logreg_fit(&again, 1e-2, &err), 0); // from the first optimum on
+    for (int r = 0; r < ROWS; r++)
+        if (label[r] < 0)
+            column[1][r] = 1e30f;
+    struct logreg other = fit_sample(1e-2);
+    assert_memory_equal(m.mean, other.mean, INPUTS * sizeof(double));
+    for (int i = 0; i < K; i++) {
+        assert_near(again.w[i], m.w[i], 1e-8);
+        assert_near(other.w[i], m.w[i], 1e-8);
+    }
+    logreg_release(&m);
+    logreg_release(&again);
+    logreg_release(&other);
+}
+
+// ---- standard errors -------------------------------------------------------------------------------
+
+// Gauss and Jordan; a positive definite matrix needs no pivots.
+static void invert(double a[K][K], double inverse[K][K])
+{
+    for (int i = 0; i < K; i++)
+        for (int j = 0; j < K; j++)
+            inverse[i][j] = i == j;
+    for (int p = 0; p < K; p++) {
+        const double pivot = a[p][p];
+        for (int j = 0; j < K; j++) {
+            a[p][j] /= pivot;
+            inverse[p][j] /= pivot;
+        }
+        for (int i = 0; i < K; i++) {
+            const double times = a[i][p];
+            for (int j = 0; j < K && i != p; j++) {
+                a[i][j] -= times * a[p][j];
+                inverse[i][j] -= times * inverse[p][j];
+            }
+        }
+    }
+}
+
+static void standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows(void **state)
+{
+    (void)state;
+    static const double l2s[] = {0, 1e-2, 1};
+    for (size_t e = 0; e < sizeof l2s / sizeof *l2s; e++) {
+        double hessian[K][K], inverse[K][K];
+        struct logreg m = fit_sample(l2s[e]);
+        for (int i = 0; i < K; i++)
+            for (int j = 0; j < K; j++)
+                hessian[i][j] = derivative(&m, l2s[e], m.w, i, j);
+        invert(hessian, inverse);
+        for (int i = 0; i < K; i++) {
+            const double expected = sqrt(inverse[i][i] / 644); // rows with a known label
+            assert_near(m.standard_error[i], expected, 1e-6 * expected);
+        }
+        logreg_release(&m);
+    }
+}
+
+// For a feature that is 0 or 1 the weight is the logarithm of the odds ratio, whose standard error is
+// √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The intercept
+// is at the mean, between the log odds of both.
+static void the_standard_error_of_a_yes_or_no_feature_is_that_of_the_log_odds_ratio(void **state)
+{
+    (void)state;
+    enum { A = 30, B = 250, C = 45, D = 75 }; // no: frauds, genuine; yes: frauds, genuine
+    for (int r = 0; r < A + B + C + D; r++) {
+        column[0][r] = r >= A + B;
+        label[r] = r < A || (r >= A + B && r < A + B + C);
+    }
+    const struct examples one = {.n_inputs = 1, .x = x, .names = names, .label = label};
+    struct logreg m = fit(&one, (struct row_range){0, A + B + C + D}, 1, 0);
+    const double p = (double)(C + D) / (A + B + C + D), scale = sqrt(p * (1 - p));
+    const double no = log(30. / 250), yes = log(45. / 75);
+    const double of_no = 1. / A + 1. / B, of_yes = 1. / C + 1. / D; // variances
+    assert_near(m.w[0], scale * (yes - no), 1e-8);
+    assert_near(m.w[1], (1 - p) * no + p * yes, 1e-8);
+    assert_near(m.standard_error[0], scale * sqrt(of_no + of_yes), 1e-9);
+    assert_near(m.standard_error[1], sqrt((1 - p) * (1 - p) * of_no + p * p * of_yes), 1e-9);
+    logreg_release(&m);
+}
+
+static void a_constant_feature_gets_scale_1_weight_0_and_no_standard_error(void **state)
+{
+    (void)state;
+    static const double l2s[] = {0, 1e-3, 1};
+    const float *others[] = {x[0], x[2], x[3]};
+    const struct examples three = {.n_inputs = 3, .x = others, .names = names, .label = label};
+    for (int r = 0; r < ROWS; r++)
+        column[1][r] = 0.1f; // not a finite binary fraction: its sum is rounded
+    for (size_t e = 0; e < sizeof l2s / sizeof *l2s; e++) {
+        struct logreg with = fit_sample(l2s[e]);
+        struct logreg without = fit(&three, (struct row_range){0, ROWS}, 1, l2s[e]);
+        assert_is(with.mean[1], (double)0.1f);
+        assert_is(with.scale[1], 1);
+        assert_is(with.w[1], 0);
+        assert_is(with.standard_error[1], NAN);
+        for (int i = 0; i < INPUTS; i++) {
+            const int other = i + (i > 0);
+            assert_near(with.w[other], without.w[i], 1e-8);
+            assert_near(with.standard_error[other], without.standard_error[i], 1e-9);
+        }
+        logreg_release(&with);
+        logreg_release(&without);
+    }
+}
+
+// ---- no optimum ------------------------------------------------------------------------------------
+
+static void assert_refused(double l2, const char *words)
+{
+    struct logreg m;
+    struct err err = {""};
+    int rc = logreg_init(&m, &examples, (struct row_range){0, ROWS}, 1, &err);
+    if (rc == 0) {
+        rc = logreg_fit(&m, l2, &err);
+        logreg_release(&m);
+    }
+    assert_int_equal(rc, -1);
+    assert_contains(err.msg, words);
+}
+
+static void classes_without_an_optimum_are_refused(void **state)
+{
+    for (int r = 0; r < ROWS; r++)
+        label[r] = column[0][r] > 1;
+    assert_refused(0, "separable");
+    struct logreg m = fit_sample(1e-6); // with a penalty there is one
+    logreg_release(&m);
+    make_sample(state);
+    for (int r = 0; r < ROWS; r++) // a value that only one class has
+        column[2][r] = label[r] == 0 && r % 50 == 0;
+    assert_refused(0, "separable");
+    for (int r = 0; r < ROWS; r++)
+        column[2][r] = 2 * column[1][r] + 8;
+    assert_refused(0, "combination");
+    memset(label, 0, sizeof label);
+    assert_refused(1, "0 of the 700 training rows");
+    memset(label, -1, sizeof label);
+    assert_refused(1, "0 of the 0 training rows");
+}
+
+static void a_value_that_is_not_finite_is_refused_by_the_name_of_its_feature(void **state)
+{
+    (void)state;
+    label[0] = 0;
+    column[1][0] = NAN;
+    assert_refused(1, "feature b");
+    column[1][0] = INFINITY;
+    assert_refused(1, "feature b");
+}
+
+#define sample_test(f) cmocka_unit_test_setup(f, make_sample)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        sample_test(weights_equal_those_of_an_independent_solver),
+        sample_test(value_gradient_and_hessian_are_those_of_the_objective),
+        sample_test(the_weights_have_the_same_bits_for_any_number_of_threads),
+        sample_test(a_second_fit_and_unknown_rows_change_nothing),
+        sample_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
+        sample_test(the_standard_error_of_a_yes_or_no_feature_is_that_of_the_log_odds_ratio),
+        sample_test(a_constant_feature_gets_scale_1_weight_0_and_no_standard_error),
+        sample_test(classes_without_an_optimum_are_refused),
+        sample_test(a_value_that_is_not_finite_is_refused_by_the_name_of_its_feature),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

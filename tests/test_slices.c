@@ -1,0 +1,265 @@
+// slices: which rows belong to which slice, their metrics against those of rows picked by hand, and names.
+// What [slices] refuses is in test_evaluate.c.
+#include "train/slices.h"
+
+#include "tests/training.h"
+
+// The test rows begin at FIRST: an index that is not moved by it gives other rows.
+enum { FIRST = 70, ROWS = 470, DICTIONARY = 40 };
+static const struct row_range test_rows = {FIRST, ROWS};
+static const double threshold = 0.6;
+
+static float amount[ROWS], night[ROWS];
+static uint32_t channel[ROWS];
+static double score[ROWS];
+static int8_t judged[ROWS];
+static char *texts[DICTIONARY];
+static struct table_column column = {
+    .name = "channel", .kind = COLUMN_CATEGORY, .data = channel, .dictionary = texts};
+static struct slicing *slicings;
+static size_t n_slicings;
+
+// Amounts of 0, 5, ..., 120, of which edges are multiples; some rows are not judged.
+static int set_up(void **state)
+{
+    static char written[DICTIONARY][8];
+    seed = 7;
+    for (size_t r = 0; r < ROWS; r++) {
+        amount[r] = (float)(5 * draw(25));
+        night[r] = (float)draw(2);
+        channel[r] = (uint32_t)draw(3);
+        score[r] = (double)draw(50) / 50;
+        judged[r] = draw(4) ? draw(3) == 0 : -(int8_t)draw(3);
+    }
+    for (size_t k = 0; k < DICTIONARY; k++) {
+        snprintf(written[k], sizeof written[k], "c%zu", k);
+        texts[k] = written[k];
+    }
+    column.dictionary_size = 3;
+    return scratch_make(state);
+}
+
+static int tear_down(void **state)
+{
+    for (size_t i = 0; i < n_slicings; i++)
+        slicing_release(&slicings[i]);
+    free(slicings);
+    return scratch_remove(state);
+}
+
+// The slices of these lines, measured.
+static void measure(const char *lines)
+{
+    static const float *x[] = {amount, night};
+    static const char *names[] = {"amount", "night"};
+    const struct examples e = {.table = {.columns = &column, .n = 1, .rows = ROWS},
+                               .rows = ROWS,
+                               .n_inputs = 2,
+                               .x = x,
+                               .names = names};
+    char text[1024];
+    struct err err;
+    snprintf(text, sizeof text, "[slices]\n%s\n", lines);
+    struct config c = config_of(text);
+    if (slices_from_config(&slicings, &n_slicings, &e, test_rows, &c, &err))
+        fail_msg("%s", err.msg);
+    config_release(&c);
+    for (size_t i = 0; i < n_slicings; i++)
+        slicing_measure(&slicings[i], test_rows, score + FIRST, judged + FIRST, threshold);
+}
+
+// names: with " | " between them.
+static void assert_names(const struct slicing *s, const char *names)
+{
+    char found[1024] = "";
+    for (size_t k = 0; k < s->n; k++)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", k ? " | " : "",
+                 s->slices[k].name);
+    assert_string_equal(found, names);
+}
+
+static void assert_slice(const struct slice *s, const bool in[ROWS])
+{
+    double scores[ROWS];
+    int8_t labels[ROWS];
+    size_t n = 0;
+    for (size_t r = FIRST; r < ROWS; r++)
+        if (in[r]) {
+            scores[n] = score[r];
+            labels[n++] = judged[r];
+        }
+    const struct metrics expected = metrics_compute(scores, labels, n, threshold);
+    assert_memory_equal(&s->metrics, &expected, sizeof expected);
+}
+
+// Slice k of slicing i has the test rows r for which the condition holds, and no other.
+#define ASSERT_SLICE(i, k, condition)                                                              \
+    do {                                                                                           \
+        bool in[ROWS];                                                                             \
+        for (size_t r = 0; r < ROWS; r++)                                                          \
+            in[r] = condition;                                                                     \
+        assert_slice(&slicings[i].slices[k], in);                                                  \
+    } while (0)
+
+static void a_band_holds_its_lower_edge_but_not_its_upper_one(void **state)
+{
+    (void)state;
+    measure("by = amount: 20, 50, 100\nb = amount:0");
+    assert_int_equal(n_slicings, 2);
+    assert_string_equal(slicings[0].name, "by");
+    assert_names(&slicings[0], "under 20 | 20 to under 50 | 50 to under 100 | 100 and over");
+    ASSERT_SLICE(0, 0, amount[r] < 20);
+    ASSERT_SLICE(0, 1, amount[r] >= 20 && amount[r] < 50);
+    ASSERT_SLICE(0, 3, amount[r] >= 100);
+    assert_names(&slicings[1], "under 0 | 0 and over");
+    ASSERT_SLICE(1, 0, false);
+}
+
+// 0.7 as a float32 is less than 0.7: with the edge as a double the rows would be under it.
+static void an_edge_is_rounded_as_its_feature_is(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < ROWS; r++)
+        amount[r] = r % 3 == 0 ? 0.7F : r % 3 == 1 ? nextafterf(0.7F, 0) : -0.1F;
+    measure("a = amount: 0.7\nb = amount: -1e-1");
+    assert_names(&slicings[0], "under 0.7 | 0.7 and over");
+    ASSERT_SLICE(0, 1, r % 3 == 0);
+    ASSERT_SLICE(1, 0, false);
+}
+
+// Six digits, as %g has them, would give both numbers one name.
+static void names_have_as_many_digits_as_tell_numbers_apart(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < ROWS; r++)
+        amount[r] = r % 2 ? 1234567 : 1234568;
+    measure("a = amount: 1234567, 1234568\nb = amount");
+    assert_names(&slicings[0], "under 1234567 | 1234567 to under 1234568 | 1234568 and over");
+    assert_names(&slicings[1], "1234567 | 1234568");
+}
+
+static void each_value_in_the_test_rows_is_a_slice_in_rising_order(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < ROWS; r++)
+        amount[r] = r < FIRST ? 99 : 2.5F * (float)(r % 3) - 2.5F; // 99 is in no test row
+    measure("by = amount\nnight = night");
+    assert_names(&slicings[0], "-2.5 | 0 | 2.5");
+    ASSERT_SLICE(0, 0, r % 3 == 0);
+    ASSERT_SLICE(0, 2, r % 3 == 2);
+    assert_names(&slicings[1], "0 | 1");
+    ASSERT_SLICE(1, 1, night[r] == 1);
+}
+
+static void a_slicing_has_up_to_32_slices(void **state)
+{
+    (void)state;
+    char lines[512] = "values = amount\ntexts = channel\nbands = amount: 1";
+    for (int k = 2; k < SLICES_MAX; k++)
+        snprintf(lines + strlen(lines), sizeof lines - strlen(lines), ",%d", k);
+    column.dictionary_size = SLICES_MAX;
+    for (size_t r = 0; r < ROWS; r++) {
+        channel[r] = (uint32_t)(r % SLICES_MAX);
+        amount[r] = (float)channel[r];
+    }
+    measure(lines);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(slicings[i].n, SLICES_MAX);
+        ASSERT_SLICE(i, 31, r % SLICES_MAX == 31);
+    }
+    assert_string_equal(slicings[1].slices[31].name, "c31");
+}
+
+// The 31 texts from c9 on are frequent in the test rows, and the nine before them in the others.
+static void the_rare_ones_of_many_texts_share_a_slice(void **state)
+{
+    (void)state;
+    enum { OTHERS = DICTIONARY - (SLICES_MAX - 1) };
+    bool seen[DICTIONARY] = {false};
+    column.dictionary_size = DICTIONARY;
+    for (size_t r = 0; r < ROWS; r++) {
+        const bool rare = r < FIRST || r % 10 == 0;
+        channel[r] = (uint32_t)(rare ? r / 10 % OTHERS : OTHERS + r % (SLICES_MAX - 1));
+    }
+    measure("by = channel");
+    assert_int_equal(slicings[0].n, SLICES_MAX);
+    for (size_t k = 0; k < SLICES_MAX - 1; k++) {
+        const uint32_t code = (uint32_t)strtoul(slicings[0].slices[k].name + 1, NULL, 10);
+        assert_in_range(code, OTHERS, DICTIONARY - 1);
+        assert_false(seen[code]);
+        seen[code] = true;
+        ASSERT_SLICE(0, k, channel[r] == code);
+    }
+    assert_string_equal(slicings[0].slices[SLICES_MAX - 1].name, "(others)");
+    ASSERT_SLICE(0, SLICES_MAX - 1, channel[r] < OTHERS);
+}
+
+// A pound sign has two bytes; the 79 that a name holds end within one or after one.
+static void a_text_becomes_a_name_without_control_characters_and_half_characters(void **state)
+{
+    (void)state;
+    char odd[1 + 2 * 60 + 1] = "x", *even = odd + 1, exact[SLICE_NAME], expected[512];
+    for (int k = 0; k < 60; k++)
+        memcpy(even + 2 * k, "£", 3);
+    memset(exact, 'y', SLICE_NAME - 1);
+    exact[SLICE_NAME - 1] = '\0';
+    char *cases[] = {even, odd, exact, (char[]){"a\tb\nc\x01 d\x1f"}, (char[]){""}};
+    memcpy(texts, cases, sizeof cases);
+    column.dictionary_size = 5;
+    measure("by = channel");
+    snprintf(expected, sizeof expected, "%.78s | %.79s | %s | a b c  d  | ", even, odd, exact);
+    assert_names(&slicings[0], expected);
+}
+
+static void an_empty_slice_has_counts_of_0_and_no_metrics(void **state)
+{
+    (void)state;
+    column.dictionary_size = 4;
+    measure("bands = amount: 20, 1000\ntexts = channel"); // nothing costs 1000, c3 is in no row
+    const struct slice *empty[] = {&slicings[0].slices[2], &slicings[1].slices[3]};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(empty[i]->metrics.tally.rows, 0);
+        for (size_t k = 0; k < N_METRICS; k++)
+            assert_is(metrics_get(&empty[i]->metrics, k), NAN);
+        assert_true(empty[i]->small);
+    }
+}
+
+static void a_slice_is_small_below_ten_judged_rows_of_either_class(void **state)
+{
+    (void)state;
+    static const int frauds[] = {10, 9, 10, 0}, genuine[] = {10, 10, 9, 100};
+    static const bool small[] = {false, true, true, true, true};
+    size_t r = FIRST;
+    column.dictionary_size = 5;
+    for (uint32_t k = 0; k < 4; k++)
+        for (int i = 0; i < frauds[k] + genuine[k]; i++, r++) {
+            channel[r] = k;
+            judged[r] = i < frauds[k];
+        }
+    for (size_t i = 0; r < ROWS; r++, i++) { // rows that are not judged make no slice larger
+        channel[r] = (uint32_t)(i % 5);
+        judged[r] = i % 2 ? LABEL_UNKNOWN : LABEL_KNOWN_CARD;
+    }
+    measure("by = channel");
+    for (size_t k = 0; k < 5; k++)
+        assert_int_equal(slicings[0].slices[k].small, small[k]);
+}
+
+#define slices_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        slices_test(a_band_holds_its_lower_edge_but_not_its_upper_one),
+        slices_test(an_edge_is_rounded_as_its_feature_is),
+        slices_test(names_have_as_many_digits_as_tell_numbers_apart),
+        slices_test(each_value_in_the_test_rows_is_a_slice_in_rising_order),
+        slices_test(a_slicing_has_up_to_32_slices),
+        slices_test(the_rare_ones_of_many_texts_share_a_slice),
+        slices_test(a_text_becomes_a_name_without_control_characters_and_half_characters),
+        slices_test(an_empty_slice_has_counts_of_0_and_no_metrics),
+        slices_test(a_slice_is_small_below_ten_judged_rows_of_either_class),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
