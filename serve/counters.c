@@ -11,7 +11,7 @@ static const double seconds_bounds[COUNTERS_BOUNDS] = {
 static const double score_bounds[COUNTERS_BOUNDS] = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1, INFINITY};
 
-// ---- counting --------------------------------------------------------------------------------------
+// ---- counting -----------------------------------------------------------------------------------
 
 static void count(atomic_ullong *counter, unsigned long long n)
 {
@@ -67,7 +67,7 @@ void counters_label(struct counters *c, bool review, bool fraud)
     count(&c->labels[review][fraud], 1);
 }
 
-// ---- text ------------------------------------------------------------------------------------------
+// ---- text ---------------------------------------------------------------------------------------
 
 void counters_write_head(struct reply *r, const char *name, const char *type, const char *help)
 {

@@ -22,7 +22,7 @@ static atomic_uint_least64_t next_id; // counts up from a random number
 // Memory that a worker thread keeps from request to request.
 static _Thread_local struct reply reply, packet;
 
-// ---- the answer ------------------------------------------------------------------------------------
+// ---- the answer ---------------------------------------------------------------------------------
 
 // Made once a second by each thread.
 static const char *date_now(void)
@@ -106,7 +106,7 @@ static void answer(const struct request *q)
     reply_reset(&packet);
 }
 
-// ---- callbacks of the library ----------------------------------------------------------------------
+// ---- callbacks of the library -------------------------------------------------------------------
 
 static struct http *http_of(const struct mg_connection *connection)
 {
@@ -203,7 +203,7 @@ static void end_thread(const struct mg_context *context, int type, void *data)
     reply_release(&packet);
 }
 
-// ---- start and stop --------------------------------------------------------------------------------
+// ---- start and stop -----------------------------------------------------------------------------
 
 static int check_host(const struct http *s, struct err *err)
 {

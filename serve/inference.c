@@ -1,18 +1,16 @@
-// Read, score, write. The model is held from the scores on, so that one answer is one model's; reading
-// needs its number of inputs only, which no reload changes.
 #include "serve/inference.h"
 
-#include "serve/reply.h"
+#include "base/memory.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char input_name[] = "features";
 
-enum output { PROBABILITY, MARGIN, REVIEW, N_OUTPUTS };
-static const struct {
+enum { PROBABILITY, MARGIN, REVIEW, N_OUTPUTS };
+static const struct output_kind {
     const char *name, *datatype;
 } outputs[N_OUTPUTS] = {
     [PROBABILITY] = {"probability", "FP64"},
@@ -20,76 +18,46 @@ static const struct {
     [REVIEW] = {"review", "BOOL"},
 };
 
-// One request.
+// A request while it is read.
 struct inference {
     struct reply *reply;
-    json_t *document;
+    char where[64]; // the place that is being read, like inputs[0].shape
+    const json_t *id;
     size_t rows, n_inputs;
-    float *x;        // [rows][n_inputs]
-    double *margins; // [rows]
-    enum output wanted[N_OUTPUTS];
-    size_t n_wanted;
+    float *x; // [rows][n_inputs]
+    size_t wanted[N_OUTPUTS], n_wanted;
 };
 
-// where: in the request, like inputs[0].shape
-#define REFUSE(q, status, where, ...) reply_problem((q)->reply, status, where, -1, __VA_ARGS__)
+// ---- reading ------------------------------------------------------------------------------------
 
-// ---- what is asked for ----
-
-// Call it between service_hold and service_let.
-static int check_target(const struct service *s, const char *model, const char *version,
-                        struct reply *r)
+static int refuse(struct inference *q, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int refuse(struct inference *q, int status, const char *fmt, ...)
 {
-    if (strcmp(model, s->name) != 0)
-        return reply_problem(r, 404, NULL, -1, "there is no model '%.64s' here, but '%.64s'", model,
-                             s->name);
-    if (*version && strcmp(version, s->champion->version) != 0)
-        return reply_problem(r, 404, NULL, -1,
-                             "version '%.24s' of '%.64s' is not being served, but version %s",
-                             version, s->name, s->champion->version);
+    char why[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(why, sizeof why, fmt, args);
+    va_end(args);
+    return reply_problem(q->reply, status, q->where, -1, "'%s' %s", q->where, why);
+}
+
+// Go to a place, where a value of the type must be.
+static int expect(struct inference *q, const json_t *v, json_type type, const char *where, ...)
+    __attribute__((format(printf, 4, 5)));
+static int expect(struct inference *q, const json_t *v, json_type type, const char *where, ...)
+{
+    va_list args;
+    va_start(args, where);
+    vsnprintf(q->where, sizeof q->where, where, args);
+    va_end(args);
+    if (!v)
+        return refuse(q, 422, "is missing");
+    if (json_typeof(v) != type)
+        return refuse(q, 422, "must be %s, not %s", json_type_words(type),
+                      json_type_words(json_typeof(v)));
     return 0;
 }
-
-void inference_ready(struct service *s, const char *model, const char *version, struct reply *r)
-{
-    service_hold(s);
-    if (check_target(s, model, version, r) == 0 && service_ready(s, r) == 0) {
-        reply_add(r, "{\"name\":");
-        reply_string(r, s->name, strlen(s->name));
-        reply_add(r, ",\"ready\":true}");
-    }
-    service_let(s);
-}
-
-static void write_metadata(const struct service *s, struct reply *r)
-{
-    const struct model *m = &s->champion->model;
-    reply_add(r, "{\"name\":");
-    reply_string(r, s->name, strlen(s->name));
-    reply_add(r,
-              ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
-              "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":[",
-              s->champion->version, input_name, m->n_inputs);
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        reply_bytes(r, ",", i > 0);
-        reply_string(r, m->inputs[i].name, strlen(m->inputs[i].name));
-    }
-    reply_add(r, "]}}],\"outputs\":[");
-    for (size_t o = 0; o < N_OUTPUTS; o++)
-        reply_add(r, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[-1]}", o ? "," : "",
-                  outputs[o].name, outputs[o].datatype);
-    reply_add(r, "]}");
-}
-
-void inference_model(struct service *s, const char *model, const char *version, struct reply *r)
-{
-    service_hold(s);
-    if (check_target(s, model, version, r) == 0)
-        write_metadata(s, r);
-    service_let(s);
-}
-
-// ---- the request's members ----
 
 static const json_t *member(const json_t *object, const char *name)
 {
@@ -97,273 +65,249 @@ static const json_t *member(const json_t *object, const char *name)
     return json_is_null(v) ? NULL : v;
 }
 
-static int check_type(const struct inference *q, const json_t *v, json_type type, const char *where)
-{
-    static const char *const wanted[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string"};
-    if (!v)
-        return REFUSE(q, 422, where, "'%s' is missing", where);
-    if (json_typeof(v) != type)
-        return REFUSE(q, 422, where, "'%s' must be %s, not %s", where, wanted[type],
-                      json_type_words(v));
-    return 0;
-}
-
-// prefix: where the object stands, "" or like "inputs[0]."
-static int check_parameters(const struct inference *q, const json_t *object, const char *prefix)
+// prefix: where the object is, "" or like "inputs[0]."
+static int check_parameters(struct inference *q, const json_t *object, const char *prefix)
 {
     static const char *const binary[] = {"binary_data_size", "binary_data", "binary_data_output"};
     const json_t *parameters = member(object, "parameters");
-    char where[64];
-    snprintf(where, sizeof where, "%sparameters", prefix);
-    if (!parameters)
-        return 0;
-    if (check_type(q, parameters, JSON_OBJECT, where))
+    if (parameters && expect(q, parameters, JSON_OBJECT, "%sparameters", prefix))
         return -1;
-    for (size_t i = 0; i < sizeof binary / sizeof *binary; i++) {
+    for (size_t i = 0; i < 3; i++) {
         const json_t *v = member(parameters, binary[i]);
         if (v && !json_is_false(v))
-            return REFUSE(q, 400, where,
-                          "'%s' has %s: tensors in binary are neither read nor written here; use "
-                          "JSON for inputs and outputs",
-                          where, binary[i]);
+            return refuse(q, 400, "has %s, but tensors are read and written as JSON only",
+                          binary[i]);
     }
     return 0;
 }
 
-// ---- inputs ----
-
 static int read_shape(struct inference *q, const json_t *shape)
 {
-    static const char where[] = "inputs[0].shape";
-    if (check_type(q, shape, JSON_ARRAY, where))
-        return -1;
     const json_t *rows = json_array_get(shape, 0), *width = json_array_get(shape, 1);
+    if (expect(q, shape, JSON_ARRAY, "inputs[0].shape"))
+        return -1;
     if (json_array_size(shape) != 2 || !json_is_integer(rows) || !json_is_integer(width))
-        return REFUSE(q, 422, where, "'%s' must be [n, %zu] in whole numbers", where, q->n_inputs);
+        return refuse(q, 422, "must be [n, %zu] in whole numbers", q->n_inputs);
     const json_int_t n = json_integer_value(rows), k = json_integer_value(width);
-    if (k < 0 || (size_t)k != q->n_inputs)
-        return REFUSE(q, 422, where, "'%s' is [%lld, %lld], but the model has %zu inputs", where,
-                      (long long)n, (long long)k, q->n_inputs);
-    if (n < 1)
-        return REFUSE(q, 422, where, "'%s' is [%lld, %lld]: at least one row is needed", where,
-                      (long long)n, (long long)k);
-    if (n > MAX_INFERENCE_ROWS)
-        return REFUSE(q, 413, where, "'%s' is [%lld, %lld]: send %d rows at most", where,
-                      (long long)n, (long long)k, MAX_INFERENCE_ROWS);
+    if (k != (json_int_t)q->n_inputs)
+        return refuse(q, 422, "is [%lld, %lld], but the model has %zu inputs", (long long)n,
+                      (long long)k, q->n_inputs);
+    if (n < 1 || n > MAX_INFERENCE_ROWS)
+        return refuse(q, n < 1 ? 422 : 413, "is [%lld, %lld]: send 1 to %d rows", (long long)n,
+                      (long long)k, MAX_INFERENCE_ROWS);
     q->rows = (size_t)n;
     return 0;
 }
 
-static int check_size(const struct inference *q, const json_t *array, size_t n, const char *where)
+static int read_values(struct inference *q, const json_t *array, size_t n, float *x)
 {
-    if (json_array_size(array) == n)
-        return 0;
-    return REFUSE(q, 422, where, "'%s' has %zu elements; by the shape [%zu, %zu] it has %zu", where,
-                  json_array_size(array), q->rows, q->n_inputs, n);
-}
-
-// where[index], for messages about the element.
-static int refuse_value(const struct inference *q, const json_t *v, const char *where, size_t index)
-{
-    char place[64];
-    snprintf(place, sizeof place, "%s[%zu]", where, index);
-    if (json_is_number(v))
-        return REFUSE(q, 422, place, "'%s' is %.17g, more than a float32 can hold", place,
-                      json_number_value(v));
-    return REFUSE(q, 422, place, "'%s' must be a number, not %s", place, json_type_words(v));
-}
-
-static int read_values(const struct inference *q, const json_t *array, float *x, const char *where)
-{
-    size_t i;
-    const json_t *v;
-    json_array_foreach(array, i, v)
-    {
+    if (json_array_size(array) != n)
+        return refuse(q, 422, "has %zu elements; by the shape [%zu, %zu] it has %zu",
+                      json_array_size(array), q->rows, q->n_inputs, n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(array, i);
         x[i] = (float)json_number_value(v);
-        if (!json_is_number(v) || !isfinite(x[i]))
-            return refuse_value(q, v, where, i);
-    }
-    return 0;
-}
-
-static int read_rows(const struct inference *q, const json_t *data)
-{
-    char where[64];
-    for (size_t row = 0; row < q->rows; row++) {
-        const json_t *values = json_array_get(data, row);
-        snprintf(where, sizeof where, "inputs[0].data[%zu]", row);
-        if (check_type(q, values, JSON_ARRAY, where) || check_size(q, values, q->n_inputs, where) ||
-            read_values(q, values, q->x + row * q->n_inputs, where))
-            return -1;
+        if (json_is_number(v) && isfinite(x[i]))
+            continue;
+        const size_t end = strlen(q->where);
+        snprintf(q->where + end, sizeof q->where - end, "[%zu]", i);
+        return json_is_number(v)
+                   ? refuse(q, 422, "is %.17g, more than a float32 can hold", json_number_value(v))
+                   : refuse(q, 422, "must be a number, not %s", json_type_words(json_typeof(v)));
     }
     return 0;
 }
 
 static int read_data(struct inference *q, const json_t *data)
 {
-    static const char where[] = "inputs[0].data";
-    if (check_type(q, data, JSON_ARRAY, where))
-        return -1;
     const bool nested = json_is_array(json_array_get(data, 0));
-    if (check_size(q, data, nested ? q->rows : q->rows * q->n_inputs, where))
+    if (expect(q, data, JSON_ARRAY, "inputs[0].data"))
         return -1;
-    q->x = calloc(q->rows * q->n_inputs + 1, sizeof *q->x);
-    q->margins = calloc(q->rows + 1, sizeof *q->margins);
-    if (!q->x || !q->margins)
-        return REFUSE(q, 503, NULL, "out of memory for %zu rows", q->rows);
-    return nested ? read_rows(q, data) : read_values(q, data, q->x, where);
-}
-
-static int check_datatype(const struct inference *q, const json_t *datatype)
-{
-    static const char where[] = "inputs[0].datatype";
-    if (check_type(q, datatype, JSON_STRING, where))
-        return -1;
-    const char *text = json_string_value(datatype);
-    if (strcmp(text, "FP32") == 0 || strcmp(text, "FP64") == 0)
-        return 0;
-    return REFUSE(q, 422, where, "'%s' is '%.20s'; FP32 and FP64 are taken", where, text);
+    q->x = xcalloc(q->rows * q->n_inputs, sizeof *q->x);
+    if (!nested)
+        return read_values(q, data, q->rows * q->n_inputs, q->x);
+    if (json_array_size(data) != q->rows)
+        return refuse(q, 422, "has %zu rows; by the shape it has %zu", json_array_size(data),
+                      q->rows);
+    for (size_t row = 0; row < q->rows; row++) {
+        const json_t *values = json_array_get(data, row);
+        if (expect(q, values, JSON_ARRAY, "inputs[0].data[%zu]", row) ||
+            read_values(q, values, q->n_inputs, q->x + row * q->n_inputs))
+            return -1;
+    }
+    return 0;
 }
 
 static int read_inputs(struct inference *q, const json_t *inputs)
 {
-    if (check_type(q, inputs, JSON_ARRAY, "inputs"))
+    const json_t *tensor = json_array_get(inputs, 0);
+    const json_t *name = member(tensor, "name"), *datatype = member(tensor, "datatype");
+    if (expect(q, inputs, JSON_ARRAY, "inputs"))
         return -1;
     if (json_array_size(inputs) != 1)
-        return REFUSE(q, 422, "inputs", "'inputs' has %zu tensors; the model takes one, '%s'",
-                      json_array_size(inputs), input_name);
-    const json_t *tensor = json_array_get(inputs, 0);
-    if (check_type(q, tensor, JSON_OBJECT, "inputs[0]") ||
-        check_type(q, member(tensor, "name"), JSON_STRING, "inputs[0].name"))
-        return -1;
-    const char *name = json_string_value(member(tensor, "name"));
-    if (strcmp(name, input_name) != 0)
-        return REFUSE(q, 400, "inputs[0].name", "the model has no input '%.64s', but '%s'", name,
+        return refuse(q, 422, "has %zu tensors; the model takes one, '%s'", json_array_size(inputs),
                       input_name);
+    if (expect(q, tensor, JSON_OBJECT, "inputs[0]") ||
+        expect(q, name, JSON_STRING, "inputs[0].name"))
+        return -1;
+    if (strcmp(json_string_value(name), input_name) != 0)
+        return refuse(q, 400, "is '%.64s', but the model's only input is '%s'",
+                      json_string_value(name), input_name);
     if (check_parameters(q, tensor, "inputs[0].") ||
-        check_datatype(q, member(tensor, "datatype")) || read_shape(q, member(tensor, "shape")))
+        expect(q, datatype, JSON_STRING, "inputs[0].datatype"))
         return -1;
-    return read_data(q, member(tensor, "data"));
+    if (strcmp(json_string_value(datatype), "FP32") != 0 &&
+        strcmp(json_string_value(datatype), "FP64") != 0)
+        return refuse(q, 422, "is '%.20s'; FP32 and FP64 are taken", json_string_value(datatype));
+    return read_shape(q, member(tensor, "shape")) || read_data(q, member(tensor, "data")) ? -1 : 0;
 }
 
-// ---- outputs ----
-
-static int add_output(struct inference *q, const char *name, const char *where)
+static int add_output(struct inference *q, const char *name)
 {
+    size_t o = 0;
+    while (o < N_OUTPUTS && strcmp(outputs[o].name, name) != 0)
+        o++;
+    if (o == N_OUTPUTS)
+        return refuse(q, 400, "is '%.64s'; the model has probability, margin and review", name);
     for (size_t i = 0; i < q->n_wanted; i++)
-        if (strcmp(outputs[q->wanted[i]].name, name) == 0)
-            return REFUSE(q, 400, where, "the output '%s' is asked for twice", name);
-    for (enum output o = 0; o < N_OUTPUTS; o++) {
-        if (strcmp(outputs[o].name, name) != 0)
-            continue;
-        q->wanted[q->n_wanted++] = o;
-        return 0;
-    }
-    return REFUSE(q, 400, where,
-                  "the model has no output '%.64s', but probability, margin and review", name);
-}
-
-static int read_output(struct inference *q, const json_t *output, size_t i)
-{
-    char where[64], prefix[64], name_at[64];
-    snprintf(where, sizeof where, "outputs[%zu]", i);
-    snprintf(prefix, sizeof prefix, "outputs[%zu].", i);
-    snprintf(name_at, sizeof name_at, "outputs[%zu].name", i);
-    if (check_type(q, output, JSON_OBJECT, where) || check_parameters(q, output, prefix) ||
-        check_type(q, member(output, "name"), JSON_STRING, name_at))
-        return -1;
-    return add_output(q, json_string_value(member(output, "name")), name_at);
+        if (q->wanted[i] == o)
+            return refuse(q, 400, "asks for '%s' twice", name);
+    q->wanted[q->n_wanted++] = o;
+    return 0;
 }
 
 static int read_outputs(struct inference *q, const json_t *list)
 {
-    if (list && check_type(q, list, JSON_ARRAY, "outputs"))
+    if (list && expect(q, list, JSON_ARRAY, "outputs"))
         return -1;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (read_output(q, json_array_get(list, i), i))
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *output = json_array_get(list, i), *name = member(output, "name");
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "outputs[%zu].", i);
+        if (expect(q, output, JSON_OBJECT, "outputs[%zu]", i) ||
+            check_parameters(q, output, prefix) || expect(q, name, JSON_STRING, "%sname", prefix) ||
+            add_output(q, json_string_value(name)))
             return -1;
-    for (enum output o = 0; o < N_OUTPUTS && json_array_size(list) == 0; o++)
+    }
+    for (size_t o = 0; o < N_OUTPUTS && json_array_size(list) == 0; o++)
         q->wanted[q->n_wanted++] = o;
     return 0;
 }
 
-static int read_request(struct inference *q, const char *body, size_t n)
+static int read_request(struct inference *q, const json_t *document)
 {
-    q->document = json_from_body(body, n, q->reply);
-    if (!q->document)
-        return -1;
-    if (!json_is_object(q->document))
-        return REFUSE(q, 400, NULL, "the body must be an inference request, {\"inputs\": [...]}");
-    const json_t *id = member(q->document, "id");
-    if ((id && check_type(q, id, JSON_STRING, "id")) || check_parameters(q, q->document, "") ||
-        read_outputs(q, member(q->document, "outputs")))
-        return -1;
-    return read_inputs(q, member(q->document, "inputs"));
+    if (!json_is_object(document))
+        return reply_problem(q->reply, 400, NULL, -1,
+                             "the body must be an inference request, {\"inputs\": [...]}");
+    q->id = member(document, "id");
+    return (q->id && expect(q, q->id, JSON_STRING, "id")) || check_parameters(q, document, "") ||
+                   read_outputs(q, member(document, "outputs")) ||
+                   read_inputs(q, member(document, "inputs"))
+               ? -1
+               : 0;
 }
 
-// ---- the answer ----
+// ---- writing ------------------------------------------------------------------------------------
 
-static void write_value(const struct model *m, enum output o, double margin, struct reply *r)
-{
-    const double probability = model_probability(margin);
-    if (o == REVIEW)
-        reply_add(r, probability >= m->threshold ? "true" : "false");
-    else
-        reply_number(r, o == MARGIN ? margin : probability);
-}
-
-static void write_output(const struct inference *q, const struct model *m, enum output o)
+static void write_output(const struct inference *q, const struct model *m, size_t o)
 {
     struct reply *r = q->reply;
     reply_add(r, "{\"name\":\"%s\",\"shape\":[%zu],\"datatype\":\"%s\",\"data\":[", outputs[o].name,
               q->rows, outputs[o].datatype);
     for (size_t row = 0; row < q->rows; row++) {
-        reply_bytes(r, ",", row > 0);
-        write_value(m, o, q->margins[row], r);
+        const double margin = model_margin(m, q->x + row * q->n_inputs);
+        const double probability = model_probability(margin);
+        reply_text(r, row > 0 ? "," : "");
+        if (o == REVIEW)
+            reply_text(r, probability >= m->threshold ? "true" : "false");
+        else
+            reply_number(r, o == MARGIN ? margin : probability);
     }
-    reply_add(r, "]}");
+    reply_text(r, "]}");
 }
 
-static void write_answer(const struct inference *q, const struct service *s)
+static void write_answer(const struct inference *q, const char *name, const struct champion *c)
 {
     struct reply *r = q->reply;
-    const json_t *id = member(q->document, "id");
-    reply_add(r, "{\"model_name\":");
-    reply_string(r, s->name, strlen(s->name));
-    reply_add(r, ",\"model_version\":\"%s\"", s->champion->version);
-    if (id) {
-        reply_add(r, ",\"id\":");
-        reply_string(r, json_string_value(id), json_string_length(id));
+    reply_text(r, "{\"model_name\":");
+    reply_string(r, name, strlen(name));
+    reply_add(r, ",\"model_version\":\"%s\"", c->version);
+    if (q->id) {
+        reply_text(r, ",\"id\":");
+        reply_string(r, json_string_value(q->id), json_string_length(q->id));
     }
-    reply_add(r, ",\"outputs\":[");
     for (size_t i = 0; i < q->n_wanted; i++) {
-        reply_bytes(r, ",", i > 0);
-        write_output(q, &s->champion->model, q->wanted[i]);
+        reply_text(r, i == 0 ? ",\"outputs\":[" : ",");
+        write_output(q, &c->model, q->wanted[i]);
     }
-    reply_add(r, "]}");
+    reply_text(r, "]}");
 }
 
-static void score(const struct inference *q, const struct model *m)
+// The champion, held until service_let, which is due in any case. NULL, with a 404 in the reply, where
+// the client names another model or version.
+static const struct champion *hold(struct service *s, const char *model, const char *version,
+                                   struct reply *r)
 {
-    for (size_t row = 0; row < q->rows; row++)
-        q->margins[row] = model_margin(m, q->x + row * q->n_inputs);
+    const struct champion *c = service_hold(s);
+    if (strcmp(model, s->name) != 0)
+        reply_problem(r, 404, NULL, -1, "there is no model '%.64s' here, but '%.64s'", model,
+                      s->name);
+    else if (*version && strcmp(version, c->version) != 0)
+        reply_problem(r, 404, NULL, -1,
+                      "version '%.24s' of '%.64s' is not being served, but version %s", version,
+                      s->name, c->version);
+    else
+        return c;
+    return NULL;
 }
 
+void inference_ready(struct service *s, const char *model, const char *version, struct reply *r)
+{
+    if (hold(s, model, version, r) && service_ready(s, r) == 0) {
+        reply_text(r, "{\"name\":");
+        reply_string(r, s->name, strlen(s->name));
+        reply_text(r, ",\"ready\":true}");
+    }
+    service_let(s);
+}
+
+void inference_model(struct service *s, const char *model, const char *version, struct reply *r)
+{
+    const struct champion *c = hold(s, model, version, r);
+    if (c) {
+        reply_text(r, "{\"name\":");
+        reply_string(r, s->name, strlen(s->name));
+        reply_add(r,
+                  ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
+                  "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":",
+                  c->version, input_name, c->model.n_inputs);
+        for (size_t i = 0; i < c->model.n_inputs; i++) {
+            reply_text(r, i == 0 ? "[" : ",");
+            reply_string(r, c->model.inputs[i].name, strlen(c->model.inputs[i].name));
+        }
+        reply_text(r, "]}}],\"outputs\":[");
+        for (size_t o = 0; o < N_OUTPUTS; o++)
+            reply_add(r, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[-1]}", o ? "," : "",
+                      outputs[o].name, outputs[o].datatype);
+        reply_text(r, "]}");
+    }
+    service_let(s);
+}
+
+// The model is held while it scores, so one answer is from one model. Reading needs only its number
+// of inputs, which no reload changes.
 void inference(struct service *s, const char *model, const char *version, const char *body,
                size_t n, struct reply *r)
 {
     struct inference q = {.reply = r, .n_inputs = s->plan->n_inputs};
     reply_reset(r);
-    const int rc = read_request(&q, body, n);
-    service_hold(s);
-    // Another model's name says more than what its request lacks.
-    if (check_target(s, model, version, r) == 0 && rc == 0) {
-        score(&q, &s->champion->model);
-        write_answer(&q, s);
-    }
+    json_t *document = json_from_body(body, n, r);
+    const bool good = document && read_request(&q, document) == 0;
+    // The 404 for another model replaces the problem of its request.
+    const struct champion *c = hold(s, model, version, r);
+    if (c && good)
+        write_answer(&q, s->name, c);
     service_let(s);
-    json_decref(q.document);
+    json_decref(document);
     free(q.x);
-    free(q.margins);
 }

@@ -60,7 +60,7 @@ static int read_options(struct options *o, int argc, char **argv)
     return first > 0 ? -1 : option_exit(&program, first, &err);
 }
 
-// ---- signals ---------------------------------------------------------------------------------------
+// ---- signals ------------------------------------------------------------------------------------
 
 // The signals are blocked in this thread and in all that it starts, and taken by sigwait. But a
 // library may have started threads before main, which do not block them: those pass them on to here.
@@ -102,7 +102,7 @@ static void report(const char *what, bool fatal)
     }
 }
 
-// ---- the server ------------------------------------------------------------------------------------
+// ---- the server ---------------------------------------------------------------------------------
 
 // "state of 1754155 events up to 2018-09-30T23:59:58Z"
 static void describe_state(const struct state *s, char *text, size_t size)

@@ -39,7 +39,7 @@ static size_t kept(uint64_t n, size_t most)
     return n < most ? (size_t)n : most;
 }
 
-// ---- decisions -------------------------------------------------------------------------------------
+// ---- decisions ----------------------------------------------------------------------------------
 
 void recent_add(struct recent *r, int64_t order, const struct store_row *row)
 {
@@ -126,7 +126,7 @@ void recent_write_decisions(struct recent *r, struct reply *reply)
     reply_text(reply, "]}");
 }
 
-// ---- labels ----------------------------------------------------------------------------------------
+// ---- labels -------------------------------------------------------------------------------------
 
 // The transaction's entry in the ring, NULL where it has none.
 static struct recent_label *find_label(struct recent *r, int64_t order)
@@ -151,7 +151,7 @@ void recent_label(struct recent *r, int64_t order, bool review, bool changed, in
     pthread_mutex_unlock(&r->lock);
 }
 
-// ---- metrics ---------------------------------------------------------------------------------------
+// ---- metrics ------------------------------------------------------------------------------------
 
 static void write_quality(struct recent *r, struct reply *reply)
 {

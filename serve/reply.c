@@ -43,7 +43,7 @@ size_t reply_status(int code)
     return i;
 }
 
-// ---- text ------------------------------------------------------------------------------------------
+// ---- text ---------------------------------------------------------------------------------------
 
 void reply_reset(struct reply *r)
 {
@@ -144,7 +144,7 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     return -1;
 }
 
-// ---- numbers ---------------------------------------------------------------------------------------
+// ---- numbers ------------------------------------------------------------------------------------
 
 // An answer holds ten numbers, so printf would be a tenth of its time. Between 1e-4 and 1e5 the
 // digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the only
@@ -244,7 +244,7 @@ void reply_integer(struct reply *r, long long x)
     reply_bytes(r, digits, (size_t)snprintf(digits, sizeof digits, "%lld", x));
 }
 
-// ---- bodies of requests ----------------------------------------------------------------------------
+// ---- bodies of requests -------------------------------------------------------------------------
 
 static int check_bytes(const char *body, size_t n, struct reply *r)
 {
@@ -286,9 +286,9 @@ json_t *json_from_body(const char *body, size_t n, struct reply *r)
     return document;
 }
 
-const char *json_type_words(const json_t *v)
+const char *json_type_words(json_type type)
 {
     static const char *const words[] = {"an object", "an array", "a string", "an integer",
                                         "a number",  "true",     "false",    "null"};
-    return words[json_typeof(v)];
+    return words[type];
 }

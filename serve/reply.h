@@ -72,7 +72,7 @@ int number_text(char text[NUMBER_TEXT], double x, int digits);
 // MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.
 enum { MAX_JSON_DEPTH = 32 };
 json_t *json_from_body(const char *body, size_t n, struct reply *r);
-// "an object", "a string", "null": how a message names a value's type.
-const char *json_type_words(const json_t *v);
+// "an object", "a string", "null": how a message names the type.
+const char *json_type_words(json_type type);
 
 #endif

@@ -126,7 +126,7 @@ static void get_dashboard(struct request *q)
     dashboard_get(q->route->path, q->reply);
 }
 
-// ---- the Open Inference Protocol -------------------------------------------------------------------
+// ---- the Open Inference Protocol ----------------------------------------------------------------
 
 static void get_v2(struct request *q)
 {
@@ -169,7 +169,7 @@ static void post_v2_infer(struct request *q)
     free(body);
 }
 
-// ---- the table -------------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 #define READ       "GET, HEAD, OPTIONS"
 #define SEND       "POST, OPTIONS"

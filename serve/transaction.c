@@ -53,7 +53,7 @@ json_t *transactions_json(const char *body, size_t n, const char *what, struct r
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
     return REFUSE_FIELD(p, 422, "'%s' must be %s, not %s", column_of(p)->name, wanted,
-                        json_type_words(v));
+                        json_type_words(json_typeof(v)));
 }
 
 static int put_text(const struct place *p, const char *text, size_t n)
