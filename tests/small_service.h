@@ -110,7 +110,7 @@ static inline int small_registry(const char *models, const char *text, struct er
     sha256_hex(sha256, text, strlen(text));
     if (registry_open(&registry, models, err))
         return -1;
-    int bad = registry_next(&registry, &folder, err) ||
+    int bad = registry_next(&registry, &folder, &version, err) ||
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
               registry_add(&registry, &folder, sha256, &version, err) ||
               registry_promote(&registry, version, LEDGER_PROMOTE, err);

@@ -39,8 +39,7 @@ static int work(const struct arguments *a, struct err *err)
         plot_check(err) || examples_open(&examples, a->features, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
         !(results = results_new(&evaluation, &settings, &config, err)) ||
-        publish(a->output, a->promote, &config, &evaluation, &examples, results, threads, &version,
-                err))
+        publish(a->output, a->promote, &config, &evaluation, results, &version, err))
         goto out;
     char artifact[4096];
     const uint64_t rows = evaluation.model.results[0].fit->rows;

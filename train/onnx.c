@@ -1,6 +1,4 @@
-// Fills the messages that protoc-c generates from ONNX's own onnx.proto and packs them. They point
-// at each other, so all of them live in one struct document that does not move. Who writes the
-// file, and where, is the caller's.
+// Fills the messages that protoc-c generates from ONNX's own onnx.proto, and packs them.
 #include "train/onnx.h"
 
 #include "base/memory.h"
@@ -11,195 +9,153 @@
 
 enum { IR_VERSION = 8, OPSET = 13 };
 
-// The graph: operator, operands (the second may be none), result.
-static char *const steps[][4] = {
-    {"Sub", "features", "mean", "centred"},
-    {"Div", "centred", "scale", "standardised"},
-    {"MatMul", "standardised", "weight", "weighted"},
-    {"Add", "weighted", "intercept", "margin"},
-    {"Sigmoid", "margin", NULL, "probability"},
-    {"GreaterOrEqual", "probability", "threshold", "review"},
-    {"Cast", "review", NULL, "decision"},
+static struct step {
+    char *operator, * operands[2], *result; // the second operand may be NULL
+} steps[] = {
+    {"Sub", {"features", "mean"}, "centred"},
+    {"Div", {"centred", "scale"}, "standardised"},
+    {"MatMul", {"standardised", "weight"}, "weighted"},
+    {"Add", {"weighted", "intercept"}, "margin"},
+    {"Sigmoid", {"margin", NULL}, "probability"},
+    {"GreaterOrEqual", {"probability", "threshold"}, "review"},
+    {"Cast", {"review", NULL}, "decision"},
 };
-enum { STEPS = sizeof steps / sizeof *steps, CONSTANTS = 5, INPUTS = 1, OUTPUTS = 2 };
+enum { STEPS = sizeof steps / sizeof *steps };
 
-struct step {
-    Onnx__NodeProto node;
-    char *operands[2], *result;
-};
+#define BASE(message) .base = PROTOBUF_C_MESSAGE_INIT(&onnx__##message##__descriptor)
 
-struct constant {
-    Onnx__TensorProto tensor;
-    int64_t dims[2];
-};
+static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
+                                        .name = "to",
+                                        .has_type = 1,
+                                        .type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
+                                        .has_i = 1,
+                                        .i = ONNX__TENSOR_PROTO__DATA_TYPE__INT64};
+static Onnx__AttributeProto *cast_attributes[] = {&to_int64};
 
-struct value { // an input or output of the graph
+static void set_nodes(Onnx__NodeProto nodes[STEPS], Onnx__NodeProto *list[STEPS])
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        nodes[i] = (Onnx__NodeProto){
+            BASE(node_proto),
+            .op_type = steps[i].operator,
+            .name = steps[i].operator,
+            .n_input = steps[i].operands[1] ? 2 : 1,
+            .input = steps[i].operands,
+            .n_output = 1,
+            .output = &steps[i].result,
+        };
+        list[i] = &nodes[i];
+    }
+    nodes[STEPS - 1].n_attribute = 1; // Cast
+    nodes[STEPS - 1].attribute = cast_attributes;
+}
+
+static Onnx__TensorProto constant(char *name, double *values, size_t n, int64_t *dims,
+                                  size_t n_dims)
+{
+    return (Onnx__TensorProto){
+        BASE(tensor_proto), .name = name,
+        .n_dims = n_dims,   .dims = dims,
+        .has_data_type = 1, .data_type = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
+        .n_double_data = n, .double_data = values,
+    };
+}
+
+// An input or output of the graph: a matrix of any number of rows.
+struct value {
     Onnx__ValueInfoProto info;
     Onnx__TypeProto type;
     Onnx__TypeProto__Tensor tensor;
     Onnx__TensorShapeProto shape;
-    Onnx__TensorShapeProto__Dimension dims[2], *dim[2];
+    Onnx__TensorShapeProto__Dimension rows, columns, *dim[2];
 };
 
-struct document {
-    Onnx__ModelProto model;
-    Onnx__OperatorSetIdProto opset, *opsets[1];
-    Onnx__StringStringEntryProto names, *metadata[1];
-    Onnx__GraphProto graph;
-    struct step steps[STEPS];
-    Onnx__NodeProto *nodes[STEPS];
-    Onnx__AttributeProto cast_to, *cast_attributes[1];
-    struct constant constants[CONSTANTS];
-    Onnx__TensorProto *tensors[CONSTANTS];
-    struct value values[INPUTS + OUTPUTS];
-    Onnx__ValueInfoProto *infos[INPUTS + OUTPUTS];
-};
-
-static void set_step(struct step *s, char *const step[4])
-{
-    *s = (struct step){ONNX__NODE_PROTO__INIT, {step[1], step[2]}, step[3]};
-    s->node.op_type = s->node.name = step[0];
-    s->node.n_input = step[2] ? 2 : 1;
-    s->node.input = s->operands;
-    s->node.n_output = 1;
-    s->node.output = &s->result;
-}
-
-static void set_steps(struct document *d)
-{
-    for (size_t i = 0; i < STEPS; i++) {
-        set_step(&d->steps[i], steps[i]);
-        d->nodes[i] = &d->steps[i].node;
-    }
-    d->cast_to = (Onnx__AttributeProto)ONNX__ATTRIBUTE_PROTO__INIT;
-    d->cast_to.name = "to";
-    d->cast_to.has_type = d->cast_to.has_i = 1;
-    d->cast_to.type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-    d->cast_to.i = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
-    d->cast_attributes[0] = &d->cast_to;
-    d->steps[STEPS - 1].node.n_attribute = 1;
-    d->steps[STEPS - 1].node.attribute = d->cast_attributes;
-    d->graph.n_node = STEPS;
-    d->graph.node = d->nodes;
-}
-
-// values[rows · columns]; rows 0: one dimension.
-static void add_constant(struct document *d, char *name, double *values, size_t rows,
-                         size_t columns)
-{
-    struct constant *c = &d->constants[d->graph.n_initializer];
-    *c = (struct constant){ONNX__TENSOR_PROTO__INIT, {(int64_t)rows, (int64_t)columns}};
-    c->tensor.name = name;
-    c->tensor.n_dims = rows ? 2 : 1;
-    c->tensor.dims = rows ? c->dims : c->dims + 1;
-    c->tensor.has_data_type = 1;
-    c->tensor.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
-    c->tensor.n_double_data = rows ? rows * columns : columns;
-    c->tensor.double_data = values;
-    d->tensors[d->graph.n_initializer++] = &c->tensor;
-    d->graph.initializer = d->tensors;
-}
-
-// A matrix of any number of rows.
 static Onnx__ValueInfoProto *set_value(struct value *v, char *name, int32_t type, size_t columns)
 {
-    *v = (struct value){
-        .info = ONNX__VALUE_INFO_PROTO__INIT,
-        .type = ONNX__TYPE_PROTO__INIT,
-        .tensor = ONNX__TYPE_PROTO__TENSOR__INIT,
-        .shape = ONNX__TENSOR_SHAPE_PROTO__INIT,
-        .dims = {ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT,
-                 ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT},
-    };
-    v->dims[0].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-    v->dims[0].dim_param = "rows";
-    v->dims[1].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-    v->dims[1].dim_value = (int64_t)columns;
-    v->dim[0] = &v->dims[0];
-    v->dim[1] = &v->dims[1];
-    v->shape.n_dim = 2;
-    v->shape.dim = v->dim;
-    v->tensor.has_elem_type = 1;
-    v->tensor.elem_type = type;
-    v->tensor.shape = &v->shape;
-    v->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    v->type.tensor_type = &v->tensor;
-    v->info.name = name;
-    v->info.type = &v->type;
+    v->rows = (Onnx__TensorShapeProto__Dimension){
+        BASE(tensor_shape_proto__dimension),
+        .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM, .dim_param = "rows"};
+    v->columns = (Onnx__TensorShapeProto__Dimension){
+        BASE(tensor_shape_proto__dimension),
+        .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE,
+        .dim_value = (int64_t)columns};
+    v->dim[0] = &v->rows;
+    v->dim[1] = &v->columns;
+    v->shape = (Onnx__TensorShapeProto){BASE(tensor_shape_proto), .n_dim = 2, .dim = v->dim};
+    v->tensor = (Onnx__TypeProto__Tensor){BASE(type_proto__tensor), .has_elem_type = 1,
+                                          .elem_type = type, .shape = &v->shape};
+    v->type = (Onnx__TypeProto){BASE(type_proto), .value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE,
+                                .tensor_type = &v->tensor};
+    v->info = (Onnx__ValueInfoProto){BASE(value_info_proto), .name = name, .type = &v->type};
     return &v->info;
 }
 
-static void set_values(struct document *d, size_t n_inputs)
+static unsigned char *pack(Onnx__GraphProto *graph, char *input_names, size_t *n)
 {
-    const int32_t real = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
-    d->infos[0] = set_value(&d->values[0], "features", real, n_inputs);
-    d->infos[1] = set_value(&d->values[1], "probability", real, 1);
-    d->infos[2] = set_value(&d->values[2], "decision", ONNX__TENSOR_PROTO__DATA_TYPE__INT64, 1);
-    d->graph.n_input = INPUTS;
-    d->graph.input = d->infos;
-    d->graph.n_output = OUTPUTS;
-    d->graph.output = d->infos + INPUTS;
-}
-
-static void set_model(struct document *d, char *names)
-{
-    d->opset = (Onnx__OperatorSetIdProto)ONNX__OPERATOR_SET_ID_PROTO__INIT;
-    d->opset.domain = ""; // ONNX's own operators
-    d->opset.has_version = 1;
-    d->opset.version = OPSET;
-    d->opsets[0] = &d->opset;
-    d->names = (Onnx__StringStringEntryProto)ONNX__STRING_STRING_ENTRY_PROTO__INIT;
-    d->names.key = "inputs";
-    d->names.value = names;
-    d->metadata[0] = &d->names;
-    d->model = (Onnx__ModelProto)ONNX__MODEL_PROTO__INIT;
-    d->model.has_ir_version = 1;
-    d->model.ir_version = IR_VERSION;
-    d->model.n_opset_import = 1;
-    d->model.opset_import = d->opsets;
-    d->model.producer_name = "assay";
-    d->model.producer_version = ASSAY_VERSION;
-    d->model.n_metadata_props = 1;
-    d->model.metadata_props = d->metadata;
-    d->model.graph = &d->graph;
-    d->graph.name = "logistic_regression";
-}
-
-// ["amount", ...], allocated.
-static char *names_text(const struct model *m)
-{
-    json_t *names = json_array();
-    for (size_t i = 0; i < m->n_inputs; i++)
-        json_array_append_new(names, json_string(m->inputs[i].name));
-    char *text = json_dumps(names, JSON_COMPACT);
-    json_decref(names);
-    return text;
+    Onnx__OperatorSetIdProto opset = {BASE(operator_set_id_proto), .domain = "", .has_version = 1,
+                                      .version = OPSET};
+    Onnx__StringStringEntryProto names = {BASE(string_string_entry_proto), .key = "inputs",
+                                          .value = input_names};
+    const Onnx__ModelProto model = {
+        BASE(model_proto),
+        .has_ir_version = 1,
+        .ir_version = IR_VERSION,
+        .n_opset_import = 1,
+        .opset_import = (Onnx__OperatorSetIdProto *[]){&opset},
+        .producer_name = "assay",
+        .producer_version = ASSAY_VERSION,
+        .n_metadata_props = 1,
+        .metadata_props = (Onnx__StringStringEntryProto *[]){&names},
+        .graph = graph,
+    };
+    *n = onnx__model_proto__get_packed_size(&model);
+    unsigned char *bytes = xmalloc(*n);
+    onnx__model_proto__pack(&model, bytes);
+    return bytes;
 }
 
 unsigned char *onnx_from_model(const struct model *m, size_t *n)
 {
     const size_t k = m->n_inputs;
-    struct document d = {.graph = ONNX__GRAPH_PROTO__INIT};
+    int64_t dims[] = {(int64_t)k, 1}, *one = dims + 1;
+    double *mean = xcalloc(3 * k, sizeof *mean), *scale = mean + k, *weight = scale + k;
     double intercept = m->intercept, threshold = m->threshold;
-    double *numbers = xcalloc(3 * k, sizeof *numbers); // means, scales, weights
-    char *names = names_text(m);
+    json_t *names = json_array();
     for (size_t i = 0; i < k; i++) {
-        numbers[i] = m->inputs[i].mean;
-        numbers[k + i] = m->inputs[i].scale;
-        numbers[2 * k + i] = m->inputs[i].weight;
+        mean[i] = m->inputs[i].mean;
+        scale[i] = m->inputs[i].scale;
+        weight[i] = m->inputs[i].weight;
+        json_array_append_new(names, json_string(m->inputs[i].name));
     }
-    set_steps(&d);
-    add_constant(&d, "mean", numbers, 0, k);
-    add_constant(&d, "scale", numbers + k, 0, k);
-    add_constant(&d, "weight", numbers + 2 * k, k, 1);
-    add_constant(&d, "intercept", &intercept, 0, 1);
-    add_constant(&d, "threshold", &threshold, 0, 1);
-    set_values(&d, k);
-    set_model(&d, names);
-    *n = onnx__model_proto__get_packed_size(&d.model);
-    unsigned char *bytes = xmalloc(*n);
-    onnx__model_proto__pack(&d.model, bytes);
-    free(numbers);
-    free(names);
+    Onnx__TensorProto c[] = {
+        constant("mean", mean, k, dims, 1),           constant("scale", scale, k, dims, 1),
+        constant("weight", weight, k, dims, 2),       constant("intercept", &intercept, 1, one, 1),
+        constant("threshold", &threshold, 1, one, 1),
+    };
+    Onnx__NodeProto nodes[STEPS], *node[STEPS];
+    set_nodes(nodes, node);
+    enum {
+        REAL = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
+        INTEGER = ONNX__TENSOR_PROTO__DATA_TYPE__INT64
+    };
+    struct value x, p, d;
+    Onnx__GraphProto graph = {
+        BASE(graph_proto),
+        .name = "logistic_regression",
+        .n_node = STEPS,
+        .node = node,
+        .n_initializer = sizeof c / sizeof *c,
+        .initializer = (Onnx__TensorProto *[]){&c[0], &c[1], &c[2], &c[3], &c[4]},
+        .n_input = 1,
+        .input = (Onnx__ValueInfoProto *[]){set_value(&x, "features", REAL, k)},
+        .n_output = 2,
+        .output = (Onnx__ValueInfoProto *[]){set_value(&p, "probability", REAL, 1),
+                                             set_value(&d, "decision", INTEGER, 1)},
+    };
+    char *text = json_dumps(names, JSON_COMPACT);
+    unsigned char *bytes = pack(&graph, text, n);
+    free(text);
+    json_decref(names);
+    free(mean);
     return bytes;
 }

@@ -4,10 +4,8 @@
 
 #include "train/evaluate.h"
 
-// The model is that of the evaluation's fold 0. results: train/results.h. The number of threads
-// changes nothing. On an error no version is left. Everything is borrowed.
+// The model is that of fold 0. results: train/results.h. On an error no version is left.
 int publish(const char *registry, bool promote, const struct config *config,
-            const struct evaluation *v, const struct examples *e, const json_t *results,
-            unsigned threads, int64_t *version, struct err *err);
+            const struct evaluation *v, const json_t *results, int64_t *version, struct err *err);
 
 #endif

@@ -21,11 +21,6 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----------------------------------------------------------------------------------------
 
-static bool is_sha256(const char *text)
-{
-    return strlen(text) == SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == SHA256_HEX - 1;
-}
-
 // *previous: the hash that the line gives for the line before it, owned by j.
 static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, struct err *err)
 {
@@ -42,8 +37,8 @@ static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, 
         a++;
     if (a == N_ACTIONS)
         return err_set(err, "'%.40s' is not an action", action);
-    if (version < 1 || !is_sha256(sha256) || !is_sha256(*previous))
-        return err_set(err, "its version or a hash is malformed");
+    if (version < 1 || strlen(sha256) != SHA256_HEX - 1)
+        return err_set(err, "its version or sha256 is malformed");
     e->action = (enum ledger_action)a;
     e->version = version;
     memcpy(e->sha256, sha256, SHA256_HEX);
@@ -316,12 +311,11 @@ int registry_latest(const char *path, int64_t *version, struct err *err)
     return 0;
 }
 
-int registry_next(struct registry *r, struct output_dir *folder, struct err *err)
+int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err)
 {
-    int64_t latest;
-    if (registry_latest(r->path, &latest, err))
+    if (registry_latest(r->path, version, err))
         return -1;
-    char *path = xasprintf("%s/%" PRId64, r->path, latest + 1);
+    char *path = xasprintf("%s/%" PRId64, r->path, ++*version);
     int rc = output_dir_open(folder, path, NULL, err);
     free(path);
     return rc;
@@ -344,18 +338,14 @@ static int hash_model(const struct registry *r, int64_t version, char hex[SHA256
 int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
                  int64_t *version, struct err *err)
 {
-    char newest[SHA256_HEX] = "";
-    int64_t latest;
-    if (registry_latest(r->path, &latest, err) ||
-        (latest > 0 && hash_model(r, latest, newest, err)))
+    char before[SHA256_HEX] = "";
+    if (*version > 1 && hash_model(r, *version - 1, before, err))
         return -1;
-    if (strcmp(newest, sha256) == 0) {
+    if (strcmp(before, sha256) == 0) {
         output_dir_release(folder);
-        *version = latest;
-    } else {
-        if (output_dir_commit(folder, err))
-            return -1;
-        *version = latest + 1;
+        --*version;
+    } else if (output_dir_commit(folder, err)) {
+        return -1;
     }
     return append(r, LEDGER_TRAIN, *version, sha256, err);
 }

@@ -14,7 +14,7 @@
 // ignore it, changing the registry is refused until it is removed.
 //
 //     struct registry r;                              struct output_dir folder; int64_t version;
-//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &err)
+//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &version, &err)
 //     registry_promote(&r, 3, LEDGER_PROMOTE, &err)   ... output_dir_file(&folder, ...)
 //     registry_release(&r)                            registry_add(&r, &folder, sha256, &version, &err)
 //
@@ -53,9 +53,10 @@ int registry_open(struct registry *r, const char *path, struct err *err);
 void registry_release(struct registry *r);
 
 // A folder for the next version. Fill it, then registry_add; output_dir_release drops it otherwise.
-int registry_next(struct registry *r, struct output_dir *folder, struct err *err);
-// Commit the folder as that version and write the ledger. Where the newest version's model has the
-// same sha256 the folder is dropped, *version is that one's, and the ledger still records the action.
+int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err);
+// Commit the folder as the version that registry_next gave and write the ledger. Where the version
+// before has the same sha256 the folder is dropped, *version is that one's, and the ledger still
+// records the action.
 int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
                  int64_t *version, struct err *err);
 // Point champion to a version, whose model must be the one that was trained. action: LEDGER_PROMOTE

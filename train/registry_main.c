@@ -1,4 +1,4 @@
-// registry: which versions of a model there are, which one serves, and who did when.
+// registry: which versions of a model exist, which one serves, and which served when.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
@@ -14,19 +14,23 @@
 #include <unistd.h>
 
 struct arguments {
-    const char *models, *at, *version; // version: NULL where not given
+    const char *models, *at, *version; // at, version: NULL where not given
 };
+
+static char *metrics_path(const struct arguments *a, int64_t version)
+{
+    return xasprintf("%s/%" PRId64 "/metrics.json", a->models, version);
+}
 
 // "3", "latest" or, by default, the champion.
 static int find_version(const struct arguments *a, int64_t *version, struct err *err)
 {
     if (!a->version)
         return registry_champion(a->models, version, err);
-    if (strcmp(a->version, "latest") != 0) {
-        if (registry_parse_version(a->version, version) == 0)
-            return 0;
+    if (registry_parse_version(a->version, version) == 0)
+        return 0;
+    if (strcmp(a->version, "latest") != 0)
         return err_set(err, "'%s' is no version: give a number or latest", a->version);
-    }
     if (registry_latest(a->models, version, err))
         return -1;
     return *version ? 0 : err_set(err, "%s: there is no version yet", a->models);
@@ -41,55 +45,50 @@ static void print_metric(const json_t *test, const char *name)
         printf(" %8s", "-");
 }
 
-static void print_version(const struct arguments *a, const struct ledger_entry *e, int64_t champion)
+static void print_version(const struct arguments *a, const struct ledger_entry *e, bool champion)
 {
-    char path[4096], when[TIME_TEXT];
-    json_error_t why;
-    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", a->models, e->version);
-    json_t *metrics = json_load_file(path, 0, &why); // NULL is printed as no metrics
+    char when[TIME_TEXT], *path = metrics_path(a, e->version);
+    json_t *metrics = json_load_file(path, 0, NULL); // NULL is printed as no metrics
     const json_t *test = json_object_get(metrics, "test");
-    printf("%7" PRId64 "  %-9s %.12s", e->version, e->version == champion ? "champion" : "",
-           e->sha256);
+    printf("%7" PRId64 "  %-9s %.12s", e->version, champion ? "champion" : "", e->sha256);
     print_metric(test, "average_precision");
     print_metric(test, "roc_auc");
     printf("  %s\n", time_text(when, e->time));
     json_decref(metrics);
-}
-
-// Each version once, at its first training.
-static bool first_training(const struct registry *l, size_t i)
-{
-    for (size_t j = 0; j < i; j++)
-        if (l->entries[j].version == l->entries[i].version)
-            return false;
-    return l->entries[i].action == LEDGER_TRAIN;
+    free(path);
 }
 
 static int list(const struct arguments *a, struct err *err)
 {
-    struct registry l;
+    struct registry r;
     struct err none;
-    int64_t champion;
-    if (registry_read(&l, a->models, err))
+    int64_t champion, last = 0;
+    if (registry_read(&r, a->models, err))
         return -1;
     if (registry_champion(a->models, &champion, &none))
         champion = 0;
     printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
-    for (size_t i = 0; i < l.n; i++)
-        if (first_training(&l, i))
-            print_version(a, &l.entries[i], champion);
-    registry_release(&l);
+    for (size_t i = 0; i < r.n;
+         i++) { // versions count up, so a repeated training is not above last
+        const struct ledger_entry *e = &r.entries[i];
+        if (e->action == LEDGER_TRAIN && e->version > last) {
+            print_version(a, e, e->version == champion);
+            last = e->version;
+        }
+    }
+    registry_release(&r);
     return 0;
 }
 
 static int show(const struct arguments *a, struct err *err)
 {
-    char path[4096];
     int64_t version;
     if (find_version(a, &version, err))
         return -1;
-    snprintf(path, sizeof path, "%s/%" PRId64 "/metrics.json", a->models, version);
-    return report_print(path, err);
+    char *path = metrics_path(a, version);
+    int rc = report_print(path, err);
+    free(path);
+    return rc;
 }
 
 static int promote(const struct arguments *a, struct err *err)
@@ -126,12 +125,12 @@ static int who(const struct arguments *a, struct err *err)
 {
     struct registry r;
     char when[TIME_TEXT];
-    int64_t at = (int64_t)time(NULL), version;
+    int64_t at = (int64_t)time(NULL);
     if (a->at && value_moment(a->at, strlen(a->at), &at))
         return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
     if (registry_read(&r, a->models, err))
         return -1;
-    version = registry_champion_at(&r, at);
+    const int64_t version = registry_champion_at(&r, at);
     registry_release(&r);
     if (version == 0)
         return err_set(err, "%s: there was no champion at %s", a->models, time_text(when, at));
@@ -149,17 +148,24 @@ static const struct command {
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-static const struct command *find_command(const char *name, struct err *err)
+// NULL and a message where the command line is wrong.
+static const struct command *find_command(const char *name, const char *version, struct err *err)
 {
     const char *names[N_COMMANDS];
     char hint[128];
+    const struct command *found = NULL;
     for (size_t i = 0; i < N_COMMANDS; i++) {
         names[i] = commands[i].name;
         if (strcmp(name, names[i]) == 0)
-            return &commands[i];
+            found = &commands[i];
     }
-    err_set(err, "unknown command '%s'%s (see --help)", name,
-            err_did_you_mean(hint, sizeof hint, name, names, N_COMMANDS));
+    if (found && (!version || found->takes_version))
+        return found;
+    if (found)
+        err_set(err, "%s takes no version, so not '%s' (see --help)", name, version);
+    else
+        err_set(err, "unknown command '%s'%s (see --help)", name,
+                err_did_you_mean(hint, sizeof hint, name, names, N_COMMANDS));
     return NULL;
 }
 
@@ -183,20 +189,14 @@ int main(int argc, char **argv)
         2};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
-    int first = option_parse(&program, argc, argv, &err);
+    const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    const struct command *c = find_command(argv[first], &err);
+    a.version = first + 1 < argc ? argv[first + 1] : NULL;
+    const struct command *c = find_command(argv[first], a.version, &err);
     if (!c)
         return option_exit(&program, -1, &err);
-    a.version = first + 1 < argc ? argv[first + 1] : NULL;
-    if (a.version && !c->takes_version) {
-        err_set(&err, "%s takes no version, so not '%s' (see --help)", c->name, a.version);
-        return option_exit(&program, -1, &err);
-    }
     int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
                                     : c->run(&a, &err);
-    if (rc || stdout_close(&err))
-        return err_report("registry", &err);
-    return 0;
+    return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
 }
