@@ -1,28 +1,9 @@
-// From inputs to a decision, and from a decision to JSON.
 #include "serve/decision.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-// The inputs with the largest |contribution|, the largest first, equal ones in the order of inputs.
-static int pick_reasons(const double *contributions, size_t n, size_t reasons[N_REASONS])
-{
-    int picked = 0;
-    for (size_t i = 0; i < n; i++) {
-        int at = picked;
-        while (at > 0 && fabs(contributions[i]) > fabs(contributions[reasons[at - 1]]))
-            at--;
-        if (at == N_REASONS)
-            continue;
-        if (picked < N_REASONS)
-            picked++;
-        memmove(&reasons[at + 1], &reasons[at], (size_t)(picked - 1 - at) * sizeof *reasons);
-        reasons[at] = i;
-    }
-    return picked;
-}
 
 void served_describe(struct served *s)
 {
@@ -34,17 +15,22 @@ void served_describe(struct served *s)
 void decision_make(struct decision *d, const struct model *m, const struct served *served,
                    const float *x, double *contributions)
 {
-    size_t inputs[N_REASONS];
-    d->served = served;
-    d->repeated = false;
-    d->probability = model_probability(model_margin(m, x));
+    *d = (struct decision){.served = served, .probability = model_probability(model_margin(m, x))};
     d->review = d->probability >= m->threshold;
     model_contributions(m, x, contributions);
-    d->n_reasons = pick_reasons(contributions, m->n_inputs, inputs);
-    for (int k = 0; k < d->n_reasons; k++)
-        // -0 becomes 0, as which it comes back from the database.
-        d->reasons[k] =
-            (struct reason){(int)inputs[k], x[inputs[k]] + 0.0F, contributions[inputs[k]] + 0.0};
+    for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
+        int at = d->n_reasons;
+        while (at > 0 && fabs(contributions[i]) > fabs(d->reasons[at - 1].contribution))
+            at--;
+        if (at == N_REASONS)
+            continue;
+        if (d->n_reasons < N_REASONS)
+            d->n_reasons++;
+        memmove(&d->reasons[at + 1], &d->reasons[at],
+                (size_t)(d->n_reasons - 1 - at) * sizeof *d->reasons);
+        // -0 becomes 0, because the database returns it as 0.
+        d->reasons[at] = (struct reason){(int)i, x[i] + 0.0F, contributions[i] + 0.0};
+    }
 }
 
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r)
@@ -84,10 +70,7 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
     reply_text(r, "\"probability\":");
     reply_number(r, d->probability);
     reply_text(r, ",\"decision\":");
-    if (d->review)
-        reply_text(r, "\"review\"");
-    else
-        reply_text(r, "\"approve\"");
+    reply_text(r, d->review ? "\"review\"" : "\"approve\"");
     reply_text(r, d->served->text);
     decision_write_reasons(d, p, r);
     reply_text(r, "}");

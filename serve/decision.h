@@ -1,11 +1,11 @@
-// decision: what the model says of one transaction, and the text that a client reads.
+// decision: what the model says about one transaction, and the text that a client reads.
 //
 //     decision_make(&d, &model, served, x, contributions)
 //     decision_write(&d, &plan, id, &reply)
 //
-// The text holds nothing that is not in the decision, in the names of the plan's inputs or in the
-// request, so one that was stored is written again to the same bytes.
-// Ownership: a decision borrows the served model, which the service keeps until its end.
+// The text depends only on the decision, the names of the plan's inputs and the request's id, so a
+// stored decision is written again to the same bytes.
+// Ownership: a decision borrows the served model, which the store keeps until its end.
 #ifndef SERVE_DECISION_H
 #define SERVE_DECISION_H
 
@@ -14,13 +14,13 @@
 
 enum { N_REASONS = 4 };
 
-// A model that has decided. The service keeps every one, also those that were replaced.
+// A model that has decided. The store keeps all of them, also those that were replaced.
 struct served {
     int64_t id;      // in the database
     int64_t version; // of the registry
     char sha256[65];
     double threshold;
-    char text[192];      // what an answer says of it: served_describe
+    char text[192];      // its members of an answer, by served_describe
     struct served *next; // the one before
 };
 
@@ -36,12 +36,12 @@ struct decision {
     const struct served *served;
     double probability;
     bool review;
-    bool repeated; // its id was known: this is the answer from then
+    bool repeated; // its id was known: this is the stored answer
     int n_reasons;
     struct reason reasons[N_REASONS]; // the largest |contribution| first
 };
 
-// x[n_inputs]: the inputs of the event; contributions[n_inputs]: to be written over.
+// x[n_inputs]: the inputs of the event; contributions[n_inputs]: scratch space.
 void decision_make(struct decision *d, const struct model *m, const struct served *served,
                    const float *x, double *contributions);
 
@@ -49,7 +49,7 @@ void decision_make(struct decision *d, const struct model *m, const struct serve
 // "contribution"}, ...]}. id: as it was sent; NULL for none.
 void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
                     struct reply *r);
-// The members "id", with a comma behind it, and "reasons" alone.
+// The members "id", followed by a comma, and "reasons" alone.
 void decision_write_id(const json_t *id, struct reply *r);
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);
 

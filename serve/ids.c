@@ -1,59 +1,26 @@
-// Ranges as plain arrays: scanning some 256 pairs costs less than a hash table's misses.
-#define _DEFAULT_SOURCE // reallocarray
+// Ranges are plain arrays: scanning some 256 pairs costs less than the misses of a hash table.
 #include "serve/ids.h"
+
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static size_t range_of(uint64_t id)
+void ids_add(struct ids *ids, uint64_t id, int64_t order)
 {
-    return (size_t)(id >> 56);
-}
-
-int ids_add(struct ids *ids, uint64_t id, int64_t order)
-{
-    struct ids_range *r = &ids->ranges[range_of(id)];
-    if (r->n == r->capacity) {
-        const size_t capacity = r->capacity ? 2 * r->capacity : 64;
-        struct seen *seen = reallocarray(r->seen, capacity, sizeof *seen);
-        if (!seen)
-            return -1;
-        r->seen = seen;
-        r->capacity = capacity;
-    }
+    struct ids_range *r = &ids->ranges[id >> 56];
+    ARRAY_GROW(r->seen, r->n + 1, r->capacity);
     r->seen[r->n++] = (struct seen){id, order};
     ids->n++;
-    return 0;
 }
 
 int64_t ids_find(const struct ids *ids, uint64_t id)
 {
-    const struct ids_range *r = &ids->ranges[range_of(id)];
-    for (size_t i = r->n; i-- > 0;) // retries are of the newest
+    const struct ids_range *r = &ids->ranges[id >> 56];
+    for (size_t i = r->n; i-- > 0;) // retries ask for the newest
         if (r->seen[i].id == id)
             return r->seen[i].order;
     return 0;
-}
-
-bool ids_want_merge(const struct ids *ids)
-{
-    return ids->n > IDS_KEPT;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct seen *x = a, *y = b;
-    if (x->id == y->id) // predicted, dropped and predicted again: the later one counts
-        return (x->order > y->order) - (x->order < y->order);
-    return x->id > y->id ? 1 : -1;
-}
-
-const struct ids_range *ids_due(struct ids *ids)
-{
-    struct ids_range *r = &ids->ranges[ids->due];
-    if (r->n > 0)
-        qsort(r->seen, r->n, sizeof *r->seen, by_id);
-    return r;
 }
 
 void ids_drop(struct ids *ids)

@@ -1,271 +1,232 @@
-// Read, look up, run, score, store, write: the steps of a decision. All between reading and writing is
-// on the writer's thread (service.h).
+// The steps of a decision: read, look up, run, score, store, write. All but the first and the last are on
+// the writer's thread.
 #include "serve/predict.h"
 
 #include "ingest/table.h"
 #include "serve/transaction.h"
 
 #include <string.h>
-#include <time.h>
 
-// What one request needs.
-struct decisions {
+struct request {
     struct service *service;
-    struct arena arena; // of all arrays here
+    struct reply *reply;
     struct transactions transactions;
     struct decision *decisions; // [transactions.n]
-    float *features;            // [n_inputs][transactions.n]
-    float **inputs;             // [n_inputs], into features, as state_run writes them
-    float *x;                   // [n_inputs] of one event
-    double *contributions;      // [n_inputs] of one event
-    double *genuine, *fraud;    // [transactions.n][lanes]
-    size_t *source;             // [transactions.n]: whose decision it is, for ids that come twice
+    size_t *source;             // [transactions.n]: whose decision it has, for ids that come twice
     size_t *fresh;              // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    bool refused; // nothing was counted; the rest says why
-    struct err refusal;
-    size_t refused_event;
-    int refused_column;
+    float **inputs;              // [n_inputs], each [n_fresh]: as state_run writes them
+    double *genuine, *fraud;     // [n_fresh][n_lanes]
+    double *contributions;       // [n_inputs], scratch
+    struct store_row row, other; // of one transaction
+    bool refused;                // the reply says why; nothing was counted
 };
 
-static int allocate(struct decisions *d)
+static void row_init(struct transactions *t, const struct plan *p, struct store_row *row)
 {
-    const size_t n_inputs = d->service->plan->n_inputs, n = d->transactions.n;
-    const size_t n_lanes = d->service->store.n_lanes;
-    struct arena *a = &d->arena;
-    d->decisions = arena_take(a, n, sizeof *d->decisions);
-    d->features = arena_take(a, n_inputs * n, sizeof *d->features);
-    d->inputs = arena_take(a, n_inputs, sizeof *d->inputs);
-    d->x = arena_take(a, n_inputs, sizeof *d->x);
-    d->contributions = arena_take(a, n_inputs, sizeof *d->contributions);
-    d->genuine = arena_take(a, n * n_lanes, sizeof *d->genuine);
-    d->fraud = arena_take(a, n * n_lanes, sizeof *d->fraud);
-    d->source = arena_take(a, n, sizeof *d->source);
-    d->fresh = arena_take(a, n, sizeof *d->fresh);
-    for (size_t i = 0; i < n_inputs && !a->failed; i++)
-        d->inputs[i] = d->features + i * n;
-    return a->failed ? -1 : 0;
+    row->columns = transactions_take(t, p->schema.n, sizeof *row->columns);
+    row->texts = transactions_take(t, p->schema.n, sizeof *row->texts);
+    row->x = transactions_take(t, p->n_inputs, sizeof *row->x);
+    row->label_values = transactions_take(t, 2 * p->n_label_lanes, sizeof *row->label_values);
+}
+
+static void allocate(struct request *q)
+{
+    const struct plan *p = q->service->plan;
+    struct transactions *t = &q->transactions;
+    q->decisions = transactions_take(t, t->n, sizeof *q->decisions);
+    q->source = transactions_take(t, t->n, sizeof *q->source);
+    q->fresh = transactions_take(t, t->n, sizeof *q->fresh);
+    q->inputs = transactions_take(t, p->n_inputs, sizeof *q->inputs);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        q->inputs[i] = transactions_take(t, t->n, sizeof *q->inputs[i]);
+    q->genuine = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->genuine);
+    q->fraud = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->fraud);
+    q->contributions = transactions_take(t, p->n_inputs, sizeof *q->contributions);
+    row_init(t, p, &q->row);
+    row_init(t, p, &q->other);
 }
 
 // ---- on the writer's thread ------------------------------------------------------------------------
 
-// An id that names two transactions: one of them would be lost.
-static void refuse_id(struct decisions *d, size_t event, int column)
+static void refuse(struct request *q, size_t event, int column, const char *why)
 {
-    d->refused = true;
-    d->refused_event = event;
-    d->refused_column = column;
-    err_set(&d->refusal,
-            "the transaction that came first with this id had another '%s'; send the "
-            "same again, or give this one an id of its own",
-            d->service->plan->schema.columns[column].name);
+    q->refused = true;
+    reply_problem(q->reply, 409, q->service->plan->schema.columns[column].name,
+                  q->transactions.array ? (long)event : -1,
+                  "%s; nothing of this request was counted", why);
 }
 
-static bool differs(const struct transactions *t, enum column_kind kind, size_t c, size_t a,
-                    size_t b)
+// Whether row, of that event, is the transaction that has its id; else the request is refused.
+static bool is_same(struct request *q, size_t event, const struct store_row *known)
 {
-    if (kind == COLUMN_LABEL)
-        return false;
-    if (kind == COLUMN_CATEGORY)
-        return strcmp(t->texts[c][a], t->texts[c][b]) != 0;
-    if (kind == COLUMN_NUMBER)
-        return ((const double *)t->columns[c])[a] != ((const double *)t->columns[c])[b];
-    return ((const int64_t *)t->columns[c])[a] != ((const int64_t *)t->columns[c])[b];
+    const struct schema *schema = &q->service->plan->schema;
+    const struct store_row *row = &q->row;
+    char why[256];
+    for (size_t c = 0; c < schema->n; c++) {
+        const enum column_kind kind = schema->columns[c].kind;
+        bool same = true;
+        if (kind == COLUMN_CATEGORY)
+            same = strcmp(row->texts[c], known->texts[c]) == 0;
+        else if (kind == COLUMN_NUMBER)
+            same = *(const double *)row->columns[c] == *(const double *)known->columns[c];
+        else if (kind != COLUMN_LABEL)
+            same = *(const int64_t *)row->columns[c] == *(const int64_t *)known->columns[c];
+        if (!same) {
+            snprintf(why, sizeof why,
+                     "the transaction that came first with this id had another '%s'; send the "
+                     "same again, or give this one an id of its own",
+                     schema->columns[c].name);
+            refuse(q, event, (int)c, why);
+            return false;
+        }
+    }
+    return true;
 }
 
-// The decision that the store has of an id, if it is of this transaction.
-static int take_stored(struct decisions *d, size_t event, int64_t order, struct err *err)
+// An id may be known from the database, or from an earlier element of the array.
+static int look_up(struct request *q, const uint64_t *ids, size_t event, struct err *err)
 {
-    struct store *store = &d->service->store;
-    const struct store_row row = {.columns = (const void *const *)d->transactions.columns,
-                                  .texts = (const char *const *const *)d->transactions.texts,
-                                  .event = event};
-    int column;
-    if (store_differs(store, order, &row, &column, err))
+    struct store *store = &q->service->store;
+    const struct schema *schema = &q->service->plan->schema;
+    const struct store_row *stored;
+    int64_t order;
+    size_t first = 0;
+    if (store_find(store, ids[event], &order, err))
         return -1;
-    if (column < 0)
-        return store_decision(store, order, &d->decisions[event], err);
-    refuse_id(d, event, column);
+    transactions_row(&q->transactions, schema, event, &q->row);
+    if (order > 0) {
+        if (store_get(store, order, &stored, err))
+            return -1;
+        if (is_same(q, event, stored))
+            q->decisions[event] = stored->decision;
+        return 0;
+    }
+    while (ids[first] != ids[event])
+        first++;
+    q->source[event] = first;
+    if (first == event) {
+        q->fresh[q->n_fresh++] = event;
+    } else {
+        transactions_row(&q->transactions, schema, first, &q->other);
+        is_same(q, event, &q->other);
+    }
     return 0;
 }
 
-// The place of the same id before it in the array, or its own.
-static void find_earlier(struct decisions *d, const uint64_t *ids, size_t event)
+static int find_fresh(struct request *q, struct err *err)
 {
-    const struct schema *schema = &d->service->plan->schema;
-    size_t first = 0;
-    while (ids[first] != ids[event])
-        first++;
-    d->source[event] = first;
-    for (size_t c = 0; first < event && c < schema->n && !d->refused; c++)
-        if (differs(&d->transactions, schema->columns[c].kind, c, first, event))
-            refuse_id(d, event, (int)c);
-}
-
-static int find_fresh(struct decisions *d, struct err *err)
-{
-    const int column = schema_find_kind(&d->service->plan->schema, COLUMN_ID);
-    const uint64_t *ids = column < 0 ? NULL : d->transactions.columns[column];
-    for (size_t i = 0; i < d->transactions.n && !d->refused; i++) {
-        int64_t order = 0;
-        d->source[i] = i;
-        if (ids && store_find(&d->service->store, ids[i], &order, err))
+    const int column = schema_find_kind(&q->service->plan->schema, COLUMN_ID);
+    for (size_t i = 0; i < q->transactions.n && !q->refused; i++) {
+        q->source[i] = i;
+        if (column < 0)
+            q->fresh[q->n_fresh++] = i;
+        else if (look_up(q, q->transactions.columns[column], i, err))
             return -1;
-        if (order > 0 && take_stored(d, i, order, err))
-            return -1;
-        if (order == 0 && ids)
-            find_earlier(d, ids, i);
-        if (order == 0 && d->source[i] == i)
-            d->fresh[d->n_fresh++] = i;
     }
     return 0;
 }
 
 // Move the fresh ones to the front of every column, where they are a block.
-static void gather(struct decisions *d)
+static void gather(struct request *q)
 {
-    const struct schema *schema = &d->service->plan->schema;
-    struct transactions *t = &d->transactions;
-    if (d->n_fresh == t->n)
-        return;
-    for (size_t c = 0; c < schema->n; c++) {
+    const struct schema *schema = &q->service->plan->schema;
+    struct transactions *t = &q->transactions;
+    for (size_t c = 0; c < schema->n && q->n_fresh < t->n; c++) {
         const size_t size = column_size(schema->columns[c].kind);
         char *column = t->columns[c];
-        for (size_t k = 0; k < d->n_fresh; k++) {
-            memmove(column + k * size, column + d->fresh[k] * size, size);
+        for (size_t k = 0; k < q->n_fresh; k++) {
+            memmove(column + k * size, column + q->fresh[k] * size, size);
             if (t->texts[c])
-                t->texts[c][k] = t->texts[c][d->fresh[k]];
+                t->texts[c][k] = t->texts[c][q->fresh[k]];
         }
     }
 }
 
-static int decide(struct decisions *d, const struct served *served, size_t k, int64_t received,
-                  struct err *err)
+static int decide(struct request *q, const struct served *served, size_t k, struct err *err)
 {
-    struct service *s = d->service;
-    const size_t n_lanes = s->store.n_lanes;
-    struct decision *decision = &d->decisions[d->fresh[k]];
+    struct service *s = q->service;
+    struct store_row *row = &q->row;
+    const size_t n_lanes = s->plan->n_label_lanes;
+    transactions_row(&q->transactions, &s->plan->schema, k, row);
     for (size_t i = 0; i < s->plan->n_inputs; i++)
-        d->x[i] = d->inputs[i][k];
-    decision_make(decision, &s->champion->model, served, d->x, d->contributions);
-    const struct store_row row = {
-        .received = received,
-        .decision = decision,
-        .columns = (const void *const *)d->transactions.columns,
-        .texts = (const char *const *const *)d->transactions.texts,
-        .event = k,
-        .x = d->x,
-        .genuine = d->genuine + k * n_lanes,
-        .fraud = d->fraud + k * n_lanes,
-    };
-    if (store_put(&s->store, &row, err))
+        row->x[i] = q->inputs[i][k];
+    memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
+    memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
+    decision_make(&row->decision, &s->champion->model, served, row->x, q->contributions);
+    q->decisions[q->fresh[k]] = row->decision;
+    if (store_put(&s->store, row, err))
         return -1;
-    recent_add(&s->recent, s->store.next - 1, &row);
+    recent_add(&s->recent, row);
     return 0;
 }
 
-// All decisions of a request are one model's.
-static int decide_all(struct decisions *d, struct err *err)
+static int decide_all(struct request *q, struct err *err)
 {
-    struct service *s = d->service;
+    struct service *s = q->service;
     const struct served *served;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t received = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    service_hold(s);
-    int rc = store_served(&s->store, s->champion->number, &s->champion->model, &served, err);
-    for (size_t k = 0; k < d->n_fresh && rc == 0; k++)
-        rc = decide(d, served, k, received, err);
+    const struct champion *c = service_hold(s); // all decisions of a request are one model's
+    q->row.received = store_clock_ms();
+    q->row.clock = s->state.last_time;
+    int rc = store_served(&s->store, c->number, &c->model, &served, err);
+    for (size_t k = 0; k < q->n_fresh && rc == 0; k++)
+        rc = decide(q, served, k, err);
     service_let(s);
     return rc;
 }
 
-// An id that came twice in one array is answered twice and counted once.
-static void copy_repeated(struct decisions *d)
+static int run(void *arg, struct err *err)
 {
-    for (size_t i = 0; i < d->transactions.n; i++)
-        if (d->source[i] != i) {
-            d->decisions[i] = d->decisions[d->source[i]];
-            d->decisions[i].repeated = true;
+    struct request *q = arg;
+    struct service *s = q->service;
+    struct err late;
+    if (find_fresh(q, err))
+        return -1;
+    if (!q->refused && q->n_fresh > 0) {
+        gather(q);
+        const struct events events = {q->n_fresh, (const void *const *)q->transactions.columns};
+        if (state_run(&s->state, &events, q->inputs, &late)) {
+            refuse(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),
+                   late.msg);
+            return 0;
         }
-}
-
-static void count(const struct decisions *d)
-{
-    for (size_t i = 0; i < d->transactions.n; i++)
-        counters_decision(&d->service->counters, &d->decisions[i]);
-}
-
-static int run(struct service *s, void *arg, struct err *err)
-{
-    struct decisions *d = arg;
-    if (find_fresh(d, err))
-        return -1;
-    if (d->refused)
-        return 0;
-    if (d->n_fresh == 0) {
-        count(d);
-        return 0;
+        state_label_values(&s->state, &events, q->genuine, q->fraud);
+        if (decide_all(q, err))
+            return -1;
     }
-    gather(d);
-    const struct events events = {d->n_fresh, (const void *const *)d->transactions.columns};
-    if (state_run(&s->state, &events, d->inputs, &d->refusal)) {
-        d->refused = true;
-        d->refused_event = d->fresh[s->state.refused];
-        d->refused_column = schema_find_kind(&s->plan->schema, COLUMN_TIME);
-        return 0;
+    for (size_t i = 0; i < q->transactions.n && !q->refused; i++) {
+        if (q->source[i] != i) { // it came twice in one array: answered twice and counted once
+            q->decisions[i] = q->decisions[q->source[i]];
+            q->decisions[i].repeated = true;
+        }
+        counters_decision(&s->counters, &q->decisions[i]);
     }
-    state_label_values(&s->state, &events, d->genuine, d->fraud);
-    if (decide_all(d, err))
-        return -1;
-    copy_repeated(d);
-    count(d);
     return 0;
 }
 
-// ---- on the request's ------------------------------------------------------------------------------
+// ---- on the request's thread -----------------------------------------------------------------------
 
-static void write_decisions(const struct decisions *d, struct reply *r)
+static void write_decisions(const struct request *q, struct reply *r)
 {
-    const struct transactions *t = &d->transactions;
-    if (t->array)
-        reply_bytes(r, "[", 1);
+    const struct transactions *t = &q->transactions;
+    const struct plan *p = q->service->plan;
+    reply_text(r, t->array ? "[" : "");
     for (size_t i = 0; i < t->n; i++) {
-        if (i > 0)
-            reply_bytes(r, ",", 1);
-        decision_write(&d->decisions[i], d->service->plan, transactions_id(t, d->service, i), r);
+        reply_text(r, i > 0 ? "," : "");
+        decision_write(&q->decisions[i], p, transactions_id(t, &p->schema, i), r);
     }
-    if (t->array)
-        reply_bytes(r, "]", 1);
-}
-
-static void refuse(const struct decisions *d, struct reply *r)
-{
-    const struct schema *schema = &d->service->plan->schema;
-    reply_problem(r, 409, schema->columns[d->refused_column].name,
-                  d->transactions.array ? (long)d->refused_event : -1,
-                  "%s; nothing of this request was counted", d->refusal.msg);
-}
-
-static void decide_request(struct service *s, struct decisions *d, struct reply *r)
-{
-    struct job job = {.run = run, .arg = d};
-    if (allocate(d))
-        reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", d->transactions.n);
-    else if (service_run(s, &job, r))
-        return; // and the reply says why
-    else if (d->refused)
-        refuse(d, r);
-    else
-        write_decisions(d, r);
+    reply_text(r, t->array ? "]" : "");
 }
 
 void predict(struct service *s, const char *body, size_t n, struct reply *r)
 {
-    struct decisions d = {.service = s};
+    struct request q = {.service = s, .reply = r};
+    struct job job = {.run = run, .arg = &q};
     reply_reset(r);
-    if (transactions_parse(&d.transactions, s, &d.arena, body, n, r) == 0)
-        decide_request(s, &d, r);
-    transactions_release(&d.transactions);
-    arena_release(&d.arena);
+    if (transactions_parse(&q.transactions, s, body, n, r) == 0) {
+        allocate(&q);
+        if (service_run(s, &job, r) == 0 && !q.refused)
+            write_decisions(&q, r);
+    }
+    transactions_release(&q.transactions);
 }

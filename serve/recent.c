@@ -41,19 +41,18 @@ static size_t kept(uint64_t n, size_t most)
 
 // ---- decisions ----------------------------------------------------------------------------------
 
-void recent_add(struct recent *r, int64_t order, const struct store_row *row)
+void recent_add(struct recent *r, const struct store_row *row)
 {
     const struct schema *schema = &r->plan->schema;
-    const int64_t *times = row->columns[schema_find_kind(schema, COLUMN_TIME)];
+    const int64_t *time = row->columns[schema_find_kind(schema, COLUMN_TIME)];
     pthread_mutex_lock(&r->lock);
     const size_t at = r->n_decisions++ % RECENT_DECISIONS;
     double *numbers = r->numbers + at * r->n_numbers;
-    r->decisions[at] =
-        (struct recent_decision){order, row->received, times[row->event], *row->decision};
+    r->decisions[at] = (struct recent_decision){row->order, row->received, *time, row->decision};
     memcpy(r->x + at * r->plan->n_inputs, row->x, r->plan->n_inputs * sizeof *r->x);
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind == COLUMN_NUMBER)
-            *numbers++ = ((const double *)row->columns[c])[row->event];
+            *numbers++ = *(const double *)row->columns[c];
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -1,7 +1,7 @@
 // recent: the newest decisions and labels, for the drift, quality and decisions that the server shows.
 //
 //     recent_init(&r, &plan)
-//     recent_add(&r, order, &row)              the writer's thread, each decision
+//     recent_add(&r, &row)                     the writer's thread, each decision
 //     recent_label(&r, order, review, changed, label)
 //     recent_drift(&r, &model, psi)            any thread, here and below
 //     recent_write(&r, &model, &reply)         metrics, in the exposition format
@@ -49,8 +49,7 @@ struct recent {
 void recent_init(struct recent *r, const struct plan *p);
 void recent_release(struct recent *r); // zeroed, too
 
-// order: the row's number in the database.
-void recent_add(struct recent *r, int64_t order, const struct store_row *row);
+void recent_add(struct recent *r, const struct store_row *row);
 // changed: the transaction had another label before.
 void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label);
 

