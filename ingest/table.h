@@ -39,13 +39,9 @@ struct table_column {
     char *name;
     enum column_kind kind;
     const void *data;  // [rows] values of the kind's type
-    double min, max;   // NAN where no row has a value
-    uint64_t nulls;    // labels of -1
     uint64_t xxh3;     // of the data bytes
     char **dictionary; // category: the texts by code, else NULL
     size_t dictionary_size;
-    void *map; // of the whole file
-    size_t map_size;
 };
 
 struct table {
@@ -76,8 +72,7 @@ struct table_writer {
     size_t n;
 };
 
-// Of each column only name, kind and dictionary are read. Names are copied; dictionaries are borrowed
-// until the commit.
+// Of each column only name, kind and dictionary are read; they are borrowed until the commit.
 int table_writer_open(struct table_writer *w, const char *path, const struct table_column *columns,
                       size_t n, struct err *err);
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
