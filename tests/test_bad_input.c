@@ -185,7 +185,7 @@ static void one_column_is_checked(const char *table, const char *column, const c
     assert_int_equal(fputc(whole[size - 1], f), (unsigned char)whole[size - 1]);
     assert_int_equal(fclose(f), 0);
     flip_last_byte(file);
-    snprintf(words, sizeof words, "%.20s: column '%.80s' was altered", table, column);
+    snprintf(words, sizeof words, "%.20s/%.80s.npy: it was altered", table, column);
     expect(1, words, of_altered);
     flip_last_byte(file);
     free(whole);

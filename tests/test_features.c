@@ -523,7 +523,7 @@ static void an_altered_table_is_refused(void **state)
     for (size_t i = 0; i < 4; i++) {
         char file[64], message[64];
         snprintf(file, sizeof file, "altered/%s.npy", names[i]);
-        snprintf(message, sizeof message, "column '%s' was altered", names[i]);
+        snprintf(message, sizeof message, "%s.npy: it was altered", names[i]);
         flip(file, -1000);
         assert_fails(1, message, SAMPLE, "altered");
         flip(file, -1000);
