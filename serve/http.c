@@ -1,6 +1,6 @@
-// CivetWeb gives connections and threads. Everything about a request is decided in the begin_request
-// callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever reached. An
-// answer is one mg_write: head and body in two would wait for each other.
+// CivetWeb gives connections and threads. Everything about a request is decided in the
+// begin_request callback, so none of the library's own handlers (files, CGI, forms, CORS) is ever
+// reached. An answer is one mg_write: head and body in two would wait for each other.
 #include "serve/http.h"
 
 #include "base/progress.h"
@@ -152,8 +152,8 @@ static int begin_request(struct mg_connection *connection)
     return status;
 }
 
-// Whether the library stopped at a method that it does not know: then it has read no header line, and
-// the method may be any bytes.
+// Whether the library stopped at a method that it does not know: then it has read no header line,
+// and the method may be any bytes.
 static bool is_unknown_method(const struct mg_request_info *info)
 {
     const char *method = info->request_method;

@@ -15,9 +15,9 @@
 //
 // With a token, everything except health paths and the dashboard's files needs it, else 401. Errors
 // are application/problem+json (serve/reply.h). HEAD works where GET does; OPTIONS tells a path's
-// methods. Every answer carries X-Request-Id: the client's, if that is 1 to 64 letters, digits, '.',
-// '_' or '-', else one of ours. The access log has one line of JSON per request on stderr; the id is
-// the only text in it that a client chose.
+// methods. Every answer carries X-Request-Id: the client's, if that is 1 to 64 letters, digits,
+// '.', '_' or '-', else one of ours. The access log has one line of JSON per request on stderr; the
+// id is the only text in it that a client chose.
 //
 //     struct http s = {.service = &service, .host = "127.0.0.1", .threads = 16};
 //     http_start(&s, &err)
@@ -49,8 +49,8 @@ struct http {
 int http_start(struct http *s, struct err *err);
 void http_stop(struct http *s);
 
-// Read the token from a file that only its owner may read: 16 to 256 letters, digits or -._~+/=, and
-// a line break at most (RFC 6750). Errors never quote it.
+// Read the token from a file that only its owner may read: 16 to 256 letters, digits or -._~+/=,
+// and a line break at most (RFC 6750). Errors never quote it.
 int token_read(char token[TOKEN_TEXT], const char *path, struct err *err);
 // header: Authorization as it was sent, NULL if it was not.
 bool token_fits(const char *token, const char *header);
@@ -98,8 +98,8 @@ enum {
     LIBRARY_HEAD = 64 * 1024
 };
 
-// -1, with the problem in the reply; the connection must then be closed, since nobody knows where the
-// next request begins.
+// -1, with the problem in the reply; the connection must then be closed, since nobody knows where
+// the next request begins.
 int request_check(struct request *q);
 // The body, of q->length bytes, to be freed; NULL, with the problem in the reply, where it does not
 // arrive within BODY_SECONDS and one piece's wait.

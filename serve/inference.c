@@ -243,8 +243,8 @@ static void write_answer(const struct inference *q, const char *name, const stru
     reply_text(r, "]}");
 }
 
-// The champion, held until service_let, which is due in any case. NULL, with a 404 in the reply, where
-// the client names another model or version.
+// The champion, held until service_let, which is due in any case. NULL, with a 404 in the reply,
+// where the client names another model or version.
 static const struct champion *hold(struct service *s, const char *model, const char *version,
                                    struct reply *r)
 {

@@ -63,7 +63,8 @@ static int read_options(struct options *o, int argc, char **argv)
 // ---- signals ------------------------------------------------------------------------------------
 
 // The signals are blocked in this thread and in all that it starts, and taken by sigwait. But a
-// library may have started threads before main, which do not block them: those pass them on to here.
+// library may have started threads before main, which do not block them: those pass them on to
+// here.
 static pthread_t main_thread;
 
 static void pass_on(int number)
@@ -86,8 +87,8 @@ static sigset_t block_signals(void)
     return signals;
 }
 
-// After a failed write the state may hold what the database does not: end, for a supervisor to start
-// the server again.
+// After a failed write the state may hold what the database does not: end, for a supervisor to
+// start the server again.
 static atomic_bool failed;
 
 static void report(const char *what, bool fatal)

@@ -1,4 +1,5 @@
-// recent: the newest decisions and labels, for the drift, quality and decisions that the server shows.
+// recent: the newest decisions and labels, for the drift, quality and decisions that the server
+// shows.
 //
 //     recent_init(&r, &plan)
 //     recent_add(&r, &row)                     the writer's thread, each decision
@@ -8,9 +9,9 @@
 //     recent_write_decisions(&r, &reply)       what GET /decisions answers
 //     recent_release(&r)
 //
-// Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference histograms
-// of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a label changes,
-// its entry changes.
+// Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
+// histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
+// label changes, its entry changes.
 //
 // It has a lock of its own. Ownership: it owns its rings until recent_release and borrows the plan.
 #ifndef SERVE_RECENT_H

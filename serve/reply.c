@@ -147,8 +147,8 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
 // ---- numbers ------------------------------------------------------------------------------------
 
 // An answer holds ten numbers, so printf would be a tenth of its time. Between 1e-4 and 1e5 the
-// digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the only
-// rounding is the last one, half to even as in glibc. Other numbers go to printf.
+// digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the
+// only rounding is the last one, half to even as in glibc. Other numbers go to printf.
 __extension__ typedef unsigned __int128 uint128;
 
 static const uint64_t power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,

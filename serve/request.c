@@ -1,6 +1,6 @@
-// What of HTTP is accepted. CivetWeb parses leniently; this refuses everything that two programs in a
-// row could read differently (request smuggling), before anything is done with a request: a bare LF,
-// folded lines, 64 or more header lines and a head of more than 16 KiB (431), names that are no
+// What of HTTP is accepted. CivetWeb parses leniently; this refuses everything that two programs in
+// a row could read differently (request smuggling), before anything is done with a request: a bare
+// LF, folded lines, 64 or more header lines and a head of more than 16 KiB (431), names that are no
 // tokens, control characters in values, not exactly one Host (HTTP/1.0 may have none), a
 // Content-Length that is not 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a
 // Content-Length), Upgrade, a target that does not begin with '/' or contains '%', and any Expect
@@ -31,13 +31,13 @@ static bool is_printable(const char *s)
     return *s == '\0';
 }
 
-// The library overwrites, in place, CR and LF of each line that it reads with 0, and the last byte of
-// the head. So a line that ends in CR LF is followed by the next at a distance of two bytes; another
-// distance shows a bare LF, or a line that the library skipped (a folded one, or one beyond the
-// 64th). It overwrites a space before a colon, too.
+// The library overwrites, in place, CR and LF of each line that it reads with 0, and the last byte
+// of the head. So a line that ends in CR LF is followed by the next at a distance of two bytes;
+// another distance shows a bare LF, or a line that the library skipped (a folded one, or one beyond
+// the 64th). It overwrites a space before a colon, too.
 //
-// Return the end of the last line, which may be the end of what was read where the head does not end
-// in CR LF; NULL where a line before it is not whole.
+// Return the end of the last line, which may be the end of what was read where the head does not
+// end in CR LF; NULL where a line before it is not whole.
 static const char *end_of_lines(const struct mg_request_info *info)
 {
     const char *end = info->http_version + strlen(info->http_version);
@@ -122,7 +122,8 @@ int request_check(struct request *q)
     return 0;
 }
 
-// Seconds, some milliseconds late, at a tenth of the exact clock's price: it is read for each piece.
+// Seconds, some milliseconds late, at a tenth of the exact clock's price: it is read for each
+// piece.
 static double seconds_about(void)
 {
     struct timespec t;
