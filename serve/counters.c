@@ -1,26 +1,21 @@
-// Names of metrics end in their base unit. Labels have few values, and none that a client sent.
 #include "serve/counters.h"
 
+#include "base/memory.h"
+#include "ingest/value.h"
+#include "monitor/drift.h"
+
+#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static const double seconds_bounds[COUNTERS_BOUNDS] = {
+const double counters_seconds[COUNTERS_BOUNDS] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1};
-static const double score_bounds[COUNTERS_BOUNDS] = {
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1, INFINITY};
-
-// ---- counting -----------------------------------------------------------------------------------
+const double counters_scores[COUNTERS_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,    0.1,
+                                                 0.25,  0.5,    0.75,  0.9,  1,     INFINITY};
 
 static void count(atomic_ullong *counter, unsigned long long n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static unsigned long long get(const atomic_ullong *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 static void observe(struct counters_histogram *h, const double *bounds, double x)
@@ -39,12 +34,12 @@ void counters_http(struct counters *c, size_t route, int status)
 
 void counters_predict(struct counters *c, double seconds)
 {
-    observe(&c->predict, seconds_bounds, seconds);
+    observe(&c->predict, counters_seconds, seconds);
 }
 
 void counters_commit(struct counters *c, double seconds)
 {
-    observe(&c->commit, seconds_bounds, seconds);
+    observe(&c->commit, counters_seconds, seconds);
 }
 
 void counters_decision(struct counters *c, const struct decision *d)
@@ -59,7 +54,7 @@ void counters_decision(struct counters *c, const struct decision *d)
         i++;
     atomic_store(&c->models[i].version, d->served->version);
     count(&c->models[i].decisions[d->review], 1);
-    observe(&c->score, score_bounds, d->probability);
+    observe(&c->score, counters_scores, d->probability);
 }
 
 void counters_label(struct counters *c, bool review, bool fraud)
@@ -67,132 +62,148 @@ void counters_label(struct counters *c, bool review, bool fraud)
     count(&c->labels[review][fraud], 1);
 }
 
-// ---- text ---------------------------------------------------------------------------------------
-
-void counters_write_head(struct reply *r, const char *name, const char *type, const char *help)
+void recent_init(struct recent *r, const struct plan *p)
 {
-    reply_add(r, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    *r = (struct recent){.plan = p};
+    for (size_t c = 0; c < p->schema.n; c++)
+        r->n_numbers += p->schema.columns[c].kind == COLUMN_NUMBER;
+    pthread_mutex_init(&r->lock, NULL); // cannot fail without attributes
+    r->x = xcalloc(RECENT_DECISIONS * p->n_inputs, sizeof *r->x);
+    r->numbers = xcalloc(RECENT_DECISIONS * r->n_numbers, sizeof *r->numbers);
+    r->decisions = xcalloc(RECENT_DECISIONS, sizeof *r->decisions);
+    r->labels = xcalloc(RECENT_LABELS, sizeof *r->labels);
 }
 
-void counters_write_one(struct reply *r, const char *name, const char *type, const char *help,
-                        double x)
+void recent_release(struct recent *r)
 {
-    counters_write_head(r, name, type, help);
-    reply_add(r, "%s %.17g\n", name, x);
+    free(r->x);
+    free(r->numbers);
+    free(r->decisions);
+    free(r->labels);
+    if (r->plan)
+        pthread_mutex_destroy(&r->lock);
+    *r = (struct recent){0};
 }
 
-static void write_histogram(struct reply *r, const char *name, const char *help,
-                            const struct counters_histogram *h, const double *bounds)
+static size_t kept(uint64_t n, size_t most)
 {
-    unsigned long long sum = 0;
-    counters_write_head(r, name, "histogram", help);
-    for (size_t b = 0; b < COUNTERS_BOUNDS && bounds[b] < INFINITY; b++) {
-        sum += get(&h->counts[b]);
-        reply_add(r, "%s_bucket{le=\"%g\"} %llu\n", name, bounds[b], sum);
+    return n < most ? (size_t)n : most;
+}
+
+// ---- the newest decisions -----------------------------------------------------------------------
+
+void recent_add(struct recent *r, const struct store_row *row)
+{
+    const struct schema *schema = &r->plan->schema;
+    const int64_t *time = row->columns[schema_find_kind(schema, COLUMN_TIME)];
+    pthread_mutex_lock(&r->lock);
+    const size_t at = r->n_decisions++ % RECENT_DECISIONS;
+    double *numbers = r->numbers + at * r->n_numbers;
+    r->decisions[at] = (struct recent_decision){row->order, row->received, *time, row->decision};
+    memcpy(r->x + at * r->plan->n_inputs, row->x, r->plan->n_inputs * sizeof *r->x);
+    for (size_t c = 0; c < schema->n; c++)
+        if (schema->columns[c].kind == COLUMN_NUMBER)
+            *numbers++ = *(const double *)row->columns[c];
+    pthread_mutex_unlock(&r->lock);
+}
+
+// Copy inputs and probabilities out of the rings, so that the writer is not kept waiting while bins
+// are counted.
+static size_t copy_rows(struct recent *r, float *x, double *probability)
+{
+    pthread_mutex_lock(&r->lock);
+    const size_t n = kept(r->n_decisions, RECENT_DECISIONS);
+    memcpy(x, r->x, n * r->plan->n_inputs * sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        probability[i] = r->decisions[i].decision.probability;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+size_t recent_drift(struct recent *r, const struct model *m, double *psi)
+{
+    const size_t n_inputs = r->plan->n_inputs;
+    float *x = xcalloc(RECENT_DECISIONS * n_inputs, sizeof *x);
+    double *probability = xcalloc(RECENT_DECISIONS, sizeof *probability);
+    const size_t n = copy_rows(r, x, probability);
+    for (size_t c = 0; c <= n_inputs; c++) {
+        const struct histogram *h = c < n_inputs ? &m->inputs[c].reference : &m->score_reference;
+        uint64_t counts[HISTOGRAM_BINS + 1] = {0};
+        for (size_t i = 0; i < n; i++)
+            counts[histogram_bin(h, c < n_inputs ? (double)x[i * n_inputs + c] : probability[i])]++;
+        psi[c] = drift_psi(h->counts, counts, h->n_edges + 1);
     }
-    sum += get(&h->counts[COUNTERS_BOUNDS]);
-    reply_add(r, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.17g\n%s_count %llu\n", name, sum, name,
-              (double)get(&h->sum) / 1e6, name, sum);
+    free(x);
+    free(probability);
+    return n;
 }
 
-static void write_http(struct reply *r, const struct counters *c, const char *const *paths)
+static void write_decision(const struct recent *r, size_t at, struct reply *reply)
 {
-    counters_write_head(r, "assay_http_requests_total", "counter",
-                        "Requests answered, by route and status.");
-    for (size_t route = 0; route < COUNTERS_ROUTES; route++)
-        for (size_t s = 0; s < REPLY_STATUSES; s++)
-            if (get(&c->http[route][s]) > 0)
-                reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
-                          paths[route] ? paths[route] : "other", reply_statuses[s].code,
-                          get(&c->http[route][s]));
-    counters_write_one(r, "assay_http_requests_in_flight", "gauge",
-                       "Requests that are being answered.", atomic_load(&c->in_flight));
-    counters_write_one(r, "assay_http_connections", "gauge", "Open connections.",
-                       atomic_load(&c->connections));
-}
-
-static void write_decisions(struct reply *r, const struct counters *c)
-{
-    static const char *const decisions[] = {"approve", "review"};
-    static const char *const labels[] = {"genuine", "fraud"};
-    counters_write_head(r, "assay_predictions_total", "counter", "Transactions decided.");
-    for (size_t i = 0; i < COUNTERS_MODELS && atomic_load(&c->models[i].version); i++)
-        for (int d = 0; d < 2; d++)
-            reply_add(r, "assay_predictions_total{version=\"%lld\",decision=\"%s\"} %llu\n",
-                      (long long)atomic_load(&c->models[i].version), decisions[d],
-                      get(&c->models[i].decisions[d]));
-    counters_write_one(r, "assay_predictions_repeated_total", "counter",
-                       "Transactions whose id was known, answered from the database.",
-                       (double)get(&c->repeated));
-    counters_write_head(r, "assay_labels_total", "counter",
-                        "Labels received, by the decision on their transaction.");
-    for (int d = 0; d < 2; d++)
-        for (int l = 0; l < 2; l++)
-            reply_add(r, "assay_labels_total{decision=\"%s\",label=\"%s\"} %llu\n", decisions[d],
-                      labels[l], get(&c->labels[d][l]));
-    write_histogram(r, "assay_predict_duration_seconds",
-                    "Time of POST /predict from the request's head to the answer.", &c->predict,
-                    seconds_bounds);
-    write_histogram(r, "assay_score", "Probabilities answered.", &c->score, score_bounds);
-}
-
-static void write_model(struct reply *r, const struct gauges *g)
-{
-    counters_write_head(r, "assay_model_info", "gauge", "The model that decides.");
-    reply_add(r, "assay_model_info{version=\"%s\",sha256=\"%s\"} 1\n", g->version, g->sha256);
-    counters_write_one(r, "assay_model_loaded_timestamp_seconds", "gauge", "When it was loaded.",
-                       g->loaded);
-    counters_write_one(r, "assay_model_threshold", "gauge",
-                       "Transactions of this probability or more are reviewed.", g->threshold);
-}
-
-static void write_database(struct reply *r, const struct counters *c, const struct gauges *g)
-{
-    unsigned long long commits = 0;
-    for (size_t b = 0; b <= COUNTERS_BOUNDS; b++)
-        commits += get(&c->commit.counts[b]);
-    counters_write_one(r, "assay_queue_requests", "gauge", "Requests that wait for the writer.",
-                       g->waiting);
-    counters_write_one(r, "assay_queue_limit", "gauge", "Most requests that may wait.", g->limit);
-    counters_write_head(r, "assay_requests_refused_total", "counter",
-                        "Requests refused because the queue was full.");
-    reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n", get(&c->refused));
-    counters_write_one(r, "assay_commits_total", "counter", "Commits to the database.",
-                       (double)commits);
-    write_histogram(r, "assay_commit_duration_seconds",
-                    "Time to compute, write and commit one group of requests.", &c->commit,
-                    seconds_bounds);
-    counters_write_one(r, "assay_database_bytes", "gauge", "Size of the database with its log.",
-                       g->database_bytes);
-    counters_write_one(r, "assay_checkpoint_timestamp_seconds", "gauge",
-                       "When the checkpoint was last equal to the state.", g->checkpoint);
-    if (!isnan(g->newest))
-        counters_write_one(r, "assay_state_newest_event_timestamp_seconds", "gauge",
-                           "Time of the newest transaction.", g->newest);
-    counters_write_one(r, "assay_ready", "gauge", "1 while transactions are decided.", g->ready);
-}
-
-static void write_process(struct reply *r, double started)
-{
-    char line[128]; // pages in all, pages in memory, ...
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fgets(line, sizeof line, f)) {
-        const long long pages = strtoll(line + strcspn(line, " "), NULL, 10);
-        counters_write_one(r, "process_resident_memory_bytes", "gauge", "Memory in use.",
-                           (double)pages * (double)sysconf(_SC_PAGESIZE));
+    const struct recent_decision *d = &r->decisions[at];
+    const double *numbers = r->numbers + at * r->n_numbers;
+    char received[TIME_TEXT], time[TIME_TEXT];
+    const char *comma = "";
+    reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":\"%s\",\"numbers\":{",
+              d->order, time_text(received, d->received / 1000), time_text(time, d->time));
+    for (size_t c = 0; c < r->plan->schema.n; c++) {
+        const struct schema_column *column = &r->plan->schema.columns[c];
+        if (column->kind != COLUMN_NUMBER)
+            continue;
+        reply_text(reply, comma);
+        reply_string(reply, column->name, strlen(column->name));
+        reply_text(reply, ":");
+        reply_number(reply, *numbers++, 17);
+        comma = ",";
     }
-    if (f)
-        fclose(f);
-    counters_write_one(r, "process_start_time_seconds", "gauge", "When the process started.",
-                       started);
+    reply_text(reply, "},\"probability\":");
+    reply_number(reply, d->decision.probability, 17);
+    reply_add(reply, ",\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
+              d->decision.review ? "review" : "approve", d->decision.served->version);
+    decision_write_reasons(&d->decision, r->plan, reply);
+    reply_text(reply, "}");
 }
 
-void counters_write(const struct counters *c, const struct gauges *g, struct reply *r)
+void recent_write_decisions(struct recent *r, struct reply *reply)
 {
-    r->type = "text/plain; version=0.0.4; charset=utf-8";
-    write_http(r, c, g->paths);
-    write_decisions(r, c);
-    write_model(r, g);
-    write_database(r, c, g);
-    write_process(r, g->started);
+    reply_text(reply, "{\"decisions\":[");
+    pthread_mutex_lock(&r->lock);
+    for (size_t k = 0; k < kept(r->n_decisions, RECENT_SHOWN); k++) {
+        reply_text(reply, k ? "," : "");
+        write_decision(r, (size_t)((r->n_decisions - 1 - k) % RECENT_DECISIONS), reply);
+    }
+    pthread_mutex_unlock(&r->lock);
+    reply_text(reply, "]}");
+}
+
+// ---- the newest labels --------------------------------------------------------------------------
+
+// The transaction's entry in the ring, NULL where it has none.
+static struct recent_label *find_label(struct recent *r, int64_t order)
+{
+    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
+        if (r->labels[i].order == order)
+            return &r->labels[i];
+    return NULL;
+}
+
+void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label)
+{
+    pthread_mutex_lock(&r->lock);
+    struct recent_label *l = changed ? find_label(r, order) : NULL;
+    const bool replaces = l || r->n_labels >= RECENT_LABELS;
+    if (!l)
+        l = &r->labels[r->n_labels++ % RECENT_LABELS];
+    if (replaces)
+        r->quality[l->review][l->fraud]--;
+    *l = (struct recent_label){order, review, label == 1};
+    r->quality[l->review][l->fraud]++;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void recent_quality(struct recent *r, uint64_t quality[2][2])
+{
+    pthread_mutex_lock(&r->lock);
+    memcpy(quality, r->quality, sizeof r->quality);
+    pthread_mutex_unlock(&r->lock);
 }

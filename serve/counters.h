@@ -1,21 +1,33 @@
-// counters: what the server counts, and the text that Prometheus reads.
+// counters: what the server counts, and the newest decisions and labels.
 //
-//     counters_http(&c, route, status)          any thread
-//     counters_predict(&c, seconds)             any thread
-//     counters_decision(&c, &decision)          the writer's thread, and the next two
-//     counters_label(&c, review, fraud)
-//     counters_commit(&c, seconds)
-//     counters_write(&c, &gauges, &reply)       any thread; exposition format 0.0.4
+// serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as Prometheus
+// expects: zero the struct. counters_http and counters_predict may be called from any thread, the
+// others from the writer's.
 //
-// Counters start at 0 with the process, as Prometheus expects: zero the struct.
+//     recent_init(&r, &plan)
+//     recent_add(&r, &row)                         the writer's thread, each decision
+//     recent_label(&r, order, review, changed, label)
+//     recent_drift(&r, &model, psi)                any thread, here and below
+//     recent_quality(&r, quality)
+//     recent_write_decisions(&r, &reply)           what GET /decisions answers
+//     recent_release(&r)
+//
+// Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
+// histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
+// label changes, its entry changes. Ownership: a recent owns its rings until recent_release and
+// borrows the plan.
 #ifndef SERVE_COUNTERS_H
 #define SERVE_COUNTERS_H
 
-#include "serve/decision.h"
+#include "serve/store.h"
+#include "train/model.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { COUNTERS_ROUTES = 32, COUNTERS_MODELS = 64, COUNTERS_BOUNDS = 13 };
+
+extern const double counters_seconds[COUNTERS_BOUNDS], counters_scores[COUNTERS_BOUNDS];
 
 struct counters_histogram {
     atomic_ullong counts[COUNTERS_BOUNDS + 1]; // one per bound, then those above; not cumulated
@@ -41,23 +53,43 @@ void counters_decision(struct counters *c, const struct decision *d);
 void counters_label(struct counters *c, bool review, bool fraud);
 void counters_commit(struct counters *c, double seconds);
 
-// State of other modules at the time of the scrape; times in seconds since 1970.
-struct gauges {
-    const char *const *paths; // [COUNTERS_ROUTES]: of the routes; NULL where there is none
-    const char *version, *sha256;
-    double loaded, threshold; // of the model
-    double waiting, limit;    // requests in the queue
-    double database_bytes;
-    double checkpoint; // when the checkpoint was last equal to the state
-    double newest;     // time of the newest transaction; NAN: there is none
-    double started;
-    bool ready;
-};
-void counters_write(const struct counters *c, const struct gauges *g, struct reply *r);
+// ---- the newest ----
 
-// One metric with its head; type: "gauge" or "counter".
-void counters_write_one(struct reply *r, const char *name, const char *type, const char *help,
-                        double x);
-void counters_write_head(struct reply *r, const char *name, const char *type, const char *help);
+enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };
+
+struct recent_decision {
+    int64_t order, received, time;
+    struct decision decision;
+};
+
+struct recent_label {
+    int64_t order; // of the transaction
+    bool review, fraud;
+};
+
+struct recent {
+    pthread_mutex_t lock;
+    const struct plan *plan;
+    size_t n_numbers;                  // columns of kind number
+    float *x;                          // [RECENT_DECISIONS][plan->n_inputs], a ring
+    double *numbers;                   // [RECENT_DECISIONS][n_numbers], a ring
+    struct recent_decision *decisions; // [RECENT_DECISIONS], a ring
+    uint64_t n_decisions;              // so far; the newest is at (n - 1) % RECENT_DECISIONS
+    struct recent_label *labels;       // [RECENT_LABELS], a ring
+    uint64_t n_labels;                 // so far
+    uint64_t quality[2][2];            // labels in the ring: [review][fraud]
+};
+
+void recent_init(struct recent *r, const struct plan *p);
+void recent_release(struct recent *r); // zeroed, too
+void recent_add(struct recent *r, const struct store_row *row);
+// changed: the transaction had another label before.
+void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label);
+// psi[plan->n_inputs + 1]: of each input, then of the score; NAN without decisions. Returns the
+// number of decisions. The model must not be replaced meanwhile (service_hold).
+size_t recent_drift(struct recent *r, const struct model *m, double *psi);
+void recent_quality(struct recent *r, uint64_t quality[2][2]);
+// {"decisions":[...]}, the newest first, at most RECENT_SHOWN.
+void recent_write_decisions(struct recent *r, struct reply *reply);
 
 #endif

@@ -43,9 +43,9 @@ void decision_write_reasons(const struct decision *d, const struct plan *p, stru
         reply_text(r, "{\"feature\":");
         reply_string(r, name, strlen(name));
         reply_text(r, ",\"value\":");
-        reply_float(r, d->reasons[k].value);
+        reply_number(r, (double)d->reasons[k].value, 9);
         reply_text(r, ",\"contribution\":");
-        reply_number(r, d->reasons[k].contribution);
+        reply_number(r, d->reasons[k].contribution, 17);
         reply_text(r, "}");
     }
     reply_text(r, "]");
@@ -57,7 +57,7 @@ void decision_write_id(const json_t *id, struct reply *r)
     if (json_is_string(id))
         reply_string(r, json_string_value(id), json_string_length(id));
     else
-        reply_integer(r, json_integer_value(id));
+        reply_add(r, "%lld", (long long)json_integer_value(id));
     reply_text(r, ",");
 }
 
@@ -68,7 +68,7 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
     if (id)
         decision_write_id(id, r);
     reply_text(r, "\"probability\":");
-    reply_number(r, d->probability);
+    reply_number(r, d->probability, 17);
     reply_text(r, ",\"decision\":");
     reply_text(r, d->review ? "\"review\"" : "\"approve\"");
     reply_text(r, d->served->text);

@@ -2,8 +2,8 @@
 //
 //     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
 //     POST /feedback  their labels (serve/feedback.h)
-//     GET  /decisions the newest decisions (serve/recent.h)
-//     GET  /metrics   for Prometheus (serve/counters.h)
+//     GET  /decisions the newest decisions (serve/counters.h)
+//     GET  /metrics   for Prometheus (serve/prometheus.c)
 //     GET  /          the dashboard and its files
 //     GET  /healthz   {"status":"ok"}
 //     GET  /readyz    200 while transactions are decided, else 503
@@ -88,6 +88,7 @@ const struct route *route_at(size_t i); // NULL after the last
 #define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
 
 void route(struct request *q);
+void get_metrics(struct request *q); // serve/prometheus.c
 
 // The library waits LIBRARY_TIMEOUT_MS for each byte of a head. It reads more of a head than is
 // accepted, so that its sender is told 431; the library itself would call it malformed.

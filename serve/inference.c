@@ -221,7 +221,7 @@ static void write_output(const struct inference *q, const struct model *m, size_
         if (o == REVIEW)
             reply_text(r, probability >= m->threshold ? "true" : "false");
         else
-            reply_number(r, o == MARGIN ? margin : probability);
+            reply_number(r, o == MARGIN ? margin : probability, 17);
     }
     reply_text(r, "]}");
 }

@@ -99,7 +99,7 @@ static void write_lines(struct reply *lines, const json_t *json, const char *ids
         csv_text(lines, ids);
         reply_bytes(lines, ",", 1);
         if (json && read_decision(element(json, array, i), ids, &d, &ignored) == 0) {
-            reply_number(lines, d.probability);
+            reply_number(lines, d.probability, 17);
             reply_bytes(lines, ",", 1);
             csv_text(lines, d.decision);
             reply_bytes(lines, ",", 1);

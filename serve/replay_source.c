@@ -172,7 +172,7 @@ static void write_number(struct reply *body, const char *text, double value)
     else if (value == 0 && signbit(value))
         reply_add(body, "-0.0");
     else
-        reply_number(body, value);
+        reply_number(body, value, 17);
 }
 
 static void write_time(const struct replay_source *s, struct reply *body, int64_t time)

@@ -179,20 +179,10 @@ static uint64_t significand(double a, int digits, int exponent)
     return n + (rest > half || (rest == half && n % 2 == 1));
 }
 
-// The digits of n without trailing zeros; returns how many.
-static int write_digits(char *out, uint64_t n, int digits)
-{
-    for (int i = digits; i-- > 0; n /= 10)
-        out[i] = (char)('0' + n % 10);
-    while (digits > 1 && out[digits - 1] == '0')
-        digits--;
-    return digits;
-}
-
 int number_text(char text[NUMBER_TEXT], double x, int digits)
 {
     const double a = fabs(x);
-    char d[20], *p = text;
+    char d[24], *p = text;
     if (!(a >= 1e-4 && a < 1e5))
         return snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
     int exponent = exponent_of(a);
@@ -201,47 +191,31 @@ int number_text(char text[NUMBER_TEXT], double x, int digits)
         n /= 10;
         exponent++;
     }
-    const int length = write_digits(d, n, digits), whole = exponent < 0 ? 0 : exponent + 1;
+    const int whole = exponent < 0 ? 1 : exponent + 1; // digits before the point
+    int end = exponent < 0 ? digits - exponent : digits;
+    for (int i = end; i-- > 0; n /= 10)
+        d[i] = (char)('0' + n % 10);
+    while (end > whole && d[end - 1] == '0')
+        end--;
     if (x < 0)
         *p++ = '-';
-    if (whole == 0)
-        *p++ = '0';
-    for (int i = 0; i < whole; i++)
-        *p++ = i < length ? d[i] : '0';
-    if (length > whole) {
+    memcpy(p, d, (size_t)whole);
+    p += whole;
+    if (end > whole)
         *p++ = '.';
-        for (int i = exponent + 1; i < 0; i++)
-            *p++ = '0';
-        memcpy(p, d + whole, (size_t)(length - whole));
-        p += length - whole;
-    }
+    memcpy(p, d + whole, (size_t)(end - whole));
+    p += end - whole;
     *p = '\0';
     return (int)(p - text);
 }
 
-static void add_number(struct reply *r, double x, int digits)
+void reply_number(struct reply *r, double x, int digits)
 {
     char text[NUMBER_TEXT];
     if (isfinite(x))
         reply_bytes(r, text, (size_t)number_text(text, x, digits));
     else
         reply_text(r, "null");
-}
-
-void reply_number(struct reply *r, double x)
-{
-    add_number(r, x, 17);
-}
-
-void reply_float(struct reply *r, float x)
-{
-    add_number(r, (double)x, 9);
-}
-
-void reply_integer(struct reply *r, long long x)
-{
-    char digits[24];
-    reply_bytes(r, digits, (size_t)snprintf(digits, sizeof digits, "%lld", x));
 }
 
 // ---- bodies of requests -------------------------------------------------------------------------

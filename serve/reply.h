@@ -39,11 +39,9 @@ static inline void reply_text(struct reply *r, const char *text)
 }
 // text[0..n) as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 void reply_string(struct reply *r, const char *text, size_t n);
-void reply_integer(struct reply *r, long long x);
-// 17 significant digits, which read back to the same bits; null where x is not finite.
-void reply_number(struct reply *r, double x);
-// 9 significant digits, enough for the bits of a float.
-void reply_float(struct reply *r, float x);
+// digits: significant ones; 17 read back to the bits of a double, 9 to those of a float. null where
+// x is not finite.
+void reply_number(struct reply *r, double x, int digits);
 
 // {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with the member `error`
 // of the Open Inference Protocol (the same text as `detail`). field: NULL for none; index: of the

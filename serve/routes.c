@@ -6,9 +6,7 @@
 #include "serve/inference.h"
 #include "serve/predict.h"
 
-#include <math.h>
 #include <strings.h>
-#include <time.h>
 
 // Whether the type is application/json, with or without parameters.
 static bool is_json(const char *type)
@@ -53,35 +51,6 @@ static void post_feedback(struct request *q)
 static void get_decisions(struct request *q)
 {
     recent_write_decisions(&q->service->recent, q->reply);
-}
-
-static void get_metrics(struct request *q)
-{
-    struct service *s = q->service;
-    const struct writer *w = &s->writer;
-    const char *paths[COUNTERS_ROUTES] = {NULL};
-    for (size_t i = 0; route_at(i); i++)
-        paths[i] = route_at(i)->path;
-    const bool saved = atomic_load(&w->position) == atomic_load(&w->saved_order);
-    const long long newest = atomic_load(&w->newest);
-    const struct champion *c = service_hold(s);
-    const struct gauges g = {
-        .paths = paths,
-        .version = c->version,
-        .sha256 = c->model.sha256,
-        .loaded = (double)c->loaded,
-        .threshold = c->model.threshold,
-        .waiting = (double)atomic_load(&w->waiting),
-        .limit = (double)w->limit,
-        .database_bytes = (double)store_bytes(&s->store),
-        .checkpoint = saved ? (double)time(NULL) : (double)atomic_load(&w->saved_time),
-        .newest = newest > INT64_MIN ? (double)newest : NAN,
-        .started = (double)s->started,
-        .ready = service_ready(s, NULL) == 0,
-    };
-    counters_write(&s->counters, &g, q->reply);
-    recent_write(&s->recent, &c->model, q->reply);
-    service_let(s);
 }
 
 static void get_healthz(struct request *q)

@@ -20,7 +20,7 @@
 #define SERVE_SERVICE_H
 
 #include "ingest/pseudonym.h"
-#include "serve/recent.h"
+#include "serve/counters.h"
 #include "serve/writer.h"
 #include "train/model.h"
 

@@ -60,14 +60,14 @@ static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(voi
     tell(f, "{\"id\":\"T1\",\"label\":0}"); // it was 1
     reply_reset(&before);
     recent_write_decisions(r, &before);
-    memcpy(quality[0], r->quality, sizeof quality[0]);
+    recent_quality(r, quality[0]);
     assert_int_equal(recent_drift(r, m, drift[0]), 80);
     assert_int_equal(quality[0][0][0] + quality[0][0][1] + quality[0][1][0] + quality[0][1][1], 20);
     restart(f);
     m = &f->small.service.champion->model;
     reply_reset(&after);
     recent_write_decisions(r, &after);
-    memcpy(quality[1], r->quality, sizeof quality[1]);
+    recent_quality(r, quality[1]);
     assert_int_equal(recent_drift(r, m, drift[1]), 80);
     assert_string_equal(before.text, after.text);
     assert_memory_equal(quality[0], quality[1], sizeof quality[0]);
