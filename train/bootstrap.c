@@ -19,15 +19,12 @@ struct days { // or hours
 
 // ---- days ------------------------------------------------------------------------------------------
 
-// Numbers the periods of so many seconds that hold rows; returns how many there are.
-static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, int64_t seconds)
+// Numbers the days that hold rows, or with 24 periods a day the hours; returns how many there are.
+static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, int periods)
 {
     size_t n = 0;
-    int64_t last = 0;
     for (size_t i = 0; i < rows; i++) {
-        int64_t t = time[i] >= 0 ? time[i] / seconds : ~(~time[i] / seconds);
-        n += n == 0 || t != last;
-        last = t;
+        n += i == 0 || day_of(time[i] * periods) != day_of(time[i - 1] * periods);
         of_row[i] = (uint32_t)(n - 1);
     }
     return n;
@@ -137,15 +134,13 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     const size_t rows = (size_t)(test.end - test.first);
     const int64_t *time = e->time + test.first;
     struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row)};
-    *b = (struct bootstrap){.unit = "day"};
-    d.n = number_days(d.of_row, time, rows, SECONDS_PER_DAY);
+    *b = (struct bootstrap){0};
+    d.n = number_days(d.of_row, time, rows, 1);
     const bool daily = d.n >= BOOTSTRAP_LEAST_UNITS;
-    if (!daily) {
-        d.n = number_days(d.of_row, time, rows, 3600);
-        b->unit = d.n >= BOOTSTRAP_LEAST_UNITS ? "hour" : NULL;
-    }
-    if (b->unit) {
-        b->units = d.n;
+    if (!daily)
+        d.n = number_days(d.of_row, time, rows, 24);
+    if (d.n >= BOOTSTRAP_LEAST_UNITS) {
+        *b = (struct bootstrap){.unit = daily ? "day" : "hour", .units = d.n};
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)
             tally_row(&d.tally[d.of_row[i]], score[i], judged[i], threshold);

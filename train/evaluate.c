@@ -163,38 +163,16 @@ int baselines_from_config(struct candidate **list, size_t *n, const struct examp
 
 // ---- fits ------------------------------------------------------------------------------------------
 
-struct scoring {
-    const struct examples *examples;
-    const struct model *model;
-    struct row_range rows;
-    unsigned threads;
-    double *score;
-};
-
-// A thread's share of the rows. Every score depends on its own row alone.
-static int score_share(void *arg, unsigned thread, struct err *err)
-{
-    const struct scoring *s = arg;
-    const size_t d = s->model->n_inputs;
-    const uint64_t n = s->rows.end - s->rows.first;
-    float *x = xmalloc(d * sizeof *x);
-    for (uint64_t r = n * thread / s->threads; r < n * (thread + 1) / s->threads; r++) {
-        for (size_t i = 0; i < d; i++)
-            x[i] = s->examples->x[i][s->rows.first + r];
-        s->score[r] = model_probability(model_margin(s->model, x));
-    }
-    free(x);
-    (void)err;
-    return 0;
-}
-
-double *scores_new(const struct examples *e, const struct model *m, struct row_range rows,
-                   unsigned threads)
+double *scores_new(const struct examples *e, const struct model *m, struct row_range rows)
 {
     double *score = xmalloc((size_t)(rows.end - rows.first) * sizeof *score);
-    struct scoring s = {e, m, rows, threads, score};
-    struct err none; // scoring does not fail
-    parallel_run(threads, score_share, &s, &none);
+    float *x = xmalloc(m->n_inputs * sizeof *x);
+    for (uint64_t r = rows.first; r < rows.end; r++) {
+        for (size_t i = 0; i < m->n_inputs; i++)
+            x[i] = e->x[i][r];
+        score[r - rows.first] = model_probability(model_margin(m, x));
+    }
+    free(x);
     return score;
 }
 
@@ -220,8 +198,8 @@ static int fit_weights(struct fit *f, const struct candidate *c, struct err *err
     m->intercept = s.w[m->n_inputs];
     f->rows = s.known;
     f->frauds = s.frauds;
-    f->standard_error = s.standard_error; // taken over
-    s.standard_error = NULL;
+    f->standard_error = xmalloc(s.k * sizeof *f->standard_error);
+    memcpy(f->standard_error, s.standard_error, s.k * sizeof *f->standard_error);
     logreg_release(&s);
     return rc;
 }
@@ -249,7 +227,7 @@ static const struct fit *fit_of(struct candidate *c, const struct fold *fold, do
         err_prefix(err, "training on %s", fold->train_text);
         return NULL;
     }
-    f->score = scores_new(&c->examples, &f->model, fold->test, c->threads);
+    f->score = scores_new(&c->examples, &f->model, fold->test);
     ranking_make(&ranking, f->score, fold->judged, (size_t)(fold->test.end - fold->test.first));
     f->average_precision = ranking_average_precision(&ranking);
     ranking_release(&ranking);
@@ -296,7 +274,7 @@ static void threshold_from_training(struct fold_result *r, const struct candidat
 {
     const struct fold *fold = r->fit->fold;
     const struct row_range rows = fold->train;
-    double *score = scores_new(&c->examples, &r->fit->model, rows, c->threads);
+    double *score = scores_new(&c->examples, &r->fit->model, rows);
     r->threshold = threshold_of(s, score, c->examples.label + rows.first,
                                 (size_t)(rows.end - rows.first), fold->train_days);
     r->threshold_from = "training";

@@ -102,7 +102,6 @@ void candidate_release(struct candidate *c);
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.
-double *scores_new(const struct examples *e, const struct model *m, struct row_range rows,
-                   unsigned threads);
+double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);
 
 #endif

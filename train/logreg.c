@@ -16,17 +16,15 @@ enum { BLOCK = 512, PARTS = 32, MAX_PASSES = 200 };
 
 static const double TOLERANCE = 1e-10; // norm of the gradient at the optimum
 
-struct logreg_part {
-    struct row_range rows;
-    double loss;
-    double *gradient; // [k]
-    double *hessian;  // [k][k]
-};
-
-struct logreg_block {
-    double *z; // [k][BLOCK]: standardised inputs, then the ones
-    double margin[BLOCK], slope[BLOCK], root[BLOCK];
-};
+// Whole blocks, the parts as equal as that allows; the last ones may be empty.
+static struct row_range part_rows(const struct logreg *s, unsigned part)
+{
+    const struct row_range all = s->rows;
+    const uint64_t blocks = (all.end - all.first + BLOCK - 1) / BLOCK;
+    const uint64_t from = all.first + blocks * part / PARTS * BLOCK;
+    const uint64_t to = all.first + blocks * (part + 1) / PARTS * BLOCK;
+    return (struct row_range){from < all.end ? from : all.end, to < all.end ? to : all.end};
+}
 
 static size_t block_rows(uint64_t first, uint64_t end)
 {
@@ -73,55 +71,50 @@ static void join(struct moments *a, const struct moments *b)
     a->n = n;
 }
 
-static int standardise(void *arg, unsigned thread, struct err *err)
+static void standardise(struct logreg *s, size_t input)
 {
-    struct logreg *s = arg;
-    for (size_t i = thread; i < s->examples->n_inputs; i += s->threads) {
-        struct moments all = {0};
-        for (unsigned p = 0; p < PARTS; p++) {
-            const struct row_range rows = s->parts[p].rows;
-            struct moments part = {0};
-            for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
-                const struct moments block = moments_of(
-                    s->examples->x[i] + r, s->examples->label + r, block_rows(r, rows.end));
-                join(&part, &block);
-            }
-            join(&all, &part);
+    struct moments all = {0};
+    for (unsigned p = 0; p < PARTS; p++) {
+        const struct row_range rows = part_rows(s, p);
+        struct moments part = {0};
+        for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
+            const struct moments block = moments_of(
+                s->examples->x[input] + r, s->examples->label + r, block_rows(r, rows.end));
+            join(&part, &block);
         }
-        s->mean[i] = all.mean;
-        s->scale[i] = all.m2 == 0 ? 1 : sqrt(all.m2 / all.n);
+        join(&all, &part);
     }
-    (void)err;
-    return 0;
+    s->mean[input] = all.mean;
+    s->scale[input] = all.m2 == 0 ? 1 : sqrt(all.m2 / all.n);
 }
 
 // ---- objective, gradient, Hessian ------------------------------------------------------------------
 
-// A block of standardised inputs, one column after the other, and a last column of ones.
+// z[k][BLOCK]: standardised inputs, one column after the other, and a last column of ones.
 static void fill(const struct logreg *s, double *z, uint64_t first, size_t n)
 {
-    const size_t d = s->examples->n_inputs;
-    for (size_t i = 0; i < d; i++) {
+    for (size_t i = 0; i + 1 < s->k; i++) {
         const float *x = s->examples->x[i] + first;
         double mean = s->mean[i], inverse = 1 / s->scale[i], *column = z + i * BLOCK;
         for (size_t r = 0; r < n; r++)
             column[r] = ((double)x[r] - mean) * inverse;
     }
     for (size_t r = 0; r < n; r++)
-        z[d * BLOCK + r] = 1;
+        z[(s->k - 1) * BLOCK + r] = 1;
 }
 
 // From margins to losses, p − y, and √(p (1 − p)). With h = exp(−|m|/2), which cannot overflow,
 // exp(−|m|) = h² and the root is h / (1 + h²).
-static double losses(struct logreg_block *b, const int8_t *label, size_t n)
+static double losses(const double *margin, const int8_t *label, size_t n, double *slope,
+                     double *root)
 {
     double loss = 0;
     for (size_t r = 0; r < n; r++) {
-        double m = b->margin[r], h = exp(-0.5 * fabs(m)), e = h * h, large = 1 / (1 + e);
+        double m = margin[r], h = exp(-0.5 * fabs(m)), e = h * h, large = 1 / (1 + e);
         double y = label[r] == 1, known = label[r] >= 0;
         loss += known * ((m > 0 ? m : 0) - y * m + log1p(e));
-        b->slope[r] = known * ((m > 0 ? large : e * large) - y);
-        b->root[r] = known * (h * large);
+        slope[r] = known * ((m > 0 ? large : e * large) - y);
+        root[r] = known * (h * large);
     }
     return loss;
 }
@@ -133,69 +126,58 @@ static void multiply(double *restrict column, const double *restrict by)
         column[r] *= by[r];
 }
 
-static void sum_block(const struct logreg *s, struct logreg_part *p, struct logreg_block *b,
-                      uint64_t first, blasint n)
+static size_t n_sums(const struct logreg *s)
 {
-    const blasint k = (blasint)s->examples->n_inputs + 1;
-    fill(s, b->z, first, (size_t)n);
-    cblas_dgemv(CblasColMajor, CblasNoTrans, n, k, 1, b->z, BLOCK, s->point, 1, 0, b->margin, 1);
-    p->loss += losses(b, s->examples->label + first, (size_t)n);
-    cblas_dgemv(CblasColMajor, CblasTrans, n, k, 1, b->z, BLOCK, b->slope, 1, 1, p->gradient, 1);
-    for (blasint i = 0; i < k; i++)
-        multiply(b->z + i * BLOCK, b->root);
-    cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, k, n, 1, b->z, BLOCK, 1, p->hessian, k);
+    return 1 + s->k + s->k * s->k;
 }
 
+// A thread's parts. Their sums are the loss, the gradient and the Hessian, as in the struct.
 static int sum_parts(void *arg, unsigned thread, struct err *err)
 {
     const struct logreg *s = arg;
-    const size_t k = s->examples->n_inputs + 1;
-    for (unsigned i = thread; i < PARTS; i += s->threads) {
-        struct logreg_part *p = &s->parts[i];
-        p->loss = 0;
-        memset(p->gradient, 0, k * sizeof *p->gradient);
-        memset(p->hessian, 0, k * k * sizeof *p->hessian);
-        for (uint64_t r = p->rows.first; r < p->rows.end; r += BLOCK)
-            sum_block(s, p, &s->blocks[thread], r, (blasint)block_rows(r, p->rows.end));
+    const blasint k = (blasint)s->k;
+    double *z = xcalloc((s->k + 3) * BLOCK, sizeof *z);
+    double *margin = z + s->k * BLOCK, *slope = margin + BLOCK, *root = slope + BLOCK;
+    for (unsigned p = thread; p < PARTS; p += s->threads) {
+        const struct row_range rows = part_rows(s, p);
+        double *loss = s->sums + p * n_sums(s), *gradient = loss + 1, *hessian = gradient + k;
+        memset(loss, 0, n_sums(s) * sizeof *loss);
+        for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
+            const blasint n = (blasint)block_rows(r, rows.end);
+            fill(s, z, r, (size_t)n);
+            cblas_dgemv(CblasColMajor, CblasNoTrans, n, k, 1, z, BLOCK, s->point, 1, 0, margin, 1);
+            *loss += losses(margin, s->examples->label + r, (size_t)n, slope, root);
+            cblas_dgemv(CblasColMajor, CblasTrans, n, k, 1, z, BLOCK, slope, 1, 1, gradient, 1);
+            for (blasint i = 0; i < k; i++)
+                multiply(z + i * BLOCK, root);
+            cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, k, n, 1, z, BLOCK, 1, hessian, k);
+        }
     }
+    free(z);
     (void)err;
     return 0;
 }
 
 void logreg_evaluate(struct logreg *s, double l2, const double *w)
 {
-    const size_t d = s->examples->n_inputs, k = d + 1;
-    const double share = 1 / (double)s->known;
+    double *total = s->sums + PARTS * n_sums(s);
     struct err none; // arithmetic does not fail
     s->point = w;
     parallel_run(s->threads, sum_parts, s, &none);
-    s->value = 0;
-    memset(s->gradient, 0, k * sizeof *s->gradient);
-    memset(s->hessian, 0, k * k * sizeof *s->hessian);
-    for (unsigned p = 0; p < PARTS; p++) {
-        s->value += share * s->parts[p].loss;
-        for (size_t i = 0; i < k; i++)
-            s->gradient[i] += share * s->parts[p].gradient[i];
-        for (size_t i = 0; i < k * k; i++)
-            s->hessian[i] += share * s->parts[p].hessian[i];
-    }
-    for (size_t i = 0; i < d; i++) {
-        s->value += 0.5 * l2 * w[i] * w[i];
+    memset(total, 0, n_sums(s) * sizeof *total);
+    for (unsigned p = 0; p < PARTS; p++)
+        for (size_t i = 0; i < n_sums(s); i++)
+            total[i] += 1 / (double)s->known * s->sums[p * n_sums(s) + i];
+    for (size_t i = 0; i + 1 < s->k; i++) {
+        total[0] += 0.5 * l2 * w[i] * w[i];
         s->gradient[i] += l2 * w[i];
-        s->hessian[i * k + i] += l2;
+        s->hessian[i * s->k + i] += l2;
     }
+    s->value = total[0];
     s->passes++;
 }
 
 // ---- Newton's method -------------------------------------------------------------------------------
-
-static int no_optimum(double l2, struct err *err)
-{
-    return err_set(err,
-                   "no single finite optimum with l2 = %g: the classes are separable, or a feature "
-                   "is a combination of others; give [model] l2 a larger value",
-                   l2);
-}
 
 // H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the curvature along input i
 // that is not explained by the inputs before it; where that is at most `least`, or no more than
@@ -203,7 +185,7 @@ static int no_optimum(double l2, struct err *err)
 // stays as it is.
 static int factor(struct logreg *s, double l2, double least, double *own, struct err *err)
 {
-    const size_t k = s->examples->n_inputs + 1;
+    const size_t k = s->k;
     for (size_t i = 0; i < k; i++) {
         if (s->hessian[i * k + i] == 0 && i + 1 < k)
             s->hessian[i * k + i] = 1;
@@ -216,13 +198,17 @@ static int factor(struct logreg *s, double l2, double least, double *own, struct
         double left = s->hessian[i * k + i] * s->hessian[i * k + i];
         flat = !(left > 1e-13 * own[i] && left > least);
     }
-    return flat ? no_optimum(l2, err) : 0;
+    return flat ? err_set(err,
+                          "no single finite optimum with l2 = %g: the classes are separable, or a "
+                          "feature is a combination of others; give [model] l2 a larger value",
+                          l2)
+                : 0;
 }
 
 // step = −H⁻¹ g
 static int newton_step(struct logreg *s, double l2, double *step, struct err *err)
 {
-    const blasint k = (blasint)s->examples->n_inputs + 1;
+    const blasint k = (blasint)s->k;
     if (factor(s, l2, 0, step, err))
         return -1;
     for (blasint i = 0; i < k; i++)
@@ -232,17 +218,12 @@ static int newton_step(struct logreg *s, double l2, double *step, struct err *er
     return 0;
 }
 
-static double norm(const double *v, size_t n)
-{
-    return cblas_dnrm2((blasint)n, v, 1);
-}
-
 // Halve the step until it lowers f enough (Armijo), and evaluate there. Near the optimum the gain is
 // less than f's rounding error, so that much is allowed.
 static int line_search(struct logreg *s, double l2, const double *step, double *trial,
                        struct err *err)
 {
-    const size_t k = s->examples->n_inputs + 1;
+    const size_t k = s->k;
     const double before = s->value, rounding = 1e-14 * (1 + fabs(before));
     const double slope = cblas_ddot((blasint)k, s->gradient, 1, step, 1);
     for (int halved = 0; halved < 40 && s->passes < MAX_PASSES; halved++) {
@@ -264,7 +245,7 @@ static int line_search(struct logreg *s, double l2, const double *step, double *
 // input has the penalty as its whole curvature, or the 1 that factor gave it.
 static void standard_errors(struct logreg *s, double l2, const double *own)
 {
-    const size_t k = s->examples->n_inputs + 1;
+    const size_t k = s->k;
     blasint n = (blasint)k, info = 0;
     dpotri_((char[]){'U'}, &n, s->hessian, &n, &info);
     for (size_t i = 0; i < k; i++) {
@@ -276,12 +257,12 @@ static void standard_errors(struct logreg *s, double l2, const double *own)
 
 int logreg_fit(struct logreg *s, double l2, struct err *err)
 {
-    const size_t k = s->examples->n_inputs + 1;
+    const size_t k = s->k;
     double *step = xmalloc(2 * k * sizeof *step);
     s->passes = 0;
     logreg_evaluate(s, l2, s->w);
     int rc = 0;
-    while (rc == 0 && !(norm(s->gradient, k) < TOLERANCE)) {
+    while (rc == 0 && !(cblas_dnrm2((blasint)k, s->gradient, 1) < TOLERANCE)) {
         rc = newton_step(s, l2, step, err);
         if (rc == 0)
             rc = line_search(s, l2, step, step + k, err);
@@ -332,27 +313,9 @@ static int check_blas(struct err *err)
                  : 0;
 }
 
-// Parts of whole blocks, as equal as that allows; the last ones may be empty.
-static void make_parts(struct logreg *s)
-{
-    const struct row_range all = s->rows;
-    const size_t k = s->examples->n_inputs + 1;
-    const uint64_t blocks = (all.end - all.first + BLOCK - 1) / BLOCK;
-    s->parts = xcalloc(PARTS, sizeof *s->parts);
-    for (unsigned p = 0; p < PARTS; p++) {
-        uint64_t from = all.first + blocks * p / PARTS * BLOCK;
-        uint64_t to = all.first + blocks * (p + 1) / PARTS * BLOCK;
-        s->parts[p] = (struct logreg_part){
-            .rows = {from < all.end ? from : all.end, to < all.end ? to : all.end},
-            .gradient = xcalloc(k, sizeof(double)),
-            .hessian = xcalloc(k * k, sizeof(double)),
-        };
-    }
-}
-
 static int check_data(const struct logreg *s, struct err *err)
 {
-    for (size_t i = 0; i < s->examples->n_inputs; i++)
+    for (size_t i = 0; i + 1 < s->k; i++)
         if (!isfinite(s->mean[i]) || !isfinite(s->scale[i]))
             return err_set(err, "feature %s holds a value that is not finite",
                            s->examples->names[i]);
@@ -368,23 +331,24 @@ static int check_data(const struct logreg *s, struct err *err)
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err)
 {
-    const size_t k = e->n_inputs + 1;
-    *s = (struct logreg){.examples = e, .rows = rows, .threads = threads < PARTS ? threads : PARTS};
-    s->mean = xcalloc(k, sizeof *s->mean);
-    s->scale = xcalloc(k, sizeof *s->scale);
-    s->w = xcalloc(k, sizeof *s->w);
-    s->standard_error = xcalloc(k, sizeof *s->standard_error);
-    s->gradient = xcalloc(k, sizeof *s->gradient);
-    s->hessian = xcalloc(k * k, sizeof *s->hessian);
-    s->blocks = xcalloc(s->threads, sizeof *s->blocks);
-    for (unsigned t = 0; t < s->threads; t++)
-        s->blocks[t].z = xcalloc(k * BLOCK, sizeof(double));
-    make_parts(s);
+    *s = (struct logreg){.examples = e,
+                         .rows = rows,
+                         .threads = threads < PARTS ? threads : PARTS,
+                         .k = e->n_inputs + 1};
+    s->mean = xcalloc(4 * s->k, sizeof *s->mean);
+    s->scale = s->mean + s->k;
+    s->w = s->scale + s->k;
+    s->standard_error = s->w + s->k;
+    s->sums = xcalloc((PARTS + 1) * n_sums(s), sizeof *s->sums);
+    s->gradient = s->sums + PARTS * n_sums(s) + 1;
+    s->hessian = s->gradient + s->k;
     for (uint64_t r = rows.first; r < rows.end; r++) {
         s->known += e->label[r] >= 0;
         s->frauds += e->label[r] == 1;
     }
-    if (check_blas(err) || parallel_run(s->threads, standardise, s, err) || check_data(s, err)) {
+    for (size_t i = 0; i < e->n_inputs; i++)
+        standardise(s, i);
+    if (check_blas(err) || check_data(s, err)) {
         logreg_release(s);
         return -1;
     }
@@ -395,19 +359,6 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
 
 void logreg_release(struct logreg *s)
 {
-    for (unsigned t = 0; t < s->threads; t++)
-        free(s->blocks[t].z);
-    for (unsigned p = 0; p < PARTS; p++) {
-        free(s->parts[p].gradient);
-        free(s->parts[p].hessian);
-    }
-    free(s->blocks);
-    free(s->parts);
     free(s->mean);
-    free(s->scale);
-    free(s->w);
-    free(s->standard_error);
-    free(s->gradient);
-    free(s->hessian);
-    *s = (struct logreg){0};
+    free(s->sums);
 }

@@ -31,25 +31,22 @@
 #include "features/split.h"
 #include "train/examples.h"
 
-struct logreg_part;  // private: the sums over one part of the rows
-struct logreg_block; // private: a thread's buffers
-
 struct logreg {
     const struct examples *examples;
     struct row_range rows; // those that train
     unsigned threads;
+    size_t k;               // n_inputs + 1
     uint64_t known, frauds; // rows with a known label, and with label 1
     double *mean, *scale;   // [n_inputs]
-    double *w; // [n_inputs + 1]: weights of the z, then the intercept; a fit starts there
-    double *standard_error; // [n_inputs + 1]: of w, after a fit
+    double *w;              // [k]: weights of the z, then the intercept; a fit starts there
+    double *standard_error; // [k]: of w, after a fit
     int passes;             // over the rows, of the last fit
-    // at w = point of the last logreg_evaluate, with k = n_inputs + 1
-    const double *point;
+    // of the last logreg_evaluate:
+    const double *point; // [k]: the w
     double value;
     double *gradient; // [k]
     double *hessian;  // [k][k], its upper triangle (row <= column)
-    struct logreg_part *parts;
-    struct logreg_block *blocks;
+    double *sums;     // private
 };
 
 // After an error there is nothing to release.

@@ -18,96 +18,76 @@ static unsigned byte_of(uint64_t key, int b)
     return (unsigned)(key >> (8 * b)) & 0xff;
 }
 
-// One stable pass by byte b, whose values occur counts[] times.
-static void scatter(const uint64_t *from, uint64_t *to, size_t n, int b, const size_t *counts)
-{
-    size_t next[VALUES], sum = 0;
-    for (int v = 0; v < VALUES; v++) {
-        next[v] = sum;
-        sum += counts[v];
-    }
-    for (size_t i = 0; i < n; i++)
-        to[next[byte_of(from[i], b)]++] = from[i];
-}
-
-// Least significant byte first, which moves memory in order; bytes in which all keys agree are
-// skipped.
-static void sort_keys(uint64_t *keys, size_t n)
-{
-    size_t counts[BYTES][VALUES] = {{0}};
-    uint64_t *other = xmalloc((n + 1) * sizeof *other), *from = keys, *to = other;
-    for (size_t i = 0; i < n; i++)
-        for (int b = 0; b < BYTES; b++)
-            counts[b][byte_of(keys[i], b)]++;
-    for (int b = 0; b < BYTES && n > 0; b++) {
-        if (counts[b][byte_of(from[0], b)] == n)
-            continue;
-        scatter(from, to, n, b, counts[b]);
-        uint64_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != keys)
-        memcpy(keys, from, n * sizeof *keys);
-    free(other);
-}
-
-// IEEE 754: positive numbers are in the order of their bits, negative ones in the reverse order.
+// Numbers become keys whose order as integers is theirs: by IEEE 754 positive numbers are in the order of
+// their bits, negative ones in the reverse order. The keys are sorted by their least significant byte
+// first, which moves memory in order; a byte in which all keys agree is skipped.
 void sort_doubles(double *values, size_t n)
 {
     const uint64_t sign = UINT64_C(1) << 63;
-    uint64_t *keys = xmalloc((n + 1) * sizeof *keys);
+    size_t counts[BYTES][VALUES] = {{0}};
+    uint64_t *keys = xmalloc(n * sizeof *keys), *to = xmalloc(n * sizeof *to);
     memcpy(keys, values, n * sizeof *keys);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         keys[i] = keys[i] & sign ? ~keys[i] : keys[i] | sign;
-    sort_keys(keys, n);
+        for (int b = 0; b < BYTES; b++)
+            counts[b][byte_of(keys[i], b)]++;
+    }
+    for (int b = 0; b < BYTES && n > 0; b++) {
+        size_t next[VALUES] = {0};
+        if (counts[b][byte_of(keys[0], b)] == n)
+            continue;
+        for (int v = 1; v < VALUES; v++)
+            next[v] = next[v - 1] + counts[b][v - 1];
+        for (size_t i = 0; i < n; i++)
+            to[next[byte_of(keys[i], b)]++] = keys[i];
+        uint64_t *swap = keys;
+        keys = to;
+        to = swap;
+    }
     for (size_t i = 0; i < n; i++)
         keys[i] = keys[i] & sign ? keys[i] ^ sign : ~keys[i];
     memcpy(values, keys, n * sizeof *keys);
     free(keys);
+    free(to);
 }
 
 // ---- ranking ---------------------------------------------------------------------------------------
 
-// A score and a label in one key: the bits of numbers >= 0 are in the numbers' order, and the sign's
-// bit is free for the label.
-static uint64_t pack(double score, int8_t label)
+// The scores of the rows with that label, sorted.
+static double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n,
+                         size_t *found)
 {
-    uint64_t bits;
-    score += 0.0; // −0 becomes 0
-    memcpy(&bits, &score, sizeof bits);
-    return bits << 1 | (label == 1);
-}
-
-static double unpack(uint64_t key)
-{
-    uint64_t bits = key >> 1;
-    double score;
-    memcpy(&score, &bits, sizeof score);
-    return score;
+    double *scores = xmalloc(n * sizeof *scores);
+    *found = 0;
+    for (size_t i = 0; i < n; i++)
+        if (judged[i] == label)
+            scores[(*found)++] = score[i];
+    sort_doubles(scores, *found);
+    return scores;
 }
 
 void ranking_make(struct ranking *k, const double *score, const int8_t *judged, size_t n)
 {
-    uint64_t *keys = xmalloc((n + 1) * sizeof *keys), frauds = 0, genuine = 0;
-    size_t known = 0;
-    for (size_t i = 0; i < n; i++)
-        if (judged[i] >= 0)
-            keys[known++] = pack(score[i], judged[i]);
-    sort_keys(keys, known);
-    *k = (struct ranking){.score = xmalloc((known + 1) * sizeof *k->score),
-                          .frauds = xmalloc((known + 1) * sizeof *k->frauds),
-                          .genuine = xmalloc((known + 1) * sizeof *k->genuine)};
-    for (size_t i = known; i-- > 0;) {
-        frauds += keys[i] & 1;
-        genuine += !(keys[i] & 1);
-        if (i > 0 && keys[i] >> 1 == keys[i - 1] >> 1)
-            continue;
-        k->score[k->n] = unpack(keys[i]);
-        k->frauds[k->n] = frauds;
-        k->genuine[k->n++] = genuine;
+    size_t n_frauds, n_genuine;
+    double *frauds = scores_of(1, score, judged, n, &n_frauds);
+    double *genuine = scores_of(0, score, judged, n, &n_genuine);
+    const size_t most = n_frauds + n_genuine;
+    *k = (struct ranking){.score = xmalloc(most * sizeof *k->score),
+                          .frauds = xmalloc(most * sizeof *k->frauds),
+                          .genuine = xmalloc(most * sizeof *k->genuine)};
+    for (size_t f = n_frauds, g = n_genuine; f + g > 0;) {
+        const bool fraud = g == 0 || (f > 0 && frauds[f - 1] > genuine[g - 1]);
+        const double next = fraud ? frauds[f - 1] : genuine[g - 1];
+        while (f > 0 && frauds[f - 1] == next)
+            f--;
+        while (g > 0 && genuine[g - 1] == next)
+            g--;
+        k->score[k->n] = next;
+        k->frauds[k->n] = n_frauds - f;
+        k->genuine[k->n++] = n_genuine - g;
     }
-    free(keys);
+    free(frauds);
+    free(genuine);
 }
 
 void ranking_release(struct ranking *k)

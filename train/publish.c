@@ -24,7 +24,7 @@ static void add_references(struct model *m, const struct evaluation *v, struct r
         histogram_fit(&m->inputs[i].reference, values, n);
     }
     free(values);
-    values = scores_new(&v->model.examples, m, rows, v->threads);
+    values = scores_new(&v->model.examples, m, rows);
     histogram_fit(&m->score_reference, values, n);
     free(values);
 }

@@ -10,14 +10,13 @@
 #include <string.h>
 
 // The shortest decimal that reads as the same float32.
-static const char *number_text(char text[32], double x)
+static void number_text(char text[32], double x)
 {
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(text, 32, "%.*g", digits, x);
         if (strtof(text, NULL) == (float)x)
-            break;
+            return;
     }
-    return text;
 }
 
 // ---- bands -----------------------------------------------------------------------------------------
@@ -44,13 +43,14 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
     s->n = s->n_edges + 1;
     for (size_t i = 0; i < s->n; i++) {
         char *name = s->slices[i].name, from[32], to[32];
+        number_text(from, i > 0 ? s->at[i - 1] : 0);
+        number_text(to, i < s->n_edges ? s->at[i] : 0);
         if (i == 0)
-            snprintf(name, SLICE_NAME, "under %s", number_text(to, s->at[0]));
+            snprintf(name, SLICE_NAME, "under %s", to);
         else if (i == s->n_edges)
-            snprintf(name, SLICE_NAME, "%s and over", number_text(from, s->at[i - 1]));
+            snprintf(name, SLICE_NAME, "%s and over", from);
         else
-            snprintf(name, SLICE_NAME, "%s to under %s", number_text(from, s->at[i - 1]),
-                     number_text(to, s->at[i]));
+            snprintf(name, SLICE_NAME, "%s to under %s", from, to);
     }
     return 0;
 }
@@ -94,8 +94,7 @@ static void name_text(char name[SLICE_NAME], const char *text)
 static void collect_codes(struct slicing *s, const struct table_column *c, struct row_range rows)
 {
     const size_t all = c->dictionary_size;
-    uint64_t *count = xcalloc(all, sizeof *count);
-    bool *taken = xcalloc(all, sizeof *taken);
+    int64_t *count = xcalloc(all, sizeof *count); // -1: has a slice
     s->codes = c->data;
     s->others = all > SLICES_MAX;
     s->n = s->others ? SLICES_MAX : all;
@@ -104,25 +103,16 @@ static void collect_codes(struct slicing *s, const struct table_column *c, struc
     for (size_t i = 0; i < s->n; i++) {
         size_t best = i;
         for (size_t k = 0; k < all && s->others; k++)
-            if (!taken[k] && (taken[best] || count[k] > count[best]))
+            if (count[k] > count[best])
                 best = k;
-        taken[best] = true;
+        count[best] = -1;
         s->at[i] = (double)best;
         name_text(s->slices[i].name, s->others && i == s->n - 1 ? "(others)" : c->dictionary[best]);
     }
     free(count);
-    free(taken);
 }
 
 // ---- [slices] --------------------------------------------------------------------------------------
-
-static const float *find_feature(const struct examples *e, const char *name)
-{
-    for (size_t i = 0; i < e->n_inputs; i++)
-        if (strcmp(e->names[i], name) == 0)
-            return e->x[i];
-    return NULL;
-}
 
 static int read_slicing(struct slicing *s, const struct examples *e, struct row_range test,
                         const struct config *c, const struct config_entry *entry, struct err *err)
@@ -145,7 +135,9 @@ static int read_slicing(struct slicing *s, const struct examples *e, struct row_
         collect_codes(s, &e->table.columns[column], test);
         return 0;
     }
-    s->x = find_feature(e, source);
+    for (size_t i = 0; i < e->n_inputs; i++)
+        if (strcmp(e->names[i], source) == 0)
+            s->x = e->x[i];
     if (!s->x)
         return config_error(c, entry, 0, err, "there is no feature and no category '%s'%s", source,
                             err_did_you_mean(hint, sizeof hint, source, e->names, e->n_inputs));
@@ -183,43 +175,33 @@ static size_t slice_of(const struct slicing *s, uint64_t row)
 {
     const double x = s->x ? (double)s->x[row] : (double)s->codes[row];
     size_t i = 0;
-    if (s->n_edges > 0) {
+    if (s->n_edges > 0)
         while (i < s->n_edges && x >= s->at[i])
             i++;
-        return i;
-    }
-    while (i + (s->others ? 1 : 0) < s->n && s->at[i] != x)
-        i++;
+    else
+        while (i + s->others < s->n && s->at[i] != x)
+            i++;
     return i;
 }
 
 void slicing_measure(struct slicing *s, struct row_range test, const double *score,
                      const int8_t *judged, double threshold)
 {
-    const size_t rows = (size_t)(test.end - test.first);
-    uint8_t *slice = xmalloc(rows);
-    double *scores = xmalloc(rows * sizeof *scores);
-    int8_t *labels = xmalloc(rows);
-    for (size_t i = 0; i < rows; i++)
-        slice[i] = (uint8_t)slice_of(s, test.first + i);
+    enum { ELSEWHERE = -3 }; // a label of rows of other slices
+    const size_t n = (size_t)(test.end - test.first);
+    int8_t *labels = xmalloc(n);
     for (size_t k = 0; k < s->n; k++) {
-        size_t n = 0;
-        for (size_t i = 0; i < rows; i++)
-            if (slice[i] == k) {
-                scores[n] = score[i];
-                labels[n++] = judged[i];
-            }
-        s->slices[k].metrics = metrics_compute(scores, labels, n, threshold);
-        const struct tally *t = &s->slices[k].metrics.tally;
-        s->slices[k].small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
+        struct slice *slice = &s->slices[k];
+        for (size_t i = 0; i < n; i++)
+            labels[i] = slice_of(s, test.first + i) == k ? judged[i] : (int8_t)ELSEWHERE;
+        slice->metrics = metrics_compute(score, labels, n, threshold);
+        const struct tally *t = &slice->metrics.tally;
+        slice->small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     }
-    free(slice);
-    free(scores);
     free(labels);
 }
 
 void slicing_release(struct slicing *s)
 {
     free(s->name);
-    *s = (struct slicing){0};
 }
