@@ -1,10 +1,12 @@
 #include "ingest/convert.h"
 
 #include "base/memory.h"
+#include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "ingest/value.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,71 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
     return true;
 }
 
+// ---- rejects --------------------------------------------------------------------------------------
+
+static void put(struct rejects *r, const char *text, size_t n)
+{
+    ARRAY_GROW(r->text, r->used + n, r->size);
+    memcpy(r->text + r->used, text, n);
+    r->used += n;
+}
+
+// In quotes, those inside doubled.
+static void put_quoted(struct rejects *r, const char *text, size_t n)
+{
+    put(r, "\"", 1);
+    for (size_t i = 0; i < n; i++)
+        put(r, text[i] == '"' ? "\"\"" : text + i, text[i] == '"' ? 2 : 1);
+    put(r, "\"", 1);
+}
+
+static int flush(struct rejects *r, struct err *err)
+{
+    const size_t n = r->used;
+    r->used = 0;
+    return output_write(&r->output, r->text, n, err);
+}
+
+int rejects_open(struct rejects *r, const char *path, bool keep_raw, struct err *err)
+{
+    const char *head = keep_raw ? "line,column,reason,value,row\n" : "line,column,reason,value\n";
+    *r = (struct rejects){.keep_raw = keep_raw};
+    put(r, head, strlen(head));
+    return output_open(&r->output, path, 0600, err);
+}
+
+static int add_reject(struct rejects *r, const struct reject *x, struct err *err)
+{
+    char start[128];
+    int n = snprintf(start, sizeof start, "%" PRIu64 ",%s,", x->line, x->column);
+    if (r->n++ == 0)
+        snprintf(r->first, sizeof r->first, "line %" PRIu64 ": %s%s%s", x->line, x->column,
+                 *x->column ? ": " : "", x->reason);
+    put(r, start, (size_t)n);
+    put_quoted(r, x->reason, strlen(x->reason));
+    put(r, ",", 1);
+    if (x->value)
+        put_quoted(r, x->value, x->value_n);
+    if (r->keep_raw) {
+        put(r, ",", 1);
+        put_quoted(r, x->row, x->row_n);
+    }
+    put(r, "\n", 1);
+    return r->used < 1 << 16 ? 0 : flush(r, err);
+}
+
+int rejects_commit(struct rejects *r, struct err *err)
+{
+    return flush(r, err) ? -1 : output_commit(&r->output, err);
+}
+
+void rejects_release(struct rejects *r)
+{
+    output_release(&r->output);
+    free(r->text);
+    r->text = NULL;
+}
+
 // ---- blocks ---------------------------------------------------------------------------------------
 
 // Only for a row that was taken, so that the dictionaries hold no text of a rejected one.
@@ -186,7 +253,7 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
             continue;
         const struct csv_field *f = field_of(b, row, col);
         const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
-        if (dictionary_code(&col->dictionary, text, strlen(text), (uint32_t *)col->values + r, err))
+        if (dictionary_code(&col->dictionary, text, (uint32_t *)col->values + r, err))
             return err_prefix(err, "%s:%llu: %s", c->csv->name, (unsigned long long)row->line,
                               col->schema->name);
     }
@@ -208,7 +275,7 @@ static int convert_block(const struct step *s, struct err *err)
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
         if (!convert_row(c, b, &b->rows[i], taken, &why)) {
-            if (rejects_add(s->rejects, &why, err))
+            if (add_reject(s->rejects, &why, err))
                 return -1;
         } else if (set_codes(c, b, &b->rows[i], taken++, err)) {
             return -1;
@@ -249,4 +316,36 @@ int convert_rows(struct convert *c, struct table_writer *writer, struct rejects 
     csv_block_release(&a);
     csv_block_release(&b);
     return rc;
+}
+
+// ---- results --------------------------------------------------------------------------------------
+
+int convert_check(const struct convert *c, struct rejects *r, double max_share, struct err *err)
+{
+    if (c->seen == 0)
+        return err_set(err, "%s: no rows after the header", c->csv->name);
+    if (c->rows > 0 && (double)r->n <= max_share * (double)c->seen)
+        return 0;
+    err_set(err,
+            "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%; "
+            "the first: %s; all are in %s",
+            c->csv->name, r->n, c->seen, 100.0 * (double)r->n / (double)c->seen, 100.0 * max_share,
+            r->first, r->output.path);
+    struct err failed;
+    if (rejects_commit(r, &failed))
+        *err = failed;
+    return -1;
+}
+
+json_t *convert_provenance(const struct convert *c, const struct config *config)
+{
+    static const char *const sections[] = {"input", "columns"};
+    char input[17], settings[17], key[17];
+    return json_pack("{ss, sI, ss, ss, ss, ss, so, sI}", "input", c->csv->name, "input_bytes",
+                     (json_int_t)c->csv->bytes, "input_xxh3",
+                     checksum_text(input, csv_xxh3(c->csv)), "config_xxh3",
+                     checksum_text(settings, config_checksum(config, sections, 2)),
+                     "key_fingerprint", checksum_text(key, pseudonym_fingerprint(c->pseudonym)),
+                     "program", "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema),
+                     "rejected", (json_int_t)(c->seen - c->rows));
 }

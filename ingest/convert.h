@@ -10,6 +10,10 @@
 // To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each row
 // instead of convert_rows. The same rows are taken; ids and keys are 0, and categories get no code.
 //
+// rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is wrong),
+// reason, value (empty for ids and keys) and, if raw rows are kept, row. Its mode is 0600, because it
+// may hold what the table must not.
+//
 // Ownership: the converter borrows what it is given.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
@@ -17,7 +21,6 @@
 #include "ingest/csv.h"
 #include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
-#include "ingest/rejects.h"
 #include "ingest/schema.h"
 #include "ingest/table.h"
 
@@ -38,6 +41,24 @@ struct convert {
     uint64_t seen, rows;            // rows so far, and how many of them were taken
 };
 
+struct reject {
+    uint64_t line;
+    const char *column, *reason;
+    const char *value; // may be NULL
+    size_t value_n;
+    const char *row; // of a reader that keeps raw rows
+    size_t row_n;
+};
+
+struct rejects {
+    struct output output;
+    bool keep_raw;
+    char *text; // not written yet
+    size_t used, size;
+    uint64_t n;
+    char first[256]; // "line 17: amount: not a number"
+};
+
 int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
                  const struct pseudonym *pseudonym, struct err *err);
 // Set values[r] of each column; false, and why, where the row breaks the schema. *why points into
@@ -46,6 +67,15 @@ bool convert_row(struct convert *c, const struct csv_block *block, const struct 
                  size_t r, struct reject *why);
 int convert_rows(struct convert *c, struct table_writer *writer, struct rejects *rejects,
                  struct err *err);
+// Are there rows, and no more rejected than this share? If not, rejects.csv is committed, to show why.
+int convert_check(const struct convert *c, struct rejects *rejects, double max_share,
+                  struct err *err);
+// Where the table comes from, for its manifest; NULL where the CSV's name is not UTF-8.
+json_t *convert_provenance(const struct convert *c, const struct config *config);
 void convert_release(struct convert *c);
+
+int rejects_open(struct rejects *r, const char *path, bool keep_raw, struct err *err);
+int rejects_commit(struct rejects *r, struct err *err);
+void rejects_release(struct rejects *r); // without a commit before, the old file stands
 
 #endif

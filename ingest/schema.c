@@ -75,8 +75,6 @@ static bool is_identifier(const char *s)
 static int check_missing(const struct schema_column *c, struct err *err)
 {
     double v;
-    if (!c->missing)
-        return 0;
     if (c->kind == COLUMN_ID || c->kind == COLUMN_TIME)
         return err_set(err, "a column of kind %s cannot have 'missing'", kinds[c->kind]);
     if (c->kind == COLUMN_NUMBER && value_number(c->missing, strlen(c->missing), &v))
@@ -84,25 +82,13 @@ static int check_missing(const struct schema_column *c, struct err *err)
     if (c->kind == COLUMN_LABEL && strcmp(c->missing, "-1") != 0 && strcmp(c->missing, "0") != 0 &&
         strcmp(c->missing, "1") != 0)
         return err_set(err, "missing: '%s' is none of -1 (not known), 0, 1", c->missing);
-    if (!value_utf8(c->missing, strlen(c->missing)))
-        return err_set(err, "missing: its value is not UTF-8");
-    return 0;
+    return value_utf8(c->missing, strlen(c->missing)) ? 0 : err_set(err, "missing: is not UTF-8");
 }
 
-static int check_header(const struct schema *s, const struct schema_column *c, struct err *err)
+// The latest column against those before it.
+static int check_unique(const struct schema *s, struct err *err)
 {
-    const bool row_number = c->kind == COLUMN_TIME && schema_counts_rows(s);
-    if (row_number && (*c->header || strcmp(c->name, "time") != 0))
-        return err_set(err, "with time_format = row there is no column of kind time");
-    if (!row_number && !*c->header)
-        return err_set(err, "its header is empty");
-    if (!value_utf8(c->header, strlen(c->header)))
-        return err_set(err, "its header is not UTF-8");
-    return 0;
-}
-
-static int check_unique(const struct schema *s, const struct schema_column *c, struct err *err)
-{
+    const struct schema_column *c = &s->columns[s->n - 1];
     const bool only = c->kind == COLUMN_ID || c->kind == COLUMN_TIME || c->kind == COLUMN_LABEL;
     for (const struct schema_column *other = s->columns; other < c; other++) {
         if (strcmp(c->name, other->name) == 0)
@@ -116,31 +102,30 @@ static int check_unique(const struct schema *s, const struct schema_column *c, s
     return 0;
 }
 
-// Set the limits of the latest column that it does not have, and check it against those before it.
+// Set the limits that the latest column lacks, and check it.
 static int complete_column(struct schema *s, struct err *err)
 {
     struct schema_column *c = &s->columns[s->n - 1];
+    const bool number = c->kind == COLUMN_NUMBER;
+    const bool row_number = c->kind == COLUMN_TIME && schema_counts_rows(s);
     if (!is_identifier(c->name))
         return err_set(err, "'%s' is not a name of letters, digits and _ (at most %d)", c->name,
                        MAX_NAME);
     if (c->kind == COLUMN_FEATURE)
         return err_set(err, "a column of the input cannot be of kind feature");
-    if (c->kind != COLUMN_NUMBER && (c->min > -INFINITY || c->max < INFINITY))
+    if (row_number && *c->header)
+        return err_set(err, "with time_format = row there is no column of kind time");
+    if ((!row_number && !*c->header) || !value_utf8(c->header, strlen(c->header)))
+        return err_set(err, "its header is empty or not UTF-8");
+    if (!number && (c->min > -INFINITY || c->max < INFINITY))
         return err_set(err, "only a number can have 'min' and 'max'");
-    if (c->kind == COLUMN_NUMBER && c->min == -INFINITY)
-        c->min = -SCHEMA_LIMIT;
-    if (c->kind == COLUMN_NUMBER && c->max == INFINITY)
-        c->max = SCHEMA_LIMIT;
     if (!(c->min <= c->max))
         return err_set(err, "min %g is greater than max %g", c->min, c->max);
-    return check_missing(c, err) || check_unique(s, c, err) || check_header(s, c, err) ? -1 : 0;
-}
-
-static int check_times(const struct schema *s, struct err *err)
-{
-    if (schema_find_kind(s, COLUMN_TIME) < 0)
-        return err_set(err, "no column of kind time; without one, set time_format = row");
-    return 0;
+    if (number && c->min == -INFINITY)
+        c->min = -SCHEMA_LIMIT;
+    if (number && c->max == INFINITY)
+        c->max = SCHEMA_LIMIT;
+    return (c->missing && check_missing(c, err)) || check_unique(s, err) ? -1 : 0;
 }
 
 // A column without header and kind yet.
@@ -152,6 +137,19 @@ static struct schema_column *add_column(struct schema *s, const char *name)
     return &s->columns[s->n++];
 }
 
+// The time, which may be the row number.
+static int complete(struct schema *s, struct err *err)
+{
+    if (schema_find_kind(s, COLUMN_TIME) >= 0)
+        return 0;
+    if (!schema_counts_rows(s))
+        return err_set(err, "no column of kind time; without one, set time_format = row");
+    struct schema_column *time = add_column(s, "time");
+    time->header = xstrdup("");
+    time->kind = COLUMN_TIME;
+    return complete_column(s, err);
+}
+
 // ---- from the .ini --------------------------------------------------------------------------------
 
 // A value of [columns], read part by part.
@@ -159,96 +157,87 @@ struct reader {
     const struct config *config;
     const struct config_entry *entry;
     size_t at, start; // start: of the latest part
+    struct err *err;
 };
 
-static int fail(const struct reader *r, struct err *err, const char *what)
-{
-    return config_error(r->config, r->entry, (int)r->start, err, "%s", what);
-}
+#define FAIL(r, ...) config_error((r)->config, (r)->entry, (int)(r)->start, (r)->err, __VA_ARGS__)
 
 // The text up to the next comma, trimmed or out of its quotes, allocated; NULL and a message where it
 // is malformed or empty.
-static char *next_part(struct reader *r, const char *what, struct err *err)
+static char *next_part(struct reader *r, const char *what)
 {
-    const char *value = r->entry->value, *text = value + r->at;
+    const char *value = r->entry->value, *text = value + r->at, *wrong = NULL;
     text += strspn(text, " \t");
     r->start = (size_t)(text - value);
     const bool quoted = *text == '"';
     text += quoted;
     size_t n = strcspn(text, quoted ? "\"" : ",");
     const char *end = text + n;
-    if (quoted && !*end) {
-        fail(r, err, "the quote is not closed");
-        return NULL;
-    }
-    if (quoted)
+    if (quoted && *end)
         end += 1 + strspn(end + 1, " \t");
+    else if (quoted)
+        wrong = "the quote is not closed";
     while (!quoted && n > 0 && strchr(" \t", text[n - 1]))
         n--;
-    if (*end && *end != ',') {
-        fail(r, err, "a comma must follow the closing quote");
-        return NULL;
-    }
+    if (*end && *end != ',')
+        wrong = "a comma must follow the closing quote";
     r->at = (size_t)(end - value) + (*end == ',');
-    if (n > 0)
-        return xstrndup(text, n);
-    config_error(r->config, r->entry, (int)r->start, err,
-                 "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
-    return NULL;
+    if (wrong)
+        FAIL(r, "%s", wrong);
+    else if (n == 0)
+        FAIL(r, "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
+    return wrong || n == 0 ? NULL : xstrndup(text, n);
 }
 
-static int set_kind(struct reader *r, const char *name, struct schema_column *column,
-                    struct err *err)
+static int set_kind(struct reader *r, const char *name, struct schema_column *column)
 {
     char hint[128];
     if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
         return 0;
-    return config_error(r->config, r->entry, (int)r->start, err,
-                        "'%s' is none of id, time, key, number, category, label%s", name,
-                        err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
+    return FAIL(r, "'%s' is none of id, time, key, number, category, label%s", name,
+                err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
 }
 
 // min=NUMBER, max=NUMBER or missing=VALUE
-static int set_option(struct reader *r, char *part, struct schema_column *column, struct err *err)
+static int set_option(struct reader *r, char *part, struct schema_column *column)
 {
     static const char *const names[] = {"min", "max", "missing"};
     char *value = part + strcspn(part, "="), hint[128];
+    double *limit = NULL;
     if (*value)
         *value++ = '\0';
-    double *limit = strcmp(part, "min") == 0   ? &column->min
-                    : strcmp(part, "max") == 0 ? &column->max
-                                               : NULL;
-    if (!limit && strcmp(part, "missing") != 0)
-        return config_error(r->config, r->entry, (int)r->start, err,
-                            "'%s' is none of min, max, missing%s", part,
-                            err_did_you_mean(hint, sizeof hint, part, names, 3));
+    if (strcmp(part, "min") == 0)
+        limit = &column->min;
+    else if (strcmp(part, "max") == 0)
+        limit = &column->max;
+    else if (strcmp(part, "missing") != 0)
+        return FAIL(r, "'%s' is none of min, max, missing%s", part,
+                    err_did_you_mean(hint, sizeof hint, part, names, 3));
     if (!*value)
-        return config_error(r->config, r->entry, (int)r->start, err, "'%s' needs a value: %s=...",
-                            part, part);
-    if (limit && value_number(value, strlen(value), limit))
-        return config_error(r->config, r->entry, (int)r->start, err, "'%s' is not a number", value);
-    if (!limit) {
-        free(column->missing);
-        column->missing = xstrdup(value);
-    }
+        return FAIL(r, "'%s' needs a value: %s=...", part, part);
+    if (limit)
+        return value_number(value, strlen(value), limit) ? FAIL(r, "'%s' is not a number", value)
+                                                         : 0;
+    free(column->missing);
+    column->missing = xstrdup(value);
     return 0;
 }
 
 static int column_from_config(struct schema *s, const struct config *c,
                               const struct config_entry *e, struct err *err)
 {
-    struct reader r = {.config = c, .entry = e};
+    struct reader r = {c, e, 0, 0, err};
+    struct err why;
     struct schema_column *column = add_column(s, e->key);
-    column->header = next_part(&r, "the header", err);
-    char *part = column->header ? next_part(&r, "the kind", err) : NULL;
-    int rc = part ? set_kind(&r, part, column, err) : -1;
+    column->header = next_part(&r, "the header");
+    char *part = column->header ? next_part(&r, "the kind") : NULL;
+    int rc = part ? set_kind(&r, part, column) : -1;
     free(part);
     while (rc == 0 && e->value[r.at]) {
-        part = next_part(&r, "an option", err);
-        rc = part ? set_option(&r, part, column, err) : -1;
+        part = next_part(&r, "an option");
+        rc = part ? set_option(&r, part, column) : -1;
         free(part);
     }
-    struct err why;
     if (rc == 0 && complete_column(s, &why))
         rc = config_error(c, e, 0, err, "%s", why.msg);
     return rc;
@@ -260,21 +249,12 @@ static int time_format_from_config(struct schema *s, const struct config *c, str
     struct err why;
     if (!e)
         return err_set(err,
-                       "%s: [input] time_format is missing: a format such as %%Y-%%m-%%d "
-                       "%%H:%%M:%%S, epoch, or row",
-                       c->path);
+                       "%s: [input] time_format is missing: epoch, row, or a format such as %s",
+                       c->path, "%Y-%m-%d %H:%M:%S");
     s->time_format = xstrdup(e->value);
     if (!schema_counts_rows(s) && time_format_check(e->value, &why))
         return config_error(c, e, 0, err, "%s", why.msg);
     return 0;
-}
-
-static int add_row_numbers(struct schema *s, struct err *err)
-{
-    struct schema_column *column = add_column(s, "time");
-    column->header = xstrdup("");
-    column->kind = COLUMN_TIME;
-    return complete_column(s, err);
 }
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err)
@@ -284,7 +264,7 @@ int schema_from_config(struct schema *s, const struct config *c, struct err *err
     for (size_t i = 0; i < c->n && rc == 0; i++)
         if (strcmp(c->entries[i].section, "columns") == 0)
             rc = column_from_config(s, c, &c->entries[i], err);
-    if (rc == 0 && (schema_counts_rows(s) ? add_row_numbers(s, err) : check_times(s, err)))
+    if (rc == 0 && complete(s, err))
         rc = err_prefix(err, "%s: [columns]", c->path);
     if (rc)
         schema_release(s);
@@ -332,7 +312,7 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
     for (size_t i = 0; i < json_array_size(columns) && rc == 0; i++)
         rc = column_from_json(s, json_array_get(columns, i), err);
     if (rc == 0)
-        rc = check_times(s, err);
+        rc = complete(s, err);
     if (rc) {
         err_prefix(err, "schema");
         schema_release(s);
@@ -345,41 +325,36 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
 static int read_delimiter(struct dataset *d, struct err *err)
 {
     const struct config_entry *e = config_find(&d->config, "input", "delimiter");
-    d->delimiter = ',';
-    if (!e)
-        return 0;
-    // An .ini cannot hold these two as they are: the one is blank, the other begins a comment.
-    const bool tab = strcmp(e->value, "tab") == 0, semicolon = strcmp(e->value, "semicolon") == 0;
-    if (!tab && !semicolon &&
-        (strlen(e->value) != 1 || strchr("\" ", e->value[0]) || (unsigned char)e->value[0] > 126))
+    const char *text = e ? e->value : ",";
+    // In an .ini a tab is blank and a semicolon begins a comment, so they have names.
+    if (strcmp(text, "tab") == 0)
+        text = "\t";
+    else if (strcmp(text, "semicolon") == 0)
+        text = ";";
+    else if (strlen(text) != 1 || strchr("\" ", *text) || (unsigned char)*text > 126)
         return config_error(&d->config, e, 0, err,
-                            "'%s' is neither one character nor tab or semicolon", e->value);
-    d->delimiter = tab ? '\t' : semicolon ? ';' : e->value[0];
-    return 0;
-}
-
-static int read_file(struct dataset *d, const char *input, struct err *err)
-{
-    const struct config_entry *file = config_find(&d->config, "input", "file");
-    d->file = input ? input : file ? file->value : NULL;
-    if (!d->file)
-        return err_set(err, "%s: [input] file is missing, and no INPUT is given", d->config.path);
+                            "'%s' is neither one character nor tab or semicolon", text);
+    d->delimiter = *text;
     return 0;
 }
 
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err)
 {
     static const char *const keys[] = {"file", "time_format", "max_reject_rate", "delimiter"};
-    *d = (struct dataset){.max_reject_rate = 0.001};
-    if (config_load(&d->config, config, err) == 0 &&
-        config_check_keys(&d->config, "input", keys, sizeof keys / sizeof *keys, err) == 0 &&
-        config_number(&d->config, "input", "max_reject_rate", 0, 1, &d->max_reject_rate, err) ==
-            0 &&
-        read_delimiter(d, err) == 0 && schema_from_config(&d->schema, &d->config, err) == 0 &&
-        read_file(d, input, err) == 0)
-        return 0;
-    dataset_release(d);
-    return -1;
+    *d = (struct dataset){.file = input, .max_reject_rate = 0.001};
+    int rc = config_load(&d->config, config, err);
+    const struct config_entry *file = rc ? NULL : config_find(&d->config, "input", "file");
+    if (file && !input)
+        d->file = file->value;
+    if (rc || config_check_keys(&d->config, "input", keys, 4, err) ||
+        config_number(&d->config, "input", "max_reject_rate", 0, 1, &d->max_reject_rate, err) ||
+        read_delimiter(d, err) || schema_from_config(&d->schema, &d->config, err))
+        rc = -1;
+    else if (!d->file)
+        rc = err_set(err, "%s: [input] file is missing, and no INPUT is given", config);
+    if (rc)
+        dataset_release(d);
+    return rc;
 }
 
 void dataset_release(struct dataset *d)

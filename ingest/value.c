@@ -8,65 +8,55 @@
 
 // ---- numbers --------------------------------------------------------------------------------------
 
-// W. D. Clinger, How to Read Floating Point Numbers Accurately (PLDI 1990): a mantissa up to 2^53 and
-// a power of ten up to 10^22 are both exact doubles, so one multiplication or division rounds once,
-// correctly. Every other number goes to strtod.
-enum { EXACT_POWER = 22, MAX_DIGITS = 19 };
-static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+// W. D. Clinger, How to Read Floating Point Numbers Accurately (PLDI 1990): an integer up to 2^53 and
+// a power of ten up to 10^22 are both exact doubles, so one division rounds once, correctly. Every
+// other number goes to strtod.
+enum { MAX_DIGITS = 19 }; // fit a uint64
+static const double powers[MAX_DIGITS + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
+                                              1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
+                                              1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
 
 static bool is_digit(char c)
 {
     return (unsigned char)(c - '0') < 10;
 }
 
-// Append the digits at p to the mantissa, which wraps after MAX_DIGITS; returns what follows them.
-static const char *read_digits(const char *p, const char *end, uint64_t *mantissa)
+// Append the digits at p to *integer, which wraps after MAX_DIGITS; returns what follows them.
+static const char *read_digits(const char *p, const char *end, uint64_t *integer)
 {
     for (; p < end && is_digit(*p); p++)
-        *mantissa = *mantissa * 10 + (uint64_t)(*p - '0');
+        *integer = *integer * 10 + (uint64_t)(*p - '0');
     return p;
 }
 
-// Add the exponent after an e to *exponent; 0 or -1.
-static int read_exponent(const char *p, const char *end, int64_t *exponent)
+static bool is_exponent(const char *p, const char *end)
 {
-    const bool negative = p < end && *p == '-';
+    uint64_t ignored = 0;
+    if (p == end || (*p != 'e' && *p != 'E'))
+        return false;
+    p++;
     p += p < end && (*p == '-' || *p == '+');
-    if (p == end)
-        return -1;
-    int64_t e = 0;
-    for (; p < end && is_digit(*p); p++)
-        if (e < 100000) // far beyond any double; strtod decides
-            e = e * 10 + (*p - '0');
-    *exponent += negative ? -e : e;
-    return p == end ? 0 : -1;
+    return p < end && read_digits(p, end, &ignored) == end;
 }
 
 int value_number(const char *text, size_t n, double *value)
 {
-    const char *p = text, *end = text + n;
-    const bool negative = p < end && *p == '-';
-    uint64_t mantissa = 0;
-    int64_t exponent = 0;
-    p += p < end && (*p == '-' || *p == '+');
+    const char *p = text + (n > 0 && (*text == '-' || *text == '+')), *end = text + n;
     const char *first = p;
-    p = read_digits(p, end, &mantissa);
-    int64_t digits = p - first;
+    uint64_t integer = 0;
+    p = read_digits(p, end, &integer);
+    int64_t digits = p - first, decimals = 0;
     if (p < end && *p == '.') {
         first = ++p;
-        p = read_digits(p, end, &mantissa);
-        exponent = first - p;
-        digits += p - first;
+        p = read_digits(p, end, &integer);
+        decimals = p - first;
+        digits += decimals;
     }
-    if (digits == 0 ||
-        (p < end && ((*p != 'e' && *p != 'E') || read_exponent(p + 1, end, &exponent))))
+    if (digits == 0 || (p < end && !is_exponent(p, end)))
         return -1;
-    if (digits <= MAX_DIGITS && mantissa <= UINT64_C(1) << 53 && exponent >= -EXACT_POWER &&
-        exponent <= EXACT_POWER) {
-        const double m = negative ? -(double)mantissa : (double)mantissa;
-        *value = exponent < 0 ? m / powers[-exponent] : m * powers[exponent];
+    if (p == end && digits <= MAX_DIGITS && integer <= UINT64_C(1) << 53) {
+        *value = (double)integer / powers[decimals];
+        *value = *text == '-' ? -*value : *value;
         return 0;
     }
     *value = strtod(text, NULL); // no program here calls setlocale, so this is the C locale

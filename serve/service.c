@@ -228,8 +228,7 @@ static int fill_dictionaries(struct service *s, struct err *err)
     s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
     for (size_t i = 0; i < p->n_nodes; i++)
         if (p->nodes[i].op == NODE_IS_TEXT &&
-            dictionary_code(&s->dictionaries[p->nodes[i].a], p->nodes[i].text,
-                            strlen(p->nodes[i].text), &code, err))
+            dictionary_code(&s->dictionaries[p->nodes[i].a], p->nodes[i].text, &code, err))
             return -1;
     return 0;
 }

@@ -638,8 +638,8 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
             if (!text)
                 return -1;
             s->one.texts[c] = text;
-            *(uint32_t *)value =
-                dictionary_find(&s->dictionaries[c], text, (size_t)sqlite3_column_bytes(q, at++));
+            *(uint32_t *)value = dictionary_find(&s->dictionaries[c], text);
+            at++;
         }
     }
     s->one.label = sqlite3_column_int(q, at);

@@ -63,7 +63,7 @@ static int put_text(const struct place *p, const char *text, size_t n)
     } else if (c->kind == COLUMN_CATEGORY) {
         p->t->texts[p->column][p->event] = text;
         ((uint32_t *)column)[p->event] =
-            dictionary_find(&p->service->dictionaries[p->column], text, n);
+            dictionary_find(&p->service->dictionaries[p->column], text);
     } else if (value_number(text, n, &((double *)column)[p->event])) {
         return REFUSE(p, "'%s': its missing value '%s' is not a number", c->name, text);
     }
