@@ -221,23 +221,36 @@ static double operation(enum node_op op, double x, double y)
     }
 }
 
-static double row_value(const struct run *r, size_t node, size_t i)
+// A node that is no window, for events [first, end). Its operands are there already.
+static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
-    double *const *values = r->state->values;
+    double *const *values = r->state->values, *out = values[node];
     switch (n->op) {
     case NODE_NUMBER:
-        return n->value;
+        for (size_t i = first; i < end; i++)
+            out[i] = n->value;
+        break;
     case NODE_COLUMN:
-        return column_value(r, n->a, i);
+        for (size_t i = first; i < end; i++)
+            out[i] = column_value(r, n->a, i);
+        break;
     case NODE_IS_TEXT:
-        return is_text(r, node, i);
+        for (size_t i = first; i < end; i++)
+            out[i] = is_text(r, node, i);
+        break;
     case NODE_HOUR:
-        return hour_of(r->time[i]);
+        for (size_t i = first; i < end; i++)
+            out[i] = hour_of(r->time[i]);
+        break;
     case NODE_WEEKDAY:
-        return weekday_of(r->time[i]);
+        for (size_t i = first; i < end; i++)
+            out[i] = weekday_of(r->time[i]);
+        break;
     default:
-        return operation(n->op, values[n->a][i], values[n->b < 0 ? n->a : n->b][i]);
+        for (size_t i = first; i < end; i++)
+            out[i] = operation(n->op, values[n->a][i], values[n->b < 0 ? n->a : n->b][i]);
+        break;
     }
 }
 
@@ -264,12 +277,9 @@ static int run_rows(void *arg, unsigned worker, struct err *err)
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
     size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
-    for (size_t node = 0; node < p->n_nodes; node++) {
-        double *values = r->state->values[node];
+    for (size_t node = 0; node < p->n_nodes; node++)
         if (p->nodes[node].level == r->level && !is_window(p->nodes[node].op))
-            for (size_t i = first; i < end; i++)
-                values[i] = row_value(r, node, i);
-    }
+            run_node(r, node, first, end);
     if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);
     (void)err;
@@ -460,8 +470,8 @@ static void run_label(struct state *s, const struct events *events, int label, d
     const struct plan *p = s->plan;
     const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0};
     for (size_t node = 0; node < p->n_nodes; node++)
-        for (size_t i = 0; p->nodes[node].labelled && i < events->n; i++)
-            s->values[node][i] = row_value(&r, node, i);
+        if (p->nodes[node].labelled)
+            run_node(&r, node, 0, events->n);
     for (size_t i = 0; i < events->n; i++)
         for (size_t l = 0; l < p->n_label_lanes; l++) {
             const struct label_lane *lane = &p->label_lanes[l];
