@@ -10,6 +10,7 @@
 #include "ingest/value.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,20 +87,15 @@ static const char *take_name(struct parser *ps, char name[PARSE_NAME])
 static int take_number(struct parser *ps, double *value)
 {
     skip_space(ps);
-    char number[64];
-    const char *end = ps->at + strspn(ps->at, "0123456789.");
-    if ((*end == 'e' || *end == 'E') && end > ps->at) {
-        const char *digits = end + 1 + (end[1] == '+' || end[1] == '-');
-        if (isdigit((unsigned char)*digits))
-            end = digits + strspn(digits, "0123456789");
-    }
-    const size_t n = (size_t)(end - ps->at);
-    if (n == 0 || n >= sizeof number)
+    char *end;
+    if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
         return fail(ps, ps->at, "a number is expected here");
-    memcpy(number, ps->at, n);
-    number[n] = '\0';
-    if (number_parse(number, value))
-        return fail(ps, ps->at, "'%s' is not a number", number);
+    *value = strtod(ps->at, &end); // no program here calls setlocale, so this is the C locale
+    size_t n = strspn(ps->at, "0123456789.");
+    if (end > ps->at + n)
+        n = (size_t)(end - ps->at); // with an exponent
+    if (end != ps->at + n || strspn(ps->at, "0123456789.eE+-") < n || !isfinite(*value))
+        return fail(ps, ps->at, "'%.*s' is not a number", (int)n, ps->at);
     if (is_letter(*end))
         return fail(ps, ps->at,
                     "a number cannot be followed by a letter here; a length of time like "
@@ -150,18 +146,24 @@ static int take_text(struct parser *ps, char text[PARSE_TEXT + 1])
 
 // ---- columns and features ----
 
+static int unknown(struct parser *ps, const char *at, const char *what, const char *name,
+                   const char *const *known, size_t n)
+{
+    char hint[128];
+    return fail(ps, at, "unknown %s '%s'%s", what, name,
+                err_did_you_mean(hint, sizeof hint, name, known, n));
+}
+
 static int unknown_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
     const char **known = xcalloc(p->schema.n + ps->definition, sizeof *known);
-    char hint[128];
     size_t n = 0;
     for (size_t i = 0; i < p->schema.n; i++)
         known[n++] = p->schema.columns[i].name;
     for (size_t i = 0; i < ps->definition; i++)
         known[n++] = p->definitions[i].name;
-    fail(ps, at, "unknown column or feature '%s'%s", name,
-         err_did_you_mean(hint, sizeof hint, name, known, n));
+    unknown(ps, at, "column or feature", name, known, n);
     free(known);
     for (size_t i = ps->definition; i < p->n_definitions; i++)
         if (strcmp(p->definitions[i].name, name) == 0)
@@ -231,7 +233,7 @@ enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
 static int window_option(struct parser *ps, struct window_spec *w, bool given[N_OPTIONS])
 {
     static const char *const names[] = {"past", "delay", "prior", "weight"};
-    char name[PARSE_NAME], hint[128];
+    char name[PARSE_NAME];
     const char *at = take_name(ps, name);
     if (!at)
         return fail(ps, ps->at, "past, delay=, prior= or weight= is expected here");
@@ -239,8 +241,7 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
     while (option < N_OPTIONS && strcmp(name, names[option]) != 0)
         option++;
     if (option == N_OPTIONS)
-        return fail(ps, at, "unknown option '%s'%s", name,
-                    err_did_you_mean(hint, sizeof hint, name, names, N_OPTIONS));
+        return unknown(ps, at, "option", name, names, N_OPTIONS);
     if (option >= PRIOR && w->op != NODE_MEAN)
         return fail(ps, at, "only mean takes %s=", name);
     if (given[option])
@@ -350,7 +351,6 @@ static int function(struct parser *ps, const char *at, const char *name)
     };
     enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
     const char *names[N_FUNCTIONS];
-    char hint[128];
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         names[i] = functions[i].name;
         if (strcmp(name, names[i]) == 0)
@@ -359,8 +359,7 @@ static int function(struct parser *ps, const char *at, const char *name)
     }
     if (strcmp(name, "onehot") == 0)
         return fail(ps, at, "onehot makes several features: it must be the whole expression");
-    return fail(ps, at, "unknown function '%s'%s", name,
-                err_did_you_mean(hint, sizeof hint, name, names, N_FUNCTIONS));
+    return unknown(ps, at, "function", name, names, N_FUNCTIONS);
 }
 
 static int enter(struct parser *ps)
@@ -476,7 +475,15 @@ static int onehot_value(struct parser *ps, int column)
     return node;
 }
 
-static int check_shadow(struct parser *ps, int column);
+// A name must not mean two things: a feature named like a column must be that column (-1: none).
+static int check_shadow(struct parser *ps, int column)
+{
+    const char *name = ps->plan->definitions[ps->definition].name;
+    const int shadowed = schema_find(&ps->plan->schema, name);
+    if (shadowed < 0 || shadowed == column)
+        return 0;
+    return fail(ps, ps->text, "'%s' is a column already; give the feature another name", name);
+}
 
 // Behind "onehot(". Without values it is not fitted yet and makes no input.
 static int onehot(struct parser *ps)
@@ -517,16 +524,6 @@ static int onehot(struct parser *ps)
 }
 
 // ---- a definition ----
-
-// A name must not mean two things: a feature named like a column must be that column (-1: none).
-static int check_shadow(struct parser *ps, int column)
-{
-    const char *name = ps->plan->definitions[ps->definition].name;
-    const int shadowed = schema_find(&ps->plan->schema, name);
-    if (shadowed < 0 || shadowed == column)
-        return 0;
-    return fail(ps, ps->text, "'%s' is a column already; give the feature another name", name);
-}
 
 static int check_name(struct parser *ps, const char *name)
 {

@@ -1,9 +1,7 @@
-// Plans: from the .ini or from JSON, fitted to a training window, and back to JSON; and the graph.
 #include "features/plan.h"
 
 #include "base/memory.h"
 #include "features/parse.h"
-#include "features/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +9,6 @@
 #include <xxhash.h>
 
 // ---- the graph: what is there already is found again, so that it is computed once ----
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
 
 // As bits: 0 and -0 are different numbers to divide by.
 static bool same_number(double a, double b)
@@ -26,9 +19,9 @@ static bool same_number(double a, double b)
 static bool same_node(const struct node *x, const struct node *y)
 {
     return x->op == y->op && x->a == y->a && x->b == y->b && same_number(x->value, y->value) &&
-           same_text(x->text, y->text) && x->track == y->track && x->lane == y->lane &&
-           x->upper == y->upper && x->lower == y->lower && same_number(x->prior, y->prior) &&
-           same_number(x->weight, y->weight);
+           (!x->text || strcmp(x->text, y->text) == 0) && x->track == y->track &&
+           x->lane == y->lane && x->upper == y->upper && x->lower == y->lower &&
+           same_number(x->prior, y->prior) && same_number(x->weight, y->weight);
 }
 
 static int add_node(struct plan *p, struct node node)
@@ -68,47 +61,36 @@ static int find_track(struct plan *p, int column, int level)
     return (int)p->n_tracks++;
 }
 
-static int find_lane(struct track *t, int node)
+// The index of a lane, an edge or a window in its track.
+static int find_item(int64_t **items, size_t *n, int64_t item)
 {
-    for (size_t i = 0; i < t->n_lanes; i++)
-        if (t->lanes[i] == node)
+    for (size_t i = 0; i < *n; i++)
+        if ((*items)[i] == item)
             return (int)i;
-    t->lanes = xreallocarray(t->lanes, t->n_lanes + 1, sizeof *t->lanes);
-    t->lanes[t->n_lanes] = node;
-    return (int)t->n_lanes++;
-}
-
-static int find_edge(struct track *t, int64_t edge)
-{
-    for (size_t i = 0; i < t->n_edges; i++)
-        if (t->edges[i] == edge)
-            return (int)i;
-    t->edges = xreallocarray(t->edges, t->n_edges + 1, sizeof *t->edges);
-    t->edges[t->n_edges] = edge;
-    return (int)t->n_edges++;
+    *items = xreallocarray(*items, *n + 1, sizeof **items);
+    (*items)[*n] = item;
+    return (int)(*n)++;
 }
 
 int plan_window(struct plan *p, const struct window_spec *w)
 {
     const int level = w->lane_node < 0 ? 0 : p->nodes[w->lane_node].level;
-    struct node node = {.op = w->op,
-                        .a = w->lane_node,
-                        .b = -1,
-                        .track = find_track(p, w->key_column, level),
-                        .lane = -1,
-                        .upper = -1,
-                        .lower = -1,
-                        .prior = w->prior,
-                        .weight = w->weight,
-                        .level = level + 1};
+    const int64_t upper = w->delay ? w->delay : w->past ? EDGE_PAST : EDGE_NOW;
+    struct node node = {.op = w->op, .a = w->lane_node, .b = -1, .level = level + 1};
+    node.prior = w->prior;
+    node.weight = w->weight;
+    node.lane = node.upper = node.lower = -1;
+    node.track = find_track(p, w->key_column, level);
     struct track *t = &p->tracks[node.track];
     if (w->lane_node >= 0)
-        node.lane = find_lane(t, w->lane_node);
+        node.lane = find_item(&t->lanes, &t->n_lanes, w->lane_node);
     if (w->op != NODE_SINCE)
-        node.upper = find_edge(t, w->delay ? w->delay : w->past ? EDGE_PAST : EDGE_NOW);
+        node.upper = find_item(&t->edges, &t->n_edges, upper);
     if (w->length)
-        node.lower = find_edge(t, w->delay + w->length);
-    return add_node(p, node);
+        node.lower = find_item(&t->edges, &t->n_edges, w->delay + w->length);
+    const int index = add_node(p, node);
+    find_item(&t->windows, &t->n_windows, index);
+    return index;
 }
 
 void plan_input(struct plan *p, const char *name, int node)
@@ -124,6 +106,7 @@ static void release_graph(struct plan *p)
     for (size_t i = 0; i < p->n_tracks; i++) {
         free(p->tracks[i].lanes);
         free(p->tracks[i].edges);
+        free(p->tracks[i].windows);
     }
     for (size_t i = 0; i < p->n_inputs; i++)
         free(p->inputs[i].name);
@@ -144,15 +127,15 @@ static void add_definition(struct plan *p, const char *name, const char *express
         (struct plan_definition){xstrdup(name), xstrdup(expression), -1};
 }
 
-static void find_label_lanes(struct plan *p)
+static void finish_track(struct plan *p, size_t t)
 {
-    for (size_t t = 0; t < p->n_tracks; t++)
-        for (size_t l = 0; l < p->tracks[t].n_lanes; l++)
-            if (p->nodes[p->tracks[t].lanes[l]].labelled) {
-                p->label_lanes =
-                    xreallocarray(p->label_lanes, p->n_label_lanes + 1, sizeof *p->label_lanes);
-                p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
-            }
+    struct track *track = &p->tracks[t];
+    track->shape = shape_make(track->edges, track->n_edges, track->n_lanes);
+    p->label_lanes =
+        xreallocarray(p->label_lanes, p->n_label_lanes + track->n_lanes, sizeof *p->label_lanes);
+    for (size_t l = 0; l < track->n_lanes; l++)
+        if (p->nodes[track->lanes[l]].labelled)
+            p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
 }
 
 // Parse all definitions into a fresh graph. Returns the one that e is about, or NULL.
@@ -162,7 +145,8 @@ static const struct plan_definition *build(struct plan *p, struct parse_error *e
     for (size_t i = 0; i < p->n_definitions; i++)
         if (parse_definition(p, i, e))
             return &p->definitions[i];
-    find_label_lanes(p);
+    for (size_t t = 0; t < p->n_tracks; t++)
+        finish_track(p, t);
     return NULL;
 }
 
@@ -180,37 +164,32 @@ void plan_release(struct plan *p)
 
 // ---- from the .ini ----
 
-static int build_from_config(struct plan *p, const struct config *c, struct err *err)
+int plan_from_config(struct plan *p, const struct config *c, struct err *err)
 {
     struct parse_error e;
+    *p = (struct plan){0};
+    if (schema_from_config(&p->schema, c, err))
+        return -1;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->entries[i].section, "features") == 0)
             add_definition(p, c->entries[i].key, c->entries[i].value);
-    if (p->n_definitions == 0)
-        return err_set(err,
-                       "%s: [features] is missing or empty; it needs lines of the form "
-                       "'name = expression'",
-                       c->path);
     const struct plan_definition *wrong = build(p, &e);
     if (wrong)
-        return config_error(c, config_find(c, "features", wrong->name), e.offset, err, "%s", e.msg);
-    if (p->n_inputs == 0 && !plan_wants_fit(p))
-        return err_set(err,
-                       "%s: [features] has only helpers (names that begin with _); a model "
-                       "needs at least one input",
-                       c->path);
-    return 0;
-}
-
-int plan_from_config(struct plan *p, const struct config *config, struct err *err)
-{
-    *p = (struct plan){0};
-    if (schema_from_config(&p->schema, config, err))
-        return -1;
-    int rc = build_from_config(p, config, err);
-    if (rc)
-        plan_release(p);
-    return rc;
+        config_error(c, config_find(c, "features", wrong->name), e.offset, err, "%s", e.msg);
+    else if (p->n_definitions == 0)
+        err_set(err,
+                "%s: [features] is missing or empty; it needs lines of the form "
+                "'name = expression'",
+                c->path);
+    else if (p->n_inputs == 0 && !plan_wants_fit(p))
+        err_set(err,
+                "%s: [features] has only helpers (names that begin with _); a model needs at least "
+                "one input",
+                c->path);
+    else
+        return 0;
+    plan_release(p);
+    return -1;
 }
 
 // ---- JSON ----
@@ -238,10 +217,9 @@ static int build_from_json(struct plan *p, const json_t *features, struct err *e
         add_definition(p, name, expression);
     }
     const struct plan_definition *wrong = build(p, &e);
-    if (wrong)
-        return err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
-                       wrong->name, e.offset, e.msg);
-    return 0;
+    return wrong ? err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
+                           wrong->name, e.offset, e.msg)
+                 : 0;
 }
 
 int plan_from_json(struct plan *p, const json_t *json, struct err *err)
@@ -251,12 +229,10 @@ int plan_from_json(struct plan *p, const json_t *json, struct err *err)
     *p = (struct plan){0};
     if (!json_is_object(schema) || !json_is_array(features))
         return err_set(err, "a plan is an object with 'schema' and 'features'");
-    if (schema_from_json(&p->schema, schema, err))
-        return -1;
-    int rc = build_from_json(p, features, err);
-    if (rc)
-        plan_release(p);
-    return rc;
+    if (schema_from_json(&p->schema, schema, err) == 0 && build_from_json(p, features, err) == 0)
+        return 0;
+    plan_release(p);
+    return -1;
 }
 
 uint64_t plan_checksum(const struct plan *p)

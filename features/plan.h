@@ -1,13 +1,10 @@
 // plan: feature expressions, parsed once, for both executions.
 //
-// The [features] section holds `name = expression` lines (the language is in docs/features.md). A
-// plan is their directed acyclic graph: every value is a node, equal subexpressions are one node,
-// and nodes stand in an order in which operands come before their users. Batch (features) and
-// online (serve) run the same plan through the same code in state.h, so both compute the same bits.
-//
-// A window is the difference of running totals at two edges of a key's history. `label` may stand
-// only inside a window with a delay; the parser refuses anything else, so a model cannot be trained
-// on what is not known when it has to answer.
+// The [features] section holds `name = expression` lines (docs/features.md is the language). A plan
+// is their directed acyclic graph: equal subexpressions are one node, and operands come before their
+// users. Batch (features) and online (serve) run it through the same code in state.h, so both compute
+// the same bits. `label` may stand only inside a window with a delay; the parser refuses anything
+// else, so no model can be trained on what is not known when it has to answer.
 //
 //     struct plan p;
 //     plan_from_config(&p, &config, &err)      errors name file, line, column, with a caret
@@ -20,9 +17,8 @@
 #ifndef FEATURES_PLAN_H
 #define FEATURES_PLAN_H
 
+#include "features/window.h"
 #include "ingest/schema.h"
-
-#include <stdint.h>
 
 enum node_op {
     NODE_NUMBER,  // value
@@ -69,10 +65,13 @@ struct node {
 struct track {
     int column; // schema column of kind key
     int level;
-    int *lanes; // node whose values are totalled
+    int64_t *lanes; // node whose values are totalled
     size_t n_lanes;
     int64_t *edges; // as in window.h
     size_t n_edges;
+    int64_t *windows; // the nodes that read it
+    size_t n_windows;
+    struct shape shape; // of its histories
 };
 
 struct label_lane { // a lane whose values depend on the label

@@ -24,7 +24,6 @@
 
 static const char magic[8] = "ASSAYST2";
 enum { MAGIC, PLAN, EVENTS, LAST_TIME, NOT_FINITE, TRACKS, FINGERPRINT, POSITION, HEAD_WORDS };
-enum { FLUSH_WORDS = 8192 };
 // Seconds either way, beyond every year and row number; their differences cannot overflow.
 static const int64_t max_time = INT64_C(1) << 53;
 
@@ -39,27 +38,16 @@ static size_t event_words(const struct shape *s)
 
 // ---- saving ----
 
-struct sink {
-    uint64_t *words; // [n], not written yet
+struct image {
+    uint64_t *words;
     size_t n, capacity;
-    XXH3_state_t *hash;
-    int fd;
-    const char *name;
 };
 
-static void put(struct sink *k, const void *words, size_t n)
+static void put(struct image *m, const void *words, size_t n)
 {
-    ARRAY_GROW(k->words, k->n + n, k->capacity);
-    memcpy(k->words + k->n, words, n * sizeof *k->words);
-    k->n += n;
-}
-
-static int flush(struct sink *k, struct err *err)
-{
-    const size_t n = k->n;
-    XXH3_64bits_update(k->hash, k->words, n * sizeof *k->words);
-    k->n = 0;
-    return write_all(k->fd, k->words, n * sizeof *k->words, k->name, err);
+    ARRAY_GROW(m->words, m->n + n, m->capacity);
+    memcpy(m->words + m->n, words, n * sizeof *m->words);
+    m->n += n;
 }
 
 static int by_key(const void *a, const void *b)
@@ -68,43 +56,39 @@ static int by_key(const void *a, const void *b)
     return ((*x)->key > (*y)->key) - ((*x)->key < (*y)->key);
 }
 
-static int put_history(struct sink *k, const struct keyed_history *slot, const struct shape *s,
-                       struct err *err)
+static void put_history(struct image *m, const struct keyed_history *k, const struct shape *s)
 {
-    const struct history *h = &slot->history;
-    const uint64_t numbers[] = {slot->key, history_oldest_needed(h, s), h->next};
-    put(k, numbers, 3);
-    put(k, h->cursors, s->n_edges);
-    for (uint64_t i = numbers[1]; i < h->next; i++)
-        put(k, history_event(h, s, i), event_words(s));
-    return k->n > FLUSH_WORDS ? flush(k, err) : 0;
+    const struct history *h = &k->history;
+    const uint64_t first = history_oldest_needed(h, s), numbers[] = {k->key, first, h->next};
+    put(m, numbers, 3);
+    put(m, h->cursors, s->n_edges);
+    for (uint64_t i = first; i < h->next; i++)
+        put(m, history_event(h, s, i), event_words(s));
 }
 
-static int put_track(struct sink *k, const struct state *s, const struct state_track *track,
-                     struct err *err)
+static void put_track(struct image *m, const struct state *s, size_t track)
 {
-    const struct keyed_history **slots = NULL;
+    const struct keyed_history **keys = NULL;
     size_t capacity = 0;
     uint64_t n = 0;
     for (unsigned i = 0; i < s->threads; i++) {
-        const struct shard *shard = &track->shards[i];
-        ARRAY_GROW(slots, n + shard->n, capacity);
+        const struct shard *shard = &s->shards[track * s->threads + i];
+        ARRAY_GROW(keys, n + shard->n, capacity);
         for (size_t j = 0; j < shard->capacity; j++)
             if (shard->slots[j].history.capacity > 0)
-                slots[n++] = &shard->slots[j];
+                keys[n++] = &shard->slots[j];
     }
     if (n > 0)
-        qsort(slots, n, sizeof *slots, by_key);
-    put(k, &n, 1);
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = put_history(k, slots[i], &track->shape, err);
-    free(slots);
-    return rc;
+        qsort(keys, n, sizeof *keys, by_key);
+    put(m, &n, 1);
+    for (size_t i = 0; i < n; i++)
+        put_history(m, keys[i], &s->plan->tracks[track].shape);
+    free(keys);
 }
 
-static int save(struct sink *k, const struct state *s, struct err *err)
+int snapshot_save(const struct state *s, int fd, const char *name, struct err *err)
 {
+    struct image m = {0};
     uint64_t head[HEAD_WORDS] = {[PLAN] = plan_checksum(s->plan),
                                  [EVENTS] = s->events,
                                  [LAST_TIME] = (uint64_t)s->last_time,
@@ -113,30 +97,22 @@ static int save(struct sink *k, const struct state *s, struct err *err)
                                  [FINGERPRINT] = s->key_fingerprint,
                                  [POSITION] = s->position};
     memcpy(&head[MAGIC], magic, sizeof magic);
-    put(k, head, HEAD_WORDS);
+    put(&m, head, HEAD_WORDS);
     for (size_t t = 0; t < s->plan->n_tracks; t++)
-        if (put_track(k, s, &s->tracks[t], err))
-            return -1;
-    if (flush(k, err))
-        return -1;
-    const uint64_t hash = XXH3_64bits_digest(k->hash);
-    return write_all(k->fd, &hash, sizeof hash, k->name, err);
-}
-
-int snapshot_save(const struct state *s, int fd, const char *name, struct err *err)
-{
-    struct sink k = {.hash = XXH3_createState(), .fd = fd, .name = name};
-    XXH3_64bits_reset(k.hash);
-    int rc = save(&k, s, err);
-    XXH3_freeState(k.hash);
-    free(k.words);
+        put_track(&m, s, t);
+    const uint64_t hash = XXH3_64bits(m.words, m.n * sizeof *m.words);
+    put(&m, &hash, 1);
+    int rc = write_all(fd, m.words, m.n * sizeof *m.words, name, err);
+    free(m.words);
     return rc;
 }
 
 // ---- loading ----
 
 struct source {
-    const uint64_t *at, *end;
+    const uint64_t *start, *at, *end;
+    size_t size;         // of the mapping, in bytes
+    const uint64_t *key; // the key before, NULL at the beginning of a track
     const char *path;
     struct err *err;
 };
@@ -152,14 +128,35 @@ static bool has(const struct source *f, uint64_t words)
     return (uint64_t)(f->end - f->at) >= words;
 }
 
+static void close_source(const struct source *f)
+{
+    munmap((void *)f->start, f->size);
+}
+
+static int open_source(struct source *f, const char *path, struct err *err)
+{
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s: cannot open the state snapshot", path);
+    const size_t size = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
+    const uint64_t *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    close(fd);
+    if (map == MAP_FAILED)
+        return err_set(err, "%s: not a snapshot: empty or not a file", path);
+    *f = (struct source){map, map, map + size / sizeof *map, size, NULL, path, err};
+    if (has(f, HEAD_WORDS + 1) && memcmp(map, magic, sizeof magic) == 0)
+        return 0;
+    close_source(f);
+    return err_set(err, "%s: not a snapshot of this version", path);
+}
+
 // Cursors or times that disagree, or too few events, would make windows read other memory.
 static int check_history(const struct source *f, const struct history *h, const struct shape *s)
 {
-    for (size_t e = 0; e < s->n_edges; e++) {
-        const uint64_t cursor = h->cursors[e];
-        if (cursor > h->next || (cursor > 0 && cursor <= h->first) || (cursor == 0 && h->first > 0))
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (h->cursors[e] > h->next || (h->first > 0 && h->cursors[e] <= h->first))
             return damaged(f, "a cursor points outside its history");
-    }
     for (uint64_t i = h->first; i < h->next; i++) {
         const struct history_event *event = history_event(h, s, i);
         if (event->time < -max_time || event->time > max_time)
@@ -175,46 +172,31 @@ static int check_history(const struct source *f, const struct history *h, const 
     return 0;
 }
 
-static int get_history(struct source *f, struct state *s, size_t track, uint64_t *last_key,
-                       bool first_key)
+static int get_history(struct source *f, struct state *s, size_t track)
 {
-    const struct shape *shape = &s->tracks[track].shape;
+    const struct shape *shape = &s->plan->tracks[track].shape;
+    const size_t words = event_words(shape);
     if (!has(f, 3 + shape->n_edges))
         return damaged(f, "too short");
-    const uint64_t key = f->at[0], first = f->at[1], next = f->at[2], *cursors = f->at + 3;
-    const size_t size = shape_event_size(shape);
-    if (!first_key && key <= *last_key)
+    const uint64_t *key = f->at, first = key[1], next = key[2], *cursors = key + 3;
+    if (f->key && *key <= *f->key)
         return damaged(f, "keys are not in order");
-    *last_key = key;
+    f->key = key;
     f->at = cursors + shape->n_edges;
-    if (first >= next || next - first > (uint64_t)(f->end - f->at) / event_words(shape))
+    if (first >= next || next - first > (uint64_t)(f->end - f->at) / words)
         return damaged(f, "a key's number of events is wrong");
-    struct history *h = state_history(s, track, key, next - first);
+    struct history *h = state_history(s, track, *key, next - first);
     memcpy(h->cursors, cursors, shape->n_edges * sizeof *cursors);
     h->first = first;
     h->next = next;
-    for (uint64_t i = first; i < next; i++, f->at += event_words(shape))
-        memcpy(history_event(h, shape, i), f->at, size);
+    for (uint64_t i = first; i < next; i++, f->at += words)
+        memcpy(history_event(h, shape, i), f->at, words * sizeof *f->at);
     return check_history(f, h, shape);
-}
-
-static int get_track(struct source *f, struct state *s, size_t track)
-{
-    if (!has(f, 1))
-        return damaged(f, "too short");
-    uint64_t n = *f->at++, last_key = 0;
-    for (uint64_t i = 0; i < n; i++)
-        if (get_history(f, s, track, &last_key, i == 0))
-            return -1;
-    return 0;
 }
 
 static int get_head(struct source *f, struct state *s)
 {
     const uint64_t *head = f->at;
-    if (!has(f, HEAD_WORDS + 1) || memcmp(head, magic, sizeof magic) != 0)
-        return err_set(f->err, "%s: not a snapshot of this version", f->path);
-    f->end--; // the checksum
     if (XXH3_64bits(head, (size_t)(f->end - head) * sizeof *head) != *f->end)
         return damaged(f, "the checksum does not match");
     if (head[PLAN] != plan_checksum(s->plan) || head[TRACKS] != s->plan->n_tracks)
@@ -234,58 +216,47 @@ static int get_head(struct source *f, struct state *s)
 
 static int load(struct source *f, struct state *s)
 {
+    f->end--; // the checksum
     if (get_head(f, s))
         return -1;
-    for (size_t t = 0; t < s->plan->n_tracks; t++)
-        if (get_track(f, s, t))
-            return -1;
+    for (size_t t = 0; t < s->plan->n_tracks; t++) {
+        if (!has(f, 1))
+            return damaged(f, "too short");
+        f->key = NULL;
+        for (uint64_t n = *f->at++; n > 0; n--)
+            if (get_history(f, s, t))
+                return -1;
+    }
     return f->at == f->end ? 0 : damaged(f, "too long");
-}
-
-static int open_snapshot(const char *path, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? err_sys(err, "%s: cannot open the state snapshot", path) : fd;
 }
 
 int snapshot_load(struct state *s, const char *path, struct err *err)
 {
-    const int fd = open_snapshot(path, err);
-    if (fd < 0)
+    struct source f;
+    if (open_source(&f, path, err))
         return -1;
-    struct stat st;
-    const size_t size = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
-    void *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    close(fd);
-    if (map == MAP_FAILED)
-        return err_set(err, "%s: not a snapshot: empty or not a file", path);
-    struct source f = {map, (const uint64_t *)map + size / sizeof(uint64_t), path, err};
-    int rc = size % sizeof(uint64_t) ? damaged(&f, "cut off") : load(&f, s);
-    munmap(map, size);
+    int rc = load(&f, s);
+    close_source(&f);
     return rc;
 }
 
 int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err)
 {
-    const int fd = open_snapshot(path, err);
-    if (fd < 0)
+    struct source f;
+    if (open_source(&f, path, err))
         return -1;
-    const off_t end = lseek(fd, -(off_t)sizeof *checksum, SEEK_END);
-    const bool whole = end >= 0 && read(fd, checksum, sizeof *checksum) == sizeof *checksum;
-    close(fd);
-    return whole ? 0 : err_set(err, "%s: not a snapshot: empty or not a file", path);
+    *checksum = f.end[-1];
+    close_source(&f);
+    return 0;
 }
 
 int snapshot_position(const char *path, uint64_t *position)
 {
-    uint64_t head[HEAD_WORDS];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    struct source f;
+    struct err ignored;
+    if (open_source(&f, path, &ignored))
         return -1;
-    const bool whole = read(fd, head, sizeof head) == sizeof head;
-    close(fd);
-    if (!whole || memcmp(head, magic, sizeof magic) != 0)
-        return -1;
-    *position = head[POSITION];
+    *position = f.start[POSITION];
+    close_source(&f);
     return 0;
 }

@@ -1,9 +1,8 @@
 // snapshot: a state on disk, so that a server starts where the batch ended.
 //
-// One binary file, little-endian, with the plan's checksum in its head and its own XXH3 at its end
-// (the layout stands in snapshot.c). Loading refuses a file that is truncated, altered, or was made
-// by another plan, and does not trust its numbers. Keys are sorted, so the same events under the
-// same pseudonym key give the same bytes, whatever the number of threads.
+// One binary file (its layout is in snapshot.c). Loading refuses a file that is truncated, altered,
+// or was made by another plan, and does not trust its numbers. The same events under the same
+// pseudonym key give the same bytes, whatever the number of threads.
 #ifndef FEATURES_SNAPSHOT_H
 #define FEATURES_SNAPSHOT_H
 
@@ -17,9 +16,9 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 // Into a state fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
-// Its position, without reading the rest; -1 where it is no snapshot.
+// Its state's position; -1 where it is no snapshot.
 int snapshot_position(const char *path, uint64_t *position);
-// The checksum that a snapshot ends with, which tells it from others; nothing of it is verified.
+// The checksum that a snapshot ends with, not verified.
 int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err);
 
 #endif

@@ -1,61 +1,58 @@
-// The [split] section, and the rows its parts mean. What is trained and measured on them is
-// train/'s.
 #include "features/split.h"
+
+#include "base/memory.h"
 #include "ingest/value.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_FOLDS = 52 };
+enum { MAX_FOLDS = 52, END_TEXT = 24 };
 
-// One end of a part: "2018-07-25" or "60%".
+// One end of a part: "2018-07-25" as a day, or "60%" as a share.
 static int parse_end(const char *text, bool *percent, double *value)
 {
-    size_t n = strlen(text);
-    int64_t days;
+    const size_t n = strlen(text);
+    char number[END_TEXT];
+    int64_t days = 0;
     *percent = n > 0 && text[n - 1] == '%';
     if (!*percent) {
         int rc = value_date(text, &days);
-        *value = rc ? 0 : (double)days;
+        *value = (double)days;
         return rc;
     }
-    char number[32];
-    if (n > sizeof number)
-        return -1;
     snprintf(number, sizeof number, "%.*s", (int)n - 1, text);
-    return number_parse(number, value) || *value < 0 || *value > 100 ? -1 : 0;
+    if (number_parse(number, value) || *value < 0 || *value > 100)
+        return -1;
+    *value /= 100;
+    return 0;
 }
 
 static int parse_part(struct split_part *part, const struct config *c, const char *key,
                       struct err *err)
 {
     const struct config_entry *e = config_find(c, "split", key);
-    char from[24], dots[8], to[24], more;
+    char from[END_TEXT], dots[8], to[END_TEXT], more;
     bool to_percent;
+    int at = 0;
     if (!e)
         return err_set(err,
                        "%s: [split] has no %s, such as %s = 2018-07-25 .. 2018-07-31 or "
                        "0%% .. 60%%",
                        c->path, key, key);
     *part = (struct split_part){0};
-    if (sscanf(e->value, "%23s %7s %23s %c", from, dots, to, &more) != 3 || strcmp(dots, "..") != 0)
+    if (sscanf(e->value, "%23s %7s %n%23s %c", from, dots, &at, to, &more) != 3 ||
+        strcmp(dots, "..") != 0)
         return config_error(c, e, 0, err, "'%s' is not FROM .. TO, with spaces around the dots",
                             e->value);
     if (parse_end(from, &part->percent, &part->from))
         return config_error(c, e, 0, err, "'%s' is neither a date nor a percentage", from);
-    int at = (int)(strstr(e->value, "..") + 2 - e->value);
-    at += (int)strspn(e->value + at, " \t");
     if (parse_end(to, &to_percent, &part->to))
         return config_error(c, e, at, err, "'%s' is neither a date nor a percentage", to);
     if (to_percent != part->percent)
         return config_error(c, e, at, err, "a date and a percentage do not go together");
-    if (part->percent) {
-        part->from /= 100;
-        part->to /= 100;
-    } else {
+    if (!part->percent)
         part->to++; // the last day is included
-    }
     if (part->from >= part->to)
         return config_error(c, e, at, err, "'%s' ends before it begins", e->value);
     snprintf(part->text, sizeof part->text, "%s .. %s", from, to);
@@ -81,19 +78,12 @@ int split_from_config(struct split *s, const struct config *c, struct err *err)
     return 0;
 }
 
-// The first row at or after a day.
-static uint64_t first_row(double day, const int64_t *time, uint64_t rows)
+static uint64_t first_row_of_day(double day, const int64_t *time, uint64_t rows)
 {
     const int64_t start = (int64_t)day * SECONDS_PER_DAY;
-    uint64_t from = 0, to = rows;
-    while (from < to) {
-        uint64_t middle = from + (to - from) / 2;
-        if (time[middle] < start)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
+    uint64_t i;
+    LOWER_BOUND(i, 0, rows, time[i] < start);
+    return i;
 }
 
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
@@ -102,6 +92,6 @@ struct row_range split_rows(const struct split_part *part, int64_t days, const i
     if (part->percent)
         return (struct row_range){(uint64_t)llround(part->from * (double)rows),
                                   (uint64_t)llround(part->to * (double)rows)};
-    return (struct row_range){first_row(part->from + (double)days, time, rows),
-                              first_row(part->to + (double)days, time, rows)};
+    return (struct row_range){first_row_of_day(part->from + (double)days, time, rows),
+                              first_row_of_day(part->to + (double)days, time, rows)};
 }

@@ -16,9 +16,8 @@
 
 struct split_part {
     bool percent;
-    double from,
-        to;        // percent: shares of the rows [from, to); else days since 1970-01-01 [from, to)
-    char text[64]; // as written
+    double from, to; // [from, to) in shares of the rows, or in days since 1970-01-01
+    char text[64];   // as written
 };
 
 struct split {

@@ -23,9 +23,9 @@ static bool is_window(enum node_op op)
 
 // Pseudonyms are evenly distributed over 64 bits under a secret key, so they are their own hash:
 // the high half chooses the shard, the low bits the slot.
-static unsigned shard_of(const struct state *s, uint64_t key)
+static struct shard *find_shard(const struct state *s, size_t track, uint64_t key)
 {
-    return (unsigned)((key >> 32) * s->threads >> 32);
+    return &s->shards[track * s->threads + ((key >> 32) * s->threads >> 32)];
 }
 
 // The slot of a key, or the free one where it belongs.
@@ -74,53 +74,30 @@ static struct history *get_history(struct shard *shard, const struct shape *shap
 
 struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room)
 {
-    const struct state_track *st = &s->tracks[track];
-    return get_history(&st->shards[shard_of(s, key)], &st->shape, key, room);
+    return get_history(find_shard(s, track, key), &s->plan->tracks[track].shape, key, room);
 }
 
 // ---- making and dropping ----
 
-static void init_track(struct state *s, size_t t)
-{
-    const struct track *track = &s->plan->tracks[t];
-    struct state_track *st = &s->tracks[t];
-    st->shape = shape_make(track->edges, track->n_edges, track->n_lanes);
-    st->shards = xcalloc(s->threads, sizeof *st->shards);
-    st->windows = xcalloc(s->plan->n_nodes, sizeof *st->windows);
-    for (size_t i = 0; i < s->plan->n_nodes; i++)
-        if (s->plan->nodes[i].track == (int)t)
-            st->windows[st->n_windows++] = (int)i;
-}
-
 void state_init(struct state *s, const struct plan *plan, unsigned threads)
 {
     *s = (struct state){.plan = plan, .threads = threads, .last_time = INT64_MIN};
-    s->tracks = xcalloc(plan->n_tracks, sizeof *s->tracks);
+    s->shards = xcalloc(plan->n_tracks * threads, sizeof *s->shards);
     s->values = xcalloc(plan->n_nodes, sizeof *s->values);
     s->text_codes = xmalloc(plan->n_nodes * sizeof *s->text_codes);
     memset(s->text_codes, 0xff, plan->n_nodes * sizeof *s->text_codes);
-    for (size_t t = 0; t < plan->n_tracks; t++)
-        init_track(s, t);
-}
-
-static void release_shard(struct shard *shard)
-{
-    for (size_t i = 0; i < shard->capacity; i++)
-        history_release(&shard->slots[i].history);
-    free(shard->slots);
 }
 
 void state_release(struct state *s)
 {
-    for (size_t t = 0; s->plan && t < s->plan->n_tracks; t++) {
-        for (unsigned i = 0; i < s->threads; i++)
-            release_shard(&s->tracks[t].shards[i]);
-        free(s->tracks[t].shards);
-        free(s->tracks[t].windows);
+    for (size_t i = 0; s->plan && i < s->plan->n_tracks * s->threads; i++) {
+        for (size_t k = 0; k < s->shards[i].capacity; k++)
+            history_release(&s->shards[i].slots[k].history);
+        free(s->shards[i].slots);
     }
     for (size_t i = 0; s->plan && i < s->plan->n_nodes; i++)
         free(s->values[i]);
-    free(s->tracks);
+    free(s->shards);
     free(s->text_codes);
     free(s->values);
     *s = (struct state){0};
@@ -178,13 +155,6 @@ static double column_value(const struct run *r, int column, size_t i)
     }
 }
 
-static bool is_text(const struct run *r, size_t node, size_t i)
-{
-    const uint32_t *codes = r->events->columns[r->state->plan->nodes[node].a];
-    const uint32_t code = r->state->text_codes[node];
-    return code != UINT32_MAX && codes[i] == code;
-}
-
 static double operation(enum node_op op, double x, double y)
 {
     switch (op) {
@@ -226,6 +196,7 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
     double *const *values = r->state->values, *out = values[node];
+    const uint32_t code = r->state->text_codes[node], *codes;
     switch (n->op) {
     case NODE_NUMBER:
         for (size_t i = first; i < end; i++)
@@ -236,8 +207,9 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
             out[i] = column_value(r, n->a, i);
         break;
     case NODE_IS_TEXT:
+        codes = r->events->columns[n->a];
         for (size_t i = first; i < end; i++)
-            out[i] = is_text(r, node, i);
+            out[i] = code != UINT32_MAX && codes[i] == code;
         break;
     case NODE_HOUR:
         for (size_t i = first; i < end; i++)
@@ -307,20 +279,17 @@ static double window_value(const struct node *n, const struct history *h, const 
 }
 
 // One event enters the history of its key, and the track's windows are read.
-static void run_event(const struct run *r, size_t t, struct history *h, size_t event)
+static void run_event(const struct run *r, const struct track *t, struct history *h, size_t event)
 {
-    const struct track *track = &r->state->plan->tracks[t];
-    const struct state_track *st = &r->state->tracks[t];
     double **values = r->state->values;
-    const uint64_t hidden = history_insert(h, &st->shape, r->time[event]);
+    const uint64_t hidden = history_insert(h, &t->shape, r->time[event]);
     uint64_t bad = 0;
-    for (size_t l = 0; l < track->n_lanes; l++)
-        bad += history_add(h, &st->shape, l, values[track->lanes[l]][event]);
-    for (size_t w = 0; w < st->n_windows; w++) {
-        int node = st->windows[w];
-        values[node][event] = window_value(&r->state->plan->nodes[node], h, &st->shape);
-    }
-    bad += history_resume(h, &st->shape, hidden);
+    for (size_t l = 0; l < t->n_lanes; l++)
+        bad += history_add(h, &t->shape, l, values[t->lanes[l]][event]);
+    for (size_t w = 0; w < t->n_windows; w++)
+        values[t->windows[w]][event] =
+            window_value(&r->state->plan->nodes[t->windows[w]], h, &t->shape);
+    bad += history_resume(h, &t->shape, hidden);
     if (bad)
         atomic_fetch_add(&r->state->not_finite, bad);
 }
@@ -343,29 +312,30 @@ static void prefetch_events(const struct shard *shard, const struct shape *s, ui
 }
 
 // The shard of event i's key; NULL where it is another worker's, or where the block ends before i.
-static struct shard *own_shard(const struct run *r, const struct state_track *st,
-                               const uint64_t *keys, unsigned worker, size_t i)
+static struct shard *own_shard(const struct run *r, size_t track, const uint64_t *keys,
+                               unsigned worker, size_t i)
 {
     if (i >= r->events->n)
         return NULL;
-    const unsigned shard = shard_of(r->state, keys[i]);
-    return r->workers == 1 || shard == worker ? &st->shards[shard] : NULL;
+    struct shard *shard = find_shard(r->state, track, keys[i]);
+    const bool own = shard == &r->state->shards[track * r->state->threads + worker];
+    return r->workers == 1 || own ? shard : NULL;
 }
 
-static void run_track(const struct run *r, size_t t, unsigned worker)
+static void run_track(const struct run *r, size_t track, unsigned worker)
 {
-    const struct state_track *st = &r->state->tracks[t];
-    const uint64_t *keys = r->events->columns[r->state->plan->tracks[t].column];
+    const struct track *t = &r->state->plan->tracks[track];
+    const uint64_t *keys = r->events->columns[t->column];
     for (size_t i = 0; i < r->events->n; i++) {
-        struct shard *now = own_shard(r, st, keys, worker, i),
-                     *soon = own_shard(r, st, keys, worker, i + AHEAD),
-                     *later = own_shard(r, st, keys, worker, i + 2 * AHEAD);
+        struct shard *now = own_shard(r, track, keys, worker, i),
+                     *soon = own_shard(r, track, keys, worker, i + AHEAD),
+                     *later = own_shard(r, track, keys, worker, i + 2 * AHEAD);
         if (later)
             prefetch_slot(later, keys[i + 2 * AHEAD]);
         if (soon)
-            prefetch_events(soon, &st->shape, keys[i + AHEAD]);
+            prefetch_events(soon, &t->shape, keys[i + AHEAD]);
         if (now)
-            run_event(r, t, get_history(now, &st->shape, keys[i], 1), i);
+            run_event(r, t, get_history(now, &t->shape, keys[i], 1), i);
     }
 }
 
@@ -387,47 +357,42 @@ static bool is_too_late(int64_t time, int64_t newest)
     return time < newest && (uint64_t)newest - (uint64_t)time > LATE_SECONDS;
 }
 
-// The newest time that a key has in a track before event i of the block.
-static int64_t newest_before(const struct state *s, const struct state_track *st,
-                             const uint64_t *keys, const int64_t *time, size_t i)
+// The newest time that the key of event i has in a track before that event.
+static int64_t newest_before(const struct state *s, size_t track, const struct events *e,
+                             const int64_t *time, size_t i)
 {
-    const struct history *h = find_history(&st->shards[shard_of(s, keys[i])], keys[i]);
-    int64_t newest = h ? history_last(h, &st->shape) : INT64_MIN;
+    const struct track *t = &s->plan->tracks[track];
+    const uint64_t *keys = e->columns[t->column];
+    const struct history *h = find_history(find_shard(s, track, keys[i]), keys[i]);
+    int64_t newest = h ? history_last(h, &t->shape) : INT64_MIN;
     for (size_t k = 0; k < i; k++)
         if (keys[k] == keys[i] && time[k] > newest)
             newest = time[k];
     return newest;
 }
 
-static int check_event(const struct state *s, const struct events *e, const int64_t *time, size_t i,
-                       struct err *err)
+static int refuse(const struct state *s, int64_t time, int64_t newest, int column, struct err *err)
 {
-    for (size_t t = 0; t < s->plan->n_tracks; t++) {
-        const int column = s->plan->tracks[t].column;
-        const int64_t newest = newest_before(s, &s->tracks[t], e->columns[column], time, i);
-        char is[TIME_TEXT], was[TIME_TEXT];
-        if (is_too_late(time[i], newest))
-            return err_set(err,
-                           "an event of %s comes %llu s too late: it is %llu s older than the "
-                           "newest event of the same %s, of %s, and may be at most %lld s older",
-                           time_text(is, time[i]),
-                           (unsigned long long)newest - (unsigned long long)time[i] - LATE_SECONDS,
-                           (unsigned long long)newest - (unsigned long long)time[i],
-                           s->plan->schema.columns[column].name, time_text(was, newest),
-                           (long long)LATE_SECONDS);
-    }
-    return 0;
+    const uint64_t late = (uint64_t)newest - (uint64_t)time;
+    char is[TIME_TEXT], was[TIME_TEXT];
+    return err_set(err,
+                   "an event of %s comes %llu s too late: it is %llu s older than the newest event "
+                   "of the same %s, of %s, and may be at most %lld s older",
+                   time_text(is, time), (unsigned long long)(late - LATE_SECONDS),
+                   (unsigned long long)late, s->plan->schema.columns[column].name,
+                   time_text(was, newest), (long long)LATE_SECONDS);
 }
 
-// No key has a newer event than the newest of all, so most events need no closer look.
 static int check_order(struct state *s, const struct events *e, const int64_t *time,
                        struct err *err)
 {
-    int64_t newest = s->last_time;
+    int64_t newest = s->last_time; // of all keys, so that most events need no closer look
     for (size_t i = 0; i < e->n; i++) {
-        if (is_too_late(time[i], newest) && check_event(s, e, time, i, err)) {
+        for (size_t t = 0; is_too_late(time[i], newest) && t < s->plan->n_tracks; t++) {
+            const int64_t same_key = newest_before(s, t, e, time, i);
             s->refused = i;
-            return -1;
+            if (is_too_late(time[i], same_key))
+                return refuse(s, time[i], same_key, s->plan->tracks[t].column, err);
         }
         newest = time[i] > newest ? time[i] : newest;
     }
@@ -493,10 +458,10 @@ void state_relabel(struct state *s, const struct events *one, const double *was,
     const int64_t *time = times_of(s, one);
     for (size_t l = 0; l < p->n_label_lanes; l++) {
         const struct label_lane *lane = &p->label_lanes[l];
-        const struct state_track *st = &s->tracks[lane->track];
-        const uint64_t *key = one->columns[p->tracks[lane->track].column];
-        struct history *h = find_history(&st->shards[shard_of(s, *key)], *key);
+        const struct track *t = &p->tracks[lane->track];
+        const uint64_t *key = one->columns[t->column];
+        struct history *h = find_history(find_shard(s, lane->track, *key), *key);
         if (h && was[l] != is[l])
-            history_revise(h, &st->shape, *time, lane->lane, was[l], is[l]);
+            history_revise(h, &t->shape, *time, lane->lane, was[l], is[l]);
     }
 }

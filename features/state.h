@@ -10,20 +10,17 @@
 //     state_run(&s, &events, out, &err)        events in the order in which they arrive
 //     state_release(&s)
 //
-// Events are placed by their time, those with equal times in the order of arrival. An event that is
-// older than the newest one of its key gets the features that a batch over all events so far would
-// give it, and windows see it from then on. Features that were computed before it arrived stay as
-// they were, and so do their values in windows over features. An event may be at most LATE_SECONDS
-// (window.h) older than the newest one of its key.
+// An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
+// features that a batch over all events so far would give it, and windows see it from then on;
+// features that were computed before it arrived stay as they were, also inside other windows.
 //
-// Labels arrive later still: an event is served with an unknown label, which counts as 0, genuine.
-// What the event adds to the windows may depend on the label (label * amount, say), so the server
-// keeps both values of each such lane and exchanges them when it learns the label. Windows over the
-// label have a delay, so a label that arrives within it changes nothing that was computed already,
-// and all later features equal those of a batch that knew the label from the start.
+// An event is served with an unknown label, which counts as 0, genuine. What it adds to the windows
+// may depend on the label (label * amount, say), so the server keeps both values of each such lane
+// and exchanges them when it learns the label. Windows over the label have a delay: a label that
+// arrives within it changes nothing that was computed already, and all later features equal those of
+// a batch that knew the label from the start.
 //
-//     state_run(&s, &events, out, &err)
-//     state_label_values(&s, &events, genuine, fraud)    of the block that ran last
+//     state_label_values(&s, &events, genuine, fraud)    of the block that state_run ran last
 //     state_relabel(&s, &one, genuine, fraud)            later: that event was fraud
 //
 // Ownership: the state borrows the plan, which must stay where it is, and the texts it is bound to.
@@ -32,7 +29,6 @@
 #define FEATURES_STATE_H
 
 #include "features/plan.h"
-#include "features/window.h"
 
 #include <stdatomic.h>
 
@@ -52,17 +48,10 @@ struct shard {
     size_t n, capacity; // capacity is 0 or a power of two
 };
 
-struct state_track {
-    struct shape shape;
-    struct shard *shards; // [threads]
-    int *windows;         // [n_windows] the nodes that read this track
-    size_t n_windows;
-};
-
 struct state {
     const struct plan *plan;
     unsigned threads;
-    struct state_track *tracks; // [plan->n_tracks]
+    struct shard *shards; // [plan->n_tracks][threads]
     uint32_t *text_codes; // [plan->n_nodes] codes of IS_TEXT nodes, UINT32_MAX: not in the data
     double **values;      // [plan->n_nodes][capacity] a block's results
     size_t capacity;

@@ -7,22 +7,20 @@
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
 //
-// To change which events a window includes at its edge, change is_behind in window.c; to change
-// where the edges of a window lie, change plan_window in plan.c.
+// To change which events a window includes at its edges, change is_behind in window.c; to change
+// where the edges lie, change plan_window in plan.c.
 //
 // Totals are unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a
 // difference of two totals is the sum of the values between them, correctly rounded wherever 106
-// bits hold the total: nothing drifts, an empty window sums to 0, and the result does not depend on
-// what came before.
+// bits hold the total: it neither drifts nor depends on what came before.
 //
 //     hidden = history_insert(&h, &shape, time)   the history now ends with this event
 //     history_add(&h, &shape, lane, x)            its value of one lane
 //     history_count(&h, upper, lower), history_sum(...), history_since(...)
 //     history_resume(&h, &shape, hidden)          newer events, if any, count again
 //
-// An event that is older than the newest is placed behind those of its own time. The events after it
-// are hidden until history_resume, which leaves the history as if all events had arrived in the
-// order of their times.
+// A late event is placed behind those of its own time. The newer ones are hidden until
+// history_resume, which leaves the history as if all had arrived in the order of their times.
 //
 // Ownership: a history owns its one allocation until history_release. Zeroed, it is empty.
 #ifndef FEATURES_WINDOW_H
@@ -32,8 +30,8 @@
 #include <stdint.h>
 
 // How much older than its key's newest event an event may be, in seconds (in rows, where time is
-// the row number): seven days. Terminals without a connection upload their transactions later, most
-// within days. A longer bound costs memory: a history keeps its events that much longer.
+// the row number). Terminals without a connection upload their transactions days later; a longer
+// bound costs memory, because histories keep events that much longer.
 #define LATE_SECONDS (INT64_C(7) * 86400)
 
 // Two edges that are no lengths of time: all events so far, and all before the current one.
@@ -76,9 +74,9 @@ uint64_t history_add(struct history *h, const struct shape *s, size_t lane, doub
 // many of their values would make a total not finite now, and count as 0.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
-// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. All
-// totals become what they would be, had it been so from the start. Of several such events any one is
-// taken: no window can separate them. An event that is no longer kept changes all totals.
+// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. Of
+// several such events any one is taken, as no window can separate them. An event that is no longer
+// kept changes all totals.
 void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
                     double is);
 
@@ -91,8 +89,7 @@ double history_since(const struct history *h, const struct shape *s);
 // Time of the newest event; INT64_MIN where there is none.
 int64_t history_last(const struct history *h, const struct shape *s);
 
-// The oldest event that an edge of a late event can still reach; older ones need not be saved. It or
-// one before it is at least shape.keep older than the newest, or it is the first of all.
+// The oldest event that an edge of a late event can still reach.
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s);
 // Event number i, first <= i < next.
 struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i);

@@ -374,7 +374,7 @@ static void what_does_not_parse_is_pointed_at(void **state)
         {"@.", "'.' is not a number"},
         {"@7d", "a length of time like 7d"},
         {"@1e", "a number cannot be followed by a letter"},
-        {"@0x10", "a number cannot be followed by a letter"},
+        {"@0x10", "is not a number"},
         {"min(1@)", "',' is missing"},
         {"min(1, 2@, 3)", "')' is missing"},
         {"min(@)", "a value is expected here"},
