@@ -65,25 +65,20 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 
-# Files that become bytes of their stage's library (train/embedded.h).
-EMBEDDED := train/report.gp train/report.html train/card.md \
-            serve/openapi.json serve/dashboard.html serve/dashboard.css serve/dashboard.svg \
-            $(wildcard serve/dashboard*.js)
-define embed
-$(BUILD)/lib$(firstword $(subst /, ,$(1))).a: $(BUILD)/$(1).embedded.o
-endef
-$(foreach f,$(EMBEDDED),$(eval $(call embed,$(f))))
+# Files that become bytes of a library (train/embedded.h): a stage's own, and web/ in train's, since the
+# report and the dashboard share it. Chart.js is Debian's.
+WEB := $(wildcard web/*) web/chart.min.js
+$(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.embedded.o))
+$(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.embedded.o,train/report.gp train/report.html train/card.md)
+$(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.embedded.o
 $(BUILD)/%.embedded.o: % | deps
 	@mkdir -p $(@D)
 	@$(LD) -r -b binary -z noexecstack -o $@ $<
-
-# Chart.js is Debian's; the linker names the bytes after the path that it is given, hence the link.
-CHART_JS := /usr/share/javascript/chart.js/chart.min.js
-$(BUILD)/libserve.a: $(BUILD)/serve/chart.js.embedded.o
-$(BUILD)/serve/chart.js.embedded.o: | deps
-	@mkdir -p $(@D) $(BUILD)/embed/serve
-	@ln -sf $(CHART_JS) $(BUILD)/embed/serve/chart.js
-	@cd $(BUILD)/embed && $(LD) -r -b binary -z noexecstack -o $(abspath $@) serve/chart.js
+# The linker names the bytes after the path that it is given, hence the link.
+$(BUILD)/web/chart.min.js.embedded.o: /usr/share/javascript/chart.js/chart.min.js | deps
+	@mkdir -p $(@D) $(BUILD)/embed/web
+	@ln -sf $< $(BUILD)/embed/web/chart.min.js
+	@cd $(BUILD)/embed && $(LD) -r -b binary -z noexecstack -o $(abspath $@) web/chart.min.js
 
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o

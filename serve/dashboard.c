@@ -5,15 +5,14 @@
 
 #include <string.h>
 
-EMBEDDED(serve, dashboard_html);
-EMBEDDED(serve, dashboard_css);
-EMBEDDED(serve, dashboard_js);
-EMBEDDED(serve, dashboard_charts_js);
-EMBEDDED(serve, dashboard_base_js);
-EMBEDDED(serve, dashboard_form_js);
-EMBEDDED(serve, dashboard_metrics_js);
-EMBEDDED(serve, dashboard_svg);
-EMBEDDED(serve, chart_js);
+EMBEDDED(web, dashboard_html);
+EMBEDDED(web, style_css);
+EMBEDDED(web, page_js);
+EMBEDDED(web, chart_js);
+EMBEDDED(web, form_js);
+EMBEDDED(web, dashboard_js);
+EMBEDDED(web, chart_min_js);
+EMBEDDED(web, icon_svg);
 
 // Chart.js draws on canvas and sets sizes through the object model, so it needs no exception.
 static const char head[] = "Content-Security-Policy: default-src 'none'; script-src 'self'; "
@@ -22,29 +21,29 @@ static const char head[] = "Content-Security-Policy: default-src 'none'; script-
                            "X-Content-Type-Options: nosniff\r\n"
                            "Referrer-Policy: no-referrer\r\n";
 
-#define FILE_AT(path, type, name)                                                                  \
+#define SCRIPT "text/javascript; charset=utf-8"
+#define FILE_AT(file, type, name)                                                                  \
     {                                                                                              \
-        path, type, embedded(serve, name), embedded_end(serve, name)                               \
+        file, type, embedded(web, name), embedded_end(web, name)                                   \
     }
 
 static const struct file {
-    const char *path, *type, *start, *end;
+    const char *name, *type, *start, *end;
 } files[] = {
-    FILE_AT("/", "text/html; charset=utf-8", dashboard_html),
-    FILE_AT("/dashboard.css", "text/css; charset=utf-8", dashboard_css),
-    FILE_AT("/dashboard.js", "text/javascript; charset=utf-8", dashboard_js),
-    FILE_AT("/dashboard_charts.js", "text/javascript; charset=utf-8", dashboard_charts_js),
-    FILE_AT("/dashboard_base.js", "text/javascript; charset=utf-8", dashboard_base_js),
-    FILE_AT("/dashboard_form.js", "text/javascript; charset=utf-8", dashboard_form_js),
-    FILE_AT("/dashboard_metrics.js", "text/javascript; charset=utf-8", dashboard_metrics_js),
-    FILE_AT("/dashboard.svg", "image/svg+xml", dashboard_svg),
-    FILE_AT("/chart.js", "text/javascript; charset=utf-8", chart_js),
+    FILE_AT("", "text/html; charset=utf-8", dashboard_html),
+    FILE_AT("style.css", "text/css; charset=utf-8", style_css),
+    FILE_AT("page.js", SCRIPT, page_js),
+    FILE_AT("chart.js", SCRIPT, chart_js),
+    FILE_AT("form.js", SCRIPT, form_js),
+    FILE_AT("dashboard.js", SCRIPT, dashboard_js),
+    FILE_AT("chart.min.js", SCRIPT, chart_min_js),
+    FILE_AT("icon.svg", "image/svg+xml", icon_svg),
 };
 
-bool dashboard_get(const char *path, struct reply *r)
+bool dashboard_get(const char *name, struct reply *r)
 {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (strcmp(files[i].path, path) == 0) {
+        if (strcmp(files[i].name, name) == 0) {
             r->type = files[i].type;
             r->head = head;
             r->lent = files[i].start;

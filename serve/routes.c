@@ -92,7 +92,8 @@ static void get_openapi(struct request *q)
 
 static void get_dashboard(struct request *q)
 {
-    dashboard_get(q->route->path, q->reply);
+    if (!dashboard_get(q->segments[0], q->reply))
+        PROBLEM(q, 404, "the dashboard has no file %s", q->segments[0]);
 }
 
 // ---- the Open Inference Protocol ----------------------------------------------------------------
@@ -165,14 +166,7 @@ static const struct route routes[] = {
     {V2_VERSION "/ready", READ, get_v2_model_ready, false},
     {V2_VERSION "/infer", SEND, post_v2_infer, false},
     {"/", READ, get_dashboard, true},
-    {"/dashboard.css", READ, get_dashboard, true},
-    {"/dashboard.js", READ, get_dashboard, true},
-    {"/dashboard_charts.js", READ, get_dashboard, true},
-    {"/dashboard_base.js", READ, get_dashboard, true},
-    {"/dashboard_form.js", READ, get_dashboard, true},
-    {"/dashboard.svg", READ, get_dashboard, true},
-    {"/chart.js", READ, get_dashboard, true},
-    {"/dashboard_metrics.js", READ, get_dashboard, true},
+    {"/web/{file}", READ, get_dashboard, true},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 

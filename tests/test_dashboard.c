@@ -4,15 +4,15 @@
 static const struct {
     const char *path, *type, *file;
 } files[] = {
-    {"/", "text/html; charset=utf-8", "serve/dashboard.html"},
-    {"/dashboard.css", "text/css; charset=utf-8", "serve/dashboard.css"},
-    {"/dashboard.js", "text/javascript; charset=utf-8", "serve/dashboard.js"},
-    {"/dashboard_base.js", "text/javascript; charset=utf-8", "serve/dashboard_base.js"},
-    {"/dashboard_charts.js", "text/javascript; charset=utf-8", "serve/dashboard_charts.js"},
-    {"/dashboard_form.js", "text/javascript; charset=utf-8", "serve/dashboard_form.js"},
-    {"/dashboard_metrics.js", "text/javascript; charset=utf-8", "serve/dashboard_metrics.js"},
-    {"/dashboard.svg", "image/svg+xml", "serve/dashboard.svg"},
-    {"/chart.js", "text/javascript; charset=utf-8", "/usr/share/javascript/chart.js/chart.min.js"},
+    {"/", "text/html; charset=utf-8", "web/dashboard.html"},
+    {"/web/style.css", "text/css; charset=utf-8", "web/style.css"},
+    {"/web/page.js", "text/javascript; charset=utf-8", "web/page.js"},
+    {"/web/chart.js", "text/javascript; charset=utf-8", "web/chart.js"},
+    {"/web/form.js", "text/javascript; charset=utf-8", "web/form.js"},
+    {"/web/dashboard.js", "text/javascript; charset=utf-8", "web/dashboard.js"},
+    {"/web/icon.svg", "image/svg+xml", "web/icon.svg"},
+    {"/web/chart.min.js", "text/javascript; charset=utf-8",
+     "/usr/share/javascript/chart.js/chart.min.js"},
 };
 enum { N_FILES = sizeof files / sizeof *files };
 
@@ -58,7 +58,7 @@ static void no_other_answer_has_the_policy_of_a_file_before_it(void **state)
     struct answer page, health;
     (void)state;
     int fd = dial(shared.port);
-    say(fd, GET("/chart.js"), strlen(GET("/chart.js")));
+    say(fd, GET("/web/chart.min.js"), strlen(GET("/web/chart.min.js")));
     hear(fd, &page);
     say(fd, GET("/healthz"), strlen(GET("/healthz")));
     hear(fd, &health);

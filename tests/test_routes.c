@@ -23,7 +23,7 @@ static void assert_status(const struct answer *a, int status, const char *method
         fail_msg("%s %s: %d, not %d: %s", method, path, a->status, status, a->text);
 }
 
-// A path of the route's pattern that exists: the model's name and version for {...}.
+// A path of the route's pattern that exists: the model's name and version, or a file's name, for {...}.
 static const char *real_path(const struct route *route)
 {
     static char path[256];
@@ -33,7 +33,9 @@ static const char *real_path(const struct route *route)
             *out++ = *p;
             continue;
         }
-        out = stpcpy(out, strncmp(p, "{model}", 7) == 0 ? NAME : "1");
+        out = stpcpy(out, strncmp(p, "{model}", 7) == 0  ? NAME
+                          : strncmp(p, "{file}", 6) == 0 ? "page.js"
+                                                         : "1");
         p = strchr(p, '}');
     }
     *out = '\0';

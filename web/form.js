@@ -1,5 +1,5 @@
 // The form, made from the model's schema, and the decision that comes back.
-import { $, Locked, ask, badge, cell, element, number, probability, put, row, signed, unescape } from "./dashboard_base.js";
+"use strict";
 
 const FIRST_FIELDS = 12; // the others are folded away
 
@@ -51,7 +51,7 @@ function hint(column) {
 // The known values of a category stand in the expression that was fitted: onehot(name, "a", "b").
 function knownValues(column) {
   const call = form.model.plan.features.find((f) => new RegExp(`^onehot\\(${column.name},`).test(f.expression));
-  return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unescape(text));
+  return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unquote(text));
 }
 
 // deviations: how far from the mean of training a number is, where an input is the number itself.
@@ -107,14 +107,14 @@ function renew(kind) {
 }
 
 // Example values, that many standard deviations above the mean of training, in place of what stands there.
-export function fill(deviations) {
+function fill(deviations) {
   form.touched.clear();
   for (const c of form.columns) field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
   clearErrors();
 }
 
 // The form of this model; the examples are later than the newest event, seconds since 1970 or null.
-export function follow(model, newest) {
+function follow(model, newest) {
   form.newest = newest;
   makeForm(model);
   renew("time");
@@ -147,7 +147,7 @@ function showProblem(problem) {
 }
 
 // Send what stands in the form and show what comes back; whether it was decided. Locked is the caller's.
-export async function send() {
+async function send() {
   clearErrors();
   $("send").disabled = true;
   try {

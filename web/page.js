@@ -1,18 +1,19 @@
 // What all parts of the page use: elements, formats, and the way to the server.
+"use strict";
 
 const TIMEOUT = 5000; // ms, of an answer
 
-export const $ = (id) => document.getElementById(id);
-export const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
-export const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);
-export const number = (n, digits = 3) => new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(n);
-export const percent = (x, digits = 1) => `${(100 * x).toFixed(digits)} %`;
-export const plural = (n, one, many = `${one}s`) => `${short(n)} ${n === 1 ? one : many}`;
-export const probability = (p) => (p < 0.00005 ? "< 0.0001" : p > 0.99995 ? "> 0.9999" : p.toFixed(4));
-export const unescape = (text) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
-export const clock = (date) => date.toISOString().slice(11, 19);
+const $ = (id) => document.getElementById(id);
+const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
+const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);
+const number = (n, digits = 3) => new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(n);
+const percent = (x, digits = 1) => `${(100 * x).toFixed(digits)} %`;
+const plural = (n, one, many = `${one}s`) => `${short(n)} ${n === 1 ? one : many}`;
+const probability = (p) => (p < 0.00005 ? "< 0.0001" : p > 0.99995 ? "> 0.9999" : p.toFixed(4));
+const unquote = (text) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
+const clock = (date) => date.toISOString().slice(11, 19);
 
-export function element(tag, properties = {}, ...children) {
+function element(tag, properties = {}, ...children) {
   const e = Object.assign(document.createElement(tag), properties);
   e.append(...children);
   return e;
@@ -20,9 +21,9 @@ export function element(tag, properties = {}, ...children) {
 
 // ---- the server ----
 
-export class Locked extends Error {}
+class Locked extends Error {}
 
-export async function ask(path, options = {}) {
+async function ask(path, options = {}) {
   const token = sessionStorage.getItem("token");
   const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   const answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
@@ -30,7 +31,7 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
-export async function read(path) {
+async function read(path) {
   const answer = await ask(path);
   if (!answer.ok) throw new Error(`GET ${path} is answered with ${answer.status}`);
   return answer.text();
@@ -39,7 +40,7 @@ export async function read(path) {
 // ---- decisions ----
 
 // Colour, word and shape, so that none is needed alone.
-export function badge(target, decision) {
+function badge(target, decision) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(svg.namespaceURI, "path");
   const shape = decision === "review" ? "M8 2v7M8 12.6v.4" : "M3 8.5 6.5 12 13 4.5";
   for (const [key, text] of Object.entries({ d: shape, fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" })) path.setAttribute(key, text);
@@ -51,14 +52,14 @@ export function badge(target, decision) {
   return target;
 }
 
-export const cell = (content, className = "") => {
+const cell = (content, className = "") => {
   const td = element("td", { className }, content);
   td.setAttribute("role", "cell");
   return td;
 };
-export const row = (...cells) => {
+const row = (...cells) => {
   const tr = element("tr", {}, ...cells);
   tr.setAttribute("role", "row");
   return tr;
 };
-export const signed = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
+const signed = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;

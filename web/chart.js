@@ -1,8 +1,7 @@
 // The charts: what Chart.js is told. Every function takes numbers and draws them; none asks the server.
 //
 // Colours come from the style sheet when they are used, so a change of the colour scheme is a redraw.
-
-import { number, short } from "./dashboard_base.js";
+"use strict";
 
 const root = document.documentElement;
 const colour = (name) => () => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
@@ -89,7 +88,7 @@ const lineSet = (label, stroke) => ({
 
 // from: the axis' left end, seconds from now. sets: two lists of {x: seconds from now, y}; y null where
 // nothing was measured. Milliseconds stand on a logarithmic axis, or p99 would press p50 to the ground.
-export function drawLines(id, text, labels, unit, from, sets) {
+function drawLines(id, text, labels, unit, from, sets) {
   const y = unit === " ms" ? logAxis(0.05, 20) : { ...valueAxis, suggestedMax: 1 };
   show(id, text, { sets, from }, () => ({
     type: "line",
@@ -102,7 +101,7 @@ export function drawLines(id, text, labels, unit, from, sets) {
 }
 
 // sets: approved and reviewed, lists of {x: seconds from now, y: decisions}.
-export function drawDecisions(text, from, sets) {
+function drawDecisions(text, from, sets) {
   const bars = (label, fill) => ({ label, backgroundColor: fill, barThickness: "flex", barPercentage: 0.85, categoryPercentage: 1, data: [] });
   show("chart-decisions", text, { sets, from }, () => ({
     type: "bar",
@@ -117,7 +116,7 @@ export function drawDecisions(text, from, sets) {
 
 // edges: upper bounds, ascending and above 0; counts: as many. Bars are of equal width, as on a
 // logarithmic axis, and the threshold stands between the edges where it would on one.
-export function drawScores(text, edges, counts, threshold) {
+function drawScores(text, edges, counts, threshold) {
   const i = Math.max(0, edges.findIndex((e) => threshold <= e));
   const low = i > 0 ? edges[i - 1] : edges[0] / 10;
   const at = i + Math.log(Math.max(threshold, low) / low) / Math.log(edges[i] / low);
@@ -152,7 +151,7 @@ function fitNames(axis) {
 }
 
 // drifts: {name, psi}, the largest first.
-export function drawDrift(text, drifts) {
+function drawDrift(text, drifts) {
   const paint = (c) => {
     const psi = c.raw ?? 0;
     return colour(psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
