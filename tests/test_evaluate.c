@@ -73,41 +73,32 @@ static void assert_days(const struct fold *f, uint64_t train, uint64_t train_end
         assert_int_equal(found[i], expected[i] * PER_DAY);
 }
 
-static struct fold *folds_of(const struct split *split)
-{
-    struct err err;
-    struct fold *folds = folds_new(split, &examples, &err);
-    if (!folds)
-        fail_msg("%s", err.msg);
-    return folds;
-}
-
 static void
 each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks(void **state)
 {
     (void)state;
     struct split split = weeks(35, 3);
-    struct fold *folds = folds_of(&split);
+    struct evaluation v = run(&split, 1);
     for (uint64_t k = 0; k < 3; k++) {
-        assert_days(&folds[k], 35 + 7 * k, 42 + 7 * k, 49 + 7 * k, 56 + 7 * k);
-        assert_int_equal(folds[k].n_validation, 3);
+        assert_days(&v.folds[k], 35 + 7 * k, 42 + 7 * k, 49 + 7 * k, 56 + 7 * k);
+        assert_int_equal(v.folds[k].n_validation, 3);
         for (uint64_t i = 0; i < 3; i++)
-            assert_days(&folds[k].validation[i], 14 + 7 * k - 7 * i, 21 + 7 * k - 7 * i,
+            assert_days(&v.folds[k].validation[i], 14 + 7 * k - 7 * i, 21 + 7 * k - 7 * i,
                         28 + 7 * k - 7 * i, 35 + 7 * k - 7 * i);
     }
-    assert_string_equal(folds[2].train_text, "1970-02-19 .. 1970-02-25");
-    assert_string_equal(folds[2].test_text, "1970-03-05 .. 1970-03-11");
-    assert_is(folds[2].test_days, 7);
-    folds_free(folds, 3);
+    assert_string_equal(v.folds[2].train_text, "1970-02-19 .. 1970-02-25");
+    assert_string_equal(v.folds[2].test_text, "1970-03-05 .. 1970-03-11");
+    assert_is(v.folds[2].test_days, 7);
+    evaluation_release(&v);
     split = weeks(28, 3); // the third validation would begin before the data
-    folds = folds_of(&split);
-    assert_int_equal(folds[0].n_validation, 2);
-    folds_free(folds, 3);
+    v = run(&split, 1);
+    assert_int_equal(v.folds[0].n_validation, 2);
+    evaluation_release(&v);
     split = weeks(35, 1);
     split.test.to++; // a day longer: validation is a week earlier
-    folds = folds_of(&split);
-    assert_days(&folds[0].validation[0], 7, 14, 21, 29);
-    folds_free(folds, 1);
+    v = run(&split, 1);
+    assert_days(&v.folds[0].validation[0], 7, 14, 21, 29);
+    evaluation_release(&v);
 }
 
 static void validation_needs_both_classes_and_a_fraud_to_find(void **state)
@@ -115,23 +106,23 @@ static void validation_needs_both_classes_and_a_fraud_to_find(void **state)
     (void)state;
     const struct split split = weeks(35, 3);
     memset(label + 14 * PER_DAY, 0, 7 * PER_DAY); // trains the first, tests the last
-    struct fold *folds = folds_of(&split);
-    assert_int_equal(folds[0].n_validation, 1);
-    assert_days(&folds[0].validation[0], 7, 14, 21, 28);
-    folds_free(folds, 3);
+    struct evaluation v = run(&split, 1);
+    assert_int_equal(v.folds[0].n_validation, 1);
+    assert_days(&v.folds[0].validation[0], 7, 14, 21, 28);
+    evaluation_release(&v);
 }
 
 static void with_shares_the_last_quarter_of_the_training_rows_validates(void **state)
 {
     (void)state;
     const struct split split = {{true, 0, 0.8, "0% .. 80%"}, {true, 0.8, 1, "80% .. 100%"}, 1};
-    struct fold *folds = folds_of(&split);
-    assert_days(&folds[0], 0, 56, 56, 70);
-    assert_string_equal(folds[0].train_text, "0% .. 80%");
-    assert_int_equal(folds[0].n_validation, 1);
-    assert_days(&folds[0].validation[0], 0, 42, 42, 56);
-    assert_near(folds[0].validation[0].test_days, 14, 0.1); // from the first row to the last
-    folds_free(folds, 1);
+    struct evaluation v = run(&split, 1);
+    assert_days(&v.folds[0], 0, 56, 56, 70);
+    assert_string_equal(v.folds[0].train_text, "0% .. 80%");
+    assert_int_equal(v.folds[0].n_validation, 1);
+    assert_days(&v.folds[0].validation[0], 0, 42, 42, 56);
+    assert_near(v.folds[0].validation[0].test_days, 14, 0.1); // from the first row to the last
+    evaluation_release(&v);
 }
 
 static void folds_that_the_data_does_not_reach_are_refused(void **state)
@@ -145,8 +136,10 @@ static void folds_that_the_data_does_not_reach_are_refused(void **state)
                  {60, "no rows in [split] test"}};
     for (size_t i = 0; i < 3; i++) {
         const struct split split = weeks(cases[i].train, 5);
+        const struct config none = {0};
+        struct evaluation v;
         struct err err = {""};
-        assert_null(folds_new(&split, &examples, &err));
+        assert_int_equal(evaluation_run(&v, &examples, &split, &settings, &none, 1, &err), -1);
         assert_contains(err.msg, cases[i].words);
     }
 }

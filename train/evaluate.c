@@ -1,10 +1,12 @@
-// Settings, candidates, fits, the choice of l2 and threshold, and the results of every fold.
+// Settings, folds, candidates, fits, the choice of l2 and threshold, and the results of every fold.
 #include "train/evaluate.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "ingest/value.h"
 #include "train/logreg.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,117 @@ int settings_from_config(struct settings *s, const struct config *c, struct err 
         return -1;
     const struct config_entry *e = config_find(c, "model", "l2");
     return e ? parse_l2(s, c, e, err) : 0;
+}
+
+// ---- folds -----------------------------------------------------------------------------------------
+
+enum { WEEK = 7 };
+
+static void part_text(char text[64], const struct split_part *part, int64_t days)
+{
+    char from[TIME_TEXT], to[TIME_TEXT];
+    if (part->percent)
+        snprintf(text, 64, "%s", part->text);
+    else
+        snprintf(text, 64, "%.29s .. %.29s", date_text(from, (int64_t)part->from + days),
+                 date_text(to, (int64_t)part->to + days - 1));
+}
+
+// Days from the first row to the last, at least a second, so that a rate per day is a number.
+static double span(const struct examples *e, struct row_range r)
+{
+    int64_t seconds = r.first < r.end ? e->time[r.end - 1] - e->time[r.first] : 0;
+    return (double)(seconds > 0 ? seconds : 1) / SECONDS_PER_DAY;
+}
+
+static struct fold moved(const struct split *s, int64_t days, const struct examples *e)
+{
+    struct fold f = {.train = split_rows(&s->train, days, e->time, e->rows),
+                     .test = split_rows(&s->test, days, e->time, e->rows)};
+    f.train_days = s->train.percent ? span(e, f.train) : s->train.to - s->train.from;
+    f.test_days = s->test.percent ? span(e, f.test) : s->test.to - s->test.from;
+    part_text(f.train_text, &s->train, days);
+    part_text(f.test_text, &s->test, days);
+    return f;
+}
+
+static struct fold last_quarter(const struct fold *of, const struct examples *e)
+{
+    struct fold f = {.train = of->train,
+                     .test = of->train,
+                     .train_text = "first three quarters of train",
+                     .test_text = "last quarter of train"};
+    f.train.end -= (f.train.end - f.train.first) / 4;
+    f.test.first = f.train.end;
+    f.train_days = span(e, f.train);
+    f.test_days = span(e, f.test);
+    return f;
+}
+
+static void judge(struct fold *f, const struct examples *e)
+{
+    f->judged = xmalloc((size_t)(f->test.end - f->test.first));
+    cards_judge(e, f->train.first, f->test, f->judged);
+}
+
+static bool holds(const struct examples *e, struct row_range rows, int8_t label)
+{
+    for (uint64_t r = rows.first; r < rows.end; r++)
+        if (e->label[r] == label)
+            return true;
+    return false;
+}
+
+// The validation of fold k: with shares one fold, else as many as there are folds, where the rows reach
+// back to them.
+static void validate(struct fold *fold, int64_t k, const struct split *s, const struct examples *e)
+{
+    const bool percent = s->train.percent;
+    const int64_t back = WEEK * (int64_t)ceil((s->test.to - s->train.from) / WEEK);
+    fold->validation = xcalloc((size_t)s->folds, sizeof *fold->validation);
+    for (int64_t i = 0; i < s->folds; i++) {
+        const int64_t days = WEEK * (k - i) - back, first = (int64_t)s->train.from + days;
+        if (percent ? i > 0 : day_of(e->time[0]) > first)
+            break;
+        struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
+        if (!holds(e, f.train, 0) || !holds(e, f.train, 1) || !holds(e, f.test, 1))
+            continue;
+        judge(&f, e);
+        fold->validation[fold->n_validation++] = f;
+    }
+}
+
+static int check_fold(const struct fold *f, int64_t k, const struct split *s,
+                      const struct examples *e, struct err *err)
+{
+    const bool no_train = f->train.first == f->train.end;
+    if (no_train || (k == 0 && f->test.first == f->test.end))
+        return err_set(err, "there are no rows in [split] %s = %s: choose days that the data has",
+                       no_train ? "train" : "test", no_train ? f->train_text : f->test_text);
+    if (k > 0 && day_of(e->time[e->rows - 1]) < (int64_t)s->test.to - 1 + WEEK * k)
+        return err_set(err,
+                       "fold %lld would test on %s, and the data ends before: set [split] folds to "
+                       "%lld or less",
+                       (long long)k + 1, f->test_text, (long long)k);
+    return 0;
+}
+
+// A fold that the rows do not reach is reported before any work is done.
+static int make_folds(struct evaluation *v, const struct split *split, const struct examples *e,
+                      struct err *err)
+{
+    v->n_folds = (size_t)split->folds;
+    v->folds = xcalloc(v->n_folds, sizeof *v->folds);
+    for (int64_t k = 0; k < split->folds; k++) {
+        v->folds[k] = moved(split, WEEK * k, e);
+        if (check_fold(&v->folds[k], k, split, e, err))
+            return -1;
+    }
+    for (int64_t k = 0; k < split->folds; k++) {
+        judge(&v->folds[k], e);
+        validate(&v->folds[k], k, split, e);
+    }
+    return 0;
 }
 
 // ---- candidates ------------------------------------------------------------------------------------
@@ -375,13 +488,11 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
                    const struct settings *settings, const struct config *config, unsigned threads,
                    struct err *err)
 {
-    *v = (struct evaluation){
-        .settings = settings, .n_folds = (size_t)split->folds, .threads = threads};
+    *v = (struct evaluation){.settings = settings, .threads = threads};
     candidate_init(&v->model, "model", e);
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
-    v->folds = folds_new(split, e, err);
-    if (!v->folds ||
+    if (make_folds(v, split, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
         baselines_from_config(&v->baselines, &v->n_baselines, e, config, err) ||
         parallel_run(count_lanes(v), run_lane, v, err)) {
@@ -390,7 +501,7 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
     }
     const struct fold_result *r = &v->model.results[0];
     for (size_t i = 0; i < v->n_slicings; i++)
-        slicing_measure(&v->slicings[i], v->folds[0].test, r->fit->score, v->folds[0].judged,
+        slicing_measure(&v->slicings[i], r->fit->fold->test, r->fit->score, r->fit->fold->judged,
                         r->threshold);
     return 0;
 }
@@ -400,11 +511,17 @@ void evaluation_release(struct evaluation *v)
     candidate_release(&v->model);
     for (size_t i = 0; i < v->n_baselines; i++)
         candidate_release(&v->baselines[i]);
-    free(v->baselines);
     for (size_t i = 0; i < v->n_slicings; i++)
         slicing_release(&v->slicings[i]);
+    for (size_t k = 0; k < v->n_folds; k++) {
+        for (size_t i = 0; i < v->folds[k].n_validation; i++)
+            free(v->folds[k].validation[i].judged);
+        free(v->folds[k].validation);
+        free(v->folds[k].judged);
+    }
+    free(v->baselines);
     free(v->slicings);
-    folds_free(v->folds, v->n_folds);
+    free(v->folds);
     *v = (struct evaluation){0};
 }
 

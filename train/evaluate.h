@@ -16,10 +16,16 @@
 // With one input the score rises with it, or falls where its weight is below 0, so it ranks rows as the
 // rule amount > t, or amount < t, does.
 //
-// l2: the best mean average precision over the validation folds of fold 0 (train/folds.h); of equal
-// ones the largest; without validation the largest. Each fold is fitted again with it on its own
-// training rows. The threshold (train/metrics.h) is chosen on the scores of the fold's validation, or
-// of its training rows where validation has no row that can be an alert, or with costs no fraud.
+// [split] (features/split.h) states fold 0; fold k is the same days moved forward by k weeks. l2 and
+// threshold are chosen by prequential validation (Fraud Detection Handbook, chapter 5.3) on folds that
+// end before a fold's training begins: the fold moved back by the fewest weeks that do that, and by one
+// week more for each further one. With shares instead of days the last quarter of the training rows
+// validates a fit on the first three. Validation needs both classes to train on and a fraud to find.
+//
+// l2: the best mean average precision over the validation of fold 0; of equal ones the largest; without
+// validation the largest. Each fold is fitted again with it on its own training rows. Threshold
+// (train/metrics.h): chosen on the scores of the fold's validation, or of its training rows where
+// validation has no row that can be an alert, or with costs no fraud.
 //
 // Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to until
 // evaluation_release; it borrows the examples and the settings.
@@ -27,7 +33,6 @@
 #define TRAIN_EVALUATE_H
 
 #include "train/bootstrap.h"
-#include "train/folds.h"
 #include "train/model.h"
 #include "train/slices.h"
 
@@ -42,6 +47,15 @@ struct settings {
 };
 
 int settings_from_config(struct settings *s, const struct config *c, struct err *err);
+
+struct fold {
+    struct row_range train, test;
+    double train_days, test_days; // their duration
+    char train_text[64], test_text[64];
+    int8_t *judged;          // [test rows]: their labels as metrics judge them
+    struct fold *validation; // [n_validation], the latest first; without validation of their own
+    size_t n_validation;
+};
 
 // A fit on a fold's training rows, with the scores that serving would give its test rows. Fits are kept,
 // because the test of one fold is often the validation of a later one.
