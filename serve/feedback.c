@@ -75,24 +75,20 @@ static int read_all(struct request *q, const char *body, size_t n)
 
 // ---- on the writer's thread ------------------------------------------------------------------------
 
-static int apply(struct service *s, struct item *item, int64_t received, struct err *err)
+static int apply(struct service *s, struct item *item, struct err *err)
 {
     const struct store_row *row;
     if (store_get(&s->store, item->order, &row, err))
         return -1;
+    const struct store_label label = {row->label, item->label};
     const bool review = row->decision.review;
-    struct store_label label = {.received = received,
-                                .clock = s->state.last_time,
-                                .transaction = item->order,
-                                .was = row->label,
-                                .label = item->label};
     item->changed = label.was != label.label;
     if (!item->changed)
         return 0;
-    store_relabel(row, &s->state, label.was, label.label);
+    store_relabel(row, &label, &s->state);
     recent_label(&s->recent, item->order, review, label.was >= 0, label.label);
     counters_label(&s->counters, review, label.label == 1);
-    return store_put_label(&s->store, &label, err);
+    return store_put_label(&s->store, item->order, s->state.last_time, &label, err);
 }
 
 static int run(void *arg, struct err *err)
@@ -110,9 +106,8 @@ static int run(void *arg, struct err *err)
                       "of this request was applied");
         return 0;
     }
-    const int64_t received = store_clock_ms();
     for (size_t i = 0; i < q->n; i++)
-        if (apply(s, &q->items[i], received, err))
+        if (apply(s, &q->items[i], err))
             return -1;
     return 0;
 }

@@ -166,7 +166,6 @@ static int decide_all(struct request *q, struct err *err)
     struct service *s = q->service;
     const struct served *served;
     const struct champion *c = service_hold(s); // all decisions of a request are one model's
-    q->row.received = store_clock_ms();
     q->row.clock = s->state.last_time;
     int rc = store_served(&s->store, c->number, &c->model, &served, err);
     for (size_t k = 0; k < q->n_fresh && rc == 0; k++)

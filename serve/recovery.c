@@ -82,65 +82,58 @@ static int load_newest(struct service *s, const char *base, struct err *err)
 
 // ---- the rows --------------------------------------------------------------------------------------
 
+struct replay {
+    struct service *service;
+    float *x, **out; // [n_inputs]: the inputs of a row, and their places
+};
+
 // The inputs that were stored when the row was served must come out again, else the file was altered, or
 // this program computes otherwise than the one that wrote it.
-static int replay_event(struct service *s, const struct store_row *row, float *const *out,
-                        struct err *err)
+static int replay_row(void *arg, const struct store_row *row, const struct store_label *label,
+                      struct err *err)
 {
+    const struct replay *r = arg;
+    struct service *s = r->service;
     const struct events one = {1, row->columns};
-    if (state_run(&s->state, &one, out, err))
+    if (label) {
+        store_relabel(row, label, &s->state);
+        return 0;
+    }
+    if (state_run(&s->state, &one, r->out, err))
         return -1;
     for (size_t i = 0; i < s->plan->n_inputs; i++)
-        if (*out[i] != row->x[i])
+        if (r->x[i] != row->x[i])
             return err_set(err,
                            "%s: order %" PRId64 ": %s was %.9g when it was served and is %.9g when "
                            "it is replayed: not the rows of this state",
                            s->store.path, row->order, s->plan->inputs[i].name, (double)row->x[i],
-                           (double)*out[i]);
+                           (double)r->x[i]);
     return 0;
 }
 
 static int replay(struct service *s, struct err *err)
 {
+    const size_t n = s->plan->n_inputs;
     const int64_t from = (int64_t)s->state.position + 1;
-    float *x = xcalloc(s->plan->n_inputs, sizeof *x),
-          **out = xcalloc(s->plan->n_inputs, sizeof *out);
-    const struct store_row *row;
-    struct store_label label;
-    sqlite3_stmt *reader;
-    for (size_t i = 0; i < s->plan->n_inputs; i++)
-        out[i] = &x[i];
-    int rc = store_read(&s->store, from, from, &reader, err);
-    while (rc == 0 && (rc = store_next(&s->store, reader, &row, &label, err)) > STORE_END) {
-        if (rc == STORE_LABEL)
-            store_relabel(row, &s->state, label.was, label.label);
-        rc = rc == STORE_EVENT ? replay_event(s, row, out, err) : 0;
-    }
-    sqlite3_finalize(reader);
-    free(x);
-    free(out);
+    struct replay r = {s, xcalloc(n, sizeof *r.x), xcalloc(n, sizeof *r.out)};
+    for (size_t i = 0; i < n; i++)
+        r.out[i] = &r.x[i];
+    const int rc = store_each(&s->store, from, from, replay_row, &r, err);
+    free(r.x);
+    free(r.out);
     return rc;
 }
 
-// The newest decisions and labels, for metrics and dashboard.
-static int fill_recent(struct service *s, struct err *err)
+static int remember(void *arg, const struct store_row *row, const struct store_label *label,
+                    struct err *err)
 {
-    const struct store_row *row;
-    struct store_label label;
-    sqlite3_stmt *reader = NULL;
-    int64_t event, first;
-    int next = -1;
-    if (store_newest(&s->store, RECENT_DECISIONS, &event, &first, err) == 0 &&
-        store_read(&s->store, event, first, &reader, err) == 0)
-        while ((next = store_next(&s->store, reader, &row, &label, err)) > STORE_END) {
-            if (next == STORE_EVENT)
-                recent_add(&s->recent, row);
-            else
-                recent_label(&s->recent, row->order, row->decision.review, label.was >= 0,
-                             label.label);
-        }
-    sqlite3_finalize(reader);
-    return next;
+    struct recent *r = arg;
+    (void)err;
+    if (label)
+        recent_label(r, row->order, row->decision.review, label->was >= 0, label->label);
+    else
+        recent_add(r, row);
+    return 0;
 }
 
 // ---- all of it -------------------------------------------------------------------------------------
@@ -203,7 +196,7 @@ static int recover(struct service *s, const struct service_files *files, struct 
     s->state.position = (uint64_t)s->store.next - 1;
     atomic_store(&w->position, (long long)s->state.position);
     atomic_store(&w->newest, (long long)s->state.last_time);
-    return fill_recent(s, err);
+    return store_each_newest(&s->store, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
 // SQLite puts its files beside the one that a link names; lock and checkpoint belong there, too.

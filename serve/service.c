@@ -1,4 +1,4 @@
-#define _GNU_SOURCE // pthread_rwlockattr_setkind_np
+#define _GNU_SOURCE // PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
 #include "serve/service.h"
 
 #include "base/memory.h"
@@ -88,17 +88,17 @@ static json_t *test_metrics(const char *models, const char *version)
     return test;
 }
 
-// Version, identity and test metrics, then the members of the model's file.
+// The members of the model's file, version, identity and test metrics; NULL without memory.
 static char *describe(const struct champion *c, const char *models)
 {
     char *text = NULL;
-    json_t *file = model_to_json(&c->model);
-    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256,
-                            "metrics", test_metrics(models, c->version));
-    if (file && json_object_update(all, file) == 0)
+    json_t *all = model_to_json(&c->model), *more;
+    more = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256, "metrics",
+                     test_metrics(models, c->version));
+    if (json_object_update(all, more) == 0)
         text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
-    json_decref(file);
+    json_decref(more);
     return text;
 }
 
@@ -193,17 +193,6 @@ int service_reload(struct service *s, struct err *err)
 
 // ---- loading ---------------------------------------------------------------------------------------
 
-static void make_locks(struct service *s)
-{
-    pthread_rwlockattr_t kind;
-    pthread_rwlockattr_init(&kind);
-    // Requests that follow each other without a gap would keep a reload waiting for ever.
-    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&s->replacement, &kind);
-    pthread_rwlockattr_destroy(&kind);
-    pthread_mutex_init(&s->reloading, NULL); // cannot fail without attributes
-}
-
 static int load_model(struct service *s, const char *models, struct err *err)
 {
     char *path = realpath(models, NULL); // "models/simulated" of "." inside it
@@ -244,7 +233,9 @@ int service_load(struct service *s, const struct service_files *files, struct er
                                 .report = files->report,
                                 .limit = (size_t)files->queue,
                                 .saved_time = s->started};
-    make_locks(s);
+    // Requests that follow each other without a gap would keep a reload waiting for ever.
+    s->replacement = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    s->reloading = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (load_model(s, files->models, err) ||
         pseudonym_load(&s->pseudonym, files->key, false, err) || fill_dictionaries(s, err) ||
         service_recover(s, files, err) || writer_start(&s->writer, err)) {
@@ -268,7 +259,5 @@ void service_release(struct service *s)
     champion_free(s->first);
     free(s->models);
     free(s->name);
-    pthread_rwlock_destroy(&s->replacement);
-    pthread_mutex_destroy(&s->reloading);
     memset(s, 0, sizeof *s);
 }

@@ -139,6 +139,8 @@ static int prepare(struct store *s, struct err *err)
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
         [STORE_PUT_SERVED] = "INSERT INTO model (version, sha256, threshold, first_used)"
                              " VALUES (?, ?, ?, ?)",
+        [STORE_SERVED] = "SELECT id, version, threshold, coalesce(sha256, '') FROM model"
+                         " WHERE id > ? ORDER BY id",
         [STORE_SEEN] = "SELECT seq FROM seen WHERE id = ?",
         [STORE_PUT_SEEN] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
     };
@@ -250,7 +252,7 @@ static int connect(struct store *s, enum store_durability durability, struct err
 static int put_meta(struct store *s, const char *key, int64_t value, struct err *err)
 {
     return execute(s, "write the table meta", err, "INSERT OR REPLACE INTO meta VALUES (%Q, %lld)",
-                   key, (long long)value);
+                   key, value);
 }
 
 static int identify(struct store *s, const struct store_identity *identity, struct err *err)
@@ -291,7 +293,7 @@ static int find_range(struct store *s, struct err *err)
                  " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
                  " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))") ||
                    query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction",
-                         (long long)s->next) ||
+                         s->next) ||
                    query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'")
                ? -1
                : 0;
@@ -300,25 +302,19 @@ static int find_range(struct store *s, struct err *err)
 // Add the models that are not in memory yet.
 static int load_served(struct store *s, struct err *err)
 {
-    sqlite3_stmt *q;
-    if (sqlite3_prepare_v2(s->db,
-                           "SELECT id, version, sha256, threshold FROM model WHERE id > ?"
-                           " ORDER BY id",
-                           -1, &q, NULL))
-        return failed(s, "read the models", err);
+    sqlite3_stmt *q = s->statements[STORE_SERVED];
     sqlite3_bind_int64(q, 1, s->served ? s->served->id : 0);
     while (sqlite3_step(q) == SQLITE_ROW) {
         struct served *m = xcalloc(1, sizeof *m);
-        const char *sha256 = (const char *)sqlite3_column_text(q, 2);
         *m = (struct served){.id = sqlite3_column_int64(q, 0),
                              .version = sqlite3_column_int64(q, 1),
-                             .threshold = sqlite3_column_double(q, 3),
+                             .threshold = sqlite3_column_double(q, 2),
                              .next = s->served};
-        snprintf(m->sha256, sizeof m->sha256, "%s", sha256 ? sha256 : "");
+        snprintf(m->sha256, sizeof m->sha256, "%.64s", sqlite3_column_text(q, 3));
         served_describe(m);
         s->served = m;
     }
-    return sqlite3_finalize(q) == SQLITE_OK ? 0 : failed(s, "read the models", err);
+    return sqlite3_reset(q) == SQLITE_OK ? 0 : failed(s, "read the models", err);
 }
 
 // Ids that only the memory of the last process held.
@@ -335,8 +331,8 @@ static int load_ids(struct store *s, struct err *err)
     sqlite3_free(sql);
     while (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
         ids_add(&s->ids, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
-    rc = rc == SQLITE_OK ? sqlite3_finalize(q) : rc;
-    return rc == SQLITE_OK ? 0 : failed(s, "read the ids", err);
+    rc = rc || sqlite3_finalize(q) ? failed(s, "read the ids", err) : 0;
+    return rc;
 }
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -412,8 +408,8 @@ static int merge_ids(struct store *s, struct err *err)
     const uint64_t low = (uint64_t)s->ids.due << 56, high = low | (UINT64_MAX >> 8);
     if (s->dropped > 0 && // as signed numbers ranges do not wrap either
         execute(s, "drop old ids", err,
-                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq < %lld", (long long)low,
-                (long long)high, (long long)s->first))
+                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq < %lld", low, high,
+                s->first))
         return -1;
     for (size_t i = 0; i < r->n; i++) {
         sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 1, (int64_t)r->seen[i].id);
@@ -473,6 +469,13 @@ int store_sync(const struct store *s, struct err *err)
 
 // ---- writing ---------------------------------------------------------------------------------------
 
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int store_put(struct store *s, struct store_row *row, struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
@@ -480,6 +483,7 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
     sqlite3_stmt *q = s->statements[STORE_INSERT];
     int at = 1 + C_COLUMNS;
     row->order = s->next;
+    row->received = clock_ms();
     sqlite3_bind_int64(q, 1 + C_ORDER, row->order);
     sqlite3_bind_int64(q, 1 + C_RECEIVED, row->received);
     sqlite3_bind_int64(q, 1 + C_CLOCK, row->clock);
@@ -511,31 +515,26 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
     return 0;
 }
 
-int store_put_label(struct store *s, struct store_label *label, struct err *err)
+int store_put_label(struct store *s, int64_t order, int64_t clock, const struct store_label *label,
+                    struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_PUT_LABEL];
-    label->order = s->next++;
-    sqlite3_bind_int64(q, 1, label->order);
-    sqlite3_bind_int64(q, 2, label->received);
-    sqlite3_bind_int64(q, 3, label->clock);
-    sqlite3_bind_int64(q, 4, label->transaction);
+    sqlite3_bind_int64(q, 1, s->next++);
+    sqlite3_bind_int64(q, 2, clock_ms());
+    sqlite3_bind_int64(q, 3, clock);
+    sqlite3_bind_int64(q, 4, order);
     sqlite3_bind_int(q, 5, label->was);
     sqlite3_bind_int(q, 6, label->label);
     return run(s, STORE_PUT_LABEL, "write a label", err);
 }
 
-void store_relabel(const struct store_row *row, struct state *state, int was, int is)
+void store_relabel(const struct store_row *row, const struct store_label *label,
+                   struct state *state)
 {
     const struct events one = {1, row->columns};
     const double *genuine = row->label_values, *fraud = genuine + state->plan->n_label_lanes;
-    state_relabel(state, &one, was == 1 ? fraud : genuine, is == 1 ? fraud : genuine);
-}
-
-int64_t store_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    state_relabel(state, &one, label->was == 1 ? fraud : genuine,
+                  label->label == 1 ? fraud : genuine);
 }
 
 int store_served(struct store *s, int64_t version, const struct model *m,
@@ -548,7 +547,7 @@ int store_served(struct store *s, int64_t version, const struct model *m,
     sqlite3_bind_int64(q, 1, version);
     sqlite3_bind_text(q, 2, m->sha256, -1, SQLITE_STATIC);
     sqlite3_bind_double(q, 3, m->threshold);
-    sqlite3_bind_int64(q, 4, (int64_t)time(NULL) * 1000);
+    sqlite3_bind_int64(q, 4, clock_ms());
     if (run(s, STORE_PUT_SERVED, "write a model", err) || load_served(s, err))
         return -1;
     *served = s->served;
@@ -572,7 +571,7 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
                 "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
                 " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
                 " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
-                first, (long long)last, keep, time, (long long)until, keep))
+                first, last, keep, time, until, keep))
         return -1;
     const int dropped = sqlite3_changes(s->db);
     *from = last + 1;
@@ -583,9 +582,8 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
                 "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
                 " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
                 "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
-                first, (long long)last, keep, (long long)s->next) ||
-        query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction",
-              (long long)s->next))
+                first, last, keep, s->next) ||
+        query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction", s->next))
         return -1;
     return dropped;
 }
@@ -659,7 +657,6 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
         return failed(s, "read a transaction", err);
     one->order = order;
     one->received = sqlite3_column_int64(q, C_RECEIVED);
-    one->clock = sqlite3_column_int64(q, C_CLOCK);
     if (read_blob(q, C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
         read_blob(q, C_LABEL_VALUES, one->label_values, 2 * s->n_lanes * sizeof(double)) ||
         read_decision(s, q, one->x, &one->decision) || read_columns(s, q))
@@ -678,49 +675,44 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
         return 0;
     return query(s, order, err,
                  "SELECT seq FROM prediction WHERE seq = %lld", // its row may be gone
-                 (long long)*order);
+                 *order);
 }
 
-int store_newest(struct store *s, int n, int64_t *event, int64_t *label, struct err *err)
+int store_each(struct store *s, int64_t event, int64_t label, store_take *take, void *arg,
+               struct err *err)
+{
+    static const char sql[] =
+        "SELECT seq, 0, 0, 0 FROM prediction WHERE seq >= ? UNION ALL SELECT "
+        "seq, prediction, coalesce(was, -1), label FROM feedback WHERE seq >= ? "
+        "ORDER BY seq";
+    const struct store_row *row;
+    sqlite3_stmt *q;
+    int step, rc = 0;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
+        return failed(s, "read", err);
+    sqlite3_bind_int64(q, 1, event);
+    sqlite3_bind_int64(q, 2, label);
+    while (rc == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
+        const int64_t of = sqlite3_column_int64(q, 1); // 0: it is a transaction
+        const struct store_label change = {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)};
+        rc = store_get(s, of ? of : sqlite3_column_int64(q, 0), &row, err);
+        if (rc == 0)
+            rc = take(arg, row, of ? &change : NULL, err);
+    }
+    if (rc == 0 && step != SQLITE_DONE)
+        rc = failed(s, "read", err);
+    sqlite3_finalize(q);
+    return rc;
+}
+
+int store_each_newest(struct store *s, int n, store_take *take, void *arg, struct err *err)
 {
     static const char first[] =
         "SELECT min(seq) FROM (SELECT seq FROM %s ORDER BY seq DESC LIMIT %d)";
-    return query(s, event, err, first, "prediction", n) ||
-                   query(s, label, err, first, "feedback", n)
+    int64_t event, label;
+    return query(s, &event, err, first, "prediction", n) ||
+                   query(s, &label, err, first, "feedback", n) ||
+                   store_each(s, event, label, take, arg, err)
                ? -1
                : 0;
-}
-
-int store_read(struct store *s, int64_t event, int64_t label, sqlite3_stmt **reader,
-               struct err *err)
-{
-    static const char sql[] = "SELECT seq, 0, 0, 0, 0, 0 FROM prediction WHERE seq >= ? UNION ALL "
-                              "SELECT seq, received, clock, prediction, coalesce(was, -1), label "
-                              "FROM feedback WHERE seq >= ? ORDER BY seq";
-    *reader = NULL;
-    if (sqlite3_prepare_v2(s->db, sql, -1, reader, NULL))
-        return failed(s, "read", err);
-    sqlite3_bind_int64(*reader, 1, event);
-    sqlite3_bind_int64(*reader, 2, label);
-    return 0;
-}
-
-int store_next(struct store *s, sqlite3_stmt *reader, const struct store_row **row,
-               struct store_label *label, struct err *err)
-{
-    const int rc = sqlite3_step(reader);
-    if (rc == SQLITE_DONE)
-        return STORE_END;
-    if (rc != SQLITE_ROW)
-        return failed(s, "read", err);
-    *label = (struct store_label){.order = sqlite3_column_int64(reader, 0),
-                                  .received = sqlite3_column_int64(reader, 1),
-                                  .clock = sqlite3_column_int64(reader, 2),
-                                  .transaction = sqlite3_column_int64(reader, 3),
-                                  .was = sqlite3_column_int(reader, 4),
-                                  .label = sqlite3_column_int(reader, 5)};
-    const bool is_event = label->transaction == 0;
-    if (store_get(s, is_event ? label->order : label->transaction, row, err))
-        return -1;
-    return is_event ? STORE_EVENT : STORE_LABEL;
 }

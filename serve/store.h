@@ -10,7 +10,7 @@
 //     store_find(&s, id, &order, &err)           0: never seen
 //     store_get(&s, order, &row, &err)
 //     store_put(&s, &row, &err)                  gives the row the next order number
-//     store_put_label(&s, &label, &err)
+//     store_put_label(&s, order, clock, &label, &err)
 //     store_commit(&s, &err)                     acknowledge only after this
 //     store_close(&s)
 //
@@ -55,7 +55,7 @@ struct store_log {        // the writer's, except what the lock protects
 struct store_row {
     int64_t order;
     int64_t received; // milliseconds since 1970
-    int64_t clock;    // time of the newest event when it arrived, its own request's included
+    int64_t clock;    // the data clock: time of the newest event, of its own request included
     struct decision decision;
     const void **columns; // [schema.n]: one value of the kind's type; NULL: the label
     const char **texts;   // [schema.n]: of category columns
@@ -66,11 +66,9 @@ struct store_row {
     int64_t *values;   // store_get's room for columns
 };
 
-// A label that came, or that replaced an earlier one.
+// A label that became known, or changed.
 struct store_label {
-    int64_t order, received, clock; // as above
-    int64_t transaction;            // its order number
-    int was, label;                 // was: -1 where none was known
+    int was, label; // was: -1 where none was known
 };
 
 enum store_statement {
@@ -80,6 +78,7 @@ enum store_statement {
     STORE_ROW,
     STORE_PUT_LABEL,
     STORE_PUT_SERVED,
+    STORE_SERVED,
     STORE_SEEN,
     STORE_PUT_SEEN,
     STORE_STATEMENTS
@@ -129,14 +128,16 @@ int store_sync(const struct store *s, struct err *err);
 
 // *order: 0 where no transaction of that id is there.
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
-// *row stays valid until the next store_get, store_next, store_begin or store_commit.
+// *row stays valid until the next store_get, store_begin or store_commit.
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
+// Gives the row its order and time of receipt.
 int store_put(struct store *s, struct store_row *row, struct err *err);
-int store_put_label(struct store *s, struct store_label *label, struct err *err);
-// A label of the row becomes known to the state, or changes; was: -1 where none was known.
-void store_relabel(const struct store_row *row, struct state *state, int was, int is);
-// Milliseconds since 1970: the time that rows are received.
-int64_t store_clock_ms(void);
+// order: of the transaction. clock: the data clock.
+int store_put_label(struct store *s, int64_t order, int64_t clock, const struct store_label *label,
+                    struct err *err);
+// Tell the state the label of a row.
+void store_relabel(const struct store_row *row, const struct store_label *label,
+                   struct state *state);
 // The model's entry, made where it is new.
 int store_served(struct store *s, int64_t version, const struct model *m,
                  const struct served **served, struct err *err);
@@ -146,16 +147,14 @@ int store_served(struct store *s, int64_t version, const struct model *m,
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// Read in order, transactions from order number `event` on and labels from `label` on. The reader is
-// the caller's to sqlite3_finalize, also after an error.
-int store_read(struct store *s, int64_t event, int64_t label, sqlite3_stmt **reader,
+// Call take for each transaction from order number `event` on and for each label from `label` on, in
+// their order, until it returns -1. row: the transaction, also of a label; label: NULL for a transaction.
+typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
+                       struct err *err);
+int store_each(struct store *s, int64_t event, int64_t label, store_take *take, void *arg,
                struct err *err);
-enum { STORE_END, STORE_EVENT, STORE_LABEL };
-// The next: an event's row, or a label with the row of its transaction; -1 on an error.
-int store_next(struct store *s, sqlite3_stmt *reader, const struct store_row **row,
-               struct store_label *label, struct err *err);
-// Where the newest n transactions and the newest n labels begin.
-int store_newest(struct store *s, int n, int64_t *event, int64_t *label, struct err *err);
+// The same for the newest n transactions and the newest n labels.
+int store_each_newest(struct store *s, int n, store_take *take, void *arg, struct err *err);
 
 // store_log.c: a second connection that moves the log into the file.
 int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, const char *pragmas,
