@@ -50,9 +50,9 @@ void counters_decision(struct counters *c, const struct decision *d)
     }
     size_t i = 0;
     while (i + 1 < COUNTERS_MODELS && atomic_load(&c->models[i].version) != 0 &&
-           atomic_load(&c->models[i].version) != d->served->version)
+           atomic_load(&c->models[i].version) != d->version)
         i++;
-    atomic_store(&c->models[i].version, d->served->version);
+    atomic_store(&c->models[i].version, d->version);
     count(&c->models[i].decisions[d->review], 1);
     observe(&c->score, counters_scores, d->probability);
 }
@@ -159,7 +159,7 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
     reply_text(reply, "},\"probability\":");
     reply_number(reply, d->decision.probability, 17);
     reply_add(reply, ",\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
-              d->decision.review ? "review" : "approve", d->decision.served->version);
+              d->decision.review ? "review" : "approve", d->decision.version);
     decision_write_reasons(&d->decision, r->plan, reply);
     reply_text(reply, "}");
 }

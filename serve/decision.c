@@ -2,20 +2,15 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-void served_describe(struct served *s)
+void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
+                   double *contributions)
 {
-    snprintf(s->text, sizeof s->text,
-             ",\"threshold\":%.17g,\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", s->threshold,
-             s->version, s->sha256);
-}
-
-void decision_make(struct decision *d, const struct model *m, const struct served *served,
-                   const float *x, double *contributions)
-{
-    *d = (struct decision){.served = served, .probability = model_probability(model_margin(m, x))};
+    *d = (struct decision){.version = version,
+                           .threshold = m->threshold,
+                           .probability = model_probability(model_margin(m, x))};
+    memcpy(d->sha256, m->sha256, sizeof d->sha256);
     d->review = d->probability >= m->threshold;
     model_contributions(m, x, contributions);
     for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
@@ -38,9 +33,7 @@ void decision_write_reasons(const struct decision *d, const struct plan *p, stru
     reply_text(r, "\"reasons\":[");
     for (int k = 0; k < d->n_reasons; k++) {
         const char *name = p->inputs[d->reasons[k].input].name;
-        if (k > 0)
-            reply_text(r, ",");
-        reply_text(r, "{\"feature\":");
+        reply_text(r, k > 0 ? ",{\"feature\":" : "{\"feature\":");
         reply_string(r, name, strlen(name));
         reply_text(r, ",\"value\":");
         reply_number(r, (double)d->reasons[k].value, 9);
@@ -57,7 +50,7 @@ void decision_write_id(const json_t *id, struct reply *r)
     if (json_is_string(id))
         reply_string(r, json_string_value(id), json_string_length(id));
     else
-        reply_add(r, "%lld", (long long)json_integer_value(id));
+        reply_add(r, "%" PRId64, (int64_t)json_integer_value(id));
     reply_text(r, ",");
 }
 
@@ -69,9 +62,14 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
         decision_write_id(id, r);
     reply_text(r, "\"probability\":");
     reply_number(r, d->probability, 17);
-    reply_text(r, ",\"decision\":");
-    reply_text(r, d->review ? "\"review\"" : "\"approve\"");
-    reply_text(r, d->served->text);
+    reply_text(r, d->review ? ",\"decision\":\"review\"" : ",\"decision\":\"approve\"");
+    reply_text(r, ",\"threshold\":");
+    reply_number(r, d->threshold, 17);
+    reply_text(r, ",\"model\":\"");
+    reply_add(r, "%" PRId64, (int64_t)d->version);
+    reply_text(r, "\",\"sha256\":\"");
+    reply_text(r, d->sha256);
+    reply_text(r, "\",");
     decision_write_reasons(d, p, r);
     reply_text(r, "}");
 }

@@ -1,11 +1,10 @@
 // decision: what the model says about one transaction, and the text that a client reads.
 //
-//     decision_make(&d, &model, served, x, contributions)
+//     decision_make(&d, &model, version, x, contributions)
 //     decision_write(&d, &plan, id, &reply)
 //
 // The text depends only on the decision, the names of the plan's inputs and the request's id, so a
 // stored decision is written again to the same bytes.
-// Ownership: a decision borrows the served model, which the store keeps until its end.
 #ifndef SERVE_DECISION_H
 #define SERVE_DECISION_H
 
@@ -14,18 +13,6 @@
 
 enum { N_REASONS = 4 };
 
-// A model that has decided. The store keeps all of them, also those that were replaced.
-struct served {
-    int64_t id;      // in the database
-    int64_t version; // of the registry
-    char sha256[65];
-    double threshold;
-    char text[192];      // its members of an answer, by served_describe
-    struct served *next; // the one before
-};
-
-void served_describe(struct served *s);
-
 struct reason {
     int input; // index into the plan's inputs
     float value;
@@ -33,8 +20,9 @@ struct reason {
 };
 
 struct decision {
-    const struct served *served;
-    double probability;
+    int64_t version; // of the model, in the registry
+    char sha256[65]; // of the model
+    double threshold, probability;
     bool review;
     bool repeated; // its id was known: this is the stored answer
     int n_reasons;
@@ -42,8 +30,8 @@ struct decision {
 };
 
 // x[n_inputs]: the inputs of the event; contributions[n_inputs]: scratch space.
-void decision_make(struct decision *d, const struct model *m, const struct served *served,
-                   const float *x, double *contributions);
+void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
+                   double *contributions);
 
 // {"id"?,"probability","decision","threshold","model","sha256","reasons":[{"feature","value",
 // "contribution"}, ...]}. id: as it was sent; NULL for none.

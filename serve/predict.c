@@ -65,13 +65,10 @@ static bool is_same(struct request *q, size_t event, const struct store_row *kno
     char why[256];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
-        bool same = true;
-        if (kind == COLUMN_CATEGORY)
-            same = strcmp(row->texts[c], known->texts[c]) == 0;
-        else if (kind == COLUMN_NUMBER)
-            same = *(const double *)row->columns[c] == *(const double *)known->columns[c];
-        else if (kind != COLUMN_LABEL)
-            same = *(const int64_t *)row->columns[c] == *(const int64_t *)known->columns[c];
+        const bool same = kind == COLUMN_CATEGORY
+                              ? strcmp(row->texts[c], known->texts[c]) == 0
+                              : kind == COLUMN_LABEL || memcmp(row->columns[c], known->columns[c],
+                                                               column_size(kind)) == 0;
         if (!same) {
             snprintf(why, sizeof why,
                      "the transaction that came first with this id had another '%s'; send the "
@@ -143,7 +140,7 @@ static void gather(struct request *q)
     }
 }
 
-static int decide(struct request *q, const struct served *served, size_t k, struct err *err)
+static int decide(struct request *q, const struct champion *c, size_t k, struct err *err)
 {
     struct service *s = q->service;
     struct store_row *row = &q->row;
@@ -153,7 +150,7 @@ static int decide(struct request *q, const struct served *served, size_t k, stru
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
     memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
-    decision_make(&row->decision, &s->champion->model, served, row->x, q->contributions);
+    decision_make(&row->decision, &c->model, c->number, row->x, q->contributions);
     q->decisions[q->fresh[k]] = row->decision;
     if (store_put(&s->store, row, err))
         return -1;
@@ -164,12 +161,11 @@ static int decide(struct request *q, const struct served *served, size_t k, stru
 static int decide_all(struct request *q, struct err *err)
 {
     struct service *s = q->service;
-    const struct served *served;
     const struct champion *c = service_hold(s); // all decisions of a request are one model's
+    int rc = 0;
     q->row.clock = s->state.last_time;
-    int rc = store_served(&s->store, c->number, &c->model, &served, err);
     for (size_t k = 0; k < q->n_fresh && rc == 0; k++)
-        rc = decide(q, served, k, err);
+        rc = decide(q, c, k, err);
     service_let(s);
     return rc;
 }

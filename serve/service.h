@@ -89,7 +89,4 @@ void service_let(struct service *s);
 // stays. The outcome is reported either way.
 int service_reload(struct service *s, struct err *err);
 
-// recovery.c, for service_load: from the files on disk to the state as it was.
-int service_recover(struct service *s, const struct service_files *files, struct err *err);
-
 #endif

@@ -31,6 +31,7 @@ enum {
     C_LABEL_VALUES,
     C_COLUMNS
 };
+enum { R_VERSION, R_SHA256, R_THRESHOLD, R_LABEL, R_ROW }; // what STORE_ROW puts before them
 
 // ---- SQL -------------------------------------------------------------------------------------------
 
@@ -86,18 +87,16 @@ static int run(struct store *s, enum store_statement which, const char *what, st
     return rc;
 }
 
-static int create(struct store *s, struct err *err)
+static int create(struct store *s, const struct store_identity *identity, struct err *err)
 {
-    static const char *const types[] = {
-        [COLUMN_ID] = "INTEGER",  [COLUMN_TIME] = "INTEGER",  [COLUMN_KEY] = "INTEGER",
-        [COLUMN_NUMBER] = "REAL", [COLUMN_CATEGORY] = "TEXT",
-    };
     const struct schema *schema = &s->plan->schema;
     sqlite3_str *columns = sqlite3_str_new(s->db), *inputs = sqlite3_str_new(s->db);
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_LABEL)
             sqlite3_str_appendf(columns, ", \"t_%w\" %s", schema->columns[c].name,
-                                types[schema->columns[c].kind]);
+                                schema->columns[c].kind == COLUMN_NUMBER     ? "REAL"
+                                : schema->columns[c].kind == COLUMN_CATEGORY ? "TEXT"
+                                                                             : "INTEGER");
     for (size_t i = 0; i < s->plan->n_inputs; i++)
         sqlite3_str_appendf(inputs, "%s(%d, %Q)", i > 0 ? ", " : "", (int)i,
                             s->plan->inputs[i].name);
@@ -106,6 +105,8 @@ static int create(struct store *s, struct err *err)
         s, "create the tables", err,
         "BEGIN IMMEDIATE;"
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+        "INSERT INTO meta VALUES ('plan_xxh3', %lld), ('base_xxh3', %lld), ('key_fingerprint',"
+        " %lld);"
         "CREATE TABLE model (id INTEGER PRIMARY KEY, version INTEGER, sha256 TEXT, threshold REAL,"
         " first_used INTEGER, UNIQUE (sha256, version));"
         "CREATE TABLE input (number INTEGER PRIMARY KEY, name TEXT);"
@@ -122,7 +123,8 @@ static int create(struct store *s, struct err *err)
         "CREATE VIEW label AS SELECT prediction, label, received, clock, max(seq) AS seq"
         " FROM feedback GROUP BY prediction;"
         "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-        names, more, STORE_APPLICATION, STORE_SCHEMA);
+        plan_checksum(s->plan), identity->base, identity->key_fingerprint, names, more,
+        STORE_APPLICATION, STORE_SCHEMA);
     sqlite3_free(more);
     sqlite3_free(names);
     return rc;
@@ -134,13 +136,12 @@ static int prepare(struct store *s, struct err *err)
         [STORE_BEGIN] = "BEGIN IMMEDIATE",
         [STORE_COMMIT] = "COMMIT",
         [STORE_INSERT] = "INSERT INTO prediction VALUES (?%s)",
-        [STORE_ROW] = "SELECT *, coalesce((SELECT label FROM feedback WHERE prediction = ?1"
-                      " ORDER BY seq DESC LIMIT 1), -1) FROM prediction WHERE seq = ?1",
+        [STORE_ROW] = "SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
+                      " WHERE prediction = ?1 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
+                      " FROM prediction JOIN model ON id = model WHERE seq = ?1",
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
-        [STORE_PUT_SERVED] = "INSERT INTO model (version, sha256, threshold, first_used)"
-                             " VALUES (?, ?, ?, ?)",
-        [STORE_SERVED] = "SELECT id, version, threshold, coalesce(sha256, '') FROM model"
-                         " WHERE id > ? ORDER BY id",
+        [STORE_PUT_MODEL] = "INSERT OR IGNORE INTO model (version, sha256, threshold, first_used)"
+                            " VALUES (?, ?, ?, ?)",
         [STORE_SEEN] = "SELECT seq FROM seen WHERE id = ?",
         [STORE_PUT_SEEN] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
     };
@@ -161,24 +162,12 @@ static int prepare(struct store *s, struct err *err)
     return rc;
 }
 
-// ---- opening ---------------------------------------------------------------------------------------
-
-// Two servers on one file would each know half of the windows. A record lock, because a child that
-// writes a checkpoint does not inherit it.
-static int take_lock(struct store *s, struct err *err)
+static size_t label_values_size(const struct store *s)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char *path = xasprintf("%s.lock", s->path);
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(path);
-    if (s->lock < 0)
-        return err_sys(err, "%s.lock: cannot open", s->path);
-    if (fcntl(s->lock, F_SETLK, &whole) == 0)
-        return 0;
-    if (errno == EACCES || errno == EAGAIN)
-        return err_set(err, "%s: another server writes to it", s->path);
-    return err_sys(err, "%s.lock: cannot lock", s->path);
+    return 2 * s->plan->n_label_lanes * sizeof(double);
 }
+
+// ---- opening ---------------------------------------------------------------------------------------
 
 // SQLite takes some names for something else than a file. A new file is made here, so that only its
 // owner can read it and its log. Its folder must exist: a mistyped name would begin a new history.
@@ -200,6 +189,21 @@ static int open_file(struct store *s, struct err *err)
     return 0;
 }
 
+// Two servers on one file would each know half of the windows. A record lock, because a child that
+// writes a checkpoint does not inherit it; on a file of its own, because SQLite locks the database.
+static int take_lock(struct store *s, struct err *err)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *path = xasprintf("%s.lock", s->path);
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
+    if (s->lock >= 0 && fcntl(s->lock, F_SETLK, &whole) == 0)
+        return 0;
+    if (s->lock >= 0 && (errno == EACCES || errno == EAGAIN))
+        return err_set(err, "%s: another server writes to it", s->path);
+    return err_sys(err, "%s.lock: cannot lock", s->path);
+}
+
 // Only reads, so that nothing is made beside a file of another program.
 static int check_kind(struct store *s, bool *empty, struct err *err)
 {
@@ -219,43 +223,38 @@ static int check_kind(struct store *s, bool *empty, struct err *err)
                    s->path, schema > STORE_SCHEMA ? "a newer" : "an older", schema, STORE_SCHEMA);
 }
 
-// Where the files are, once all of them are there.
-static int note_places(struct store *s, struct err *err)
+// Writes to an unlinked file are lost when the process ends, and another program that opens a new file
+// under its name would damage the first. The first call notes where the files are.
+static int check_places(struct store *s, struct err *err)
 {
-    static const char *const ends[STORE_FILES] = {"", "-wal", "-shm"};
     struct stat st;
     for (size_t i = 0; i < STORE_FILES; i++) {
-        s->files[i] = xasprintf("%s%s", s->path, ends[i]);
-        if (stat(s->files[i], &st))
-            return err_sys(err, "%s: SQLite made none", s->files[i]);
+        if (stat(s->files[i], &st) || (s->inodes[i] && st.st_ino != s->inodes[i]))
+            return err_set(err,
+                           "%s: was moved, removed or replaced under the server; put it back, with "
+                           "all that belongs to it, before you start the server again",
+                           s->files[i]);
         s->inodes[i] = st.st_ino;
     }
     return 0;
 }
 
-static int connect(struct store *s, enum store_durability durability, struct err *err)
+static int connect(struct store *s, enum store_durability durability,
+                   const struct store_identity *identity, struct err *err)
 {
     char pragmas[256];
-    int64_t rows;
     bool empty;
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              durability == STORE_FULL ? "FULL" : "NORMAL", CACHE_KIB);
     if (check_kind(s, &empty, err) || take_lock(s, err) ||
-        execute(s, "set up", err, "%s", pragmas) || (empty && create(s, err)) ||
-        query(s, &rows, err, "SELECT count(*) FROM meta"))
+        execute(s, "set up", err, "%s", pragmas) || (empty && create(s, identity, err)))
         return -1;
-    return note_places(s, err) || store_log_start(&s->log, s->db, s->path, pragmas, err) ? -1 : 0;
+    return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
-static int put_meta(struct store *s, const char *key, int64_t value, struct err *err)
-{
-    return execute(s, "write the table meta", err, "INSERT OR REPLACE INTO meta VALUES (%Q, %lld)",
-                   key, value);
-}
-
-static int identify(struct store *s, const struct store_identity *identity, struct err *err)
+static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
 {
     const struct {
         const char *key;
@@ -271,12 +270,8 @@ static int identify(struct store *s, const struct store_identity *identity, stru
          "goes on from another state than this one; give --state the snapshot that it began "
          "with, or keep it elsewhere and start with a new one (--database)"},
     };
-    int64_t known, value;
-    if (query(s, &known, err, "SELECT count(*) FROM meta WHERE key = 'base_xxh3'"))
-        return -1;
+    int64_t value;
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        if (!known && put_meta(s, facts[i].key, (int64_t)facts[i].value, err))
-            return -1;
         if (query(s, &value, err, "SELECT value FROM meta WHERE key = %Q", facts[i].key))
             return -1;
         if ((uint64_t)value != facts[i].value)
@@ -292,29 +287,9 @@ static int find_range(struct store *s, struct err *err)
                  "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
                  " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
                  " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))") ||
-                   query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction",
-                         s->next) ||
                    query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'")
                ? -1
                : 0;
-}
-
-// Add the models that are not in memory yet.
-static int load_served(struct store *s, struct err *err)
-{
-    sqlite3_stmt *q = s->statements[STORE_SERVED];
-    sqlite3_bind_int64(q, 1, s->served ? s->served->id : 0);
-    while (sqlite3_step(q) == SQLITE_ROW) {
-        struct served *m = xcalloc(1, sizeof *m);
-        *m = (struct served){.id = sqlite3_column_int64(q, 0),
-                             .version = sqlite3_column_int64(q, 1),
-                             .threshold = sqlite3_column_double(q, 2),
-                             .next = s->served};
-        snprintf(m->sha256, sizeof m->sha256, "%.64s", sqlite3_column_text(q, 3));
-        served_describe(m);
-        s->served = m;
-    }
-    return sqlite3_reset(q) == SQLITE_OK ? 0 : failed(s, "read the models", err);
 }
 
 // Ids that only the memory of the last process held.
@@ -339,19 +314,21 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, enum store_durability durability,
                const struct store_identity *identity, struct err *err)
 {
-    const size_t n = plan->schema.n, n_lanes = plan->n_label_lanes;
-    *s = (struct store){.path = xstrdup(path),
-                        .lock = -1,
-                        .plan = plan,
-                        .dictionaries = dictionaries,
-                        .n_lanes = n_lanes,
-                        .one = {.columns = xcalloc(n, sizeof *s->one.columns),
-                                .texts = xcalloc(n, sizeof *s->one.texts),
-                                .x = xcalloc(plan->n_inputs, sizeof *s->one.x),
-                                .label_values = xcalloc(n_lanes, 2 * sizeof(double)),
-                                .values = xcalloc(n, sizeof *s->one.values)}};
-    return open_file(s, err) || connect(s, durability, err) || identify(s, identity, err) ||
-                   prepare(s, err) || find_range(s, err) || load_served(s, err) || load_ids(s, err)
+    const size_t n = plan->schema.n;
+    *s = (struct store){
+        .lock = -1,
+        .plan = plan,
+        .dictionaries = dictionaries,
+        .files = {xstrdup(path), xasprintf("%s-wal", path), xasprintf("%s-shm", path)},
+        .one = {.columns = xcalloc(n, sizeof *s->one.columns),
+                .texts = xcalloc(n, sizeof *s->one.texts),
+                .x = xcalloc(plan->n_inputs, sizeof *s->one.x),
+                .label_values = xcalloc(plan->n_label_lanes, 2 * sizeof(double)),
+                .values = xcalloc(n, sizeof *s->one.values)}};
+    s->path = s->files[0];
+    return open_file(s, err) || connect(s, durability, identity, err) ||
+                   check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
+                   find_range(s, err) || load_ids(s, err)
                ? -1
                : 0;
 }
@@ -367,17 +344,11 @@ void store_close(struct store *s)
     if (s->path && s->lock >= 0)
         close(s->lock);
     ids_release(&s->ids);
-    while (s->served) {
-        struct served *next = s->served->next;
-        free(s->served);
-        s->served = next;
-    }
     free(s->one.columns);
     free(s->one.texts);
     free(s->one.x);
     free(s->one.label_values);
     free(s->one.values);
-    free(s->path);
     *s = (struct store){.lock = -1};
 }
 
@@ -408,8 +379,9 @@ static int merge_ids(struct store *s, struct err *err)
     const uint64_t low = (uint64_t)s->ids.due << 56, high = low | (UINT64_MAX >> 8);
     if (s->dropped > 0 && // as signed numbers ranges do not wrap either
         execute(s, "drop old ids", err,
-                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq < %lld", low, high,
-                s->first))
+                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq <"
+                " coalesce((SELECT min(seq) FROM prediction), %lld)",
+                low, high, s->next))
         return -1;
     for (size_t i = 0; i < r->n; i++) {
         sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 1, (int64_t)r->seen[i].id);
@@ -418,21 +390,9 @@ static int merge_ids(struct store *s, struct err *err)
             return -1;
     }
     ids_drop(&s->ids);
-    return put_meta(s, "merged", ids_lowest(&s->ids, s->next), err);
-}
-
-// Writes to an unlinked file are lost when the process ends, and another program that opens a new file
-// under its name would damage the first.
-static int check_places(struct store *s, struct err *err)
-{
-    struct stat st;
-    for (size_t i = 0; i < STORE_FILES; i++)
-        if (stat(s->files[i], &st) || st.st_ino != s->inodes[i])
-            return err_set(err,
-                           "%s: was moved, removed or replaced under the server; put it back, with "
-                           "all that belongs to it, before you start the server again",
-                           s->files[i]);
-    return 0;
+    return execute(s, "write the table meta", err,
+                   "INSERT OR REPLACE INTO meta VALUES ('merged', %lld)",
+                   ids_lowest(&s->ids, s->next));
 }
 
 int store_commit(struct store *s, struct err *err)
@@ -476,18 +436,40 @@ static int64_t clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// The entry of the decision's model, made where it is new.
+static int find_model(struct store *s, const struct decision *d, struct err *err)
+{
+    sqlite3_stmt *q = s->statements[STORE_PUT_MODEL];
+    if (s->model_id > 0 && s->model.version == d->version &&
+        strcmp(s->model.sha256, d->sha256) == 0)
+        return 0;
+    sqlite3_bind_int64(q, 1, d->version);
+    sqlite3_bind_text(q, 2, d->sha256, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_double(q, 3, d->threshold);
+    sqlite3_bind_int64(q, 4, clock_ms());
+    s->model = *d;
+    return run(s, STORE_PUT_MODEL, "write a model", err) ||
+                   query(s, &s->model_id, err,
+                         "SELECT id FROM model WHERE version = %lld AND sha256 = %Q", d->version,
+                         d->sha256)
+               ? -1
+               : 0;
+}
+
 int store_put(struct store *s, struct store_row *row, struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
     const struct decision *d = &row->decision;
     sqlite3_stmt *q = s->statements[STORE_INSERT];
     int at = 1 + C_COLUMNS;
+    if (find_model(s, d, err))
+        return -1;
     row->order = s->next;
     row->received = clock_ms();
     sqlite3_bind_int64(q, 1 + C_ORDER, row->order);
     sqlite3_bind_int64(q, 1 + C_RECEIVED, row->received);
     sqlite3_bind_int64(q, 1 + C_CLOCK, row->clock);
-    sqlite3_bind_int64(q, 1 + C_MODEL, d->served->id);
+    sqlite3_bind_int64(q, 1 + C_MODEL, s->model_id);
     sqlite3_bind_double(q, 1 + C_PROBABILITY, d->probability);
     sqlite3_bind_int(q, 1 + C_REVIEW, d->review);
     for (int k = 0; k < d->n_reasons; k++) { // all rows have equally many; the rest stay NULL
@@ -495,7 +477,7 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
         sqlite3_bind_double(q, 2 + C_REASONS + 2 * k, d->reasons[k].contribution);
     }
     sqlite3_bind_blob64(q, 1 + C_INPUTS, row->x, s->plan->n_inputs * sizeof *row->x, SQLITE_STATIC);
-    sqlite3_bind_blob64(q, 1 + C_LABEL_VALUES, row->label_values, 2 * s->n_lanes * sizeof(double),
+    sqlite3_bind_blob64(q, 1 + C_LABEL_VALUES, row->label_values, label_values_size(s),
                         SQLITE_STATIC);
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
@@ -537,55 +519,37 @@ void store_relabel(const struct store_row *row, const struct store_label *label,
                   label->label == 1 ? fraud : genuine);
 }
 
-int store_served(struct store *s, int64_t version, const struct model *m,
-                 const struct served **served, struct err *err)
-{
-    for (*served = s->served; *served; *served = (*served)->next)
-        if ((*served)->version == version && strcmp((*served)->sha256, m->sha256) == 0)
-            return 0;
-    sqlite3_stmt *q = s->statements[STORE_PUT_SERVED];
-    sqlite3_bind_int64(q, 1, version);
-    sqlite3_bind_text(q, 2, m->sha256, -1, SQLITE_STATIC);
-    sqlite3_bind_double(q, 3, m->threshold);
-    sqlite3_bind_int64(q, 4, clock_ms());
-    if (run(s, STORE_PUT_SERVED, "write a model", err) || load_served(s, err))
-        return -1;
-    *served = s->served;
-    return 0;
-}
-
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n, struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
     const char *time = schema->columns[schema_find_kind(schema, COLUMN_TIME)].name;
-    const long long first = *from, keep = order;
+    const int64_t first = *from;
     int64_t last;
     if (query(s, &last, err,
               "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
               " LIMIT %d)",
               first, n))
         return -1;
+    *from = last + 1;
     if (last == 0)
         return 0;
     if (execute(s, "drop old transactions", err,
                 "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
                 " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
                 " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
-                first, last, keep, time, until, keep))
+                first, last, order, time, until, order))
         return -1;
     const int dropped = sqlite3_changes(s->db);
-    *from = last + 1;
     if (dropped == 0)
         return 0;
     s->dropped = order;
-    if (execute(s, "drop old labels", err,
-                "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
-                " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
-                "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
-                first, last, keep, s->next) ||
-        query(s, &s->first, err, "SELECT coalesce(min(seq), %lld) FROM prediction", s->next))
-        return -1;
-    return dropped;
+    return execute(s, "drop old labels", err,
+                   "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
+                   " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
+                   "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
+                   first, last, order, s->next)
+               ? -1
+               : dropped;
 }
 
 // ---- reading ---------------------------------------------------------------------------------------
@@ -602,25 +566,27 @@ static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
 
 static int read_decision(const struct store *s, sqlite3_stmt *q, const float *x, struct decision *d)
 {
-    const int64_t model = sqlite3_column_int64(q, C_MODEL);
-    *d = (struct decision){.probability = sqlite3_column_double(q, C_PROBABILITY),
-                           .review = sqlite3_column_int(q, C_REVIEW),
+    *d = (struct decision){.version = sqlite3_column_int64(q, R_VERSION),
+                           .threshold = sqlite3_column_double(q, R_THRESHOLD),
+                           .probability = sqlite3_column_double(q, R_ROW + C_PROBABILITY),
+                           .review = sqlite3_column_int(q, R_ROW + C_REVIEW),
                            .repeated = true};
-    for (const struct served *m = s->served; m && !d->served; m = m->next)
-        d->served = m->id == model ? m : NULL;
-    for (int at = C_REASONS; at < C_INPUTS && sqlite3_column_type(q, at) != SQLITE_NULL; at += 2) {
+    snprintf(d->sha256, sizeof d->sha256, "%s", (const char *)sqlite3_column_text(q, R_SHA256));
+    for (int at = R_ROW + C_REASONS; d->n_reasons < N_REASONS; at += 2) {
         const int input = sqlite3_column_int(q, at);
+        if (sqlite3_column_type(q, at) == SQLITE_NULL)
+            break;
         if (input < 0 || (size_t)input >= s->plan->n_inputs)
             return -1;
         d->reasons[d->n_reasons++] =
             (struct reason){input, x[input] + 0.0F, sqlite3_column_double(q, at + 1)};
     }
-    return d->served ? 0 : -1;
+    return 0;
 }
 
 static int read_columns(struct store *s, sqlite3_stmt *q)
 {
-    int at = C_COLUMNS;
+    int at = R_ROW + C_COLUMNS;
     for (size_t c = 0; c < s->plan->schema.n; c++) {
         const enum column_kind kind = s->plan->schema.columns[c].kind;
         void *value = &s->one.values[c];
@@ -640,7 +606,6 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
             at++;
         }
     }
-    s->one.label = sqlite3_column_int(q, at);
     return 0;
 }
 
@@ -656,9 +621,10 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     if (rc != SQLITE_ROW)
         return failed(s, "read a transaction", err);
     one->order = order;
-    one->received = sqlite3_column_int64(q, C_RECEIVED);
-    if (read_blob(q, C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
-        read_blob(q, C_LABEL_VALUES, one->label_values, 2 * s->n_lanes * sizeof(double)) ||
+    one->received = sqlite3_column_int64(q, R_ROW + C_RECEIVED);
+    one->label = sqlite3_column_int(q, R_LABEL);
+    if (read_blob(q, R_ROW + C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
+        read_blob(q, R_ROW + C_LABEL_VALUES, one->label_values, label_values_size(s)) ||
         read_decision(s, q, one->x, &one->decision) || read_columns(s, q))
         return err_set(err, "%s: transaction %" PRId64 " was altered", s->path, order);
     *row = one;

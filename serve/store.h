@@ -17,8 +17,7 @@
 // Errors: -1 and SQLite's message with the file. After a failed write the state of the file is unknown,
 // so only store_close may follow. A file that another server writes to is refused (a lock beside it).
 //
-// Ownership: the store borrows plan and dictionaries; it owns the served models until store_close.
-// Not thread-safe.
+// Ownership: the store borrows plan and dictionaries. Not thread-safe.
 #ifndef SERVE_STORE_H
 #define SERVE_STORE_H
 
@@ -77,8 +76,7 @@ enum store_statement {
     STORE_INSERT,
     STORE_ROW,
     STORE_PUT_LABEL,
-    STORE_PUT_SERVED,
-    STORE_SERVED,
+    STORE_PUT_MODEL,
     STORE_SEEN,
     STORE_PUT_SEEN,
     STORE_STATEMENTS
@@ -86,22 +84,20 @@ enum store_statement {
 enum { STORE_FILES = 3 }; // the database, its log and SQLite's shared memory
 
 struct store {
-    char *path;
-    char *files[STORE_FILES];
+    char *files[STORE_FILES], *path; // path: the first of them
     ino_t inodes[STORE_FILES];
     atomic_bool held; // another program was found to hold a write lock; any thread may read it
     int lock;         // descriptor of the lock file
     sqlite3 *db;
     const struct plan *plan;
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
-    size_t n_lanes;                        // plan->n_label_lanes
     sqlite3_stmt *statements[STORE_STATEMENTS];
     struct store_log log;
     struct ids ids;
-    struct served *served; // the newest first
+    struct decision model; // whose model was written last
+    int64_t model_id;      // and its id there
     struct store_row one;  // what store_get returns
     int64_t next;          // the next order number
-    int64_t first;         // the lowest transaction that is there, or next
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
@@ -138,9 +134,6 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
 // Tell the state the label of a row.
 void store_relabel(const struct store_row *row, const struct store_label *label,
                    struct state *state);
-// The model's entry, made where it is new.
-int store_served(struct store *s, int64_t version, const struct model *m,
-                 const struct served **served, struct err *err);
 // Drop transactions of times before `until` that the state of `order` no longer needs: with order
 // numbers below it, and without a label from it on. Looks at n rows from *from on and moves *from
 // behind them. Returns how many were dropped, or -1.

@@ -101,7 +101,7 @@ static int put_number(const struct place *p, const json_t *v)
         return REFUSE(p, "'%s' is %.15g, less than %.15g", c->name, x, c->min);
     if (x > c->max)
         return REFUSE(p, "'%s' is %.15g, more than %.15g", c->name, x, c->max);
-    ((double *)p->t->columns[p->column])[p->event] = x;
+    ((double *)p->t->columns[p->column])[p->event] = x + 0.0; // -0 becomes 0, as in the database
     return 0;
 }
 

@@ -204,7 +204,7 @@ static void child_ended(struct writer *w, int status)
     atomic_store(&w->saved_time, (long long)time(NULL));
     plan_checkpoint(w, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
     if (w->retain_seconds > 0)
-        w->drop_from = w->store->first;
+        w->drop_from = 1;
 }
 
 // ---- chores ----------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ int writer_start(struct writer *w, struct err *err)
     pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
     pthread_cond_init(&w->work, NULL);
     if (w->retain_seconds > 0 && w->previous_order > 0)
-        w->drop_from = w->store->first;
+        w->drop_from = 1;
     plan_checkpoint(w, CHECKPOINT_ROWS - ((int64_t)w->state->position - w->saved_order),
                     CHECKPOINT_SECONDS);
     if (pthread_create(&w->thread, NULL, write_jobs, w))
