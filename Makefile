@@ -96,7 +96,7 @@ $(BIN)/train:    $(BUILD)/train/main.o $(call libs,train)
 $(BIN)/registry: $(BUILD)/train/registry_main.o $(call libs,train)
 $(BIN)/monitor:  $(BUILD)/monitor/main.o $(call libs,monitor)
 $(BIN)/serve:    $(BUILD)/serve/main.o $(call libs,serve)
-$(BIN)/replay:   $(BUILD)/serve/replay.o $(call libs,serve)
+$(BIN)/replay:   $(BUILD)/serve/replay.o $(call libs,ingest)
 $(BIN)/tiny:     $(BUILD)/tests/tiny.o
 $(BIN)/tiny: LIBS = -lopenblas -lm
 $(BIN)/train $(BIN)/registry $(BIN)/monitor: LIBS += -lopenblas -lprotobuf-c

@@ -1,14 +1,624 @@
-// replay: sends a CSV of transactions through a running server and tells how it answered.
+// replay: sends the transactions of a CSV to a running server and reports how it answered.
 //
-// Only the command line is here; the work is replay_run.c's.
+// Each connection is a thread that takes the next rows, posts them with blocking libcurl and counts
+// the answer. Requests leave in the order of the rows, strictly so with one connection.
+//
+// With --rate, transaction k is due k / rate seconds after the first, and a request when its first
+// transaction is. Latency counts from then even if all connections were busy and the request left
+// late: a slow server cannot hide its delay (Gil Tene's "coordinated omission").
+//
+// With --labels, a row's label is posted before the first transaction whose time is the row's time
+// plus that delay or later, while nothing else is in flight. So at each transaction the server
+// knows the labels that `features` knew there with the same delay.
+#include "base/memory.h"
 #include "base/option.h"
+#include "base/output.h"
 #include "base/progress.h"
+#include "ingest/convert.h"
 #include "ingest/value.h"
-#include "serve/replay_client.h"
-#include "serve/replay_run.h"
 
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { MAX_CONNECTIONS = 1024, POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN_REJECTS = 10 };
+
+static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
+static const char *token_file, *output_path;
+static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
+static int64_t delay_days = -1, retry; // -1: no labels; seconds
+static struct curl_slist *headers;
+
+// The CSV, read one row at a time, so that a pipe's rows are sent when they come.
+static struct dataset dataset;
+static const struct schema *const schema = &dataset.schema;
+static struct csv csv;
+static struct csv_block block;
+static struct convert convert;
+static struct progress progress;
+static int time_column, label_column = -1;
+static const char *id_name = ""; // of the id's column
+
+// A worker holds the lock, which guards what follows, except while its request is in flight.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER; // in_flight is 0
+static size_t in_flight;
+static atomic_bool failed;
+static struct err failure; // the first one
+static int64_t silences;   // requests without an answer before the first with one; then negative
+
+static json_t *row; // the transaction that was read and is in no request yet, or NULL
+static int64_t row_time, clock_time = INT64_MIN; // clock: the latest time of the period's rows
+static struct label {
+    int64_t time;
+    json_t *json; // {"id", "label"}; emptied if the transaction is not answered
+} * labels;       // [first_label .. n_labels) are not due yet, in order of time
+static size_t first_label, n_labels, labels_size;
+
+static struct output output;
+static char **lines; // of each transaction that was sent; NULL: not answered yet, or written
+static size_t lines_size, written;
+
+static struct {
+    uint64_t seen, rejected;                  // rows
+    uint64_t sent, answered, requests, again; // transactions, and the requests that hold them
+    uint64_t labels, labels_changed, labels_failed;
+} counts;
+static json_t *decisions, *errors, *first_errors; // numbers by kind; the first text of a kind
+static double start, end;                         // of the first request, of the latest answer
+static double *seconds;                           // latency of each answered request
+static size_t n_seconds, seconds_size;
+
+struct worker {
+    CURL *easy;
+    json_t *rows, *labels; // the request: transactions, and those of their labels that are known
+    size_t first;          // number of the first transaction among all that are sent
+    double due, end;
+    char *answer; // answer_n bytes, then a 0 byte
+    size_t answer_n;
+    long status; // of HTTP; 0: no whole answer
+    char curl_error[CURL_ERROR_SIZE], why[512];
+    uint64_t again;
+};
+
+static void stop(const struct err *why)
+{
+    if (!failed)
+        failure = *why;
+    failed = true;
+}
+
+// ---- rows ---------------------------------------------------------------------------------------
+
+static int open_input(struct err *err)
+{
+    if (dataset_load(&dataset, config, input, err))
+        return -1;
+    const int id = schema_find_kind(schema, COLUMN_ID);
+    id_name = id < 0 ? "" : schema->columns[id].name;
+    time_column = schema_find_kind(schema, COLUMN_TIME);
+    label_column = schema_find_kind(schema, COLUMN_LABEL);
+    if (delay_days >= 0 && (id < 0 || label_column < 0))
+        return err_set(err, "--labels: %s: [columns] has no column of kind %s", config,
+                       id < 0 ? "id" : "label");
+    if (csv_open(&csv, dataset.file, dataset.delimiter, err) ||
+        convert_open(&convert, &csv, schema, NULL, err))
+        return -1;
+    progress_init(&progress, "replay", csv.size);
+    return 0;
+}
+
+static void reject(const struct reject *why)
+{
+    const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
+    if (++counts.rejected <= SHOWN_REJECTS)
+        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv.name,
+                why->line, why->column, *why->column ? ": " : "", why->reason,
+                why->value ? ": " : "", quote, value, quote);
+    if (counts.rejected == SHOWN_REJECTS)
+        fprintf(stderr, "replay: further rows that break the schema are only counted\n");
+}
+
+static json_t *field_json(const struct convert_column *c, const struct csv_field *f)
+{
+    char time[TIME_TEXT];
+    if (c->schema->kind == COLUMN_NUMBER)
+        return json_real(*(const double *)c->values);
+    if (c->schema->kind != COLUMN_TIME)
+        return json_stringn(block.text + f->at, f->n);
+    return schema_times_are_numbers(schema) ? json_integer(row_time)
+                                            : json_string(time_text(time, row_time));
+}
+
+// The row without its label and its empty fields, which the server fills in; NULL, after a reject,
+// if a text is not UTF-8.
+static json_t *transaction(void)
+{
+    json_t *json = json_object();
+    for (size_t i = 0; i < schema->n; i++) {
+        const struct convert_column *c = &convert.columns[i];
+        const char *name = c->schema->name;
+        const struct csv_field *f = block.fields + block.rows[0].first;
+        f = c->field == SIZE_MAX ? NULL : f + c->field;
+        if (c->schema->kind == COLUMN_LABEL || (f && f->n == 0) ||
+            json_object_set_new(json, name, field_json(c, f)) == 0)
+            continue;
+        reject(&(struct reject){block.rows[0].line, name, "not UTF-8", NULL, 0, NULL, 0});
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+// Read on until `row` is one of the period: 1, 0 at the end of the file, or -1.
+static int next_row(struct err *err)
+{
+    struct reject why;
+    while (!row) {
+        if (csv_next(&csv, &block, 1, err))
+            return -1;
+        if (block.n_rows == 0)
+            return 0;
+        progress_set(&progress, csv.bytes);
+        counts.seen++;
+        if (!convert_row(&convert, &block, &block.rows[0], 0, &why)) {
+            reject(&why);
+            continue;
+        }
+        row_time = *(const int64_t *)convert.columns[time_column].values;
+        if (row_time >= from && row_time < until)
+            row = transaction();
+    }
+    clock_time = row_time > clock_time ? row_time : clock_time;
+    return 1;
+}
+
+static int check_rows(struct err *err)
+{
+    char time[TIME_TEXT];
+    const double rejected = (double)counts.rejected / (double)counts.seen;
+    if (counts.seen == 0)
+        return err_set(err, "%s: no rows after the header", csv.name);
+    if (counts.rejected == counts.seen || rejected > dataset.max_reject_rate)
+        return err_set(err, "%s: %.3g %% of the rows break the schema, %.3g %% are allowed",
+                       csv.name, 100 * rejected, 100 * dataset.max_reject_rate);
+    if (counts.sent == 0)
+        return err_set(err, "%s: no row is between --from and --until; the last one is of %s",
+                       csv.name, time_text(time, row_time));
+    return 0;
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+static void sleep_until(double moment)
+{
+    const struct timespec t = {(time_t)moment, (long)(fmod(moment, 1) * 1e9)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
+static FILE *open_text(char **text, size_t *n)
+{
+    FILE *f = open_memstream(text, n);
+    if (f)
+        return f;
+    perror("replay");
+    exit(1);
+}
+
+static void perform(struct worker *w)
+{
+    free(w->answer);
+    FILE *f = open_text(&w->answer, &w->answer_n);
+    curl_easy_setopt(w->easy, CURLOPT_WRITEDATA, f);
+    const CURLcode code = curl_easy_perform(w->easy);
+    fclose(f);
+    w->end = seconds_now();
+    curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &w->status);
+    w->status = code ? 0 : w->status;
+    if (code && !*w->curl_error)
+        snprintf(w->curl_error, sizeof w->curl_error, "%s", curl_easy_strerror(code));
+}
+
+// Seconds until the request is sent again; negative: it is not.
+static double retry_wait(const struct worker *w, double backoff, double left)
+{
+    curl_off_t after = 0;
+    if (left <= 0 || failed || (w->status != 0 && w->status != 503 && w->status != 429))
+        return -1;
+    curl_easy_getinfo(w->easy, CURLINFO_RETRY_AFTER, &after);
+    const double wait = fmax((double)after, fmin(backoff, left));
+    return wait <= left ? wait : -1;
+}
+
+// What meets no answer, 503 or 429 is sent again, the same bytes, for --retry seconds; the server
+// recognises a transaction by its id.
+static void post(struct worker *w, const char *path, const json_t *body)
+{
+    char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *url = path_join(server, path);
+    const double last = seconds_now() + (double)retry;
+    double backoff = 0.05, wait;
+    curl_easy_setopt(w->easy, CURLOPT_URL, url);
+    curl_easy_setopt(w->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
+    curl_easy_setopt(w->easy, CURLOPT_POSTFIELDS, text);
+    perform(w);
+    for (; (wait = retry_wait(w, backoff, last - seconds_now())) >= 0; w->again++) {
+        sleep_until(seconds_now() + wait);
+        backoff = fmin(2 * backoff, 1);
+        perform(w);
+    }
+    free(text);
+    free(url);
+}
+
+static const char *text_of(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : otherwise;
+}
+
+static bool is_decision(const json_t *json, const json_t *asked)
+{
+    const json_t *probability = json_object_get(json, "probability");
+    const double p = json_number_value(probability);
+    return json_is_number(probability) && p >= 0 && p <= 1 && *text_of(json, "decision", "") &&
+           *text_of(json, "model", "") &&
+           strcmp(text_of(json, "id", ""), text_of(asked, id_name, "")) == 0;
+}
+
+// Whether there is an answer to each item, a transaction or a label.
+static bool is_answer(const json_t *json, const json_t *items, bool feedback)
+{
+    bool good = json_array_size(json) == json_array_size(items);
+    for (size_t i = 0; i < json_array_size(items) && good; i++) {
+        const json_t *one = json_array_get(json, i);
+        good = feedback ? json_is_boolean(json_object_get(one, "changed"))
+                        : is_decision(one, json_array_get(items, i));
+    }
+    return good;
+}
+
+// Post transactions or labels and return the answers to them, which count as a whole or not at all;
+// NULL, and why, if they don't.
+static json_t *ask(struct worker *w, const char *path, const json_t *items)
+{
+    const bool feedback = strcmp(path, "feedback") == 0, array = feedback || batch > 1;
+    post(w, path, array ? items : json_array_get(items, 0));
+    json_t *json = json_loadb(w->answer, w->answer_n, JSON_REJECT_DUPLICATES, NULL);
+    const char *detail = text_of(json, "detail", w->answer);
+    if (w->status == 200 && json && !array)
+        json = json_pack("[o]", json);
+    if (w->status == 200 && is_answer(json, items, feedback))
+        return json;
+    if (w->status == 0)
+        snprintf(w->why, sizeof w->why, "%s: no answer: %s", path, w->curl_error);
+    else if (w->status == 200)
+        snprintf(w->why, sizeof w->why, "%s: not understood: %s", path, detail);
+    else
+        snprintf(w->why, sizeof w->why, "%s: %ld %s: %s", path, w->status,
+                 text_of(json, "title", "Unknown"), detail);
+    json_decref(json);
+    return NULL;
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+static void count(json_t *numbers, const char *name, size_t n)
+{
+    const json_int_t before = json_integer_value(json_object_get(numbers, name));
+    json_object_set_new(numbers, name, json_integer(before + (json_int_t)n));
+}
+
+// 401 and silence on all connections end the run: all further requests would meet the same.
+static void count_error(const struct worker *w, const char *path, size_t n)
+{
+    struct err err = {""};
+    char kind[32];
+    snprintf(kind, sizeof kind, "%s %ld", path, w->status);
+    count(errors, kind, n);
+    if (!json_object_get(first_errors, kind))
+        json_object_set_new(first_errors, kind, json_string_nocheck(w->why));
+    if (w->status == 401 && token_file)
+        err_set(&err, "%s: is not the token of the server at %s (401)", token_file, server);
+    else if (w->status == 401)
+        err_set(&err, "the server at %s wants a token (401): use --token-file", server);
+    else if (silences >= connections)
+        err_set(&err, "no answer from %s: %s; is the server running?%s", server, w->curl_error,
+                retry > 0 ? "" : " --retry SECONDS waits for it");
+    if (*err.msg)
+        stop(&err);
+}
+
+// The id is in quotes where RFC 4180 wants them, or where ingest would drop its blanks.
+static char *output_line(const json_t *asked, const json_t *decision)
+{
+    char *text;
+    size_t n;
+    FILE *f = open_text(&text, &n);
+    const char *id = text_of(asked, id_name, "");
+    const char *quote = strpbrk(id, ",\"\r\n \t") ? "\"" : "";
+    for (fputs(quote, f); *id; id++)
+        fprintf(f, *id == '"' ? "\"\"" : "%c", *id);
+    fprintf(f, "%s,", quote);
+    if (decision)
+        fprintf(f, "%.17g", json_number_value(json_object_get(decision, "probability")));
+    fprintf(f, ",%s,%s\n", text_of(decision, "decision", ""), text_of(decision, "model", ""));
+    fclose(f);
+    return text;
+}
+
+// Answers come in any order; lines are written in the order of the rows.
+static void write_lines(const struct worker *w, const json_t *answer)
+{
+    struct err err;
+    for (size_t i = 0; i < json_array_size(w->rows); i++)
+        lines[w->first + i] = output_line(json_array_get(w->rows, i), json_array_get(answer, i));
+    for (char *line; written < counts.sent && (line = lines[written]); free(line)) {
+        if (output_write(&output, line, strlen(line), &err))
+            stop(&err);
+        lines[written++] = NULL;
+    }
+}
+
+static void finish(struct worker *w, const json_t *answer)
+{
+    const size_t n = json_array_size(w->rows);
+    silences = w->status ? INT64_MIN : silences + 1;
+    for (size_t i = 0; i < json_array_size(answer); i++)
+        count(decisions, text_of(json_array_get(answer, i), "decision", ""), 1);
+    for (size_t i = 0; i < json_array_size(w->labels) && !answer; i++)
+        json_object_clear(json_array_get(w->labels, i));
+    if (answer) {
+        counts.answered += n;
+        ARRAY_GROW(seconds, n_seconds + 1, seconds_size);
+        seconds[n_seconds++] = fmax(w->end - w->due, 0);
+    } else {
+        count_error(w, "predict", n);
+    }
+    end = w->end;
+    if (output_path)
+        write_lines(w, answer);
+    if (--in_flight == 0)
+        pthread_cond_broadcast(&idle);
+}
+
+// ---- labels -------------------------------------------------------------------------------------
+
+static void add_label(struct worker *w)
+{
+    const int8_t *value = convert.columns[label_column].values;
+    size_t i;
+    if (*value < 0)
+        return;
+    json_t *json = json_pack("{s:O, s:i}", "id", json_object_get(row, id_name), "label", *value);
+    LOWER_BOUND(i, first_label, n_labels, labels[i].time <= row_time);
+    ARRAY_GROW(labels, n_labels + 1, labels_size);
+    memmove(labels + i + 1, labels + i, (n_labels++ - i) * sizeof *labels);
+    labels[i] = (struct label){row_time, json};
+    json_array_append(w->labels, json);
+}
+
+static bool is_label_due(void)
+{
+    return first_label < n_labels &&
+           labels[first_label].time <= clock_time - delay_days * SECONDS_PER_DAY;
+}
+
+static void post_labels(struct worker *w)
+{
+    json_t *due = json_array();
+    while (is_label_due() && json_array_size(due) < POST_LABELS) {
+        json_t *label = labels[first_label++].json;
+        if (json_object_size(label) > 0)
+            json_array_append(due, label);
+        json_decref(label);
+    }
+    const size_t n = json_array_size(due);
+    json_t *answer = n > 0 ? ask(w, "feedback", due) : NULL;
+    for (size_t i = 0; i < json_array_size(answer); i++)
+        counts.labels_changed +=
+            json_is_true(json_object_get(json_array_get(answer, i), "changed"));
+    counts.labels += answer ? n : 0;
+    counts.labels_failed += answer ? 0 : n;
+    end = n > 0 ? w->end : end;
+    if (n > 0 && !answer)
+        count_error(w, "feedback", n);
+    json_decref(answer);
+    json_decref(due);
+}
+
+// ---- connections --------------------------------------------------------------------------------
+
+// Fill the request with rows; one that has to wait for labels is left to the next request.
+static void fill(struct worker *w)
+{
+    struct err err;
+    int rc = 0;
+    while (json_array_size(w->rows) < (size_t)batch && !failed && (rc = next_row(&err)) > 0) {
+        if (is_label_due() && json_array_size(w->rows) > 0)
+            return;
+        if (is_label_due() && in_flight > 0) {
+            pthread_cond_wait(&idle, &lock); // meanwhile another worker may take the row
+        } else if (is_label_due()) {
+            post_labels(w);
+        } else {
+            if (delay_days >= 0)
+                add_label(w);
+            json_array_append_new(w->rows, row);
+            row = NULL;
+        }
+    }
+    if (rc < 0)
+        stop(&err);
+}
+
+// False if there are no more rows.
+static bool take(struct worker *w)
+{
+    json_array_clear(w->rows);
+    json_array_clear(w->labels);
+    fill(w);
+    const size_t n = json_array_size(w->rows);
+    if (n == 0)
+        return false;
+    if (counts.requests++ == 0)
+        start = end = seconds_now();
+    w->due = rate ? start + (double)counts.sent / (double)rate : 0;
+    w->first = counts.sent;
+    counts.sent += n;
+    in_flight++;
+    if (output_path) {
+        ARRAY_GROW(lines, counts.sent, lines_size);
+        memset(lines + w->first, 0, n * sizeof *lines);
+    }
+    return true;
+}
+
+static void *work(void *arg)
+{
+    struct worker w = {.easy = curl_easy_init(), .rows = json_array(), .labels = json_array()};
+    curl_easy_setopt(w.easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(w.easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(w.easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(w.easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(w.easy, CURLOPT_TIMEOUT, (long)ANSWER_SECONDS);
+    curl_easy_setopt(w.easy, CURLOPT_MAXFILESIZE, 16L << 20);
+    curl_easy_setopt(w.easy, CURLOPT_ERRORBUFFER, w.curl_error);
+    pthread_mutex_lock(&lock);
+    while (take(&w)) {
+        pthread_mutex_unlock(&lock);
+        if (rate > 0)
+            sleep_until(w.due);
+        else
+            w.due = seconds_now();
+        json_t *answer = ask(&w, "predict", w.rows);
+        pthread_mutex_lock(&lock);
+        finish(&w, answer);
+        json_decref(answer);
+    }
+    counts.again += w.again;
+    pthread_mutex_unlock(&lock);
+    curl_easy_cleanup(w.easy);
+    json_decref(w.rows);
+    json_decref(w.labels);
+    free(w.answer);
+    return arg;
+}
+
+static int run(struct err *err)
+{
+    pthread_t threads[MAX_CONNECTIONS];
+    int64_t n = 0;
+    while (n < connections && !pthread_create(&threads[n], NULL, work, NULL))
+        n++;
+    if (n == 0)
+        return err_set(err, "cannot start a thread");
+    while (n > 0)
+        pthread_join(threads[--n], NULL);
+    progress_done(&progress);
+    *err = failure;
+    return failed ? -1 : 0;
+}
+
+// ---- the program --------------------------------------------------------------------------------
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_latency(void)
+{
+    static const char *const names[] = {"p50", "p90", "p99", "p99.9", "max"};
+    static const double shares[] = {0.5, 0.9, 0.99, 0.999, 1};
+    const size_t n = n_seconds;
+    if (n > 0)
+        qsort(seconds, n, sizeof *seconds, compare_doubles);
+    printf("latency ms    ");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        printf("  %s %.3f", names[i],
+               n > 0 ? 1e3 * seconds[(size_t)ceil(shares[i] * (double)n) - 1] : 0);
+    printf("\n");
+}
+
+// A server's words go to a terminal: without control characters.
+static void print_words(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+    putchar('\n');
+}
+
+static void print_counts(void)
+{
+    const double took = end - start, per_second = took > 0 ? 1 / took : 0;
+    const char *name;
+    json_t *n;
+    printf("transactions    %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " failed; %" PRIu64
+           " rows that break the schema\n",
+           counts.sent, counts.answered, counts.sent - counts.answered, counts.rejected);
+    printf("requests        %" PRIu64 ", %" PRIu64 " sent again\n", counts.requests, counts.again);
+    printf("seconds         %.2f: %.0f transactions/s, %.0f requests/s\n", took,
+           per_second * (double)counts.answered, per_second * (double)counts.requests);
+    print_latency();
+    printf("decisions     %s", counts.answered ? "" : "  none");
+    json_object_foreach(decisions, name, n)
+        printf("  %s %" JSON_INTEGER_FORMAT, name, json_integer_value(n));
+    printf("\nlabels          %" PRIu64 " posted, %" PRIu64 " new to the server, %" PRIu64
+           " failed, %zu not yet due\n",
+           counts.labels, counts.labels_changed, counts.labels_failed, n_labels - first_label);
+    json_object_foreach(errors, name, n)
+    {
+        printf("error           %" JSON_INTEGER_FORMAT " ", json_integer_value(n));
+        print_words(text_of(first_errors, name, ""));
+    }
+}
+
+static int make_headers(struct err *err)
+{
+    char line[320] = "Authorization: Bearer ";
+    struct stat st;
+    headers = curl_slist_append(NULL, "Content-Type: application/json");
+    curl_slist_append(headers, "Expect:");
+    FILE *f = token_file ? fopen(token_file, "r") : NULL;
+    int rc = 0;
+    if (!token_file)
+        return 0;
+    if (!f || fstat(fileno(f), &st) || !fgets(line + strlen(line), 280, f))
+        rc = err_sys(err, "%s: cannot read the token", token_file);
+    else if (st.st_mode & (S_IRWXG | S_IRWXO))
+        rc = err_set(err, "%s: others may read this token: chmod 600 it", token_file);
+    line[strcspn(line, "\r\n")] = '\0';
+    curl_slist_append(headers, line);
+    if (f)
+        fclose(f);
+    return rc;
+}
+
+static int replay(struct err *err)
+{
+    static const char columns[] = "id,probability,decision,model\n";
+    decisions = json_object();
+    errors = json_object();
+    first_errors = json_object();
+    if (open_input(err) || make_headers(err) ||
+        (output_path && (output_open(&output, output_path, 0644, err) ||
+                         output_write(&output, columns, sizeof columns - 1, err))) ||
+        run(err) || check_rows(err) || (output_path && output_commit(&output, err)))
+        return -1;
+    return 0;
+}
 
 static int read_moment(const char *name, const char *text, int64_t *moment, struct err *err)
 {
@@ -17,39 +627,43 @@ static int read_moment(const char *name, const char *text, int64_t *moment, stru
     return err_set(err, "--%s: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", name, text);
 }
 
+static int check_url(struct err *err)
+{
+    if ((strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0) &&
+        !strpbrk(server, "?# "))
+        return 0;
+    return err_set(err, "--url: '%s' is not an address like http://127.0.0.1:8080", server);
+}
+
 int main(int argc, char **argv)
 {
-    static struct replay r = {.config = "datasets/simulated.ini",
-                              .url = "http://127.0.0.1:8080",
-                              .connections = 8,
-                              .batch = 1,
-                              .from = INT64_MIN,
-                              .until = INT64_MAX,
-                              .labels = -1};
-    const char *from = NULL, *until = NULL;
+    const char *from_text = NULL, *until_text = NULL;
     const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &r.config, "the dataset's description", 0, 0},
-        {"url", "URL", OPTION_STRING, &r.url, "the server", 0, 0},
-        {"token-file", "FILE", OPTION_STRING, &r.token, "token to show to the server", 0, 0},
-        {"connections", "N", OPTION_INT, &r.connections, "requests in flight, 1: strictly in order",
-         1, 1024},
-        {"batch", "N", OPTION_INT, &r.batch, "transactions a request", 1, 1000},
-        {"rate", "N", OPTION_INT, &r.rate, "transactions a second, 0: as fast as answered", 0,
+        {"config", "FILE", OPTION_STRING, &config, "the dataset's description", 0, 0},
+        {"url", "URL", OPTION_STRING, &server, "the server", 0, 0},
+        {"token-file", "FILE", OPTION_STRING, &token_file, "token to show to the server", 0, 0},
+        {"connections", "N", OPTION_INT, &connections, "requests in flight, 1: strictly in order",
+         1, MAX_CONNECTIONS},
+        {"batch", "N", OPTION_INT, &batch, "transactions a request", 1, 1000},
+        {"rate", "N", OPTION_INT, &rate, "transactions a second, 0: as fast as answered", 0,
          10000000},
-        {"from", "TIME", OPTION_STRING, &from, "only rows from this date or time on, UTC", 0, 0},
-        {"until", "TIME", OPTION_STRING, &until, "only rows before this date or time, UTC", 0, 0},
-        {"labels", "DAYS", OPTION_INT, &r.labels,
+        {"from", "TIME", OPTION_STRING, &from_text, "only rows from this date or time on, UTC", 0,
+         0},
+        {"until", "TIME", OPTION_STRING, &until_text, "only rows before this date or time, UTC", 0,
+         0},
+        {"labels", "DAYS", OPTION_INT, &delay_days,
          "post each row's label that many days of the file after it, -1: none", -1, 36500},
-        {"retry", "SECONDS", OPTION_INT, &r.retry,
+        {"retry", "SECONDS", OPTION_INT, &retry,
          "send again for so long what meets no answer, 503 or 429", 0, 86400},
-        {"output", "FILE", OPTION_STRING, &r.output, "CSV of the decisions", 0, 0},
+        {"output", "FILE", OPTION_STRING, &output_path, "CSV of the decisions", 0, 0},
     };
+    static const char purpose[] = "Send the transactions of a CSV, plain, .gz or .zst, to a "
+                                  "running server. FILE replaces the\n"
+                                  "file that the description names; - is standard input.";
     const struct program program = {
         "replay",
         "[FILE]",
-        "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
-        "the\n"
-        "file that the description names; - is standard input.",
+        purpose,
         "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
         specs,
         sizeof specs / sizeof *specs,
@@ -57,19 +671,20 @@ int main(int argc, char **argv)
         1};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
-    if (first > 0 &&
-        (read_moment("from", from, &r.from, &err) || read_moment("until", until, &r.until, &err) ||
-         replay_client_url(r.url, &err)))
+    if (first > 0 && (read_moment("from", from_text, &from, &err) ||
+                      read_moment("until", until_text, &until, &err) || check_url(&err)))
         first = -1;
     if (first <= 0)
         return option_exit(&program, first, &err);
-    if (first < argc)
-        r.input = argv[first];
+    input = first < argc ? argv[first] : NULL;
+    json_set_alloc_funcs(xmalloc, free);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
 
-    int rc = replay_run(&r, &err) ? err_report("replay", &err) : 0;
-    if (r.tally.answered > 0 || rc == 0)
-        tally_print(&r.tally);
+    const int rc = replay(&err) ? err_report("replay", &err) : 0;
+    output_release(&output);
+    if (counts.answered > 0 || rc == 0)
+        print_counts();
     if (stdout_close(&err))
         return err_report("replay", &err);
-    return rc || r.tally.answered < r.tally.sent || r.tally.labels_failed > 0;
+    return rc || counts.answered < counts.sent || counts.labels_failed > 0;
 }

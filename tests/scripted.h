@@ -1,288 +1,201 @@
-// scripted: a small HTTP server in a thread, that answers as a test has written down and remembers
-// what it was asked. One thread, raw sockets, 127.0.0.1, a free port.
+// scripted: a small HTTP server on a free port that answers as a test says and records the
+// requests. Each connection has a thread.
 //
-//     scripted_start(turns, n)    turn i is of request i of all; behind them, answers as the real
-//                                 server's: probability = amount / 1000, review from 0.5 on
+//     scripted_start("503 {}|cut")   the first two requests get these answers, all others good ones
 //     ... requests to scripted.port ...
-//     scripted_stop()                then scripted.requests[0 .. n_requests)
+//     scripted_stop()                then scripted.requests[0 .. n)
 //
-// It ends by itself when nothing has happened for SCRIPTED_MS.
+// A good answer is that of the real server, with probability = amount / 1000 and review from 0.5
+// on. The script has an item for each request:
+//
+//     ok            a good answer
+//     503 BODY      this status and body; 503@9 BODY: with Retry-After: 9
+//     close, cut    end the connection without a byte, or within a good answer
+//     slow 300      a good answer after 300 ms
+//     hold 300      a good answer after that to the next request, or after 300 ms
 #ifndef TESTS_SCRIPTED_H
 #define TESTS_SCRIPTED_H
 
+#include "base/memory.h"
 #include "tests/scratch.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <math.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-enum { SCRIPTED_MS = 20000, SCRIPTED_PEERS = 32, SCRIPTED_REQUESTS = 4096 };
-
-enum turn_kind {
-    TURN_ANSWER, // as the real server
-    TURN_TELL,   // status, headers and body as given
-    TURN_CLOSE,  // the connection, without a byte
-    TURN_CUT,    // the connection, in the middle of a good answer
-    TURN_SLOW,   // a good answer after `ms`
-    TURN_HOLD,   // a good answer after the next request's, or when `ms`, if not 0, pass without one
-};
-
-struct turn {
-    enum turn_kind kind;
-    int status;
-    const char *headers; // each ended by CRLF
-    const char *body;
-    int ms;
-};
+enum { SCRIPTED_PEERS = 256, SCRIPTED_REQUESTS = 4096 };
 
 struct scripted_request {
-    char path[64], *head, *body;
-    int peer;      // connection, counted from 0
+    char path[64], *head;
+    json_t *body;
     bool overtook; // it came while an answer was held
 };
 
-struct scripted_peer {
-    int fd, number;
-    char *data;
-    size_t n;
-};
-
 static struct {
-    int port, listener, stop[2];
-    pthread_t thread;
-    const struct turn *turns;
-    size_t n_turns;
+    int port, listener;
+    pthread_mutex_t lock;
+    const char *script; // the rest of it
     struct scripted_request requests[SCRIPTED_REQUESTS];
-    size_t n_requests;
-    struct scripted_peer peers[SCRIPTED_PEERS];
+    size_t n, answered, held;
+    pthread_t thread, peers[SCRIPTED_PEERS];
+    int fds[SCRIPTED_PEERS];
     size_t n_peers;
-    int accepted, held, held_ms;
-    char *held_text;
 } scripted;
 
-// ---- answers ----
-
-static inline json_t *scripted_decision(const json_t *transaction)
+static inline json_t *scripted_item(const json_t *in)
 {
-    double amount = fmax(0, json_number_value(json_object_get(transaction, "amount")));
+    const double amount = fmax(0, json_number_value(json_object_get(in, "amount")));
+    if (json_object_get(in, "label"))
+        return json_pack("{s:b}", "changed", 1);
     json_t *d = json_pack("{s:f, s:s, s:s}", "probability", amount / 1000, "decision",
                           amount < 500 ? "approve" : "review", "model", "7");
-    json_t *id = json_object_get(transaction, "id");
-    if (id)
-        json_object_set(d, "id", id);
+    json_object_set(d, "id", json_object_get(in, "id"));
     return d;
 }
 
-static inline json_t *scripted_label(const json_t *label)
-{
-    return json_pack("{s:O, s:O, s:b}", "id", json_object_get(label, "id"), "label",
-                     json_object_get(label, "label"), "changed", 1);
-}
-
 // What the real server would say, allocated.
-static inline char *scripted_answer(const struct scripted_request *q)
+static inline char *scripted_answer(const json_t *in)
 {
-    bool predict = strcmp(q->path, "/predict") == 0;
-    json_t *in = json_loads(q->body, 0, NULL), *answer = NULL;
-    if (json_is_array(in)) {
-        answer = json_array();
-        for (size_t i = 0; i < json_array_size(in); i++) {
-            const json_t *one = json_array_get(in, i);
-            json_array_append_new(answer, predict ? scripted_decision(one) : scripted_label(one));
+    json_t *answer = json_is_array(in) ? json_array() : scripted_item(in), *item;
+    size_t i;
+    if (json_is_array(in))
+        json_array_foreach(in, i, item)
+        {
+            json_array_append_new(answer, scripted_item(item));
         }
-    } else if (in) {
-        answer = predict ? scripted_decision(in) : scripted_label(in);
-    }
     char *body = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    size_t size = (body ? strlen(body) : 0) + 128;
-    char *text = malloc(size);
-    if (text)
-        snprintf(text, size, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
-                 body ? strlen(body) : 0, body ? body : "");
-    free(body);
     json_decref(answer);
-    json_decref(in);
-    return text;
+    return body;
 }
 
-static inline void scripted_say(int fd, const char *text, size_t n)
+static inline void scripted_say(int fd, int status, int retry, const char *body, size_t cut)
 {
-    while (n > 0) {
-        ssize_t k = send(fd, text, n, MSG_NOSIGNAL);
-        if (k <= 0)
-            return;
-        text += k;
-        n -= (size_t)k;
-    }
-}
-
-static inline void scripted_tell(int fd, const struct turn *t)
-{
-    char text[4096];
-    int n = snprintf(text, sizeof text, "HTTP/1.1 %d Told\r\n%sContent-Length: %zu\r\n\r\n%s",
-                     t->status, t->headers ? t->headers : "", t->body ? strlen(t->body) : 0,
-                     t->body ? t->body : "");
-    scripted_say(fd, text, (size_t)n);
-}
-
-static inline void scripted_let(void)
-{
-    if (scripted.held_text)
-        scripted_say(scripted.held, scripted.held_text, strlen(scripted.held_text));
-    free(scripted.held_text);
-    scripted.held_text = NULL;
-}
-
-// False where the connection is to be closed.
-static inline bool scripted_act(int fd, const struct scripted_request *q, const struct turn *t)
-{
-    if (t->kind == TURN_CLOSE)
-        return false;
-    if (t->kind == TURN_TELL) {
-        scripted_tell(fd, t);
-        return true;
-    }
-    if (t->kind == TURN_SLOW)
-        poll(NULL, 0, t->ms);
-    char *text = scripted_answer(q);
-    if (t->kind == TURN_HOLD) {
-        scripted.held = fd;
-        scripted.held_ms = t->ms;
-        scripted.held_text = text;
-        return true;
-    }
-    if (text)
-        scripted_say(fd, text, t->kind == TURN_CUT ? strlen(text) - 5 : strlen(text));
+    char header[32] = "";
+    if (retry > 0)
+        snprintf(header, sizeof header, "Retry-After: %d\r\n", retry);
+    char *text = xasprintf("HTTP/1.1 %d Told\r\n%sContent-Length: %zu\r\n\r\n%s", status, header,
+                           strlen(body), body);
+    const char *at = text;
+    size_t left = strlen(text) - cut;
+    for (ssize_t k; left > 0 && (k = send(fd, at, left, MSG_NOSIGNAL)) > 0; left -= (size_t)k)
+        at += k;
     free(text);
-    scripted_let();
-    return t->kind != TURN_CUT;
 }
 
-// ---- requests ----
-
-// A whole request in front of the peer's data is taken out; false where there is none.
-static inline bool scripted_take(struct scripted_peer *p, struct scripted_request *q)
+// With the lock held: wait for the next answer, or until `ms` are over.
+static inline void scripted_hold(int ms)
 {
-    char *end = p->n ? strstr(p->data, "\r\n\r\n") : NULL;
-    char *length = end ? strstr(p->data, "Content-Length: ") : NULL;
-    if (!end || !length)
-        return false;
-    size_t head = (size_t)(end - p->data) + 4, n = strtoul(length + 16, NULL, 10);
-    if (p->n < head + n)
-        return false;
-    *q = (struct scripted_request){
-        .head = strndup(p->data, head), .body = strndup(p->data + head, n), .peer = p->number};
-    sscanf(p->data, "POST %63s", q->path); // NOLINT(cert-err34-c): a word
-    p->n -= head + n;
-    memmove(p->data, p->data + head + n, p->n + 1);
-    return true;
-}
-
-static inline bool scripted_read(struct scripted_peer *p)
-{
-    static const struct turn good = {.kind = TURN_ANSWER};
-    char *grown = realloc(p->data, p->n + 65537);
-    if (!grown)
-        return false;
-    p->data = grown;
-    ssize_t k = recv(p->fd, p->data + p->n, 65536, 0);
-    if (k <= 0)
-        return false;
-    p->n += (size_t)k;
-    p->data[p->n] = '\0';
-    while (scripted.n_requests < SCRIPTED_REQUESTS) {
-        size_t i = scripted.n_requests;
-        struct scripted_request *q = &scripted.requests[i];
-        if (!scripted_take(p, q))
-            return true;
-        q->overtook = scripted.held_text != NULL;
-        scripted.n_requests++;
-        if (!scripted_act(p->fd, q, i < scripted.n_turns ? &scripted.turns[i] : &good))
-            return false;
+    const size_t before = scripted.answered;
+    scripted.held++;
+    for (; ms > 0 && scripted.answered == before; ms--) {
+        pthread_mutex_unlock(&scripted.lock);
+        poll(NULL, 0, 1);
+        pthread_mutex_lock(&scripted.lock);
     }
-    return false;
+    scripted.held--;
 }
 
-static inline void scripted_accept(void)
+// Act by an item of the script; false if the connection is to be closed.
+static inline bool scripted_act(int fd, const char *item, const json_t *in)
 {
-    const int one = 1;
-    int fd = accept(scripted.listener, NULL, NULL);
-    if (fd < 0)
-        return;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (scripted.n_peers == SCRIPTED_PEERS) {
-        close(fd);
-        return;
+    int status = 200, retry = 0, used = 0, ms = 0;
+    const bool cut = strcmp(item, "cut") == 0, close = strcmp(item, "close") == 0;
+    char *good = scripted_answer(in);
+    sscanf(item, "%d%n@%d%n", &status, &used, &retry, &used); // NOLINT(cert-err34-c)
+    if (sscanf(item, "slow %d", &ms) == 1)                    // NOLINT(cert-err34-c)
+        poll(NULL, 0, ms);
+    pthread_mutex_lock(&scripted.lock);
+    if (sscanf(item, "hold %d", &ms) == 1) // NOLINT(cert-err34-c)
+        scripted_hold(ms);
+    if (!close)
+        scripted_say(fd, status, retry, used ? item + used + (item[used] == ' ') : good,
+                     cut ? 5 : 0);
+    scripted.answered++;
+    pthread_mutex_unlock(&scripted.lock);
+    free(good);
+    return !close && !cut;
+}
+
+// Record a request and copy its item of the script.
+static inline json_t *scripted_take(const char *head, const char *body, char item[256])
+{
+    pthread_mutex_lock(&scripted.lock);
+    struct scripted_request *q = &scripted.requests[scripted.n++ % SCRIPTED_REQUESTS];
+    *q = (struct scripted_request){.head = strndup(head, (size_t)(body - head)),
+                                   .body = json_loads(body, 0, NULL),
+                                   .overtook = scripted.held > 0};
+    sscanf(head, "POST /%63s", q->path); // NOLINT(cert-err34-c): a word
+    const size_t n = strcspn(scripted.script, "|");
+    snprintf(item, 256, "%.*s", (int)n, scripted.script);
+    scripted.script += n + (scripted.script[n] == '|');
+    pthread_mutex_unlock(&scripted.lock);
+    return q->body;
+}
+
+static inline void *scripted_peer(void *arg)
+{
+    const int fd = *(int *)arg;
+    size_t n = 0, size = 1 << 20;
+    char *data = calloc(1, size);
+    for (ssize_t k; data && (k = recv(fd, data + n, size - n - 1, 0)) > 0;) {
+        data[n += (size_t)k] = '\0';
+        const char *end = strstr(data, "\r\n\r\n"), *length = strstr(data, "Content-Length: ");
+        if (!end || !length || strlen(end + 4) < strtoul(length + 16, NULL, 10))
+            continue;
+        char item[256];
+        const json_t *in = scripted_take(data, end + 4, item);
+        if (!scripted_act(fd, item, in))
+            break;
+        n = 0;
     }
-    scripted.peers[scripted.n_peers++] =
-        (struct scripted_peer){.fd = fd, .number = scripted.accepted++};
-}
-
-static inline void scripted_close(size_t i)
-{
-    close(scripted.peers[i].fd);
-    free(scripted.peers[i].data);
-    scripted.peers[i] = scripted.peers[--scripted.n_peers];
+    free(data);
+    shutdown(fd, SHUT_RDWR);
+    return NULL;
 }
 
 static inline void *scripted_run(void *arg)
 {
-    (void)arg;
-    for (;;) {
-        struct pollfd p[SCRIPTED_PEERS + 2] = {{scripted.stop[0], POLLIN, 0},
-                                               {scripted.listener, POLLIN, 0}};
-        size_t n = scripted.n_peers;
-        for (size_t i = 0; i < n; i++)
-            p[2 + i] = (struct pollfd){scripted.peers[i].fd, POLLIN, 0};
-        const bool held = scripted.held_text && scripted.held_ms > 0;
-        const int ready = poll(p, 2 + n, held ? scripted.held_ms : SCRIPTED_MS);
-        if (ready == 0 && held)
-            scripted_let();
-        else if (ready <= 0 || p[0].revents)
+    for (int fd; (fd = accept(scripted.listener, NULL, NULL)) >= 0;) {
+        const size_t i = scripted.n_peers;
+        if (i == SCRIPTED_PEERS)
             break;
-        for (size_t i = n; i-- > 0;)
-            if (p[2 + i].revents && !scripted_read(&scripted.peers[i]))
-                scripted_close(i);
-        if (p[1].revents)
-            scripted_accept();
+        scripted.fds[i] = fd;
+        pthread_create(&scripted.peers[scripted.n_peers++], NULL, scripted_peer, &scripted.fds[i]);
     }
-    while (scripted.n_peers > 0)
-        scripted_close(0);
-    return NULL;
+    return arg;
 }
 
-// ---- start and stop ----
-
-static inline void scripted_start(const struct turn *turns, size_t n)
+static inline void scripted_start(const char *script)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof a;
     memset(&scripted, 0, sizeof scripted);
-    scripted.turns = turns;
-    scripted.n_turns = n;
+    pthread_mutex_init(&scripted.lock, NULL);
+    scripted.script = script;
     scripted.listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(scripted.listener >= 0);
     assert_int_equal(bind(scripted.listener, (struct sockaddr *)&a, size), 0);
     assert_int_equal(listen(scripted.listener, 64), 0);
     assert_int_equal(getsockname(scripted.listener, (struct sockaddr *)&a, &size), 0);
     scripted.port = ntohs(a.sin_port);
-    assert_int_equal(pipe(scripted.stop), 0);
     assert_int_equal(pthread_create(&scripted.thread, NULL, scripted_run, NULL), 0);
 }
 
-// Also twice, and where it was not started: a test that failed has left it running.
+// Also if it does not run: a test that failed has left it running.
 static inline void scripted_stop(void)
 {
     if (!scripted.port)
         return;
-    close(scripted.stop[1]);
+    shutdown(scripted.listener, SHUT_RDWR);
     pthread_join(scripted.thread, NULL);
-    close(scripted.stop[0]);
+    for (size_t i = 0; i < scripted.n_peers; i++) {
+        shutdown(scripted.fds[i], SHUT_RDWR);
+        pthread_join(scripted.peers[i], NULL);
+        close(scripted.fds[i]);
+    }
     close(scripted.listener);
     scripted.port = 0;
 }
@@ -290,13 +203,11 @@ static inline void scripted_stop(void)
 static inline void scripted_forget(void)
 {
     scripted_stop();
-    for (size_t i = 0; i < scripted.n_requests; i++) {
+    for (size_t i = 0; i < scripted.n; i++) {
         free(scripted.requests[i].head);
-        free(scripted.requests[i].body);
+        json_decref(scripted.requests[i].body);
     }
-    free(scripted.held_text);
-    scripted.held_text = NULL;
-    scripted.n_requests = 0;
+    scripted.n = 0;
 }
 
 #endif

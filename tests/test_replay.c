@@ -1,224 +1,230 @@
-// What replay sends and in which order, what it writes, and when: against a server that answers by
-// a script. What it makes of errors is in test_replay_errors.c; the real server in
-// test_replay_server.c.
-#include "tests/replaying.h"
+// The program replay: what it sends and in which order, what it sends again, what it writes and
+// says, against a server that answers as a test says. tests/test_replay_server.c uses the real
+// server.
+#include "ingest/value.h"
+#include "tests/scripted.h"
+
+#define CONFIG(time)                                                                               \
+    "[columns]\nid = I, id\ntime = T, time\ncustomer = C, key\n"                                   \
+    "amount = A, number, missing=0\nchannel = H, category, missing=none\n"                         \
+    "label = L, label, missing=-1\n[input]\nmax_reject_rate = 0.5\ntime_format = " time "\n"
+#define HEADER "I,T,C,A,H,other,L\n"
+
+static char out[1 << 16]; // what the last replay printed
+
+// The exit status of replay on the scripted server, which then ends. before: shell commands or a
+// pipe.
+static int replay(const char *before, const char *arguments)
+{
+    int status =
+        run_command(out, sizeof out,
+                    "PATH=\"$(cd \"${ASSAY_BIN:-build/bin}\" && pwd):$PATH\"; cd '%s' && "
+                    "{ %s timeout 60 replay --config r.ini --url http://127.0.0.1:%d/ %s\n}",
+                    scratch, before, scripted.port, arguments);
+    scripted_stop();
+    return status;
+}
+
+static void assert_exit(int found, int expected)
+{
+    if (found != expected)
+        fail_msg("exit status %d, expected %d:\n%s", found, expected, out);
+}
+
+// rows: "id:seconds:label", the label may be empty. Amounts are 10, 20, ...
+static void write_rows(const char *rows)
+{
+    char id[32], label[8], time[TIME_TEXT];
+    long seconds;
+    int n = 0, used;
+    FILE *f = fopen(scratch_path("a.csv"), "w");
+    assert_non_null(f);
+    fputs(HEADER, f);
+    for (; sscanf(rows, " %31[^:]:%ld:%n", id, &seconds, &used) == 2; n++) { // NOLINT(cert-err34-c)
+        rows += used + (sscanf(rows + used, "%1[01]", label) == 1 ? 1 : (*label = '\0', 0));
+        time_text(time, 1522540800 + seconds); // 2018-04-01
+        fprintf(f, "%s,%.10s %.8s,c,%d,web,,%s\n", id, time, time + 11, 10 * (n + 1), label);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+// All requests in order: "a" is the transaction a, "b+c" an array of two, "[a=0 b=1]" two labels.
+static const char *requests(void)
+{
+    static char text[1 << 16];
+    FILE *f = fmemopen(text, sizeof text, "w");
+    *text = '\0';
+    for (size_t i = 0; i < scripted.n; i++) {
+        const struct scripted_request *q = &scripted.requests[i];
+        const bool feedback = strcmp(q->path, "feedback") == 0, array = json_is_array(q->body);
+        fputs(i ? feedback ? " [" : " " : feedback ? "[" : "", f);
+        for (size_t k = 0; k < (array ? json_array_size(q->body) : 1); k++) {
+            const json_t *item = array ? json_array_get(q->body, k) : q->body;
+            fprintf(f, "%s%s",
+                    k == 0     ? ""
+                    : feedback ? " "
+                               : "+",
+                    json_string_value(json_object_get(item, "id")));
+            if (feedback)
+                fprintf(f, "=%d", (int)json_integer_value(json_object_get(item, "label")));
+        }
+        fputs(feedback ? "]" : "", f);
+    }
+    fclose(f);
+    return text;
+}
+
+struct scenario {
+    const char *rows, *arguments, *script;
+    int status;
+    const char *requests, *printed; // parts, separated by '|'
+};
+
+static void play(const struct scenario *scenarios, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct scenario *s = &scenarios[i];
+        char arguments[256], part[256];
+        write_rows(s->rows);
+        scripted_start(s->script);
+        snprintf(arguments, sizeof arguments, "--connections 1 %s a.csv", s->arguments);
+        assert_exit(replay("", arguments), s->status);
+        if (strcmp(requests(), s->requests) != 0)
+            fail_msg("%s: sent '%s', expected '%s'\n%s", arguments, requests(), s->requests, out);
+        for (const char *at = s->printed; *at; at += strcspn(at, "|"), at += *at == '|') {
+            snprintf(part, sizeof part, "%.*s", (int)strcspn(at, "|"), at);
+            assert_contains(out, part);
+        }
+        scripted_forget();
+    }
+}
+#define PLAY(scenarios) play(scenarios, sizeof(scenarios) / sizeof *(scenarios))
 
 // ---- what is sent ----
 
-static void a_transaction_is_the_schemas_columns_without_the_label(void **state)
+static void a_transaction_is_the_columns_of_the_schema_without_the_label(void **state)
 {
-    (void)state;
-    scratch_text("a.csv", HEADER "T1,2018-04-01 08:15:00,58,50.45,web,x,1\n"
-                                 "\"a\"\"b\\\",2018-04-01 08:15:01,\xc3\xa9,-3,,x,\n"
-                                 "\"two\nlines\",2018-04-01 08:15:02,007,,atm,x,0\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 3);
-    assert_request(0, "/predict",
-                   "{\"id\":\"T1\",\"time\":\"2018-04-01T08:15:00Z\",\"customer\":\"58\","
-                   "\"amount\":50.45,\"channel\":\"web\"}");
-    assert_request(1, "/predict",
-                   "{\"id\":\"a\\\"b\\\\\",\"time\":\"2018-04-01T08:15:01Z\","
-                   "\"customer\":\"\xc3\xa9\",\"amount\":-3}");
-    assert_request(2, "/predict",
-                   "{\"id\":\"two\\u000alines\",\"time\":\"2018-04-01T08:15:02Z\","
-                   "\"customer\":\"007\",\"channel\":\"atm\"}");
-    assert_contains(scripted.requests[0].head, "Content-Type: application/json\r\n");
-    assert_int_equal(scripted.requests[2].peer, 0); // the connection was kept
-    assert_contains(out, "3 sent, 3 answered, 0 failed; 0 rows");
-}
-
-static void numbers_go_over_as_they_are_written_where_json_allows_it(void **state)
-{
-    static const char *const numbers[][2] = {
-        {"12.50", "12.50"},
-        {"1e3", "1e3"},
-        {"1E-2", "1E-2"},
-        {"0", "0"},
-        {"-0.10", "-0.10"},
-        {"0.1e+1", "0.1e+1"},
-        {".5", "0.5"},
-        {"5.", "5"},
-        {"+7", "7"},
-        {"007", "7"},
-        {"00.1", "0.10000000000000001"},
-        {"-0", "-0.0"},
-        {"-.0", "-0.0"},
-        {"1.e2", "100"},
-        {"123456789012345", "123456789012345"},
-        {"0000000000000000000012", "12"},
+    static const struct {
+        const char *config, *csv, *bodies;
+    } cases[] = {
+        {CONFIG("%Y-%m-%d %H:%M:%S"),
+         HEADER "T1,2018-04-01 08:15:00,58,50.45,web,x,1\n"
+                "\"a\"\"b\\\",2018-04-01 08:15:01,\xc3\xa9,-3,,x,\n"
+                "\"two\nlines\",2018-04-01 08:15:02,007,,atm,x,0\n",
+         "[{\"id\":\"T1\",\"time\":\"2018-04-01T08:15:00Z\",\"customer\":\"58\",\"amount\":50.45,"
+         "\"channel\":\"web\"},"
+         "{\"id\":\"a\\\"b\\\\\",\"time\":\"2018-04-01T08:15:01Z\",\"customer\":\"\xc3\xa9\","
+         "\"amount\":-3.0},"
+         "{\"id\":\"two\\nlines\",\"time\":\"2018-04-01T08:15:02Z\",\"customer\":\"007\","
+         "\"channel\":\"atm\"}]"},
+        {CONFIG("epoch"), HEADER "T1,1e3,c,1,w,,\nT2,-5.0,c,.1,w,,\nT3,0,c,-0,w,,\n",
+         "[{\"id\":\"T1\",\"time\":1000,\"customer\":\"c\",\"amount\":1.0,\"channel\":\"w\"},"
+         "{\"id\":\"T2\",\"time\":-5,\"customer\":\"c\",\"amount\":0.1,\"channel\":\"w\"},"
+         "{\"id\":\"T3\",\"time\":0,\"customer\":\"c\",\"amount\":-0.0,\"channel\":\"w\"}]"},
+        {"[input]\ntime_format = row\nmax_reject_rate = 0.5\n[columns]\namount = A, number\n",
+         "A\n1\nbad\n3\n", // rejected rows count too, as in ingest
+         "[{\"amount\":1.0,\"time\":0},{\"amount\":3.0,\"time\":2}]"},
     };
-    char csv[4096] = HEADER, row[128];
     (void)state;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        snprintf(row, sizeof row, "T,2018-04-01 08:15:00,c,%s,w,,\n", numbers[i][0]);
-        strcat(csv, row); // NOLINT: 16 rows of 40 bytes
-    }
-    scratch_text("a.csv", csv);
-    scripted_start(NULL, 0);
-    replay("", "--connections 1 a.csv");
-    assert_int_equal(scripted.n_requests, sizeof numbers / sizeof *numbers);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        snprintf(row, sizeof row, "\"amount\":%s,", numbers[i][1]);
-        assert_contains(scripted.requests[i].body, row);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *bodies = json_loads(cases[i].bodies, 0, NULL);
+        scratch_text("r.ini", cases[i].config);
+        scratch_text("a.csv", cases[i].csv);
+        scripted_start("");
+        assert_exit(replay("", "--connections 1 a.csv"), 0);
+        assert_int_equal(scripted.n, json_array_size(bodies));
+        for (size_t k = 0; k < scripted.n; k++)
+            if (!json_equal(scripted.requests[k].body, json_array_get(bodies, k)))
+                fail_msg("%s", json_dumps(scripted.requests[k].body, 0));
+        assert_contains(scripted.requests[0].head, "Content-Type: application/json\r\n");
+        assert_int_equal(scripted.n_peers, 1); // the connection was kept
+        scripted_forget();
+        json_decref(bodies);
     }
 }
 
-static void epochs_and_numbers_of_rows_go_over_as_numbers(void **state)
+static void rows_of_the_period_go_out_in_order_alone_or_in_arrays(void **state)
 {
+    static const struct scenario scenarios[] = {
+        {"a:0: b:1: c:2:", "", "", 0, "a b c", "3 sent, 3 answered, 0 failed; 0 rows|approve 3"},
+        {"a:0: b:1: c:2: d:3: e:4: f:5: g:6:", "--batch 3", "", 0, "a+b+c d+e+f g",
+         "7 answered|requests        3,"},
+        {"a:-1: b:0: c:86400: d:86399:", "--from 2018-04-01 --until '2018-04-02 00:00:00'", "", 0,
+         "b d", ""},
+        {"a:0: b:1:", "--from 2019-04-01", "", 1, "",
+         "a.csv: no row is between --from and --until|2018-04-01T00:00:01Z"},
+    };
     (void)state;
-    scratch_text("r.ini", COLUMNS("epoch"));
-    scratch_text("a.csv", HEADER "T1,1e3,c,1,w,,\nT2,-5.0,c,1,w,,\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 a.csv"), 0);
-    assert_contains(scripted.requests[0].body, "\"time\":1000,");
-    assert_contains(scripted.requests[1].body, "\"time\":-5,");
-    scripted_forget();
-
-    scratch_text("r.ini", "[input]\ntime_format = row\nmax_reject_rate = 0.5\n"
-                          "[columns]\namount = A, number\n");
-    scratch_text("a.csv", "A\n1\nbad\n3\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 a.csv"), 0);
-    assert_request(0, "/predict", "{\"amount\":1,\"time\":0}");
-    assert_request(1, "/predict", "{\"amount\":3,\"time\":2}"); // as ingest counts: bad ones too
-}
-
-static void arrays_hold_so_many_transactions_and_the_last_the_rest(void **state)
-{
-    static const size_t sizes[] = {3, 3, 1};
-    (void)state;
-    write_rows("a.csv", 7);
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 --batch 3 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 3);
-    for (size_t i = 0; i < 3; i++) {
-        json_t *body = json_loads(scripted.requests[i].body, 0, NULL);
-        assert_int_equal(json_array_size(body), sizes[i]);
-        json_decref(body);
-    }
-    assert_contains(out, "7 sent, 7 answered");
-    assert_contains(out, "approve 7");
-}
-
-static void only_rows_of_the_period_are_sent(void **state)
-{
-    (void)state;
-    scratch_text("a.csv", HEADER "a,2018-04-01 23:59:59,c,1,w,,\n"
-                                 "b,2018-04-02 00:00:00,c,1,w,,\n"
-                                 "c,2018-04-03 00:00:00,c,1,w,,\n"
-                                 "d,2018-04-02 23:59:59,c,1,w,,\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 --from 2018-04-02 --until 2018-04-03 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 2);
-    assert_contains(scripted.requests[0].body, "\"id\":\"b\"");
-    assert_contains(scripted.requests[1].body, "\"id\":\"d\"");
+    PLAY(scenarios);
 }
 
 static void the_input_may_be_compressed_or_a_pipe(void **state)
 {
     (void)state;
-    write_rows("a.csv", 5);
-    scripted_start(NULL, 0);
+    write_rows("a:0: b:1:");
+    scripted_start("");
     assert_exit(replay("gzip a.csv;", "a.csv.gz"), 0);
-    assert_contains(out, "5 sent, 5 answered");
+    assert_contains(out, "2 sent, 2 answered");
     scripted_forget();
-    scripted_start(NULL, 0);
+    scripted_start("");
     assert_exit(
         replay("{ zcat a.csv.gz; sleep 0.1; echo 'Z,2018-04-02 00:00:00,c,1,w,,'; } |", "-"), 0);
-    assert_contains(out, "6 sent, 6 answered");
+    assert_contains(out, "3 sent, 3 answered");
 }
 
 static void the_token_is_shown_and_one_that_others_may_read_is_refused(void **state)
 {
     (void)state;
-    write_rows("a.csv", 1);
+    write_rows("a:0: b:0:");
     scratch_text("token", "0123456789abcdef\n");
-    scripted_start(NULL, 0);
+    scripted_start("");
     assert_exit(replay("chmod 600 token;", "--token-file token a.csv"), 0);
     assert_contains(scripted.requests[0].head, "\r\nAuthorization: Bearer 0123456789abcdef\r\n");
     scripted_forget();
-    scripted_start(NULL, 0);
+    scripted_start("401 {}");
+    assert_exit(replay("", "--connections 1 --token-file token a.csv"), 1);
+    assert_int_equal(scripted.n, 1);
+    assert_contains(out, "token: is not the token of the server at http://127.0.0.1:");
+    scripted_forget();
+    scripted_start("");
     assert_exit(replay("chmod 644 token;", "--token-file token a.csv"), 1);
     assert_contains(out, "chmod 600");
-    assert_int_equal(scripted.n_requests, 0);
+    assert_int_equal(scripted.n, 0);
 }
 
 // ---- labels ----
 
 static void labels_come_before_the_first_transaction_that_may_know_them(void **state)
 {
-    static const char *const order[] = {
-        "a", "b", "[{\"id\":\"b\",\"label\":1},{\"id\":\"a\",\"label\":0}]",
-        "c", "d", "[{\"id\":\"c\",\"label\":1}]",
-        "e"};
+    static const struct scenario scenarios[] = {
+        // b is earlier than a; d has no label; c's falls due exactly at e's time
+        {"a:1:0 b:0:1 c:172801:1 d:345600: e:345601:1", "--labels 2", "", 0,
+         "a b [b=1 a=0] c d [c=1] e", "3 posted, 3 new to the server, 0 failed, 1 not yet due"},
+        {"a:0:0 b:0:1 c:86400:", "--labels 1", "422 {}", 1, "a b [b=1] c", "3 sent, 2 answered"},
+        {"a:0:0 b:86400:", "--labels 1", "ok|404 {\"title\":\"Not Found\",\"detail\":\"no a\"}", 1,
+         "a [a=0] b",
+         "2 sent, 2 answered|0 posted, 0 new to the server, 1 failed|1 feedback: 404 Not Found: no "
+         "a\n"},
+        {"a:0:0 b:86400:", "--labels 1", "ok|200 [{\"id\":\"a\"}]", 1, "a [a=0] b",
+         "1 feedback: not understood"},
+        // a batch ends before a row that has to wait
+        {"a:0:0 b:0:1 c:0:1 d:86400:1 e:86400:1", "--batch 2 --labels 1", "", 0,
+         "a+b c [a=0 b=1 c=1] d+e", "2 not yet due"},
+    };
     (void)state;
-    // b is earlier than a; d has none; c falls due exactly at e's time; e's never does
-    scratch_text("a.csv", HEADER "a,2018-04-01 12:00:01,c,1,w,,0\n"
-                                 "b,2018-04-01 12:00:00,c,1,w,,1\n"
-                                 "c,2018-04-03 12:00:01,c,1,w,,1\n"
-                                 "d,2018-04-05 12:00:00,c,1,w,,\n"
-                                 "e,2018-04-05 12:00:01,c,1,w,,1\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 --labels 2 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 7);
-    for (size_t i = 0; i < 7; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "{\"id\":\"%s\",\"time\"", order[i]);
-        if (*order[i] == '[')
-            assert_request(i, "/feedback", order[i]);
-        else
-            assert_contains(scripted.requests[i].body, id);
-    }
-    assert_contains(out, "3 posted, 3 new to the server, 0 failed, 1 not yet due");
+    PLAY(scenarios);
 }
 
-static void transactions_wait_until_the_labels_before_them_are_answered(void **state)
+static void nothing_is_in_flight_while_labels_are_posted(void **state)
 {
-    static const struct turn turns[] = {{.kind = TURN_ANSWER}, {.kind = TURN_HOLD, .ms = 200}};
     (void)state;
-    scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\n"
-                                 "b,2018-04-02 00:00:00,c,1,w,,\n");
-    scripted_start(turns, 2);
+    write_rows("a:0:0 b:0:1 c:0:1 d:86400:1 e:86400:1");
+    scripted_start("hold 200|ok|ok|hold 200");
     assert_exit(replay("", "--connections 4 --labels 1 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 3);
-    assert_string_equal(scripted.requests[1].path, "/feedback");
-    assert_false(scripted.requests[2].overtook);
-}
-
-static void a_batch_ends_where_a_label_is_due_and_its_answer_is_waited_for(void **state)
-{
-    static const struct turn turns[] = {{.kind = TURN_ANSWER}, {.kind = TURN_HOLD, .ms = 200}};
-    (void)state;
-    scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\n"
-                                 "b,2018-04-01 00:00:00,c,1,w,,1\n"
-                                 "c,2018-04-01 00:00:00,c,1,w,,1\n"
-                                 "d,2018-04-02 00:00:00,c,1,w,,1\n"
-                                 "e,2018-04-02 00:00:00,c,1,w,,1\n");
-    scripted_start(turns, 2);
-    assert_exit(replay("", "--connections 4 --batch 2 --labels 1 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 4);
-    assert_contains(scripted.requests[0].body, "\"id\":\"b\"");
-    assert_contains(scripted.requests[1].body, "[{\"id\":\"c\"");
-    assert_request(2, "/feedback",
-                   "[{\"id\":\"a\",\"label\":0},{\"id\":\"b\",\"label\":1},"
-                   "{\"id\":\"c\",\"label\":1}]");
-    assert_contains(scripted.requests[3].body, "\"id\":\"e\"");
-    assert_false(scripted.requests[2].overtook);
-    assert_false(scripted.requests[3].overtook);
-}
-
-static void the_label_of_a_transaction_that_was_not_answered_is_not_posted(void **state)
-{
-    static const struct turn turns[] = {{.kind = TURN_TELL, .status = 422, .body = "{}"}};
-    (void)state;
-    scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\n"
-                                 "b,2018-04-01 00:00:00,c,1,w,,1\n"
-                                 "c,2018-04-02 00:00:00,c,1,w,,\n");
-    scripted_start(turns, 1);
-    assert_exit(replay("", "--connections 1 --labels 1 a.csv"), 1);
-    assert_int_equal(scripted.n_requests, 4);
-    assert_request(2, "/feedback", "[{\"id\":\"b\",\"label\":1}]");
+    assert_int_equal(scripted.n, 6);
+    assert_string_equal(scripted.requests[3].path, "feedback");
+    for (size_t i = 3; i < 5; i++)
+        assert_false(scripted.requests[i].overtook);
 }
 
 static void more_than_1000_labels_are_several_requests(void **state)
@@ -231,75 +237,39 @@ static void more_than_1000_labels_are_several_requests(void **state)
         fprintf(f, "T%d,2018-04-01 00:00:00,c,1,w,,%d\n", i, i % 2);
     fputs("Z,2018-04-01 00:00:00,c,1,w,,\nlast,2018-04-02 00:00:00,c,1,w,,\n", f);
     assert_int_equal(fclose(f), 0);
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--batch 1000 --labels 1 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 5);
-    for (size_t i = 2; i < 4; i++) {
-        json_t *body = json_loads(scripted.requests[i].body, 0, NULL);
-        assert_string_equal(scripted.requests[i].path, "/feedback");
-        assert_int_equal(json_array_size(body), i == 2 ? 1000 : 500);
-        assert_string_equal(json_string_value(json_object_get(json_array_get(body, 0), "id")),
-                            i == 2 ? "T0" : "T1000");
-        json_decref(body);
-    }
+    scripted_start("");
+    assert_exit(replay("", "--connections 1 --batch 1000 --labels 1 a.csv"), 0);
+    assert_int_equal(scripted.n, 5);
+    assert_int_equal(json_array_size(scripted.requests[2].body), 1000);
+    assert_int_equal(json_array_size(scripted.requests[3].body), 500);
+    assert_contains(requests(), "T999=1] [T1000=0");
     assert_contains(out, "1500 posted");
 }
 
-static void labels_that_the_server_refuses_fail_the_replay(void **state)
-{
-    static const struct turn turns[] = {
-        {.kind = TURN_ANSWER},
-        {.kind = TURN_TELL, .status = 404, .body = "{\"detail\":\"no transaction a\"}"}};
-    (void)state;
-    scratch_text("a.csv", HEADER "a,2018-04-01 00:00:00,c,1,w,,0\nb,2018-04-02 00:00:00,c,1,w,,\n");
-    scripted_start(turns, 2);
-    assert_exit(replay("", "--connections 1 --labels 1 a.csv"), 1);
-    assert_contains(out, "2 sent, 2 answered");
-    assert_contains(out, "0 posted, 0 new to the server, 1 failed");
-    assert_contains(out, "1 feedback: 404 Not Found: no transaction a");
-}
-
-static void labels_need_an_id_and_a_label_column(void **state)
-{
-    (void)state;
-    scratch_text("r.ini",
-                 "[input]\ntime_format = row\n[columns]\namount = A, number\nlabel = L, label\n");
-    scratch_text("a.csv", "A,L\n1,0\n");
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--labels 1 a.csv"), 1);
-    assert_contains(out, "no column of kind id");
-    assert_int_equal(scripted.n_requests, 0);
-}
-
-// ---- the output ----
+// ---- the output and the rate ----
 
 static void the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows(void **state)
 {
-    static const struct turn turns[] = {{.kind = TURN_HOLD}};
+    static const struct {
+        const char *script, *arguments, *lines;
+    } cases[] = {
+        {"hold 20000", "--connections 2", // the first is answered last
+         "T0,0.12340000000000001,approve,7\n\"a,\"\"b\",0.5,review,7\n\" \",1,review,7\n"},
+        {"500 {}", "--connections 1 --batch 2", "T0,,,\n\"a,\"\"b\",,,\n\" \",1,review,7\n"},
+    };
     (void)state;
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,123.4,w,,\n"
                                  "\"a,\"\"b\",2018-04-01 00:00:01,c,500,w,,\n"
-                                 "T2,2018-04-01 00:00:02,c,1000,w,,\n");
-    scripted_start(turns, 1);
-    assert_exit(replay("", "--connections 2 --output o.csv a.csv"), 0);
-    assert_contains(scripted.requests[0].body, "T0"); // and was answered after the second
-    assert_file_is(scratch_path("o.csv"), "id,probability,decision,model\n"
-                                          "T0,0.12340000000000001,approve,7\n"
-                                          "\"a,\"\"b\",0.5,review,7\n"
-                                          "T2,1,review,7\n");
-    assert_contains(out, "approve 1");
-    assert_contains(out, "review 2");
-}
-
-static void a_transaction_without_an_answer_has_a_line_without_a_decision(void **state)
-{
-    static const struct turn turns[] = {{.kind = TURN_TELL, .status = 500, .body = "{}"}};
-    (void)state;
-    write_rows("a.csv", 3);
-    scripted_start(turns, 1);
-    assert_exit(replay("", "--connections 1 --batch 2 --output o.csv a.csv"), 1);
-    assert_file_is(scratch_path("o.csv"), "id,probability,decision,model\n"
-                                          "T0,,,\nT1,,,\nT2,0.0030000000000000001,approve,7\n");
+                                 "\" \",2018-04-01 00:00:02,c,1000,w,,\n");
+    for (size_t i = 0; i < 2; i++) {
+        char arguments[128], expected[256];
+        scripted_start(cases[i].script);
+        snprintf(arguments, sizeof arguments, "%s --output o.csv a.csv", cases[i].arguments);
+        assert_exit(replay("", arguments), i == 0 ? 0 : 1);
+        snprintf(expected, sizeof expected, "id,probability,decision,model\n%s", cases[i].lines);
+        assert_file_is(scratch_path("o.csv"), expected);
+        scripted_forget();
+    }
 }
 
 static void an_output_of_a_replay_that_broke_off_is_not_written(void **state)
@@ -307,70 +277,193 @@ static void an_output_of_a_replay_that_broke_off_is_not_written(void **state)
     (void)state;
     scratch_text("o.csv", "old\n");
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\n\"T1,2018-04-01");
-    scripted_start(NULL, 0);
+    scripted_start("");
     assert_exit(replay("", "--output o.csv a.csv"), 1);
     assert_file_is(scratch_path("o.csv"), "old\n");
-    assert_contains(out, "a.csv:3: a quote is not closed");
-    assert_contains(out, "1 sent, 1 answered"); // what was sent is waited for, and told
-    assert_int_equal(scripted.n_requests, 1);
+    assert_contains(out, "a.csv:3: ");
+    assert_contains(out, "1 sent, 1 answered"); // a request that was sent is waited for
+    assert_int_equal(scripted.n, 1);
 }
 
-// ---- the rate ----
-
-static void a_rate_sends_each_once_and_takes_its_time(void **state)
+static double printed(const char *before)
 {
-    (void)state;
-    write_rows("a.csv", 200);
-    scripted_start(NULL, 0);
-    assert_exit(replay("", "--connections 1 --rate 1000 a.csv"), 0);
-    assert_int_equal(scripted.n_requests, 200);
-    for (size_t i = 0; i < 200; i++) {
-        char id[32];
-        snprintf(id, sizeof id, "\"id\":\"T%zu\"", i);
-        assert_contains(scripted.requests[i].body, id);
-    }
-    const char *seconds = strstr(out, "\nseconds ");
-    assert_non_null(seconds);
-    assert_true(strtod(seconds + 9, NULL) >=
-                0.19); // the last is due after 0.199 s; 2 digits are shown
+    const char *at = strstr(out, before);
+    assert_non_null(at);
+    return strtod(at + strlen(before), NULL);
 }
 
-// Request k is due at 10 k ms, and none is sent before 300 ms are over: half of them wait 200 ms
-// or more.
-static void a_slow_answer_counts_for_those_that_were_due_behind_it(void **state)
+// Transaction k is due at 10 k ms, and none is sent before 300 ms are over: half of them wait 150
+// ms or more, and the last is due after 290 ms.
+static void latency_counts_from_when_the_rate_makes_a_transaction_due(void **state)
 {
-    static const struct turn turns[] = {{.kind = TURN_SLOW, .ms = 300}};
+    char rows[512] = "";
     (void)state;
-    write_rows("a.csv", 20);
-    scripted_start(turns, 1);
+    for (int i = 0; i < 30; i++)
+        snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "T%d:0: ", i);
+    write_rows(rows);
+    scripted_start("slow 300");
     assert_exit(replay("", "--connections 1 --rate 100 a.csv"), 0);
-    const char *p50 = strstr(out, "p50 ");
-    assert_non_null(p50);
-    assert_true(strtod(p50 + 4, NULL) >= 200);
+    assert_int_equal(scripted.n, 30);
+    assert_true(printed("p50 ") >= 150);
+    assert_true(printed("max ") >= 300);
+    scripted_forget();
+    scripted_start("");
+    assert_exit(replay("", "--connections 8 --rate 100 a.csv"), 0);
+    assert_true(printed("seconds ") >= 0.28);
 }
+
+// ---- errors ----
+
+static void what_is_sent_again_is_the_same_and_keeps_its_place(void **state)
+{
+    static const struct scenario scenarios[] = {
+        {"a:0: b:0:", "--retry 30", "cut|close", 0, "a a a b", "2 sent, 2 answered|2 sent again"},
+        {"a:0: b:0:", "--retry 30", "503@1 |429 ", 0, "a a a b", "2 sent again|seconds         1."},
+        {"a:0: b:0:", "--retry 5", "503@3600 ", 1, "a b", "2 sent, 1 answered"}, // too late
+        {"a:0: b:0:", "--retry 5", "500 |409 ", 1, "a b", "2 sent, 0 answered"},
+        {"a:0: b:0:", "--retry 5", "401 ", 1, "a", "wants a token (401): use --token-file"},
+    };
+    (void)state;
+    PLAY(scenarios);
+}
+
+static void errors_are_counted_by_kind_with_the_text_of_the_first(void **state)
+{
+    static const struct scenario scenarios[] = {
+        {"a:0: b:0: c:0: d:0: e:0: f:0: g:0: h:0: i:0:", "--batch 2",
+         "503 {\"title\":\"Service Unavailable\",\"detail\":\"queue is full\"}|"
+         "503 {\"detail\":\"later\"}|502 <html>\nbad \x1b[2J gateway|cut",
+         1, "a+b c+d e+f g+h i",
+         "9 sent, 1 answered, 8 failed|"
+         "error           4 predict: 503 Service Unavailable: queue is full\n|"
+         "2 predict: 502 Unknown: <html> bad  [2J gateway\n|2 predict: no answer: "},
+        {"a:0: b:0: c:0: d:0: e:0: f:0: g:0: h:0: i:0:", "",
+         "200 []|200 {\"id\":|200 |200 {\"id\":\"d\",\"decision\":\"approve\",\"model\":\"1\"}|"
+         "200 {\"id\":\"x\",\"decision\":\"approve\",\"probability\":0.5,\"model\":\"1\"}|"
+         "200 {\"id\":\"f\",\"decision\":\"approve\",\"probability\":1.5,\"model\":\"1\"}|"
+         "200 {\"id\":\"g\",\"probability\":0.5,\"model\":\"1\"}|204 ",
+         1, "a b c d e f g h i",
+         "9 sent, 1 answered|7 predict: not understood: []\n|1 predict: 204 Unknown: \n|approve "
+         "1\n"},
+        {"a:0: b:0:", "--batch 2", // an array that is too short answers nothing
+         "200 [{\"id\":\"a\",\"decision\":\"approve\",\"probability\":0.5,\"model\":\"1\"}]", 1,
+         "a+b", "2 sent, 0 answered"},
+    };
+    (void)state;
+    PLAY(scenarios);
+}
+
+static void a_missing_server_ends_the_replay(void **state)
+{
+    char url[64], rows[4096] = "";
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "T%d:0: ", i);
+    write_rows(rows);
+    scripted_start("");
+    snprintf(url, sizeof url, "--url http://127.0.0.1:%d a.csv", scripted.port);
+    scripted_stop();
+    assert_exit(replay("", url), 1);
+    assert_contains(out, "is the server running? --retry SECONDS");
+    assert_null(strstr(out, "200 sent"));
+}
+
+static void rows_that_break_the_schema_are_reported_and_not_sent(void **state)
+{
+    (void)state;
+    scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\n"
+                                 "T1,2018-04-01 00:00:01,c,12;5,w,,\n"
+                                 "T2,yesterday,c,1,w,,\n"
+                                 "T3,2018-04-01 00:00:03\n"
+                                 "\xff,2018-04-01 00:00:04,c,1,w,,\n"
+                                 "T5,2018-04-01 00:00:05,c,1,w,,\n"
+                                 "T6,2018-04-01 00:00:06,c,1,w,,\n"
+                                 "T7,2018-04-01 00:00:07,c,1,w,,\n");
+    scripted_start("");
+    assert_exit(replay("", "--connections 1 a.csv"), 0);
+    assert_string_equal(requests(), "T0 T5 T6 T7");
+    assert_contains(out, "replay: a.csv:3: amount: ");
+    assert_contains(out, ": \"12;5\"; not sent\n");
+    assert_contains(out, "replay: a.csv:4: time: ");
+    assert_contains(out, "replay: a.csv:5: ");
+    assert_contains(out, "replay: a.csv:6: id: not UTF-8; not sent\n");
+    assert_contains(out, "4 sent, 4 answered, 0 failed; 4 rows");
+    scripted_forget();
+    scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\nT1,x,c,1,w,,\nT2,y,c,1,w,,\n");
+    scripted_start("");
+    assert_exit(replay("", "--output o.csv a.csv"), 1);
+    assert_contains(out, "a.csv: 66.7 % of the rows break the schema, 50 % are allowed");
+    assert_contains(out, "1 sent, 1 answered, 0 failed; 2 rows");
+    assert_int_not_equal(access(scratch_path("o.csv"), F_OK), 0);
+}
+
+static void wrong_files_and_command_lines_are_errors(void **state)
+{
+    static const struct {
+        int status;
+        const char *csv, *arguments, *said;
+    } cases[] = {
+        {1, "", "none.csv", "replay: none.csv: "},
+        {1, "", "", "[input] file is missing"},
+        {1, "I,T,C\n", "a.csv", "no column has the header 'A'"},
+        {1, HEADER, "a.csv", "no rows after the header"},
+        {1, "", "--config /dev/stdin --labels 1 a.csv", "[columns] has no column of kind id"},
+        {2, "", "--conections 1", "did you mean 'connections'?"},
+        {2, "", "--connections 0", "1 .. 1024"},
+        {2, "", "--batch 1001", "1 .. 1000"},
+        {2, "", "--from 2018-13-01", "--from: '2018-13-01' is neither"},
+        {2, "", "--until tomorrow", "--until: 'tomorrow' is neither"},
+        {2, "", "--url ftp://127.0.0.1", "--url: 'ftp://127.0.0.1' is not an address"},
+        {2, "", "--url 'http://127.0.0.1/?a=b'", "is not an address"},
+        {2, "", "--url nonsense", "is not an address"},
+        {0, "", "--help", "requests in flight, 1: strictly in order (default 8)"},
+    };
+    (void)state;
+    scripted_start("");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        scratch_text("a.csv", cases[i].csv);
+        assert_exit(replay("printf '[input]\\ntime_format = epoch\\n[columns]\ntime = T, "
+                           "time\namount = A, number\n' |",
+                           cases[i].arguments),
+                    cases[i].status);
+        assert_contains(out, cases[i].said);
+    }
+}
+
+static int setup(void **state)
+{
+    if (scratch_make(state))
+        return -1;
+    scratch_text("r.ini", CONFIG("%Y-%m-%d %H:%M:%S"));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scripted_forget();
+    return scratch_remove(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        replay_test(a_transaction_is_the_schemas_columns_without_the_label),
-        replay_test(numbers_go_over_as_they_are_written_where_json_allows_it),
-        replay_test(epochs_and_numbers_of_rows_go_over_as_numbers),
-        replay_test(arrays_hold_so_many_transactions_and_the_last_the_rest),
-        replay_test(only_rows_of_the_period_are_sent),
-        replay_test(the_input_may_be_compressed_or_a_pipe),
-        replay_test(the_token_is_shown_and_one_that_others_may_read_is_refused),
-        replay_test(labels_come_before_the_first_transaction_that_may_know_them),
-        replay_test(a_batch_ends_where_a_label_is_due_and_its_answer_is_waited_for),
-        replay_test(transactions_wait_until_the_labels_before_them_are_answered),
-        replay_test(the_label_of_a_transaction_that_was_not_answered_is_not_posted),
-        replay_test(more_than_1000_labels_are_several_requests),
-        replay_test(labels_that_the_server_refuses_fail_the_replay),
-        replay_test(labels_need_an_id_and_a_label_column),
-        replay_test(the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows),
-        replay_test(a_transaction_without_an_answer_has_a_line_without_a_decision),
-        replay_test(an_output_of_a_replay_that_broke_off_is_not_written),
-        replay_test(a_rate_sends_each_once_and_takes_its_time),
-        replay_test(a_slow_answer_counts_for_those_that_were_due_behind_it),
+        TEST(a_transaction_is_the_columns_of_the_schema_without_the_label),
+        TEST(rows_of_the_period_go_out_in_order_alone_or_in_arrays),
+        TEST(the_input_may_be_compressed_or_a_pipe),
+        TEST(the_token_is_shown_and_one_that_others_may_read_is_refused),
+        TEST(labels_come_before_the_first_transaction_that_may_know_them),
+        TEST(nothing_is_in_flight_while_labels_are_posted),
+        TEST(more_than_1000_labels_are_several_requests),
+        TEST(the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows),
+        TEST(an_output_of_a_replay_that_broke_off_is_not_written),
+        TEST(latency_counts_from_when_the_rate_makes_a_transaction_due),
+        TEST(what_is_sent_again_is_the_same_and_keeps_its_place),
+        TEST(errors_are_counted_by_kind_with_the_text_of_the_first),
+        TEST(a_missing_server_ends_the_replay),
+        TEST(rows_that_break_the_schema_are_reported_and_not_sent),
+        TEST(wrong_files_and_command_lines_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
