@@ -1,5 +1,4 @@
-// Takes one column of both periods after the other: counts its bins by weeks, sorts it and measures
-// it. A thread that is free takes the next column.
+// Reads both periods, measures one column after the other, and writes what was found.
 #include "monitor/comparison.h"
 
 #include "base/memory.h"
@@ -16,39 +15,40 @@
 
 enum { DAYS_PER_WEEK = 7 };
 
-int limits_from_config(struct limits *l, const struct config *c, struct err *err)
-{
-    static const char *const keys[] = {"psi_alert", "min_rows"};
-    *l = (struct limits){.psi_alert = 0.2, .min_rows = 1000};
-    if (config_check_keys(c, "monitor", keys, 2, err) ||
-        config_number(c, "monitor", "psi_alert", 0, 1e6, &l->psi_alert, err) ||
-        config_int(c, "monitor", "min_rows", 1, INT64_C(1) << 48, &l->min_rows, err))
-        return -1;
-    return 0;
-}
-
-// ---- periods ---------------------------------------------------------------------------------------
-
 size_t period_rows(const struct period *p)
 {
     return p->rows.end - p->rows.first;
 }
 
-static int find_columns(struct period *p, const struct model *m, struct err *err)
+// ---- rows ----
+
+static int find_columns(struct period *p, const struct table *t, const struct model *m,
+                        struct err *err)
 {
-    int time = table_find_kind(p->table, COLUMN_TIME);
-    int label = table_find_kind(p->table, COLUMN_LABEL);
+    int time = table_find_kind(t, COLUMN_TIME), label = table_find_kind(t, COLUMN_LABEL);
     if (time < 0)
-        return err_set(err, "%s: there is no column of kind time", p->table->path);
-    p->time = p->table->columns[time].data;
-    p->label = label < 0 ? NULL : p->table->columns[label].data;
+        return err_set(err, "%s: there is no column of kind time", t->path);
+    p->table = t;
+    p->time = t->columns[time].data;
+    p->label = label < 0 ? NULL : t->columns[label].data;
     p->inputs = xcalloc(m->n_inputs, sizeof *p->inputs);
     for (size_t i = 0; i < m->n_inputs; i++) {
-        p->inputs[i] = table_data(p->table, m->inputs[i].name, COLUMN_FEATURE, err);
+        p->inputs[i] = table_data(t, m->inputs[i].name, COLUMN_FEATURE, err);
         if (!p->inputs[i])
             return err_prefix(err, "the model was trained on other features than these: compute "
                                    "them again, or promote a model of these");
     }
+    return 0;
+}
+
+static int check_inputs(const struct period *p, const struct model *m, struct err *err)
+{
+    for (size_t i = 0; i < m->n_inputs; i++)
+        for (uint64_t row = p->rows.first; row < p->rows.end; row++)
+            if (!isfinite(p->inputs[i][row]))
+                return err_set(
+                    err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
+                    p->table->path, m->inputs[i].name, row, (double)p->inputs[i][row]);
     return 0;
 }
 
@@ -72,130 +72,125 @@ static int find_weeks(struct comparison *c, struct err *err)
     return 0;
 }
 
-// ---- columns ---------------------------------------------------------------------------------------
-
-// Column i of a period's rows as doubles; the one after the inputs is the score.
-static int load(const struct period *p, const struct model *m, size_t i, double *out,
-                struct err *err)
+static int choose_rows(struct comparison *c, const struct table *features,
+                       const struct table *other, const struct config *config, struct err *err)
 {
-    const size_t n = period_rows(p), first = p->rows.first;
-    float *x = xcalloc(m->n_inputs, sizeof *x);
-    for (size_t r = 0; r < n; r++) {
-        for (size_t k = 0; k < m->n_inputs && i == m->n_inputs; k++)
-            x[k] = p->inputs[k][first + r];
-        out[r] = i < m->n_inputs ? p->inputs[i][first + r] : model_probability(model_margin(m, x));
-    }
-    free(x);
-    for (size_t r = 0; r < n; r++)
-        if (!isfinite(out[r]))
-            return err_set(
-                err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
-                p->table->path, i < m->n_inputs ? m->inputs[i].name : "score", first + r, out[r]);
+    static const char *const keys[] = {"psi_alert", "min_rows"};
+    struct period *before = &c->reference, *now = &c->current;
+    struct split split;
+    if (split_from_config(&split, config, err) ||
+        config_check_keys(config, "monitor", keys, 2, err) ||
+        config_number(config, "monitor", "psi_alert", 0, 1e6, &c->psi_alert, err) ||
+        config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err) ||
+        find_columns(before, features, c->model, err) ||
+        find_columns(now, other ? other : features, c->model, err))
+        return -1;
+    before->rows = split_rows(&split.train, 0, before->time, features->rows);
+    now->rows.end = now->table->rows;
+    if (!other)
+        now->rows.first = split_rows(&split.test, 0, now->time, features->rows).end;
+    if (period_rows(before) == 0)
+        return err_set(err, "%s: no row lies in the training part", features->path);
+    const size_t least = (size_t)c->min_rows;
+    c->enough_rows = period_rows(before) >= least && period_rows(now) >= least;
     return 0;
 }
 
-static void count(const struct histogram *h, const double *values, size_t n, uint64_t *counts)
+// ---- columns ----
+
+// Column i of a period's rows as doubles. The one after the inputs is the score, with which the
+// model is measured, too.
+static void load(struct period *p, const struct model *m, size_t i, double *out)
 {
-    for (size_t i = 0; i < n; i++)
-        counts[histogram_bin(h, values[i])]++;
+    const size_t n = period_rows(p), first = p->rows.first;
+    for (size_t r = 0; r < n; r++)
+        out[r] = i < m->n_inputs ? p->inputs[i][first + r] : p->score[r];
+    if (i == m->n_inputs && p->label)
+        p->metrics = metrics_compute(out, p->label + first, n, m->threshold);
 }
 
-// The weeks cover the current rows, so their counts add up to q, those of the period.
+// values: of the current rows. The weeks cover them, so their counts add up to q, those of the
+// period.
 static void count_weeks(const struct comparison *c, const struct histogram *h, const double *values,
                         const uint64_t *p, uint64_t *q, double *psi)
 {
     for (size_t w = 0; w < c->n_weeks; w++) {
         uint64_t week[HISTOGRAM_BINS] = {0};
         const struct row_range *rows = &c->weeks[w].rows;
-        count(h, values + (rows->first - c->current.rows.first), rows->end - rows->first, week);
+        for (uint64_t row = rows->first; row < rows->end; row++)
+            week[histogram_bin(h, *values++)]++;
         psi[w] = drift_psi(p, week, h->n_edges + 1);
         for (size_t b = 0; b <= h->n_edges; b++)
             q[b] += week[b];
     }
 }
 
-static void judge(struct metrics *metrics, const struct period *p, const struct model *m,
-                  const double *score)
-{
-    if (p->label)
-        *metrics = metrics_compute(score, p->label + p->rows.first, period_rows(p), m->threshold);
-}
-
 // before, now: room for the rows of the reference and of the current period.
-static int compare_column(struct comparison *c, size_t i, double *before, double *now,
-                          struct err *err)
+static void compare_column(struct comparison *c, size_t i, double *before, double *now)
 {
     const struct model *m = c->model;
-    const bool score = i == m->n_inputs;
-    const struct histogram *h = score ? &m->score_reference : &m->inputs[i].reference;
+    const struct histogram *h = i < m->n_inputs ? &m->inputs[i].reference : &m->score_reference;
     const size_t n_before = period_rows(&c->reference), n_now = period_rows(&c->current);
     struct comparison_column *column = &c->columns[i];
     uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
-    if (load(&c->reference, m, i, before, err) || load(&c->current, m, i, now, err))
-        return -1;
-    if (score) {
-        judge(&c->reference_metrics, &c->reference, m, before);
-        judge(&c->current_metrics, &c->current, m, now);
-    }
-    count(h, before, n_before, p);
+    load(&c->reference, m, i, before);
+    load(&c->current, m, i, now);
+    column->name = i < m->n_inputs ? m->inputs[i].name : "score";
+    column->week_psi = xcalloc(c->n_weeks, sizeof *column->week_psi);
+    for (size_t r = 0; r < n_before; r++)
+        p[histogram_bin(h, before[r])]++;
     count_weeks(c, h, now, p, q, column->week_psi);
     sort_doubles(before, n_before);
     sort_doubles(now, n_now);
     column->drift = drift_measure(before, n_before, now, n_now, p, q, h->n_edges + 1);
-    column->drifted = c->enough_rows && column->drift.psi >= c->limits.psi_alert;
-    return 0;
+    column->drifted = c->enough_rows && column->drift.psi >= c->psi_alert;
 }
 
 struct job {
     struct comparison *comparison;
-    atomic_size_t next;
+    atomic_size_t next; // column
 };
 
 // The last column, the score, costs most and goes first.
 static int work(void *arg, unsigned thread, struct err *err)
 {
     (void)thread;
+    (void)err;
     struct job *job = arg;
     struct comparison *c = job->comparison;
     double *before = xcalloc(period_rows(&c->reference), sizeof *before);
     double *now = xcalloc(period_rows(&c->current), sizeof *now);
-    int rc = 0;
-    for (size_t k; rc == 0 && (k = atomic_fetch_add(&job->next, 1)) < c->n;)
-        rc = compare_column(c, c->n - 1 - k, before, now, err);
+    for (size_t k; (k = atomic_fetch_add(&job->next, 1)) < c->n;)
+        compare_column(c, c->n - 1 - k, before, now);
     free(before);
     free(now);
-    return rc;
+    return 0;
 }
 
-int comparison_init(struct comparison *c, const struct model *m, const struct period *reference,
-                    const struct period *current, const struct limits *limits, unsigned threads,
+static double *score(const struct period *p, const struct model *m, unsigned threads)
+{
+    const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
+    return scores_new(&view, m, p->rows, threads);
+}
+
+int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
+                    const struct table *other, const struct config *config, unsigned threads,
                     struct err *err)
 {
-    const size_t least = (size_t)limits->min_rows, n = m->n_inputs + 1;
-    *c = (struct comparison){
-        .model = m, .reference = *reference, .current = *current, .limits = *limits, .n = n};
-    c->columns = xcalloc(n, sizeof *c->columns);
-    c->enough_rows = period_rows(reference) >= least && period_rows(current) >= least;
-    if (period_rows(reference) == 0) {
-        err_set(err, "%s: no row lies in the training part", reference->table->path);
-        goto fail;
-    }
-    if (find_columns(&c->reference, m, err) || find_columns(&c->current, m, err) ||
-        find_weeks(c, err))
-        goto fail;
-    for (size_t i = 0; i < n; i++) {
-        c->columns[i].name = i < m->n_inputs ? m->inputs[i].name : "score";
-        c->columns[i].week_psi = xcalloc(c->n_weeks, sizeof *c->columns[i].week_psi);
-    }
     struct job job = {.comparison = c};
-    if (parallel_run(threads < n ? threads : (unsigned)n, work, &job, err))
-        goto fail;
-    for (size_t i = 0; i < n; i++)
+    *c = (struct comparison){.model = m, .n = m->n_inputs + 1, .psi_alert = 0.2, .min_rows = 1000};
+    c->columns = xcalloc(c->n, sizeof *c->columns);
+    if (choose_rows(c, features, other, config, err) || check_inputs(&c->reference, m, err) ||
+        check_inputs(&c->current, m, err) || find_weeks(c, err)) {
+        comparison_release(c);
+        return -1;
+    }
+    c->reference.score = score(&c->reference, m, threads);
+    c->current.score = score(&c->current, m, threads);
+    parallel_run(threads < c->n ? threads : (unsigned)c->n, work, &job, err);
+    for (size_t i = 0; i < c->n; i++)
         c->drifted = c->drifted || c->columns[i].drifted;
     return 0;
-fail:
-    comparison_release(c);
-    return -1;
 }
 
 void comparison_release(struct comparison *c)
@@ -205,23 +200,22 @@ void comparison_release(struct comparison *c)
     free(c->columns);
     free(c->weeks);
     free(c->reference.inputs);
+    free(c->reference.score);
     free(c->current.inputs);
+    free(c->current.score);
     *c = (struct comparison){0};
 }
 
-// ---- drift.json ------------------------------------------------------------------------------------
-
-static json_t *time_json(const struct period *p, uint64_t row)
-{
-    char text[TIME_TEXT];
-    return period_rows(p) > 0 ? json_string(time_text(text, p->time[row])) : json_null();
-}
+// ---- drift.json ----
 
 static json_t *period_json(const struct period *p)
 {
-    return json_pack("{s:s, s:I, s:o, s:o}", "table", p->table->path, "rows",
-                     (json_int_t)period_rows(p), "from", time_json(p, p->rows.first), "to",
-                     time_json(p, p->rows.end - 1));
+    char from[TIME_TEXT], to[TIME_TEXT];
+    const bool any = period_rows(p) > 0;
+    return json_pack("{s:s, s:I, s:s?, s:s?}", "table", p->table->path, "rows",
+                     (json_int_t)period_rows(p), "from",
+                     any ? time_text(from, p->time[p->rows.first]) : NULL, "to",
+                     any ? time_text(to, p->time[p->rows.end - 1]) : NULL);
 }
 
 static json_t *weeks_json(const struct comparison *c, const double *psi)
@@ -272,15 +266,15 @@ static json_t *comparison_json(const struct comparison *c)
                      "model", c->model->sha256,                                               //
                      "reference", period_json(&c->reference),                                 //
                      "current", period_json(&c->current),                                     //
-                     "psi_alert", json_number_or_null(c->limits.psi_alert),                   //
-                     "min_rows", (json_int_t)c->limits.min_rows,                              //
+                     "psi_alert", json_number_or_null(c->psi_alert),                          //
+                     "min_rows", (json_int_t)c->min_rows,                                     //
                      "enough_rows", c->enough_rows,                                           //
                      "drifted", c->drifted,                                                   //
                      "inputs", inputs,                                                        //
                      "score", column_json(c, &c->columns[c->n - 1]),                          //
                      "performance",                                                           //
-                     "reference", performance_json(&c->reference_metrics),                    //
-                     "current", performance_json(&c->current_metrics));
+                     "reference", performance_json(&c->reference.metrics),                    //
+                     "current", performance_json(&c->current.metrics));
 }
 
 int comparison_write(const struct comparison *c, const char *path, struct err *err)
@@ -296,15 +290,13 @@ int comparison_write(const struct comparison *c, const char *path, struct err *e
     return rc ? -1 : 0;
 }
 
-// ---- table -----------------------------------------------------------------------------------------
+// ---- table ----
 
-// Larger PSI first, columns without one last.
+// Larger PSI first; without current rows all are NAN and stay in order.
 static int by_psi(const void *a, const void *b)
 {
-    double x = ((const struct comparison_column *)a)->drift.psi;
-    double y = ((const struct comparison_column *)b)->drift.psi;
-    if (isnan(x) || isnan(y))
-        return isnan(x) - isnan(y);
+    const double x = ((const struct comparison_column *)a)->drift.psi;
+    const double y = ((const struct comparison_column *)b)->drift.psi;
     return (x < y) - (x > y);
 }
 
@@ -357,7 +349,7 @@ static void print_period(const char *title, const struct period *p)
 
 void comparison_print(const struct comparison *c)
 {
-    const struct metrics *before = &c->reference_metrics, *now = &c->current_metrics;
+    const struct metrics *before = &c->reference.metrics, *now = &c->current.metrics;
     print_period("reference", &c->reference);
     print_period("current", &c->current);
     print_columns(c);
@@ -366,9 +358,8 @@ void comparison_print(const struct comparison *c)
         printf("ROC AUC %.4f before, %.4f now; average precision %.4f before, %.4f now\n",
                before->roc_auc, now->roc_auc, before->average_precision, now->average_precision);
     if (!c->enough_rows)
-        printf("no verdict: fewer than min_rows = %" PRId64 " rows on one side\n",
-               c->limits.min_rows);
+        printf("no verdict: fewer than min_rows = %" PRId64 " rows on one side\n", c->min_rows);
     else
         printf("%s: PSI %s %g\n", c->drifted ? "drifted" : "no drift",
-               c->drifted ? "reaches" : "stays below", c->limits.psi_alert);
+               c->drifted ? "reaches" : "stays below", c->psi_alert);
 }

@@ -1,22 +1,19 @@
-// comparison: the drift of a period's rows against the rows a model was trained on, as drift.json for
-// programs and as a table for people.
+// comparison: the drift of a period's rows against the rows a model was trained on, as drift.json
+// for programs and as a table for people.
 //
-// Each input of the model and its score is measured over the bins of the model's reference histograms;
-// PSI for each week, too. Where there are labels, the model's performance on both sides.
+// Each input of the model and its score is measured over the bins of the model's reference
+// histograms, and PSI for each week, too. A column has drifted where PSI reaches psi_alert and both
+// sides have min_rows rows. Memory: per thread one column of both periods, and the same again while
+// it is sorted. The result does not depend on the number of threads.
 //
-//     struct period reference = {&features, training_rows}, current = {&features, later_rows};
-//     comparison_init(&c, &model, &reference, &current, &limits, threads, &err)
+//     comparison_init(&c, &model, &features, NULL, &config, threads, &err)
 //     comparison_write(&c, "drift.json", &err), comparison_print(&c)
 //     comparison_release(&c)
 //
-// A column has drifted where PSI reaches psi_alert and both sides have min_rows rows. Nothing is
-// sampled. Memory: per thread one column of both periods, and the same again while it is sorted. The
-// result does not depend on the number of threads.
-//
 // drift.json:
 //     {"format": "assay drift", "version": 1, "model": sha256 of model.json,
-//      "reference": {"table", "rows", "from", "to"}, "current": {...},   from, to: UTC times of the
-//                                                       first and the last row, null without rows
+//      "reference": {"table", "rows", "from", "to"}, "current": {...},   UTC times of the first and
+//                                                       the last row, null without rows
 //      "psi_alert", "min_rows", "enough_rows", "drifted",
 //      "inputs": [{"name", "psi", "ks", "ks_p", "jensen_shannon", "wasserstein",
 //                  "wasserstein_normalised", "out_of_range", "mean_reference", "mean_current",
@@ -26,32 +23,24 @@
 // Performance is null where no label is known, and so is a measure that is not defined (drift.h).
 // Numbers have 17 significant digits. There is no clock time: the same input gives the same file.
 //
-// Errors: a table without an input of the model or without a time column, time that goes back, a
-// value that is not finite, a reference without rows. Without current rows the measures are NAN.
-// Ownership: a comparison owns its arrays until comparison_release, and borrows the model and both
-// tables.
+// Errors: a table without an input of the model or without a time column, time that goes back, an
+// input that is not finite, a reference without rows. Without current rows the measures are NAN.
+// Ownership: a comparison owns its arrays until comparison_release, and borrows model and tables.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
 
-#include "features/split.h"
 #include "ingest/table.h"
 #include "monitor/drift.h"
-#include "train/metrics.h"
-#include "train/model.h"
-
-#include <stdbool.h>
+#include "train/evaluate.h"
 
 struct period {
     const struct table *table; // of features
     struct row_range rows;
     const int64_t *time;
-    const int8_t *label;  // NULL where the table has none
-    const float **inputs; // [n_inputs] -> [rows of the table]
-};
-
-struct limits {       // the [monitor] section
-    double psi_alert; // default 0.2
-    int64_t min_rows; // default 1000
+    const int8_t *label;    // NULL where the table has none
+    const float **inputs;   // [n_inputs] -> [rows of the table]
+    double *score;          // [rows of the period]
+    struct metrics metrics; // of the score; without judged rows where no label is known
 };
 
 // Seven days, counted from the current period's first day (UTC); weeks without a row are left out.
@@ -70,25 +59,23 @@ struct comparison_column {
 struct comparison {
     const struct model *model;
     struct period reference, current;
-    struct limits limits;
+    double psi_alert;                  // [monitor], default 0.2
+    int64_t min_rows;                  // [monitor], default 1000
     struct comparison_column *columns; // [n]: the model's inputs in their order, then "score"
     size_t n;
     struct week *weeks; // [n_weeks]
     size_t n_weeks, weeks_capacity;
-    struct metrics reference_metrics,
-        current_metrics; // without judged rows where no label is known
     bool enough_rows;
     bool drifted; // some column did
 };
 
-int limits_from_config(struct limits *l, const struct config *c, struct err *err);
-size_t period_rows(const struct period *p);
-
-// Of the periods, table and rows are read.
-int comparison_init(struct comparison *c, const struct model *m, const struct period *reference,
-                    const struct period *current, const struct limits *limits, unsigned threads,
+// The training rows of features against all rows of other, or, where other is NULL, against the
+// rows of features after the test window. config: [split] and [monitor] are read.
+int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
+                    const struct table *other, const struct config *config, unsigned threads,
                     struct err *err);
 void comparison_release(struct comparison *c);
+size_t period_rows(const struct period *p);
 
 // Write drift.json to path, whole or not at all.
 int comparison_write(const struct comparison *c, const char *path, struct err *err);

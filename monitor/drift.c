@@ -5,7 +5,7 @@
 
 static const double PI = 3.14159265358979323846;
 
-// ---- counts ----------------------------------------------------------------------------------------
+// ---- counts ----
 
 static double total(const uint64_t *counts, size_t bins)
 {
@@ -45,7 +45,7 @@ static double jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
     return sqrt(fmax(sum, 0)); // rounding may leave a sum just below 0
 }
 
-// ---- samples ---------------------------------------------------------------------------------------
+// ---- samples ----
 
 // Walks both samples a[n] and b[m] upwards, one distinct value at a time; i and j values are <= at.
 // |F − G| is `gap` from there to the next value.
@@ -53,7 +53,7 @@ static void compare(const double *a, size_t n, const double *b, size_t m, struct
 {
     double gap = 0, last = 0;
     for (size_t i = 0, j = 0; i < n || j < m;) {
-        const double at = j == m || (i < n && a[i] <= b[j]) ? a[i] : b[j];
+        const double at = j == m || (i < n && a[i] <= b[j]) ? a[i++] : b[j++];
         while (i < n && a[i] == at)
             i++;
         while (j < m && b[j] == at)

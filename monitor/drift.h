@@ -37,7 +37,8 @@ double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins);
 // Stat. 19, 1948). With ties the true p-value is smaller.
 double drift_ks_p(double d, size_t n, size_t m);
 
-// All measures. reference[n] and current[m] are sorted and finite; p[bins] and q[bins] their counts.
+// All measures. reference[n] and current[m] are sorted and finite; p[bins] and q[bins] their
+// counts.
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
                            const uint64_t *p, const uint64_t *q, size_t bins);
 

@@ -19,48 +19,26 @@ struct arguments {
     int64_t threads;
 };
 
-// The training rows, and all rows of `other` where it was given, else those after the test window.
-static int choose_rows(struct period *reference, struct period *current, const struct split *split,
-                       const struct table *features, const struct table *other, struct err *err)
-{
-    const uint64_t rows = features->rows;
-    const int column = table_find_kind(features, COLUMN_TIME);
-    if (column < 0)
-        return err_set(err, "%s: there is no column of kind time", features->path);
-    const int64_t *time = features->columns[column].data;
-    reference->table = current->table = features;
-    reference->rows = split_rows(&split->train, 0, time, rows);
-    current->rows = (struct row_range){split_rows(&split->test, 0, time, rows).end, rows};
-    if (other->path)
-        *current = (struct period){.table = other, .rows = {0, other->rows}};
-    return 0;
-}
-
 static int monitor(const struct arguments *a, bool *drifted, struct err *err)
 {
     const double start = seconds_now();
     struct config config = {0};
-    struct split split;
-    struct limits limits;
     struct model model = {0};
     int64_t version;
     struct table features = {0}, other = {0};
-    struct period reference = {0}, current = {0};
     struct comparison comparison = {0};
     int rc = -1;
-    if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
-        limits_from_config(&limits, &config, err) ||
+    if (config_load(&config, a->config, err) ||
         registry_load_champion(a->models, &model, &version, err) ||
         table_open(&features, a->features, err) ||
         (a->current && table_open(&other, a->current, err)) ||
-        choose_rows(&reference, &current, &split, &features, &other, err) ||
-        comparison_init(&comparison, &model, &reference, &current, &limits, (unsigned)a->threads,
-                        err) ||
+        comparison_init(&comparison, &model, &features, a->current ? &other : NULL, &config,
+                        (unsigned)a->threads, err) ||
         comparison_write(&comparison, a->output, err))
         goto out;
     comparison_print(&comparison);
     *drifted = comparison.drifted;
-    const uint64_t rows = period_rows(&reference) + period_rows(&current);
+    const uint64_t rows = period_rows(&comparison.reference) + period_rows(&comparison.current);
     const double seconds = seconds_now() - start;
     rc = summary_print("monitor", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", a->output,
                        err);

@@ -1,13 +1,16 @@
-// Periods of a table in memory are compared and held against drift.h on the same rows picked by hand;
-// drift.json and the printed table are read back.
+// Periods of a table in memory are compared and held against drift.h on the same rows picked by
+// hand; drift.json and the printed table are read back.
 #include "monitor/comparison.h"
 
 #include "tests/scratch.h"
 
 #include <math.h>
 
-enum { ROWS = 4000, REFERENCE_END = 1500, CURRENT_FIRST = 1600, DAY = 86400 };
-static const int64_t START = 1532476800; // 2018-07-25, 96 rows a day
+enum { DAY = 86400, DAY_ROWS = 96, ROWS = 4000 };
+enum { REFERENCE_END = 15 * DAY_ROWS, CURRENT_FIRST = 17 * DAY_ROWS }; // of [split] below
+static const int64_t START = 1532476800;                               // 2018-07-25
+static const char *const split =
+    "[split]\ntrain = 2018-07-25 .. 2018-08-08\ntest = 2018-08-10 .. 2018-08-10\n";
 
 // A table of a time column, two inputs and labels, a model of them, and its comparison.
 static struct world {
@@ -18,8 +21,7 @@ static struct world {
     struct table table;
     struct model_input inputs[2];
     struct model model;
-    struct period reference, current;
-    struct limits limits;
+    const struct table *other; // NULL: the rows after the test window
     struct comparison c;
 } w;
 
@@ -55,9 +57,6 @@ static int setup(void **state)
                              .n_inputs = 2,
                              .score_reference = {.n_edges = 1, .edges = {0.5}},
                              .sha256 = "5e1f"};
-    w.reference = (struct period){.table = &w.table, .rows = {0, REFERENCE_END}};
-    w.current = (struct period){.table = &w.table, .rows = {CURRENT_FIRST, ROWS}};
-    w.limits = (struct limits){.psi_alert = 0.2, .min_rows = 1000};
     return scratch_make(state);
 }
 
@@ -67,20 +66,27 @@ static int teardown(void **state)
     return scratch_remove(state);
 }
 
-static void compare_on(unsigned threads)
+static int compare(unsigned threads, const char *ini, struct err *err)
+{
+    struct config config;
+    comparison_release(&w.c);
+    assert_int_equal(config_load(&config, scratch_text("test.ini", ini), err), 0);
+    int rc = comparison_init(&w.c, &w.model, &w.table, w.other, &config, threads, err);
+    config_release(&config);
+    return rc;
+}
+
+static void compare_with(unsigned threads, const char *ini)
 {
     struct err err = {""};
-    comparison_release(&w.c);
-    if (comparison_init(&w.c, &w.model, &w.reference, &w.current, &w.limits, threads, &err))
+    if (compare(threads, ini, &err))
         fail_msg("%s", err.msg);
 }
 
-static void assert_fails_with(const char *part)
+static void assert_fails_with(const char *part, const char *ini)
 {
     struct err err = {""};
-    struct comparison c;
-    assert_int_equal(comparison_init(&c, &w.model, &w.reference, &w.current, &w.limits, 2, &err),
-                     -1);
+    assert_int_equal(compare(2, ini, &err), -1);
     assert_contains(err.msg, part);
 }
 
@@ -100,14 +106,14 @@ static void pick(const float *x, size_t first, size_t end, double *out, uint64_t
     qsort(out, end - first, sizeof *out, compare_doubles);
 }
 
-// ---- measures --------------------------------------------------------------------------------------
+// ---- measures ----
 
 static void an_input_is_measured_on_the_rows_of_both_periods(void **state)
 {
     (void)state;
     static double before[ROWS], after[ROWS];
     const float *x[] = {w.moving, w.steady};
-    compare_on(1);
+    compare_with(1, split);
     assert_int_equal(w.c.n, 3);
     assert_string_equal(w.c.columns[0].name, "moving");
     assert_string_equal(w.c.columns[1].name, "steady");
@@ -125,7 +131,7 @@ static void an_input_is_measured_on_the_rows_of_both_periods(void **state)
 static void the_score_moves_with_the_input_that_has_weight(void **state)
 {
     (void)state;
-    compare_on(2);
+    compare_with(2, split);
     // The probability increases with `moving` alone, so ranks, and with them KS, are the same.
     assert_true(w.c.columns[2].drift.ks == w.c.columns[0].drift.ks);
     double sum = 0;
@@ -153,29 +159,31 @@ static void performance_is_that_of_the_rows_with_labels(void **state)
     (void)state;
     for (size_t i = 0; i < ROWS; i++)
         w.label[i] = (int8_t)(i % 7 == 0 ? -1 : next_random() < (double)w.moving[i] / 2);
-    compare_on(2);
-    assert_true(fabs(w.c.reference_metrics.roc_auc - slow_auc(0, REFERENCE_END)) < 1e-12);
-    assert_true(fabs(w.c.current_metrics.roc_auc - slow_auc(CURRENT_FIRST, ROWS)) < 1e-12);
+    compare_with(2, split);
+    assert_true(fabs(w.c.reference.metrics.roc_auc - slow_auc(0, REFERENCE_END)) < 1e-12);
+    assert_true(fabs(w.c.current.metrics.roc_auc - slow_auc(CURRENT_FIRST, ROWS)) < 1e-12);
     memset(w.label, -1, sizeof w.label); // no label has come yet
-    compare_on(2);
-    assert_true(w.c.reference_metrics.tally.rows == 0 && w.c.current_metrics.tally.rows == 0);
+    compare_with(2, split);
+    assert_true(w.c.reference.metrics.tally.rows == 0 && w.c.current.metrics.tally.rows == 0);
     w.table.n = 3; // there is no column for labels
-    compare_on(2);
-    assert_true(w.c.reference_metrics.tally.rows == 0 && w.c.current_metrics.tally.rows == 0);
+    compare_with(2, split);
+    assert_true(w.c.reference.metrics.tally.rows == 0 && w.c.current.metrics.tally.rows == 0);
 }
 
 static void an_alarm_needs_size_and_rows(void **state)
 {
     (void)state;
-    compare_on(2);
+    char ini[512];
+    compare_with(2, split);
+    assert_true(w.c.psi_alert == 0.2 && w.c.min_rows == 1000);
     assert_true(w.c.columns[0].drifted && !w.c.columns[1].drifted && w.c.drifted);
     assert_true(w.c.enough_rows);
-    w.limits.min_rows = REFERENCE_END + 1;
-    compare_on(2);
+    snprintf(ini, sizeof ini, "%s[monitor]\nmin_rows = %d\n", split, REFERENCE_END + 1);
+    compare_with(2, ini);
     assert_true(w.c.columns[0].drift.psi >= 0.2);
     assert_true(!w.c.columns[0].drifted && !w.c.drifted && !w.c.enough_rows);
-    w.limits = (struct limits){.psi_alert = 10, .min_rows = 1000};
-    compare_on(2);
+    snprintf(ini, sizeof ini, "%s[monitor]\npsi_alert = 10\n", split);
+    compare_with(2, ini);
     assert_true(!w.c.drifted && w.c.enough_rows);
 }
 
@@ -183,13 +191,13 @@ static void weeks_are_counted_from_the_first_day_of_the_current_period(void **st
 {
     (void)state;
     static double values[ROWS];
-    // The period begins within 2018-08-10; nothing happens in the three weeks after 2018-08-24.
-    const size_t pause = 96 * 30;
+    // The period begins on 2018-08-11; nothing happens in the three weeks after 2018-08-24.
+    const size_t pause = 31 * DAY_ROWS;
     for (size_t i = pause; i < ROWS; i++)
         w.time[i] += 21 * DAY;
-    compare_on(1);
-    const int64_t first = START / DAY + 16, from[] = {first, first + 7, first + 35, first + 42};
-    const size_t ends[] = {96 * 23, pause, 96 * 37, ROWS};
+    compare_with(1, split);
+    const int64_t first = START / DAY + 17, from[] = {first, first + 7, first + 35, first + 42};
+    const size_t ends[] = {24 * DAY_ROWS, pause, 38 * DAY_ROWS, ROWS};
     assert_int_equal(w.c.n_weeks, 4);
     uint64_t p[4] = {0};
     pick(w.moving, 0, REFERENCE_END, values, p);
@@ -207,19 +215,20 @@ static void the_number_of_threads_changes_nothing(void **state)
 {
     (void)state;
     struct drift one[3];
-    compare_on(1);
+    compare_with(1, split);
     for (size_t i = 0; i < 3; i++)
         one[i] = w.c.columns[i].drift;
-    compare_on(7);
+    compare_with(7, split);
     for (size_t i = 0; i < 3; i++)
         assert_memory_equal(&w.c.columns[i].drift, &one[i], sizeof one[i]);
 }
 
-static void a_period_compared_with_itself_has_not_drifted(void **state)
+static void another_table_that_is_the_same_has_not_drifted(void **state)
 {
     (void)state;
-    w.current = w.reference;
-    compare_on(2);
+    w.table.rows = REFERENCE_END;
+    w.other = &w.table;
+    compare_with(2, split);
     for (size_t i = 0; i < w.c.n; i++) {
         const struct drift *d = &w.c.columns[i].drift;
         assert_true(d->psi == 0 && d->ks == 0 && d->ks_p == 1 && d->jensen_shannon == 0);
@@ -228,50 +237,44 @@ static void a_period_compared_with_itself_has_not_drifted(void **state)
     assert_false(w.c.drifted);
 }
 
-// ---- errors ----------------------------------------------------------------------------------------
+// ---- errors ----
 
 static void rows_that_cannot_be_compared_are_errors(void **state)
 {
     (void)state;
     w.steady[2222] = NAN;
-    assert_fails_with("a/table: steady of row 2222 is nan");
+    assert_fails_with("a/table: steady of row 2222 is nan", split);
     w.steady[2222] = 0;
     w.moving[3] = INFINITY;
-    assert_fails_with("a/table: moving of row 3 is inf");
+    assert_fails_with("a/table: moving of row 3 is inf", split);
+    w.moving[3] = 0;
     w.time[3000] = w.time[2999] - 1;
-    assert_fails_with("a/table: time goes back at row 3000");
+    assert_fails_with("a/table: time goes back at row 3000", split);
     w.table.n = 2; // without the column of the input
-    assert_fails_with("moving");
+    assert_fails_with("moving", split);
     w.columns[0].kind = COLUMN_NUMBER;
-    assert_fails_with("a/table: there is no column of kind time");
-    w.reference.rows = (struct row_range){10, 10};
-    assert_fails_with("a/table: no row lies in the training part");
+    assert_fails_with("a/table: there is no column of kind time", split);
 }
 
-static int read_limits(const char *text, struct err *err)
-{
-    struct config config;
-    assert_int_equal(config_load(&config, scratch_text("limits.ini", text), err), 0);
-    int rc = limits_from_config(&w.limits, &config, err);
-    config_release(&config);
-    return rc;
-}
-
-static void limits_have_defaults_and_bounds(void **state)
+static void settings_that_cannot_be_used_are_errors(void **state)
 {
     (void)state;
-    struct err err;
-    assert_int_equal(read_limits("[split]\n", &err), 0);
-    assert_true(w.limits.psi_alert == 0.2 && w.limits.min_rows == 1000);
-    assert_int_equal(read_limits("[monitor]\npsi_alert = 0.1\nmin_rows = 50\n", &err), 0);
-    assert_true(w.limits.psi_alert == 0.1 && w.limits.min_rows == 50);
-    assert_int_equal(read_limits("[monitor]\nmin_rows = 0\n", &err), -1);
-    assert_int_equal(read_limits("[monitor]\npsi_alert = high\n", &err), -1);
-    assert_int_equal(read_limits("[monitor]\npsi_alarm = 0.1\n", &err), -1);
-    assert_contains(err.msg, "did you mean 'psi_alert'?");
+    static const char *const cases[][2] = {
+        {"min_rows = 0", "min_rows"},
+        {"psi_alert = high", "psi_alert"},
+        {"psi_alarm = 0.1", "did you mean 'psi_alert'?"},
+    };
+    char ini[512];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(ini, sizeof ini, "%s[monitor]\n%s\n", split, cases[i][0]);
+        assert_fails_with(cases[i][1], ini);
+    }
+    assert_fails_with(
+        "a/table: no row lies in the training part",
+        "[split]\ntrain = 2017-01-01 .. 2017-01-02\ntest = 2018-08-10 .. 2018-08-10\n");
 }
 
-// ---- drift.json and the table ----------------------------------------------------------------------
+// ---- drift.json and the table ----
 
 static json_t *written(void)
 {
@@ -333,7 +336,7 @@ static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state
     (void)state;
     w.label[1] = w.label[CURRENT_FIRST] = 1;
     memset(w.label, -1, REFERENCE_END);
-    compare_on(2);
+    compare_with(2, split);
     json_t *json = written();
     const json_t *reference = json_object_get(json, "reference");
     const json_t *current = json_object_get(json, "current");
@@ -350,12 +353,12 @@ static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state
     assert_text(reference, "table", "a/table");
     assert_number(reference, "rows", REFERENCE_END);
     assert_text(reference, "from", "2018-07-25T00:00:00Z");
-    assert_text(reference, "to", "2018-08-09T14:45:00Z");
-    assert_text(current, "from", "2018-08-10T16:00:00Z");
-    assert_text(week, "from", "2018-08-17");
+    assert_text(reference, "to", "2018-08-08T23:45:00Z");
+    assert_text(current, "from", "2018-08-11T00:00:00Z");
+    assert_text(week, "from", "2018-08-18");
     assert_number(week, "rows", 7 * 96);
     assert_true(json_is_null(json_object_get(performance, "reference")));
-    assert_number(json_object_get(performance, "current"), "roc_auc", w.c.current_metrics.roc_auc);
+    assert_number(json_object_get(performance, "current"), "roc_auc", w.c.current.metrics.roc_auc);
     assert_columns(json);
     json_decref(json);
 }
@@ -363,8 +366,8 @@ static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state
 static void without_current_rows_measures_are_null_and_nothing_drifted(void **state)
 {
     (void)state;
-    w.current.rows = (struct row_range){ROWS, ROWS};
-    compare_on(2);
+    w.table.rows = CURRENT_FIRST;
+    compare_with(2, split);
     assert_true(!w.c.drifted && !w.c.enough_rows && w.c.n_weeks == 0);
     json_t *json = written();
     const json_t *current = json_object_get(json, "current");
@@ -380,7 +383,7 @@ static void a_file_that_cannot_be_written_is_an_error(void **state)
 {
     (void)state;
     struct err err;
-    compare_on(2);
+    compare_with(2, split);
     assert_int_equal(comparison_write(&w.c, "/proc/assay/drift.json", &err), -1);
     assert_contains(err.msg, "/proc/assay");
 }
@@ -389,7 +392,7 @@ static void a_file_that_cannot_be_written_is_an_error(void **state)
 static char *printed(void)
 {
     const char *path = scratch_path("table");
-    compare_on(2);
+    compare_with(2, split);
     fflush(stdout);
     int saved = dup(STDOUT_FILENO);
     assert_true(saved >= 0);
@@ -407,10 +410,10 @@ static void the_table_is_sorted_by_psi_and_ends_with_the_verdict(void **state)
     char *text = printed();
     const char *moving = strstr(text, "\nmoving "), *steady = strstr(text, "\nsteady ");
     assert_true(moving && steady && moving < steady);
-    assert_contains(text, "1500 rows  2018-07-25T00:00:00Z .. 2018-08-09T14:45:00Z  a/table");
+    assert_contains(text, "1440 rows  2018-07-25T00:00:00Z .. 2018-08-08T23:45:00Z  a/table");
     assert_contains(steady, "\ndrifted: PSI reaches 0.2\n");
     free(text);
-    w.current.rows = (struct row_range){ROWS, ROWS};
+    w.table.rows = CURRENT_FIRST;
     text = printed();
     assert_contains(text, "\nno verdict: fewer than min_rows = 1000 rows on one side\n");
     assert_null(strstr(text, "nan"));
@@ -428,9 +431,9 @@ int main(void)
         TEST(an_alarm_needs_size_and_rows),
         TEST(weeks_are_counted_from_the_first_day_of_the_current_period),
         TEST(the_number_of_threads_changes_nothing),
-        TEST(a_period_compared_with_itself_has_not_drifted),
+        TEST(another_table_that_is_the_same_has_not_drifted),
         TEST(rows_that_cannot_be_compared_are_errors),
-        TEST(limits_have_defaults_and_bounds),
+        TEST(settings_that_cannot_be_used_are_errors),
         TEST(the_file_holds_the_periods_the_measures_and_the_verdict),
         TEST(without_current_rows_measures_are_null_and_nothing_drifted),
         TEST(a_file_that_cannot_be_written_is_an_error),

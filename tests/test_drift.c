@@ -1,5 +1,5 @@
-// Measures of drift against values of SciPy 1.10.1 (the call is named beside each), sums by hand, and
-// slow definitions.
+// Measures of drift against values of SciPy 1.10.1 (the call is named beside each), sums by hand,
+// and slow definitions.
 #include "monitor/drift.h"
 
 #include "tests/scratch.h"

@@ -1,5 +1,5 @@
-// A model is read back to the bit, a damaged file is refused with the reason, a score is the sum that
-// the header states, and histograms have quantile edges.
+// A model is read back to the bit, a damaged file is refused with the reason, a score is the sum
+// that the header states, and histograms have quantile edges.
 #include "train/model.h"
 
 #include "tests/scratch.h"
@@ -118,7 +118,7 @@ static void a_probability_is_the_logistic_function_of_the_margin(void **state)
     assert_true(model_probability(-1000) == 0);
 }
 
-// ---- damaged files ---------------------------------------------------------------------------------
+// ---- damaged files ----
 
 static void every_missing_member_is_named(void **state)
 {
@@ -202,7 +202,7 @@ static void a_missing_file_and_a_folder_are_errors(void **state)
     assert_int_equal(model_load(&m, scratch_path("."), &err), -1);
 }
 
-// ---- histograms ------------------------------------------------------------------------------------
+// ---- histograms ----
 
 static void edges_are_quantiles_and_bins_hold_equal_shares(void **state)
 {

@@ -15,7 +15,7 @@
 #define FORMAT "assay model"
 enum { VERSION = 1, MAX_BYTES = 64 << 20 };
 
-// ---- scoring ---------------------------------------------------------------------------------------
+// ---- scoring ----
 
 void model_contributions(const struct model *m, const float *x, double *c)
 {
@@ -40,7 +40,7 @@ double model_probability(double margin)
     return 1 / (1 + exp(-margin));
 }
 
-// ---- histograms ------------------------------------------------------------------------------------
+// ---- histograms ----
 
 // The smallest of the sorted values that is larger than v; v itself where none is.
 static double next_larger(const double *values, size_t n, double v)
@@ -101,35 +101,26 @@ static json_t *histogram_to_json(const struct histogram *h)
     return json_pack("{s:o, s:o}", "edges", edges, "counts", counts);
 }
 
-static int read_edges(struct histogram *h, const json_t *edges, struct err *err)
+static int read_bin(struct histogram *h, size_t b, const json_t *edge, const json_t *count,
+                    struct err *err)
 {
-    for (size_t i = 0; i < h->n_edges; i++) {
-        const json_t *edge = json_array_get(edges, i);
-        h->edges[i] = json_number_value(edge);
-        if (!json_is_number(edge) || !isfinite(h->edges[i]))
-            return err_set(err, "edges[%zu] is not a finite number", i);
-        if (i > 0 && h->edges[i] <= h->edges[i - 1])
-            return err_set(err, "edges[%zu] is not above the one before", i);
-    }
+    const json_int_t rows = json_integer_value(count);
+    if (!json_is_integer(count) || rows < 0 || rows > 1LL << 53)
+        return err_set(err, "counts[%zu] is not a number of rows", b);
+    h->counts[b] = (uint64_t)rows;
+    if (b == h->n_edges)
+        return 0;
+    h->edges[b] = json_number_value(edge);
+    if (!json_is_number(edge) || !isfinite(h->edges[b]))
+        return err_set(err, "edges[%zu] is not a finite number", b);
+    if (b > 0 && h->edges[b] <= h->edges[b - 1])
+        return err_set(err, "edges[%zu] is not above the one before", b);
     return 0;
-}
-
-static int read_counts(struct histogram *h, const json_t *counts, struct err *err)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i <= h->n_edges; i++) {
-        const json_t *count = json_array_get(counts, i);
-        const json_int_t n = json_integer_value(count);
-        if (!json_is_integer(count) || n < 0 || n > 1LL << 53)
-            return err_set(err, "counts[%zu] is not a number of rows", i);
-        h->counts[i] = (uint64_t)n;
-        total += h->counts[i];
-    }
-    return total > 0 ? 0 : err_set(err, "counts are all 0");
 }
 
 static int histogram_from_json(struct histogram *h, json_t *json, struct err *err)
 {
+    uint64_t total = 0;
     json_error_t why;
     json_t *edges, *counts;
     if (json_unpack_ex(json, &why, JSON_STRICT, "{s:o, s:o}", "edges", &edges, "counts", &counts))
@@ -138,10 +129,15 @@ static int histogram_from_json(struct histogram *h, json_t *json, struct err *er
     if (h->n_edges < 1 || h->n_edges >= HISTOGRAM_BINS || json_array_size(counts) != h->n_edges + 1)
         return err_set(err, "needs 1 to %d edges, and one count more than edges",
                        HISTOGRAM_BINS - 1);
-    return read_edges(h, edges, err) || read_counts(h, counts, err) ? -1 : 0;
+    for (size_t b = 0; b <= h->n_edges; b++) {
+        if (read_bin(h, b, json_array_get(edges, b), json_array_get(counts, b), err))
+            return -1;
+        total += h->counts[b];
+    }
+    return total > 0 ? 0 : err_set(err, "counts are all 0");
 }
 
-// ---- writing ---------------------------------------------------------------------------------------
+// ---- writing ----
 
 static json_t *inputs_to_json(const struct model *m)
 {
@@ -172,7 +168,7 @@ char *model_to_text(const struct model *m)
     return text;
 }
 
-// ---- reading ---------------------------------------------------------------------------------------
+// ---- reading ----
 
 // The whole file, *n bytes, to be freed by the caller; NULL and a message otherwise.
 static char *read_file(const char *path, size_t *n, struct err *err)

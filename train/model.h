@@ -14,8 +14,8 @@
 //      "score_reference": {"edges","counts"},        of the training rows' probabilities
 //      "training": {"train","test","rows","frauds","threshold_from"},
 //      "provenance": {"data_xxh3","config_xxh3","program"}}
-// Numbers are written with 17 significant digits and come back as the same doubles. The file holds no
-// clock time: the same input gives the same file, whose sha256 is the model's identity.
+// Numbers are written with 17 significant digits and come back as the same doubles. The file holds
+// no clock time: the same input gives the same file, whose sha256 is the model's identity.
 //
 // Ownership: a model owns everything it points to until model_release.
 #ifndef TRAIN_MODEL_H
@@ -63,9 +63,9 @@ double model_probability(double margin);
 // c[n_inputs]: the terms weight_i · (x_i − mean_i) / scale_i of the margin.
 void model_contributions(const struct model *m, const float *x, double *c);
 
-// Edges are quantiles of values[0..n), n >= 1, which are sorted in place. A value that holds several
-// quantiles gets a bin of its own, so that an input that is nearly always 0 still shows the rest. A
-// constant gets two edges: for less, equal and more.
+// Edges are quantiles of values[0..n), n >= 1, which are sorted in place. A value that holds
+// several quantiles gets a bin of its own, so that an input that is nearly always 0 still shows the
+// rest. A constant gets two edges: for less, equal and more.
 void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The references count all training rows, also those whose label is not known: later rows are compared
-// with what arrived then.
+// The references count all training rows, also those whose label is not known: later rows are
+// compared with what arrived then.
 static void add_references(struct model *m, const struct evaluation *v, struct row_range rows)
 {
     const size_t n = (size_t)(rows.end - rows.first);
@@ -29,8 +29,8 @@ static void add_references(struct model *m, const struct evaluation *v, struct r
     free(values);
 }
 
-// The model borrows the plan of the examples. The checksum covers the settings of the report, too: a
-// version whose report would differ is another version.
+// The model borrows the plan of the examples. The checksum covers the settings of the report, too:
+// a version whose report would differ is another version.
 static int assemble(struct model *m, const struct evaluation *v, const struct config *config,
                     struct err *err)
 {

@@ -19,7 +19,7 @@
 static const char *const actions[] = {"train", "promote", "rollback"};
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
-// ---- ledger ----------------------------------------------------------------------------------------
+// ---- ledger ----
 
 // *previous: the hash that the line gives for the line before it, owned by j.
 static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, struct err *err)
@@ -71,45 +71,24 @@ static int read_line(struct registry *r, const char *line, size_t n, struct err 
     return rc;
 }
 
-static int read_lines(struct registry *r, FILE *f, const char *path, struct err *err)
+static int read_ledger(struct registry *r, struct err *err)
 {
-    char *line = NULL;
+    char *path = path_join(r->path, "ledger.jsonl"), *line = NULL;
     size_t size = 0;
-    int rc = 0;
-    for (ssize_t n; rc == 0 && (n = getline(&line, &size, f)) > 0;) {
+    FILE *f = fopen(path, "rb");
+    int rc = f || errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", path);
+    for (ssize_t n; f && rc == 0 && (n = getline(&line, &size, f)) > 0;) {
         r->torn = line[n - 1] != '\n';
         if (!r->torn && (rc = read_line(r, line, (size_t)n - 1, err)))
             err_prefix(err, "%s:%zu", path, r->n + 1);
     }
-    if (rc == 0 && ferror(f))
+    if (f && rc == 0 && ferror(f))
         rc = err_sys(err, "%s: cannot read", path);
-    free(line);
-    return rc;
-}
-
-static int read_ledger(struct registry *r, struct err *err)
-{
-    char *path = path_join(r->path, "ledger.jsonl");
-    FILE *f = fopen(path, "rb");
-    int rc = 0;
-    if (f)
-        rc = read_lines(r, f, path, err);
-    else if (errno != ENOENT)
-        rc = err_sys(err, "%s: cannot open", path);
     if (f)
         fclose(f);
+    free(line);
     free(path);
     return rc;
-}
-
-static int check_end(const struct registry *r, struct err *err)
-{
-    if (!r->torn)
-        return 0;
-    return err_set(err,
-                   "%s/ledger.jsonl:%zu: the last line is not complete, as a crash leaves it: "
-                   "remove that line and try again",
-                   r->path, r->n + 1);
 }
 
 static int write_line(const char *path, const char *line, struct err *err)
@@ -147,7 +126,7 @@ static int append(struct registry *r, enum ledger_action action, int64_t version
     return rc;
 }
 
-// ---- champion --------------------------------------------------------------------------------------
+// ---- champion ----
 
 int registry_parse_version(const char *name, int64_t *version)
 {
@@ -223,7 +202,7 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
     return err_set(err, "%s: there is no champion yet: promote a version first", path);
 }
 
-// ---- open ------------------------------------------------------------------------------------------
+// ---- open ----
 
 int registry_read(struct registry *r, const char *path, struct err *err)
 {
@@ -233,6 +212,16 @@ int registry_read(struct registry *r, const char *path, struct err *err)
         return 0;
     registry_release(r);
     return -1;
+}
+
+static int check_end(const struct registry *r, struct err *err)
+{
+    if (!r->torn)
+        return 0;
+    return err_set(err,
+                   "%s/ledger.jsonl:%zu: the last line is not complete, as a crash leaves it: "
+                   "remove that line and try again",
+                   r->path, r->n + 1);
 }
 
 int registry_check(const char *path, struct err *err)
@@ -295,7 +284,7 @@ void registry_release(struct registry *r)
     *r = (struct registry){0};
 }
 
-// ---- versions --------------------------------------------------------------------------------------
+// ---- versions ----
 
 int registry_latest(const char *path, int64_t *version, struct err *err)
 {

@@ -8,15 +8,15 @@
 // "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
 // A changed or removed line breaks the chain at the next one, which is reported by its number.
 //
-// Readers need no lock; one process at a time changes a registry (a lock on the folder). A ledger line
-// is one write and an fsync, and comes before the link, so registry_open completes a promotion that a
-// crash interrupted. A last line without an end was torn by a crash and never took effect: readers
-// ignore it, changing the registry is refused until it is removed.
+// Readers need no lock; one process at a time changes a registry (a lock on the folder). A ledger
+// line is one write and an fsync, and comes before the link, so registry_open completes a promotion
+// that a crash interrupted. A last line without an end was torn by a crash and never took effect:
+// readers ignore it, changing the registry is refused until it is removed.
 //
-//     struct registry r;                              struct output_dir folder; int64_t version;
-//     registry_open(&r, "models/simulated", &err)     registry_next(&r, &folder, &version, &err)
-//     registry_promote(&r, 3, LEDGER_PROMOTE, &err)   ... output_dir_file(&folder, ...)
-//     registry_release(&r)                            registry_add(&r, &folder, sha256, &version, &err)
+//     struct registry r;                            struct output_dir d; int64_t version;
+//     registry_open(&r, "models/x", &err)           registry_next(&r, &d, &version, &err)
+//     registry_promote(&r, 3, LEDGER_PROMOTE, &err) output_dir_file(&d, ...)
+//     registry_release(&r)                          registry_add(&r, &d, sha256, &version, &err)
 //
 // Errors: 0 or -1 with a message that names the file. Ownership: a registry owns all of its struct
 // until registry_release; one that was zeroed or whose _open failed may be released.
@@ -66,7 +66,8 @@ int registry_promote(struct registry *r, int64_t version, enum ledger_action act
 
 // The champion at a time by the ledger; 0 where there was none.
 int64_t registry_champion_at(const struct registry *r, int64_t time);
-// The champion before the present one: a promotion pushes a version onto a stack, a rollback pops it.
+// The champion before the present one: a promotion pushes a version onto a stack, a rollback pops
+// it.
 int registry_previous(const struct registry *r, int64_t *version, struct err *err);
 // The champion by the link.
 int registry_champion(const char *path, int64_t *version, struct err *err);

@@ -91,34 +91,34 @@ static int show(const struct arguments *a, struct err *err)
     return rc;
 }
 
-static int promote(const struct arguments *a, struct err *err)
+static int change_champion(const struct arguments *a, enum ledger_action action, int64_t version,
+                           struct err *err)
 {
     struct registry r;
-    int64_t version;
-    if (!a->version)
-        return err_set(err, "promote which version? give a number or latest");
-    if (find_version(a, &version, err) || registry_open(&r, a->models, err))
+    const bool back = action == LEDGER_ROLLBACK;
+    if (registry_open(&r, a->models, err))
         return -1;
-    int rc = registry_promote(&r, version, LEDGER_PROMOTE, err);
+    int rc = back ? registry_previous(&r, &version, err) : 0;
     if (rc == 0)
-        printf("version %" PRId64 " is the champion of %s\n", version, a->models);
+        rc = registry_promote(&r, version, action, err);
+    if (rc == 0)
+        printf("version %" PRId64 " is the champion of %s%s\n", version, a->models,
+               back ? " again" : "");
     registry_release(&r);
     return rc;
 }
 
+static int promote(const struct arguments *a, struct err *err)
+{
+    int64_t version;
+    if (!a->version)
+        return err_set(err, "promote which version? give a number or latest");
+    return find_version(a, &version, err) ? -1 : change_champion(a, LEDGER_PROMOTE, version, err);
+}
+
 static int rollback(const struct arguments *a, struct err *err)
 {
-    struct registry r;
-    int64_t version;
-    if (registry_open(&r, a->models, err))
-        return -1;
-    int rc = registry_previous(&r, &version, err);
-    if (rc == 0)
-        rc = registry_promote(&r, version, LEDGER_ROLLBACK, err);
-    if (rc == 0)
-        printf("version %" PRId64 " is the champion of %s again\n", version, a->models);
-    registry_release(&r);
-    return rc;
+    return change_champion(a, LEDGER_ROLLBACK, 0, err);
 }
 
 static int who(const struct arguments *a, struct err *err)
