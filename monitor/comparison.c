@@ -103,9 +103,15 @@ static int choose_rows(struct comparison *c, const struct table *features,
 static void load(struct period *p, const struct model *m, size_t i, double *out)
 {
     const size_t n = period_rows(p), first = p->rows.first;
-    for (size_t r = 0; r < n; r++)
-        out[r] = i < m->n_inputs ? p->inputs[i][first + r] : p->score[r];
-    if (i == m->n_inputs && p->label)
+    for (size_t r = 0; r < n && i < m->n_inputs; r++)
+        out[r] = p->inputs[i][first + r];
+    if (i < m->n_inputs)
+        return;
+    const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
+    double *score = scores_new(&view, m, p->rows);
+    memcpy(out, score, n * sizeof *out);
+    free(score);
+    if (p->label)
         p->metrics = metrics_compute(out, p->label + first, n, m->threshold);
 }
 
@@ -167,12 +173,6 @@ static int work(void *arg, unsigned thread, struct err *err)
     return 0;
 }
 
-static double *score(const struct period *p, const struct model *m, unsigned threads)
-{
-    const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
-    return scores_new(&view, m, p->rows, threads);
-}
-
 int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
                     const struct table *other, const struct config *config, unsigned threads,
                     struct err *err)
@@ -185,8 +185,6 @@ int comparison_init(struct comparison *c, const struct model *m, const struct ta
         comparison_release(c);
         return -1;
     }
-    c->reference.score = score(&c->reference, m, threads);
-    c->current.score = score(&c->current, m, threads);
     parallel_run(threads < c->n ? threads : (unsigned)c->n, work, &job, err);
     for (size_t i = 0; i < c->n; i++)
         c->drifted = c->drifted || c->columns[i].drifted;
@@ -200,9 +198,7 @@ void comparison_release(struct comparison *c)
     free(c->columns);
     free(c->weeks);
     free(c->reference.inputs);
-    free(c->reference.score);
     free(c->current.inputs);
-    free(c->current.score);
     *c = (struct comparison){0};
 }
 

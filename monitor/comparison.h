@@ -39,7 +39,6 @@ struct period {
     const int64_t *time;
     const int8_t *label;    // NULL where the table has none
     const float **inputs;   // [n_inputs] -> [rows of the table]
-    double *score;          // [rows of the period]
     struct metrics metrics; // of the score; without judged rows where no label is known
 };
 
