@@ -105,29 +105,23 @@ static void report(const char *what, bool fatal)
 
 // ---- the server ---------------------------------------------------------------------------------
 
-// "state of 1754155 events up to 2018-09-30T23:59:58Z"
-static void describe_state(const struct state *s, char *text, size_t size)
-{
-    char last[TIME_TEXT];
-    const int n = snprintf(text, size, "state of %" PRIu64 " events", s->events);
-    if (s->events > 0)
-        snprintf(text + n, size - (size_t)n, " up to %s", time_text(last, s->last_time));
-}
-
 // The line on stdout tells whoever started the server that it answers now.
 static int run(struct http *server, const sigset_t *signals, struct err *err)
 {
     struct service *s = server->service;
-    const bool new = s->store.next == 1; // read before requests change it, as is the state
-    char state[128];
+    // Read before requests change them:
+    const bool new = s->store.next == 1;
+    const uint64_t events = s->state.events;
+    char time[TIME_TEXT];
+    const char *last = events ? time_text(time, s->state.last_time) : "";
     int number;
-    describe_state(&s->state, state, sizeof state);
     int rc = http_start(server, err);
     if (rc == 0) {
         const struct champion *c = service_hold(s);
-        printf("serve: model %s (sha256 %.8s…) on http://%s:%d, %s, %sdatabase %s\n", c->version,
-               c->model.sha256, server->host, (int)server->port, state, new ? "new " : "",
-               s->store.path);
+        printf("serve: model %s (sha256 %.8s…) on http://%s:%d, state of %" PRIu64
+               " events%s%s, %sdatabase %s\n",
+               c->version, c->model.sha256, server->host, (int)server->port, events,
+               events ? " up to " : "", last, new ? "new " : "", s->store.path);
         service_let(s);
         rc = stdout_close(err);
     }

@@ -1,8 +1,8 @@
-// server: the real server as a process, spoken to over raw sockets, on artifacts that the real programs
-// make from the committed sample. ASSAY_BIN names the folder of the programs.
+// server: the real server as a process, spoken to over raw sockets, on artifacts that the real
+// programs make from the committed sample. ASSAY_BIN names the folder of the programs.
 //
 // server_artifacts is a group's setup and leaves `shared` running, server_remove its teardown. A test
-// that starts `own` has server_end_own as teardown, for where it fails.
+// that starts `own` has server_end_own as teardown, in case it fails.
 #ifndef TESTS_SERVER_H
 #define TESTS_SERVER_H
 
@@ -31,6 +31,7 @@
 #define WAIT_MS    20000        // no answer in this time fails a test; never a measure of speed
 #define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define JSON_POST  "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+#define TOKEN      "0123456789abcdef"
 #define ANSWER_MAX ((size_t)1 << 20)
 
 static char folder[256];
@@ -41,11 +42,11 @@ struct server {
     int port;
     char line[512];      // its first line on stdout
     const char *more[8]; // further arguments, ended by NULL
-    char database[300];  // empty: a new one; stays, so that the next start goes on from it
+    char database[300];  // "": a new one; kept, so that the next start goes on from it
 };
 
-static struct server shared; // for the tests that leave it as it is
-static struct server own;    // of the test that runs; pid 0 where it has none
+static struct server shared; // for tests that change nothing of it
+static struct server own;    // of the test that runs; pid 0: none
 
 // ---- processes ----
 
@@ -64,43 +65,46 @@ static inline int run(const char *fmt, ...)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static inline const char *log_text(void)
+// What a file of the folder holds, "" where it cannot be read; valid until the next call.
+static inline const char *file_text(const char *name)
 {
-    static char text[4096];
+    static char text[8192];
     char path[300];
-    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "r");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    text[f ? fread(text, 1, sizeof text - 1, f) : 0] = '\0';
     if (f)
         fclose(f);
-    text[n] = '\0';
     return text;
+}
+
+static inline const char *log_text(void)
+{
+    return file_text("log");
+}
+
+// The path of a file with TOKEN in it.
+static inline const char *token_file(void)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/token", folder);
+    assert_int_equal(run("umask 077; printf " TOKEN " >%s", path), 0);
+    return path;
 }
 
 static inline void exec_server(const struct server *s, int out, const char *threads,
                                const char *token)
 {
-    char program[512], models[300], state[300], key[300], log[300];
-    const char *args[32] = {"serve", "--models",  models,       "--state",     state,
-                            "--key", key,         "--database", s->database,   "--port",
-                            "0",     "--threads", threads,      "--access-log"};
-    size_t n = 14;
-    snprintf(program, sizeof program, "%s/serve", bin);
-    snprintf(models, sizeof models, "%s/models", folder);
-    snprintf(state, sizeof state, "%s/before/state.bin", folder);
-    snprintf(key, sizeof key, "%s/key", folder);
-    snprintf(log, sizeof log, "%s/access.log", folder);
-    if (token) {
-        args[n++] = "--token-file";
-        args[n++] = token;
-    }
+    char command[4096];
+    int n = snprintf(command, sizeof command,
+                     "exec %s/serve --models %s/models --state %s/before/state.bin --key %s/key "
+                     "--database %s --port 0 --threads %s --access-log 2>%s/access.log >&%d",
+                     bin, folder, folder, folder, s->database, threads, folder, out);
+    if (token)
+        n += snprintf(command + n, sizeof command - (size_t)n, " --token-file %s", token);
     for (size_t i = 0; s->more[i]; i++)
-        args[n++] = s->more[i];
-    char *argv[32];
-    memcpy(argv, args, sizeof argv); // execv changes none of them
-    dup2(out, STDOUT_FILENO);
-    if (freopen(log, "w", stderr))
-        execv(program, argv);
+        n += snprintf(command + n, sizeof command - (size_t)n, " '%s'", s->more[i]);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
 }
 
@@ -146,7 +150,6 @@ static inline int server_end(struct server *s)
     return -1;
 }
 
-// A test that failed has left its server running.
 static inline int server_end_own(void **state)
 {
     (void)state;
@@ -188,7 +191,7 @@ static inline int server_artifacts(void **state)
 static inline int server_remove(void **state)
 {
     (void)state;
-    if (shared.pid > 0) // a test that failed has left it running
+    if (shared.pid > 0)
         server_end(&shared);
     return run("rm -rf '%s'", folder);
 }
@@ -207,22 +210,17 @@ static inline int dial(int port)
     return fd;
 }
 
-// The server may close before all is sent; what it answered tells then.
+// The server may close before all is sent; its answer tells then.
 static inline void say(int fd, const char *data, size_t n)
 {
-    while (n > 0) {
-        ssize_t k = send(fd, data, n, MSG_NOSIGNAL);
-        if (k <= 0)
-            return;
+    for (ssize_t k; n > 0 && (k = send(fd, data, n, MSG_NOSIGNAL)) > 0; n -= (size_t)k)
         data += k;
-        n -= (size_t)k;
-    }
 }
 
 struct answer {
     int status;
     size_t n;               // bytes of text
-    char head[2048], *text; // text: Content-Length bytes; to be freed by answer_free
+    char head[2048], *text; // text: Content-Length bytes and a 0; to be freed by answer_free
 };
 
 static inline bool readable(int fd)
@@ -238,27 +236,17 @@ static inline bool is_closed(int fd)
     return readable(fd) && recv(fd, &c, 1, 0) <= 0;
 }
 
-static inline int hear_head(int fd, struct answer *a)
-{
-    size_t n = 0;
-    a->head[0] = '\0';
-    while (n + 1 < sizeof a->head && !strstr(a->head, "\r\n\r\n")) {
-        if (!readable(fd) || recv(fd, a->head + n, 1, 0) != 1)
-            return -1;
-        a->head[++n] = '\0';
-    }
-    a->status = strncmp(a->head, "HTTP/1.1 ", 9) == 0 ? (int)strtol(a->head + 9, NULL, 10) : -1;
-    return 0;
-}
-
 // One answer; with_text is false after a HEAD. Thread-safe: no assertion.
 static inline int try_hear(int fd, struct answer *a, bool with_text)
 {
+    size_t n = 0;
     *a = (struct answer){0};
-    if (hear_head(fd, a))
-        return -1;
+    while (n + 1 < sizeof a->head && !strstr(a->head, "\r\n\r\n"))
+        if (!readable(fd) || recv(fd, a->head + n++, 1, 0) != 1)
+            return -1;
+    a->status = strncmp(a->head, "HTTP/1.1 ", 9) == 0 ? (int)strtol(a->head + 9, NULL, 10) : -1;
     const char *length = strstr(a->head, "Content-Length: ");
-    size_t n = length ? strtoul(length + 16, NULL, 10) : 0;
+    n = length ? strtoul(length + 16, NULL, 10) : 0;
     a->text = calloc(1, n + 1);
     if (!a->text || n > ANSWER_MAX)
         return -1;
@@ -300,20 +288,33 @@ static inline void say_post(int fd, const char *body)
 }
 
 // A whole request on a connection of its own.
+static inline void ask_at(int port, struct answer *a, const char *request)
+{
+    int fd = dial(port);
+    say(fd, request, strlen(request));
+    if (try_hear(fd, a, strncmp(request, "HEAD ", 5) != 0))
+        fail_msg("%s: no whole answer: '%s'", request, a->head);
+    close(fd);
+}
+
 static inline void ask(struct answer *a, const char *request)
 {
-    int fd = dial(shared.port);
-    say(fd, request, strlen(request));
-    hear(fd, a);
-    close(fd);
+    ask_at(shared.port, a, request);
 }
 
 static inline void ask_own(struct answer *a, const char *request)
 {
-    int fd = dial(own.port);
-    say(fd, request, strlen(request));
-    hear(fd, a);
-    close(fd);
+    ask_at(own.port, a, request);
+}
+
+// The answer has the status, and the words in its head or text.
+static inline void check_answer_at(int port, const char *request, int status, const char *words)
+{
+    struct answer a;
+    ask_at(port, &a, request);
+    if (a.status != status || !(strstr(a.head, words) || strstr(a.text, words)))
+        fail_msg("%s\n%s%s", request, a.head, a.text);
+    answer_free(&a);
 }
 
 #endif

@@ -1,17 +1,15 @@
-// number: every text against printf's.
+// reply: numbers as printf writes them, strings as JSON reads them, and bodies that are refused.
 #include "serve/reply.h"
-
-#include <stdint.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
-static void check(double x)
+static void check_number(double x)
 {
     static const int digits[] = {6, 9, 16, 17};
     for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
@@ -23,23 +21,7 @@ static void check(double x)
     }
 }
 
-static void random_doubles_are_written_as_printf_writes_them(void **state)
-{
-    uint64_t seed = 5;
-    (void)state;
-    for (int i = 0; i < 300000; i++) {
-        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-        double x, unit = (double)(seed >> 11) * 0x1p-53;
-        memcpy(&x, &seed, sizeof x); // any bits: all exponents, infinities, NaN
-        check(x);
-        check(unit);
-        check(-unit * 1e4);
-        check((double)(float)(unit * 300));
-        check((double)(seed >> 44) / 100);
-    }
-}
-
-static void edges_and_ties_are_written_as_printf_writes_them(void **state)
+static void numbers_are_written_as_printf_writes_them(void **state)
 {
     static const double edges[] = {0,
                                    -0.0,
@@ -49,42 +31,113 @@ static void edges_and_ties_are_written_as_printf_writes_them(void **state)
                                    99999.999999999985,
                                    0.5,
                                    0.25,
-                                   0.125,
                                    2.5,
                                    12.5,
-                                   0.000125,
-                                   9.5,
                                    99.5,
+                                   0.000125,
                                    0.95,
                                    999.95,
                                    1.5e-4,
                                    1000.5,
-                                   1.0,
+                                   1e-3,
+                                   1,
                                    10,
-                                   100,
-                                   1000,
                                    10000,
                                    0.1,
-                                   0.001,
                                    1e-300,
                                    5e-324,
                                    1e300,
                                    9.9999999999999982,
                                    0.99999999999999989};
+    uint64_t seed = 5;
     (void)state;
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
-        check(edges[i]);
-        check(-edges[i]);
+        check_number(edges[i]);
+        check_number(-edges[i]);
     }
     for (int i = 1; i < 100000; i++) // ties among them
-        check(i / 1024.0);
+        check_number(i / 1024.0);
+    for (int i = 0; i < 300000; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        const double unit = (double)(seed >> 11) * 0x1p-53;
+        double any; // all exponents, infinities, NaN
+        memcpy(&any, &seed, sizeof any);
+        check_number(any);
+        check_number(unit);
+        check_number(-unit * 1e4);
+        check_number((double)(float)(unit * 300));
+        check_number((double)(seed >> 44) / 100);
+    }
+}
+
+static void a_string_comes_back_from_its_json(void **state)
+{
+    static const struct {
+        const char *text, *back; // back: NULL: the same
+    } cases[] = {{"", NULL},
+                 {"plain", NULL},
+                 {"\"\\/\n\x01\x1f\x7f", NULL},
+                 {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", NULL},
+                 {"a\xff\xc3(\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd"}};
+    struct reply r = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reply_reset(&r);
+        reply_string(&r, cases[i].text, strlen(cases[i].text));
+        json_t *v = json_loadb(r.text, r.n, JSON_DECODE_ANY, NULL);
+        assert_string_equal(json_string_value(v), cases[i].back ? cases[i].back : cases[i].text);
+        json_decref(v);
+    }
+    reply_release(&r);
+}
+
+static void *no_memory(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static void a_body_that_cannot_be_parsed_is_400_and_without_memory_503(void **state)
+{
+    static const struct {
+        const char *body;
+        size_t n;
+        const char *words;
+    } cases[] = {
+        {"", 0, "not JSON"},
+        {"{\"a\":1", 6, "line 1, column 6"},
+        {"{\"a\":1,\"a\":2}", 13, "duplicate"},
+        {"{\"a\":1}\0", 8, "byte of 0 at offset 7"},
+        {"{\"a\\", 4, "not JSON"},
+        {"[99999999999999999999]", 22, "sent as a string"},
+        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1", 34, "deeper than 32"},
+    };
+    struct reply r = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_null(json_from_body(cases[i].body, cases[i].n, &r));
+        assert_int_equal(r.status, 400);
+        if (!strstr(r.text, cases[i].words))
+            fail_msg("%s: %s", cases[i].body, r.text);
+    }
+    static const char quoted[] = "[\"[[[[\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]";
+    json_t *v = json_from_body(quoted, sizeof quoted - 1, &r);
+    assert_non_null(v); // brackets in a string are no nesting
+    json_decref(v);
+    json_set_alloc_funcs(no_memory, free);
+    v = json_from_body("[1]", 3, &r);
+    json_set_alloc_funcs(malloc, free);
+    assert_null(v);
+    assert_int_equal(r.status, 503);
+    reply_release(&r);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_doubles_are_written_as_printf_writes_them),
-        cmocka_unit_test(edges_and_ties_are_written_as_printf_writes_them),
+        cmocka_unit_test(numbers_are_written_as_printf_writes_them),
+        cmocka_unit_test(a_string_comes_back_from_its_json),
+        cmocka_unit_test(a_body_that_cannot_be_parsed_is_400_and_without_memory_503),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,9 @@
-// request: what of HTTP is taken and what is refused, as bytes on real sockets, and how a body is waited
-// for.
+// request: which requests are accepted, as bytes on real sockets, and how long a body may take.
 #include "tests/server.h"
 
 #define TEN(x) x x x x x x x x x x
 
-static void what_two_programs_could_read_differently_is_refused(void **state)
+static void requests_that_two_programs_could_read_differently_are_refused(void **state)
 {
 #define POST "POST /predict HTTP/1.1\r\n"
 #define HOST "Host: x\r\n"
@@ -79,30 +78,19 @@ static void what_two_programs_could_read_differently_is_refused(void **state)
         struct answer a;
         int fd = dial(shared.port);
         say(fd, cases[i].request, strlen(cases[i].request));
-        int silent = try_hear(fd, &a, true);
+        const bool problem = try_hear(fd, &a, true) == 0 && a.status >= 400;
         // Closed, so that what follows cannot be taken for a request.
-        if (a.status != cases[i].status || !is_closed(fd))
+        if (a.status != cases[i].status || !is_closed(fd) ||
+            (problem &&
+             (!strstr(a.head, "application/problem+json") || !strstr(a.text, "\"error\":"))))
             fail_msg("%s\n%s%s", cases[i].request, a.head, a.text ? a.text : "");
         close(fd);
-        if (silent) {
-            answer_free(&a);
-            continue;
-        }
-        if (a.status == 200) {
-            answer_free(&a);
-            continue;
-        }
-        json_t *json = answer_json(&a);
-        assert_int_equal(json_integer_value(json_object_get(json, "status")), a.status);
-        assert_true(json_is_string(json_object_get(json, "error")));
-        assert_non_null(strstr(a.head, "Content-Type: application/problem+json\r\n"));
-        json_decref(json);
         answer_free(&a);
     }
 }
 
-// What the library refuses itself, as the second request of a connection: nothing is left of the first.
-static void what_the_library_refuses_is_told_in_words(void **state)
+// As the second request of a connection, so that something of the first could be left.
+static void requests_that_the_library_refuses_get_a_reason(void **state)
 {
     static const struct {
         const char *request, *words;
@@ -111,8 +99,8 @@ static void what_the_library_refuses_is_told_in_words(void **state)
         {"GET /hea", "no head of HTTP/1.1 came whole"}, // and no more of it
         {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "the method BREW is not known"},
         {POST HOST "Content-Length: -2\r\n" REST, "a Content-Length in digits is needed"},
-        {"GET /\r\n\r\n", "the request line or a header line is not"},
-        {POST HOST "no colon\r\n" REST, "the request line or a header line is not"},
+        {"GET /\r\n\r\n", "not valid HTTP/1.1"},
+        {POST HOST "no colon\r\n" REST, "not valid HTTP/1.1"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -130,8 +118,8 @@ static void what_the_library_refuses_is_told_in_words(void **state)
     }
 }
 
-// What is too long for the library's own buffer it calls malformed.
-static void a_head_that_is_too_long_is_refused(void **state)
+// The library calls a head malformed that is longer than its own buffer.
+static void a_head_of_more_than_16_KiB_is_refused(void **state)
 {
     static const struct {
         int bytes, status;
@@ -155,7 +143,7 @@ static void a_head_that_is_too_long_is_refused(void **state)
     }
 }
 
-static void bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on(void **state)
+static void bad_bodies_are_4xx_and_the_connection_goes_on(void **state)
 {
     static char deep[3000];
     static const struct {
@@ -167,15 +155,15 @@ static void bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on(vo
         {deep, 2999, 400},      {"[1]", 0, 422}, {"{\"id\":1}trailing", 0, 400},
         {"{\"ID\":1}", 0, 400}, {"[]", 0, 400},
     };
-    char head[256];
     struct answer a;
     (void)state;
     memset(deep, '[', sizeof deep);
     int fd = dial(shared.port);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char head[256];
         size_t n = cases[i].n ? cases[i].n : strlen(cases[i].body);
-        int k = snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
-        say(fd, head, (size_t)k);
+        snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+        say(fd, head, strlen(head));
         say(fd, cases[i].body, n);
         hear(fd, &a);
         if (a.status != cases[i].status)
@@ -185,7 +173,7 @@ static void bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on(vo
     close(fd);
 }
 
-static void a_body_that_does_not_come_or_trickles_is_given_up(void **state)
+static void a_body_that_stalls_or_trickles_is_given_up(void **state)
 {
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
     struct answer a;
@@ -256,11 +244,11 @@ static void a_large_body_in_pieces_is_read_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_two_programs_could_read_differently_is_refused),
-        cmocka_unit_test(what_the_library_refuses_is_told_in_words),
-        cmocka_unit_test(a_head_that_is_too_long_is_refused),
-        cmocka_unit_test(bodies_that_are_no_transaction_are_4xx_and_the_connection_goes_on),
-        cmocka_unit_test(a_body_that_does_not_come_or_trickles_is_given_up),
+        cmocka_unit_test(requests_that_two_programs_could_read_differently_are_refused),
+        cmocka_unit_test(requests_that_the_library_refuses_get_a_reason),
+        cmocka_unit_test(a_head_of_more_than_16_KiB_is_refused),
+        cmocka_unit_test(bad_bodies_are_4xx_and_the_connection_goes_on),
+        cmocka_unit_test(a_body_that_stalls_or_trickles_is_given_up),
         cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_it_sends),
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
     };

@@ -1,0 +1,459 @@
+// http: every route, who may ask, what is logged, and how the server starts and ends.
+#include "serve/http.h"
+#include "tests/server.h"
+
+#define NAME "models" // of the registry's folder
+
+// A path of the route's pattern that exists.
+static const char *real_path(const struct route *route)
+{
+    static char path[256];
+    char *out = path;
+    for (const char *p = route->path; *p; p++) {
+        if (*p != '{') {
+            *out++ = *p;
+            continue;
+        }
+        out = stpcpy(out, strncmp(p, "{model}", 7) == 0  ? NAME
+                          : strncmp(p, "{file}", 6) == 0 ? "page.js"
+                                                         : "1");
+        p = strchr(p, '}');
+    }
+    *out = '\0';
+    return path;
+}
+
+static void check_path(int port, const char *method, const char *path, const char *header,
+                       int status, const char *words)
+{
+    char request[1024];
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, header);
+    check_answer_at(port, request, status, words);
+}
+
+// ---- routes ----
+
+static void every_route_tells_its_methods_and_refuses_others(void **state)
+{
+    const struct route *route;
+    char allow[64];
+    (void)state;
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        const char *path = real_path(route), *other = strstr(route->allow, "GET") ? "POST" : "GET";
+        snprintf(allow, sizeof allow, "\r\nAllow: %s\r\n", route->allow);
+        check_path(shared.port, "OPTIONS", path, "", 204, allow);
+        check_path(shared.port, "DELETE", path, "", 405, allow);
+        check_path(shared.port, other, path, "Content-Length: 0\r\n", 405, allow);
+    }
+    struct answer a; // no preflight is allowed
+    ask(&a, "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
+            "Access-Control-Request-Method: POST\r\n\r\n");
+    assert_null(strstr(a.head, "Access-Control"));
+    answer_free(&a);
+}
+
+static void head_is_get_without_the_text(void **state)
+{
+    const struct route *route;
+    (void)state;
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        struct answer get, head;
+        char request[512];
+        const char *path = real_path(route);
+        if (!strstr(route->allow, "HEAD"))
+            continue;
+        int fd = dial(shared.port);
+        int n = snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+        say(fd, request, (size_t)n);
+        assert_int_equal(try_hear(fd, &head, false), 0);
+        n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+        say(fd, request, (size_t)n); // a text after the head would be read as this answer
+        hear(fd, &get);
+        close(fd);
+        assert_int_equal(head.status, 200);
+        assert_int_equal(get.status, 200);
+        if (strcmp(path, "/metrics") != 0) // changes from one request to the next
+            assert_int_equal(strtoul(strstr(head.head, "Content-Length: ") + 16, NULL, 10), get.n);
+        answer_free(&head);
+        answer_free(&get);
+    }
+    check_answer_at(shared.port, "HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "");
+}
+
+static void only_whole_paths_and_segments_fit(void **state)
+{
+    char long_path[600];
+    const char *const paths[] = {"/web",
+                                 "/web/none.js",
+                                 "/predict/",
+                                 "/../model",
+                                 "//model",
+                                 "/v2/",
+                                 "/v2/models",
+                                 "/v2/models//infer",
+                                 "/v2/models/" NAME "/",
+                                 "/v2/models/" NAME "/infer/",
+                                 "/v2/models/" NAME "/inferx",
+                                 "/v2/models/" NAME "/versions/",
+                                 "/v2/models/" NAME "/versions//infer",
+                                 "/v2/models/" NAME "/versions/1/infer/x",
+                                 "/v2/models/{model",
+                                 "/v2/health",
+                                 long_path};
+    (void)state;
+    snprintf(long_path, sizeof long_path, "/v2/models/%0*d/infer", SEGMENT, 0);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        check_path(shared.port, "GET", paths[i], "", 404, "application/problem+json");
+}
+
+static void a_page_of_another_site_may_not_post(void **state)
+{
+    static const struct {
+        const char *origin;
+        int status;
+    } cases[] = {
+        {"http://evil.example", 403}, {"null", 403}, {"http://x:8080", 200}, {"http://X", 200}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char header[100];
+        snprintf(header, sizeof header, "Origin: %s\r\nContent-Length: 0\r\n", cases[i].origin);
+        check_path(shared.port, "POST", "/admin/reload", header, cases[i].status, "");
+    }
+}
+
+static void without_the_token_only_open_routes_answer(void **state)
+{
+    const struct route *route;
+    (void)state;
+    server_begin(&own, "8", token_file());
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        const char *path = real_path(route);
+        const bool health = strstr(path, "/health") || strcmp(path, "/readyz") == 0;
+        const bool page = strncmp(path, "/web/", 5) == 0 || strcmp(path, "/") == 0;
+        assert_int_equal(route->open, health || page);
+        check_path(own.port, "OPTIONS", path, "", route->open ? 204 : 401,
+                   route->open ? "" : "\r\nWWW-Authenticate: Bearer realm=\"assay\"\r\n");
+        check_path(own.port, "OPTIONS", path, "Authorization: Bearer " TOKEN "\r\n", 204, "");
+    }
+    check_path(own.port, "GET", "/nowhere", "", 401, "");
+    check_path(own.port, "GET", "/nowhere", "Authorization: Bearer " TOKEN "\r\n", 404, "");
+    check_path(own.port, "GET", "/model", "Authorization: Bearer 0123456789abcdee\r\n", 401, "");
+    check_answer_at(own.port, JSON_POST "Content-Length: 2\r\n\r\n{}", 401, "");
+    assert_int_equal(server_end(&own), 0);
+}
+
+// ---- answers ----
+
+static void the_line_of_the_readme_is_answered(void **state)
+{
+    char line[512], body[512] = "";
+    struct answer a;
+    FILE *f = fopen("README.md", "r");
+    (void)state;
+    assert_non_null(f);
+    while (!*body && fgets(line, sizeof line, f)) {
+        const char *data = strstr(line, "-d '{");
+        if (data)
+            snprintf(body, sizeof body, "%.*s", (int)strcspn(data + 4, "'"), data + 4);
+    }
+    fclose(f);
+    int fd = dial(shared.port);
+    say_post(fd, body);
+    hear(fd, &a);
+    close(fd);
+    json_t *json = answer_json(&a);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "id")), "T1");
+    const double p = json_number_value(json_object_get(json, "probability"));
+    assert_true(p > 0 && p < 1);
+    assert_int_equal(json_array_size(json_object_get(json, "reasons")), 4);
+    json_decref(json);
+    answer_free(&a);
+}
+
+static void health_and_the_protocols_metadata_are_exact(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/healthz", "{\"status\":\"ok\"}"},
+        {"/readyz?now", "{\"status\":\"ready\",\"model\":\"1\"}"},
+        {"/v2", "{\"name\":\"assay\",\"version\":\"0.1.0\",\"extensions\":[]}"},
+        {"/v2/health/live", "{\"live\":true}"},
+        {"/v2/health/ready", "{\"ready\":true}"},
+        {"/v2/models/" NAME "/ready", "{\"name\":\"models\",\"ready\":true}"},
+        {"/v2/models/" NAME "/versions/1/ready", "{\"name\":\"models\",\"ready\":true}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_path(shared.port, "GET", cases[i][0], "", 200, cases[i][1]);
+}
+
+static void the_model_is_told_with_its_version_and_hash(void **state)
+{
+    struct answer a;
+    (void)state;
+    ask(&a, GET("/model"));
+    json_t *json = answer_json(&a);
+    assert_string_equal(json_string_value(json_object_get(json, "model")), "1");
+    assert_int_equal(strlen(json_string_value(json_object_get(json, "sha256"))), 64);
+    assert_true(json_is_number(json_object_get(json, "threshold")));
+    assert_non_null(strstr(a.text, "mean(terminal, label, 7d, delay=7d)"));
+    json_decref(json);
+    answer_free(&a);
+}
+
+// The client asks for the model's shape, then sends a row of it.
+static void a_client_of_the_inference_protocol_gets_a_score(void **state)
+{
+    static const char head[] = "POST /v2/models/" NAME "%s/infer HTTP/1.1\r\nHost: x\r\n%s"
+                               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s";
+    char body[2048], request[4096];
+    struct answer a;
+    const char *name, *datatype;
+    int rows, width;
+    (void)state;
+    ask(&a, GET("/v2/models/" NAME));
+    json_t *metadata = answer_json(&a);
+    answer_free(&a);
+    assert_int_equal(json_unpack(metadata, "{s:[{s:s, s:s, s:[i, i]}]}", "inputs", "name", &name,
+                                 "datatype", &datatype, "shape", &rows, &width),
+                     0);
+    assert_int_equal(rows, -1);
+    int n = snprintf(body, sizeof body,
+                     "{\"inputs\":[{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[1,%d],\"data\":",
+                     name, datatype, width);
+    for (int i = 0; i < width; i++)
+        n += snprintf(body + n, sizeof body - (size_t)n, "%s0.5", i ? "," : "[");
+    snprintf(body + n, sizeof body - (size_t)n, "]}]}");
+    json_decref(metadata);
+    snprintf(request, sizeof request, head, "", "", strlen(body), body);
+    check_answer_at(shared.port, request, 200, "\"shape\":[1],\"datatype\":\"FP64\"");
+    snprintf(request, sizeof request, head, "/versions/1", "", strlen(body), body);
+    check_answer_at(shared.port, request, 200, "\"name\":\"probability\"");
+    snprintf(request, sizeof request, head, "/versions/2", "", strlen(body), body);
+    check_answer_at(shared.port, request, 404, "version 1");
+    snprintf(request, sizeof request, head, "", "Inference-Header-Content-Length: 2\r\n",
+             strlen(body), body);
+    check_answer_at(shared.port, request, 415, "\"error\":\"binary tensors");
+}
+
+static void answers_follow_each_other_on_one_connection(void **state)
+{
+    static const char three[] =
+        GET("/healthz") JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
+    static const int statuses[] = {200, 422, 200};
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    say(fd, three, sizeof three - 1);
+    for (int i = 0; i < 3; i++) {
+        hear(fd, &a);
+        assert_int_equal(a.status, statuses[i]);
+        assert_non_null(strstr(a.head, "Connection: keep-alive"));
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+// ---- ids and the log ----
+
+static void a_request_has_the_clients_id_or_one_of_ours(void **state)
+{
+    char ids[3][128];
+    static const char *const requests[] = {
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Request-Id: \"}{\"\r\n\r\n", GET("/healthz"),
+        "NO HTTP AT ALL\r\n\r\n"};
+    (void)state;
+    check_path(shared.port, "GET", "/healthz", "X-Request-Id: Trace.1_a-b\r\n", 200,
+               "\r\nX-Request-Id: Trace.1_a-b\r\n");
+    for (size_t i = 0; i < 3; i++) {
+        struct answer a;
+        ask(&a, requests[i]);
+        assert_int_equal(
+            sscanf(strstr(a.head, "X-Request-Id: "), "X-Request-Id: %127[^\r]", ids[i]), 1);
+        assert_int_equal(strlen(ids[i]), 16);
+        assert_int_equal(strspn(ids[i], "0123456789abcdef"), 16);
+        answer_free(&a);
+    }
+    assert_string_not_equal(ids[0], ids[1]);
+}
+
+static void the_access_log_contains_nothing_that_a_client_sent_but_its_id(void **state)
+{
+    static const char *const requests[] = {
+        JSON_POST "X-Request-Id: r1\r\nContent-Length: 12\r\n\r\n{\"geheim\":1}",
+        GET("/geheim?geheim=1"),
+        "GEHEIM /model HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /model HTTP/1.1\r\nHost: x\r\nX-Request-Id: ge heim\r\n\r\n",
+        GET("/v2/models/geheim"),
+        "POST /v2/models/geheim/versions/geheim/infer HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 0\r\n\r\n",
+    };
+    static const char *const lines[] = {
+        "\"id\":\"r1\",\"method\":\"POST\",\"path\":\"/predict\",\"status\":400,\"bytes\":",
+        "\"method\":\"-\",\"path\":\"-\",\"status\":404",
+        "\"method\":\"-\",\"path\":\"-\",\"status\":501",
+        "\"method\":\"GET\",\"path\":\"/model\",\"status\":200",
+        "\"path\":\"/v2/models/{model}\",\"status\":404",
+        "\"path\":\"/v2/models/{model}/versions/{version}/infer\",\"status\":415",
+    };
+    struct answer a;
+    (void)state;
+    server_begin(&own, "8", NULL);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        ask_own(&a, requests[i]);
+        answer_free(&a);
+    }
+    assert_int_equal(server_end(&own), 0);
+    const char *log = file_text("access.log"), *end = log;
+    assert_null(strstr(log, "eheim"));
+    // A line is written after its answer, so lines of several connections come in any order.
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(log, lines[i]))
+            fail_msg("%s is not in %s", lines[i], log);
+    for (; (end = strchr(log, '\n')); log = end + 1) {
+        json_t *json = json_loadb(log, (size_t)(end - log), JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(json_object_size(json), 7);
+        json_decref(json);
+    }
+}
+
+// ---- many at once, the start and the end ----
+
+struct client {
+    int number, bad;
+};
+
+static void *ask_many(void *p)
+{
+    struct client *c = p;
+    char body[256];
+    int fd = dial(shared.port);
+    for (int i = 0; i < 50; i++) {
+        struct answer a;
+        snprintf(body, sizeof body,
+                 "{\"id\":\"%d-%d\",\"time\":%d,\"customer\":\"client %d\",\"terminal\":\"c%d\","
+                 "\"amount\":1.5}",
+                 c->number, i, 1600000000 + i, c->number, c->number);
+        say_post(fd, body);
+        c->bad += try_hear(fd, &a, true) || a.status != 200;
+        answer_free(&a);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void clients_at_the_same_time_are_all_answered(void **state)
+{
+    enum { CLIENTS = 8 };
+    pthread_t threads[CLIENTS];
+    struct client clients[CLIENTS];
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct client){i, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many, &clients[i]), 0);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(clients[i].bad, 0);
+    }
+}
+
+static void connections_are_closed_when_they_take_all_threads(void **state)
+{
+    static const char *const wanted[] = {"keep-alive", "close", ""};
+    struct answer a;
+    int fds[3];
+    (void)state;
+    server_begin(&own, "2", NULL);
+    for (int i = 0; i < 3; i++) { // the third would wait for the second otherwise
+        fds[i] = dial(own.port);
+        say(fds[i], GET("/healthz"), strlen(GET("/healthz")));
+        hear(fds[i], &a);
+        assert_int_equal(a.status, 200);
+        assert_non_null(strstr(strstr(a.head, "Connection: "), wanted[i]));
+        answer_free(&a);
+    }
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    assert_int_equal(server_end(&own), 0);
+}
+
+static void the_first_line_names_model_address_state_and_database(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(shared.line, "serve: model 1 (sha256 "));
+    assert_non_null(strstr(shared.line, " up to 2018-05-02T"));
+    assert_non_null(strstr(shared.line, ", new database /"));
+}
+
+static void a_server_that_cannot_start_says_why(void **state)
+{
+    char port[32];
+    const struct {
+        const char *arguments;
+        int status;
+        const char *words;
+    } cases[] = {
+        {"--host 0.0.0.0", 1, "0.0.0.0"},  {port, 1, "cannot listen"},
+        {"--host localhost", 1, "IPv4"},   {"--key none", 1, "none: "},
+        {"--models none", 1, "none"},      {"--token-file none", 1, "none"},
+        {"--prot 1", 2, "'port'"},         {"--port 70000", 2, "65535"},
+        {"--durability x", 2, "nor full"},
+    };
+    (void)state;
+    snprintf(port, sizeof port, "--port %d", shared.port);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int status = run("%s/serve --models %s/models --state %s/before/state.bin --key "
+                               "%s/key --database %s/none.db %s",
+                               bin, folder, folder, folder, folder, cases[i].arguments);
+        if (status != cases[i].status || !strstr(log_text(), cases[i].words))
+            fail_msg("%s: %d, %s", cases[i].arguments, status, log_text());
+    }
+}
+
+// The last test, since the server is gone then.
+static void sigterm_answers_what_is_in_flight_and_exits_with_0(void **state)
+{
+    static const char head[] = JSON_POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    struct answer a;
+    (void)state;
+    int fd = dial(shared.port);
+    say(fd, head, sizeof head - 1);
+    hear(fd, &a); // 100: the request is in flight
+    answer_free(&a);
+    kill(shared.pid, SIGTERM);
+    poll(NULL, 0, 50);
+    say(fd, "{}", 2);
+    hear(fd, &a);
+    assert_int_equal(a.status, 422);
+    assert_non_null(strstr(a.head, "Connection: close"));
+    answer_free(&a);
+    close(fd);
+    assert_int_equal(server_end(&shared), 0);
+}
+
+#define OWN(test) cmocka_unit_test_teardown(test, server_end_own)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_route_tells_its_methods_and_refuses_others),
+        cmocka_unit_test(head_is_get_without_the_text),
+        cmocka_unit_test(only_whole_paths_and_segments_fit),
+        cmocka_unit_test(a_page_of_another_site_may_not_post),
+        OWN(without_the_token_only_open_routes_answer),
+        cmocka_unit_test(the_line_of_the_readme_is_answered),
+        cmocka_unit_test(health_and_the_protocols_metadata_are_exact),
+        cmocka_unit_test(the_model_is_told_with_its_version_and_hash),
+        cmocka_unit_test(a_client_of_the_inference_protocol_gets_a_score),
+        cmocka_unit_test(answers_follow_each_other_on_one_connection),
+        cmocka_unit_test(a_request_has_the_clients_id_or_one_of_ours),
+        OWN(the_access_log_contains_nothing_that_a_client_sent_but_its_id),
+        cmocka_unit_test(clients_at_the_same_time_are_all_answered),
+        OWN(connections_are_closed_when_they_take_all_threads),
+        cmocka_unit_test(the_first_line_names_model_address_state_and_database),
+        cmocka_unit_test(a_server_that_cannot_start_says_why),
+        cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
+    };
+    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
+}
