@@ -76,10 +76,13 @@ struct request {
     char segments[2][SEGMENT]; // parts of the path that stand for {...}; "" where unused
 };
 
-// In a path, {name} stands for one segment that is not empty: /v2/models/{model}/infer.
+// In a path, {name} stands for one segment that is not empty: /v2/models/{model}/infer. One of
+// answer, post (with the JSON that was sent) and text makes the reply.
 struct route {
     const char *path, *allow;
     void (*answer)(struct request *q);
+    void (*post)(struct service *s, const char *body, size_t n, struct reply *r);
+    const char *text;
     bool open; // needs no token
 };
 const struct route *route_at(size_t i); // NULL after the last

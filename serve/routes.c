@@ -1,10 +1,10 @@
 // The table of routes, and one function for each.
 #include "base/option.h" // ASSAY_VERSION
-#include "serve/dashboard.h"
 #include "serve/feedback.h"
 #include "serve/http.h"
 #include "serve/inference.h"
 #include "serve/predict.h"
+#include "train/embedded.h"
 
 #include <strings.h>
 
@@ -32,30 +32,9 @@ static char *read_json(struct request *q)
     return NULL;
 }
 
-static void post_predict(struct request *q)
-{
-    char *body = read_json(q);
-    if (body)
-        predict(q->service, body, (size_t)q->length, q->reply);
-    free(body);
-}
-
-static void post_feedback(struct request *q)
-{
-    char *body = read_json(q);
-    if (body)
-        feedback(q->service, body, (size_t)q->length, q->reply);
-    free(body);
-}
-
 static void get_decisions(struct request *q)
 {
     recent_write_decisions(&q->service->recent, q->reply);
-}
-
-static void get_healthz(struct request *q)
-{
-    reply_text(q->reply, "{\"status\":\"ok\"}");
 }
 
 static void get_readyz(struct request *q)
@@ -90,24 +69,58 @@ static void get_openapi(struct request *q)
     reply_text(q->reply, q->server->openapi);
 }
 
-static void get_dashboard(struct request *q)
+// ---- the dashboard -----------------------------------------------------------------------------
+
+EMBEDDED(web, dashboard_html);
+EMBEDDED(web, style_css);
+EMBEDDED(web, page_js);
+EMBEDDED(web, chart_js);
+EMBEDDED(web, form_js);
+EMBEDDED(web, dashboard_js);
+EMBEDDED(web, chart_min_js);
+EMBEDDED(web, icon_svg);
+
+#define SCRIPT "text/javascript; charset=utf-8"
+#define FILE_AT(file, type, name)                                                                  \
+    {                                                                                              \
+        file, type, embedded(web, name), embedded_end(web, name)                                   \
+    }
+
+// The files contain nothing of the service, so they need no token.
+static const struct file {
+    const char *name, *type, *start, *end;
+} files[] = {
+    FILE_AT("", "text/html; charset=utf-8", dashboard_html),
+    FILE_AT("style.css", "text/css; charset=utf-8", style_css),
+    FILE_AT("page.js", SCRIPT, page_js),
+    FILE_AT("chart.js", SCRIPT, chart_js),
+    FILE_AT("form.js", SCRIPT, form_js),
+    FILE_AT("dashboard.js", SCRIPT, dashboard_js),
+    FILE_AT("chart.min.js", SCRIPT, chart_min_js),
+    FILE_AT("icon.svg", "image/svg+xml", icon_svg),
+};
+
+// The page may load from this server only, and run no inline script or style. Chart.js draws on
+// canvas and sets sizes through the object model, so it needs no exception.
+static void get_file(struct request *q)
 {
-    if (!dashboard_get(q->segments[0], q->reply))
-        PROBLEM(q, 404, "the dashboard has no file %s", q->segments[0]);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(files[i].name, q->segments[0]) == 0) {
+            q->reply->type = files[i].type;
+            q->reply->lent = files[i].start;
+            q->reply->n = (size_t)(files[i].end - files[i].start);
+            q->reply->head =
+                "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+                "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                "frame-ancestors 'none'\r\n"
+                "X-Content-Type-Options: nosniff\r\n"
+                "Referrer-Policy: no-referrer\r\n";
+            return;
+        }
+    PROBLEM(q, 404, "the dashboard has no file %s", q->segments[0]);
 }
 
 // ---- the Open Inference Protocol ----------------------------------------------------------------
-
-static void get_v2(struct request *q)
-{
-    reply_text(q->reply,
-               "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}");
-}
-
-static void get_v2_live(struct request *q)
-{
-    reply_text(q->reply, "{\"live\":true}");
-}
 
 static void get_v2_ready(struct request *q)
 {
@@ -147,26 +160,27 @@ static void post_v2_infer(struct request *q)
 #define V2_VERSION V2_MODEL "/versions/{version}"
 
 static const struct route routes[] = {
-    {"/predict", SEND, post_predict, false},
-    {"/feedback", SEND, post_feedback, false},
-    {"/decisions", READ, get_decisions, false},
-    {"/metrics", READ, get_metrics, false},
-    {"/healthz", READ, get_healthz, true},
-    {"/readyz", READ, get_readyz, true},
-    {"/model", READ, get_model, false},
-    {"/admin/reload", SEND, post_reload, false},
-    {"/openapi.json", READ, get_openapi, false},
-    {"/v2", READ, get_v2, false},
-    {"/v2/health/live", READ, get_v2_live, true},
-    {"/v2/health/ready", READ, get_v2_ready, true},
-    {V2_MODEL, READ, get_v2_model, false},
-    {V2_MODEL "/ready", READ, get_v2_model_ready, false},
-    {V2_MODEL "/infer", SEND, post_v2_infer, false},
-    {V2_VERSION, READ, get_v2_model, false},
-    {V2_VERSION "/ready", READ, get_v2_model_ready, false},
-    {V2_VERSION "/infer", SEND, post_v2_infer, false},
-    {"/", READ, get_dashboard, true},
-    {"/web/{file}", READ, get_dashboard, true},
+    {"/predict", SEND, .post = predict},
+    {"/feedback", SEND, .post = feedback},
+    {"/decisions", READ, .answer = get_decisions},
+    {"/metrics", READ, .answer = get_metrics},
+    {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true},
+    {"/readyz", READ, .answer = get_readyz, .open = true},
+    {"/model", READ, .answer = get_model},
+    {"/admin/reload", SEND, .answer = post_reload},
+    {"/openapi.json", READ, .answer = get_openapi},
+    {"/v2", READ,
+     .text = "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}"},
+    {"/v2/health/live", READ, .text = "{\"live\":true}", .open = true},
+    {"/v2/health/ready", READ, .answer = get_v2_ready, .open = true},
+    {V2_MODEL, READ, .answer = get_v2_model},
+    {V2_MODEL "/ready", READ, .answer = get_v2_model_ready},
+    {V2_MODEL "/infer", SEND, .answer = post_v2_infer},
+    {V2_VERSION, READ, .answer = get_v2_model},
+    {V2_VERSION "/ready", READ, .answer = get_v2_model_ready},
+    {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
+    {"/", READ, .answer = get_file, .open = true},
+    {"/web/{file}", READ, .answer = get_file, .open = true},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 
@@ -228,6 +242,7 @@ void route(struct request *q)
 {
     const char *path = q->info->request_uri, *method = q->info->request_method;
     const struct route *r = q->route = find_route(q);
+    char *body = NULL;
     if (!(r && r->open) && *q->server->token &&
         !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
         PROBLEM(q, 401, "this server needs its token: Authorization: Bearer TOKEN");
@@ -241,7 +256,12 @@ void route(struct request *q)
     } else if (strcmp(method, "OPTIONS") == 0) {
         q->allow = r->allow;
         q->reply->status = 204;
-    } else {
+    } else if (r->text) {
+        reply_text(q->reply, r->text);
+    } else if (r->answer) {
         r->answer(q);
+    } else if ((body = read_json(q))) {
+        r->post(q->service, body, (size_t)q->length, q->reply);
     }
+    free(body);
 }

@@ -66,7 +66,7 @@ static inline int run(const char *fmt, ...)
 }
 
 // What a file of the folder holds, "" where it cannot be read; valid until the next call.
-static inline const char *file_text(const char *name)
+static inline const char *folder_text(const char *name)
 {
     static char text[8192];
     char path[300];
@@ -80,7 +80,7 @@ static inline const char *file_text(const char *name)
 
 static inline const char *log_text(void)
 {
-    return file_text("log");
+    return folder_text("log");
 }
 
 // The path of a file with TOKEN in it.
