@@ -5,58 +5,36 @@
 
 #include "base/memory.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, ROW_NOT_BEGUN = 0 }; // the last: libcsv's pstate
+enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; // libcsv's pstate
 
 // ---- bytes ----------------------------------------------------------------------------------------
 
-// Read more raw bytes; at the end of the file there are none.
+// Read raw bytes, when all are used: none at the end. The first time all of the magic number.
 static int fill(struct csv *c, struct err *err)
 {
     ssize_t n;
-    if (c->raw_at == c->raw_n)
-        c->raw_at = c->raw_n = 0;
-    do
+    c->raw_at = c->raw_n = 0;
+    do {
         n = read(c->fd, c->raw + c->raw_n, PIECE - c->raw_n);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return err_sys(err, "%s: cannot read", c->name);
-    XXH3_64bits_update(c->hash, c->raw + c->raw_n, (size_t)n);
-    c->raw_n += (size_t)n;
-    c->bytes += (uint64_t)n;
-    return 0;
-}
-
-static int detect_format(struct csv *c, struct err *err)
-{
-    static const unsigned char gzip[] = {0x1f, 0x8b, 8}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-    size_t before;
-    do { // a pipe may give the first bytes one by one
-        before = c->raw_n;
-        if (fill(c, err))
-            return -1;
-    } while (c->raw_n < sizeof zstd && c->raw_n > before);
-    if (c->raw_n >= sizeof gzip && memcmp(c->raw, gzip, sizeof gzip) == 0) {
-        if (inflateInit2(&c->gzip, 16 + MAX_WBITS) != Z_OK)
-            return err_set(err, "%s: cannot start zlib", c->name);
-        c->format = CSV_GZIP;
-    } else if (c->raw_n >= sizeof zstd && memcmp(c->raw, zstd, sizeof zstd) == 0) {
-        c->zstd = xchecked(ZSTD_createDStream());
-        c->format = CSV_ZSTD;
-    }
+        if (n < 0)
+            return err_sys(err, "%s: cannot read", c->name);
+        XXH3_64bits_update(c->hash, c->raw + c->raw_n, (size_t)n);
+        c->raw_n += (size_t)n;
+        c->bytes += (uint64_t)n;
+    } while (n > 0 && c->bytes < MAGIC);
     return 0;
 }
 
 static int damaged(const struct csv *c, const char *why, struct err *err)
 {
     return err_set(err, "%s: the %s data is damaged near byte %llu: %s", c->name,
-                   c->format == CSV_GZIP ? "gzip" : "zstd",
+                   c->zstd ? "zstd" : "gzip",
                    (unsigned long long)(c->bytes - (c->raw_n - c->raw_at)), why);
 }
 
@@ -89,36 +67,25 @@ static int unzstd(struct csv *c, struct err *err)
     return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
 }
 
-static int decompress(struct csv *c, struct err *err)
+// More bytes into data[0 .. n); n is 0 at the end.
+static int read_piece(struct csv *c, struct err *err)
 {
-    c->data = c->text;
+    c->at = c->n = 0;
+    c->data = c->zstd || c->gzipped ? c->text : c->raw;
     while (c->n == 0) {
         if (c->raw_at == c->raw_n && fill(c, err))
             return -1;
-        const bool end = c->raw_at == c->raw_n;
+        const bool end = c->raw_n == 0;
         if (end && !c->inside)
             return 0;
-        // Also at the end: there may be output inside the decompressor.
-        if (c->format == CSV_GZIP ? gunzip(c, err) : unzstd(c, err))
+        if (c->data == c->raw)
+            c->n = c->raw_at = c->raw_n;
+        else if (c->zstd ? unzstd(c, err) : gunzip(c, err)) // at the end it may hold output back
             return -1;
         if (end && c->inside && c->n == 0)
             return err_set(err, "%s: the compressed data ends early: the file is truncated",
                            c->name);
     }
-    return 0;
-}
-
-// More bytes into data[0 .. n); n is 0 at the end.
-static int read_piece(struct csv *c, struct err *err)
-{
-    c->at = c->n = 0;
-    if (c->format != CSV_PLAIN)
-        return decompress(c, err);
-    if (c->raw_at == c->raw_n && fill(c, err))
-        return -1;
-    c->data = c->raw + c->raw_at;
-    c->n = c->raw_n - c->raw_at;
-    c->raw_at = c->raw_n;
     return 0;
 }
 
@@ -159,24 +126,21 @@ static bool is_blank(const struct csv *c, char byte)
     return (byte == ' ' || byte == '\t') && (unsigned char)byte != c->parser.delim_char;
 }
 
-// Take a whole line that has no quote, and no carriage return but before its line feed; false for
-// every other line.
+// Take a whole line that has no quote, no carriage return but before its line feed, and no blank at
+// its begin; false for every other line.
 static bool split_plain(struct csv *c, const char *line, size_t n)
 {
     struct csv_block *b = c->block;
-    if (line[n - 1] != '\n' || n > CSV_MAX_FIELD || memchr(line, '"', n))
+    if (line[n - 1] != '\n' || n > CSV_MAX_FIELD || strchr(" \t\r\n", *line) ||
+        memchr(line, '"', n))
         return false;
-    n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
+    n -= line[n - 2] == '\r' ? 2 : 1;
     if (memchr(line, '\r', n))
         return false;
     ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
     ARRAY_GROW(b->fields, b->n_fields + n + 1, b->fields_size);
     char *p = memcpy(b->text + b->used, line, n), *end = p + n;
     b->used += n + 1;
-    while (p < end && is_blank(c, *p))
-        p++;
-    if (p == end)
-        return true; // a blank line is no row
     for (char *stop; p <= end; p = stop + 1) {
         stop = memchr(p, c->parser.delim_char, (size_t)(end - p));
         stop = stop ? stop : end;
@@ -196,7 +160,7 @@ static bool split_plain(struct csv *c, const char *line, size_t n)
 
 static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *err)
 {
-    const unsigned long long line_number = c->line, row = c->row.line;
+    const unsigned long long number = c->line, row = c->row.line;
     size_t used = csv_parse(&c->parser, line, n, on_field, on_row, c);
     if (used != n && csv_error(&c->parser) == CSV_ENOMEM)
         return err_set(err, "%s:%llu: a field is longer than %d bytes; is a quote not closed?",
@@ -204,9 +168,9 @@ static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *er
     if (used != n)
         return err_set(
             err, "%s:%llu:%zu: a quote inside an unquoted field, or text behind a closing quote",
-            c->name, line_number, used + 1);
+            c->name, number, used + 1);
     if (c->rows_in_line > 1 || (c->rows_in_line == 1 && c->parser.pstate != ROW_NOT_BEGUN))
-        return err_set(err, "%s:%llu: a carriage return without a line feed", c->name, line_number);
+        return err_set(err, "%s:%llu: a carriage return without a line feed", c->name, number);
     return 0;
 }
 
@@ -284,27 +248,31 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
                       .fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC),
                       .line = 1,
                       .hash = xchecked(XXH3_createState()),
-                      .raw = xmalloc(PIECE),
+                      .raw = xcalloc(1, PIECE),
                       .text = xmalloc(PIECE)};
     XXH3_64bits_reset(c->hash);
     csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
     csv_set_delim(&c->parser, (unsigned char)delimiter);
     csv_set_realloc_func(&c->parser, realloc_field);
     csv_set_blk_size(&c->parser, 4096);
-    int rc = c->fd < 0 || fstat(c->fd, &st) ? err_sys(err, "%s: cannot open", c->name)
-                                            : detect_format(c, err);
-    if (rc)
+    if (c->fd < 0 || fstat(c->fd, &st) ? err_sys(err, "%s: cannot open", c->name) : fill(c, err)) {
         csv_release(c);
-    else if (S_ISREG(st.st_mode))
-        c->size = (uint64_t)st.st_size;
-    return rc;
+        return -1;
+    }
+    c->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    c->gzipped = memcmp(c->raw, "\x1f\x8b\x08", 3) == 0;
+    if (c->gzipped)
+        inflateInit2(&c->gzip, 16 + MAX_WBITS); // if it fails, so does inflate
+    if (memcmp(c->raw, "\x28\xb5\x2f\xfd", MAGIC) == 0)
+        c->zstd = xchecked(ZSTD_createDStream());
+    return 0;
 }
 
 void csv_release(struct csv *c)
 {
     if (!c->name)
         return;
-    if (c->format == CSV_GZIP)
+    if (c->gzipped)
         inflateEnd(&c->gzip);
     ZSTD_freeDStream(c->zstd);
     XXH3_freeState(c->hash);

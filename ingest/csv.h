@@ -1,20 +1,19 @@
-// csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input, as it is, gzip
-// or zstd (known by its first bytes, not by the name).
+// csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input; plain, gzip or
+// zstd, whatever its name.
 //
 // Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes; a
-// UTF-8 byte order mark at the begin and blank lines are skipped. Spaces and tabs around an unquoted
-// field are not part of it. Whatever makes it doubtful where rows begin is an error that names the
-// line: a quote that is not closed, is inside an unquoted field or is followed by text, a 0 byte, a
-// carriage return alone, a field of more than 64 KB, more than 10000 fields. So is compressed data
-// that is damaged, ends early or is followed by something else. The caller checks the number of
-// fields of each row.
+// UTF-8 byte order mark and blank lines are skipped. Spaces and tabs around an unquoted field are not
+// part of it. Where it is doubtful where rows begin, the error names the line: a quote that is not
+// closed, is inside an unquoted field or is followed by text, a 0 byte, a carriage return alone, a
+// field of more than 64 KB, more than 10000 fields. Compressed data must not be damaged, end early or
+// be followed by something else.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //     csv_block_release(&block), csv_release(&csv)
 //
 // One block can be read while another is filled. Ownership: a block owns its texts until the next
-// csv_next into it. A block must be zeroed before its first use.
+// csv_next into it; it must be zeroed before its first use.
 #ifndef INGEST_CSV_H
 #define INGEST_CSV_H
 
@@ -65,10 +64,10 @@ struct csv {
     XXH3_state_t *hash;
     char *raw, *text; // as read and, of compressed files, decompressed
     size_t raw_at, raw_n;
-    enum { CSV_PLAIN, CSV_GZIP, CSV_ZSTD } format;
-    z_stream gzip;
-    ZSTD_DStream *zstd;
-    bool inside; // a gzip member or zstd frame
+    bool gzipped;
+    z_stream gzip;      // where it is gzipped
+    ZSTD_DStream *zstd; // NULL where it is not zstd
+    bool inside;        // a gzip member or zstd frame
     struct csv_parser parser;
     uint64_t line; // of data[at]
     unsigned rows_in_line;
