@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // ---- the header -----------------------------------------------------------------------------------
 
@@ -178,67 +179,61 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects --------------------------------------------------------------------------------------
 
-static void put(struct rejects *r, const char *text, size_t n)
+int rejects_open(struct rejects *r, const char *path, bool keep_raw, struct err *err)
 {
-    ARRAY_GROW(r->text, r->used + n, r->size);
-    memcpy(r->text + r->used, text, n);
-    r->used += n;
+    *r = (struct rejects){.keep_raw = keep_raw};
+    if (output_open(&r->output, path, 0600, err))
+        return -1;
+    r->file = xchecked(fdopen(dup(r->output.fd), "w"));
+    fprintf(r->file, "line,column,reason,value%s\n", keep_raw ? ",row" : "");
+    return 0;
 }
 
 // In quotes, those inside doubled.
-static void put_quoted(struct rejects *r, const char *text, size_t n)
+static void put_quoted(FILE *f, const char *text, size_t n)
 {
-    put(r, "\"", 1);
-    for (size_t i = 0; i < n; i++)
-        put(r, text[i] == '"' ? "\"\"" : text + i, text[i] == '"' ? 2 : 1);
-    put(r, "\"", 1);
+    putc('"', f);
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"')
+            putc('"', f);
+        putc(text[i], f);
+    }
+    putc('"', f);
 }
 
-static int flush(struct rejects *r, struct err *err)
+static void add_reject(struct rejects *r, const struct reject *x)
 {
-    const size_t n = r->used;
-    r->used = 0;
-    return output_write(&r->output, r->text, n, err);
-}
-
-int rejects_open(struct rejects *r, const char *path, bool keep_raw, struct err *err)
-{
-    const char *head = keep_raw ? "line,column,reason,value,row\n" : "line,column,reason,value\n";
-    *r = (struct rejects){.keep_raw = keep_raw};
-    put(r, head, strlen(head));
-    return output_open(&r->output, path, 0600, err);
-}
-
-static int add_reject(struct rejects *r, const struct reject *x, struct err *err)
-{
-    char start[128];
-    int n = snprintf(start, sizeof start, "%" PRIu64 ",%s,", x->line, x->column);
     if (r->n++ == 0)
         snprintf(r->first, sizeof r->first, "line %" PRIu64 ": %s%s%s", x->line, x->column,
                  *x->column ? ": " : "", x->reason);
-    put(r, start, (size_t)n);
-    put_quoted(r, x->reason, strlen(x->reason));
-    put(r, ",", 1);
+    fprintf(r->file, "%" PRIu64 ",%s,", x->line, x->column);
+    put_quoted(r->file, x->reason, strlen(x->reason));
+    putc(',', r->file);
     if (x->value)
-        put_quoted(r, x->value, x->value_n);
+        put_quoted(r->file, x->value, x->value_n);
     if (r->keep_raw) {
-        put(r, ",", 1);
-        put_quoted(r, x->row, x->row_n);
+        putc(',', r->file);
+        put_quoted(r->file, x->row, x->row_n);
     }
-    put(r, "\n", 1);
-    return r->used < 1 << 16 ? 0 : flush(r, err);
+    putc('\n', r->file);
 }
 
 int rejects_commit(struct rejects *r, struct err *err)
 {
-    return flush(r, err) ? -1 : output_commit(&r->output, err);
+    const bool bad = ferror(r->file);
+    FILE *file = r->file;
+    r->file = NULL;
+    if (fclose(file) || bad)
+        return err_sys(err, "%s: cannot write", r->output.path);
+    return output_commit(&r->output, err);
 }
 
 void rejects_release(struct rejects *r)
 {
+    if (r->file)
+        fclose(r->file);
+    r->file = NULL;
     output_release(&r->output);
-    free(r->text);
-    r->text = NULL;
 }
 
 // ---- blocks ---------------------------------------------------------------------------------------
@@ -274,12 +269,10 @@ static int convert_block(const struct step *s, struct err *err)
     size_t taken = 0;
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
-        if (!convert_row(c, b, &b->rows[i], taken, &why)) {
-            if (add_reject(s->rejects, &why, err))
-                return -1;
-        } else if (set_codes(c, b, &b->rows[i], taken++, err)) {
+        if (!convert_row(c, b, &b->rows[i], taken, &why))
+            add_reject(s->rejects, &why);
+        else if (set_codes(c, b, &b->rows[i], taken++, err))
             return -1;
-        }
     }
     for (size_t i = 0; i < c->schema->n; i++)
         if (table_writer_append(s->writer, i, c->columns[i].values, taken, err))

@@ -24,6 +24,8 @@
 #include "ingest/schema.h"
 #include "ingest/table.h"
 
+#include <stdio.h>
+
 struct convert_column {
     const struct schema_column *schema;
     size_t field; // its place in a row of the CSV, SIZE_MAX for row numbers
@@ -53,8 +55,7 @@ struct reject {
 struct rejects {
     struct output output;
     bool keep_raw;
-    char *text; // not written yet
-    size_t used, size;
+    FILE *file; // through a buffer into output
     uint64_t n;
     char first[256]; // "line 17: amount: not a number"
 };

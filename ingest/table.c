@@ -18,7 +18,7 @@
 
 #define FORMAT   "assay table"
 #define MANIFEST "manifest.json"
-enum { VERSION = 1, HEADER = 128, FILE_NAME = 256 };
+enum { VERSION = 1, HEADER = 128 };
 
 static const struct {
     size_t size;
@@ -51,19 +51,17 @@ static void npy_header(char header[HEADER], enum column_kind kind, uint64_t rows
     header[HEADER - 1] = '\n';
 }
 
-// Any name becomes a file in the table's folder and nowhere else.
-static int file_name(char file[FILE_NAME], const char *name, struct err *err)
+// Any name becomes a file in the table's folder and nowhere else. Allocated.
+static char *file_name(const char *name)
 {
-    size_t n = 0;
+    char *file = xmalloc(3 * strlen(name) + sizeof ".npy"), *end = file;
     for (const char *p = name; *p; p++) {
         unsigned char c = (unsigned char)*p;
         bool plain = c >= ' ' && c != 0x7f && c != '/' && c != '%' && !(c == '.' && p == name);
-        if (n + 3 + sizeof ".npy" > FILE_NAME)
-            return err_set(err, "the column name '%.40s...' is too long for a file", name);
-        n += (size_t)snprintf(file + n, FILE_NAME - n, plain ? "%c" : "%%%02X", c);
+        end += sprintf(end, plain ? "%c" : "%%%02X", c);
     }
-    memcpy(file + n, ".npy", sizeof ".npy");
-    return 0;
+    strcpy(end, ".npy");
+    return file;
 }
 
 const char *checksum_text(char buf[17], uint64_t xxh3)
@@ -77,14 +75,11 @@ json_t *json_number_or_null(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-// Of all members but its own "xxh3".
+// Of all members but its own "xxh3", which is not in it here.
 static uint64_t manifest_xxh3(const json_t *manifest)
 {
-    json_t *rest = json_copy((json_t *)manifest); // shallow; jansson's copy does not take const
-    json_object_del(rest, "xxh3");
-    char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(manifest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     uint64_t xxh3 = XXH3_64bits(text, strlen(text));
-    json_decref(rest);
     free(text);
     return xxh3;
 }
@@ -132,11 +127,11 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
     json_error_t why;
     json_t *columns;
     json_int_t rows, version;
-    const char *format, *told;
-    char is[17];
+    const char *format, *xxh3;
+    char told[18], is[17];
     if (json_unpack_ex(json, &why, 0, "{ss, sI, sI, so, sO, ss}", "format", &format, "version",
                        &version, "rows", &rows, "columns", &columns, "provenance", &t->provenance,
-                       "xxh3", &told))
+                       "xxh3", &xxh3))
         return err_set(err, "%s", why.text);
     if (strcmp(format, FORMAT) != 0 || !json_is_object(t->provenance))
         return err_set(err, "it is not the manifest of an assay table");
@@ -144,6 +139,8 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
         return err_set(err, "its version is not %d; make the table again", VERSION);
     if (rows < 0 || rows > INT64_MAX / 16)
         return err_set(err, "its rows are not a number from 0 on");
+    snprintf(told, sizeof told, "%s", xxh3);
+    json_object_del(json, "xxh3");
     if (strcmp(told, checksum_text(is, manifest_xxh3(json))) != 0)
         return err_set(err, "it was altered: its checksum differs; make the table again");
     t->rows = (uint64_t)rows;
@@ -217,26 +214,30 @@ struct loading {
     atomic_size_t next;
 };
 
+static int load_column(const struct loading *l, struct table_column *c, struct err *err)
+{
+    char *file = file_name(c->name);
+    int fd = openat(l->dir, file, O_RDONLY | O_CLOEXEC);
+    int rc = map_file(l->table, c, fd, err);
+    if (rc == 0 && c->kind == COLUMN_CATEGORY)
+        rc = check_codes(l->table, c, err);
+    if (fd >= 0)
+        close(fd);
+    if (rc)
+        err_prefix(err, "%s/%s", l->table->path, file);
+    free(file);
+    return rc;
+}
+
 // Each thread takes the next column that none has taken.
 static int load_columns(void *arg, unsigned thread, struct err *err)
 {
     (void)thread;
     struct loading *l = arg;
-    char file[FILE_NAME];
-    for (size_t i; (i = atomic_fetch_add(&l->next, 1)) < l->table->n;) {
-        struct table_column *c = &l->table->columns[i];
-        if (file_name(file, c->name, err))
-            return err_prefix(err, "%s", l->table->path);
-        int fd = openat(l->dir, file, O_RDONLY | O_CLOEXEC);
-        int rc = map_file(l->table, c, fd, err);
-        if (rc == 0 && c->kind == COLUMN_CATEGORY)
-            rc = check_codes(l->table, c, err);
-        if (fd >= 0)
-            close(fd);
-        if (rc)
-            return err_prefix(err, "%s/%s", l->table->path, file);
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i; rc == 0 && (i = atomic_fetch_add(&l->next, 1)) < l->table->n;)
+        rc = load_column(l, &l->table->columns[i], err);
+    return rc;
 }
 
 int table_open(struct table *t, const char *path, struct err *err)
@@ -313,14 +314,13 @@ struct table_writer_column {
 static int open_column(struct table_writer *w, const struct table_column *about, struct err *err)
 {
     static const char blank[HEADER]; // the header is written last, when the rows are known
-    char file[FILE_NAME];
     struct table_writer_column *c = &w->columns[w->n++];
     *c = (struct table_writer_column){*about, -1, .min = INFINITY, .max = -INFINITY,
                                       .hash = xchecked(XXH3_createState())};
     XXH3_64bits_reset(c->hash);
-    if (file_name(file, about->name, err))
-        return err_prefix(err, "%s", w->dir.path);
+    char *file = file_name(about->name);
     c->fd = output_dir_create(&w->dir, file, err);
+    free(file);
     return c->fd < 0 ? -1 : write_all(c->fd, blank, HEADER, w->dir.path, err);
 }
 

@@ -1,5 +1,6 @@
 #include "ingest/value.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,64 +66,54 @@ int value_number(const char *text, size_t n, double *value)
 
 // ---- times ----------------------------------------------------------------------------------------
 
-// Days since 1970-01-01 of a date of the proleptic Gregorian calendar. Eras of 400 years begin on
-// March 1, so that leap days come last: Howard Hinnant, chrono-Compatible Low-Level Date Algorithms
-// (2013). Years from 1 on.
-static int64_t days_from_date(int year, int month, int day)
+// Days since 1970-01-01 of a date of the Gregorian calendar, from year 1 on; false where there is no
+// such date.
+static bool days_of(int year, int month, int day, int64_t *days)
 {
-    const int y = year - (month <= 2), era = y / 400, of_era = y % 400;
-    const int of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static bool is_date(int year, int month, int day)
-{
-    static const signed char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
     if (year < 1 || month < 1 || month > 12 || day < 1)
         return false;
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return day <= lengths[month - 1] + (month == 2 && leap);
+    const int years = year - 1;
+    *days = 365 * years + years / 4 - years / 100 + years / 400 - 719162 + before[month - 1] +
+            (month > 2 && leap) + day - 1;
+    return day <= before[month] - before[month - 1] + (month == 2 && leap);
 }
 
-// The number of exactly that many digits at *p, which moves behind them; -1 where there are fewer.
+// Readers of one conversion: they move *p behind it and return its value, or NONE.
+enum { NONE = INT_MIN };
+
 static int read_fixed(const char **p, const char *end, int digits)
 {
     int v = 0;
-    if (end - *p < digits)
-        return -1;
     for (; digits > 0; digits--, ++*p) {
-        if (!is_digit(**p))
-            return -1;
+        if (*p == end || !is_digit(**p))
+            return NONE;
         v = v * 10 + (**p - '0');
     }
     return v;
 }
 
-// 1 to 9 zeros.
 static int read_zeros(const char **p, const char *end)
 {
     const char *first = *p;
     while (*p < end && **p == '0')
         ++*p;
-    return *p > first && *p - first <= 9 ? 0 : -1;
+    return *p > first && *p - first <= 9 ? 0 : NONE;
 }
 
 // Z, +hh:mm or +hhmm, as seconds east of UTC.
-static int read_zone(const char **p, const char *end, int *seconds)
+static int read_zone(const char **p, const char *end)
 {
-    if (*p == end)
-        return -1;
-    const char sign = *(*p)++;
-    *seconds = 0;
+    const char sign = *p < end ? *(*p)++ : '\0';
     if (sign == 'Z')
         return 0;
     const int hours = read_fixed(p, end, 2);
     *p += *p < end && **p == ':';
     const int minutes = read_fixed(p, end, 2);
     if ((sign != '+' && sign != '-') || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
-        return -1;
-    *seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
-    return 0;
+        return NONE;
+    return (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
 }
 
 static int epoch_time(const char *text, size_t n, int64_t *seconds)
@@ -146,23 +137,20 @@ int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
         if (*f != '%') {
             if (p == end || *p++ != *f)
                 return -1;
-        } else if (*++f == 'f') {
-            if (read_zeros(&p, end))
-                return -1;
-        } else if (*f == 'z') {
-            if (read_zone(&p, end, &part['z']))
-                return -1;
-        } else {
-            part[(unsigned char)*f] = read_fixed(&p, end, *f == 'Y' ? 4 : 2);
-            if (part[(unsigned char)*f] < 0)
-                return -1;
+            continue;
         }
+        const int v = *++f == 'f' ? read_zeros(&p, end)
+                      : *f == 'z' ? read_zone(&p, end)
+                                  : read_fixed(&p, end, *f == 'Y' ? 4 : 2);
+        if (v == NONE)
+            return -1;
+        part[(unsigned char)*f] = v;
     }
-    if (p != end || !is_date(part['Y'], part['m'], part['d']) || part['H'] > 23 || part['M'] > 59 ||
-        part['S'] > 59)
+    if (p != end || part['H'] > 23 || part['M'] > 59 || part['S'] > 59 ||
+        !days_of(part['Y'], part['m'], part['d'], seconds))
         return -1;
-    *seconds = days_from_date(part['Y'], part['m'], part['d']) * SECONDS_PER_DAY +
-               part['H'] * 3600 + part['M'] * 60 + part['S'] - part['z'];
+    *seconds =
+        *seconds * SECONDS_PER_DAY + part['H'] * 3600 + part['M'] * 60 + part['S'] - part['z'];
     return 0;
 }
 
