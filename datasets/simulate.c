@@ -1,10 +1,11 @@
 // simulate: card transactions with known frauds, as a CSV.
 //
 // The transaction process of the Fraud Detection Handbook (Le Borgne, Siblini, Lebichot, Bontempi:
-// Reproducible Machine Learning for Credit Card Fraud Detection, ULB 2022, chapter 3), written anew
-// from its description; datasets/README.md is the data card. All transactions are kept in memory
-// (24 bytes each, twice while they are sorted). Random numbers are the business of random.h.
+// Reproducible Machine Learning for Credit Card Fraud Detection, ULB 2022, chapter 3), written from
+// its description; datasets/README.md is the data card. All transactions are kept in memory (24 bytes
+// each, twice while they are sorted).
 #define _GNU_SOURCE // strptime, timegm
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"
 #include "base/progress.h"
@@ -12,6 +13,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,20 +79,6 @@ static struct point random_point(struct rng *r)
     return (struct point){x, rng_uniform(r, 0, GRID)};
 }
 
-static int append(struct simulation *s, struct transaction row)
-{
-    if (s->n == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 4096;
-        struct transaction *grown = realloc(s->rows, capacity * sizeof *grown);
-        if (!grown)
-            return -1;
-        s->rows = grown;
-        s->capacity = capacity;
-    }
-    s->rows[s->n++] = row;
-    return 0;
-}
-
 static void find_near(struct customer *c, struct point home, const struct simulation *s,
                       const struct point *terminals)
 {
@@ -105,29 +93,30 @@ static void find_near(struct customer *c, struct point home, const struct simula
 
 // The draws are the same ones before and after the shift, so it changes no row before its date, not
 // even through scenario 3, which picks from the transactions of many days.
-static int purchase(struct simulation *s, struct rng *r, const struct customer *c, uint32_t day)
+static void purchase(struct simulation *s, struct rng *r, const struct customer *c, uint32_t day)
 {
     const struct pattern *pattern = pattern_of(s, day);
     double z[2];
     rng_normal(r, z);
     int32_t second = (int32_t)(43200 + 20000 * z[0]);
     if (second <= 0 || second >= DAY)
-        return 0;
+        return;
     double amount = 1 + z[1] / 2; // in means: the standard deviation is half of the mean
     if (amount < 0)
         amount = rng_uniform(r, 0, 2);
     int32_t night = (int32_t)rng_below(r, 10 * NIGHT);
     if (pattern->nights && night > 0 && night < NIGHT)
         second = night;
-    return append(
-        s, (struct transaction){.cents = (int64_t)(100 * c->mean * pattern->price * amount + 0.5),
-                                .second = day * DAY + (uint32_t)second,
-                                .customer = c->id,
-                                .terminal = c->near[rng_below(r, c->n_near)]});
+    ARRAY_GROW(s->rows, s->n + 1, s->capacity);
+    s->rows[s->n++] =
+        (struct transaction){.cents = (int64_t)(100 * c->mean * pattern->price * amount + 0.5),
+                             .second = day * DAY + (uint32_t)second,
+                             .customer = c->id,
+                             .terminal = c->near[rng_below(r, c->n_near)]};
 }
 
-static int simulate_customer(struct simulation *s, struct customer *c,
-                             const struct point *terminals)
+static void simulate_customer(struct simulation *s, struct customer *c,
+                              const struct point *terminals)
 {
     struct rng r = rng_stream(s->seed, CUSTOMER_STREAMS + (uint64_t)c->id);
     find_near(c, random_point(&r), s, terminals);
@@ -135,30 +124,21 @@ static int simulate_customer(struct simulation *s, struct customer *c,
     double exp_minus_rate = exp(-rng_uniform(&r, 0, 4));
     for (uint32_t day = 0; c->n_near > 0 && day < s->days; day++)
         for (int n = rng_poisson(&r, exp_minus_rate); n > 0; n--)
-            if (purchase(s, &r, c, day))
-                return -1;
-    return 0;
+            purchase(s, &r, c, day);
 }
 
 // All rows, ordered by customer, day and draw; genuine so far.
-static int simulate_customers(struct simulation *s, struct err *err)
+static void simulate_customers(struct simulation *s)
 {
-    struct customer c = {.near = malloc((size_t)s->terminals * sizeof *c.near)};
-    struct point *terminals = calloc((size_t)s->terminals, sizeof *terminals);
-    int rc = c.near && terminals ? 0 : -1;
+    struct customer c = {.near = xcalloc((size_t)s->terminals, sizeof *c.near)};
+    struct point *terminals = xcalloc((size_t)s->terminals, sizeof *terminals);
     struct rng r = rng_stream(s->seed, TERMINAL_STREAM);
-    for (int64_t i = 0; i < s->terminals && rc == 0; i++)
+    for (int64_t i = 0; i < s->terminals; i++)
         terminals[i] = random_point(&r);
-    for (; c.id < s->customers && rc == 0; c.id++)
-        rc = simulate_customer(s, &c, terminals);
+    for (; c.id < s->customers; c.id++)
+        simulate_customer(s, &c, terminals);
     free(terminals);
     free(c.near);
-    if (rc)
-        return err_set(err, "out of memory after %zu transactions; simulate fewer", s->n);
-    if (s->n == 0)
-        return err_set(err, "no transactions: no customer has a terminal within --radius %lld",
-                       (long long)s->radius);
-    return 0;
 }
 
 // ---- frauds -----------------------------------------------------------------------------------
@@ -185,32 +165,24 @@ static void compromise_terminals(const struct simulation *s, bool *compromised)
 }
 
 // Scenario 2: all transactions of a compromised terminal.
-static int mark_terminals(struct simulation *s, struct err *err)
+static void mark_terminals(struct simulation *s)
 {
-    bool *compromised = calloc((size_t)s->days, (size_t)s->terminals * sizeof *compromised);
-    if (!compromised)
-        return err_set(err, "out of memory for the compromised terminals");
+    bool *compromised = xcalloc((size_t)s->days, (size_t)s->terminals * sizeof *compromised);
     compromise_terminals(s, compromised);
     for (struct transaction *row = s->rows; row < s->rows + s->n; row++)
         if (compromised[row->second / DAY * s->terminals + row->terminal])
             row->scenario = 2;
     free(compromised);
-    return 0;
 }
 
 // The first row that is not before this customer's day.
-static size_t lower_bound(const struct simulation *s, uint32_t customer, uint32_t day)
+static size_t first_row(const struct simulation *s, uint32_t customer, uint32_t day)
 {
-    size_t low = 0, high = s->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct transaction *row = &s->rows[middle];
-        if (row->customer < customer || (row->customer == customer && row->second / DAY < day))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    size_t i;
+    LOWER_BOUND(i, 0, s->n,
+                s->rows[i].customer < customer ||
+                    (s->rows[i].customer == customer && s->rows[i].second / DAY < day));
+    return i;
 }
 
 // A random third of n rows. Selection sampling: Algorithm S of Knuth, The Art of Computer
@@ -233,8 +205,8 @@ static void mark_customers(struct simulation *s)
         uint32_t hit[CUSTOMERS_A_DAY];
         uint32_t k = rng_sample(&r, (uint32_t)s->customers, CUSTOMERS_A_DAY, hit);
         for (uint32_t i = 0; i < k; i++) {
-            size_t first = lower_bound(s, hit[i], day);
-            size_t end = lower_bound(s, hit[i], day + CUSTOMER_DAYS);
+            size_t first = first_row(s, hit[i], day);
+            size_t end = first_row(s, hit[i], day + CUSTOMER_DAYS);
             mark_third(s->rows + first, end - first, pattern_of(s, day)->stolen_factor, &r);
         }
     }
@@ -260,18 +232,14 @@ static void counting_sort(const struct transaction *from, struct transaction *to
 }
 
 // By time; equal times stay in the order of customers and draws.
-static int sort_by_time(struct simulation *s, struct err *err)
+static void sort_by_time(struct simulation *s)
 {
-    struct transaction *copy = malloc(s->n * sizeof *copy);
-    size_t *count = malloc((size_t)(s->days > DAY ? s->days : DAY) * sizeof *count);
-    int rc = copy && count ? 0 : err_set(err, "out of memory for sorting; simulate fewer");
-    if (rc == 0) {
-        counting_sort(s->rows, copy, s->n, 1, DAY, count);
-        counting_sort(copy, s->rows, s->n, DAY, (uint32_t)s->days, count);
-    }
+    struct transaction *copy = xcalloc(s->n, sizeof *copy);
+    size_t *count = xcalloc((size_t)(s->days > DAY ? s->days : DAY), sizeof *count);
+    counting_sort(s->rows, copy, s->n, 1, DAY, count);
+    counting_sort(copy, s->rows, s->n, DAY, (uint32_t)s->days, count);
     free(count);
     free(copy);
-    return rc;
 }
 
 static int format_date(int64_t day, char text[11])
@@ -281,84 +249,66 @@ static int format_date(int64_t day, char text[11])
     return gmtime_r(&t, &tm) && strftime(text, 11, "%Y-%m-%d", &tm) == 10 ? 0 : -1;
 }
 
-// A number and what follows it.
-static char *put(char *p, uint64_t v, char next)
+// A number with at least so many digits, and what follows it.
+static char *put(char *p, uint64_t v, int width, char next)
 {
     char digits[20];
     int n = 0;
-    do
+    for (; v > 0 || n < width; v /= 10)
         digits[n++] = (char)('0' + v % 10);
-    while (v /= 10);
     while (n > 0)
         *p++ = digits[--n];
     *p++ = next;
     return p;
 }
 
-// The same with exactly two digits.
-static char *put_two(char *p, uint32_t v, char next)
-{
-    p[0] = (char)('0' + v / 10);
-    p[1] = (char)('0' + v % 10);
-    p[2] = next;
-    return p + 3;
-}
-
 static char *put_row(char *p, size_t id, const struct transaction *t, const char *date)
 {
     uint32_t day = t->second / DAY, second = t->second % DAY;
-    p = put(p, id, ',');
+    p = put(p, id, 1, ',');
     memcpy(p, date, 10);
     p[10] = ' ';
-    p = put_two(p + 11, second / 3600, ':');
-    p = put_two(p, second / 60 % 60, ':');
-    p = put_two(p, second % 60, ',');
-    p = put(p, t->customer, ',');
-    p = put(p, t->terminal, ',');
-    p = put(p, (uint64_t)t->cents / 100, '.');
-    p = put_two(p, (uint32_t)(t->cents % 100), ',');
-    p = put(p, t->second, ',');
-    p = put(p, day, ',');
-    p = put(p, t->scenario > 0, ',');
-    return put(p, t->scenario, '\n');
+    p = put(p + 11, second / 3600, 2, ':');
+    p = put(p, second / 60 % 60, 2, ':');
+    p = put(p, second % 60, 2, ',');
+    p = put(p, t->customer, 1, ',');
+    p = put(p, t->terminal, 1, ',');
+    p = put(p, (uint64_t)t->cents / 100, 1, '.');
+    p = put(p, (uint64_t)t->cents % 100, 2, ',');
+    p = put(p, t->second, 1, ',');
+    p = put(p, day, 1, ',');
+    p = put(p, t->scenario > 0, 1, ',');
+    return put(p, t->scenario, 1, '\n');
 }
 
-static int write_rows(const struct simulation *s, struct output *o, uint64_t *bytes,
-                      struct err *err)
+static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *err)
 {
     enum { BUFFER = 1 << 18, LONGEST_ROW = 128 };
     static char buffer[BUFFER];
-    char date[11], *p = buffer;
+    char date[11];
+    char *p = buffer + sprintf(buffer, "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,"
+                                       "TX_AMOUNT,TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,"
+                                       "TX_FRAUD_SCENARIO\n");
     struct progress progress;
+    struct output o;
+    int rc = output_open(&o, s->output, 0644, err);
+    *bytes = 0;
     progress_init(&progress, "simulate", s->n);
-    int rc = 0;
     for (size_t i = 0; i < s->n && rc == 0; i++) {
         uint32_t day = s->rows[i].second / DAY;
         if (i == 0 || day != s->rows[i - 1].second / DAY)
             format_date(s->start + day, date);
         p = put_row(p, i, &s->rows[i], date);
         if (buffer + BUFFER - p < LONGEST_ROW || i == s->n - 1) {
-            rc = output_write(o, buffer, (size_t)(p - buffer), err);
+            rc = output_write(&o, buffer, (size_t)(p - buffer), err);
             *bytes += (uint64_t)(p - buffer);
             p = buffer;
             progress_set(&progress, i);
         }
     }
     progress_done(&progress);
-    return rc;
-}
-
-static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *err)
-{
-    static const char header[] = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,"
-                                 "TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n";
-    struct output o;
-    if (output_open(&o, s->output, 0644, err))
-        return -1;
-    *bytes = sizeof header - 1;
-    int rc = output_write(&o, header, sizeof header - 1, err);
-    rc = rc ? rc : write_rows(s, &o, bytes, err);
-    rc = rc ? rc : output_commit(&o, err);
+    if (rc == 0)
+        rc = output_commit(&o, err);
     output_release(&o);
     return rc;
 }
@@ -369,13 +319,15 @@ static int simulate(struct simulation *s, struct err *err)
 {
     double start = seconds_now();
     uint64_t bytes;
-    if (simulate_customers(s, err))
-        return -1;
+    simulate_customers(s);
+    if (s->n == 0)
+        return err_set(err, "no transactions: no customer has a terminal within --radius %lld",
+                       (long long)s->radius);
     mark_amounts(s);
-    if (mark_terminals(s, err))
-        return -1;
+    mark_terminals(s);
     mark_customers(s);
-    if (sort_by_time(s, err) || write_csv(s, &bytes, err))
+    sort_by_time(s);
+    if (write_csv(s, &bytes, err))
         return -1;
     double seconds = seconds_now() - start;
     return summary_print("simulate", s->n, seconds, (double)bytes / 1e6 / seconds, "MB/s",
