@@ -41,17 +41,6 @@ static int find_columns(struct period *p, const struct table *t, const struct mo
     return 0;
 }
 
-static int check_inputs(const struct period *p, const struct model *m, struct err *err)
-{
-    for (size_t i = 0; i < m->n_inputs; i++)
-        for (uint64_t row = p->rows.first; row < p->rows.end; row++)
-            if (!isfinite(p->inputs[i][row]))
-                return err_set(
-                    err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
-                    p->table->path, m->inputs[i].name, row, (double)p->inputs[i][row]);
-    return 0;
-}
-
 static int find_weeks(struct comparison *c, struct err *err)
 {
     const struct period *p = &c->current;
@@ -98,21 +87,41 @@ static int choose_rows(struct comparison *c, const struct table *features,
 
 // ---- columns ----
 
-// Column i of a period's rows as doubles. The one after the inputs is the score, with which the
-// model is measured, too.
-static void load(struct period *p, const struct model *m, size_t i, double *out)
+// Says which value of a row is not finite; an input makes the score so, too.
+static int refuse(const struct period *p, const struct model *m, uint64_t row, struct err *err)
 {
-    const size_t n = period_rows(p), first = p->rows.first;
-    for (size_t r = 0; r < n && i < m->n_inputs; r++)
-        out[r] = p->inputs[i][first + r];
-    if (i < m->n_inputs)
-        return;
+    size_t i = 0;
+    while (i < m->n_inputs && isfinite(p->inputs[i][row]))
+        i++;
+    return err_set(err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
+                   p->table->path, i < m->n_inputs ? m->inputs[i].name : "score", row,
+                   i < m->n_inputs ? (double)p->inputs[i][row] : NAN);
+}
+
+static void load_score(const struct period *p, const struct model *m, double *out)
+{
     const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
     double *score = scores_new(&view, m, p->rows);
-    memcpy(out, score, n * sizeof *out);
+    memcpy(out, score, period_rows(p) * sizeof *out);
     free(score);
-    if (p->label)
+}
+
+// Column i of a period's rows as doubles. The one after the inputs is the score, with which the
+// model is measured, too.
+static int load(struct period *p, const struct model *m, size_t i, double *out, struct err *err)
+{
+    const size_t n = period_rows(p), first = p->rows.first;
+    const bool score = i == m->n_inputs;
+    if (score)
+        load_score(p, m, out);
+    for (size_t r = 0; r < n; r++) {
+        out[r] = score ? out[r] : p->inputs[i][first + r];
+        if (!isfinite(out[r]))
+            return refuse(p, m, first + r, err);
+    }
+    if (score && p->label)
         p->metrics = metrics_compute(out, p->label + first, n, m->threshold);
+    return 0;
 }
 
 // values: of the current rows. The weeks cover them, so their counts add up to q, those of the
@@ -132,15 +141,16 @@ static void count_weeks(const struct comparison *c, const struct histogram *h, c
 }
 
 // before, now: room for the rows of the reference and of the current period.
-static void compare_column(struct comparison *c, size_t i, double *before, double *now)
+static int compare_column(struct comparison *c, size_t i, double *before, double *now,
+                          struct err *err)
 {
     const struct model *m = c->model;
     const struct histogram *h = i < m->n_inputs ? &m->inputs[i].reference : &m->score_reference;
     const size_t n_before = period_rows(&c->reference), n_now = period_rows(&c->current);
     struct comparison_column *column = &c->columns[i];
     uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
-    load(&c->reference, m, i, before);
-    load(&c->current, m, i, now);
+    if (load(&c->reference, m, i, before, err) || load(&c->current, m, i, now, err))
+        return -1;
     column->name = i < m->n_inputs ? m->inputs[i].name : "score";
     column->week_psi = xcalloc(c->n_weeks, sizeof *column->week_psi);
     for (size_t r = 0; r < n_before; r++)
@@ -150,6 +160,7 @@ static void compare_column(struct comparison *c, size_t i, double *before, doubl
     sort_doubles(now, n_now);
     column->drift = drift_measure(before, n_before, now, n_now, p, q, h->n_edges + 1);
     column->drifted = c->enough_rows && column->drift.psi >= c->psi_alert;
+    return 0;
 }
 
 struct job {
@@ -161,16 +172,16 @@ struct job {
 static int work(void *arg, unsigned thread, struct err *err)
 {
     (void)thread;
-    (void)err;
     struct job *job = arg;
     struct comparison *c = job->comparison;
     double *before = xcalloc(period_rows(&c->reference), sizeof *before);
     double *now = xcalloc(period_rows(&c->current), sizeof *now);
-    for (size_t k; (k = atomic_fetch_add(&job->next, 1)) < c->n;)
-        compare_column(c, c->n - 1 - k, before, now);
+    int rc = 0;
+    for (size_t k; rc == 0 && (k = atomic_fetch_add(&job->next, 1)) < c->n;)
+        rc = compare_column(c, c->n - 1 - k, before, now, err);
     free(before);
     free(now);
-    return 0;
+    return rc;
 }
 
 int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
@@ -180,12 +191,11 @@ int comparison_init(struct comparison *c, const struct model *m, const struct ta
     struct job job = {.comparison = c};
     *c = (struct comparison){.model = m, .n = m->n_inputs + 1, .psi_alert = 0.2, .min_rows = 1000};
     c->columns = xcalloc(c->n, sizeof *c->columns);
-    if (choose_rows(c, features, other, config, err) || check_inputs(&c->reference, m, err) ||
-        check_inputs(&c->current, m, err) || find_weeks(c, err)) {
+    if (choose_rows(c, features, other, config, err) || find_weeks(c, err) ||
+        parallel_run(threads < c->n ? threads : (unsigned)c->n, work, &job, err)) {
         comparison_release(c);
         return -1;
     }
-    parallel_run(threads < c->n ? threads : (unsigned)c->n, work, &job, err);
     for (size_t i = 0; i < c->n; i++)
         c->drifted = c->drifted || c->columns[i].drifted;
     return 0;
