@@ -9,7 +9,7 @@ enum { DAYS = 70, PER_DAY = 60, ROWS = DAYS * PER_DAY };
 
 static float informative[ROWS], noise[ROWS];
 static const float *x[] = {informative, noise};
-static const char *names[] = {"informative", "noise"};
+static const char *names[] = {"kind[a]", "noise"}; // a onehot named kind makes the first
 static int8_t label[ROWS];
 static int64_t seconds[ROWS];
 static uint64_t card[ROWS];
@@ -47,7 +47,7 @@ static struct split weeks(double train, int64_t folds)
 // With the constant there are two baselines of one input each.
 static struct evaluation run(const struct split *split, unsigned threads)
 {
-    struct config c = config_of("[baselines]\nrising = informative\nother = noise\n");
+    struct config c = config_of("[baselines]\nrising = kind\nother = noise\n");
     struct evaluation v;
     struct err err;
     if (evaluation_run(&v, &examples, split, &settings, &c, threads, &err))
@@ -63,66 +63,35 @@ static size_t count_test(const struct fold *f)
 
 // ---- folds -----------------------------------------------------------------------------------------
 
-// Days are those of the rows.
-static void assert_days(const struct fold *f, uint64_t train, uint64_t train_end, uint64_t test,
-                        uint64_t test_end)
+// "train test" of the fold and of each of its validation folds, in days of the rows.
+static void assert_fold(struct split split, size_t k, const char *expected)
 {
-    const uint64_t expected[] = {train, train_end, test, test_end};
-    const uint64_t found[] = {f->train.first, f->train.end, f->test.first, f->test.end};
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(found[i], expected[i] * PER_DAY);
+    char found[256] = "";
+    struct evaluation v = run(&split, 1);
+    for (size_t i = 0; i <= v.folds[k].n_validation; i++) {
+        const struct fold *f = i ? &v.folds[k].validation[i - 1] : &v.folds[k];
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%d-%d %d-%d",
+                 i ? ", " : "", (int)f->train.first / PER_DAY, (int)f->train.end / PER_DAY,
+                 (int)f->test.first / PER_DAY, (int)f->test.end / PER_DAY);
+    }
+    assert_string_equal(found, expected);
+    evaluation_release(&v);
 }
 
 static void
 each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks(void **state)
 {
     (void)state;
-    struct split split = weeks(35, 3);
-    struct evaluation v = run(&split, 1);
-    for (uint64_t k = 0; k < 3; k++) {
-        assert_days(&v.folds[k], 35 + 7 * k, 42 + 7 * k, 49 + 7 * k, 56 + 7 * k);
-        assert_int_equal(v.folds[k].n_validation, 3);
-        for (uint64_t i = 0; i < 3; i++)
-            assert_days(&v.folds[k].validation[i], 14 + 7 * k - 7 * i, 21 + 7 * k - 7 * i,
-                        28 + 7 * k - 7 * i, 35 + 7 * k - 7 * i);
-    }
-    assert_string_equal(v.folds[2].train_text, "1970-02-19 .. 1970-02-25");
-    assert_string_equal(v.folds[2].test_text, "1970-03-05 .. 1970-03-11");
-    assert_is(v.folds[2].test_days, 7);
-    evaluation_release(&v);
-    split = weeks(28, 3); // the third validation would begin before the data
-    v = run(&split, 1);
-    assert_int_equal(v.folds[0].n_validation, 2);
-    evaluation_release(&v);
-    split = weeks(35, 1);
-    split.test.to++; // a day longer: validation is a week earlier
-    v = run(&split, 1);
-    assert_days(&v.folds[0].validation[0], 7, 14, 21, 29);
-    evaluation_release(&v);
-}
-
-static void validation_needs_both_classes_and_a_fraud_to_find(void **state)
-{
-    (void)state;
-    const struct split split = weeks(35, 3);
-    memset(label + 14 * PER_DAY, 0, 7 * PER_DAY); // trains the first, tests the last
-    struct evaluation v = run(&split, 1);
-    assert_int_equal(v.folds[0].n_validation, 1);
-    assert_days(&v.folds[0].validation[0], 7, 14, 21, 28);
-    evaluation_release(&v);
-}
-
-static void with_shares_the_last_quarter_of_the_training_rows_validates(void **state)
-{
-    (void)state;
-    const struct split split = {{true, 0, 0.8, "0% .. 80%"}, {true, 0.8, 1, "80% .. 100%"}, 1};
-    struct evaluation v = run(&split, 1);
-    assert_days(&v.folds[0], 0, 56, 56, 70);
-    assert_string_equal(v.folds[0].train_text, "0% .. 80%");
-    assert_int_equal(v.folds[0].n_validation, 1);
-    assert_days(&v.folds[0].validation[0], 0, 42, 42, 56);
-    assert_near(v.folds[0].validation[0].test_days, 14, 0.1); // from the first row to the last
-    evaluation_release(&v);
+    const struct split shares = {{true, 0, 0.8, "0% .. 80%"}, {true, 0.8, 1, "80% .. 100%"}, 1};
+    assert_fold(weeks(35, 3), 0, "35-42 49-56, 14-21 28-35, 7-14 21-28, 0-7 14-21");
+    assert_fold(weeks(35, 3), 2, "49-56 63-70, 28-35 42-49, 21-28 35-42, 14-21 28-35");
+    assert_fold(weeks(28, 3), 0, "28-35 42-49, 7-14 21-28, 0-7 14-21"); // no row before day 0
+    struct split longer = weeks(35, 1);
+    longer.test.to++; // so validation is a week earlier
+    assert_fold(longer, 0, "35-42 49-57, 7-14 21-29");
+    assert_fold(shares, 0, "0-56 56-70, 0-42 42-56"); // the last quarter of the training rows
+    memset(label + 14 * PER_DAY, 0, 7 * PER_DAY);     // one class to train on, no fraud to find
+    assert_fold(weeks(35, 3), 0, "35-42 49-56, 7-14 21-28");
 }
 
 static void folds_that_the_data_does_not_reach_are_refused(void **state)
@@ -146,7 +115,7 @@ static void folds_that_the_data_does_not_reach_are_refused(void **state)
 
 // ---- l2 and threshold ------------------------------------------------------------------------------
 
-static void l2_and_threshold_are_the_best_of_the_validation_weeks(void **state)
+static void l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training(void **state)
 {
     (void)state;
     const struct split split = weeks(35, 2);
@@ -154,6 +123,8 @@ static void l2_and_threshold_are_the_best_of_the_validation_weeks(void **state)
     const double *mean = v.model.validation;
     assert_true(isfinite(mean[0]) && isfinite(mean[1]));
     assert_is(v.model.l2, mean[0] > mean[1] ? 1e-3 : 10);
+    assert_string_equal(v.folds[1].train_text, "1970-02-12 .. 1970-02-18");
+    assert_is(v.folds[1].test_days, 7);
     assert_string_equal(v.model.results[0].threshold_from, "validation");
     int alerts = 0, weeks_seen = 0;
     for (const struct fit *f = v.model.fits; f; f = f->next) {
@@ -168,13 +139,8 @@ static void l2_and_threshold_are_the_best_of_the_validation_weeks(void **state)
     assert_int_equal(weeks_seen, 2);
     assert_int_equal(alerts, 70); // 5 a day, without the cards that are blocked by then
     evaluation_release(&v);
-}
-
-static void without_validation_the_largest_l2_and_the_training_scores_are_taken(void **state)
-{
-    (void)state;
-    const struct split split = weeks(0, 1);
-    struct evaluation v = run(&split, 1);
+    const struct split early = weeks(0, 1); // without validation
+    v = run(&early, 1);
     assert_is(v.model.l2, 10);
     assert_is(v.model.validation[0], NAN);
     assert_string_equal(v.model.results[0].threshold_from, "training");
@@ -239,36 +205,28 @@ static void every_number_is_the_same_for_any_number_of_threads(void **state)
 static void the_constant_scores_every_row_with_the_share_of_frauds_in_training(void **state)
 {
     (void)state;
-    const struct split split = weeks(35, 2);
+    const struct split split = weeks(35, 1);
+    double frauds = 0, known = 0;
     for (int r = 0; r < ROWS; r += 7)
         label[r] = -1;
-    struct evaluation v = run(&split, 2);
-    for (int k = 0; k < 2; k++) {
-        const struct fold_result *f = &v.baselines[0].results[k];
-        double frauds = 0, known = 0;
-        for (int r = (35 + 7 * k) * PER_DAY; r < (42 + 7 * k) * PER_DAY; r++) {
-            frauds += label[r] == 1;
-            known += label[r] >= 0;
-        }
-        for (size_t i = 0; i < count_test(f->fit->fold); i++)
-            assert_near(f->fit->score[i], frauds / known, 1e-9);
-        assert_is(f->metrics.roc_auc, 0.5);
+    for (int r = 35 * PER_DAY; r < 42 * PER_DAY; r++) {
+        frauds += label[r] == 1;
+        known += label[r] >= 0;
     }
+    struct evaluation v = run(&split, 2);
+    const struct fold_result *f = v.baselines[0].results;
+    for (size_t i = 0; i < count_test(v.folds); i++)
+        assert_near(f->fit->score[i], frauds / known, 1e-9);
+    assert_is(f->metrics.roc_auc, 0.5);
     evaluation_release(&v);
 }
 
-// The share of pairs in order when judged rows are ranked by an input; ties count half.
 static double auc_by_input(const struct fold *f, const float *input)
 {
-    double in_order = 0, pairs = 0;
-    input += f->test.first;
+    double scaled[ROWS];
     for (size_t i = 0; i < count_test(f); i++)
-        for (size_t j = 0; j < count_test(f); j++)
-            if (f->judged[i] == 1 && f->judged[j] == 0) {
-                in_order += input[i] > input[j] ? 1 : input[i] == input[j] ? 0.5 : 0;
-                pairs++;
-            }
-    return in_order / pairs;
+        scaled[i] = 0.5 + (double)input[f->test.first + i] / 100;
+    return metrics_compute(scaled, f->judged, count_test(f), 0.5).roc_auc;
 }
 
 static void a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round(void **state)
@@ -286,97 +244,41 @@ static void a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_rou
     evaluation_release(&v);
 }
 
-// Of all thresholds at which the scores find as many frauds as wanted the one that costs least.
-static int64_t fewest_false_positives(const struct fold *f, const double *score, uint64_t wanted)
-{
-    int64_t fewest = INT64_MAX;
-    for (size_t i = 0; i < count_test(f); i++) {
-        uint64_t found = 0;
-        int64_t wrong = 0;
-        for (size_t j = 0; j < count_test(f); j++) {
-            found += f->judged[j] == 1 && score[j] >= score[i];
-            wrong += f->judged[j] == 0 && score[j] >= score[i];
-        }
-        if (found >= wanted && wrong < fewest)
-            fewest = wrong;
-    }
-    return fewest;
-}
-
+// Of all thresholds at which the baseline finds as many frauds the one with the fewest false positives.
 static void false_positives_are_the_fewest_for_what_the_model_finds(void **state)
 {
     (void)state;
     const struct split split = weeks(35, 1);
-    for (int r = 0; r < ROWS; r++) {
+    for (int r = 0; r < ROWS; r++)
         noise[r] = roundf(4 * noise[r]); // ties
-        label[r] = (int8_t)(r % 7 ? label[r] : -1);
-    }
     struct evaluation v = run(&split, 2);
+    const double *score = v.baselines[2].results[0].fit->score;
     struct tally *model = &v.model.results[0].metrics.tally;
-    assert_in_range(evaluation_false_positives(&v, &v.model), 0, model->false_positives);
-    for (model->true_positives = 1; model->true_positives <= model->frauds; model->true_positives++)
-        for (size_t i = 0; i < v.n_baselines; i++)
-            assert_int_equal(evaluation_false_positives(&v, &v.baselines[i]),
-                             fewest_false_positives(&v.folds[0],
-                                                    v.baselines[i].results[0].fit->score,
-                                                    model->true_positives));
+    for (model->true_positives = 1; model->true_positives <= model->frauds;
+         model->true_positives++) {
+        uint64_t fewest = UINT64_MAX;
+        for (size_t i = 0; i < count_test(v.folds); i++) {
+            const struct metrics m =
+                metrics_compute(score, v.folds->judged, count_test(v.folds), score[i]);
+            if (m.tally.true_positives >= model->true_positives && m.tally.false_positives < fewest)
+                fewest = m.tally.false_positives;
+        }
+        assert_int_equal(evaluation_false_positives(&v, &v.baselines[2]), fewest);
+    }
     model->true_positives = 0;
-    assert_int_equal(evaluation_false_positives(&v, &v.baselines[1]), -1);
+    assert_int_equal(evaluation_false_positives(&v, &v.baselines[2]), -1);
     evaluation_release(&v);
 }
 
 // ---- settings --------------------------------------------------------------------------------------
 
-// "NAME: INPUT INPUT ..." of each baseline, with " | " between them.
-static void assert_baselines(const char *lines, const char *expected)
-{
-    static const char *inputs[] = {"amount",         "channel[web]", "weekend",
-                                   "channel[phone]", "night",        "channels"};
-    static const float *none[6];
-    const struct examples six = {.n_inputs = 6, .x = none, .names = inputs};
-    char found[512] = "";
-    struct candidate *list;
-    size_t n;
-    struct err err;
-    struct config c = config_of(lines);
-    if (baselines_from_config(&list, &n, &six, &c, &err))
-        fail_msg("%s", err.msg);
-    for (size_t i = 0; i < n; i++) {
-        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s:", i ? " | " : "",
-                 list[i].name);
-        for (size_t k = 0; k < list[i].examples.n_inputs; k++)
-            snprintf(found + strlen(found), sizeof found - strlen(found), " %s",
-                     list[i].examples.names[k]);
-        candidate_release(&list[i]);
-    }
-    assert_string_equal(found, expected);
-    config_release(&c);
-    free(list);
-}
-
-static void baselines_keep_their_order_and_that_of_their_inputs(void **state)
-{
-    (void)state;
-    assert_baselines("[input]\nfile = x", "constant:");
-    assert_baselines("[baselines]\nzeta_2 = night, amount ,weekend\nalpha = amount,\n    night",
-                     "constant: | zeta_2: night amount weekend | alpha: amount night");
-    assert_baselines("[baselines]\na = amount, channel\nb = channels\nc = channel[phone]",
-                     "constant: | a: amount channel[web] channel[phone] | b: channels | "
-                     "c: channel[phone]"); // a onehot's name takes all its inputs
-    assert_baselines("[baselines]\na234567890123456789012345678901234567890 = night",
-                     "constant: | a234567890123456789012345678901234567890: night");
-}
-
-static int read_all(const char *text, struct settings *s, struct err *err)
+static int read_all(const char *text, struct settings *s, struct evaluation *v, struct err *err)
 {
     const struct split split = weeks(35, 1);
-    struct evaluation v;
     struct config c = config_of(text);
     int rc = settings_from_config(s, &c, err);
     if (rc == 0)
-        rc = evaluation_run(&v, &examples, &split, s, &c, 1, err);
-    if (rc == 0)
-        evaluation_release(&v);
+        rc = evaluation_run(v, &examples, &split, s, &c, 1, err);
     config_release(&c);
     return rc;
 }
@@ -385,15 +287,43 @@ static void settings_are_read_and_have_defaults(void **state)
 {
     (void)state;
     struct settings s;
+    struct evaluation v;
     struct err err;
-    assert_int_equal(read_all("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n", &s, &err), 0);
-    assert_int_equal(s.n_l2, 3);
-    assert_true(s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
+    assert_int_equal(read_all("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n", &s, &v, &err), 0);
+    assert_true(s.n_l2 == 3 && s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
     assert_int_equal(s.alerts_per_day, 7);
-    assert_int_equal(read_all("[input]\nfile = x\n", &s, &err), 0);
-    assert_true(s.n_l2 == 1 && s.l2[0] == 1e-3 && s.alerts_per_day == 100 && !s.by_cost);
-    assert_int_equal(read_all("[model]\ncost_fraud = 200\ncost_alert = 2.5\n", &s, &err), 0);
+    evaluation_release(&v);
+    assert_int_equal(read_all("[model]\ncost_fraud = 200\ncost_alert = 2.5\n", &s, &v, &err), 0);
     assert_true(s.by_cost && s.cost_fraud == 200 && s.cost_alert == 2.5);
+    evaluation_release(&v);
+    assert_int_equal(read_all("[input]\nfile = x\n", &s, &v, &err), 0);
+    assert_true(s.n_l2 == 1 && s.l2[0] == 1e-3 && s.alerts_per_day == 100 && !s.by_cost);
+    assert_int_equal(v.n_baselines, 1);
+    evaluation_release(&v);
+}
+
+static void baselines_keep_their_order_and_that_of_their_inputs(void **state)
+{
+    (void)state;
+    static const char *const expected[][3] = {
+        {"constant"},
+        {"zeta_2", "noise", "kind[a]"},
+        {"a234567890123456789012345678901234567890", "kind[a]"}};
+    struct settings s;
+    struct evaluation v;
+    struct err err;
+    assert_int_equal(read_all("[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
+                              "a234567890123456789012345678901234567890 = kind",
+                              &s, &v, &err),
+                     0);
+    assert_int_equal(v.n_baselines, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(v.baselines[i].name, expected[i][0]);
+        assert_int_equal(v.baselines[i].examples.n_inputs, i == 0 ? 0 : 3 - i);
+        for (size_t k = 0; k < v.baselines[i].examples.n_inputs; k++)
+            assert_string_equal(v.baselines[i].examples.names[k], expected[i][1 + k]);
+    }
+    evaluation_release(&v);
 }
 
 #define BAD_NAME "a baseline's name has small letters"
@@ -406,7 +336,6 @@ static void mistakes_are_named_with_file_line_and_value(void **state)
         const char *text, *message;
     } mistakes[] = {
         {"[model]\nl2 =", "test.ini:2:1: [model] l2: '' is not a list"},
-        {"[model]\nl2 = 1,", "is not a list"},
         {"[model]\nl2 = 1 2", "is not a list"},
         {"[model]\nl2 = -1", "is not a list"},
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
@@ -414,7 +343,6 @@ static void mistakes_are_named_with_file_line_and_value(void **state)
         {"[model]\nalerts_per_day = 0", "not within"},
         {"[model]\nalerts = 3", "unknown key 'alerts'"},
         {"[model]\ncost_fraud = 3", "go together"},
-        {"[model]\ncost_alert = 3", "go together"},
         {"[model]\ncost_fraud = 3\ncost_alert = 0", "not within"},
         {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7", "leave out alerts_per_day"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
@@ -423,27 +351,21 @@ static void mistakes_are_named_with_file_line_and_value(void **state)
         {"[baselines]\na = noise,\n    nosie", "test.ini:2: [baselines] a: there is no feature"},
         {"[baselines]\na = noise, noise", "test.ini:2:12: [baselines] a: 'noise' is in the list"},
         {"[baselines]\na =", "test.ini:2:1: [baselines] a: expected a list"},
-        {"[baselines]\na = noise,", "expected a list"},
-        {"[baselines]\na = noise informative", "expected a list"},
+        {"[baselines]\na = kind[a], kind", "'kind' is in the list"},
+        {"[baselines]\na = noise kind", "expected a list"},
         {"[baselines]\nconstant = noise", "test.ini:2: [baselines] constant: " BAD_NAME},
         {"[baselines]\nmodel = noise", BAD_NAME},
-        {"[baselines]\nAmount = noise", BAD_NAME},
         {"[baselines]\n../a = noise", BAD_NAME},
-        {"[baselines]\na b = noise", BAD_NAME},
-        {"[baselines]\né = noise", BAD_NAME},
         {"[baselines]\n= noise", BAD_NAME},
         {"[baselines]\na2345678901234567890123456789012345678901 = noise", BAD_NAME},
         {"[slices]\nby = nose", "test.ini:2:6: [slices] by: there is no feature and no category "
                                 "'nose', did you mean 'noise'?"},
         {"[slices]\nby = noise", "more than 32 different values in the test rows"},
         {"[slices]\nby = noise: 20, 20", "test.ini:2:17: [slices] by: the edges must rise"},
-        {"[slices]\nby = noise: 20, 5", "the edges must rise"},
         {"[slices]\nby = noise: 10,\n    5", "test.ini:2: [slices] by: the edges must rise"},
         {"[slices]\nby = noise: 0.1, 0.1000000001", "the edges must rise"},
         {"[slices]\nby = noise: 1, x2", "test.ini:2:16: [slices] by: 'x2' is not a list"},
         {"[slices]\nby = noise: 1, nan", "'nan' is not a list"},
-        {"[slices]\nby = noise: 1 2", "'1 2' is not a list"},
-        {"[slices]\nby = noise: 1,", "'' is not a list"},
         {"[slices]\nby = noise:", "test.ini:2:12: [slices] by: '' is not a list"},
         {"[slices]\nby = noise: 1, 1e39", "test.ini:2:16: [slices] by: no feature can reach"},
         {"[slices]\nby = noise: " L17 ",18,19,20,21,22,23,24,25,26,27,28,29,30,31,32",
@@ -451,14 +373,14 @@ static void mistakes_are_named_with_file_line_and_value(void **state)
         {"[slices]\nby = channel: 1, 2", "test.ini:2:13: [slices] by: a category has no edges"},
         {"[slices]\nby = noise 20", "test.ini:2:6: [slices] by: expected a feature or category"},
         {"[slices]\nby = : 20", "expected a feature or category"},
-        {"[slices]\nby =", "expected a feature or category"},
         {"[slices]\na\tb = noise: 1", "test.ini:2: [slices] a\tb: its name"},
         {"[slices]\ncaf\xe9 = noise: 1", "its name is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         struct settings s;
+        struct evaluation v;
         struct err err = {""};
-        if (read_all(mistakes[i].text, &s, &err) == 0)
+        if (read_all(mistakes[i].text, &s, &v, &err) == 0)
             fail_msg("taken: %s", mistakes[i].text);
         assert_contains(err.msg, mistakes[i].message);
     }
@@ -470,11 +392,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         evaluate_test(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks),
-        evaluate_test(validation_needs_both_classes_and_a_fraud_to_find),
-        evaluate_test(with_shares_the_last_quarter_of_the_training_rows_validates),
         evaluate_test(folds_that_the_data_does_not_reach_are_refused),
-        evaluate_test(l2_and_threshold_are_the_best_of_the_validation_weeks),
-        evaluate_test(without_validation_the_largest_l2_and_the_training_scores_are_taken),
+        evaluate_test(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training),
         evaluate_test(test_rows_decide_nothing),
         evaluate_test(every_number_is_the_same_for_any_number_of_threads),
         evaluate_test(the_constant_scores_every_row_with_the_share_of_frauds_in_training),

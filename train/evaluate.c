@@ -191,7 +191,7 @@ static void add_input(struct candidate *c, const struct examples *e, size_t i)
     c->examples.names[c->examples.n_inputs++] = e->names[i];
 }
 
-void candidate_release(struct candidate *c)
+static void candidate_release(struct candidate *c)
 {
     while (c->fits) {
         struct fit *f = c->fits;
@@ -250,12 +250,11 @@ static bool good_name(const char *name)
            strlen(name) <= 40 && strcmp(name, "constant") != 0 && strcmp(name, "model") != 0;
 }
 
-int baselines_from_config(struct candidate **list, size_t *n, const struct examples *e,
+static int read_baselines(struct evaluation *v, const struct examples *e,
                           const struct config *config, struct err *err)
 {
-    *list = xcalloc(config->n + 1, sizeof **list);
-    candidate_init(&(*list)[0], "constant", e);
-    *n = 1;
+    v->baselines = xcalloc(config->n + 1, sizeof *v->baselines);
+    candidate_init(&v->baselines[v->n_baselines++], "constant", e);
     for (size_t i = 0; i < config->n; i++) {
         const struct config_entry *entry = &config->entries[i];
         if (strcmp(entry->section, "baselines") != 0)
@@ -265,10 +264,11 @@ int baselines_from_config(struct candidate **list, size_t *n, const struct examp
                 config, entry, -1, err,
                 "a baseline's name has small letters, digits and _, at most 40, and "
                 "is not constant or model");
-        if (*n > BASELINES_MAX)
+        if (v->n_baselines > BASELINES_MAX)
             return config_error(config, entry, -1, err, "more than %d baselines", BASELINES_MAX);
-        candidate_init(&(*list)[*n], entry->key, e);
-        if (read_inputs(&(*list)[(*n)++], e, config, entry, err))
+        struct candidate *c = &v->baselines[v->n_baselines++];
+        candidate_init(c, entry->key, e);
+        if (read_inputs(c, e, config, entry, err))
             return -1;
     }
     return 0;
@@ -494,8 +494,7 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
         add_input(&v->model, e, i);
     if (make_folds(v, split, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
-        baselines_from_config(&v->baselines, &v->n_baselines, e, config, err) ||
-        parallel_run(count_lanes(v), run_lane, v, err)) {
+        read_baselines(v, e, config, err) || parallel_run(count_lanes(v), run_lane, v, err)) {
         evaluation_release(v);
         return -1;
     }

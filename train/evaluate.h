@@ -106,11 +106,6 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
                    struct err *err);
 void evaluation_release(struct evaluation *v);
 
-// The constant and those of [baselines]; released one by one, and the list freed, also after an error.
-int baselines_from_config(struct candidate **list, size_t *n, const struct examples *e,
-                          const struct config *config, struct err *err);
-void candidate_release(struct candidate *c);
-
 // The false positives on fold 0's test rows when a candidate's threshold is lowered just until it finds
 // as many frauds as the model does at the model's own threshold; -1 where the model finds none.
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
