@@ -1,4 +1,4 @@
-// database: a number out of a SQLite file that a server may be writing.
+// database: SQL on a SQLite file that a server may be writing.
 #ifndef TESTS_DATABASE_H
 #define TESTS_DATABASE_H
 
@@ -23,6 +23,15 @@ static inline int64_t database_number(const char *path, const char *sql)
     sqlite3_finalize(q);
     sqlite3_close(db);
     return n;
+}
+
+static inline void database_change(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL))
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
 }
 
 #endif

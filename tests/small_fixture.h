@@ -1,4 +1,4 @@
-// A small service for each test of a group: TEST(name) makes it before the test and removes it behind.
+// A small service for each test of a group: TEST(name) makes it before the test and removes it after.
 #ifndef TESTS_SMALL_FIXTURE_H
 #define TESTS_SMALL_FIXTURE_H
 
@@ -12,7 +12,7 @@
 struct fixture {
     struct small_service small;
     struct reply reply;
-    json_t *answer; // of the latest ask
+    json_t *answer; // the latest reply
 };
 
 static inline void release(struct fixture *f)
@@ -25,14 +25,10 @@ static inline void release(struct fixture *f)
 static inline int setup(void **state)
 {
     struct err err = {""};
-    struct fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && small_service_make(&f->small, &err) == 0)
+    struct fixture *f = *state = xcalloc(1, sizeof *f);
+    if (small_service_make(&f->small, &err) == 0)
         return 0;
     fprintf(stderr, "%s\n", err.msg);
-    if (f)
-        release(f);
-    free(f);
     return -1;
 }
 

@@ -1,8 +1,9 @@
-// A service on a small hand-made model, for tests of serve/ and for its fuzz target. The folder
-// holds what service_load reads: a registry with version 1 as its champion, an empty state, a key.
+// A service on a small model made by hand, for the tests and fuzzers of serve/. Its folder holds what
+// service_load reads: a registry with version 1 as its champion, an empty state, a key.
 #ifndef TESTS_SMALL_SERVICE_H
 #define TESTS_SMALL_SERVICE_H
 
+#include "base/memory.h"
 #include "base/output.h"
 #include "features/snapshot.h"
 #include "serve/predict.h"
@@ -56,25 +57,13 @@ static inline int small_write(const char *path, const void *data, size_t n, mode
     return fd >= 0 && close(fd) ? -1 : bad;
 }
 
-static inline int small_plan(struct plan *plan, const char *folder, struct err *err)
+static inline int small_model(struct model *m, const char *folder, struct err *err)
 {
+    double values[] = {0, 1, 2, 3};
     char path[96];
     struct config config;
     snprintf(path, sizeof path, "%s/small.ini", folder);
-    if (small_write(path, small_ini, sizeof small_ini - 1, 0644))
-        return err_set(err, "%s: cannot write", path);
-    if (config_load(&config, path, err))
-        return -1;
-    int rc = plan_from_config(plan, &config, err);
-    config_release(&config);
-    return rc;
-}
-
-// Takes over the plan, also on an error.
-static inline int small_model(struct model *m, const struct plan *plan, struct err *err)
-{
-    *m = (struct model){.plan = *plan,
-                        .inputs = calloc(SMALL_INPUTS, sizeof *m->inputs),
+    *m = (struct model){.inputs = xcalloc(SMALL_INPUTS, sizeof *m->inputs),
                         .n_inputs = SMALL_INPUTS,
                         .intercept = small_intercept,
                         .threshold = small_threshold,
@@ -85,19 +74,19 @@ static inline int small_model(struct model *m, const struct plan *plan, struct e
                         .provenance =
                             json_pack("{s:s, s:s, s:s}", "data_xxh3", "0123456789abcdef",
                                       "config_xxh3", "0123456789abcdef", "program", "test")};
-    double values[] = {0, 1, 2, 3};
-    if (plan->n_inputs != SMALL_INPUTS || !m->inputs)
-        return err_set(err, "the plan has %zu inputs, not %d", plan->n_inputs, SMALL_INPUTS);
-    for (size_t i = 0; i < SMALL_INPUTS; i++) {
-        struct model_input *in = &m->inputs[i];
-        in->name = plan->inputs[i].name;
-        in->mean = small_mean[i];
-        in->scale = small_scale[i];
-        in->weight = small_weight[i];
-        histogram_fit(&in->reference, values, 4);
+    if (small_write(path, small_ini, sizeof small_ini - 1, 0644) || config_load(&config, path, err))
+        return -1;
+    const int rc = plan_from_config(&m->plan, &config, err);
+    config_release(&config);
+    for (size_t i = 0; i < SMALL_INPUTS && rc == 0; i++) {
+        m->inputs[i] = (struct model_input){.name = m->plan.inputs[i].name,
+                                            .mean = small_mean[i],
+                                            .scale = small_scale[i],
+                                            .weight = small_weight[i]};
+        histogram_fit(&m->inputs[i].reference, values, 4);
     }
     histogram_fit(&m->score_reference, values, 4);
-    return 0;
+    return rc;
 }
 
 // A registry with the model as its version 1 and champion.
@@ -125,20 +114,14 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
     struct state state;
     struct pseudonym pseudonym;
     char *text = model_to_text(m);
-    if (!text || small_write(s->key, "0123456789abcdef", 16, 0600)) {
-        free(text);
-        return err_set(err, "%s: cannot write the artifacts", s->folder);
-    }
-    int bad = small_registry(s->models, text, err);
+    int rc = small_write(s->key, "0123456789abcdef", 16, 0600) ||
+             small_registry(s->models, text, err) || pseudonym_load(&pseudonym, s->key, true, err);
     free(text);
-    if (bad || pseudonym_load(&pseudonym, s->key, true, err))
-        return -1;
     state_init(&state, &m->plan, 1);
     state.key_fingerprint = pseudonym_fingerprint(&pseudonym);
-    int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
-    int rc = fd < 0 ? -1 : snapshot_save(&state, fd, s->state, err);
-    if (fd >= 0)
-        close(fd);
+    const int fd = open(s->state, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    rc = rc || snapshot_save(&state, fd, s->state, err);
+    close(fd);
     state_release(&state);
     return rc;
 }
@@ -146,7 +129,6 @@ static inline int small_artifacts(const struct small_service *s, const struct mo
 static inline int small_service_make(struct small_service *s, struct err *err)
 {
     const char *tmp = getenv("TMPDIR");
-    struct plan plan = {0};
     struct model model;
     memset(s, 0, sizeof *s);
     snprintf(s->folder, sizeof s->folder, "%.40s/assay-XXXXXX", tmp ? tmp : "/tmp");
@@ -161,70 +143,18 @@ static inline int small_service_make(struct small_service *s, struct err *err)
                                       .key = s->key,
                                       .database = s->database,
                                       .queue = 100};
-    if (small_plan(&plan, s->folder, err))
-        return -1;
-    int rc = small_model(&model, &plan, err);
-    if (rc == 0)
-        rc = small_artifacts(s, &model, err);
+    int rc = small_model(&model, s->folder, err) || small_artifacts(s, &model, err);
     model_release(&model);
-    return rc ? rc : service_load(&s->service, &s->files, err);
+    return rc ? -1 : service_load(&s->service, &s->files, err);
 }
 
 static inline void small_service_remove(struct small_service *s)
 {
-    static const char *const names[] = {"models/1/model.json",
-                                        "models/1",
-                                        "models/champion",
-                                        "models/ledger.jsonl",
-                                        "models",
-                                        "assay.db",
-                                        "assay.db-state",
-                                        "assay.db-state-1",
-                                        "assay.db.lock",
-                                        "assay.db-wal",
-                                        "assay.db-shm",
-                                        "state.bin",
-                                        "key",
-                                        "small.ini",
-                                        ""};
-    char path[128];
+    char command[96];
     service_release(&s->service);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", s->folder, names[i]);
-        remove(path);
-    }
-}
-
-// ---- for fuzzers: one service for the process ----
-
-static inline struct small_service *small_shared(void);
-
-static inline void small_shared_remove(void)
-{
-    small_service_remove(small_shared());
-}
-
-static inline struct small_service *small_shared(void)
-{
-    static struct small_service small;
-    struct err err;
-    if (small.service.champion)
-        return &small;
-    if (small_service_make(&small, &err)) {
-        fprintf(stderr, "%s\n", err.msg);
-        abort();
-    }
-    atexit(small_shared_remove);
-    return &small;
-}
-
-// The reply must be JSON, whatever was asked.
-static inline void small_check_json(const struct reply *r)
-{
-    json_t *answer = json_loadb(r->text, r->n, JSON_REJECT_DUPLICATES, NULL);
-    if (!answer)
-        abort();
-    json_decref(answer);
+    snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
+    if (system(command)) // NOLINT(cert-env33-c): a folder of ours
+        perror(command);
 }
 
 #endif

@@ -1,167 +1,152 @@
-// recovery: what was acknowledged is there after the service ends, in whatever way, and the state comes
-// out of database and checkpoint to the same bits, also when old rows were dropped.
-#include "tests/stored.h"
+// recovery: everything acknowledged is there after the service ends, in whatever way, and the state comes out
+// of database and checkpoint to the same bits, also after old rows were dropped.
+#include "tests/asking.h"
 
 #include <time.h>
 
 // ---- restarts --------------------------------------------------------------------------------------
 
-// The same requests to a service that never stops.
-static void compare(struct fixture *f, void (*stop)(struct fixture *f))
+static void crash_without_checkpoint(struct fixture *f)
 {
-    struct fixture other = {0};
+    shell(f, "rm -f assay.db-state");
+    crash(f);
+}
+
+// Compared with a service that never stops.
+static void after_any_end_the_service_goes_on_to_the_same_bits(void **state)
+{
+    static void (*const ends[])(struct fixture *) = {restart, crash, crash_without_checkpoint};
+    struct fixture *f = *state, other = {0};
     struct err err = {""};
     assert_int_equal(small_service_make(&other.small, &err), 0);
-    for (int part = 0; part < 3; part++) {
-        char *a = answers(f, part * 40, 40), *b = answers(&other, part * 40, 40);
+    for (int part = 0; part < 9; part++) {
+        char *a = answers(f, part * 20, 20), *b = answers(&other, part * 20, 20);
         assert_string_equal(a, b);
         free(a);
         free(b);
-        stop(f);
+        ends[part % 3](f);
     }
-    reply_release(&other.reply);
-    small_service_remove(&other.small);
-}
-
-static void stop_crash(struct fixture *f)
-{
-    crash(f, true);
-}
-
-static void stop_without_checkpoint(struct fixture *f)
-{
-    crash(f, false);
-}
-
-static void a_restart_goes_on_to_the_same_bits(void **state)
-{
-    compare(*state, restart);
-}
-
-static void a_crash_goes_on_to_the_same_bits(void **state)
-{
-    compare(*state, stop_crash);
-}
-
-static void without_a_checkpoint_all_rows_are_replayed_to_the_same_bits(void **state)
-{
-    compare(*state, stop_without_checkpoint);
+    release(&other);
 }
 
 static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(void **state)
 {
     struct fixture *f = *state;
-    struct recent *r = &f->small.service.recent;
-    const struct model *m = &f->small.service.champion->model;
-    struct reply before = {0}, after = {0};
+    struct reply shown[2] = {0};
     double drift[2][SMALL_INPUTS + 1];
     uint64_t quality[2][2][2];
     free(answers(f, 0, 80));
     tell(f, "{\"id\":\"T1\",\"label\":0}"); // it was 1
-    reply_reset(&before);
-    recent_write_decisions(r, &before);
-    recent_quality(r, quality[0]);
-    assert_int_equal(recent_drift(r, m, drift[0]), 80);
-    assert_int_equal(quality[0][0][0] + quality[0][0][1] + quality[0][1][0] + quality[0][1][1], 20);
-    restart(f);
-    m = &f->small.service.champion->model;
-    reply_reset(&after);
-    recent_write_decisions(r, &after);
-    recent_quality(r, quality[1]);
-    assert_int_equal(recent_drift(r, m, drift[1]), 80);
-    assert_string_equal(before.text, after.text);
+    for (int i = 0; i < 2; i++) {
+        struct recent *r = &f->small.service.recent;
+        reply_reset(&shown[i]);
+        recent_write_decisions(r, &shown[i]);
+        recent_quality(r, quality[i]);
+        assert_int_equal(recent_drift(r, &f->small.service.champion->model, drift[i]), 80);
+        restart(f);
+    }
+    const uint64_t(*q)[2] = quality[0];
+    assert_int_equal(q[0][0] + q[0][1] + q[1][0] + q[1][1], 20);
+    assert_string_equal(shown[0].text, shown[1].text);
     assert_memory_equal(quality[0], quality[1], sizeof quality[0]);
     assert_memory_equal(drift[0], drift[1], sizeof drift[0]);
-    reply_release(&before);
-    reply_release(&after);
+    reply_release(&shown[0]);
+    reply_release(&shown[1]);
 }
 
-static void a_damaged_checkpoint_is_said_and_replaced_by_the_rows(void **state)
+// The newer of two checkpoints is damaged: the next must not be kept beside it, but beside the good one.
+static void a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before(void **state)
 {
     struct fixture *f = *state;
-    char path[128];
-    struct err err = {""};
-    free(answers(f, 0, 20));
-    service_release(&f->small.service);
-    snprintf(path, sizeof path, "%s-state", f->small.database);
-    assert_int_equal(truncate(path, 100), 0);
     f->small.files.report = report;
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
-    assert_non_null(strstr(reported, "-state"));
-    assert_int_equal(f->small.service.state.events, 20);
+    for (int part = 0; part < 3; part++) {
+        free(answers(f, part * 20, 20));
+        stop(f);
+        if (part > 0)
+            shell(f, "truncate -s 100 assay.db-state");
+        *reported = '\0';
+        start(f);
+        assert_int_equal(strstr(reported, "-state") != NULL, part > 0);
+        assert_int_equal(f->small.service.state.events, 20 * (part + 1));
+        // In the second and third part it began with the one before, of the first 20 transactions.
+        if (part > 0)
+            assert_int_equal(f->small.service.writer.saved_order, 25);
+    }
+    stop(f);
+    shell(f, "truncate -s 100 assay.db-state; rm assay.db-state-1");
+    start(f); // from the first row on
+    assert_int_equal(f->small.service.state.events, 60);
 }
 
 static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **state)
 {
     struct fixture *f = *state;
-    char path[128], previous[128];
-    struct err err = {""};
     free(answers(f, 0, 20));
-    service_release(&f->small.service);
-    unlink(f->small.database);
-    snprintf(path, sizeof path, "%s-state", f->small.database);
-    snprintf(previous, sizeof previous, "%s-state-1", f->small.database);
-    for (int i = 0; i < 2; i++) { // the checkpoint, and then the one before it alone
-        assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-        assert_non_null(strstr(err.msg, i ? "-state-1: exists" : "-state: exists"));
-        assert_non_null(strstr(err.msg, "put that back, or move this away"));
-        assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
-        rename(path, previous);
-    }
+    stop(f);
+    shell(f, "rm assay.db");
+    expect_no_start(f, "-state: exists");
+    shell(f, "mv assay.db-state assay.db-state-1");
+    expect_no_start(f, "-state-1: exists");
+    assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
 }
 
-static void rows_that_were_altered_are_found_out(void **state)
-{
-    struct fixture *f = *state;
-    char path[128], *why;
-    struct err err = {""};
-    sqlite3 *db;
-    free(answers(f, 0, 20));
-    service_release(&f->small.service);
-    snprintf(path, sizeof path, "%s-state", f->small.database);
-    unlink(path);
-    assert_int_equal(sqlite3_open(f->small.database, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db, "UPDATE prediction SET t_amount = 99 WHERE seq = 3", NULL, NULL, &why),
-        SQLITE_OK);
-    sqlite3_close(db);
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-    assert_non_null(strstr(err.msg, "amount was "));
-}
+// ---- files that do not belong together -------------------------------------------------------------
 
-// Two checkpoints, the newer damaged; the next must not be kept beside that one, but beside the good.
-static void a_damaged_checkpoint_does_not_take_the_place_of_the_one_before(void **state)
+static void an_altered_or_foreign_database_is_refused(void **state)
 {
+    static const struct {
+        const char *sql, *words;
+        bool without_checkpoint;
+    } cases[] = {
+        {"UPDATE prediction SET t_amount = 99 WHERE seq = 3", "amount was ", true},
+        {"UPDATE prediction SET inputs = zeroblob(31) WHERE seq = 3", "3 was altered", true},
+        {"UPDATE prediction SET label_values = NULL WHERE seq = 3", "3 was altered", true},
+        {"UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "3 was altered", false},
+        {"UPDATE prediction SET t_channel = NULL WHERE seq = 3", "3 was altered", false},
+        {"UPDATE prediction SET model = 7 WHERE seq = 3", "3 is not there", false},
+        {"UPDATE meta SET value = value + 1 WHERE key = 'plan_xxh3'", "--database", false},
+        {"UPDATE meta SET value = value + 1 WHERE key = 'base_xxh3'", "--state", false},
+        {"UPDATE meta SET value = 7 WHERE key = 'key_fingerprint'", "another key", false},
+        {"DELETE FROM prediction WHERE seq > 10; DELETE FROM feedback WHERE seq > 10",
+         "do not belong together", false},
+        {"INSERT INTO meta VALUES ('dropped', 100)", "its checkpoint is an older one", false},
+        {"PRAGMA user_version = 3", "a newer program", false},
+        {"PRAGMA user_version = 1", "an older program (schema 1; this one reads 2)", false},
+        {"PRAGMA application_id = 7", "another program", false},
+    };
     struct fixture *f = *state;
-    char path[128];
-    struct err err = {""};
-    snprintf(path, sizeof path, "%s-state", f->small.database);
-    f->small.files.report = report;
-    for (int part = 0; part < 3; part++) {
-        free(answers(f, part * 20, 20));
-        service_release(&f->small.service);
-        if (part > 0)
-            assert_int_equal(truncate(path, 100), 0);
-        *reported = '\0';
-        assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
-        assert_int_equal(*reported != '\0', part > 0);
-        assert_int_equal(f->small.service.state.events, 20 * (part + 1));
-        // In the second and third round it began with the one before, of the first 20 transactions.
-        if (part > 0)
-            assert_int_equal(f->small.service.writer.saved_order, 25);
+    free(answers(f, 0, 20));
+    stop(f);
+    shell(f, "mkdir good; cp assay.db* good");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        database_change(f->small.database, cases[i].sql);
+        if (cases[i].without_checkpoint)
+            shell(f, "rm assay.db-state");
+        expect_no_start(f, cases[i].words);
+        shell(f, "rm assay.db*; cp good/* .");
     }
+    start(f);
 }
 
 // ---- retention -------------------------------------------------------------------------------------
 
-static int load_with_retain(struct fixture *f, int64_t days, struct err *err)
+static void start_with_retain(struct fixture *f, int64_t days)
 {
-    service_release(&f->small.service);
+    stop(f);
     f->small.files.retain = days;
-    return service_load(&f->small.service, &f->small.files, err);
+    start(f);
 }
 
-// Rows go while nobody asks.
+static void old(struct fixture *f, const char *id, const char *day, int customer)
+{
+    char body[128];
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":%d,\"amount\":1}", id, day,
+             customer);
+    expect(f, body, 200);
+}
+
+// Rows are dropped while there are no requests.
 static void wait_for_rows(struct fixture *f, int64_t n)
 {
     for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > n; ms += 10)
@@ -169,110 +154,96 @@ static void wait_for_rows(struct fixture *f, int64_t n)
     assert_int_equal(count(f, "SELECT count(*) FROM prediction"), n);
 }
 
-static void retention_drops_what_is_old_and_a_restart_goes_on(void **state)
+static void retention_drops_old_rows_and_a_restart_goes_on(void **state)
 {
     struct fixture *f = *state;
-    struct err err = {""};
-    char body[256];
-    assert_int_equal(load_with_retain(f, 1, &err), -1);
-    assert_non_null(strstr(err.msg, " days at least, or 0"));
-    assert_int_equal(load_with_retain(f, 40, &err), 0);
+    stop(f);
+    f->small.files.retain = 1;
+    f->small.files.report = report;
+    expect_no_start(f, " days at least, or 0");
+    f->small.files.retain = 40;
+    start(f);
     free(answers(f, 0, 20));
-    ask(f, "{\"id\":\"N\",\"time\":1548381700,\"customer\":1,\"amount\":5}"); // 115 days later
-    assert_int_equal(f->reply.status, 200);
-    restart(f); // with a checkpoint, and then with a second one: what both have may go
-    ask(f, "{\"id\":\"O\",\"time\":1548381800,\"customer\":1,\"amount\":5}");
+    old(f, "N", "12-24", 1);
+    restart(f); // with a checkpoint, and then with a second one: rows that both have may go
+    old(f, "O", "12-25", 1);
     restart(f);
     wait_for_rows(f, 2);
     assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
     const uint64_t events = f->small.service.state.events;
-    ask(f, transaction(body, sizeof body, 1)); // forgotten, and now too late
-    assert_int_equal(f->reply.status, 409);
+    expect(f, transaction(1), 409); // forgotten, and now too late
     tell(f, "{\"id\":\"T1\",\"label\":1}");
     assert_int_equal(f->reply.status, 404);
     restart(f);
     assert_true(f->small.service.state.events == events);
-    crash(f, true);
+    crash(f);
     assert_true(f->small.service.state.events == events);
-    // The newest checkpoint is damaged: the one before it, and the rows since.
-    service_release(&f->small.service);
-    f->small.files.report = report;
-    snprintf(body, sizeof body, "%s-state", f->small.database);
-    assert_int_equal(truncate(body, 100), 0);
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    stop(f);
+    shell(f, "truncate -s 100 assay.db-state");
+    start(f);
     assert_non_null(strstr(reported, "going back"));
     assert_true(f->small.service.state.events == events);
-    service_release(&f->small.service);
-    unlink(body);
-    snprintf(body, sizeof body, "%s-state-1", f->small.database);
-    unlink(body);
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-    assert_non_null(strstr(err.msg, "were dropped"));
+    stop(f);
+    shell(f, "rm assay.db-state assay.db-state-1");
+    expect_no_start(f, "were dropped");
 }
 
-// A row that stays in front of those that go: their ids are forgotten all the same.
+// A row that stays before the dropped ones: their ids are forgotten all the same.
 static void an_id_whose_row_was_dropped_is_new_again(void **state)
 {
     struct fixture *f = *state;
-    struct err err = {""};
-    char body[256];
-    assert_int_equal(load_with_retain(f, 15, &err), 0);
-    ask(f, "{\"id\":\"A\",\"time\":\"2018-10-20T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    char id[8];
+    start_with_retain(f, 15);
+    old(f, "A", "10-20", 9);
     for (int i = 0; i < 9; i++) {
-        snprintf(body, sizeof body,
-                 "{\"id\":%d,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}", i);
-        ask(f, body);
+        snprintf(id, sizeof id, "%d", i);
+        old(f, id, "10-01", 1);
     }
-    ask(f, "{\"id\":\"B\",\"time\":\"2018-10-25T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    old(f, "B", "10-25", 9);
     restart(f);
-    ask(f, "{\"id\":\"C\",\"time\":\"2018-10-25T00:00:01Z\",\"customer\":9,\"amount\":1}");
+    old(f, "C", "10-25", 9);
     restart(f);
     wait_for_rows(f, 3);
     assert_int_equal(count(f, "SELECT min(seq) FROM prediction"), 1);
     const uint64_t events = f->small.service.state.events;
     tell(f, "{\"id\":4,\"label\":1}");
     assert_int_equal(f->reply.status, 404);
-    ask(f, "{\"id\":4,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}");
-    assert_int_equal(f->reply.status, 200);
-    assert_true(f->small.service.state.events == events + 1);
-    ask(f, "{\"id\":\"A\",\"time\":\"2018-10-20T00:00:00Z\",\"customer\":9,\"amount\":1}");
+    old(f, "4", "10-01", 1);
+    old(f, "A", "10-20", 9);
     assert_true(f->small.service.state.events == events + 1);
     restart(f);
-    ask(f, "{\"id\":4,\"time\":\"2018-10-01T00:00:00Z\",\"customer\":1,\"amount\":1}");
+    old(f, "4", "10-01", 1);
     assert_true(f->small.service.state.events == events + 1);
 }
 
-// The state is newer than all rows: they all go, and what comes then is kept track of.
-static void when_all_rows_were_dropped_retention_goes_on(void **state)
+static void when_all_rows_were_dropped_order_numbers_go_on(void **state)
 {
     struct fixture *f = *state;
     struct store *store = &f->small.service.store;
     struct err err = {""};
     int64_t from = 1;
     free(answers(f, 0, 20));
-    service_release(&f->small.service);
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), 0);
+    restart(f);
     writer_stop(&f->small.service.writer); // from here on this thread writes
+    const int64_t next = store->next;
     assert_int_equal(store_begin(store, &err), 0);
-    assert_int_equal(store_drop(store, &from, store->next, INT64_MAX, 1000, &err), 20);
+    assert_int_equal(store_drop(store, &from, next, INT64_MAX, 1000, &err), 20);
     assert_int_equal(store_commit(store, &err), 0);
-    assert_true(from > 1 && store->dropped == store->next);
+    restart(f);
+    assert_int_equal(f->small.service.store.next, next);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_restart_goes_on_to_the_same_bits),
-        TEST(a_crash_goes_on_to_the_same_bits),
-        TEST(without_a_checkpoint_all_rows_are_replayed_to_the_same_bits),
+        TEST(after_any_end_the_service_goes_on_to_the_same_bits),
         TEST(the_newest_decisions_drift_and_quality_are_known_after_a_restart),
-        TEST(a_damaged_checkpoint_is_said_and_replaced_by_the_rows),
-        TEST(a_damaged_checkpoint_does_not_take_the_place_of_the_one_before),
+        TEST(a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before),
         TEST(a_new_database_beside_the_checkpoint_of_another_is_refused),
-        TEST(rows_that_were_altered_are_found_out),
+        TEST(an_altered_or_foreign_database_is_refused),
+        TEST(retention_drops_old_rows_and_a_restart_goes_on),
         TEST(an_id_whose_row_was_dropped_is_new_again),
-        TEST(when_all_rows_were_dropped_retention_goes_on),
-        TEST(retention_drops_what_is_old_and_a_restart_goes_on),
+        TEST(when_all_rows_were_dropped_order_numbers_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,46 @@
+// Any bytes as the body of /predict, /feedback or an inference request, by the first byte: the reply is
+// valid JSON with a status that the endpoint's header names. Transaction "T1" exists for feedback.
+#include "serve/feedback.h"
+#include "serve/inference.h"
+#include "tests/small_service.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct small_service small;
+
+static void end(void)
+{
+    small_service_remove(&small);
+}
+
+static void begin(struct reply *r)
+{
+    static const char known[] = "{\"id\":\"T1\",\"time\":1538381700,\"customer\":1,\"amount\":1}";
+    struct err err;
+    if (small_service_make(&small, &err))
+        abort();
+    atexit(end);
+    predict(&small.service, known, sizeof known - 1, r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct reply r;
+    const char *body = (const char *)data + 1;
+    if (r.size == 0)
+        begin(&r);
+    if (size == 0)
+        return 0;
+    if (data[0] % 3 == 0)
+        predict(&small.service, body, size - 1, &r);
+    else if (data[0] % 3 == 1)
+        feedback(&small.service, body, size - 1, &r);
+    else
+        inference(&small.service, "models", NULL, body, size - 1, &r);
+    json_t *answer = json_loadb(r.text, r.n, JSON_REJECT_DUPLICATES, NULL);
+    if (!answer || (r.status != 200 && r.status != 400 && r.status != 404 && r.status != 409 &&
+                    r.status != 413 && r.status != 422))
+        abort();
+    json_decref(answer);
+    return 0;
+}
