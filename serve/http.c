@@ -5,7 +5,6 @@
 
 #include "base/progress.h"
 #include "ingest/value.h"
-#include "serve/openapi.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -24,27 +23,17 @@ static _Thread_local struct reply reply, packet;
 
 // ---- the answer ---------------------------------------------------------------------------------
 
-// Made once a second by each thread.
-static const char *date_now(void)
-{
-    static _Thread_local time_t second;
-    static _Thread_local char date[40];
-    struct tm tm;
-    const time_t now = time(NULL);
-    if (now != second && gmtime_r(&now, &tm)) {
-        second = now;
-        strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    }
-    return date;
-}
-
 static void add_head(const struct request *q, bool close)
 {
     const struct reply *r = q->reply;
+    const time_t now = time(NULL);
+    struct tm tm;
+    char date[40];
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
     reply_add(&packet,
               "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n"
               "Connection: %s\r\n",
-              r->status, reply_statuses[reply_status(r->status)].phrase, date_now(), q->id,
+              r->status, reply_statuses[reply_status(r->status)].phrase, date, q->id,
               close ? "close" : "keep-alive");
     if (r->status != 204)
         reply_add(&packet, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->type, r->n);

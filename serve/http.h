@@ -1,17 +1,5 @@
-// http: the service over HTTP/1.1, on CivetWeb.
-//
-//     POST /predict   one transaction, or an array of up to 1000 (serve/predict.h)
-//     POST /feedback  their labels (serve/feedback.h)
-//     GET  /decisions the newest decisions (serve/counters.h)
-//     GET  /metrics   for Prometheus (serve/prometheus.c)
-//     GET  /          the dashboard and its files
-//     GET  /healthz   {"status":"ok"}
-//     GET  /readyz    200 while transactions are decided, else 503
-//     GET  /model     the champion's model.json with its version, sha256 and test metrics
-//     POST /admin/reload   {"model","sha256"} of the registry's new champion, or 409 and the present
-//                     one stays; SIGHUP does the same
-//     GET  /openapi.json   all of this in OpenAPI 3.1 (serve/openapi.h)
-//     /v2...          the Open Inference Protocol (serve/inference.h)
+// http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, and GET
+// /openapi.json describes them.
 //
 // With a token, everything except health paths and the dashboard's files needs it, else 401. Errors
 // are application/problem+json (serve/reply.h). HEAD works where GET does; OPTIONS tells a path's
@@ -91,7 +79,9 @@ const struct route *route_at(size_t i); // NULL after the last
 #define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
 
 void route(struct request *q);
-void get_metrics(struct request *q); // serve/prometheus.c
+void get_metrics(struct request *q);
+// The answer to GET /openapi.json, to be freed; NULL and err where memory ran out.
+char *openapi_text(struct service *s, struct err *err);
 
 // The library waits LIBRARY_TIMEOUT_MS for each byte of a head. It reads more of a head than is
 // accepted, so that its sender is told 431; the library itself would call it malformed.

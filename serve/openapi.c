@@ -1,7 +1,11 @@
-#include "serve/openapi.h"
-
+// serve/openapi.json is part of the program. It is complete except for what depends on the dataset,
+// which is filled in here: info.version; the schema Transaction, from the columns; the examples
+// Transaction, Transactions and InferenceRequest, which the running server accepts; and the
+// examples of the parameters Model and Version. No reload changes a column or the number of inputs,
+// so the text stays true.
 #include "base/option.h" // ASSAY_VERSION
 #include "ingest/value.h"
+#include "serve/http.h"
 #include "train/embedded.h"
 
 #include <math.h>

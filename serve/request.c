@@ -9,8 +9,11 @@
 
 #include "base/memory.h"
 
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 // The library waits up to LIBRARY_TIMEOUT_MS for every missing byte of a piece, so a client that
@@ -122,19 +125,10 @@ int request_check(struct request *q)
     return 0;
 }
 
-// Seconds, some milliseconds late, at a tenth of the exact clock's price: it is read for each
-// piece.
-static double seconds_about(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 char *request_body(struct request *q)
 {
     const size_t length = (size_t)q->length;
-    const double deadline = seconds_about() + BODY_SECONDS;
+    const time_t deadline = time(NULL) + BODY_SECONDS; // read for each piece, so a cheap clock
     char *body = xmalloc(length);
     if (q->expects && length > 0)
         mg_write(q->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -142,7 +136,7 @@ char *request_body(struct request *q)
         const size_t piece = length - got < PIECE ? length - got : PIECE;
         const int k = mg_read(q->connection, body + got, piece);
         got += k > 0 ? (size_t)k : 0;
-        if (got < length && (k < (int)piece || seconds_about() > deadline)) {
+        if (got < length && (k < (int)piece || time(NULL) > deadline)) {
             PROBLEM(q, 408, "of %zu bytes of the body %zu arrived in %d seconds", length, got,
                     BODY_SECONDS);
             free(body);
@@ -151,4 +145,42 @@ char *request_body(struct request *q)
     }
     q->unread = false;
     return body;
+}
+
+// ---- the token ---------------------------------------------------------------------------------
+
+int token_read(char token[TOKEN_TEXT], const char *path, struct err *err)
+{
+    struct stat st;
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return err_sys(err, "%s: cannot open the token", path);
+    memset(token, 0, TOKEN_TEXT);
+    const size_t size = fread(token, 1, TOKEN_TEXT - 1, f), n = strcspn(token, "\r\n");
+    const bool exposed = fstat(fileno(f), &st) || st.st_mode & (S_IRWXG | S_IRWXO);
+    fclose(f);
+    const size_t line_break = strspn(token + n, "\r\n");
+    memset(token + n, 0, line_break);
+    if (!exposed && n >= 16 && n <= 256 && n + line_break == size &&
+        consists_of(token, ALPHANUMERIC "-._~+/="))
+        return 0;
+    sodium_memzero(token, TOKEN_TEXT);
+    if (exposed)
+        return err_set(err, "%s: others may read this token: chmod 600 it", path);
+    return err_set(err,
+                   "%s: a token is 16 to 256 letters, digits or -._~+/= on one line: head -c "
+                   "24 /dev/urandom | base64",
+                   path);
+}
+
+// The time depends on the length of what was sent, not on how much of it is right.
+bool token_fits(const char *token, const char *header)
+{
+    static const char scheme[] = "Bearer ";
+    if (!header || strncasecmp(header, scheme, sizeof scheme - 1) != 0)
+        return false;
+    header += sizeof scheme - 1;
+    header += strspn(header, " ");
+    const size_t n = strlen(token);
+    return strlen(header) == n && sodium_memcmp(header, token, n) == 0;
 }

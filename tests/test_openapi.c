@@ -1,7 +1,5 @@
 // openapi: the document against the table of routes, against what predict takes for a dataset with
 // all kinds of columns, and against the answers of a running server (tests/openapi/check.py).
-#include "serve/openapi.h"
-
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
 #include "tests/small_service.h"
