@@ -30,35 +30,25 @@ static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, in
     return n;
 }
 
-// group[i]: the group of the i-th distinct score; returns how many groups there are.
-static size_t make_groups(const struct ranking *k, uint32_t *group)
-{
-    size_t n = 0;
-    bool open = false; // the last group has no frauds and may take more rows
-    for (size_t i = 0; i < k->n; i++) {
-        bool fraud = k->frauds[i] > (i ? k->frauds[i - 1] : 0);
-        n += fraud || !open;
-        open = !fraud;
-        group[i] = (uint32_t)(n - 1);
-    }
-    return n;
-}
-
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)
 {
     struct ranking k;
     ranking_make(&k, score, judged, rows);
-    uint32_t *group = xcalloc(k.n, sizeof *group);
-    d->groups = make_groups(&k, group);
+    uint32_t *group = xcalloc(k.n, sizeof *group); // of each distinct score
+    for (size_t i = 0; i < k.n; i++) {
+        const bool fraud = k.frauds[i] > (i > 0 ? k.frauds[i - 1] : 0);
+        const bool fraud_before = i > 0 && k.frauds[i - 1] > (i > 1 ? k.frauds[i - 2] : 0);
+        d->groups += i == 0 || fraud || fraud_before;
+        group[i] = (uint32_t)(d->groups - 1);
+    }
     d->frauds = xcalloc(d->groups * d->n, sizeof *d->frauds);
     d->genuine = xcalloc(d->groups * d->n, sizeof *d->genuine);
     for (size_t i = 0; i < rows; i++) {
         size_t at;
-        if (judged[i] < 0)
-            continue;
-        LOWER_BOUND(at, 0, k.n, k.score[at] > score[i]);
         uint32_t *counts = judged[i] == 1 ? d->frauds : d->genuine;
-        counts[group[at] * d->n + d->of_row[i]]++;
+        LOWER_BOUND(at, 0, k.n, k.score[at] > score[i]);
+        if (judged[i] >= 0)
+            counts[group[at] * d->n + d->of_row[i]]++;
     }
     free(group);
     ranking_release(&k);

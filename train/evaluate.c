@@ -36,20 +36,16 @@ static int parse_costs(struct settings *s, const struct config *c, struct err *e
 {
     const struct config_entry *fraud = config_find(c, "model", "cost_fraud");
     const struct config_entry *alert = config_find(c, "model", "cost_alert");
+    const struct config_entry *cost = fraud ? fraud : alert;
     s->by_cost = fraud && alert;
-    if (!fraud && !alert)
-        return 0;
-    if (!s->by_cost)
-        return config_error(c, fraud ? fraud : alert, -1, err,
-                            "cost_fraud and cost_alert go together");
-    if (config_find(c, "model", "alerts_per_day"))
-        return config_error(c, fraud, -1, err,
+    if (cost && !s->by_cost)
+        return config_error(c, cost, -1, err, "cost_fraud and cost_alert go together");
+    if (cost && config_find(c, "model", "alerts_per_day"))
+        return config_error(c, cost, -1, err,
                             "a threshold by cost has no budget: leave out alerts_per_day, or both "
                             "costs");
-    if (config_number(c, "model", "cost_fraud", 1e-9, 1e15, &s->cost_fraud, err) ||
-        config_number(c, "model", "cost_alert", 1e-9, 1e15, &s->cost_alert, err))
-        return -1;
-    return 0;
+    return config_number(c, "model", "cost_fraud", 1e-9, 1e15, &s->cost_fraud, err) ||
+           config_number(c, "model", "cost_alert", 1e-9, 1e15, &s->cost_alert, err);
 }
 
 int settings_from_config(struct settings *s, const struct config *c, struct err *err)
@@ -289,19 +285,20 @@ double *scores_new(const struct examples *e, const struct model *m, struct row_r
     return score;
 }
 
+// Starts from the fit before, as the optimum of another week or of another l2 is near.
 static int fit_weights(struct fit *f, const struct candidate *c, struct err *err)
 {
+    const struct model *before = f->next ? &f->next->model : NULL;
     struct model *m = &f->model;
     struct logreg s;
     if (logreg_init(&s, &c->examples, f->fold->train, c->threads, err))
         return -1;
     m->n_inputs = c->examples.n_inputs;
     m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
-    // The optimum of another week, or of another l2, is near this one.
-    for (size_t i = 0; i < m->n_inputs && c->fits; i++)
-        s.w[i] = c->fits->model.inputs[i].weight;
-    if (c->fits)
-        s.w[m->n_inputs] = c->fits->model.intercept;
+    for (size_t i = 0; before && i < m->n_inputs; i++)
+        s.w[i] = before->inputs[i].weight;
+    if (before)
+        s.w[m->n_inputs] = before->intercept;
     const int rc = logreg_fit(&s, f->l2, err);
     for (size_t i = 0; i < m->n_inputs; i++) {
         m->inputs[i].mean = s.mean[i];
@@ -329,24 +326,29 @@ static const struct fit *fit_of(struct candidate *c, const struct fold *fold, do
     for (const struct fit *f = c->fits; f; f = f->next)
         if (same(f->fold->train, fold->train) && same(f->fold->test, fold->test) && f->l2 == l2)
             return f;
-    struct fit *f = xcalloc(1, sizeof *f);
-    struct ranking ranking;
-    f->fold = fold;
-    f->l2 = l2;
+    struct fit *f = xmalloc(sizeof *f);
+    *f = (struct fit){.fold = fold, .l2 = l2, .next = c->fits};
+    c->fits = f;
     if (fit_weights(f, c, err)) {
-        model_release(&f->model);
-        free(f->standard_error);
-        free(f);
         err_prefix(err, "training on %s", fold->train_text);
         return NULL;
     }
     f->score = scores_new(&c->examples, &f->model, fold->test);
-    ranking_make(&ranking, f->score, fold->judged, (size_t)(fold->test.end - fold->test.first));
-    f->average_precision = ranking_average_precision(&ranking);
-    ranking_release(&ranking);
-    f->next = c->fits;
-    c->fits = f;
     return f;
+}
+
+static size_t test_rows(const struct fold *f)
+{
+    return (size_t)(f->test.end - f->test.first);
+}
+
+static double average_precision(const struct fit *f)
+{
+    struct ranking k;
+    ranking_make(&k, f->score, f->fold->judged, test_rows(f->fold));
+    const double value = ranking_average_precision(&k);
+    ranking_release(&k);
+    return value;
 }
 
 // ---- l2 and threshold ------------------------------------------------------------------------------
@@ -361,10 +363,9 @@ static int choose_l2(struct candidate *c, const struct fold *fold, const struct 
             const struct fit *f = fit_of(c, &fold->validation[k], s->l2[i], err);
             if (!f)
                 return -1;
-            if (isnan(f->average_precision)) // all its frauds are on known cards
-                continue;
-            sum += f->average_precision;
-            n++;
+            const double value = average_precision(f); // NAN: all its frauds are on known cards
+            sum += isnan(value) ? 0 : value;
+            n += !isnan(value);
         }
         mean[i] = n > 0 ? sum / n : NAN;
         const bool larger = s->l2[i] > s->l2[best];
@@ -403,7 +404,7 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
     double days = 0;
     bool decides = false;
     for (size_t k = 0; k < fold->n_validation; k++)
-        room += (size_t)(fold->validation[k].test.end - fold->validation[k].test.first);
+        room += test_rows(&fold->validation[k]);
     double *score = xmalloc(room * sizeof *score);
     int8_t *judged = xmalloc(room);
     int rc = 0;
@@ -411,7 +412,7 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
         const struct fold *from = &fold->validation[k];
         const struct fit *f = fit_of(c, from, c->l2, err);
         rc = f ? 0 : -1;
-        for (size_t i = 0; f && i < (size_t)(from->test.end - from->test.first); i++, n++) {
+        for (size_t i = 0; f && i < test_rows(from); i++, n++) {
             score[n] = f->score[i];
             judged[n] = from->judged[i];
             decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
@@ -434,16 +435,15 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
 static int run_fold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                     const struct settings *s, struct err *err)
 {
-    const size_t n = (size_t)(fold->test.end - fold->test.first);
     r->fit = fit_of(c, fold, c->l2, err);
     if (!r->fit || choose_threshold(r, c, fold, s, err))
         return -1;
-    r->metrics = metrics_compute(r->fit->score, fold->judged, n, r->threshold);
+    r->metrics = metrics_compute(r->fit->score, fold->judged, test_rows(fold), r->threshold);
     if (r->metrics.tally.rows == 0)
         return err_set(err,
                        "[split] test: none of the %zu rows of %s can be judged: their labels are "
                        "not known, or their cards are known to be compromised",
-                       n, fold->test_text);
+                       test_rows(fold), fold->test_text);
     r->metrics.card_precision_at_100 =
         cards_precision(&c->examples, fold->test, r->fit->score, fold->judged, NULL);
     return 0;
@@ -531,8 +531,7 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
     struct ranking k;
     if (wanted == 0)
         return -1;
-    ranking_make(&k, c->results[0].fit->score, fold->judged,
-                 (size_t)(fold->test.end - fold->test.first));
+    ranking_make(&k, c->results[0].fit->score, fold->judged, test_rows(fold));
     size_t i = 0;
     while (i + 1 < k.n && k.frauds[i] < wanted)
         i++;

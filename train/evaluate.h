@@ -65,8 +65,7 @@ struct fit {
     struct model model;     // mean, scale and weight of the inputs, and the intercept; nothing else
     double *standard_error; // [n_inputs + 1]: of the weights, then of the intercept
     double *score;          // [test rows]
-    double average_precision; // NAN where no test row is a judged fraud
-    uint64_t rows, frauds;    // that trained, with a known label
+    uint64_t rows, frauds;  // that trained, with a known label
     struct fit *next;
 };
 
