@@ -1,5 +1,5 @@
-// Kill -9 under load, again and again: every transaction and label that was acknowledged is there once,
-// with the answer it had. ASSAY_KILLS sets how often (3 here, 50 in `make soak`).
+// Kill -9 under load, several times: every acknowledged transaction and label is there once, with the answer
+// that it had. ASSAY_KILLS sets the number of kills (3 by default, 50 in `make soak`).
 #include "tests/database.h"
 #include "tests/server.h"
 
@@ -7,11 +7,11 @@ enum { CLIENTS = 4, MOST = 200000 };
 
 struct client {
     pthread_t thread;
-    int port, name;
-    int sent;       // ids name-0 .. name-(sent - 1) were acknowledged
-    int told;       // labels that were
-    bool *is_told;  // [MOST]: which
-    char **answers; // [MOST]: what was answered
+    int name;
+    int sent;            // ids name-0 .. name-(sent - 1) were acknowledged
+    int told;            // labels that were
+    bool is_told[MOST];  // which
+    char *answers[MOST]; // to each id
 };
 
 static struct client clients[CLIENTS];
@@ -37,13 +37,13 @@ static int post(int fd, const char *path, const char *body, struct answer *a)
     return try_hear(fd, a, true);
 }
 
-// What was in doubt is sent again: whichever way it went, it must count once.
+// A transaction without an answer is sent again after the restart: it must count once.
 static void *load(void *arg)
 {
     struct client *c = arg;
     char body[256];
     struct answer a;
-    int fd = dial(c->port);
+    int fd = dial(own.port);
     while (!atomic_load(&stop) && c->sent < MOST) {
         transaction(body, sizeof body, c, c->sent);
         if (post(fd, "/predict", body, &a) || a.status != 200) {
@@ -72,8 +72,8 @@ static int64_t query(const char *sql)
     return database_number(own.database, sql);
 }
 
-// For each client one more transaction than was acknowledged may be there, and for each kill a label:
-// those whose answers were on the way.
+// Answers that were on their way when the server was killed: one transaction more for each client, and
+// one label more for each client and kill.
 static void check_counts(int kills)
 {
     int64_t sent = 0, told = 0;
@@ -101,7 +101,7 @@ static void check_label(int fd, const struct client *c, int i)
     answer_free(&a);
 }
 
-// Some of each client's, the newest among them: the same bytes again, and no new row.
+// Some transactions of each client, the newest included, get the same bytes again and no new row.
 static void check_answers(void)
 {
     const int64_t rows =
@@ -125,31 +125,27 @@ static void check_answers(void)
         query("SELECT count(*) FROM prediction") + query("SELECT count(*) FROM feedback"), rows);
 }
 
-static void wait_killed(void)
-{
-    kill(own.pid, SIGKILL);
-    waitpid(own.pid, NULL, 0);
-    own.pid = 0;
-}
-
-static void what_was_acknowledged_is_there_once_after_every_kill(void **state)
+static void everything_acknowledged_is_there_once_after_every_kill(void **state)
 {
     const char *text = getenv("ASSAY_KILLS");
     const int kills = text ? (int)strtol(text, NULL, 10) : 3;
     unsigned seed = 1;
     (void)state;
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i].name = i;
     for (int k = 0; k < kills; k++) {
         server_begin(&own, "16", NULL);
         if (k > 0)
             check_answers();
         atomic_store(&stop, false);
         for (int i = 0; i < CLIENTS; i++) {
-            clients[i].port = own.port;
             assert_int_equal(pthread_create(&clients[i].thread, NULL, load, &clients[i]), 0);
         }
         seed = seed * 1103515245 + 12345;
         poll(NULL, 0, 20 + (int)(seed >> 16) % 300);
-        wait_killed();
+        kill(own.pid, SIGKILL);
+        waitpid(own.pid, NULL, 0);
+        own.pid = 0;
         atomic_store(&stop, true);
         for (int i = 0; i < CLIENTS; i++)
             pthread_join(clients[i].thread, NULL);
@@ -158,35 +154,18 @@ static void what_was_acknowledged_is_there_once_after_every_kill(void **state)
     server_begin(&own, "16", NULL);
     check_answers();
     assert_int_equal(server_end(&own), 0);
-    for (int i = 0; i < CLIENTS; i++)
-        assert_true(clients[i].sent > 0);
-}
-
-static int setup(void **state)
-{
-    for (int i = 0; i < CLIENTS; i++)
-        clients[i] = (struct client){.name = i,
-                                     .is_told = calloc(MOST, sizeof(bool)),
-                                     .answers = calloc(MOST, sizeof(char *))};
-    return server_artifacts(state);
-}
-
-static int teardown(void **state)
-{
     for (int i = 0; i < CLIENTS; i++) {
+        assert_true(clients[i].sent > 0);
         for (int k = 0; k < clients[i].sent; k++)
             free(clients[i].answers[k]);
-        free(clients[i].answers);
-        free(clients[i].is_told);
     }
-    return server_remove(state);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(what_was_acknowledged_is_there_once_after_every_kill,
+        cmocka_unit_test_teardown(everything_acknowledged_is_there_once_after_every_kill,
                                   server_end_own),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
 }

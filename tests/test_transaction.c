@@ -126,6 +126,51 @@ static void a_long_unknown_name_makes_a_valid_reply(void **state)
     assert_int_equal(((struct fixture *)*state)->reply.status, 400);
 }
 
+// ---- feedback --------------------------------------------------------------------------------------
+
+static void a_label_is_applied_once_and_can_change(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const bodies[] = {"{\"id\":\"T1\",\"label\":1}",
+                                         "{\"id\":\"T1\",\"label\":1}",
+                                         "[{\"id\":\"T1\",\"label\":0}]"};
+    static const char *const answers_[] = {"{\"id\":\"T1\",\"label\":1,\"changed\":true}",
+                                           "{\"id\":\"T1\",\"label\":1,\"changed\":false}",
+                                           "[{\"id\":\"T1\",\"label\":0,\"changed\":true}]"};
+    expect(f, "{" BASE ",\"amount\":1}", 200);
+    for (int i = 0; i < 3; i++) {
+        tell(f, bodies[i]);
+        assert_string_equal(f->reply.text, answers_[i]);
+    }
+    assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 2);
+}
+
+static void bad_feedback_is_refused_as_a_whole(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *says;
+    } bad[] = {
+        {"[]", 400, "no feedback"},
+        {"[{\"id\":\"T1\",\"label\":1},5]", 422, "element 1"},
+        {"{\"id\":1.5,\"label\":1}", 422, "'id' must be"},
+        {"{\"id\":\"\",\"label\":1}", 422, "'id' must be"},
+        {"{\"id\":\"T1\",\"label\":2}", 422, "'label' must be"},
+        {"{\"id\":\"T1\"}", 422, "'label' must be"},
+        {"{\"id\":\"T1\",\"label\":1,\"x\":1}", 400, "nothing else"},
+        {"[{\"id\":\"T1\",\"label\":1},{\"id\":\"T9\",\"label\":1}]", 404, "\"index\":1"},
+    };
+    struct fixture *f = *state;
+    expect(f, "{" BASE ",\"amount\":1}", 200);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        tell(f, bad[i].body);
+        if (f->reply.status != bad[i].status || !strstr(f->reply.text, bad[i].says))
+            fail_msg("%s: %s", bad[i].body, f->reply.text);
+    }
+    assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +179,8 @@ int main(void)
         TEST(deep_nesting_is_refused_and_brackets_in_a_text_are_not_nesting),
         TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
         TEST(a_long_unknown_name_makes_a_valid_reply),
+        TEST(a_label_is_applied_once_and_can_change),
+        TEST(bad_feedback_is_refused_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
