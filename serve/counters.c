@@ -32,14 +32,9 @@ void counters_http(struct counters *c, size_t route, int status)
     count(&c->http[route][reply_status(status)], 1);
 }
 
-void counters_predict(struct counters *c, double seconds)
+void counters_time(struct counters_histogram *h, double seconds)
 {
-    observe(&c->predict, counters_seconds, seconds);
-}
-
-void counters_commit(struct counters *c, double seconds)
-{
-    observe(&c->commit, counters_seconds, seconds);
+    observe(h, counters_seconds, seconds);
 }
 
 void counters_decision(struct counters *c, const struct decision *d)

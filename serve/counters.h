@@ -1,7 +1,7 @@
 // counters: what the server counts, and the newest decisions and labels.
 //
 // serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as Prometheus
-// expects: zero the struct. counters_http and counters_predict may be called from any thread, the
+// expects: zero the struct. counters_http and counters_time may be called from any thread, the
 // others from the writer's.
 //
 //     recent_init(&r, &plan)
@@ -48,10 +48,9 @@ struct counters {
 };
 
 void counters_http(struct counters *c, size_t route, int status);
-void counters_predict(struct counters *c, double seconds);
+void counters_time(struct counters_histogram *h, double seconds); // predict or commit
 void counters_decision(struct counters *c, const struct decision *d);
 void counters_label(struct counters *c, bool review, bool fraud);
-void counters_commit(struct counters *c, double seconds);
 
 // ---- the newest ----
 

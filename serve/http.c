@@ -88,7 +88,7 @@ static void answer(const struct request *q)
     const double seconds = seconds_now() - q->start;
     counters_http(c, q->route ? (size_t)(q->route - route_at(0)) : COUNTERS_ROUTES - 1, status);
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
-        counters_predict(c, seconds);
+        counters_time(&c->predict, seconds);
     if (q->server->access_log)
         log_request(q, seconds);
     reply_reset(&reply);

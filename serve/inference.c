@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 static const char input_name[] = "features";
+#define TENSOR "inputs[0]"
 
 enum { PROBABILITY, MARGIN, REVIEW, N_OUTPUTS };
 static const struct output_kind {
@@ -32,6 +33,7 @@ struct inference {
 
 static int refuse(struct inference *q, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
 static int refuse(struct inference *q, int status, const char *fmt, ...)
 {
     char why[256];
@@ -42,15 +44,11 @@ static int refuse(struct inference *q, int status, const char *fmt, ...)
     return reply_problem(q->reply, status, q->where, -1, "'%s' %s", q->where, why);
 }
 
-// Go to a place, where a value of the type must be.
-static int expect(struct inference *q, const json_t *v, json_type type, const char *where, ...)
-    __attribute__((format(printf, 4, 5)));
-static int expect(struct inference *q, const json_t *v, json_type type, const char *where, ...)
+// Go to a place, "outputs[1]" and ".name", where a value of the type must be.
+static int expect(struct inference *q, const json_t *v, json_type type, const char *base,
+                  const char *name)
 {
-    va_list args;
-    va_start(args, where);
-    vsnprintf(q->where, sizeof q->where, where, args);
-    va_end(args);
+    snprintf(q->where, sizeof q->where, "%s%s", base, name);
     if (!v)
         return refuse(q, 422, "is missing");
     if (json_typeof(v) != type)
@@ -65,12 +63,13 @@ static const json_t *member(const json_t *object, const char *name)
     return json_is_null(v) ? NULL : v;
 }
 
-// prefix: where the object is, "" or like "inputs[0]."
-static int check_parameters(struct inference *q, const json_t *object, const char *prefix)
+// base: where the object is, "" or like "inputs[0]"
+static int check_parameters(struct inference *q, const json_t *object, const char *base)
 {
     static const char *const binary[] = {"binary_data_size", "binary_data", "binary_data_output"};
     const json_t *parameters = member(object, "parameters");
-    if (parameters && expect(q, parameters, JSON_OBJECT, "%sparameters", prefix))
+    if (parameters &&
+        expect(q, parameters, JSON_OBJECT, base, *base ? ".parameters" : "parameters"))
         return -1;
     for (size_t i = 0; i < 3; i++) {
         const json_t *v = member(parameters, binary[i]);
@@ -84,7 +83,7 @@ static int check_parameters(struct inference *q, const json_t *object, const cha
 static int read_shape(struct inference *q, const json_t *shape)
 {
     const json_t *rows = json_array_get(shape, 0), *width = json_array_get(shape, 1);
-    if (expect(q, shape, JSON_ARRAY, "inputs[0].shape"))
+    if (expect(q, shape, JSON_ARRAY, TENSOR, ".shape"))
         return -1;
     if (json_array_size(shape) != 2 || !json_is_integer(rows) || !json_is_integer(width))
         return refuse(q, 422, "must be [n, %zu] in whole numbers", q->n_inputs);
@@ -121,7 +120,7 @@ static int read_values(struct inference *q, const json_t *array, size_t n, float
 static int read_data(struct inference *q, const json_t *data)
 {
     const bool nested = json_is_array(json_array_get(data, 0));
-    if (expect(q, data, JSON_ARRAY, "inputs[0].data"))
+    if (expect(q, data, JSON_ARRAY, TENSOR, ".data"))
         return -1;
     q->x = xcalloc(q->rows * q->n_inputs, sizeof *q->x);
     if (!nested)
@@ -131,7 +130,9 @@ static int read_data(struct inference *q, const json_t *data)
                       q->rows);
     for (size_t row = 0; row < q->rows; row++) {
         const json_t *values = json_array_get(data, row);
-        if (expect(q, values, JSON_ARRAY, "inputs[0].data[%zu]", row) ||
+        char base[48];
+        snprintf(base, sizeof base, TENSOR ".data[%zu]", row);
+        if (expect(q, values, JSON_ARRAY, base, "") ||
             read_values(q, values, q->n_inputs, q->x + row * q->n_inputs))
             return -1;
     }
@@ -142,19 +143,18 @@ static int read_inputs(struct inference *q, const json_t *inputs)
 {
     const json_t *tensor = json_array_get(inputs, 0);
     const json_t *name = member(tensor, "name"), *datatype = member(tensor, "datatype");
-    if (expect(q, inputs, JSON_ARRAY, "inputs"))
+    if (expect(q, inputs, JSON_ARRAY, "inputs", ""))
         return -1;
     if (json_array_size(inputs) != 1)
         return refuse(q, 422, "has %zu tensors; the model takes one, '%s'", json_array_size(inputs),
                       input_name);
-    if (expect(q, tensor, JSON_OBJECT, "inputs[0]") ||
-        expect(q, name, JSON_STRING, "inputs[0].name"))
+    if (expect(q, tensor, JSON_OBJECT, TENSOR, "") || expect(q, name, JSON_STRING, TENSOR, ".name"))
         return -1;
     if (strcmp(json_string_value(name), input_name) != 0)
         return refuse(q, 400, "is '%.64s', but the model's only input is '%s'",
                       json_string_value(name), input_name);
-    if (check_parameters(q, tensor, "inputs[0].") ||
-        expect(q, datatype, JSON_STRING, "inputs[0].datatype"))
+    if (check_parameters(q, tensor, TENSOR) ||
+        expect(q, datatype, JSON_STRING, TENSOR, ".datatype"))
         return -1;
     if (strcmp(json_string_value(datatype), "FP32") != 0 &&
         strcmp(json_string_value(datatype), "FP64") != 0)
@@ -178,15 +178,14 @@ static int add_output(struct inference *q, const char *name)
 
 static int read_outputs(struct inference *q, const json_t *list)
 {
-    if (list && expect(q, list, JSON_ARRAY, "outputs"))
+    if (list && expect(q, list, JSON_ARRAY, "outputs", ""))
         return -1;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *output = json_array_get(list, i), *name = member(output, "name");
-        char prefix[32];
-        snprintf(prefix, sizeof prefix, "outputs[%zu].", i);
-        if (expect(q, output, JSON_OBJECT, "outputs[%zu]", i) ||
-            check_parameters(q, output, prefix) || expect(q, name, JSON_STRING, "%sname", prefix) ||
-            add_output(q, json_string_value(name)))
+        char base[48];
+        snprintf(base, sizeof base, "outputs[%zu]", i);
+        if (expect(q, output, JSON_OBJECT, base, "") || check_parameters(q, output, base) ||
+            expect(q, name, JSON_STRING, base, ".name") || add_output(q, json_string_value(name)))
             return -1;
     }
     for (size_t o = 0; o < N_OUTPUTS && json_array_size(list) == 0; o++)
@@ -200,7 +199,8 @@ static int read_request(struct inference *q, const json_t *document)
         return reply_problem(q->reply, 400, NULL, -1,
                              "the body must be an inference request, {\"inputs\": [...]}");
     q->id = member(document, "id");
-    return (q->id && expect(q, q->id, JSON_STRING, "id")) || check_parameters(q, document, "") ||
+    return (q->id && expect(q, q->id, JSON_STRING, "id", "")) ||
+                   check_parameters(q, document, "") ||
                    read_outputs(q, member(document, "outputs")) ||
                    read_inputs(q, member(document, "inputs"))
                ? -1

@@ -135,7 +135,7 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
     w->state->position = (uint64_t)w->store->next - 1;
     atomic_store(&w->position, (long long)w->state->position);
     atomic_store(&w->newest, (long long)w->state->last_time);
-    counters_commit(w->counters, seconds_now() - start);
+    counters_time(&w->counters->commit, seconds_now() - start);
     return JOB_COMMITTED;
 }
 
