@@ -137,29 +137,26 @@ static void open_state(struct batch *b)
     }
 }
 
-static void allocate_block(struct batch *b)
-{
-    const struct plan *p = &b->plan;
-    b->gathered = xcalloc(p->schema.n, sizeof *b->gathered);
-    b->columns = xcalloc(p->schema.n, sizeof *b->columns);
-    b->inputs = xcalloc(p->n_inputs, sizeof *b->inputs);
-    b->written = xcalloc(p->schema.n + p->n_inputs, sizeof *b->written);
-    for (size_t i = 0; b->order && i < p->schema.n; i++)
-        b->gathered[i] = xcalloc(BLOCK, column_size(p->schema.columns[i].kind));
-    for (size_t i = 0; i < p->n_inputs; i++)
-        b->inputs[i] = xcalloc(BLOCK, sizeof *b->inputs[i]);
-}
-
+// The columns of the feature table, and room for a block of them.
 static int open_writer(struct batch *b, const char *output, struct err *err)
 {
     const struct plan *p = &b->plan;
     struct table_column *columns = xcalloc(p->schema.n + p->n_inputs, sizeof *columns);
     size_t n = 0;
-    for (size_t i = 0; i < p->schema.n; i++)
+    b->gathered = xcalloc(p->schema.n, sizeof *b->gathered);
+    b->columns = xcalloc(p->schema.n, sizeof *b->columns);
+    b->inputs = xcalloc(p->n_inputs, sizeof *b->inputs);
+    b->written = xcalloc(p->schema.n + p->n_inputs, sizeof *b->written);
+    for (size_t i = 0; i < p->schema.n; i++) {
+        if (b->order)
+            b->gathered[i] = xcalloc(BLOCK, column_size(p->schema.columns[i].kind));
         if (is_copied(b, i))
             columns[n++] = *source(b, i);
-    for (size_t i = 0; i < p->n_inputs; i++)
+    }
+    for (size_t i = 0; i < p->n_inputs; i++) {
+        b->inputs[i] = xcalloc(BLOCK, sizeof *b->inputs[i]);
         columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
+    }
     b->n_written = n;
     int rc = table_writer_open(&b->writer, output, columns, n, err);
     free(columns);
@@ -252,7 +249,6 @@ static int run(struct batch *b, const struct config *c, const char *table, const
     if (fit_onehots(b, c, err))
         return -1;
     open_state(b);
-    allocate_block(b);
     LOWER_BOUND(result->rows, 0, b->table.rows, b->time[result->rows] < until);
     if (open_writer(b, output, err) || run_blocks(b, result->rows, err) || commit(b, c, err))
         return -1;

@@ -28,7 +28,9 @@ struct parser {
     int depth;
 };
 
-static int comparison(struct parser *ps);
+// Operators by how tightly they bind, the loosest first.
+enum { COMPARISON, SUM, PRODUCT, FACTOR };
+static int operation(struct parser *ps, int level);
 
 __attribute__((format(printf, 3, 4))) static int fail(struct parser *ps, const char *at,
                                                       const char *fmt, ...)
@@ -297,7 +299,7 @@ static int window(struct parser *ps, enum node_op op, const char *function)
     if (op == NODE_SUM || op == NODE_MEAN) {
         if (expect(ps, ",", "before what is added up"))
             return -1;
-        w.lane_node = comparison(ps);
+        w.lane_node = operation(ps, COMPARISON);
         if (w.lane_node < 0)
             return -1;
     }
@@ -320,7 +322,7 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     struct node node = {.op = op, .b = -1};
     skip_space(ps);
     const char *at = ps->at;
-    node.a = comparison(ps);
+    node.a = operation(ps, COMPARISON);
     if (node.a < 0)
         return -1;
     const struct node *a = &ps->plan->nodes[node.a];
@@ -330,7 +332,7 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     if (arity == 2) {
         if (expect(ps, ",", "between two arguments"))
             return -1;
-        node.b = comparison(ps);
+        node.b = operation(ps, COMPARISON);
         if (node.b < 0)
             return -1;
     }
@@ -362,27 +364,19 @@ static int function(struct parser *ps, const char *at, const char *name)
     return unknown(ps, at, "function", name, names, N_FUNCTIONS);
 }
 
-static int enter(struct parser *ps)
-{
-    if (++ps->depth > MAX_DEPTH)
-        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
-    return 0;
-}
+static int factor(struct parser *ps);
 
-static int factor(struct parser *ps)
+static int inside_factor(struct parser *ps)
 {
     char name[PARSE_NAME];
     struct node node = {.op = NODE_NUMBER, .a = -1, .b = -1};
-    if (ps->plan->n_nodes > MAX_NODES)
-        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
     if (take(ps, "-")) {
         node.op = NODE_NEG;
-        node.a = enter(ps) ? -1 : factor(ps);
-        ps->depth--;
+        node.a = factor(ps);
         return node.a < 0 ? -1 : plan_node(ps->plan, node);
     }
     if (take(ps, "(")) {
-        int a = comparison(ps);
+        int a = operation(ps, COMPARISON);
         return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
     }
     const char *at = take_name(ps, name);
@@ -395,7 +389,17 @@ static int factor(struct parser *ps)
     return take_number(ps, &node.value) ? -1 : plan_node(ps->plan, node);
 }
 
-enum { COMPARISON, SUM, PRODUCT, FACTOR };
+// All recursion passes here.
+static int factor(struct parser *ps)
+{
+    if (ps->plan->n_nodes > MAX_NODES)
+        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
+    if (++ps->depth > MAX_DEPTH)
+        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
+    const int node = inside_factor(ps);
+    ps->depth--;
+    return node;
+}
 
 static bool take_operator(struct parser *ps, int level, enum node_op *op)
 {
@@ -431,13 +435,6 @@ static int operation(struct parser *ps, int level)
         const int b = operation(ps, level + 1);
         a = b < 0 ? -1 : plan_node(ps->plan, (struct node){.op = op, .a = a, .b = b});
     }
-    return a;
-}
-
-static int comparison(struct parser *ps)
-{
-    const int a = enter(ps) ? -1 : operation(ps, COMPARISON);
-    ps->depth--;
     return a;
 }
 
@@ -571,7 +568,7 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
     const bool several = at && strcmp(name, "onehot") == 0 && take(&ps, "(");
     if (!several)
         ps.at = ps.text;
-    const int result = several ? onehot(&ps) : comparison(&ps);
+    const int result = several ? onehot(&ps) : operation(&ps, COMPARISON);
     if (result < 0)
         return -1;
     skip_space(&ps);

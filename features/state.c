@@ -14,11 +14,6 @@
 // memory and using it.
 enum { MIN_PARALLEL = 1024, AHEAD = 6 };
 
-static bool is_window(enum node_op op)
-{
-    return op == NODE_COUNT || op == NODE_SUM || op == NODE_MEAN || op == NODE_SINCE;
-}
-
 // ---- histories by key ----
 
 // Pseudonyms are evenly distributed over 64 bits under a secret key, so they are their own hash:
@@ -39,8 +34,6 @@ static struct keyed_history *find_slot(const struct shard *shard, uint64_t key)
 
 static struct history *find_history(const struct shard *shard, uint64_t key)
 {
-    if (shard->capacity == 0)
-        return NULL;
     struct keyed_history *slot = find_slot(shard, key);
     return slot->history.capacity > 0 ? &slot->history : NULL;
 }
@@ -49,7 +42,7 @@ static struct history *find_history(const struct shard *shard, uint64_t key)
 static void grow(struct shard *shard)
 {
     const struct shard old = *shard;
-    shard->capacity = old.capacity > 0 ? 2 * old.capacity : 64;
+    shard->capacity = 2 * old.capacity;
     shard->slots = xcalloc(shard->capacity, sizeof *shard->slots);
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].history.capacity > 0)
@@ -83,6 +76,10 @@ void state_init(struct state *s, const struct plan *plan, unsigned threads)
 {
     *s = (struct state){.plan = plan, .threads = threads, .last_time = INT64_MIN};
     s->shards = xcalloc(plan->n_tracks * threads, sizeof *s->shards);
+    for (size_t i = 0; i < plan->n_tracks * threads; i++) {
+        s->shards[i].capacity = 64;
+        s->shards[i].slots = xcalloc(64, sizeof *s->shards[i].slots);
+    }
     s->values = xcalloc(plan->n_nodes, sizeof *s->values);
     s->text_codes = xmalloc(plan->n_nodes * sizeof *s->text_codes);
     memset(s->text_codes, 0xff, plan->n_nodes * sizeof *s->text_codes);
@@ -130,8 +127,7 @@ struct run {
 
 static double hour_of(int64_t time)
 {
-    int64_t hour = (time - day_of(time) * SECONDS_PER_DAY) / 3600;
-    return (double)hour;
+    return (double)((time - day_of(time) * SECONDS_PER_DAY) / 3600);
 }
 
 static double weekday_of(int64_t time)
@@ -234,10 +230,9 @@ static void round_inputs(const struct run *r, size_t first, size_t end)
     for (size_t k = 0; k < p->n_inputs; k++) {
         const double *values = r->state->values[p->inputs[k].node];
         for (size_t i = first; i < end; i++) {
-            float x = (float)values[i];
-            bool ok = isfinite(x);
-            bad += ok ? 0 : 1;
-            r->out[k][i] = ok ? x : 0;
+            const float x = (float)values[i];
+            bad += isfinite(x) ? 0 : 1;
+            r->out[k][i] = isfinite(x) ? x : 0;
         }
     }
     if (bad)
@@ -250,7 +245,7 @@ static int run_rows(void *arg, unsigned worker, struct err *err)
     const struct plan *p = r->state->plan;
     size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
     for (size_t node = 0; node < p->n_nodes; node++)
-        if (p->nodes[node].level == r->level && !is_window(p->nodes[node].op))
+        if (p->nodes[node].level == r->level && p->nodes[node].track < 0)
             run_node(r, node, first, end);
     if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);
@@ -294,21 +289,11 @@ static void run_event(const struct run *r, const struct track *t, struct history
         atomic_fetch_add(&r->state->not_finite, bad);
 }
 
-// A history is reached in two steps, its slot and its events; each is asked for some events ahead.
-static void prefetch_slot(const struct shard *shard, uint64_t key)
+static void prefetch(const struct history *h, const struct shape *s)
 {
-    if (shard->capacity > 0)
-        __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
-}
-
-static void prefetch_events(const struct shard *shard, const struct shape *s, uint64_t key)
-{
-    const struct history *found = find_history(shard, key);
-    if (!found)
-        return;
-    __builtin_prefetch(found->cursors);
-    __builtin_prefetch(history_event(found, s, found->next - 1));
-    __builtin_prefetch(history_event(found, s, found->next));
+    __builtin_prefetch(h->cursors);
+    __builtin_prefetch(history_event(h, s, h->next - 1));
+    __builtin_prefetch(history_event(h, s, h->next));
 }
 
 // The shard of event i's key; NULL where it is another worker's, or where the block ends before i.
@@ -330,10 +315,12 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
         struct shard *now = own_shard(r, track, keys, worker, i),
                      *soon = own_shard(r, track, keys, worker, i + AHEAD),
                      *later = own_shard(r, track, keys, worker, i + 2 * AHEAD);
+        // A history is reached in two steps, its slot and its events; ask for each some events ahead.
         if (later)
-            prefetch_slot(later, keys[i + 2 * AHEAD]);
-        if (soon)
-            prefetch_events(soon, &t->shape, keys[i + AHEAD]);
+            __builtin_prefetch(&later->slots[keys[i + 2 * AHEAD] & (later->capacity - 1)]);
+        const struct history *known = soon ? find_history(soon, keys[i + AHEAD]) : NULL;
+        if (known)
+            prefetch(known, &t->shape);
         if (now)
             run_event(r, t, get_history(now, &t->shape, keys[i], 1), i);
     }

@@ -45,7 +45,7 @@ struct shard {
         uint64_t key;
         struct history history; // of capacity 0: free
     } * slots;
-    size_t n, capacity; // capacity is 0 or a power of two
+    size_t n, capacity; // capacity is a power of two
 };
 
 struct state {
