@@ -1,14 +1,15 @@
-// support: what the tests of features/ share. Plans from a fixed schema, random events with the
-// awkward cases in them (equal times, few keys, unknown labels), and a run of a state over them.
-//
-// No oracle is here: each test brings its own.
+// support: what the tests of features/ share: plans over one schema, random events with the awkward
+// cases in them, a run of a state over them, and the definition of windows written down naively.
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
+#include "base/memory.h"
 #include "features/state.h"
 #include "tests/scratch.h"
 
-// ---- numbers ----
+#include <math.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 // xorshift64* (Vigna 2016); the state is the caller's and not 0.
 static inline uint64_t random_bits(uint64_t *s)
@@ -26,15 +27,19 @@ static inline uint64_t random_below(uint64_t *s, uint64_t n)
 
 static inline bool same_bits(double a, double b)
 {
-    uint64_t x, y;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    return x == y;
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+// A double as a whole number of 2^-80, without loss.
+static inline __int128 exact(double x)
+{
+    double scaled = ldexp(x, 80);
+    assert_true(fabs(scaled) < 0x1p126 && scaled == rint(scaled));
+    return (__int128)scaled;
 }
 
 // ---- plans ----
 
-// The columns, in the order of struct rows below.
 enum { ID, TIME, CUSTOMER, TERMINAL, AMOUNT, CHANNEL, LABEL, N_COLUMNS };
 #define SCHEMA                                                                                     \
     "{\"time_format\":\"epoch\",\"columns\":["                                                     \
@@ -58,7 +63,6 @@ static inline int plan_try(struct plan *p, const struct definition *d, size_t n,
         json_array_append_new(
             features, json_pack("{s:s, s:s}", "name", d[i].name, "expression", d[i].expression));
     json_t *json = json_pack("{s:o, s:o}", "schema", schema, "features", features);
-    assert_non_null(json);
     int rc = plan_from_json(p, json, err);
     json_decref(json);
     return rc;
@@ -73,167 +77,63 @@ static inline void plan_make(struct plan *p, const struct definition *d, size_t 
 
 // ---- events ----
 
-struct rows {
-    size_t n;
-    uint64_t *id, *customer, *terminal;
-    int64_t *time;
-    double *amount; // cents: k / 100
-    uint32_t *channel;
-    int8_t *label;
+struct row {
+    uint64_t id, customer, terminal;
+    int64_t time, arrival;
+    double amount;    // cents: k / 100
+    uint32_t channel; // 0, 1, 2, or 3, which no text stands behind
+    int8_t label;
 };
 
-static inline void rows_release(struct rows *r)
+static inline struct events one_event(const struct row *r, const void *columns[N_COLUMNS])
 {
-    free(r->id);
-    free(r->customer);
-    free(r->terminal);
-    free(r->time);
-    free(r->amount);
-    free(r->channel);
-    free(r->label);
+    const void *const values[] = {&r->id,     &r->time,    &r->customer, &r->terminal,
+                                  &r->amount, &r->channel, &r->label};
+    memcpy(columns, values, sizeof values);
+    return (struct events){1, columns};
 }
 
-// A step to the next event: mostly none or some seconds, sometimes minutes, hours or days.
-static inline int64_t random_step(uint64_t *seed)
+// n events in time order, with times around 0 that are often equal. free() them.
+static inline struct row *rows_random(size_t n, uint64_t seed)
 {
-    static const uint64_t spans[] = {1, 1, 1, 2, 30, 90, 3600, 90000};
-    return (int64_t)random_below(seed, spans[random_below(seed, 8)]);
-}
-
-// n events in time order from 1960 on, so that times go through 0 and are often equal.
-static inline void rows_random(struct rows *r, size_t n, uint64_t seed)
-{
+    static const uint64_t steps[] = {1, 1, 1, 2, 30, 90, 3600, 90000};
+    struct row *r = xcalloc(n, sizeof *r);
     int64_t time = -(int64_t)n * 2000;
-    *r = (struct rows){n,
-                       calloc(n, sizeof *r->id),
-                       calloc(n, sizeof *r->customer),
-                       calloc(n, sizeof *r->terminal),
-                       calloc(n, sizeof *r->time),
-                       calloc(n, sizeof *r->amount),
-                       calloc(n, sizeof *r->channel),
-                       calloc(n, sizeof *r->label)};
-    assert_true(r->id && r->customer && r->terminal && r->time && r->amount && r->channel &&
-                r->label);
     for (size_t i = 0; i < n; i++) {
-        r->id[i] = i;
-        r->time[i] = time += random_step(&seed);
-        r->customer[i] = random_below(&seed, 9);
-        r->terminal[i] = random_below(&seed, 1 + random_below(&seed, 30)); // some are rare
-        r->amount[i] = ((double)random_below(&seed, 2000000) - 500000) / 100;
-        r->channel[i] = (uint32_t)random_below(&seed, 4);
-        r->label[i] = (int8_t)((int)random_below(&seed, 3) - 1);
+        time += (int64_t)random_below(&seed, steps[random_below(&seed, LENGTH(steps))]);
+        r[i] = (struct row){.id = i,
+                            .customer = random_below(&seed, 9),
+                            .terminal = random_below(&seed, 1 + random_below(&seed, 30)),
+                            .time = time,
+                            .amount = ((double)random_below(&seed, 2000000) - 500000) / 100,
+                            .channel = (uint32_t)random_below(&seed, 4),
+                            .label = (int8_t)((int)random_below(&seed, 3) - 1)};
     }
+    return r;
 }
-
-// An event's place in the order of arrival.
-struct arrival {
-    int64_t time; // of arrival
-    size_t row;
-};
 
 static inline int by_arrival(const void *a, const void *b)
 {
-    const struct arrival *x = a, *y = b;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    const struct row *x = a, *y = b;
+    if (x->arrival != y->arrival)
+        return x->arrival < y->arrival ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
-// The rows from there on in the order of their arrival.
-static inline void rows_arrange(struct rows *r, size_t from, struct arrival *arrivals)
+// A third of the rows, which are in time order, arrives late, by up to that many seconds.
+static inline void rows_delay(struct row *r, size_t n, int64_t longest, uint64_t seed)
 {
-    struct rows was;
-    rows_random(&was, r->n, 1);
-    memcpy(was.id, r->id, r->n * sizeof *r->id);
-    memcpy(was.time, r->time, r->n * sizeof *r->time);
-    memcpy(was.customer, r->customer, r->n * sizeof *r->customer);
-    memcpy(was.terminal, r->terminal, r->n * sizeof *r->terminal);
-    memcpy(was.amount, r->amount, r->n * sizeof *r->amount);
-    memcpy(was.channel, r->channel, r->n * sizeof *r->channel);
-    memcpy(was.label, r->label, r->n * sizeof *r->label);
-    qsort(arrivals + from, r->n - from, sizeof *arrivals, by_arrival);
-    for (size_t i = from; i < r->n; i++) {
-        const size_t row = arrivals[i].row;
-        r->id[i] = was.id[row];
-        r->time[i] = was.time[row];
-        r->customer[i] = was.customer[row];
-        r->terminal[i] = was.terminal[row];
-        r->amount[i] = was.amount[row];
-        r->channel[i] = was.channel[row];
-        r->label[i] = was.label[row];
-    }
-    rows_release(&was);
-}
-
-// Rows that are in time order from `from` on come into one of arrival: a third of them is delayed,
-// by seconds or by up to `longest`, LATE_SECONDS at most. So none is later than that for any key.
-static inline void rows_delay(struct rows *r, size_t from, int64_t longest, uint64_t seed)
-{
-    struct arrival *arrivals = calloc(r->n + 1, sizeof *arrivals);
-    assert_non_null(arrivals);
-    for (size_t i = from; i < r->n; i++) {
-        arrivals[i] = (struct arrival){r->time[i], i};
+    for (size_t i = 0; i < n; i++) {
+        r[i].arrival = r[i].time;
         if (random_below(&seed, 3) == 0)
-            arrivals[i].time +=
+            r[i].arrival +=
                 (int64_t)random_below(&seed, random_below(&seed, 2) ? 100 : (uint64_t)longest + 1);
     }
-    rows_arrange(r, from, arrivals);
-    free(arrivals);
+    qsort(r, n, sizeof *r, by_arrival);
 }
 
 // ---- running ----
 
-// The nodes' doubles, before they become float32: [input · n + event].
-struct results {
-    size_t n, n_inputs;
-    double *values;
-};
-
-static inline void results_init(struct results *r, const struct plan *p, size_t n)
-{
-    *r = (struct results){n, p->n_inputs, calloc(p->n_inputs * n + 1, sizeof(double))};
-    assert_non_null(r->values);
-}
-
-// Run events [first, first + n) as one block into the same places of the results; 0 or -1. Each
-// float32 that comes out must be the double rounded once, 0 where that is not finite.
-static inline int run_block(struct state *s, const struct rows *r, size_t first, size_t n,
-                            struct results *results, struct err *err)
-{
-    const struct plan *p = s->plan;
-    const void *columns[N_COLUMNS] = {r->id + first,       r->time + first,   r->customer + first,
-                                      r->terminal + first, r->amount + first, r->channel + first,
-                                      r->label + first};
-    struct events events = {n, columns};
-    float **out = calloc(p->n_inputs + 1, sizeof *out);
-    assert_non_null(out);
-    for (size_t k = 0; k < p->n_inputs; k++)
-        assert_non_null(out[k] = calloc(n + 1, sizeof **out));
-    int rc = state_run(s, &events, out, err);
-    for (size_t k = 0; k < p->n_inputs; k++) {
-        for (size_t i = 0; i < n && rc == 0; i++) {
-            double x = s->values[p->inputs[k].node][i];
-            float expected = (float)x - (float)x == 0 ? (float)x : 0; // inf - inf is NaN
-            assert_memory_equal(&out[k][i], &expected, sizeof expected);
-            results->values[k * results->n + first + i] = x;
-        }
-        free(out[k]);
-    }
-    free(out);
-    return rc;
-}
-
-// Run events [first, end) in blocks of that size.
-static inline void run_rows(struct state *s, const struct rows *r, size_t first, size_t end,
-                            size_t block, struct results *results)
-{
-    struct err err = {""};
-    for (size_t i = first; i < end; i += block)
-        if (run_block(s, r, i, end - i < block ? end - i : block, results, &err))
-            fail_msg("%s", err.msg);
-}
-
-// The texts behind the codes 0, 1, 2 of `channel`; 3 is a code that nobody knows.
 static inline void state_make(struct state *s, const struct plan *p, unsigned threads)
 {
     static const char *const channels[] = {"chip", "web", "phone"};
@@ -241,15 +141,142 @@ static inline void state_make(struct state *s, const struct plan *p, unsigned th
     state_bind(s, CHANNEL, channels, 3);
 }
 
-// All events through a fresh state.
-static inline void run_all(const struct plan *p, unsigned threads, const struct rows *r,
-                           size_t block, struct results *results)
+// Run n events as one block; 0 or -1. results[event][input] are the doubles inside the plan; each
+// float32 that comes out must be that, rounded once, or 0 where it is not finite.
+static inline int run_block(struct state *s, const struct row *r, size_t n, double *results,
+                            struct err *err)
+{
+    enum { WIDTH = 8 }; // bytes of the widest column
+    const size_t n_inputs = s->plan->n_inputs;
+    char *memory = xcalloc(N_COLUMNS * n, WIDTH);
+    float *values = xcalloc(n_inputs * n, sizeof *values), **out = xcalloc(n_inputs, sizeof *out);
+    const void *columns[N_COLUMNS], *of_row[N_COLUMNS];
+    static const size_t sizes[N_COLUMNS] = {8, 8, 8, 8, 8, 4, 1};
+    for (size_t c = 0; c < N_COLUMNS; c++)
+        columns[c] = memory + c * n * WIDTH;
+    for (size_t i = 0; i < n; i++) {
+        one_event(&r[i], of_row);
+        for (size_t c = 0; c < N_COLUMNS; c++)
+            memcpy(memory + c * n * WIDTH + i * sizes[c], of_row[c], sizes[c]);
+    }
+    for (size_t k = 0; k < n_inputs; k++)
+        out[k] = values + k * n;
+    int rc = state_run(s, &(struct events){n, columns}, out, err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        for (size_t k = 0; k < n_inputs; k++) {
+            const double x = s->values[s->plan->inputs[k].node][i];
+            const float expected = isfinite((float)x) ? (float)x : 0;
+            assert_memory_equal(&out[k][i], &expected, sizeof expected);
+            results[i * n_inputs + k] = x;
+        }
+    free(memory);
+    free(values);
+    free(out);
+    return rc;
+}
+
+// Run events [first, end) in blocks of that size into results[event][input].
+static inline void run_rows(struct state *s, const struct row *r, size_t first, size_t end,
+                            size_t block, double *results)
+{
+    struct err err = {""};
+    for (size_t i = first; i < end; i += block)
+        if (run_block(s, r + i, end - i < block ? end - i : block, results + i * s->plan->n_inputs,
+                      &err))
+            fail_msg("%s", err.msg);
+}
+
+// The results of all events through a fresh state; free() them.
+static inline double *run_all(const struct plan *p, unsigned threads, const struct row *r, size_t n,
+                              size_t block)
 {
     struct state s;
+    double *results = xcalloc(n * p->n_inputs, sizeof *results);
     state_make(&s, p, threads);
-    results_init(results, p, r->n);
-    run_rows(&s, r, 0, r->n, block, results);
+    run_rows(&s, r, 0, n, block, results);
     state_release(&s);
+    return results;
+}
+
+// ---- the definition of windows: for each row a loop over all rows that arrived before it ----
+
+// What a window may add up: columns, and helper features of the same windows.
+enum { X_AMOUNT, X_LABEL, X_COUNT, X_RISK, X_SINCE, X_DEEP, N_X };
+
+struct window {
+    int64_t length, delay; // length 0: all
+    char op;               // c count, s sum, m mean
+    bool past;
+    int key; // CUSTOMER or TERMINAL
+    int x;
+    double prior, weight;
+};
+
+static inline uint64_t key_of(const struct row *r, int key)
+{
+    return key == CUSTOMER ? r->customer : r->terminal;
+}
+
+// Does row j, which is row i or arrived before it, lie in the window of row i?
+static inline bool inside(const struct window *w, const struct row *r, size_t j, size_t i)
+{
+    const int64_t end = r[i].time - w->delay;
+    return key_of(&r[j], w->key) == key_of(&r[i], w->key) && !(w->past && j == i) &&
+           r[j].time <= end && (w->length == 0 || r[j].time > end - w->length);
+}
+
+// x: what each row adds. Sums are exact integers, so they are rounded once.
+static inline double window_at(const struct window *w, const struct row *r, const double *x,
+                               size_t i)
+{
+    __int128 sum = 0;
+    double count = 0;
+    for (size_t j = 0; j <= i; j++)
+        if (inside(w, r, j, i)) {
+            count++;
+            sum += w->op == 'c' ? 0 : exact(x[j]);
+        }
+    const double total = ldexp((double)sum, -80), divisor = count + w->weight;
+    if (w->op != 'm')
+        return w->op == 'c' ? count : total;
+    return divisor == 0 ? 0 : (total + w->weight * w->prior) / divisor;
+}
+
+static inline double since_at(const struct row *r, int key, size_t i)
+{
+    double since = INFINITY;
+    for (size_t j = 0; j < i; j++)
+        if (key_of(&r[j], key) == key_of(&r[i], key) && r[j].time <= r[i].time)
+            since = fmin(since, (double)(r[i].time - r[j].time));
+    return since;
+}
+
+// The helpers X_COUNT .. X_DEEP as features, and as the oracle computes them: x[N_X][n].
+static const struct definition helpers[] = {
+    {"_count", "count(terminal, 1d)"},
+    {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
+    {"_since", "min(since(customer), 3600)"},
+    {"_deep", "sum(customer, _count + _since, 12h, past)"},
+};
+
+static inline void oracle_columns(const struct row *r, size_t n, double *x[N_X])
+{
+    const struct window count = {86400, 0, 'c', false, TERMINAL, 0, 0, 0},
+                        risk = {7 * 86400, 3600, 'm', false, TERMINAL, 0, 0.25, 8},
+                        deep = {12 * 3600, 0, 's', true, CUSTOMER, 0, 0, 0};
+    double *added = xcalloc(n, sizeof *added);
+    for (int k = 0; k < N_X; k++)
+        x[k] = xcalloc(n, sizeof **x);
+    for (size_t i = 0; i < n; i++) {
+        x[X_AMOUNT][i] = r[i].amount;
+        x[X_LABEL][i] = r[i].label == 1 ? 1 : 0;
+        x[X_COUNT][i] = window_at(&count, r, NULL, i);
+        x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
+        x[X_SINCE][i] = fmin(since_at(r, CUSTOMER, i), 3600);
+        added[i] = x[X_COUNT][i] + x[X_SINCE][i];
+        x[X_DEEP][i] = window_at(&deep, r, added, i);
+    }
+    free(added);
 }
 
 #endif

@@ -1,80 +1,105 @@
-// features/state: every function of the language against the definitions of the language, written
-// down naively (tests/windows.h), and one execution against the others: blocks of any size,
-// threads, keys.
-#include "tests/windows.h"
+// features/state: every function of the language against its definition (tests/support.h), one
+// execution against others (blocks, threads, keys), events and labels that come late, and numbers
+// that are not finite.
+#include "tests/support.h"
 
 #include <float.h>
-#include <math.h>
 #include <time.h>
 
-static void every_window_equals_its_definition_to_the_bit(void **state)
+// ---- windows ----
+
+static const struct {
+    const char *text;
+    int64_t seconds;
+} lengths[] = {{"1s", 1},      {"2s", 2},      {"90s", 90}, {"15m", 900},
+               {"12h", 43200}, {"7d", 604800}, {"all", 0}},
+  delays[] = {{"", 0}, {", delay=1s", 1}, {", delay=90s", 90}, {", delay=2d", 172800}};
+
+enum { N_HELPERS = LENGTH(helpers), MAX_WINDOWS = 1500 };
+static struct window windows[MAX_WINDOWS];
+static char names[MAX_WINDOWS][16], texts[MAX_WINDOWS][128];
+static struct definition definitions[N_HELPERS + MAX_WINDOWS];
+static size_t n_windows;
+
+static void add_window(struct window w, const char *length, const char *options)
+{
+    static const char *const xs[N_X] = {"amount", "label", "_count", "_risk", "_since", "_deep"};
+    const char *key = w.key == CUSTOMER ? "customer" : "terminal";
+    char *text = texts[n_windows];
+    assert_true(n_windows < MAX_WINDOWS);
+    snprintf(names[n_windows], sizeof names[0], "w%zu", n_windows);
+    if (w.op == 'c')
+        snprintf(text, sizeof texts[0], "count(%s, %s%s)", key, length, options);
+    else
+        snprintf(text, sizeof texts[0], "%s(%s, %s, %s%s)", w.op == 's' ? "sum" : "mean", key,
+                 xs[w.x], length, options);
+    definitions[N_HELPERS + n_windows] = (struct definition){names[n_windows], text};
+    windows[n_windows++] = w;
+}
+
+// One key, length and delay: all functions of all values.
+static void add_windows(struct window w, const char *length, const char *delay)
+{
+    char options[64];
+    snprintf(options, sizeof options, "%s%s", w.past ? ", past" : "", delay);
+    for (w.x = 0; w.x < N_X; w.x++)
+        for (size_t op = 0; op < 3; op++) {
+            w.op = "csm"[op];
+            if ((w.x == X_LABEL && w.delay == 0) || (w.op == 'c' && w.x > 0))
+                continue; // the label without a delay is no plan; a count adds nothing up
+            add_window(w, length, options);
+        }
+}
+
+static void make_windows(struct plan *p)
+{
+    n_windows = 0;
+    memcpy(definitions, helpers, sizeof helpers);
+    for (size_t l = 0; l < LENGTH(lengths); l++)
+        for (size_t d = 0; d < LENGTH(delays); d++)
+            for (int k = 0; k < 4; k++)
+                add_windows((struct window){.length = lengths[l].seconds,
+                                            .delay = delays[d].seconds,
+                                            .key = k % 2 ? CUSTOMER : TERMINAL,
+                                            .past = k / 2},
+                            lengths[l].text, delays[d].text);
+    add_window((struct window){86400, 3600, 'm', false, TERMINAL, X_LABEL, 0.01, 20}, "1d",
+               ", delay=1h, weight=20, prior=0.01");
+    add_window((struct window){0, 0, 'm', true, CUSTOMER, X_AMOUNT, -2.5, 0.5}, "all",
+               ", prior = -2.5, past, weight=.5");
+    plan_make(p, definitions, N_HELPERS + n_windows);
+}
+
+static void every_window_equals_its_definition_for_late_events_too(void **state)
 {
     (void)state;
-    struct plan plan;
-    make_windows();
-    plan_make(&plan, definitions, N_HELPERS + n_windows);
-    assert_int_equal(plan.n_inputs, n_windows);
-    for (uint64_t seed = 1; seed <= 2; seed++) {
-        struct rows rows;
-        struct results results;
+    enum { N = 250 };
+    static const size_t blocks[] = {1, 100, 1, 7, N};
+    struct plan p;
+    make_windows(&p);
+    for (uint64_t seed = 1; seed <= LENGTH(blocks); seed++) {
+        struct row *r = rows_random(N, seed);
         double *x[N_X];
-        rows_random(&rows, 250, seed);
-        oracle_columns(&rows, x);
-        run_all(&plan, 1, &rows, seed == 1 ? 1 : 100, &results);
+        if (seed > 2)
+            rows_delay(r, N, LATE_SECONDS, seed);
+        oracle_columns(r, N, x);
+        double *results = run_all(&p, 1, r, N, blocks[seed - 1]);
         for (size_t k = 0; k < n_windows; k++)
-            for (size_t i = 0; i < rows.n; i++) {
-                double expected = window_at(&windows[k], &rows, x[windows[k].x], i);
-                double got = results.values[k * rows.n + i];
+            for (size_t i = 0; i < N; i++) {
+                const double expected = window_at(&windows[k], r, x[windows[k].x], i),
+                             got = results[i * n_windows + k];
                 if (!same_bits(got, expected))
                     fail_msg("%s, row %zu: %a, not %a", texts[k], i, got, expected);
             }
         for (int k = 0; k < N_X; k++)
             free(x[k]);
-        free(results.values);
-        rows_release(&rows);
+        free(results);
+        free(r);
     }
-    plan_release(&plan);
+    plan_release(&p);
 }
 
-// ---- the functions of one event ----
-
-static struct tm utc(int64_t time)
-{
-    time_t t = (time_t)time;
-    struct tm tm;
-    assert_non_null(gmtime_r(&t, &tm));
-    return tm;
-}
-
-static double expected_scalar(size_t k, const struct rows *r, size_t i)
-{
-    double a = r->amount[i];
-    switch (k) {
-    case 0:
-        return utc(r->time[i]).tm_hour;
-    case 1:
-        return (utc(r->time[i]).tm_wday + 6) % 7;
-    case 2:
-        return log1p(fabs(a));
-    case 3:
-        return fmin(a, 10.5);
-    case 4:
-        return fmax(a, -10.5);
-    case 5:
-        return a == 0 ? 0 : 1 / a;
-    case 6:
-        return -a * 3 - a / 7 + 2;
-    case 7:
-        return (a < 10) + 2 * (a <= 0) + 4 * (a > 50) + 8 * (a >= 100) + 16 * (a == 20) +
-               32 * (a != 20);
-    case 8:
-        return (double)r->time[i];
-    case 9:
-        return since_at(r, r->customer, i);
-    default:
-        return since_at(r, r->terminal, i) < 60 ? since_at(r, r->terminal, i) : 60;
-    }
-}
+// ---- functions of one event ----
 
 static const struct definition scalars[] = {
     {"f0", "hour(time)"},
@@ -88,428 +113,388 @@ static const struct definition scalars[] = {
            "16 * (amount == 20) + 32 * (amount != 20)"},
     {"f8", "time"},
     {"f9", "since(customer)"},
-    {"f10", "min(since(terminal), 60)"},
+    {"via", "onehot(channel, \"phone\", \"chip\", \"never seen\")"},
 };
-enum { N_SCALARS = sizeof scalars / sizeof *scalars };
 
-static void every_function_of_one_event_equals_its_definition_to_the_bit(void **state)
+static void expect_scalars(const struct row *r, size_t i, double *f)
 {
-    (void)state;
-    struct plan plan;
-    struct rows rows;
-    struct results results;
-    plan_make(&plan, scalars, N_SCALARS);
-    rows_random(&rows, 1500, 3);
-    for (size_t i = 0; i < rows.n; i += 10)
-        rows.amount[i] = (double)(i % 30); // 0, 10 and 20
-    run_all(&plan, 1, &rows, 64, &results);
-    for (size_t k = 0; k < N_SCALARS; k++)
-        for (size_t i = 0; i < rows.n; i++) {
-            double expected = expected_scalar(k, &rows, i), got = results.values[k * rows.n + i];
-            if (!same_bits(got, expected))
-                fail_msg("%s, row %zu: %a, not %a", scalars[k].expression, i, got, expected);
-        }
-    free(results.values);
-    rows_release(&rows);
-    plan_release(&plan);
+    const double a = r[i].amount;
+    const time_t time = (time_t)r[i].time;
+    struct tm tm;
+    assert_non_null(gmtime_r(&time, &tm));
+    const bool phone = r[i].channel == 2, chip = r[i].channel == 0;
+    const double expected[] = {tm.tm_hour,
+                               (tm.tm_wday + 6) % 7,
+                               log1p(fabs(a)),
+                               fmin(a, 10.5),
+                               fmax(a, -10.5),
+                               a == 0 ? 0 : 1 / a,
+                               -a * 3 - a / 7 + 2,
+                               (a < 10) + 2 * (a <= 0) + 4 * (a > 50) + 8 * (a >= 100) +
+                                   16 * (a == 20) + 32 * (a != 20),
+                               (double)time,
+                               since_at(r, CUSTOMER, i),
+                               phone,
+                               chip,
+                               0,
+                               !phone && !chip};
+    memcpy(f, expected, sizeof expected);
 }
 
-static void onehot_marks_one_value_and_the_rest_is_one_input(void **state)
+static void every_function_of_one_event_equals_its_definition(void **state)
 {
     (void)state;
-    const struct definition d = {"via", "onehot(channel, \"phone\", \"chip\", \"never seen\")"};
-    static const double expected[4][4] = {// phone, chip, never seen, the rest; by code
-                                          {0, 1, 0, 0}, // chip
-                                          {0, 0, 0, 1}, // web
-                                          {1, 0, 0, 0}, // phone
-                                          {0, 0, 0, 1}};
-    struct plan plan;
-    struct rows rows;
-    struct results results;
-    plan_make(&plan, &d, 1);
-    assert_int_equal(plan.n_inputs, 4);
-    assert_string_equal(plan.inputs[0].name, "via[phone]");
-    assert_string_equal(plan.inputs[3].name, "via[*]");
-    rows_random(&rows, 100, 5);
-    for (size_t i = 0; i < rows.n; i += 7)
-        rows.channel[i] = UINT32_MAX; // as good as 3: no known value
-    run_all(&plan, 1, &rows, 10, &results);
-    for (size_t i = 0; i < rows.n; i++)
-        for (size_t k = 0; k < 4; k++) {
-            uint32_t code = rows.channel[i] < 3 ? rows.channel[i] : 3;
-            assert_true(results.values[k * rows.n + i] == expected[code][k]);
-        }
-    free(results.values);
-    rows_release(&rows);
-    plan_release(&plan);
+    enum { N = 1500, N_INPUTS = LENGTH(scalars) + 3 };
+    struct plan p;
+    struct row *r = rows_random(N, 3);
+    plan_make(&p, scalars, LENGTH(scalars));
+    assert_int_equal(p.n_inputs, N_INPUTS);
+    for (size_t i = 0; i < N; i += 10) {
+        r[i].amount = (double)(i % 30); // 0, 10 and 20
+        r[i].channel = i % 20 ? UINT32_MAX : r[i].channel;
+    }
+    double *results = run_all(&p, 1, r, N, 64), expected[N_INPUTS];
+    for (size_t i = 0; i < N; i++) {
+        expect_scalars(r, i, expected);
+        for (size_t k = 0; k < N_INPUTS; k++)
+            if (!same_bits(results[i * N_INPUTS + k], expected[k]))
+                fail_msg("%s, row %zu: %a, not %a", p.inputs[k].name, i, results[i * N_INPUTS + k],
+                         expected[k]);
+    }
+    free(results);
+    free(r);
+    plan_release(&p);
 }
 
-// ---- one execution against the others ----
+// ---- one execution against others ----
 
 // Every function of the language, windows inside windows among them.
 static const struct definition language[] = {
     {"_fast", "count(customer, 90s) > 2"},
-    {"a", "log1p(abs(amount)) + 1e-3"},
-    {"b", "min(amount, 3) * max(amount, -3) / 7"},
-    {"c", "hour(time) <= 6"},
-    {"d", "weekday(time) >= 5"},
-    {"e", "min(since(customer), 86400)"},
-    {"f", "since(terminal)"},
-    {"g", "count(customer, 7d)"},
-    {"h", "sum(terminal, amount, 12h, past)"},
-    {"i", "mean(customer, amount, all)"},
-    {"j", "mean(terminal, label, 28d, delay=7d, prior=0.01, weight=30)"},
-    {"k", "amount / mean(customer, amount, 1d, past)"},
-    {"l", "sum(terminal, _fast * amount / 3, 7d)"},
-    {"m", "mean(customer, mean(terminal, label, 1d, delay=1h), 7d) != 0"},
-    {"n", "mean(terminal, sum(customer, count(terminal, 15m) / 3, 1h), 1d, delay=30s)"},
-    {"o", "onehot(channel, \"web\", \"chip\")"},
-    {"p", "sum(customer, log1p(amount), all)"}, // NaN below -1
-    {"q", "(amount < 20) - (amount >= 40) + (amount == 30) * -amount"},
+    {"a", "log1p(abs(amount)) + min(amount, 3) * max(amount, -3) / 7"},
+    {"b", "(hour(time) <= 6) + (weekday(time) >= 5)"},
+    {"c", "since(terminal)"},
+    {"d", "sum(terminal, amount, 12h, past)"},
+    {"e", "mean(terminal, label, 28d, delay=7d, prior=0.01, weight=30)"},
+    {"f", "amount / mean(customer, amount, 1d, past)"},
+    {"g", "sum(terminal, _fast * amount / 3, 7d)"},
+    {"h", "mean(customer, mean(terminal, label, 1d, delay=1h), 7d) != 0"},
+    {"i", "mean(terminal, sum(customer, count(terminal, 15m) / 3, 1h), 1d, delay=30s)"},
+    {"j", "onehot(channel, \"web\", \"chip\")"},
+    {"k", "sum(customer, log1p(amount), all)"}, // NaN below -1
+    {"l", "(amount < 20) - (amount >= 40) + (amount == 30) * -amount"},
 };
-enum { N_LANGUAGE = sizeof language / sizeof *language, N_ROWS = 2500 };
-
-static void assert_same_results(const struct results *a, const struct results *b)
-{
-    assert_int_equal(a->n * a->n_inputs, b->n * b->n_inputs);
-    assert_memory_equal(a->values, b->values, a->n * a->n_inputs * sizeof *a->values);
-}
-
-static void blocks_of_any_size_and_single_events_give_the_same_bits(void **state)
-{
-    (void)state;
-    static const size_t blocks[] = {1, 2, 3, 7, 100, 1023, 1024, 1025, N_ROWS};
-    struct plan plan;
-    struct rows rows;
-    struct results whole, other;
-    plan_make(&plan, language, N_LANGUAGE);
-    rows_random(&rows, N_ROWS, 17);
-    run_all(&plan, 1, &rows, N_ROWS, &whole);
-    for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++)
-        for (unsigned threads = 1; threads <= 3; threads++) {
-            run_all(&plan, threads, &rows, blocks[b], &other);
-            assert_same_results(&whole, &other);
-            free(other.values);
-        }
-    free(whole.values);
-    rows_release(&rows);
-    plan_release(&plan);
-}
+enum { N_ROWS = 2500 };
 
 // Keys as another secret would make them, and unlucky ones: all alike in their low or high bits.
-static uint64_t other_key(int kind, uint64_t key)
+static uint64_t other_key(size_t kind, uint64_t key)
 {
-    if (kind == 0)
-        return (key + 1) * 0x9e3779b97f4a7c15u;
-    if (kind == 1)
-        return ~key;
-    return kind == 2 ? key << 40 : key << 58;
+    const uint64_t keys[] = {key, (key + 1) * 0x9e3779b97f4a7c15u, ~key, key << 40, key << 58};
+    return keys[kind];
 }
 
-static void the_bits_do_not_depend_on_the_values_of_keys(void **state)
+static void blocks_threads_and_keys_do_not_change_a_bit(void **state)
 {
     (void)state;
-    struct plan plan;
-    struct rows rows;
-    struct results before, after;
-    plan_make(&plan, language, N_LANGUAGE);
-    rows_random(&rows, N_ROWS, 23);
-    run_all(&plan, 2, &rows, N_ROWS, &before);
-    for (int kind = 0; kind < 4; kind++) {
-        struct rows other;
-        rows_random(&other, N_ROWS, 23);
-        for (size_t i = 0; i < N_ROWS; i++) {
-            other.customer[i] = other_key(kind, rows.customer[i]);
-            other.terminal[i] = other_key(kind, rows.terminal[i]);
-        }
-        run_all(&plan, 3, &other, N_ROWS, &after);
-        assert_same_results(&before, &after);
-        free(after.values);
-        rows_release(&other);
+    static const size_t blocks[] = {2, 7, 1023, 1024, N_ROWS};
+    struct plan p;
+    plan_make(&p, language, LENGTH(language));
+    for (int late = 0; late < 2; late++) {
+        struct row *r = rows_random(N_ROWS, 17);
+        if (late)
+            rows_delay(r, N_ROWS, LATE_SECONDS, 17);
+        double *singly = run_all(&p, 1, r, N_ROWS, 1);
+        for (size_t b = 0; b < LENGTH(blocks); b++)
+            for (unsigned threads = 1; threads <= 3; threads++) {
+                struct row *other = xcalloc(N_ROWS, sizeof *other);
+                for (size_t i = 0; i < N_ROWS; i++) {
+                    other[i] = r[i];
+                    other[i].customer = other_key(b, r[i].customer);
+                    other[i].terminal = other_key(b, r[i].terminal);
+                }
+                double *results = run_all(&p, threads, other, N_ROWS, blocks[b]);
+                assert_memory_equal(singly, results, N_ROWS * p.n_inputs * sizeof *results);
+                free(results);
+                free(other);
+            }
+        free(singly);
+        free(r);
     }
-    free(before.values);
-    rows_release(&rows);
-    plan_release(&plan);
+    plan_release(&p);
 }
 
 static void thousands_of_keys_that_all_collide_are_kept_apart(void **state)
 {
     (void)state;
-    enum { KEYS = 1500 };
+    enum { KEYS = 1500, N = 3 * KEYS };
     const struct definition d = {"n", "count(customer, all)"};
-    struct plan plan;
-    struct rows rows;
-    struct results results;
-    plan_make(&plan, &d, 1);
-    rows_random(&rows, 3 * (size_t)KEYS, 31);
-    for (size_t i = 0; i < rows.n; i++)
-        rows.customer[i] = (uint64_t)(i % KEYS) << 40;
-    run_all(&plan, 2, &rows, 2000, &results);
-    for (size_t i = 0; i < rows.n; i++) {
-        size_t nth = i / KEYS + 1;
-        assert_true(results.values[i] == (double)nth);
-    }
-    free(results.values);
-    rows_release(&rows);
-    plan_release(&plan);
+    struct plan p;
+    struct row *r = rows_random(N, 31);
+    plan_make(&p, &d, 1);
+    for (size_t i = 0; i < N; i++)
+        r[i].customer = (uint64_t)(i % KEYS) << 40;
+    double *results = run_all(&p, 2, r, N, 2000);
+    for (size_t i = 0; i < N; i++)
+        assert_true(results[i] == 1 + (double)(i / KEYS));
+    free(results);
+    free(r);
+    plan_release(&p);
 }
 
-// ---- the order of time ----
-
-// Between the two halves of the events a block is tried; it must be refused and leave no trace.
-static void assert_refused_without_a_trace(const struct rows *bad, const char *word)
-{
-    struct plan plan;
-    struct rows rows;
-    struct results whole, halves, ignored;
-    struct state s;
-    struct err err = {""};
-    plan_make(&plan, language, N_LANGUAGE);
-    rows_random(&rows, N_ROWS, 29);
-    run_all(&plan, 1, &rows, 100, &whole);
-    state_make(&s, &plan, 2);
-    results_init(&halves, &plan, N_ROWS);
-    results_init(&ignored, &plan, bad->n);
-    run_rows(&s, &rows, 0, N_ROWS / 2, 100, &halves);
-    uint64_t events = s.events, not_finite = atomic_load(&s.not_finite);
-    assert_int_equal(run_block(&s, bad, 0, bad->n, &ignored, &err), -1);
-    assert_contains(err.msg, word);
-    assert_int_equal(s.events, events);
-    assert_int_equal(atomic_load(&s.not_finite), not_finite);
-    run_rows(&s, &rows, N_ROWS / 2, N_ROWS, 100, &halves);
-    assert_same_results(&whole, &halves);
-    free(whole.values);
-    free(halves.values);
-    free(ignored.values);
-    rows_release(&rows);
-    state_release(&s);
-    plan_release(&plan);
-}
+// ---- events that come too late ----
 
 static void
-an_event_that_comes_too_late_for_one_of_its_keys_is_refused_and_changes_nothing(void **state)
+a_block_with_an_event_that_is_too_late_is_refused_whole_and_changes_nothing(void **state)
 {
     (void)state;
-    struct rows rows, bad;
-    rows_random(&rows, N_ROWS, 29);
-    rows_random(&bad, 1, 1);
-    size_t last = N_ROWS / 2 - 1;
-    bad.time[0] = rows.time[last] - LATE_SECONDS - 5;
-    bad.customer[0] = rows.customer[last];
-    bad.terminal[0] = 12345; // new
-    assert_refused_without_a_trace(&bad, "comes 5 s too late: it is 604805 s older than the newest "
-                                         "event of the same customer, of ");
-    bad.customer[0] = 12345;
-    bad.terminal[0] = rows.terminal[last];
-    assert_refused_without_a_trace(&bad, "of the same terminal");
-    assert_refused_without_a_trace(&bad, "may be at most 604800 s older");
-    rows_release(&rows);
-    rows_release(&bad);
+    enum { HALF = N_ROWS / 2, NEW = 12345 };
+    struct plan p;
+    struct state s;
+    struct row *r = rows_random(N_ROWS, 29), *last = &r[HALF - 1];
+    plan_make(&p, language, LENGTH(language));
+    double *whole = run_all(&p, 1, r, N_ROWS, 100), *halves = xcalloc(N_ROWS * p.n_inputs, 8);
+    const int64_t bound = last->time - LATE_SECONDS, later = last->time + 400;
+    const struct {
+        struct row rows[3];
+        size_t n, refused; // index of the event; n: accepted
+        const char *words;
+    } cases[] = {
+        {{{.time = bound - 5, .customer = last->customer, .terminal = NEW}},
+         1,
+         0,
+         "comes 5 s too late: it is 604805 s older than the newest event of the same customer"},
+        {{{.time = bound - 1, .customer = NEW, .terminal = last->terminal}},
+         1,
+         0,
+         "of the same terminal"},
+        {{{.time = later, .customer = NEW, .terminal = NEW},
+          {.time = later + LATE_SECONDS + 1, .customer = NEW, .terminal = NEW + 1},
+          {.time = later, .customer = NEW, .terminal = NEW}},
+         3,
+         2,
+         "comes 1 s too late"},
+        {{{.time = 400, .customer = NEW, .terminal = NEW},
+          {.time = 400 + LATE_SECONDS, .customer = NEW, .terminal = NEW},
+          {.time = 400, .customer = NEW, .terminal = NEW}},
+         3,
+         3,
+         ""},
+    };
+    state_make(&s, &p, 2);
+    run_rows(&s, r, 0, HALF, 100, halves);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const uint64_t events = s.events, not_finite = atomic_load(&s.not_finite);
+        double *ignored = xcalloc(3 * p.n_inputs, sizeof *ignored);
+        struct err err = {""};
+        const bool accepted = cases[i].refused == cases[i].n;
+        int rc = run_block(&s, cases[i].rows, cases[i].n, ignored, &err);
+        assert_int_equal(rc, accepted ? 0 : -1);
+        assert_contains(err.msg, cases[i].words);
+        assert_true(accepted || (s.refused == cases[i].refused && s.events == events &&
+                                 atomic_load(&s.not_finite) == not_finite));
+        free(ignored);
+    }
+    run_rows(&s, r, HALF, N_ROWS, 100, halves);
+    assert_memory_equal(whole, halves, N_ROWS * p.n_inputs * sizeof *whole);
+    free(whole);
+    free(halves);
+    free(r);
+    state_release(&s);
+    plan_release(&p);
 }
 
-static void a_block_with_an_event_too_late_for_another_in_it_is_refused_whole(void **state)
-{
-    (void)state;
-    struct rows rows, bad;
-    rows_random(&rows, N_ROWS, 29);
-    rows_random(&bad, 4, 1);
-    for (size_t i = 0; i < 4; i++) {
-        bad.time[i] = rows.time[N_ROWS / 2 - 1] + (i == 1 ? LATE_SECONDS + 401 : 400 + (int64_t)i);
-        bad.customer[i] = 77777;
-    }
-    bad.time[3] = 400;
-    bad.customer[0] = bad.customer[2] = 12345;
-    bad.terminal[0] = bad.terminal[2] = bad.terminal[3] + 1;
-    assert_refused_without_a_trace(&bad, "an event of 1970-01-01T00:06:40Z comes ");
-    rows_release(&rows);
-    rows_release(&bad);
-}
+// ---- numbers that are not finite ----
 
-static void events_of_different_keys_need_no_common_order(void **state)
+// Events of one key, a thousand seconds apart except where times are given.
+static const struct {
+    const char *expression;
+    size_t n;
+    double amounts[4], expected[4];
+    uint64_t replaced;
+    int64_t times[4];
+} not_finite[] = {
+    {"min(since(customer), 60)", 2, {0}, {60, 60}, 0, {0}},
+    {"min(60, since(customer))", 2, {0}, {60, 60}, 0, {0}},
+    {"since(customer)", 2, {0}, {INFINITY, 1000}, 1, {0}},
+    {"1 / since(customer)", 2, {0}, {0, 0.001}, 0, {0}},
+    {"amount / 0 + 0 / 0 + amount / -0", 3, {1, -2, 1e308}, {0, 0, 0}, 0, {0}},
+    {"mean(customer, amount, 1s, past)", 2, {1, 2}, {0, 0}, 0, {0}},
+    {"log1p(amount)", 3, {-1, -2, 0}, {-INFINITY, NAN, 0}, 2, {0}},
+    {"amount * 1e300 * 1e300", 2, {1, -1}, {INFINITY, -INFINITY}, 2, {0}},
+    {"amount * 2 / 2", 1, {1e39}, {1e39}, 1, {0}}, // no float32
+    {"amount * 2 / 2", 1, {1e-60}, {1e-60}, 0, {0}},
+    {"sum(customer, log1p(amount), all)", 4, {0, -1, -2, 0}, {0, 0, 0, 0}, 2, {0}},
+    {"sum(customer, amount, 1500s)",
+     4,
+     {DBL_MAX, DBL_MAX, 5e300, 7e300},
+     {DBL_MAX, DBL_MAX, 0, 0},
+     3 + 2,
+     {0}},
+    // In time order it is 1, max, max, -max: the second max leaves no room for the third.
+    {"sum(customer, amount, all) / 1e300",
+     4,
+     {1, DBL_MAX, DBL_MAX, -DBL_MAX},
+     {1 / 1e300, DBL_MAX / 1e300, DBL_MAX / 1e300, 1 / 1e300},
+     1,
+     {0, 2000, 1000, 3000}},
+};
+
+static void values_that_are_not_finite_count_as_zero_and_are_counted(void **state)
 {
     (void)state;
-    const struct definition d[] = {{"n", "count(customer, 100s)"},
-                                   {"s", "sum(terminal, amount, all, past)"}};
-    static const int64_t times[] = {2000000, 50, 2000000, 51, 2000099, 149};
-    static const double counts[] = {1, 1, 2, 2, 3, 3};
-    struct plan plan;
-    struct rows rows;
-    struct results results;
-    plan_make(&plan, d, 2);
-    rows_random(&rows, 6, 1);
-    for (size_t i = 0; i < 6; i++) {
-        rows.time[i] = times[i];
-        rows.customer[i] = rows.terminal[i] = i % 2;
-        rows.amount[i] = (double)i;
-    }
-    for (size_t block = 1; block <= 6; block += 5) {
-        run_all(&plan, 2, &rows, block, &results);
-        for (size_t i = 0; i < 6; i++) {
-            assert_true(results.values[i] == counts[i]);
-            assert_true(results.values[6 + i] == (i < 2   ? 0
-                                                  : i < 4 ? (double)(i - 2)
-                                                          : 2.0 * (double)i - 6));
+    for (size_t i = 0; i < LENGTH(not_finite); i++) {
+        const struct definition d = {"x", not_finite[i].expression};
+        const size_t n = not_finite[i].n;
+        struct plan p;
+        struct state s;
+        struct row r[4] = {{0}};
+        double results[4];
+        for (size_t k = 0; k < n; k++) {
+            r[k].time = not_finite[i].times[1] ? not_finite[i].times[k] : 1000 * (int64_t)k;
+            r[k].amount = not_finite[i].amounts[k];
         }
-        free(results.values);
+        plan_make(&p, &d, 1);
+        state_make(&s, &p, 1);
+        run_rows(&s, r, 0, n, 1, results);
+        for (size_t k = 0; k < n; k++)
+            if (!same_bits(results[k], not_finite[i].expected[k]) &&
+                !(isnan(results[k]) && isnan(not_finite[i].expected[k])))
+                fail_msg("%s, row %zu: %a, not %a", d.expression, k, results[k],
+                         not_finite[i].expected[k]);
+        assert_int_equal(atomic_load(&s.not_finite), not_finite[i].replaced);
+        state_release(&s);
+        plan_release(&p);
     }
-    rows_release(&rows);
-    plan_release(&plan);
 }
 
-// ---- numbers that are not finite, and values that are not there ----
+// ---- labels that arrive later ----
 
-// Features of one event after another, and how many values were replaced.
-static uint64_t run_amounts(const struct definition *d, size_t n, const double *amounts,
-                            size_t n_rows, float *out)
+enum { N_SERVED = 4000, DELAY = 1800, LANES = 4 };
+
+static const struct definition labelled[] = {
+    {"_many", "count(customer, 1d) > 2"},
+    {"_fraud", "label * amount * (1 - _many)"},
+    {"loss", "sum(terminal, _fraud, 3h, delay=1h)"},
+    {"odd", "mean(customer, label * _many + (1 - label) * amount / 3, 2d, delay=30m)"},
+    {"risk", "mean(terminal, label, 1d, delay=30m, prior=0.1, weight=2)"},
+    {"ever", "sum(terminal, label, all, delay=1h)"},
+    {"nested", "mean(customer, mean(terminal, label, 1d, delay=1h), 7d)"},
+    {"plain", "count(customer, 1h)"},
+    {"divided", "sum(terminal, 1 / (1 - label) + label, 1d, delay=2h)"},
+};
+
+struct served {
+    struct row row;
+    int8_t told;
+    int64_t due; // when its label arrives
+    double values[2][LANES];
+};
+
+static void tell(struct state *s, struct served *e, int label)
 {
-    struct plan plan;
-    struct state s;
-    struct rows rows;
+    const void *columns[N_COLUMNS];
+    const struct events one = one_event(&e->row, columns);
+    state_relabel(s, &one, e->values[e->told == 1], e->values[label == 1]);
+    e->told = (int8_t)label;
+}
+
+// As a server has the event: without its label.
+static void serve(struct state *s, struct served *e, double *results)
+{
     struct err err;
-    plan_make(&plan, d, n);
-    rows_random(&rows, n_rows, 1);
-    state_make(&s, &plan, 1);
-    for (size_t i = 0; i < n_rows; i++) {
-        float *columns[8];
-        assert_true(plan.n_inputs <= 8);
-        for (size_t k = 0; k < plan.n_inputs; k++)
-            columns[k] = out + k * n_rows + i;
-        const uint64_t key = 1;
-        const int64_t time = 1000 * (int64_t)i;
-        const void *event[N_COLUMNS] = {NULL, &time, &key, &key, &amounts[i], NULL, NULL};
-        const struct events events = {1, event}; // no id, no category, no label
-        assert_int_equal(state_run(&s, &events, columns, &err), 0);
+    struct row unlabelled = e->row;
+    const void *columns[N_COLUMNS];
+    const struct events one = one_event(&e->row, columns);
+    unlabelled.label = -1;
+    columns[LABEL] = NULL;
+    assert_int_equal(run_block(s, &unlabelled, 1, results, &err), 0);
+    state_label_values(s, &one, e->values[0], e->values[1]);
+}
+
+// changes: how often a label is told wrongly before it is told right.
+static void compare_with_batch(uint64_t seed, int64_t longest, int changes, int64_t late)
+{
+    static struct served events[N_SERVED];
+    struct plan p;
+    struct state s;
+    struct row *r = rows_random(N_SERVED, seed);
+    plan_make(&p, labelled, LENGTH(labelled));
+    assert_int_equal(p.n_label_lanes, LANES);
+    rows_delay(r, N_SERVED, late, seed);
+    double *expected = run_all(&p, 1, r, N_SERVED, N_SERVED), *found = xcalloc(p.n_inputs, 8);
+    state_make(&s, &p, 1);
+    for (size_t i = 0, from = 0; i < N_SERVED; i++) {
+        struct served *e = &events[i];
+        *e = (struct served){.row = r[i], .told = -1, .due = r[i].time};
+        e->due += (int64_t)random_below(&seed, (uint64_t)longest + 1);
+        while (from < i && events[from].told == r[from].label)
+            from++;
+        for (size_t j = from; j < i; j++) {
+            if (events[j].due > r[i].time || events[j].told == r[j].label || r[j].label < 0)
+                continue;
+            for (int k = 0; k < changes; k++)
+                tell(&s, &events[j], (k + r[j].label + 1) % 2);
+            tell(&s, &events[j], r[j].label);
+        }
+        serve(&s, e, found);
+        assert_memory_equal(found, expected + i * p.n_inputs, p.n_inputs * sizeof *found);
     }
-    uint64_t replaced = atomic_load(&s.not_finite);
-    rows_release(&rows);
+    free(expected);
+    free(found);
+    free(r);
     state_release(&s);
-    plan_release(&plan);
-    return replaced;
+    plan_release(&p);
 }
 
-static void the_first_since_is_infinite_inside_and_zero_outside(void **state)
+static void labels_told_within_the_delay_give_the_bits_of_batch(void **state)
 {
     (void)state;
-    const struct definition d[] = {{"capped", "min(since(customer), 60)"},
-                                   {"swapped", "min(60, since(customer))"},
-                                   {"bare", "since(customer)"},
-                                   {"first", "since(customer) > 1e300"},
-                                   {"inverse", "1 / since(customer)"}};
-    const double amounts[] = {1, 2};
-    float out[5][2] = {{0}};
-    assert_int_equal(run_amounts(d, 5, amounts, 2, &out[0][0]), 1);
-    assert_true(out[0][0] == 60 && out[0][1] == 60);
-    assert_true(out[1][0] == 60 && out[1][1] == 60);
-    assert_true(out[2][0] == 0 && out[2][1] == 1000);
-    assert_true(out[3][0] == 1 && out[3][1] == 0);
-    assert_true(out[4][0] == 0 && out[4][1] == 0.001f);
+    compare_with_batch(1, 0, 0, 0);
+    compare_with_batch(2, DELAY, 0, 0);
+    compare_with_batch(3, DELAY, 2, 0);
+    compare_with_batch(4, DELAY, 3, 0);
+    compare_with_batch(5, DELAY, 1, LATE_SECONDS);
+    compare_with_batch(6, DELAY, 2, 3600);
 }
 
-static void a_division_by_zero_is_zero_and_not_counted(void **state)
+static void a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all(void **state)
 {
     (void)state;
-    const struct definition d[] = {{"x", "amount / 0"},
-                                   {"y", "amount / (amount - amount)"},
-                                   {"z", "0 / 0 + amount / -0"},
-                                   {"m", "mean(customer, amount, 1s, past)"}};
-    const double amounts[] = {1, -2, 1e308};
-    float out[4][3] = {{0}};
-    assert_int_equal(run_amounts(d, 4, amounts, 3, &out[0][0]), 0);
-    for (size_t k = 0; k < 4; k++)
-        for (size_t i = 0; i < 3; i++)
-            assert_true(out[k][i] == 0);
-}
-
-static void results_that_are_not_finite_become_zero_and_are_counted(void **state)
-{
-    (void)state;
-    const struct definition d[] = {{"log", "log1p(amount)"},          // -1: -inf, -2: NaN
-                                   {"big", "amount * 1e300 * 1e300"}, // overflows a double
-                                   {"wide", "amount * 1e39"},         // overflows a float32
-                                   {"tiny", "amount * 1e-60"}}; // underflows to 0, which is finite
-    const double amounts[] = {-1, -2, 3};
-    float out[4][3] = {{0}};
-    assert_int_equal(run_amounts(d, 4, amounts, 3, &out[0][0]), 2 + 3 + 3);
-    assert_true(out[0][0] == 0 && out[0][1] == 0 && out[0][2] == (float)log1p(3));
-    for (size_t i = 0; i < 3; i++)
-        assert_true(out[1][i] == 0 && out[2][i] == 0 && out[3][i] == 0);
-}
-
-static void a_window_leaves_out_values_that_are_not_finite(void **state)
-{
-    (void)state;
-    const struct definition d[] = {{"s", "sum(customer, log1p(amount), all)"},
-                                   {"n", "count(customer, all)"}};
-    const double amounts[] = {1, -1, -2, 1};
-    float out[2][4] = {{0}};
-    assert_int_equal(run_amounts(d, 2, amounts, 4, &out[0][0]), 2);
-    assert_true(out[0][3] == (float)(2 * log1p(1)));
-    assert_true(out[1][3] == 4);
-}
-
-static void a_sum_that_overflows_leaves_out_what_made_it_overflow(void **state)
-{
-    (void)state;
-    const struct definition d[] = {{"s", "sum(customer, amount, 1500s) / 1e300"}};
-    const double amounts[] = {DBL_MAX, DBL_MAX, 5e300, 7e300};
-    float out[4] = {0};
-    assert_int_equal(run_amounts(d, 1, amounts, 4, out), 3);
-    assert_true(out[0] == (float)(DBL_MAX / 1e300) && out[1] == out[0]);
-}
-
-static void labels_that_are_not_there_count_as_genuine(void **state)
-{
-    (void)state;
-    const struct definition d[] = {{"risk", "mean(terminal, label, all, delay=1s)"},
-                                   {"n", "count(terminal, all, delay=1s)"}};
-    const double amounts[] = {1, 2, 3};
-    float out[2][3] = {{0}};
-    assert_int_equal(run_amounts(d, 2, amounts, 3, &out[0][0]), 0);
-    for (size_t i = 0; i < 3; i++)
-        assert_true(out[0][i] == 0 && out[1][i] == (float)i);
-}
-
-static void a_block_without_events_changes_nothing(void **state)
-{
-    (void)state;
-    struct plan plan;
+    enum { N = 300, TOLD = 200 };
+    static const struct definition ever[] = {{"ever", "sum(terminal, label, all, delay=1h)"},
+                                             {"lately", "sum(terminal, label, 2h, delay=1h)"}};
+    struct plan p;
     struct state s;
-    struct rows rows;
-    struct results results;
-    struct err err;
-    plan_make(&plan, language, N_LANGUAGE);
-    state_make(&s, &plan, 2);
-    rows_random(&rows, 1, 1);
-    results_init(&results, &plan, 1);
-    assert_int_equal(run_block(&s, &rows, 0, 0, &results, &err), 0);
-    assert_int_equal(s.events, 0);
-    assert_true(s.last_time == INT64_MIN);
-    free(results.values);
-    rows_release(&rows);
+    struct row r[N];
+    double results[N][2];
+    const void *columns[N_COLUMNS];
+    plan_make(&p, ever, 2);
+    for (size_t i = 0; i < N; i++)
+        r[i] = (struct row){.time = (int64_t)i * 60000, .terminal = 5};
+    state_make(&s, &p, 1);
+    run_rows(&s, r, 0, TOLD, 1, results[0]);
+    assert_true(state_history(&s, 0, 5, 1)->first > 0);
+    const struct events one = one_event(r, columns);
+    state_relabel(&s, &one, (double[]){0, 0}, (double[]){1, 1});
+    run_rows(&s, r, TOLD, N, 1, results[0]);
+    for (size_t i = 0; i < N; i++)
+        assert_true(results[i][0] == (i >= TOLD) && results[i][1] == 0);
     state_release(&s);
-    plan_release(&plan);
+    plan_release(&p);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_window_equals_its_definition_to_the_bit),
-        cmocka_unit_test(every_function_of_one_event_equals_its_definition_to_the_bit),
-        cmocka_unit_test(onehot_marks_one_value_and_the_rest_is_one_input),
-        cmocka_unit_test(blocks_of_any_size_and_single_events_give_the_same_bits),
-        cmocka_unit_test(the_bits_do_not_depend_on_the_values_of_keys),
+        cmocka_unit_test(every_window_equals_its_definition_for_late_events_too),
+        cmocka_unit_test(every_function_of_one_event_equals_its_definition),
+        cmocka_unit_test(blocks_threads_and_keys_do_not_change_a_bit),
         cmocka_unit_test(thousands_of_keys_that_all_collide_are_kept_apart),
         cmocka_unit_test(
-            an_event_that_comes_too_late_for_one_of_its_keys_is_refused_and_changes_nothing),
-        cmocka_unit_test(a_block_with_an_event_too_late_for_another_in_it_is_refused_whole),
-        cmocka_unit_test(events_of_different_keys_need_no_common_order),
-        cmocka_unit_test(the_first_since_is_infinite_inside_and_zero_outside),
-        cmocka_unit_test(a_division_by_zero_is_zero_and_not_counted),
-        cmocka_unit_test(results_that_are_not_finite_become_zero_and_are_counted),
-        cmocka_unit_test(a_window_leaves_out_values_that_are_not_finite),
-        cmocka_unit_test(a_sum_that_overflows_leaves_out_what_made_it_overflow),
-        cmocka_unit_test(labels_that_are_not_there_count_as_genuine),
-        cmocka_unit_test(a_block_without_events_changes_nothing),
+            a_block_with_an_event_that_is_too_late_is_refused_whole_and_changes_nothing),
+        cmocka_unit_test(values_that_are_not_finite_count_as_zero_and_are_counted),
+        cmocka_unit_test(labels_told_within_the_delay_give_the_bits_of_batch),
+        cmocka_unit_test(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
