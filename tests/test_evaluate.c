@@ -202,25 +202,6 @@ static void every_number_is_the_same_for_any_number_of_threads(void **state)
 
 // ---- baselines -------------------------------------------------------------------------------------
 
-static void the_constant_scores_every_row_with_the_share_of_frauds_in_training(void **state)
-{
-    (void)state;
-    const struct split split = weeks(35, 1);
-    double frauds = 0, known = 0;
-    for (int r = 0; r < ROWS; r += 7)
-        label[r] = -1;
-    for (int r = 35 * PER_DAY; r < 42 * PER_DAY; r++) {
-        frauds += label[r] == 1;
-        known += label[r] >= 0;
-    }
-    struct evaluation v = run(&split, 2);
-    const struct fold_result *f = v.baselines[0].results;
-    for (size_t i = 0; i < count_test(v.folds); i++)
-        assert_near(f->fit->score[i], frauds / known, 1e-9);
-    assert_is(f->metrics.roc_auc, 0.5);
-    evaluation_release(&v);
-}
-
 static double auc_by_input(const struct fold *f, const float *input)
 {
     double scaled[ROWS];
@@ -396,7 +377,6 @@ int main(void)
         evaluate_test(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training),
         evaluate_test(test_rows_decide_nothing),
         evaluate_test(every_number_is_the_same_for_any_number_of_threads),
-        evaluate_test(the_constant_scores_every_row_with_the_share_of_frauds_in_training),
         evaluate_test(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round),
         evaluate_test(false_positives_are_the_fewest_for_what_the_model_finds),
         evaluate_test(baselines_keep_their_order_and_that_of_their_inputs),
