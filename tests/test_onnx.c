@@ -16,44 +16,6 @@ static struct model_input inputs[] = {
 static const struct model model = {
     .inputs = inputs, .n_inputs = 3, .intercept = -5.125, .threshold = 0.1};
 
-static unsigned char *bytes;
-static size_t n_bytes;
-static Onnx__ModelProto *parsed;
-
-static int parse(void **state)
-{
-    (void)state;
-    bytes = onnx_from_model(&model, &n_bytes);
-    parsed = onnx__model_proto__unpack(NULL, n_bytes, bytes);
-    return parsed ? 0 : -1;
-}
-
-static int forget(void **state)
-{
-    (void)state;
-    onnx__model_proto__free_unpacked(parsed, NULL);
-    free(bytes);
-    return 0;
-}
-
-static void the_file_has_versions_input_names_and_shapes(void **state)
-{
-    (void)state;
-    const Onnx__GraphProto *g = parsed->graph;
-    const Onnx__TensorProto *weight = g->initializer[2];
-    assert_true(parsed->ir_version == 8 && parsed->n_opset_import == 1);
-    assert_true(parsed->opset_import[0]->version == 13); // runtimes from 2021 on
-    assert_string_equal(parsed->opset_import[0]->domain, "");
-    assert_int_equal(parsed->n_metadata_props, 1);
-    assert_string_equal(parsed->metadata_props[0]->key, "inputs");
-    assert_string_equal(parsed->metadata_props[0]->value,
-                        "[\"amount\",\"night\",\"c[\\\"a\\\",b]\"]");
-    assert_string_equal(weight->name, "weight");
-    assert_true(weight->n_dims == 2 && weight->dims[0] == 3 && weight->dims[1] == 1);
-    assert_string_equal(g->output[0]->name, "probability");
-    assert_string_equal(g->output[1]->name, "decision");
-}
-
 // A named row of up to three numbers.
 struct variable {
     const char *name;
@@ -121,7 +83,17 @@ static void the_graph_computes_the_models_probability_and_decision(void **state)
 {
     (void)state;
     const float rows[][3] = {{54.25F, 0, 0.334F}, {220, 1, 0.3F}, {0.01F, 0, 0.335F}, {0, 0, 0}};
-    size_t reviews = 0;
+    size_t n, reviews = 0;
+    unsigned char *bytes = onnx_from_model(&model, &n);
+    Onnx__ModelProto *parsed = onnx__model_proto__unpack(NULL, n, bytes);
+    assert_non_null(parsed);
+    assert_true(parsed->ir_version == 8 && parsed->n_opset_import == 1);
+    assert_true(parsed->opset_import[0]->version == 13); // runtimes from 2021 on
+    assert_string_equal(parsed->metadata_props[0]->key, "inputs");
+    assert_string_equal(parsed->metadata_props[0]->value,
+                        "[\"amount\",\"night\",\"c[\\\"a\\\",b]\"]");
+    assert_string_equal(parsed->graph->output[0]->name, "probability");
+    assert_string_equal(parsed->graph->output[1]->name, "decision");
     for (size_t r = 0; r < 4; r++) {
         run_graph(parsed->graph, rows[r]);
         double p = model_probability(model_margin(&model, rows[r]));
@@ -130,6 +102,8 @@ static void the_graph_computes_the_models_probability_and_decision(void **state)
         reviews += p >= model.threshold;
     }
     assert_true(reviews > 0 && reviews < 4);
+    onnx__model_proto__free_unpacked(parsed, NULL);
+    free(bytes);
 }
 
 // Another implementation of ONNX checks the graph's types and shapes.
@@ -137,23 +111,23 @@ static void pythons_onnx_accepts_the_file(void **state)
 {
     (void)state;
     char out[1024];
+    size_t n;
     if (run_command(out, sizeof out, "/usr/bin/python3 -c 'import onnx'") != 0)
         skip();
-    const char *path = scratch_bytes("model.onnx", bytes, n_bytes);
-    int rc = run_command(out, sizeof out,
-                         "/usr/bin/python3 -c 'import onnx; "
-                         "onnx.checker.check_model(onnx.load(\"%s\"), full_check=True)'",
-                         path);
-    if (rc)
+    unsigned char *bytes = onnx_from_model(&model, &n);
+    if (run_command(out, sizeof out,
+                    "/usr/bin/python3 -c 'import onnx; "
+                    "onnx.checker.check_model(onnx.load(\"%s\"), full_check=True)'",
+                    scratch_bytes("model.onnx", bytes, n)))
         fail_msg("%s", out);
+    free(bytes);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_file_has_versions_input_names_and_shapes),
         cmocka_unit_test(the_graph_computes_the_models_probability_and_decision),
         scratch_test(pythons_onnx_accepts_the_file),
     };
-    return cmocka_run_group_tests(tests, parse, forget);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
