@@ -87,7 +87,7 @@ static double mean(const double *x, size_t n)
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += x[i];
-    return n > 0 ? sum / (double)n : NAN;
+    return sum / (double)n; // NAN without values
 }
 
 // Divides by n; exactly 0 where all values are equal.
@@ -103,12 +103,10 @@ static double standard_deviation(const double *x, size_t n, double centre)
 
 static double out_of_range(const double *reference, size_t n, const double *x, size_t m)
 {
-    size_t below = 0, above = 0;
-    while (below < m && x[below] < reference[0])
-        below++;
-    while (above < m - below && x[m - 1 - above] > reference[n - 1])
-        above++;
-    return (double)(below + above) / (double)m;
+    size_t out = 0;
+    for (size_t i = 0; i < m; i++)
+        out += x[i] < reference[0] || x[i] > reference[n - 1];
+    return (double)out / (double)m;
 }
 
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,

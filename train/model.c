@@ -1,5 +1,5 @@
-// Files are untrusted until they are checked: a member that is missing, of another type, unknown or
-// not finite is refused.
+// Files are untrusted until they are checked: a member that is missing, unknown or of another type is
+// refused. JSON has no number that is not finite.
 #include "train/model.h"
 
 #include "base/memory.h"
@@ -111,8 +111,8 @@ static int read_bin(struct histogram *h, size_t b, const json_t *edge, const jso
     if (b == h->n_edges)
         return 0;
     h->edges[b] = json_number_value(edge);
-    if (!json_is_number(edge) || !isfinite(h->edges[b]))
-        return err_set(err, "edges[%zu] is not a finite number", b);
+    if (!json_is_number(edge))
+        return err_set(err, "edges[%zu] is not a number", b);
     if (b > 0 && h->edges[b] <= h->edges[b - 1])
         return err_set(err, "edges[%zu] is not above the one before", b);
     return 0;
@@ -176,23 +176,19 @@ static char *read_file(const char *path, size_t *n, struct err *err)
     struct stat st;
     char *text = NULL;
     FILE *f = fopen(path, "rb");
-    if (!f) {
+    if (!f || fstat(fileno(f), &st))
         err_sys(err, "%s: cannot open", path);
-        return NULL;
-    }
-    if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode) || st.st_size > MAX_BYTES) {
+    else if (!S_ISREG(st.st_mode) || st.st_size > MAX_BYTES)
         err_set(err, "%s: is not a file of at most %d bytes", path, MAX_BYTES);
-        goto out;
-    }
-    text = xmalloc((size_t)st.st_size);
-    *n = fread(text, 1, (size_t)st.st_size, f);
-    if (ferror(f)) {
+    else
+        text = xmalloc((size_t)st.st_size);
+    if (text && (*n = fread(text, 1, (size_t)st.st_size, f)) < (size_t)st.st_size) {
         err_sys(err, "%s: cannot read", path);
         free(text);
         text = NULL;
     }
-out:
-    fclose(f);
+    if (f)
+        fclose(f);
     return text;
 }
 
@@ -209,10 +205,8 @@ static int read_input(struct model *m, size_t i, json_t *j, struct err *err)
         return err_set(err, "inputs[%zu]: %s", i, why.text);
     if (strcmp(name, in->name) != 0)
         return err_set(err, "inputs[%zu] is %.100s, but the plan's is %s", i, name, in->name);
-    if (!isfinite(in->mean) || !isfinite(in->weight) || !isfinite(in->scale) || in->scale <= 0)
-        return err_set(err,
-                       "inputs[%zu] (%s): mean, scale and weight must be finite and scale above 0",
-                       i, in->name);
+    if (in->scale <= 0)
+        return err_set(err, "inputs[%zu] (%s): scale must be above 0", i, name);
     if (histogram_from_json(&in->reference, reference, err))
         return err_prefix(err, "inputs[%zu].reference", i);
     return 0;
@@ -228,20 +222,6 @@ static int read_inputs(struct model *m, const json_t *inputs, struct err *err)
     for (size_t i = 0; i < m->n_inputs; i++)
         if (read_input(m, i, json_array_get(inputs, i), err))
             return -1;
-    return 0;
-}
-
-// Nothing computes with these, but people and programs read them.
-static int check_notes(const struct model *m, struct err *err)
-{
-    enum { FLAGS = JSON_STRICT | JSON_VALIDATE_ONLY };
-    json_error_t why;
-    if (json_unpack_ex(m->training, &why, FLAGS, "{s:s, s:s, s:I, s:I, s:s}", "train", "test",
-                       "rows", "frauds", "threshold_from"))
-        return err_set(err, "training: %s", why.text);
-    if (json_unpack_ex(m->provenance, &why, FLAGS, "{s:s, s:s, s:s}", "data_xxh3", "config_xxh3",
-                       "program"))
-        return err_set(err, "provenance: %s", why.text);
     return 0;
 }
 
@@ -261,12 +241,10 @@ static int from_json(struct model *m, json_t *j, struct err *err)
         return err_set(err, "its format is '%.100s', not '%s'", format, FORMAT);
     if (version != VERSION)
         return err_set(err, "is of version %d; this program reads version %d", version, VERSION);
-    if (check_notes(m, err) || plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
+    if (plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
         return -1;
-    if (!isfinite(m->intercept) || !isfinite(m->l2) || m->l2 < 0)
-        return err_set(err, "intercept and l2 must be finite and l2 not below 0");
-    if (!(m->threshold >= 0 && m->threshold <= 1))
-        return err_set(err, "threshold must be within 0 .. 1");
+    if (m->l2 < 0 || m->threshold < 0 || m->threshold > 1)
+        return err_set(err, "l2 must not be below 0, and threshold within 0 .. 1");
     if (histogram_from_json(&m->score_reference, score, err))
         return err_prefix(err, "score_reference");
     return 0;

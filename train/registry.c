@@ -206,7 +206,7 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
 
 int registry_read(struct registry *r, const char *path, struct err *err)
 {
-    *r = (struct registry){.path = xstrdup(path), .lock = -1};
+    *r = (struct registry){.path = xstrdup(path)};
     memset(r->head, '0', SHA256_HEX - 1);
     if (read_ledger(r, err) == 0)
         return 0;
@@ -245,13 +245,9 @@ static int lock_folder(const char *path, struct err *err)
         return err_sys(err, "%s: cannot open the folder", path);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
-    if (errno == EWOULDBLOCK)
-        err_set(err, "%s: another program changes this registry now; try again when it is done",
-                path);
-    else
-        err_sys(err, "%s: cannot lock", path);
     close(fd);
-    return -1;
+    return err_set(err, "%s: another program changes this registry now; try again when it is done",
+                   path);
 }
 
 int registry_open(struct registry *r, const char *path, struct err *err)
@@ -262,13 +258,10 @@ int registry_open(struct registry *r, const char *path, struct err *err)
     int lock = lock_folder(path, err);
     if (lock < 0)
         return -1;
-    if (registry_read(r, path, err)) {
-        close(lock);
-        return -1;
-    }
+    int rc = registry_read(r, path, err);
     r->lock = lock;
     const int64_t champion = registry_champion_at(r, INT64_MAX);
-    if (check_end(r, err) == 0 && read_link(path, &linked, err) == 0 &&
+    if (rc == 0 && check_end(r, err) == 0 && read_link(path, &linked, err) == 0 &&
         (champion == linked || champion == 0 || write_link(r, champion, err) == 0))
         return 0;
     registry_release(r);
@@ -277,7 +270,7 @@ int registry_open(struct registry *r, const char *path, struct err *err)
 
 void registry_release(struct registry *r)
 {
-    if (r->path && r->lock >= 0)
+    if (r->lock)
         close(r->lock);
     free(r->entries);
     free(r->path);

@@ -6,12 +6,12 @@
 //
 // A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
 // "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
-// A changed or removed line breaks the chain at the next one, which is reported by its number.
+// Changing or removing a line breaks the chain at the next one, which an error names by its number.
 //
-// Readers need no lock; one process at a time changes a registry (a lock on the folder). A ledger
-// line is one write and an fsync, and comes before the link, so registry_open completes a promotion
-// that a crash interrupted. A last line without an end was torn by a crash and never took effect:
-// readers ignore it, changing the registry is refused until it is removed.
+// One process at a time changes a registry, which it locks; readers need no lock. The ledger is
+// written before the link, so registry_open completes a promotion that a crash interrupted. A last
+// line without its end was torn by a crash and never took effect: readers ignore it, and the
+// registry cannot be changed until it is removed.
 //
 //     struct registry r;                            struct output_dir d; int64_t version;
 //     registry_open(&r, "models/x", &err)           registry_next(&r, &d, &version, &err)
@@ -37,7 +37,7 @@ struct ledger_entry {
 
 struct registry {
     char *path;                   // NULL when released
-    int lock;                     // descriptor of the folder, -1 without the lock
+    int lock;                     // descriptor of the folder, 0 without the lock
     struct ledger_entry *entries; // [n], in the order of the file
     size_t n, capacity;
     char head[SHA256_HEX]; // hash of the last line

@@ -138,36 +138,10 @@ static int who(const struct arguments *a, struct err *err)
     return 0;
 }
 
-static const struct command {
-    const char *name;
-    int (*run)(const struct arguments *a, struct err *err);
-    bool takes_version;
-} commands[] = {
-    {"list", list, false},         {"show", show, true}, {"promote", promote, true},
-    {"rollback", rollback, false}, {"who", who, false},
-};
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
-
-// NULL and a message where the command line is wrong.
-static const struct command *find_command(const char *name, const char *version, struct err *err)
-{
-    const char *names[N_COMMANDS];
-    char hint[128];
-    const struct command *found = NULL;
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        names[i] = commands[i].name;
-        if (strcmp(name, names[i]) == 0)
-            found = &commands[i];
-    }
-    if (found && (!version || found->takes_version))
-        return found;
-    if (found)
-        err_set(err, "%s takes no version, so not '%s' (see --help)", name, version);
-    else
-        err_set(err, "unknown command '%s'%s (see --help)", name,
-                err_did_you_mean(hint, sizeof hint, name, names, N_COMMANDS));
-    return NULL;
-}
+static const char *const names[] = {"list", "show", "promote", "rollback", "who"};
+static int (*const commands[])(const struct arguments *, struct err *) = {list, show, promote,
+                                                                          rollback, who};
+enum { N_COMMANDS = sizeof names / sizeof *names };
 
 int main(int argc, char **argv)
 {
@@ -188,15 +162,24 @@ int main(int argc, char **argv)
         1,
         2};
     struct err err;
+    char hint[128];
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
     a.version = first + 1 < argc ? argv[first + 1] : NULL;
-    const struct command *c = find_command(argv[first], a.version, &err);
-    if (!c)
-        return option_exit(&program, -1, &err);
-    int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
-                                    : c->run(&a, &err);
-    return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
+    size_t c = 0;
+    while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
+        c++;
+    if (c < N_COMMANDS && (!a.version || commands[c] == show || commands[c] == promote)) {
+        int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
+                                        : commands[c](&a, &err);
+        return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
+    }
+    if (c < N_COMMANDS)
+        err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], a.version);
+    else
+        err_set(&err, "unknown command '%s'%s (see --help)", argv[first],
+                err_did_you_mean(hint, sizeof hint, argv[first], names, N_COMMANDS));
+    return option_exit(&program, -1, &err);
 }
