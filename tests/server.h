@@ -1,8 +1,8 @@
 // server: the real server as a process, spoken to over raw sockets, on artifacts that the real
 // programs make from the committed sample. ASSAY_BIN names the folder of the programs.
 //
-// server_artifacts is a group's setup and leaves `shared` running, server_remove its teardown. A test
-// that starts `own` has server_end_own as teardown, in case it fails.
+// server_artifacts is a group's setup and leaves `shared` running, server_remove its teardown. A
+// test that starts `own` has server_end_own as teardown, in case it fails.
 #ifndef TESTS_SERVER_H
 #define TESTS_SERVER_H
 

@@ -1,10 +1,21 @@
-// The Open Inference Protocol against hand-computed scores of a small model, and against /predict.
+// inference: scores against hand-computed ones of a small model and against /predict, and requests
+// that are refused.
 #include "serve/inference.h"
 #include "tests/small_fixture.h"
 
 #include <math.h>
 
-#define NAME "models" // of the registry's folder
+#define NAME          "models" // of the registry's folder
+#define BARE(members) "{\"inputs\":[{\"name\":\"features\"" members "}]}"
+#define SHAPE(shape)  BARE(",\"datatype\":\"FP32\",\"shape\":" shape)
+#define REQUEST(more, type, rows, data)                                                            \
+    "{" more "\"inputs\":[{\"name\":\"features\",\"datatype\":\"" type "\",\"shape\":[" rows       \
+    ",8],\"data\":" data "}]}"
+#define LOW       "57.16,0,1,57.16,33,1,0,0"
+#define HIGH      "900,1,3,300.5,40,1,0,0"
+#define ONE(more) REQUEST(more, "FP32", "1", "[" LOW "]")
+static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
+static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
 static const json_t *ask(struct fixture *f, const char *body)
 {
@@ -12,80 +23,62 @@ static const json_t *ask(struct fixture *f, const char *body)
     return take_answer(f);
 }
 
-// A tensor's value, found by the output's name.
-static const json_t *value(const json_t *answer, const char *output, size_t row)
-{
-    size_t i;
-    const json_t *o;
-    json_array_foreach(json_object_get(answer, "outputs"), i, o)
-    {
-        if (strcmp(json_string_value(json_object_get(o, "name")), output) == 0)
-            return json_array_get(json_object_get(o, "data"), row);
-    }
-    fail_msg("no output %s", output);
-    return NULL;
-}
+struct scores {
+    double probability, margin;
+    int review;
+};
 
-static double number(const json_t *answer, const char *output, size_t row)
+// Those of a row, where all outputs are answered.
+static struct scores scores_of(const json_t *answer, size_t row)
 {
-    const json_t *v = value(answer, output, row);
-    assert_true(json_is_real(v));
-    return json_real_value(v);
-}
-
-static void assert_near(double a, double b)
-{
-    if (!(fabs(a - b) <= 1e-14 * fabs(b)))
-        fail_msg("%.17g is not %.17g", a, b);
+    struct scores s = {0};
+    const json_t *outputs = json_object_get(answer, "outputs"), *data[3];
+    assert_int_equal(json_array_size(outputs), 3);
+    for (size_t o = 0; o < 3; o++)
+        data[o] = json_array_get(json_object_get(json_array_get(outputs, o), "data"), row);
+    assert_true(json_is_boolean(data[2]));
+    s.probability = json_real_value(data[0]);
+    s.margin = json_real_value(data[1]);
+    s.review = json_is_true(data[2]);
+    return s;
 }
 
 // The definition, written out once more.
-static double expected_margin(const double x[SMALL_INPUTS])
+static void check_row(const json_t *answer, size_t row, const double x[SMALL_INPUTS])
 {
+    const struct scores s = scores_of(answer, row);
     double margin = small_intercept;
     for (int i = 0; i < SMALL_INPUTS; i++)
         margin += small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i];
-    return margin;
+    assert_true(fabs(s.margin - margin) <= 1e-14 * fabs(margin));
+    assert_true(fabs(s.probability - 1 / (1 + exp(-margin))) <= 1e-14);
+    assert_int_equal(s.review, s.probability >= small_threshold);
 }
-
-#define TENSOR(type, rows, data)                                                                   \
-    "{\"name\":\"features\",\"datatype\":\"" type "\",\"shape\":[" rows ",8],\"data\":" data "}"
-#define REQUEST(more, type, rows, data) "{" more "\"inputs\":[" TENSOR(type, rows, data) "]}"
-#define LOW                             "57.16,0,1,57.16,33,1,0,0"
-#define HIGH                            "900,1,3,300.5,40,1,0,0"
-static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
-static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
 // ---- scores ----
 
-static void rows_are_answered_with_probability_margin_and_review(void **state)
+static void rows_flat_or_nested_are_scored_and_not_counted(void **state)
 {
     struct fixture *f = *state;
-    const json_t *a = ask(f, REQUEST("", "FP32", "2", "[" LOW "," HIGH "]"));
-    assert_int_equal(f->reply.status, 200);
-    const double margins[] = {expected_margin(low), expected_margin(high)};
-    for (size_t row = 0; row < 2; row++) {
-        assert_near(number(a, "margin", row), margins[row]);
-        assert_near(number(a, "probability", row), 1 / (1 + exp(-margins[row])));
-    }
-    assert_true(json_is_false(value(a, "review", 0)));
-    assert_true(json_is_true(value(a, "review", 1)));
-    assert_non_null(strstr(f->reply.text, "{\"name\":\"probability\",\"shape\":[2],"
+    json_t *flat = json_deep_copy(ask(f, REQUEST("", "FP32", "2", "[" LOW "," HIGH "]")));
+    check_row(flat, 0, low);
+    check_row(flat, 1, high);
+    assert_non_null(strstr(f->reply.text, "{\"model_name\":\"models\",\"model_version\":\"1\","
+                                          "\"outputs\":[{\"name\":\"probability\",\"shape\":[2],"
                                           "\"datatype\":\"FP64\",\"data\":["));
-    assert_string_equal(json_string_value(json_object_get(a, "model_name")), NAME);
-    assert_string_equal(json_string_value(json_object_get(a, "model_version")), "1");
-    assert_null(json_object_get(a, "id"));
-    assert_int_equal(f->small.service.state.events, 0); // no transaction is counted
+    assert_true(json_equal(flat, ask(f, REQUEST("", "FP64", "2", "[[" LOW "],[" HIGH "]]"))));
+    assert_int_equal(f->small.service.state.events, 0);
+    json_decref(flat);
 }
 
 static void a_probability_at_the_threshold_is_for_review(void **state)
 {
     struct fixture *f = *state;
-    double p = number(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "probability", 0);
-    f->small.service.champion->model.threshold = p;
-    assert_true(json_is_true(value(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "review", 0)));
-    f->small.service.champion->model.threshold = nextafter(p, 1);
-    assert_true(json_is_false(value(ask(f, REQUEST("", "FP32", "1", "[" LOW "]")), "review", 0)));
+    double *threshold = &f->small.service.champion->model.threshold;
+    *threshold = scores_of(ask(f, ONE("")), 0).probability;
+    assert_true(scores_of(ask(f, ONE("")), 0).review);
+    *threshold = nextafter(*threshold, 1);
+    assert_false(scores_of(ask(f, ONE("")), 0).review);
 }
 
 static void the_same_features_give_the_bits_of_predict(void **state)
@@ -94,64 +87,20 @@ static void the_same_features_give_the_bits_of_predict(void **state)
         "{\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\",\"amount\":57.16,"
         "\"age\":33,\"channel\":\"web\"}";
     struct fixture *f = *state;
-    double p = number(ask(f, REQUEST("", "FP64", "1", "[" LOW "]")), "probability", 0);
+    const double p = scores_of(ask(f, ONE("")), 0).probability;
     predict(&f->small.service, transaction, sizeof transaction - 1, &f->reply);
-    const json_t *a = take_answer(f);
-    assert_true(json_real_value(json_object_get(a, "probability")) == p);
-}
-
-static void nested_data_is_the_same_as_flat(void **state)
-{
-    struct fixture *f = *state;
-    json_t *flat = json_deep_copy(ask(f, REQUEST("", "FP64", "2", "[" LOW "," HIGH "]")));
-    const json_t *nested = ask(f, REQUEST("", "FP64", "2", "[[" LOW "],[" HIGH "]]"));
-    assert_int_equal(f->reply.status, 200);
-    assert_true(json_equal(flat, nested));
-    json_decref(flat);
+    assert_true(json_real_value(json_object_get(take_answer(f), "probability")) == p);
 }
 
 static void a_double_is_rounded_to_a_float32_as_a_feature_is(void **state)
 {
     char body[512];
     struct fixture *f = *state;
-    double p = number(ask(f, REQUEST("", "FP64", "1", "[0.1,0,0,0,0,0,0,0]")), "margin", 0);
+    const double m = scores_of(ask(f, REQUEST("", "FP64", "1", "[0.1,0,0,0,0,0,0,0]")), 0).margin;
     snprintf(body, sizeof body, REQUEST("", "FP64", "1", "[%.17g,0,0,0,0,0,0,0]"), (double)0.1f);
-    assert_true(number(ask(f, body), "margin", 0) == p);
-    assert_near(p, expected_margin((double[SMALL_INPUTS]){0.1}));
+    assert_true(scores_of(ask(f, body), 0).margin == m);
     ask(f, REQUEST("", "FP64", "1", "[3.4028234663852886e38,0,0,0,0,0,0,-3.4e38]"));
     assert_int_equal(f->reply.status, 200); // the largest float32
-}
-
-// ---- what may be asked ----
-
-static void outputs_choose_and_order_the_answer(void **state)
-{
-    struct fixture *f = *state;
-    const json_t *a =
-        ask(f, REQUEST("\"outputs\":[{\"name\":\"review\"},"
-                       "{\"name\":\"margin\",\"parameters\":{\"binary_data\":false}}],",
-                       "FP32", "1", "[" LOW "]"));
-    const json_t *outputs = json_object_get(a, "outputs");
-    assert_int_equal(json_array_size(outputs), 2);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(outputs, 0), "name")),
-                        "review");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(outputs, 1), "name")),
-                        "margin");
-    a = ask(f, REQUEST("\"outputs\":[],", "FP32", "1", "[" LOW "]"));
-    assert_int_equal(json_array_size(json_object_get(a, "outputs")), 3);
-}
-
-static void the_id_comes_back_and_what_is_unknown_is_ignored(void **state)
-{
-    struct fixture *f = *state;
-    const json_t *a = ask(f, REQUEST("\"id\":\"a\\\"\\u00e9\\u0001\",\"parameters\":{\"x\":[1]},"
-                                     "\"other\":[null],\"outputs\":null,",
-                                     "FP32", "1", "[" LOW "]"));
-    assert_int_equal(f->reply.status, 200);
-    assert_string_equal(json_string_value(json_object_get(a, "id")), "a\"\xc3\xa9\x01");
-    a = ask(f, REQUEST("\"id\":null,\"parameters\":null,", "FP32", "1", "[" LOW "]"));
-    assert_int_equal(f->reply.status, 200);
-    assert_null(json_object_get(a, "id"));
 }
 
 static void a_thousand_rows_are_scored_and_one_more_is_refused(void **state)
@@ -159,25 +108,45 @@ static void a_thousand_rows_are_scored_and_one_more_is_refused(void **state)
     static char body[64 * 1024];
     struct fixture *f = *state;
     for (int rows = 1000; rows <= 1001; rows++) {
-        size_t n = (size_t)snprintf(
-            body, sizeof body,
-            "{\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":[%d,8],\"data\":[",
-            rows);
+        int n = snprintf(body, sizeof body,
+                         "{\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":"
+                         "[%d,8],\"data\":[",
+                         rows);
         for (int row = 0; row < rows; row++)
-            n += (size_t)snprintf(body + n, sizeof body - n, "%s%d,0,0,0,0,0,0,0", row ? "," : "",
-                                  row);
-        snprintf(body + n, sizeof body - n, "]}]}");
+            n += snprintf(body + n, sizeof body - (size_t)n, "%s%d,0,0,0,0,0,0,0", row ? "," : "",
+                          row);
+        snprintf(body + n, sizeof body - (size_t)n, "]}]}");
         const json_t *a = ask(f, body);
         assert_int_equal(f->reply.status, rows == 1000 ? 200 : 413);
         if (rows == 1000)
-            assert_near(number(a, "margin", 999), expected_margin((double[SMALL_INPUTS]){999}));
+            check_row(a, 999, (double[SMALL_INPUTS]){999});
     }
 }
 
-// ---- what is refused ----
+// ---- requests ----
 
-#define BARE(members) "{\"inputs\":[{\"name\":\"features\"" members "}]}"
-#define ONE(more)     REQUEST(more, "FP32", "1", "[" LOW "]")
+static void outputs_and_id_are_as_asked_for(void **state)
+{
+    static const struct {
+        const char *body, *words;
+    } cases[] = {
+        {ONE("\"outputs\":[{\"name\":\"review\"},"
+             "{\"name\":\"margin\",\"parameters\":{\"binary_data\":false}}],"),
+         "\"outputs\":[{\"name\":\"review\",\"shape\":[1],\"datatype\":\"BOOL\",\"data\":[false]},"
+         "{\"name\":\"margin\""},
+        {ONE("\"outputs\":[],"), "\"name\":\"review\""},
+        {ONE("\"outputs\":null,"), "\"name\":\"review\""},
+        {ONE("\"id\":\"a\\\"\\u00e9\\u0001\","), ",\"id\":\"a\\\"\xc3\xa9\\u0001\","},
+        {ONE("\"id\":null,\"parameters\":null,"), "\"model_version\":\"1\",\"outputs\":"},
+        {ONE("\"parameters\":{\"x\":[1]},\"other\":[null],"), "\"name\":\"review\""}, // ignored
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ask(f, cases[i].body);
+        if (f->reply.status != 200 || !strstr(f->reply.text, cases[i].words))
+            fail_msg("%s\n%s", cases[i].body, f->reply.text);
+    }
+}
 
 static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
 {
@@ -186,52 +155,37 @@ static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
         int status;
         const char *field, *words;
     } cases[] = {
-        {"", 400, NULL, "not JSON"},
-        {"{\"inputs\":[", 400, NULL, "not JSON"},
-        {"[]", 400, NULL, "must be an inference request"},
-        {"{\"inputs\":[],\"inputs\":[]}", 400, NULL, "duplicate"},
+        {"{\"inputs\":[", 400, "", "not JSON"},
+        {"[]", 400, "", "an inference request"},
         {"{}", 422, "inputs", "missing"},
-        {"{\"inputs\":{}}", 422, "inputs", "an array, not an object"},
+        {"{\"inputs\":{}}", 422, "inputs", "not an object"},
         {"{\"inputs\":[]}", 422, "inputs", "0 tensors"},
-        {"{\"inputs\":[1,2]}", 422, "inputs", "2 tensors"},
-        {"{\"inputs\":[1]}", 422, "inputs[0]", "an object, not an integer"},
+        {"{\"inputs\":[1]}", 422, "inputs[0]", "not an integer"},
         {"{\"inputs\":[{}]}", 422, "inputs[0].name", "missing"},
-        {"{\"inputs\":[{\"name\":1}]}", 422, "inputs[0].name", "a string"},
         {"{\"inputs\":[{\"name\":\"x\"}]}", 400, "inputs[0].name", "'features'"},
         {BARE(""), 422, "inputs[0].datatype", "missing"},
-        {REQUEST("", "INT64", "1", "[" LOW "]"), 422, "inputs[0].datatype", "FP32 and FP64"},
+        {BARE(",\"datatype\":\"INT64\""), 422, "inputs[0].datatype", "FP32"},
         {BARE(",\"datatype\":\"FP32\""), 422, "inputs[0].shape", "missing"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[8]"), 422, "inputs[0].shape", "[n, 8]"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[1,8,1]"), 422, "inputs[0].shape", "[n, 8]"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[1.5,8]"), 422, "inputs[0].shape", "whole"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[1,7]"), 422, "inputs[0].shape", "8 inputs"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[1,-8]"), 422, "inputs[0].shape", "8 inputs"},
-        {BARE(",\"datatype\":\"FP32\",\"shape\":[1,8]"), 422, "inputs[0].data", "missing"},
-        {REQUEST("", "FP32", "0", "[]"), 422, "inputs[0].shape", "1 to 1000"},
-        {REQUEST("", "FP32", "-1", "[]"), 422, "inputs[0].shape", "1 to 1000"},
-        {REQUEST("", "FP32", "9223372036854775807", "[]"), 413, "inputs[0].shape", "1 to 1000"},
-        {REQUEST("", "FP32", "1", "\"AAAA\""), 422, "inputs[0].data", "an array"},
-        {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "3 elements"},
+        {SHAPE("[8]"), 422, "inputs[0].shape", "[n, 8]"},
+        {SHAPE("[1.5,8]"), 422, "inputs[0].shape", "whole"},
+        {SHAPE("[1,-8]"), 422, "inputs[0].shape", "8 inputs"},
+        {SHAPE("[0,8]"), 422, "inputs[0].shape", "1 to 1000"},
+        {SHAPE("[9223372036854775807,8]"), 413, "inputs[0].shape", "1 to 1000"},
+        {SHAPE("[1,8]"), 422, "inputs[0].data", "missing"},
+        {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "it has 8"},
         {REQUEST("", "FP32", "2", "[" LOW "]"), 422, "inputs[0].data", "it has 16"},
         {REQUEST("", "FP32", "2", "[[" LOW "]]"), 422, "inputs[0].data", "it has 2"},
         {REQUEST("", "FP32", "2", "[[" LOW "],[1]]"), 422, "inputs[0].data[1]", "it has 8"},
         {REQUEST("", "FP32", "2", "[[" LOW "],1]"), 422, "inputs[0].data[1]", "an array"},
-        {REQUEST("", "FP32", "2", "[[" LOW "],[1,0,1,0,1,0,1,null]]"), 422, "inputs[0].data[1][7]",
-         "not null"},
-        {REQUEST("", "FP32", "1", "[[[1],0,1,1,1,0,1,0]]"), 422, "inputs[0].data[0][0]",
-         "not an array"},
-        {REQUEST("", "FP32", "1", "[1,0,1,\"1\",1,0,1,0]"), 422, "inputs[0].data[3]", "a string"},
-        {REQUEST("", "FP32", "1", "[true,0,1,1,1,0,1,0]"), 422, "inputs[0].data[0]", "not true"},
+        {REQUEST("", "FP32", "1", "[[[1],0,1,1,1,0,1,0]]"), 422, "inputs[0].data[0][0]", "array"},
+        {REQUEST("", "FP32", "1", "[1,0,1,null,1,0,1,0]"), 422, "inputs[0].data[3]", "not null"},
         {REQUEST("", "FP64", "1", "[1,0,1,1,1,0,1,-1e39]"), 422, "inputs[0].data[7]", "float32"},
-        {REQUEST("", "FP64", "1", "[1,0,1,1,1,0,1,1e999]"), 400, NULL, "not JSON"},
-        {REQUEST("", "FP64", "1", "[1,0,1,1,1,0,1,NaN]"), 400, NULL, "not JSON"},
         {ONE("\"id\":1,"), 422, "id", "a string"},
         {ONE("\"parameters\":1,"), 422, "parameters", "an object"},
         {ONE("\"outputs\":{},"), 422, "outputs", "an array"},
         {ONE("\"outputs\":[1],"), 422, "outputs[0]", "an object"},
         {ONE("\"outputs\":[{}],"), 422, "outputs[0].name", "missing"},
-        {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"score\"}],"), 400, "outputs[1].name",
-         "'score'"},
+        {ONE("\"outputs\":[{\"name\":\"x\"}],"), 400, "outputs[0].name", "'x'"},
         {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"margin\"}],"), 400, "outputs[1].name",
          "twice"},
         {ONE("\"outputs\":[{\"name\":\"margin\",\"parameters\":{\"binary_data\":true}}],"), 400,
@@ -241,16 +195,14 @@ static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *a = ask(f, cases[i].body);
-        const char *field = json_string_value(json_object_get(a, "field"));
-        const char *error = json_string_value(json_object_get(a, "error"));
-        const bool same = cases[i].field ? field && strcmp(field, cases[i].field) == 0 : !field;
-        if (f->reply.status != cases[i].status || !same || !error || !strstr(error, cases[i].words))
+        const json_t *a = ask(f, cases[i].body), *field = json_object_get(a, "field");
+        if (f->reply.status != cases[i].status || !strstr(f->reply.text, cases[i].words) ||
+            strcmp(field ? json_string_value(field) : "", cases[i].field) != 0)
             fail_msg("%s\n%s", cases[i].body, f->reply.text);
     }
 }
 
-static void another_model_or_version_is_not_found_and_told_which_there_is(void **state)
+static void another_model_or_version_is_not_found(void **state)
 {
     static const struct {
         const char *model, *version, *body;
@@ -272,59 +224,48 @@ static void another_model_or_version_is_not_found_and_told_which_there_is(void *
     }
 }
 
-// ---- what is told ----
-
-static void assert_told(struct fixture *f, const char *expected)
-{
-    json_t *e = json_loads(expected, 0, NULL);
-    assert_int_equal(f->reply.status, 200);
-    assert_non_null(e);
-    if (!json_equal(take_answer(f), e))
-        fail_msg("%s", f->reply.text);
-    json_decref(e);
-}
+// ---- the model ----
 
 static void the_metadata_names_the_features_in_their_order(void **state)
 {
     struct fixture *f = *state;
     reply_reset(&f->reply);
     inference_model(&f->small.service, NAME, "1", &f->reply);
-    assert_told(f, "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
-                   "\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":[-1,8],"
-                   "\"parameters\":{\"feature_names\":[\"amount\",\"night\",\"count_1d\","
-                   "\"mean_7d\",\"age\",\"channel[web]\",\"channel[shop]\",\"channel[*]\"]}}],"
-                   "\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
-                   "{\"name\":\"margin\",\"datatype\":\"FP64\",\"shape\":[-1]},"
-                   "{\"name\":\"review\",\"datatype\":\"BOOL\",\"shape\":[-1]}]}");
+    assert_string_equal(
+        f->reply.text,
+        "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
+        "\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":[-1,8],"
+        "\"parameters\":{\"feature_names\":[\"amount\",\"night\",\"count_1d\","
+        "\"mean_7d\",\"age\",\"channel[web]\",\"channel[shop]\",\"channel[*]\"]}}],"
+        "\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+        "{\"name\":\"margin\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+        "{\"name\":\"review\",\"datatype\":\"BOOL\",\"shape\":[-1]}]}");
 }
 
-static void ready_is_told_until_a_write_has_failed(void **state)
+static void it_is_ready_until_a_write_has_failed(void **state)
 {
     struct fixture *f = *state;
-    struct service *s = &f->small.service;
     reply_reset(&f->reply);
-    inference_ready(s, NAME, "", &f->reply);
-    assert_told(f, "{\"name\":\"models\",\"ready\":true}");
-    atomic_store(&s->writer.broken, true);
-    inference_ready(s, NAME, "1", &f->reply);
+    inference_ready(&f->small.service, NAME, "", &f->reply);
+    assert_string_equal(f->reply.text, "{\"name\":\"models\",\"ready\":true}");
+    atomic_store(&f->small.service.writer.broken, true);
+    inference_ready(&f->small.service, NAME, "1", &f->reply);
     assert_int_equal(f->reply.status, 503);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(rows_are_answered_with_probability_margin_and_review),
+        TEST(rows_flat_or_nested_are_scored_and_not_counted),
         TEST(a_probability_at_the_threshold_is_for_review),
         TEST(the_same_features_give_the_bits_of_predict),
-        TEST(nested_data_is_the_same_as_flat),
         TEST(a_double_is_rounded_to_a_float32_as_a_feature_is),
-        TEST(outputs_choose_and_order_the_answer),
-        TEST(the_id_comes_back_and_what_is_unknown_is_ignored),
         TEST(a_thousand_rows_are_scored_and_one_more_is_refused),
+        TEST(outputs_and_id_are_as_asked_for),
         TEST(a_request_that_does_not_fit_is_refused_and_says_where),
-        TEST(another_model_or_version_is_not_found_and_told_which_there_is),
+        TEST(another_model_or_version_is_not_found),
         TEST(the_metadata_names_the_features_in_their_order),
-        TEST(ready_is_told_until_a_write_has_failed),
+        TEST(it_is_ready_until_a_write_has_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,30 +1,9 @@
 // overload: idle and slow clients, and too many requests.
 #include "tests/server.h"
 
+#include "base/progress.h"
+
 #include <sys/resource.h>
-#include <time.h>
-
-enum { CLIENTS = 1000, PROBES = 21 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double probe(void)
-{
-    const double start = now();
-    check_answer_at(own.port, GET("/healthz"), 200, "ok");
-    return now() - start;
-}
 
 // A client that hangs on has sent nothing, half a head, half a body, or a whole request.
 static const char *const beginnings[] = {
@@ -34,11 +13,12 @@ static const char *const beginnings[] = {
     GET("/healthz"),
 };
 
-static void a_health_probe_is_answered_at_once_while_1000_clients_hang_on(void **state)
+static void health_is_answered_at_once_while_1000_clients_hang_on(void **state)
 {
+    enum { CLIENTS = 1000, PROBES = 21 };
     static int clients[CLIENTS];
-    double seconds[PROBES];
     struct rlimit files;
+    int slow = 0;
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
     if (files.rlim_max < CLIENTS + 100)
@@ -50,11 +30,13 @@ static void a_health_probe_is_answered_at_once_while_1000_clients_hang_on(void *
         clients[i] = dial(own.port);
         say(clients[i], beginnings[i % 4], strlen(beginnings[i % 4]));
     }
-    for (int i = 0; i < PROBES; i++)
-        seconds[i] = probe();
-    qsort(seconds, PROBES, sizeof *seconds, by_size);
-    if (seconds[PROBES / 2] > 0.1)
-        fail_msg("half of the probes took longer than %g s", seconds[PROBES / 2]);
+    for (int i = 0; i < PROBES; i++) {
+        const double start = seconds_now();
+        check_answer_at(own.port, GET("/healthz"), 200, "ok");
+        slow += seconds_now() - start > 0.1;
+    }
+    if (slow > PROBES / 2)
+        fail_msg("%d of %d probes took longer than 0.1 s", slow, PROBES);
     for (int i = 0; i < CLIENTS; i++)
         close(clients[i]);
     assert_int_equal(server_end(&own), 0);
@@ -80,16 +62,15 @@ static void a_client_that_hangs_on_is_cut_off(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
-// One request may wait, so of many at once some are refused and the others answered.
 struct pusher {
-    int port, answered, refused, other;
+    int answered, refused, other;
     char name;
 };
 
 static void *push(void *arg)
 {
     struct pusher *p = arg;
-    int fd = dial(p->port);
+    int fd = dial(own.port);
     for (int i = 0; i < 300; i++) {
         struct answer a;
         char body[200];
@@ -98,7 +79,7 @@ static void *push(void *arg)
                  "T08:00:00Z\",\"customer\":1,\"terminal\":%d,\"amount\":1}",
                  p->name, i, i);
         say_post(fd, body);
-        const int bad = try_hear(fd, &a, true);
+        try_hear(fd, &a, true);
         if (a.status == 200)
             p->answered++;
         else if (a.status == 503 && strstr(a.head, "\r\nRetry-After: 1\r\n"))
@@ -106,13 +87,12 @@ static void *push(void *arg)
         else
             p->other++;
         answer_free(&a);
-        if (bad)
-            break;
     }
     close(fd);
     return NULL;
 }
 
+// One request may wait, so of many at once some are refused and the others answered.
 static void a_full_queue_refuses_requests(void **state)
 {
     enum { PUSHERS = 8 };
@@ -124,14 +104,13 @@ static void a_full_queue_refuses_requests(void **state)
     own.more[1] = "1";
     server_begin(&own, "16", NULL);
     for (int i = 0; i < PUSHERS; i++) {
-        pushers[i] = (struct pusher){.port = own.port, .name = (char)('a' + i)};
+        pushers[i] = (struct pusher){.name = (char)('a' + i)};
         assert_int_equal(pthread_create(&threads[i], NULL, push, &pushers[i]), 0);
     }
     for (int i = 0; i < PUSHERS; i++) {
         pthread_join(threads[i], NULL);
         answered += pushers[i].answered;
         refused += pushers[i].refused;
-        assert_int_equal(pushers[i].other, 0);
     }
     assert_int_equal(answered + refused, PUSHERS * 300);
     assert_true(answered > 0);
@@ -139,14 +118,13 @@ static void a_full_queue_refuses_requests(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, server_end_own)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_health_probe_is_answered_at_once_while_1000_clients_hang_on),
-        TEST(a_client_that_hangs_on_is_cut_off),
-        TEST(a_full_queue_refuses_requests),
+        cmocka_unit_test_teardown(health_is_answered_at_once_while_1000_clients_hang_on,
+                                  server_end_own),
+        cmocka_unit_test_teardown(a_client_that_hangs_on_is_cut_off, server_end_own),
+        cmocka_unit_test_teardown(a_full_queue_refuses_requests, server_end_own),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);
 }

@@ -1,5 +1,9 @@
-// request: which requests are accepted, as bytes on real sockets, and how long a body may take.
+// request: which requests are accepted, as bytes on real sockets, how long a body may take, and which
+// tokens fit.
+#include "serve/http.h"
 #include "tests/server.h"
+
+#include <sys/stat.h>
 
 #define TEN(x) x x x x x x x x x x
 
@@ -241,6 +245,70 @@ static void a_large_body_in_pieces_is_read_whole(void **state)
     answer_free(&a);
 }
 
+// ---- the token ----
+
+#define GOOD "aZ09-._~+/==aZ09"
+
+static void a_file_holds_one_token_that_only_its_owner_may_read(void **state)
+{
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *error; // NULL: it is read
+    } cases[] = {
+        {GOOD, 0600, NULL},
+        {GOOD "\n", 0600, NULL},
+        {GOOD "\r\n", 0400, NULL},
+        {TEN(TEN("xx")) TEN("xxxxx") "xxxxxx", 0600, NULL},
+        {TEN(TEN("xx")) TEN("xxxxx") "xxxxxxx", 0600, "16 to 256"},
+        {TEN(TEN("xxx")), 0600, "16 to 256"},
+        {"", 0600, "16 to 256"},
+        {"fifteen-letters", 0600, "16 to 256"},
+        {GOOD " ", 0600, "16 to 256"},
+        {GOOD "\nmore", 0600, "16 to 256"},
+        {"sixteen letters!", 0600, "16 to 256"},
+        {"\xc3\xa4" GOOD, 0600, "16 to 256"},
+        {GOOD, 0640, "chmod 600"},
+        {GOOD, 0604, "chmod 600"},
+    };
+    char path[300], token[TOKEN_TEXT];
+    struct err err = {""};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(path, sizeof path, "%s/token-%zu", folder, i);
+        FILE *f = fopen(path, "w");
+        fputs(cases[i].text, f);
+        fclose(f);
+        assert_int_equal(chmod(path, cases[i].mode), 0);
+        const int rc = token_read(token, path, &err);
+        if ((rc == 0) != !cases[i].error || (rc && !strstr(err.msg, cases[i].error)) ||
+            strstr(err.msg, "aZ09"))
+            fail_msg("case %zu: %d, %s", i, rc, err.msg);
+        if (rc == 0)
+            assert_memory_equal(token, cases[i].text, strlen(token));
+    }
+    assert_int_equal(token_read(token, "/none", &err), -1);
+    assert_non_null(strstr(err.msg, "/none: cannot open"));
+}
+
+static void only_the_token_after_bearer_fits(void **state)
+{
+    static const char *const wrong[] = {NULL,
+                                        "",
+                                        GOOD,
+                                        "Bearer",
+                                        "Bearer ",
+                                        "Basic " GOOD,
+                                        "Bearer " GOOD "x",
+                                        "Bearer aZ09-._~+/==aZ0",
+                                        "Bearer AZ09-._~+/==aZ09"};
+    (void)state;
+    assert_true(token_fits(GOOD, "Bearer " GOOD));
+    assert_true(token_fits(GOOD, "bearer  " GOOD));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(token_fits(GOOD, wrong[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_body_that_stalls_or_trickles_is_given_up),
         cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_it_sends),
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
+        cmocka_unit_test(a_file_holds_one_token_that_only_its_owner_may_read),
+        cmocka_unit_test(only_the_token_after_bearer_fits),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);
 }
