@@ -82,16 +82,19 @@ static bool is_same(struct request *q, size_t event, const struct store_row *kno
 }
 
 // An id may be known from the database, or from an earlier element of the array.
-static int look_up(struct request *q, const uint64_t *ids, size_t event, struct err *err)
+static int look_up(struct request *q, size_t event, struct err *err)
 {
     struct store *store = &q->service->store;
     const struct schema *schema = &q->service->plan->schema;
+    const int column = schema_find_kind(schema, COLUMN_ID);
+    const uint64_t *ids = column < 0 ? NULL : q->transactions.columns[column];
     const struct store_row *stored;
-    int64_t order;
-    size_t first = 0;
-    if (store_find(store, ids[event], &order, err))
+    int64_t order = 0;
+    size_t first = ids ? 0 : event;
+    if (ids && store_find(store, ids[event], &order, err))
         return -1;
     transactions_row(&q->transactions, schema, event, &q->row);
+    q->source[event] = event;
     if (order > 0) {
         if (store_get(store, order, &stored, err))
             return -1;
@@ -99,7 +102,7 @@ static int look_up(struct request *q, const uint64_t *ids, size_t event, struct 
             q->decisions[event] = stored->decision;
         return 0;
     }
-    while (ids[first] != ids[event])
+    while (first < event && ids[first] != ids[event])
         first++;
     q->source[event] = first;
     if (first == event) {
@@ -107,19 +110,6 @@ static int look_up(struct request *q, const uint64_t *ids, size_t event, struct 
     } else {
         transactions_row(&q->transactions, schema, first, &q->other);
         is_same(q, event, &q->other);
-    }
-    return 0;
-}
-
-static int find_fresh(struct request *q, struct err *err)
-{
-    const int column = schema_find_kind(&q->service->plan->schema, COLUMN_ID);
-    for (size_t i = 0; i < q->transactions.n && !q->refused; i++) {
-        q->source[i] = i;
-        if (column < 0)
-            q->fresh[q->n_fresh++] = i;
-        else if (look_up(q, q->transactions.columns[column], i, err))
-            return -1;
     }
     return 0;
 }
@@ -175,8 +165,9 @@ static int run(void *arg, struct err *err)
     struct request *q = arg;
     struct service *s = q->service;
     struct err late;
-    if (find_fresh(q, err))
-        return -1;
+    for (size_t i = 0; i < q->transactions.n && !q->refused; i++)
+        if (look_up(q, i, err))
+            return -1;
     if (!q->refused && q->n_fresh > 0) {
         gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->transactions.columns};

@@ -24,47 +24,38 @@ int64_t service_latest_time(struct service *s)
     return (newest > now ? newest : now) + SECONDS_PER_DAY;
 }
 
-static int refuse(struct reply *r, int seconds, const char *why)
+static int refuse(struct reply *r, enum job_outcome outcome)
 {
+    static const struct {
+        int seconds;
+        const char *why;
+    } refusals[] = {
+        [JOB_FAILED] = {5, "a write has failed, and nothing is decided until the server is started "
+                           "again"}, // a supervisor may take 5 seconds
+        [JOB_BUSY] = {1, "another program holds the database, so nothing is decided; try again "
+                         "later"},
+        [JOB_FULL] = {1, "too many requests are waiting already; try again later"},
+    };
     if (r) {
-        reply_problem(r, 503, NULL, -1, "%s", why);
-        r->retry_after = seconds;
+        reply_problem(r, 503, NULL, -1, "%s", refusals[outcome].why);
+        r->retry_after = refusals[outcome].seconds;
     }
     return -1;
-}
-
-static int refuse_held(struct reply *r)
-{
-    return refuse(r, 1,
-                  "another program holds the database, so nothing is decided; try again later");
-}
-
-static int refuse_broken(struct reply *r)
-{
-    return refuse(r, 5, // seconds that a supervisor may take
-                  "a write has failed, and nothing is decided until the server is started again");
 }
 
 int service_ready(struct service *s, struct reply *r)
 {
     if (atomic_load(&s->writer.broken))
-        return refuse_broken(r);
-    return atomic_load(&s->store.held) ? refuse_held(r) : 0;
+        return refuse(r, JOB_FAILED);
+    return atomic_load(&s->store.held) ? refuse(r, JOB_BUSY) : 0;
 }
 
 int service_run(struct service *s, struct job *job, struct reply *r)
 {
-    switch (writer_run(&s->writer, job)) {
-    case JOB_COMMITTED:
-        return 0;
-    case JOB_BUSY:
-        return refuse_held(r);
-    case JOB_FULL:
+    const enum job_outcome outcome = writer_run(&s->writer, job);
+    if (outcome == JOB_FULL)
         atomic_fetch_add(&s->counters.refused, 1);
-        return refuse(r, 1, "too many requests are waiting already; try again later");
-    default:
-        return refuse_broken(r);
-    }
+    return outcome == JOB_COMMITTED ? 0 : refuse(r, outcome);
 }
 
 const struct champion *service_hold(struct service *s)

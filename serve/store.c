@@ -52,17 +52,18 @@ static int execute(struct store *s, const char *what, struct err *err, const cha
     return rc == SQLITE_OK ? 0 : failed(s, what, err);
 }
 
-// The first number that a statement returns, 0 for none; resets it.
-static int first_number(struct store *s, sqlite3_stmt *q, int64_t *x, struct err *err)
+// Run a statement and reset it. x: takes the first number that it returns, 0 for none; may be NULL.
+static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, struct err *err)
 {
-    const int rc = sqlite3_step(q);
-    *x = rc == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        failed(s, "read", err);
+    const int step = sqlite3_step(q);
+    const int rc = step == SQLITE_ROW || step == SQLITE_DONE ? 0 : failed(s, what, err);
+    if (x)
+        *x = step == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_reset(q);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
+    return rc;
 }
 
+// The first number that a query returns, 0 for none.
 static int query(struct store *s, int64_t *x, struct err *err, const char *fmt, ...)
 {
     sqlite3_stmt *q = NULL;
@@ -70,20 +71,10 @@ static int query(struct store *s, int64_t *x, struct err *err, const char *fmt, 
     va_start(args, fmt);
     char *sql = sqlite3_vmprintf(fmt, args);
     va_end(args);
-    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK
-                       ? first_number(s, q, x, err)
-                       : failed(s, "read", err);
+    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) ? failed(s, "read", err)
+                                                                : run(s, q, "read", x, err);
     sqlite3_finalize(q);
     sqlite3_free(sql);
-    return rc;
-}
-
-// Run a statement that returns no row, and reset it.
-static int run(struct store *s, enum store_statement which, const char *what, struct err *err)
-{
-    sqlite3_stmt *q = s->statements[which];
-    const int rc = sqlite3_step(q) == SQLITE_DONE ? 0 : failed(s, what, err);
-    sqlite3_reset(q);
     return rc;
 }
 
@@ -254,42 +245,28 @@ static int connect(struct store *s, enum store_durability durability,
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
-static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
+static int check_fact(struct store *s, const char *key, uint64_t value, const char *otherwise,
+                      struct err *err)
 {
-    const struct {
-        const char *key;
-        uint64_t value;
-        const char *message;
-    } facts[] = {
-        {"plan_xxh3", plan_checksum(s->plan),
-         "holds transactions with other [columns] or [features] than the model's; keep it "
-         "elsewhere and start with a new one (--database)"},
-        {"key_fingerprint", identity->key_fingerprint,
-         "its pseudonyms were made under another key than this one"},
-        {"base_xxh3", identity->base,
-         "goes on from another state than this one; give --state the snapshot that it began "
-         "with, or keep it elsewhere and start with a new one (--database)"},
-    };
-    int64_t value;
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        if (query(s, &value, err, "SELECT value FROM meta WHERE key = %Q", facts[i].key))
-            return -1;
-        if ((uint64_t)value != facts[i].value)
-            return err_set(err, "%s: %s", s->path, facts[i].message);
-    }
-    return 0;
+    int64_t known;
+    if (query(s, &known, err, "SELECT value FROM meta WHERE key = %Q", key))
+        return -1;
+    return (uint64_t)known == value ? 0 : err_set(err, "%s: %s", s->path, otherwise);
 }
 
-// The order numbers of both tables. meta has those from when rows were dropped.
-static int find_range(struct store *s, struct err *err)
+static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
 {
-    return query(s, &s->next, err,
-                 "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
-                 " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
-                 " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))") ||
-                   query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'")
-               ? -1
-               : 0;
+    return check_fact(
+               s, "plan_xxh3", plan_checksum(s->plan),
+               "holds transactions with other [columns] or [features] than the model's; keep "
+               "it elsewhere and start with a new one (--database)",
+               err) ||
+           check_fact(s, "key_fingerprint", identity->key_fingerprint,
+                      "its pseudonyms were made under another key than this one", err) ||
+           check_fact(s, "base_xxh3", identity->base,
+                      "goes on from another state than this one; give --state the snapshot that it "
+                      "began with, or keep it elsewhere and start with a new one (--database)",
+                      err);
 }
 
 // Ids that only the memory of the last process held.
@@ -314,6 +291,10 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, enum store_durability durability,
                const struct store_identity *identity, struct err *err)
 {
+    static const char next[] = // meta has it from when rows were dropped
+        "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
+        " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
+        " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))";
     const size_t n = plan->schema.n;
     *s = (struct store){
         .lock = -1,
@@ -328,7 +309,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     s->path = s->files[0];
     return open_file(s, err) || connect(s, durability, identity, err) ||
                    check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
-                   find_range(s, err) || load_ids(s, err)
+                   query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
+                   query(s, &s->next, err, next) || load_ids(s, err)
                ? -1
                : 0;
 }
@@ -386,7 +368,7 @@ static int merge_ids(struct store *s, struct err *err)
     for (size_t i = 0; i < r->n; i++) {
         sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 1, (int64_t)r->seen[i].id);
         sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 2, r->seen[i].order);
-        if (run(s, STORE_PUT_SEEN, "write ids", err))
+        if (run(s, s->statements[STORE_PUT_SEEN], "write ids", NULL, err))
             return -1;
     }
     ids_drop(&s->ids);
@@ -403,7 +385,7 @@ int store_commit(struct store *s, struct err *err)
     while (s->ids.n > IDS_KEPT)
         if (merge_ids(s, err))
             return -1;
-    return run(s, STORE_COMMIT, "commit", err);
+    return run(s, s->statements[STORE_COMMIT], "commit", NULL, err);
 }
 
 int64_t store_bytes(const struct store *s)
@@ -448,7 +430,7 @@ static int find_model(struct store *s, const struct decision *d, struct err *err
     sqlite3_bind_double(q, 3, d->threshold);
     sqlite3_bind_int64(q, 4, clock_ms());
     s->model = *d;
-    return run(s, STORE_PUT_MODEL, "write a model", err) ||
+    return run(s, q, "write a model", NULL, err) ||
                    query(s, &s->model_id, err,
                          "SELECT id FROM model WHERE version = %lld AND sha256 = %Q", d->version,
                          d->sha256)
@@ -488,7 +470,7 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
         else if (kind != COLUMN_LABEL) // ids and keys are unsigned, and stored with the same bits
             sqlite3_bind_int64(q, at++, *(const int64_t *)row->columns[c]);
     }
-    if (run(s, STORE_INSERT, "write a transaction", err))
+    if (run(s, q, "write a transaction", NULL, err))
         return -1;
     const int id = schema_find_kind(schema, COLUMN_ID);
     if (id >= 0)
@@ -507,7 +489,7 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
     sqlite3_bind_int64(q, 4, order);
     sqlite3_bind_int(q, 5, label->was);
     sqlite3_bind_int(q, 6, label->label);
-    return run(s, STORE_PUT_LABEL, "write a label", err);
+    return run(s, q, "write a label", NULL, err);
 }
 
 void store_relabel(const struct store_row *row, const struct store_label *label,
@@ -635,7 +617,7 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
 {
     *order = ids_find(&s->ids, id);
     sqlite3_bind_int64(s->statements[STORE_SEEN], 1, (int64_t)id);
-    if (*order == 0 && first_number(s, s->statements[STORE_SEEN], order, err))
+    if (*order == 0 && run(s, s->statements[STORE_SEEN], "read", order, err))
         return -1;
     if (*order == 0 || *order >= s->dropped)
         return 0;

@@ -54,24 +54,8 @@ static int refuse_type(const struct place *p, const json_t *v, const char *wante
                   json_type_words(json_typeof(v)));
 }
 
-static int put_text(const struct place *p, const char *text, size_t n)
-{
-    const struct schema_column *c = column_of(p);
-    void *column = p->t->columns[p->column];
-    if (c->kind == COLUMN_KEY || c->kind == COLUMN_ID) {
-        ((uint64_t *)column)[p->event] = pseudonym_hash(&p->service->pseudonym, c->name, text, n);
-    } else if (c->kind == COLUMN_CATEGORY) {
-        p->t->texts[p->column][p->event] = text;
-        ((uint32_t *)column)[p->event] =
-            dictionary_find(&p->service->dictionaries[p->column], text);
-    } else if (value_number(text, n, &((double *)column)[p->event])) {
-        return REFUSE(p, "'%s': its missing value '%s' is not a number", c->name, text);
-    }
-    return 0;
-}
-
 // An integer is the same key as its decimal text. NULL for other types.
-static const char *key_text(const json_t *v, char number[24], size_t *n)
+static const char *key_text(const json_t *v, char digits[24], size_t *n)
 {
     if (json_is_string(v)) {
         *n = json_string_length(v);
@@ -79,105 +63,87 @@ static const char *key_text(const json_t *v, char number[24], size_t *n)
     }
     if (!json_is_integer(v))
         return NULL;
-    *n = (size_t)snprintf(number, 24, "%lld", (long long)json_integer_value(v));
-    return number;
+    *n = (size_t)snprintf(digits, 24, "%lld", (long long)json_integer_value(v));
+    return digits;
 }
 
-static int put_key(const struct place *p, const json_t *v)
-{
-    char number[24];
-    size_t n;
-    const char *text = key_text(v, number, &n);
-    return text ? put_text(p, text, n) : refuse_type(p, v, "a string or an integer");
-}
-
-static int put_number(const struct place *p, const json_t *v)
+static int put_number(const struct place *p, const json_t *v, double *to)
 {
     const struct schema_column *c = column_of(p);
+    const double x = json_number_value(v);
     if (!json_is_number(v))
         return refuse_type(p, v, "a number");
-    const double x = json_number_value(v);
     if (x < c->min)
         return REFUSE(p, "'%s' is %.15g, less than %.15g", c->name, x, c->min);
     if (x > c->max)
         return REFUSE(p, "'%s' is %.15g, more than %.15g", c->name, x, c->max);
-    ((double *)p->t->columns[p->column])[p->event] = x + 0.0; // -0 becomes 0, as in the database
+    *to = x + 0.0; // -0 becomes 0, as in the database
     return 0;
 }
 
-// A day without a time of day does not place a transaction.
-static int read_time(const struct place *p, const json_t *v, int64_t *time)
+static int put_time(const struct place *p, const json_t *v, int64_t *to)
 {
     static const double first = -62135596800.0, last = 253402300799.0; // as in a table
     const char *name = column_of(p)->name, *text = json_string_value(v);
+    const bool number = schema_times_are_numbers(&p->service->plan->schema);
     const double x = json_number_value(v);
-    const bool is_number = schema_times_are_numbers(&p->service->plan->schema);
-    if (text && !is_number)
-        return json_string_length(v) > strlen("2018-10-01") &&
-                       value_moment(text, json_string_length(v), time) == 0
-                   ? 0
-                   : REFUSE(p,
-                            "'%s' is \"%.40s\", not a time in whole seconds like "
-                            "2018-10-01T08:15:00Z",
-                            name, text);
-    if (!json_is_number(v))
-        return refuse_type(p, v, is_number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
-    if (!(x >= first && x <= last) || floor(x) != x)
+    if (!json_is_number(v) && (number || !text))
+        return refuse_type(p, v, number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
+    if (text && (json_string_length(v) <= strlen("2018-10-01") || // a day does not place it
+                 value_moment(text, json_string_length(v), to)))
+        return REFUSE(p, "'%s' is \"%.40s\", not a time in whole seconds like 2018-10-01T08:15:00Z",
+                      name, text);
+    if (!text && (!(x >= first && x <= last) || floor(x) != x))
         return REFUSE(p, "'%s' is %.17g, not a whole number of seconds in the years 1 to 9999",
                       name, x);
-    *time = (int64_t)x;
-    return 0;
-}
-
-static int put_time(const struct place *p, const json_t *v)
-{
-    int64_t *time = &((int64_t *)p->t->columns[p->column])[p->event];
-    if (read_time(p, v, time))
-        return -1;
-    if (*time <= p->latest)
+    if (!text)
+        *to = (int64_t)x;
+    if (*to <= p->latest)
         return 0;
     return REFUSE(
         p,
         "'%s' is %lld s too far in the future: more than a day after both the server's "
         "clock and the newest transaction; were it counted, earlier ones of the same keys "
         "would be refused",
-        column_of(p)->name, (long long)(*time - p->latest));
-}
-
-static int put_missing(const struct place *p)
-{
-    const struct schema_column *c = column_of(p);
-    if (!c->missing)
-        return REFUSE(p, "'%s' (%s) is missing", c->name, column_kind_name(c->kind));
-    return put_text(p, c->missing, strlen(c->missing));
-}
-
-// As in a CSV an empty text is no value.
-static bool is_absent(const json_t *v)
-{
-    return !v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0);
+        name, (long long)(*to - p->latest));
 }
 
 static int put_value(const struct place *p, const json_t *v)
 {
-    const enum column_kind kind = column_of(p)->kind;
-    if (kind == COLUMN_LABEL)
-        return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out",
-                          column_of(p)->name)
-                 : 0;
-    if (is_absent(v))
-        return put_missing(p);
-    switch (kind) {
-    case COLUMN_TIME:
-        return put_time(p, v);
+    const struct schema_column *c = column_of(p);
+    void *to = (char *)p->t->columns[p->column] + p->event * column_size(c->kind);
+    char digits[24];
+    size_t n = 0;
+    const char *text = key_text(v, digits, &n);
+    const bool absent = !v || json_is_null(v) || (text && n == 0); // "" is no value, as in a CSV
+    if (c->kind == COLUMN_LABEL)
+        return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out", c->name) : 0;
+    if (absent && !c->missing)
+        return REFUSE(p, "'%s' (%s) is missing", c->name, column_kind_name(c->kind));
+    if (absent) {
+        text = c->missing;
+        n = strlen(text);
+    }
+    switch (c->kind) {
     case COLUMN_ID:
     case COLUMN_KEY:
-        return put_key(p, v);
+        if (!text)
+            return refuse_type(p, v, "a string or an integer");
+        *(uint64_t *)to = pseudonym_hash(&p->service->pseudonym, c->name, text, n);
+        return 0;
     case COLUMN_CATEGORY:
-        return json_is_string(v) ? put_text(p, json_string_value(v), json_string_length(v))
-                                 : refuse_type(p, v, "a string");
+        if (!absent && !json_is_string(v))
+            return refuse_type(p, v, "a string");
+        p->t->texts[p->column][p->event] = text;
+        *(uint32_t *)to = dictionary_find(&p->service->dictionaries[p->column], text);
+        return 0;
+    case COLUMN_TIME:
+        return put_time(p, v, to);
     default:
-        return put_number(p, v);
+        if (!absent)
+            return put_number(p, v, to);
+        value_number(text, n, to); // the schema has checked its missing value
+        return 0;
     }
 }
 

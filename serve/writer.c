@@ -155,30 +155,16 @@ static int save_checkpoint(struct writer *w, struct err *err)
     return rc;
 }
 
-static void plan_checkpoint(struct writer *w, int64_t rows, int64_t seconds)
-{
-    w->due_order = (int64_t)w->state->position + rows;
-    w->due_time = (int64_t)time(NULL) + seconds;
-}
-
-static void plan_retry(struct writer *w)
-{
-    w->child = 0;
-    plan_checkpoint(w, CHECKPOINT_ROWS / 2, RETRY_SECONDS);
-}
-
 // A child has the state as it is now, at the cost of copying page tables. It keeps none of the
 // parent's files open and ends with the writer's thread.
 static void fork_checkpoint(struct writer *w)
 {
     struct err err;
-    const pid_t parent = getpid();
+    const pid_t parent = getpid(), child = fork();
+    w->due_order = (int64_t)w->state->position + CHECKPOINT_ROWS / 2; // unless it succeeds
+    w->due_time = (int64_t)time(NULL) + RETRY_SECONDS;
+    w->child = child > 0 ? child : 0;
     w->child_order = (int64_t)w->state->position;
-    const pid_t child = fork();
-    if (child < 0)
-        plan_retry(w);
-    else if (child > 0)
-        w->child = child;
     if (child != 0)
         return;
     closefrom(STDERR_FILENO + 1);
@@ -191,20 +177,22 @@ static void fork_checkpoint(struct writer *w)
     _exit(1);
 }
 
-static void child_ended(struct writer *w, int status)
+// Take note of a child that has ended. One that failed has reported why.
+static void end_checkpoint(struct writer *w, int options)
 {
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) { // the child has reported why
-        plan_retry(w);
+    int status;
+    if (w->child == 0 || waitpid(w->child, &status, options) != w->child)
         return;
-    }
     w->child = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return;
     w->previous_order = w->saved_order;
     w->checkpoint_is_good = true;
+    w->due_order = w->child_order + CHECKPOINT_ROWS;
+    w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
+    w->drop_from = w->retain_seconds > 0;
     atomic_store(&w->saved_order, w->child_order);
     atomic_store(&w->saved_time, (long long)time(NULL));
-    plan_checkpoint(w, CHECKPOINT_ROWS, CHECKPOINT_SECONDS);
-    if (w->retain_seconds > 0)
-        w->drop_from = 1;
 }
 
 // ---- chores ----------------------------------------------------------------------------------------
@@ -232,9 +220,7 @@ static bool is_unsaved(const struct writer *w)
 static void do_chores(struct writer *w)
 {
     struct err err;
-    int status;
-    if (w->child > 0 && waitpid(w->child, &status, WNOHANG) == w->child)
-        child_ended(w, status);
+    end_checkpoint(w, WNOHANG);
     if (atomic_load(&w->broken))
         return;
     if ((atomic_load(&w->store->held) || w->drop_from > 0) && drop_some(w, &err))
@@ -249,9 +235,7 @@ static void do_chores(struct writer *w)
 static void save_last(struct writer *w)
 {
     struct err err;
-    int status;
-    if (w->child > 0 && waitpid(w->child, &status, 0) == w->child)
-        child_ended(w, status);
+    end_checkpoint(w, 0);
     if (!atomic_load(&w->broken) && is_unsaved(w) && save_checkpoint(w, &err))
         err_report("serve", &err);
 }
@@ -282,10 +266,9 @@ int writer_start(struct writer *w, struct err *err)
     w->group = 2;                       // done is 0, so those before it count as ended
     pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
     pthread_cond_init(&w->work, NULL);
-    if (w->retain_seconds > 0 && w->previous_order > 0)
-        w->drop_from = 1;
-    plan_checkpoint(w, CHECKPOINT_ROWS - ((int64_t)w->state->position - w->saved_order),
-                    CHECKPOINT_SECONDS);
+    w->drop_from = w->retain_seconds > 0 && w->previous_order > 0;
+    w->due_order = w->saved_order + CHECKPOINT_ROWS;
+    w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
     if (pthread_create(&w->thread, NULL, write_jobs, w))
         return err_set(err, "cannot start a thread to write the database");
     w->started = true;
