@@ -87,17 +87,6 @@ static int choose_rows(struct comparison *c, const struct table *features,
 
 // ---- columns ----
 
-// Says which value of a row is not finite; an input makes the score so, too.
-static int refuse(const struct period *p, const struct model *m, uint64_t row, struct err *err)
-{
-    size_t i = 0;
-    while (i < m->n_inputs && isfinite(p->inputs[i][row]))
-        i++;
-    return err_set(err, "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
-                   p->table->path, i < m->n_inputs ? m->inputs[i].name : "score", row,
-                   i < m->n_inputs ? (double)p->inputs[i][row] : NAN);
-}
-
 static void load_score(const struct period *p, const struct model *m, double *out)
 {
     const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
@@ -117,7 +106,9 @@ static int load(struct period *p, const struct model *m, size_t i, double *out, 
     for (size_t r = 0; r < n; r++) {
         out[r] = score ? out[r] : p->inputs[i][first + r];
         if (!isfinite(out[r]))
-            return refuse(p, m, first + r, err);
+            return err_set(err,
+                           "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
+                           p->table->path, score ? "score" : m->inputs[i].name, first + r, out[r]);
     }
     if (score && p->label)
         p->metrics = metrics_compute(out, p->label + first, n, m->threshold);

@@ -1,14 +1,14 @@
 // comparison: the drift of a period's rows against the rows a model was trained on, as drift.json
-// for programs and as a table for people.
-//
-// Each input of the model and its score is measured over the bins of the model's reference
-// histograms, and PSI for each week, too. A column has drifted where PSI reaches psi_alert and both
-// sides have min_rows rows. Memory: per thread one column of both periods, and the same again while
-// it is sorted. The result does not depend on the number of threads.
+// and as a table.
 //
 //     comparison_init(&c, &model, &features, NULL, &config, threads, &err)
 //     comparison_write(&c, "drift.json", &err), comparison_print(&c)
 //     comparison_release(&c)
+//
+// Each input of the model and its score is measured over the bins of the model's reference
+// histograms, and PSI for each week, too. A column has drifted where PSI reaches psi_alert and both
+// sides have min_rows rows. The result does not depend on the number of threads; each holds one
+// column of both periods, and the same again while it sorts.
 //
 // drift.json:
 //     {"format": "assay drift", "version": 1, "model": sha256 of model.json,

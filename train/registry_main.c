@@ -36,24 +36,18 @@ static int find_version(const struct arguments *a, int64_t *version, struct err 
     return *version ? 0 : err_set(err, "%s: there is no version yet", a->models);
 }
 
-static void print_metric(const json_t *test, const char *name)
-{
-    const json_t *v = json_object_get(test, name);
-    if (json_is_number(v))
-        printf(" %8.4f", json_number_value(v));
-    else
-        printf(" %8s", "-");
-}
-
 static void print_version(const struct arguments *a, const struct ledger_entry *e, bool champion)
 {
-    char when[TIME_TEXT], *path = metrics_path(a, e->version);
+    static const char *const shown[] = {"average_precision", "roc_auc"};
+    char when[TIME_TEXT], metric[2][16] = {"-", "-"}, *path = metrics_path(a, e->version);
     json_t *metrics = json_load_file(path, 0, NULL); // NULL is printed as no metrics
-    const json_t *test = json_object_get(metrics, "test");
-    printf("%7" PRId64 "  %-9s %.12s", e->version, champion ? "champion" : "", e->sha256);
-    print_metric(test, "average_precision");
-    print_metric(test, "roc_auc");
-    printf("  %s\n", time_text(when, e->time));
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
+        if (json_is_number(value))
+            snprintf(metric[i], sizeof metric[i], "%.4f", json_number_value(value));
+    }
+    printf("%7" PRId64 "  %-9s %.12s %8s %8s  %s\n", e->version, champion ? "champion" : "",
+           e->sha256, metric[0], metric[1], time_text(when, e->time));
     json_decref(metrics);
     free(path);
 }
