@@ -23,8 +23,8 @@ static void add(int64_t time, double s, int8_t label)
     judged[n++] = label;
 }
 
-// Scores of few values, so that frauds and genuine rows are tied, and labels of all kinds; units without a
-// fraud, one that is nearly empty and one that is wholly unknown. Times go through 0.
+// Scores of few values, so that frauds and genuine rows are tied, and labels of all kinds; units
+// without a fraud, one that is nearly empty and one that is wholly unknown. Times go through 0.
 static void sample_ties(int units, int64_t unit_seconds)
 {
     n = 0;
@@ -68,7 +68,7 @@ static void assert_interval(const struct bootstrap *a, const struct bootstrap *b
     assert_near(i.high, high, 1e-12);
 }
 
-// ---- the slow way ----------------------------------------------------------------------------------
+// ---- the slow way -------------------------------------------------------------------------------
 
 // xorshift64* (Vigna, ACM TOMS 42, 2016) from the seed 1; its upper half as a share of units.
 static size_t draw_unit(uint64_t *x, size_t units)
@@ -151,9 +151,9 @@ static void card_precision_is_the_mean_of_that_of_the_drawn_days(void **state)
     bootstrap_release(&b);
 }
 
-// ---- intervals -------------------------------------------------------------------------------------
+// ---- intervals ----------------------------------------------------------------------------------
 
-// The values 0 .. 999 in another order; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025.
+// Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025.
 static void an_interval_is_that_of_the_percentiles_of_values_or_differences(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-// cards: which rows are left out because their card is known to be stolen, and card precision, against
-// cases by hand.
+// cards: which rows are left out because their card is known to be stolen, and card precision,
+// against cases by hand.
 #include "train/cards.h"
 
 #include "tests/training.h"
@@ -28,7 +28,7 @@ static void add(int64_t day, uint64_t of, double s, int8_t y)
     label[rows.rows++] = y;
 }
 
-// Days below 0 are the past, the others the test: its rows are judged, and its card precision returned.
+// Days below 0 are the past, the others the test, whose rows are judged.
 static double precision(void)
 {
     struct row_range test = {0, rows.rows};

@@ -1,12 +1,12 @@
-// Data at its ends, through the real programs: a week of one class, a feature that never moves, a slice
-// or a day or a card that is not there. The result is a version whose every number is one, or a message
-// that says what to change.
+// Data at its ends, through the real programs: a week of one class, a feature that never moves, a
+// slice or a day or a card that is not there. The result is a version whose every number is one, or
+// a message that says what to change.
 #include "tests/stages.h"
 #include "tests/training.h"
 
 #include <stdbool.h>
 
-// ---- the data ----------------------------------------------------------------------------------------
+// ---- the data -----------------------------------------------------------------------------------
 
 // Weeks 0 and 1 validate, 2 trains, 3 tests; with a second fold 3 trains and 4 tests.
 enum { WEEKS = 5, PER_DAY = 60, START = 1577836800 }; // 2020-01-01
@@ -66,7 +66,7 @@ static void write_data(const struct shape *s, const char *ini)
     "rm -rf t f m; ingest --config x.ini --key key --output t && "                                 \
     "features --config x.ini --output f t && train --config x.ini --output m f"
 
-// ---- versions ----------------------------------------------------------------------------------------
+// ---- versions -----------------------------------------------------------------------------------
 
 // Evaluates its arguments as conditions on metrics.json, in which NaN is an error.
 static const char conditions[] =
@@ -185,7 +185,7 @@ static void data_at_its_ends_gives_a_version_whose_every_number_is_one(void **st
     }
 }
 
-// ---- what is refused -----------------------------------------------------------------------------------
+// ---- what is refused ----------------------------------------------------------------------------
 
 #define WHERE      "training on 2020-01-15 .. 2020-01-21: "
 #define NEEDS_BOTH " training rows with a known label are frauds: a model needs both classes"

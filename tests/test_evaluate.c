@@ -1,6 +1,6 @@
-// evaluate: folds and their validation; l2 and threshold from validation alone; baselines; no dependence
-// on threads; and what [model], [baselines] and [slices] refuse. The features are made in the test: one
-// that is informative and one of noise.
+// evaluate: folds and their validation; l2 and threshold from validation alone; baselines; no
+// dependence on threads; and what [model], [baselines] and [slices] refuse. The features are made
+// in the test: one that is informative and one of noise.
 #include "train/evaluate.h"
 
 #include "tests/training.h"
@@ -61,7 +61,7 @@ static size_t count_test(const struct fold *f)
     return (size_t)(f->test.end - f->test.first);
 }
 
-// ---- folds -----------------------------------------------------------------------------------------
+// ---- folds --------------------------------------------------------------------------------------
 
 // "train test" of the fold and of each of its validation folds, in days of the rows.
 static void assert_fold(struct split split, size_t k, const char *expected)
@@ -113,7 +113,7 @@ static void folds_that_the_data_does_not_reach_are_refused(void **state)
     }
 }
 
-// ---- l2 and threshold ------------------------------------------------------------------------------
+// ---- l2 and threshold ---------------------------------------------------------------------------
 
 static void l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training(void **state)
 {
@@ -200,7 +200,7 @@ static void every_number_is_the_same_for_any_number_of_threads(void **state)
     evaluation_release(&one);
 }
 
-// ---- baselines -------------------------------------------------------------------------------------
+// ---- baselines ----------------------------------------------------------------------------------
 
 static double auc_by_input(const struct fold *f, const float *input)
 {
@@ -225,7 +225,7 @@ static void a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_rou
     evaluation_release(&v);
 }
 
-// Of all thresholds at which the baseline finds as many frauds the one with the fewest false positives.
+// Of all thresholds at which a baseline finds as many frauds, one has the fewest false positives.
 static void false_positives_are_the_fewest_for_what_the_model_finds(void **state)
 {
     (void)state;
@@ -251,7 +251,7 @@ static void false_positives_are_the_fewest_for_what_the_model_finds(void **state
     evaluation_release(&v);
 }
 
-// ---- settings --------------------------------------------------------------------------------------
+// ---- settings -----------------------------------------------------------------------------------
 
 static int read_all(const char *text, struct settings *s, struct evaluation *v, struct err *err)
 {

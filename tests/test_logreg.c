@@ -176,9 +176,10 @@ static void a_second_fit_and_unknown_rows_change_nothing(void **state)
     logreg_release(&other);
 }
 
-// For a feature that is 0 or 1 the weight is the logarithm of the odds ratio, whose standard error is
-// √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The intercept
-// is at the mean, between the log odds of both. With a penalty: the inverse of a Hessian by differences.
+// For a feature that is 0 or 1 the weight is the logarithm of the odds ratio, whose standard error
+// is √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The
+// intercept is at the mean, between the log odds of both. With a penalty: the inverse of a Hessian
+// by differences.
 static void standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows(void **state)
 {
     (void)state;
@@ -210,7 +211,7 @@ static void standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows(voi
     logreg_release(&m);
 }
 
-// ---- no optimum ------------------------------------------------------------------------------------
+// ---- no optimum ---------------------------------------------------------------------------------
 
 static void assert_refused(double l2, const char *words)
 {

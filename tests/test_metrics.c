@@ -1,5 +1,5 @@
-// metrics against scikit-learn on scores full of ties, calibration row by row, thresholds against every
-// one there is, and the radix sort against qsort.
+// metrics against scikit-learn on scores full of ties, calibration row by row, thresholds against
+// every one there is, and the radix sort against qsort.
 //
 // The expected values were computed by scikit-learn 1.2.1 (Debian 12, numpy 1.24.2):
 //
@@ -111,10 +111,10 @@ static void a_certain_and_wrong_score_costs_a_finite_loss(void **state)
     assert_is(m.ece, 1);
 }
 
-// ---- calibration -----------------------------------------------------------------------------------
+// ---- calibration --------------------------------------------------------------------------------
 
-// Stephenson, Coelho, Jolliffe 2008: how scores differ inside their bins, less twice what of it goes with
-// the labels.
+// Stephenson, Coelho, Jolliffe 2008: how scores differ inside their bins, less twice what of it
+// goes with the labels.
 static void calibration_equals_the_sums_over_the_rows_of_each_bin(void **state)
 {
     (void)state;
@@ -183,7 +183,7 @@ static void wilsons_interval_equals_the_published_ones(void **state)
     }
 }
 
-// ---- threshold -------------------------------------------------------------------------------------
+// ---- threshold ----------------------------------------------------------------------------------
 
 static void the_budget_is_the_rank_among_the_rows_that_can_be_alerts(void **state)
 {
@@ -249,7 +249,7 @@ the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins(vo
     assert_is(threshold_by_cost(score, label, 0, 200, 5), 1);
 }
 
-// ---- sorting ---------------------------------------------------------------------------------------
+// ---- sorting ------------------------------------------------------------------------------------
 
 static int compare(const void *a, const void *b)
 {

@@ -1,5 +1,5 @@
-// slices: which rows belong to which slice, their metrics against those of rows picked by hand, and names.
-// What [slices] refuses is in test_evaluate.c.
+// slices: which rows belong to which slice, their metrics against those of rows picked by hand, and
+// names. What [slices] refuses is in test_evaluate.c.
 #include "train/slices.h"
 
 #include "tests/training.h"
@@ -109,7 +109,7 @@ static void a_band_holds_its_lower_edge_but_not_its_upper_one(void **state)
     ASSERT_SLICE(1, 0, false);
 }
 
-// 0.7 as a float32 is less than 0.7. Six digits, as %g has them, would give both large numbers one name.
+// 0.7 as a float32 is less than 0.7, and %g would give both large numbers one name.
 static void edges_and_names_are_those_of_the_feature_as_a_float(void **state)
 {
     (void)state;

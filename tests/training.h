@@ -1,4 +1,4 @@
-// training: what the tests of train/ share: reproducible numbers, comparisons, and a config from text.
+// training: random numbers, comparisons and a config from text, for the tests of train/.
 #ifndef TESTS_TRAINING_H
 #define TESTS_TRAINING_H
 

@@ -1,5 +1,6 @@
-// A day is kept as its sums and, for the metrics that rank, as its counts of rows in groups of scores.
-// The order of genuine rows between two frauds' scores changes nothing, so these rows are one group.
+// A day is kept as its sums and, for the metrics that rank, as its counts of rows in groups of
+// scores. The order of genuine rows between two frauds' scores changes nothing, so these rows are
+// one group.
 #include "train/bootstrap.h"
 #include "base/memory.h"
 #include "ingest/value.h"
@@ -17,7 +18,7 @@ struct days { // or hours
     uint32_t *frauds, *genuine; // [groups][n], the highest scores first
 };
 
-// ---- days ------------------------------------------------------------------------------------------
+// ---- days ---------------------------------------------------------------------------------------
 
 // Numbers the days that hold rows, or with 24 periods a day the hours; returns how many there are.
 static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, int periods)
@@ -54,7 +55,7 @@ static void count_groups(struct days *d, const double *score, const int8_t *judg
     ranking_release(&k);
 }
 
-// ---- replicates ------------------------------------------------------------------------------------
+// ---- replicates ---------------------------------------------------------------------------------
 
 // Below n: the upper half of xorshift64* (Vigna, ACM TOMS 42, 2016) as a share of n, which is not
 // exactly uniform, but nearly for n this small.
@@ -154,7 +155,7 @@ void bootstrap_release(struct bootstrap *b)
     *b = (struct bootstrap){0};
 }
 
-// ---- intervals -------------------------------------------------------------------------------------
+// ---- intervals ----------------------------------------------------------------------------------
 
 // The p-quantile of sorted values, interpolated between neighbours.
 static double quantile(const double *sorted, double p)

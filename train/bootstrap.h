@@ -2,10 +2,10 @@
 //
 // Rows of one day are not independent, because a stolen card buys several times. So a replicate
 // draws whole days with replacement, as many as the test has, and computes every metric of them. An
-// interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction to
-// the Bootstrap, 1993, chapters 13 and 8). A test of fewer than five days draws hours; one of fewer
-// than five hours has no intervals. With few days (seven are few) intervals tend to be too short. A
-// share that is 0 or 1 on every day has an interval of no width, which says no more than that.
+// interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction
+// to the Bootstrap, 1993, chapters 13 and 8). A test of fewer than five days draws hours; one of
+// fewer than five hours has no intervals. With few days (seven are few) intervals tend to be too
+// short. A share that is 0 or 1 on every day has an interval of no width.
 //
 // The draws depend only on the number of days, so two candidates on the same rows are compared
 // replicate by replicate. The card precision of a replicate is the mean of its

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- [model] ---------------------------------------------------------------------------------------
+// ---- [model] ------------------------------------------------------------------------------------
 
 static int parse_l2(struct settings *s, const struct config *c, const struct config_entry *e,
                     struct err *err)
@@ -60,7 +60,7 @@ int settings_from_config(struct settings *s, const struct config *c, struct err 
     return e ? parse_l2(s, c, e, err) : 0;
 }
 
-// ---- folds -----------------------------------------------------------------------------------------
+// ---- folds --------------------------------------------------------------------------------------
 
 enum { WEEK = 7 };
 
@@ -119,8 +119,8 @@ static bool holds(const struct examples *e, struct row_range rows, int8_t label)
     return false;
 }
 
-// The validation of fold k: with shares one fold, else as many as there are folds, where the rows reach
-// back to them.
+// The validation of fold k: with shares one fold, else as many as there are folds, where the rows
+// reach back to them.
 static void validate(struct fold *fold, int64_t k, const struct split *s, const struct examples *e)
 {
     const bool percent = s->train.percent;
@@ -171,7 +171,7 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
     return 0;
 }
 
-// ---- candidates ------------------------------------------------------------------------------------
+// ---- candidates ---------------------------------------------------------------------------------
 
 static void candidate_init(struct candidate *c, const char *name, const struct examples *e)
 {
@@ -270,7 +270,7 @@ static int read_baselines(struct evaluation *v, const struct examples *e,
     return 0;
 }
 
-// ---- fits ------------------------------------------------------------------------------------------
+// ---- fits ---------------------------------------------------------------------------------------
 
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows)
 {
@@ -351,7 +351,7 @@ static double average_precision(const struct fit *f)
     return value;
 }
 
-// ---- l2 and threshold ------------------------------------------------------------------------------
+// ---- l2 and threshold ---------------------------------------------------------------------------
 
 static int choose_l2(struct candidate *c, const struct fold *fold, const struct settings *s,
                      struct err *err)
@@ -395,8 +395,8 @@ static void threshold_from_training(struct fold_result *r, const struct candidat
     free(score);
 }
 
-// On all validation rows together, where one of them can decide: a budget needs a row that can be an
-// alert, costs need a fraud.
+// On all validation rows together, where one of them can decide: a budget needs a row that can be
+// an alert, costs need a fraud.
 static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                             const struct settings *s, struct err *err)
 {
@@ -430,7 +430,7 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
     return rc;
 }
 
-// ---- results ---------------------------------------------------------------------------------------
+// ---- results ------------------------------------------------------------------------------------
 
 static int run_fold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                     const struct settings *s, struct err *err)

@@ -1,5 +1,5 @@
-// evaluate: chooses l2 and threshold without the test rows, and measures the model and each baseline on
-// every fold.
+// evaluate: chooses l2 and threshold without the test rows, and measures the model and each
+// baseline on every fold.
 //
 //     [model]
 //     l2 = 1e-4, 1e-3, 1e-2        values to choose from; default 1e-3
@@ -11,24 +11,24 @@
 //     amount   = amount                   one input: the rule amount > t
 //     handbook = amount, weekend, night   fewer inputs
 //
-// Every candidate is a logistic regression: the model on all inputs, a baseline on some of them, and the
-// baseline `constant`, which always exists, on none: it gives every row the fraud share of training.
-// With one input the score rises with it, or falls where its weight is below 0, so it ranks rows as the
-// rule amount > t, or amount < t, does.
+// Every candidate is a logistic regression: the model on all inputs, a baseline on some of them, and
+// the baseline `constant`, which always exists, on none: it gives every row the fraud share of
+// training. A baseline on one input ranks rows as the rule amount > t, or amount < t, does.
 //
 // [split] (features/split.h) states fold 0; fold k is the same days moved forward by k weeks. l2 and
-// threshold are chosen by prequential validation (Fraud Detection Handbook, chapter 5.3) on folds that
-// end before a fold's training begins: the fold moved back by the fewest weeks that do that, and by one
-// week more for each further one. With shares instead of days the last quarter of the training rows
-// validates a fit on the first three. Validation needs both classes to train on and a fraud to find.
+// threshold are chosen by prequential validation (Fraud Detection Handbook, chapter 5.3) on folds
+// that end before a fold's training begins: the fold moved back by the fewest weeks that do that,
+// and by one week more for each further one. With shares instead of days the last quarter of the
+// training rows validates a fit on the first three. Validation needs both classes to train on and a
+// fraud to find.
 //
-// l2: the best mean average precision over the validation of fold 0; of equal ones the largest; without
-// validation the largest. Each fold is fitted again with it on its own training rows. Threshold
-// (train/metrics.h): chosen on the scores of the fold's validation, or of its training rows where
-// validation has no row that can be an alert, or with costs no fraud.
+// l2: the best mean average precision over the validation of fold 0; of equal ones the largest, as
+// without validation. Each fold is fitted again with it on its own training rows. The threshold is
+// chosen on the scores of the fold's validation, or of its training rows where validation has no row
+// that can be an alert, or with costs no fraud.
 //
-// Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to until
-// evaluation_release; it borrows the examples and the settings.
+// Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to
+// until evaluation_release; it borrows the examples and the settings.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
@@ -57,8 +57,8 @@ struct fold {
     size_t n_validation;
 };
 
-// A fit on a fold's training rows, with the scores that serving would give its test rows. Fits are kept,
-// because the test of one fold is often the validation of a later one.
+// A fit on a fold's training rows, with the scores that serving would give its test rows. Fits are
+// kept, because the test of one fold is often the validation of a later one.
 struct fit {
     const struct fold *fold;
     double l2;
@@ -105,8 +105,9 @@ int evaluation_run(struct evaluation *v, const struct examples *e, const struct 
                    struct err *err);
 void evaluation_release(struct evaluation *v);
 
-// The false positives on fold 0's test rows when a candidate's threshold is lowered just until it finds
-// as many frauds as the model does at the model's own threshold; -1 where the model finds none.
+// The false positives on fold 0's test rows when a candidate's threshold is lowered just until it
+// finds as many frauds as the model does at the model's own threshold; -1 where the model finds
+// none.
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.

@@ -31,7 +31,7 @@ static size_t block_rows(uint64_t first, uint64_t end)
     return end - first < BLOCK ? (size_t)(end - first) : BLOCK;
 }
 
-// ---- means and scales ------------------------------------------------------------------------------
+// ---- means and scales ---------------------------------------------------------------------------
 
 struct moments {
     double n, mean, m2; // m2: sum of squared distances from the mean
@@ -88,7 +88,7 @@ static void standardise(struct logreg *s, size_t input)
     s->scale[input] = all.m2 == 0 ? 1 : sqrt(all.m2 / all.n);
 }
 
-// ---- objective, gradient, Hessian ------------------------------------------------------------------
+// ---- objective, gradient, Hessian ---------------------------------------------------------------
 
 // z[k][BLOCK]: standardised inputs, one column after the other, and a last column of ones.
 static void fill(const struct logreg *s, double *z, uint64_t first, size_t n)
@@ -119,7 +119,8 @@ static double losses(const double *margin, const int8_t *label, size_t n, double
     return loss;
 }
 
-// Over the whole block even where it is not full, because compilers vectorise a fixed length at -O2.
+// Over the whole block even where it is not full, because compilers vectorise a fixed length at
+// -O2.
 static void multiply(double *restrict column, const double *restrict by)
 {
     for (size_t r = 0; r < BLOCK; r++)
@@ -177,12 +178,12 @@ void logreg_evaluate(struct logreg *s, double l2, const double *w)
     s->passes++;
 }
 
-// ---- Newton's method -------------------------------------------------------------------------------
+// ---- Newton's method ----------------------------------------------------------------------------
 
-// H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the curvature along input i
-// that is not explained by the inputs before it; where that is at most `least`, or no more than
-// rounding, there is no single optimum. A constant input has no curvature and gets 1, so its weight
-// stays as it is.
+// H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the curvature along
+// input i that is not explained by the inputs before it; where that is at most `least`, or no more
+// than rounding, there is no single optimum. A constant input has no curvature and gets 1, so its
+// weight stays as it is.
 static int factor(struct logreg *s, double l2, double least, double *own, struct err *err)
 {
     const size_t k = s->k;
@@ -218,8 +219,8 @@ static int newton_step(struct logreg *s, double l2, double *step, struct err *er
     return 0;
 }
 
-// Halve the step until it lowers f enough (Armijo), and evaluate there. Near the optimum the gain is
-// less than f's rounding error, so that much is allowed.
+// Halve the step until it lowers f enough (Armijo), and evaluate there. Near the optimum the gain
+// is less than f's rounding error, so that much is allowed.
 static int line_search(struct logreg *s, double l2, const double *step, double *trial,
                        struct err *err)
 {
@@ -277,7 +278,7 @@ int logreg_fit(struct logreg *s, double l2, struct err *err)
     return rc;
 }
 
-// ---- setting up ------------------------------------------------------------------------------------
+// ---- setting up ---------------------------------------------------------------------------------
 
 // This OpenBLAS is reported to multiply wrongly on processors newer than itself (OpenBLAS #5267).
 static int check_blas(struct err *err)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- sorting ---------------------------------------------------------------------------------------
+// ---- sorting ------------------------------------------------------------------------------------
 
 enum { BYTES = 8, VALUES = 256 };
 
@@ -18,9 +18,9 @@ static unsigned byte_of(uint64_t key, int b)
     return (unsigned)(key >> (8 * b)) & 0xff;
 }
 
-// Numbers become keys whose order as integers is theirs: by IEEE 754 positive numbers are in the order of
-// their bits, negative ones in the reverse order. The keys are sorted by their least significant byte
-// first, which moves memory in order; a byte in which all keys agree is skipped.
+// Numbers become keys whose order as integers is theirs: by IEEE 754 positive numbers are in the
+// order of their bits, negative ones in the reverse order. The keys are sorted by their least
+// significant byte first, which moves memory in order; a byte in which all keys agree is skipped.
 void sort_doubles(double *values, size_t n)
 {
     const uint64_t sign = UINT64_C(1) << 63;
@@ -51,7 +51,7 @@ void sort_doubles(double *values, size_t n)
     free(to);
 }
 
-// ---- ranking ---------------------------------------------------------------------------------------
+// ---- ranking ------------------------------------------------------------------------------------
 
 // The scores of the rows with that label, sorted.
 static double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n,
@@ -137,7 +137,7 @@ double ranking_average_precision(const struct ranking *k)
     return ratio(sum, ranking_frauds(k));
 }
 
-// ---- calibration -----------------------------------------------------------------------------------
+// ---- calibration --------------------------------------------------------------------------------
 
 static void calibrate(struct metrics *m)
 {
@@ -172,7 +172,7 @@ void wilson_interval(uint64_t k, uint64_t n, double *low, double *high)
     *high = k == n ? 1 : centre + half;
 }
 
-// ---- all metrics -----------------------------------------------------------------------------------
+// ---- all metrics --------------------------------------------------------------------------------
 
 static double log_loss_of(double score, int8_t label)
 {
@@ -301,7 +301,7 @@ json_t *metrics_to_json(const struct metrics *m)
     return j;
 }
 
-// ---- threshold -------------------------------------------------------------------------------------
+// ---- threshold ----------------------------------------------------------------------------------
 
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts)
 {

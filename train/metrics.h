@@ -13,10 +13,11 @@
 //     selection_rate            alerts among all rows
 //     card_precision_at_100     train/cards.h; NAN until the caller sets it
 //
-// Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin b
-// has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all rows:
+// Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin
+// b has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all
+// rows:
 //
-//     ece = Σ n_b/n |p_b − o_b|   expected calibration error (Naeini, Cooper, Hauskrecht, AAAI 2015)
+//     ece = Σ n_b/n |p_b − o_b|   expected calibration error (Naeini et al., AAAI 2015)
 //     brier = reliability − resolution + uncertainty + within
 //         reliability = Σ n_b/n (p_b − o_b)²    distance of the probabilities, 0 is best
 //         resolution  = Σ n_b/n (o_b − o)²      how well the bins separate the rows, more is better
@@ -112,9 +113,9 @@ void wilson_interval(uint64_t k, uint64_t n, double *low, double *high);
 // The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
 // a tie would make more alerts than that, the next higher score.
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts);
-// The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of equal
-// ones the highest. Where no alert is worth its cost, the next number above the highest score, at
-// most 1. Without rows both thresholds are 1.
+// The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of
+// equal ones the highest. Where no alert is worth its cost, the next number above the highest
+// score, at most 1. Without rows both thresholds are 1.
 double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
                          double cost_alert);
 

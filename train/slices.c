@@ -19,7 +19,7 @@ static void number_text(char text[32], double x)
     }
 }
 
-// ---- bands -----------------------------------------------------------------------------------------
+// ---- bands --------------------------------------------------------------------------------------
 
 static int read_edges(struct slicing *s, const char *at, const struct config *c,
                       const struct config_entry *entry, struct err *err)
@@ -55,7 +55,7 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
     return 0;
 }
 
-// ---- values ----------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 // The values of the rows in rising order; -1 where there are more than SLICES_MAX.
 static int collect_values(struct slicing *s, struct row_range rows)
@@ -89,8 +89,8 @@ static void name_text(char name[SLICE_NAME], const char *text)
     name[n] = '\0';
 }
 
-// All codes of a small dictionary; of a large one the most frequent codes in the rows, and one slice
-// for the others.
+// All codes of a small dictionary; of a large one the most frequent codes in the rows, and one
+// slice for the others.
 static void collect_codes(struct slicing *s, const struct table_column *c, struct row_range rows)
 {
     const size_t all = c->dictionary_size;
@@ -112,7 +112,7 @@ static void collect_codes(struct slicing *s, const struct table_column *c, struc
     free(count);
 }
 
-// ---- [slices] --------------------------------------------------------------------------------------
+// ---- [slices] -----------------------------------------------------------------------------------
 
 static int read_slicing(struct slicing *s, const struct examples *e, struct row_range test,
                         const struct config *c, const struct config_entry *entry, struct err *err)
@@ -169,7 +169,7 @@ int slices_from_config(struct slicing **list, size_t *n, const struct examples *
     return 0;
 }
 
-// ---- measuring -------------------------------------------------------------------------------------
+// ---- measuring ----------------------------------------------------------------------------------
 
 static size_t slice_of(const struct slicing *s, uint64_t row)
 {

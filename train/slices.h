@@ -1,18 +1,14 @@
 // slices: the metrics of groups of test rows.
 //
 //     [slices]
-//     amount  = amount: 20, 50, 100     a feature and edges: under 20, 20 to under 50, ..., 100 and over
-//     night   = night                   a feature of few values: one slice for each
-//     channel = channel                 a column of kind category: one slice for each value; where there
-//                                       are more than 32, the most frequent 31 and one for the rest
+//     amount  = amount: 20, 50     a feature and edges: under 20, 20 to under 50, 50 and over
+//     night   = night              a feature of few values: one slice for each
+//     channel = channel            a column of kind category: one slice for each value; of more than
+//                                  32 values the most frequent 31, and one slice for the rest
 //
-// The report compares selection rate, recall and false positive rate of a slice with those of all test
-// rows, by difference and ratio. Fairlearn's MetricFrame with method="to_overall" gives the largest
-// absolute difference and the smallest ratio, each turned so that it is at most 1.
-//
-// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice without
-// rows has counts of 0 and metrics that are NAN. Errors name file, line and value. Ownership: released
-// by slicing_release; the examples are borrowed and must live as long.
+// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice
+// without rows has counts of 0 and metrics that are NAN. Errors name file, line and value.
+// Ownership: released by slicing_release; the examples are borrowed and must live as long.
 #ifndef TRAIN_SLICES_H
 #define TRAIN_SLICES_H
 
