@@ -57,22 +57,22 @@ void counters_label(struct counters *c, bool review, bool fraud)
     count(&c->labels[review][fraud], 1);
 }
 
+// ---- the newest decisions -----------------------------------------------------------------------
+
 void recent_init(struct recent *r, const struct plan *p)
 {
-    *r = (struct recent){.plan = p};
+    *r = (struct recent){.plan = p, .width = p->n_inputs + 1};
     for (size_t c = 0; c < p->schema.n; c++)
-        r->n_numbers += p->schema.columns[c].kind == COLUMN_NUMBER;
+        r->width += p->schema.columns[c].kind == COLUMN_NUMBER;
     pthread_mutex_init(&r->lock, NULL); // cannot fail without attributes
-    r->x = xcalloc(RECENT_DECISIONS * p->n_inputs, sizeof *r->x);
-    r->numbers = xcalloc(RECENT_DECISIONS * r->n_numbers, sizeof *r->numbers);
+    r->values = xcalloc(RECENT_DECISIONS * r->width, sizeof *r->values);
     r->decisions = xcalloc(RECENT_DECISIONS, sizeof *r->decisions);
     r->labels = xcalloc(RECENT_LABELS, sizeof *r->labels);
 }
 
 void recent_release(struct recent *r)
 {
-    free(r->x);
-    free(r->numbers);
+    free(r->values);
     free(r->decisions);
     free(r->labels);
     if (r->plan)
@@ -85,58 +85,46 @@ static size_t kept(uint64_t n, size_t most)
     return n < most ? (size_t)n : most;
 }
 
-// ---- the newest decisions -----------------------------------------------------------------------
-
 void recent_add(struct recent *r, const struct store_row *row)
 {
     const struct schema *schema = &r->plan->schema;
     const int64_t *time = row->columns[schema_find_kind(schema, COLUMN_TIME)];
     pthread_mutex_lock(&r->lock);
     const size_t at = r->n_decisions++ % RECENT_DECISIONS;
-    double *numbers = r->numbers + at * r->n_numbers;
+    double *value = r->values + at * r->width;
     r->decisions[at] = (struct recent_decision){row->order, row->received, *time, row->decision};
-    memcpy(r->x + at * r->plan->n_inputs, row->x, r->plan->n_inputs * sizeof *r->x);
+    for (size_t i = 0; i < r->plan->n_inputs; i++)
+        *value++ = (double)row->x[i];
+    *value++ = row->decision.probability;
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind == COLUMN_NUMBER)
-            *numbers++ = *(const double *)row->columns[c];
+            *value++ = *(const double *)row->columns[c];
     pthread_mutex_unlock(&r->lock);
 }
 
-// Copy inputs and probabilities out of the rings, so that the writer is not kept waiting while bins
-// are counted.
-static size_t copy_rows(struct recent *r, float *x, double *probability)
-{
-    pthread_mutex_lock(&r->lock);
-    const size_t n = kept(r->n_decisions, RECENT_DECISIONS);
-    memcpy(x, r->x, n * r->plan->n_inputs * sizeof *x);
-    for (size_t i = 0; i < n; i++)
-        probability[i] = r->decisions[i].decision.probability;
-    pthread_mutex_unlock(&r->lock);
-    return n;
-}
-
+// Bins are counted in a copy, so that the writer does not have to wait.
 size_t recent_drift(struct recent *r, const struct model *m, double *psi)
 {
-    const size_t n_inputs = r->plan->n_inputs;
-    float *x = xcalloc(RECENT_DECISIONS * n_inputs, sizeof *x);
-    double *probability = xcalloc(RECENT_DECISIONS, sizeof *probability);
-    const size_t n = copy_rows(r, x, probability);
-    for (size_t c = 0; c <= n_inputs; c++) {
-        const struct histogram *h = c < n_inputs ? &m->inputs[c].reference : &m->score_reference;
+    double *values = xcalloc(RECENT_DECISIONS * r->width, sizeof *values);
+    pthread_mutex_lock(&r->lock);
+    const size_t n = kept(r->n_decisions, RECENT_DECISIONS);
+    memcpy(values, r->values, n * r->width * sizeof *values);
+    pthread_mutex_unlock(&r->lock);
+    for (size_t c = 0; c <= m->n_inputs; c++) {
+        const struct histogram *h = c < m->n_inputs ? &m->inputs[c].reference : &m->score_reference;
         uint64_t counts[HISTOGRAM_BINS + 1] = {0};
         for (size_t i = 0; i < n; i++)
-            counts[histogram_bin(h, c < n_inputs ? (double)x[i * n_inputs + c] : probability[i])]++;
+            counts[histogram_bin(h, values[i * r->width + c])]++;
         psi[c] = drift_psi(h->counts, counts, h->n_edges + 1);
     }
-    free(x);
-    free(probability);
+    free(values);
     return n;
 }
 
 static void write_decision(const struct recent *r, size_t at, struct reply *reply)
 {
     const struct recent_decision *d = &r->decisions[at];
-    const double *numbers = r->numbers + at * r->n_numbers;
+    const double *number = r->values + at * r->width + r->plan->n_inputs + 1;
     char received[TIME_TEXT], time[TIME_TEXT];
     const char *comma = "";
     reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":\"%s\",\"numbers\":{",
@@ -148,7 +136,7 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
         reply_text(reply, comma);
         reply_string(reply, column->name, strlen(column->name));
         reply_text(reply, ":");
-        reply_number(reply, *numbers++, 17);
+        reply_number(reply, *number++, 17);
         comma = ",";
     }
     reply_text(reply, "},\"probability\":");
@@ -186,19 +174,17 @@ void recent_label(struct recent *r, int64_t order, bool review, bool changed, in
 {
     pthread_mutex_lock(&r->lock);
     struct recent_label *l = changed ? find_label(r, order) : NULL;
-    const bool replaces = l || r->n_labels >= RECENT_LABELS;
     if (!l)
         l = &r->labels[r->n_labels++ % RECENT_LABELS];
-    if (replaces)
-        r->quality[l->review][l->fraud]--;
     *l = (struct recent_label){order, review, label == 1};
-    r->quality[l->review][l->fraud]++;
     pthread_mutex_unlock(&r->lock);
 }
 
 void recent_quality(struct recent *r, uint64_t quality[2][2])
 {
+    memset(quality, 0, 4 * sizeof **quality);
     pthread_mutex_lock(&r->lock);
-    memcpy(quality, r->quality, sizeof r->quality);
+    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
+        quality[r->labels[i].review][r->labels[i].fraud]++;
     pthread_mutex_unlock(&r->lock);
 }

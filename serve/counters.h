@@ -69,14 +69,12 @@ struct recent_label {
 struct recent {
     pthread_mutex_t lock;
     const struct plan *plan;
-    size_t n_numbers;                  // columns of kind number
-    float *x;                          // [RECENT_DECISIONS][plan->n_inputs], a ring
-    double *numbers;                   // [RECENT_DECISIONS][n_numbers], a ring
+    size_t width;                      // values of a decision
+    double *values;                    // [RECENT_DECISIONS][width]: inputs, score, numbers; a ring
     struct recent_decision *decisions; // [RECENT_DECISIONS], a ring
     uint64_t n_decisions;              // so far; the newest is at (n - 1) % RECENT_DECISIONS
     struct recent_label *labels;       // [RECENT_LABELS], a ring
     uint64_t n_labels;                 // so far
-    uint64_t quality[2][2];            // labels in the ring: [review][fraud]
 };
 
 void recent_init(struct recent *r, const struct plan *p);
@@ -87,7 +85,7 @@ void recent_label(struct recent *r, int64_t order, bool review, bool changed, in
 // psi[plan->n_inputs + 1]: of each input, then of the score; NAN without decisions. Returns the
 // number of decisions. The model must not be replaced meanwhile (service_hold).
 size_t recent_drift(struct recent *r, const struct model *m, double *psi);
-void recent_quality(struct recent *r, uint64_t quality[2][2]);
+void recent_quality(struct recent *r, uint64_t quality[2][2]); // counts: [review][fraud]
 // {"decisions":[...]}, the newest first, at most RECENT_SHOWN.
 void recent_write_decisions(struct recent *r, struct reply *reply);
 
