@@ -69,7 +69,7 @@ $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 # report and the dashboard share it. Chart.js is Debian's.
 WEB := $(wildcard web/*) web/chart.min.js
 $(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.embedded.o))
-$(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.embedded.o,train/report.gp train/report.html train/card.md)
+$(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.embedded.o,$(wildcard train/*.txt) train/card.md)
 $(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.embedded.o
 $(BUILD)/%.embedded.o: % | deps
 	@mkdir -p $(@D)

@@ -6,7 +6,6 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "train/plot.h"
 #include "train/publish.h"
 #include "train/registry.h"
 #include "train/results.h"
@@ -36,9 +35,9 @@ static int work(const struct arguments *a, struct err *err)
     int rc = -1;
     if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
         settings_from_config(&settings, &config, err) || registry_check(a->output, err) ||
-        plot_check(err) || examples_open(&examples, a->features, err) ||
+        examples_open(&examples, a->features, err) ||
         evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
-        !(results = results_new(&evaluation, &settings, &config, err)) ||
+        !(results = results_new(&evaluation, &config, err)) ||
         publish(a->output, a->promote, &config, &evaluation, results, &version, err))
         goto out;
     char artifact[4096];

@@ -78,20 +78,8 @@ static int write_model(struct output_dir *folder, const struct model *m, char sh
     return rc ? -1 : 0;
 }
 
-static int write_report(struct output_dir *folder, const char *config, const struct model *m,
-                        const struct evaluation *v, const json_t *results, int64_t version,
-                        struct err *err)
-{
-    char dataset[256];
-    const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
-    const char *dot = strrchr(name, '.');
-    snprintf(dataset, sizeof dataset, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
-    const struct report_names names = {dataset, config, version, m};
-    return report_write(folder, v, results, &names, err);
-}
-
 int publish(const char *registry, bool promote, const struct config *config,
-            const struct evaluation *v, const json_t *results, int64_t *version, struct err *err)
+            const struct evaluation *v, json_t *results, int64_t *version, struct err *err)
 {
     struct registry r = {0};
     struct model m = {0};
@@ -100,7 +88,7 @@ int publish(const char *registry, bool promote, const struct config *config,
     int rc = -1;
     if (assemble(&m, v, config, err) || registry_open(&r, registry, err) ||
         registry_next(&r, &folder, version, err) || write_model(&folder, &m, sha256, err) ||
-        write_report(&folder, config->path, &m, v, results, *version, err) ||
+        report_write(&folder, results, &m, config->path, *version, err) ||
         registry_add(&r, &folder, sha256, version, err))
         goto out;
     rc = promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;

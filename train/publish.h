@@ -6,6 +6,6 @@
 
 // The model is that of fold 0. results: train/results.h. On an error no version is left.
 int publish(const char *registry, bool promote, const struct config *config,
-            const struct evaluation *v, const json_t *results, int64_t *version, struct err *err);
+            const struct evaluation *v, json_t *results, int64_t *version, struct err *err);
 
 #endif

@@ -1,289 +1,223 @@
-// Fills in the templates of report and model card. Tables are tables.c's, curves curves.c's.
-#define _GNU_SOURCE // memmem
 #include "train/report.h"
-#include "train/curves.h"
+#include "base/memory.h"
 #include "train/embedded.h"
-#include "train/lookup.h"
-#include "train/plot.h"
-#include "train/tables.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-EMBEDDED(train, report_html);
+EMBEDDED(train, sentences_txt);
+EMBEDDED(train, summary_txt);
 EMBEDDED(train, card_md);
+EMBEDDED(web, report_html);
+EMBEDDED(web, style_css);
+EMBEDDED(web, page_js);
+EMBEDDED(web, chart_js);
+EMBEDDED(web, report_js);
+EMBEDDED(web, chart_min_js);
 
-struct report {
-    const struct evaluation *v;
-    const json_t *results;
-    const struct report_names *names;
-    enum sheet_format format;
-    const char *svgs; // NULL where the template has no plots
+// ---- templates -------------------------------------------------------------------------------------
+
+enum mode { PLAIN, MARKDOWN, PAGE }; // in a page only JSON inside <script> has to be escaped
+
+struct scope {
+    FILE *f;
+    enum mode mode;
+    bool hidden;
+    const json_t *root, *item;
+    const char *key; // what * stands for
 };
 
-// ---- what the templates may name -------------------------------------------------------------------
-
-static int fill_title(const struct report *r, FILE *f)
+static const json_t *walk(const json_t *j, const char *path, const char *key)
 {
-    char title[300];
-    snprintf(title, sizeof title, "%s, version %" PRId64, r->names->dataset, r->names->version);
-    sheet_escape(title, r->format, f);
-    return 0;
-}
-
-// Words of [card], or what can be said of any dataset.
-static int fill_words(const struct report *r, FILE *f, const char *key, const char *otherwise)
-{
-    const char *own = json_string_value(json_object_get(json_object_get(r->results, "card"), key));
-    sheet_escape(own ? own : otherwise, r->format, f);
-    return 0;
-}
-
-static int fill_intended_use(const struct report *r, FILE *f)
-{
-    return fill_words(r, f, "intended_use",
-                      "Ranks transactions by how likely they are fraud, so that people review the "
-                      "highest ones. It is not made to decide about a person without a person, nor "
-                      "for transactions of another kind than those it was trained on.");
-}
-
-static int fill_data_words(const struct report *r, FILE *f)
-{
-    return fill_words(r, f, "data", "The transactions that the dataset's description names.");
-}
-
-static int fill_limits(const struct report *r, FILE *f)
-{
-    return fill_words(
-        r, f, "limits",
-        "Frauds of a kind that the training window does not hold are not found. Labels "
-        "are taken as right and complete. Drift is measured after the test window: "
-        "see the monitor's report before the model is used on later data.");
-}
-
-static int fill_features(const struct report *r, FILE *f)
-{
-    const struct plan *p = &r->names->model->plan;
-    const bool html = r->format == SHEET_HTML;
-    fputs(html ? "<pre>" : "```ini\n", f);
-    for (size_t i = 0; i < p->n_definitions; i++) {
-        fputs(p->definitions[i].name, f);
-        fputs(" = ", f);
-        if (html)
-            sheet_escape(p->definitions[i].expression, SHEET_HTML, f);
-        else
-            fputs(p->definitions[i].expression, f);
-        fputc('\n', f);
-    }
-    fputs(html ? "</pre>\n" : "```\n", f);
-    return 0;
-}
-
-static int fill_reproduce(const struct report *r, FILE *f)
-{
-    char words[1024];
-    const json_t *p = r->names->model->provenance;
-    const char *data = json_string_value(json_object_get(p, "data_xxh3"));
-    const char *config = json_string_value(json_object_get(p, "config_xxh3"));
-    snprintf(words, sizeof words,
-             "make pipeline CONFIG=%.300s with %s. The input's XXH3 checksum is %s, that of the "
-             "settings %s; the same input and settings give the same model to the last bit.",
-             r->names->config, json_string_value(json_object_get(p, "program")), data, config);
-    sheet_escape(words, r->format, f);
-    return 0;
-}
-
-static int fill_inputs(const struct report *r, FILE *f)
-{
-    fprintf(f, "%zu", r->names->model->n_inputs);
-    return 0;
-}
-
-static const struct {
-    const char *name;
-    int (*fill)(const struct report *r, FILE *f);
-    table_fn *table; // one of both
-} fields[] = {
-    {"title", fill_title, NULL},
-    {"intended_use", fill_intended_use, NULL},
-    {"data_words", fill_data_words, NULL},
-    {"limits", fill_limits, NULL},
-    {"features", fill_features, NULL},
-    {"reproduce", fill_reproduce, NULL},
-    {"inputs", fill_inputs, NULL},
-    {"lead", NULL, tables_lead},
-    {"policy", NULL, tables_policy},
-    {"metrics", NULL, tables_metrics},
-    {"baselines", NULL, tables_baselines},
-    {"saved", NULL, tables_saved},
-    {"bootstrap", NULL, tables_bootstrap},
-    {"warnings", NULL, tables_warnings},
-    {"slices", NULL, tables_slices},
-    {"weights", NULL, tables_weights},
-    {"folds", NULL, tables_folds},
-    {"data", NULL, tables_data},
-    {"calibration", NULL, tables_calibration},
-};
-
-// In the order in which report.gp draws them.
-static const char *const plots[] = {"roc",      "pr",    "reliability", "scores",
-                                    "tradeoff", "weeks", "weights",     "slices"};
-
-// gnuplot gives the same ids in every document, and an id must be unique in a page.
-static void write_svg(const char *svg, size_t n, const char *name, FILE *f)
-{
-    static const char *const before[] = {"id='", "id=\"", "href='#"};
-    for (const char *at = svg; at < svg + n;) {
-        size_t i = 0;
-        while (i < 3 && strncmp(at, before[i], strlen(before[i])) != 0)
-            i++;
-        const size_t length = i < 3 ? strlen(before[i]) : 1;
-        fwrite(at, 1, length, f);
-        if (i < 3)
-            fprintf(f, "%s_", name);
-        at += length;
-    }
-}
-
-static int fill_plot(const struct report *r, const char *name, FILE *f)
-{
-    size_t i = 0, length = 0;
-    while (i < sizeof plots / sizeof *plots && strcmp(plots[i], name) != 0)
-        i++;
-    const char *svg = r->svgs ? plot_nth(r->svgs, i, &length) : NULL;
-    if (svg)
-        write_svg(svg, length, name, f);
-    return svg ? 0 : -1;
-}
-
-// -1 also where there is no such name.
-static int fill(const struct report *r, const char *name, FILE *f)
-{
-    if (strncmp(name, "plot:", 5) == 0)
-        return fill_plot(r, name + 5, f);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (strcmp(fields[i].name, name) == 0)
-            return fields[i].fill ? fields[i].fill(r, f)
-                                  : fields[i].table(r->results, r->format, f);
-    return -1;
-}
-
-// Copies a template, {{name}} replaced; -1 where one is unknown or cannot be filled.
-static int fill_template(const struct report *r, const char *text, size_t size, FILE *f)
-{
-    const char *end = text + size;
-    for (const char *open; (open = memmem(text, (size_t)(end - text), "{{", 2));) {
-        const char *close = memmem(open, (size_t)(end - open), "}}", 2);
+    while (j && *path) {
+        const int n = (int)strcspn(path, ".");
         char name[64];
-        if (!close)
-            return -1;
-        fwrite(text, 1, (size_t)(open - text), f);
-        snprintf(name, sizeof name, "%.*s", (int)(close - open - 2), open + 2);
-        if (fill(r, name, f))
-            return -1;
-        text = close + 2;
+        snprintf(name, sizeof name, "%.*s", n, path);
+        j = json_is_array(j) ? json_array_get(j, strtoul(name, NULL, 10))
+                             : json_object_get(j, strcmp(name, "*") == 0 ? key : name);
+        path += n + (path[n] == '.');
     }
-    fwrite(text, 1, (size_t)(end - text), f);
-    return ferror(f) ? -1 : 0;
+    return j;
 }
 
-// ---- plots -----------------------------------------------------------------------------------------
-
-static void variable(FILE *f, const char *name, double x)
+// From the current item, or with "$." in front from the root; "." is the item itself.
+static const json_t *find(const struct scope *s, const char *path)
 {
-    if (isfinite(x))
-        fprintf(f, "%s = %.17g\n", name, x);
+    return *path == '$' ? walk(s->root, path + 2, s->key)
+                        : walk(s->item, path + (*path == '.'), s->key);
+}
+
+static void put_text(const struct scope *s, const char *text, const char *format)
+{
+    static const char *const special[] = {[PLAIN] = "", [MARKDOWN] = "|*<[]&\\`", [PAGE] = "<"};
+    const int blanks = (int)-strtol(format, NULL, 10) - (int)strlen(text);
+    for (; *text; text++)
+        if (strcmp(format, "raw") == 0 || !strchr(special[s->mode], *text))
+            fputc(*text, s->f);
+        else
+            fprintf(s->f, s->mode == PAGE ? "\\u%04x" : "\\%c", *text);
+    fprintf(s->f, "%*s", blanks > 0 ? blanks : 0, "");
+}
+
+static void put_number(const struct scope *s, double x, const char *format)
+{
+    const bool sign = *format == '+';
+    char *end;
+    const int width = (int)strtol(format + sign, &end, 10);
+    const int decimals = *end == '.' ? (int)strtol(end + 1, &end, 10) : 0;
+    if (isnan(x))
+        fprintf(s->f, "%*s", width, "-");
+    else if (*end == 'g')
+        fprintf(s->f, "%*.*g", width, decimals, x);
     else
-        fprintf(f, "%s = NaN\n", name);
+        fprintf(s->f, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals,
+                *end == '%' ? 100 * x : x, *end == '%' ? " %" : "");
 }
 
-// What report.gp wants to know beside the files.
-static int plot_variables(const struct report *r, FILE *f)
+static void put_field(const struct scope *s, const char *tag)
 {
-    const json_t *test = json_object_get(r->results, "test");
-    const double days = r->v->folds[0].test_days, rows = value(test, "rows");
-    fputs("baselines = \"", f);
-    for (size_t i = 0, n = 0; i < r->v->n_baselines; i++)
-        if (r->v->baselines[i].examples.n_inputs > 0)
-            fprintf(f, "%s%s", n++ ? " " : "", r->v->baselines[i].name);
-    fputs("\"\n", f);
-    variable(f, "base_rate", value(test, "frauds") / rows);
-    variable(f, "recall", value(test, "recall"));
-    variable(f, "precision", value(test, "precision"));
-    variable(f, "false_positive_rate", value(test, "false_positive_rate"));
-    variable(f, "threshold", value(test, "threshold"));
-    variable(f, "alerts", value(test, "selection_rate") * rows / days);
-    variable(f, "budget", value(json_object_get(r->results, "threshold"), "alerts_per_day"));
-    return ferror(f) ? -1 : 0;
+    const int n = (int)strcspn(tag, ":");
+    const char *format = tag + n + (tag[n] == ':');
+    char path[80];
+    snprintf(path, sizeof path, "%.*s", n, tag);
+    const json_t *j = find(s, path);
+    if (strcmp(path, "*") == 0 || json_is_string(j))
+        put_text(s, *path == '*' ? s->key : json_string_value(j), format);
+    else if (json_is_array(j))
+        put_number(s, (double)json_array_size(j), format);
+    else
+        put_number(s, json_is_number(j) ? json_number_value(j) : NAN, format);
+}
+
+static const char *fill(const struct scope *s, const char *text);
+
+// {{#path}} or {{^path}}; returns what follows its {{/}}.
+static const char *fill_section(const struct scope *s, const char *tag, const char *text)
+{
+    struct scope inner = *s;
+    json_t *j = s->hidden ? NULL : (json_t *)find(s, tag + 1), *item;
+    const char *end = NULL, *key;
+    size_t i;
+    inner.hidden = s->hidden || *tag == '^';
+    json_array_foreach(j, i, item)
+    {
+        inner.item = item;
+        end = fill(&inner, text);
+    }
+    json_object_foreach(j, key, item)
+    {
+        inner.key = key;
+        end = fill(&inner, text);
+    }
+    if (end)
+        return end;
+    const bool is = json_is_true(j) || json_is_string(j) || json_number_value(j) != 0;
+    inner.hidden = s->hidden || is == (*tag == '^');
+    return fill(&inner, text);
+}
+
+static const char *fill(const struct scope *s, const char *text)
+{
+    for (const char *open; (open = strstr(text, "{{"));) {
+        const char *close = strstr(open, "}}");
+        char tag[96];
+        snprintf(tag, sizeof tag, "%.*s", (int)(close - open - 2), open + 2);
+        if (!s->hidden)
+            fwrite(text, 1, (size_t)(open - text), s->f);
+        text = close + 2;
+        if (*tag == '/')
+            return text;
+        if (*tag == '#' || *tag == '^')
+            text = fill_section(s, tag, text);
+        else if (!s->hidden)
+            put_field(s, tag);
+    }
+    fputs(text, s->f);
+    return text + strlen(text);
+}
+
+// The template with its fields filled, allocated.
+#define FILL(folder, name, mode, root)                                                             \
+    fill_template(embedded(folder, name), embedded_size(folder, name), mode, root)
+static char *fill_template(const char *bytes, size_t size, enum mode mode, const json_t *root)
+{
+    char *text = NULL, *template = xstrndup(bytes, size);
+    size_t n;
+    struct scope s = {.f = open_memstream(&text, &n), .mode = mode, .root = root, .item = root};
+    if (s.f) {
+        fill(&s, template);
+        fclose(s.f);
+    }
+    free(template);
+    return text ? text : xstrdup("");
+}
+
+// ---- what is added to metrics.json -----------------------------------------------------------------
+
+static json_t *about(const struct model *m, const char *config, int64_t version)
+{
+    const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
+    const char *dot = strrchr(name, '.');
+    json_t *j = plan_to_json(&m->plan);
+    json_object_del(j, "schema");
+    json_object_update(j, m->provenance);
+    json_object_update_new(j, json_pack("{s:s%, s:s, s:I}", "dataset", name,
+                                        dot ? (size_t)(dot - name) : strlen(name), "config", config,
+                                        "version", (json_int_t)version));
+    return j;
+}
+
+// Each line of the filled template is the name of a list and a sentence for it.
+static json_t *sentences(const json_t *results)
+{
+    json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
+    char *text = FILL(train, sentences_txt, PLAIN, results), *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *blank = strchr(line, ' ');
+        *blank = '\0';
+        json_array_append_new(json_object_get(j, line), json_string(blank + 1));
+    }
+    free(text);
+    return j;
 }
 
 // ---- files -----------------------------------------------------------------------------------------
 
-typedef int writer_fn(const struct report *r, FILE *f);
-
-// What a writer writes, allocated; NULL where it fails.
-static char *text_of(const struct report *r, writer_fn *write, size_t *n)
+#define PART(name) #name, embedded(web, name), embedded_size(web, name)
+static char *page(const json_t *results)
 {
-    char *text = NULL;
-    FILE *f = open_memstream(&text, n);
-    int bad = !f || write(r, f);
-    if ((f && fclose(f)) || bad) {
-        free(text);
-        return NULL;
-    }
+    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_t *parts =
+        json_pack("{s:s, s:s%, s:s%, s:s%, s:s%, s:s%}", "metrics", json, PART(style_css),
+                  PART(chart_min_js), PART(page_js), PART(chart_js), PART(report_js));
+    char *text = FILL(web, report_html, PAGE, parts);
+    json_decref(parts);
+    free(json);
     return text;
 }
 
-static int write_html(const struct report *r, FILE *f)
+// Frees the text.
+static int write_file(struct output_dir *folder, const char *name, char *text, struct err *err)
 {
-    return fill_template(r, embedded(train, report_html), embedded_size(train, report_html), f);
-}
-
-static int write_card(const struct report *r, FILE *f)
-{
-    return fill_template(r, embedded(train, card_md), embedded_size(train, card_md), f);
-}
-
-static int write_metrics(const struct report *r, FILE *f)
-{
-    return json_dumpf(r->results, f, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-}
-
-static int write_file(struct output_dir *folder, const struct report *r, const char *name,
-                      writer_fn *write, struct err *err)
-{
-    size_t n;
-    char *text = text_of(r, write, &n);
-    int rc = text ? output_dir_file(folder, name, text, n, err)
-                  : err_set(err, "%s/%s: cannot be put together", folder->path, name);
+    int rc = output_dir_file(folder, name, text, strlen(text), err);
     free(text);
     return rc;
 }
 
-int report_write(struct output_dir *folder, const struct evaluation *v, const json_t *results,
-                 const struct report_names *names, struct err *err)
+int report_write(struct output_dir *folder, json_t *results, const struct model *m,
+                 const char *config, int64_t version, struct err *err)
 {
-    struct report r = {v, results, names, SHEET_MARKDOWN, NULL};
-    size_t n;
-    if (write_file(folder, &r, "metrics.json", write_metrics, err) ||
-        write_file(folder, &r, "card.md", write_card, err) || curves_write(folder, v, err))
+    json_object_set_new(results, "about", about(m, config, version));
+    json_object_set_new(results, "text", sentences(results));
+    char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    if (write_file(folder, "metrics.json", metrics, err) ||
+        write_file(folder, "card.md", FILL(train, card_md, MARKDOWN, results), err))
         return -1;
-    char *variables = text_of(&r, plot_variables, &n);
-    char *svgs = variables ? plot_run(folder->fd, variables, err)
-                           : (err_set(err, "out of memory for plots"), NULL);
-    free(variables);
-    if (!svgs)
-        return -1;
-    r.format = SHEET_HTML;
-    r.svgs = svgs;
-    int rc = write_file(folder, &r, "report.html", write_html, err);
-    free(svgs);
-    return rc;
+    return write_file(folder, "report.html", page(results), err);
 }
-
-// ---- the terminal ----------------------------------------------------------------------------------
 
 int report_print(const char *path, struct err *err)
 {
@@ -291,20 +225,11 @@ int report_print(const char *path, struct err *err)
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "%s: %s", path, why.text);
-    const json_t *test = json_object_get(j, "test");
-    const json_t *fold = json_array_get(json_object_get(j, "folds"), 0);
-    const char *when = json_string_value(json_object_get(fold, "test"));
-    int rc = when ? 0 : err_set(err, "%s: has no test metrics", path);
-    if (rc == 0) {
-        printf("test %s, %.0f rows, %.0f frauds\n", when, value(test, "rows"),
-               value(test, "frauds"));
-        rc = tables_policy(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
-             tables_metrics(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
-             tables_baselines(j, SHEET_TEXT, stdout) || putchar('\n') == EOF ||
-             tables_saved(j, SHEET_TEXT, stdout) || tables_warnings(j, SHEET_TEXT, stdout);
-        if (rc)
-            rc = err_set(err, "%s: cannot be printed", path);
-    }
+    int rc = walk(j, "folds.0.test", NULL) ? 0 : err_set(err, "%s: has no test metrics", path);
+    char *text = FILL(train, summary_txt, PLAIN, j);
+    if (rc == 0 && (fputs(text, stdout) == EOF || fflush(stdout)))
+        rc = err_sys(err, "cannot write to stdout");
+    free(text);
     json_decref(j);
     return rc;
 }

@@ -1,29 +1,32 @@
-// report: the files of a version that tell what its model is worth.
+// report: the files of a version that tell how good its model is, all views of metrics.json
+// (train/results.h).
 //
-//     metrics.json     train/results.h
-//     *.tsv            train/curves.h
-//     report.html      one page that needs nothing else: tables, and plots by gnuplot
+//     metrics.json     "about" and "text" are added here: names and checksums; sentences
+//     report.html      one page that needs no other file: web/report.html with metrics.json, Chart.js,
+//                      style sheet and scripts in it
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
-// The page and the card are templates, report.html and card.md of this folder, with {{names}} that
-// are filled from metrics.json.
+// Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
+// {{path}} or {{path:FORMAT}}: names, indices and *, from the current item, or from the root after "$.".
+//
+//     FORMAT             -8.4 as printf's, % behind it for per cent; raw: no escapes
+//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *; else
+//                        once, unless the value is missing, null, false or 0. {{^path}} is the opposite.
+//
+//     "about": {"dataset","version","config","schema","features": [{"name","expression"}, ...],
+//               "data_xxh3","config_xxh3","program"}
+//     "text":  {"lead","policy","comparisons": [...],"warnings": [...]}
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
 #include "base/output.h"
-#include "train/evaluate.h"
+#include "train/model.h"
 
-struct report_names {
-    const char *dataset; // the name of its .ini without the ending
-    const char *config;  // the path of its .ini
-    int64_t version;
-    const struct model *model; // plan and provenance
-};
+// config: the path of the .ini. `results` get the two members.
+int report_write(struct output_dir *folder, json_t *results, const struct model *m,
+                 const char *config, int64_t version, struct err *err);
 
-int report_write(struct output_dir *folder, const struct evaluation *v, const json_t *results,
-                 const struct report_names *names, struct err *err);
-
-// A version's metrics and baselines as aligned text to print. path: its metrics.json.
+// Prints a version's metrics and baselines. path: its metrics.json.
 int report_print(const char *path, struct err *err);
 
 #endif

@@ -1,5 +1,4 @@
-// From an evaluation to JSON. jansson refuses NULL values, so an allocation that failed on the way
-// makes the whole NULL, and only results_new has to look.
+// Building JSON cannot fail here: jansson allocates with xmalloc.
 #include "train/results.h"
 #include "ingest/table.h"
 #include "ingest/value.h"
@@ -17,49 +16,23 @@ static json_t *count(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-// All members of `from` into `into`, which takes the reference to it; NULL where one of them is.
-static json_t *with(json_t *into, json_t *from)
+static json_t *share(uint64_t part, uint64_t all)
 {
-    if (into && from && json_object_update(into, from) == 0) {
-        json_decref(from);
-        return into;
-    }
-    json_decref(into);
-    json_decref(from);
-    return NULL;
+    return number((double)part / (double)all);
 }
 
-static json_t *append(json_t *list, json_t *item)
-{
-    if (json_array_append_new(list, item) == 0)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
-static json_t *set(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value) == 0)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-// ---- one candidate ---------------------------------------------------------------------------------
-
-static json_t *intervals(const struct bootstrap *b)
-{
-    json_t *j = json_object();
-    for (size_t i = 0; i < N_METRICS; i++) {
-        struct interval x = bootstrap_interval(b, NULL, i);
-        j = set(j, metric_list[i].name, json_pack("[o, o]", number(x.low), number(x.high)));
-    }
-    return j;
-}
+// ---- of the model and of each baseline -------------------------------------------------------------
 
 static json_t *test(const struct candidate *c)
 {
-    return set(metrics_to_json(&c->results[0].metrics), "intervals", intervals(&c->bootstrap));
+    json_t *j = metrics_to_json(&c->results[0].metrics), *intervals = json_object();
+    for (size_t i = 0; i < N_METRICS; i++) {
+        const struct interval x = bootstrap_interval(&c->bootstrap, NULL, i);
+        json_object_set_new(intervals, metric_list[i].name,
+                            json_pack("[o, o]", number(x.low), number(x.high)));
+    }
+    json_object_set_new(j, "intervals", intervals);
+    return j;
 }
 
 static json_t *folds(const struct candidate *c, size_t n)
@@ -67,15 +40,15 @@ static json_t *folds(const struct candidate *c, size_t n)
     json_t *list = json_array();
     for (size_t k = 0; k < n; k++) {
         const struct fold_result *f = &c->results[k];
-        list = append(list,
-                      with(json_pack("{s:s, s:s, s:s}", "train", f->fit->fold->train_text, "test",
-                                     f->fit->fold->test_text, "threshold_from", f->threshold_from),
-                           metrics_to_json(&f->metrics)));
+        json_t *j = json_pack("{s:s, s:s, s:s}", "train", f->fit->fold->train_text, "test",
+                              f->fit->fold->test_text, "threshold_from", f->threshold_from);
+        json_object_update_new(j, metrics_to_json(&f->metrics));
+        json_array_append_new(list, j);
     }
     return list;
 }
 
-// Over the folds in which the metric has a meaning.
+// Over the folds in which the metric is defined.
 static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
 {
     double sum = 0, squares = 0, known = 0, worst = NAN;
@@ -92,25 +65,54 @@ static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
             when = c->results[k].fit->fold->test_text;
         }
     }
-    const double mean = sum / known;
     for (size_t k = 0; k < n; k++) {
-        const double apart = metrics_get(&c->results[k].metrics, metric) - mean;
+        const double apart = metrics_get(&c->results[k].metrics, metric) - sum / known;
         squares += isnan(apart) ? 0 : apart * apart;
     }
-    return json_pack("{s:i, s:o, s:o, s:o, s:s?}", "folds", (int)known, "mean", number(mean), "sd",
-                     number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst", number(worst),
-                     "worst_test", when);
+    return json_pack("{s:i, s:o, s:o, s:o, s:s?}", "folds", (int)known, "mean", number(sum / known),
+                     "sd", number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst",
+                     number(worst), "worst_test", when);
 }
 
 static json_t *summary(const struct candidate *c, size_t n)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++)
-        j = set(j, metric_list[i].name, summary_of(c, n, i));
+        json_object_set_new(j, metric_list[i].name, summary_of(c, n, i));
     return j;
 }
 
-// ---- the model -------------------------------------------------------------------------------------
+// A point is kept where the next one would be half a percent of the frauds or 5 % of the genuine rows
+// further: close enough for logarithmic axes, too.
+static json_t *curve(const struct fit *t)
+{
+    struct ranking k;
+    json_t *scores = json_array(), *frauds = json_array(), *genuine = json_array();
+    ranking_make(&k, t->score, t->fold->judged, (size_t)(t->fold->test.end - t->fold->test.first));
+    const uint64_t step = (uint64_t)ranking_frauds(&k) / 200 + 1;
+    for (size_t i = 0, kept = 0; i < k.n; i++) {
+        if (i > 0 && i + 1 < k.n && k.frauds[i] - k.frauds[kept] < step &&
+            k.genuine[i] <= k.genuine[kept] + k.genuine[kept] / 20)
+            continue;
+        kept = i;
+        json_array_append_new(scores, number(k.score[i]));
+        json_array_append_new(frauds, count(k.frauds[i]));
+        json_array_append_new(genuine, count(k.genuine[i]));
+    }
+    ranking_release(&k);
+    return json_pack("{s:o, s:o, s:o}", "threshold", scores, "frauds", frauds, "genuine", genuine);
+}
+
+static json_t *candidate(const struct evaluation *v, const struct candidate *c)
+{
+    const int64_t wrong = evaluation_false_positives(v, c);
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:o}", "test", test(c), "folds",
+                     folds(c, v->n_folds), "summary", summary(c, v->n_folds), "curve",
+                     curve(c->results[0].fit), "l2", c->l2, "false_positives_at_recall",
+                     wrong < 0 ? json_null() : json_integer(wrong));
+}
+
+// ---- of the model ----------------------------------------------------------------------------------
 
 static json_t *bootstrap(const struct bootstrap *b)
 {
@@ -124,16 +126,20 @@ static json_t *validation(const struct candidate *c, const struct settings *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->n_l2; i++)
-        list = append(list, json_pack("{s:f, s:o}", "l2", s->l2[i], "mean_average_precision",
-                                      number(c->validation[i])));
+        json_array_append_new(list, json_pack("{s:f, s:o}", "l2", s->l2[i],
+                                              "mean_average_precision", number(c->validation[i])));
     return list;
 }
 
-static json_t *policy(const struct settings *s)
+static json_t *policy(const struct settings *s, const struct tally *t)
 {
+    const double missed = (double)t->false_negatives * s->cost_fraud;
+    const double alerts = (double)(t->true_positives + t->false_positives) * s->cost_alert;
     if (s->by_cost)
-        return json_pack("{s:s, s:f, s:f}", "policy", "cost", "cost_fraud", s->cost_fraud,
-                         "cost_alert", s->cost_alert);
+        return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "policy", "cost", "cost_fraud",
+                         s->cost_fraud, "cost_alert", s->cost_alert, "test_cost", missed + alerts,
+                         "test_cost_no_alert", (double)t->frauds * s->cost_fraud,
+                         "test_cost_all_alerts", (double)t->rows * s->cost_alert);
     return json_pack("{s:s, s:I}", "policy", "alerts_per_day", "alerts_per_day",
                      (json_int_t)s->alerts_per_day);
 }
@@ -141,11 +147,16 @@ static json_t *policy(const struct settings *s)
 static json_t *data(const struct fold_result *f)
 {
     const struct fit *t = f->fit;
-    return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o}}", "train", "rows",
-                     count(t->fold->train.end - t->fold->train.first), "known", count(t->rows),
-                     "frauds", count(t->frauds), "days", number(t->fold->train_days), "test",
-                     "rows", count(t->fold->test.end - t->fold->test.first), "frauds",
-                     count(f->metrics.tally.frauds), "days", number(t->fold->test_days));
+    const struct tally *m = &f->metrics.tally;
+    const uint64_t rows = t->fold->train.end - t->fold->train.first;
+    const double alerts = (double)(m->true_positives + m->false_positives);
+    return json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "train",
+                     "rows", count(rows), "known", count(t->rows), "frauds", count(t->frauds),
+                     "days", number(t->fold->train_days), "unknown", count(rows - t->rows),
+                     "fraud_share", share(t->frauds, t->rows), "test", "rows",
+                     count(t->fold->test.end - t->fold->test.first), "frauds", count(m->frauds),
+                     "days", number(t->fold->test_days), "alerts_per_day",
+                     number(alerts / t->fold->test_days), "fraud_share", share(m->frauds, m->rows));
 }
 
 static json_t *weights(const struct candidate *c)
@@ -155,46 +166,70 @@ static json_t *weights(const struct candidate *c)
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const struct model_input *in = &t->model.inputs[i];
         const double w = in->weight, e = t->standard_error[i], reach = Z_95 * e;
-        list =
-            append(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feature",
-                                   c->examples.names[i], "mean", number(in->mean), "scale",
-                                   number(in->scale), "weight", number(w), "standard_error",
-                                   number(e), "low", number(w - reach), "high", number(w + reach),
-                                   "z", number(w / e), "odds_ratio", number(exp(w))));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                                              "feature", c->examples.names[i], "mean",
+                                              number(in->mean), "scale", number(in->scale),
+                                              "weight", number(w), "standard_error", number(e),
+                                              "low", number(w - reach), "high", number(w + reach),
+                                              "z", number(w / e), "odds_ratio", number(exp(w))));
     }
     return list;
 }
 
-static json_t *intercept(const struct fit *t)
+static json_t *reliability(const struct calibration *c)
 {
-    return json_pack("{s:o, s:o}", "weight", number(t->model.intercept), "standard_error",
-                     number(t->standard_error[t->model.n_inputs]));
-}
-
-// ---- slices ----------------------------------------------------------------------------------------
-
-static const char *const compared[] = {"selection_rate", "recall", "false_positive_rate"};
-enum { N_COMPARED = sizeof compared / sizeof *compared };
-
-static double named(const struct metrics *m, const char *name)
-{
-    for (size_t i = 0; i < N_METRICS; i++)
-        if (strcmp(metric_list[i].name, name) == 0)
-            return metrics_get(m, i);
-    return NAN;
-}
-
-static json_t *slice(const struct slice *s, const struct metrics *overall)
-{
-    json_t *difference = json_object(), *ratio = json_object();
-    for (size_t i = 0; i < N_COMPARED; i++) {
-        const double x = named(&s->metrics, compared[i]), all = named(overall, compared[i]);
-        difference = set(difference, compared[i], number(x - all));
-        ratio = set(ratio, compared[i], number(x / all));
+    json_t *list = json_array();
+    for (int b = 0; b < CALIBRATION_BINS; b++) {
+        const double width = 1.0 / CALIBRATION_BINS;
+        double low, high;
+        if (c->rows[b] == 0)
+            continue;
+        wilson_interval(c->frauds[b], c->rows[b], &low, &high);
+        json_array_append_new(
+            list, json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", b * width, "to",
+                            (b + 1) * width, "rows", count(c->rows[b]), "mean_probability",
+                            c->probability[b] / (double)c->rows[b], "fraud_share",
+                            share(c->frauds[b], c->rows[b]), "low", low, "high", high));
     }
-    json_t *j = json_pack("{s:s, s:b}", "name", s->name, "small", s->small);
-    return set(set(with(j, metrics_to_json(&s->metrics)), "difference", difference), "ratio",
-               ratio);
+    return list;
+}
+
+static json_t *scores(const struct fit *t)
+{
+    enum { RANGES = 40, REACH = 10 }; // of log-odds, to both sides
+    uint64_t counts[2][RANGES] = {0};
+    json_t *genuine = json_array(), *frauds = json_array();
+    for (uint64_t i = 0; i < t->fold->test.end - t->fold->test.first; i++) {
+        const double at = (log(t->score[i] / (1 - t->score[i])) + REACH) * RANGES / (2 * REACH);
+        if (t->fold->judged[i] >= 0)
+            counts[t->fold->judged[i]][at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1]++;
+    }
+    for (int k = 0; k < RANGES; k++) {
+        json_array_append_new(genuine, count(counts[0][k]));
+        json_array_append_new(frauds, count(counts[1][k]));
+    }
+    return json_pack("{s:i, s:i, s:o, s:o}", "from", -REACH, "to", REACH, "genuine", genuine,
+                     "frauds", frauds);
+}
+
+static json_t *slice(const struct slicing *by, const struct slice *s, const struct metrics *all)
+{
+    const struct {
+        const char *name;
+        double of_slice, of_all;
+    } rates[] = {{"selection_rate", s->metrics.selection_rate, all->selection_rate},
+                 {"recall", s->metrics.recall, all->recall},
+                 {"false_positive_rate", s->metrics.false_positive_rate, all->false_positive_rate}};
+    json_t *difference = json_object(), *ratio = json_object();
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        json_object_set_new(difference, rates[i].name, number(rates[i].of_slice - rates[i].of_all));
+        json_object_set_new(ratio, rates[i].name, number(rates[i].of_slice / rates[i].of_all));
+    }
+    json_t *j = json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name", s->name,
+                          "small", s->small, "difference", difference, "ratio", ratio);
+    json_object_update_new(j, metrics_to_json(&s->metrics));
+    json_object_set_new(j, "fraud_share", share(s->metrics.tally.frauds, s->metrics.tally.rows));
+    return j;
 }
 
 static json_t *slicings(const struct evaluation *v)
@@ -203,22 +238,33 @@ static json_t *slicings(const struct evaluation *v)
     for (size_t i = 0; i < v->n_slicings; i++) {
         const struct slicing *s = &v->slicings[i];
         json_t *each = json_array();
-        for (size_t k = 0; k < s->n; k++)
-            each = append(each, slice(&s->slices[k], &v->model.results[0].metrics));
-        list = append(list, json_pack("{s:s, s:o}", "name", s->name, "slices", each));
+        int small = 0;
+        for (size_t k = 0; k < s->n; k++) {
+            json_array_append_new(each, slice(s, &s->slices[k], &v->model.results[0].metrics));
+            small += s->slices[k].small;
+        }
+        json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:o}", "name", s->name, "small",
+                                              small, "many_small", small > 3, "slices", each));
     }
     return list;
 }
 
-// ---- baselines -------------------------------------------------------------------------------------
-
-static json_t *inputs(const struct candidate *c)
+// The cases that a reader has to be warned of; what they mean is in sentences.txt.
+static json_t *warnings(const struct candidate *m, const struct settings *s)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < c->examples.n_inputs; i++)
-        list = append(list, json_string(c->examples.names[i]));
-    return list;
+    const struct fold_result *f = &m->results[0];
+    const struct tally *t = &f->metrics.tally;
+    const uint64_t rarer = t->frauds < t->rows - t->frauds ? t->frauds : t->rows - t->frauds;
+    const double alerts = (double)(t->true_positives + t->false_positives);
+    return json_pack("{s:b, s:b, s:b, s:b, s:b}", "few_rows",
+                     rarer<SLICE_LEAST, "known_cards", t->known_cards> t->rows, "no_validation",
+                     s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
+                     strcmp(f->threshold_from, "training") == 0, "over_budget",
+                     !s->by_cost &&
+                         alerts > 2 * (double)s->alerts_per_day * f->fit->fold->test_days);
 }
+
+// ---- baselines and [card] --------------------------------------------------------------------------
 
 static json_t *differences(const struct candidate *model, const struct candidate *baseline)
 {
@@ -227,73 +273,86 @@ static json_t *differences(const struct candidate *model, const struct candidate
         const double value = metrics_get(&model->results[0].metrics, i) -
                              metrics_get(&baseline->results[0].metrics, i);
         const struct interval x = bootstrap_interval(&model->bootstrap, &baseline->bootstrap, i);
-        j = set(j, metric_list[i].name,
-                json_pack("[o, o, o]", number(value), number(x.low), number(x.high)));
+        json_object_set_new(j, metric_list[i].name,
+                            json_pack("[o, o, o]", number(value), number(x.low), number(x.high)));
     }
     return j;
 }
 
-static json_t *false_positives(const struct evaluation *v, const struct candidate *c)
+static double member(const json_t *j, const char *key)
 {
-    const int64_t n = evaluation_false_positives(v, c);
-    return n < 0 ? json_null() : count((uint64_t)n);
+    const json_t *x = json_object_get(j, key);
+    return json_is_number(x) ? json_number_value(x) : NAN;
 }
 
-static json_t *baselines(const struct evaluation *v)
+static double mean_ap(const json_t *j)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < v->n_baselines && list; i++) {
-        const struct candidate *c = &v->baselines[i];
-        list = append(list, json_pack("{s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "name", c->name,
-                                      "inputs", inputs(c), "l2", c->l2, "test", test(c), "folds",
-                                      folds(c, v->n_folds), "summary", summary(c, v->n_folds),
-                                      "difference", differences(&v->model, c),
-                                      "false_positives_at_recall", false_positives(v, c)));
-    }
-    return list;
+    return member(json_object_get(json_object_get(j, "summary"), "average_precision"), "mean");
 }
 
-// ---- [card] ----------------------------------------------------------------------------------------
-
-static json_t *card(const struct config *config, struct err *err)
+static json_t *baseline(const json_t *model, const struct evaluation *v, const struct candidate *c)
 {
-    static const char *const known[] = {"intended_use", "data", "limits"};
-    json_t *j = json_object();
-    if (config_check_keys(config, "card", known, sizeof known / sizeof *known, err)) {
-        json_decref(j);
-        return NULL;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        const struct config_entry *e = config_find(config, "card", known[i]);
-        if (e && *e->value == '\0') {
-            config_error(config, e, -1, err, "is empty: leave the line out for a general text");
-            json_decref(j);
-            return NULL;
-        }
-        if (e && !value_utf8(e->value, strlen(e->value))) {
-            config_error(config, e, 0, err, "its value is not UTF-8");
-            json_decref(j);
-            return NULL;
-        }
-        if (e)
-            j = set(j, known[i], json_string(e->value));
-    }
+    static const char key[] = "false_positives_at_recall";
+    json_t *j = candidate(v, c), *inputs = json_array();
+    for (size_t i = 0; i < c->examples.n_inputs; i++)
+        json_array_append_new(inputs, json_string(c->examples.names[i]));
+    json_object_set_new(j, "name", json_string(c->name));
+    json_object_set_new(j, "inputs", inputs);
+    json_object_set_new(j, "difference", differences(&v->model, c));
+    json_object_set_new(j, "change", number(member(model, key) / member(j, key) - 1));
+    json_object_set_new(j, "better", json_boolean(mean_ap(j) > mean_ap(model)));
     return j;
 }
 
-json_t *results_new(const struct evaluation *v, const struct settings *s,
-                    const struct config *config, struct err *err)
+static int add_card(json_t *results, const struct config *config, struct err *err)
+{
+    static const char *const keys[] = {"intended_use", "data", "limits"};
+    static const char *const general[] = {
+        "Ranks transactions by how likely they are fraud, so that people review the highest ones. "
+        "It is not made to decide about a person without human review, nor for transactions of "
+        "another kind than those it was trained on.",
+        "The transactions that the dataset's description names.",
+        "Frauds of a kind that the training period does not contain are not found. Labels are "
+        "assumed to be correct and complete. Drift is measured after the test period: read the "
+        "monitor's report before you use the model on later data."};
+    enum { N_KEYS = sizeof keys / sizeof *keys };
+    json_t *card = json_object();
+    json_object_set_new(results, "card", card);
+    if (config_check_keys(config, "card", keys, N_KEYS, err))
+        return -1;
+    for (size_t i = 0; i < N_KEYS; i++) {
+        const struct config_entry *e = config_find(config, "card", keys[i]);
+        if (e && *e->value == '\0')
+            return config_error(config, e, -1, err, "is empty: remove the line for a general text");
+        if (e && !value_utf8(e->value, strlen(e->value)))
+            return config_error(config, e, 0, err, "its value is not UTF-8");
+        json_object_set_new(card, keys[i], json_string(e ? e->value : general[i]));
+    }
+    return 0;
+}
+
+json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err)
 {
     const struct candidate *m = &v->model;
-    const struct fold_result *f = &m->results[0];
-    json_t *words = card(config, err);
-    if (!words)
+    const struct fit *fit = m->results[0].fit;
+    json_t *results = candidate(v, m), *list = json_array();
+    if (add_card(results, config, err)) {
+        json_decref(list);
+        json_decref(results);
         return NULL;
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "test", test(m), "false_positives_at_recall", false_positives(v, m), "folds",
-                     folds(m, v->n_folds), "summary", summary(m, v->n_folds), "bootstrap",
-                     bootstrap(&m->bootstrap), "validation", validation(m, s), "l2", m->l2,
-                     "threshold", policy(s), "data", data(f), "weights", weights(m), "intercept",
-                     intercept(f->fit), "slices", slicings(v), "baselines", baselines(v), "card",
-                     words);
+    }
+    for (size_t i = 0; i < v->n_baselines; i++)
+        json_array_append_new(list, baseline(results, v, &v->baselines[i]));
+    json_t *intercept =
+        json_pack("{s:o, s:o}", "weight", number(fit->model.intercept), "standard_error",
+                  number(fit->standard_error[fit->model.n_inputs]));
+    json_t *more =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bootstrap",
+                  bootstrap(&m->bootstrap), "validation", validation(m, v->settings), "threshold",
+                  policy(v->settings, &m->results[0].metrics.tally), "data", data(&m->results[0]),
+                  "weights", weights(m), "intercept", intercept, "reliability",
+                  reliability(&m->results[0].metrics.tally.calibration), "scores", scores(fit),
+                  "slices", slicings(v), "baselines", list, "warnings", warnings(m, v->settings));
+    json_object_update_new(results, more);
+    return results;
 }

@@ -1,6 +1,6 @@
-// The charts: what Chart.js is told. Every function takes numbers and draws them; none asks the server.
+// The charts of all pages, on Chart.js 3. Every function takes numbers and draws them; none asks the server.
 //
-// Colours come from the style sheet when they are used, so a change of the colour scheme is a redraw.
+// Colours are read from the style sheet when they are used, so a change of the colour scheme is a redraw.
 "use strict";
 
 const root = document.documentElement;
@@ -25,15 +25,16 @@ Chart.register({
     for (const mark of list) {
       const at = Math.round(x.getPixelForValue(mark.at)) + 0.5;
       if (at < area.left || at > area.right + 1) continue;
-      const left = mark !== list.at(-1) || at > (area.left + area.right) / 2 + 40; // of its line, where there is room
       ctx.save();
+      ctx.font = `12px ${Chart.defaults.font.family}`;
+      // Right of its line if it is the last and there is room.
+      const left = mark !== list.at(-1) || at + 5 + ctx.measureText(mark.text).width > chart.width;
       ctx.strokeStyle = ctx.fillStyle = mark.colour();
       ctx.setLineDash([4, 3]);
       ctx.beginPath();
       ctx.moveTo(at, area.top - 16);
       ctx.lineTo(at, area.bottom);
       ctx.stroke();
-      ctx.font = `12px ${Chart.defaults.font.family}`;
       ctx.textAlign = left ? "right" : "left";
       ctx.fillText(mark.text, at + (left ? -5 : 5), area.top - 7);
       ctx.restore();
@@ -144,10 +145,10 @@ function drawScores(text, edges, counts, threshold) {
   }));
 }
 
-// The library cuts names that want more than its share of the width; they get up to three fifths.
-function fitNames(axis) {
+// The library cuts names that need more than its share of the width; here they get up to three fifths.
+function fitNames(axis, names) {
   axis.ctx.font = `12px ${Chart.defaults.font.family}`;
-  axis.width = Math.min(0.6 * axis.chart.width, 12 + Math.max(...axis.getLabels().map((name) => axis.ctx.measureText(name).width)));
+  axis.width = Math.min(0.6 * axis.chart.width, 14 + Math.max(...names.map((name) => axis.ctx.measureText(name).width)));
 }
 
 // drifts: {name, psi}, the largest first.
@@ -164,7 +165,7 @@ function drawDrift(text, drifts) {
       indexAxis: "y", layout: { padding: { top: 20, right: 46 } },
       scales: {
         x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // far beyond drifted is drifted
-        y: { grid: { display: false, drawBorder: false }, afterFit: fitNames, ticks: { autoSkip: false, padding: 4, color: ink } },
+        y: { grid: { display: false, drawBorder: false }, afterFit: (axis) => fitNames(axis, axis.getLabels()), ticks: { autoSkip: false, padding: 4, color: ink } },
       },
       plugins: {
         values: { draw: true },
@@ -175,6 +176,87 @@ function drawDrift(text, drifts) {
   }));
 }
 
+// ---- the report ----
+
+// Text next to points: dataset.texts[i], with \n between lines; above them if dataset.centred.
+Chart.register({
+  id: "texts",
+  afterDatasetsDraw(chart) {
+    const { ctx, chartArea: area } = chart;
+    ctx.save();
+    ctx.font = `12px ${Chart.defaults.font.family}`;
+    ctx.lineWidth = 4;
+    chart.data.datasets.forEach((set, k) => set.texts?.forEach((text, i) => {
+      const { x, y } = chart.getDatasetMeta(k).data[i], lines = text.split("\n");
+      const end = x > (area.left + area.right) / 2, below = y < area.top + 30 && !set.centred;
+      ctx.textAlign = set.centred ? "center" : end ? "right" : "left";
+      ctx.strokeStyle = card();
+      ctx.fillStyle = set.borderColor();
+      lines.forEach((text, n) => {
+        const at = [text, x + (set.centred ? 0 : end ? -9 : 9), below ? y + 18 + 15 * n : y - 9 - 15 * (lines.length - 1 - n)];
+        ctx.strokeText(...at);
+        ctx.fillText(...at);
+      });
+    }));
+    ctx.restore();
+  },
+});
+
+const titled = (text) => ({ display: true, text, color: muted, padding: { top: 2, bottom: 0 } });
+const shareTick = (x) => `${Number((100 * x).toPrecision(3))} %`;
+const shareAxis = (title, more = {}) => ({ type: "linear", min: 0, max: 1, grid, title: titled(title),
+                                           ticks: { stepSize: 0.2, maxRotation: 0, padding: 6, callback: shareTick }, ...more });
+const decadeAxis = (title, min, max, label) => ({ type: "logarithmic", min, max, grid, title: titled(title),
+  ticks: { maxRotation: 0, padding: 6, autoSkip: false, callback: (x) => (decade(x) ? label(x) : null) } });
+
+// Datasets: a line through points, and points alone. tone: a colour of the style sheet.
+const lineOf = (label, tone, data, more = {}) => ({ label, tone, data, borderColor: colour(tone), backgroundColor: colour(tone),
+  showLine: true, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 6, ...more });
+const dotsOf = (label, tone, data, more = {}) => lineOf(label, tone, data,
+  { showLine: false, pointRadius: 4.5, pointHoverRadius: 4.5, borderWidth: 2, clip: false, ...more });
+
+// says: the tooltip's text of an item. Datasets with a label of their own are in the figure's legend.
+function drawPlot(id, text, datasets, scales, says, marks = []) {
+  const figure = $(id).closest("figure"), legend = figure.querySelector(".legend");
+  const padding = { top: marks.length || datasets.some((set) => set.centred) ? 20 : 8, right: 10 };
+  legend?.replaceChildren(...datasets.filter((set) => set.label).map((set) => {
+    const li = element("li", { className: set.borderDash ? "dashed" : set.fill ? "filled" : "", textContent: set.label });
+    li.style.setProperty("--mark", `var(--${set.tone})`);
+    return li;
+  }));
+  $(id).parentElement.classList.toggle("empty", !datasets.some((set) => set.data.some((point) => Number.isFinite(point.y))));
+  show(id, text, { sets: [] }, () => ({
+    type: "scatter", data: { datasets },
+    options: { scales, layout: { padding }, plugins: { marks: { list: marks }, tooltip: { callbacks: { label: says } } } },
+  }));
+}
+
+// rows: {name, value, low, high, hollow, heading}, one below the other; a heading has no value.
+function drawRows(id, text, rows, x, says, marks, named = true) {
+  const at = (key) => rows.map((row, y) => ({ x: row[key] ?? NaN, y }));
+  const low = at("low"), high = at("high"), intervals = low.flatMap((point, i) => [point, high[i], { x: NaN, y: NaN }]);
+  const names = rows.map((row) => row.name), fill = (c) => (rows[c.dataIndex]?.hollow ? card : colour("approve"))();
+  const y = { type: "linear", reverse: true, min: -0.7, max: rows.length - 0.3, grid,
+              afterBuildTicks: (axis) => { axis.ticks = rows.map((_, value) => ({ value })); },
+              afterFit: (axis) => { named ? fitNames(axis, names) : axis.width = 8; },
+              ticks: { display: named, autoSkip: false, padding: 4, callback: (value) => names[value],
+                       color: (c) => (rows[c.index]?.heading ? ink : muted)(), font: (c) => (rows[c.index]?.heading ? { weight: "600" } : {}) } };
+  drawPlot(id, text, [dotsOf("", "approve", at("value"), { backgroundColor: fill }), lineOf("", "approve", intervals)],
+           { x, y }, (item) => ` ${says(rows[Math.round(item.parsed.y)])}`, marks);
+}
+
+// On paper all charts have the light colours and a fixed shape, which the style sheet scales to the page; box.dataset.printWidth in px.
+function forPrint(on) {
+  root.classList.toggle("printing", on);
+  for (const chart of Object.values(charts)) {
+    const box = chart.canvas.parentElement;
+    chart.options.devicePixelRatio = on ? 3 : undefined;
+    on ? chart.resize(Number(box.dataset.printWidth ?? 330), box.clientHeight) : chart.resize();
+    chart.update("none");
+  }
+}
+addEventListener("beforeprint", () => forPrint(true));
+addEventListener("afterprint", () => forPrint(false));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of Object.values(charts)) chart.update("none");
 });
