@@ -323,13 +323,12 @@ sizes: ## does README.md state the folders' sizes, to 5 %?
 format: ## put all sources into shape
 	@clang-format -i $(SOURCES)
 
-# The plots that README.md shows, out of the champion's report, on white for dark pages.
-pictures: $(D)/pipeline.txt ## the plots of README.md, out of the champion's report
-	@awk 'BEGIN { split("pr tradeoff - weeks", name) } \
-	    /<svg/ { if (++n > 4) exit; file = name[n] == "-" ? "" : "docs/" name[n] ".svg"; sub(/.*<svg/, "<svg") } \
-	    file { line = $$0; sub(/<\/svg>.*/, "</svg>", line); print line >file } \
-	    file && $$0 == ">" { print "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>" >file } \
-	    /<\/svg>/ { file = "" }' $(M)/champion/report.html
+# The dashboard shows replayed days, so its server starts from the state before them.
+PICTURED := 2018-09-25
+pictures: $(D)/pipeline.txt $(BIN)/serve $(BIN)/replay | test-deps ## the pictures of README.md, of report and dashboard
+	$(BIN)/features --until $(PICTURED) --output $(BUILD)/before $(D)/table
+	/usr/bin/python3 -B tests/bench/pictures.py --bin $(BIN) --models $(M) --state $(BUILD)/before/state.bin \
+	    --data $(SIMULATED) --since $(PICTURED) --docs docs
 
 clean: ## remove build/ (models/ and var/ stay)
 	rm -rf build

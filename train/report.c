@@ -73,8 +73,8 @@ static void put_number(const struct scope *s, double x, const char *format)
     else if (*end == 'g')
         fprintf(s->f, "%*.*g", width, decimals, x);
     else
-        fprintf(s->f, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals,
-                *end == '%' ? 100 * x : x, *end == '%' ? " %" : "");
+        fprintf(s->f, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals, *end == '%' ? 100 * x : x,
+                *end == '%' ? " %" : "");
 }
 
 static void put_field(const struct scope *s, const char *tag)
@@ -189,7 +189,7 @@ static json_t *sentences(const json_t *results)
 #define PART(name) #name, embedded(web, name), embedded_size(web, name)
 static char *page(const json_t *results)
 {
-    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_t *parts =
         json_pack("{s:s, s:s%, s:s%, s:s%, s:s%, s:s%}", "metrics", json, PART(style_css),
                   PART(chart_min_js), PART(page_js), PART(chart_js), PART(report_js));

@@ -180,16 +180,16 @@ static json_t *reliability(const struct calibration *c)
 {
     json_t *list = json_array();
     for (int b = 0; b < CALIBRATION_BINS; b++) {
-        const double width = 1.0 / CALIBRATION_BINS;
         double low, high;
         if (c->rows[b] == 0)
             continue;
         wilson_interval(c->frauds[b], c->rows[b], &low, &high);
         json_array_append_new(
-            list, json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", b * width, "to",
-                            (b + 1) * width, "rows", count(c->rows[b]), "mean_probability",
-                            c->probability[b] / (double)c->rows[b], "fraud_share",
-                            share(c->frauds[b], c->rows[b]), "low", low, "high", high));
+            list,
+            json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", (double)b / CALIBRATION_BINS,
+                      "to", (double)(b + 1) / CALIBRATION_BINS, "rows", count(c->rows[b]),
+                      "mean_probability", c->probability[b] / (double)c->rows[b], "fraud_share",
+                      share(c->frauds[b], c->rows[b]), "low", low, "high", high));
     }
     return list;
 }

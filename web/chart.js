@@ -30,6 +30,7 @@ Chart.register({
       // Right of its line if it is the last and there is room.
       const left = mark !== list.at(-1) || at + 5 + ctx.measureText(mark.text).width > chart.width;
       ctx.strokeStyle = ctx.fillStyle = mark.colour();
+      ctx.lineWidth = 1;
       ctx.setLineDash([4, 3]);
       ctx.beginPath();
       ctx.moveTo(at, area.top - 16);

@@ -164,8 +164,7 @@ function facts(id, pairs) {
 function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
-  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", ...period(training.test),
-                                  ", days that decided nothing about it"] : []));
+  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", ...period(training.test), ", days it was not trained or tuned on"] : []));
   facts("metrics", Object.keys(METRICS).filter((key) => measured[key] != null).map((key) => [METRICS[key], number(measured[key])]));
   facts("facts", [
     ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
