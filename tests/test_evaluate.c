@@ -264,26 +264,7 @@ static int read_all(const char *text, struct settings *s, struct evaluation *v, 
     return rc;
 }
 
-static void settings_are_read_and_have_defaults(void **state)
-{
-    (void)state;
-    struct settings s;
-    struct evaluation v;
-    struct err err;
-    assert_int_equal(read_all("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n", &s, &v, &err), 0);
-    assert_true(s.n_l2 == 3 && s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
-    assert_int_equal(s.alerts_per_day, 7);
-    evaluation_release(&v);
-    assert_int_equal(read_all("[model]\ncost_fraud = 200\ncost_alert = 2.5\n", &s, &v, &err), 0);
-    assert_true(s.by_cost && s.cost_fraud == 200 && s.cost_alert == 2.5);
-    evaluation_release(&v);
-    assert_int_equal(read_all("[input]\nfile = x\n", &s, &v, &err), 0);
-    assert_true(s.n_l2 == 1 && s.l2[0] == 1e-3 && s.alerts_per_day == 100 && !s.by_cost);
-    assert_int_equal(v.n_baselines, 1);
-    evaluation_release(&v);
-}
-
-static void baselines_keep_their_order_and_that_of_their_inputs(void **state)
+static void settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs(void **state)
 {
     (void)state;
     static const char *const expected[][3] = {
@@ -293,10 +274,13 @@ static void baselines_keep_their_order_and_that_of_their_inputs(void **state)
     struct settings s;
     struct evaluation v;
     struct err err;
-    assert_int_equal(read_all("[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
+    assert_int_equal(read_all("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n"
+                              "[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
                               "a234567890123456789012345678901234567890 = kind",
                               &s, &v, &err),
                      0);
+    assert_true(s.n_l2 == 3 && s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
+    assert_true(s.alerts_per_day == 7 && !s.by_cost);
     assert_int_equal(v.n_baselines, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(v.baselines[i].name, expected[i][0]);
@@ -379,8 +363,7 @@ int main(void)
         evaluate_test(every_number_is_the_same_for_any_number_of_threads),
         evaluate_test(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round),
         evaluate_test(false_positives_are_the_fewest_for_what_the_model_finds),
-        evaluate_test(baselines_keep_their_order_and_that_of_their_inputs),
-        evaluate_test(settings_are_read_and_have_defaults),
+        evaluate_test(settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs),
         evaluate_test(mistakes_are_named_with_file_line_and_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

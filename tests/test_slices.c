@@ -138,25 +138,6 @@ static void each_value_in_the_test_rows_is_a_slice_in_rising_order(void **state)
     ASSERT_SLICE(1, 1, night[r] == 1);
 }
 
-static void a_slicing_has_up_to_32_slices(void **state)
-{
-    (void)state;
-    char lines[512] = "values = amount\ntexts = channel\nbands = amount: 1";
-    for (int k = 2; k < SLICES_MAX; k++)
-        snprintf(lines + strlen(lines), sizeof lines - strlen(lines), ",%d", k);
-    column.dictionary_size = SLICES_MAX;
-    for (size_t r = 0; r < ROWS; r++) {
-        channel[r] = (uint32_t)(r % SLICES_MAX);
-        amount[r] = (float)channel[r];
-    }
-    measure(lines);
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(slicings[i].n, SLICES_MAX);
-        ASSERT_SLICE(i, 31, r % SLICES_MAX == 31);
-    }
-    assert_string_equal(slicings[1].slices[31].name, "c31");
-}
-
 // The 31 texts from c9 on are frequent in the test rows, and the nine before them in the others.
 static void the_rare_ones_of_many_texts_share_a_slice(void **state)
 {
@@ -229,7 +210,6 @@ int main(void)
         slices_test(a_band_holds_its_lower_edge_but_not_its_upper_one),
         slices_test(edges_and_names_are_those_of_the_feature_as_a_float),
         slices_test(each_value_in_the_test_rows_is_a_slice_in_rising_order),
-        slices_test(a_slicing_has_up_to_32_slices),
         slices_test(the_rare_ones_of_many_texts_share_a_slice),
         slices_test(a_text_becomes_a_name_without_control_characters_and_half_characters),
         slices_test(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty),

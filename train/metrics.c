@@ -303,24 +303,24 @@ json_t *metrics_to_json(const struct metrics *m)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
+// Just above all scores.
+static double no_alert(const struct ranking *k)
+{
+    return k->n > 0 ? fmin(1, nextafter(k->score[0], 2)) : 1;
+}
+
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts)
 {
-    double *sorted = xmalloc((n + 1) * sizeof *sorted), threshold = 1;
-    size_t kept = 0;
+    int8_t *counted = xmalloc(n); // a row of unknown label can be an alert, too
+    struct ranking k;
     for (size_t i = 0; i < n; i++)
-        if (judged[i] != LABEL_KNOWN_CARD)
-            sorted[kept++] = score[i];
-    sort_doubles(sorted, kept);
-    alerts = fmax(1, round(alerts));
-    if (kept > 0) {
-        size_t at = alerts < (double)kept ? kept - (size_t)alerts : 0;
-        const double tied = sorted[at];
-        if (at > 0 && sorted[at - 1] == tied) // all of them or none
-            while (at < kept && sorted[at] == tied)
-                at++;
-        threshold = at < kept ? sorted[at] : fmin(1, nextafter(tied, 2));
-    }
-    free(sorted);
+        counted[i] = judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
+    ranking_make(&k, score, counted, n);
+    double threshold = no_alert(&k);
+    for (size_t i = 0; i < k.n && (double)k.genuine[i] <= fmax(1, round(alerts)); i++)
+        threshold = k.score[i];
+    ranking_release(&k);
+    free(counted);
     return threshold;
 }
 
@@ -330,8 +330,7 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
     struct ranking k;
     ranking_make(&k, score, judged, n);
     const double frauds = ranking_frauds(&k);
-    double lowest = cost_fraud * frauds,
-           threshold = k.n > 0 ? fmin(1, nextafter(k.score[0], 2)) : 1;
+    double lowest = cost_fraud * frauds, threshold = no_alert(&k);
     for (size_t i = 0; i < k.n; i++) {
         double caught = (double)k.frauds[i], alerts = caught + (double)k.genuine[i];
         double cost = cost_fraud * (frauds - caught) + cost_alert * alerts;
