@@ -213,7 +213,7 @@ static void raise_descriptors(void)
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files); // in vain where it is not allowed
+        setrlimit(RLIMIT_NOFILE, &files); // if not allowed, the limit stays
     }
 }
 

@@ -61,10 +61,10 @@ struct request {
     // Set by route:
     const struct route *route; // NULL: there is none
     const char *allow;         // methods of the path, for 405 and OPTIONS
-    char segments[2][SEGMENT]; // parts of the path that stand for {...}; "" where unused
+    char segments[2][SEGMENT]; // parts of the path in place of {...}; "" if unused
 };
 
-// In a path, {name} stands for one segment that is not empty: /v2/models/{model}/infer. One of
+// In a path, {name} matches one segment that is not empty: /v2/models/{model}/infer. One of
 // answer, post (with the JSON that was sent) and text makes the reply.
 struct route {
     const char *path, *allow;
@@ -84,7 +84,7 @@ void get_metrics(struct request *q);
 char *openapi_text(struct service *s, struct err *err);
 
 // The library waits LIBRARY_TIMEOUT_MS for each byte of a head. It reads more of a head than is
-// accepted, so that its sender is told 431; the library itself would call it malformed.
+// accepted, so that its sender gets 431; the library itself would call it malformed.
 enum {
     LIBRARY_TIMEOUT_MS = 2000,
     BODY_SECONDS = 2,

@@ -44,7 +44,7 @@ static int refuse(struct inference *q, int status, const char *fmt, ...)
     return reply_problem(q->reply, status, q->where, -1, "'%s' %s", q->where, why);
 }
 
-// Go to a place, "outputs[1]" and ".name", where a value of the type must be.
+// Go to a place, base "outputs[1]" and name ".name", where v must have the type.
 static int expect(struct inference *q, const json_t *v, json_type type, const char *base,
                   const char *name)
 {

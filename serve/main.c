@@ -12,53 +12,49 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct options {
-    struct service_files files;
-    struct http *server;
-    const char *durability, *token;
-};
+static void report(const char *what, bool fatal);
 
-static int read_options(struct options *o, int argc, char **argv)
-{
-    struct service_files *f = &o->files;
-    const struct option_spec specs[] = {
-        {"models", "DIR", OPTION_STRING, &f->models, "registry whose champion decides", 0, 0},
-        {"state", "FILE", OPTION_STRING, &f->state, "snapshot that features wrote", 0, 0},
-        {"key", "FILE", OPTION_STRING, &f->key, "pseudonym key that ingest used", 0, 0},
-        {"database", "FILE", OPTION_STRING, &f->database,
-         "SQLite file of decisions and labels; created if missing", 0, 0},
-        {"durability", "WORD", OPTION_STRING, &o->durability,
-         "normal: acknowledged requests survive the process; full: a power cut too", 0, 0},
-        {"retain", "DAYS", OPTION_INT, &f->retain,
-         "drop transactions this much older than the newest, 0: none", 0, 36500},
-        {"queue", "N", OPTION_INT, &f->queue, "requests that may wait for the writer, 503 for more",
-         1, 1000000},
-        {"host", "ADDRESS", OPTION_STRING, &o->server->host,
-         "address to listen on; other than loopback only with a token", 0, 0},
-        {"token-file", "FILE", OPTION_STRING, &o->token,
-         "token that clients must send, except for health checks", 0, 0},
-        {"port", "N", OPTION_INT, &o->server->port, "port to listen on, 0: any free one", 0, 65535},
-        {"threads", "N", OPTION_INT, &o->server->threads, "connections served at a time", 1, 4096},
-        {"access-log", NULL, OPTION_FLAG, &o->server->access_log,
-         "a line of JSON for each request, on stderr", 0, 0},
-    };
-    const struct program program = {
-        "serve",
-        "",
-        "Decide on transactions with the champion model, over HTTP, and store the decisions.",
-        "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
-        specs,
-        sizeof specs / sizeof *specs,
-        0,
-        0};
-    struct err err;
-    int first = option_parse(&program, argc, argv, &err);
-    const bool full = first > 0 && strcmp(o->durability, "full") == 0;
-    if (first > 0 && !full && strcmp(o->durability, "normal") != 0)
-        first = err_set(&err, "--durability %s: is neither normal nor full", o->durability);
-    f->durability = full ? STORE_FULL : STORE_NORMAL;
-    return first > 0 ? -1 : option_exit(&program, first, &err);
-}
+static struct service service; // large, with its counters
+static struct service_files files = {.models = "models/simulated",
+                                     .state = "build/simulated/features/state.bin",
+                                     .key = "var/pseudonym.key",
+                                     .database = "var/assay.db",
+                                     .queue = 1024,
+                                     .report = report};
+static struct http server = {
+    .service = &service, .host = "127.0.0.1", .port = 8080, .threads = 2048};
+static const char *durability = "normal", *token_file;
+
+static const struct option_spec specs[] = {
+    {"models", "DIR", OPTION_STRING, &files.models, "registry whose champion decides", 0, 0},
+    {"state", "FILE", OPTION_STRING, &files.state, "snapshot that features wrote", 0, 0},
+    {"key", "FILE", OPTION_STRING, &files.key, "pseudonym key that ingest used", 0, 0},
+    {"database", "FILE", OPTION_STRING, &files.database,
+     "SQLite file of decisions and labels; created if missing", 0, 0},
+    {"durability", "WORD", OPTION_STRING, &durability,
+     "normal: acknowledged requests survive the process; full: a power cut too", 0, 0},
+    {"retain", "DAYS", OPTION_INT, &files.retain,
+     "drop transactions this much older than the newest, 0: none", 0, 36500},
+    {"queue", "N", OPTION_INT, &files.queue, "requests that may wait for the writer, 503 for more",
+     1, 1000000},
+    {"host", "ADDRESS", OPTION_STRING, &server.host,
+     "address to listen on; other than loopback only with a token", 0, 0},
+    {"token-file", "FILE", OPTION_STRING, &token_file,
+     "token that clients must send, except for health checks", 0, 0},
+    {"port", "N", OPTION_INT, &server.port, "port to listen on, 0: any free one", 0, 65535},
+    {"threads", "N", OPTION_INT, &server.threads, "connections served at a time", 1, 4096},
+    {"access-log", NULL, OPTION_FLAG, &server.access_log,
+     "a line of JSON for each request, on stderr", 0, 0},
+};
+static const struct program program = {
+    "serve",
+    "",
+    "Decide on transactions with the champion model, over HTTP, and store the decisions.",
+    "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
+    specs,
+    sizeof specs / sizeof *specs,
+    0,
+    0};
 
 // ---- signals ------------------------------------------------------------------------------------
 
@@ -105,57 +101,50 @@ static void report(const char *what, bool fatal)
 
 // ---- the server ---------------------------------------------------------------------------------
 
-// The line on stdout tells whoever started the server that it answers now.
-static int run(struct http *server, const sigset_t *signals, struct err *err)
+// The line on stdout says that the server answers from now on.
+static int run(const sigset_t *signals, struct err *err)
 {
-    struct service *s = server->service;
     // Read before requests change them:
-    const bool new = s->store.next == 1;
-    const uint64_t events = s->state.events;
+    const bool new = service.store.next == 1;
+    const uint64_t events = service.state.events;
     char time[TIME_TEXT];
-    const char *last = events ? time_text(time, s->state.last_time) : "";
+    const char *last = events ? time_text(time, service.state.last_time) : "";
     int number;
-    int rc = http_start(server, err);
+    int rc = http_start(&server, err);
     if (rc == 0) {
-        const struct champion *c = service_hold(s);
+        const struct champion *c = service_hold(&service);
         printf("serve: model %s (sha256 %.8s…) on http://%s:%d, state of %" PRIu64
                " events%s%s, %sdatabase %s\n",
-               c->version, c->model.sha256, server->host, (int)server->port, events,
-               events ? " up to " : "", last, new ? "new " : "", s->store.path);
-        service_let(s);
+               c->version, c->model.sha256, server.host, (int)server.port, events,
+               events ? " up to " : "", last, new ? "new " : "", service.store.path);
+        service_let(&service);
         rc = stdout_close(err);
     }
     while (rc == 0 && sigwait(signals, &number) == 0 && number == SIGHUP)
-        service_reload(s, err); // reports how it went
-    http_stop(server);
+        service_reload(&service, err); // reports how it went
+    http_stop(&server);
     return rc;
 }
 
 int main(int argc, char **argv)
 {
-    static struct service service; // large, with its counters
-    static struct http server = {
-        .service = &service, .host = "127.0.0.1", .port = 8080, .threads = 2048};
-    struct options o = {.files = {.models = "models/simulated",
-                                  .state = "build/simulated/features/state.bin",
-                                  .key = "var/pseudonym.key",
-                                  .database = "var/assay.db",
-                                  .queue = 1024,
-                                  .report = report},
-                        .server = &server,
-                        .durability = "normal"};
     struct err err;
-    const int code = read_options(&o, argc, argv);
-    if (code >= 0)
-        return code;
+    const int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    files.durability = strcmp(durability, "full") == 0 ? STORE_FULL : STORE_NORMAL;
+    if (files.durability == STORE_NORMAL && strcmp(durability, "normal") != 0) {
+        err_set(&err, "--durability %s: is neither normal nor full", durability);
+        return option_exit(&program, -1, &err);
+    }
     // SCHED_BATCH: threads that wake queue behind the one that runs, so more requests meet in one
-    // commit: a third more of them a second, measured on two cores. In vain where not allowed.
+    // commit: a third more of them a second, measured on two cores. If not allowed, nothing changes.
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     const sigset_t signals = block_signals();
-    if ((o.token && token_read(server.token, o.token, &err)) ||
-        service_load(&service, &o.files, &err))
+    if ((token_file && token_read(server.token, token_file, &err)) ||
+        service_load(&service, &files, &err))
         return err_report("serve", &err);
-    const int rc = run(&server, &signals, &err);
+    const int rc = run(&signals, &err);
     service_release(&service);
     if (atomic_load(&failed))
         return 1; // report has said why

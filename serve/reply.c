@@ -146,7 +146,7 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
 
 // ---- numbers ------------------------------------------------------------------------------------
 
-// An answer holds ten numbers, so printf would be a tenth of its time. Between 1e-4 and 1e5 the
+// An answer holds ten numbers, so printf would take a tenth of its time. Between 1e-4 and 1e5 the
 // digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the
 // only rounding is the last one, half to even as in glibc. Other numbers go to printf.
 __extension__ typedef unsigned __int128 uint128;

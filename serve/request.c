@@ -1,10 +1,9 @@
-// What of HTTP is accepted. CivetWeb parses leniently; this refuses everything that two programs in
-// a row could read differently (request smuggling), before anything is done with a request: a bare
-// LF, folded lines, 64 or more header lines and a head of more than 16 KiB (431), names that are no
-// tokens, control characters in values, not exactly one Host (HTTP/1.0 may have none), a
-// Content-Length that is not 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a
-// Content-Length), Upgrade, a target that does not begin with '/' or contains '%', and any Expect
-// but 100-continue (417).
+// CivetWeb parses leniently. This file refuses everything that two programs in a row could read
+// differently (request smuggling), before anything is done with a request: a bare LF, folded lines,
+// 64 or more header lines and a head of more than 16 KiB (431), names that are no tokens, control
+// characters in values, not exactly one Host (HTTP/1.0 may have none), a Content-Length that is not
+// 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a Content-Length), Upgrade, a
+// target that does not begin with '/' or contains '%', and any Expect but 100-continue (417).
 #include "serve/http.h"
 
 #include "base/memory.h"
@@ -117,7 +116,7 @@ int request_check(struct request *q)
         return PROBLEM(q, 400, "the request's target must begin with '/'");
     if (strchr(info->request_uri, '%'))
         return PROBLEM(q, 400, "no path here has a '%%' in it");
-    // HTTP/1.0, as some balancers' health checks speak it, goes without.
+    // Some load balancers check health in HTTP/1.0, without a Host.
     if (hosts > 1 || (hosts == 0 && strcmp(info->http_version, "1.0") != 0))
         return PROBLEM(q, 400, "there must be exactly one Host header");
     // A client that forgets the length of a POST still sends its body.

@@ -65,7 +65,7 @@ static inline int run(const char *fmt, ...)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// What a file of the folder holds, "" where it cannot be read; valid until the next call.
+// The text of a file of the folder, "" where it cannot be read; valid until the next call.
 static inline const char *folder_text(const char *name)
 {
     static char text[8192];
