@@ -1,6 +1,6 @@
 // The file is parsed back with the generated code, its graph is computed by hand, and Python's onnx
 // checks it where it is installed.
-#include "train/onnx.h"
+#include "train/model.h"
 
 #include "tests/scratch.h"
 #include "train/onnx.pb-c.h"

@@ -17,21 +17,22 @@ enum { VERSION = 1, MAX_BYTES = 64 << 20 };
 
 // ---- scoring ----
 
+static double term(const struct model_input *in, float x)
+{
+    return in->weight * (((double)x - in->mean) / in->scale);
+}
+
 void model_contributions(const struct model *m, const float *x, double *c)
 {
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        const struct model_input *in = &m->inputs[i];
-        c[i] = in->weight * (((double)x[i] - in->mean) / in->scale);
-    }
+    for (size_t i = 0; i < m->n_inputs; i++)
+        c[i] = term(&m->inputs[i], x[i]);
 }
 
 double model_margin(const struct model *m, const float *x)
 {
     double margin = m->intercept;
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        const struct model_input *in = &m->inputs[i];
-        margin += in->weight * (((double)x[i] - in->mean) / in->scale);
-    }
+    for (size_t i = 0; i < m->n_inputs; i++)
+        margin += term(&m->inputs[i], x[i]);
     return margin;
 }
 

@@ -57,6 +57,9 @@ json_t *model_to_json(const struct model *m);
 // The file's text, to be freed by the caller.
 char *model_to_text(const struct model *m);
 
+// The model as an ONNX file of *n bytes, to be freed by the caller, for other runtimes (onnx.c).
+unsigned char *onnx_from_model(const struct model *m, size_t *n);
+
 // x[n_inputs]: one event's inputs.
 double model_margin(const struct model *m, const float *x);
 double model_probability(double margin);

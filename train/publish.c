@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/option.h"
-#include "train/onnx.h"
 #include "train/registry.h"
 #include "train/report.h"
 
