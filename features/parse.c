@@ -258,27 +258,22 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
         return take_duration(ps, &w->delay);
     if (option == WEIGHT)
         return take_number(ps, &w->weight);
-    const bool negative = take(ps, "-");
+    const double sign = take(ps, "-") ? -1 : 1;
     int rc = take_number(ps, &w->prior);
-    w->prior = negative ? -w->prior : w->prior;
+    w->prior *= sign;
     return rc;
-}
-
-static int window_length(struct parser *ps, struct window_spec *w)
-{
-    char name[PARSE_NAME];
-    const char *at = take_name(ps, name);
-    if (at && strcmp(name, "all") == 0)
-        return 0;
-    if (at)
-        return fail(ps, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
-    return take_duration(ps, &w->length);
 }
 
 static int window_arguments(struct parser *ps, struct window_spec *w)
 {
     bool given[N_OPTIONS] = {false};
-    if (expect(ps, ",", "before the window") || window_length(ps, w))
+    char name[PARSE_NAME];
+    if (expect(ps, ",", "before the window"))
+        return -1;
+    const char *at = take_name(ps, name);
+    if (at && strcmp(name, "all") != 0)
+        return fail(ps, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
+    if (!at && take_duration(ps, &w->length))
         return -1;
     while (take(ps, ","))
         if (window_option(ps, w, given))
@@ -297,9 +292,7 @@ static int window(struct parser *ps, enum node_op op, const char *function)
     if (w.key_column < 0)
         return -1;
     if (op == NODE_SUM || op == NODE_MEAN) {
-        if (expect(ps, ",", "before what is added up"))
-            return -1;
-        w.lane_node = operation(ps, COMPARISON);
+        w.lane_node = expect(ps, ",", "before what is added up") ? -1 : operation(ps, COMPARISON);
         if (w.lane_node < 0)
             return -1;
     }
@@ -330,9 +323,7 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     if ((op == NODE_HOUR || op == NODE_WEEKDAY) && !is_time)
         return fail(ps, at, "hour and weekday take the time column");
     if (arity == 2) {
-        if (expect(ps, ",", "between two arguments"))
-            return -1;
-        node.b = operation(ps, COMPARISON);
+        node.b = expect(ps, ",", "between two arguments") ? -1 : operation(ps, COMPARISON);
         if (node.b < 0)
             return -1;
     }
@@ -515,7 +506,7 @@ static int onehot(struct parser *ps)
         return 0;
     const int zero = plan_node(p, (struct node){.op = NODE_NUMBER, .a = -1, .b = -1});
     const struct node none = {.op = NODE_EQ, .a = seen < 0 ? zero : seen, .b = zero};
-    snprintf(rest, sizeof rest, "%s[*]", feature);
+    sprintf(rest, "%s[*]", feature);
     plan_input(p, rest, plan_node(p, none));
     return 0;
 }

@@ -56,18 +56,9 @@ static int by_key(const void *a, const void *b)
     return ((*x)->key > (*y)->key) - ((*x)->key < (*y)->key);
 }
 
-static void put_history(struct image *m, const struct keyed_history *k, const struct shape *s)
-{
-    const struct history *h = &k->history;
-    const uint64_t first = history_oldest_needed(h, s), numbers[] = {k->key, first, h->next};
-    put(m, numbers, 3);
-    put(m, h->cursors, s->n_edges);
-    for (uint64_t i = first; i < h->next; i++)
-        put(m, history_event(h, s, i), event_words(s));
-}
-
 static void put_track(struct image *m, const struct state *s, size_t track)
 {
+    const struct shape *shape = &s->plan->tracks[track].shape;
     const struct keyed_history **keys = NULL;
     size_t capacity = 0;
     uint64_t n = 0;
@@ -81,8 +72,14 @@ static void put_track(struct image *m, const struct state *s, size_t track)
     if (n > 0)
         qsort(keys, n, sizeof *keys, by_key);
     put(m, &n, 1);
-    for (size_t i = 0; i < n; i++)
-        put_history(m, keys[i], &s->plan->tracks[track].shape);
+    for (size_t k = 0; k < n; k++) {
+        const struct history *h = &keys[k]->history;
+        const uint64_t first = history_oldest_needed(h, shape);
+        put(m, (const uint64_t[]){keys[k]->key, first, h->next}, 3);
+        put(m, h->cursors, shape->n_edges);
+        for (uint64_t i = first; i < h->next; i++)
+            put(m, history_event(h, shape, i), event_words(shape));
+    }
     free(keys);
 }
 
@@ -111,8 +108,7 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 
 struct source {
     const uint64_t *start, *at, *end;
-    size_t size;         // of the mapping, in bytes
-    const uint64_t *key; // the key before, NULL at the beginning of a track
+    size_t size; // of the mapping, in bytes
     const char *path;
     struct err *err;
 };
@@ -144,7 +140,7 @@ static int open_source(struct source *f, const char *path, struct err *err)
     close(fd);
     if (map == MAP_FAILED)
         return err_set(err, "%s: not a snapshot: empty or not a file", path);
-    *f = (struct source){map, map, map + size / sizeof *map, size, NULL, path, err};
+    *f = (struct source){map, map, map + size / sizeof *map, size, path, err};
     if (has(f, HEAD_WORDS + 1) && memcmp(map, magic, sizeof magic) == 0)
         return 0;
     close_source(f);
@@ -172,16 +168,15 @@ static int check_history(const struct source *f, const struct history *h, const 
     return 0;
 }
 
-static int get_history(struct source *f, struct state *s, size_t track)
+static int get_history(struct source *f, struct state *s, size_t track, const uint64_t *last_key)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
     const size_t words = event_words(shape);
     if (!has(f, 3 + shape->n_edges))
         return damaged(f, "too short");
     const uint64_t *key = f->at, first = key[1], next = key[2], *cursors = key + 3;
-    if (f->key && *key <= *f->key)
+    if (last_key && *key <= *last_key)
         return damaged(f, "keys are not in order");
-    f->key = key;
     f->at = cursors + shape->n_edges;
     if (first >= next || next - first > (uint64_t)(f->end - f->at) / words)
         return damaged(f, "a key's number of events is wrong");
@@ -194,9 +189,24 @@ static int get_history(struct source *f, struct state *s, size_t track)
     return check_history(f, h, shape);
 }
 
-static int get_head(struct source *f, struct state *s)
+static int get_track(struct source *f, struct state *s, size_t track)
+{
+    if (!has(f, 1))
+        return damaged(f, "too short");
+    const uint64_t *last_key = NULL;
+    for (uint64_t n = *f->at++; n > 0; n--) {
+        const uint64_t *key = f->at;
+        if (get_history(f, s, track, last_key))
+            return -1;
+        last_key = key;
+    }
+    return 0;
+}
+
+static int load(struct source *f, struct state *s)
 {
     const uint64_t *head = f->at;
+    f->end--; // the checksum
     if (XXH3_64bits(head, (size_t)(f->end - head) * sizeof *head) != *f->end)
         return damaged(f, "the checksum does not match");
     if (head[PLAN] != plan_checksum(s->plan) || head[TRACKS] != s->plan->n_tracks)
@@ -211,22 +221,9 @@ static int get_head(struct source *f, struct state *s)
     s->key_fingerprint = head[FINGERPRINT];
     s->position = head[POSITION];
     f->at += HEAD_WORDS;
-    return 0;
-}
-
-static int load(struct source *f, struct state *s)
-{
-    f->end--; // the checksum
-    if (get_head(f, s))
-        return -1;
-    for (size_t t = 0; t < s->plan->n_tracks; t++) {
-        if (!has(f, 1))
-            return damaged(f, "too short");
-        f->key = NULL;
-        for (uint64_t n = *f->at++; n > 0; n--)
-            if (get_history(f, s, t))
-                return -1;
-    }
+    for (size_t t = 0; t < s->plan->n_tracks; t++)
+        if (get_track(f, s, t))
+            return -1;
     return f->at == f->end ? 0 : damaged(f, "too long");
 }
 

@@ -136,7 +136,8 @@ static double weekday_of(int64_t time)
     return (double)((day % 7 + 7) % 7);
 }
 
-static double column_value(const struct run *r, int column, size_t i)
+// code: of the text that a category is compared with.
+static double column_value(const struct run *r, int column, uint32_t code, size_t i)
 {
     const void *data = r->events->columns[column];
     switch (r->state->plan->schema.columns[column].kind) {
@@ -144,6 +145,8 @@ static double column_value(const struct run *r, int column, size_t i)
         return ((const double *)data)[i];
     case COLUMN_TIME:
         return (double)((const int64_t *)data)[i];
+    case COLUMN_CATEGORY:
+        return code != UINT32_MAX && ((const uint32_t *)data)[i] == code;
     default: // the label; the parser makes no node of other kinds
         if (r->label >= 0)
             return r->label;
@@ -192,20 +195,16 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
     double *const *values = r->state->values, *out = values[node];
-    const uint32_t code = r->state->text_codes[node], *codes;
+    const uint32_t code = r->state->text_codes[node];
     switch (n->op) {
     case NODE_NUMBER:
         for (size_t i = first; i < end; i++)
             out[i] = n->value;
         break;
     case NODE_COLUMN:
-        for (size_t i = first; i < end; i++)
-            out[i] = column_value(r, n->a, i);
-        break;
     case NODE_IS_TEXT:
-        codes = r->events->columns[n->a];
         for (size_t i = first; i < end; i++)
-            out[i] = code != UINT32_MAX && codes[i] == code;
+            out[i] = column_value(r, n->a, code, i);
         break;
     case NODE_HOUR:
         for (size_t i = first; i < end; i++)

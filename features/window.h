@@ -19,8 +19,8 @@
 //     history_count(&h, upper, lower), history_sum(...), history_since(...)
 //     history_resume(&h, &shape, hidden)          newer events, if any, count again
 //
-// A late event is placed behind those of its own time. The newer ones are hidden until
-// history_resume, which leaves the history as if all had arrived in the order of their times.
+// A late event is placed behind those of its own time, and newer ones are hidden until
+// history_resume: then the history is as if all had arrived in the order of their times.
 //
 // Ownership: a history owns its one allocation until history_release. Zeroed, it is empty.
 #ifndef FEATURES_WINDOW_H
@@ -46,17 +46,14 @@ struct history_event {
     struct total totals[]; // [n_lanes], the event's own values included
 };
 
-// What the histories of a track have in common.
-struct shape {
+struct shape {            // what the histories of a track have in common
     const int64_t *edges; // seconds before the newest event, or EDGE_NOW, EDGE_PAST; borrowed
     size_t n_edges, n_lanes;
-    int64_t keep; // seconds before the newest event that a late one can still look back to
+    int64_t keep; // the furthest edge and LATE_SECONDS: what is older than that is not needed
 };
 
-// keep becomes the furthest edge and LATE_SECONDS.
 struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes);
-// Bytes of an event.
-size_t shape_event_size(const struct shape *s);
+size_t shape_event_size(const struct shape *s); // bytes
 
 struct history {
     uint64_t first, next; // numbers of the oldest event kept, and of the one to come
@@ -67,11 +64,11 @@ struct history {
 // Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are hidden
 // behind it now, and takes time in proportion to that number.
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time);
-// Add to a lane of the event that was inserted last. A value that is not finite, or would make the
-// total so, counts as 0. Returns the number of such values, 0 or 1.
+// Add to a lane of the event that was inserted last. Returns 1 where the value is not finite, or would
+// make the total so, and counts as 0; else 0.
 uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x);
-// Show the hidden events again, their totals increased by the inserted one's values. Returns how
-// many of their values would make a total not finite now, and count as 0.
+// Show the hidden events again, their totals increased by the inserted one's values. Returns how many
+// of their values count as 0 now, as in history_add.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
 // Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. Of
