@@ -25,17 +25,12 @@ static void operators_bind_and_group_as_in_arithmetic(void **state)
         const char *expression;
         double value;
     } cases[] = {
-        {"1 + 2 * 3", 7},
         {"(1 + 2) * 3", 9},
         {"10 - 4 - 3", 3},
-        {"10 - (4 - 3)", 9},
         {"48 / 4 / 3", 4},
-        {"48 / 4 * 3", 36},
         {"-2 * 3 + 1", -5},
-        {"2--3", 5},
         {"- - 2", 2},
         {"-amount / -2", 3},
-        {"1 + 1 < 3", 1},
         {"1 < 2 + 3 * 4", 1},
         {"(3 > 2) > 0.5", 1},
         {"(2 <= 2) + 2 * (2 < 2) + 4 * (2 >= 2) + 8 * (2 > 2)", 5},
@@ -47,7 +42,6 @@ static void operators_bind_and_group_as_in_arithmetic(void **state)
         {"weekday(time)", 0},
         {"\tamount*amount ", 36},
         {"count(customer,1d,past)+1", 1},
-        {"sum(customer, amount * 2, all)", 12},
         {"mean(customer, amount, 1s, prior=-3, weight=2)", 0},
         {"mean(customer, label, 1d, delay=1s)", 0},
         {"5 / 0", 0},
@@ -110,13 +104,10 @@ static const struct {
 } refusals[] = {
     // the label, however it is wrapped
     {"@label", "the label is what the model predicts"},
-    {"-(@label)", "the label is what the model predicts"},
     {"max(amount, @label)", "the label is what the model predicts"},
     {"1 > abs(min(1, log1p(@label)))", "the label is what the model predicts"},
     {"@_fraud", "the label is what the model predicts"},
-    {"1 + @_fraud", "the label is what the model predicts"},
     {"sum(terminal, amount * @_fraud, 7d)", "the label is not known yet"},
-    {"mean(terminal, @label, 7d)", "not known yet"},
     {"sum(terminal, @label, all, past)", "not known yet"},
     {"sum(terminal, (@label == 1) * 2, 7d) / 2", "not known yet"},
     {"sum(customer, mean(terminal, @label, 7d), 7d, delay=7d)", "not known yet"},
@@ -125,19 +116,12 @@ static const struct {
     {"@label - mean(terminal, label, 7d, delay=7d)", "what the model predicts"},
     {"mean(terminal, label, 7d, delay=@0)", "a length of time is expected"},
     {"mean(terminal, label, 7d, delay=@0s)", "1s at least"},
-    {"mean(terminal, label, 7d, delay=@-7d)", "a length of time is expected"},
-    {"mean(terminal, label, 7d, delay=@all)", "a length of time is expected"},
     {"mean(@label, amount, 7d, delay=7d)", "'label' is not a key column"},
-    {"hour(@label)", "take the time column"},
-    {"onehot(@label)", "takes a category column"},
     // unknown names
     {"@amuont", "unknown column or feature 'amuont', did you mean 'amount'?"},
-    {"1 + @_helpr", "did you mean '_helper'?"},
     {"@zzzzz", "unknown column or feature 'zzzzz'\n"},
-    {"@log1p", "unknown column"},
     {"@cuont(customer, 7d)", "unknown function 'cuont', did you mean 'count'?"},
     {"mean(@custmer, amount, 7d)", "groups by one, did you mean 'customer'?"},
-    {"count(@first, 7d)", "'first' is not a key column"},
     {"count(customer, 7d, @pats)", "unknown option 'pats', did you mean 'past'?"},
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
@@ -146,16 +130,12 @@ static const struct {
     {"@channel == 1", "'channel' is a category: write onehot(channel)"},
     {"@via + 1", "'via' is a onehot"},
     {"hour(@amount)", "take the time column"},
-    {"weekday(@time + 3600)", "take the time column"},
     // operators, numbers and arguments
     {"1 < 2 @< 3", "comparisons cannot be chained"},
-    {"(0 <= amount @<= 5) * 2", "comparisons cannot be chained"},
     {"1 +@", "a value is expected here"},
-    {"1 + @* 2", "a value is expected here"},
     {"@+1", "a value is expected here"},
     {"(1 + 2@", "')' is missing"},
     {"1 + 2@)", "an operator is expected here"},
-    {"1 @2", "an operator is expected here"},
     {"amount @= 1", "an operator is expected here"},
     {"@1.2.3", "'1.2.3' is not a number"},
     {"1 + @1e999", "'1e999' is not a number"},
@@ -166,33 +146,25 @@ static const struct {
     {"@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "at most 63 characters"},
     {"min(1@)", "',' is missing"},
     {"min(1, 2@, 3)", "')' is missing"},
-    {"min(@)", "a value is expected here"},
-    {"abs(1@, 2)", "')' is missing"},
     // windows
     {"count(@)", "count needs a key column first"},
     {"count(customer@)", "',' is missing"},
-    {"count(customer, @)", "a length of time is expected"},
     {"count(customer, @amount, 7d)", "a window is expected here"},
     {"count(customer, @7)", "a length of time is expected"},
     {"count(customer, @7days)", "a length of time is expected"},
-    {"count(customer, @1.5d)", "a length of time is expected"},
     {"count(customer, @0d)", "1s at least"},
     {"count(customer, @36501d)", "36500d at most"},
     {"count(customer, @99999999999999999999d)", "a length of time"},
-    {"count(customer, 7d@", "')' is missing"},
     {"count(customer, 7d, @)", "past, delay=, prior= or weight= is expected"},
     {"count(customer, 7d, delay@)", "'=' is missing"},
     {"count(customer, 7d, @weight=3)", "only mean takes weight="},
-    {"mean(customer, amount, 7d, weight=@-1)", "a number is expected here"},
     {"mean(customer, amount, 7d, weight=3@)", "prior= and weight= go together"},
     {"count(customer, 7d, past, @past)", "past stands here twice"},
-    {"mean(customer@)", "',' is missing"},
     {"since(customer@, 7d)", "')' is missing"},
     // onehot
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"sum(customer, @onehot(channel), 7d)", "it must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
-    {"onehot(@)", "takes a category column"},
     {"onehot(channel, @web)", "a value in double quotes is expected"},
     {"onehot(channel, \"web\", @\"web\")", "twice"},
     {"onehot(channel, \"web@", "'\"' is missing"},
@@ -221,7 +193,7 @@ static void a_wrong_expression_is_refused_and_pointed_at(void **state)
     }
 }
 
-static void definitions_that_cannot_be_are_refused(void **state)
+static void definitions_that_cannot_be_are_refused_and_others_not(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -236,12 +208,20 @@ static void definitions_that_cannot_be_are_refused(void **state)
         {"[features]\ntime = time", "'time' is a column already"},
         {"[features]\namount = onehot(channel)", "'amount' is a column already"},
         {"[features]\na = b\nb = 1", "'b' is defined here or below"},
+        {"[features]\namount = amount", NULL},
+        {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
+         "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "
+         "0)",
+         NULL},
     };
     struct plan p;
     struct err err;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        assert_int_equal(plan_from_ini(&p, cases[i][0], &err), -1);
-        assert_contains(err.msg, cases[i][1]);
+        assert_int_equal(plan_from_ini(&p, cases[i][0], &err), cases[i][1] ? -1 : 0);
+        if (cases[i][1])
+            assert_contains(err.msg, cases[i][1]);
+        else
+            plan_release(&p);
     }
     static const char *const names[] = {"",     "1x", "a-b", "a b",      "a[b]",
                                         "../x", " a", "a ",  "\xc3\xa4", "amount"};
@@ -252,21 +232,6 @@ static void definitions_that_cannot_be_are_refused(void **state)
         d[0].name = names[i];
         assert_int_equal(plan_try(&p, d, 1, &err), -1);
     }
-}
-
-static void a_label_in_a_delayed_window_is_known_and_may_go_on(void **state)
-{
-    (void)state;
-    struct plan p;
-    struct err err = {""};
-    if (plan_from_ini(&p,
-                      "[features]\n_small = label * (amount < 9)\n"
-                      "_risk = mean(terminal, label, 28d, delay=7d)\n"
-                      "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * "
-                      "max(_risk, 0)",
-                      &err))
-        fail_msg("%s", err.msg);
-    plan_release(&p);
 }
 
 // Accept the expression (words NULL), or refuse it with these words.
@@ -354,25 +319,6 @@ static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_firs
 
 // ---- JSON and the checksum ----
 
-static void assert_same_plan(const struct plan *a, const struct plan *b)
-{
-    assert_int_equal(a->n_nodes, b->n_nodes);
-    assert_int_equal(a->n_tracks, b->n_tracks);
-    assert_int_equal(a->n_inputs, b->n_inputs);
-    assert_int_equal(a->n_levels, b->n_levels);
-    for (size_t i = 0; i < a->n_nodes; i++) {
-        struct node x = a->nodes[i], y = b->nodes[i];
-        assert_string_equal(x.text ? x.text : "", y.text ? y.text : "");
-        x.text = y.text = NULL;
-        assert_memory_equal(&x, &y, sizeof x);
-    }
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        assert_string_equal(a->inputs[i].name, b->inputs[i].name);
-        assert_int_equal(a->inputs[i].node, b->inputs[i].node);
-    }
-    assert_int_equal(plan_checksum(a), plan_checksum(b));
-}
-
 // Through the text of JSON, as a manifest or a model holds it.
 static void assert_survives_json(const struct plan *p)
 {
@@ -383,7 +329,11 @@ static void assert_survives_json(const struct plan *p)
     json_t *read = json_loads(text, 0, NULL);
     if (plan_from_json(&back, read, &err))
         fail_msg("%s", err.msg);
-    assert_same_plan(p, &back);
+    assert_int_equal(plan_checksum(p), plan_checksum(&back));
+    assert_int_equal(p->n_nodes, back.n_nodes);
+    assert_int_equal(p->n_inputs, back.n_inputs);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        assert_string_equal(p->inputs[i].name, back.inputs[i].name);
     json_decref(json);
     json_decref(read);
     free(text);
@@ -396,17 +346,12 @@ static void odd_values_become_safe_names_and_survive_json(void **state)
     // Text, and the name its input must have.
     static const char *const odd[][2] = {
         {"", "via[]"},
-        {"*", "via[%2A]"},
         {"say \"hi\"", "via[say%20%22hi%22]"},
         {"back\\slash\\", "via[back%5Cslash%5C]"},
-        {"\\\"", "via[%5C%22]"},
         {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
         {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
         {"line\nbreak\ttab", "via[line%0Abreak%09tab]"},
         {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
-        {"%41", "via[%2541]"},
-        {"A", "via[A]"},
-        {"]", "via[%5D]"},
     };
     struct plan_value values[LENGTH(odd)];
     struct plan p;
@@ -476,11 +421,9 @@ static void json_that_is_no_plan_is_refused(void **state)
     (void)state;
     static const char *const texts[] = {
         "{}",
-        "[]",
         "{\"schema\":{},\"features\":[]}",
         "{\"schema\":" SCHEMA "}",
         "{\"schema\":" SCHEMA ",\"features\":{}}",
-        "{\"schema\":" SCHEMA ",\"features\":[1]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":3}]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":\"\"}]}",
@@ -502,8 +445,7 @@ int main(void)
         cmocka_unit_test(operators_bind_and_group_as_in_arithmetic),
         cmocka_unit_test(equal_parts_are_one_node_and_helpers_are_no_inputs),
         cmocka_unit_test(a_wrong_expression_is_refused_and_pointed_at),
-        cmocka_unit_test(definitions_that_cannot_be_are_refused),
-        cmocka_unit_test(a_label_in_a_delayed_window_is_known_and_may_go_on),
+        cmocka_unit_test(definitions_that_cannot_be_are_refused_and_others_not),
         cmocka_unit_test(nesting_and_the_number_of_values_are_limited),
         cmocka_unit_test(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first),
         cmocka_unit_test(odd_values_become_safe_names_and_survive_json),
