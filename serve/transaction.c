@@ -184,7 +184,7 @@ static int put_transaction(struct place *p, json_t *object)
 
 // ---- the block -------------------------------------------------------------------------------------
 
-// A piece of memory; a single transaction fits into one.
+// A piece of memory beyond the first.
 struct arena {
     struct arena *next;
     max_align_t room[];
@@ -194,6 +194,10 @@ void *transactions_take(struct transactions *t, size_t n, size_t size)
 {
     enum { PIECE = 4096, ALIGN = _Alignof(max_align_t) };
     const size_t bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN;
+    if (!t->room) {
+        t->room = t->first;
+        t->left = sizeof t->first;
+    }
     if (bytes > t->left) {
         t->left = bytes > PIECE ? bytes : PIECE;
         struct arena *piece = xmalloc(sizeof *piece + t->left);

@@ -17,7 +17,7 @@
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
 // an unknown field), 413 for too many, 422 for values that do not fit the schema.
 // Ownership: the transactions own all that they point to until transactions_release, which must be
-// called after an error too. Zeroed, they are empty.
+// called after an error too. Zeroed, they are empty. They must not be moved.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
@@ -28,13 +28,15 @@ enum { MAX_TRANSACTIONS = 1000 };
 
 struct transactions {
     size_t n;
-    bool array;           // the body was an array, so the answer is one
-    json_t *document;     // the parsed body
-    void **columns;       // [schema.n], each [n] values of the kind's type; 0 for the label
-    const char ***texts;  // [schema.n], each [n]: of category columns the text, else NULL
-    struct arena *pieces; // of transactions_take
-    char *room;           // in the newest piece, for the next
-    size_t left;          // bytes there
+    bool array;          // the body was an array, so the answer is one
+    json_t *document;    // the parsed body
+    void **columns;      // [schema.n], each [n] values of the kind's type; 0 for the label
+    const char ***texts; // [schema.n], each [n]: of category columns the text, else NULL
+    // For transactions_take; a single transaction needs no more than `first`.
+    struct arena *pieces;
+    char *room;  // for the next objects
+    size_t left; // bytes there
+    _Alignas(max_align_t) char first[4096];
 };
 
 // t: zeroed.
