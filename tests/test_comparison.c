@@ -1,6 +1,6 @@
-// The measures of drift are held against values of SciPy 1.10.1 (the call is named beside each), sums
-// by hand and slow definitions. Periods of a table in memory are compared with the same rows picked
-// by hand; drift.json and the printed table are read back.
+// The measures of drift are held against values of SciPy 1.10.1 (the call is named beside each),
+// sums by hand and slow definitions. Periods of a table in memory are compared with the same rows
+// picked by hand; drift.json and the printed table are read back.
 #include "monitor/comparison.h"
 
 #include "tests/scratch.h"

@@ -1,5 +1,5 @@
-// Files are untrusted until they are checked: a member that is missing, unknown or of another type is
-// refused. JSON has no number that is not finite.
+// Files are untrusted until they are checked: a member that is missing, unknown or of another type
+// is refused. JSON has no number that is not finite.
 #include "train/model.h"
 
 #include "base/memory.h"
