@@ -39,31 +39,25 @@ static int find_field(const struct convert *c, const struct csv_block *b,
                    err_did_you_mean(hint, sizeof hint, wanted, headers, row->n));
 }
 
-static int read_header(struct convert *c, struct csv_block *b, struct err *err)
-{
-    if (csv_next(c->csv, b, 1, err))
-        return -1;
-    if (b->n_rows == 0)
-        return err_set(err, "%s: it is empty: not even a header", c->csv->name);
-    c->n_fields = b->rows[0].n;
-    for (size_t i = 0; i < c->schema->n; i++)
-        if (*c->columns[i].schema->header && find_field(c, b, &c->columns[i], err))
-            return -1;
-    return 0;
-}
-
 int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
                  const struct pseudonym *pseudonym, struct err *err)
 {
     struct csv_block header = {0};
-    *c =
-        (struct convert){csv, schema, pseudonym, .columns = xcalloc(schema->n, sizeof *c->columns)};
-    for (size_t i = 0; i < schema->n; i++)
-        c->columns[i] = (struct convert_column){
-            .schema = &schema->columns[i],
-            .field = SIZE_MAX,
-            .values = xmalloc(CSV_BLOCK_ROWS * column_size(schema->columns[i].kind))};
-    int rc = read_header(c, &header, err);
+    *c = (struct convert){csv, schema, pseudonym, .columns = NULL};
+    c->columns = xcalloc(schema->n, sizeof *c->columns);
+    int rc = csv_next(csv, &header, 1, err);
+    if (rc == 0 && header.n_rows == 0)
+        rc = err_set(err, "%s: it is empty: not even a header", csv->name);
+    for (size_t i = 0; i < schema->n; i++) {
+        struct convert_column *col = &c->columns[i];
+        const struct schema_column *s = &schema->columns[i];
+        col->schema = s;
+        col->field = SIZE_MAX;
+        col->values = xmalloc(CSV_BLOCK_ROWS * column_size(s->kind));
+        if (rc == 0 && *s->header)
+            rc = find_field(c, &header, col, err);
+    }
+    c->n_fields = rc ? 0 : header.rows[0].n;
     csv_block_release(&header);
     if (rc)
         convert_release(c);
@@ -82,20 +76,7 @@ void convert_release(struct convert *c)
 
 // ---- values ---------------------------------------------------------------------------------------
 
-// NULL, or why it cannot be taken.
-static const char *set_number(struct convert *c, const struct schema_column *s, double *value,
-                              const char *text, size_t n, bool missing)
-{
-    if (value_number(text, n, value))
-        return "not a number";
-    if (missing || (*value >= s->min && *value <= s->max))
-        return NULL;
-    const bool below = *value < s->min;
-    snprintf(c->reason, sizeof c->reason, "%s %.17g", below ? "below" : "above",
-             below ? s->min : s->max);
-    return c->reason;
-}
-
+// Set values[r] of the column; NULL, or why the text cannot be taken.
 static const char *set_value(struct convert *c, struct convert_column *col, size_t r,
                              const char *text, size_t n)
 {
@@ -107,6 +88,7 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
         text = s->missing;
         n = strlen(text);
     }
+    double *number = (double *)col->values + r;
     switch (s->kind) {
     case COLUMN_ID:
     case COLUMN_KEY:
@@ -119,17 +101,20 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
         snprintf(c->reason, sizeof c->reason, "not a time of the form %s", c->schema->time_format);
         return c->reason;
     case COLUMN_NUMBER:
-        return set_number(c, s, (double *)col->values + r, text, n, missing);
-    case COLUMN_CATEGORY: // its code follows when the whole row is good
-        return value_utf8(text, n) ? NULL : "not UTF-8";
+        if (value_number(text, n, number))
+            return "not a number";
+        if (missing || (*number >= s->min && *number <= s->max))
+            return NULL;
+        snprintf(c->reason, sizeof c->reason, "%s %.17g", *number < s->min ? "below" : "above",
+                 *number < s->min ? s->min : s->max);
+        return c->reason;
     case COLUMN_LABEL:
         ((int8_t *)col->values)[r] =
             n == 1 && (*text == '0' || *text == '1') ? (int8_t)(*text - '0') : -1;
         return missing || ((int8_t *)col->values)[r] >= 0 ? NULL : "neither 0 nor 1";
-    case COLUMN_FEATURE:
-        break;
+    default: // a category, whose code follows when the whole row is good
+        return value_utf8(text, n) ? NULL : "not UTF-8";
     }
-    return "of a kind that no CSV has";
 }
 
 static const struct csv_field *field_of(const struct csv_block *b, const struct csv_row *row,
@@ -138,43 +123,33 @@ static const struct csv_field *field_of(const struct csv_block *b, const struct 
     return &b->fields[row->first + col->field];
 }
 
-static bool refuse(const struct csv_block *b, const struct csv_row *row,
-                   const struct convert_column *col, const char *reason, struct reject *why)
-{
-    *why = (struct reject){.line = row->line,
-                           .column = col ? col->schema->name : "",
-                           .reason = reason,
-                           .row = b->raw ? b->raw + row->raw : NULL,
-                           .row_n = row->raw_n};
-    if (col && col->schema->kind != COLUMN_ID && col->schema->kind != COLUMN_KEY) {
-        why->value = b->text + field_of(b, row, col)->at;
-        why->value_n = field_of(b, row, col)->n;
-    }
-    return false;
-}
-
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
                  struct reject *why)
 {
+    *why = (struct reject){.line = row->line, .column = "", .row_n = row->raw_n};
+    why->row = b->raw ? b->raw + row->raw : NULL;
     c->seen++;
     if (row->n != c->n_fields) {
         snprintf(c->reason, sizeof c->reason, "%u fields where the header has %zu",
                  (unsigned)row->n, c->n_fields);
-        return refuse(b, row, NULL, c->reason, why);
+        why->reason = c->reason;
     }
-    for (size_t i = 0; i < c->schema->n; i++) {
+    for (size_t i = 0; i < c->schema->n && !why->reason; i++) {
         struct convert_column *col = &c->columns[i];
         if (col->field == SIZE_MAX) {
             ((int64_t *)col->values)[r] = (int64_t)c->seen - 1;
             continue;
         }
         const struct csv_field *f = field_of(b, row, col);
-        const char *reason = set_value(c, col, r, b->text + f->at, f->n);
-        if (reason)
-            return refuse(b, row, col, reason, why);
+        const char *text = b->text + f->at;
+        const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
+        why->reason = set_value(c, col, r, text, f->n);
+        why->column = col->schema->name;
+        why->value = secret ? NULL : text;
+        why->value_n = f->n;
     }
-    c->rows++;
-    return true;
+    c->rows += !why->reason;
+    return !why->reason;
 }
 
 // ---- rejects --------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
 #include "base/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,18 +15,15 @@ _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is Sip
 
 static int read_key(struct pseudonym *p, const char *path, struct err *err)
 {
-    struct stat st;
+    struct stat st = {0};
     unsigned char bytes[PSEUDONYM_KEY_BYTES + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    FILE *f = fopen(path, "rbe");
+    if (!f && errno == ENOENT)
         return err_set(err, "%s: there is no secret key; give the one that ingest made", path);
-    ssize_t n = fd < 0 || fstat(fd, &st) ? -1 : read(fd, bytes, sizeof bytes);
-    if (n < 0)
-        err_sys(err, "%s: cannot read the secret key", path);
-    if (fd >= 0)
-        close(fd);
-    if (n < 0)
-        return -1;
+    if (!f)
+        return err_sys(err, "%s: cannot read the secret key", path);
+    const size_t n = fstat(fileno(f), &st) ? 0 : fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return err_set(err, "%s: group or others may read the secret key; chmod 600 it", path);
     if (n != PSEUDONYM_KEY_BYTES)
