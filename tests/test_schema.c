@@ -1,4 +1,4 @@
-// ingest/schema: what [columns] may say, how it explains what it may not, and JSON there and back.
+// ingest/schema: what [columns] and [input] may say, how mistakes are explained, and JSON there and back.
 #include "ingest/schema.h"
 #include "tests/scratch.h"
 
@@ -9,11 +9,17 @@ static int parse(struct schema *s, const char *time_format, const char *columns,
     char text[4096];
     struct config c;
     snprintf(text, sizeof text, "[input]\ntime_format = %s\n[columns]\n%s", time_format, columns);
-    if (config_load(&c, scratch_text("test.ini", text), err))
-        fail_msg("%s", err->msg);
+    assert_int_equal(config_load(&c, scratch_text("test.ini", text), err), 0);
     int rc = schema_from_config(s, &c, err);
     config_release(&c);
     return rc;
+}
+
+static void make(struct schema *s, const char *time_format, const char *columns)
+{
+    struct err err;
+    if (parse(s, time_format, columns, &err))
+        fail_msg("%s", err.msg);
 }
 
 #define WHOLE                                                                                      \
@@ -28,9 +34,7 @@ static void a_whole_section_is_read(void **state)
 {
     (void)state;
     struct schema s;
-    struct err err = {""};
-    if (parse(&s, "%Y-%m-%d", WHOLE, &err))
-        fail_msg("%s", err.msg);
+    make(&s, "%Y-%m-%d", WHOLE);
     assert_int_equal(s.n, 6);
     assert_string_equal(s.time_format, "%Y-%m-%d");
     assert_string_equal(s.columns[2].header, "Customer, number");
@@ -45,72 +49,66 @@ static void a_whole_section_is_read(void **state)
     schema_release(&s);
 }
 
-static void rows_without_a_time_get_a_column_of_their_numbers(void **state)
-{
-    (void)state;
-    struct schema s;
-    struct err err;
-    assert_int_equal(parse(&s, "row", "amount = Amount, number\n", &err), 0);
-    int t = schema_find(&s, "time");
-    assert_int_equal(t, 1);
-    assert_int_equal(s.columns[t].kind, COLUMN_TIME);
-    assert_string_equal(s.columns[t].header, "");
-    schema_release(&s);
-}
-
 static void json_gives_the_same_schema_back(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"epoch", "row"};
-    static const char *const columns[] = {WHOLE, "amount = Amount, number\n"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const cases[][2] = {
+        {"epoch", WHOLE},
+        {"row", "amount = Amount, number\n"},
+        {"epoch", "time = T, time\nx = X, number\ny = Y, number, max=1e30\n"}};
+    for (int i = 0; i < 3; i++) {
         struct schema s, back;
         struct err err = {""};
-        assert_int_equal(parse(&s, formats[i], columns[i], &err), 0);
+        make(&s, cases[i][0], cases[i][1]);
         json_t *j = schema_to_json(&s);
-        assert_non_null(j);
+        if (i == 2) // limits that are absent are the general ones
+            json_object_del(json_array_get(json_object_get(j, "columns"), 1), "max");
         if (schema_from_json(&back, j, &err))
             fail_msg("%s", err.msg);
-        json_t *again = schema_to_json(&back);
-        assert_true(json_equal(j, again));
         assert_int_equal(back.n, s.n);
-        for (size_t k = 0; k < s.n; k++)
-            assert_true(back.columns[k].min == s.columns[k].min &&
-                        back.columns[k].max == s.columns[k].max);
+        for (size_t k = 0; k < s.n; k++) {
+            const struct schema_column *a = &s.columns[k], *b = &back.columns[k];
+            assert_string_equal(b->name, a->name);
+            assert_string_equal(b->header, a->header);
+            assert_int_equal(b->kind, a->kind);
+            assert_true(b->min == a->min && b->max == a->max);
+            assert_string_equal(b->missing ? b->missing : "-", a->missing ? a->missing : "-");
+        }
+        if (i == 1) // rows are numbered in a column of their own
+            assert_true(s.columns[1].kind == COLUMN_TIME && *s.columns[1].header == '\0');
+        if (i == 2)
+            assert_true(s.columns[1].max == SCHEMA_LIMIT && s.columns[2].max == 1e30);
         json_decref(j);
-        json_decref(again);
         schema_release(&s);
         schema_release(&back);
     }
 }
 
-static void what_is_wrong_is_explained(void **state)
+static void mistakes_are_explained(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"epoch", "time = T, time\nx = X, nunber\n",
-         "test.ini:5:8: [columns] x: 'nunber' is none "},
-        {"epoch", "time = T, time\nx = X, nunber\n", "did you mean 'number'?\n  X, nunber\n     ^"},
-        {"epoch", "time = T, time\nx = X, feature\n", "'feature' is none of"},
-        {"epoch", "time = T, time\nx = X\n", "the kind is missing"},
-        {"epoch", "time = T, time\nx = , number\n", "the header is missing"},
-        {"epoch", "time = T, time\nx = \"X, number\n", "the quote is not closed"},
-        {"epoch", "time = T, time\nx = \"X\"y, number\n", "a comma must follow"},
-        {"epoch", "time = T, time\nx = X, number, mim=1\n", "did you mean 'min'?"},
-        {"epoch", "time = T, time\nx = X, number, min=\n", "'min' needs a value"},
-        {"epoch", "time = T, time\nx = X, number, min\n", "'min' needs a value"},
-        {"epoch", "time = T, time\nx = X, number, min=low\n",
-         "5:16: [columns] x: 'low' is not a n"},
-        {"epoch", "time = T, time\nx = X, number, min=2, max=1\n", "min 2 is greater than max 1"},
-        {"epoch", "time = T, time\nx = X, key, min=2\n", "only a number can have 'min' and 'max'"},
+        {"epoch", "x = X, nunber\n", "test.ini:4:8: [columns] x: 'nunber' is none "},
+        {"epoch", "x = X, nunber\n", "did you mean 'number'?\n  X, nunber\n     ^"},
+        {"epoch", "x = X, feature\n", "'feature' is none of"},
+        {"epoch", "x = X\n", "the kind is missing"},
+        {"epoch", "x = , number\n", "the header is missing"},
+        {"epoch", "x = \"X, number\n", "the quote is not closed"},
+        {"epoch", "x = \"X\"y, number\n", "a comma must follow"},
+        {"epoch", "x = X, number, mim=1\n", "did you mean 'min'?"},
+        {"epoch", "x = X, number, min=\n", "'min' needs a value"},
+        {"epoch", "x = X, number, min\n", "'min' needs a value"},
+        {"epoch", "x = X, number, min=low\n", "4:16: [columns] x: 'low' is not a n"},
+        {"epoch", "x = X, number, min=2, max=1\n", "min 2 is greater than max 1"},
+        {"epoch", "x = X, key, min=2\n", "only a number can have 'min' and 'max'"},
         {"epoch", "time = T, time, missing=0\n", "kind time cannot have 'missing'"},
-        {"epoch", "time = T, time\nx = X, id, missing=0\n", "kind id cannot have 'missing'"},
-        {"epoch", "time = T, time\nx = X, number, missing=no\n", "missing: 'no' is not a number"},
-        {"epoch", "time = T, time\nx = X, label, missing=2\n", "missing: '2' is none of -1"},
+        {"epoch", "x = X, id, missing=0\n", "kind id cannot have 'missing'"},
+        {"epoch", "x = X, number, missing=no\n", "missing: 'no' is not a number"},
+        {"epoch", "x = X, label, missing=2\n", "missing: '2' is none of -1"},
         {"epoch", "time = T, time\nx = T, number\n", "'T' is the header of 'time' already"},
         {"epoch", "time = T, time\nx = X, time\n", "a second column of kind time; 'time' is one"},
-        {"epoch", "time = T, time\nx-y = X, number\n", "'x-y' is not a name of letters"},
-        {"epoch", "time = T, time\n1x = X, number\n", "'1x' is not a name of letters"},
+        {"epoch", "x-y = X, number\n", "'x-y' is not a name of letters"},
+        {"epoch", "1x = X, number\n", "'1x' is not a name of letters"},
         {"epoch", "x = X, number\n", "test.ini: [columns]: no column of kind time"},
         {"row", "t = T, time\n", "with time_format = row there is no column of kind time"},
         {"row", "time = T, number\n", "a second column named 'time'"},
@@ -128,82 +126,73 @@ static void what_is_wrong_is_explained(void **state)
 static void hostile_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = {
-        "{}",
-        "[]",
-        "{\"time_format\":1,\"columns\":[]}",
-        "{\"time_format\":\"epoch\",\"columns\":[]}",
-        "{\"time_format\":\"%Q\",\"columns\":[{\"name\":\"t\",\"header\":\"T\",\"kind\":\"time\"}]"
-        "}",
-        "{\"time_format\":\"epoch\",\"columns\":[1]}",
-        "{\"time_format\":\"epoch\",\"columns\":{\"name\":\"t\"}}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"T\"}]}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"T\",\"kind\":\"x\"}]"
-        "}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"../"
-        "t\",\"header\":\"T\",\"kind\":\"time\"}]}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"\",\"kind\":\"time\"}"
-        "]}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"T\",\"kind\":"
-        "\"time\"},"
-        "{\"name\":\"x\",\"header\":\"X\",\"kind\":\"number\",\"min\":\"a\"}]}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"T\",\"kind\":"
-        "\"time\"},"
-        "{\"name\":\"x\",\"header\":\"X\",\"kind\":\"number\",\"missing\":0}]}",
-        "{\"time_format\":\"epoch\",\"columns\":[{\"name\":\"t\",\"header\":\"T\",\"kind\":"
-        "\"time\"},"
-        "{\"name\":\"t\",\"header\":\"X\",\"kind\":\"number\"}]}",
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    static const char *const wholes[] = {"{}",
+                                         "[]",
+                                         "{'time_format': 1, 'columns': []}",
+                                         "{'time_format': 'epoch', 'columns': []}",
+                                         "{'time_format': '%Q', 'columns': [1]}",
+                                         "{'time_format': 'epoch', 'columns': {'name': 't'}}"};
+    static const char *const columns[] = {
+        "1",
+        "{'name': 'x', 'header': 'X'}",
+        "{'name': 'x', 'header': 'X', 'kind': 'y'}",
+        "{'name': '../x', 'header': 'X', 'kind': 'number'}",
+        "{'name': 'x', 'header': '', 'kind': 'number'}",
+        "{'name': 'x', 'header': 'X', 'kind': 'feature'}",
+        "{'name': 'x', 'header': 'X', 'kind': 'number', 'min': 'a'}",
+        "{'name': 'x', 'header': 'X', 'kind': 'number', 'missing': 0}",
+        "{'name': 't', 'header': 'X', 'kind': 'number'}"};
+    const size_t n = sizeof wholes / sizeof *wholes;
+    for (size_t i = 0; i < n + sizeof columns / sizeof *columns; i++) {
+        char text[512];
         struct schema s;
         struct err err;
-        json_t *j = json_loads(cases[i], 0, NULL);
+        if (i < n)
+            snprintf(text, sizeof text, "%s", wholes[i]);
+        else
+            snprintf(text, sizeof text,
+                     "{'time_format': 'epoch', 'columns': "
+                     "[{'name': 't', 'header': 'T', 'kind': 'time'}, %s]}",
+                     columns[i - n]);
+        for (char *p = text; *p; p++)
+            *p = *p == '\'' ? '"' : *p;
+        json_t *j = json_loads(text, 0, NULL);
         assert_non_null(j);
         if (schema_from_json(&s, j, &err) == 0)
-            fail_msg("taken: %s", cases[i]);
+            fail_msg("taken: %s", text);
         assert_memory_equal(err.msg, "schema: ", 8);
         json_decref(j);
     }
 }
 
-static void kinds_have_names(void **state)
+static void the_mistakes_of_a_dataset_are_explained(void **state)
 {
     (void)state;
-    for (int k = COLUMN_ID; k <= COLUMN_FEATURE; k++) {
-        enum column_kind back;
-        assert_int_equal(column_kind_parse(column_kind_name((enum column_kind)k), &back), 0);
-        assert_int_equal(back, k);
+    static const char *const cases[][2] = {
+        {"[input]\ndelimeter = ;\n",
+         "test.ini:2: unknown key 'delimeter' in [input], did you mean"},
+        {"[input]\ndelimiter = ab\n", "test.ini:2:13: [input] delimiter: 'ab' is neither one"},
+        {"[input]\nmax_reject_rate = 2\n", "2 is not within 0 .. 1"},
+        {"[colums]\na = A, id\n", "unknown section [colums], did you mean 'columns'?"},
+        {"[input]\nfile = x\n", "time_format is missing"},
+        {"[input]\ntime_format = row\n", "[input] file is missing, and no INPUT is given"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dataset d;
+        struct err err;
+        assert_int_equal(dataset_load(&d, scratch_text("test.ini", cases[i][0]), NULL, &err), -1);
+        assert_contains(err.msg, cases[i][1]);
     }
-}
-
-static void a_number_without_limits_has_the_general_ones(void **state)
-{
-    (void)state;
-    struct schema s, back;
-    struct err err = {""};
-    if (parse(&s, "%Y-%m-%d", "time = T, time\nx = X, number\ny = Y, number, max=1e30\n", &err))
-        fail_msg("%s", err.msg);
-    assert_true(s.columns[1].min == -SCHEMA_LIMIT && s.columns[1].max == SCHEMA_LIMIT);
-    assert_true(s.columns[2].min == -SCHEMA_LIMIT && s.columns[2].max == 1e30);
-    json_t *j = schema_to_json(&s);
-    json_object_del(json_array_get(json_object_get(j, "columns"), 1), "max");
-    assert_int_equal(schema_from_json(&back, j, &err), 0);
-    assert_true(back.columns[1].max == SCHEMA_LIMIT);
-    json_decref(j);
-    schema_release(&back);
-    schema_release(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(a_whole_section_is_read),
-        scratch_test(rows_without_a_time_get_a_column_of_their_numbers),
         scratch_test(json_gives_the_same_schema_back),
-        scratch_test(what_is_wrong_is_explained),
+        scratch_test(mistakes_are_explained),
         cmocka_unit_test(hostile_json_is_refused),
-        cmocka_unit_test(kinds_have_names),
-        scratch_test(a_number_without_limits_has_the_general_ones),
+        scratch_test(the_mistakes_of_a_dataset_are_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,33 +1,22 @@
-// Runs the simulator and checks what it wrote against the rules of the process, from the CSV alone.
+// datasets/simulate, the program: what it writes keeps the rules of the process, as the CSV alone shows,
+// and the random numbers are those that the authors of the generators published.
 //
-// The world of most tests has 1000 customers, 2000 terminals and 40 days (about 77 000 rows). The
-// random numbers are checked against values that the authors of the generators published. Needs
-// build/bin/simulate (ASSAY_BIN names another folder) and runs in the root of the project.
+// The world of most tests has 1000 customers, 2000 terminals and 40 days (about 77 000 rows), once as
+// usual and once with a shift after 20 days. Runs in the root of the project.
 #define _GNU_SOURCE // timegm
 #include "datasets/random.h"
+#include "tests/scratch.h"
 
-#include <dirent.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#define WORLD "--customers 1000 --terminals 2000 --days 40 --radius 8"
-enum { CUSTOMERS = 1000, TERMINALS = 2000, DAYS = 40 };
+#define WORLD        "--customers 1000 --terminals 2000 --days 40 --radius 8"
+#define SMALL        "--customers 50 --terminals 500 --days 9 --radius 20"
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+enum { CUSTOMERS = 1000, TERMINALS = 2000, DAYS = 40, SHIFT = 20 };
 
 struct row {
-    long id, customer, terminal, second, day;
-    long cents;
+    long id, customer, terminal, second, day, cents;
     int hour, fraud, scenario;
 };
 
@@ -36,130 +25,66 @@ struct rows {
     size_t n;
 };
 
-static char dir[256];
-static struct rows world;
+static struct rows world, shifted;
+static char out[4096]; // what the program printed
 
-static const char *in_dir(const char *name)
-{
-    static char path[4][512];
-    static int next;
-    char *p = path[next++ % 4];
-    snprintf(p, sizeof *path, "%s/%s", dir, name);
-    return p;
-}
-
-// Run `<before> simulate <options> --output dir/<name>` in a shell; returns the exit code. What it
-// says is in dir/out and dir/err.
+// Run simulate into a file of the scratch folder; the exit status.
 static int run(const char *before, const char *options, const char *name)
 {
     const char *bin = getenv("ASSAY_BIN");
-    char command[2048];
-    snprintf(command, sizeof command, "%s %s/simulate %s --output %s >%s 2>%s", before,
-             bin ? bin : "build/bin", options, in_dir(name), in_dir("out"), in_dir("err"));
-    int status = system(command); // NOLINT(cert-env33-c): the shell sets limits
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return run_command(out, sizeof out, "%s %s/simulate %s --output %s", before,
+                       bin ? bin : "build/bin", options, scratch_path(name));
 }
 
 static void simulate(const char *options, const char *name)
 {
-    assert_int_equal(run("", options, name), 0);
-}
-
-// The whole file with a 0 behind it, to be freed.
-static char *contents(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    fseek(f, 0, SEEK_END);
-    size_t n = (size_t)ftell(f);
-    rewind(f);
-    char *text = malloc(n + 1);
-    assert_non_null(text);
-    assert_int_equal(fread(text, 1, n, f), n);
-    text[n] = '\0';
-    fclose(f);
-    return text;
+    if (run("", options, name))
+        fail_msg("%s", out);
 }
 
 static bool same_files(const char *a, const char *b)
 {
-    char *x = contents(a), *y = contents(b);
-    bool same = strcmp(x, y) == 0;
-    free(x);
-    free(y);
-    return same;
-}
-
-static bool says(const char *name, const char *words)
-{
-    char *text = contents(in_dir(name));
-    bool found = strstr(text, words) != NULL;
-    if (!found)
-        print_message("expected '%s' in: %s\n", words, text);
-    free(text);
-    return found;
-}
-
-static int files_in_dir(void)
-{
-    int n = 0;
-    DIR *d = opendir(dir);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));)
-        n += e->d_name[0] != '.';
-    closedir(d);
-    return n;
+    return run_command((char[512]){0}, 512, "cmp %s %s", a, b) == 0;
 }
 
 // Read one line, and see that it is written exactly as the data card says.
 static struct row read_row(const char *line, size_t length)
 {
-    struct row r;
-    char copy[160], again[160]; // sscanf takes the length of all that is left, line by line
+    struct row r = {0};
+    char copy[160], again[160]; // sscanf would take the length of all that is left
     assert_in_range(length, 1, sizeof copy - 1);
-    memcpy(copy, line, length);
-    copy[length] = '\0';
-    long long whole;
+    snprintf(copy, sizeof copy, "%.*s", (int)length, line);
     int cents, minute, second;
     struct tm tm = {0};
     // NOLINTNEXTLINE(cert-err34-c): printed again and compared
-    int n = sscanf(copy, "%ld,%d-%d-%d %d:%d:%d,%ld,%ld,%lld.%d,%ld,%ld,%d,%d", &r.id, &tm.tm_year,
+    int n = sscanf(copy, "%ld,%d-%d-%d %d:%d:%d,%ld,%ld,%ld.%d,%ld,%ld,%d,%d", &r.id, &tm.tm_year,
                    &tm.tm_mon, &tm.tm_mday, &r.hour, &minute, &second, &r.customer, &r.terminal,
-                   &whole, &cents, &r.second, &r.day, &r.fraud, &r.scenario);
+                   &r.cents, &cents, &r.second, &r.day, &r.fraud, &r.scenario);
     assert_int_equal(n, 15);
-    int m = snprintf(again, sizeof again,
-                     "%ld,%04d-%02d-%02d %02d:%02d:%02d,%ld,%ld,%lld.%02d,%ld,%ld,%d,%d\n", r.id,
-                     tm.tm_year, tm.tm_mon, tm.tm_mday, r.hour, minute, second, r.customer,
-                     r.terminal, whole, cents, r.second, r.day, r.fraud, r.scenario);
-    assert_int_equal(m, length);
+    snprintf(again, sizeof again,
+             "%ld,%04d-%02d-%02d %02d:%02d:%02d,%ld,%ld,%ld.%02d,%ld,%ld,%d,%d\n", r.id, tm.tm_year,
+             tm.tm_mon, tm.tm_mday, r.hour, minute, second, r.customer, r.terminal, r.cents, cents,
+             r.second, r.day, r.fraud, r.scenario);
     assert_string_equal(again, copy);
     tm.tm_year -= 1900;
     tm.tm_mon--;
-    tm.tm_hour = r.hour;
-    tm.tm_min = minute;
-    tm.tm_sec = second;
-    assert_int_equal(timegm(&tm), 1522540800 + r.second); // 2018-04-01, by date -d ... +%s
-    r.cents = (long)(100 * whole + cents);
+    assert_int_equal(timegm(&tm) + r.hour * 3600 + minute * 60 + second,
+                     1522540800 + r.second); // 2018-04-01, by date -d ... +%s
+    r.cents = 100 * r.cents + cents;
     return r;
 }
 
 static struct rows load(const char *name)
 {
-    char *text = contents(in_dir(name));
     static const char header[] = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,"
                                  "TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n";
+    size_t size = 0;
+    char *text = scratch_read(scratch_path(name), &size);
     assert_memory_equal(text, header, sizeof header - 1);
-    size_t lines = 0;
-    for (const char *p = text; (p = strchr(p, '\n')); p++)
-        lines++;
-    struct rows rows = {.at = calloc(lines + 1, sizeof *rows.at)};
-    assert_non_null(rows.at);
-    for (const char *p = text + sizeof header - 1; *p;) {
-        const char *end = strchr(p, '\n');
-        assert_non_null(end);
+    struct rows rows = {.at = calloc(size / 30, sizeof *rows.at)}; // a row has more than 30 bytes
+    for (const char *p = text + sizeof header - 1, *end; *p; p = end + 1) {
+        assert_non_null(end = strchr(p, '\n'));
         rows.at[rows.n++] = read_row(p, (size_t)(end + 1 - p));
-        p = end + 1;
     }
     free(text);
     return rows;
@@ -171,13 +96,13 @@ static void assert_near(double value, double expected, double tolerance)
         fail_msg("%g is not within %g of %g", value, tolerance, expected);
 }
 
-// Mean of a property of the rows from a day on, over those of one scenario.
+// Mean amount of a scenario from a day on.
 static double mean_cents(const struct rows *rows, int scenario, long first_day)
 {
     double sum = 0, n = 0;
-    for (size_t i = 0; i < rows->n; i++)
-        if (rows->at[i].scenario == scenario && rows->at[i].day >= first_day) {
-            sum += (double)rows->at[i].cents;
+    for (const struct row *r = rows->at; r < rows->at + rows->n; r++)
+        if (r->scenario == scenario && r->day >= first_day) {
+            sum += (double)r->cents;
             n++;
         }
     return sum / n;
@@ -197,7 +122,7 @@ static void the_random_numbers_are_the_published_ones(void **state)
     struct rng r = rng_stream(1234567, 0);
     assert_memory_equal(r.s, splitmix, sizeof splitmix);
     r = (struct rng){{1, 2, 3, 4}};
-    for (size_t i = 0; i < sizeof xoshiro / sizeof *xoshiro; i++)
+    for (size_t i = 0; i < COUNT(xoshiro); i++)
         assert_true(rng_next(&r) == xoshiro[i]);
 }
 
@@ -205,21 +130,18 @@ static void a_sample_has_no_number_twice(void **state)
 {
     (void)state;
     struct rng r = rng_stream(0, 0);
-    bool seen[4] = {false};
+    unsigned seen = 0;
     for (int i = 0; i < 1000; i++) {
-        uint32_t out[3];
-        assert_int_equal(rng_sample(&r, 4, 3, out), 3);
-        assert_true(out[0] != out[1] && out[0] != out[2] && out[1] != out[2]);
-        for (int k = 0; k < 3; k++) {
-            assert_in_range(out[k], 0, 3);
-            seen[out[k]] = true;
-        }
+        uint32_t k[3];
+        assert_int_equal(rng_sample(&r, 4, 3, k), 3);
+        assert_true(k[0] != k[1] && k[0] != k[2] && k[1] != k[2]);
+        seen |= 1u << k[0] | 1u << k[1] | 1u << k[2];
     }
-    assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
+    assert_int_equal(seen, 15);
     assert_int_equal(rng_sample(&r, 2, 3, (uint32_t[3]){0}), 2);
 }
 
-static void rows_are_numbered_in_the_order_of_time_and_customer(void **state)
+static void rows_are_in_the_order_of_time_and_customer(void **state)
 {
     (void)state;
     for (size_t i = 0; i < world.n; i++) {
@@ -229,9 +151,7 @@ static void rows_are_numbered_in_the_order_of_time_and_customer(void **state)
         assert_in_range(r->second % 86400, 1, 86399);
         assert_true(r->second >= before->second);
         assert_true(r->second > before->second || r->customer >= before->customer);
-        assert_in_range(r->customer, 0, CUSTOMERS - 1);
-        assert_in_range(r->terminal, 0, TERMINALS - 1);
-        assert_in_range(r->day, 0, DAYS - 1);
+        assert_true(r->customer < CUSTOMERS && r->terminal < TERMINALS && r->day < DAYS);
     }
 }
 
@@ -250,31 +170,39 @@ static void counts_amounts_and_times_follow_their_distributions(void **state)
     assert_near(n / CUSTOMERS / DAYS, 2 * 0.96923, 0.13);    // U(0, 4) and P(|z| < 2.16)
     assert_near(mean, 43200, 280);                           // N(43200, 20000), cut off
     assert_near(sqrt(var), 0.9097 * 20000, 150);             // at 2.16 standard deviations
-    assert_near(free_of_charge, 0, 0.001);                   // negative ones are drawn anew
+    assert_near(free_of_charge, 0, 0.001);                   // negative ones are drawn again
     assert_near(mean_cents(&world, 0, 0) / 5250, 1.02, .06); // U(5, 100), N cut off at 0
 }
 
 static void the_same_seed_gives_the_same_bytes_and_another_others(void **state)
 {
     (void)state;
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20", "a.csv"); // by default 2
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20 --seed 2", "b.csv");
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20 --seed 1", "c.csv");
-    assert_true(same_files(in_dir("a.csv"), in_dir("b.csv")));
-    assert_false(same_files(in_dir("a.csv"), in_dir("c.csv")));
+    struct rows rows;
+    simulate(SMALL, "a.csv"); // the default is 2
+    rows = load("a.csv");
+    char summary[64];
+    snprintf(summary, sizeof summary, "simulate %12zu ", rows.n);
+    assert_memory_equal(out, summary, strlen(summary));
+    assert_contains(out, scratch_path("a.csv"));
+    free(rows.at);
+    simulate(SMALL " --seed 2", "b.csv");
+    assert_true(same_files(scratch_path("a.csv"), scratch_path("b.csv")));
+    simulate(SMALL " --seed 1", "b.csv");
+    assert_false(same_files(scratch_path("a.csv"), scratch_path("b.csv")));
 }
 
-static void an_amount_is_fraud_by_itself_exactly_above_220(void **state)
+static void an_amount_is_fraud_by_itself_exactly_above_the_limit(void **state)
 {
     (void)state;
-    int n[4] = {0};
+    size_t n[4] = {0};
     for (size_t i = 0; i < world.n; i++) {
-        const struct row *r = &world.at[i];
+        const struct row *r = &world.at[i], *s = &shifted.at[i];
         assert_int_equal(r->fraud, r->scenario != 0);
         assert_in_range(r->scenario, 0, 3);
         n[r->scenario]++;
-        if (r->scenario < 2)
-            assert_int_equal(r->scenario, r->cents > 22000);
+        assert_true(r->scenario > 1 || r->scenario == (r->cents > 22000));
+        assert_true(s->scenario > 1 ||
+                    s->scenario == (s->cents > (s->day < SHIFT ? 22000 : 33000)));
     }
     assert_in_range(n[1], 1, world.n / 200);
     assert_in_range(n[2], 1, world.n / 10);
@@ -319,7 +247,7 @@ static void a_compromised_terminal_sees_nothing_but_fraud_for_28_days(void **sta
     assert_in_range(longer, 0, 3);                       // only those drawn twice
 }
 
-// How many days' windows [first, first + 14) hold a frauds of scenario 3 that are a third of all.
+// Is there a window of 14 days that holds all frauds, and these are a third of its purchases?
 static bool a_third_within_14_days(const int *all, const int *frauds, int total)
 {
     for (int first = 0; first < DAYS; first++) {
@@ -334,14 +262,17 @@ static bool a_third_within_14_days(const int *all, const int *frauds, int total)
     return false;
 }
 
-static void a_third_of_a_stolen_cards_purchases_within_14_days_is_fraud(void **state)
+static void a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amount(void **state)
 {
     (void)state;
     static int all[CUSTOMERS][DAYS], frauds[CUSTOMERS][DAYS];
-    for (size_t i = 0; i < world.n; i++) {
-        const struct row *r = &world.at[i];
+    static double sum[CUSTOMERS], n[CUSTOMERS];
+    double paid = 0, usual = 0;
+    for (const struct row *r = world.at; r < world.at + world.n; r++) {
         all[r->customer][r->day]++;
         frauds[r->customer][r->day] += r->scenario == 3;
+        sum[r->customer] += r->scenario == 0 ? (double)r->cents : 0;
+        n[r->customer] += r->scenario == 0;
     }
     int stolen = 0, as_one_theft = 0;
     for (int c = 0; c < CUSTOMERS; c++) {
@@ -354,68 +285,43 @@ static void a_third_of_a_stolen_cards_purchases_within_14_days_is_fraud(void **s
     // 120 thefts of 1000 cards: 113 different cards, a few of which are not used enough.
     assert_in_range(stolen, 95, 116);
     assert_in_range(as_one_theft, stolen * 90 / 100, stolen);
-}
-
-static void a_stolen_card_pays_five_times_as_much(void **state)
-{
-    (void)state;
-    static double sum[CUSTOMERS], n[CUSTOMERS];
-    double paid = 0, usual = 0;
-    for (size_t i = 0; i < world.n; i++)
-        if (world.at[i].scenario == 0) {
-            sum[world.at[i].customer] += (double)world.at[i].cents;
-            n[world.at[i].customer]++;
-        }
-    for (size_t i = 0; i < world.n; i++)
-        if (world.at[i].scenario == 3) {
-            assert_int_equal(world.at[i].cents % 5, 0);
-            paid += (double)world.at[i].cents;
-            usual += sum[world.at[i].customer] / n[world.at[i].customer];
+    for (const struct row *r = world.at; r < world.at + world.n; r++)
+        if (r->scenario == 3) {
+            assert_int_equal(r->cents % 5, 0);
+            paid += (double)r->cents;
+            usual += sum[r->customer] / n[r->customer];
         }
     assert_near(paid / usual, 5, 0.5);
 }
 
-static int distinct_terminals(const struct rows *rows, long customer)
+// The most terminals that one of the first 100 customers uses.
+static int most_terminals(const struct rows *rows)
 {
-    static bool seen[TERMINALS];
+    static bool seen[100][TERMINALS];
+    int n[100] = {0}, most = 0;
     memset(seen, 0, sizeof seen);
-    int n = 0;
-    for (size_t i = 0; i < rows->n; i++)
-        if (rows->at[i].customer == customer) {
-            n += !seen[rows->at[i].terminal];
-            seen[rows->at[i].terminal] = true;
+    for (const struct row *r = rows->at; r < rows->at + rows->n; r++)
+        if (r->customer < 100) {
+            n[r->customer] += !seen[r->customer][r->terminal];
+            seen[r->customer][r->terminal] = true;
+            most = n[r->customer] > most ? n[r->customer] : most;
         }
-    return n;
+    return most;
 }
 
-// A circle of radius 8 holds π · 64 / 10000 of the 2000 terminals: 40, fewer at the edge.
-static void customers_stay_within_the_radius(void **state)
+static void customers_buy_within_the_radius_or_not_at_all(void **state)
 {
     (void)state;
-    int most = 0;
-    for (long c = 0; c < 100; c++) {
-        int n = distinct_terminals(&world, c);
-        most = n > most ? n : most;
-    }
-    assert_in_range(most, 30, 62);
+    // A circle of radius 8 holds π · 64 / 10000 of the 2000 terminals: 40, fewer at the edge.
+    assert_in_range(most_terminals(&world), 30, 62);
     simulate("--customers 100 --terminals 2000 --days 40 --radius 150", "far.csv");
     struct rows far = load("far.csv");
-    most = 0;
-    for (long c = 0; c < 100; c++) {
-        int n = distinct_terminals(&far, c);
-        most = n > most ? n : most;
-    }
-    assert_in_range(most, 120, 200); // nearly every purchase at another terminal
+    assert_in_range(most_terminals(&far), 120, 200); // nearly every purchase at another terminal
     free(far.at);
-}
-
-// Five circles of radius 5 cover at most 4 % of the square.
-static void customers_without_a_terminal_buy_nothing(void **state)
-{
-    (void)state;
+    // Five circles of radius 5 cover at most 4 % of the square.
     simulate("--customers 1000 --terminals 5 --days 20 --radius 5", "lonely.csv");
     struct rows rows = load("lonely.csv");
-    static bool buys[CUSTOMERS];
+    bool buys[CUSTOMERS] = {false};
     int n = 0;
     for (size_t i = 0; i < rows.n; i++) {
         n += !buys[rows.at[i].customer];
@@ -424,33 +330,15 @@ static void customers_without_a_terminal_buy_nothing(void **state)
     assert_in_range(n, 8, 65);
     free(rows.at);
     assert_int_equal(run("", "--customers 1 --terminals 1 --radius 1", "none.csv"), 1);
-    assert_true(says("err", "no customer has a terminal within --radius 1"));
-}
-
-static void a_shift_changes_nothing_before_its_date(void **state)
-{
-    (void)state;
-    simulate(WORLD " --shift 2018-04-21", "shift.csv");
-    char *a = contents(in_dir("world.csv")), *b = contents(in_dir("shift.csv"));
-    size_t n = 0;
-    while (a[n] && a[n] == b[n])
-        n++;
-    while (n > 0 && a[n - 1] != '\n')
-        n--; // the first line that differs
-    struct row before = read_row(a + n, strcspn(a + n, "\n") + 1);
-    struct row shifted = read_row(b + n, strcspn(b + n, "\n") + 1);
-    assert_int_equal(before.day, 20);
-    assert_int_equal(shifted.day, 20);
-    free(a);
-    free(b);
+    assert_contains(out, "no customer has a terminal within --radius 1");
 }
 
 static double share(const struct rows *rows, bool (*test)(const struct row *))
 {
     double hits = 0, n = 0;
-    for (size_t i = 0; i < rows->n; i++)
-        if (rows->at[i].day >= 20) {
-            hits += test(&rows->at[i]);
+    for (const struct row *r = rows->at; r < rows->at + rows->n; r++)
+        if (r->day >= SHIFT) {
+            hits += test(r);
             n++;
         }
     return hits / n;
@@ -466,54 +354,35 @@ static bool at_bad_terminal(const struct row *r)
     return r->scenario == 2;
 }
 
-static void a_shift_raises_amounts_nights_and_bad_terminals(void **state)
+static void a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on(void **state)
 {
     (void)state;
-    simulate(WORLD " --shift 2018-04-21", "shift.csv");
-    struct rows shifted = load("shift.csv");
     assert_int_equal(shifted.n, world.n);
+    for (size_t i = 0; i < world.n && world.at[i].day < SHIFT; i++)
+        assert_memory_equal(&world.at[i], &shifted.at[i], sizeof world.at[i]);
     assert_near(mean_cents(&shifted, 0, 20) / mean_cents(&world, 0, 20), 1.5, 0.01);
     double night = share(&world, at_night);
     assert_near(share(&shifted, at_night), night + 0.1 * (1 - night), 0.01);
     // On average 10 of the 20 days' attacks are under way then: 20 more bad terminals of 2000.
     assert_near(share(&shifted, at_bad_terminal) - share(&world, at_bad_terminal), 0.0105, 0.004);
-    for (size_t i = 0; i < shifted.n; i++) {
-        const struct row *r = &shifted.at[i];
-        if (r->day >= 20 && r->scenario < 2)
-            assert_int_equal(r->scenario, r->cents > 33000);
-    }
-    free(shifted.at);
-}
-
-// A theft doubles amounts from the shift on; one from before it goes on with the factor of five.
-static void thefts_after_a_shift_are_of_smaller_amounts(void **state)
-{
-    (void)state;
-    simulate(WORLD " --shift 2018-04-21", "shift.csv");
-    struct rows shifted = load("shift.csv");
-    double ratio = mean_cents(&shifted, 3, 34) / mean_cents(&shifted, 0, 34);
-    assert_near(ratio, 2, 0.5);
+    // A theft doubles amounts from the shift on; one from before it goes on with the factor of five.
+    assert_near(mean_cents(&shifted, 3, 34) / mean_cents(&shifted, 0, 34), 2, 0.5);
     assert_near(mean_cents(&world, 3, 34) / mean_cents(&world, 0, 34), 5, 1.2);
-    free(shifted.at);
 }
 
-// The data card's last command, with another output.
-static void the_committed_sample_is_what_the_documented_command_writes(void **state)
+static void the_committed_sample_is_what_the_data_cards_last_command_writes(void **state)
 {
     (void)state;
-    char *card = contents("datasets/README.md"), options[256];
-    const char *end = strstr(card, " --output datasets/sample.csv");
+    char *card = scratch_read("datasets/README.md", NULL), options[256];
+    char *end = strstr(card, " --output datasets/sample.csv"), *start = NULL;
     assert_non_null(end);
-    const char *start = end;
-    while (start > card && start[-1] != '\n')
-        start--;
-    start = strstr(start, "simulate ");
-    assert_non_null(start);
-    start += strlen("simulate ");
-    snprintf(options, sizeof options, "%.*s", (int)(end - start), start);
+    *end = '\0';
+    for (char *p = card; (p = strstr(p, "simulate ")); p++)
+        start = p;
+    snprintf(options, sizeof options, "%s", start + strlen("simulate "));
     free(card);
     simulate(options, "sample.csv");
-    assert_true(same_files(in_dir("sample.csv"), "datasets/sample.csv"));
+    assert_true(same_files(scratch_path("sample.csv"), "datasets/sample.csv"));
 }
 
 static void a_wrong_command_line_exits_with_2_and_says_why(void **state)
@@ -523,8 +392,6 @@ static void a_wrong_command_line_exits_with_2_and_says_why(void **state)
         {"--sed 1", "did you mean 'seed'?"},
         {"--seed one", "--seed: 'one' is not a whole number"},
         {"--seed -1", "--seed: -1 is not within 0"},
-        {"--customers 0", "--customers: 0 is not within 1"},
-        {"--terminals 0", "--terminals: 0 is not within 1"},
         {"--days 36501", "--days: 36501 is not within 1 .. 36500"},
         {"--radius 0", "--radius: 0 is not within 1"},
         {"--start 2018-02-30", "--start: '2018-02-30' is not a date like 2018-04-01"},
@@ -536,76 +403,42 @@ static void a_wrong_command_line_exits_with_2_and_says_why(void **state)
         {"--shift 2018-10-01", "--shift: 2018-10-01 is not within 2018-04-01 .. 2018-09-30"},
         {"data.csv", "unexpected argument 'data.csv'"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(run("", cases[i][0], "wrong.csv"), 2);
-        assert_true(says("err", cases[i][1]));
-        assert_int_not_equal(access(in_dir("wrong.csv"), F_OK), 0);
+        assert_contains(out, cases[i][1]);
+        assert_int_not_equal(access(scratch_path("wrong.csv"), F_OK), 0);
     }
 }
 
-static void a_full_disk_fails_and_leaves_the_old_file_alone(void **state)
+static void a_failed_write_leaves_the_old_file(void **state)
 {
     (void)state;
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20", "old.csv");
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20", "copy.csv");
-    int files = files_in_dir();
-    const char *limit = "trap '' XFSZ; ulimit -f 8; exec";
-    assert_int_equal(run(limit, "--customers 100 --days 60", "old.csv"), 1);
-    assert_true(says("err", "old.csv: cannot write: File too large"));
-    assert_true(same_files(in_dir("old.csv"), in_dir("copy.csv")));
-    assert_int_equal(files_in_dir(), files);
+    simulate(SMALL, "old.csv");
+    simulate(SMALL, "copy.csv");
+    int files = scratch_count(scratch);
+    assert_int_equal(run("trap '' XFSZ; ulimit -f 8; exec", "--days 60", "old.csv"), 1);
+    assert_contains(out, "old.csv: cannot write: File too large");
+    assert_true(same_files(scratch_path("old.csv"), scratch_path("copy.csv")));
+    assert_int_equal(run("", "--customers 9", "old.csv/x.csv"), 1);
+    assert_contains(out, "old.csv/x.csv: cannot create");
+    assert_int_equal(scratch_count(scratch), files);
 }
 
-static void an_output_that_cannot_be_made_fails(void **state)
+static int make_worlds(void **state)
 {
-    (void)state;
-    int files = files_in_dir();
-    assert_int_equal(run("", "--customers 9", "out/x.csv"), 1); // out is a file
-    assert_true(says("err", "out/x.csv: cannot create"));
-    assert_int_equal(files_in_dir(), files);
-}
-
-static void it_closes_with_one_line_of_rows_seconds_and_speed(void **state)
-{
-    (void)state;
-    simulate("--customers 50 --terminals 500 --days 9 --radius 20", "a.csv"); // by default 2
-    struct rows rows = load("a.csv");
-    char *out = contents(in_dir("out")), unit[8], path[512];
-    unsigned long long n;
-    double seconds, rate;
-    // NOLINTNEXTLINE(cert-err34-c): only rows are compared
-    int fields = sscanf(out, "simulate %llu %lf %lf %7s %511s", &n, &seconds, &rate, unit, path);
-    assert_int_equal(fields, 5);
-    assert_int_equal(n, rows.n);
-    assert_string_equal(unit, "MB/s");
-    assert_string_equal(path, in_dir("a.csv"));
-    free(out);
-    free(rows.at);
-}
-
-static int make_world(void **state)
-{
-    (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/test_simulate.XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir) || run("", WORLD, "world.csv"))
+    if (scratch_make(state) || run("", WORLD, "world.csv") ||
+        run("", WORLD " --shift 2018-04-21", "shift.csv"))
         return -1;
     world = load("world.csv");
+    shifted = load("shift.csv");
     return 0;
 }
 
-static int remove_world(void **state)
+static int remove_worlds(void **state)
 {
-    (void)state;
     free(world.at);
-    DIR *d = opendir(dir);
-    if (!d)
-        return -1;
-    for (struct dirent *e; (e = readdir(d));)
-        if (e->d_name[0] != '.')
-            unlink(in_dir(e->d_name));
-    closedir(d);
-    return rmdir(dir);
+    free(shifted.at);
+    return scratch_remove(state);
 }
 
 int main(void)
@@ -613,23 +446,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_random_numbers_are_the_published_ones),
         cmocka_unit_test(a_sample_has_no_number_twice),
-        cmocka_unit_test(rows_are_numbered_in_the_order_of_time_and_customer),
+        cmocka_unit_test(rows_are_in_the_order_of_time_and_customer),
         cmocka_unit_test(counts_amounts_and_times_follow_their_distributions),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_others),
-        cmocka_unit_test(an_amount_is_fraud_by_itself_exactly_above_220),
+        cmocka_unit_test(an_amount_is_fraud_by_itself_exactly_above_the_limit),
         cmocka_unit_test(a_compromised_terminal_sees_nothing_but_fraud_for_28_days),
-        cmocka_unit_test(a_third_of_a_stolen_cards_purchases_within_14_days_is_fraud),
-        cmocka_unit_test(a_stolen_card_pays_five_times_as_much),
-        cmocka_unit_test(customers_stay_within_the_radius),
-        cmocka_unit_test(customers_without_a_terminal_buy_nothing),
-        cmocka_unit_test(a_shift_changes_nothing_before_its_date),
-        cmocka_unit_test(a_shift_raises_amounts_nights_and_bad_terminals),
-        cmocka_unit_test(thefts_after_a_shift_are_of_smaller_amounts),
-        cmocka_unit_test(the_committed_sample_is_what_the_documented_command_writes),
+        cmocka_unit_test(a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amount),
+        cmocka_unit_test(customers_buy_within_the_radius_or_not_at_all),
+        cmocka_unit_test(a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on),
+        cmocka_unit_test(the_committed_sample_is_what_the_data_cards_last_command_writes),
         cmocka_unit_test(a_wrong_command_line_exits_with_2_and_says_why),
-        cmocka_unit_test(a_full_disk_fails_and_leaves_the_old_file_alone),
-        cmocka_unit_test(an_output_that_cannot_be_made_fails),
-        cmocka_unit_test(it_closes_with_one_line_of_rows_seconds_and_speed),
+        cmocka_unit_test(a_failed_write_leaves_the_old_file),
     };
-    return cmocka_run_group_tests(tests, make_world, remove_world);
+    return cmocka_run_group_tests(tests, make_worlds, remove_worlds);
 }
