@@ -83,20 +83,11 @@ void get_metrics(struct request *q);
 // The answer to GET /openapi.json, to be freed; NULL and err where memory ran out.
 char *openapi_text(struct service *s, struct err *err);
 
-// The library waits LIBRARY_TIMEOUT_MS for each byte of a head. It reads more of a head than is
-// accepted, so that its sender gets 431; the library itself would call it malformed.
-enum {
-    LIBRARY_TIMEOUT_MS = 2000,
-    BODY_SECONDS = 2,
-    MAX_HEAD = 16 * 1024,
-    LIBRARY_HEAD = 64 * 1024
-};
-
 // -1, with the problem in the reply; the connection must then be closed, since nobody knows where
 // the next request begins.
 int request_check(struct request *q);
 // The body, of q->length bytes, to be freed; NULL, with the problem in the reply, where it does not
-// arrive within BODY_SECONDS and one piece's wait.
+// arrive in time.
 char *request_body(struct request *q);
 
 #endif

@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-// The library waits up to LIBRARY_TIMEOUT_MS for every missing byte of a piece, so a client that
-// trickles its body holds a worker for BODY_SECONDS + PIECE * LIBRARY_TIMEOUT_MS at most. A body
-// that arrived with the head, as most do, costs no system call.
-enum { PIECE = 8, MAX_HEADERS = 64 };
+// The library waits up to 2 s for every missing byte of a piece, so a client that trickles its body
+// holds a worker for BODY_SECONDS + 2 PIECE seconds at most. A body that arrived with the head, as
+// most do, costs no system call.
+enum { PIECE = 8, BODY_SECONDS = 2, MAX_HEADERS = 64, MAX_HEAD = 16 * 1024 };
 
 // Whether text is 1 or more of the allowed bytes and nothing else.
 static bool consists_of(const char *text, const char *allowed)
