@@ -153,7 +153,6 @@ static int check_fold(const struct fold *f, int64_t k, const struct split *s,
     return 0;
 }
 
-// A fold that the rows do not reach is reported before any work is done.
 static int make_folds(struct evaluation *v, const struct split *split, const struct examples *e,
                       struct err *err)
 {
@@ -163,8 +162,6 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
         v->folds[k] = moved(split, WEEK * k, e);
         if (check_fold(&v->folds[k], k, split, e, err))
             return -1;
-    }
-    for (int64_t k = 0; k < split->folds; k++) {
         judge(&v->folds[k], e);
         validate(&v->folds[k], k, split, e);
     }
