@@ -325,6 +325,24 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
     }
 }
 
+// A few events, a server's one for example, have none behind them that would fetch their memory meanwhile:
+// ask for that of all tracks at once, first the slots, then the events (a quarter of a served row's time).
+static void prefetch_few(const struct run *r, bool slots)
+{
+    const struct plan *p = r->state->plan;
+    for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
+        const uint64_t *keys = r->events->columns[p->tracks[t].column];
+        for (size_t i = 0; i < r->events->n; i++) {
+            const struct shard *shard = find_shard(r->state, t, keys[i]);
+            const struct history *known = slots ? NULL : find_history(shard, keys[i]);
+            if (slots && shard->capacity > 0)
+                __builtin_prefetch(&shard->slots[keys[i] & (shard->capacity - 1)]);
+            else if (known)
+                prefetch(known, &p->tracks[t].shape);
+        }
+    }
+}
+
 static int run_tracks(void *arg, unsigned worker, struct err *err)
 {
     const struct run *r = arg;
@@ -402,8 +420,11 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
         s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
     s->capacity = events->n > s->capacity ? events->n : s->capacity;
+    prefetch_few(&r, true);
     for (; r.level < p->n_levels; r.level++) {
         parallel_run(r.workers, run_rows, &r, err);
+        if (r.level == 0)
+            prefetch_few(&r, false);
         if (r.level < p->n_levels - 1) // the last level has no tracks
             parallel_run(r.workers, run_tracks, &r, err);
     }
