@@ -82,17 +82,15 @@ static json_t *test_metrics(const char *models, const char *version)
     return test;
 }
 
-// The members of the model's file, version, identity and test metrics; NULL without memory.
+// Version, identity and test metrics, then the members of the model's file; NULL without memory.
 static char *describe(const struct champion *c, const char *models)
 {
-    char *text = NULL;
-    json_t *all = model_to_json(&c->model), *more;
-    more = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256, "metrics",
-                     test_metrics(models, c->version));
-    if (json_object_update(all, more) == 0)
-        text = json_dumps(all, JSON_COMPACT);
+    json_t *file = model_to_json(&c->model);
+    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256,
+                            "metrics", test_metrics(models, c->version));
+    char *text = json_object_update(all, file) == 0 ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
-    json_decref(more);
+    json_decref(file);
     return text;
 }
 
