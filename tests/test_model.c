@@ -130,7 +130,7 @@ static void what_is_wrong_with_a_file_is_named(void **state)
         {"\"mean\"", "\"extra\": 0, \"mean\"", "extra"},
         {"\"l2\"", "\"l2\": 0.5, \"l2\"", "duplicate"},
         {"assay model", "other model", "format is 'other model'"},
-        {"\"version\": 1", "\"version\": 2", "reads version 1"},
+        {"\"version\": 1", "\"version\": 2", "version 2; this program reads"},
         {"40.1", "0.0", "scale must be above 0"}, // numbers
         {"40.1", "-1.0", "scale must be above 0"},
         {"40.1", "\"40.1\"", "inputs[0]"},

@@ -51,27 +51,22 @@ static double next_larger(const double *values, size_t n, double v)
     return i < n ? values[i] : v;
 }
 
-static void add_edge(struct histogram *h, double edge)
-{
-    if (h->n_edges == 0 || edge > h->edges[h->n_edges - 1])
-        h->edges[h->n_edges++] = edge;
-}
-
 // An edge at the smallest value, or at a value that is several quantiles at once, would put it into
 // one bin with all that is larger: the edge is the next larger value then.
 static void fit_edges(struct histogram *h, const double *values, size_t n)
 {
-    double before = values[0];
+    double before = values[0], last = values[0];
     for (size_t b = 1; b < HISTOGRAM_BINS; b++) {
         double quantile = values[n / HISTOGRAM_BINS * b + n % HISTOGRAM_BINS * b / HISTOGRAM_BINS];
         double edge = quantile == before ? next_larger(values, n, quantile) : quantile;
-        if (edge > values[0])
-            add_edge(h, edge);
+        if (edge > last)
+            h->edges[h->n_edges++] = last = edge;
         before = quantile;
     }
     if (h->n_edges == 0) {
-        add_edge(h, values[0]);
-        add_edge(h, nextafter(values[0], INFINITY));
+        h->edges[0] = values[0];
+        h->edges[1] = nextafter(values[0], INFINITY);
+        h->n_edges = 2;
     }
 }
 
@@ -238,10 +233,10 @@ static int from_json(struct model *m, json_t *j, struct err *err)
                        "score_reference", &score, "training", &m->training, "provenance",
                        &m->provenance))
         return err_set(err, "%s", why.text);
-    if (strcmp(format, FORMAT) != 0)
-        return err_set(err, "its format is '%.100s', not '%s'", format, FORMAT);
-    if (version != VERSION)
-        return err_set(err, "is of version %d; this program reads version %d", version, VERSION);
+    if (strcmp(format, FORMAT) != 0 || version != VERSION)
+        return err_set(err,
+                       "its format is '%.100s', version %d; this program reads '%s', version %d",
+                       format, version, FORMAT, VERSION);
     if (plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
         return -1;
     if (m->l2 < 0 || m->threshold < 0 || m->threshold > 1)

@@ -6,7 +6,6 @@
 #include "train/registry.h"
 #include "train/report.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,33 +13,28 @@
 #include <time.h>
 #include <unistd.h>
 
-struct arguments {
-    const char *models, *at, *version; // at, version: NULL where not given
-};
-
-static char *metrics_path(const struct arguments *a, int64_t version)
-{
-    return xasprintf("%s/%" PRId64 "/metrics.json", a->models, version);
-}
+static const char *models = "models/simulated", *at,
+                  *version_name; // at, version_name: NULL where not given
 
 // "3", "latest" or, by default, the champion.
-static int find_version(const struct arguments *a, int64_t *version, struct err *err)
+static int find_version(int64_t *version, struct err *err)
 {
-    if (!a->version)
-        return registry_champion(a->models, version, err);
-    if (registry_parse_version(a->version, version) == 0)
+    if (!version_name)
+        return registry_champion(models, version, err);
+    if (registry_parse_version(version_name, version) == 0)
         return 0;
-    if (strcmp(a->version, "latest") != 0)
-        return err_set(err, "'%s' is no version: give a number or latest", a->version);
-    if (registry_latest(a->models, version, err))
+    if (strcmp(version_name, "latest") != 0)
+        return err_set(err, "'%s' is no version: give a number or latest", version_name);
+    if (registry_latest(models, version, err))
         return -1;
-    return *version ? 0 : err_set(err, "%s: there is no version yet", a->models);
+    return *version ? 0 : err_set(err, "%s: there is no version yet", models);
 }
 
-static void print_version(const struct arguments *a, const struct ledger_entry *e, bool champion)
+static void print_version(const struct ledger_entry *e, bool champion)
 {
     static const char *const shown[] = {"average_precision", "roc_auc"};
-    char when[TIME_TEXT], metric[2][16] = {"-", "-"}, *path = metrics_path(a, e->version);
+    char when[TIME_TEXT], metric[2][16] = {"-", "-"};
+    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, e->version);
     json_t *metrics = json_load_file(path, 0, NULL); // NULL is printed as no metrics
     for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
@@ -52,21 +47,20 @@ static void print_version(const struct arguments *a, const struct ledger_entry *
     free(path);
 }
 
-static int list(const struct arguments *a, struct err *err)
+static int list(struct err *err)
 {
     struct registry r;
     struct err none;
     int64_t champion, last = 0;
-    if (registry_read(&r, a->models, err))
+    if (registry_read(&r, models, err))
         return -1;
-    if (registry_champion(a->models, &champion, &none))
+    if (registry_champion(models, &champion, &none))
         champion = 0;
     printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
-    for (size_t i = 0; i < r.n;
-         i++) { // versions count up, so a repeated training is not above last
+    for (size_t i = 0; i < r.n; i++) { // versions count up: a repeated training is not above last
         const struct ledger_entry *e = &r.entries[i];
         if (e->action == LEDGER_TRAIN && e->version > last) {
-            print_version(a, e, e->version == champion);
+            print_version(e, e->version == champion);
             last = e->version;
         }
     }
@@ -74,75 +68,72 @@ static int list(const struct arguments *a, struct err *err)
     return 0;
 }
 
-static int show(const struct arguments *a, struct err *err)
+static int show(struct err *err)
 {
     int64_t version;
-    if (find_version(a, &version, err))
+    if (find_version(&version, err))
         return -1;
-    char *path = metrics_path(a, version);
+    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
     int rc = report_print(path, err);
     free(path);
     return rc;
 }
 
-static int change_champion(const struct arguments *a, enum ledger_action action, int64_t version,
-                           struct err *err)
+static int change_champion(enum ledger_action action, int64_t version, struct err *err)
 {
     struct registry r;
     const bool back = action == LEDGER_ROLLBACK;
-    if (registry_open(&r, a->models, err))
+    if (registry_open(&r, models, err))
         return -1;
     int rc = back ? registry_previous(&r, &version, err) : 0;
     if (rc == 0)
         rc = registry_promote(&r, version, action, err);
     if (rc == 0)
-        printf("version %" PRId64 " is the champion of %s%s\n", version, a->models,
+        printf("version %" PRId64 " is the champion of %s%s\n", version, models,
                back ? " again" : "");
     registry_release(&r);
     return rc;
 }
 
-static int promote(const struct arguments *a, struct err *err)
+static int promote(struct err *err)
 {
     int64_t version;
-    if (!a->version)
+    if (!version_name)
         return err_set(err, "promote which version? give a number or latest");
-    return find_version(a, &version, err) ? -1 : change_champion(a, LEDGER_PROMOTE, version, err);
+    return find_version(&version, err) ? -1 : change_champion(LEDGER_PROMOTE, version, err);
 }
 
-static int rollback(const struct arguments *a, struct err *err)
+static int rollback(struct err *err)
 {
-    return change_champion(a, LEDGER_ROLLBACK, 0, err);
+    return change_champion(LEDGER_ROLLBACK, 0, err);
 }
 
-static int who(const struct arguments *a, struct err *err)
+static int who(struct err *err)
 {
     struct registry r;
     char when[TIME_TEXT];
-    int64_t at = (int64_t)time(NULL);
-    if (a->at && value_moment(a->at, strlen(a->at), &at))
-        return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", a->at);
-    if (registry_read(&r, a->models, err))
+    int64_t moment = (int64_t)time(NULL);
+    if (at && value_moment(at, strlen(at), &moment))
+        return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", at);
+    if (registry_read(&r, models, err))
         return -1;
-    const int64_t version = registry_champion_at(&r, at);
+    const int64_t version = registry_champion_at(&r, moment);
     registry_release(&r);
     if (version == 0)
-        return err_set(err, "%s: there was no champion at %s", a->models, time_text(when, at));
+        return err_set(err, "%s: there was no champion at %s", models, time_text(when, moment));
     printf("%" PRId64 "\n", version);
     return 0;
 }
 
 static const char *const names[] = {"list", "show", "promote", "rollback", "who"};
-static int (*const commands[])(const struct arguments *, struct err *) = {list, show, promote,
-                                                                          rollback, who};
+static int (*const commands[])(struct err *) = {list, show, promote, rollback, who};
 enum { N_COMMANDS = sizeof names / sizeof *names };
 
 int main(int argc, char **argv)
 {
-    struct arguments a = {.models = "models/simulated"};
     const struct option_spec specs[] = {
-        {"models", "DIR", OPTION_STRING, &a.models, "the registry", 0, 0},
-        {"at", "TIME", OPTION_STRING, &a.at, "who: at this time or date, UTC; else now", 0, 0},
+        {"models", "DIR", OPTION_STRING, &models, "the registry", 0, 0},
+        {"at", "TIME", OPTION_STRING, &at, "who: at this time or date, UTC; else now", 0, 0},
     };
     const struct program program = {
         "registry",
@@ -161,17 +152,17 @@ int main(int argc, char **argv)
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    a.version = first + 1 < argc ? argv[first + 1] : NULL;
+    version_name = first + 1 < argc ? argv[first + 1] : NULL;
     size_t c = 0;
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
-    if (c < N_COMMANDS && (!a.version || commands[c] == show || commands[c] == promote)) {
-        int rc = access(a.models, F_OK) ? err_sys(&err, "%s: cannot open the registry", a.models)
-                                        : commands[c](&a, &err);
+    if (c < N_COMMANDS && (!version_name || commands[c] == show || commands[c] == promote)) {
+        int rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
+                                      : commands[c](&err);
         return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
     }
     if (c < N_COMMANDS)
-        err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], a.version);
+        err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], version_name);
     else
         err_set(&err, "unknown command '%s'%s (see --help)", argv[first],
                 err_did_you_mean(hint, sizeof hint, argv[first], names, N_COMMANDS));
