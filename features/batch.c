@@ -22,9 +22,9 @@ struct batch {
     unsigned threads;
     const int64_t *time;  // [table.rows] in time order
     uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
-    void **gathered;      // [schema.n][BLOCK] the block's rows, where they must be put in order
+    uint64_t *gathered;   // [schema.n][BLOCK] the block's rows, where they must be put in order
     const void **columns; // [schema.n] the block's columns
-    float **inputs;       // [n_inputs][BLOCK]
+    float **inputs;       // [n_inputs][BLOCK], one allocation
     const void **written; // [n_written] the block's columns of the feature table
     size_t n_written, n;  // n: rows of the block
 };
@@ -79,14 +79,12 @@ static void sort_rows(struct batch *b)
     free(timed);
 }
 
-// The table must have been ingested with the columns that the configuration declares now.
 static int check_columns(const struct batch *b, struct err *err)
 {
-    for (size_t i = 0; i < b->plan.schema.n; i++) {
-        const struct schema_column *c = &b->plan.schema.columns[i];
-        if (!table_data(&b->table, c->name, c->kind, err))
+    const struct schema *s = &b->plan.schema;
+    for (size_t i = 0; i < s->n; i++)
+        if (!table_data(&b->table, s->columns[i].name, s->columns[i].kind, err))
             return err_prefix(err, "the table and [columns] differ, run ingest again");
-    }
     return 0;
 }
 
@@ -143,18 +141,16 @@ static int open_writer(struct batch *b, const char *output, struct err *err)
     const struct plan *p = &b->plan;
     struct table_column *columns = xcalloc(p->schema.n + p->n_inputs, sizeof *columns);
     size_t n = 0;
-    b->gathered = xcalloc(p->schema.n, sizeof *b->gathered);
+    b->gathered = xcalloc(b->order ? p->schema.n * BLOCK : 0, sizeof *b->gathered);
     b->columns = xcalloc(p->schema.n, sizeof *b->columns);
     b->inputs = xcalloc(p->n_inputs, sizeof *b->inputs);
     b->written = xcalloc(p->schema.n + p->n_inputs, sizeof *b->written);
-    for (size_t i = 0; i < p->schema.n; i++) {
-        if (b->order)
-            b->gathered[i] = xcalloc(BLOCK, column_size(p->schema.columns[i].kind));
+    b->inputs[0] = xcalloc(p->n_inputs * BLOCK, sizeof **b->inputs);
+    for (size_t i = 0; i < p->schema.n; i++)
         if (is_copied(b, i))
             columns[n++] = *source(b, i);
-    }
     for (size_t i = 0; i < p->n_inputs; i++) {
-        b->inputs[i] = xcalloc(BLOCK, sizeof *b->inputs[i]);
+        b->inputs[i] = b->inputs[0] + i * BLOCK;
         columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
     }
     b->n_written = n;
@@ -173,7 +169,7 @@ static const void *column_rows(const struct batch *b, size_t column, uint64_t fi
     const char *data = c->data;
     if (!b->order)
         return data + first * size;
-    char *to = b->gathered[column];
+    char *to = (char *)(b->gathered + column * BLOCK);
     for (size_t i = 0; i < b->n; i++)
         memcpy(to + i * size, data + b->order[first + i] * size, size);
     return to;
@@ -262,12 +258,10 @@ int batch_run(const struct config *c, const char *table, const char *output, uns
     struct batch b = {.threads = threads};
     int rc = run(&b, c, table, output, until, result, err);
     table_writer_release(&b.writer);
-    for (size_t i = 0; b.inputs && i < b.plan.n_inputs; i++)
-        free(b.inputs[i]);
-    for (size_t i = 0; b.gathered && i < b.plan.schema.n; i++)
-        free(b.gathered[i]);
     free(b.gathered);
     free(b.columns);
+    if (b.inputs)
+        free(b.inputs[0]);
     free(b.inputs);
     free(b.written);
     if (b.order)

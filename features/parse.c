@@ -99,9 +99,7 @@ static int take_number(struct parser *ps, double *value)
     if (end != ps->at + n || strspn(ps->at, "0123456789.eE+-") < n || !isfinite(*value))
         return fail(ps, ps->at, "'%.*s' is not a number", (int)n, ps->at);
     if (is_letter(*end))
-        return fail(ps, ps->at,
-                    "a number cannot be followed by a letter here; a length of time like "
-                    "7d can only be a window or a delay");
+        return fail(ps, ps->at, "a number has no unit here; only windows and delays do, like 7d");
     ps->at = end;
     return 0;
 }
@@ -179,10 +177,7 @@ static int column_value(struct parser *ps, const char *at, int column)
     if (c->kind == COLUMN_ID)
         return fail(ps, at, "'%s' is the id; it says nothing to a model", c->name);
     if (c->kind == COLUMN_KEY)
-        return fail(ps, at,
-                    "'%s' is a key: it can only be the first argument of count, sum, mean and "
-                    "since",
-                    c->name);
+        return fail(ps, at, "'%s' is a key: only the first argument of a window is one", c->name);
     if (c->kind == COLUMN_CATEGORY)
         return fail(ps, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
     if (c->kind == COLUMN_LABEL)
@@ -380,7 +375,7 @@ static int inside_factor(struct parser *ps)
     return take_number(ps, &node.value) ? -1 : plan_node(ps->plan, node);
 }
 
-// All recursion passes here.
+// All recursion passes through here.
 static int factor(struct parser *ps)
 {
     if (ps->plan->n_nodes > MAX_NODES)
@@ -484,9 +479,7 @@ static int onehot(struct parser *ps)
     if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
         return fail(ps, at ? at : ps->at, "onehot takes a category column");
     if (feature[0] == '_')
-        return fail(ps, ps->text,
-                    "a onehot has several values, not one for other features to use; give it "
-                    "a name without _ in front");
+        return fail(ps, ps->text, "a onehot cannot be a helper: give it a name without _");
     if (check_shadow(ps, column))
         return -1;
     int seen = -1; // the sum of the values' nodes
