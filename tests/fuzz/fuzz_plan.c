@@ -2,9 +2,9 @@
 //
 // Line i becomes the definition f<i>, or _f<i> where the line begins with '_', so that later lines
 // can use earlier ones.
+#include "base/memory.h"
 #include "features/state.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static json_t *plan_of_lines(const uint8_t *data, size_t size)
         int helper = *at == '_';
         char name[8];
         snprintf(name, sizeof name, "%sf%d", helper ? "_" : "", i);
-        // A line that is no UTF-8 gives no string, and then no definition.
+        // A line that is not UTF-8 gives no string, and then no definition.
         json_array_append_new(features,
                               json_pack("{s:s, s:o}", "name", name, "expression",
                                         json_stringn(at + helper, (size_t)(stop - at - helper))));
@@ -49,24 +49,22 @@ static void run(const struct plan *p)
     static const int8_t labels[] = {0, 1, -1, 1, 0, 1};
     static const char *const texts[] = {"a", "b"};
     const void *columns[] = {ids, times, customers, terminals, amounts, channels, labels};
-    const struct events events = {N_EVENTS, columns};
-    float *out[4096];
     struct state s;
     struct err err;
-    float *values = calloc(p->n_inputs * N_EVENTS + 1, sizeof *values);
-    if (!values || p->n_inputs > sizeof out / sizeof *out)
-        abort();
-    state_init(&s, p, 2);
+    float **out = xcalloc(p->n_inputs, sizeof *out);
+    float *values = xcalloc(p->n_inputs * N_EVENTS, sizeof *values);
     for (size_t i = 0; i < p->n_inputs; i++)
         out[i] = values + i * N_EVENTS;
+    state_init(&s, p, 2);
     state_bind(&s, 5, texts, 2);
-    if (state_run(&s, &events, out, &err))
+    if (state_run(&s, &(struct events){N_EVENTS, columns}, out, &err))
         abort();
     for (size_t i = 0; i < p->n_inputs * N_EVENTS; i++)
         if (values[i] - values[i] != 0) // not finite
             abort();
     state_release(&s);
     free(values);
+    free(out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
