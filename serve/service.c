@@ -123,27 +123,26 @@ static struct champion *champion_load(const char *models, struct err *err)
 
 struct loading {
     const char *models;
-    struct champion *champion;
     struct err *err;
 };
 
 static void *load_on(void *arg)
 {
-    struct loading *l = arg;
-    l->champion = champion_load(l->models, l->err);
-    return NULL;
+    const struct loading *l = arg;
+    return champion_load(l->models, l->err);
 }
 
 // On a thread of its own, since the library's workers have small stacks and reading a model recurses.
 static struct champion *load_aside(const char *models, struct err *err)
 {
-    struct loading l = {.models = models, .err = err};
+    struct loading l = {models, err};
     pthread_t thread;
+    void *loaded = NULL;
     if (pthread_create(&thread, NULL, load_on, &l))
         err_set(err, "cannot start a thread to load the model");
     else
-        pthread_join(thread, NULL);
-    return l.champion;
+        pthread_join(thread, &loaded);
+    return loaded;
 }
 
 static int reload(struct service *s, struct err *err)
@@ -220,31 +219,22 @@ static int load_checkpoint(struct service *s, const char *path)
     return 0;
 }
 
-static int refuse_gap(const struct service *s, const char *checkpoints, struct err *err)
-{
-    return err_set(
-        err,
-        "%s: %s, and its rows before order %" PRId64
-        " were dropped: restore it with its checkpoint from a backup, or keep it elsewhere "
-        "and start with a new one (--database)",
-        s->store.path, checkpoints, s->store.dropped);
-}
-
-// The newest that can be read: the checkpoint, the one before it, or, while the database has all rows
-// since then, the snapshot that it began with.
+// The newest that can be read: the checkpoint, the one before it, or the snapshot that the database
+// began with, while it has all rows since then.
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
     struct writer *w = &s->writer;
     w->checkpoint_is_good = load_checkpoint(s, w->checkpoint) == 0;
-    if (!w->checkpoint_is_good && load_checkpoint(s, w->previous)) {
-        if (s->store.dropped > 0)
-            return refuse_gap(s, "no checkpoint of it can be read", err);
-        if (load_snapshot(s, base, err))
-            return -1;
-    }
+    if (!w->checkpoint_is_good && load_checkpoint(s, w->previous) && load_snapshot(s, base, err))
+        return -1;
     const int64_t position = (int64_t)s->state.position;
-    if (s->store.dropped > 0 && position + 1 < s->store.dropped)
-        return refuse_gap(s, "its checkpoint is an older one", err);
+    if (position + 1 < s->store.dropped)
+        return err_set(err,
+                       "%s: its rows before order %" PRId64
+                       " were dropped, and no checkpoint since "
+                       "then can be read: restore it with its checkpoint from a backup, or keep it "
+                       "elsewhere and start with a new one (--database)",
+                       s->store.path, s->store.dropped);
     if (position < s->store.next)
         return 0;
     return err_set(err,

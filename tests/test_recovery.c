@@ -109,7 +109,7 @@ static void an_altered_or_foreign_database_is_refused(void **state)
         {"UPDATE meta SET value = 7 WHERE key = 'key_fingerprint'", "another key", false},
         {"DELETE FROM prediction WHERE seq > 10; DELETE FROM feedback WHERE seq > 10",
          "do not belong together", false},
-        {"INSERT INTO meta VALUES ('dropped', 100)", "its checkpoint is an older one", false},
+        {"INSERT INTO meta VALUES ('dropped', 100)", "no checkpoint since then", false},
         {"PRAGMA user_version = 3", "a newer program", false},
         {"PRAGMA user_version = 1", "an older program (schema 1; this one reads 2)", false},
         {"PRAGMA application_id = 7", "another program", false},
