@@ -25,7 +25,7 @@ struct request {
     bool refused; // the reply says why
 };
 
-// ---- reading ---------------------------------------------------------------------------------------
+// ---- reading ----
 
 static int read_item(const struct request *q, struct item *item, const json_t *v, long index)
 {
@@ -73,7 +73,7 @@ static int read_all(struct request *q, const char *body, size_t n)
     return 0;
 }
 
-// ---- on the writer's thread ------------------------------------------------------------------------
+// ---- on the writer's thread ----
 
 static int apply(struct service *s, struct item *item, struct err *err)
 {
@@ -112,7 +112,7 @@ static int run(void *arg, struct err *err)
     return 0;
 }
 
-// ---- writing ---------------------------------------------------------------------------------------
+// ---- writing ----
 
 static void write_labels(const struct request *q, struct reply *r)
 {

@@ -1,9 +1,10 @@
 // ids: which transactions were seen, by the pseudonym of their id.
 //
-// An index over random numbers touches another page of the database with every row, which makes twenty
-// times the writes of the rows themselves (measured: 45,000 rows a second instead of 225,000). So the
-// newest ids stay in memory and move to the table `seen` one of 256 ranges at a time: a page is then
-// written once for hundreds of ids. After a crash they are read again from the rows.
+// An index over random numbers touches another page of the database with every row, which makes
+// twenty times the writes of the rows themselves (measured: 45,000 rows a second instead of
+// 225,000). So the newest ids stay in memory and move to the table `seen` one of 256 ranges at a
+// time: a page is then written once for hundreds of ids. After a crash they are read again from the
+// rows.
 //
 // Ownership: owns its arrays until ids_release. Zeroed, it is empty.
 #ifndef SERVE_IDS_H

@@ -1,5 +1,5 @@
-// The steps of a decision: read, look up, run, score, store, write. All but the first and the last are on
-// the writer's thread.
+// The steps of a decision: read, look up, run, score, store, write. All but the first and the last
+// are on the writer's thread.
 #include "serve/predict.h"
 
 #include "ingest/table.h"
@@ -47,7 +47,7 @@ static void allocate(struct request *q)
     row_init(t, p, &q->other);
 }
 
-// ---- on the writer's thread ------------------------------------------------------------------------
+// ---- on the writer's thread ----
 
 static void refuse(struct request *q, size_t event, int column, const char *why)
 {
@@ -57,7 +57,7 @@ static void refuse(struct request *q, size_t event, int column, const char *why)
                   "%s; nothing of this request was counted", why);
 }
 
-// Whether row, of that event, is the transaction that has its id; else the request is refused.
+// Is row, of that event, the transaction that has its id? If not, the request is refused.
 static bool is_same(struct request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
@@ -190,7 +190,7 @@ static int run(void *arg, struct err *err)
     return 0;
 }
 
-// ---- on the request's thread -----------------------------------------------------------------------
+// ---- on the request's thread ----
 
 static void write_decisions(const struct request *q, struct reply *r)
 {

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// ---- requests --------------------------------------------------------------------------------------
+// ---- requests ----
 
 int64_t service_latest_time(struct service *s)
 {
@@ -69,7 +69,7 @@ void service_let(struct service *s)
     pthread_rwlock_unlock(&s->replacement);
 }
 
-// ---- the champion ----------------------------------------------------------------------------------
+// ---- the champion ----
 
 // The members of metrics.json about the test rows; NULL where there are none.
 static json_t *test_metrics(const char *models, const char *version)
@@ -132,7 +132,8 @@ static void *load_on(void *arg)
     return champion_load(l->models, l->err);
 }
 
-// On a thread of its own, since the library's workers have small stacks and reading a model recurses.
+// On a thread of its own, since the library's workers have small stacks and reading a model
+// recurses.
 static struct champion *load_aside(const char *models, struct err *err)
 {
     struct loading l = {models, err};
@@ -182,7 +183,7 @@ int service_reload(struct service *s, struct err *err)
     return -1;
 }
 
-// ---- the snapshot ----------------------------------------------------------------------------------
+// ---- the snapshot ----
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)
 {
@@ -243,15 +244,15 @@ static int load_newest(struct service *s, const char *base, struct err *err)
                    w->checkpoint, position, s->store.path, s->store.next - 1);
 }
 
-// ---- the rows --------------------------------------------------------------------------------------
+// ---- the rows ----
 
 struct replay {
     struct service *service;
     float *x, **out; // [n_inputs]: the inputs of a row, and their places
 };
 
-// The inputs that were stored when the row was served must come out again, else the file was altered, or
-// this program computes otherwise than the one that wrote it.
+// The inputs that were stored when the row was served must come out again, else the file was
+// altered, or this program computes otherwise than the one that wrote it.
 static int replay_row(void *arg, const struct store_row *row, const struct store_label *label,
                       struct err *err)
 {
@@ -299,7 +300,7 @@ static int remember(void *arg, const struct store_row *row, const struct store_l
     return 0;
 }
 
-// ---- recovery --------------------------------------------------------------------------------------
+// ---- recovery ----
 
 static int check_retain(struct service *s, int64_t days, struct err *err)
 {
@@ -319,8 +320,8 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
                    days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
 }
 
-// Called before a new database is made, so that a start that fails leaves no trace. A log beside its
-// name may hold all rows of another database.
+// Called before a new database is made, so that a start that fails leaves no trace. A log beside
+// its name may hold all rows of another database.
 static int begin_new(struct service *s, const struct service_files *files, struct err *err)
 {
     static const char *const ends[] = {"-wal", "-state", "-state-1"};
@@ -379,7 +380,7 @@ static int recover_through_link(struct service *s, const struct service_files *f
     return rc;
 }
 
-// ---- loading ---------------------------------------------------------------------------------------
+// ---- loading ----
 
 static int load_model(struct service *s, const char *models, struct err *err)
 {

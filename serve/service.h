@@ -12,10 +12,11 @@
 // The keys of the snapshot were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
 //
-// A reload replaces the champion, so it is read between service_hold and service_let. The plan stays:
-// only a model with the same one can replace it. state, store and the members of `writer` belong to the
-// writer's thread. Everything else is constant after service_load and may be read by any thread.
-// Ownership: a service owns all it points to until service_release; it must not be moved in memory.
+// A reload replaces the champion, so it is read between service_hold and service_let. The plan
+// stays: only a model with the same one can replace it. state, store and the members of `writer`
+// belong to the writer's thread. Everything else is constant after service_load and may be read by
+// any thread. Ownership: a service owns all it points to until service_release; it must not be
+// moved in memory.
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
@@ -67,26 +68,27 @@ int service_load(struct service *s, const struct service_files *files, struct er
 void service_release(struct service *s);
 
 // The latest time that an event may have, seconds since 1970: a day after the wall clock or after
-// the newest event, whichever is later. One event with a wrong clock would have all later ones of its
-// keys refused. Times that count seconds from a start of their own (time_format epoch) lie far before
-// the wall clock; numbers of rows have no clock: INT64_MAX.
+// the newest event, whichever is later. One event with a wrong clock would have all later ones of
+// its keys refused. Times that count seconds from a start of their own (time_format epoch) lie far
+// before the wall clock; numbers of rows have no clock: INT64_MAX.
 int64_t service_latest_time(struct service *s);
 
 // 0 once the job is committed; -1 where it was not, and the reply holds the problem (503).
 int service_run(struct service *s, struct job *job, struct reply *r);
 
-// 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503: another
-// program holds the database, until it lets go; or a write failed, for good, because the state may then
-// hold what the database does not. The operator gets the details; clients are not told paths.
+// 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503:
+// another program holds the database, until it lets go; or a write failed, for good, because the
+// state may then hold what the database does not. The operator gets the details; clients are not
+// told paths.
 int service_ready(struct service *s, struct reply *r);
 
 // The champion is not replaced between these two, which must not be nested.
 const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
-// Load the registry's champion and replace the present one. Refused where its file is not the one that
-// was trained, or where it has other columns or features than the running state; then the present one
-// stays. The outcome is reported either way.
+// Load the registry's champion and replace the present one. Refused where its file is not the one
+// that was trained, or where it has other columns or features than the running state; then the
+// present one stays. The outcome is reported either way.
 int service_reload(struct service *s, struct err *err);
 
 #endif

@@ -1,8 +1,8 @@
 // The database: opening and identifying it, its rows, and its transactions.
 //
-// A row of `prediction` has the columns of the enum below, then those of the transaction with t_ before
-// their names. Inputs and label values are blobs of little-endian numbers in the plan's order: as
-// columns of their own they cost 4 µs a row.
+// A row of `prediction` has the columns of the enum below, then those of the transaction with t_
+// before their names. Inputs and label values are blobs of little-endian numbers in the plan's
+// order: as columns of their own they cost 4 µs a row.
 #include "serve/store.h"
 
 #include "base/memory.h"
@@ -33,7 +33,7 @@ enum {
 };
 enum { R_VERSION, R_SHA256, R_THRESHOLD, R_LABEL, R_ROW }; // what STORE_ROW puts before them
 
-// ---- SQL -------------------------------------------------------------------------------------------
+// ---- SQL ----
 
 static int failed(const struct store *s, const char *what, struct err *err)
 {
@@ -158,7 +158,7 @@ static size_t label_values_size(const struct store *s)
     return 2 * s->plan->n_label_lanes * sizeof(double);
 }
 
-// ---- opening ---------------------------------------------------------------------------------------
+// ---- opening ----
 
 // SQLite takes some names for something else than a file. A new file is made here, so that only its
 // owner can read it and its log. Its folder must exist: a mistyped name would begin a new history.
@@ -214,8 +214,8 @@ static int check_kind(struct store *s, bool *empty, struct err *err)
                    s->path, schema > STORE_SCHEMA ? "a newer" : "an older", schema, STORE_SCHEMA);
 }
 
-// Writes to an unlinked file are lost when the process ends, and another program that opens a new file
-// under its name would damage the first. The first call notes where the files are.
+// Writes to an unlinked file are lost when the process ends, and another program that opens a new
+// file under its name would damage the first. The first call notes where the files are.
 static int check_places(struct store *s, struct err *err)
 {
     struct stat st;
@@ -334,10 +334,10 @@ void store_close(struct store *s)
     *s = (struct store){.lock = -1};
 }
 
-// ---- transactions of the database ------------------------------------------------------------------
+// ---- transactions of the database ----
 
-// A program that has opened the file and holds a write lock is waited for once, for BUSY_MS, and then
-// not again until it has let go.
+// A program that has opened the file and holds a write lock is waited for once, for BUSY_MS, and
+// then not again until it has let go.
 int store_begin(struct store *s, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_BEGIN];
@@ -409,7 +409,7 @@ int store_sync(const struct store *s, struct err *err)
     return rc;
 }
 
-// ---- writing ---------------------------------------------------------------------------------------
+// ---- writing ----
 
 static int64_t clock_ms(void)
 {
@@ -534,7 +534,7 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
                : dropped;
 }
 
-// ---- reading ---------------------------------------------------------------------------------------
+// ---- reading ----
 
 static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
 {

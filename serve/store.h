@@ -1,9 +1,10 @@
-// store: the database of served transactions, var/assay.db: SQLite in WAL mode with one connection that
-// writes and one that moves the log into the file (store_log.c). docs/database.md describes the tables.
+// store: the database of served transactions, var/assay.db: SQLite in WAL mode with one connection
+// that writes and one that moves the log into the file (store_log.c). docs/database.md describes
+// the tables.
 //
 // Every transaction with its inputs and decision, and every label that came later, is a row with an
-// order number. Both tables share the numbers, so replaying rows in their order over the snapshot that
-// the database began with gives the state again, to the bit.
+// order number. Both tables share the numbers, so replaying rows in their order over the snapshot
+// that the database began with gives the state again, to the bit.
 //
 //     store_open(&s, path, &plan, dictionaries, STORE_NORMAL, &identity, &err)
 //     store_begin(&s, &err)
@@ -14,8 +15,9 @@
 //     store_commit(&s, &err)                     acknowledge only after this
 //     store_close(&s)
 //
-// Errors: -1 and SQLite's message with the file. After a failed write the state of the file is unknown,
-// so only store_close may follow. A file that another server writes to is refused (a lock beside it).
+// Errors: -1 and SQLite's message with the file. After a failed write the state of the file is
+// unknown, so only store_close may follow. A file that another server writes to is refused (a lock
+// beside it).
 //
 // Ownership: the store borrows plan and dictionaries. Not thread-safe.
 #ifndef SERVE_STORE_H
@@ -101,7 +103,7 @@ struct store {
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
-// What a database goes on from.
+// The beginnings that a database goes on from.
 struct store_identity {
     uint64_t base;            // checksum of the snapshot that it began with
     uint64_t key_fingerprint; // of its pseudonyms
@@ -140,8 +142,9 @@ void store_relabel(const struct store_row *row, const struct store_label *label,
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// Call take for each transaction from order number `event` on and for each label from `label` on, in
-// their order, until it returns -1. row: the transaction, also of a label; label: NULL for a transaction.
+// Call take for each transaction from order number `event` on and for each label from `label` on,
+// in their order, until it returns -1. row: the transaction, also of a label; label: NULL for a
+// transaction.
 typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
                        struct err *err);
 int store_each(struct store *s, int64_t event, int64_t label, store_take *take, void *arg,

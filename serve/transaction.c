@@ -46,7 +46,7 @@ json_t *transactions_json(const char *body, size_t n, const char *what, struct r
     return NULL;
 }
 
-// ---- one value -------------------------------------------------------------------------------------
+// ---- one value ----
 
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
@@ -147,7 +147,7 @@ static int put_value(const struct place *p, const json_t *v)
     }
 }
 
-// ---- one transaction -------------------------------------------------------------------------------
+// ---- one transaction ----
 
 static int refuse_name(const struct place *p, const char *name)
 {
@@ -182,7 +182,7 @@ static int put_transaction(struct place *p, json_t *object)
     return 0;
 }
 
-// ---- the block -------------------------------------------------------------------------------------
+// ---- the block ----
 
 // A piece of memory beyond the first.
 struct arena {

@@ -12,12 +12,13 @@
 //     label     refused: it is the answer
 //
 // A field that is absent or null takes the column's `missing=` value and is refused where it has
-// none. An array is taken whole or not at all: the first bad element refuses it, named by its index.
+// none. An array is taken whole or not at all: the first bad element refuses it, named by its
+// index.
 //
-// Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed JSON,
-// an unknown field), 413 for too many, 422 for values that do not fit the schema.
-// Ownership: the transactions own all that they point to until transactions_release, which must be
-// called after an error too. Zeroed, they are empty. They must not be moved.
+// Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed
+// JSON, an unknown field), 413 for too many, 422 for values that do not fit the schema. Ownership:
+// the transactions own all that they point to until transactions_release, which must be called
+// after an error too. Zeroed, they are empty. They must not be moved.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
@@ -51,7 +52,7 @@ void transactions_row(const struct transactions *t, const struct schema *schema,
 const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i);
 void transactions_release(struct transactions *t);
 
-// What identifies a transaction in state and database, from its id as it was sent. -1 where that is
+// The identity of a transaction in state and database, from its id as it was sent. -1 where that is
 // neither a string nor an integer, or empty.
 int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
 // The body as JSON: an object or an array of objects. NULL, and the reply holds the problem.

@@ -18,9 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-// A checkpoint after so many rows, or after an hour in which rows came, bounds what a restart replays.
+// A checkpoint after so many rows, or after an hour in which rows came, bounds what a restart
+// replays.
 enum { CHECKPOINT_ROWS = 500000, CHECKPOINT_SECONDS = 3600, RETRY_SECONDS = 60 };
-// How long the writer waits for jobs, while it has chores and otherwise, and rows to drop at a time.
+// How long the writer waits for jobs, while it has chores and otherwise, and rows to drop at a
+// time.
 enum { CHORE_MS = 50, IDLE_MS = 10000, DROP_ROWS = 256 };
 
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
@@ -41,10 +43,10 @@ static void break_down(struct writer *w, const struct err *err)
         writer_report(w, true, "%s; nothing more is decided", err->msg);
 }
 
-// ---- the queue -------------------------------------------------------------------------------------
+// ---- the queue ----
 
-// Groups end in order, and group g + 2 is gathered only after group g has ended, so all that sleep on a
-// futex wait for the same group. A late waker may find a later number; numbers may wrap.
+// Groups end in order, and group g + 2 is gathered only after group g has ended, so all that sleep
+// on a futex wait for the same group. A late waker may find a later number; numbers may wrap.
 static void wait_for(atomic_uint *done, uint32_t group)
 {
     for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
@@ -103,7 +105,8 @@ static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
     return jobs;
 }
 
-// Another program, sqlite3 for example, may hold the database. Reported when it starts and when it ends.
+// Another program, sqlite3 for example, may hold the database. Reported when it starts and when it
+// ends.
 static int begin(struct writer *w, struct err *err)
 {
     const bool was_held = atomic_load(&w->store->held);
@@ -139,10 +142,10 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
     return JOB_COMMITTED;
 }
 
-// ---- checkpoints -----------------------------------------------------------------------------------
+// ---- checkpoints ----
 
-// The rows must be on disk before the checkpoint, else a power cut could leave it ahead of them. The
-// one before is kept in case this one is damaged one day; a damaged one does not replace it.
+// The rows must be on disk before the checkpoint, else a power cut could leave it ahead of them.
+// The one before is kept in case this one is damaged one day; a damaged one does not replace it.
 static int save_checkpoint(struct writer *w, struct err *err)
 {
     struct output o = {0};
@@ -195,10 +198,10 @@ static void end_checkpoint(struct writer *w, int options)
     atomic_store(&w->saved_time, (long long)time(NULL));
 }
 
-// ---- chores ----------------------------------------------------------------------------------------
+// ---- chores ----
 
-// Some old rows, in a transaction of their own, which also finds out whether a held database is free:
-// load balancers stop sending requests once /readyz fails, so no request would.
+// Some old rows, in a transaction of their own, which also finds out whether a held database is
+// free: load balancers stop sending requests once /readyz fails, so no request would.
 static int drop_some(struct writer *w, struct err *err)
 {
     int dropped = 0, rc = begin(w, err);
@@ -240,7 +243,7 @@ static void save_last(struct writer *w)
         err_report("serve", &err);
 }
 
-// ---- the thread ------------------------------------------------------------------------------------
+// ---- the thread ----
 
 static void *write_jobs(void *arg)
 {

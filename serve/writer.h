@@ -6,9 +6,9 @@
 //     writer_run(&w, &job)          any thread: waits until the job is committed or refused
 //     writer_stop(&w)               writes a last checkpoint
 //
-// Group commit: the writer takes all jobs that wait, runs them in the order in which they came, commits
-// once, and only then lets the requests go on. So the order of events in memory is the order in the
-// database, and everything that is acknowledged is committed.
+// Group commit: the writer takes all jobs that wait, runs them in the order in which they came,
+// commits once, and only then lets the requests go on. So the order of events in memory is the
+// order in the database, and everything that is acknowledged is committed.
 #ifndef SERVE_WRITER_H
 #define SERVE_WRITER_H
 
@@ -22,8 +22,8 @@ enum job_outcome {
     JOB_COMMITTED, // the only outcome after which the state holds what the job did
 };
 
-// Work for the writer. run may change state and store, and returns -1 where these are of no more use;
-// a request that is refused is no such failure.
+// Work for the writer. run may change state and store, and returns -1 where these are of no more
+// use; a request that is refused is no such failure.
 struct job {
     int (*run)(void *arg, struct err *err);
     void *arg;
@@ -45,8 +45,8 @@ struct writer {
     struct job *first, *last; // the group that is being gathered
     uint32_t group;           // its number
     bool stopping;
-    // The number of the last group that is done, for even and for odd numbers. Each is a futex, so that
-    // one system call wakes all that wait for a group, while those of the next group sleep on.
+    // The number of the last group that is done, for even and for odd numbers. Each is a futex, so
+    // that one system call wakes all that wait for a group, while those of the next group sleep on.
     atomic_uint done[2];
     atomic_size_t waiting;
     atomic_bool broken;

@@ -1,5 +1,5 @@
-// batch_scores: what the batch says of the rows of some days, for whoever compares. Of the artifacts
-// that tests/server.h makes.
+// batch_scores: the batch's scores of some days' rows, from the artifacts that tests/server.h
+// makes.
 #ifndef TESTS_BATCH_SCORES_H
 #define TESTS_BATCH_SCORES_H
 

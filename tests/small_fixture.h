@@ -1,4 +1,5 @@
-// A small service for each test of a group: TEST(name) makes it before the test and removes it after.
+// A small service for each test of a group: TEST(name) makes it before the test and removes it
+// after.
 #ifndef TESTS_SMALL_FIXTURE_H
 #define TESTS_SMALL_FIXTURE_H
 

@@ -1,5 +1,5 @@
-// A service on a small model made by hand, for the tests and fuzzers of serve/. Its folder holds what
-// service_load reads: a registry with version 1 as its champion, an empty state, a key.
+// A service on a small model made by hand, for the tests and fuzzers of serve/. Its folder holds
+// what service_load reads: a registry with version 1 as its champion, an empty state, a key.
 #ifndef TESTS_SMALL_SERVICE_H
 #define TESTS_SMALL_SERVICE_H
 

@@ -1,5 +1,5 @@
-// Kill -9 under load, several times: every acknowledged transaction and label is there once, with the answer
-// that it had. ASSAY_KILLS sets the number of kills (3 by default, 50 in `make soak`).
+// Kill -9 under load, several times: every acknowledged transaction and label is there once, with
+// the answer that it had. ASSAY_KILLS sets the number of kills (3 by default, 50 in `make soak`).
 #include "tests/database.h"
 #include "tests/server.h"
 
@@ -19,7 +19,7 @@ static atomic_bool stop;
 
 static void transaction(char *body, size_t size, const struct client *c, int i)
 {
-    // Of each client's own customer, and terminals of all.
+    // Each client has a customer of its own; terminals are shared.
     snprintf(body, size,
              "{\"id\":\"%d-%d\",\"time\":\"" DAY "T%02d:%02d:%02dZ\",\"customer\":\"c%d\","
              "\"terminal\":%d,\"amount\":%d.5}",
@@ -72,8 +72,8 @@ static int64_t query(const char *sql)
     return database_number(own.database, sql);
 }
 
-// Answers that were on their way when the server was killed: one transaction more for each client, and
-// one label more for each client and kill.
+// Answers that were on their way when the server was killed: one transaction more for each client,
+// and one label more for each client and kill.
 static void check_counts(int kills)
 {
     int64_t sent = 0, told = 0;

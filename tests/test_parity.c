@@ -1,14 +1,15 @@
-// Two weeks over HTTP, with labels posted as they become known and the server killed on the way: every
-// probability must have the bits of the batch.
+// Two weeks over HTTP, with labels posted as they become known and the server killed on the way:
+// every probability must have the bits of the batch.
 //
-// On the committed sample; on another dataset by ASSAY_PARITY="CONFIG FROM UNTIL KILLS" (`make soak`).
+// On the committed sample; on another dataset by ASSAY_PARITY="CONFIG FROM UNTIL KILLS" (`make
+// soak`).
 #include "tests/batch_scores.h"
 #include "tests/database.h"
 
 static char config[256] = "datasets/sample.ini", from[32] = "2018-04-28", until[32] = "2018-05-12";
 static int kills = 2;
 
-// ---- what the server says --------------------------------------------------------------------------
+// ---- what the server says ----
 
 static pid_t start_replay(void)
 {

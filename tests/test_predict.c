@@ -27,7 +27,7 @@ static void assert_scored(const json_t *answer, double amount, double count, dou
 #define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 #define THIRD  "\"id\":\"T3\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
-// ---- the answer ------------------------------------------------------------------------------------
+// ---- the answer ----
 
 static void a_transaction_is_answered_with_probability_decision_and_reasons(void **state)
 {
@@ -87,7 +87,7 @@ static void absent_null_and_empty_fields_take_the_missing_value(void **state)
     assert_near(number(a, "probability"), expected((double[]){10, 0, 1, 10, 40, 0, 0, 1}));
 }
 
-// ---- the windows -----------------------------------------------------------------------------------
+// ---- the windows ----
 
 static void the_windows_know_the_earlier_transactions_of_a_key(void **state)
 {
@@ -147,7 +147,7 @@ static void more_than_seven_days_late_is_refused_with_all_of_the_array(void **st
     assert_scored(ask(f, "{" SECOND ",\"amount\":30}"), 30, 2, 20);
 }
 
-// ---- times -----------------------------------------------------------------------------------------
+// ---- times ----
 
 static void every_way_to_write_a_time_means_the_same_second(void **state)
 {
@@ -196,7 +196,7 @@ static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **s
     assert_int_equal(status_at(f, 253402300799), 200);
 }
 
-// ---- the service -----------------------------------------------------------------------------------
+// ---- the service ----
 
 static void the_description_of_the_model_has_all_members_of_its_file(void **state)
 {

@@ -1,10 +1,10 @@
-// recovery: everything acknowledged is there after the service ends, in whatever way, and the state comes out
-// of database and checkpoint to the same bits, also after old rows were dropped.
+// recovery: everything acknowledged is there after the service ends, in whatever way, and the state
+// comes out of database and checkpoint to the same bits, also after old rows were dropped.
 #include "tests/asking.h"
 
 #include <time.h>
 
-// ---- restarts --------------------------------------------------------------------------------------
+// ---- restarts ----
 
 static void crash_without_checkpoint(struct fixture *f)
 {
@@ -54,7 +54,8 @@ static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(voi
     reply_release(&shown[1]);
 }
 
-// The newer of two checkpoints is damaged: the next must not be kept beside it, but beside the good one.
+// The newer of two checkpoints is damaged: the next must not be kept beside it, but beside the good
+// one.
 static void a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before(void **state)
 {
     struct fixture *f = *state;
@@ -90,7 +91,7 @@ static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **st
     assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
 }
 
-// ---- files that do not belong together -------------------------------------------------------------
+// ---- files that do not belong together ----
 
 static void an_altered_or_foreign_database_is_refused(void **state)
 {
@@ -128,7 +129,7 @@ static void an_altered_or_foreign_database_is_refused(void **state)
     start(f);
 }
 
-// ---- retention -------------------------------------------------------------------------------------
+// ---- retention ----
 
 static void start_with_retain(struct fixture *f, int64_t days)
 {

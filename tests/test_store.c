@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-// ---- ids -------------------------------------------------------------------------------------------
+// ---- ids ----
 
 static void an_id_seen_before_gets_its_answer_again_and_changes_nothing(void **state)
 {
@@ -115,7 +115,7 @@ static void ids_that_moved_to_the_table_are_found_there(void **state)
     free(body);
 }
 
-// ---- places ----------------------------------------------------------------------------------------
+// ---- places ----
 
 // Names that SQLite does not take for a file, and other files; nothing is left beside them.
 static void a_name_that_cannot_be_a_database_is_refused(void **state)
@@ -184,7 +184,7 @@ static void a_second_server_on_the_same_database_is_refused(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-// ---- rows ------------------------------------------------------------------------------------------
+// ---- rows ----
 
 static void a_row_holds_the_transaction_its_decision_and_the_clocks(void **state)
 {
@@ -225,7 +225,7 @@ static void the_documented_program_reads_the_blobs(void **state)
         fail_msg("%s", line);
 }
 
-// ---- what stops the service, or keeps it waiting ---------------------------------------------------
+// ---- what stops the service, or keeps it waiting ----
 
 static void a_commit_that_fails_stops_the_service(void **state)
 {
@@ -245,8 +245,8 @@ static void a_commit_that_fails_stops_the_service(void **state)
     expect(f, transaction(3), 503);
 }
 
-// What is acknowledged afterwards would be in a file that is never opened again. Nothing from before is
-// lost when the file is put back.
+// Anything acknowledged afterwards would be in a file that is never opened again. Nothing from
+// before is lost when the file is put back.
 static void a_file_that_is_moved_or_removed_stops_the_service(void **state)
 {
     static const char *const moves[] = {"mv assay.db moved", "mv assay.db-wal moved",
