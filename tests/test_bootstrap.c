@@ -119,9 +119,8 @@ static void assert_replicates(const char *unit, size_t units, int64_t unit_secon
     bootstrap_release(&again);
 }
 
-static void a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours(void **state)
+TEST(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
 {
-    (void)state;
     sample_ties(9, DAY);
     assert_replicates("day", 9, DAY);
     sample_ties(8, HOUR); // from 20 o'clock to 4, two days
@@ -133,9 +132,8 @@ static void a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours(v
 }
 
 // On day d there are d frauds and fewer than 100 cards, so all are found: d in 100.
-static void card_precision_is_the_mean_of_that_of_the_drawn_days(void **state)
+TEST(card_precision_is_the_mean_of_that_of_the_drawn_days)
 {
-    (void)state;
     n = 0;
     for (int d = 0; d < 7; d++)
         for (int r = 0; r < 40; r++)
@@ -154,9 +152,8 @@ static void card_precision_is_the_mean_of_that_of_the_drawn_days(void **state)
 // ---- intervals ----------------------------------------------------------------------------------
 
 // Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025.
-static void an_interval_is_that_of_the_percentiles_of_values_or_differences(void **state)
+TEST(an_interval_is_that_of_the_percentiles_of_values_or_differences)
 {
-    (void)state;
     static double values[BOOTSTRAP_REPLICATES][N_METRICS], others[BOOTSTRAP_REPLICATES][N_METRICS];
     for (int r = 0; r < BOOTSTRAP_REPLICATES; r++) {
         values[r][BRIER] = r * 567 % 1000;
@@ -173,9 +170,8 @@ static void an_interval_is_that_of_the_percentiles_of_values_or_differences(void
 }
 
 // With four times as many days an interval is about half as wide, as a mean's standard error is.
-static void an_interval_holds_the_metric_of_all_days_and_narrows_with_more_of_them(void **state)
+TEST(an_interval_holds_the_metric_of_all_days_and_narrows_with_more_of_them)
 {
-    (void)state;
     sample_days(7, 100);
     struct bootstrap few = run();
     sample_days(28, 100);
@@ -194,9 +190,8 @@ static void an_interval_holds_the_metric_of_all_days_and_narrows_with_more_of_th
     bootstrap_release(&many);
 }
 
-static void a_metric_without_a_meaning_in_some_draw_has_no_interval(void **state)
+TEST(a_metric_without_a_meaning_in_some_draw_has_no_interval)
 {
-    (void)state;
     sample_days(6, 40);
     for (size_t i = 40; i < n; i++) // frauds on the first day only: a third of the draws lack it
         judged[i] = judged[i] == 1 ? LABEL_UNKNOWN : judged[i];

@@ -38,18 +38,16 @@ static double precision(void)
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
-static void a_card_counts_once_a_day_with_its_highest_score_and_label(void **state)
+TEST(a_card_counts_once_a_day_with_its_highest_score_and_label)
 {
-    (void)state;
     add(0, 7, 0.9, 0);
     add(0, 7, 0.1, 1);
     add(0, 8, 0.5, 1);
     assert_is(precision(), 0.02);
 }
 
-static void only_the_hundred_highest_cards_of_a_day_are_checked(void **state)
+TEST(only_the_hundred_highest_cards_of_a_day_are_checked)
 {
-    (void)state;
     for (uint64_t c = 0; c < 100; c++)
         add(0, c, 0.5, c < 3);
     add(0, 500, 0.4, 1);
@@ -58,19 +56,18 @@ static void only_the_hundred_highest_cards_of_a_day_are_checked(void **state)
     assert_is(precision(), 0.04);
 }
 
-static void equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms(void **state)
+TEST(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
 {
     for (uint64_t flip = 0; flip < 2; flip++) {
-        no_rows(state);
+        rows.rows = 0;
         for (uint64_t c = 0; c < 150; c++)
             add(0, flip ? 1000 - c : c, 0.5, c < 40 || c >= 100);
         assert_is(precision(), 0.4);
     }
 }
 
-static void a_card_found_on_an_earlier_day_is_not_found_again(void **state)
+TEST(a_card_found_on_an_earlier_day_is_not_found_again)
 {
-    (void)state;
     double daily[2];
     add(0, 7, 0.9, 1);
     add(1, 7, 0.9, 1);
@@ -82,10 +79,10 @@ static void a_card_found_on_an_earlier_day_is_not_found_again(void **state)
     assert_is(daily[1], 0.02);
 }
 
-static void a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out(void **state)
+TEST(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
 {
     for (int64_t day = -9; day <= -6; day++) {
-        no_rows(state);
+        rows.rows = 0;
         add(day, 7, 0.9, 1);
         add(0, 7, 0.1, 1);
         add(0, 8, 0.9, 0);
@@ -99,9 +96,8 @@ static void a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out(void **state
     }
 }
 
-static void without_cards_every_row_counts_and_there_is_no_card_precision(void **state)
+TEST(without_cards_every_row_counts_and_there_is_no_card_precision)
 {
-    (void)state;
     add(0, 7, 0.5, 1);
     add(10, 7, 0.5, -1);
     rows.card = NULL;

@@ -165,9 +165,8 @@ static const struct {
       "none(t, 'precision') and t['recall'] == 0"}},
 };
 
-static void data_at_its_ends_gives_a_version_whose_every_number_is_one(void **state)
+TEST(data_at_its_ends_gives_a_version_whose_every_number_is_one)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         char command[4096] = "python3 ../conditions.py";
         write_data(&versions[i].shape, versions[i].ini);
@@ -210,9 +209,8 @@ static const struct {
      "x.ini:21:10: [card] limits: "},
 };
 
-static void data_that_cannot_be_trained_on_is_refused_without_a_version(void **state)
+TEST(data_that_cannot_be_trained_on_is_refused_without_a_version)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof refused_data / sizeof *refused_data; i++) {
         write_data(&refused_data[i].shape, refused_data[i].ini);
         expect(1, refused_data[i].words, ALL_STAGES);

@@ -78,10 +78,8 @@ static void assert_fold(struct split split, size_t k, const char *expected)
     evaluation_release(&v);
 }
 
-static void
-each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks(void **state)
+TEST(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks)
 {
-    (void)state;
     const struct split shares = {{true, 0, 0.8, "0% .. 80%"}, {true, 0.8, 1, "80% .. 100%"}, 1};
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 14-21 28-35, 7-14 21-28, 0-7 14-21");
     assert_fold(weeks(35, 3), 2, "49-56 63-70, 28-35 42-49, 21-28 35-42, 14-21 28-35");
@@ -94,9 +92,8 @@ each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks(void
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 7-14 21-28");
 }
 
-static void folds_that_the_data_does_not_reach_are_refused(void **state)
+TEST(folds_that_the_data_does_not_reach_are_refused)
 {
-    (void)state;
     static const struct {
         double train;
         const char *words;
@@ -115,9 +112,8 @@ static void folds_that_the_data_does_not_reach_are_refused(void **state)
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
-static void l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training(void **state)
+TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
 {
-    (void)state;
     const struct split split = weeks(35, 2);
     struct evaluation v = run(&split, 1);
     const double *mean = v.model.validation;
@@ -147,9 +143,8 @@ static void l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_traini
     evaluation_release(&v);
 }
 
-static void test_rows_decide_nothing(void **state)
+TEST(test_rows_decide_nothing)
 {
-    (void)state;
     const struct split split = weeks(35, 1);
     struct evaluation before = run(&split, 1);
     for (int r = 49 * PER_DAY; r < ROWS; r++) {
@@ -184,9 +179,8 @@ static void assert_same_numbers(const struct candidate *a, const struct candidat
                         BOOTSTRAP_REPLICATES * sizeof *a->bootstrap.values);
 }
 
-static void every_number_is_the_same_for_any_number_of_threads(void **state)
+TEST(every_number_is_the_same_for_any_number_of_threads)
 {
-    (void)state;
     static const unsigned threads[] = {2, 3, 5}; // more than the four candidates, too
     const struct split split = weeks(35, 3);
     struct evaluation one = run(&split, 1);
@@ -210,9 +204,8 @@ static double auc_by_input(const struct fold *f, const float *input)
     return metrics_compute(scaled, f->judged, count_test(f), 0.5).roc_auc;
 }
 
-static void a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round(void **state)
+TEST(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
 {
-    (void)state;
     const struct split split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++) // falls where a fraud is likely
         noise[r] = (float)draw(20) - 3 * informative[r];
@@ -226,9 +219,8 @@ static void a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_rou
 }
 
 // Of all thresholds at which a baseline finds as many frauds, one has the fewest false positives.
-static void false_positives_are_the_fewest_for_what_the_model_finds(void **state)
+TEST(false_positives_are_the_fewest_for_what_the_model_finds)
 {
-    (void)state;
     const struct split split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++)
         noise[r] = roundf(4 * noise[r]); // ties
@@ -264,9 +256,8 @@ static int read_all(const char *text, struct settings *s, struct evaluation *v, 
     return rc;
 }
 
-static void settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs(void **state)
+TEST(settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs)
 {
-    (void)state;
     static const char *const expected[][3] = {
         {"constant"},
         {"zeta_2", "noise", "kind[a]"},
@@ -294,9 +285,8 @@ static void settings_are_read_and_baselines_keep_their_order_and_that_of_their_i
 #define BAD_NAME "a baseline's name has small letters"
 #define L17      "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"
 
-static void mistakes_are_named_with_file_line_and_value(void **state)
+TEST(mistakes_are_named_with_file_line_and_value)
 {
-    (void)state;
     static const struct {
         const char *text, *message;
     } mistakes[] = {

@@ -59,9 +59,8 @@ static struct logreg fit_sample(double l2)
     return fit(&examples, (struct row_range){0, ROWS}, 2, l2);
 }
 
-static void weights_equal_those_of_an_independent_solver(void **state)
+TEST(weights_equal_those_of_an_independent_solver)
 {
-    (void)state;
     static const double expected[][1 + K] = {
         {1e-4, 2.3561652358430472, -1.1255621786610297, 0.2127053640221766, 0.27248232293126984,
          -3.4378623236635613},
@@ -116,9 +115,8 @@ static double derivative(const struct logreg *m, double l2, const double *w, int
     return (double)sum;
 }
 
-static void value_gradient_and_hessian_are_those_of_the_objective(void **state)
+TEST(value_gradient_and_hessian_are_those_of_the_objective)
 {
-    (void)state;
     const double w[K] = {0.7, -0.4, 0.2, -1.1, 0.3}, l2 = 0.05;
     const long double at[K] = {w[0], w[1], w[2], w[3], w[4]};
     struct logreg m = fit_sample(1);
@@ -132,9 +130,8 @@ static void value_gradient_and_hessian_are_those_of_the_objective(void **state)
     logreg_release(&m);
 }
 
-static void the_weights_have_the_same_bits_for_any_number_of_threads(void **state)
+TEST(the_weights_have_the_same_bits_for_any_number_of_threads)
 {
-    (void)state;
     enum { MANY = 40 * ROWS }; // several blocks in every part
     static float columns[INPUTS][MANY];
     static int8_t labels[MANY];
@@ -156,9 +153,8 @@ static void the_weights_have_the_same_bits_for_any_number_of_threads(void **stat
     logreg_release(&one);
 }
 
-static void a_second_fit_and_unknown_rows_change_nothing(void **state)
+TEST(a_second_fit_and_unknown_rows_change_nothing)
 {
-    (void)state;
     struct err err;
     struct logreg m = fit_sample(1e-2), again = fit_sample(1e-4);
     assert_int_equal(logreg_fit(&again, 1e-2, &err), 0); // from the first optimum on
@@ -180,9 +176,8 @@ static void a_second_fit_and_unknown_rows_change_nothing(void **state)
 // is √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The
 // intercept is at the mean, between the log odds of both. With a penalty: the inverse of a Hessian
 // by differences.
-static void standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows(void **state)
+TEST(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
 {
-    (void)state;
     enum { A = 30, B = 250, C = 45, D = 75, N = A + B + C + D }; // no: frauds, genuine; yes: ...
     static const double l2s[] = {0, 1e-2, 1};
     const struct examples one = {.n_inputs = 1, .x = x, .names = names, .label = label};
@@ -227,9 +222,8 @@ static void assert_refused(double l2, const char *words)
 }
 
 // tests/test_degenerate.c has separable classes, combined features and single classes.
-static void a_value_that_only_one_class_has_or_that_is_not_finite_is_refused(void **state)
+TEST(a_value_that_only_one_class_has_or_that_is_not_finite_is_refused)
 {
-    (void)state;
     for (int r = 0; r < ROWS; r++)
         column[2][r] = label[r] == 0 && r % 50 == 0;
     assert_refused(0, "separable");

@@ -40,9 +40,8 @@ static void make_sample(void)
     }
 }
 
-static void metrics_equal_scikit_learns_with_tied_scores(void **state)
+TEST(metrics_equal_scikit_learns_with_tied_scores)
 {
-    (void)state;
     make_sample();
     const struct metrics m = metrics_compute(score, label, ROWS + UNKNOWN, 0.75);
     assert_int_equal(m.tally.rows, 500);
@@ -64,9 +63,8 @@ static void metrics_equal_scikit_learns_with_tied_scores(void **state)
     assert_int_equal(m.tally.true_positives, 33);
 }
 
-static void a_ranking_holds_each_score_once_with_the_rows_at_or_above_it(void **state)
+TEST(a_ranking_holds_each_score_once_with_the_rows_at_or_above_it)
 {
-    (void)state;
     const double seven[] = {0.5, 0.25, 1, 0.5, 0, -0.0, 0.5}, scores[] = {1, 0.5, 0.25, 0};
     const int8_t labels[] = {1, 0, 1, 0, 1, 0, -1};
     const uint64_t frauds[] = {1, 2, 2, 3}, genuine[] = {0, 1, 2, 3};
@@ -80,9 +78,8 @@ static void a_ranking_holds_each_score_once_with_the_rows_at_or_above_it(void **
     ranking_release(&k);
 }
 
-static void a_metric_without_a_meaning_is_null_in_json(void **state)
+TEST(a_metric_without_a_meaning_is_null_in_json)
 {
-    (void)state;
     static const char *const without_frauds[] = {
         "roc_auc", "average_precision", "card_precision_at_100", "precision", "recall", "f1"};
     const double scores[] = {0.1, 0.2};
@@ -100,9 +97,8 @@ static void a_metric_without_a_meaning_is_null_in_json(void **state)
     json_decref(b);
 }
 
-static void a_certain_and_wrong_score_costs_a_finite_loss(void **state)
+TEST(a_certain_and_wrong_score_costs_a_finite_loss)
 {
-    (void)state;
     const double scores[] = {0, 1};
     const int8_t labels[] = {1, 0};
     const struct metrics m = metrics_compute(scores, labels, 2, 1); // a score of 1 is an alert
@@ -115,9 +111,8 @@ static void a_certain_and_wrong_score_costs_a_finite_loss(void **state)
 
 // Stephenson, Coelho, Jolliffe 2008: how scores differ inside their bins, less twice what of it
 // goes with the labels.
-static void calibration_equals_the_sums_over_the_rows_of_each_bin(void **state)
+TEST(calibration_equals_the_sums_over_the_rows_of_each_bin)
 {
-    (void)state;
     double p[ROWS], share = 0, mean = 0, ece = 0, within = 0, reliability = 0;
     int8_t fraud[ROWS];
     seed = 3;
@@ -156,9 +151,8 @@ static void calibration_equals_the_sums_over_the_rows_of_each_bin(void **state)
     assert_near(m.mean_probability, mean, 1e-13);
 }
 
-static void a_bin_holds_its_lower_edge_and_the_last_one_1_too(void **state)
+TEST(a_bin_holds_its_lower_edge_and_the_last_one_1_too)
 {
-    (void)state;
     static const double at[] = {0, -0.0, 0.0999, 0.25, 0.5, 0.4999, 0.9, 1, 1, 1 - DBL_EPSILON};
     static const uint64_t expected[CALIBRATION_BINS] = {3, 0, 1, 0, 1, 1, 0, 0, 0, 4};
     struct tally t = {0};
@@ -169,9 +163,8 @@ static void a_bin_holds_its_lower_edge_and_the_last_one_1_too(void **state)
 }
 
 // Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3, four decimals.
-static void wilsons_interval_equals_the_published_ones(void **state)
+TEST(wilsons_interval_equals_the_published_ones)
 {
-    (void)state;
     static const uint64_t counts[][2] = {{81, 263}, {15, 148}, {0, 20}, {1, 29}, {20, 20}};
     static const double published[][2] = {
         {0.2553, 0.3662}, {0.0624, 0.1605}, {0, 0.1611}, {0.0061, 0.1718}, {1 - 0.1611, 1}};
@@ -185,9 +178,8 @@ static void wilsons_interval_equals_the_published_ones(void **state)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
-static void the_budget_is_the_rank_among_the_rows_that_can_be_alerts(void **state)
+TEST(the_budget_is_the_rank_among_the_rows_that_can_be_alerts)
 {
-    (void)state;
     // scores 1/8 .. 7/8: one of a known card, two unknown, frauds and genuine
     static const double seven[] = {0.25, 0.875, 0.5, 0.125, 0.75, 0.375, 0.625};
     static const int8_t of_seven[] = {0, LABEL_KNOWN_CARD, LABEL_UNKNOWN, 1, 0, 1, LABEL_UNKNOWN};
@@ -199,9 +191,8 @@ static void the_budget_is_the_rank_among_the_rows_that_can_be_alerts(void **stat
     assert_is(threshold_by_budget(seven, known, 2, 5), 1); // no row can be an alert
 }
 
-static void tied_scores_are_alerts_together_or_not_at_all(void **state)
+TEST(tied_scores_are_alerts_together_or_not_at_all)
 {
-    (void)state;
     static const double tied[] = {0.1, 0.5, 0.5, 0.5, 0.9}, ones[] = {1, 1};
     static const int8_t genuine[5] = {0};
     for (int alerts = 1; alerts <= 4; alerts++)
@@ -220,10 +211,8 @@ static double cost_of(double threshold, double fraud, double alert)
     return cost;
 }
 
-static void
-the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins(void **state)
+TEST(the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins)
 {
-    (void)state;
     int no_alert = 0;
     seed = 21;
     for (int run = 0; run < 100; run++) {
@@ -267,9 +256,8 @@ static void assert_sorts_like_qsort(double *x, size_t n)
         assert_true(x[i] == expected[i]);
 }
 
-static void numbers_sort_like_qsort(void **state)
+TEST(numbers_sort_like_qsort)
 {
-    (void)state;
     static double x[MANY];
     double extremes[] = {INFINITY, -0.0, DBL_MAX, 5e-324, 0.0, -DBL_MAX, 1, -5e-324, -1, -INFINITY};
     for (size_t i = 0; i < MANY;) { // all bits

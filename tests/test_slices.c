@@ -95,9 +95,8 @@ static void assert_slice(const struct slice *s, const int8_t *labels)
     assert_memory_equal(&s->metrics, &expected, sizeof expected);
 }
 
-static void a_band_holds_its_lower_edge_but_not_its_upper_one(void **state)
+TEST(a_band_holds_its_lower_edge_but_not_its_upper_one)
 {
-    (void)state;
     measure("by = amount: 20, 50, 100\nb = amount:0");
     assert_int_equal(n_slicings, 2);
     assert_string_equal(slicings[0].name, "by");
@@ -110,9 +109,8 @@ static void a_band_holds_its_lower_edge_but_not_its_upper_one(void **state)
 }
 
 // 0.7 as a float32 is less than 0.7, and %g would give both large numbers one name.
-static void edges_and_names_are_those_of_the_feature_as_a_float(void **state)
+TEST(edges_and_names_are_those_of_the_feature_as_a_float)
 {
-    (void)state;
     for (size_t r = 0; r < ROWS; r++) {
         amount[r] = r % 3 == 0 ? 0.7F : r % 3 == 1 ? nextafterf(0.7F, 0) : -0.1F;
         night[r] = r % 2 ? 1234567 : 1234568;
@@ -125,9 +123,8 @@ static void edges_and_names_are_those_of_the_feature_as_a_float(void **state)
     assert_names(&slicings[3], "1234567 | 1234568");
 }
 
-static void each_value_in_the_test_rows_is_a_slice_in_rising_order(void **state)
+TEST(each_value_in_the_test_rows_is_a_slice_in_rising_order)
 {
-    (void)state;
     for (size_t r = 0; r < ROWS; r++)
         amount[r] = r < FIRST ? 99 : 2.5F * (float)(r % 3) - 2.5F; // 99 is in no test row
     measure("by = amount\nnight = night");
@@ -139,9 +136,8 @@ static void each_value_in_the_test_rows_is_a_slice_in_rising_order(void **state)
 }
 
 // The 31 texts from c9 on are frequent in the test rows, and the nine before them in the others.
-static void the_rare_ones_of_many_texts_share_a_slice(void **state)
+TEST(the_rare_ones_of_many_texts_share_a_slice)
 {
-    (void)state;
     enum { OTHERS = DICTIONARY - (SLICES_MAX - 1) };
     bool seen[DICTIONARY] = {false};
     column.dictionary_size = DICTIONARY;
@@ -163,9 +159,8 @@ static void the_rare_ones_of_many_texts_share_a_slice(void **state)
 }
 
 // A pound sign has two bytes; the 79 that a name holds end within one or after one.
-static void a_text_becomes_a_name_without_control_characters_and_half_characters(void **state)
+TEST(a_text_becomes_a_name_without_control_characters_and_half_characters)
 {
-    (void)state;
     char odd[1 + 2 * 60 + 1] = "x", *even = odd + 1, exact[SLICE_NAME], expected[512];
     for (int k = 0; k < 60; k++)
         memcpy(even + 2 * k, "£", 3);
@@ -179,9 +174,8 @@ static void a_text_becomes_a_name_without_control_characters_and_half_characters
     assert_names(&slicings[0], expected);
 }
 
-static void a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty(void **state)
+TEST(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty)
 {
-    (void)state;
     static const int frauds[] = {10, 9, 10, 0}, genuine[] = {10, 10, 9, 100};
     size_t r = FIRST;
     column.dictionary_size = 6; // the last is in no row
