@@ -103,11 +103,6 @@ double ranking_frauds(const struct ranking *k)
     return k->n ? (double)k->frauds[k->n - 1] : 0;
 }
 
-double ranking_genuine(const struct ranking *k)
-{
-    return k->n ? (double)k->genuine[k->n - 1] : 0;
-}
-
 static double ratio(double a, double b)
 {
     return b > 0 ? a / b : NAN;
