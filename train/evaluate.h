@@ -1,26 +1,14 @@
-// evaluate: chooses l2 and threshold without the test rows, and measures the model and each
-// baseline on every fold.
+// evaluate: chooses l2 and threshold without the test rows, and measures the model and each baseline
+// on every fold, as [model], [split] and [baselines] of docs/configuration.md say.
 //
-//     [model]
-//     l2 = 1e-4, 1e-3, 1e-2        values to choose from; default 1e-3
-//     alerts_per_day = 100         the review budget; default 100
-//     cost_fraud = 200             instead of a budget: the cost of a fraud that is not caught,
-//     cost_alert = 5               and of looking at an alert
+// A candidate is a logistic regression: the model on all inputs, a baseline on some of them, and the
+// baseline `constant` on none: it gives every row the fraud share of training.
 //
-//     [baselines]
-//     amount   = amount                   one input: the rule amount > t
-//     handbook = amount, weekend, night   fewer inputs
-//
-// Every candidate is a logistic regression: the model on all inputs, a baseline on some of them, and
-// the baseline `constant`, which always exists, on none: it gives every row the fraud share of
-// training. A baseline on one input ranks rows as the rule amount > t, or amount < t, does.
-//
-// [split] (features/split.h) states fold 0; fold k is the same days moved forward by k weeks. l2 and
-// threshold are chosen by prequential validation (Fraud Detection Handbook, chapter 5.3) on folds
-// that end before a fold's training begins: the fold moved back by the fewest weeks that do that,
-// and by one week more for each further one. With shares instead of days the last quarter of the
-// training rows validates a fit on the first three. Validation needs both classes to train on and a
-// fraud to find.
+// [split] states fold 0; fold k is the same days moved forward by k weeks. Validation is prequential
+// (Fraud Detection Handbook, chapter 5.3): on the fold moved back by the fewest weeks so that it ends
+// before the fold's training begins, and by one week more for each further one. With shares instead
+// of days the last quarter of the training rows validates a fit on the first three. Validation needs
+// both classes to train on and a fraud to find.
 //
 // l2: the best mean average precision over the validation of fold 0; of equal ones the largest, as
 // without validation. Each fold is fitted again with it on its own training rows. The threshold is

@@ -1,10 +1,4 @@
-// slices: the metrics of groups of test rows.
-//
-//     [slices]
-//     amount  = amount: 20, 50     a feature and edges: under 20, 20 to under 50, 50 and over
-//     night   = night              a feature of few values: one slice for each
-//     channel = channel            a column of kind category: one slice for each value; of more than
-//                                  32 values the most frequent 31, and one slice for the rest
+// slices: the metrics of groups of test rows, which [slices] of docs/configuration.md declares.
 //
 // A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice
 // without rows has counts of 0 and metrics that are NAN. Errors name file, line and value.
