@@ -414,7 +414,7 @@ static const json_t *at(const json_t *j, const char *path)
     char key[64];
     for (; *path; path += strlen(key), path += *path == '.') {
         snprintf(key, sizeof key, "%.*s", (int)strcspn(path, "."), path);
-        j = json_is_array(j) ? json_array_get(j, (size_t)atoi(key)) : json_object_get(j, key);
+        j = json_is_array(j) ? json_array_get(j, strtoul(key, NULL, 10)) : json_object_get(j, key);
     }
     return j;
 }

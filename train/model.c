@@ -106,10 +106,11 @@ static int read_bin(struct histogram *h, size_t b, const json_t *edge, const jso
     h->counts[b] = (uint64_t)rows;
     if (b == h->n_edges)
         return 0;
-    h->edges[b] = json_number_value(edge);
+    double *at = h->edges + b;
+    *at = json_number_value(edge);
     if (!json_is_number(edge))
         return err_set(err, "edges[%zu] is not a number", b);
-    if (b > 0 && h->edges[b] <= h->edges[b - 1])
+    if (b > 0 && at[0] <= at[-1])
         return err_set(err, "edges[%zu] is not above the one before", b);
     return 0;
 }

@@ -92,11 +92,12 @@ static Onnx__ValueInfoProto *set_value(struct value *v, char *name, int32_t type
                                           .elem_type = type, .shape = &v->shape};
     v->type = (Onnx__TypeProto){BASE(type_proto), .value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE,
                                 .tensor_type = &v->tensor};
-    v->info = (Onnx__ValueInfoProto){BASE(value_info_proto), .name = name, .type = &v->type};
+    v->info = (Onnx__ValueInfoProto){BASE(value_info_proto), .type = &v->type};
+    v->info.name = name;
     return &v->info;
 }
 
-static unsigned char *pack(Onnx__GraphProto *graph, char *input_names, size_t *n)
+static unsigned char *pack(Onnx__GraphProto *graph, const json_t *inputs, size_t *n)
 {
     Onnx__OperatorSetIdProto opset = {BASE(operator_set_id_proto), .domain = "", .has_version = 1,
                                       .version = OPSET};
@@ -117,6 +118,7 @@ static unsigned char *pack(Onnx__GraphProto *graph, char *input_names, size_t *n
     *n = onnx__model_proto__get_packed_size(&model);
     unsigned char *bytes = xmalloc(*n);
     onnx__model_proto__pack(&model, bytes);
+    free(names.value);
     return bytes;
 }
 
@@ -158,9 +160,7 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n)
         .output = (Onnx__ValueInfoProto *[]){set_value(&p, "probability", REAL, 1),
                                              set_value(&d, "decision", INTEGER, 1)},
     };
-    char *text = json_dumps(names, JSON_COMPACT);
-    unsigned char *bytes = pack(&graph, text, n);
-    free(text);
+    unsigned char *bytes = pack(&graph, names, n);
     json_decref(names);
     free(mean);
     return bytes;

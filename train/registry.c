@@ -258,12 +258,16 @@ int registry_open(struct registry *r, const char *path, struct err *err)
     int lock = lock_folder(path, err);
     if (lock < 0)
         return -1;
-    int rc = registry_read(r, path, err);
+    if (registry_read(r, path, err)) {
+        close(lock);
+        return -1;
+    }
     r->lock = lock;
-    const int64_t champion = registry_champion_at(r, INT64_MAX);
-    if (rc == 0 && check_end(r, err) == 0 && read_link(path, &linked, err) == 0 &&
-        (champion == linked || champion == 0 || write_link(r, champion, err) == 0))
-        return 0;
+    if (check_end(r, err) == 0 && read_link(path, &linked, err) == 0) {
+        const int64_t champion = registry_champion_at(r, INT64_MAX);
+        if (champion == linked || champion == 0 || write_link(r, champion, err) == 0)
+            return 0;
+    }
     registry_release(r);
     return -1;
 }
