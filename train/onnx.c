@@ -101,8 +101,8 @@ static unsigned char *pack(Onnx__GraphProto *graph, const json_t *inputs, size_t
 {
     Onnx__OperatorSetIdProto opset = {BASE(operator_set_id_proto), .domain = "", .has_version = 1,
                                       .version = OPSET};
-    Onnx__StringStringEntryProto names = {BASE(string_string_entry_proto), .key = "inputs",
-                                          .value = input_names};
+    Onnx__StringStringEntryProto names = {BASE(string_string_entry_proto), .key = "inputs"};
+    names.value = json_dumps(inputs, JSON_COMPACT);
     const Onnx__ModelProto model = {
         BASE(model_proto),
         .has_ir_version = 1,
