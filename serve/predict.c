@@ -11,40 +11,31 @@ struct request {
     struct service *service;
     struct reply *reply;
     struct transactions transactions;
-    struct decision *decisions; // [transactions.n]
-    size_t *source;             // [transactions.n]: whose decision it has, for ids that come twice
-    size_t *fresh;              // [n_fresh]: the transactions whose id was not known
+    size_t *source; // [transactions.n]: whose decision it gets, for ids that come twice
+    size_t *fresh;  // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    float **inputs;              // [n_inputs], each [n_fresh]: as state_run writes them
-    double *genuine, *fraud;     // [n_fresh][n_lanes]
-    double *contributions;       // [n_inputs], scratch
-    struct store_row row, other; // of one transaction
-    bool refused;                // the reply says why; nothing was counted
+    void **columns;          // [schema.n], each [n_fresh]: a block of them for the state
+    float **inputs;          // [n_inputs], each [n_fresh]: as state_run writes them
+    double *genuine, *fraud; // [n_fresh][n_lanes]
+    double *contributions;   // [n_inputs], scratch
+    bool refused;            // the reply says why; nothing was counted
 };
-
-static void row_init(struct transactions *t, const struct plan *p, struct store_row *row)
-{
-    row->columns = transactions_take(t, p->schema.n, sizeof *row->columns);
-    row->texts = transactions_take(t, p->schema.n, sizeof *row->texts);
-    row->x = transactions_take(t, p->n_inputs, sizeof *row->x);
-    row->label_values = transactions_take(t, 2 * p->n_label_lanes, sizeof *row->label_values);
-}
 
 static void allocate(struct request *q)
 {
     const struct plan *p = q->service->plan;
     struct transactions *t = &q->transactions;
-    q->decisions = transactions_take(t, t->n, sizeof *q->decisions);
     q->source = transactions_take(t, t->n, sizeof *q->source);
     q->fresh = transactions_take(t, t->n, sizeof *q->fresh);
+    q->columns = transactions_take(t, p->schema.n, sizeof *q->columns);
+    for (size_t c = 0; c < p->schema.n; c++)
+        q->columns[c] = transactions_take(t, t->n, column_size(p->schema.columns[c].kind));
     q->inputs = transactions_take(t, p->n_inputs, sizeof *q->inputs);
     for (size_t i = 0; i < p->n_inputs; i++)
         q->inputs[i] = transactions_take(t, t->n, sizeof *q->inputs[i]);
     q->genuine = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->genuine);
     q->fraud = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->fraud);
     q->contributions = transactions_take(t, p->n_inputs, sizeof *q->contributions);
-    row_init(t, p, &q->row);
-    row_init(t, p, &q->other);
 }
 
 // ---- on the writer's thread ----
@@ -57,26 +48,23 @@ static void refuse(struct request *q, size_t event, int column, const char *why)
                   "%s; nothing of this request was counted", why);
 }
 
-// Is row, of that event, the transaction that has its id? If not, the request is refused.
+// Is that event the transaction that has its id? If not, the request is refused.
 static bool is_same(struct request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
-    const struct store_row *row = &q->row;
+    const struct store_row *row = &q->transactions.rows[event];
     char why[256];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
-        const bool same = kind == COLUMN_CATEGORY
-                              ? strcmp(row->texts[c], known->texts[c]) == 0
-                              : kind == COLUMN_LABEL || memcmp(row->columns[c], known->columns[c],
-                                                               column_size(kind)) == 0;
-        if (!same) {
-            snprintf(why, sizeof why,
-                     "the transaction that came first with this id had another '%s'; send the "
-                     "same again, or give this one an id of its own",
-                     schema->columns[c].name);
-            refuse(q, event, (int)c, why);
-            return false;
-        }
+        if (kind == COLUMN_CATEGORY ? strcmp(row->texts[c], known->texts[c]) == 0
+                                    : kind == COLUMN_LABEL || row->values[c] == known->values[c])
+            continue;
+        snprintf(why, sizeof why,
+                 "the transaction that came first with this id had another '%s'; send the same "
+                 "again, or give this one an id of its own",
+                 schema->columns[c].name);
+        refuse(q, event, (int)c, why);
+        return false;
     }
     return true;
 }
@@ -85,63 +73,53 @@ static bool is_same(struct request *q, size_t event, const struct store_row *kno
 static int look_up(struct request *q, size_t event, struct err *err)
 {
     struct store *store = &q->service->store;
-    const struct schema *schema = &q->service->plan->schema;
-    const int column = schema_find_kind(schema, COLUMN_ID);
-    const uint64_t *ids = column < 0 ? NULL : q->transactions.columns[column];
+    struct store_row *rows = q->transactions.rows;
+    const int id = schema_find_kind(&q->service->plan->schema, COLUMN_ID);
     const struct store_row *stored;
     int64_t order = 0;
-    size_t first = ids ? 0 : event;
-    if (ids && store_find(store, ids[event], &order, err))
-        return -1;
-    transactions_row(&q->transactions, schema, event, &q->row);
+    size_t first = id < 0 ? event : 0;
     q->source[event] = event;
+    if (id >= 0 && store_find(store, (uint64_t)rows[event].values[id], &order, err))
+        return -1;
     if (order > 0) {
         if (store_get(store, order, &stored, err))
             return -1;
         if (is_same(q, event, stored))
-            q->decisions[event] = stored->decision;
+            rows[event].decision = stored->decision;
         return 0;
     }
-    while (first < event && ids[first] != ids[event])
+    while (first < event && rows[first].values[id] != rows[event].values[id])
         first++;
-    q->source[event] = first;
-    if (first == event) {
+    if (first == event)
         q->fresh[q->n_fresh++] = event;
-    } else {
-        transactions_row(&q->transactions, schema, first, &q->other);
-        is_same(q, event, &q->other);
-    }
+    else if (is_same(q, event, &rows[first]))
+        q->source[event] = first;
     return 0;
 }
 
-// Move the fresh ones to the front of every column, where they are a block.
+// The columns of the fresh ones, as the state takes them.
 static void gather(struct request *q)
 {
     const struct schema *schema = &q->service->plan->schema;
-    struct transactions *t = &q->transactions;
-    for (size_t c = 0; c < schema->n && q->n_fresh < t->n; c++) {
+    for (size_t c = 0; c < schema->n; c++) {
         const size_t size = column_size(schema->columns[c].kind);
-        char *column = t->columns[c];
-        for (size_t k = 0; k < q->n_fresh; k++) {
-            memmove(column + k * size, column + q->fresh[k] * size, size);
-            if (t->texts[c])
-                t->texts[c][k] = t->texts[c][q->fresh[k]];
-        }
+        for (size_t k = 0; k < q->n_fresh; k++)
+            memcpy((char *)q->columns[c] + k * size, q->transactions.rows[q->fresh[k]].columns[c],
+                   size);
     }
 }
 
 static int decide(struct request *q, const struct champion *c, size_t k, struct err *err)
 {
     struct service *s = q->service;
-    struct store_row *row = &q->row;
+    struct store_row *row = &q->transactions.rows[q->fresh[k]];
     const size_t n_lanes = s->plan->n_label_lanes;
-    transactions_row(&q->transactions, &s->plan->schema, k, row);
+    row->clock = s->state.last_time;
     for (size_t i = 0; i < s->plan->n_inputs; i++)
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
     memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
     decision_make(&row->decision, &c->model, c->number, row->x, q->contributions);
-    q->decisions[q->fresh[k]] = row->decision;
     if (store_put(&s->store, row, err))
         return -1;
     recent_add(&s->recent, row);
@@ -153,7 +131,6 @@ static int decide_all(struct request *q, struct err *err)
     struct service *s = q->service;
     const struct champion *c = service_hold(s); // all decisions of a request are one model's
     int rc = 0;
-    q->row.clock = s->state.last_time;
     for (size_t k = 0; k < q->n_fresh && rc == 0; k++)
         rc = decide(q, c, k, err);
     service_let(s);
@@ -170,7 +147,7 @@ static int run(void *arg, struct err *err)
             return -1;
     if (!q->refused && q->n_fresh > 0) {
         gather(q);
-        const struct events events = {q->n_fresh, (const void *const *)q->transactions.columns};
+        const struct events events = {q->n_fresh, (const void *const *)q->columns};
         if (state_run(&s->state, &events, q->inputs, &late)) {
             refuse(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),
                    late.msg);
@@ -181,11 +158,12 @@ static int run(void *arg, struct err *err)
             return -1;
     }
     for (size_t i = 0; i < q->transactions.n && !q->refused; i++) {
+        struct decision *d = &q->transactions.rows[i].decision;
         if (q->source[i] != i) { // it came twice in one array: answered twice and counted once
-            q->decisions[i] = q->decisions[q->source[i]];
-            q->decisions[i].repeated = true;
+            *d = q->transactions.rows[q->source[i]].decision;
+            d->repeated = true;
         }
-        counters_decision(&s->counters, &q->decisions[i]);
+        counters_decision(&s->counters, d);
     }
     return 0;
 }
@@ -199,7 +177,7 @@ static void write_decisions(const struct request *q, struct reply *r)
     reply_text(r, t->array ? "[" : "");
     for (size_t i = 0; i < t->n; i++) {
         reply_text(r, i > 0 ? "," : "");
-        decision_write(&q->decisions[i], p, transactions_id(t, &p->schema, i), r);
+        decision_write(&t->rows[i].decision, p, transactions_id(t, &p->schema, i), r);
     }
     reply_text(r, t->array ? "]" : "");
 }

@@ -1,7 +1,6 @@
 #include "serve/transaction.h"
 
 #include "base/memory.h"
-#include "ingest/table.h"
 #include "ingest/value.h"
 
 #include <math.h>
@@ -15,7 +14,8 @@ struct place {
     struct transactions *t;
     struct reply *reply;
     int64_t latest; // the latest allowed time, see service_latest_time
-    size_t column, event;
+    struct store_row *row;
+    size_t column;
     long index;
 };
 
@@ -111,7 +111,7 @@ static int put_time(const struct place *p, const json_t *v, int64_t *to)
 static int put_value(const struct place *p, const json_t *v)
 {
     const struct schema_column *c = column_of(p);
-    void *to = (char *)p->t->columns[p->column] + p->event * column_size(c->kind);
+    void *to = &p->row->values[p->column];
     char digits[24];
     size_t n = 0;
     const char *text = key_text(v, digits, &n);
@@ -134,7 +134,7 @@ static int put_value(const struct place *p, const json_t *v)
     case COLUMN_CATEGORY:
         if (!absent && !json_is_string(v))
             return refuse_type(p, v, "a string");
-        p->t->texts[p->column][p->event] = text;
+        p->row->texts[p->column] = text;
         *(uint32_t *)to = dictionary_find(&p->service->dictionaries[p->column], text);
         return 0;
     case COLUMN_TIME:
@@ -211,6 +211,17 @@ void *transactions_take(struct transactions *t, size_t n, size_t size)
     return memset(taken, 0, bytes);
 }
 
+static void row_init(struct transactions *t, struct store_row *row, const struct plan *p)
+{
+    row->values = transactions_take(t, p->schema.n, sizeof *row->values);
+    row->columns = transactions_take(t, p->schema.n, sizeof *row->columns);
+    row->texts = transactions_take(t, p->schema.n, sizeof *row->texts);
+    row->x = transactions_take(t, p->n_inputs, sizeof *row->x);
+    row->label_values = transactions_take(t, 2 * p->n_label_lanes, sizeof *row->label_values);
+    for (size_t c = 0; c < p->schema.n; c++)
+        row->columns[c] = &row->values[c];
+}
+
 static json_t *object_of(const struct transactions *t, size_t i)
 {
     return t->array ? json_array_get(t->document, i) : t->document;
@@ -219,35 +230,21 @@ static json_t *object_of(const struct transactions *t, size_t i)
 int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
                        struct reply *r)
 {
-    const struct schema *schema = &s->plan->schema;
     t->document = transactions_json(body, n, "transaction", r);
     if (!t->document)
         return -1;
     t->array = json_is_array(t->document);
     t->n = t->array ? json_array_size(t->document) : 1;
-    t->columns = transactions_take(t, schema->n, sizeof *t->columns);
-    t->texts = transactions_take(t, schema->n, sizeof *t->texts);
-    for (size_t c = 0; c < schema->n; c++) {
-        t->columns[c] = transactions_take(t, t->n, column_size(schema->columns[c].kind));
-        if (schema->columns[c].kind == COLUMN_CATEGORY)
-            t->texts[c] = transactions_take(t, t->n, sizeof *t->texts[c]);
-    }
+    t->rows = transactions_take(t, t->n, sizeof *t->rows);
     struct place p = {.service = s, .t = t, .reply = r, .latest = service_latest_time(s)};
-    for (p.event = 0; p.event < t->n; p.event++) {
-        p.index = t->array ? (long)p.event : -1;
-        if (put_transaction(&p, object_of(t, p.event)))
+    for (size_t i = 0; i < t->n; i++) {
+        p.row = &t->rows[i];
+        p.index = t->array ? (long)i : -1;
+        row_init(t, p.row, s->plan);
+        if (put_transaction(&p, object_of(t, i)))
             return -1;
     }
     return 0;
-}
-
-void transactions_row(const struct transactions *t, const struct schema *schema, size_t i,
-                      struct store_row *row)
-{
-    for (size_t c = 0; c < schema->n; c++) {
-        row->columns[c] = (char *)t->columns[c] + i * column_size(schema->columns[c].kind);
-        row->texts[c] = t->texts[c] ? t->texts[c][i] : NULL;
-    }
 }
 
 int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)

@@ -1,4 +1,4 @@
-// transaction: JSON as clients send it becomes a block of events for the engine.
+// transaction: JSON as clients send it becomes rows for the engine and the database.
 //
 // One object, or an array of 1 to 1000. The fields are the schema's columns:
 //
@@ -29,10 +29,9 @@ enum { MAX_TRANSACTIONS = 1000 };
 
 struct transactions {
     size_t n;
-    bool array;          // the body was an array, so the answer is one
-    json_t *document;    // the parsed body
-    void **columns;      // [schema.n], each [n] values of the kind's type; 0 for the label
-    const char ***texts; // [schema.n], each [n]: of category columns the text, else NULL
+    bool array;             // the body was an array, so the answer is one
+    json_t *document;       // the parsed body
+    struct store_row *rows; // [n]: with their columns and texts, and room for the rest
     // For transactions_take; a single transaction needs no more than `first`.
     struct arena *pieces;
     char *room;  // for the next objects
@@ -45,10 +44,7 @@ int transactions_parse(struct transactions *t, struct service *s, const char *bo
                        struct reply *r);
 // n objects, all bits 0, that live until transactions_release.
 void *transactions_take(struct transactions *t, size_t n, size_t size);
-// Point the row's columns and texts to event i.
-void transactions_row(const struct transactions *t, const struct schema *schema, size_t i,
-                      struct store_row *row);
-// The id of event i as it was sent, in the document; NULL where the schema has none.
+// The id of row i as it was sent, in the document; NULL where the schema has none.
 const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i);
 void transactions_release(struct transactions *t);
 
