@@ -92,38 +92,38 @@ static inline const char *token_file(void)
     return path;
 }
 
-static inline void exec_server(const struct server *s, int out, const char *threads,
-                               const char *token)
+static inline bool readable(int fd)
 {
-    char command[4096];
-    int n = snprintf(command, sizeof command,
-                     "exec %s/serve --models %s/models --state %s/before/state.bin --key %s/key "
-                     "--database %s --port 0 --threads %s --access-log 2>%s/access.log >&%d",
-                     bin, folder, folder, folder, s->database, threads, folder, out);
-    if (token)
-        n += snprintf(command + n, sizeof command - (size_t)n, " --token-file %s", token);
-    for (size_t i = 0; s->more[i]; i++)
-        n += snprintf(command + n, sizeof command - (size_t)n, " '%s'", s->more[i]);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(127);
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, WAIT_MS) == 1;
 }
 
 static inline void server_begin(struct server *s, const char *threads, const char *token)
 {
     static int databases;
+    char command[4096];
     int fds[2];
     size_t n = 0;
     if (!*s->database)
         snprintf(s->database, sizeof s->database, "%s/served-%d.db", folder, ++databases);
     assert_int_equal(pipe(fds), 0);
+    int k = snprintf(command, sizeof command,
+                     "exec %s/serve --models %s/models --state %s/before/state.bin --key %s/key "
+                     "--database %s --port 0 --threads %s --access-log 2>%s/access.log >&%d",
+                     bin, folder, folder, folder, s->database, threads, folder, fds[1]);
+    if (token)
+        k += snprintf(command + k, sizeof command - (size_t)k, " --token-file %s", token);
+    for (size_t i = 0; s->more[i]; i++)
+        k += snprintf(command + k, sizeof command - (size_t)k, " '%s'", s->more[i]);
     s->pid = fork();
     assert_true(s->pid >= 0);
-    if (s->pid == 0)
-        exec_server(s, fds[1], threads, token);
+    if (s->pid == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
     close(fds[1]);
-    struct pollfd p = {fds[0], POLLIN, 0};
-    while (n + 1 < sizeof s->line && poll(&p, 1, WAIT_MS) == 1 &&
-           read(fds[0], s->line + n, 1) == 1 && s->line[n] != '\n')
+    while (n + 1 < sizeof s->line && readable(fds[0]) && read(fds[0], s->line + n, 1) == 1 &&
+           s->line[n] != '\n')
         n++;
     s->line[n] = '\0';
     close(fds[0]);
@@ -222,12 +222,6 @@ struct answer {
     size_t n;               // bytes of text
     char head[2048], *text; // text: Content-Length bytes and a 0; to be freed by answer_free
 };
-
-static inline bool readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, WAIT_MS) == 1;
-}
 
 // Whether the server has nothing more to say and closes.
 static inline bool is_closed(int fd)

@@ -201,14 +201,14 @@ static void another_version_and_binary_tensors_are_refused(void **state)
 
 static void answers_follow_each_other_on_one_connection(void **state)
 {
-    static const char three[] =
-        GET("/healthz") JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
-    static const int statuses[] = {200, 422, 200};
+    static const char requests[] = GET("/healthz") JSON_POST
+        "Content-Length: 3\r\n\r\n{]}" JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
+    static const int statuses[] = {200, 400, 422, 200};
     struct answer a;
     (void)state;
     int fd = dial(shared.port);
-    say(fd, three, sizeof three - 1);
-    for (int i = 0; i < 3; i++) {
+    say(fd, requests, sizeof requests - 1);
+    for (int i = 0; i < 4; i++) {
         hear(fd, &a);
         assert_int_equal(a.status, statuses[i]);
         assert_non_null(strstr(a.head, "Connection: keep-alive"));

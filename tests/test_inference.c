@@ -103,26 +103,6 @@ static void a_double_is_rounded_to_a_float32_as_a_feature_is(void **state)
     assert_int_equal(f->reply.status, 200); // the largest float32
 }
 
-static void a_thousand_rows_are_scored_and_one_more_is_refused(void **state)
-{
-    static char body[64 * 1024];
-    struct fixture *f = *state;
-    for (int rows = 1000; rows <= 1001; rows++) {
-        int n = snprintf(body, sizeof body,
-                         "{\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":"
-                         "[%d,8],\"data\":[",
-                         rows);
-        for (int row = 0; row < rows; row++)
-            n += snprintf(body + n, sizeof body - (size_t)n, "%s%d,0,0,0,0,0,0,0", row ? "," : "",
-                          row);
-        snprintf(body + n, sizeof body - (size_t)n, "]}]}");
-        const json_t *a = ask(f, body);
-        assert_int_equal(f->reply.status, rows == 1000 ? 200 : 413);
-        if (rows == 1000)
-            check_row(a, 999, (double[SMALL_INPUTS]){999});
-    }
-}
-
 // ---- requests ----
 
 static void outputs_and_id_are_as_asked_for(void **state)
@@ -170,6 +150,8 @@ static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
         {SHAPE("[1.5,8]"), 422, "inputs[0].shape", "whole"},
         {SHAPE("[1,-8]"), 422, "inputs[0].shape", "8 inputs"},
         {SHAPE("[0,8]"), 422, "inputs[0].shape", "1 to 1000"},
+        {SHAPE("[1000,8]"), 422, "inputs[0].data", "missing"},
+        {SHAPE("[1001,8]"), 413, "inputs[0].shape", "1 to 1000"},
         {SHAPE("[9223372036854775807,8]"), 413, "inputs[0].shape", "1 to 1000"},
         {SHAPE("[1,8]"), 422, "inputs[0].data", "missing"},
         {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "it has 8"},
@@ -260,7 +242,6 @@ int main(void)
         TEST(a_probability_at_the_threshold_is_for_review),
         TEST(the_same_features_give_the_bits_of_predict),
         TEST(a_double_is_rounded_to_a_float32_as_a_feature_is),
-        TEST(a_thousand_rows_are_scored_and_one_more_is_refused),
         TEST(outputs_and_id_are_as_asked_for),
         TEST(a_request_that_does_not_fit_is_refused_and_says_where),
         TEST(another_model_or_version_is_not_found),

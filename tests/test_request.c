@@ -147,36 +147,6 @@ static void a_head_of_more_than_16_KiB_is_refused(void **state)
     }
 }
 
-static void bad_bodies_are_4xx_and_the_connection_goes_on(void **state)
-{
-    static char deep[3000];
-    static const struct {
-        const char *body;
-        size_t n; // 0: strlen
-        int status;
-    } cases[] = {
-        {"", 0, 400},           {"{}", 0, 422},  {"{\"id\":\"T\0\"}", 10, 400},
-        {deep, 2999, 400},      {"[1]", 0, 422}, {"{\"id\":1}trailing", 0, 400},
-        {"{\"ID\":1}", 0, 400}, {"[]", 0, 400},
-    };
-    struct answer a;
-    (void)state;
-    memset(deep, '[', sizeof deep);
-    int fd = dial(shared.port);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char head[256];
-        size_t n = cases[i].n ? cases[i].n : strlen(cases[i].body);
-        snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
-        say(fd, head, strlen(head));
-        say(fd, cases[i].body, n);
-        hear(fd, &a);
-        if (a.status != cases[i].status)
-            fail_msg("case %zu: %s%s", i, a.head, a.text);
-        answer_free(&a);
-    }
-    close(fd);
-}
-
 static void a_body_that_stalls_or_trickles_is_given_up(void **state)
 {
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
@@ -197,23 +167,6 @@ static void a_body_that_stalls_or_trickles_is_given_up(void **state)
     assert_true(is_closed(stalled));
     close(stalled);
     close(trickling);
-}
-
-static void a_client_that_expects_100_continue_gets_it_before_it_sends(void **state)
-{
-    static const char head[] = JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n";
-    struct answer a;
-    (void)state;
-    int fd = dial(shared.port);
-    say(fd, head, sizeof head - 1);
-    hear(fd, &a);
-    assert_int_equal(a.status, 100);
-    answer_free(&a);
-    say(fd, "{}", 2);
-    hear(fd, &a);
-    assert_int_equal(a.status, 422);
-    answer_free(&a);
-    close(fd);
 }
 
 static void a_large_body_in_pieces_is_read_whole(void **state)
@@ -315,9 +268,7 @@ int main(void)
         cmocka_unit_test(requests_that_two_programs_could_read_differently_are_refused),
         cmocka_unit_test(requests_that_the_library_refuses_get_a_reason),
         cmocka_unit_test(a_head_of_more_than_16_KiB_is_refused),
-        cmocka_unit_test(bad_bodies_are_4xx_and_the_connection_goes_on),
         cmocka_unit_test(a_body_that_stalls_or_trickles_is_given_up),
-        cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_it_sends),
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
         cmocka_unit_test(a_file_holds_one_token_that_only_its_owner_may_read),
         cmocka_unit_test(only_the_token_after_bearer_fits),
