@@ -1,16 +1,17 @@
-// browser: Chromium without a screen, told what to do over WebDriver (W3C) by Debian's chromedriver,
-// which is of the same source and version as the browser. One session at a time.
+// browser: Chromium without a screen, controlled over WebDriver (W3C) by Debian's chromedriver. One
+// session at a time.
 //
-//     browser_start()                         a new profile in `folder`; tests/server.h comes first
+//     browser_start()                         a new profile in the server's `folder`
 //     browser_open("http://127.0.0.1:1234/")
 //     browser_size(390, 844, true)            width, height, dark
-//     browser_type("#amount", "12")           as a person would: what is covered cannot be reached
+//     browser_type("#amount", "12")           like a person: a covered element cannot be reached
 //     browser_click("#send")
-//     browser_wait("document.title === 'x'")  until the expression is true; the test fails after WAIT_S
-//     browser_number("innerWidth")            the value of an expression; also _is, and _text (to be freed)
+//     browser_wait("document.title === 'x'")  until the expression is true; the test fails after WAIT_MS
+//     browser_is("innerWidth === 390")        whether the expression is true
+//     browser_text("document.title")          the value of an expression, to be freed
+//     browser_run("return 1")                 the value of a function's body, to be released
 //     browser_complaints(text, size)          errors and warnings of the console since the last call
-//     browser_shoot("name")                   the whole page into build/screenshots/name.png
-//     browser_end()                           as teardown too; does nothing where none runs
+//     browser_end()                           as teardown too; does nothing if none runs
 //
 // Nothing waits for a fixed time. Any error fails the running test.
 #ifndef TESTS_BROWSER_H
@@ -18,11 +19,8 @@
 
 #include "tests/server.h"
 
-#include <sodium.h>
+#include <jansson.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-
-enum { WAIT_S = 60 };
 
 static struct {
     pid_t pid; // of chromedriver; 0: none
@@ -32,55 +30,31 @@ static struct {
 
 // ---- WebDriver ----
 
-static inline bool browser_hear(int fd, char **text)
-{
-    size_t n = 0, size = 1 << 16, head = 0, length = 0;
-    *text = calloc(1, size);
-    while (*text && !(head && n >= head + length)) {
-        struct pollfd p = {fd, POLLIN, 0};
-        if (n + 1 == size && (*text = realloc(*text, size *= 2)) == NULL)
-            return false;
-        ssize_t k = poll(&p, 1, WAIT_S * 1000) == 1 ? recv(fd, *text + n, size - n - 1, 0) : 0;
-        if (k <= 0)
-            return false;
-        (*text)[n += (size_t)k] = '\0';
-        const char *end = head ? NULL : strstr(*text, "\r\n\r\n");
-        const char *field = end ? strcasestr(*text, "\r\nContent-Length:") : NULL;
-        if (field) {
-            head = (size_t)(end - *text) + 4;
-            length = strtoul(field + strlen("\r\nContent-Length:"), NULL, 10);
-        }
-    }
-    if (*text)
-        memmove(*text, *text + head, length + 1);
-    return *text != NULL;
-}
-
-// The "value" of the answer, to be released; takes `body`. NULL where there is none, `error` says why.
+// The "value" of the answer, to be released; takes `body`. NULL and the reason in `error` otherwise.
 static inline json_t *browser_try(const char *method, const char *path, json_t *body, char *error,
                                   size_t size)
 {
-    char head[512], *text = NULL, *data = body ? json_dumps(body, 0) : NULL;
-    snprintf(head, sizeof head,
-             "%s %s%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n",
-             method, browser.session, path, data ? strlen(data) : 0);
+    char head[512], *data = json_dumps(body, 0);
+    struct answer a;
+    json_t *json = NULL;
+    int n = snprintf(head, sizeof head,
+                     "%s %s%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     method, browser.session, path, strlen(data));
     int fd = dial(browser.port);
-    say(fd, head, strlen(head));
-    say(fd, data ? data : "", data ? strlen(data) : 0);
-    json_t *json = browser_hear(fd, &text) ? json_loads(text, 0, NULL) : NULL;
+    say(fd, head, (size_t)n);
+    say(fd, data, strlen(data));
+    if (try_hear(fd, &a, true) == 0)
+        json = json_loadb(a.text, a.n, 0, NULL);
     json_t *value = json_incref(json_object_get(json, "value"));
-    const char *why = json_string_value(json_object_get(value, "error"));
-    if (!value || why) {
-        const char *more = json_string_value(json_object_get(value, "message"));
-        snprintf(error, size, "%s %s: %s %.1000s", method, path, why ? why : "no answer",
-                 more ? more : "");
+    if (!value || json_object_get(value, "error")) {
+        snprintf(error, size, "%s %s: %.1000s", method, path, a.text ? a.text : "no answer");
         json_decref(value);
         value = NULL;
     }
     close(fd);
-    free(text);
     free(data);
+    answer_free(&a);
     json_decref(body);
     json_decref(json);
     return value;
@@ -95,64 +69,50 @@ static inline json_t *browser_do(const char *method, const char *path, json_t *b
     return value;
 }
 
-// Of Chrome's own protocol.
-static inline json_t *browser_cdp(const char *command, json_t *parameters)
+// A command of Chrome's own protocol.
+static inline void browser_cdp(const char *command, json_t *parameters)
 {
-    return browser_do("POST", "/goog/cdp/execute",
-                      json_pack("{s:s, s:o}", "cmd", command, "params", parameters));
+    json_decref(browser_do("POST", "/goog/cdp/execute",
+                           json_pack("{s:s, s:o}", "cmd", command, "params", parameters)));
 }
 
 // ---- start and end ----
 
 static inline void browser_exec(int out)
 {
-    prctl(PR_SET_PDEATHSIG, SIGTERM); // a test that is killed leaves nothing behind
+    prctl(PR_SET_PDEATHSIG, SIGTERM); // if the test is killed
     dup2(out, STDOUT_FILENO);
-    if (!freopen("/dev/null", "w", stderr))
-        _exit(127);
-    execlp("chromedriver", "chromedriver", "--port=0", (char *)NULL);
+    if (freopen("/dev/null", "w", stderr))
+        execlp("chromedriver", "chromedriver", "--port=0", (char *)NULL);
     _exit(127);
-}
-
-// chromedriver tells its port in a line of its own.
-static inline void browser_port(int fd)
-{
-    char text[4096] = "";
-    size_t n = 0;
-    struct pollfd p = {fd, POLLIN, 0};
-    const char *at = NULL;
-    while (!at && n + 1 < sizeof text && poll(&p, 1, WAIT_S * 1000) == 1) {
-        ssize_t k = read(fd, text + n, 1);
-        if (k <= 0)
-            break;
-        text[++n] = '\0';
-        at = text[n - 1] == '\n' ? strstr(text, "successfully on port ") : NULL;
-    }
-    browser.port = at ? (int)strtol(at + strlen("successfully on port "), NULL, 10) : 0;
-    if (browser.port == 0)
-        fail_msg("chromedriver did not start: '%s'", text);
 }
 
 static inline void browser_start(void)
 {
+    static const char words[] = "successfully on port ";
+    char line[4096] = "", profile[300];
+    const char *at = NULL;
     int fds[2];
-    char profile[300];
     assert_int_equal(pipe(fds), 0);
-    browser.session[0] = '\0';
+    memset(&browser, 0, sizeof browser);
     browser.pid = fork();
-    assert_true(browser.pid >= 0);
     if (browser.pid == 0)
         browser_exec(fds[1]);
     close(fds[1]);
-    browser_port(fds[0]);
-    close(fds[0]);
+    FILE *f = fdopen(fds[0], "r");
+    while (!at && fgets(line, sizeof line, f))
+        at = strstr(line, words);
+    fclose(f);
+    browser.port = at ? (int)strtol(at + strlen(words), NULL, 10) : 0;
+    assert_int_not_equal(browser.port, 0);
     snprintf(profile, sizeof profile, "--user-data-dir=%s/profile", folder);
-    json_t *session =
-        browser_do("POST", "/session",
-                   json_pack("{s:{s:{s:{s:s}, s:{s:[s, s, s, s, s]}}}}", "capabilities",
-                             "alwaysMatch", "goog:loggingPrefs", "browser", "ALL",
-                             "goog:chromeOptions", "args", "--headless=new", "--no-sandbox",
-                             "--disable-dev-shm-usage", "--hide-scrollbars", profile));
+    json_t *session = browser_do(
+        "POST", "/session",
+        json_pack("{s:{s:{s:{s:s}, s:{s:[s, s, s, s, s, s, s, s, s, s]}}}}", "capabilities",
+                  "alwaysMatch", "goog:loggingPrefs", "browser", "ALL", "goog:chromeOptions",
+                  "args", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
+                  "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                  "--disable-sync", "--disable-dev-shm-usage", profile));
     snprintf(browser.session, sizeof browser.session, "/session/%s",
              json_string_value(json_object_get(session, "sessionId")));
     json_decref(session);
@@ -164,32 +124,26 @@ static inline int browser_end(void **state)
     (void)state;
     if (browser.pid <= 0)
         return 0;
-    if (browser.session[0]) // ends the browser itself
-        json_decref(browser_try("DELETE", "", NULL, error, sizeof error));
+    if (browser.session[0]) // ends Chromium, too
+        json_decref(browser_try("DELETE", "", json_object(), error, sizeof error));
     kill(browser.pid, SIGTERM);
     waitpid(browser.pid, NULL, 0);
-    memset(&browser, 0, sizeof browser);
-    return run("rm -rf '%s/profile'", folder);
+    browser.pid = 0;
+    return 0;
 }
 
 // ---- looking ----
 
-static inline json_t *browser_value(const char *expression)
+static inline json_t *browser_run(const char *script)
 {
-    char script[4096];
-    int n = snprintf(script, sizeof script, "return %s", expression);
-    assert_true(n > 0 && (size_t)n < sizeof script);
     return browser_do("POST", "/execute/sync", json_pack("{s:s, s:[]}", "script", script, "args"));
 }
 
-static inline double browser_number(const char *expression)
+static inline json_t *browser_value(const char *expression)
 {
-    json_t *value = browser_value(expression);
-    if (!json_is_number(value))
-        fail_msg("not a number: %s", expression);
-    double x = json_number_value(value);
-    json_decref(value);
-    return x;
+    char script[1024];
+    snprintf(script, sizeof script, "return %s", expression);
+    return browser_run(script);
 }
 
 static inline bool browser_is(const char *expression)
@@ -203,25 +157,25 @@ static inline bool browser_is(const char *expression)
 static inline char *browser_text(const char *expression)
 {
     json_t *value = browser_value(expression);
-    char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
-    if (!text)
+    if (!json_is_string(value))
         fail_msg("not a text: %s", expression);
+    char *text = strdup(json_string_value(value));
     json_decref(value);
     return text;
 }
 
 static inline void browser_wait(const char *expression)
 {
-    for (int ms = 0; ms < WAIT_S * 1000; ms += 50) {
+    for (int ms = 0; ms < WAIT_MS; ms += 50) {
         if (browser_is(expression))
             return;
         poll(NULL, 0, 50);
     }
     char *page = browser_text("document.body.innerText.slice(0, 1500)");
-    fail_msg("in %d s it did not become true: %s; the page:\n%s", WAIT_S, expression, page);
+    fail_msg("it did not become true: %s; the page:\n%s", expression, page);
 }
 
-// How many, and their texts.
+// Their number, and the first texts.
 static inline size_t browser_complaints(char *text, size_t size)
 {
     size_t i, n = 0, length = 0;
@@ -241,29 +195,6 @@ static inline size_t browser_complaints(char *text, size_t size)
     return n;
 }
 
-static inline void browser_shoot(const char *name)
-{
-    char path[300];
-    size_t n = 0;
-    json_t *shot = browser_cdp("Page.captureScreenshot", json_pack("{s:s, s:b}", "format", "png",
-                                                                   "captureBeyondViewport", 1));
-    const char *text = json_string_value(json_object_get(shot, "data"));
-    assert_non_null(text);
-    unsigned char *png = malloc(strlen(text));
-    assert_non_null(png);
-    assert_int_equal(sodium_base642bin(png, strlen(text), text, strlen(text), NULL, &n, NULL,
-                                       sodium_base64_VARIANT_ORIGINAL),
-                     0);
-    mkdir("build/screenshots", 0777);
-    snprintf(path, sizeof path, "build/screenshots/%s.png", name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(png, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-    free(png);
-    json_decref(shot);
-}
-
 // ---- doing ----
 
 static inline void browser_open(const char *url)
@@ -273,12 +204,12 @@ static inline void browser_open(const char *url)
 
 static inline void browser_size(int width, int height, bool dark)
 {
-    json_decref(browser_cdp("Emulation.setDeviceMetricsOverride",
-                            json_pack("{s:i, s:i, s:i, s:b}", "width", width, "height", height,
-                                      "deviceScaleFactor", 1, "mobile", width < 600)));
-    json_decref(browser_cdp("Emulation.setEmulatedMedia",
-                            json_pack("{s:[{s:s, s:s}]}", "features", "name",
-                                      "prefers-color-scheme", "value", dark ? "dark" : "light")));
+    browser_cdp("Emulation.setDeviceMetricsOverride",
+                json_pack("{s:i, s:i, s:i, s:b}", "width", width, "height", height,
+                          "deviceScaleFactor", 1, "mobile", width < 600));
+    browser_cdp("Emulation.setEmulatedMedia",
+                json_pack("{s:[{s:s, s:s}]}", "features", "name", "prefers-color-scheme", "value",
+                          dark ? "dark" : "light"));
 }
 
 static inline void browser_element(const char *selector, const char *action, json_t *body)
@@ -298,7 +229,7 @@ static inline void browser_click(const char *selector)
     browser_element(selector, "click", json_object());
 }
 
-// In place of what stands there.
+// Replaces the text of the field.
 static inline void browser_type(const char *selector, const char *text)
 {
     browser_element(selector, "clear", json_object());

@@ -1,0 +1,92 @@
+// What test_page.c asks of a page, evaluated in it.
+
+// Elements with less contrast than 4.5 to the background behind them (WCAG 2.1, 1.4.3), those outside of
+// the page's width, and those without a name for people who do not see them.
+function flaws() {
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (c) => c.map((v) => linear(v / 255)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const rgb = (text) => text.match(/[\d.]+/g).map(Number);
+  const behind = (e) => {
+    const c = rgb(getComputedStyle(e).backgroundColor);
+    return c.length === 3 || c[3] === 1 ? c.slice(0, 3) : behind(e.parentElement);
+  };
+  const isDim = (e) => {
+    const a = light(rgb(getComputedStyle(e).color).slice(0, 3)), b = light(behind(e));
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+  };
+  const isWide = ({ left, right }) => right > innerWidth + 0.5 || left < -0.5;
+  const all = [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility());
+  const texts = all.filter((e) => !e.closest("canvas, svg, :disabled")
+    && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
+  const unnamed = all.filter((e) => (e.matches("input") && !e.labels.length)
+    || (e.matches("canvas") && !(e.getAttribute("aria-label") && e.textContent))
+    || (e.matches("table") && e.querySelectorAll("th[scope=col]").length !== e.tHead.rows[0].cells.length));
+  const wide = all.filter((e) => !e.closest(".unseen, thead, .scroll, pre") && isWide(e.getBoundingClientRect()));
+  const described = [...texts.filter(isDim), ...wide, ...unnamed].map((e) => e.outerHTML.slice(0, 80));
+  return texts.length < 50 ? "too few texts" : described.join("\n");
+}
+
+// Prometheus' own definitions: of its text format and of histogram_quantile.
+function prometheus() {
+  const m = new Metrics('# HELP a {x="1"} 2\na{k="q\\"} \\n",v="1"} 3 17\na{v="2"} 4e1\nb NaN\n'
+    + 'h_bucket{le="+Inf"} 9\nh_bucket{le="0.5"} 4\n');
+  const found = [m.sum("a"), m.sum("a", { v: "1" }), m.get("none"), m.all("a")[0].labels.k, m.get("b"), ...m.histogram("h").counts,
+                 m.histogram("h").edges[1], quantile([1, 2, 4, Infinity], [0, 10, 10, 0], 0.5),
+                 quantile([1, 2, 4, Infinity], [0, 10, 10, 0], 0.75), quantile([1, 2, Infinity], [4, 0, 0], 0.5),
+                 quantile([1, 2, Infinity], [0, 0, 4], 0.99), quantile([1, Infinity], [0, 0], 0.5)];
+  const expected = [43, 3, undefined, 'q"} \n', NaN, 4, 5, Infinity, 2, 3, 0.5, 2, null];
+  return found.map((x, i) => (Object.is(x, expected[i]) ? "" : `${i}: ${x}, not ${expected[i]}`)).join("");
+}
+
+// The drift that is drawn is that of the server, the largest first.
+async function drift() {
+  const text = await (await fetch("/metrics")).text();
+  const told = [...text.matchAll(/^assay_(?:feature|score)_drift_psi\S* (\S+)/gm)].map((m) => Number(m[1]))
+    .filter(Number.isFinite).sort((a, b) => b - a).slice(0, 24);
+  const drawn = Chart.getChart("chart-drift")?.data.datasets[0].data;
+  return told.length > 0 && JSON.stringify(told) === JSON.stringify(drawn) ? "" : `${told} is drawn as ${drawn}`;
+}
+
+// The reasons' bars have the length and side of their contributions.
+function reasons() {
+  const wrong = [...document.querySelectorAll("#reasons i")].filter((bar, i) => (i === 0 && bar.offsetWidth <= 20)
+    || bar.className !== (bar.closest("tr").lastChild.textContent[0] === "+" ? "review" : "approve"));
+  const rows = document.querySelectorAll("#reasons tr").length;
+  return rows === 4 ? wrong.map((bar) => bar.outerHTML).join() : `${rows} reasons`;
+}
+
+// The figures of the report's first table are those of metrics.json, and its curve ends with all frauds.
+function figures() {
+  const rows = [...document.querySelectorAll("#table-metrics tbody tr")].map((tr) => [...tr.cells].map((td) => td.textContent));
+  const wrong = rows.filter(([name, shown]) => shown !== (report.test[name]?.toFixed(4) ?? "–"));
+  const curve = Chart.getChart("plot-pr").data.datasets[0].data, frauds = curve.at(-1).x * report.test.frauds;
+  return rows.length === 11 && Math.abs(frauds - report.test.frauds) < 1e-9 ? wrong.join() : `${rows.length} rows, ${frauds} frauds`;
+}
+
+// Charts on paper are small and light.
+function watchPrint() {
+  addEventListener("beforeprint", () => { window.onPaper = `${charts["plot-pr"].width} ${ink()}`; });
+  return "";
+}
+
+function printed() {
+  const now = `${charts["plot-pr"].width} ${ink()}`;
+  return onPaper === "330 #18212b" && now.endsWith(" #e5e9ed") && parseInt(now) > 400 ? "" : `${onPaper} on paper, then ${now}`;
+}
+
+// An inline script does not run.
+function inlined() {
+  const script = document.createElement("script");
+  script.textContent = "window.ran = true";
+  document.body.append(script);
+  return window.ran === undefined ? "" : "it ran";
+}
+
+// How much two charts and the table have grown since.
+function remember() {
+  const points = (id) => Chart.getChart(id).data.datasets.flatMap((set) => set.data).reduce((sum, point) => sum + (point.y ?? 0), 0);
+  const now = () => [points("chart-scores"), points("chart-decisions"), document.querySelectorAll("#decisions tr").length];
+  const before = now();
+  window.grown = () => now().map((n, i) => n - before[i]).join(" ");
+  return "";
+}
