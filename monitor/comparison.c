@@ -87,29 +87,21 @@ static int choose_rows(struct comparison *c, const struct table *features,
 
 // ---- columns ----
 
-static void load_score(const struct period *p, const struct model *m, double *out)
-{
-    const struct examples view = {.x = p->inputs, .n_inputs = m->n_inputs};
-    double *score = scores_new(&view, m, p->rows);
-    memcpy(out, score, period_rows(p) * sizeof *out);
-    free(score);
-}
-
 // Column i of a period's rows as doubles. The one after the inputs is the score, with which the
 // model is measured, too.
 static int load(struct period *p, const struct model *m, size_t i, double *out, struct err *err)
 {
     const size_t n = period_rows(p), first = p->rows.first;
     const bool score = i == m->n_inputs;
-    if (score)
-        load_score(p, m, out);
-    for (size_t r = 0; r < n; r++) {
-        out[r] = score ? out[r] : p->inputs[i][first + r];
+    double *scores = score ? scores_new(&(struct examples){.x = p->inputs}, m, p->rows) : NULL;
+    for (size_t r = 0; r < n; r++)
+        out[r] = score ? scores[r] : p->inputs[i][first + r];
+    free(scores);
+    for (size_t r = 0; r < n; r++)
         if (!isfinite(out[r]))
             return err_set(err,
                            "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
                            p->table->path, score ? "score" : m->inputs[i].name, first + r, out[r]);
-    }
     if (score && p->label)
         p->metrics = metrics_compute(out, p->label + first, n, m->threshold);
     return 0;

@@ -21,7 +21,7 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
-// *previous: the hash that the line gives for the line before it, owned by j.
+// The members of a line, with *previous, what it gives as the hash of the line before; owned by j.
 static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, struct err *err)
 {
     json_error_t why;
@@ -31,18 +31,15 @@ static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, 
     if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
                        &action, "version", &version, "sha256", &sha256, "previous", previous))
         return err_set(err, "%s", why.text);
-    if (value_moment(when, strlen(when), &e->time))
-        return err_set(err, "'%.40s' is not a time", when);
     while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
         a++;
+    *e = (struct ledger_entry){.action = (enum ledger_action)a, .version = version};
+    snprintf(e->sha256, sizeof e->sha256, "%s", sha256);
+    if (value_moment(when, strlen(when), &e->time))
+        return err_set(err, "'%.40s' is not a time", when);
     if (a == N_ACTIONS)
         return err_set(err, "'%.40s' is not an action", action);
-    if (version < 1 || strlen(sha256) != SHA256_HEX - 1)
-        return err_set(err, "its version or sha256 is malformed");
-    e->action = (enum ledger_action)a;
-    e->version = version;
-    memcpy(e->sha256, sha256, SHA256_HEX);
-    return 0;
+    return version > 0 ? 0 : err_set(err, "%lld is not a version", (long long)version);
 }
 
 // line[0..n): the entry's line without its end.
@@ -336,36 +333,30 @@ int registry_add(struct registry *r, struct output_dir *folder, const char *sha2
     return append(r, LEDGER_TRAIN, *version, sha256, err);
 }
 
-// The sha256 of the version's model at its newest training; NULL and a message where it has none.
-static const char *trained_hash(const struct registry *r, int64_t version, struct err *err)
+// Whether the version was trained, and, where sha256 is given, with this hash at last.
+static int check_trained(const struct registry *r, int64_t version, const char *sha256,
+                         struct err *err)
 {
-    for (size_t i = r->n; i-- > 0;)
-        if (r->entries[i].action == LEDGER_TRAIN && r->entries[i].version == version)
-            return r->entries[i].sha256;
-    err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
-    return NULL;
-}
-
-static int check_hash(const struct registry *r, int64_t version, const char *sha256,
-                      struct err *err)
-{
-    const char *trained = trained_hash(r, version, err);
-    if (!trained)
-        return -1;
-    if (strcmp(sha256, trained) == 0)
-        return 0;
-    return err_set(err,
-                   "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, not "
-                   "%.12s…)",
-                   r->path, version, sha256, trained);
+    for (size_t i = r->n; i-- > 0;) {
+        const struct ledger_entry *e = &r->entries[i];
+        if (e->action != LEDGER_TRAIN || e->version != version)
+            continue;
+        if (!sha256 || strcmp(sha256, e->sha256) == 0)
+            return 0;
+        return err_set(err,
+                       "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
+                       "not %.12s…)",
+                       r->path, version, sha256, e->sha256);
+    }
+    return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
 }
 
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
                      struct err *err)
 {
     char hex[SHA256_HEX];
-    if (!trained_hash(r, version, err) || hash_model(r, version, hex, err) ||
-        check_hash(r, version, hex, err) || append(r, action, version, hex, err))
+    if (check_trained(r, version, NULL, err) || hash_model(r, version, hex, err) ||
+        check_trained(r, version, hex, err) || append(r, action, version, hex, err))
         return -1;
     return write_link(r, version, err);
 }
@@ -378,7 +369,7 @@ int registry_load_champion(const char *path, struct model *m, int64_t *version, 
     char *file = model_path(path, *version);
     int rc = -1;
     if (model_load(m, file, err) == 0 && registry_read(&r, path, err) == 0)
-        rc = check_hash(&r, *version, m->sha256, err);
+        rc = check_trained(&r, *version, m->sha256, err);
     if (rc)
         model_release(m);
     registry_release(&r);
