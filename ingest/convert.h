@@ -1,7 +1,6 @@
 // convert: rows of texts become columns of values in a table, or lines in rejects.csv.
 //
-// A row is taken as a whole or not at all; the first column of the schema that it breaks is the
-// reason.
+// A row is taken as a whole or not at all; the first column of the schema that it breaks is why.
 //
 //     convert_open(&c, &csv, &schema, &pseudonym, &err)     reads the header
 //     convert_rows(&c, &writer, &rejects, &err)             all rows that follow
@@ -12,9 +11,7 @@
 //
 // rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is wrong),
 // reason, value (empty for ids and keys) and, if raw rows are kept, row. Its mode is 0600, because it
-// may hold what the table must not.
-//
-// Ownership: the converter borrows what it is given.
+// may hold what the table must not. Ownership: the converter borrows what it is given.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
 

@@ -4,18 +4,14 @@
 //     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
 //
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
-// header that contains a comma is put into double quotes. min and max are for numbers; missing= is
-// for all kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With
-// [input] time_format = row no time is declared: the schema gets a column "time" with an empty header,
-// whose values are the row numbers, from 0 on. The schema travels as JSON through the manifests of
-// tables and inside the model, so a server needs no .ini to know what a transaction looks like.
-//
-//     dataset_load(&d, "datasets/simulated.ini", input, &err)    input: instead of [input] file, or NULL
-//     csv_open(&csv, d.file, d.delimiter, &err)
-//     dataset_release(&d)
+// header with a comma is put into double quotes. min and max are for numbers; missing= is for all
+// kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With [input]
+// time_format = row the schema gets a column "time" with an empty header, whose values are the row
+// numbers, from 0 on. The schema travels as JSON through the manifests of tables and inside the
+// model, so a server needs no .ini to know what a transaction looks like.
 //
 // Errors name the .ini, line and key. Ownership: schema and dataset own their strings until they are
-// released; a dataset's file points into its config or is the caller's input.
+// released.
 #ifndef INGEST_SCHEMA_H
 #define INGEST_SCHEMA_H
 
@@ -53,9 +49,8 @@ struct schema {
     char *time_format; // as in [input], e.g. "%Y-%m-%d %H:%M:%S", "epoch" or "row"
 };
 
-// "id", "time", "key", "number", "category", "label", "feature"
+// "id", "time", "key", "number", "category", "label", "feature", and back; -1 for another name.
 const char *column_kind_name(enum column_kind kind);
-// 0 and *kind, or -1 for an unknown name.
 int column_kind_parse(const char *name, enum column_kind *kind);
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);
@@ -64,11 +59,8 @@ json_t *schema_to_json(const struct schema *s);
 int schema_from_json(struct schema *s, const json_t *json, struct err *err);
 void schema_release(struct schema *s);
 
-// time_format row: times are row numbers, without a clock.
-bool schema_counts_rows(const struct schema *s);
-// time_format epoch or row: times are written as whole numbers.
-bool schema_times_are_numbers(const struct schema *s);
-
+bool schema_counts_rows(const struct schema *s);       // time_format row: there is no clock
+bool schema_times_are_numbers(const struct schema *s); // time_format epoch or row
 // Index of the column with that name, or of the only column of a kind (id, time, label); or -1.
 int schema_find(const struct schema *s, const char *name);
 int schema_find_kind(const struct schema *s, enum column_kind kind);
@@ -76,11 +68,12 @@ int schema_find_kind(const struct schema *s, enum column_kind kind);
 struct dataset {
     struct config config;
     struct schema schema;
-    const char *file; // "-" is standard input
+    const char *file; // in config, or the caller's input; "-" is standard input
     char delimiter;
     double max_reject_rate; // share of rows that may break the schema
 };
 
+// config: the .ini; input: a file instead of that of [input], or NULL.
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err);
 void dataset_release(struct dataset *d);
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,27 +143,13 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
     if (strcmp(told, checksum_text(is, manifest_xxh3(json))) != 0)
         return err_set(err, "it was altered: its checksum differs; make the table again");
     t->rows = (uint64_t)rows;
+    if (json_array_size(columns) == 0 || json_array_size(columns) > OUTPUT_MAX_FILES)
+        return err_set(err, "the number of columns is not within 1 .. %d", OUTPUT_MAX_FILES);
     t->columns = xcalloc(json_array_size(columns), sizeof *t->columns);
     for (size_t i = 0; i < json_array_size(columns); i++)
         if (column_from_json(t, json_array_get(columns, i), err))
             return -1;
-    return t->n > 0 ? 0 : err_set(err, "it has no columns");
-}
-
-// dir: the table's folder, so that all files are of one table when another one takes its place.
-static int manifest_load(struct table *t, int dir, struct err *err)
-{
-    json_error_t why;
-    int fd = openat(dir, MANIFEST, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, "%s/%s: cannot open", t->path, MANIFEST);
-    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
-    close(fd);
-    if (!json)
-        return err_set(err, "%s/%s:%d: %s", t->path, MANIFEST, why.line, why.text);
-    int rc = manifest_from_json(t, json, err);
-    json_decref(json);
-    return rc ? err_prefix(err, "%s/%s", t->path, MANIFEST) : 0;
+    return 0;
 }
 
 static uint64_t file_size(const struct table *t, const struct table_column *c)
@@ -180,17 +165,16 @@ static int map_file(const struct table *t, struct table_column *c, int fd, struc
     if (fd < 0 || fstat(fd, &st))
         return err_sys(err, "cannot open, make the table again");
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-        return err_set(err, "it has %lld bytes, not the %llu of %llu rows; make the table again",
-                       (long long)st.st_size, (unsigned long long)size,
-                       (unsigned long long)t->rows);
+        return err_set(err, "it has %lld bytes, not the %" PRIu64 " of %" PRIu64 " rows; %s",
+                       (long long)st.st_size, size, t->rows, "make the table again");
     char *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
         return err_sys(err, "cannot map it");
     c->data = map + HEADER;
     npy_header(header, c->kind, t->rows);
     if (memcmp(map, header, HEADER) != 0)
-        return err_set(err, "its header is not that of %llu values of %s",
-                       (unsigned long long)t->rows, types[c->kind].dtype);
+        return err_set(err, "its header is not that of %" PRIu64 " values of %s", t->rows,
+                       types[c->kind].dtype);
     if (XXH3_64bits(c->data, size - HEADER) != c->xxh3)
         return err_set(err, "it was altered: its checksum differs; make the table again");
     return 0;
@@ -200,58 +184,60 @@ static int map_file(const struct table *t, struct table_column *c, int fd, struc
 static int check_codes(const struct table *t, const struct table_column *c, struct err *err)
 {
     const uint32_t *codes = c->data;
-    uint32_t max = 0;
-    for (uint64_t r = 0; r < t->rows; r++)
-        max = codes[r] > max ? codes[r] : max;
-    return t->rows == 0 || max < c->dictionary_size
-               ? 0
-               : err_set(err, "it has a code %u that is not in its dictionary", (unsigned)max);
+    for (uint64_t r = 0; c->kind == COLUMN_CATEGORY && r < t->rows; r++)
+        if (codes[r] >= c->dictionary_size)
+            return err_set(err, "it has a code %u that is not in its dictionary",
+                           (unsigned)codes[r]);
+    return 0;
 }
 
 struct loading {
     struct table *table;
-    int dir;
-    atomic_size_t next;
+    int dir; // its folder, so that all files are of one table when another one takes its place
 };
 
-static int load_column(const struct loading *l, struct table_column *c, struct err *err)
+static int load_manifest(const struct loading *l, struct err *err)
 {
-    char *file = file_name(c->name);
-    int fd = openat(l->dir, file, O_RDONLY | O_CLOEXEC);
-    int rc = map_file(l->table, c, fd, err);
-    if (rc == 0 && c->kind == COLUMN_CATEGORY)
-        rc = check_codes(l->table, c, err);
-    if (fd >= 0)
-        close(fd);
-    if (rc)
-        err_prefix(err, "%s/%s", l->table->path, file);
-    free(file);
-    return rc;
+    struct table *t = l->table;
+    json_error_t why;
+    int fd = openat(l->dir, MANIFEST, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s/%s: cannot open", t->path, MANIFEST);
+    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
+    close(fd);
+    if (!json)
+        return err_set(err, "%s/%s:%d: %s", t->path, MANIFEST, why.line, why.text);
+    int rc = manifest_from_json(t, json, err);
+    json_decref(json);
+    return rc ? err_prefix(err, "%s/%s", t->path, MANIFEST) : 0;
 }
 
-// Each thread takes the next column that none has taken.
-static int load_columns(void *arg, unsigned thread, struct err *err)
+static int load_column(void *arg, unsigned i, struct err *err)
 {
-    (void)thread;
-    struct loading *l = arg;
-    int rc = 0;
-    for (size_t i; rc == 0 && (i = atomic_fetch_add(&l->next, 1)) < l->table->n;)
-        rc = load_column(l, &l->table->columns[i], err);
+    const struct loading *l = arg;
+    struct table_column *c = &l->table->columns[i];
+    char *file = file_name(c->name);
+    int fd = openat(l->dir, file, O_RDONLY | O_CLOEXEC), rc = 0;
+    if (map_file(l->table, c, fd, err) || check_codes(l->table, c, err))
+        rc = err_prefix(err, "%s/%s", l->table->path, file);
+    if (fd >= 0)
+        close(fd);
+    free(file);
     return rc;
 }
 
 int table_open(struct table *t, const char *path, struct err *err)
 {
     *t = (struct table){.path = xstrdup(path)};
-    const int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = dir < 0 ? err_sys(err, "%s: cannot open the table", path) : manifest_load(t, dir, err);
-    if (rc == 0)
-        rc = parallel_run(parallel_threads(), load_columns, &(struct loading){t, dir, 0}, err);
-    if (dir >= 0)
-        close(dir);
+    struct loading l = {t, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    int rc = l.dir < 0
+                 ? err_sys(err, "%s: cannot open the table", path)
+                 : load_manifest(&l, err) || parallel_run((unsigned)t->n, load_column, &l, err);
+    if (l.dir >= 0)
+        close(l.dir);
     if (rc)
         table_release(t);
-    return rc;
+    return rc ? -1 : 0;
 }
 
 void table_release(struct table *t)

@@ -1,8 +1,8 @@
 // table: the one data format. A folder with one NumPy .npy file per column and a manifest.json.
 //
 // Each column is `<name>.npy` ('/', '%', control characters and a leading '.' become %XX), format
-// 1.0, little-endian, C order, one dimension, shape (rows,), data from byte 128 on; NumPy reads it
-// with numpy.load(..., mmap_mode="r"). The manifest says
+// 1.0, little-endian, shape (rows,), data from byte 128 on, as numpy.load(..., mmap_mode="r") reads
+// it. The manifest says
 //
 //     {"format": "assay table", "version": 1, "rows": N,
 //      "columns": [{"name", "kind", "dtype", "min", "max", "nulls", "xxh3", "dictionary"?}, ...],
@@ -20,12 +20,10 @@
 //     table_writer_commit(&w, provenance, &err)
 //     table_writer_release(&w)
 //
-// The writer builds the folder under a temporary name and swaps it in whole (base/output.h); memory
-// does not depend on the number of rows. The reader maps the columns and checks the manifest, every
-// file's header and size, and every checksum, so an altered or truncated table is an error that names
-// the file.
-//
-// Ownership: the table owns its mapping and strings until table_release.
+// The writer builds the folder under a temporary name and swaps it in as a whole; memory does not
+// depend on the number of rows. The reader maps the columns and checks the manifest, every file's
+// header and size, and every checksum, so an altered or truncated table is an error that names the
+// file. Ownership: the table owns its mapping and strings until table_release.
 #ifndef INGEST_TABLE_H
 #define INGEST_TABLE_H
 
@@ -60,7 +58,7 @@ void table_release(struct table *t);
 // Index of a column, or of the only column of a kind; or -1.
 int table_find(const struct table *t, const char *name);
 int table_find_kind(const struct table *t, enum column_kind kind);
-// The values of a column, which must exist and be of that kind; NULL and a message otherwise.
+// The values of a column; NULL and a message where it does not exist or is of another kind.
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,
                        struct err *err);
 
