@@ -60,22 +60,12 @@ static void random_numbers_have_the_bits_of_strtod(void **state)
         if (r & 128)
             snprintf(text + n, sizeof text - (size_t)n, "e%d", (int)(r >> 20 & 63) - 32);
         assert_like_strtod(text);
-    }
-}
-
-static void any_double_comes_back_from_17_digits(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 100000; i++) {
-        uint64_t bits = next_random();
-        double x, back;
-        char text[64];
-        memcpy(&x, &bits, sizeof x);
-        if (!isfinite(x))
-            continue;
-        snprintf(text, sizeof text, "%.17g", x);
-        assert_int_equal(value_number(text, strlen(text), &back), 0);
-        assert_memory_equal(&x, &back, sizeof x);
+        double any;
+        memcpy(&any, &(uint64_t){next_random()}, sizeof any);
+        if (isfinite(any)) {
+            snprintf(text, sizeof text, "%.17g", any);
+            assert_like_strtod(text);
+        }
     }
 }
 
@@ -260,7 +250,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_at_the_edges_have_the_bits_of_strtod),
         cmocka_unit_test(random_numbers_have_the_bits_of_strtod),
-        cmocka_unit_test(any_double_comes_back_from_17_digits),
         cmocka_unit_test(everything_else_is_not_a_number),
         cmocka_unit_test(days_count_the_calendar),
         cmocka_unit_test(times_are_those_of_timegm),
