@@ -3,6 +3,7 @@
 // in the test: one that is informative and one of noise.
 #include "train/evaluate.h"
 
+#include "ingest/value.h"
 #include "tests/training.h"
 
 enum { DAYS = 70, PER_DAY = 60, ROWS = DAYS * PER_DAY };
@@ -22,7 +23,6 @@ static const struct examples examples = {.table = {.columns = &channel, .n = 1},
                                          .label = label,
                                          .time = seconds,
                                          .card = card};
-static const struct settings settings = {.l2 = {1e-3, 10}, .n_l2 = 2, .alerts_per_day = 5};
 
 static int make_examples(void **state)
 {
@@ -37,22 +37,39 @@ static int make_examples(void **state)
     return scratch_make(state);
 }
 
-// Train for a week from a day on, a week's gap, test for a week.
-static struct split weeks(double train, int64_t folds)
+// [split]: train for a week from a day on, a week's gap, test for a week.
+static const char *weeks(int day, int folds)
 {
-    return (struct split){
-        {false, train, train + 7, ""}, {false, train + 14, train + 21, ""}, folds};
+    static char text[256], date[4][TIME_TEXT];
+    date_text(date[0], day);
+    date_text(date[1], day + 6);
+    date_text(date[2], day + 14);
+    date_text(date[3], day + 20);
+    snprintf(text, sizeof text, "[split]\ntrain = %s .. %s\ntest = %s .. %s\nfolds = %d\n", date[0],
+             date[1], date[2], date[3], folds);
+    return text;
+}
+
+static int evaluate(const char *sections, const char *split, unsigned threads, struct evaluation *v,
+                    struct err *err)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%s\n%s", sections, split);
+    struct config c = config_of(text);
+    const int rc = evaluation_run(v, &examples, &c, threads, err);
+    config_release(&c);
+    return rc;
 }
 
 // With the constant there are two baselines of one input each.
-static struct evaluation run(const struct split *split, unsigned threads)
+static struct evaluation run(const char *split, unsigned threads)
 {
-    struct config c = config_of("[baselines]\nrising = kind\nother = noise\n");
     struct evaluation v;
     struct err err;
-    if (evaluation_run(&v, &examples, split, &settings, &c, threads, &err))
+    if (evaluate("[model]\nl2 = 1e-3, 10\nalerts_per_day = 5\n"
+                 "[baselines]\nrising = kind\nother = noise",
+                 split, threads, &v, &err))
         fail_msg("%s", err.msg);
-    config_release(&c);
     return v;
 }
 
@@ -64,10 +81,10 @@ static size_t count_test(const struct fold *f)
 // ---- folds --------------------------------------------------------------------------------------
 
 // "train test" of the fold and of each of its validation folds, in days of the rows.
-static void assert_fold(struct split split, size_t k, const char *expected)
+static void assert_fold(const char *split, size_t k, const char *expected)
 {
     char found[256] = "";
-    struct evaluation v = run(&split, 1);
+    struct evaluation v = run(split, 1);
     for (size_t i = 0; i <= v.folds[k].n_validation; i++) {
         const struct fold *f = i ? &v.folds[k].validation[i - 1] : &v.folds[k];
         snprintf(found + strlen(found), sizeof found - strlen(found), "%s%d-%d %d-%d",
@@ -80,13 +97,12 @@ static void assert_fold(struct split split, size_t k, const char *expected)
 
 TEST(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks)
 {
-    const struct split shares = {{true, 0, 0.8, "0% .. 80%"}, {true, 0.8, 1, "80% .. 100%"}, 1};
+    const char *shares = "[split]\ntrain = 0% .. 80%\ntest = 80% .. 100%\n";
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 14-21 28-35, 7-14 21-28, 0-7 14-21");
     assert_fold(weeks(35, 3), 2, "49-56 63-70, 28-35 42-49, 21-28 35-42, 14-21 28-35");
     assert_fold(weeks(28, 3), 0, "28-35 42-49, 7-14 21-28, 0-7 14-21"); // no row before day 0
-    struct split longer = weeks(35, 1);
-    longer.test.to++; // so validation is a week earlier
-    assert_fold(longer, 0, "35-42 49-57, 7-14 21-29");
+    assert_fold("[split]\ntrain = 1970-02-05 .. 1970-02-11\ntest = 1970-02-19 .. 1970-02-26\n", 0,
+                "35-42 49-57, 7-14 21-29"); // a day longer, so validation is a week earlier
     assert_fold(shares, 0, "0-56 56-70, 0-42 42-56"); // the last quarter of the training rows
     memset(label + 14 * PER_DAY, 0, 7 * PER_DAY);     // one class to train on, no fraud to find
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 7-14 21-28");
@@ -95,17 +111,15 @@ TEST(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks
 TEST(folds_that_the_data_does_not_reach_are_refused)
 {
     static const struct {
-        double train;
+        int train;
         const char *words;
     } cases[] = {{35, "set [split] folds to 3 or less"},
                  {1000, "no rows in [split] train"},
                  {60, "no rows in [split] test"}};
     for (size_t i = 0; i < 3; i++) {
-        const struct split split = weeks(cases[i].train, 5);
-        const struct config none = {0};
         struct evaluation v;
         struct err err = {""};
-        assert_int_equal(evaluation_run(&v, &examples, &split, &settings, &none, 1, &err), -1);
+        assert_int_equal(evaluate("", weeks(cases[i].train, 5), 1, &v, &err), -1);
         assert_contains(err.msg, cases[i].words);
     }
 }
@@ -114,8 +128,8 @@ TEST(folds_that_the_data_does_not_reach_are_refused)
 
 TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
 {
-    const struct split split = weeks(35, 2);
-    struct evaluation v = run(&split, 1);
+    const char *split = weeks(35, 2);
+    struct evaluation v = run(split, 1);
     const double *mean = v.model.validation;
     assert_true(isfinite(mean[0]) && isfinite(mean[1]));
     assert_is(v.model.l2, mean[0] > mean[1] ? 1e-3 : 10);
@@ -135,8 +149,7 @@ TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
     assert_int_equal(weeks_seen, 2);
     assert_int_equal(alerts, 70); // 5 a day, without the cards that are blocked by then
     evaluation_release(&v);
-    const struct split early = weeks(0, 1); // without validation
-    v = run(&early, 1);
+    v = run(weeks(0, 1), 1); // without validation
     assert_is(v.model.l2, 10);
     assert_is(v.model.validation[0], NAN);
     assert_string_equal(v.model.results[0].threshold_from, "training");
@@ -145,13 +158,13 @@ TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
 
 TEST(test_rows_decide_nothing)
 {
-    const struct split split = weeks(35, 1);
-    struct evaluation before = run(&split, 1);
+    const char *split = weeks(35, 1);
+    struct evaluation before = run(split, 1);
     for (int r = 49 * PER_DAY; r < ROWS; r++) {
         label[r] = !label[r];
         informative[r] = -informative[r];
     }
-    struct evaluation after = run(&split, 1);
+    struct evaluation after = run(split, 1);
     const struct fold_result *a = before.model.results, *b = after.model.results;
     assert_is(a->threshold, b->threshold);
     assert_is(before.model.l2, after.model.l2);
@@ -182,10 +195,10 @@ static void assert_same_numbers(const struct candidate *a, const struct candidat
 TEST(every_number_is_the_same_for_any_number_of_threads)
 {
     static const unsigned threads[] = {2, 3, 5}; // more than the four candidates, too
-    const struct split split = weeks(35, 3);
-    struct evaluation one = run(&split, 1);
+    const char *split = weeks(35, 3);
+    struct evaluation one = run(split, 1);
     for (size_t t = 0; t < 3; t++) {
-        struct evaluation more = run(&split, threads[t]);
+        struct evaluation more = run(split, threads[t]);
         assert_same_numbers(&one.model, &more.model, 3);
         for (size_t i = 0; i < one.n_baselines; i++)
             assert_same_numbers(&one.baselines[i], &more.baselines[i], 3);
@@ -206,10 +219,10 @@ static double auc_by_input(const struct fold *f, const float *input)
 
 TEST(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
 {
-    const struct split split = weeks(35, 1);
+    const char *split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++) // falls where a fraud is likely
         noise[r] = (float)draw(20) - 3 * informative[r];
-    struct evaluation v = run(&split, 2);
+    struct evaluation v = run(split, 2);
     const double up = auc_by_input(&v.folds[0], informative);
     const double down = auc_by_input(&v.folds[0], noise);
     assert_true(up > 0.7 && down < 0.45);
@@ -221,10 +234,10 @@ TEST(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
 // Of all thresholds at which a baseline finds as many frauds, one has the fewest false positives.
 TEST(false_positives_are_the_fewest_for_what_the_model_finds)
 {
-    const struct split split = weeks(35, 1);
+    const char *split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++)
         noise[r] = roundf(4 * noise[r]); // ties
-    struct evaluation v = run(&split, 2);
+    struct evaluation v = run(split, 2);
     const double *score = v.baselines[2].results[0].fit->score;
     struct tally *model = &v.model.results[0].metrics.tally;
     for (model->true_positives = 1; model->true_positives <= model->frauds;
@@ -245,33 +258,21 @@ TEST(false_positives_are_the_fewest_for_what_the_model_finds)
 
 // ---- settings -----------------------------------------------------------------------------------
 
-static int read_all(const char *text, struct settings *s, struct evaluation *v, struct err *err)
-{
-    const struct split split = weeks(35, 1);
-    struct config c = config_of(text);
-    int rc = settings_from_config(s, &c, err);
-    if (rc == 0)
-        rc = evaluation_run(v, &examples, &split, s, &c, 1, err);
-    config_release(&c);
-    return rc;
-}
-
 TEST(settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs)
 {
     static const char *const expected[][3] = {
         {"constant"},
         {"zeta_2", "noise", "kind[a]"},
         {"a234567890123456789012345678901234567890", "kind[a]"}};
-    struct settings s;
     struct evaluation v;
     struct err err;
-    assert_int_equal(read_all("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n"
+    assert_int_equal(evaluate("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n"
                               "[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
                               "a234567890123456789012345678901234567890 = kind",
-                              &s, &v, &err),
+                              weeks(35, 1), 1, &v, &err),
                      0);
-    assert_true(s.n_l2 == 3 && s.l2[0] == 1e-4 && s.l2[1] == 0 && s.l2[2] == 0.5);
-    assert_true(s.alerts_per_day == 7 && !s.by_cost);
+    assert_true(v.settings.n_l2 == 3 && v.settings.l2[0] == 1e-4 && v.settings.l2[1] == 0);
+    assert_true(v.settings.alerts_per_day == 7 && !v.settings.by_cost);
     assert_int_equal(v.n_baselines, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(v.baselines[i].name, expected[i][0]);
@@ -332,10 +333,9 @@ TEST(mistakes_are_named_with_file_line_and_value)
         {"[slices]\ncaf\xe9 = noise: 1", "its name is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        struct settings s;
         struct evaluation v;
         struct err err = {""};
-        if (read_all(mistakes[i].text, &s, &v, &err) == 0)
+        if (evaluate(mistakes[i].text, weeks(35, 1), 1, &v, &err) == 0)
             fail_msg("taken: %s", mistakes[i].text);
         assert_contains(err.msg, mistakes[i].message);
     }

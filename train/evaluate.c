@@ -48,7 +48,7 @@ static int parse_costs(struct settings *s, const struct config *c, struct err *e
            config_number(c, "model", "cost_alert", 1e-9, 1e15, &s->cost_alert, err);
 }
 
-int settings_from_config(struct settings *s, const struct config *c, struct err *err)
+static int settings_from_config(struct settings *s, const struct config *c, struct err *err)
 {
     static const char *const known[] = {"l2", "alerts_per_day", "cost_fraud", "cost_alert"};
     *s = (struct settings){.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 100};
@@ -450,9 +450,9 @@ static int run_candidate(const struct evaluation *v, struct candidate *c, struct
 {
     const struct fold *fold = &v->folds[0];
     c->results = xcalloc(v->n_folds, sizeof *c->results);
-    int rc = choose_l2(c, fold, v->settings, err);
+    int rc = choose_l2(c, fold, &v->settings, err);
     for (size_t k = 0; k < v->n_folds && rc == 0; k++)
-        rc = run_fold(&c->results[k], c, &v->folds[k], v->settings, err);
+        rc = run_fold(&c->results[k], c, &v->folds[k], &v->settings, err);
     if (rc)
         return c == &v->model ? -1 : err_prefix(err, "baseline %s", c->name);
     bootstrap_run(&c->bootstrap, &c->examples, fold->test, c->results[0].fit->score, fold->judged,
@@ -481,15 +481,16 @@ static int run_lane(void *arg, unsigned lane, struct err *err)
     return 0;
 }
 
-int evaluation_run(struct evaluation *v, const struct examples *e, const struct split *split,
-                   const struct settings *settings, const struct config *config, unsigned threads,
-                   struct err *err)
+int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
+                   unsigned threads, struct err *err)
 {
-    *v = (struct evaluation){.settings = settings, .threads = threads};
+    struct split split;
+    *v = (struct evaluation){.threads = threads};
     candidate_init(&v->model, "model", e);
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
-    if (make_folds(v, split, e, err) ||
+    if (split_from_config(&split, config, err) || settings_from_config(&v->settings, config, err) ||
+        make_folds(v, &split, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
         read_baselines(v, e, config, err) || parallel_run(count_lanes(v), run_lane, v, err)) {
         evaluation_release(v);

@@ -16,7 +16,7 @@
 // row that can be an alert, or with costs no fraud.
 //
 // Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to
-// until evaluation_release; it borrows the examples and the settings.
+// until evaluation_release; it borrows the examples.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
@@ -33,8 +33,6 @@ struct settings {
     bool by_cost; // the threshold; else by alerts_per_day
     double cost_fraud, cost_alert;
 };
-
-int settings_from_config(struct settings *s, const struct config *c, struct err *err);
 
 struct fold {
     struct row_range train, test;
@@ -76,7 +74,7 @@ struct candidate {
 };
 
 struct evaluation {
-    const struct settings *settings;
+    struct settings settings;
     size_t n_folds;
     struct fold *folds;
     struct candidate model;
@@ -87,10 +85,9 @@ struct evaluation {
     unsigned threads;
 };
 
-// [baselines] and [slices] are read from the config. After an error there is nothing to release.
-int evaluation_run(struct evaluation *v, const struct examples *e, const struct split *split,
-                   const struct settings *settings, const struct config *config, unsigned threads,
-                   struct err *err);
+// After an error there is nothing to release.
+int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
+                   unsigned threads, struct err *err);
 void evaluation_release(struct evaluation *v);
 
 // The false positives on fold 0's test rows when a candidate's threshold is lowered just until it

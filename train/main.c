@@ -24,19 +24,15 @@ struct arguments {
 static int work(const struct arguments *a, struct err *err)
 {
     const double start = seconds_now();
-    const unsigned threads = (unsigned)a->threads;
     struct config config = {0};
-    struct split split;
-    struct settings settings;
     struct examples examples = {0};
     struct evaluation evaluation = {0};
     json_t *results = NULL;
     int64_t version;
     int rc = -1;
-    if (config_load(&config, a->config, err) || split_from_config(&split, &config, err) ||
-        settings_from_config(&settings, &config, err) || registry_check(a->output, err) ||
+    if (config_load(&config, a->config, err) || registry_check(a->output, err) ||
         examples_open(&examples, a->features, err) ||
-        evaluation_run(&evaluation, &examples, &split, &settings, &config, threads, err) ||
+        evaluation_run(&evaluation, &examples, &config, (unsigned)a->threads, err) ||
         !(results = results_new(&evaluation, &config, err)) ||
         publish(a->output, a->promote, &config, &evaluation, results, &version, err))
         goto out;

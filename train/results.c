@@ -348,11 +348,11 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
                   number(fit->standard_error[fit->model.n_inputs]));
     json_t *more =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bootstrap",
-                  bootstrap(&m->bootstrap), "validation", validation(m, v->settings), "threshold",
-                  policy(v->settings, &m->results[0].metrics.tally), "data", data(&m->results[0]),
+                  bootstrap(&m->bootstrap), "validation", validation(m, &v->settings), "threshold",
+                  policy(&v->settings, &m->results[0].metrics.tally), "data", data(&m->results[0]),
                   "weights", weights(m), "intercept", intercept, "reliability",
                   reliability(&m->results[0].metrics.tally.calibration), "scores", scores(fit),
-                  "slices", slicings(v), "baselines", list, "warnings", warnings(m, v->settings));
+                  "slices", slicings(v), "baselines", list, "warnings", warnings(m, &v->settings));
     json_object_update_new(results, more);
     return results;
 }
