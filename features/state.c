@@ -123,6 +123,7 @@ struct run {
     int label; // 0 or 1: all events count as that; -1: as the label column says
     unsigned workers;
     int level;
+    bool tracks; // this step runs the tracks of the level, after its nodes
 };
 
 static double hour_of(int64_t time)
@@ -238,9 +239,8 @@ static void round_inputs(const struct run *r, size_t first, size_t end)
         atomic_fetch_add(&r->state->not_finite, bad);
 }
 
-static int run_rows(void *arg, unsigned worker, struct err *err)
+static void run_rows(const struct run *r, unsigned worker)
 {
-    const struct run *r = arg;
     const struct plan *p = r->state->plan;
     size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
     for (size_t node = 0; node < p->n_nodes; node++)
@@ -248,8 +248,6 @@ static int run_rows(void *arg, unsigned worker, struct err *err)
             run_node(r, node, first, end);
     if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);
-    (void)err;
-    return 0;
 }
 
 // ---- windows ----
@@ -288,8 +286,14 @@ static void run_event(const struct run *r, const struct track *t, struct history
         atomic_fetch_add(&r->state->not_finite, bad);
 }
 
-static void prefetch(const struct history *h, const struct shape *s)
+// A history is reached in two steps: its slot, later its events.
+static void prefetch(const struct shard *shard, const struct shape *s, uint64_t key, bool slot)
 {
+    if (slot)
+        __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
+    const struct history *h = slot ? NULL : find_history(shard, key);
+    if (!h)
+        return;
     __builtin_prefetch(h->cursors);
     __builtin_prefetch(history_event(h, s, h->next - 1));
     __builtin_prefetch(history_event(h, s, h->next));
@@ -314,40 +318,35 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
         struct shard *now = own_shard(r, track, keys, worker, i),
                      *soon = own_shard(r, track, keys, worker, i + AHEAD),
                      *later = own_shard(r, track, keys, worker, i + 2 * AHEAD);
-        // A history is reached in two steps, its slot and its events; ask for each some events ahead.
         if (later)
-            __builtin_prefetch(&later->slots[keys[i + 2 * AHEAD] & (later->capacity - 1)]);
-        const struct history *known = soon ? find_history(soon, keys[i + AHEAD]) : NULL;
-        if (known)
-            prefetch(known, &t->shape);
+            prefetch(later, &t->shape, keys[i + 2 * AHEAD], true);
+        if (soon)
+            prefetch(soon, &t->shape, keys[i + AHEAD], false);
         if (now)
             run_event(r, t, get_history(now, &t->shape, keys[i], 1), i);
     }
 }
 
-// A few events, a server's one for example, have none behind them that would fetch their memory meanwhile:
-// ask for that of all tracks at once, first the slots, then the events (a quarter of a served row's time).
+// A few events, a server's for example, have no others behind them that would ask for memory
+// ahead: ask for that of all tracks at once. Without it a served event takes a quarter longer.
 static void prefetch_few(const struct run *r, bool slots)
 {
     const struct plan *p = r->state->plan;
     for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
         const uint64_t *keys = r->events->columns[p->tracks[t].column];
-        for (size_t i = 0; i < r->events->n; i++) {
-            const struct shard *shard = find_shard(r->state, t, keys[i]);
-            const struct history *known = slots ? NULL : find_history(shard, keys[i]);
-            if (slots && shard->capacity > 0)
-                __builtin_prefetch(&shard->slots[keys[i] & (shard->capacity - 1)]);
-            else if (known)
-                prefetch(known, &p->tracks[t].shape);
-        }
+        for (size_t i = 0; i < r->events->n; i++)
+            prefetch(find_shard(r->state, t, keys[i]), &p->tracks[t].shape, keys[i], slots);
     }
 }
 
-static int run_tracks(void *arg, unsigned worker, struct err *err)
+// A worker's share of a step; it cannot fail.
+static int run_share(void *arg, unsigned worker, struct err *err)
 {
     const struct run *r = arg;
     const struct plan *p = r->state->plan;
-    for (size_t t = 0; t < p->n_tracks; t++)
+    if (!r->tracks)
+        run_rows(r, worker);
+    for (size_t t = 0; t < p->n_tracks && r->tracks; t++)
         if (p->tracks[t].level == r->level)
             run_track(r, t, worker);
     (void)err;
@@ -375,18 +374,6 @@ static int64_t newest_before(const struct state *s, size_t track, const struct e
     return newest;
 }
 
-static int refuse(const struct state *s, int64_t time, int64_t newest, int column, struct err *err)
-{
-    const uint64_t late = (uint64_t)newest - (uint64_t)time;
-    char is[TIME_TEXT], was[TIME_TEXT];
-    return err_set(err,
-                   "an event of %s comes %llu s too late: it is %llu s older than the newest event "
-                   "of the same %s, of %s, and may be at most %lld s older",
-                   time_text(is, time), (unsigned long long)(late - LATE_SECONDS),
-                   (unsigned long long)late, s->plan->schema.columns[column].name,
-                   time_text(was, newest), (long long)LATE_SECONDS);
-}
-
 static int check_order(struct state *s, const struct events *e, const int64_t *time,
                        struct err *err)
 {
@@ -394,9 +381,17 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
     for (size_t i = 0; i < e->n; i++) {
         for (size_t t = 0; is_too_late(time[i], newest) && t < s->plan->n_tracks; t++) {
             const int64_t same_key = newest_before(s, t, e, time, i);
+            const unsigned long long late = (uint64_t)same_key - (uint64_t)time[i];
+            char is[TIME_TEXT], was[TIME_TEXT];
             s->refused = i;
             if (is_too_late(time[i], same_key))
-                return refuse(s, time[i], same_key, s->plan->tracks[t].column, err);
+                return err_set(
+                    err,
+                    "an event of %s comes %llu s too late: it is %llu s older than the "
+                    "newest event of the same %s, of %s, and may be at most %lld s older",
+                    time_text(is, time[i]), late - LATE_SECONDS, late,
+                    s->plan->schema.columns[s->plan->tracks[t].column].name,
+                    time_text(was, same_key), (long long)LATE_SECONDS);
         }
         newest = time[i] > newest ? time[i] : newest;
     }
@@ -414,19 +409,19 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 {
     const struct plan *p = s->plan;
     const int64_t *time = times_of(s, events);
-    struct run r = {s, events, time, out, -1, events->n < MIN_PARALLEL ? 1 : s->threads, 0};
+    struct run r = {s, events, time, out, -1, events->n < MIN_PARALLEL ? 1 : s->threads, 0, false};
     if (check_order(s, events, time, err))
         return -1;
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
         s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
     s->capacity = events->n > s->capacity ? events->n : s->capacity;
     prefetch_few(&r, true);
-    for (; r.level < p->n_levels; r.level++) {
-        parallel_run(r.workers, run_rows, &r, err);
-        if (r.level == 0)
+    for (int step = 0; step < 2 * p->n_levels - 1; step++) { // the last level has no tracks
+        r.level = step / 2;
+        r.tracks = step % 2;
+        parallel_run(r.workers, run_share, &r, err);
+        if (step == 0)
             prefetch_few(&r, false);
-        if (r.level < p->n_levels - 1) // the last level has no tracks
-            parallel_run(r.workers, run_tracks, &r, err);
     }
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
@@ -440,7 +435,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 static void run_label(struct state *s, const struct events *events, int label, double *out)
 {
     const struct plan *p = s->plan;
-    const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0};
+    const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0, false};
     for (size_t node = 0; node < p->n_nodes; node++)
         if (p->nodes[node].labelled)
             run_node(&r, node, 0, events->n);

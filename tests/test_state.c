@@ -310,7 +310,7 @@ static const struct definition labelled[] = {
     {"ever", "sum(terminal, label, all, delay=1h)"},
     {"nested", "mean(customer, mean(terminal, label, 1d, delay=1h), 7d)"},
     {"plain", "count(customer, 1h)"},
-    {"divided", "sum(terminal, 1 / (1 - label) + label, 1d, delay=2h)"},
+    {"infinite", "sum(terminal, log1p(-label) + amount, 1d, delay=2h)"},
 };
 
 struct served {
