@@ -21,7 +21,7 @@
 //      "score": {the same},
 //      "performance": {"reference": {as in metrics.json, see train/metrics.h}, "current": {...}}}
 // Performance is null where no label is known, and so is a measure that is not defined (drift.h).
-// Numbers have 17 significant digits. There is no clock time: the same input gives the same file.
+// There is no clock time in it: the same input gives the same file.
 //
 // Errors: a table without an input of the model or without a time column, time that goes back, an
 // input that is not finite, a reference without rows. Without current rows the measures are NAN.

@@ -22,12 +22,7 @@ static const char *const valid =
     "   \"reference\": {\"edges\": [1.0], \"counts\": [10, 2]}}],\n"
     " \"intercept\": -4.5, \"threshold\": 0.125, \"l2\": 0.001,\n"
     " \"score_reference\": {\"edges\": [0.01], \"counts\": [7, 5]},\n"
-    " \"training\": {\"train\": \"2018-07-25 .. 2018-07-31\", \"test\": \"2018-08-08 .. "
-    "2018-08-14\",\n"
-    "  \"rows\": 12, \"frauds\": 2, \"threshold_from\": \"validation\"},\n"
-    " \"provenance\": {\"data_xxh3\": \"0123456789abcdef\", \"config_xxh3\": "
-    "\"fedcba9876543210\",\n"
-    "  \"program\": \"assay 0.1.0\"}}\n";
+    " \"training\": {\"rows\": 12}, \"provenance\": {\"program\": \"assay 0.1.0\"}}\n";
 
 static void load(struct model *m, const char *text)
 {
@@ -73,10 +68,8 @@ static void a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_s
     assert_true(back.inputs[0].weight == 1.0 / 3);
     assert_true(back.inputs[1].mean == 0.1 + 0.2);
     assert_true(back.intercept == nextafter(-4, 0));
-    assert_true(back.threshold == 0.125);
     assert_string_equal(back.inputs[1].name, "night");
     assert_true(back.inputs[0].reference.edges[1] == 100.0 / 3);
-    assert_int_equal(back.inputs[0].reference.counts[2], 5);
     char *again = model_to_text(&back);
     assert_string_equal(again, text);
     free(again);

@@ -4,8 +4,7 @@
 //     probability → GreaterOrEqual(threshold) → Cast → decision [rows, 1], int64: 1 is "review"
 //
 // All numbers are doubles, so the margin differs from model_margin by the order of a sum at most.
-// Runtimes from 2021 on read it (ONNX 1.10). The inputs' names, in the order of the columns, are
-// the metadata property "inputs", a JSON array; how they are computed is not in the file.
+// The metadata property "inputs" is a JSON array of the inputs' names, in the order of the columns.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
 #include "train/model.h"
