@@ -1,16 +1,8 @@
 // counters: what the server counts, and the newest decisions and labels.
 //
-// serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as Prometheus
-// expects: zero the struct. counters_http and counters_time may be called from any thread, the
-// others from the writer's.
-//
-//     recent_init(&r, &plan)
-//     recent_add(&r, &row)                         the writer's thread, each decision
-//     recent_label(&r, order, review, changed, label)
-//     recent_drift(&r, &model, psi)                any thread, here and below
-//     recent_quality(&r, quality)
-//     recent_write_decisions(&r, &reply)           what GET /decisions answers
-//     recent_release(&r)
+// serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as
+// Prometheus expects: zero the struct. counters_http and counters_time may be called from any
+// thread, the others from the writer's.
 //
 // Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
 // histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
@@ -78,8 +70,8 @@ struct recent {
 };
 
 void recent_init(struct recent *r, const struct plan *p);
-void recent_release(struct recent *r); // zeroed, too
-void recent_add(struct recent *r, const struct store_row *row);
+void recent_release(struct recent *r);                          // zeroed, too
+void recent_add(struct recent *r, const struct store_row *row); // the writer's thread
 // changed: the transaction had another label before.
 void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label);
 // psi[plan->n_inputs + 1]: of each input, then of the score; NAN without decisions. Returns the

@@ -48,18 +48,13 @@ static void add_head(const struct request *q, bool close)
     reply_text(&packet, "\r\n");
 }
 
-// An idle connection holds a worker, so none is kept when all workers are taken.
-static bool must_close(const struct request *q)
-{
-    return q->close || q->unread || atomic_load(&q->server->stopping) ||
-           atomic_load(&q->service->counters.connections) >= q->server->threads;
-}
-
 static void send_reply(const struct request *q)
 {
     const struct reply *r = q->reply;
     const char *method = q->info->request_method;
-    const bool close = must_close(q);
+    // An idle connection holds a worker, so none is kept when all workers are taken.
+    const bool close = q->close || q->unread || atomic_load(&q->server->stopping) ||
+                       atomic_load(&q->service->counters.connections) >= q->server->threads;
     reply_reset(&packet);
     add_head(q, close);
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
@@ -160,12 +155,12 @@ static int http_error(struct mg_connection *connection, int status, const char *
         PROBLEM(&q, 400, "no head of HTTP/1.1 came whole within 2 seconds and 64 KiB");
     else if (status == 400 && is_unknown_method(q.info))
         PROBLEM(&q, 501, "the method %.20s is not known here", q.info->request_method);
-    else if (status == 400)
-        PROBLEM(&q, 400, "the request line or a header line is not valid HTTP/1.1");
-    else if (status == 411)
-        PROBLEM(&q, 411, "a Content-Length in digits is needed");
     else
-        PROBLEM(&q, status, "%s", message ? message : "the request was refused");
+        PROBLEM(&q, status, "%s",
+                status == 400   ? "the request line or a header line is not valid HTTP/1.1"
+                : status == 411 ? "a Content-Length in digits is needed"
+                : message       ? message
+                                : "the request was refused");
     answer(&q);
     return 0;
 }
@@ -206,16 +201,6 @@ static int check_host(const struct http *s, struct err *err)
     return 0;
 }
 
-// A connection takes a descriptor, and the usual limit is below the number of threads.
-static void raise_descriptors(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files); // if not allowed, the limit stays
-    }
-}
-
 // The library waits 2 s for each byte of a head. It reads more of a head (64 KiB) than is accepted,
 // so that its sender gets 431; the library itself would call it malformed.
 static int start_library(struct http *s, struct err *err)
@@ -250,9 +235,14 @@ static int start_library(struct http *s, struct err *err)
 int http_start(struct http *s, struct err *err)
 {
     uint64_t first;
+    struct rlimit files;
     if (check_host(s, err))
         return -1;
-    raise_descriptors();
+    // A connection takes a descriptor, and the usual limit is below the number of threads.
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     randombytes_buf(&first, sizeof first);
     atomic_store(&next_id, first);
     s->openapi = openapi_text(s->service, err);

@@ -58,6 +58,8 @@ struct request {
     bool expects;   // the client waits for 100 Continue before it sends the body
     bool close;     // the client wants the connection closed, or speaks HTTP/1.0
     bool unread;    // a body is still to come
+    bool encoded;   // there is a Transfer-Encoding
+    int hosts;      // Host headers
     // Set by route:
     const struct route *route; // NULL: there is none
     const char *allow;         // methods of the path, for 405 and OPTIONS

@@ -4,22 +4,16 @@
 // computed, in the order of the model's inputs, and scores them. It counts no transaction. The same
 // features give the same bits both ways.
 //
-//     request  {"id"?, "parameters"?, "outputs"?: [{"name", "parameters"?}],
-//               "inputs": [{"name": "features", "datatype": "FP32" | "FP64", "shape": [n, n_inputs],
-//                           "data": flat row-major or nested, "parameters"?}]}
-//     answer   {"model_name", "model_version", "id"?, "outputs": [{"name","shape","datatype","data"}]}
-//     outputs  probability FP64 [n], margin FP64 [n], review BOOL [n]: probability >= threshold
+// A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
+// its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
+// probability and margin, FP64, and review, BOOL: probability >= threshold. Optional members may be
+// null. Unknown members and parameters are ignored, except those that ask for binary tensors.
 //
-// n is 1 to 1000. A value is rounded to float32 once, as a feature is. `outputs` chooses the
-// outputs and their order; absent or empty, all are answered. Optional members may be null. Members
-// that the protocol does not know, and parameters, are ignored, except those that ask for binary
-// tensors.
+// A model has the name of its registry's folder and one version, the one that serves.
 //
-// A model has the name of its registry's folder (service.h) and one version, the one that serves.
-//
-// Status: 200; 400 where the body is no inference request (malformed JSON, an unknown tensor,
-// binary); 404 for another model or version; 413 for too many rows; 422 for what does not fit; 503.
-// Problems name the place in the request, as `field`.
+// Status: 200; 400 where the body is no inference request; 404 for another model or version; 413
+// for too many rows; 422 for what does not fit; 503. Problems name the place in the request, as
+// `field`.
 #ifndef SERVE_INFERENCE_H
 #define SERVE_INFERENCE_H
 

@@ -69,15 +69,14 @@ static int check_lines(struct request *q)
     return 0;
 }
 
-static int check_header(struct request *q, const char *name, const char *value, int *hosts,
-                        bool *encoded)
+static int check_header(struct request *q, const char *name, const char *value)
 {
     if (!consists_of(name, ALPHANUMERIC "!#$%&'*+-.^_`|~") || !is_printable(value))
         return PROBLEM(q, 400, "a header line has characters that are not allowed");
     if (strcasecmp(name, "Host") == 0) {
-        *hosts += *value ? 1 : 2; // an empty one is as bad as a second one
+        q->hosts += *value ? 1 : 2; // an empty one is as bad as a second one
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        *encoded = true;
+        q->encoded = true;
     } else if (strcasecmp(name, "Content-Length") == 0) {
         if (q->length >= 0)
             return PROBLEM(q, 400, "Content-Length is given twice");
@@ -99,25 +98,22 @@ static int check_header(struct request *q, const char *name, const char *value, 
 int request_check(struct request *q)
 {
     const struct mg_request_info *info = q->info;
-    int hosts = 0;
-    bool encoded = false;
     q->close = strcmp(info->http_version, "1.1") != 0;
     if (check_lines(q))
         return -1;
     for (int i = 0; i < info->num_headers; i++)
-        if (check_header(q, info->http_headers[i].name, info->http_headers[i].value, &hosts,
-                         &encoded))
+        if (check_header(q, info->http_headers[i].name, info->http_headers[i].value))
             return -1;
-    if (encoded && q->length >= 0)
+    if (q->encoded && q->length >= 0)
         return PROBLEM(q, 400, "Transfer-Encoding and Content-Length exclude each other");
-    if (encoded)
+    if (q->encoded)
         return PROBLEM(q, 501, "no Transfer-Encoding is understood; send a Content-Length");
     if (!info->request_uri || info->request_uri[0] != '/')
         return PROBLEM(q, 400, "the request's target must begin with '/'");
     if (strchr(info->request_uri, '%'))
         return PROBLEM(q, 400, "no path here has a '%%' in it");
     // Some load balancers check health in HTTP/1.0, without a Host.
-    if (hosts > 1 || (hosts == 0 && strcmp(info->http_version, "1.0") != 0))
+    if (q->hosts > 1 || (q->hosts == 0 && strcmp(info->http_version, "1.0") != 0))
         return PROBLEM(q, 400, "there must be exactly one Host header");
     // A client that forgets the length of a POST still sends its body.
     q->unread = q->length > 0 || (q->length < 0 && strcmp(info->request_method, "POST") == 0);
