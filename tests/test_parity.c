@@ -9,21 +9,16 @@
 static char config[256] = "datasets/sample.ini", from[32] = "2018-04-28", until[32] = "2018-05-12";
 static int kills = 2;
 
-// ---- what the server says ----
-
 static pid_t start_replay(void)
 {
-    char program[512], url[64], log[300], output[300];
-    snprintf(program, sizeof program, "%s/replay", bin);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", own.port);
-    snprintf(log, sizeof log, "%s/replay.txt", folder);
-    snprintf(output, sizeof output, "%s/decisions.csv", folder);
+    char command[2048];
+    snprintf(command, sizeof command,
+             "exec %s/replay --config %s --url http://127.0.0.1:%d --from %s --until %s --labels 7 "
+             "--connections 1 --batch 9 --retry 60 --output %s/decisions.csv >%s/replay.txt 2>&1",
+             bin, config, own.port, from, until, folder, folder);
     const pid_t pid = fork();
     if (pid == 0) {
-        if (freopen(log, "w", stdout) && freopen(log, "a", stderr))
-            execl(program, "replay", "--config", config, "--url", url, "--from", from, "--until",
-                  until, "--labels", "7", "--connections", "1", "--batch", "9", "--retry", "60",
-                  "--output", output, (char *)NULL);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
     return pid;
@@ -46,24 +41,18 @@ static void kill_at(int64_t rows, pid_t replay)
     server_begin(&own, "16", NULL);
 }
 
+// Neither is NaN or -0, so equal numbers have equal bits.
 static void compare(const struct batch_scores *e)
 {
-    char path[300], line[512];
+    char path[300];
     uint64_t n = 0;
     snprintf(path, sizeof path, "%s/decisions.csv", folder);
     FILE *f = fopen(path, "r");
     assert_non_null(f);
-    assert_non_null(fgets(line, sizeof line, f)); // the header
-    while (fgets(line, sizeof line, f)) {
-        const char *comma = strchr(line, ',');
-        assert_non_null(comma);
-        assert_true(n < e->n);
-        const double p = strtod(comma + 1, NULL);
-        if (p != e->probability[n]) // neither is NaN or -0, so equal is equal in every bit
-            fail_msg("row %llu: %s is %.17g in the batch", (unsigned long long)n, line,
-                     e->probability[n]);
-        n++;
-    }
+    fscanf(f, "%*[^\n]"); // the header
+    for (double p; fscanf(f, "%*[^,],%lf%*[^\n]", &p) == 1; n++)
+        if (n >= e->n || p != e->probability[n])
+            fail_msg("row %llu: %.17g is not the batch's", (unsigned long long)n, p);
     fclose(f);
     assert_true(n == e->n);
 }

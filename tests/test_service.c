@@ -3,102 +3,75 @@
 
 #include <stdatomic.h>
 
-static void train_other(const char *l2)
-{
-    assert_int_equal(run("sed 's/^l2 = .*/l2 = %s/' datasets/sample.ini >%s/other.ini && %s/train "
-                         "--config %s/other.ini --output %s/models %s/features",
-                         l2, folder, bin, folder, folder, folder),
-                     0);
-}
+#define RELOAD "POST /admin/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
 static void promote(int version)
 {
     assert_int_equal(run("%s/registry --models %s/models promote %d", bin, folder, version), 0);
 }
 
-#define RELOAD "POST /admin/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-
-static void reload(int status, const char *words)
+static void expect(const char *request, int status, const char *words)
 {
     struct answer a;
-    ask_own(&a, RELOAD);
+    ask(&a, request);
     if (a.status != status || !strstr(a.text, words))
         fail_msg("%d %s", a.status, a.text);
     answer_free(&a);
 }
 
-static void assert_ready(const char *version)
-{
-    struct answer a;
-    ask_own(&a, GET("/readyz"));
-    if (!strstr(a.text, version))
-        fail_msg("%s", a.text);
-    answer_free(&a);
-}
-
-// The version that decides, by an answer of its own.
 static void assert_decides(const char *version)
 {
+    char words[32];
+    snprintf(words, sizeof words, "\"model\":\"%s\"", version);
+    expect(GET("/model"), 200, words);
+    expect(GET("/readyz"), 200, words);
+}
+
+static bool is_ready_with(const char *words)
+{
     struct answer a;
-    ask_own(&a, GET("/model"));
-    json_t *j = answer_json(&a);
-    assert_string_equal(json_string_value(json_object_get(j, "model")), version);
-    json_decref(j);
+    ask(&a, GET("/readyz"));
+    const bool ready = strstr(a.text, words) != NULL;
     answer_free(&a);
-    assert_ready(version);
+    return ready;
 }
 
 static void a_promoted_model_is_loaded_by_request_and_by_sighup(void **state)
 {
     (void)state;
-    train_other("0.5"); // version 2
-    promote(1);
-    server_begin(&own, "8", NULL);
     assert_decides("1");
     promote(2);
-    reload(200, "{\"model\":\"2\",\"sha256\":\"");
+    expect(RELOAD, 200, "{\"model\":\"2\",\"sha256\":\"");
     assert_decides("2");
     promote(1);
-    assert_int_equal(kill(own.pid, SIGHUP), 0);
-    for (int ms = 0; ms < WAIT_MS; ms += 10) {
-        struct answer a;
-        ask_own(&a, GET("/readyz"));
-        const bool there = strstr(a.text, "\"1\"") != NULL;
-        answer_free(&a);
-        if (there)
-            break;
+    assert_int_equal(kill(shared.pid, SIGHUP), 0);
+    for (int ms = 0; ms < WAIT_MS && !is_ready_with("\"1\""); ms += 10)
         poll(NULL, 0, 10);
-    }
     assert_decides("1");
-    assert_int_equal(server_end(&own), 0);
 }
 
 static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **state)
 {
     (void)state;
-    promote(1);
-    server_begin(&own, "8", NULL);
     assert_int_equal(run("cd %s && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
                          "0.25/' models/2/model.json && ln -sfn 2 models/champion",
                          folder),
                      0);
-    reload(409, "the present model goes on");
+    expect(RELOAD, 409, "the present model goes on");
     assert_decides("1");
     assert_int_equal(run("grep -q '^serve: .*the present model goes on$' %s/access.log", folder),
                      0);
-    assert_int_equal(
-        run("cd %s && cp kept models/2/model.json && ln -sfn 1 models/champion", folder), 0);
     // Other features: another plan than that of the state.
-    assert_int_equal(run("sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
-                         ">%s/fewer.ini && %s/features --config %s/fewer.ini --output %s/fewer "
-                         "%s/table && %s/train --config %s/fewer.ini --output %s/models --promote "
-                         "%s/fewer",
-                         folder, bin, folder, folder, folder, bin, folder, folder, folder),
-                     0);
-    reload(409, "was trained on other [columns] or [features]");
+    assert_int_equal(
+        run("cd %s && cp kept models/2/model.json && ln -sfn 1 models/champion && cd - "
+            "&& sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
+            ">%s/fewer.ini && %s/features --config %s/fewer.ini --output %s/fewer "
+            "%s/table && %s/train --config %s/fewer.ini --output %s/models --promote "
+            "%s/fewer",
+            folder, folder, bin, folder, folder, folder, bin, folder, folder, folder),
+        0);
+    expect(RELOAD, 409, "was trained on other [columns] or [features]");
     assert_decides("1");
-    promote(1);
-    assert_int_equal(server_end(&own), 0);
 }
 
 struct asker {
@@ -113,7 +86,7 @@ static void *ask_on(void *arg)
 {
     struct asker *c = arg;
     char body[160];
-    const int fd = dial(own.port);
+    const int fd = dial(shared.port);
     for (int i = 0; !atomic_load(&stop); i++) {
         struct answer a;
         snprintf(body, sizeof body,
@@ -121,8 +94,8 @@ static void *ask_on(void *arg)
                  "\"terminal\":\"7\",\"amount\":5}",
                  c->number, i);
         say_post(fd, body);
-        const bool whole = try_hear(fd, &a, true) == 0 && a.status == 200,
-                   first = whole && strstr(a.text, "\"model\":\"1\"");
+        const bool whole = try_hear(fd, &a, true) == 0 && a.status == 200;
+        const bool first = whole && strstr(a.text, "\"model\":\"1\"");
         if (first || (whole && strstr(a.text, "\"model\":\"2\"")))
             c->decided[!first]++;
         else
@@ -136,7 +109,7 @@ static void *ask_on(void *arg)
 static void *reload_on(void *arg)
 {
     struct asker *c = arg;
-    const int fd = dial(own.port);
+    const int fd = dial(shared.port);
     while (!atomic_load(&stop)) {
         struct answer a;
         say(fd, RELOAD, strlen(RELOAD));
@@ -154,7 +127,6 @@ static void racing_reloads_under_load_lose_no_request_and_bring_no_older_model_b
     static struct asker askers[ALL]; // a failed assertion leaves the threads running
     (void)state;
     promote(1);
-    server_begin(&own, "16", NULL);
     for (int i = 0; i < ALL; i++) {
         askers[i].number = i;
         assert_int_equal(
@@ -162,10 +134,11 @@ static void racing_reloads_under_load_lose_no_request_and_bring_no_older_model_b
             0);
     }
     for (int i = 0; i < PROMOTIONS; i++) {
+        const char *words = i % 2 ? "\"model\":\"2\"" : "\"model\":\"1\"";
         promote(1 + i % 2);
-        reload(200, i % 2 ? "\"model\":\"2\"" : "\"model\":\"1\"");
+        expect(RELOAD, 200, words);
         for (int k = 0; k < 5; k++)
-            assert_ready(i % 2 ? "2" : "1");
+            expect(GET("/readyz"), 200, words);
     }
     atomic_store(&stop, true);
     for (int i = 0; i < ALL; i++) {
@@ -173,20 +146,23 @@ static void racing_reloads_under_load_lose_no_request_and_bring_no_older_model_b
         assert_int_equal(askers[i].wrong, 0);
         assert_true(i >= ASKERS || (askers[i].decided[0] > 0 && askers[i].decided[1] > 0));
     }
-    promote(1);
-    assert_int_equal(server_end(&own), 0);
+}
+
+// A second version, with another l2.
+static int setup(void **state)
+{
+    return server_artifacts(state) ||
+           run("sed 's/^l2 = .*/l2 = 0.5/' datasets/sample.ini >%s/other.ini && %s/train --config "
+               "%s/other.ini --output %s/models %s/features",
+               folder, bin, folder, folder, folder);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_promoted_model_is_loaded_by_request_and_by_sighup,
-                                  server_end_own),
-        cmocka_unit_test_teardown(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one,
-                                  server_end_own),
-        cmocka_unit_test_teardown(
-            racing_reloads_under_load_lose_no_request_and_bring_no_older_model_back,
-            server_end_own),
+        cmocka_unit_test(a_promoted_model_is_loaded_by_request_and_by_sighup),
+        cmocka_unit_test(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one),
+        cmocka_unit_test(racing_reloads_under_load_lose_no_request_and_bring_no_older_model_back),
     };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
+    return cmocka_run_group_tests(tests, setup, server_remove);
 }
