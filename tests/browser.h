@@ -8,8 +8,7 @@
 //     browser_click("#send")
 //     browser_wait("document.title === 'x'")  until the expression is true; the test fails after WAIT_MS
 //     browser_is("innerWidth === 390")        whether the expression is true
-//     browser_text("document.title")          the value of an expression, to be freed
-//     browser_run("return 1")                 the value of a function's body, to be released
+//     browser_value("document.title")         its value, to be released; _run: of a function's body
 //     browser_complaints(text, size)          errors and warnings of the console since the last call
 //     browser_end()                           as teardown too; does nothing if none runs
 //
@@ -154,16 +153,6 @@ static inline bool browser_is(const char *expression)
     return is;
 }
 
-static inline char *browser_text(const char *expression)
-{
-    json_t *value = browser_value(expression);
-    if (!json_is_string(value))
-        fail_msg("not a text: %s", expression);
-    char *text = strdup(json_string_value(value));
-    json_decref(value);
-    return text;
-}
-
 static inline void browser_wait(const char *expression)
 {
     for (int ms = 0; ms < WAIT_MS; ms += 50) {
@@ -171,8 +160,8 @@ static inline void browser_wait(const char *expression)
             return;
         poll(NULL, 0, 50);
     }
-    char *page = browser_text("document.body.innerText.slice(0, 1500)");
-    fail_msg("it did not become true: %s; the page:\n%s", expression, page);
+    json_t *page = browser_value("document.body.innerText.slice(0, 1500)");
+    fail_msg("it did not become true: %s; the page:\n%s", expression, json_string_value(page));
 }
 
 // Their number, and the first texts.

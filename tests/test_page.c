@@ -23,9 +23,9 @@ static void assert_no_complaint(void)
 
 static void assert_text(const char *expression, const char *expected)
 {
-    char *text = browser_text(expression);
-    assert_string_equal(text, expected);
-    free(text);
+    json_t *text = browser_value(expression);
+    assert_string_equal(json_string_value(text), expected);
+    json_decref(text);
 }
 
 // A function of checks.js, with its arguments, finds nothing wrong.

@@ -254,14 +254,14 @@ static json_t *warnings(const struct candidate *m, const struct settings *s)
 {
     const struct fold_result *f = &m->results[0];
     const struct tally *t = &f->metrics.tally;
-    const uint64_t rarer = t->frauds < t->rows - t->frauds ? t->frauds : t->rows - t->frauds;
+    const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     const double alerts = (double)(t->true_positives + t->false_positives);
-    return json_pack("{s:b, s:b, s:b, s:b, s:b}", "few_rows",
-                     rarer<SLICE_LEAST, "known_cards", t->known_cards> t->rows, "no_validation",
+    const double budget = (double)s->alerts_per_day * f->fit->fold->test_days;
+    return json_pack("{s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "known_cards",
+                     (bool)(t->known_cards > t->rows), "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
-                     !s->by_cost &&
-                         alerts > 2 * (double)s->alerts_per_day * f->fit->fold->test_days);
+                     !s->by_cost && alerts > 2 * budget);
 }
 
 // ---- baselines and [card] --------------------------------------------------------------------------
@@ -279,42 +279,34 @@ static json_t *differences(const struct candidate *model, const struct candidate
     return j;
 }
 
-static double member(const json_t *j, const char *key)
+// NAN where it is null.
+static void unpack(const json_t *candidate, double *wrong, double *mean_ap)
 {
-    const json_t *x = json_object_get(j, key);
-    return json_is_number(x) ? json_number_value(x) : NAN;
-}
-
-static double mean_ap(const json_t *j)
-{
-    return member(json_object_get(json_object_get(j, "summary"), "average_precision"), "mean");
+    *wrong = *mean_ap = NAN;
+    json_unpack((json_t *)candidate, "{s:F}", "false_positives_at_recall", wrong);
+    json_unpack((json_t *)candidate, "{s:{s:{s:F}}}", "summary", "average_precision", "mean",
+                mean_ap);
 }
 
 static json_t *baseline(const json_t *model, const struct evaluation *v, const struct candidate *c)
 {
-    static const char key[] = "false_positives_at_recall";
     json_t *j = candidate(v, c), *inputs = json_array();
+    double mine[2], others[2];
+    unpack(model, &mine[0], &mine[1]);
+    unpack(j, &others[0], &others[1]);
     for (size_t i = 0; i < c->examples.n_inputs; i++)
         json_array_append_new(inputs, json_string(c->examples.names[i]));
     json_object_set_new(j, "name", json_string(c->name));
     json_object_set_new(j, "inputs", inputs);
     json_object_set_new(j, "difference", differences(&v->model, c));
-    json_object_set_new(j, "change", number(member(model, key) / member(j, key) - 1));
-    json_object_set_new(j, "better", json_boolean(mean_ap(j) > mean_ap(model)));
+    json_object_set_new(j, "change", number(mine[0] / others[0] - 1));
+    json_object_set_new(j, "better", json_boolean(others[1] > mine[1]));
     return j;
 }
 
 static int add_card(json_t *results, const struct config *config, struct err *err)
 {
     static const char *const keys[] = {"intended_use", "data", "limits"};
-    static const char *const general[] = {
-        "Ranks transactions by how likely they are fraud, so that people review the highest ones. "
-        "It is not made to decide about a person without human review, nor for transactions of "
-        "another kind than those it was trained on.",
-        "The transactions that the dataset's description names.",
-        "Frauds of a kind that the training period does not contain are not found. Labels are "
-        "assumed to be correct and complete. Drift is measured after the test period: read the "
-        "monitor's report before you use the model on later data."};
     enum { N_KEYS = sizeof keys / sizeof *keys };
     json_t *card = json_object();
     json_object_set_new(results, "card", card);
@@ -326,7 +318,8 @@ static int add_card(json_t *results, const struct config *config, struct err *er
             return config_error(config, e, -1, err, "is empty: remove the line for a general text");
         if (e && !value_utf8(e->value, strlen(e->value)))
             return config_error(config, e, 0, err, "its value is not UTF-8");
-        json_object_set_new(card, keys[i], json_string(e ? e->value : general[i]));
+        if (e)
+            json_object_set_new(card, keys[i], json_string(e->value));
     }
     return 0;
 }

@@ -25,7 +25,7 @@
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
 //      "warnings": {"few_rows","known_cards","no_validation","threshold_from_training","over_budget"},
-//      "card": {"intended_use","data","limits"}}    from [card], or a general text
+//      "card": {"intended_use","data","limits"}}    those that [card] has
 //
 // train/report.h adds "about" and "text". A weight belongs to the standardised input; low and high are
 // its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for one standard

@@ -27,9 +27,7 @@ function showWords() {
   list("comparisons", text.comparisons);
   put("bootstrap", b ? `The intervals come from a bootstrap over the ${b.units} ${b.unit}s of the test (${b.replicates} draws).
     With few ${b.unit}s they tend to be too short.` : "There are no intervals: the test has rows in fewer than five hours.");
-  put("card-data", words.data);
-  put("card-use", words.intended_use);
-  put("card-limits", words.limits);
+  for (const [key, own] of Object.entries(words)) put(`card-${key}`, own); // in place of the general text
   put("definitions", about.features.map((f) => `${f.name} = ${f.expression}`).join("\n"));
   put("reproduce", `make pipeline CONFIG=${about.config} with ${about.program}. The input's XXH3 checksum is ${about.data_xxh3},
     that of the settings ${about.config_xxh3}; the same input and settings give the same model to the last bit.`);
