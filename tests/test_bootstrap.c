@@ -4,7 +4,7 @@
 #include "tests/training.h"
 
 enum { MAX_ROWS = 4000 };
-enum { ROC_AUC, AVERAGE_PRECISION, CARD_PRECISION, LOG_LOSS, BRIER, ECE };
+enum { ROC_AUC, AVERAGE_PRECISION, CARD_PRECISION, LOG_LOSS, BRIER };
 
 static const double THRESHOLD = 0.5;
 
@@ -169,27 +169,6 @@ TEST(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     assert_interval(&b, &a, BRIER, NAN, NAN);
 }
 
-// With four times as many days an interval is about half as wide, as a mean's standard error is.
-TEST(an_interval_holds_the_metric_of_all_days_and_narrows_with_more_of_them)
-{
-    sample_days(7, 100);
-    struct bootstrap few = run();
-    sample_days(28, 100);
-    struct bootstrap many = run();
-    const struct metrics m = metrics_compute(score, judged, n, THRESHOLD);
-    for (size_t k = 0; k < N_METRICS; k++) {
-        const struct interval wide = bootstrap_interval(&few, NULL, k);
-        const struct interval i = bootstrap_interval(&many, NULL, k);
-        assert_true(i.low < i.high);
-        assert_true(k == CARD_PRECISION ||
-                    (i.low < metrics_get(&m, k) && metrics_get(&m, k) < i.high));
-        assert_true(k == CARD_PRECISION || k == ECE ||
-                    i.high - i.low < 0.75 * (wide.high - wide.low));
-    }
-    bootstrap_release(&few);
-    bootstrap_release(&many);
-}
-
 TEST(a_metric_without_a_meaning_in_some_draw_has_no_interval)
 {
     sample_days(6, 40);
@@ -213,7 +192,6 @@ int main(void)
         cmocka_unit_test(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours),
         cmocka_unit_test(card_precision_is_the_mean_of_that_of_the_drawn_days),
         cmocka_unit_test(an_interval_is_that_of_the_percentiles_of_values_or_differences),
-        cmocka_unit_test(an_interval_holds_the_metric_of_all_days_and_narrows_with_more_of_them),
         cmocka_unit_test(a_metric_without_a_meaning_in_some_draw_has_no_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,21 +63,6 @@ TEST(metrics_equal_scikit_learns_with_tied_scores)
     assert_int_equal(m.tally.true_positives, 33);
 }
 
-TEST(a_ranking_holds_each_score_once_with_the_rows_at_or_above_it)
-{
-    const double seven[] = {0.5, 0.25, 1, 0.5, 0, -0.0, 0.5}, scores[] = {1, 0.5, 0.25, 0};
-    const int8_t labels[] = {1, 0, 1, 0, 1, 0, -1};
-    const uint64_t frauds[] = {1, 2, 2, 3}, genuine[] = {0, 1, 2, 3};
-    struct ranking k;
-    ranking_make(&k, seven, labels, 7);
-    assert_int_equal(k.n, 4);
-    for (int i = 0; i < 4; i++)
-        assert_is(k.score[i], scores[i]);
-    assert_memory_equal(k.frauds, frauds, sizeof frauds);
-    assert_memory_equal(k.genuine, genuine, sizeof genuine);
-    ranking_release(&k);
-}
-
 TEST(a_metric_without_a_meaning_is_null_in_json)
 {
     static const char *const without_frauds[] = {
@@ -279,7 +264,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_equal_scikit_learns_with_tied_scores),
-        cmocka_unit_test(a_ranking_holds_each_score_once_with_the_rows_at_or_above_it),
         cmocka_unit_test(a_metric_without_a_meaning_is_null_in_json),
         cmocka_unit_test(a_certain_and_wrong_score_costs_a_finite_loss),
         cmocka_unit_test(calibration_equals_the_sums_over_the_rows_of_each_bin),
