@@ -161,11 +161,11 @@ static void write_database(struct reply *r, struct service *s)
 
 static void write_process(struct reply *r, const struct service *s)
 {
-    long pages;
+    char line[128]; // pages in all, pages in memory, ...
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%*s %ld", &pages) == 1) // of all memory, of memory in use
+    if (f && fgets(line, sizeof line, f))
         gauge(r, "process_resident_memory_bytes", "Memory in use.",
-              (double)pages * (double)sysconf(_SC_PAGESIZE));
+              strtod(line + strcspn(line, " "), NULL) * (double)sysconf(_SC_PAGESIZE));
     if (f)
         fclose(f);
     gauge(r, "process_start_time_seconds", "When the process started.", (double)s->started);

@@ -211,7 +211,7 @@ int number_text(char text[NUMBER_TEXT], double x, int digits)
 
 void reply_number(struct reply *r, double x, int digits)
 {
-    char text[NUMBER_TEXT];
+    char text[NUMBER_TEXT] = "";
     if (isfinite(x))
         reply_bytes(r, text, (size_t)number_text(text, x, digits));
     else

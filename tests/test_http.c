@@ -267,7 +267,7 @@ static void the_access_log_contains_nothing_that_a_client_sent_but_its_id(void *
         answer_free(&a);
     }
     assert_int_equal(server_end(&own), 0);
-    const char *log = folder_text("access.log"), *end = log;
+    const char *log = folder_text("access.log"), *end;
     assert_null(strstr(log, "eheim"));
     // A line is written after its answer, so lines of several connections come in any order.
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)

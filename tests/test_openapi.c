@@ -18,14 +18,14 @@ struct small_document {
     json_t *document;
 };
 
-static json_t *member(const json_t *object, const char *path)
+static json_t *member(json_t *object, const char *path)
 {
     char name[64];
     for (; *path && object; path += strcspn(path, " "), path += *path == ' ') {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(path, " "), path);
         object = json_object_get(object, name);
     }
-    return (json_t *)(uintptr_t)object;
+    return object;
 }
 
 static void make(struct small_document *d, const char *time_format)
@@ -126,7 +126,7 @@ static void the_schema_takes_what_the_server_takes(void **state)
     (void)state;
     make(&d, "%Y-%m-%d %H:%M:%S");
     check_texts(&d, texts, 16, "1111000000000000");
-    const json_t *properties = member(d.document, "components schemas Transaction properties");
+    json_t *properties = member(d.document, "components schemas Transaction properties");
     assert_true(json_number_value(member(properties, "age default")) == 40);
     json_t *known = json_pack("[s, s]", "web", "shop");
     assert_true(json_equal(member(properties, "channel examples"), known));
