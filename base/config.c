@@ -27,20 +27,10 @@ struct reader {
     char raw[256]; // the current line
 };
 
-static int fail(struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-// Set "path:line: message"; returns 0, which inih takes as an error.
-static int fail(struct reader *r, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    err_set(r->err, "%s:%d: %s", r->config->path, r->line, text);
-    r->failed = true;
-    return 0;
-}
+// Every failure of the reader starts with "path:line: ". 0 is what inih takes as an error.
+#define FAIL(r, fmt, ...)                                                                          \
+    ((r)->failed = true,                                                                           \
+     err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, __VA_ARGS__), 0)
 
 // Replaces inih's fgets: counts lines and refuses one that inih would cut.
 static char *read_line(char *buf, int size, void *stream)
@@ -49,15 +39,14 @@ static char *read_line(char *buf, int size, void *stream)
     if (r->failed || !fgets(r->raw, sizeof r->raw, r->file))
         return NULL;
     r->line++;
-    size_t n = strlen(r->raw);
-    if (strcspn(r->raw, "\n") > MAX_LINE || n + 1 > (size_t)size) {
-        fail(r,
-             "the line is longer than %d bytes; continue in the next line, indented, or name a "
-             "part of it",
-             MAX_LINE);
+    if (strcspn(r->raw, "\n") > MAX_LINE) {
+        r->failed = true;
+        err_set(r->err,
+                "%s:%d: the line is longer than %d bytes; continue in the next line, indented",
+                r->config->path, r->line, MAX_LINE);
         return NULL;
     }
-    memcpy(buf, r->raw, n + 1);
+    snprintf(buf, (size_t)size, "%s", r->raw); // inih's line has room for MAX_LINE bytes
     return buf;
 }
 
@@ -91,7 +80,7 @@ static int handle(void *user, const char *section, const char *key, const char *
     for (size_t i = 0; i < N_SECTIONS; i++)
         known = known || strcmp(section, sections[i]) == 0;
     if (!known)
-        return fail(r, "unknown section [%s]%s", section,
+        return FAIL(r, "unknown section [%s]%s", section,
                     err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
     struct config_entry *last = c->n ? &c->entries[c->n - 1] : NULL;
     if (last && strchr(" \t", r->raw[0]) && strcmp(last->section, section) == 0 &&
@@ -99,7 +88,7 @@ static int handle(void *user, const char *section, const char *key, const char *
         return append(last, value);
     const struct config_entry *before = config_find(c, section, key);
     if (before)
-        return fail(r, "'%s' is in [%s] already, at line %d", key, section, before->line);
+        return FAIL(r, "'%s' is in [%s] already, at line %d", key, section, before->line);
     return add(r, section, key, value);
 }
 
@@ -112,18 +101,15 @@ int config_load(struct config *c, const char *path, struct err *err)
         config_release(c);
         return -1;
     }
-    int line = ini_parse_stream(read_line, &r, handle, &r);
-    if (!r.failed && ferror(r.file)) {
-        err_sys(err, "%s: cannot read", path);
-        r.failed = true;
-    } else if (!r.failed && line != 0) {
-        err_set(err, "%s:%d: neither '[section]' nor 'key = value'", path, line);
-        r.failed = true;
-    }
+    int line = ini_parse_stream(read_line, &r, handle, &r), rc = r.failed ? -1 : 0;
+    if (rc == 0 && ferror(r.file))
+        rc = err_sys(err, "%s: cannot read", path);
+    else if (rc == 0 && line != 0)
+        rc = err_set(err, "%s:%d: neither '[section]' nor 'key = value'", path, line);
     fclose(r.file);
-    if (r.failed)
+    if (rc)
         config_release(c);
-    return r.failed ? -1 : 0;
+    return rc;
 }
 
 void config_release(struct config *c)

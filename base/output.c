@@ -106,7 +106,7 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
-    *o = (struct output){xstrndup(path, n), xasprintf("%.*s.tmp", (int)n, path), -1};
+    *o = (struct output){xstrndup(path, n), xasprintf("%.*s.tmp", (int)n, path), -1, 0};
     signal(SIGXFSZ, SIG_IGN); // beyond a file size limit write() fails then, like on a full disk
     return make_parents(o->path, err) || lock_temporary(o, mode, err) ? -1 : 0;
 }
@@ -142,25 +142,6 @@ int output_open(struct output *o, const char *path, mode_t mode, struct err *err
 int output_write(struct output *o, const void *data, size_t n, struct err *err)
 {
     return write_all(o->fd, data, n, o->path, err);
-}
-
-int output_commit(struct output *o, struct err *err)
-{
-    if (fsync(o->fd))
-        return err_sys(err, "%s: cannot write to disk", o->path);
-    if (rename(o->temporary, o->path))
-        return err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
-    int rc = sync_parent(o->path, err);
-    forget(o);
-    return rc;
-}
-
-void output_release(struct output *o)
-{
-    if (!o->path)
-        return;
-    unlink(o->temporary);
-    forget(o);
 }
 
 // ---- folders ----
@@ -217,87 +198,82 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
                    path);
 }
 
-static void forget_dir(struct output_dir *d)
+int output_dir_open(struct output *o, const char *path, const char *marker, struct err *err)
 {
-    struct output o = {d->path, d->temporary, d->fd};
-    forget(&o);
-    *d = (struct output_dir){.fd = -1};
-}
-
-int output_dir_open(struct output_dir *d, const char *path, const char *marker, struct err *err)
-{
-    struct output o;
-    int failed = begin(&o, path, S_IFDIR | 0777, err);
-    *d = (struct output_dir){o.path, o.temporary, o.fd, 0};
-    if (failed) {
-        forget_dir(d);
+    if (begin(o, path, S_IFDIR | 0777, err)) {
+        forget(o);
         return -1;
     }
-    empty_dir(d->fd);
-    if (check_replaceable(d->path, marker, err) == 0)
+    empty_dir(o->fd);
+    if (check_replaceable(o->path, marker, err) == 0)
         return 0;
-    output_dir_release(d);
+    output_release(o);
     return -1;
 }
 
-int output_dir_create(struct output_dir *d, const char *name, struct err *err)
+int output_dir_create(struct output *o, const char *name, struct err *err)
 {
-    if (d->n_files++ == OUTPUT_MAX_FILES)
-        return err_set(err, "%s: more than %d files in one folder", d->path, OUTPUT_MAX_FILES);
-    int fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    return fd < 0 ? err_sys(err, "%s/%s: cannot create", d->temporary, name) : fd;
+    if (o->n_files++ == OUTPUT_MAX_FILES)
+        return err_set(err, "%s: more than %d files in one folder", o->path, OUTPUT_MAX_FILES);
+    int fd = openat(o->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    return fd < 0 ? err_sys(err, "%s/%s: cannot create", o->temporary, name) : fd;
 }
 
-int output_dir_close(struct output_dir *d, int fd, struct err *err)
+int output_dir_close(struct output *o, int fd, struct err *err)
 {
     int bad = fsync(fd);
     if (close(fd) || bad)
-        return err_sys(err, "%s: cannot write to disk", d->path);
+        return err_sys(err, "%s: cannot write to disk", o->path);
     return 0;
 }
 
-int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
-                    struct err *err)
+int output_dir_file(struct output *o, const char *name, const void *data, size_t n, struct err *err)
 {
-    int fd = output_dir_create(d, name, err);
+    int fd = output_dir_create(o, name, err);
     if (fd < 0)
         return -1;
     if (write_all(fd, data, n, name, err)) {
         close(fd);
-        return err_prefix(err, "%s", d->path);
+        return err_prefix(err, "%s", o->path);
     }
-    return output_dir_close(d, fd, err);
+    return output_dir_close(o, fd, err);
 }
+
+// ---- both ----
 
 // An existing folder exchanges names with the new one and is then removed under the temporary's
 // name. It is locked until it is gone, or another writer would take it for a leftover.
-int output_dir_commit(struct output_dir *d, struct err *err)
+int output_commit(struct output *o, struct err *err)
 {
-    if (fsync(d->fd))
-        return err_sys(err, "%s: cannot write to disk", d->path);
-    int rc, old = open(d->path, DIR_FLAGS);
+    if (fsync(o->fd))
+        return err_sys(err, "%s: cannot write to disk", o->path);
+    struct stat st;
+    int old = fstat(o->fd, &st) == 0 && S_ISDIR(st.st_mode) ? open(o->path, DIR_FLAGS) : -1;
+    int rc = 0;
     if (old >= 0)
         flock(old, LOCK_EX | LOCK_NB);
-    if (renameat2(AT_FDCWD, d->temporary, AT_FDCWD, d->path, old < 0 ? 0 : RENAME_EXCHANGE)) {
-        rc = err_sys(err, "%s: cannot rename %s to it", d->path, d->temporary);
+    if (renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, old < 0 ? 0 : RENAME_EXCHANGE)) {
+        rc = err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
     } else {
-        rc = sync_parent(d->path, err);
+        rc = sync_parent(o->path, err);
         if (old >= 0 && rc == 0) {
             empty_dir(old);
-            rmdir(d->temporary);
+            rmdir(o->temporary);
         }
-        forget_dir(d);
+        forget(o);
     }
     if (old >= 0)
         close(old);
     return rc;
 }
 
-void output_dir_release(struct output_dir *d)
+void output_release(struct output *o)
 {
-    if (!d->path)
+    if (!o->path)
         return;
-    empty_dir(d->fd);
-    rmdir(d->temporary);
-    forget_dir(d);
+    if (unlink(o->temporary)) { // it is a folder
+        empty_dir(o->fd);
+        rmdir(o->temporary);
+    }
+    forget(o);
 }

@@ -6,12 +6,12 @@
 // is written, so a second program that wants to write the same artifact is refused. A killed
 // process leaves its temporary behind unlocked, and the next writer of the artifact takes it over.
 //
-//     struct output o;                        struct output_dir d;
+//     struct output o;                        struct output d;
 //     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
 //     output_write(&o, text, n, &err)         int fd = output_dir_create(&d, "amount.npy", &err)
 //                                             ... write ..., output_dir_close(&d, fd, &err)
-//     output_commit(&o, &err)                 output_dir_commit(&d, &err)
-//     output_release(&o)                      output_dir_release(&d)
+//     output_commit(&o, &err)                 output_commit(&d, &err)
+//     output_release(&o)                      output_release(&d)
 //
 // Errors: 0 or -1 with a message that names the target. A structure that was zeroed or whose _open
 // failed may be released. Ownership: the structures own copies of the path.
@@ -27,34 +27,28 @@ enum { OUTPUT_MAX_FILES = 512 }; // in one folder: a table keeps all its columns
 struct output {
     char *path; // the target; NULL when not open
     char *temporary;
-    int fd;
-};
-
-struct output_dir {
-    char *path, *temporary;
-    int fd; // of the temporary folder, for openat
-    int n_files;
+    int fd;      // of the temporary file or folder
+    int n_files; // in a folder
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
 int output_open(struct output *o, const char *path, mode_t mode, struct err *err);
 int output_write(struct output *o, const void *data, size_t n, struct err *err);
-int output_commit(struct output *o, struct err *err);
-void output_release(struct output *o);
-
 // An existing folder of that name is replaced only if it is empty, or if it holds plain files alone
 // and one of them is called marker (NULL: only an empty one). Any other is refused here.
-int output_dir_open(struct output_dir *d, const char *path, const char *marker, struct err *err);
+int output_dir_open(struct output *o, const char *path, const char *marker, struct err *err);
 // A new file in the folder, open for reading and writing; returns its descriptor or -1.
-int output_dir_create(struct output_dir *d, const char *name, struct err *err);
+int output_dir_create(struct output *o, const char *name, struct err *err);
 // fsync and close one of its files.
-int output_dir_close(struct output_dir *d, int fd, struct err *err);
+int output_dir_close(struct output *o, int fd, struct err *err);
 // Create, write and close a file.
-int output_dir_file(struct output_dir *d, const char *name, const void *data, size_t n,
+int output_dir_file(struct output *o, const char *name, const void *data, size_t n,
                     struct err *err);
-// Replaces an existing folder of that name in one step and then removes the old one.
-int output_dir_commit(struct output_dir *d, struct err *err);
-void output_dir_release(struct output_dir *d);
+
+// Replaces an existing artifact of that name in one step.
+int output_commit(struct output *o, struct err *err);
+// Without a commit before, the old artifact stays and the temporary is removed.
+void output_release(struct output *o);
 
 // Make the missing folders above path ("a/b" also above "a/b/") and write their names to disk.
 int make_parents(const char *path, struct err *err);

@@ -416,7 +416,7 @@ int table_writer_commit(struct table_writer *w, const json_t *provenance, struct
         rc = output_dir_file(&w->dir, MANIFEST, text, strlen(text), err);
     json_decref(manifest);
     free(text);
-    return rc ? -1 : output_dir_commit(&w->dir, err);
+    return rc ? -1 : output_commit(&w->dir, err);
 }
 
 void table_writer_release(struct table_writer *w)
@@ -427,6 +427,6 @@ void table_writer_release(struct table_writer *w)
         XXH3_freeState(w->columns[i].hash);
     }
     free(w->columns);
-    output_dir_release(&w->dir);
+    output_release(&w->dir);
     *w = (struct table_writer){0};
 }

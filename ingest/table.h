@@ -65,7 +65,7 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
 struct table_writer_column; // private to table.c
 
 struct table_writer {
-    struct output_dir dir; // further files of the table may be created in it before the commit
+    struct output dir; // further files of the table may be created in it before the commit
     struct table_writer_column *columns;
     size_t n;
 };

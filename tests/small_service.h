@@ -93,7 +93,7 @@ static inline int small_model(struct model *m, const char *folder, struct err *e
 static inline int small_registry(const char *models, const char *text, struct err *err)
 {
     struct registry registry;
-    struct output_dir folder = {0};
+    struct output folder = {0};
     char sha256[SHA256_HEX];
     int64_t version;
     sha256_hex(sha256, text, strlen(text));
@@ -103,7 +103,7 @@ static inline int small_registry(const char *models, const char *text, struct er
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
               registry_add(&registry, &folder, sha256, &version, err) ||
               registry_promote(&registry, version, LEDGER_PROMOTE, err);
-    output_dir_release(&folder);
+    output_release(&folder);
     registry_release(&registry);
     return bad ? -1 : 0;
 }

@@ -394,11 +394,11 @@ static void write_file(const char *path, const char *text)
 // A folder with a marker and one file more.
 static void write_dir(const char *path, const char *name, const char *text)
 {
-    struct output_dir d;
+    struct output d;
     if (output_dir_open(&d, path, "marker", &err) || output_dir_file(&d, "marker", "", 0, &err) ||
-        output_dir_file(&d, name, text, strlen(text), &err) || output_dir_commit(&d, &err))
+        output_dir_file(&d, name, text, strlen(text), &err) || output_commit(&d, &err))
         fail_msg("%s", err.msg);
-    output_dir_release(&d);
+    output_release(&d);
 }
 
 static void a_file_takes_its_name_only_when_committed(void **state)
@@ -427,11 +427,11 @@ static void an_abandoned_output_leaves_the_old_one(void **state)
     assert_int_equal(output_write(&o, "new", 3, &err), 0);
     output_release(&o);
     assert_file_is(scratch_path("a.txt"), "old");
-    struct output_dir d;
+    struct output d;
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
     assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
-    output_dir_release(&d);
+    output_release(&d);
     assert_file_is(scratch_path("d/old"), "1");
     assert_int_equal(scratch_count(scratch), 2);
 }
@@ -449,10 +449,10 @@ static void a_folder_replaces_the_whole_old_one(void **state)
 
 static void refuse_dir(const char *name, const char *marker)
 {
-    struct output_dir d;
+    struct output d;
     assert_int_equal(output_dir_open(&d, scratch_path(name), marker, &err), -1);
     assert_contains(err.msg, "d: holds files of others");
-    output_dir_release(&d);
+    output_release(&d);
     assert_int_equal(scratch_count(scratch), 1);
 }
 
@@ -477,13 +477,13 @@ static void a_folder_of_other_files_is_not_replaced(void **state)
 static void the_new_folder_stays_when_the_old_one_cannot_be_removed(void **state)
 {
     (void)state;
-    struct output_dir d;
+    struct output d;
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
     assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
     mkdir(scratch_path("d/late"), 0777); // what is no file stays
-    assert_int_equal(output_dir_commit(&d, &err), 0);
-    output_dir_release(&d);
+    assert_int_equal(output_commit(&d, &err), 0);
+    output_release(&d);
     assert_file_is(scratch_path("d/new"), "2");
     assert_int_equal(scratch_count(scratch_path("d")), 1);
 }
@@ -491,12 +491,12 @@ static void the_new_folder_stays_when_the_old_one_cannot_be_removed(void **state
 static void a_link_to_a_folder_is_not_replaced(void **state)
 {
     (void)state;
-    struct output_dir d;
+    struct output d;
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(symlink("d", scratch_path("link")), 0);
     assert_int_equal(output_dir_open(&d, scratch_path("link"), "marker", &err), -1);
     assert_contains(err.msg, "link: cannot rename a folder to it");
-    output_dir_release(&d);
+    output_release(&d);
     assert_file_is(scratch_path("link/old"), "1");
     assert_int_equal(scratch_count(scratch), 2);
 }
@@ -505,7 +505,7 @@ static void a_second_writer_is_refused(void **state)
 {
     (void)state;
     struct output o, o2;
-    struct output_dir d, d2;
+    struct output d, d2;
     assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), 0);
     assert_int_equal(output_write(&o, "abc", 3, &err), 0);
     assert_int_equal(output_open(&o2, scratch_path("a.txt"), 0644, &err), -1);
@@ -519,9 +519,9 @@ static void a_second_writer_is_refused(void **state)
     assert_int_equal(output_dir_file(&d, "x", "1", 1, &err), 0);
     assert_int_equal(output_dir_open(&d2, scratch_path("d"), "marker", &err), -1);
     assert_contains(err.msg, "d: another program is writing it now");
-    output_dir_release(&d2);
-    assert_int_equal(output_dir_commit(&d, &err), 0);
-    output_dir_release(&d);
+    output_release(&d2);
+    assert_int_equal(output_commit(&d, &err), 0);
+    output_release(&d);
     assert_file_is(scratch_path("d/x"), "1");
 }
 
@@ -535,7 +535,7 @@ static pid_t start_writer(int *ready)
     assert_true(child >= 0);
     if (child == 0) {
         struct output o;
-        struct output_dir d;
+        struct output d;
         if (output_open(&o, scratch_path("a.txt"), 0644, &err) ||
             output_dir_open(&d, scratch_path("d"), "marker", &err) ||
             output_dir_file(&d, "x", "1", 1, &err) || write(ends[1], "", 1) != 1)
@@ -568,7 +568,7 @@ static void an_output_that_cannot_be_created_is_an_error(void **state)
 {
     (void)state;
     struct output o;
-    struct output_dir d;
+    struct output d;
     scratch_text("file", "x");
     assert_int_equal(output_open(&o, scratch_path("file/a.txt"), 0644, &err), -1);
     assert_contains(err.msg, "file/a.txt: cannot create");
@@ -576,7 +576,7 @@ static void an_output_that_cannot_be_created_is_an_error(void **state)
     assert_contains(err.msg, "file/d: cannot create");
     assert_int_equal(output_dir_open(&d, scratch_path("file"), "marker", &err), -1);
     assert_contains(err.msg, "file: cannot rename a folder to it: Not a directory");
-    output_dir_release(&d);
+    output_release(&d);
     assert_file_is(scratch_path("file"), "x");
     assert_int_equal(scratch_count(scratch), 1);
 }

@@ -330,12 +330,12 @@ static void a_full_disk_leaves_the_old_table_and_nothing_else(void **state)
 static void a_second_ingest_into_the_same_table_is_refused(void **state)
 {
     (void)state;
-    struct output_dir d;
+    struct output d;
     struct err err;
     assert_int_equal(output_dir_open(&d, scratch_path("out/table"), NULL, &err), 0);
     assert_int_equal(ingest(GOOD), 1);
     assert_contains(out, "out/table: another program is writing it now");
-    output_dir_release(&d);
+    output_release(&d);
     assert_int_equal(ingest(GOOD), 0);
 }
 

@@ -39,7 +39,7 @@ static void in_folder(const char *command)
 
 static int64_t train(const char *model)
 {
-    struct output_dir folder;
+    struct output folder;
     struct err err = {""};
     int64_t version;
     char sha256[SHA256_HEX];
@@ -48,7 +48,7 @@ static int64_t train(const char *model)
     assert_int_equal(output_dir_file(&folder, "model.json", model, strlen(model), &err), 0);
     if (registry_add(&r, &folder, sha256, &version, &err))
         fail_msg("%s", err.msg);
-    output_dir_release(&folder);
+    output_release(&folder);
     return version;
 }
 

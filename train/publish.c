@@ -62,7 +62,7 @@ static int assemble(struct model *m, const struct evaluation *v, const struct co
     return 0;
 }
 
-static int write_model(struct output_dir *folder, const struct model *m, char sha256[SHA256_HEX],
+static int write_model(struct output *folder, const struct model *m, char sha256[SHA256_HEX],
                        struct err *err)
 {
     size_t n_onnx;
@@ -81,7 +81,7 @@ int publish(const char *registry, bool promote, const struct config *config,
 {
     struct registry r = {0};
     struct model m = {0};
-    struct output_dir folder = {0};
+    struct output folder = {0};
     char sha256[SHA256_HEX];
     int rc = -1;
     if (assemble(&m, v, config, err) || registry_open(&r, registry, err) ||
@@ -91,7 +91,7 @@ int publish(const char *registry, bool promote, const struct config *config,
         goto out;
     rc = promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;
 out:
-    output_dir_release(&folder);
+    output_release(&folder);
     registry_release(&r);
     m.plan = (struct plan){0};
     model_release(&m);

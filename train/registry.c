@@ -294,7 +294,7 @@ int registry_latest(const char *path, int64_t *version, struct err *err)
     return 0;
 }
 
-int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err)
+int registry_next(struct registry *r, struct output *folder, int64_t *version, struct err *err)
 {
     if (registry_latest(r->path, version, err))
         return -1;
@@ -318,16 +318,16 @@ static int hash_model(const struct registry *r, int64_t version, char hex[SHA256
     return rc;
 }
 
-int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
-                 int64_t *version, struct err *err)
+int registry_add(struct registry *r, struct output *folder, const char *sha256, int64_t *version,
+                 struct err *err)
 {
     char before[SHA256_HEX] = "";
     if (*version > 1 && hash_model(r, *version - 1, before, err))
         return -1;
     if (strcmp(before, sha256) == 0) {
-        output_dir_release(folder);
+        output_release(folder);
         --*version;
-    } else if (output_dir_commit(folder, err)) {
+    } else if (output_commit(folder, err)) {
         return -1;
     }
     return append(r, LEDGER_TRAIN, *version, sha256, err);

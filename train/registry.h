@@ -13,7 +13,7 @@
 // line without its end was torn by a crash and never took effect: readers ignore it, and the
 // registry cannot be changed until it is removed.
 //
-//     struct registry r;                            struct output_dir d; int64_t version;
+//     struct registry r;                            struct output d; int64_t version;
 //     registry_open(&r, "models/x", &err)           registry_next(&r, &d, &version, &err)
 //     registry_promote(&r, 3, LEDGER_PROMOTE, &err) output_dir_file(&d, ...)
 //     registry_release(&r)                          registry_add(&r, &d, sha256, &version, &err)
@@ -52,13 +52,13 @@ int registry_check(const char *path, struct err *err);
 int registry_open(struct registry *r, const char *path, struct err *err);
 void registry_release(struct registry *r);
 
-// A folder for the next version. Fill it, then registry_add; output_dir_release drops it otherwise.
-int registry_next(struct registry *r, struct output_dir *folder, int64_t *version, struct err *err);
+// A folder for the next version. Fill it, then registry_add; output_release drops it otherwise.
+int registry_next(struct registry *r, struct output *folder, int64_t *version, struct err *err);
 // Commit the folder as the version that registry_next gave and write the ledger. Where the version
 // before has the same sha256 the folder is dropped, *version is that one's, and the ledger still
 // records the action.
-int registry_add(struct registry *r, struct output_dir *folder, const char *sha256,
-                 int64_t *version, struct err *err);
+int registry_add(struct registry *r, struct output *folder, const char *sha256, int64_t *version,
+                 struct err *err);
 // Point champion to a version, whose model must be the one that was trained. action: LEDGER_PROMOTE
 // or LEDGER_ROLLBACK.
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,

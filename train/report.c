@@ -200,15 +200,15 @@ static char *page(const json_t *results)
 }
 
 // Frees the text.
-static int write_file(struct output_dir *folder, const char *name, char *text, struct err *err)
+static int write_file(struct output *folder, const char *name, char *text, struct err *err)
 {
     int rc = output_dir_file(folder, name, text, strlen(text), err);
     free(text);
     return rc;
 }
 
-int report_write(struct output_dir *folder, json_t *results, const struct model *m,
-                 const char *config, int64_t version, struct err *err)
+int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
+                 int64_t version, struct err *err)
 {
     json_object_set_new(results, "about", about(m, config, version));
     json_object_set_new(results, "text", sentences(results));

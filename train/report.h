@@ -23,8 +23,8 @@
 #include "train/model.h"
 
 // config: the path of the .ini. `results` get the two members.
-int report_write(struct output_dir *folder, json_t *results, const struct model *m,
-                 const char *config, int64_t version, struct err *err);
+int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
+                 int64_t version, struct err *err);
 
 // Prints a version's metrics and baselines. path: its metrics.json.
 int report_print(const char *path, struct err *err);
