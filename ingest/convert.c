@@ -15,14 +15,14 @@
 // ---- the header -----------------------------------------------------------------------------------
 
 // The field whose header the column names; it must be there, once.
-static int find_field(const struct convert *c, const struct csv_block *b,
-                      struct convert_column *col, struct err *err)
+static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
 {
-    const struct csv_row *row = &b->rows[0];
+    const struct csv_block *b = &c->blocks[0];
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
+    char hint[128] = "";
     size_t found = 0;
-    for (size_t i = 0; i < row->n; i++) {
-        headers[i] = b->text + b->fields[row->first + i].at;
+    for (size_t i = 0; i < c->n_fields; i++) {
+        headers[i] = b->text + b->fields[i].at;
         if (strcmp(headers[i], wanted) == 0) {
             col->field = i;
             found++;
@@ -30,35 +30,31 @@ static int find_field(const struct convert *c, const struct csv_block *b,
     }
     if (found == 1)
         return 0;
-    if (found > 1)
-        return err_set(err, "%s:%llu: %zu columns have the header '%s'", c->csv->name,
-                       (unsigned long long)row->line, found, wanted);
-    char hint[128];
-    return err_set(err, "%s:%llu: no column has the header '%s' that [columns] %s names%s",
-                   c->csv->name, (unsigned long long)row->line, wanted, col->schema->name,
-                   err_did_you_mean(hint, sizeof hint, wanted, headers, row->n));
+    if (found == 0)
+        err_did_you_mean(hint, sizeof hint, wanted, headers, c->n_fields);
+    return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names%s",
+                   c->csv->name, b->rows[0].line,
+                   found > 0 ? "more than one column has" : "no column has", wanted,
+                   col->schema->name, hint);
 }
 
 int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
                  const struct pseudonym *pseudonym, struct err *err)
 {
-    struct csv_block header = {0};
     *c = (struct convert){csv, schema, pseudonym, .columns = NULL};
     c->columns = xcalloc(schema->n, sizeof *c->columns);
-    int rc = csv_next(csv, &header, 1, err);
-    if (rc == 0 && header.n_rows == 0)
+    int rc = csv_next(csv, &c->blocks[0], 1, err);
+    if (rc == 0 && c->blocks[0].n_rows == 0)
         rc = err_set(err, "%s: it is empty: not even a header", csv->name);
+    c->n_fields = rc ? 0 : c->blocks[0].rows[0].n;
     for (size_t i = 0; i < schema->n; i++) {
         struct convert_column *col = &c->columns[i];
-        const struct schema_column *s = &schema->columns[i];
-        col->schema = s;
+        col->schema = &schema->columns[i];
         col->field = SIZE_MAX;
-        col->values = xmalloc(CSV_BLOCK_ROWS * column_size(s->kind));
-        if (rc == 0 && *s->header)
-            rc = find_field(c, &header, col, err);
+        col->values = xmalloc(CSV_BLOCK_ROWS * column_size(col->schema->kind));
+        if (rc == 0 && *col->schema->header)
+            rc = find_field(c, col, err);
     }
-    c->n_fields = rc ? 0 : header.rows[0].n;
-    csv_block_release(&header);
     if (rc)
         convert_release(c);
     return rc;
@@ -71,6 +67,8 @@ void convert_release(struct convert *c)
         dictionary_release(&c->columns[i].dictionary);
     }
     free(c->columns);
+    csv_block_release(&c->blocks[0]);
+    csv_block_release(&c->blocks[1]);
     *c = (struct convert){0};
 }
 
@@ -126,30 +124,37 @@ static const struct csv_field *field_of(const struct csv_block *b, const struct 
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
                  struct reject *why)
 {
-    *why = (struct reject){.line = row->line, .column = "", .row_n = row->raw_n};
-    why->row = b->raw ? b->raw + row->raw : NULL;
+    const struct convert_column *end = c->columns + c->schema->n;
+    struct convert_column *col = c->columns;
+    const char *reason = NULL;
     c->seen++;
     if (row->n != c->n_fields) {
         snprintf(c->reason, sizeof c->reason, "%u fields where the header has %zu",
                  (unsigned)row->n, c->n_fields);
-        why->reason = c->reason;
+        reason = c->reason;
     }
-    for (size_t i = 0; i < c->schema->n && !why->reason; i++) {
-        struct convert_column *col = &c->columns[i];
+    for (; col < end && !reason; col++) {
         if (col->field == SIZE_MAX) {
             ((int64_t *)col->values)[r] = (int64_t)c->seen - 1;
             continue;
         }
         const struct csv_field *f = field_of(b, row, col);
-        const char *text = b->text + f->at;
+        reason = set_value(c, col, r, b->text + f->at, f->n);
+    }
+    if (!reason) {
+        c->rows++;
+        return true;
+    }
+    *why = (struct reject){.line = row->line, .column = "", .reason = reason, .row_n = row->raw_n};
+    why->row = b->raw ? b->raw + row->raw : NULL;
+    if (col > c->columns) { // the one before broke the schema
+        const struct csv_field *f = field_of(b, row, --col);
         const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
-        why->reason = set_value(c, col, r, text, f->n);
         why->column = col->schema->name;
-        why->value = secret ? NULL : text;
+        why->value = secret ? NULL : b->text + f->at;
         why->value_n = f->n;
     }
-    c->rows += !why->reason;
-    return !why->reason;
+    return false;
 }
 
 // ---- rejects --------------------------------------------------------------------------------------
@@ -230,36 +235,27 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
     return 0;
 }
 
-struct step {
-    struct convert *convert;
-    struct table_writer *writer;
-    struct rejects *rejects;
-    struct csv_block *converted, *read;
-};
-
-static int convert_block(const struct step *s, struct err *err)
+static int convert_block(struct convert *c, const struct csv_block *b, struct err *err)
 {
-    struct convert *c = s->convert;
-    const struct csv_block *b = s->converted;
     size_t taken = 0;
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
         if (!convert_row(c, b, &b->rows[i], taken, &why))
-            add_reject(s->rejects, &why);
+            add_reject(c->rejects, &why);
         else if (set_codes(c, b, &b->rows[i], taken++, err))
             return -1;
     }
     for (size_t i = 0; i < c->schema->n; i++)
-        if (table_writer_append(s->writer, i, c->columns[i].values, taken, err))
+        if (table_writer_append(c->writer, i, c->columns[i].values, taken, err))
             return -1;
     return 0;
 }
 
 static int run_half(void *arg, unsigned half, struct err *err)
 {
-    const struct step *s = arg;
-    return half == 0 ? convert_block(s, err)
-                     : csv_next(s->convert->csv, s->read, CSV_BLOCK_ROWS, err);
+    struct convert *c = arg;
+    return half == 0 ? convert_block(c, &c->blocks[c->current], err)
+                     : csv_next(c->csv, &c->blocks[!c->current], CSV_BLOCK_ROWS, err);
 }
 
 // One thread reads the next block while another converts this one; they meet after each block, so
@@ -267,22 +263,19 @@ static int run_half(void *arg, unsigned half, struct err *err)
 int convert_rows(struct convert *c, struct table_writer *writer, struct rejects *rejects,
                  struct err *err)
 {
-    struct csv_block a = {0}, b = {0};
-    struct step s = {c, writer, rejects, &a, &b};
     struct progress progress;
     progress_init(&progress, "ingest", c->csv->size);
-    int rc = csv_next(c->csv, s.converted, CSV_BLOCK_ROWS, err);
-    while (rc == 0 && s.converted->n_rows > 0) {
-        rc = parallel_run(2, run_half, &s, err);
-        s = (struct step){c, writer, rejects, s.read, s.converted};
+    c->writer = writer;
+    c->rejects = rejects;
+    int rc = csv_next(c->csv, &c->blocks[0], CSV_BLOCK_ROWS, err);
+    for (; rc == 0 && c->blocks[c->current].n_rows > 0; c->current = !c->current) {
+        rc = parallel_run(2, run_half, c, err);
         progress_set(&progress, c->csv->bytes);
     }
     progress_done(&progress);
     for (size_t i = 0; i < c->schema->n; i++)
         table_writer_dictionary(writer, i, c->columns[i].dictionary.texts,
                                 c->columns[i].dictionary.n);
-    csv_block_release(&a);
-    csv_block_release(&b);
     return rc;
 }
 
@@ -311,7 +304,7 @@ json_t *convert_provenance(const struct convert *c, const struct config *config)
     char input[17], settings[17], key[17];
     return json_pack("{ss, sI, ss, ss, ss, ss, so, sI}", "input", c->csv->name, "input_bytes",
                      (json_int_t)c->csv->bytes, "input_xxh3",
-                     checksum_text(input, csv_xxh3(c->csv)), "config_xxh3",
+                     checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
                      checksum_text(settings, config_checksum(config, sections, 2)),
                      "key_fingerprint", checksum_text(key, pseudonym_fingerprint(c->pseudonym)),
                      "program", "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema),

@@ -38,6 +38,12 @@ struct convert {
     size_t n_fields;                // of the header
     char reason[128];               // the latest one that holds a number or a format
     uint64_t seen, rows;            // rows so far, and how many of them were taken
+
+    // Private to convert.c.
+    struct table_writer *writer;
+    struct rejects *rejects;
+    struct csv_block blocks[2]; // blocks[current] is converted while the other is read
+    int current;
 };
 
 struct reject {

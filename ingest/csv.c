@@ -89,11 +89,6 @@ static int read_piece(struct csv *c, struct err *err)
     return 0;
 }
 
-uint64_t csv_xxh3(const struct csv *c)
-{
-    return XXH3_64bits_digest(c->hash);
-}
-
 // ---- fields and rows ------------------------------------------------------------------------------
 
 static void on_field(void *text, size_t n, void *arg)
@@ -132,10 +127,10 @@ static bool split_plain(struct csv *c, const char *line, size_t n)
 {
     struct csv_block *b = c->block;
     if (line[n - 1] != '\n' || n > CSV_MAX_FIELD || strchr(" \t\r\n", *line) ||
-        memchr(line, '"', n))
+        (c->special && memchr(line, '"', n)))
         return false;
     n -= line[n - 2] == '\r' ? 2 : 1;
-    if (memchr(line, '\r', n))
+    if (c->special && memchr(line, '\r', n))
         return false;
     ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
     ARRAY_GROW(b->fields, b->n_fields + n + 1, b->fields_size);
@@ -181,7 +176,7 @@ static int take_line(struct csv *c, struct err *err)
     const char *line = c->data + c->at, *end = memchr(line, '\n', c->n - c->at);
     const size_t n = end ? (size_t)(end - line) + 1 : c->n - c->at;
     const bool begins = c->parser.pstate == ROW_NOT_BEGUN;
-    if (memchr(line, '\0', n))
+    if (c->special && memchr(line, '\0', n))
         return err_set(err, "%s:%llu: a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
                        c->name, (unsigned long long)c->line);
     if (begins) {
@@ -213,6 +208,8 @@ static int next_piece(struct csv *c, struct err *err)
         return -1;
     if (first && c->n >= 3 && memcmp(c->data, "\xef\xbb\xbf", 3) == 0)
         c->at = 3;
+    c->special =
+        memchr(c->data, '"', c->n) || memchr(c->data, '\r', c->n) || memchr(c->data, 0, c->n);
     c->ended = c->n == 0;
     if (c->ended && csv_fini(&c->parser, on_field, on_row, c))
         return err_set(err, "%s:%llu: a quote is not closed in the row that begins here", c->name,

@@ -53,15 +53,15 @@ struct csv_block {
 struct csv {
     const char *name; // for messages; borrowed
     int fd;
-    uint64_t size;  // of a regular file, 0 where it is not known
-    uint64_t bytes; // read so far, before decompression
-    bool keep_raw;  // may be set before the first csv_next
+    uint64_t size;      // of a regular file, 0 where it is not known
+    uint64_t bytes;     // read so far, before decompression
+    XXH3_state_t *hash; // of them
+    bool keep_raw;      // may be set before the first csv_next
     bool ended;
     const char *data; // data[at .. n) was read but is not in a block yet
     size_t at, n;
 
     // The others are private to csv.c.
-    XXH3_state_t *hash;
     char *raw, *text; // as read and, of compressed files, decompressed
     size_t raw_at, raw_n;
     bool gzipped;
@@ -69,6 +69,7 @@ struct csv {
     ZSTD_DStream *zstd; // NULL where it is not zstd
     bool inside;        // a gzip member or zstd frame
     struct csv_parser parser;
+    bool special;  // a quote, a carriage return or a 0 byte is in data
     uint64_t line; // of data[at]
     unsigned rows_in_line;
     struct csv_row row; // being read
@@ -79,8 +80,6 @@ struct csv {
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
-// XXH3 of the bytes read so far.
-uint64_t csv_xxh3(const struct csv *c);
 void csv_block_release(struct csv_block *block);
 // Also of a zeroed csv, or one whose csv_open failed.
 void csv_release(struct csv *c);

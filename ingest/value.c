@@ -1,6 +1,5 @@
 #include "ingest/value.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,40 +79,43 @@ static bool days_of(int year, int month, int day, int64_t *days)
     return day <= before[month] - before[month - 1] + (month == 2 && leap);
 }
 
-// Readers of one conversion: they move *p behind it and return its value, or NONE.
-enum { NONE = INT_MIN };
-
-static int read_fixed(const char **p, const char *end, int digits)
+// Readers of one conversion; they return what follows it, NULL where it does not fit.
+static const char *read_fixed(const char *p, const char *end, int digits, int *value)
 {
     int v = 0;
-    for (; digits > 0; digits--, ++*p) {
-        if (*p == end || !is_digit(**p))
-            return NONE;
-        v = v * 10 + (**p - '0');
+    if (end - p < digits)
+        return NULL;
+    for (end = p + digits; p < end; p++) {
+        if (!is_digit(*p))
+            return NULL;
+        v = v * 10 + (*p - '0');
     }
-    return v;
+    *value = v;
+    return p;
 }
 
-static int read_zeros(const char **p, const char *end)
+static const char *read_zeros(const char *p, const char *end)
 {
-    const char *first = *p;
-    while (*p < end && **p == '0')
-        ++*p;
-    return *p > first && *p - first <= 9 ? 0 : NONE;
+    const char *first = p;
+    while (p < end && *p == '0')
+        p++;
+    return p > first && p - first <= 9 ? p : NULL;
 }
 
 // Z, +hh:mm or +hhmm, as seconds east of UTC.
-static int read_zone(const char **p, const char *end)
+static const char *read_zone(const char *p, const char *end, int *seconds)
 {
-    const char sign = *p < end ? *(*p)++ : '\0';
+    int hours, minutes;
+    const char sign = p < end ? *p++ : '\0';
     if (sign == 'Z')
-        return 0;
-    const int hours = read_fixed(p, end, 2);
-    *p += *p < end && **p == ':';
-    const int minutes = read_fixed(p, end, 2);
-    if ((sign != '+' && sign != '-') || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
-        return NONE;
-    return (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+        return p;
+    p = read_fixed(p, end, 2, &hours);
+    if (p && p < end && *p == ':')
+        p++;
+    if (!p || !(p = read_fixed(p, end, 2, &minutes)) || hours > 23 || minutes > 59)
+        return NULL;
+    *seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+    return sign == '+' || sign == '-' ? p : NULL;
 }
 
 static int epoch_time(const char *text, size_t n, int64_t *seconds)
@@ -128,23 +130,22 @@ static int epoch_time(const char *text, size_t n, int64_t *seconds)
 
 int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
 {
-    if (strcmp(format, "epoch") == 0)
+    if (*format == 'e' && strcmp(format, "epoch") == 0)
         return epoch_time(text, n, seconds);
     int part['z' + 1]; // by the letter of its conversion
     part['H'] = part['M'] = part['S'] = part['z'] = 0;
     const char *p = text, *end = text + n;
     for (const char *f = format; *f; f++) {
-        if (*f != '%') {
-            if (p == end || *p++ != *f)
-                return -1;
-            continue;
-        }
-        const int v = *++f == 'f' ? read_zeros(&p, end)
-                      : *f == 'z' ? read_zone(&p, end)
-                                  : read_fixed(&p, end, *f == 'Y' ? 4 : 2);
-        if (v == NONE)
+        if (*f != '%')
+            p = p < end && *p == *f ? p + 1 : NULL;
+        else if (*++f == 'f')
+            p = read_zeros(p, end);
+        else if (*f == 'z')
+            p = read_zone(p, end, &part['z']);
+        else
+            p = read_fixed(p, end, *f == 'Y' ? 4 : 2, &part[(unsigned char)*f]);
+        if (!p)
             return -1;
-        part[(unsigned char)*f] = v;
     }
     if (p != end || part['H'] > 23 || part['M'] > 59 || part['S'] > 59 ||
         !days_of(part['Y'], part['m'], part['d'], seconds))
