@@ -201,7 +201,7 @@ static inline double *run_all(const struct plan *p, unsigned threads, const stru
 // ---- the definition of windows: for each row a loop over all rows that arrived before it ----
 
 // What a window may add up: columns, and helper features of the same windows.
-enum { X_AMOUNT, X_LABEL, X_COUNT, X_RISK, X_SINCE, X_DEEP, N_X };
+enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
 
 struct window {
     int64_t length, delay; // length 0: all
@@ -251,12 +251,10 @@ static inline double since_at(const struct row *r, int key, size_t i)
     return since;
 }
 
-// The helpers X_COUNT .. X_DEEP as features, and as the oracle computes them: x[N_X][n].
+// The helpers _risk and _deep as features, and as the oracle computes them: x[N_X][n].
 static const struct definition helpers[] = {
-    {"_count", "count(terminal, 1d)"},
     {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
-    {"_since", "min(since(customer), 3600)"},
-    {"_deep", "sum(customer, _count + _since, 12h, past)"},
+    {"_deep", "sum(customer, count(terminal, 1d) + min(since(customer), 3600), 12h, past)"},
 };
 
 static inline void oracle_columns(const struct row *r, size_t n, double *x[N_X])
@@ -270,10 +268,8 @@ static inline void oracle_columns(const struct row *r, size_t n, double *x[N_X])
     for (size_t i = 0; i < n; i++) {
         x[X_AMOUNT][i] = r[i].amount;
         x[X_LABEL][i] = r[i].label == 1 ? 1 : 0;
-        x[X_COUNT][i] = window_at(&count, r, NULL, i);
         x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
-        x[X_SINCE][i] = fmin(since_at(r, CUSTOMER, i), 3600);
-        added[i] = x[X_COUNT][i] + x[X_SINCE][i];
+        added[i] = window_at(&count, r, NULL, i) + fmin(since_at(r, CUSTOMER, i), 3600);
         x[X_DEEP][i] = window_at(&deep, r, added, i);
     }
     free(added);

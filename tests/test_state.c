@@ -28,7 +28,7 @@ static char names[ALL_WINDOWS][16], texts[ALL_WINDOWS][128];
 // All functions of all values, keys, lengths and options. Returns how many.
 static size_t make_windows(struct plan *p)
 {
-    static const char *const xs[N_X] = {"amount", "label", "_count", "_risk", "_since", "_deep"};
+    static const char *const xs[N_X] = {"amount", "label", "_risk", "_deep"};
     static struct definition definitions[N_HELPERS + ALL_WINDOWS];
     size_t n = 0;
     memcpy(definitions, helpers, sizeof helpers);
