@@ -154,7 +154,8 @@ static int unknown(struct parser *ps, const char *at, const char *what, const ch
                 err_did_you_mean(hint, sizeof hint, name, known, n));
 }
 
-static int unknown_name(struct parser *ps, const char *at, const char *name)
+// The hint of the nearest name that may stand here.
+static const char *nearest_name(const struct parser *ps, char hint[128], const char *name)
 {
     const struct plan *p = ps->plan;
     const char **known = xcalloc(p->schema.n + ps->definition, sizeof *known);
@@ -163,12 +164,9 @@ static int unknown_name(struct parser *ps, const char *at, const char *name)
         known[n++] = p->schema.columns[i].name;
     for (size_t i = 0; i < ps->definition; i++)
         known[n++] = p->definitions[i].name;
-    unknown(ps, at, "column or feature", name, known, n);
+    err_did_you_mean(hint, 128, name, known, n);
     free(known);
-    for (size_t i = ps->definition; i < p->n_definitions; i++)
-        if (strcmp(p->definitions[i].name, name) == 0)
-            fail(ps, at, "'%s' is defined here or below; a feature may use those above it", name);
-    return -1;
+    return hint;
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
@@ -187,6 +185,7 @@ static int column_value(struct parser *ps, const char *at, int column)
 
 static int name_value(struct parser *ps, const char *at, const char *name)
 {
+    char hint[128];
     int column = schema_find(&ps->plan->schema, name);
     if (column >= 0)
         return column_value(ps, at, column);
@@ -200,7 +199,11 @@ static int name_value(struct parser *ps, const char *at, const char *name)
             ps->label_at = at;
         return d->node;
     }
-    return unknown_name(ps, at, name);
+    for (size_t i = ps->definition; i < ps->plan->n_definitions; i++)
+        if (strcmp(ps->plan->definitions[i].name, name) == 0)
+            return fail(ps, at, "'%s' is defined here or below; a feature may use those above it",
+                        name);
+    return fail(ps, at, "unknown column or feature '%s'%s", name, nearest_name(ps, hint, name));
 }
 
 // ---- windows ----
@@ -209,19 +212,15 @@ static int name_value(struct parser *ps, const char *at, const char *name)
 static int key_argument(struct parser *ps, const char *function)
 {
     char name[PARSE_NAME], hint[128];
-    const char *at = take_name(ps, name), *keys[16];
+    const char *at = take_name(ps, name);
     const struct schema *s = &ps->plan->schema;
-    size_t n = 0;
     if (!at)
         return fail(ps, ps->at, "%s needs a key column first", function);
     int column = schema_find(s, name);
     if (column >= 0 && s->columns[column].kind == COLUMN_KEY)
         return column;
-    for (size_t i = 0; i < s->n && n < 16; i++)
-        if (s->columns[i].kind == COLUMN_KEY)
-            keys[n++] = s->columns[i].name;
     return fail(ps, at, "'%s' is not a key column; %s groups by one%s", name, function,
-                err_did_you_mean(hint, sizeof hint, name, keys, n));
+                nearest_name(ps, hint, name));
 }
 
 enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };

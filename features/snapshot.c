@@ -31,11 +31,6 @@ static const int64_t max_time = INT64_C(1) << 53;
 #error "snapshots are written as the machine holds them, which must be little-endian"
 #endif
 
-static size_t event_words(const struct shape *s)
-{
-    return shape_event_size(s) / sizeof(uint64_t);
-}
-
 // ---- saving ----
 
 struct image {
@@ -78,7 +73,7 @@ static void put_track(struct image *m, const struct state *s, size_t track)
         put(m, (const uint64_t[]){keys[k]->key, first, h->next}, 3);
         put(m, h->cursors, shape->n_edges);
         for (uint64_t i = first; i < h->next; i++)
-            put(m, history_event(h, shape, i), event_words(shape));
+            put(m, history_event(h, shape, i), shape->event_size / sizeof(uint64_t));
     }
     free(keys);
 }
@@ -171,7 +166,7 @@ static int check_history(const struct source *f, const struct history *h, const 
 static int get_history(struct source *f, struct state *s, size_t track, const uint64_t *last_key)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
-    const size_t words = event_words(shape);
+    const size_t words = shape->event_size / sizeof(uint64_t);
     if (!has(f, 3 + shape->n_edges))
         return damaged(f, "too short");
     const uint64_t *key = f->at, first = key[1], next = key[2], *cursors = key + 3;

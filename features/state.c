@@ -32,9 +32,9 @@ static struct keyed_history *find_slot(const struct shard *shard, uint64_t key)
     return &shard->slots[i];
 }
 
-static struct history *find_history(const struct shard *shard, uint64_t key)
+static struct history *find_history(const struct state *s, size_t track, uint64_t key)
 {
-    struct keyed_history *slot = find_slot(shard, key);
+    struct keyed_history *slot = find_slot(find_shard(s, track, key), key);
     return slot->history.capacity > 0 ? &slot->history : NULL;
 }
 
@@ -50,24 +50,18 @@ static void grow(struct shard *shard)
     free(old.slots);
 }
 
-static struct history *get_history(struct shard *shard, const struct shape *shape, uint64_t key,
-                                   uint64_t room)
+struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room)
 {
-    struct history *found = find_history(shard, key);
+    struct history *found = find_history(s, track, key);
+    struct shard *shard = find_shard(s, track, key);
     if (found)
         return found;
-    if (2 * (shard->n + 1) > shard->capacity)
+    if (2 * ++shard->n > shard->capacity)
         grow(shard);
     struct keyed_history *slot = find_slot(shard, key);
     slot->key = key;
-    shard->n++;
-    history_reserve(&slot->history, shape, room);
+    history_reserve(&slot->history, &s->plan->tracks[track].shape, room);
     return &slot->history;
-}
-
-struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room)
-{
-    return get_history(find_shard(s, track, key), &s->plan->tracks[track].shape, key, room);
 }
 
 // ---- making and dropping ----
@@ -186,8 +180,12 @@ static double operation(enum node_op op, double x, double y)
         return -x;
     case NODE_LOG1P:
         return log1p(x);
-    default:
+    case NODE_ABS:
         return fabs(x);
+    case NODE_HOUR:
+        return hour_of((int64_t)x);
+    default:
+        return weekday_of((int64_t)x);
     }
 }
 
@@ -206,14 +204,6 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
     case NODE_IS_TEXT:
         for (size_t i = first; i < end; i++)
             out[i] = column_value(r, n->a, code, i);
-        break;
-    case NODE_HOUR:
-        for (size_t i = first; i < end; i++)
-            out[i] = hour_of(r->time[i]);
-        break;
-    case NODE_WEEKDAY:
-        for (size_t i = first; i < end; i++)
-            out[i] = weekday_of(r->time[i]);
         break;
     default:
         for (size_t i = first; i < end; i++)
@@ -287,43 +277,36 @@ static void run_event(const struct run *r, const struct track *t, struct history
 }
 
 // A history is reached in two steps: its slot, later its events.
-static void prefetch(const struct shard *shard, const struct shape *s, uint64_t key, bool slot)
+static void prefetch(const struct state *s, size_t track, uint64_t key, bool slot)
 {
+    const struct shard *shard = find_shard(s, track, key);
+    const struct shape *shape = &s->plan->tracks[track].shape;
     if (slot)
         __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
-    const struct history *h = slot ? NULL : find_history(shard, key);
+    const struct history *h = slot ? NULL : find_history(s, track, key);
     if (!h)
         return;
     __builtin_prefetch(h->cursors);
-    __builtin_prefetch(history_event(h, s, h->next - 1));
-    __builtin_prefetch(history_event(h, s, h->next));
+    __builtin_prefetch(history_event(h, shape, h->next - 1));
+    __builtin_prefetch(history_event(h, shape, h->next));
 }
 
-// The shard of event i's key; NULL where it is another worker's, or where the block ends before i.
-static struct shard *own_shard(const struct run *r, size_t track, const uint64_t *keys,
-                               unsigned worker, size_t i)
-{
-    if (i >= r->events->n)
-        return NULL;
-    struct shard *shard = find_shard(r->state, track, keys[i]);
-    const bool own = shard == &r->state->shards[track * r->state->threads + worker];
-    return r->workers == 1 || own ? shard : NULL;
-}
-
+// The events whose keys are in the worker's shard; all, where one worker has all shards.
 static void run_track(const struct run *r, size_t track, unsigned worker)
 {
-    const struct track *t = &r->state->plan->tracks[track];
+    struct state *s = r->state;
+    const struct shard *own = r->workers == 1 ? NULL : &s->shards[track * s->threads + worker];
+    const struct track *t = &s->plan->tracks[track];
     const uint64_t *keys = r->events->columns[t->column];
-    for (size_t i = 0; i < r->events->n; i++) {
-        struct shard *now = own_shard(r, track, keys, worker, i),
-                     *soon = own_shard(r, track, keys, worker, i + AHEAD),
-                     *later = own_shard(r, track, keys, worker, i + 2 * AHEAD);
-        if (later)
-            prefetch(later, &t->shape, keys[i + 2 * AHEAD], true);
-        if (soon)
-            prefetch(soon, &t->shape, keys[i + AHEAD], false);
-        if (now)
-            run_event(r, t, get_history(now, &t->shape, keys[i], 1), i);
+    const size_t n = r->events->n;
+    for (size_t i = 0; i < n; i++) {
+        const size_t soon = i + AHEAD, later = i + 2 * AHEAD;
+        if (later < n && (!own || find_shard(s, track, keys[later]) == own))
+            prefetch(s, track, keys[later], true);
+        if (soon < n && (!own || find_shard(s, track, keys[soon]) == own))
+            prefetch(s, track, keys[soon], false);
+        if (!own || find_shard(s, track, keys[i]) == own)
+            run_event(r, t, state_history(s, track, keys[i], 1), i);
     }
 }
 
@@ -335,7 +318,7 @@ static void prefetch_few(const struct run *r, bool slots)
     for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
         const uint64_t *keys = r->events->columns[p->tracks[t].column];
         for (size_t i = 0; i < r->events->n; i++)
-            prefetch(find_shard(r->state, t, keys[i]), &p->tracks[t].shape, keys[i], slots);
+            prefetch(r->state, t, keys[i], slots);
     }
 }
 
@@ -366,7 +349,7 @@ static int64_t newest_before(const struct state *s, size_t track, const struct e
 {
     const struct track *t = &s->plan->tracks[track];
     const uint64_t *keys = e->columns[t->column];
-    const struct history *h = find_history(find_shard(s, track, keys[i]), keys[i]);
+    const struct history *h = find_history(s, track, keys[i]);
     int64_t newest = h ? history_last(h, &t->shape) : INT64_MIN;
     for (size_t k = 0; k < i; k++)
         if (keys[k] == keys[i] && time[k] > newest)
@@ -462,7 +445,7 @@ void state_relabel(struct state *s, const struct events *one, const double *was,
         const struct label_lane *lane = &p->label_lanes[l];
         const struct track *t = &p->tracks[lane->track];
         const uint64_t *key = one->columns[t->column];
-        struct history *h = find_history(find_shard(s, lane->track, *key), *key);
+        struct history *h = find_history(s, lane->track, *key);
         if (h && was[l] != is[l])
             history_revise(h, &t->shape, *time, lane->lane, was[l], is[l]);
     }

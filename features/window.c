@@ -7,15 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t shape_event_size(const struct shape *s)
-{
-    return sizeof(struct history_event) + s->n_lanes * sizeof(struct total);
-}
-
 struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i)
 {
     char *ring = (char *)(h->cursors + s->n_edges);
-    return (struct history_event *)(ring + (i & (h->capacity - 1)) * shape_event_size(s));
+    return (struct history_event *)(ring + (i & (h->capacity - 1)) * s->event_size);
 }
 
 // ---- numbers of two doubles ----
@@ -97,7 +92,8 @@ struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes)
     for (size_t e = 0; e < n_edges; e++)
         if (edges[e] > furthest)
             furthest = edges[e];
-    return (struct shape){edges, n_edges, n_lanes, furthest + LATE_SECONDS};
+    const size_t size = sizeof(struct history_event) + n_lanes * sizeof(struct total);
+    return (struct shape){edges, n_edges, n_lanes, size, furthest + LATE_SECONDS};
 }
 
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
@@ -116,7 +112,7 @@ void history_reserve(struct history *h, const struct shape *s, uint64_t n)
         bigger.capacity *= 2;
     if (bigger.capacity == h->capacity)
         return;
-    const size_t cursors = s->n_edges * sizeof *h->cursors, size = shape_event_size(s);
+    const size_t cursors = s->n_edges * sizeof *h->cursors, size = s->event_size;
     bigger.cursors = xcalloc(1, cursors + bigger.capacity * size);
     if (h->capacity > 0)
         memcpy(bigger.cursors, h->cursors, cursors);
@@ -150,7 +146,7 @@ void history_release(struct history *h)
 
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time)
 {
-    const size_t size = shape_event_size(s);
+    const size_t size = s->event_size;
     uint64_t hidden = 0;
     make_room(h, s);
     if (time < history_last(h, s))

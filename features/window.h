@@ -49,11 +49,11 @@ struct history_event {
 struct shape {            // what the histories of a track have in common
     const int64_t *edges; // seconds before the newest event, or EDGE_NOW, EDGE_PAST; borrowed
     size_t n_edges, n_lanes;
-    int64_t keep; // the furthest edge and LATE_SECONDS: what is older than that is not needed
+    size_t event_size; // bytes
+    int64_t keep;      // the furthest edge and LATE_SECONDS: what is older than that is not needed
 };
 
 struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes);
-size_t shape_event_size(const struct shape *s); // bytes
 
 struct history {
     uint64_t first, next; // numbers of the oldest event kept, and of the one to come
