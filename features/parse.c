@@ -4,7 +4,7 @@
 //     sum        := product {(+ | -) product}
 //     product    := factor {(* | /) factor}
 //     factor     := - factor | number | name | function ( ... ) | ( comparison )
-#include "features/parse.h"
+#include "features/plan.h"
 
 #include "base/memory.h"
 #include "ingest/value.h"
@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
+enum { NAME = 64 };                        // room for a name with its 0
 
 // The int functions return the index of a node, or 0, or -1 with the error filled.
 struct parser {
@@ -72,13 +73,13 @@ static bool is_letter(char c)
 }
 
 // Its start in the text, or NULL where no name stands here.
-static const char *take_name(struct parser *ps, char name[PARSE_NAME])
+static const char *take_name(struct parser *ps, char name[NAME])
 {
     skip_space(ps);
     const char *start = ps->at, *end = start;
     while (is_letter(*end) || (end > start && isdigit((unsigned char)*end)))
         end++;
-    if (end == start || end - start >= PARSE_NAME)
+    if (end == start || end - start >= NAME)
         return NULL;
     memcpy(name, start, (size_t)(end - start));
     name[end - start] = '\0';
@@ -125,7 +126,7 @@ static int take_duration(struct parser *ps, int64_t *seconds)
 }
 
 // "text" in UTF-8 with \" and \\ inside.
-static int take_text(struct parser *ps, char text[PARSE_TEXT + 1])
+static int take_text(struct parser *ps, char text[PLAN_TEXT + 1])
 {
     const char *start = ps->at;
     size_t n = 0;
@@ -134,8 +135,8 @@ static int take_text(struct parser *ps, char text[PARSE_TEXT + 1])
     for (; *ps->at && *ps->at != '"'; ps->at++) {
         if (*ps->at == '\\' && (ps->at[1] == '"' || ps->at[1] == '\\'))
             ps->at++;
-        if (n == PARSE_TEXT)
-            return fail(ps, start, "a value in quotes has at most %d bytes", PARSE_TEXT);
+        if (n == PLAN_TEXT)
+            return fail(ps, start, "a value in quotes has at most %d bytes", PLAN_TEXT);
         text[n++] = *ps->at;
     }
     text[n] = '\0';
@@ -211,7 +212,7 @@ static int name_value(struct parser *ps, const char *at, const char *name)
 // The key column that a window groups by.
 static int key_argument(struct parser *ps, const char *function)
 {
-    char name[PARSE_NAME], hint[128];
+    char name[NAME], hint[128];
     const char *at = take_name(ps, name);
     const struct schema *s = &ps->plan->schema;
     if (!at)
@@ -229,7 +230,7 @@ enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
 static int window_option(struct parser *ps, struct window_spec *w, bool given[N_OPTIONS])
 {
     static const char *const names[] = {"past", "delay", "prior", "weight"};
-    char name[PARSE_NAME];
+    char name[NAME];
     const char *at = take_name(ps, name);
     if (!at)
         return fail(ps, ps->at, "past, delay=, prior= or weight= is expected here");
@@ -261,7 +262,7 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
 static int window_arguments(struct parser *ps, struct window_spec *w)
 {
     bool given[N_OPTIONS] = {false};
-    char name[PARSE_NAME];
+    char name[NAME];
     if (expect(ps, ",", "before the window"))
         return -1;
     const char *at = take_name(ps, name);
@@ -303,8 +304,8 @@ static int window(struct parser *ps, enum node_op op, const char *function)
 
 // ---- functions and operators ----
 
-// hour and weekday read a time; others any number.
-static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
+// min and max have two arguments; hour and weekday read a time, the others any number.
+static int function_of_numbers(struct parser *ps, enum node_op op)
 {
     struct node node = {.op = op, .b = -1};
     skip_space(ps);
@@ -316,7 +317,7 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
     const bool is_time = a->op == NODE_COLUMN && ps->plan->schema.columns[a->a].kind == COLUMN_TIME;
     if ((op == NODE_HOUR || op == NODE_WEEKDAY) && !is_time)
         return fail(ps, at, "hour and weekday take the time column");
-    if (arity == 2) {
+    if (op == NODE_MIN || op == NODE_MAX) {
         node.b = expect(ps, ",", "between two arguments") ? -1 : operation(ps, COMPARISON);
         if (node.b < 0)
             return -1;
@@ -326,24 +327,14 @@ static int function_of_numbers(struct parser *ps, enum node_op op, int arity)
 
 static int function(struct parser *ps, const char *at, const char *name)
 {
-    static const struct {
-        const char *name;
-        enum node_op op;
-        int arity; // 0: a window
-    } functions[] = {
-        {"log1p", NODE_LOG1P, 1}, {"abs", NODE_ABS, 1},   {"min", NODE_MIN, 2},
-        {"max", NODE_MAX, 2},     {"hour", NODE_HOUR, 1}, {"weekday", NODE_WEEKDAY, 1},
-        {"count", NODE_COUNT, 0}, {"sum", NODE_SUM, 0},   {"mean", NODE_MEAN, 0},
-        {"since", NODE_SINCE, 0},
-    };
-    enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
-    const char *names[N_FUNCTIONS];
-    for (size_t i = 0; i < N_FUNCTIONS; i++) {
-        names[i] = functions[i].name;
+    static const char *const names[] = {"log1p",   "abs",   "min", "max",  "hour",
+                                        "weekday", "count", "sum", "mean", "since"};
+    static const enum node_op ops[] = {NODE_LOG1P,   NODE_ABS,   NODE_MIN, NODE_MAX,  NODE_HOUR,
+                                       NODE_WEEKDAY, NODE_COUNT, NODE_SUM, NODE_MEAN, NODE_SINCE};
+    enum { N_FUNCTIONS = sizeof ops / sizeof *ops };
+    for (size_t i = 0; i < N_FUNCTIONS; i++)
         if (strcmp(name, names[i]) == 0)
-            return functions[i].arity ? function_of_numbers(ps, functions[i].op, functions[i].arity)
-                                      : window(ps, functions[i].op, name);
-    }
+            return ops[i] < NODE_COUNT ? function_of_numbers(ps, ops[i]) : window(ps, ops[i], name);
     if (strcmp(name, "onehot") == 0)
         return fail(ps, at, "onehot makes several features: it must be the whole expression");
     return unknown(ps, at, "function", name, names, N_FUNCTIONS);
@@ -353,7 +344,7 @@ static int factor(struct parser *ps);
 
 static int inside_factor(struct parser *ps)
 {
-    char name[PARSE_NAME];
+    char name[NAME];
     struct node node = {.op = NODE_NUMBER, .a = -1, .b = -1};
     if (take(ps, "-")) {
         node.op = NODE_NEG;
@@ -425,7 +416,7 @@ static int operation(struct parser *ps, int level)
 
 // ---- onehot: several inputs from one category, each 1 where the event has that value ----
 
-enum { INPUT_NAME = 3 * PARSE_TEXT + PARSE_NAME + 3 }; // name[value], each byte of the value as %XX
+enum { INPUT_NAME = 3 * PLAN_TEXT + NAME + 3 }; // name[value], each byte of the value as %XX
 
 // Bytes that the name of a file should not have become %XX, for inputs become files.
 static void input_name(char *buf, const char *name, const char *value)
@@ -441,7 +432,7 @@ static void input_name(char *buf, const char *name, const char *value)
 // A node that is 1 where the event has the value that stands here; an input of its own.
 static int onehot_value(struct parser *ps, int column)
 {
-    char text[PARSE_TEXT + 1], name[INPUT_NAME];
+    char text[PLAN_TEXT + 1], name[INPUT_NAME];
     struct plan *p = ps->plan;
     const char *at = ps->at;
     if (take_text(ps, text))
@@ -472,7 +463,7 @@ static int onehot(struct parser *ps)
 {
     struct plan *p = ps->plan;
     const char *feature = p->definitions[ps->definition].name;
-    char name[PARSE_NAME], rest[INPUT_NAME];
+    char name[NAME], rest[INPUT_NAME];
     const char *at = take_name(ps, name);
     const int column = at ? schema_find(&p->schema, name) : -1;
     if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
@@ -507,7 +498,7 @@ static int onehot(struct parser *ps)
 
 static int check_name(struct parser *ps, const char *name)
 {
-    char word[PARSE_NAME];
+    char word[NAME];
     struct parser in_name = {.at = name};
     if (take_name(&in_name, word) != name || *in_name.at != '\0')
         return fail(ps, ps->text, "a feature's name is letters, digits and _, 63 at most");
@@ -543,7 +534,7 @@ int parse_definition(struct plan *p, size_t i, struct parse_error *e)
     struct plan_definition *d = &p->definitions[i];
     struct parser ps = {
         .text = d->expression, .at = d->expression, .e = e, .plan = p, .definition = i};
-    char name[PARSE_NAME];
+    char name[NAME];
     d->node = -1;
     if (check_name(&ps, d->name))
         return -1;

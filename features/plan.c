@@ -1,7 +1,6 @@
 #include "features/plan.h"
 
 #include "base/memory.h"
-#include "features/parse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,22 +275,10 @@ static int by_frequency(const void *x, const void *y)
     return strcmp(a->text, b->text);
 }
 
-static char *add_quoted(char *to, const char *text)
-{
-    *to++ = '"';
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            *to++ = '\\';
-        *to++ = *text;
-    }
-    *to++ = '"';
-    return to;
-}
-
 // onehot(column, "a", "b"): the values with enough rows; onehot(column, *) where there is none.
 static char *fitted_expression(const char *column, const struct plan_values *c)
 {
-    char text[MAX_FREQUENT * (2 * PARSE_TEXT + 4) + 128];
+    char text[MAX_FREQUENT * (2 * PLAN_TEXT + 4) + 128];
     char *end = text + sprintf(text, "onehot(%s", column), *none = end;
     uint64_t rows = 0;
     size_t kept = 0;
@@ -302,9 +289,12 @@ static char *fitted_expression(const char *column, const struct plan_values *c)
         const struct plan_value *v = &c->values[i];
         if (v->rows == 0 || v->rows * 100 < rows * MIN_SHARE_PERCENT)
             break;
-        if (strlen(v->text) > PARSE_TEXT)
+        if (strlen(v->text) > PLAN_TEXT)
             continue; // too long for a feature's name: part of the rest
-        end = add_quoted(stpcpy(end, ", "), v->text);
+        end = stpcpy(end, ", \"");
+        for (const char *byte = v->text; *byte; byte++)
+            end += sprintf(end, *byte == '"' || *byte == '\\' ? "\\%c" : "%c", *byte);
+        end = stpcpy(end, "\"");
         kept++;
     }
     strcpy(end, end == none ? ", *)" : ")");

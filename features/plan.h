@@ -6,13 +6,6 @@
 // the same bits. `label` may stand only inside a window with a delay; the parser refuses anything
 // else, so no model can be trained on what is not known when it has to answer.
 //
-//     struct plan p;
-//     plan_from_config(&p, &config, &err)      errors name file, line, column, with a caret
-//     plan_fit(&p, values, &err)               where plan_wants_fit says so
-//     json_t *j = plan_to_json(&p)             travels in the manifest and in the model
-//     plan_from_json(&p, j, &err)
-//     plan_release(&p)
-//
 // Ownership: a plan owns its schema and all strings until plan_release.
 #ifndef FEATURES_PLAN_H
 #define FEATURES_PLAN_H
@@ -128,22 +121,31 @@ bool plan_wants_fit(const struct plan *p);
 // columns[c] belongs to schema column c and is read, and sorted, only for category columns.
 int plan_fit(struct plan *p, const struct plan_values *columns, struct err *err);
 
-// ---- for the parser: all return the index of what was found or added ----
+// ---- between plan.c and parse.c ----
 
-// A node that is no window; op and operands are given, the rest is worked out. text is copied.
+enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
+
+struct parse_error {
+    int offset; // 0-based byte within the expression
+    char msg[512];
+};
+
+// Parse p->definitions[i], whose names may stand for columns and for the definitions before it.
+// Sets its node and adds its inputs. 0, or -1 with what is wrong and where.
+int parse_definition(struct plan *p, size_t i, struct parse_error *e);
+
+// Each returns the index of the node, which is added where it is not there yet. plan_node makes those
+// that are no windows; op and operands are given, the rest is worked out, text is copied.
 int plan_node(struct plan *p, struct node node);
-
-// count (lane_node -1), sum, mean or since over a key column.
 struct window_spec {
-    enum node_op op;
+    enum node_op op; // COUNT, SUM, MEAN or SINCE
     int key_column;
-    int lane_node;
+    int lane_node;         // -1 for COUNT and SINCE
     int64_t length, delay; // seconds; length 0 means `all`
     bool past;             // leave the current event out
     double prior, weight;
 };
 int plan_window(struct plan *p, const struct window_spec *w);
-
 // An input of the model; the name is copied and must be new.
 void plan_input(struct plan *p, const char *name, int node);
 
