@@ -49,12 +49,11 @@ static int expect(struct inference *q, const json_t *v, json_type type, const ch
                   const char *name)
 {
     snprintf(q->where, sizeof q->where, "%s%s", base, name);
-    if (!v)
-        return refuse(q, 422, "is missing");
-    if (json_typeof(v) != type)
-        return refuse(q, 422, "must be %s, not %s", json_type_words(type),
-                      json_type_words(json_typeof(v)));
-    return 0;
+    if (v && json_typeof(v) == type)
+        return 0;
+    return v ? refuse(q, 422, "must be %s, not %s", json_type_words(type),
+                      json_type_words(json_typeof(v)))
+             : refuse(q, 422, "is missing");
 }
 
 static const json_t *member(const json_t *object, const char *name)
@@ -88,12 +87,10 @@ static int read_shape(struct inference *q, const json_t *shape)
     if (json_array_size(shape) != 2 || !json_is_integer(rows) || !json_is_integer(width))
         return refuse(q, 422, "must be [n, %zu] in whole numbers", q->n_inputs);
     const json_int_t n = json_integer_value(rows), k = json_integer_value(width);
-    if (k != (json_int_t)q->n_inputs)
-        return refuse(q, 422, "is [%lld, %lld], but the model has %zu inputs", (long long)n,
-                      (long long)k, q->n_inputs);
-    if (n < 1 || n > MAX_INFERENCE_ROWS)
-        return refuse(q, n < 1 ? 422 : 413, "is [%lld, %lld]: send 1 to %d rows", (long long)n,
-                      (long long)k, MAX_INFERENCE_ROWS);
+    if (k != (json_int_t)q->n_inputs || n < 1 || n > MAX_INFERENCE_ROWS)
+        return refuse(q, n > MAX_INFERENCE_ROWS ? 413 : 422,
+                      "is [%lld, %lld]; send 1 to %d rows of the model's %zu inputs", (long long)n,
+                      (long long)k, MAX_INFERENCE_ROWS, q->n_inputs);
     q->rows = (size_t)n;
     return 0;
 }
@@ -156,9 +153,9 @@ static int read_inputs(struct inference *q, const json_t *inputs)
     if (check_parameters(q, tensor, TENSOR) ||
         expect(q, datatype, JSON_STRING, TENSOR, ".datatype"))
         return -1;
-    if (strcmp(json_string_value(datatype), "FP32") != 0 &&
-        strcmp(json_string_value(datatype), "FP64") != 0)
-        return refuse(q, 422, "is '%.20s'; FP32 and FP64 are taken", json_string_value(datatype));
+    const char *type = json_string_value(datatype);
+    if (strcmp(type, "FP32") != 0 && strcmp(type, "FP64") != 0)
+        return refuse(q, 422, "is '%.20s'; FP32 and FP64 are taken", type);
     return read_shape(q, member(tensor, "shape")) || read_data(q, member(tensor, "data")) ? -1 : 0;
 }
 

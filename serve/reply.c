@@ -82,40 +82,23 @@ void reply_add(struct reply *r, const char *fmt, ...)
     r->n += n;
 }
 
-// Add the character at text, which is not plain ASCII; return its length.
-static size_t add_escaped(struct reply *r, const char *text, size_t n)
-{
-    const size_t length = value_utf8_length(text, n);
-    const unsigned char c = (unsigned char)*text;
-    if (length == 0)
-        reply_text(r, "\\ufffd");
-    else if (c == '"' || c == '\\')
-        reply_add(r, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f)
-        reply_add(r, "\\u%04x", c);
-    else
-        reply_bytes(r, text, length);
-    return length ? length : 1;
-}
-
-static size_t count_plain(const char *text, size_t n)
-{
-    size_t i = 0;
-    while (i < n && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
-        i++;
-    return i;
-}
-
 void reply_string(struct reply *r, const char *text, size_t n)
 {
+    size_t added = 0;
     reply_text(r, "\"");
     for (size_t i = 0; i < n;) {
-        const size_t plain = count_plain(text + i, n - i);
-        reply_bytes(r, text + i, plain);
-        i += plain;
-        if (i < n)
-            i += add_escaped(r, text + i, n - i);
+        const unsigned char c = (unsigned char)text[i];
+        const size_t length = c < 0x80 ? 1 : value_utf8_length(text + i, n - i);
+        const bool quoted = c == '"' || c == '\\';
+        if (length > 0 && c >= 0x20 && c != 0x7f && !quoted) {
+            i += length;
+            continue;
+        }
+        reply_bytes(r, text + added, i - added);
+        reply_add(r, length == 0 ? "\\ufffd" : quoted ? "\\%c" : "\\u%04x", c);
+        added = ++i;
     }
+    reply_bytes(r, text + added, n - added);
     reply_text(r, "\"");
 }
 
@@ -154,16 +137,6 @@ __extension__ typedef unsigned __int128 uint128;
 static const uint64_t power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
                                  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
 
-// The exponent e with 10^e <= a < 10^(e + 1), for a in [1e-4, 1e5).
-static int exponent_of(double a)
-{
-    static const double bounds[] = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000, 10000};
-    int e = -4;
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds && a >= bounds[i]; i++)
-        e++;
-    return e;
-}
-
 // a · 10^(digits - 1 - exponent), rounded to an integer: at most 2^53 · 10^20 before the shift.
 static uint64_t significand(double a, int digits, int exponent)
 {
@@ -181,11 +154,14 @@ static uint64_t significand(double a, int digits, int exponent)
 
 int number_text(char text[NUMBER_TEXT], double x, int digits)
 {
+    static const double bounds[] = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000, 10000};
     const double a = fabs(x);
     char d[24], *p = text;
     if (!(a >= 1e-4 && a < 1e5))
         return snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
-    int exponent = exponent_of(a);
+    int exponent = -4; // 10^exponent <= a < 10^(exponent + 1)
+    while (exponent < 4 && a >= bounds[exponent + 4])
+        exponent++;
     uint64_t n = significand(a, digits, exponent);
     if (n >= power[digits]) { // 9.99…9 became 10
         n /= 10;
