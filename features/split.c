@@ -14,11 +14,11 @@ static int parse_end(const char *text, bool *percent, double *value)
 {
     const size_t n = strlen(text);
     char number[END_TEXT];
-    int64_t days = 0;
+    int64_t seconds = 0;
     *percent = n > 0 && text[n - 1] == '%';
     if (!*percent) {
-        int rc = value_date(text, &days);
-        *value = (double)days;
+        int rc = value_time("%Y-%m-%d", text, n, &seconds);
+        *value = (double)(seconds / SECONDS_PER_DAY);
         return rc;
     }
     snprintf(number, sizeof number, "%.*s", (int)n - 1, text);

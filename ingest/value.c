@@ -175,15 +175,6 @@ int time_format_check(const char *format, struct err *err)
     return 0;
 }
 
-int value_date(const char *text, int64_t *days)
-{
-    int64_t seconds;
-    if (value_time("%Y-%m-%d", text, strlen(text), &seconds))
-        return -1;
-    *days = seconds / SECONDS_PER_DAY; // exact
-    return 0;
-}
-
 int value_moment(const char *text, size_t n, int64_t *seconds)
 {
     static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z",

@@ -29,8 +29,6 @@ int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
 // A time as people write it: "2018-10-01", "2018-10-01 08:15:00" (both UTC), or
 // "2018-10-01T08:15:00Z" with Z, +hh:mm or +hhmm, and zeros as a fraction of the seconds.
 int value_moment(const char *text, size_t n, int64_t *seconds);
-// "YYYY-MM-DD" as days since 1970-01-01.
-int value_date(const char *text, int64_t *days);
 
 enum { SECONDS_PER_DAY = 86400, TIME_TEXT = 48 };
 

@@ -346,10 +346,7 @@ static void a_wrong_command_line_exits_with_2_and_says_why(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"--sed 1", "did you mean 'seed'?"},
-        {"--seed one", "--seed: 'one' is not a whole number"},
-        {"--seed -1", "--seed: -1 is not within 0"},
         {"--days 36501", "--days: 36501 is not within 1 .. 36500"},
-        {"--radius 0", "--radius: 0 is not within 1"},
         {"--start 2018-02-30", "--start: '2018-02-30' is not a date like 2018-04-01"},
         {"--start 2018-4-1", "--start: '2018-4-1' is not a date"},
         {"--start 1969-12-31", "--start: '1969-12-31' is not a date like 2018-04-01, from 1970"},

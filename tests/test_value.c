@@ -85,28 +85,6 @@ static void everything_else_is_not_a_number(void **state)
     assert_true(v == 12);
 }
 
-static void days_count_the_calendar(void **state)
-{
-    (void)state;
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t days = -719162; // of 0001-01-01: date -d 0001-01-01 +%s, by 86400
-    for (int y = 1; y <= 9999; y++)
-        for (int m = 1; m <= 12; m++) {
-            bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-            int n = lengths[m - 1] + (m == 2 && leap);
-            char text[32], back[TIME_TEXT];
-            int64_t last;
-            snprintf(text, sizeof text, "%04d-%02d-%02d", y, m, n);
-            days += n;
-            assert_int_equal(value_date(text, &last), 0);
-            assert_int_equal(last, days - 1);
-            assert_string_equal(date_text(back, last), text);
-            snprintf(text, sizeof text, "%04d-%02d-%02d", y, m, n + 1);
-            assert_int_equal(value_date(text, &last), -1);
-        }
-    assert_int_equal(days, 2932897); // of 10000-01-01
-}
-
 static int64_t time_of(const char *format, const char *text)
 {
     struct err err;
@@ -251,7 +229,6 @@ int main(void)
         cmocka_unit_test(numbers_at_the_edges_have_the_bits_of_strtod),
         cmocka_unit_test(random_numbers_have_the_bits_of_strtod),
         cmocka_unit_test(everything_else_is_not_a_number),
-        cmocka_unit_test(days_count_the_calendar),
         cmocka_unit_test(times_are_those_of_timegm),
         cmocka_unit_test(each_format_takes_its_times_and_no_others),
         cmocka_unit_test(a_moment_is_read_however_people_write_it),
