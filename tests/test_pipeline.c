@@ -17,51 +17,21 @@ static json_t *load_json(const char *name)
     return j;
 }
 
-// ---- ULB's card transactions -------------------------------------------------------------------------
+// ---- ULB's card transactions ----
 
-static double uniform(uint64_t *s)
-{
-    *s ^= *s >> 12; // xorshift64* (Vigna 2016)
-    *s ^= *s << 25;
-    *s ^= *s >> 27;
-    return ((double)(*s * 2685821657736338717u >> 11) + 0.5) / 9007199254740992.0;
-}
-
-static double normal(uint64_t *s)
-{
-    double radius = sqrt(-2 * log(uniform(s)));
-    return radius * cos(6.283185307179586 * uniform(s));
-}
-
-// Seconds as ULB's file has them: equal ones in a row, and 100000 as R writes it.
-static void put_time(FILE *f, int row, int rows)
-{
-    int second = (int)((long long)row / 2 * 2 * 172792 / rows);
-    if (row == rows * 100000LL / 172792 + 1)
-        fprintf(f, "1e+05");
-    else
-        fprintf(f, "%d", second);
-}
-
-// A file of that shape: a tenth is fraud, which four of the components tell in part.
-static void write_creditcard(const char *path, int rows)
-{
-    uint64_t seed = 2013;
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fprintf(f, "\"Time\"");
-    for (int v = 1; v <= 28; v++)
-        fprintf(f, ",\"V%d\"", v);
-    fprintf(f, ",\"Amount\",\"Class\"\n");
-    for (int i = 0; i < rows; i++) {
-        bool fraud = uniform(&seed) < 0.1;
-        put_time(f, i, rows);
-        for (int v = 1; v <= 28; v++)
-            fprintf(f, ",%.14g", normal(&seed) - (fraud && v % 7 == 3 ? 0.7 : 0));
-        fprintf(f, ",%.2f,\"%d\"\n", exp(1 + 2 * uniform(&seed)), fraud);
-    }
-    assert_int_equal(fclose(f), 0);
-}
+// A file of that shape, with a tenth of fraud, which four of the components tell in part. Random
+// numbers after Park and Miller (1988). Times as R writes them: 1e+05.
+static const char write_creditcard[] =
+    "awk 'function u() { s = 16807 * s % 2147483647; return s / 2147483647 }\n"
+    "function normal() { return sqrt(-2 * log(u())) * cos(6.283185307179586 * u()) }\n"
+    "BEGIN { s = 2013; printf \"\\\"Time\\\"\"; for (v = 1; v <= 28; v++) printf \",\\\"V%d\\\"\", "
+    "v\n"
+    "print \",\\\"Amount\\\",\\\"Class\\\"\"\n"
+    "for (i = 0; i < 3000; i++) { fraud = u() < 0.1; t = int(int(i / 2) * 115.2)\n"
+    "if (i == 1737) printf \"1e+05\"; else printf \"%d\", t\n"
+    "for (v = 1; v <= 28; v++) printf \",%.14g\", normal() - (fraud && v % 7 == 3 ? 0.7 : 0)\n"
+    "printf \",%.2f,\\\"%d\\\"\\n\", exp(1 + 2 * u()), fraud } }' >creditcard.csv && "
+    "[ $(grep -c '^1e+05,' creditcard.csv) = 1 ]";
 
 static void assert_within(double low, double high, const json_t *object, const char *name)
 {
@@ -97,11 +67,19 @@ static void assert_no_verdict(void)
 
 #define ULB "--config datasets/creditcard.ini "
 
+// serve on a free port, asked once and ended; its own exit status.
+#define ASK                                                                                        \
+    "serve --models ulb/models --state ulb/features/state.bin --key key --database ulb.db --port " \
+    "0 >line 2>&1 &\n"                                                                             \
+    "for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "                             \
+    "url=$(sed -n 's/.*\\(http:[^,]*\\),.*/\\1/p' line)\n"                                         \
+    "curl -s -m 20 -w ' %{http_code}' -d \"$body\" -H 'Content-Type: application/json' "           \
+    "$url/predict\nkill $!; wait $!"
+
 static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(void **state)
 {
     (void)state;
-    write_creditcard(scratch_path("work/creditcard.csv"), 3000);
-    succeed("[ $(grep -c '^1e+05,' creditcard.csv) = 1 ]");
+    succeed(write_creditcard);
     expect(0, " 3000 ", "ingest " ULB "--key key --output ulb/table creditcard.csv");
     expect(0, " 3000 ", "features " ULB "--output ulb/features ulb/table");
     expect(0, " 1800 ", "train " ULB "--promote --output ulb/models ulb/features");
@@ -111,38 +89,14 @@ static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(vo
            "--output ulb/drift.json ulb/features");
     assert_no_verdict();
     expect(0, "test 60% .. 100%, 1200 rows", "registry --models ulb/models show");
-    assert_contains(out, "card_precision_at_100       -                 -\n");
-}
-
-// serve on a free port, asked once and ended; its own exit status.
-#define ASK                                                                                        \
-    "serve --models ulb/models --state ulb/features/state.bin --key key --database ulb.db --port " \
-    "0 "                                                                                           \
-    ">line 2>&1 &\n"                                                                               \
-    "for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "                             \
-    "url=$(sed -n 's/.*\\(http:[^,]*\\),.*/\\1/p' line)\n"                                         \
-    "curl -s -m 20 -w ' %{http_code}' -d @body -H 'Content-Type: application/json' $url/predict\n" \
-    "kill $!; wait $!"
-
-static void it_is_served_without_an_id(void **state)
-{
-    (void)state;
-    write_creditcard(scratch_path("work/creditcard.csv"), 3000);
-    succeed("ingest " ULB "--key key --output ulb/table creditcard.csv && "
-            "features " ULB "--output ulb/features ulb/table && "
-            "train " ULB "--promote --output ulb/models ulb/features");
-    FILE *f = fopen(scratch_path("work/body"), "w");
-    assert_non_null(f);
-    fprintf(f, "{\"time\": 172792, \"amount\": 12.5");
-    for (int v = 1; v <= 28; v++)
-        fprintf(f, ", \"v%d\": %d", v, v % 7 == 3 ? -2 : 0);
-    fprintf(f, "}");
-    assert_int_equal(fclose(f), 0);
-    expect(0, "\"decision\":\"review\"", ASK);
+    expect(0, "\"decision\":\"review\"",
+           "body='{\"time\": 172792, \"amount\": 12.5'; for v in $(seq 28); do "
+           "[ $((v % 7)) = 3 ] && x=-2 || x=0; body=\"$body, \\\"v$v\\\": $x\"; done; "
+           "body=\"$body}\"\n" ASK);
     assert_contains(out, "} 200");
 }
 
-// ---- the same bytes ----------------------------------------------------------------------------------
+// ---- the same bytes ----
 
 static void the_model_does_not_depend_on_the_number_of_threads(void **state)
 {
@@ -167,23 +121,7 @@ static void the_same_features_again_add_no_version(void **state)
     expect(0, "", "[ ! -e models/2 ] && [ $(wc -l <models/ledger.jsonl) = 4 ]");
 }
 
-// ---- the registry ------------------------------------------------------------------------------------
-
-// The line that `registry list` prints of a version, from its files; the time is left out.
-static void assert_listed(int version, const char *champion, const char *list)
-{
-    char name[64], line[256];
-    snprintf(name, sizeof name, "models/%d/metrics.json", version);
-    json_t *metrics = load_json(name);
-    const json_t *test = json_object_get(metrics, "test");
-    snprintf(name, sizeof name, "sha256sum models/%d/model.json", version);
-    succeed(name);
-    snprintf(line, sizeof line, "\n%7d  %-9s %.12s %8.4f %8.4f  20", version, champion, out,
-             json_number_value(json_object_get(test, "average_precision")),
-             json_number_value(json_object_get(test, "roc_auc")));
-    assert_contains(list, line);
-    json_decref(metrics);
-}
+// ---- the registry ----
 
 static void expect_exactly(const char *text, const char *command)
 {
@@ -194,7 +132,6 @@ static void expect_exactly(const char *text, const char *command)
 static void a_version_is_promoted_and_rolled_back(void **state)
 {
     (void)state;
-    char list[1024];
     expect_exactly("1\n", "registry --models models who");
     expect(0, "models/2\n",
            "sed 's/^l2 = .*/l2 = 3e-2/' datasets/sample.ini >l2.ini && train "
@@ -204,10 +141,9 @@ static void a_version_is_promoted_and_rolled_back(void **state)
                    "registry --models models promote latest");
     expect_exactly("2\n", "registry --models models who");
     expect_exactly("2\n", "readlink models/champion");
-    succeed("registry --models models list");
-    snprintf(list, sizeof list, "%.1000s", out);
-    assert_listed(1, "", list);
-    assert_listed(2, "champion", list);
+    expect(0, "\n      2  champion  ", "registry --models models list");
+    succeed(
+        "registry --models models list | grep -q $(sha256sum models/1/model.json | head -c 12)");
     expect_exactly("version 1 is the champion of models again\n",
                    "registry --models models rollback");
     expect_exactly("1\n", "registry --models models who --at 2999-12-31");
@@ -218,34 +154,18 @@ static void a_version_is_promoted_and_rolled_back(void **state)
     expect(1, "models: there is no version 3 in the ledger", "registry --models models promote 3");
 }
 
-static void an_altered_action_of_the_ledger_is_found(void **state)
-{
-    (void)state;
-    succeed("registry --models models promote 1");
-    succeed("sed -i '2s/promote/rollback/' models/ledger.jsonl");
-    expect(1, "models/ledger.jsonl:3: does not follow the line before it",
-           "registry --models models who");
-}
-
-// ---- the monitor -------------------------------------------------------------------------------------
+// ---- the monitor ----
 
 // Features that are settled in the training window, so that what drifts is what was shifted.
-static const char drift_ini[] = "[input]\nfile = data.csv\ntime_format = %Y-%m-%d %H:%M:%S\n"
-                                "[columns]\n"
-                                "time = TX_DATETIME, time\n"
-                                "customer = CUSTOMER_ID, key\n"
-                                "amount = TX_AMOUNT, number, min=0\n"
-                                "label = TX_FRAUD, label\n"
-                                "[features]\n"
-                                "amount = amount\n"
-                                "night = hour(time) <= 6\n"
-                                "customer_mean_7d = mean(customer, amount, 7d)\n"
-                                "[split]\n"
-                                "train = 2018-04-15 .. 2018-04-28\n"
-                                "test = 2018-05-06 .. 2018-05-12\n"
-                                "folds = 1\n"
-                                "[model]\nl2 = 1e-3\nalerts_per_day = 5\n"
-                                "[monitor]\npsi_alert = 0.1\nmin_rows = 500\n";
+static const char drift_ini[] =
+    "[input]\nfile = data.csv\ntime_format = %Y-%m-%d %H:%M:%S\n"
+    "[columns]\ntime = TX_DATETIME, time\ncustomer = CUSTOMER_ID, key\n"
+    "amount = TX_AMOUNT, number, min=0\nlabel = TX_FRAUD, label\n"
+    "[features]\namount = amount\nnight = hour(time) <= 6\n"
+    "customer_mean_7d = mean(customer, amount, 7d)\n"
+    "[split]\ntrain = 2018-04-15 .. 2018-04-28\ntest = 2018-05-06 .. 2018-05-12\nfolds = 1\n"
+    "[model]\nl2 = 1e-3\nalerts_per_day = 5\n"
+    "[monitor]\npsi_alert = 0.1\nmin_rows = 500\n";
 
 #define WATCH                                                                                      \
     "ingest --config drift.ini --key key --output t && "                                           \
@@ -266,7 +186,7 @@ static void drift_exits_with_3_where_that_is_wanted(void **state)
     json_decref(drift);
 }
 
-// ---- --help ------------------------------------------------------------------------------------------
+// ---- --help ----
 
 // The line behind "example:" of the last help that was printed.
 static void copy_example(char *example, size_t size)
@@ -322,12 +242,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         stages_test(a_dataset_without_ids_keys_and_windows_needs_only_its_description),
-        stages_test(it_is_served_without_an_id),
         stages_test(the_model_does_not_depend_on_the_number_of_threads),
         stages_test(the_model_does_not_depend_on_the_secret_key),
         stages_test(the_same_features_again_add_no_version),
         stages_test(a_version_is_promoted_and_rolled_back),
-        stages_test(an_altered_action_of_the_ledger_is_found),
         stages_test(drift_exits_with_3_where_that_is_wanted),
         stages_test(every_help_has_defaults_and_an_example_that_works),
     };
