@@ -72,7 +72,7 @@ static bool is_letter(char c)
     return isalpha((unsigned char)c) || c == '_';
 }
 
-// Its start in the text, or NULL where no name stands here.
+// Returns its start in the text, or NULL where no name stands here.
 static const char *take_name(struct parser *ps, char name[NAME])
 {
     skip_space(ps);
@@ -155,7 +155,7 @@ static int unknown(struct parser *ps, const char *at, const char *what, const ch
                 err_did_you_mean(hint, sizeof hint, name, known, n));
 }
 
-// The hint of the nearest name that may stand here.
+// ", did you mean 'x'?" with the nearest name that may stand here.
 static const char *nearest_name(const struct parser *ps, char hint[128], const char *name)
 {
     const struct plan *p = ps->plan;
@@ -226,7 +226,7 @@ static int key_argument(struct parser *ps, const char *function)
 
 enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
 
-// given[option]: whether it stood there already.
+// given[option]: the option has been read already.
 static int window_option(struct parser *ps, struct window_spec *w, bool given[N_OPTIONS])
 {
     static const char *const names[] = {"past", "delay", "prior", "weight"};

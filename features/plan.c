@@ -9,7 +9,7 @@
 
 // ---- the graph: what is there already is found again, so that it is computed once ----
 
-// As bits: 0 and -0 are different numbers to divide by.
+// Compare bits: 0 and -0 are different numbers.
 static bool same_number(double a, double b)
 {
     return memcmp(&a, &b, sizeof a) == 0;

@@ -1,10 +1,10 @@
 // plan: feature expressions, parsed once, for both executions.
 //
 // The [features] section holds `name = expression` lines (docs/features.md is the language). A plan
-// is their directed acyclic graph: equal subexpressions are one node, and operands come before their
-// users. Batch (features) and online (serve) run it through the same code in state.h, so both compute
-// the same bits. `label` may stand only inside a window with a delay; the parser refuses anything
-// else, so no model can be trained on what is not known when it has to answer.
+// is their directed acyclic graph: equal subexpressions are one node, and operands come before
+// their users. Batch (features) and online (serve) run it through the same code in state.h, so both
+// compute the same bits. `label` may stand only inside a window with a delay; the parser refuses
+// anything else, so no model can be trained on what is not known when it has to answer.
 //
 // Ownership: a plan owns its schema and all strings until plan_release.
 #ifndef FEATURES_PLAN_H
@@ -134,8 +134,8 @@ struct parse_error {
 // Sets its node and adds its inputs. 0, or -1 with what is wrong and where.
 int parse_definition(struct plan *p, size_t i, struct parse_error *e);
 
-// Each returns the index of the node, which is added where it is not there yet. plan_node makes those
-// that are no windows; op and operands are given, the rest is worked out, text is copied.
+// Each returns the index of the node, which is added where it is not there yet. plan_node makes
+// those that are no windows; op and operands are given, the rest is worked out, text is copied.
 int plan_node(struct plan *p, struct node node);
 struct window_spec {
     enum node_op op; // COUNT, SUM, MEAN or SINCE

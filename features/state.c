@@ -1,5 +1,5 @@
-// Nodes and tracks run in levels, each split over threads: nodes by events, tracks by shards of keys.
-// No thread adds to what another one adds to, so the split cannot be seen in the results.
+// Nodes and tracks run in levels, each split over threads: nodes by events, tracks by shards of
+// keys. No thread adds to what another one adds to, so the split cannot be seen in the results.
 #include "features/state.h"
 
 #include "base/memory.h"

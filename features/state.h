@@ -17,8 +17,8 @@
 // An event is served with an unknown label, which counts as 0, genuine. What it adds to the windows
 // may depend on the label (label * amount, say), so the server keeps both values of each such lane
 // and exchanges them when it learns the label. Windows over the label have a delay: a label that
-// arrives within it changes nothing that was computed already, and all later features equal those of
-// a batch that knew the label from the start.
+// arrives within it changes nothing that was computed already, and all later features equal those
+// of a batch that knew the label from the start.
 //
 //     state_label_values(&s, &events, genuine, fraud)    of the block that state_run ran last
 //     state_relabel(&s, &one, genuine, fraud)            later: that event was fraud
@@ -78,11 +78,12 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 // and with label 1, for each l of plan->label_lanes.
 void state_label_values(struct state *s, const struct events *events, double *genuine,
                         double *fraud);
-// The values of one earlier event, which is given by its time and keys, change from was[l] to is[l].
+// The values of one earlier event, which is given by its time and keys, change from was[l] to
+// is[l].
 void state_relabel(struct state *s, const struct events *one, const double *was, const double *is);
 
-// The history of a key, made with room for that many events where it is missing. It stays valid until
-// the next call.
+// The history of a key, made with room for that many events where it is missing. It stays valid
+// until the next call.
 struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room);
 
 #endif

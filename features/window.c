@@ -175,8 +175,9 @@ uint64_t history_add(struct history *h, const struct shape *s, size_t lane, doub
     return 0;
 }
 
-// Compute the totals of the events behind `at` again, after its own changed from `old`. Each event's
-// value is the difference that it made to the total before it, and is added in the same order.
+// Compute the totals of the events behind `at` again, after its own changed from `old`. Each
+// event's value is the difference that it made to the total before it, and is added in the same
+// order.
 static uint64_t add_again(struct history *h, const struct shape *s, size_t lane, uint64_t at,
                           struct total old)
 {

@@ -61,14 +61,14 @@ struct history {
     uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, a ring of the events
 };
 
-// Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are hidden
-// behind it now, and takes time in proportion to that number.
+// Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are
+// hidden behind it now, and takes time in proportion to that number.
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time);
-// Add to a lane of the event that was inserted last. Returns 1 where the value is not finite, or would
-// make the total so, and counts as 0; else 0.
+// Add to a lane of the event that was inserted last. Returns 1 where the value is not finite, or
+// would make the total so, and counts as 0; else 0.
 uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x);
-// Show the hidden events again, their totals increased by the inserted one's values. Returns how many
-// of their values count as 0 now, as in history_add.
+// Show the hidden events again, their totals increased by the inserted one's values. Returns how
+// many of their values count as 0 now, as in history_add.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
 // Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. Of

@@ -200,7 +200,7 @@ static inline double *run_all(const struct plan *p, unsigned threads, const stru
 
 // ---- the definition of windows: for each row a loop over all rows that arrived before it ----
 
-// What a window may add up: columns, and helper features of the same windows.
+// The values that a window may add up: columns, and helper features.
 enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
 
 struct window {

@@ -61,7 +61,8 @@ static void load(struct state *s, const struct plan *p, unsigned threads)
         fail_msg("%s", err.msg);
 }
 
-// Run the rows with a stop after every `step`, each time going on with other threads; the last file.
+// Run the rows with a stop after every `step`, each time going on with other threads; the last
+// file.
 static struct bytes run_with_stops(const struct plan *p, const struct row *r, size_t step,
                                    double *results)
 {

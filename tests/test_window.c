@@ -1,5 +1,5 @@
-// features/window: sums of any numbers and the promise about memory. test_state.c holds every kind of
-// window against its definition.
+// features/window: sums of any numbers and the promise about memory. test_state.c holds every kind
+// of window against its definition.
 #include "tests/support.h"
 
 // Sums over the last 1000 events, and over all, against exact integers.
