@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -29,12 +30,11 @@ void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
 {
     char what[1200];
     va_list args;
-    if (!w->report)
-        return;
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    w->report(what, fatal);
+    if (w->report)
+        w->report(what, fatal);
 }
 
 static void break_down(struct writer *w, const struct err *err)

@@ -44,15 +44,17 @@ static void kill_at(int64_t rows, pid_t replay)
 // Neither is NaN or -0, so equal numbers have equal bits.
 static void compare(const struct batch_scores *e)
 {
-    char path[300];
+    char path[300], line[512] = "";
     uint64_t n = 0;
     snprintf(path, sizeof path, "%s/decisions.csv", folder);
     FILE *f = fopen(path, "r");
     assert_non_null(f);
-    fscanf(f, "%*[^\n]"); // the header
-    for (double p; fscanf(f, "%*[^,],%lf%*[^\n]", &p) == 1; n++)
-        if (n >= e->n || p != e->probability[n])
-            fail_msg("row %llu: %.17g is not the batch's", (unsigned long long)n, p);
+    assert_non_null(fgets(line, sizeof line, f)); // the header
+    for (; fgets(line, sizeof line, f); n++) {
+        const char *comma = strchr(line, ',');
+        if (n >= e->n || !comma || strtod(comma + 1, NULL) != e->probability[n])
+            fail_msg("row %llu is not the batch's: %s", (unsigned long long)n, line);
+    }
     fclose(f);
     assert_true(n == e->n);
 }

@@ -193,7 +193,7 @@ static void retention_drops_old_rows_and_a_restart_goes_on(void **state)
 static void an_id_whose_row_was_dropped_is_new_again(void **state)
 {
     struct fixture *f = *state;
-    char id[8];
+    char id[16];
     start_with_retain(f, 15);
     old(f, "A", "10-20", 9);
     for (int i = 0; i < 9; i++) {
