@@ -127,12 +127,12 @@ static int prepare(struct store *s, struct err *err)
         [STORE_BEGIN] = "BEGIN IMMEDIATE",
         [STORE_COMMIT] = "COMMIT",
         [STORE_INSERT] = "INSERT INTO prediction VALUES (?%s)",
-        [STORE_ROW] = "SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
-                      " WHERE prediction = ?1 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
-                      " FROM prediction JOIN model ON id = model WHERE seq = ?1",
+        [STORE_ROW] = ("SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
+                       " WHERE prediction = ?1 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
+                       " FROM prediction JOIN model ON id = model WHERE seq = ?1"),
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
-        [STORE_PUT_MODEL] = "INSERT OR IGNORE INTO model (version, sha256, threshold, first_used)"
-                            " VALUES (?, ?, ?, ?)",
+        [STORE_PUT_MODEL] = ("INSERT OR IGNORE INTO model (version, sha256, threshold, first_used)"
+                             " VALUES (?, ?, ?, ?)"),
         [STORE_SEEN] = "SELECT seq FROM seen WHERE id = ?",
         [STORE_PUT_SEEN] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
     };

@@ -32,12 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begin(&r);
     if (size == 0)
         return 0;
+    reply_reset(&r);
     if (data[0] % 3 == 0)
         predict(&small.service, body, size - 1, &r);
     else if (data[0] % 3 == 1)
         feedback(&small.service, body, size - 1, &r);
     else
-        inference(&small.service, "models", NULL, body, size - 1, &r);
+        inference(&small.service, "models", "", body, size - 1, &r);
     json_t *answer = json_loadb(r.text, r.n, JSON_REJECT_DUPLICATES, NULL);
     if (!answer || (r.status != 200 && r.status != 400 && r.status != 404 && r.status != 409 &&
                     r.status != 413 && r.status != 422))
