@@ -14,54 +14,46 @@ EMBEDDED(serve, openapi_json);
 
 // ---- columns ------------------------------------------------------------------------------------
 
-static json_t *time_schema(const struct schema *s)
+// The values that the model knows; others are taken, too.
+static json_t *known_texts(const struct dictionary *d)
 {
-    if (schema_times_are_numbers(s))
-        return json_pack("{s:s, s:s}", "type", "integer", "description",
-                         schema_counts_rows(s) ? "The number of the row, from 0 on"
-                                               : "Whole seconds");
-    return json_pack(
-        "{s:[s, s], s:s}", "type", "string", "integer", "description",
-        "RFC 3339 in whole seconds, or \"2018-10-01 08:15:00\" (UTC), or whole seconds "
-        "since 1970");
+    json_t *texts = json_array();
+    for (size_t i = 0; i < d->n; i++)
+        json_array_append_new(texts, json_string(d->texts[i]));
+    return texts;
 }
 
 // Absent and null are the same: the column's missing value.
-static void add_missing(json_t *schema, const struct schema_column *c)
-{
-    double x;
-    json_array_append_new(json_object_get(schema, "type"), json_string("null"));
-    json_object_set_new(schema, "default",
-                        c->kind == COLUMN_NUMBER &&
-                                value_number(c->missing, strlen(c->missing), &x) == 0
-                            ? json_real(x)
-                            : json_string(c->missing));
-}
-
 static json_t *column_schema(const struct service *s, size_t c)
 {
+    static const char *const types[][2] = {[COLUMN_ID] = {"string", "integer"},
+                                           [COLUMN_KEY] = {"string", "integer"},
+                                           [COLUMN_TIME] = {"string", "integer"},
+                                           [COLUMN_NUMBER] = {"number", NULL},
+                                           [COLUMN_CATEGORY] = {"string", NULL}};
     const struct schema_column *column = &s->plan->schema.columns[c];
-    const struct dictionary *known = &s->dictionaries[c];
-    json_t *schema;
-    if (column->kind == COLUMN_TIME)
-        return time_schema(&s->plan->schema);
-    if (column->kind == COLUMN_NUMBER)
-        schema = json_pack("{s:[s], s:f, s:f}", "type", "number", "minimum", column->min, "maximum",
-                           column->max);
-    else if (column->kind == COLUMN_CATEGORY)
-        schema = json_pack("{s:[s]}", "type", "string");
-    else
-        schema = json_pack("{s:[s, s]}", "type", "string", "integer");
-    if (column->missing)
-        add_missing(schema, column);
-    else if (column->kind != COLUMN_NUMBER)
+    const bool seconds = column->kind == COLUMN_TIME && schema_times_are_numbers(&s->plan->schema);
+    json_t *schema = json_pack("{s:[s*, s*, s*]}", "type", seconds ? NULL : types[column->kind][0],
+                               types[column->kind][1], column->missing ? "null" : NULL);
+    double missing;
+    if (column->kind == COLUMN_NUMBER) {
+        json_object_set_new(schema, "minimum", json_real(column->min));
+        json_object_set_new(schema, "maximum", json_real(column->max));
+        if (column->missing &&
+            value_number(column->missing, strlen(column->missing), &missing) == 0)
+            json_object_set_new(schema, "default", json_real(missing));
+    } else if (column->kind == COLUMN_TIME) {
+        json_object_set_new(schema, "description",
+                            json_string(seconds ? "Whole seconds, or the number of the row"
+                                                : "RFC 3339 in whole seconds, or \"2018-10-01 "
+                                                  "08:15:00\" (UTC), or whole seconds since 1970"));
+    } else if (column->missing) {
+        json_object_set_new(schema, "default", json_string(column->missing));
+    } else {
         json_object_set_new(schema, "minLength", json_integer(1));
-    if (column->kind == COLUMN_CATEGORY && known->n > 0) { // the values that the model knows
-        json_t *examples = json_array();
-        for (size_t i = 0; i < known->n; i++)
-            json_array_append_new(examples, json_string(known->texts[i]));
-        json_object_set_new(schema, "examples", examples);
     }
+    if (column->kind == COLUMN_CATEGORY && s->dictionaries[c].n > 0)
+        json_object_set_new(schema, "examples", known_texts(&s->dictionaries[c]));
     return schema;
 }
 
@@ -108,7 +100,14 @@ static json_t *example_inference(const struct service *s)
                      "features", "datatype", "FP64", "shape", 1, (int)m->n_inputs, "data", data);
 }
 
-static void fill_transaction(json_t *transaction, struct service *s)
+static void put(json_t *document, const char *group, const char *name, const char *key,
+                json_t *value)
+{
+    json_t *components = json_object_get(document, "components");
+    json_object_set_new(json_object_get(json_object_get(components, group), name), key, value);
+}
+
+static void put_schema(json_t *document, const struct service *s)
 {
     const struct schema *schema = &s->plan->schema;
     json_t *properties = json_object(), *required = json_array();
@@ -120,32 +119,8 @@ static void fill_transaction(json_t *transaction, struct service *s)
         if (!column->missing)
             json_array_append_new(required, json_string(column->name));
     }
-    json_object_set_new(transaction, "properties", properties);
-    json_object_set_new(transaction, "required", required);
-    json_object_set_new(transaction, "examples", json_pack("[o]", example_transaction(s, "T1")));
-}
-
-static json_t *component(json_t *document, const char *group, const char *name)
-{
-    json_t *components = json_object_get(document, "components");
-    return json_object_get(json_object_get(components, group), name);
-}
-
-static void fill(json_t *document, struct service *s)
-{
-    json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));
-    fill_transaction(component(document, "schemas", "Transaction"), s);
-    json_object_set_new(component(document, "examples", "Transaction"), "value",
-                        example_transaction(s, "T1"));
-    json_object_set_new(
-        component(document, "examples", "Transactions"), "value",
-        json_pack("[o, o]", example_transaction(s, "T2"), example_transaction(s, "T3")));
-    json_object_set_new(component(document, "examples", "InferenceRequest"), "value",
-                        example_inference(s));
-    json_object_set_new(component(document, "parameters", "Model"), "example",
-                        json_string(s->name));
-    json_object_set_new(component(document, "parameters", "Version"), "example",
-                        json_string(s->champion->version));
+    put(document, "schemas", "Transaction", "properties", properties);
+    put(document, "schemas", "Transaction", "required", required);
 }
 
 // Runs before requests and reloads do, so nothing is held.
@@ -153,7 +128,16 @@ char *openapi_text(struct service *s, struct err *err)
 {
     json_t *document = json_loadb(embedded(serve, openapi_json), embedded_size(serve, openapi_json),
                                   JSON_REJECT_DUPLICATES, NULL);
-    fill(document, s);
+    json_t *one = example_transaction(s, "T1");
+    json_t *two = json_pack("[o, o]", example_transaction(s, "T2"), example_transaction(s, "T3"));
+    json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));
+    put_schema(document, s);
+    put(document, "schemas", "Transaction", "examples", json_pack("[O]", one));
+    put(document, "examples", "Transaction", "value", one);
+    put(document, "examples", "Transactions", "value", two);
+    put(document, "examples", "InferenceRequest", "value", example_inference(s));
+    put(document, "parameters", "Model", "example", json_string(s->name));
+    put(document, "parameters", "Version", "example", json_string(s->champion->version));
     char *text = json_dumps(document, JSON_COMPACT);
     json_decref(document);
     if (!text)
