@@ -146,7 +146,8 @@ static char *fill_template(const char *bytes, size_t size, enum mode mode, const
 {
     char *text = NULL, *template = xstrndup(bytes, size);
     size_t n;
-    struct scope s = {.f = open_memstream(&text, &n), .mode = mode, .root = root, .item = root};
+    struct scope s = {
+        .f = open_memstream(&text, &n), .mode = mode, .root = root, .item = root, .key = ""};
     if (s.f) {
         fill(&s, template);
         fclose(s.f);

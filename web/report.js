@@ -113,7 +113,7 @@ function showCurves() {
   const chance = (points) => lineOf("chance", "idle", points, { borderDash: [2, 4], borderWidth: 1.25 });
   drawPlot("plot-pr", `Share of the alerts that are frauds against share of frauds caught. At ${at}: ${brief(test.precision)} and ${brief(test.recall)}`,
     [...lines((c) => curve(c, (f, g) => ({ x: f / frauds, y: f / (f + g) }))),
-     chance([0, 1].map((x) => ({ x, y: data.test.fraud_share }))),
+     chance(frauds > 0 ? [0, 1].map((x) => ({ x, y: data.test.fraud_share })) : []),
      ...spot(test.recall, test.precision, `${brief(test.recall)} of frauds,\n${brief(test.precision)} of alerts`)],
     { x: shareAxis("frauds caught (recall)"), y: shareAxis("alerts that are frauds (precision)") },
     says((x) => `${brief(x)} of frauds`, (y) => `${brief(y)} of alerts are frauds`));
