@@ -43,7 +43,7 @@ Chart.register({
   },
 });
 
-// Each bar's value at the right edge: options.plugins.values = {draw: true}. A bar may be cut, its value is not.
+// Each bar's value at the right edge: options.plugins.values = {draw: true}. Bars end with the axis, values do not.
 Chart.register({
   id: "values",
   afterDatasetsDraw(chart, _, { draw }) {
@@ -71,7 +71,7 @@ const timeAxis = {
 const ago = (items) => `${Math.round(-items[0].parsed.x)} s ago`;
 const said = (unit) => (item) => ` ${item.dataset.label}: ${number(item.parsed.y)}${unit}`;
 
-// Create the chart on its first data, later replace these; `text` says the same in words.
+// Creates the chart with its first data and replaces the data later. `text` describes it in words.
 function show(id, text, data, make) {
   const canvas = document.getElementById(id);
   canvas.setAttribute("aria-label", text);
@@ -88,8 +88,8 @@ const lineSet = (label, stroke) => ({
   label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, cubicInterpolationMode: "monotone", data: [],
 });
 
-// from: the axis' left end, seconds from now. sets: two lists of {x: seconds from now, y}; y null where
-// nothing was measured. Milliseconds stand on a logarithmic axis, or p99 would press p50 to the ground.
+// from: the left end of the axis, in seconds from now. sets: two lists of {x: seconds from now, y}; y is null if
+// nothing was measured. The axis of milliseconds is logarithmic, so that p50 is visible below p99.
 function drawLines(id, text, labels, unit, from, sets) {
   const y = unit === " ms" ? logAxis(0.05, 20) : { ...valueAxis, suggestedMax: 1 };
   show(id, text, { sets, from }, () => ({
@@ -102,7 +102,7 @@ function drawLines(id, text, labels, unit, from, sets) {
   }));
 }
 
-// sets: approved and reviewed, lists of {x: seconds from now, y: decisions}.
+// sets: lists of {x: seconds from now, y: decisions}, approved and reviewed.
 function drawDecisions(text, from, sets) {
   const bars = (label, fill) => ({ label, backgroundColor: fill, barThickness: "flex", barPercentage: 0.85, categoryPercentage: 1, data: [] });
   show("chart-decisions", text, { sets, from }, () => ({
@@ -116,8 +116,8 @@ function drawDecisions(text, from, sets) {
   }));
 }
 
-// edges: upper bounds, ascending and above 0; counts: as many. Bars are of equal width, as on a
-// logarithmic axis, and the threshold stands between the edges where it would on one.
+// edges: upper bounds, ascending and above 0, one for each count. Bars have equal width as on a logarithmic
+// axis, and the threshold is placed between the edges accordingly.
 function drawScores(text, edges, counts, threshold) {
   const i = Math.max(0, edges.findIndex((e) => threshold <= e));
   const low = i > 0 ? edges[i - 1] : edges[0] / 10;
@@ -165,7 +165,7 @@ function drawDrift(text, drifts) {
     options: {
       indexAxis: "y", layout: { padding: { top: 20, right: 46 } },
       scales: {
-        x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // far beyond drifted is drifted
+        x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // larger values are cut
         y: { grid: { display: false, drawBorder: false }, afterFit: (axis) => fitNames(axis, axis.getLabels()), ticks: { autoSkip: false, padding: 4, color: ink } },
       },
       plugins: {
@@ -216,7 +216,7 @@ const lineOf = (label, tone, data, more = {}) => ({ label, tone, data, borderCol
 const dotsOf = (label, tone, data, more = {}) => lineOf(label, tone, data,
   { showLine: false, pointRadius: 4.5, pointHoverRadius: 4.5, borderWidth: 2, clip: false, ...more });
 
-// says: the tooltip's text of an item. Datasets with a label of their own are in the figure's legend.
+// says: gives the tooltip's text of an item. The figure's legend lists the datasets that have a label.
 function drawPlot(id, text, datasets, scales, says, marks = []) {
   const figure = $(id).closest("figure"), legend = figure.querySelector(".legend");
   const padding = { top: marks.length || datasets.some((set) => set.centred) ? 20 : 8, right: 10 };
@@ -246,7 +246,8 @@ function drawRows(id, text, rows, x, says, marks, named = true) {
            { x, y }, (item) => ` ${says(rows[Math.round(item.parsed.y)])}`, marks);
 }
 
-// On paper all charts have the light colours and a fixed shape, which the style sheet scales to the page; box.dataset.printWidth in px.
+// On paper charts have the light colours and a fixed size (data-print-width, in px), which the style sheet
+// scales to the page.
 function forPrint(on) {
   root.classList.toggle("printing", on);
   for (const chart of Object.values(charts)) {

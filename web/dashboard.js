@@ -12,7 +12,7 @@ const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monito
 
 const sampleValue = (text) => (/^[+-]?Inf$/.test(text) ? Number(`${text}inity`) : Number(text));
 
-// What stands in a scrape: samples by name, each with its labels.
+// The samples of a scrape by name, each with its labels.
 class Metrics {
   constructor(text) {
     this.samples = new Map(); // name: [{labels, value}]
@@ -36,7 +36,7 @@ class Metrics {
   }
 }
 
-// The quantile q, linear within its bucket; the last finite edge where it lies beyond. null of nothing.
+// The quantile q, linear within its bucket, at most the last finite edge; null without counts.
 function quantile(edges, counts, q) {
   const total = counts.reduce((a, b) => a + b, 0);
   let rank = q * total;
@@ -51,8 +51,8 @@ function quantile(edges, counts, q) {
 
 // ---- the ring of samples ----
 
-const ring = []; // {time, rate, decisionRate, p50, p99, approved, reviewed}, the oldest first; rates of the interval before
-let last = null; // what they are differences to
+const ring = []; // {time, rate, decisionRate, p50, p99, approved, reviewed}, the oldest first; rates since the one before
+let last = null; // the scrape before
 
 function remember(metrics) {
   const now = {
@@ -62,13 +62,13 @@ function remember(metrics) {
     reviewed: metrics.sum("assay_predictions_total", { decision: "review" }),
     latency: metrics.histogram("assay_predict_duration_seconds"),
   };
-  if (last && now.time - last.time < 1) return; // asked again after a decision: too short for a rate
-  // Another process counts from 0 again.
+  if (last && now.time - last.time < 1) return; // a scrape right after a decision: too short for a rate
+  // A restarted server counts from 0 again.
   if (last && last.start === now.start && now.requests >= last.requests) {
     const seconds = now.time - last.time, approved = now.approved - last.approved, reviewed = now.reviewed - last.reviewed;
     const counts = now.latency.counts.map((n, i) => n - (last.latency.counts[i] ?? 0));
     const ms = (q) => { const x = quantile(now.latency.edges, counts, q); return x === null ? null : 1000 * x; };
-    if (seconds > 3 * INTERVAL / 1000) ring.push({ time: last.time + 1 }); // out of sight: a gap
+    if (seconds > 3 * INTERVAL / 1000) ring.push({ time: last.time + 1 }); // the tab was hidden: a gap
     ring.push({ time: now.time, rate: (now.requests - last.requests) / seconds, decisionRate: (approved + reviewed) / seconds,
                 p50: ms(0.5), p99: ms(0.99), approved, reviewed });
   }
@@ -90,17 +90,17 @@ function showTiles(metrics) {
   put("tile-rate", now ? number(now.decisionRate) : "–");
   put("tile-rate-note", `${short(approved + reviewed)} since the start`);
   put("tile-latency", timed ? `${number(timed.p50, 2)} · ${number(timed.p99, 2)} ms` : "–");
-  put("tile-latency-note", !timed ? "no decision in sight yet" : seconds <= 3 ? "of the last two seconds" : `of ${seconds} s ago`);
+  put("tile-latency-note", !timed ? "no decision yet" : seconds <= 3 ? "of the last two seconds" : `of ${seconds} s ago`);
   put("tile-review", approved + reviewed ? percent(reviewed / (approved + reviewed)) : "–");
   put("tile-review-note", recent[1] ? `${percent(recent[0] / recent[1])} of the last minutes` : "since the start");
-  // This page's own question is one of the requests.
+  // One of the requests is this page's own.
   put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
   put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
-  put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none has come yet");
+  put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none yet");
   const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
   put("tile-quality", precision === undefined && recall === undefined ? "–" : shown.join(" · "));
-  put("tile-quality-note", labels ? `over ${plural(metrics.get("assay_live_labels") ?? 0, "label")}` : "once labels have come");
+  put("tile-quality-note", labels ? `over ${plural(metrics.get("assay_live_labels") ?? 0, "label")}` : "when labels arrive");
 }
 
 // ---- charts ----
@@ -116,7 +116,7 @@ function bins(key, now) {
 
 function showTraffic() {
   const now = last.time, series = (key) => ring.map((s) => ({ x: s.time - now, y: s[key] ?? null }));
-  // A whole minute that begins before the first sample, five at most.
+  // Whole minutes that include the first sample, five at most.
   const from = Math.max(-WINDOW, Math.min(-60, 60 * Math.floor(((ring[0]?.time ?? now) - now) / 60)));
   const newest = ring.at(-1) ?? {}, said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
   drawLines("chart-rate", `Requests per second: now ${said(newest.rate, "")}; decisions per second: now ${said(newest.decisionRate, "")}`,
@@ -154,7 +154,7 @@ function showDrift(metrics) {
 
 const METRICS = { roc_auc: "ROC AUC", average_precision: "Average precision", precision: "Precision", recall: "Recall", brier: "Brier score" };
 
-// "A .. B" as "A to B", broken between the days only.
+// "A .. B" as "A to B", with line breaks between the days only.
 const period = (text) => text.split(" .. ").flatMap((day, i) => [i ? " to " : "", element("span", { className: "day", textContent: day })]);
 
 function facts(id, pairs) {
@@ -186,7 +186,7 @@ function inputs(numbers) {
 let shown = "";
 
 function showDecisions(text) {
-  if (text === shown) return; // a selection or a reader's place stays
+  if (text === shown) return; // keeps a selection and the scroll position
   shown = text;
   const { decisions } = JSON.parse(text);
   put("all", `Show all ${decisions.length}`);
@@ -232,7 +232,7 @@ async function refresh() {
   showDrift(metrics);
   showModel(model, metrics);
   showDecisions(await read("/decisions"));
-  metrics.get("assay_ready") === 0 ? enter("away", "Not ready", "The server answers, but decides nothing now.") : enter("live", "Live");
+  metrics.get("assay_ready") === 0 ? enter("away", "Not ready", "The server answers, but cannot decide now.") : enter("live", "Live");
 }
 
 async function poll() {
@@ -243,7 +243,10 @@ async function poll() {
     await refresh();
   } catch (e) {
     if (e instanceof Locked) lock();
-    else enter("away", "No answer", `${e.message.startsWith("GET") ? e.message : "The server does not answer"}. Asked again every two seconds; what is shown is of ${last ? clock(new Date(1000 * last.time)) : "no time yet"}.`);
+    else {
+      const what = e.message.startsWith("GET") ? e.message : "The server does not answer";
+      enter("away", "No answer", `${what}. The page tries again every two seconds${last ? ` and shows ${clock(new Date(1000 * last.time))}` : ""}.`);
+    }
   }
   polling = false;
   if (document.body.dataset.state !== "locked") timer = setTimeout(poll, INTERVAL);

@@ -1,7 +1,7 @@
-// The form, made from the model's schema, and the decision that comes back.
+// The form, built from the model's schema, and the decision that the server returns.
 "use strict";
 
-const FIRST_FIELDS = 12; // the others are folded away
+const FIRST_FIELDS = 12; // more are folded
 
 // ---- the decision ----
 
@@ -48,13 +48,13 @@ function hint(column) {
   return HINTS[kind];
 }
 
-// The known values of a category stand in the expression that was fitted: onehot(name, "a", "b").
+// The fitted expression has the known values of a category: onehot(name, "a", "b").
 function knownValues(column) {
   const call = form.model.plan.features.find((f) => new RegExp(`^onehot\\(${column.name},`).test(f.expression));
   return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unquote(text));
 }
 
-// deviations: how far from the mean of training a number is, where an input is the number itself.
+// deviations: distance from the training mean in standard deviations, for numbers that are inputs themselves.
 function example(column, deviations) {
   const { kind, name, min = -Infinity, max = Infinity } = column;
   if (kind === "id") return `try-${Date.now().toString(36)}`;
@@ -66,7 +66,7 @@ function example(column, deviations) {
   return String(round(Math.min(max, Math.max(min, input ? input.mean + deviations * input.scale : 1))));
 }
 
-// After the newest event that the server knows: an older one of the same keys may be refused.
+// After the newest event that the server knows, because it may refuse an older one of the same keys.
 function exampleTime() {
   const { time_format: format } = form.model.plan.schema, next = (form.newest ?? Date.now() / 1000) + (format === "row" ? 1 : 60);
   return counted() ? String(Math.floor(next)) : new Date(1000 * Math.floor(next)).toISOString().replace(".000", "");
@@ -101,19 +101,19 @@ function makeForm(model) {
   $("send").disabled = false;
 }
 
-// What nobody typed follows the server: a new id, the newest time.
+// Fields that nobody typed in follow the server: a new id, the newest time.
 function renew(kind) {
   for (const c of form.columns) if (c.kind === kind && !form.touched.has(c.name)) field(c.name).value = example(c);
 }
 
-// Example values, that many standard deviations above the mean of training, in place of what stands there.
+// Fills all fields with example values, that many standard deviations above the training mean.
 function fill(deviations) {
   form.touched.clear();
   for (const c of form.columns) field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
   clearErrors();
 }
 
-// The form of this model; the examples are later than the newest event, seconds since 1970 or null.
+// Shows the form of this model. newest: time of the newest event in seconds since 1970, or null; examples are later.
 function follow(model, newest) {
   form.newest = newest;
   makeForm(model);
@@ -128,7 +128,7 @@ function clearErrors() {
   }
 }
 
-// Text that is no number goes as it is: the server says what it wants there.
+// Text that is not a number is sent unchanged: the server's error says what it expects.
 function transaction() {
   const numeric = (kind) => kind === "number" || (kind === "time" && counted());
   return Object.fromEntries(form.columns.map(({ name, kind }) => [name, kind, field(name).value.trim()]).filter(([, , text]) => text !== "")
@@ -136,7 +136,7 @@ function transaction() {
 }
 
 function showProblem(problem) {
-  $("result-full").hidden = true; // it was another transaction's
+  $("result-full").hidden = true; // it belongs to another transaction
   $("result-empty").hidden = false;
   const at = form.columns.some((c) => c.name === problem.field) ? problem.field : null;
   put(at ? `error-${at}` : "try-error", problem.detail ?? "the server refused it");
@@ -146,7 +146,7 @@ function showProblem(problem) {
   field(at).focus();
 }
 
-// Send what stands in the form and show what comes back; whether it was decided. Locked is the caller's.
+// Sends the form and shows the answer; true if it was decided. The caller handles Locked.
 async function send() {
   clearErrors();
   $("send").disabled = true;
@@ -160,7 +160,7 @@ async function send() {
     return answer.ok;
   } catch (e) {
     if (e instanceof Locked) throw e;
-    put("try-error", "The server did not answer. Send it again: the same id is counted once.");
+    put("try-error", "The server did not answer. Send it again: one id counts once.");
     return false;
   } finally {
     $("send").disabled = false;

@@ -1,7 +1,7 @@
-// What all parts of the page use: elements, formats, and the way to the server.
+// Shared by the pages: elements, formats, and requests to the server.
 "use strict";
 
-const TIMEOUT = 5000; // ms, of an answer
+const TIMEOUT = 5000; // ms for an answer
 
 const $ = (id) => document.getElementById(id);
 const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
@@ -39,11 +39,12 @@ async function read(path) {
 
 // ---- decisions ----
 
-// Colour, word and shape, so that none is needed alone.
+// Colour, word and shape say the same, for readers who cannot use one of them.
 function badge(target, decision) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(svg.namespaceURI, "path");
   const shape = decision === "review" ? "M8 2v7M8 12.6v.4" : "M3 8.5 6.5 12 13 4.5";
-  for (const [key, text] of Object.entries({ d: shape, fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" })) path.setAttribute(key, text);
+  const style = { d: shape, fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" };
+  for (const [key, text] of Object.entries(style)) path.setAttribute(key, text);
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");
   svg.append(path);

@@ -142,7 +142,8 @@ function showWeeks(id, key, title, show) {
   const weeks = (c) => c.folds.map((f, x) => ({ x, y: f[key] ?? NaN }));
   const sets = lines(weeks, { pointRadius: 3 });
   if (few) Object.assign(sets[0], { centred: true, texts: folds.map((f) => (isKnown(f[key]) ? show(f[key]) : "")) });
-  const x = { type: "linear", min: -0.4, max: last + 0.4, grid: { display: false, drawBorder: false }, afterBuildTicks: (axis) => { axis.ticks = begins.map((_, value) => ({ value })); },
+  const x = { type: "linear", min: -0.4, max: last + 0.4, grid: { display: false, drawBorder: false },
+              afterBuildTicks: (axis) => { axis.ticks = begins.map((_, value) => ({ value })); },
               ticks: { maxRotation: 0, autoSkipPadding: 16, callback: (i) => begins[i] } };
   drawPlot(id, `${title} in each test period: ${folds.map((f) => `${f.test} ${fixed(f[key], 3)}`).join(", ")}`, sets,
     { x, y: shareAxis(title, { ticks: { stepSize: 0.5, padding: 6, callback: key === "recall" ? shareTick : (y) => y } }) },
@@ -154,18 +155,20 @@ function showWeeks(id, key, title, show) {
 const logit = (p) => Math.log(p / (1 - p));
 
 function showProbabilities() {
-  const bins = report.reliability, middle = (b) => (b.from + b.to) / 2;
+  const bins = report.reliability, point = (bin, y) => ({ x: bin.mean_probability, y, bin });
   drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${share(b.mean_probability, 1)} ${share(b.fraud_share, 1)}`).join(", ")}`,
-    [dotsOf("", "approve", bins.map((b) => ({ x: b.mean_probability, y: b.fraud_share, bin: b }))),
-     lineOf("", "approve", bins.flatMap((b) => [{ x: b.mean_probability, y: b.low, bin: b }, { x: b.mean_probability, y: b.high, bin: b }, { x: NaN, y: NaN }])),
+    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share))),
+     lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
      lineOf("", "idle", bins.length ? [{ x: 0, y: 0 }, { x: 1, y: 1 }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
-     dotsOf("", "idle", bins.map((b) => ({ x: middle(b), y: 1 })), { pointRadius: 0, pointHitRadius: 0, centred: true, texts: bins.map((b) => short(b.rows)) })],
+     dotsOf("", "idle", bins.map((b) => ({ x: (b.from + b.to) / 2, y: 1 })),
+            { pointRadius: 0, pointHitRadius: 0, centred: true, texts: bins.map((b) => short(b.rows)) })],
     { x: shareAxis("probability that the model gives"), y: shareAxis("share that are frauds") },
     ({ raw: { bin } }) => (bin ? ` ${share(bin.fraud_share, 1)} of ${count(bin.rows)} rows are frauds (${share(bin.low, 1)} to ${share(bin.high, 1)})` : ""));
 
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
   const steps = (counts, all) => (all > 0 ? [...counts, counts[n - 1]].map((y, i) => ({ x: edge(i), y: y / all })) : []);
-  const area = { stepped: "before", fill: "origin", borderWidth: 1.5 }, tint = (tone) => () => `${colour(tone)()}40`;
+  const area = { stepped: "before", fill: "origin", borderWidth: 1.5 };
+  const tint = (tone) => () => `${colour(tone)()}40`;
   const marks = [0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999];
   const x = { type: "linear", min: scores.from, max: scores.to, grid, title: titled("probability that the model gives"),
               afterBuildTicks: (axis) => { axis.ticks = marks.map((p) => ({ value: logit(p) })); },
@@ -194,29 +197,31 @@ function showWeights() {
 }
 
 function showSlices() {
-  const rows = report.slices.flatMap((s) => [{ name: s.name, heading: true }, ...s.slices]), cut = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
-  const panel = (id, key, title, axis, named) => drawRows(id, `${title} by slice: ${rows.filter((s) => !s.heading).map((s) => `${s.slicing} ${s.name} ${share(s[key])}`).join(", ")}`,
-    rows.map((s) => ({ ...s, name: cut(s.name), value: s[key], hollow: s.small })), axis, (s) => `${s.slicing} = ${s.name}: ${share(s.value)}`,
-    isKnown(test[key]) ? [{ at: test[key], text: `all ${brief(test[key])}`, colour: muted }] : [], named);
-  for (const box of $("plot-slices-box").children) box.style.height = `${22 * rows.length + 70}px`;
-  panel("plot-slices-recall", "recall", "frauds caught", shareAxis("frauds caught", { ticks: { stepSize: 0.5, maxRotation: 0, padding: 6, callback: shareTick } }), true);
-  const largest = Math.max(...rows.map((s) => s.false_positive_rate ?? 0), test.false_positive_rate ?? 0, 1e-4);
+  const cut = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
+  const slices = report.slices.flatMap((s) => s.slices);
+  const rows = report.slices.flatMap((s) => [{ name: cut(s.name), heading: true }, ...s.slices]);
+  const panel = (id, key, title, axis, named) => {
+    const values = slices.map((s) => `${s.slicing} ${s.name} ${share(s[key])}`).join(", ");
+    $(id).parentElement.style.height = `${22 * rows.length + 70}px`;
+    drawRows(id, `${title} by slice: ${values}`, rows.map((s) => ({ ...s, name: cut(s.name), value: s[key], hollow: s.small })), axis,
+      (s) => `${s.slicing} = ${s.name}: ${share(s.value)}`,
+      isKnown(test[key]) ? [{ at: test[key], text: `all ${brief(test[key])}`, colour: muted }] : [], named);
+  };
+  const ticks = { maxTicksLimit: 4, maxRotation: 0, padding: 6, callback: shareTick };
+  const largest = Math.max(...slices.map((s) => s.false_positive_rate ?? 0), test.false_positive_rate ?? 0, 1e-4);
+  panel("plot-slices-recall", "recall", "frauds caught", shareAxis("frauds caught", { ticks: { ...ticks, stepSize: 0.5 } }), true);
   panel("plot-slices-fpr", "false_positive_rate", "genuine payments alerted",
-    { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled("genuine alerted"), ticks: { maxTicksLimit: 4, maxRotation: 0, padding: 6, callback: shareTick } }, false);
-  const rate = (key) => (s) => (s.difference && isKnown(s.difference[key]) ? `${share(s[key])} (${s.difference[key] < 0 ? "" : "+"}${fixed(100 * s.difference[key], 2)}, ${fixed(s.ratio[key], 2)})` : share(s[key]));
-  table("table-slices", 2, [["by", (s) => s.slicing], ["slice", (s) => `${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)], ["frauds", (s) => count(s.frauds)],
-    ["fraud share", (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)], ["ROC AUC", (s) => fixed(s.roc_auc, 3)], ["AP", (s) => fixed(s.average_precision, 3)],
+    { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled("genuine alerted"), ticks }, false);
+
+  const signed = (x) => `${x < 0 ? "" : "+"}${fixed(100 * x, 2)}`;
+  const rate = (key) => (s) => share(s[key]) + (isKnown(s.difference?.[key]) ? ` (${signed(s.difference[key])}, ${fixed(s.ratio[key], 2)})` : "");
+  table("table-slices", 2, [["by", (s) => s.slicing], ["slice", (s) => `${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
+    ["frauds", (s) => count(s.frauds)], ["fraud share", (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
+    ["ROC AUC", (s) => fixed(s.roc_auc, 3)], ["AP", (s) => fixed(s.average_precision, 3)],
     ["alerts", rate("selection_rate")], ["frauds found", rate("recall")], ["false alarms", rate("false_positive_rate")]],
-    [{ ...test, slicing: "all", name: "", fraud_share: data.test.fraud_share }, ...rows.filter((s) => !s.heading)]);
+    [{ ...test, slicing: "all", name: "", fraud_share: data.test.fraud_share }, ...slices]);
 }
 
-showWords();
-showTiles();
-showQuality();
-showTables();
-showCurves();
+for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showWeights, showSlices]) show();
 showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
 showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
-showProbabilities();
-showWeights();
-showSlices();
