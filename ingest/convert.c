@@ -69,6 +69,10 @@ void convert_release(struct convert *c)
     free(c->columns);
     csv_block_release(&c->blocks[0]);
     csv_block_release(&c->blocks[1]);
+    if (c->rejects_file)
+        fclose(c->rejects_file);
+    output_release(&c->rejects);
+    table_writer_release(&c->writer);
     *c = (struct convert){0};
 }
 
@@ -159,13 +163,12 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects --------------------------------------------------------------------------------------
 
-int rejects_open(struct rejects *r, const char *path, bool keep_raw, struct err *err)
+static int open_rejects(struct convert *c, const char *path, struct err *err)
 {
-    *r = (struct rejects){.keep_raw = keep_raw};
-    if (output_open(&r->output, path, 0600, err))
+    if (output_open(&c->rejects, path, 0600, err))
         return -1;
-    r->file = xchecked(fdopen(dup(r->output.fd), "w"));
-    fprintf(r->file, "line,column,reason,value%s\n", keep_raw ? ",row" : "");
+    c->rejects_file = xchecked(fdopen(dup(c->rejects.fd), "w"));
+    fprintf(c->rejects_file, "line,column,reason,value%s\n", c->csv->keep_raw ? ",row" : "");
     return 0;
 }
 
@@ -181,42 +184,64 @@ static void put_quoted(FILE *f, const char *text, size_t n)
     putc('"', f);
 }
 
-static void add_reject(struct rejects *r, const struct reject *x)
+static void add_reject(struct convert *c, const struct reject *r)
 {
-    if (r->n++ == 0)
-        snprintf(r->first, sizeof r->first, "line %" PRIu64 ": %s%s%s", x->line, x->column,
-                 *x->column ? ": " : "", x->reason);
-    fprintf(r->file, "%" PRIu64 ",%s,", x->line, x->column);
-    put_quoted(r->file, x->reason, strlen(x->reason));
-    putc(',', r->file);
-    if (x->value)
-        put_quoted(r->file, x->value, x->value_n);
-    if (r->keep_raw) {
-        putc(',', r->file);
-        put_quoted(r->file, x->row, x->row_n);
+    FILE *f = c->rejects_file;
+    if (!*c->first_reject)
+        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->line,
+                 r->column, *r->column ? ": " : "", r->reason);
+    fprintf(f, "%" PRIu64 ",%s,", r->line, r->column);
+    put_quoted(f, r->reason, strlen(r->reason));
+    putc(',', f);
+    if (r->value)
+        put_quoted(f, r->value, r->value_n);
+    if (c->csv->keep_raw) {
+        putc(',', f);
+        put_quoted(f, r->row, r->row_n);
     }
-    putc('\n', r->file);
+    putc('\n', f);
 }
 
-int rejects_commit(struct rejects *r, struct err *err)
+static int commit_rejects(struct convert *c, struct err *err)
 {
-    const bool bad = ferror(r->file);
-    FILE *file = r->file;
-    r->file = NULL;
-    if (fclose(file) || bad)
-        return err_sys(err, "%s: cannot write", r->output.path);
-    return output_commit(&r->output, err);
+    FILE *f = c->rejects_file;
+    const bool bad = ferror(f);
+    c->rejects_file = NULL;
+    if (fclose(f) || bad)
+        return err_sys(err, "%s: cannot write", c->rejects.path);
+    return output_commit(&c->rejects, err);
 }
 
-void rejects_release(struct rejects *r)
+static int check_share(struct convert *c, double max_rejects, struct err *err)
 {
-    if (r->file)
-        fclose(r->file);
-    r->file = NULL;
-    output_release(&r->output);
+    const uint64_t n = c->seen - c->rows;
+    if (c->seen == 0)
+        return err_set(err, "%s: no rows after the header", c->csv->name);
+    if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
+        return 0;
+    err_set(err,
+            "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%; "
+            "the first: %s; all are in %s",
+            c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects,
+            c->first_reject, c->rejects.path);
+    struct err failed;
+    if (commit_rejects(c, &failed))
+        *err = failed;
+    return -1;
 }
 
-// ---- blocks ---------------------------------------------------------------------------------------
+// ---- the table ------------------------------------------------------------------------------------
+
+static int open_table(struct convert *c, const char *path, struct err *err)
+{
+    const struct schema *s = c->schema;
+    struct table_column *columns = xcalloc(s->n, sizeof *columns);
+    for (size_t i = 0; i < s->n; i++)
+        columns[i] = (struct table_column){.name = s->columns[i].name, .kind = s->columns[i].kind};
+    int rc = table_writer_open(&c->writer, path, columns, s->n, err);
+    free(columns);
+    return rc;
+}
 
 // Only for a row that was taken, so that the dictionaries hold no text of a rejected one.
 static int set_codes(struct convert *c, const struct csv_block *b, const struct csv_row *row,
@@ -229,7 +254,7 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
         const struct csv_field *f = field_of(b, row, col);
         const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
         if (dictionary_code(&col->dictionary, text, (uint32_t *)col->values + r, err))
-            return err_prefix(err, "%s:%llu: %s", c->csv->name, (unsigned long long)row->line,
+            return err_prefix(err, "%s:%" PRIu64 ": %s", c->csv->name, row->line,
                               col->schema->name);
     }
     return 0;
@@ -241,12 +266,12 @@ static int convert_block(struct convert *c, const struct csv_block *b, struct er
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
         if (!convert_row(c, b, &b->rows[i], taken, &why))
-            add_reject(c->rejects, &why);
+            add_reject(c, &why);
         else if (set_codes(c, b, &b->rows[i], taken++, err))
             return -1;
     }
     for (size_t i = 0; i < c->schema->n; i++)
-        if (table_writer_append(c->writer, i, c->columns[i].values, taken, err))
+        if (table_writer_append(&c->writer, i, c->columns[i].values, taken, err))
             return -1;
     return 0;
 }
@@ -260,53 +285,45 @@ static int run_half(void *arg, unsigned half, struct err *err)
 
 // One thread reads the next block while another converts this one; they meet after each block, so
 // the result is that of one thread.
-int convert_rows(struct convert *c, struct table_writer *writer, struct rejects *rejects,
-                 struct err *err)
+static int convert_rows(struct convert *c, struct err *err)
 {
     struct progress progress;
     progress_init(&progress, "ingest", c->csv->size);
-    c->writer = writer;
-    c->rejects = rejects;
     int rc = csv_next(c->csv, &c->blocks[0], CSV_BLOCK_ROWS, err);
     for (; rc == 0 && c->blocks[c->current].n_rows > 0; c->current = !c->current) {
         rc = parallel_run(2, run_half, c, err);
         progress_set(&progress, c->csv->bytes);
     }
     progress_done(&progress);
-    for (size_t i = 0; i < c->schema->n; i++)
-        table_writer_dictionary(writer, i, c->columns[i].dictionary.texts,
-                                c->columns[i].dictionary.n);
     return rc;
 }
 
-// ---- results --------------------------------------------------------------------------------------
-
-int convert_check(const struct convert *c, struct rejects *r, double max_share, struct err *err)
-{
-    if (c->seen == 0)
-        return err_set(err, "%s: no rows after the header", c->csv->name);
-    if (c->rows > 0 && (double)r->n <= max_share * (double)c->seen)
-        return 0;
-    err_set(err,
-            "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%; "
-            "the first: %s; all are in %s",
-            c->csv->name, r->n, c->seen, 100.0 * (double)r->n / (double)c->seen, 100.0 * max_share,
-            r->first, r->output.path);
-    struct err failed;
-    if (rejects_commit(r, &failed))
-        *err = failed;
-    return -1;
-}
-
-json_t *convert_provenance(const struct convert *c, const struct config *config)
+static int commit_table(struct convert *c, const struct config *config, struct err *err)
 {
     static const char *const sections[] = {"input", "columns"};
     char input[17], settings[17], key[17];
-    return json_pack("{ss, sI, ss, ss, ss, ss, so, sI}", "input", c->csv->name, "input_bytes",
-                     (json_int_t)c->csv->bytes, "input_xxh3",
-                     checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
-                     checksum_text(settings, config_checksum(config, sections, 2)),
-                     "key_fingerprint", checksum_text(key, pseudonym_fingerprint(c->pseudonym)),
-                     "program", "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema),
-                     "rejected", (json_int_t)(c->seen - c->rows));
+    json_t *provenance = json_pack(
+        "{ss, sI, ss, ss, ss, ss, so, sI}", "input", c->csv->name, "input_bytes",
+        (json_int_t)c->csv->bytes, "input_xxh3",
+        checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
+        checksum_text(settings, config_checksum(config, sections, 2)), "key_fingerprint",
+        checksum_text(key, pseudonym_fingerprint(c->pseudonym)), "program", "assay " ASSAY_VERSION,
+        "schema", schema_to_json(c->schema), "rejected", (json_int_t)(c->seen - c->rows));
+    if (!provenance)
+        return err_set(err, "%s: its name is not UTF-8", c->csv->name);
+    for (size_t i = 0; i < c->schema->n; i++)
+        table_writer_dictionary(&c->writer, i, c->columns[i].dictionary.texts,
+                                c->columns[i].dictionary.n);
+    int rc = table_writer_commit(&c->writer, provenance, err);
+    json_decref(provenance);
+    return rc;
+}
+
+int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
+                  const struct config *config, struct err *err)
+{
+    if (open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
+        check_share(c, max_rejects, err) || commit_table(c, config, err))
+        return -1;
+    return commit_rejects(c, err);
 }

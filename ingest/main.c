@@ -11,53 +11,33 @@
 #include <stdlib.h>
 
 struct ingest {
-    const char *config, *input, *output, *rejects_path, *key;
+    const char *config, *input, *output, *rejects, *key;
     bool keep_raw_rejects;
     struct dataset dataset;
     struct csv csv;
     struct pseudonym pseudonym;
     struct convert convert;
-    struct table_writer writer;
-    struct rejects rejects;
 };
-
-static int open_table(struct ingest *g, struct err *err)
-{
-    const struct schema *s = &g->dataset.schema;
-    struct table_column *columns = xcalloc(s->n, sizeof *columns);
-    for (size_t i = 0; i < s->n; i++)
-        columns[i] = (struct table_column){.name = s->columns[i].name, .kind = s->columns[i].kind};
-    int rc = table_writer_open(&g->writer, g->output, columns, s->n, err);
-    free(columns);
-    return rc;
-}
-
-static int commit(struct ingest *g, struct err *err)
-{
-    json_t *provenance = convert_provenance(&g->convert, &g->dataset.config);
-    if (!provenance)
-        return err_set(err, "%s: its name is not UTF-8", g->csv.name);
-    int rc = table_writer_commit(&g->writer, provenance, err);
-    json_decref(provenance);
-    return rc ? -1 : rejects_commit(&g->rejects, err);
-}
 
 static int ingest(struct ingest *g, struct err *err)
 {
-    if (dataset_load(&g->dataset, g->config, g->input, err) ||
-        csv_open(&g->csv, g->dataset.file, g->dataset.delimiter, err) ||
-        pseudonym_load(&g->pseudonym, g->key, true, err) || open_table(g, err) ||
-        rejects_open(&g->rejects, g->rejects_path, g->keep_raw_rejects, err))
+    struct dataset *d = &g->dataset;
+    const double start = seconds_now();
+    if (dataset_load(d, g->config, g->input, err) ||
+        csv_open(&g->csv, d->file, d->delimiter, err) ||
+        pseudonym_load(&g->pseudonym, g->key, true, err))
         return -1;
     g->csv.keep_raw = g->keep_raw_rejects;
-    if (convert_open(&g->convert, &g->csv, &g->dataset.schema, &g->pseudonym, err) ||
-        convert_rows(&g->convert, &g->writer, &g->rejects, err) ||
-        convert_check(&g->convert, &g->rejects, g->dataset.max_reject_rate, err) || commit(g, err))
+    if (convert_open(&g->convert, &g->csv, &d->schema, &g->pseudonym, err) ||
+        convert_table(&g->convert, g->output, g->rejects, d->max_reject_rate, &d->config, err))
         return -1;
-    if (g->rejects.n > 0)
-        fprintf(stderr, "ingest: %" PRIu64 " rows break the schema; see %s\n", g->rejects.n,
-                g->rejects_path);
-    return 0;
+    const uint64_t rejected = g->convert.seen - g->convert.rows;
+    const double seconds = seconds_now() - start;
+    if (rejected > 0)
+        fprintf(stderr, "ingest: %" PRIu64 " rows break the schema; see %s\n", rejected,
+                g->rejects);
+    return summary_print("ingest", g->convert.rows, seconds, (double)g->csv.bytes / 1e6 / seconds,
+                         "MB/s", g->output, err);
 }
 
 int main(int argc, char **argv)
@@ -68,7 +48,7 @@ int main(int argc, char **argv)
     const struct option_spec specs[] = {
         {"config", "FILE", OPTION_STRING, &g.config, "the dataset's description", 0, 0},
         {"output", "FOLDER", OPTION_STRING, &g.output, "the table", 0, 0},
-        {"rejects", "FILE", OPTION_STRING, &g.rejects_path,
+        {"rejects", "FILE", OPTION_STRING, &g.rejects,
          "rows that break the schema (default rejects.csv beside the table)", 0, 0},
         {"key", "FILE", OPTION_STRING, &g.key, "the secret key of the pseudonyms, made if missing",
          0, 0},
@@ -93,17 +73,10 @@ int main(int argc, char **argv)
     if (first < argc)
         g.input = argv[first];
     char *output = xstrdup(g.output), *beside = path_join(dirname(output), "rejects.csv");
-    if (!g.rejects_path)
-        g.rejects_path = beside;
-    const double start = seconds_now();
-    int rc = ingest(&g, &err);
-    const double seconds = seconds_now() - start;
-    if (rc == 0)
-        rc = summary_print("ingest", g.convert.rows, seconds, (double)g.csv.bytes / 1e6 / seconds,
-                           "MB/s", g.output, &err);
+    if (!g.rejects)
+        g.rejects = beside;
+    const int rc = ingest(&g, &err);
     convert_release(&g.convert);
-    rejects_release(&g.rejects);
-    table_writer_release(&g.writer);
     csv_release(&g.csv);
     dataset_release(&g.dataset);
     free(output);
