@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "ingest/convert.h"
 #include "ingest/value.h"
@@ -30,13 +31,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { MAX_CONNECTIONS = 1024, POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN_REJECTS = 10 };
+enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN_REJECTS = 10 };
 
 static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
 static const char *token_file, *output_path;
 static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
 static int64_t delay_days = -1, retry; // -1: no labels; seconds
-static struct curl_slist *headers;
 
 // The CSV, read one row at a time, so that a pipe's rows are sent when they come.
 static struct dataset dataset;
@@ -53,8 +53,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER; // in_flight is 0
 static size_t in_flight;
 static atomic_bool failed;
-static struct err failure; // the first one
-static int64_t silences;   // requests without an answer before the first with one; then negative
+static int64_t silences; // requests without an answer before the first with one; then negative
 
 static json_t *row; // the transaction that was read and is in no request yet, or NULL
 static int64_t row_time, clock_time = INT64_MIN; // clock: the latest time of the period's rows
@@ -68,17 +67,17 @@ static struct output output;
 static char **lines; // of each transaction that was sent; NULL: not answered yet, or written
 static size_t lines_size, written;
 
-static struct {
-    uint64_t seen, rejected;                  // rows
-    uint64_t sent, answered, requests, again; // transactions, and the requests that hold them
-    uint64_t labels, labels_changed, labels_failed;
-} counts;
+static size_t seen, rejected;                  // rows
+static size_t sent, answered, requests, again; // transactions, and the requests that hold them
+static size_t labels_posted, labels_changed, labels_failed;
 static json_t *decisions, *errors, *first_errors; // numbers by kind; the first text of a kind
 static double start, end;                         // of the first request, of the latest answer
 static double *seconds;                           // latency of each answered request
 static size_t n_seconds, seconds_size;
 
 struct worker {
+    struct err *err; // if failed
+    bool failed;
     CURL *easy;
     json_t *rows, *labels; // the request: transactions, and those of their labels that are known
     size_t first;          // number of the first transaction among all that are sent
@@ -87,14 +86,13 @@ struct worker {
     size_t answer_n;
     long status; // of HTTP; 0: no whole answer
     char curl_error[CURL_ERROR_SIZE], why[512];
-    uint64_t again;
+    size_t again;
 };
 
-static void stop(const struct err *why)
+// The run ends after the requests that are in flight.
+static void fail(struct worker *w)
 {
-    if (!failed)
-        failure = *why;
-    failed = true;
+    w->failed = failed = true;
 }
 
 // ---- rows ---------------------------------------------------------------------------------------
@@ -120,11 +118,11 @@ static int open_input(struct err *err)
 static void reject(const struct reject *why)
 {
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
-    if (++counts.rejected <= SHOWN_REJECTS)
+    if (++rejected <= SHOWN_REJECTS)
         fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv.name,
                 why->line, why->column, *why->column ? ": " : "", why->reason,
                 why->value ? ": " : "", quote, value, quote);
-    if (counts.rejected == SHOWN_REJECTS)
+    if (rejected == SHOWN_REJECTS)
         fprintf(stderr, "replay: further rows that break the schema are only counted\n");
 }
 
@@ -169,7 +167,7 @@ static int next_row(struct err *err)
         if (block.n_rows == 0)
             return 0;
         progress_set(&progress, csv.bytes);
-        counts.seen++;
+        seen++;
         if (!convert_row(&convert, &block, &block.rows[0], 0, &why)) {
             reject(&why);
             continue;
@@ -185,13 +183,13 @@ static int next_row(struct err *err)
 static int check_rows(struct err *err)
 {
     char time[TIME_TEXT];
-    const double rejected = (double)counts.rejected / (double)counts.seen;
-    if (counts.seen == 0)
+    const double share = (double)rejected / (double)seen;
+    if (seen == 0)
         return err_set(err, "%s: no rows after the header", csv.name);
-    if (counts.rejected == counts.seen || rejected > dataset.max_reject_rate)
+    if (rejected == seen || share > dataset.max_reject_rate)
         return err_set(err, "%s: %.3g %% of the rows break the schema, %.3g %% are allowed",
-                       csv.name, 100 * rejected, 100 * dataset.max_reject_rate);
-    if (counts.sent == 0)
+                       csv.name, 100 * share, 100 * dataset.max_reject_rate);
+    if (sent == 0)
         return err_set(err, "%s: no row is between --from and --until; the last one is of %s",
                        csv.name, time_text(time, row_time));
     return 0;
@@ -307,6 +305,8 @@ static json_t *ask(struct worker *w, const char *path, const json_t *items)
     else
         snprintf(w->why, sizeof w->why, "%s: %ld %s: %s", path, w->status,
                  text_of(json, "title", "Unknown"), detail);
+    for (char *c = w->why; *c; c++) // it goes to a terminal
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
     json_decref(json);
     return NULL;
 }
@@ -320,23 +320,22 @@ static void count(json_t *numbers, const char *name, size_t n)
 }
 
 // 401 and silence on all connections end the run: all further requests would meet the same.
-static void count_error(const struct worker *w, const char *path, size_t n)
+static void count_error(struct worker *w, const char *path, size_t n)
 {
-    struct err err = {""};
     char kind[32];
     snprintf(kind, sizeof kind, "%s %ld", path, w->status);
     count(errors, kind, n);
     if (!json_object_get(first_errors, kind))
         json_object_set_new(first_errors, kind, json_string_nocheck(w->why));
     if (w->status == 401 && token_file)
-        err_set(&err, "%s: is not the token of the server at %s (401)", token_file, server);
+        err_set(w->err, "%s: is not the token of the server at %s (401)", token_file, server);
     else if (w->status == 401)
-        err_set(&err, "the server at %s wants a token (401): use --token-file", server);
+        err_set(w->err, "the server at %s wants a token (401): use --token-file", server);
     else if (silences >= connections)
-        err_set(&err, "no answer from %s: %s; is the server running?%s", server, w->curl_error,
+        err_set(w->err, "no answer from %s: %s; is the server running?%s", server, w->curl_error,
                 retry > 0 ? "" : " --retry SECONDS waits for it");
-    if (*err.msg)
-        stop(&err);
+    if (w->status == 401 || silences >= connections)
+        fail(w);
 }
 
 // The id is in quotes where RFC 4180 wants them, or where ingest would drop its blanks.
@@ -358,14 +357,13 @@ static char *output_line(const json_t *asked, const json_t *decision)
 }
 
 // Answers come in any order; lines are written in the order of the rows.
-static void write_lines(const struct worker *w, const json_t *answer)
+static void write_lines(struct worker *w, const json_t *answer)
 {
-    struct err err;
     for (size_t i = 0; i < json_array_size(w->rows); i++)
         lines[w->first + i] = output_line(json_array_get(w->rows, i), json_array_get(answer, i));
-    for (char *line; written < counts.sent && (line = lines[written]); free(line)) {
-        if (output_write(&output, line, strlen(line), &err))
-            stop(&err);
+    for (char *line; written < sent && (line = lines[written]); free(line)) {
+        if (output_write(&output, line, strlen(line), w->err))
+            fail(w);
         lines[written++] = NULL;
     }
 }
@@ -379,7 +377,7 @@ static void finish(struct worker *w, const json_t *answer)
     for (size_t i = 0; i < json_array_size(w->labels) && !answer; i++)
         json_object_clear(json_array_get(w->labels, i));
     if (answer) {
-        counts.answered += n;
+        answered += n;
         ARRAY_GROW(seconds, n_seconds + 1, seconds_size);
         seconds[n_seconds++] = fmax(w->end - w->due, 0);
     } else {
@@ -426,10 +424,9 @@ static void post_labels(struct worker *w)
     const size_t n = json_array_size(due);
     json_t *answer = n > 0 ? ask(w, "feedback", due) : NULL;
     for (size_t i = 0; i < json_array_size(answer); i++)
-        counts.labels_changed +=
-            json_is_true(json_object_get(json_array_get(answer, i), "changed"));
-    counts.labels += answer ? n : 0;
-    counts.labels_failed += answer ? 0 : n;
+        labels_changed += json_is_true(json_object_get(json_array_get(answer, i), "changed"));
+    labels_posted += answer ? n : 0;
+    labels_failed += answer ? 0 : n;
     end = n > 0 ? w->end : end;
     if (n > 0 && !answer)
         count_error(w, "feedback", n);
@@ -442,9 +439,8 @@ static void post_labels(struct worker *w)
 // Fill the request with rows; one that has to wait for labels is left to the next request.
 static void fill(struct worker *w)
 {
-    struct err err;
     int rc = 0;
-    while (json_array_size(w->rows) < (size_t)batch && !failed && (rc = next_row(&err)) > 0) {
+    while (json_array_size(w->rows) < (size_t)batch && !failed && (rc = next_row(w->err)) > 0) {
         if (is_label_due() && json_array_size(w->rows) > 0)
             return;
         if (is_label_due() && in_flight > 0) {
@@ -459,7 +455,7 @@ static void fill(struct worker *w)
         }
     }
     if (rc < 0)
-        stop(&err);
+        fail(w);
 }
 
 // False if there are no more rows.
@@ -471,24 +467,26 @@ static bool take(struct worker *w)
     const size_t n = json_array_size(w->rows);
     if (n == 0)
         return false;
-    if (counts.requests++ == 0)
+    if (requests++ == 0)
         start = end = seconds_now();
-    w->due = rate ? start + (double)counts.sent / (double)rate : 0;
-    w->first = counts.sent;
-    counts.sent += n;
+    w->due = rate ? start + (double)sent / (double)rate : 0;
+    w->first = sent;
+    sent += n;
     in_flight++;
     if (output_path) {
-        ARRAY_GROW(lines, counts.sent, lines_size);
+        ARRAY_GROW(lines, sent, lines_size);
         memset(lines + w->first, 0, n * sizeof *lines);
     }
     return true;
 }
 
-static void *work(void *arg)
+static int work(void *headers, unsigned number, struct err *err)
 {
-    struct worker w = {.easy = curl_easy_init(), .rows = json_array(), .labels = json_array()};
+    struct worker w = {.err = err, .rows = json_array(), .labels = json_array()};
+    (void)number;
+    w.easy = curl_easy_init();
     curl_easy_setopt(w.easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(w.easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(w.easy, CURLOPT_HTTPHEADER, (struct curl_slist *)headers);
     curl_easy_setopt(w.easy, CURLOPT_PROXY, "");
     curl_easy_setopt(w.easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(w.easy, CURLOPT_TIMEOUT, (long)ANSWER_SECONDS);
@@ -506,28 +504,13 @@ static void *work(void *arg)
         finish(&w, answer);
         json_decref(answer);
     }
-    counts.again += w.again;
+    again += w.again;
     pthread_mutex_unlock(&lock);
     curl_easy_cleanup(w.easy);
     json_decref(w.rows);
     json_decref(w.labels);
     free(w.answer);
-    return arg;
-}
-
-static int run(struct err *err)
-{
-    pthread_t threads[MAX_CONNECTIONS];
-    int64_t n = 0;
-    while (n < connections && !pthread_create(&threads[n], NULL, work, NULL))
-        n++;
-    if (n == 0)
-        return err_set(err, "cannot start a thread");
-    while (n > 0)
-        pthread_join(threads[--n], NULL);
-    progress_done(&progress);
-    *err = failure;
-    return failed ? -1 : 0;
+    return w.failed ? -1 : 0;
 }
 
 // ---- the program --------------------------------------------------------------------------------
@@ -552,49 +535,33 @@ static void print_latency(void)
     printf("\n");
 }
 
-// A server's words go to a terminal: without control characters.
-static void print_words(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
-    putchar('\n');
-}
-
 static void print_counts(void)
 {
     const double took = end - start, per_second = took > 0 ? 1 / took : 0;
     const char *name;
     json_t *n;
-    printf("transactions    %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " failed; %" PRIu64
-           " rows that break the schema\n",
-           counts.sent, counts.answered, counts.sent - counts.answered, counts.rejected);
-    printf("requests        %" PRIu64 ", %" PRIu64 " sent again\n", counts.requests, counts.again);
-    printf("seconds         %.2f: %.0f transactions/s, %.0f requests/s\n", took,
-           per_second * (double)counts.answered, per_second * (double)counts.requests);
+    printf("transactions    %zu sent, %zu answered, %zu failed; %zu rows that break the schema\n"
+           "requests        %zu, %zu sent again\n"
+           "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n",
+           sent, answered, sent - answered, rejected, requests, again, took,
+           per_second * (double)answered, per_second * (double)requests);
     print_latency();
-    printf("decisions     %s", counts.answered ? "" : "  none");
+    printf("decisions     %s", answered ? "" : "  none");
     json_object_foreach(decisions, name, n)
         printf("  %s %" JSON_INTEGER_FORMAT, name, json_integer_value(n));
-    printf("\nlabels          %" PRIu64 " posted, %" PRIu64 " new to the server, %" PRIu64
-           " failed, %zu not yet due\n",
-           counts.labels, counts.labels_changed, counts.labels_failed, n_labels - first_label);
+    printf("\nlabels          %zu posted, %zu new to the server, %zu failed, %zu not yet due\n",
+           labels_posted, labels_changed, labels_failed, n_labels - first_label);
     json_object_foreach(errors, name, n)
-    {
-        printf("error           %" JSON_INTEGER_FORMAT " ", json_integer_value(n));
-        print_words(text_of(first_errors, name, ""));
-    }
+        printf("error           %" JSON_INTEGER_FORMAT " %s\n", json_integer_value(n),
+               text_of(first_errors, name, ""));
 }
 
-static int make_headers(struct err *err)
+static int add_token(struct curl_slist *headers, struct err *err)
 {
-    char line[320] = "Authorization: Bearer ";
     struct stat st;
-    headers = curl_slist_append(NULL, "Content-Type: application/json");
-    curl_slist_append(headers, "Expect:");
-    FILE *f = token_file ? fopen(token_file, "r") : NULL;
+    char line[320] = "Authorization: Bearer ";
+    FILE *f = fopen(token_file, "r");
     int rc = 0;
-    if (!token_file)
-        return 0;
     if (!f || fstat(fileno(f), &st) || !fgets(line + strlen(line), 280, f))
         rc = err_sys(err, "%s: cannot read the token", token_file);
     else if (st.st_mode & (S_IRWXG | S_IRWXO))
@@ -606,18 +573,33 @@ static int make_headers(struct err *err)
     return rc;
 }
 
-static int replay(struct err *err)
+static int open_output(struct err *err)
 {
     static const char columns[] = "id,probability,decision,model\n";
+    if (output_open(&output, output_path, 0644, err))
+        return -1;
+    return output_write(&output, columns, sizeof columns - 1, err);
+}
+
+static int replay(struct err *err)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    curl_slist_append(headers, "Expect:");
     decisions = json_object();
     errors = json_object();
     first_errors = json_object();
-    if (open_input(err) || make_headers(err) ||
-        (output_path && (output_open(&output, output_path, 0644, err) ||
-                         output_write(&output, columns, sizeof columns - 1, err))) ||
-        run(err) || check_rows(err) || (output_path && output_commit(&output, err)))
+    int rc = open_input(err);
+    if (rc == 0 && token_file)
+        rc = add_token(headers, err);
+    if (rc == 0 && output_path)
+        rc = open_output(err);
+    if (rc == 0)
+        rc = parallel_run((unsigned)connections, work, headers, err);
+    progress_done(&progress);
+    curl_slist_free_all(headers);
+    if (rc || check_rows(err))
         return -1;
-    return 0;
+    return output_path ? output_commit(&output, err) : 0;
 }
 
 static int read_moment(const char *name, const char *text, int64_t *moment, struct err *err)
@@ -643,7 +625,7 @@ int main(int argc, char **argv)
         {"url", "URL", OPTION_STRING, &server, "the server", 0, 0},
         {"token-file", "FILE", OPTION_STRING, &token_file, "token to show to the server", 0, 0},
         {"connections", "N", OPTION_INT, &connections, "requests in flight, 1: strictly in order",
-         1, MAX_CONNECTIONS},
+         1, PARALLEL_MAX},
         {"batch", "N", OPTION_INT, &batch, "transactions a request", 1, 1000},
         {"rate", "N", OPTION_INT, &rate, "transactions a second, 0: as fast as answered", 0,
          10000000},
@@ -657,18 +639,13 @@ int main(int argc, char **argv)
          "send again for so long what meets no answer, 503 or 429", 0, 86400},
         {"output", "FILE", OPTION_STRING, &output_path, "CSV of the decisions", 0, 0},
     };
-    static const char purpose[] = "Send the transactions of a CSV, plain, .gz or .zst, to a "
-                                  "running server. FILE replaces the\n"
-                                  "file that the description names; - is standard input.";
+    static const char purpose[] =
+        "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
+        "the\nfile that the description names; - is standard input.";
+    static const char example[] =
+        "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16";
     const struct program program = {
-        "replay",
-        "[FILE]",
-        purpose,
-        "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
-        specs,
-        sizeof specs / sizeof *specs,
-        0,
-        1};
+        "replay", "[FILE]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
     if (first > 0 && (read_moment("from", from_text, &from, &err) ||
@@ -682,9 +659,9 @@ int main(int argc, char **argv)
 
     const int rc = replay(&err) ? err_report("replay", &err) : 0;
     output_release(&output);
-    if (counts.answered > 0 || rc == 0)
+    if (answered > 0 || rc == 0)
         print_counts();
     if (stdout_close(&err))
         return err_report("replay", &err);
-    return rc || counts.answered < counts.sent || counts.labels_failed > 0;
+    return rc || answered < sent || labels_failed > 0;
 }
