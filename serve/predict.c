@@ -56,8 +56,10 @@ static bool is_same(struct request *q, size_t event, const struct store_row *kno
     char why[256];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
-        if (kind == COLUMN_CATEGORY ? strcmp(row->texts[c], known->texts[c]) == 0
-                                    : kind == COLUMN_LABEL || row->values[c] == known->values[c])
+        if (kind == COLUMN_CATEGORY
+                ? strcmp(row->texts[c], known->texts[c]) == 0
+                : kind == COLUMN_LABEL ||
+                      memcmp(row->columns[c], known->columns[c], column_size(kind)) == 0)
             continue;
         snprintf(why, sizeof why,
                  "the transaction that came first with this id had another '%s'; send the same "

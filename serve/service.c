@@ -103,8 +103,8 @@ static void champion_free(struct champion *c)
     free(c);
 }
 
-// NULL on an error.
-static struct champion *champion_load(const char *models, struct err *err)
+// NULL on an error. plan: the one that the champion must have; NULL: any.
+static struct champion *champion_load(const char *models, const struct plan *plan, struct err *err)
 {
     struct champion *c = xcalloc(1, sizeof *c);
     if (registry_load_champion(models, &c->model, &c->number, err)) {
@@ -114,29 +114,35 @@ static struct champion *champion_load(const char *models, struct err *err)
     snprintf(c->version, sizeof c->version, "%" PRId64, c->number);
     c->loaded = (int64_t)time(NULL);
     c->text = describe(c, models);
-    if (c->text)
+    if (plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
+        err_set(err,
+                "version %s was trained on other [columns] or [features] than the running state "
+                "has: start the server again with the state that its features were made with",
+                c->version);
+    else if (!c->text)
+        err_set(err, "out of memory for the model's description");
+    else
         return c;
-    err_set(err, "out of memory for the model's description");
     champion_free(c);
     return NULL;
 }
 
 struct loading {
-    const char *models;
+    const struct service *service;
     struct err *err;
 };
 
 static void *load_on(void *arg)
 {
     const struct loading *l = arg;
-    return champion_load(l->models, l->err);
+    return champion_load(l->service->models, l->service->plan, l->err);
 }
 
 // On a thread of its own, since the library's workers have small stacks and reading a model
 // recurses.
-static struct champion *load_aside(const char *models, struct err *err)
+static struct champion *load_aside(const struct service *s, struct err *err)
 {
-    struct loading l = {models, err};
+    struct loading l = {s, err};
     pthread_t thread;
     void *loaded = NULL;
     if (pthread_create(&thread, NULL, load_on, &l))
@@ -146,41 +152,25 @@ static struct champion *load_aside(const char *models, struct err *err)
     return loaded;
 }
 
-static int reload(struct service *s, struct err *err)
-{
-    struct champion *new = load_aside(s->models, err), *old = s->champion;
-    if (!new)
-        return -1;
-    if (plan_checksum(&new->model.plan) != plan_checksum(s->plan)) {
-        err_set(err,
-                "version %s was trained on other [columns] or [features] than the running state "
-                "has: start the server again with the state that its features were made with",
-                new->version);
-        champion_free(new);
-        return -1;
-    }
-    pthread_rwlock_wrlock(&s->replacement);
-    s->champion = new;
-    pthread_rwlock_unlock(&s->replacement);
-    if (old != s->first) // whose plan is in use
-        champion_free(old);
-    writer_report(&s->writer, false, "model %s (sha256 %.8s…) decides now", new->version,
-                  new->model.sha256);
-    return 0;
-}
-
-// One at a time, else the slower of two could replace a newer champion by an older one.
 int service_reload(struct service *s, struct err *err)
 {
-    pthread_mutex_lock(&s->reloading);
-    const int rc = reload(s, err);
+    pthread_mutex_lock(&s->reloading); // else the slower of two could replace a newer champion
+    struct champion *new = load_aside(s, err), *old = s->champion;
+    if (new) {
+        pthread_rwlock_wrlock(&s->replacement);
+        s->champion = new;
+        pthread_rwlock_unlock(&s->replacement);
+        if (old != s->first) // whose plan is in use
+            champion_free(old);
+        writer_report(&s->writer, false, "model %s (sha256 %.8s…) decides now", new->version,
+                      new->model.sha256);
+    } else {
+        const struct err why = *err;
+        err_set(err, "%.960s; the present model goes on", why.msg);
+        writer_report(&s->writer, false, "%s", err->msg);
+    }
     pthread_mutex_unlock(&s->reloading);
-    if (rc == 0)
-        return 0;
-    const struct err why = *err;
-    err_set(err, "%.960s; the present model goes on", why.msg);
-    writer_report(&s->writer, false, "%s", err->msg);
-    return -1;
+    return new ? 0 : -1;
 }
 
 // ---- the snapshot ----
@@ -390,7 +380,7 @@ static int load_model(struct service *s, const char *models, struct err *err)
     s->models = xstrdup(models);
     s->name = xstrdup(strrchr(path, '/') + 1);
     free(path);
-    s->champion = s->first = champion_load(models, err);
+    s->champion = s->first = champion_load(models, NULL, err);
     if (!s->first)
         return -1;
     s->plan = &s->first->model.plan;

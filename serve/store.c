@@ -198,16 +198,18 @@ static int take_lock(struct store *s, struct err *err)
 // Only reads, so that nothing is made beside a file of another program.
 static int check_kind(struct store *s, bool *empty, struct err *err)
 {
-    int64_t application, schema, tables;
-    if (query(s, &application, err, "PRAGMA application_id") ||
-        query(s, &schema, err, "PRAGMA user_version") ||
-        query(s, &tables, err, "SELECT count(*) FROM sqlite_schema"))
+    int64_t schema;
+    if (query(s, &schema, err,
+              "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sqlite_schema) THEN 0"
+              " WHEN (SELECT application_id FROM pragma_application_id) <> %d THEN -1"
+              " ELSE (SELECT user_version FROM pragma_user_version) END",
+              STORE_APPLICATION))
         return -1;
-    if (tables > 0 && application != STORE_APPLICATION)
-        return err_set(err, "%s: is a database of another program", s->path);
-    *empty = tables == 0;
-    if (schema == STORE_SCHEMA || *empty)
+    *empty = schema == 0;
+    if (schema == 0 || schema == STORE_SCHEMA)
         return 0;
+    if (schema < 0)
+        return err_set(err, "%s: is a database of another program", s->path);
     return err_set(err,
                    "%s: was written by %s program (schema %" PRId64 "; this one reads %d); use "
                    "that program, or keep it elsewhere and start with a new one (--database)",
@@ -245,28 +247,23 @@ static int connect(struct store *s, enum store_durability durability,
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
-static int check_fact(struct store *s, const char *key, uint64_t value, const char *otherwise,
-                      struct err *err)
-{
-    int64_t known;
-    if (query(s, &known, err, "SELECT value FROM meta WHERE key = %Q", key))
-        return -1;
-    return (uint64_t)known == value ? 0 : err_set(err, "%s: %s", s->path, otherwise);
-}
-
 static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
 {
-    return check_fact(
-               s, "plan_xxh3", plan_checksum(s->plan),
-               "holds transactions with other [columns] or [features] than the model's; keep "
-               "it elsewhere and start with a new one (--database)",
-               err) ||
-           check_fact(s, "key_fingerprint", identity->key_fingerprint,
-                      "its pseudonyms were made under another key than this one", err) ||
-           check_fact(s, "base_xxh3", identity->base,
-                      "goes on from another state than this one; give --state the snapshot that it "
-                      "began with, or keep it elsewhere and start with a new one (--database)",
-                      err);
+    static const char *const others[] = {
+        "holds transactions with other [columns] or [features] than the model's; keep it elsewhere "
+        "and start with a new one (--database)",
+        "its pseudonyms were made under another key than this one",
+        "goes on from another state than this one; give --state the snapshot that it began with, "
+        "or keep it elsewhere and start with a new one (--database)"};
+    int64_t other;
+    if (query(s, &other, err,
+              "SELECT CASE %lld WHEN (SELECT value FROM meta WHERE key = 'plan_xxh3') THEN"
+              " CASE %lld WHEN (SELECT value FROM meta WHERE key = 'key_fingerprint') THEN"
+              " CASE %lld WHEN (SELECT value FROM meta WHERE key = 'base_xxh3') THEN 0"
+              " ELSE 3 END ELSE 2 END ELSE 1 END",
+              plan_checksum(s->plan), identity->key_fingerprint, identity->base))
+        return -1;
+    return other ? err_set(err, "%s: %s", s->path, others[other - 1]) : 0;
 }
 
 // Ids that only the memory of the last process held.
@@ -307,6 +304,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                 .label_values = xcalloc(plan->n_label_lanes, 2 * sizeof(double)),
                 .values = xcalloc(n, sizeof *s->one.values)}};
     s->path = s->files[0];
+    for (size_t c = 0; c < n; c++)
+        s->one.columns[c] = &s->one.values[c];
     return open_file(s, err) || connect(s, durability, identity, err) ||
                    check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
                    query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
@@ -571,21 +570,16 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
     int at = R_ROW + C_COLUMNS;
     for (size_t c = 0; c < s->plan->schema.n; c++) {
         const enum column_kind kind = s->plan->schema.columns[c].kind;
-        void *value = &s->one.values[c];
-        if (kind == COLUMN_LABEL)
-            continue;
-        s->one.columns[c] = value;
-        if (kind == COLUMN_NUMBER) {
-            *(double *)value = sqlite3_column_double(q, at++);
-        } else if (kind != COLUMN_CATEGORY) {
-            *(int64_t *)value = sqlite3_column_int64(q, at++);
-        } else {
-            const char *text = (const char *)sqlite3_column_text(q, at);
-            if (!text)
+        int64_t *value = &s->one.values[c];
+        if (kind == COLUMN_CATEGORY) {
+            s->one.texts[c] = (const char *)sqlite3_column_text(q, at++);
+            if (!s->one.texts[c])
                 return -1;
-            s->one.texts[c] = text;
-            *(uint32_t *)value = dictionary_find(&s->dictionaries[c], text);
-            at++;
+            *(uint32_t *)value = dictionary_find(&s->dictionaries[c], s->one.texts[c]);
+        } else if (kind == COLUMN_NUMBER) {
+            *(double *)value = sqlite3_column_double(q, at++);
+        } else if (kind != COLUMN_LABEL) {
+            *value = sqlite3_column_int64(q, at++);
         }
     }
     return 0;
