@@ -4,7 +4,7 @@
 //     double x = rng_uniform(&r, 5, 100);
 //
 // Only the logarithm in rng_normal comes from libm. Its last bit may differ between systems, which
-// decides nothing once a value is rounded, unless it lies within 1e-12 of the rounding's edge.
+// changes no rounded value, unless one lies within 1e-12 of the rounding's edge.
 #ifndef DATASETS_RANDOM_H
 #define DATASETS_RANDOM_H
 

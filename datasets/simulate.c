@@ -2,8 +2,8 @@
 //
 // The transaction process of the Fraud Detection Handbook (Le Borgne, Siblini, Lebichot, Bontempi:
 // Reproducible Machine Learning for Credit Card Fraud Detection, ULB 2022, chapter 3), written from
-// its description; datasets/README.md is the data card. All transactions are kept in memory (24 bytes
-// each, twice while they are sorted).
+// its description; datasets/README.md is the data card. All transactions are kept in memory (24
+// bytes each, twice while they are sorted).
 #define _GNU_SOURCE // strptime, timegm
 #include "base/memory.h"
 #include "base/option.h"
@@ -52,7 +52,7 @@ struct simulation {
     size_t n, capacity;
 };
 
-// Everything is drawn from a stream of its own: customer c from CUSTOMER_STREAMS + c.
+// Each has a stream of random numbers of its own: customer c has CUSTOMER_STREAMS + c.
 enum { TERMINAL_STREAM, SCENARIO_2_STREAM, SCENARIO_3_STREAM, CUSTOMER_STREAMS };
 
 static const struct pattern *pattern_of(const struct simulation *s, uint32_t day)
@@ -60,7 +60,7 @@ static const struct pattern *pattern_of(const struct simulation *s, uint32_t day
     return day >= s->shift ? &shifted : &usual;
 }
 
-// ---- transactions -----------------------------------------------------------------------------
+// ---- transactions ----
 
 struct point {
     double x, y;
@@ -141,7 +141,7 @@ static void simulate_customers(struct simulation *s)
     free(c.near);
 }
 
-// ---- frauds -----------------------------------------------------------------------------------
+// ---- frauds ----
 
 // Scenario 1: a high amount.
 static void mark_amounts(struct simulation *s)
@@ -212,7 +212,7 @@ static void mark_customers(struct simulation *s)
     }
 }
 
-// ---- order and text ---------------------------------------------------------------------------
+// ---- order and text ----
 
 // Stable, by (second / unit) mod n. count: [n].
 static void counting_sort(const struct transaction *from, struct transaction *to, size_t rows,
@@ -313,7 +313,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
     return rc;
 }
 
-// ---- program ----------------------------------------------------------------------------------
+// ---- program ----
 
 static int simulate(struct simulation *s, struct err *err)
 {
@@ -353,13 +353,11 @@ static int parse_dates(struct simulation *s, struct err *err)
     if (format_date(s->start + s->days - 1, last))
         return err_set(err, "--days: %lld days from %s on go beyond the year 9999",
                        (long long)s->days, s->start_text);
-    s->shift = s->days;
-    if (!s->shift_text)
-        return 0;
-    if (parse_date("shift", s->shift_text, &s->shift, err))
+    s->shift = s->start + s->days;
+    if (s->shift_text && parse_date("shift", s->shift_text, &s->shift, err))
         return -1;
     s->shift -= s->start;
-    if (s->shift < 0 || s->shift >= s->days)
+    if (s->shift_text && (s->shift < 0 || s->shift >= s->days))
         return err_set(err, "--shift: %s is not within %s .. %s", s->shift_text, s->start_text,
                        last);
     return 0;
@@ -386,17 +384,18 @@ int main(int argc, char **argv)
         {"shift", "DATE", OPTION_STRING, &s.shift_text, "the day on which the change begins", 0, 0},
     };
     struct program program = {
-        .name = "simulate",
-        .arguments = "",
-        .purpose =
-            "Simulate card transactions and frauds; datasets/README.md says how. With --shift,"
-            " from that\nday on: amounts are 1.5 times as high, a tenth of the purchases "
-            "moves to the night,\namounts over 330 are fraud (before: 220), four terminals "
-            "a day are compromised (two),\nand a stolen card's amounts double (fivefold).",
-        .example = "build/bin/simulate --shift 2018-08-15 --output build/data/shifted.csv",
-        .specs = specs,
-        .n_specs = sizeof specs / sizeof *specs,
-    };
+        "simulate",
+        "",
+        "Simulate card transactions and frauds; datasets/README.md says how. With --shift, from "
+        "that\n"
+        "day on: amounts are 1.5 times as high, a tenth of the purchases moves to the night,\n"
+        "amounts over 330 are fraud (before: 220), four terminals a day are compromised (two),\n"
+        "and a stolen card's amounts double (fivefold).",
+        "build/bin/simulate --shift 2018-08-15 --output build/data/shifted.csv",
+        specs,
+        sizeof specs / sizeof *specs,
+        0,
+        0};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
     if (first > 0 && parse_dates(&s, &err))

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- the header -----------------------------------------------------------------------------------
+// ---- the header ----
 
 // The field whose header the column names; it must be there, once.
 static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
@@ -76,7 +76,7 @@ void convert_release(struct convert *c)
     *c = (struct convert){0};
 }
 
-// ---- values ---------------------------------------------------------------------------------------
+// ---- values ----
 
 // Set values[r] of the column; NULL, or why the text cannot be taken.
 static const char *set_value(struct convert *c, struct convert_column *col, size_t r,
@@ -161,7 +161,7 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
     return false;
 }
 
-// ---- rejects --------------------------------------------------------------------------------------
+// ---- rejects ----
 
 static int open_rejects(struct convert *c, const char *path, struct err *err)
 {
@@ -230,7 +230,7 @@ static int check_share(struct convert *c, double max_rejects, struct err *err)
     return -1;
 }
 
-// ---- the table ------------------------------------------------------------------------------------
+// ---- the table ----
 
 static int open_table(struct convert *c, const char *path, struct err *err)
 {

@@ -6,12 +6,13 @@
 //     convert_table(&c, "build/table", "build/rejects.csv", 0.001, &config, &err)
 //     convert_release(&c)
 //
-// To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each row.
-// The same rows are taken; ids and keys are 0, and categories get no code.
+// To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each
+// row. The same rows are taken; ids and keys are 0, and categories get no code.
 //
-// rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is wrong),
-// reason, value (empty for ids and keys) and, if the CSV keeps raw rows, row. Its mode is 0600,
-// because it may hold what the table must not. Ownership: the converter borrows what it is given.
+// rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is
+// wrong), reason, value (empty for ids and keys) and, if the CSV keeps raw rows, row. Its mode is
+// 0600, because it may hold what the table must not. Ownership: the converter borrows what it is
+// given.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
 
@@ -63,8 +64,8 @@ int convert_open(struct convert *c, struct csv *csv, const struct schema *schema
 // the block, the schema and the converter.
 bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
                  size_t r, struct reject *why);
-// All rows into a table. Where a larger share of them is rejected than max_rejects, only rejects.csv
-// is written. config: the .ini, whose checksum becomes part of the table's provenance.
+// All rows into a table. Where a larger share of them is rejected than max_rejects, only
+// rejects.csv is written. config: the .ini, whose checksum becomes part of the table's provenance.
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err);
 void convert_release(struct convert *c);

@@ -1,6 +1,6 @@
-// libcsv is fed line by line: it calls back for every field and row and cannot be stopped from there,
-// but between two lines it can. A line without quotes needs no parser and is split here, three times
-// as fast, into the same fields.
+// libcsv is fed line by line: it calls back for every field and row and cannot be stopped from
+// there, but between two lines it can. A line without quotes needs no parser and is split here,
+// three times as fast, into the same fields.
 #include "ingest/csv.h"
 
 #include "base/memory.h"
@@ -13,7 +13,7 @@
 
 enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; // libcsv's pstate
 
-// ---- bytes ----------------------------------------------------------------------------------------
+// ---- bytes ----
 
 // Read raw bytes, when all are used: none at the end. The first time all of the magic number.
 static int fill(struct csv *c, struct err *err)
@@ -89,7 +89,7 @@ static int read_piece(struct csv *c, struct err *err)
     return 0;
 }
 
-// ---- fields and rows ------------------------------------------------------------------------------
+// ---- fields and rows ----
 
 static void on_field(void *text, size_t n, void *arg)
 {
@@ -229,7 +229,7 @@ int csv_next(struct csv *c, struct csv_block *b, size_t max_rows, struct err *er
     return 0;
 }
 
-// ---- open and release -----------------------------------------------------------------------------
+// ---- open and release ----
 
 // libcsv's buffer for one field, which wants a byte for the 0 and one in reserve.
 static void *realloc_field(void *p, size_t n)

@@ -18,8 +18,8 @@ struct pseudonym {
 };
 
 // Read the key file (exactly 16 bytes; refused if group or others may read it). A missing one is an
-// error, or with make a random key is written first, with mode 0600; of programs that start together
-// the first one's key counts for all.
+// error, or with make a random key is written first, with mode 0600; of programs that start
+// together the first one's key counts for all.
 int pseudonym_load(struct pseudonym *p, const char *path, bool make, struct err *err);
 
 uint64_t pseudonym_hash(const struct pseudonym *p, const char *column, const char *text,

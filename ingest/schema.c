@@ -63,7 +63,7 @@ void schema_release(struct schema *s)
     *s = (struct schema){0};
 }
 
-// ---- rules ----------------------------------------------------------------------------------------
+// ---- rules ----
 
 // Names are used in expressions and as file names.
 static bool is_identifier(const char *s)
@@ -150,7 +150,7 @@ static int complete(struct schema *s, struct err *err)
     return complete_column(s, err);
 }
 
-// ---- from the .ini --------------------------------------------------------------------------------
+// ---- from the .ini ----
 
 // A value of [columns], read part by part.
 struct reader {
@@ -162,8 +162,8 @@ struct reader {
 
 #define FAIL(r, ...) config_error((r)->config, (r)->entry, (int)(r)->start, (r)->err, __VA_ARGS__)
 
-// The text up to the next comma, trimmed or out of its quotes, allocated; NULL and a message where it
-// is malformed or empty.
+// The text up to the next comma, trimmed or out of its quotes, allocated; NULL and a message where
+// it is malformed or empty.
 static char *next_part(struct reader *r, const char *what)
 {
     const char *value = r->entry->value, *text = value + r->at, *wrong = NULL;
@@ -271,7 +271,7 @@ int schema_from_config(struct schema *s, const struct config *c, struct err *err
     return rc;
 }
 
-// ---- JSON -----------------------------------------------------------------------------------------
+// ---- JSON ----
 
 static json_t *column_to_json(const struct schema_column *c)
 {
@@ -320,7 +320,7 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
     return rc;
 }
 
-// ---- datasets -------------------------------------------------------------------------------------
+// ---- datasets ----
 
 static int read_delimiter(struct dataset *d, struct err *err)
 {

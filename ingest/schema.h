@@ -5,13 +5,13 @@
 //
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
 // header with a comma is put into double quotes. min and max are for numbers; missing= is for all
-// kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With [input]
-// time_format = row the schema gets a column "time" with an empty header, whose values are the row
-// numbers, from 0 on. The schema travels as JSON through the manifests of tables and inside the
-// model, so a server needs no .ini to know what a transaction looks like.
+// kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With
+// [input] time_format = row the schema gets a column "time" with an empty header, whose values are
+// the row numbers, from 0 on. The schema travels as JSON through the manifests of tables and inside
+// the model, so a server needs no .ini to know what a transaction looks like.
 //
-// Errors name the .ini, line and key. Ownership: schema and dataset own their strings until they are
-// released.
+// Errors name the .ini, line and key. Ownership: schema and dataset own their strings until they
+// are released.
 #ifndef INGEST_SCHEMA_H
 #define INGEST_SCHEMA_H
 
@@ -31,8 +31,8 @@ enum column_kind {
     COLUMN_FEATURE,  // float32, made by features/; not a kind of [columns]
 };
 
-// Numbers beyond it are refused unless the column's min or max allow them: sums of numbers within it
-// are exact to the cent, and no single one can swamp the history of its key.
+// Numbers beyond it are refused unless the column's min or max allow them: sums of numbers within
+// it are exact to the cent, and no single one can swamp the history of its key.
 #define SCHEMA_LIMIT 1e15
 
 struct schema_column {

@@ -33,7 +33,7 @@ size_t column_size(enum column_kind kind)
     return types[kind].size;
 }
 
-// ---- the format -----------------------------------------------------------------------------------
+// ---- the format ----
 
 // NumPy Enhancement Proposal 1: magic, version, length of the rest, a Python dictionary padded with
 // spaces.
@@ -83,7 +83,7 @@ static uint64_t manifest_xxh3(const json_t *manifest)
     return xxh3;
 }
 
-// ---- reading --------------------------------------------------------------------------------------
+// ---- reading ----
 
 static int dictionary_from_json(struct table_column *c, const json_t *texts, struct err *err)
 {
@@ -287,7 +287,7 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
     return NULL;
 }
 
-// ---- writing --------------------------------------------------------------------------------------
+// ---- writing ----
 
 struct table_writer_column {
     struct table_column about;
@@ -299,7 +299,6 @@ struct table_writer_column {
 
 static int open_column(struct table_writer *w, const struct table_column *about, struct err *err)
 {
-    static const char blank[HEADER]; // the header is written last, when the rows are known
     struct table_writer_column *c = &w->columns[w->n++];
     *c = (struct table_writer_column){*about, -1, .min = INFINITY, .max = -INFINITY,
                                       .hash = xchecked(XXH3_createState())};
@@ -307,7 +306,9 @@ static int open_column(struct table_writer *w, const struct table_column *about,
     char *file = file_name(about->name);
     c->fd = output_dir_create(&w->dir, file, err);
     free(file);
-    return c->fd < 0 ? -1 : write_all(c->fd, blank, HEADER, w->dir.path, err);
+    if (c->fd >= 0)
+        lseek(c->fd, HEADER, SEEK_SET); // the header is written last, when the rows are known
+    return c->fd < 0 ? -1 : 0;
 }
 
 int table_writer_open(struct table_writer *w, const char *path, const struct table_column *columns,
@@ -372,13 +373,11 @@ static int finish_column(struct table_writer *w, struct table_writer_column *c, 
     char header[HEADER];
     const int fd = c->fd;
     if (c->rows != rows)
-        return err_set(err, "%s: column %s has %llu rows, the first has %llu", w->dir.path,
-                       c->about.name, (unsigned long long)c->rows, (unsigned long long)rows);
+        return err_set(err, "%s: column %s has %" PRIu64 " rows, the first has %" PRIu64,
+                       w->dir.path, c->about.name, c->rows, rows);
     npy_header(header, c->about.kind, rows);
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return err_sys(err, "%s: cannot go back to the header", w->dir.path);
-    if (write_all(fd, header, HEADER, w->dir.path, err))
-        return -1;
+    if (pwrite(fd, header, HEADER, 0) != HEADER)
+        return err_sys(err, "%s: cannot write", w->dir.path);
     c->fd = -1;
     return output_dir_close(&w->dir, fd, err);
 }

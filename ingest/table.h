@@ -10,12 +10,12 @@
 //      "xxh3": ...}               of all the other members, written compact and sorted
 //
 // dtype: <u8 id and key, <i8 time, <f8 number, <u4 category, |i1 label, <f4 feature. min and max
-// are null where no row has a value, and for id and key; nulls counts labels of -1. xxh3 is the hash
-// of the data bytes, 16 hexadecimal digits.
+// are null where no row has a value, and for id and key; nulls counts labels of -1. xxh3 is the
+// hash of the data bytes, 16 hexadecimal digits.
 //
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
-//     table_writer_append(&w, c, values, rows)       const double *x = table_data(&t, "amount", ...)
+//     table_writer_append(&w, c, values, rows)     const double *x = table_data(&t, "amount", ...)
 //     ... any block sizes, column by column          table_release(&t)
 //     table_writer_commit(&w, provenance, &err)
 //     table_writer_release(&w)
@@ -76,7 +76,8 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
 int table_writer_append(struct table_writer *w, size_t column, const void *values, size_t rows,
                         struct err *err);
-// Replace a category column's dictionary: texts[i] is the text of code i; borrowed until the commit.
+// Replace a category column's dictionary: texts[i] is the text of code i; borrowed until the
+// commit.
 void table_writer_dictionary(struct table_writer *w, size_t column, char **texts, size_t n);
 // All columns must have the same number of rows. provenance is stored as given; not stolen.
 int table_writer_commit(struct table_writer *w, const json_t *provenance, struct err *err);

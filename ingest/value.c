@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-// ---- numbers --------------------------------------------------------------------------------------
+// ---- numbers ----
 
-// W. D. Clinger, How to Read Floating Point Numbers Accurately (PLDI 1990): an integer up to 2^53 and
-// a power of ten up to 10^22 are both exact doubles, so one division rounds once, correctly. Every
-// other number goes to strtod.
+// W. D. Clinger, How to Read Floating Point Numbers Accurately (PLDI 1990): an integer up to 2^53
+// and a power of ten up to 10^22 are both exact doubles, so one division rounds once, correctly.
+// Every other number goes to strtod.
 enum { MAX_DIGITS = 19 }; // fit a uint64
 static const double powers[MAX_DIGITS + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
                                               1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
@@ -63,10 +63,10 @@ int value_number(const char *text, size_t n, double *value)
     return isfinite(*value) ? 0 : -1;
 }
 
-// ---- times ----------------------------------------------------------------------------------------
+// ---- times ----
 
-// Days since 1970-01-01 of a date of the Gregorian calendar, from year 1 on; false where there is no
-// such date.
+// Days since 1970-01-01 of a date of the Gregorian calendar, from year 1 on; false where there is
+// no such date.
 static bool days_of(int year, int month, int day, int64_t *days)
 {
     static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
@@ -207,7 +207,7 @@ const char *time_text(char buf[TIME_TEXT], int64_t seconds)
     return buf;
 }
 
-// ---- UTF-8 ----------------------------------------------------------------------------------------
+// ---- UTF-8 ----
 
 size_t value_utf8_length(const char *text, size_t n)
 {

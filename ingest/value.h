@@ -1,8 +1,8 @@
 // value: numbers, times and UTF-8 in text, without locale and fast.
 //
 // A number is [+-] digits [. digits] [e[+-]digits], with at least one digit before the exponent; no
-// space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale; a
-// number that overflows is refused.
+// space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale;
+// a number that overflows is refused.
 //
 // A time format has %Y (4 digits), %m %d %H %M %S (2 digits each), %f (1 to 9 digits of a second,
 // which must be zeros: times are whole seconds), %z (Z, +hh:mm or +hhmm) and literal characters; or
@@ -38,8 +38,8 @@ int64_t day_of(int64_t seconds);
 const char *date_text(char buf[TIME_TEXT], int64_t days);
 const char *time_text(char buf[TIME_TEXT], int64_t seconds);
 
-// Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at the begin of text[0..n), n >= 1;
-// 0 where there is none.
+// Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at the begin of text[0..n), n >=
+// 1; 0 where there is none.
 size_t value_utf8_length(const char *text, size_t n);
 bool value_utf8(const char *text, size_t n);
 

@@ -39,7 +39,8 @@ static inline char *rows_by_libcsv(const void *data, size_t n)
     return bad ? NULL : text;
 }
 
-// Allocated; perhaps with "line:" before each row, and at the end "! " and the error if there is one.
+// Allocated; perhaps with "line:" before each row, and at the end "! " and the error if there is
+// one.
 static inline char *rows_by_us(const char *path, char delimiter, bool lines)
 {
     struct csv c;

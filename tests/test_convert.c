@@ -1,5 +1,5 @@
-// ingest, the program: CSVs of every shape become a table, and each way a row or a file can be wrong is
-// explained. Runs ASSAY_BIN/ingest (default build/bin).
+// ingest, the program: CSVs of every shape become a table, and each way a row or a file can be
+// wrong is explained. Runs ASSAY_BIN/ingest (default build/bin).
 #include "ingest/table.h"
 #include "tests/scratch.h"
 
@@ -70,7 +70,7 @@ static void assert_good_table(void)
     assert_file_is(scratch_path("out/rejects.csv"), "line,column,reason,value\n");
 }
 
-// ---- what is taken --------------------------------------------------------------------------------
+// ---- what is taken ----
 
 static void one_table_has_many_csvs(void **state)
 {
@@ -182,7 +182,7 @@ static void the_manifest_says_where_the_table_came_from(void **state)
     table_release(&t);
 }
 
-// ---- rows that break the schema -------------------------------------------------------------------
+// ---- rows that break the schema ----
 
 static void each_bad_row_is_kept_with_its_line_and_reason(void **state)
 {
@@ -262,7 +262,7 @@ static void nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact(vo
     assert_int_equal(run_command(out, sizeof out, "grep -rac chip %s/out/table", scratch), 0);
 }
 
-// ---- files that cannot be taken -------------------------------------------------------------------
+// ---- files that cannot be taken ----
 
 static void a_file_that_cannot_be_taken_is_explained_and_leaves_nothing(void **state)
 {

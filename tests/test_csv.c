@@ -90,7 +90,7 @@ static void fields_and_rows_have_a_greatest_length(void **state)
                     "a.csv:1: more than 10000 fields");
 }
 
-// ---- the fast way against libcsv ------------------------------------------------------------------
+// ---- the fast way against libcsv ----
 
 static void any_text_reads_as_libcsv_reads_it(void **state)
 {
@@ -120,7 +120,7 @@ static void any_text_reads_as_libcsv_reads_it(void **state)
     assert_in_range(good, 300, 2499);
 }
 
-// ---- compression ----------------------------------------------------------------------------------
+// ---- compression ----
 
 enum { BIG = 1000000 };
 static char big[BIG + 1];

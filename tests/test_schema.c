@@ -1,4 +1,5 @@
-// ingest/schema: what [columns] and [input] may say, how mistakes are explained, and JSON there and back.
+// ingest/schema: what [columns] and [input] may say, how mistakes are explained, and JSON there and
+// back.
 #include "ingest/schema.h"
 #include "tests/scratch.h"
 

@@ -1,8 +1,8 @@
-// datasets/simulate, the program: what it writes keeps the rules of the process, as the CSV alone shows,
-// and the random numbers are those that the authors of the generators published.
+// datasets/simulate, the program: what it writes keeps the rules of the process, as the CSV alone
+// shows, and the random numbers are those that the authors of the generators published.
 //
-// The world of most tests has 1000 customers, 2000 terminals and 40 days (about 77 000 rows), once as
-// usual and once with a shift after 20 days. Runs in the root of the project.
+// The world of most tests has 1000 customers, 2000 terminals and 40 days (about 77 000 rows), once
+// as usual and once with a shift after 20 days. Runs in the root of the project.
 #define _GNU_SOURCE // timegm
 #include "datasets/random.h"
 #include "tests/scratch.h"
@@ -321,7 +321,8 @@ static void a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on(
     assert_near(night[1], night[0] + 0.1 * (1 - night[0]), 0.01);
     // On average 10 of the 20 days' attacks are under way then: 20 more bad terminals of 2000.
     assert_near(compromised[1] - compromised[0], 0.0105, 0.004);
-    // A theft doubles amounts from the shift on; one from before it goes on with the factor of five.
+    // A theft doubles amounts from the shift on; one from before it goes on with the factor of
+    // five.
     assert_near(mean_cents(&shifted, 3, 34) / mean_cents(&shifted, 0, 34), 2, 0.5);
     assert_near(mean_cents(&world, 3, 34) / mean_cents(&world, 0, 34), 5, 1.2);
 }

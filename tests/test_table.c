@@ -1,5 +1,5 @@
-// ingest/table: what is written comes back, any other program reads it, and what was damaged or made
-// up is refused with the name of the file.
+// ingest/table: what is written comes back, any other program reads it, and what was damaged or
+// made up is refused with the name of the file.
 #include "ingest/table.h"
 #include "tests/scratch.h"
 
@@ -161,7 +161,7 @@ static void a_table_is_written_as_a_whole_or_not_at_all(void **state)
     assert_int_equal(access(scratch_path("table/channel[..%2F%25].npy"), R_OK), 0);
 }
 
-// ---- damage ---------------------------------------------------------------------------------------
+// ---- damage ----
 
 static void assert_refused(const char *reason)
 {
