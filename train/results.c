@@ -16,6 +16,14 @@ static json_t *count(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
+static json_t *counts(const uint64_t *n, size_t size)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < size; i++)
+        json_array_append_new(list, count(n[i]));
+    return list;
+}
+
 static json_t *share(uint64_t part, uint64_t all)
 {
     return number((double)part / (double)all);
@@ -23,15 +31,27 @@ static json_t *share(uint64_t part, uint64_t all)
 
 // ---- of the model and of each baseline -------------------------------------------------------------
 
+// [low, high] of each metric; with a baseline [value, low, high] of the difference to it.
+static json_t *intervals(const struct candidate *c, const struct candidate *baseline)
+{
+    json_t *j = json_object();
+    for (size_t i = 0; i < N_METRICS; i++) {
+        const struct interval x =
+            bootstrap_interval(&c->bootstrap, baseline ? &baseline->bootstrap : NULL, i);
+        json_t *list = json_pack("[o, o]", number(x.low), number(x.high));
+        if (baseline)
+            json_array_insert_new(list, 0,
+                                  number(metrics_get(&c->results[0].metrics, i) -
+                                         metrics_get(&baseline->results[0].metrics, i)));
+        json_object_set_new(j, metric_list[i].name, list);
+    }
+    return j;
+}
+
 static json_t *test(const struct candidate *c)
 {
-    json_t *j = metrics_to_json(&c->results[0].metrics), *intervals = json_object();
-    for (size_t i = 0; i < N_METRICS; i++) {
-        const struct interval x = bootstrap_interval(&c->bootstrap, NULL, i);
-        json_object_set_new(intervals, metric_list[i].name,
-                            json_pack("[o, o]", number(x.low), number(x.high)));
-    }
-    json_object_set_new(j, "intervals", intervals);
+    json_t *j = metrics_to_json(&c->results[0].metrics);
+    json_object_set_new(j, "intervals", intervals(c, NULL));
     return j;
 }
 
@@ -82,25 +102,27 @@ static json_t *summary(const struct candidate *c, size_t n)
     return j;
 }
 
-// A point is kept where the next one would be half a percent of the frauds or 5 % of the genuine rows
+// A point is kept if the next one would be half a percent of the frauds or 5 % of the genuine rows
 // further: close enough for logarithmic axes, too.
 static json_t *curve(const struct fit *t)
 {
     struct ranking k;
-    json_t *scores = json_array(), *frauds = json_array(), *genuine = json_array();
+    size_t kept = 0;
+    json_t *thresholds = json_array();
     ranking_make(&k, t->score, t->fold->judged, (size_t)(t->fold->test.end - t->fold->test.first));
     const uint64_t step = (uint64_t)ranking_frauds(&k) / 200 + 1;
-    for (size_t i = 0, kept = 0; i < k.n; i++) {
-        if (i > 0 && i + 1 < k.n && k.frauds[i] - k.frauds[kept] < step &&
-            k.genuine[i] <= k.genuine[kept] + k.genuine[kept] / 20)
+    uint64_t f = 0, g = 0; // of the last point kept
+    for (size_t i = 0; i < k.n; i++) {
+        if (i > 0 && i + 1 < k.n && k.frauds[i] - f < step && k.genuine[i] <= g + g / 20)
             continue;
-        kept = i;
-        json_array_append_new(scores, number(k.score[i]));
-        json_array_append_new(frauds, count(k.frauds[i]));
-        json_array_append_new(genuine, count(k.genuine[i]));
+        k.frauds[kept] = f = k.frauds[i];
+        k.genuine[kept++] = g = k.genuine[i];
+        json_array_append_new(thresholds, number(k.score[i]));
     }
+    json_t *j = json_pack("{s:o, s:o, s:o}", "threshold", thresholds, "frauds",
+                          counts(k.frauds, kept), "genuine", counts(k.genuine, kept));
     ranking_release(&k);
-    return json_pack("{s:o, s:o, s:o}", "threshold", scores, "frauds", frauds, "genuine", genuine);
+    return j;
 }
 
 static json_t *candidate(const struct evaluation *v, const struct candidate *c)
@@ -197,19 +219,14 @@ static json_t *reliability(const struct calibration *c)
 static json_t *scores(const struct fit *t)
 {
     enum { RANGES = 40, REACH = 10 }; // of log-odds, to both sides
-    uint64_t counts[2][RANGES] = {0};
-    json_t *genuine = json_array(), *frauds = json_array();
+    uint64_t rows[2][RANGES] = {0};
     for (uint64_t i = 0; i < t->fold->test.end - t->fold->test.first; i++) {
         const double at = (log(t->score[i] / (1 - t->score[i])) + REACH) * RANGES / (2 * REACH);
         if (t->fold->judged[i] >= 0)
-            counts[t->fold->judged[i]][at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1]++;
+            rows[t->fold->judged[i]][at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1]++;
     }
-    for (int k = 0; k < RANGES; k++) {
-        json_array_append_new(genuine, count(counts[0][k]));
-        json_array_append_new(frauds, count(counts[1][k]));
-    }
-    return json_pack("{s:i, s:i, s:o, s:o}", "from", -REACH, "to", REACH, "genuine", genuine,
-                     "frauds", frauds);
+    return json_pack("{s:i, s:i, s:o, s:o}", "from", -REACH, "to", REACH, "genuine",
+                     counts(rows[0], RANGES), "frauds", counts(rows[1], RANGES));
 }
 
 static json_t *slice(const struct slicing *by, const struct slice *s, const struct metrics *all)
@@ -266,19 +283,6 @@ static json_t *warnings(const struct candidate *m, const struct settings *s)
 
 // ---- baselines and [card] --------------------------------------------------------------------------
 
-static json_t *differences(const struct candidate *model, const struct candidate *baseline)
-{
-    json_t *j = json_object();
-    for (size_t i = 0; i < N_METRICS; i++) {
-        const double value = metrics_get(&model->results[0].metrics, i) -
-                             metrics_get(&baseline->results[0].metrics, i);
-        const struct interval x = bootstrap_interval(&model->bootstrap, &baseline->bootstrap, i);
-        json_object_set_new(j, metric_list[i].name,
-                            json_pack("[o, o, o]", number(value), number(x.low), number(x.high)));
-    }
-    return j;
-}
-
 // NAN where it is null.
 static void unpack(const json_t *candidate, double *wrong, double *mean_ap)
 {
@@ -298,54 +302,52 @@ static json_t *baseline(const json_t *model, const struct evaluation *v, const s
         json_array_append_new(inputs, json_string(c->examples.names[i]));
     json_object_set_new(j, "name", json_string(c->name));
     json_object_set_new(j, "inputs", inputs);
-    json_object_set_new(j, "difference", differences(&v->model, c));
+    json_object_set_new(j, "difference", intervals(&v->model, c));
     json_object_set_new(j, "change", number(mine[0] / others[0] - 1));
     json_object_set_new(j, "better", json_boolean(others[1] > mine[1]));
     return j;
 }
 
-static int add_card(json_t *results, const struct config *config, struct err *err)
+static json_t *card(const struct config *config, struct err *err)
 {
     static const char *const keys[] = {"intended_use", "data", "limits"};
     enum { N_KEYS = sizeof keys / sizeof *keys };
-    json_t *card = json_object();
-    json_object_set_new(results, "card", card);
-    if (config_check_keys(config, "card", keys, N_KEYS, err))
-        return -1;
-    for (size_t i = 0; i < N_KEYS; i++) {
+    json_t *j = json_object();
+    int rc = config_check_keys(config, "card", keys, N_KEYS, err);
+    for (size_t i = 0; i < N_KEYS && rc == 0; i++) {
         const struct config_entry *e = config_find(config, "card", keys[i]);
         if (e && *e->value == '\0')
-            return config_error(config, e, -1, err, "is empty: remove the line for a general text");
-        if (e && !value_utf8(e->value, strlen(e->value)))
-            return config_error(config, e, 0, err, "its value is not UTF-8");
-        if (e)
-            json_object_set_new(card, keys[i], json_string(e->value));
+            rc = config_error(config, e, -1, err, "is empty: remove the line for a general text");
+        else if (e && !value_utf8(e->value, strlen(e->value)))
+            rc = config_error(config, e, 0, err, "its value is not UTF-8");
+        else if (e)
+            json_object_set_new(j, keys[i], json_string(e->value));
     }
-    return 0;
+    if (rc == 0)
+        return j;
+    json_decref(j);
+    return NULL;
 }
 
 json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err)
 {
     const struct candidate *m = &v->model;
-    const struct fit *fit = m->results[0].fit;
-    json_t *results = candidate(v, m), *list = json_array();
-    if (add_card(results, config, err)) {
-        json_decref(list);
-        json_decref(results);
+    const struct fold_result *f = &m->results[0];
+    const struct model *fitted = &f->fit->model;
+    json_t *words = card(config, err);
+    if (!words)
         return NULL;
-    }
+    json_t *results = candidate(v, m), *baselines = json_array();
     for (size_t i = 0; i < v->n_baselines; i++)
-        json_array_append_new(list, baseline(results, v, &v->baselines[i]));
-    json_t *intercept =
-        json_pack("{s:o, s:o}", "weight", number(fit->model.intercept), "standard_error",
-                  number(fit->standard_error[fit->model.n_inputs]));
-    json_t *more =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bootstrap",
-                  bootstrap(&m->bootstrap), "validation", validation(m, &v->settings), "threshold",
-                  policy(&v->settings, &m->results[0].metrics.tally), "data", data(&m->results[0]),
-                  "weights", weights(m), "intercept", intercept, "reliability",
-                  reliability(&m->results[0].metrics.tally.calibration), "scores", scores(fit),
-                  "slices", slicings(v), "baselines", list, "warnings", warnings(m, &v->settings));
+        json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "bootstrap",
+        bootstrap(&m->bootstrap), "validation", validation(m, &v->settings), "threshold",
+        policy(&v->settings, &f->metrics.tally), "data", data(f), "weights", weights(m),
+        "intercept", "weight", number(fitted->intercept), "standard_error",
+        number(f->fit->standard_error[fitted->n_inputs]), "reliability",
+        reliability(&f->metrics.tally.calibration), "scores", scores(f->fit), "slices", slicings(v),
+        "baselines", baselines, "warnings", warnings(m, &v->settings), "card", words);
     json_object_update_new(results, more);
     return results;
 }
