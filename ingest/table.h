@@ -15,7 +15,7 @@
 //
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
-//     table_writer_append(&w, c, values, rows)     const double *x = table_data(&t, "amount", ...)
+//     table_writer_append(&w, c, values, rows)       x = table_data(&t, "amount", kind, &err)
 //     ... any block sizes, column by column          table_release(&t)
 //     table_writer_commit(&w, provenance, &err)
 //     table_writer_release(&w)

@@ -303,38 +303,6 @@ static void a_category_with_too_many_values_is_a_key(void **state)
     assert_contains(out, "in.csv:65538: c: more than 65536 different values; is it a key?");
 }
 
-static void a_wrong_flag_is_a_usage_error(void **state)
-{
-    (void)state;
-    assert_int_equal(ingest_with("", NULL, "--outptu x"), 2);
-    assert_contains(out, "unknown option --outptu, did you mean 'output'?");
-    assert_int_equal(ingest_with("", "a.csv b.csv", ""), 2);
-}
-
-static void a_full_disk_leaves_the_old_table_and_nothing_else(void **state)
-{
-    (void)state;
-    assert_int_equal(ingest(GOOD), 0);
-    scratch_text("in.csv", many_rows());
-    // A file may have 100 KB: writes beyond fail, as on a full disk (with SIGXFSZ ignored).
-    assert_int_equal(ingest_with("trap '' XFSZ; ulimit -f 200;", scratch_path("in.csv"), ""), 1);
-    assert_contains(out, "out/table: cannot write");
-    assert_int_equal(scratch_count(scratch_path("out")), 2);
-    assert_good_table();
-}
-
-static void a_second_ingest_into_the_same_table_is_refused(void **state)
-{
-    (void)state;
-    struct output d;
-    struct err err;
-    assert_int_equal(output_dir_open(&d, scratch_path("out/table"), NULL, &err), 0);
-    assert_int_equal(ingest(GOOD), 1);
-    assert_contains(out, "out/table: another program is writing it now");
-    output_release(&d);
-    assert_int_equal(ingest(GOOD), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,9 +317,6 @@ int main(void)
         scratch_test(nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact),
         scratch_test(a_file_that_cannot_be_taken_is_explained_and_leaves_nothing),
         scratch_test(a_category_with_too_many_values_is_a_key),
-        scratch_test(a_wrong_flag_is_a_usage_error),
-        scratch_test(a_full_disk_leaves_the_old_table_and_nothing_else),
-        scratch_test(a_second_ingest_into_the_same_table_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
