@@ -16,14 +16,6 @@
 
 // ---- requests ----
 
-int64_t service_latest_time(struct service *s)
-{
-    const int64_t now = (int64_t)time(NULL), newest = atomic_load(&s->writer.newest);
-    if (schema_counts_rows(&s->plan->schema))
-        return INT64_MAX;
-    return (newest > now ? newest : now) + SECONDS_PER_DAY;
-}
-
 static int refuse(struct reply *r, enum job_outcome outcome)
 {
     static const struct {
@@ -71,26 +63,20 @@ void service_let(struct service *s)
 
 // ---- the champion ----
 
-// The members of metrics.json about the test rows; NULL where there are none.
-static json_t *test_metrics(const char *models, const char *version)
-{
-    char *path = xasprintf("%s/%s/metrics.json", models, version);
-    json_t *file = json_load_file(path, 0, NULL);
-    json_t *test = json_incref(json_object_get(file, "test"));
-    json_decref(file);
-    free(path);
-    return test;
-}
-
-// Version, identity and test metrics, then the members of the model's file; NULL without memory.
+// The members of the model's file, its version and identity, and, where there are some, its metrics
+// of the test rows. NULL without memory.
 static char *describe(const struct champion *c, const char *models)
 {
-    json_t *file = model_to_json(&c->model);
-    json_t *all = json_pack("{s:s, s:s, s:o*}", "model", c->version, "sha256", c->model.sha256,
-                            "metrics", test_metrics(models, c->version));
-    char *text = json_object_update(all, file) == 0 ? json_dumps(all, JSON_COMPACT) : NULL;
+    char *path = xasprintf("%s/%s/metrics.json", models, c->version), *text = NULL;
+    json_t *all = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
+    json_t *more = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
+                             "metrics", json_object_get(metrics, "test"));
+    if (json_object_update(all, more) == 0)
+        text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
-    json_decref(file);
+    json_decref(more);
+    json_decref(metrics);
+    free(path);
     return text;
 }
 

@@ -3,7 +3,6 @@
 //     struct service s;
 //     service_load(&s, &files, &err)           loads, checks, and replays what the database holds
 //     service_run(&s, &job, &reply)            any thread, here and below
-//     service_latest_time(&s)
 //     service_ready(&s, &reply)
 //     champion = service_hold(&s); ... champion->model ...; service_let(&s)
 //     service_reload(&s, &err)                 the registry's new champion, without a stop
@@ -66,12 +65,6 @@ struct service {
 
 int service_load(struct service *s, const struct service_files *files, struct err *err);
 void service_release(struct service *s);
-
-// The latest time that an event may have, seconds since 1970: a day after the wall clock or after
-// the newest event, whichever is later. One event with a wrong clock would have all later ones of
-// its keys refused. Times that count seconds from a start of their own (time_format epoch) lie far
-// before the wall clock; numbers of rows have no clock: INT64_MAX.
-int64_t service_latest_time(struct service *s);
 
 // 0 once the job is committed; -1 where it was not, and the reply holds the problem (503).
 int service_run(struct service *s, struct job *job, struct reply *r);

@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 // The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
     struct transactions *t;
     struct reply *reply;
-    int64_t latest; // the latest allowed time, see service_latest_time
+    int64_t latest; // the latest time that an event may have
     struct store_row *row;
     size_t column;
     long index;
@@ -227,6 +228,17 @@ static json_t *object_of(const struct transactions *t, size_t i)
     return t->array ? json_array_get(t->document, i) : t->document;
 }
 
+// A day after the wall clock or the newest event: one event with a wrong clock would have all later
+// ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before the
+// wall clock; numbers of rows have no clock.
+static int64_t latest_time(const struct service *s)
+{
+    const int64_t now = (int64_t)time(NULL), newest = atomic_load(&s->writer.newest);
+    if (schema_counts_rows(&s->plan->schema))
+        return INT64_MAX;
+    return (newest > now ? newest : now) + SECONDS_PER_DAY;
+}
+
 int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
                        struct reply *r)
 {
@@ -236,7 +248,7 @@ int transactions_parse(struct transactions *t, struct service *s, const char *bo
     t->array = json_is_array(t->document);
     t->n = t->array ? json_array_size(t->document) : 1;
     t->rows = transactions_take(t, t->n, sizeof *t->rows);
-    struct place p = {.service = s, .t = t, .reply = r, .latest = service_latest_time(s)};
+    struct place p = {.service = s, .t = t, .reply = r, .latest = latest_time(s)};
     for (size_t i = 0; i < t->n; i++) {
         p.row = &t->rows[i];
         p.index = t->array ? (long)i : -1;

@@ -53,12 +53,6 @@ static void wait_for(atomic_uint *done, uint32_t group)
         syscall(SYS_futex, done, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
 }
 
-static void let_go(atomic_uint *done, uint32_t group)
-{
-    atomic_store(done, group);
-    syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
 enum job_outcome writer_run(struct writer *w, struct job *job)
 {
     if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
@@ -234,20 +228,12 @@ static void do_chores(struct writer *w)
     store_log_tend(&w->store->log);
 }
 
-// With a checkpoint of everything the next start has nothing to replay.
-static void save_last(struct writer *w)
-{
-    struct err err;
-    end_checkpoint(w, 0);
-    if (!atomic_load(&w->broken) && is_unsaved(w) && save_checkpoint(w, &err))
-        err_report("serve", &err);
-}
-
 // ---- the thread ----
 
 static void *write_jobs(void *arg)
 {
     struct writer *w = arg;
+    struct err err;
     for (bool stopping = false; !stopping;) {
         uint32_t group;
         struct job *jobs = take_group(w, &group, &stopping);
@@ -255,12 +241,15 @@ static void *write_jobs(void *arg)
             const enum job_outcome outcome = run_jobs(w, jobs);
             for (struct job *j = jobs; j; j = j->next)
                 j->outcome = outcome;
-            let_go(&w->done[group % 2], group);
+            atomic_store(&w->done[group % 2], group);
+            syscall(SYS_futex, &w->done[group % 2], FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
             sched_yield(); // first the requests that bring the next group: half as many commits
         }
         do_chores(w);
     }
-    save_last(w);
+    end_checkpoint(w, 0); // with a last one the next start has nothing to replay
+    if (!atomic_load(&w->broken) && is_unsaved(w) && save_checkpoint(w, &err))
+        err_report("serve", &err);
     return NULL;
 }
 
