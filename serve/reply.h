@@ -24,7 +24,6 @@ struct reply {
     const char *lent; // n constant bytes to send instead of text; NULL: send text
     char *text;       // n bytes and a 0
     size_t n, size;
-    bool failed;
 };
 
 // Gives a large text back to the system, since every worker thread holds a reply.
