@@ -202,33 +202,31 @@ json_t *plan_to_json(const struct plan *p)
     return json_pack("{s:o, s:o}", "schema", schema_to_json(&p->schema), "features", features);
 }
 
-static int build_from_json(struct plan *p, const json_t *features, struct err *err)
-{
-    struct parse_error e;
-    size_t i;
-    const json_t *d;
-    json_array_foreach(features, i, d)
-    {
-        const char *name = json_string_value(json_object_get(d, "name"));
-        const char *expression = json_string_value(json_object_get(d, "expression"));
-        if (!name || !expression)
-            return err_set(err, "features[%zu]: 'name' and 'expression' must be strings", i);
-        add_definition(p, name, expression);
-    }
-    const struct plan_definition *wrong = build(p, &e);
-    return wrong ? err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
-                           wrong->name, e.offset, e.msg)
-                 : 0;
-}
-
 int plan_from_json(struct plan *p, const json_t *json, struct err *err)
 {
     const json_t *schema = json_object_get(json, "schema");
     const json_t *features = json_object_get(json, "features");
+    const struct plan_definition *wrong = NULL;
+    struct parse_error e;
     *p = (struct plan){0};
     if (!json_is_object(schema) || !json_is_array(features))
         return err_set(err, "a plan is an object with 'schema' and 'features'");
-    if (schema_from_json(&p->schema, schema, err) == 0 && build_from_json(p, features, err) == 0)
+    if (schema_from_json(&p->schema, schema, err))
+        return -1;
+    const size_t n = json_array_size(features);
+    for (size_t i = 0; i < n && p->n_definitions == i; i++) {
+        const json_t *d = json_array_get(features, i);
+        const char *name = json_string_value(json_object_get(d, "name"));
+        const char *expression = json_string_value(json_object_get(d, "expression"));
+        if (name && expression)
+            add_definition(p, name, expression);
+    }
+    if (p->n_definitions < n)
+        err_set(err, "features[%zu]: 'name' and 'expression' must be strings", p->n_definitions);
+    else if ((wrong = build(p, &e)))
+        err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
+                wrong->name, e.offset, e.msg);
+    else
         return 0;
     plan_release(p);
     return -1;

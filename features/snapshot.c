@@ -72,8 +72,7 @@ static void put_track(struct image *m, const struct state *s, size_t track)
         const uint64_t first = history_oldest_needed(h, shape);
         put(m, (const uint64_t[]){keys[k]->key, first, h->next}, 3);
         put(m, h->cursors, shape->n_edges);
-        for (uint64_t i = first; i < h->next; i++)
-            put(m, history_event(h, shape, i), shape->event_size / sizeof(uint64_t));
+        put(m, history_event(h, shape, first), (h->next - first) * shape->event_size / 8);
     }
     free(keys);
 }
@@ -166,7 +165,7 @@ static int check_history(const struct source *f, const struct history *h, const 
 static int get_history(struct source *f, struct state *s, size_t track, const uint64_t *last_key)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
-    const size_t words = shape->event_size / sizeof(uint64_t);
+    const size_t words = shape->event_size / sizeof *f->at;
     if (!has(f, 3 + shape->n_edges))
         return damaged(f, "too short");
     const uint64_t *key = f->at, first = key[1], next = key[2], *cursors = key + 3;
@@ -179,9 +178,13 @@ static int get_history(struct source *f, struct state *s, size_t track, const ui
     memcpy(h->cursors, cursors, shape->n_edges * sizeof *cursors);
     h->first = first;
     h->next = next;
-    for (uint64_t i = first; i < next; i++, f->at += words)
-        memcpy(history_event(h, shape, i), f->at, words * sizeof *f->at);
-    return check_history(f, h, shape);
+    memcpy(history_event(h, shape, first), f->at, (next - first) * shape->event_size);
+    f->at += (next - first) * words;
+    if (check_history(f, h, shape))
+        return -1;
+    history_move_cursors(h, shape); // nothing, unless the file is forged
+    return history_last(h, shape) <= s->last_time ? 0
+                                                  : damaged(f, "an event is newer than the newest");
 }
 
 static int get_track(struct source *f, struct state *s, size_t track)

@@ -306,7 +306,7 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
         if (soon < n && (!own || find_shard(s, track, keys[soon]) == own))
             prefetch(s, track, keys[soon], false);
         if (!own || find_shard(s, track, keys[i]) == own)
-            run_event(r, t, state_history(s, track, keys[i], 1), i);
+            run_event(r, t, state_history(s, track, keys[i], 4), i);
     }
 }
 

@@ -9,8 +9,8 @@
 
 struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i)
 {
-    char *ring = (char *)(h->cursors + s->n_edges);
-    return (struct history_event *)(ring + (i & (h->capacity - 1)) * s->event_size);
+    char *events = (char *)(h->cursors + s->n_edges);
+    return (struct history_event *)(events + (i - h->first) * s->event_size);
 }
 
 // ---- numbers of two doubles ----
@@ -64,8 +64,7 @@ static uint64_t count_behind(const struct history *h, const struct shape *s, int
     return i;
 }
 
-// Cursors follow the newest event; only a late event moves them back.
-static void move_cursors(struct history *h, const struct shape *s)
+void history_move_cursors(struct history *h, const struct shape *s)
 {
     const int64_t time = history_last(h, s);
     for (size_t e = 0; e < s->n_edges; e++) {
@@ -105,35 +104,27 @@ uint64_t history_oldest_needed(const struct history *h, const struct shape *s)
 
 void history_reserve(struct history *h, const struct shape *s, uint64_t n)
 {
-    struct history bigger = *h;
-    if (bigger.capacity == 0)
-        bigger.capacity = 4;
-    while (bigger.capacity < n)
-        bigger.capacity *= 2;
-    if (bigger.capacity == h->capacity)
-        return;
-    const size_t cursors = s->n_edges * sizeof *h->cursors, size = s->event_size;
-    bigger.cursors = xcalloc(1, cursors + bigger.capacity * size);
-    if (h->capacity > 0)
-        memcpy(bigger.cursors, h->cursors, cursors);
-    for (uint64_t i = h->first; i < h->next; i++)
-        memcpy(history_event(&bigger, s, i), history_event(h, s, i), size);
-    free(h->cursors);
-    *h = bigger;
+    const size_t cursors = s->n_edges * sizeof *h->cursors;
+    h->cursors = xreallocarray(h->cursors, 1, cursors + n * s->event_size);
+    if (h->capacity == 0)
+        memset(h->cursors, 0, cursors);
+    h->capacity = n;
 }
 
-// A full ring drops what no window reaches, and grows where that frees less than half of it: either
-// way the next insertion that comes here is as many events away as were moved.
+// A full history drops what no window reaches, and grows where that frees less than half of it:
+// either way the next insertion that comes here is as many events away as were moved.
 static void make_room(struct history *h, const struct shape *s)
 {
     if (h->next - h->first < h->capacity)
         return;
-    if (h->capacity > 0) {
-        h->first = history_oldest_needed(h, s);
-        if (h->next - h->first <= h->capacity / 2)
-            return;
+    const uint64_t needed = history_oldest_needed(h, s);
+    if (h->next - needed > h->capacity / 2) {
+        history_reserve(h, s, 2 * h->capacity);
+        return;
     }
-    history_reserve(h, s, h->capacity + 1);
+    memmove(history_event(h, s, h->first), history_event(h, s, needed),
+            (h->next - needed) * s->event_size);
+    h->first = needed;
 }
 
 void history_release(struct history *h)
@@ -149,11 +140,11 @@ uint64_t history_insert(struct history *h, const struct shape *s, int64_t time)
     const size_t size = s->event_size;
     uint64_t hidden = 0;
     make_room(h, s);
-    if (time < history_last(h, s))
+    if (time < history_last(h, s)) {
         hidden = h->next - count_behind(h, s, time);
-    for (uint64_t i = h->next; i > h->next - hidden; i--)
-        memcpy(history_event(h, s, i), history_event(h, s, i - 1), size);
-    h->next -= hidden;
+        h->next -= hidden;
+        memmove(history_event(h, s, h->next + 1), history_event(h, s, h->next), hidden * size);
+    }
     struct history_event *event = history_event(h, s, h->next);
     if (h->next == 0)
         memset(event, 0, size);
@@ -161,7 +152,7 @@ uint64_t history_insert(struct history *h, const struct shape *s, int64_t time)
         memcpy(event, history_event(h, s, h->next - 1), size);
     event->time = time;
     h->next++;
-    move_cursors(h, s);
+    history_move_cursors(h, s);
     return hidden;
 }
 
@@ -213,7 +204,7 @@ uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidde
     h->next += hidden;
     for (size_t l = 0; l < s->n_lanes; l++)
         bad += add_again(h, s, l, at, total_before(h, s, l, at));
-    move_cursors(h, s);
+    history_move_cursors(h, s);
     return bad;
 }
 

@@ -14,6 +14,7 @@
 // difference of two totals is the sum of the values between them, correctly rounded wherever 106
 // bits hold the total: it neither drifts nor depends on what came before.
 //
+//     history_reserve(&h, &shape, 1)
 //     hidden = history_insert(&h, &shape, time)   the history now ends with this event
 //     history_add(&h, &shape, lane, x)            its value of one lane
 //     history_count(&h, upper, lower), history_sum(...), history_since(...)
@@ -22,7 +23,7 @@
 // A late event is placed behind those of its own time, and newer ones are hidden until
 // history_resume: then the history is as if all had arrived in the order of their times.
 //
-// Ownership: a history owns its one allocation until history_release. Zeroed, it is empty.
+// Ownership: a history owns its one allocation until history_release. It begins zeroed.
 #ifndef FEATURES_WINDOW_H
 #define FEATURES_WINDOW_H
 
@@ -57,8 +58,8 @@ struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes);
 
 struct history {
     uint64_t first, next; // numbers of the oldest event kept, and of the one to come
-    uint64_t capacity;    // events, a power of two; 0 only where there is none
-    uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, a ring of the events
+    uint64_t capacity;    // events; 0: nothing is allocated
+    uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, the events kept
 };
 
 // Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are
@@ -90,7 +91,9 @@ int64_t history_last(const struct history *h, const struct shape *s);
 uint64_t history_oldest_needed(const struct history *h, const struct shape *s);
 // Event number i, first <= i < next.
 struct history_event *history_event(const struct history *h, const struct shape *s, uint64_t i);
-// Room for n events, for a history that is filled from a snapshot.
+// Bring the cursors to the newest event. Insertions do it; only a late event moves them back.
+void history_move_cursors(struct history *h, const struct shape *s);
+// Make room for n events in all; a history needs room for one before its first event.
 void history_reserve(struct history *h, const struct shape *s, uint64_t n);
 void history_release(struct history *h);
 

@@ -225,6 +225,7 @@ static const struct {
     uint64_t value;
     const char *words;
 } forged[] = {
+    {3, 19, "an event is newer than the newest"},
     {5, 2, "other feature expressions"},
     {KEYS, 1, "too long"},
     {KEYS, 3, "too short"},

@@ -13,6 +13,7 @@ static void sums_are_rounded_correctly_whatever_their_values(void **state)
     uint64_t seed = 7;
     for (int kind = 0; kind < 3; kind++) {
         struct history h = {0};
+        history_reserve(&h, &s, 1);
         __int128 all = 0, window = 0, before = 0;
         for (int i = 0; i < N; i++) {
             const double fraction = (double)(random_bits(&seed) >> 19) * 0x1p-45;
@@ -40,6 +41,8 @@ static void memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_co
     const int64_t day[] = {EDGE_NOW, 3600, 86400}, all[] = {EDGE_NOW, EDGE_PAST};
     const struct shape bounded = shape_make(day, 3, 1), unbounded = shape_make(all, 2, 1);
     struct history h = {0}, whole = {0};
+    history_reserve(&h, &bounded, 1);
+    history_reserve(&whole, &unbounded, 1);
     assert_true(history_last(&h, &bounded) == INT64_MIN);
     for (int64_t i = 0; i < 100000; i++) {
         history_insert(&h, &bounded, i * 3600);
