@@ -1,9 +1,9 @@
-// embedded: files that the linker puts into a program as they are (Makefile, EMBEDDED): templates, a
-// page, scripts. The linker names their bytes after folder and file, each '.' a '_'.
+// embedded: files that the linker puts into a library unchanged (Makefile, %.embedded.o): templates,
+// pages, scripts. The linker names their bytes after folder and file, with '_' for each '.'.
 //
 //     EMBEDDED(train, card_md);             at file scope: train/card.md
 //     embedded(train, card_md)              its bytes, without a 0 behind them
-//     embedded_size(train, card_md)         how many they are
+//     embedded_size(train, card_md)         their number
 #ifndef TRAIN_EMBEDDED_H
 #define TRAIN_EMBEDDED_H
 

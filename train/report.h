@@ -9,20 +9,20 @@
 // Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
 // {{path}} or {{path:FORMAT}}: names, indices and *, from the current item, or from the root after "$.".
 //
-//     FORMAT             -8.4 as printf's, % behind it for per cent; raw: no escapes
+//     FORMAT             printf's width and precision, % after them for per cent; raw: no escapes
 //     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *; else
 //                        once, unless the value is missing, null, false or 0. {{^path}} is the opposite.
 //
-//     "about": {"dataset","version","config","schema","features": [{"name","expression"}, ...],
+//     "about": {"dataset","version","config","features": [{"name","expression"}, ...],
 //               "data_xxh3","config_xxh3","program"}
-//     "text":  {"lead","policy","comparisons": [...],"warnings": [...]}
+//     "text":  {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...]}
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
 #include "base/output.h"
 #include "train/model.h"
 
-// config: the path of the .ini. `results` get the two members.
+// config: the path of the .ini. The two members are added to `results`.
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
                  int64_t version, struct err *err);
 

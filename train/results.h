@@ -19,8 +19,8 @@
 //                   "odds_ratio"}, ...], "intercept": {"weight","standard_error"},
 //      "reliability": [{"from","to","rows","mean_probability","fraud_share","low","high"}, ...],
 //      "scores": {"from","to","genuine": [...], "frauds": [...]},
-//      "slices": [{"name","small","many_small", "slices": [{"slicing","name","small", metrics, "difference": {...},
-//                  "ratio": {...}}, ...]}, ...],
+//      "slices": [{"name","small","many_small", "slices": [{"slicing","name","small", metrics,
+//                  "fraud_share", "difference": {...}, "ratio": {...}}, ...]}, ...],
 //      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
