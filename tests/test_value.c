@@ -190,6 +190,8 @@ static void days_begin_at_midnight_before_1970_too(void **state)
     static const int64_t cases[][2] = {{-1, -1}, {0, 0}, {86399, 0}, {-86400, -1}, {-86401, -2}};
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_int_equal(day_of(cases[i][0]), cases[i][1]);
+    char text[TIME_TEXT];
+    assert_string_equal(date_text(text, -1), "1969-12-31");
 }
 
 static void a_bad_time_format_is_explained(void **state)

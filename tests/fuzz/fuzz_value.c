@@ -7,8 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-// What value_number promises to take: the characters of a decimal number, and strtod agrees that
-// they are one, to their end.
+// The promise of value_number: the text has the characters of a decimal number, and strtod agrees
+// that they are one, to their end.
 static int strtod_alone(const char *text, size_t n, double *value)
 {
     char *end;
