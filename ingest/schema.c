@@ -152,95 +152,81 @@ static int complete(struct schema *s, struct err *err)
 
 // ---- from the .ini ----
 
-// A value of [columns], read part by part.
-struct reader {
-    const struct config *config;
-    const struct config_entry *entry;
-    size_t at, start; // start: of the latest part
-    struct err *err;
-};
-
-#define FAIL(r, ...) config_error((r)->config, (r)->entry, (int)(r)->start, (r)->err, __VA_ARGS__)
-
-// The text up to the next comma, trimmed or out of its quotes, allocated; NULL and a message where
-// it is malformed or empty.
-static char *next_part(struct reader *r, const char *what)
+// Cut the next part out of a value: up to a comma, trimmed or out of its quotes. *at moves behind
+// the comma.
+static int next_part(char **at, char **part, const char *what, struct err *err)
 {
-    const char *value = r->entry->value, *text = value + r->at, *wrong = NULL;
-    text += strspn(text, " \t");
-    r->start = (size_t)(text - value);
-    const bool quoted = *text == '"';
-    text += quoted;
-    size_t n = strcspn(text, quoted ? "\"" : ",");
-    const char *end = text + n;
-    if (quoted && *end)
-        end += 1 + strspn(end + 1, " \t");
-    else if (quoted)
-        wrong = "the quote is not closed";
-    while (!quoted && n > 0 && strchr(" \t", text[n - 1]))
-        n--;
-    if (*end && *end != ',')
-        wrong = "a comma must follow the closing quote";
-    r->at = (size_t)(end - value) + (*end == ',');
-    if (wrong)
-        FAIL(r, "%s", wrong);
-    else if (n == 0)
-        FAIL(r, "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
-    return wrong || n == 0 ? NULL : xstrndup(text, n);
+    *at += strspn(*at, " \t");
+    const bool quoted = **at == '"';
+    *part = *at + quoted;
+    char *end = *part + strcspn(*part, quoted ? "\"" : ","), *comma = end;
+    if (quoted && !*end)
+        return err_set(err, "the quote is not closed");
+    if (quoted)
+        comma += 1 + strspn(end + 1, " \t");
+    while (!quoted && end > *part && strchr(" \t", end[-1]))
+        end--;
+    if (*comma && *comma != ',')
+        return err_set(err, "a comma must follow the closing quote");
+    *at = comma + (*comma == ',');
+    *end = '\0';
+    if (end == *part)
+        return err_set(err, "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
+    return 0;
 }
 
-static int set_kind(struct reader *r, const char *name, struct schema_column *column)
+static int set_kind(struct schema_column *column, const char *name, struct err *err)
 {
     char hint[128];
     if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
         return 0;
-    return FAIL(r, "'%s' is none of id, time, key, number, category, label%s", name,
-                err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
+    return err_set(err, "'%s' is none of id, time, key, number, category, label%s", name,
+                   err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
 }
 
 // min=NUMBER, max=NUMBER or missing=VALUE
-static int set_option(struct reader *r, char *part, struct schema_column *column)
+static int set_option(struct schema_column *column, char *part, struct err *err)
 {
     static const char *const names[] = {"min", "max", "missing"};
     char *value = part + strcspn(part, "="), hint[128];
-    double *limit = NULL;
+    double *limits[] = {&column->min, &column->max};
+    size_t i = 0;
     if (*value)
         *value++ = '\0';
-    if (strcmp(part, "min") == 0)
-        limit = &column->min;
-    else if (strcmp(part, "max") == 0)
-        limit = &column->max;
-    else if (strcmp(part, "missing") != 0)
-        return FAIL(r, "'%s' is none of min, max, missing%s", part,
-                    err_did_you_mean(hint, sizeof hint, part, names, 3));
+    while (i < 3 && strcmp(part, names[i]) != 0)
+        i++;
+    if (i == 3)
+        return err_set(err, "'%s' is none of min, max, missing%s", part,
+                       err_did_you_mean(hint, sizeof hint, part, names, 3));
     if (!*value)
-        return FAIL(r, "'%s' needs a value: %s=...", part, part);
-    if (limit)
-        return value_number(value, strlen(value), limit) ? FAIL(r, "'%s' is not a number", value)
-                                                         : 0;
-    free(column->missing);
-    column->missing = xstrdup(value);
+        return err_set(err, "'%s' needs a value: %s=...", part, part);
+    if (i < 2 && value_number(value, strlen(value), limits[i]))
+        return err_set(err, "'%s' is not a number", value);
+    if (i == 2) {
+        free(column->missing);
+        column->missing = xstrdup(value);
+    }
     return 0;
 }
 
 static int column_from_config(struct schema *s, const struct config *c,
                               const struct config_entry *e, struct err *err)
 {
-    struct reader r = {c, e, 0, 0, err};
-    struct err why;
     struct schema_column *column = add_column(s, e->key);
-    column->header = next_part(&r, "the header");
-    char *part = column->header ? next_part(&r, "the kind") : NULL;
-    int rc = part ? set_kind(&r, part, column) : -1;
-    free(part);
-    while (rc == 0 && e->value[r.at]) {
-        part = next_part(&r, "an option");
-        rc = part ? set_option(&r, part, column) : -1;
-        free(part);
+    char *value = xstrdup(e->value), *at = value, *part = value;
+    struct err why;
+    int rc = next_part(&at, &part, "the header", &why);
+    if (rc == 0) {
+        column->header = xstrdup(part);
+        rc = next_part(&at, &part, "the kind", &why) || set_kind(column, part, &why);
     }
-    if (rc == 0 && complete_column(s, &why))
-        rc = config_error(c, e, 0, err, "%s", why.msg);
-    return rc;
+    while (rc == 0 && *at)
+        rc = next_part(&at, &part, "an option", &why) || set_option(column, part, &why);
+    const int offset = rc ? (int)(part - value) : 0;
+    free(value);
+    if (rc || complete_column(s, &why))
+        return config_error(c, e, offset, err, "%s", why.msg);
+    return 0;
 }
 
 static int time_format_from_config(struct schema *s, const struct config *c, struct err *err)
