@@ -13,34 +13,19 @@ const double counters_seconds[COUNTERS_BOUNDS] = {
 const double counters_scores[COUNTERS_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,    0.1,
                                                  0.25,  0.5,    0.75,  0.9,  1,     INFINITY};
 
-static void count(atomic_ullong *counter, unsigned long long n)
-{
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void observe(struct counters_histogram *h, const double *bounds, double x)
+void counters_observe(struct counters_histogram *h, const double *bounds, double x)
 {
     size_t b = 0;
     while (b < COUNTERS_BOUNDS && x > bounds[b])
         b++;
-    count(&h->counts[b], 1);
-    count(&h->sum, (unsigned long long)(x * 1e6));
-}
-
-void counters_http(struct counters *c, size_t route, int status)
-{
-    count(&c->http[route][reply_status(status)], 1);
-}
-
-void counters_time(struct counters_histogram *h, double seconds)
-{
-    observe(h, counters_seconds, seconds);
+    atomic_fetch_add(&h->counts[b], 1);
+    atomic_fetch_add(&h->sum, (unsigned long long)(x * 1e6));
 }
 
 void counters_decision(struct counters *c, const struct decision *d)
 {
     if (d->repeated) {
-        count(&c->repeated, 1);
+        atomic_fetch_add(&c->repeated, 1);
         return;
     }
     size_t i = 0;
@@ -48,13 +33,8 @@ void counters_decision(struct counters *c, const struct decision *d)
            atomic_load(&c->models[i].version) != d->version)
         i++;
     atomic_store(&c->models[i].version, d->version);
-    count(&c->models[i].decisions[d->review], 1);
-    observe(&c->score, counters_scores, d->probability);
-}
-
-void counters_label(struct counters *c, bool review, bool fraud)
-{
-    count(&c->labels[review][fraud], 1);
+    atomic_fetch_add(&c->models[i].decisions[d->review], 1);
+    counters_observe(&c->score, counters_scores, d->probability);
 }
 
 // ---- the newest decisions -----------------------------------------------------------------------

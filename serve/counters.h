@@ -1,8 +1,7 @@
 // counters: what the server counts, and the newest decisions and labels.
 //
 // serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as
-// Prometheus expects: zero the struct. counters_http and counters_time may be called from any
-// thread, the others from the writer's.
+// Prometheus expects: zero the struct.
 //
 // Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
 // histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
@@ -39,10 +38,8 @@ struct counters {
     atomic_ullong labels[2][2]; // [review][fraud]
 };
 
-void counters_http(struct counters *c, size_t route, int status);
-void counters_time(struct counters_histogram *h, double seconds); // predict or commit
-void counters_decision(struct counters *c, const struct decision *d);
-void counters_label(struct counters *c, bool review, bool fraud);
+void counters_observe(struct counters_histogram *h, const double *bounds, double x);
+void counters_decision(struct counters *c, const struct decision *d); // the writer's thread
 
 // ---- the newest ----
 

@@ -87,7 +87,7 @@ static int apply(struct service *s, struct item *item, struct err *err)
         return 0;
     store_relabel(row, &label, &s->state);
     recent_label(&s->recent, item->order, review, label.was >= 0, label.label);
-    counters_label(&s->counters, review, label.label == 1);
+    atomic_fetch_add(&s->counters.labels[review][label.label == 1], 1);
     return store_put_label(&s->store, item->order, s->state.last_time, &label, err);
 }
 

@@ -81,9 +81,10 @@ static void answer(const struct request *q)
     const int status = q->reply->status;
     send_reply(q);
     const double seconds = seconds_now() - q->start;
-    counters_http(c, q->route ? (size_t)(q->route - route_at(0)) : COUNTERS_ROUTES - 1, status);
+    const size_t at = q->route ? (size_t)(q->route - route_at(0)) : COUNTERS_ROUTES - 1;
+    atomic_fetch_add(&c->http[at][reply_status(status)], 1);
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
-        counters_time(&c->predict, seconds);
+        counters_observe(&c->predict, counters_seconds, seconds);
     if (q->server->access_log)
         log_request(q, seconds);
     reply_reset(&reply);

@@ -7,11 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static unsigned long long get(const atomic_ullong *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 static void head(struct reply *r, const char *name, const char *type, const char *help)
 {
     reply_add(r, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -35,13 +30,13 @@ static unsigned long long histogram(struct reply *r, const char *name, const cha
     unsigned long long n = 0;
     head(r, name, "histogram", help);
     for (size_t b = 0; b < COUNTERS_BOUNDS; b++) {
-        n += get(&h->counts[b]);
+        n += atomic_load(&h->counts[b]);
         if (bounds[b] <= 1) // not the infinite one
             reply_add(r, "%s_bucket{le=\"%g\"} %llu\n", name, bounds[b], n);
     }
-    n += get(&h->counts[COUNTERS_BOUNDS]);
+    n += atomic_load(&h->counts[COUNTERS_BOUNDS]);
     reply_add(r, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.17g\n%s_count %llu\n", name, n, name,
-              (double)get(&h->sum) / 1e6, name, n);
+              (double)atomic_load(&h->sum) / 1e6, name, n);
     return n;
 }
 
@@ -53,10 +48,10 @@ static void write_http(struct reply *r, const struct counters *c)
     head(r, "assay_http_requests_total", "counter", "Requests answered, by route and status.");
     for (size_t i = 0; i < COUNTERS_ROUTES; i++)
         for (size_t s = 0; s < REPLY_STATUSES; s++)
-            if (get(&c->http[i][s]) > 0)
+            if (atomic_load(&c->http[i][s]) > 0)
                 reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
                           i < n_routes ? route_at(i)->path : "other", reply_statuses[s].code,
-                          get(&c->http[i][s]));
+                          atomic_load(&c->http[i][s]));
     gauge(r, "assay_http_requests_in_flight", "Requests that are being answered.",
           atomic_load(&c->in_flight));
     gauge(r, "assay_http_connections", "Open connections.", atomic_load(&c->connections));
@@ -71,14 +66,15 @@ static void write_decisions(struct reply *r, const struct counters *c)
         for (int d = 0; d < 2; d++)
             reply_add(r, "assay_predictions_total{version=\"%lld\",decision=\"%s\"} %llu\n",
                       (long long)atomic_load(&c->models[i].version), decisions[d],
-                      get(&c->models[i].decisions[d]));
+                      atomic_load(&c->models[i].decisions[d]));
     counter(r, "assay_predictions_repeated_total",
-            "Transactions whose id was known, answered from the database.", get(&c->repeated));
+            "Transactions whose id was known, answered from the database.",
+            atomic_load(&c->repeated));
     head(r, "assay_labels_total", "counter", "Labels received, by the decision on them.");
     for (int d = 0; d < 2; d++)
         for (int l = 0; l < 2; l++)
             reply_add(r, "assay_labels_total{decision=\"%s\",label=\"%s\"} %llu\n", decisions[d],
-                      labels[l], get(&c->labels[d][l]));
+                      labels[l], atomic_load(&c->labels[d][l]));
     histogram(r, "assay_predict_duration_seconds",
               "Time of POST /predict from the request's head to the answer.", &c->predict,
               counters_seconds);
@@ -141,7 +137,7 @@ static void write_database(struct reply *r, struct service *s)
     gauge(r, "assay_queue_limit", "Most requests that may wait.", (double)w->limit);
     head(r, "assay_requests_refused_total", "counter", "Requests refused by a full queue.");
     reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n",
-              get(&s->counters.refused));
+              atomic_load(&s->counters.refused));
     const unsigned long long commits =
         histogram(r, "assay_commit_duration_seconds",
                   "Time to compute, write and commit a group of requests.", &s->counters.commit,

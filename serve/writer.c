@@ -132,7 +132,7 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
     w->state->position = (uint64_t)w->store->next - 1;
     atomic_store(&w->position, (long long)w->state->position);
     atomic_store(&w->newest, (long long)w->state->last_time);
-    counters_time(&w->counters->commit, seconds_now() - start);
+    counters_observe(&w->counters->commit, counters_seconds, seconds_now() - start);
     return JOB_COMMITTED;
 }
 
