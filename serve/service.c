@@ -63,18 +63,18 @@ void service_let(struct service *s)
 
 // ---- the champion ----
 
-// The members of the model's file, its version and identity, and, where there are some, its metrics
-// of the test rows. NULL without memory.
+// Version, identity and, where there are some, the metrics of the test rows, then the members of
+// the model's file. NULL without memory.
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version), *text = NULL;
-    json_t *all = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
-    json_t *more = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
-                             "metrics", json_object_get(metrics, "test"));
-    if (json_object_update(all, more) == 0)
+    json_t *file = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
+    json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
+                            "metrics", json_object_get(metrics, "test"));
+    if (json_object_update(all, file) == 0)
         text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
-    json_decref(more);
+    json_decref(file);
     json_decref(metrics);
     free(path);
     return text;
