@@ -6,16 +6,20 @@
 // time: a page is then written once for hundreds of ids. After a crash they are read again from the
 // rows.
 //
-// Ownership: owns its arrays until ids_release. Zeroed, it is empty.
+// Errors: -1, and SQLite has the message. Ownership: owns its arrays and statements until
+// ids_release. Zeroed, it is empty.
 #ifndef SERVE_IDS_H
 #define SERVE_IDS_H
 
+#include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { IDS_RANGES = 256, IDS_KEPT = 65536 };
 
 struct ids {
+    sqlite3 *db;
+    sqlite3_stmt *find, *put;
     struct ids_range {
         struct seen {
             uint64_t id;
@@ -23,16 +27,17 @@ struct ids {
         } * seen; // [n], in the order of arrival
         size_t n, capacity;
     } ranges[IDS_RANGES]; // by the highest byte of the id
-    size_t n;             // of all ranges; one of them is due while it is above IDS_KEPT
+    size_t n;             // of all ranges
     unsigned due;         // the range to move to the table next
 };
 
-void ids_add(struct ids *ids, uint64_t id, int64_t order); // orders increase
-int64_t ids_find(const struct ids *ids, uint64_t id);      // 0: not in memory
-// Forget the due range after it was written, and go on to the next.
-void ids_drop(struct ids *ids);
-// The lowest order number in memory, or `none`.
-int64_t ids_lowest(const struct ids *ids, int64_t none);
+// column: the schema's name of the id.
+int ids_open(struct ids *ids, sqlite3 *db, const char *column);
+void ids_add(struct ids *ids, uint64_t id, int64_t order);  // orders increase
+int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
+// Before each commit: move ranges to the table while more than IDS_KEPT are in memory. next: the
+// next order number. dropped: rows were dropped, so remove the ids of lower ones than the lowest.
+int ids_merge(struct ids *ids, int64_t next, int dropped);
 void ids_release(struct ids *ids);
 
 #endif

@@ -133,8 +133,6 @@ static int prepare(struct store *s, struct err *err)
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
         [STORE_PUT_MODEL] = ("INSERT OR IGNORE INTO model (version, sha256, threshold, first_used)"
                              " VALUES (?, ?, ?, ?)"),
-        [STORE_SEEN] = "SELECT seq FROM seen WHERE id = ?",
-        [STORE_PUT_SEEN] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
     };
     const struct schema *schema = &s->plan->schema;
     sqlite3_str *marks = sqlite3_str_new(s->db);
@@ -266,24 +264,6 @@ static int check_identity(struct store *s, const struct store_identity *identity
     return other ? err_set(err, "%s: %s", s->path, others[other - 1]) : 0;
 }
 
-// Ids that only the memory of the last process held.
-static int load_ids(struct store *s, struct err *err)
-{
-    const int column = schema_find_kind(&s->plan->schema, COLUMN_ID);
-    sqlite3_stmt *q = NULL;
-    if (column < 0)
-        return 0;
-    char *sql = sqlite3_mprintf("SELECT \"t_%w\", seq FROM prediction WHERE seq >= coalesce("
-                                "(SELECT value FROM meta WHERE key = 'merged'), 0) ORDER BY seq",
-                                s->plan->schema.columns[column].name);
-    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
-    sqlite3_free(sql);
-    while (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        ids_add(&s->ids, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
-    rc = rc || sqlite3_finalize(q) ? failed(s, "read the ids", err) : 0;
-    return rc;
-}
-
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, enum store_durability durability,
                const struct store_identity *identity, struct err *err)
@@ -306,11 +286,14 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     s->path = s->files[0];
     for (size_t c = 0; c < n; c++)
         s->one.columns[c] = &s->one.values[c];
-    return open_file(s, err) || connect(s, durability, identity, err) ||
-                   check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
-                   query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
-                   query(s, &s->next, err, next) || load_ids(s, err)
-               ? -1
+    if (open_file(s, err) || connect(s, durability, identity, err) ||
+        check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
+        query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
+        query(s, &s->next, err, next))
+        return -1;
+    const int id = schema_find_kind(&plan->schema, COLUMN_ID);
+    return id >= 0 && ids_open(&s->ids, s->db, plan->schema.columns[id].name)
+               ? failed(s, "read the ids", err)
                : 0;
 }
 
@@ -320,11 +303,11 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     for (size_t i = 0; i < STORE_FILES; i++)
         free(s->files[i]);
+    ids_release(&s->ids);
     store_log_stop(&s->log);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
         close(s->lock);
-    ids_release(&s->ids);
     free(s->one.columns);
     free(s->one.texts);
     free(s->one.x);
@@ -353,37 +336,13 @@ int store_begin(struct store *s, struct err *err)
     return rc == SQLITE_DONE ? 0 : -1;
 }
 
-// Move the range of ids that is due to the table, and remove the ids of dropped rows from there.
-static int merge_ids(struct store *s, struct err *err)
-{
-    const struct ids_range *r = &s->ids.ranges[s->ids.due];
-    const uint64_t low = (uint64_t)s->ids.due << 56, high = low | (UINT64_MAX >> 8);
-    if (s->dropped > 0 && // as signed numbers ranges do not wrap either
-        execute(s, "drop old ids", err,
-                "DELETE FROM seen WHERE id BETWEEN %lld AND %lld AND seq <"
-                " coalesce((SELECT min(seq) FROM prediction), %lld)",
-                low, high, s->next))
-        return -1;
-    for (size_t i = 0; i < r->n; i++) {
-        sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 1, (int64_t)r->seen[i].id);
-        sqlite3_bind_int64(s->statements[STORE_PUT_SEEN], 2, r->seen[i].order);
-        if (run(s, s->statements[STORE_PUT_SEEN], "write ids", NULL, err))
-            return -1;
-    }
-    ids_drop(&s->ids);
-    return execute(s, "write the table meta", err,
-                   "INSERT OR REPLACE INTO meta VALUES ('merged', %lld)",
-                   ids_lowest(&s->ids, s->next));
-}
-
 int store_commit(struct store *s, struct err *err)
 {
     sqlite3_reset(s->statements[STORE_ROW]); // an open read would keep the log from restarting
     if (check_places(s, err))
         return -1;
-    while (s->ids.n > IDS_KEPT)
-        if (merge_ids(s, err))
-            return -1;
+    if (ids_merge(&s->ids, s->next, s->dropped > 0))
+        return failed(s, "write ids", err);
     return run(s, s->statements[STORE_COMMIT], "commit", NULL, err);
 }
 
@@ -609,10 +568,8 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
 
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
 {
-    *order = ids_find(&s->ids, id);
-    sqlite3_bind_int64(s->statements[STORE_SEEN], 1, (int64_t)id);
-    if (*order == 0 && run(s, s->statements[STORE_SEEN], "read", order, err))
-        return -1;
+    if (ids_find(&s->ids, id, order))
+        return failed(s, "look for an id", err);
     if (*order == 0 || *order >= s->dropped)
         return 0;
     return query(s, order, err,

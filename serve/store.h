@@ -79,8 +79,6 @@ enum store_statement {
     STORE_ROW,
     STORE_PUT_LABEL,
     STORE_PUT_MODEL,
-    STORE_SEEN,
-    STORE_PUT_SEEN,
     STORE_STATEMENTS
 };
 enum { STORE_FILES = 3 }; // the database, its log and SQLite's shared memory
