@@ -100,7 +100,7 @@ static long double objective(const struct logreg *m, double l2, const long doubl
     }
     for (size_t i = 0; i < d; i++)
         squares += w[i] * w[i];
-    return sum / m->known + l2 / 2 * squares;
+    return sum / (long double)m->known + l2 / 2 * squares;
 }
 
 // The second derivative by i and j, or the first by i where j is -1, by central differences.
@@ -206,18 +206,13 @@ static void assert_refused(double l2, const char *words)
 }
 
 // tests/test_degenerate.c has separable classes, combined features and single classes.
-TEST(a_value_that_only_one_class_has_or_that_is_not_finite_is_refused)
+TEST(a_value_that_only_one_class_has_is_refused)
 {
     for (int r = 0; r < ROWS; r++)
         column[2][r] = label[r] == 0 && r % 50 == 0;
     assert_refused(0, "separable");
     struct logreg m = fit_sample(1e-6); // with a penalty there is an optimum
     logreg_release(&m);
-    label[0] = 0;
-    column[1][0] = NAN;
-    assert_refused(1, "feature b");
-    column[1][0] = INFINITY;
-    assert_refused(1, "feature b");
     memset(label, -1, sizeof label);
     assert_refused(1, "0 of the 0 training rows");
 }
@@ -231,7 +226,7 @@ int main(void)
         sample_test(value_gradient_and_hessian_are_those_of_the_objective),
         sample_test(the_weights_have_the_same_bits_for_any_number_of_threads),
         sample_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
-        sample_test(a_value_that_only_one_class_has_or_that_is_not_finite_is_refused),
+        sample_test(a_value_that_only_one_class_has_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

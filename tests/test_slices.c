@@ -18,6 +18,7 @@ static struct table_column column = {
     .name = "channel", .kind = COLUMN_CATEGORY, .data = channel, .dictionary = texts};
 static struct slicing *slicings;
 static size_t n_slicings;
+static struct config config;
 
 // Amounts of 0, 5, ..., 120, of which edges are multiples; some rows are not judged.
 static int set_up(void **state)
@@ -41,9 +42,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    for (size_t i = 0; i < n_slicings; i++)
-        slicing_release(&slicings[i]);
     free(slicings);
+    config_release(&config);
     return scratch_remove(state);
 }
 
@@ -60,10 +60,9 @@ static void measure(const char *lines)
     char text[1024];
     struct err err;
     snprintf(text, sizeof text, "[slices]\n%s\n", lines);
-    struct config c = config_of(text);
-    if (slices_from_config(&slicings, &n_slicings, &e, test_rows, &c, &err))
+    config = config_of(text);
+    if (slices_from_config(&slicings, &n_slicings, &e, test_rows, &config, &err))
         fail_msg("%s", err.msg);
-    config_release(&c);
     for (size_t i = 0; i < n_slicings; i++)
         slicing_measure(&slicings[i], test_rows, score + FIRST, judged + FIRST, threshold);
 }

@@ -1,6 +1,6 @@
 // A day is kept as its sums and, for the metrics that rank, as its counts of rows in groups of
-// scores. The order of genuine rows between two frauds' scores changes nothing, so these rows are
-// one group.
+// scores: the rows with the score of a fraud, and those between two such scores, as their order
+// changes nothing.
 #include "train/bootstrap.h"
 #include "base/memory.h"
 #include "ingest/value.h"
@@ -12,10 +12,10 @@
 
 struct days { // or hours
     size_t n, groups;
-    uint32_t *of_row;           // [rows]: the day of each row
-    struct tally *tally;        // [n]
-    double *card_precision;     // [n]; NULL without cards and for hours
-    uint32_t *frauds, *genuine; // [groups][n], the highest scores first
+    uint32_t *of_row;       // [rows]: the day of each row
+    struct tally *tally;    // [n]
+    double *card_precision; // [n]; NULL without cards and for hours
+    uint32_t *counts[2];    // [groups][n] of genuine rows and of frauds, the highest scores first
 };
 
 // ---- days ---------------------------------------------------------------------------------------
@@ -33,26 +33,23 @@ static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, in
 
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)
 {
-    struct ranking k;
-    ranking_make(&k, score, judged, rows);
-    uint32_t *group = xcalloc(k.n, sizeof *group); // of each distinct score
-    for (size_t i = 0; i < k.n; i++) {
-        const bool fraud = k.frauds[i] > (i > 0 ? k.frauds[i - 1] : 0);
-        const bool fraud_before = i > 0 && k.frauds[i - 1] > (i > 1 ? k.frauds[i - 2] : 0);
-        d->groups += i == 0 || fraud || fraud_before;
-        group[i] = (uint32_t)(d->groups - 1);
-    }
-    d->frauds = xcalloc(d->groups * d->n, sizeof *d->frauds);
-    d->genuine = xcalloc(d->groups * d->n, sizeof *d->genuine);
+    double *frauds = xmalloc(rows * sizeof *frauds);
+    size_t n = 0, at;
+    for (size_t i = 0; i < rows; i++)
+        if (judged[i] == 1)
+            frauds[n++] = score[i];
+    sort_doubles(frauds, n);
+    d->groups = 2 * n + 1;
+    for (int label = 0; label < 2; label++)
+        d->counts[label] = xcalloc(d->groups * d->n, sizeof *d->counts[label]);
     for (size_t i = 0; i < rows; i++) {
-        size_t at;
-        uint32_t *counts = judged[i] == 1 ? d->frauds : d->genuine;
-        LOWER_BOUND(at, 0, k.n, k.score[at] > score[i]);
-        if (judged[i] >= 0)
-            counts[group[at] * d->n + d->of_row[i]]++;
+        if (judged[i] < 0)
+            continue;
+        LOWER_BOUND(at, 0, n, frauds[at] < score[i]);
+        const size_t group = 2 * (n - at) - (at < n && frauds[at] == score[i]);
+        d->counts[judged[i]][group * d->n + d->of_row[i]]++;
     }
-    free(group);
-    ranking_release(&k);
+    free(frauds);
 }
 
 // ---- replicates ---------------------------------------------------------------------------------
@@ -74,8 +71,8 @@ static void rank(struct ranking *k, const struct days *d, const uint32_t *times)
     k->n = 0;
     for (size_t g = 0; g < d->groups; g++) {
         for (size_t i = 0; i < d->n; i++) {
-            frauds += (uint64_t)times[i] * d->frauds[g * d->n + i];
-            genuine += (uint64_t)times[i] * d->genuine[g * d->n + i];
+            frauds += (uint64_t)times[i] * d->counts[1][g * d->n + i];
+            genuine += (uint64_t)times[i] * d->counts[0][g * d->n + i];
         }
         if (frauds + genuine == 0)
             continue; // no day with such a score was drawn
@@ -145,8 +142,8 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     free(d.of_row);
     free(d.tally);
     free(d.card_precision);
-    free(d.frauds);
-    free(d.genuine);
+    free(d.counts[0]);
+    free(d.counts[1]);
 }
 
 void bootstrap_release(struct bootstrap *b)

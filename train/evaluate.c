@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "ingest/value.h"
-#include "train/logreg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -172,7 +171,7 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
 
 static void candidate_init(struct candidate *c, const char *name, const struct examples *e)
 {
-    *c = (struct candidate){.name = xstrdup(name), .examples = *e};
+    *c = (struct candidate){.name = name, .examples = *e};
     c->examples.n_inputs = 0;
     c->examples.x = xcalloc(e->n_inputs, sizeof *c->examples.x);
     c->examples.names = xcalloc(e->n_inputs, sizeof *c->examples.names);
@@ -190,7 +189,7 @@ static void candidate_release(struct candidate *c)
         struct fit *f = c->fits;
         c->fits = f->next;
         model_release(&f->model);
-        free(f->standard_error);
+        logreg_release(&f->logreg);
         free(f->score);
         free(f);
     }
@@ -198,7 +197,6 @@ static void candidate_release(struct candidate *c)
     free(c->results);
     free(c->examples.x);
     free(c->examples.names);
-    free(c->name);
 }
 
 // The input has that name, or a onehot of that name made it: name[...].
@@ -282,33 +280,23 @@ double *scores_new(const struct examples *e, const struct model *m, struct row_r
     return score;
 }
 
-// Starts from the fit before, as the optimum of another week or of another l2 is near.
 static int fit_weights(struct fit *f, const struct candidate *c, struct err *err)
 {
-    const struct model *before = f->next ? &f->next->model : NULL;
+    struct logreg *s = &f->logreg;
     struct model *m = &f->model;
-    struct logreg s;
-    if (logreg_init(&s, &c->examples, f->fold->train, c->threads, err))
+    if (logreg_init(s, &c->examples, f->fold->train, c->threads, err))
+        return -1;
+    if (f->next) // the fit before: the optimum of another week or of another l2 is near
+        memcpy(s->w, f->next->logreg.w, s->k * sizeof *s->w);
+    if (logreg_fit(s, f->l2, err))
         return -1;
     m->n_inputs = c->examples.n_inputs;
     m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
-    for (size_t i = 0; before && i < m->n_inputs; i++)
-        s.w[i] = before->inputs[i].weight;
-    if (before)
-        s.w[m->n_inputs] = before->intercept;
-    const int rc = logreg_fit(&s, f->l2, err);
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        m->inputs[i].mean = s.mean[i];
-        m->inputs[i].scale = s.scale[i];
-        m->inputs[i].weight = s.w[i];
-    }
-    m->intercept = s.w[m->n_inputs];
-    f->rows = s.known;
-    f->frauds = s.frauds;
-    f->standard_error = xmalloc(s.k * sizeof *f->standard_error);
-    memcpy(f->standard_error, s.standard_error, s.k * sizeof *f->standard_error);
-    logreg_release(&s);
-    return rc;
+    for (size_t i = 0; i < m->n_inputs; i++)
+        m->inputs[i] =
+            (struct model_input){c->examples.names[i], s->mean[i], s->scale[i], s->w[i], {0}};
+    m->intercept = s->w[m->n_inputs];
+    return 0;
 }
 
 static bool same(struct row_range a, struct row_range b)
@@ -317,10 +305,9 @@ static bool same(struct row_range a, struct row_range b)
 }
 
 // The fit of these rows and this l2, made where there is none yet; NULL and a message otherwise.
-static const struct fit *fit_of(struct candidate *c, const struct fold *fold, double l2,
-                                struct err *err)
+static struct fit *fit_of(struct candidate *c, const struct fold *fold, double l2, struct err *err)
 {
-    for (const struct fit *f = c->fits; f; f = f->next)
+    for (struct fit *f = c->fits; f; f = f->next)
         if (same(f->fold->train, fold->train) && same(f->fold->test, fold->test) && f->l2 == l2)
             return f;
     struct fit *f = xmalloc(sizeof *f);
@@ -339,15 +326,6 @@ static size_t test_rows(const struct fold *f)
     return (size_t)(f->test.end - f->test.first);
 }
 
-static double average_precision(const struct fit *f)
-{
-    struct ranking k;
-    ranking_make(&k, f->score, f->fold->judged, test_rows(f->fold));
-    const double value = ranking_average_precision(&k);
-    ranking_release(&k);
-    return value;
-}
-
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
 static int choose_l2(struct candidate *c, const struct fold *fold, const struct settings *s,
@@ -357,10 +335,12 @@ static int choose_l2(struct candidate *c, const struct fold *fold, const struct 
     for (size_t i = 0; i < s->n_l2; i++) {
         double sum = 0, n = 0, *mean = c->validation;
         for (size_t k = 0; k < fold->n_validation; k++) {
-            const struct fit *f = fit_of(c, &fold->validation[k], s->l2[i], err);
+            const struct fold *on = &fold->validation[k];
+            const struct fit *f = fit_of(c, on, s->l2[i], err);
             if (!f)
                 return -1;
-            const double value = average_precision(f); // NAN: all its frauds are on known cards
+            const double value = // NAN: all its frauds are on known cards
+                metrics_compute(f->score, on->judged, test_rows(on), 1).average_precision;
             sum += isnan(value) ? 0 : value;
             n += !isnan(value);
         }
@@ -508,8 +488,6 @@ void evaluation_release(struct evaluation *v)
     candidate_release(&v->model);
     for (size_t i = 0; i < v->n_baselines; i++)
         candidate_release(&v->baselines[i]);
-    for (size_t i = 0; i < v->n_slicings; i++)
-        slicing_release(&v->slicings[i]);
     for (size_t k = 0; k < v->n_folds; k++) {
         for (size_t i = 0; i < v->folds[k].n_validation; i++)
             free(v->folds[k].validation[i].judged);
@@ -524,14 +502,14 @@ void evaluation_release(struct evaluation *v)
 
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c)
 {
-    const uint64_t wanted = v->model.results[0].metrics.tally.true_positives;
+    const double wanted = v->model.results[0].metrics.tally.true_positives;
     const struct fold *fold = &v->folds[0];
     struct ranking k;
     if (wanted == 0)
         return -1;
     ranking_make(&k, c->results[0].fit->score, fold->judged, test_rows(fold));
     size_t i = 0;
-    while (i + 1 < k.n && k.frauds[i] < wanted)
+    while (i + 1 < k.n && (double)k.frauds[i] < wanted)
         i++;
     const int64_t count = (int64_t)k.genuine[i];
     ranking_release(&k);

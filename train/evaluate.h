@@ -16,11 +16,12 @@
 // row that can be an alert, or with costs no fraud.
 //
 // Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to
-// until evaluation_release; it borrows the examples.
+// until evaluation_release; it borrows the examples and the config.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
 #include "train/bootstrap.h"
+#include "train/logreg.h"
 #include "train/model.h"
 #include "train/slices.h"
 
@@ -48,22 +49,21 @@ struct fold {
 struct fit {
     const struct fold *fold;
     double l2;
-    struct model model;     // mean, scale and weight of the inputs, and the intercept; nothing else
-    double *standard_error; // [n_inputs + 1]: of the weights, then of the intercept
-    double *score;          // [test rows]
-    uint64_t rows, frauds;  // that trained, with a known label
+    struct logreg logreg;
+    struct model model; // inputs without references, and the intercept; nothing else
+    double *score;      // [test rows]
     struct fit *next;
 };
 
 struct fold_result {
-    const struct fit *fit;
+    struct fit *fit;
     double threshold;
     const char *threshold_from; // "validation" or "training"
     struct metrics metrics;
 };
 
 struct candidate {
-    char *name;
+    const char *name;            // "model", or of the baseline, the config's
     struct examples examples;    // a view: its own x, names and n_inputs; the rest is shared
     double validation[L2_MAX];   // mean average precision of settings.l2[i]; NAN without validation
     double l2;                   // the chosen one

@@ -23,7 +23,7 @@
 //     logreg_release(&s);
 //
 // The result has the same bits for any number of threads. Memory does not grow with the rows.
-// Errors: a class that is missing, an input that is not finite, no finite or no single optimum.
+// Errors: a class that is missing, no finite or no single optimum.
 // Ownership: the examples are borrowed and must outlive the struct, which owns its arrays.
 #ifndef TRAIN_LOGREG_H
 #define TRAIN_LOGREG_H
@@ -36,7 +36,7 @@ struct logreg {
     struct row_range rows; // those that train
     unsigned threads;
     size_t k;               // n_inputs + 1
-    uint64_t known, frauds; // rows with a known label, and with label 1
+    double known, frauds;   // rows with a known label, and with label 1
     double *mean, *scale;   // [n_inputs]
     double *w;              // [k]: weights of the z, then the intercept; a fit starts there
     double *standard_error; // [k]: of w, after a fit

@@ -37,10 +37,10 @@ static int work(const struct arguments *a, struct err *err)
         publish(a->output, a->promote, &config, &evaluation, results, &version, err))
         goto out;
     char artifact[4096];
-    const uint64_t rows = evaluation.model.results[0].fit->rows;
+    const double rows = evaluation.model.results[0].fit->logreg.known;
     const double seconds = seconds_now() - start;
     snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
-    rc = summary_print("train", rows, seconds, 1e-3 * (double)rows / seconds, "krow/s", artifact,
+    rc = summary_print("train", (uint64_t)rows, seconds, 1e-3 * rows / seconds, "krow/s", artifact,
                        err);
 out:
     json_decref(results);

@@ -136,33 +136,31 @@ double ranking_average_precision(const struct ranking *k)
 
 static void calibrate(struct metrics *m)
 {
-    const struct calibration *c = &m->tally.calibration;
-    const double n = (double)m->tally.rows, share = (double)m->tally.frauds / n;
+    const struct tally *t = &m->tally;
+    const double n = t->rows, share = t->frauds / n;
     double off_all = 0, probability = 0;
-    struct brier_parts *parts = &m->brier_parts;
-    *parts = (struct brier_parts){.uncertainty = share * (1 - share)};
+    m->uncertainty = share * (1 - share);
+    m->reliability = m->resolution = n > 0 ? 0 : NAN;
     for (int b = 0; b < CALIBRATION_BINS; b++) {
-        if (c->rows[b] == 0)
+        const double rows = t->bin_rows[b], frauds = t->bin_frauds[b];
+        if (rows == 0)
             continue;
-        double rows = (double)c->rows[b], frauds = (double)c->frauds[b];
-        double off = c->probability[b] / rows - frauds / rows, apart = frauds / rows - share;
-        parts->reliability += rows / n * off * off;
-        parts->resolution += rows / n * apart * apart;
-        off_all += fabs(c->probability[b] - frauds);
-        probability += c->probability[b];
+        double off = t->bin_probability[b] / rows - frauds / rows, apart = frauds / rows - share;
+        m->reliability += rows / n * off * off;
+        m->resolution += rows / n * apart * apart;
+        off_all += fabs(t->bin_probability[b] - frauds);
+        probability += t->bin_probability[b];
     }
-    if (m->tally.rows == 0)
-        parts->reliability = parts->resolution = NAN;
-    parts->within = m->brier - (parts->reliability - parts->resolution + parts->uncertainty);
+    m->within = m->brier - (m->reliability - m->resolution + m->uncertainty);
     m->ece = ratio(off_all, n);
     m->mean_probability = ratio(probability, n);
 }
 
-void wilson_interval(uint64_t k, uint64_t n, double *low, double *high)
+void wilson_interval(double k, double n, double *low, double *high)
 {
-    const double z = Z_95, m = (double)n, p = (double)k / m, z2 = z * z / m;
+    const double z = Z_95, p = k / n, z2 = z * z / n;
     const double centre = (p + z2 / 2) / (1 + z2);
-    const double half = z * sqrt(p * (1 - p) / m + z2 / m / 4) / (1 + z2);
+    const double half = z * sqrt(p * (1 - p) / n + z2 / n / 4) / (1 + z2);
     *low = k == 0 ? 0 : centre - half;
     *high = k == n ? 1 : centre + half;
 }
@@ -191,48 +189,34 @@ void tally_row(struct tally *t, double score, int8_t judged, double threshold)
     t->true_negatives += !alert && !fraud;
     t->log_loss += log_loss_of(score, judged);
     t->squares += (score - fraud) * (score - fraud);
-    t->calibration.rows[bin]++;
-    t->calibration.frauds[bin] += fraud;
-    t->calibration.probability[bin] += score;
+    t->bin_rows[bin]++;
+    t->bin_frauds[bin] += fraud;
+    t->bin_probability[bin] += score;
 }
 
-void tally_add(struct tally *t, const struct tally *other, uint64_t times)
+void tally_add(struct tally *t, const struct tally *other, double times)
 {
-    t->rows += times * other->rows;
-    t->frauds += times * other->frauds;
-    t->unknown_labels += times * other->unknown_labels;
-    t->known_cards += times * other->known_cards;
-    t->true_positives += times * other->true_positives;
-    t->false_positives += times * other->false_positives;
-    t->false_negatives += times * other->false_negatives;
-    t->true_negatives += times * other->true_negatives;
-    t->log_loss += (double)times * other->log_loss;
-    t->squares += (double)times * other->squares;
-    struct calibration *c = &t->calibration;
-    for (int b = 0; b < CALIBRATION_BINS; b++) {
-        c->rows[b] += times * other->calibration.rows[b];
-        c->frauds[b] += times * other->calibration.frauds[b];
-        c->probability[b] += (double)times * other->calibration.probability[b];
-    }
+    double *to = (double *)t;
+    for (size_t i = 0; i < sizeof *t / sizeof *to; i++)
+        to[i] += times * ((const double *)other)[i];
 }
 
 struct metrics metrics_finish(const struct tally *t, const struct ranking *k, double threshold)
 {
-    const double rows = (double)t->rows, tp = (double)t->true_positives;
-    const double fp = (double)t->false_positives, fn = (double)t->false_negatives;
+    const double tp = t->true_positives, fp = t->false_positives, fn = t->false_negatives;
     struct metrics m = {
-        .tally = *t,
-        .threshold = threshold,
         .roc_auc = ranking_roc_auc(k),
         .average_precision = ranking_average_precision(k),
         .card_precision_at_100 = NAN,
-        .log_loss = ratio(t->log_loss, rows),
-        .brier = ratio(t->squares, rows),
+        .log_loss = ratio(t->log_loss, t->rows),
+        .brier = ratio(t->squares, t->rows),
         .precision = ratio(tp, tp + fp),
         .recall = ratio(tp, tp + fn),
         .f1 = ratio(2 * tp, 2 * tp + fp + fn),
-        .false_positive_rate = ratio(fp, fp + (double)t->true_negatives),
-        .selection_rate = ratio(tp + fp, rows),
+        .false_positive_rate = ratio(fp, fp + t->true_negatives),
+        .selection_rate = ratio(tp + fp, t->rows),
+        .threshold = threshold,
+        .tally = *t,
     };
     calibrate(&m);
     return m;
@@ -252,47 +236,44 @@ struct metrics metrics_compute(const double *score, const int8_t *judged, size_t
 }
 
 const struct metric metric_list[N_METRICS] = {
-    {"roc_auc", offsetof(struct metrics, roc_auc), 1},
-    {"average_precision", offsetof(struct metrics, average_precision), 1},
-    {"card_precision_at_100", offsetof(struct metrics, card_precision_at_100), 1},
-    {"log_loss", offsetof(struct metrics, log_loss), -1},
-    {"brier", offsetof(struct metrics, brier), -1},
-    {"ece", offsetof(struct metrics, ece), -1},
-    {"precision", offsetof(struct metrics, precision), 1},
-    {"recall", offsetof(struct metrics, recall), 1},
-    {"f1", offsetof(struct metrics, f1), 1},
-    {"false_positive_rate", offsetof(struct metrics, false_positive_rate), -1},
-    {"selection_rate", offsetof(struct metrics, selection_rate), 0},
+    {"roc_auc", 1},
+    {"average_precision", 1},
+    {"card_precision_at_100", 1},
+    {"log_loss", -1},
+    {"brier", -1},
+    {"ece", -1},
+    {"precision", 1},
+    {"recall", 1},
+    {"f1", 1},
+    {"false_positive_rate", -1},
+    {"selection_rate", 0},
 };
 
 double metrics_get(const struct metrics *m, size_t metric)
 {
-    double value;
-    memcpy(&value, (const char *)m + metric_list[metric].offset, sizeof value);
-    return value;
+    return ((const double *)m)[metric];
 }
 
 json_t *metrics_to_json(const struct metrics *m)
 {
     const struct tally *t = &m->tally;
-    const struct brier_parts *b = &m->brier_parts;
     json_t *j = json_pack("{s:I, s:I, s:I, s:I}", "rows", (json_int_t)t->rows, "frauds",
                           (json_int_t)t->frauds, "unknown_labels", (json_int_t)t->unknown_labels,
                           "known_cards", (json_int_t)t->known_cards);
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(j, metric_list[i].name, json_number_or_null(metrics_get(m, i)));
-    json_t *rest =
-        json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:I, s:I, s:I, s:I}}", "threshold",
-                  json_number_or_null(m->threshold), "mean_probability",
-                  json_number_or_null(m->mean_probability), "brier_parts", "reliability",
-                  json_number_or_null(b->reliability), "resolution",
-                  json_number_or_null(b->resolution), "uncertainty",
-                  json_number_or_null(b->uncertainty), "within", json_number_or_null(b->within),
-                  "confusion", "true_positives", (json_int_t)t->true_positives, "false_positives",
-                  (json_int_t)t->false_positives, "false_negatives", (json_int_t)t->false_negatives,
-                  "true_negatives", (json_int_t)t->true_negatives);
-    json_object_update(j, rest);
-    json_decref(rest);
+    json_t *parts =
+        json_pack("{s:o, s:o, s:o, s:o}", "reliability", json_number_or_null(m->reliability),
+                  "resolution", json_number_or_null(m->resolution), "uncertainty",
+                  json_number_or_null(m->uncertainty), "within", json_number_or_null(m->within));
+    json_object_update_new(j,
+                           json_pack("{s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "threshold",
+                                     json_number_or_null(m->threshold), "mean_probability",
+                                     json_number_or_null(m->mean_probability), "brier_parts", parts,
+                                     "confusion", "true_positives", (json_int_t)t->true_positives,
+                                     "false_positives", (json_int_t)t->false_positives,
+                                     "false_negatives", (json_int_t)t->false_negatives,
+                                     "true_negatives", (json_int_t)t->true_negatives));
     return j;
 }
 

@@ -55,34 +55,25 @@ double ranking_average_precision(const struct ranking *k);
 
 enum { CALIBRATION_BINS = 10 };
 
-struct calibration {
-    uint64_t rows[CALIBRATION_BINS], frauds[CALIBRATION_BINS];
-    double probability[CALIBRATION_BINS]; // sums
-};
-
-// Sums over rows. Sums of days add up to those of a replicate (train/bootstrap.h).
+// Counts and sums over rows, all doubles. Those of days add up to a replicate's (train/bootstrap.h).
 struct tally {
-    uint64_t rows, frauds;                // judged rows, and those of them that are frauds
-    uint64_t unknown_labels, known_cards; // rows that do not count, by reason
-    uint64_t true_positives, false_positives, false_negatives, true_negatives;
+    double rows, frauds;                // judged rows, and those of them that are frauds
+    double unknown_labels, known_cards; // rows that do not count, by reason
+    double true_positives, false_positives, false_negatives, true_negatives;
     double log_loss, squares;
-    struct calibration calibration;
+    double bin_rows[CALIBRATION_BINS], bin_frauds[CALIBRATION_BINS];
+    double bin_probability[CALIBRATION_BINS]; // sums
 };
 
 void tally_row(struct tally *t, double score, int8_t judged, double threshold);
-void tally_add(struct tally *t, const struct tally *other, uint64_t times);
+void tally_add(struct tally *t, const struct tally *other, double times);
 
-struct brier_parts {
-    double reliability, resolution, uncertainty, within;
-};
-
-struct metrics {
-    struct tally tally;
-    double threshold;
+struct metrics { // all doubles; those of metric_list first
     double roc_auc, average_precision, card_precision_at_100, log_loss, brier, ece;
     double precision, recall, f1, false_positive_rate, selection_rate;
-    double mean_probability;
-    struct brier_parts brier_parts;
+    double threshold, mean_probability;
+    double reliability, resolution, uncertainty, within;
+    struct tally tally;
 };
 
 // score[n]: probabilities; judged[n].
@@ -93,12 +84,10 @@ struct metrics metrics_finish(const struct tally *t, const struct ranking *k, do
 
 // The metrics one by one, in the order of the struct.
 enum { N_METRICS = 11 };
-struct metric {
+extern const struct metric {
     const char *name; // as in JSON
-    size_t offset;    // of its double in struct metrics
     int better;       // 1: more is better, -1: less, 0: neither
-};
-extern const struct metric metric_list[N_METRICS];
+} metric_list[N_METRICS];
 double metrics_get(const struct metrics *m, size_t metric);
 
 // {"rows","frauds","unknown_labels","known_cards","roc_auc",...,"selection_rate","threshold",
@@ -106,7 +95,7 @@ double metrics_get(const struct metrics *m, size_t metric);
 json_t *metrics_to_json(const struct metrics *m);
 
 // The 95 % interval of a share k / n, n > 0 (Wilson 1927).
-void wilson_interval(uint64_t k, uint64_t n, double *low, double *high);
+void wilson_interval(double k, double n, double *low, double *high);
 
 // The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
 // a tie would make more alerts than that, the next higher score.

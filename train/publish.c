@@ -11,25 +11,23 @@
 
 // The references count all training rows, also those whose label is not known: later rows are
 // compared with what arrived then.
-static void add_references(struct model *m, const struct evaluation *v, struct row_range rows)
+static void add_references(struct model *m, const struct examples *e, struct row_range rows)
 {
     const size_t n = (size_t)(rows.end - rows.first);
-    double *values = xcalloc(n, sizeof *values);
+    double *values = xcalloc(n, sizeof *values), *score = scores_new(e, m, rows);
     for (size_t i = 0; i < m->n_inputs; i++) {
-        const float *x = v->model.examples.x[i] + rows.first;
         for (size_t j = 0; j < n; j++)
-            values[j] = (double)x[j];
+            values[j] = (double)e->x[i][rows.first + j];
         histogram_fit(&m->inputs[i].reference, values, n);
     }
+    histogram_fit(&m->score_reference, score, n);
     free(values);
-    values = scores_new(&v->model.examples, m, rows);
-    histogram_fit(&m->score_reference, values, n);
-    free(values);
+    free(score);
 }
 
-// The model borrows the plan of the examples. The checksum covers the settings of the report, too:
-// a version whose report would differ is another version.
-static int assemble(struct model *m, const struct evaluation *v, const struct config *config,
+// The checksum covers the settings of the report, too: a version whose report would differ is
+// another version.
+static int complete(struct model *m, const struct evaluation *v, const struct config *config,
                     struct err *err)
 {
     static const char *const sections[] = {"columns",   "features", "split", "model",
@@ -42,23 +40,17 @@ static int assemble(struct model *m, const struct evaluation *v, const struct co
     char sum[17];
     if (!data)
         return err_set(err, "%s/manifest.json: provenance has no table.input_xxh3", e->table.path);
-    *m = r->fit->model;
     m->plan = e->plan;
     m->threshold = r->threshold;
     m->l2 = v->model.l2;
-    m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        m->inputs[i] = r->fit->model.inputs[i];
-        m->inputs[i].name = e->names[i];
-    }
     m->training = json_pack("{s:s, s:s, s:I, s:I, s:s}", "train", fold->train_text, "test",
-                            fold->test_text, "rows", (json_int_t)r->fit->rows, "frauds",
-                            (json_int_t)r->fit->frauds, "threshold_from", r->threshold_from);
+                            fold->test_text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
+                            (json_int_t)r->fit->logreg.frauds, "threshold_from", r->threshold_from);
     m->provenance = json_pack(
         "{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
         checksum_text(sum, config_checksum(config, sections, sizeof sections / sizeof *sections)),
         "program", "assay " ASSAY_VERSION);
-    add_references(m, v, fold->train);
+    add_references(m, e, fold->train);
     return 0;
 }
 
@@ -76,24 +68,20 @@ static int write_model(struct output *folder, const struct model *m, char sha256
     return rc ? -1 : 0;
 }
 
-int publish(const char *registry, bool promote, const struct config *config,
-            const struct evaluation *v, json_t *results, int64_t *version, struct err *err)
+int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
+            json_t *results, int64_t *version, struct err *err)
 {
     struct registry r = {0};
-    struct model m = {0};
+    struct model *m = &v->model.results[0].fit->model;
     struct output folder = {0};
     char sha256[SHA256_HEX];
-    int rc = -1;
-    if (assemble(&m, v, config, err) || registry_open(&r, registry, err) ||
-        registry_next(&r, &folder, version, err) || write_model(&folder, &m, sha256, err) ||
-        report_write(&folder, results, &m, config->path, *version, err) ||
-        registry_add(&r, &folder, sha256, version, err))
-        goto out;
-    rc = promote ? registry_promote(&r, *version, LEDGER_PROMOTE, err) : 0;
-out:
+    int rc = complete(m, v, config, err) || registry_open(&r, registry, err) ||
+             registry_next(&r, &folder, version, err) || write_model(&folder, m, sha256, err) ||
+             report_write(&folder, results, m, config->path, *version, err) ||
+             registry_add(&r, &folder, sha256, version, err) ||
+             (promote && registry_promote(&r, *version, LEDGER_PROMOTE, err));
+    m->plan = (struct plan){0}; // the examples own it
     output_release(&folder);
     registry_release(&r);
-    m.plan = (struct plan){0};
-    model_release(&m);
-    return rc;
+    return rc ? -1 : 0;
 }

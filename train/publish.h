@@ -4,8 +4,8 @@
 
 #include "train/evaluate.h"
 
-// The model is that of fold 0. results: train/results.h. On an error no version is left.
-int publish(const char *registry, bool promote, const struct config *config,
-            const struct evaluation *v, json_t *results, int64_t *version, struct err *err);
+// The model of fold 0 is completed for it. results: train/results.h. On an error no version is left.
+int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
+            json_t *results, int64_t *version, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@ static json_t *number(double x)
     return json_number_or_null(x);
 }
 
-static json_t *count(uint64_t n)
+static json_t *count(double n)
 {
     return json_integer((json_int_t)n);
 }
@@ -20,13 +20,13 @@ static json_t *counts(const uint64_t *n, size_t size)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < size; i++)
-        json_array_append_new(list, count(n[i]));
+        json_array_append_new(list, count((double)n[i]));
     return list;
 }
 
-static json_t *share(uint64_t part, uint64_t all)
+static json_t *share(double part, double all)
 {
-    return number((double)part / (double)all);
+    return number(part / all);
 }
 
 // ---- of the model and of each baseline -------------------------------------------------------------
@@ -140,7 +140,7 @@ static json_t *bootstrap(const struct bootstrap *b)
 {
     if (!b->unit)
         return json_null();
-    return json_pack("{s:s, s:o, s:i, s:i}", "unit", b->unit, "units", count(b->units),
+    return json_pack("{s:s, s:o, s:i, s:i}", "unit", b->unit, "units", count((double)b->units),
                      "replicates", BOOTSTRAP_REPLICATES, "seed", BOOTSTRAP_SEED);
 }
 
@@ -155,13 +155,13 @@ static json_t *validation(const struct candidate *c, const struct settings *s)
 
 static json_t *policy(const struct settings *s, const struct tally *t)
 {
-    const double missed = (double)t->false_negatives * s->cost_fraud;
-    const double alerts = (double)(t->true_positives + t->false_positives) * s->cost_alert;
+    const double missed = t->false_negatives * s->cost_fraud;
+    const double alerts = (t->true_positives + t->false_positives) * s->cost_alert;
     if (s->by_cost)
         return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "policy", "cost", "cost_fraud",
                          s->cost_fraud, "cost_alert", s->cost_alert, "test_cost", missed + alerts,
-                         "test_cost_no_alert", (double)t->frauds * s->cost_fraud,
-                         "test_cost_all_alerts", (double)t->rows * s->cost_alert);
+                         "test_cost_no_alert", t->frauds * s->cost_fraud, "test_cost_all_alerts",
+                         t->rows * s->cost_alert);
     return json_pack("{s:s, s:I}", "policy", "alerts_per_day", "alerts_per_day",
                      (json_int_t)s->alerts_per_day);
 }
@@ -170,15 +170,16 @@ static json_t *data(const struct fold_result *f)
 {
     const struct fit *t = f->fit;
     const struct tally *m = &f->metrics.tally;
-    const uint64_t rows = t->fold->train.end - t->fold->train.first;
-    const double alerts = (double)(m->true_positives + m->false_positives);
-    return json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "train",
-                     "rows", count(rows), "known", count(t->rows), "frauds", count(t->frauds),
-                     "days", number(t->fold->train_days), "unknown", count(rows - t->rows),
-                     "fraud_share", share(t->frauds, t->rows), "test", "rows",
-                     count(t->fold->test.end - t->fold->test.first), "frauds", count(m->frauds),
-                     "days", number(t->fold->test_days), "alerts_per_day",
-                     number(alerts / t->fold->test_days), "fraud_share", share(m->frauds, m->rows));
+    const double rows = (double)(t->fold->train.end - t->fold->train.first);
+    const double test_rows = (double)(t->fold->test.end - t->fold->test.first);
+    const double alerts = m->true_positives + m->false_positives;
+    return json_pack(
+        "{s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "train", "rows",
+        count(rows), "known", count(t->logreg.known), "frauds", count(t->logreg.frauds), "days",
+        number(t->fold->train_days), "unknown", count(rows - t->logreg.known), "fraud_share",
+        share(t->logreg.frauds, t->logreg.known), "test", "rows", count(test_rows), "frauds",
+        count(m->frauds), "days", number(t->fold->test_days), "alerts_per_day",
+        number(alerts / t->fold->test_days), "fraud_share", share(m->frauds, m->rows));
 }
 
 static json_t *weights(const struct candidate *c)
@@ -187,7 +188,7 @@ static json_t *weights(const struct candidate *c)
     json_t *list = json_array();
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const struct model_input *in = &t->model.inputs[i];
-        const double w = in->weight, e = t->standard_error[i], reach = Z_95 * e;
+        const double w = in->weight, e = t->logreg.standard_error[i], reach = Z_95 * e;
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                                               "feature", c->examples.names[i], "mean",
                                               number(in->mean), "scale", number(in->scale),
@@ -198,20 +199,20 @@ static json_t *weights(const struct candidate *c)
     return list;
 }
 
-static json_t *reliability(const struct calibration *c)
+static json_t *reliability(const struct tally *t)
 {
     json_t *list = json_array();
     for (int b = 0; b < CALIBRATION_BINS; b++) {
         double low, high;
-        if (c->rows[b] == 0)
+        if (t->bin_rows[b] == 0)
             continue;
-        wilson_interval(c->frauds[b], c->rows[b], &low, &high);
+        wilson_interval(t->bin_frauds[b], t->bin_rows[b], &low, &high);
         json_array_append_new(
             list,
             json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", (double)b / CALIBRATION_BINS,
-                      "to", (double)(b + 1) / CALIBRATION_BINS, "rows", count(c->rows[b]),
-                      "mean_probability", c->probability[b] / (double)c->rows[b], "fraud_share",
-                      share(c->frauds[b], c->rows[b]), "low", low, "high", high));
+                      "to", (double)(b + 1) / CALIBRATION_BINS, "rows", count(t->bin_rows[b]),
+                      "mean_probability", t->bin_probability[b] / t->bin_rows[b], "fraud_share",
+                      share(t->bin_frauds[b], t->bin_rows[b]), "low", low, "high", high));
     }
     return list;
 }
@@ -272,10 +273,10 @@ static json_t *warnings(const struct candidate *m, const struct settings *s)
     const struct fold_result *f = &m->results[0];
     const struct tally *t = &f->metrics.tally;
     const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
-    const double alerts = (double)(t->true_positives + t->false_positives);
+    const double alerts = (t->true_positives + t->false_positives);
     const double budget = (double)s->alerts_per_day * f->fit->fold->test_days;
     return json_pack("{s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "known_cards",
-                     (bool)(t->known_cards > t->rows), "no_validation",
+                     t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
                      !s->by_cost && alerts > 2 * budget);
@@ -340,14 +341,14 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
     json_t *results = candidate(v, m), *baselines = json_array();
     for (size_t i = 0; i < v->n_baselines; i++)
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
-    json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "bootstrap",
-        bootstrap(&m->bootstrap), "validation", validation(m, &v->settings), "threshold",
-        policy(&v->settings, &f->metrics.tally), "data", data(f), "weights", weights(m),
-        "intercept", "weight", number(fitted->intercept), "standard_error",
-        number(f->fit->standard_error[fitted->n_inputs]), "reliability",
-        reliability(&f->metrics.tally.calibration), "scores", scores(f->fit), "slices", slicings(v),
-        "baselines", baselines, "warnings", warnings(m, &v->settings), "card", words);
+    json_t *more =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}",
+                  "bootstrap", bootstrap(&m->bootstrap), "validation", validation(m, &v->settings),
+                  "threshold", policy(&v->settings, &f->metrics.tally), "data", data(f), "weights",
+                  weights(m), "intercept", "weight", number(fitted->intercept), "standard_error",
+                  number(f->fit->logreg.standard_error[fitted->n_inputs]), "reliability",
+                  reliability(&f->metrics.tally), "scores", scores(f->fit), "slices", slicings(v),
+                  "baselines", baselines, "warnings", warnings(m, &v->settings), "card", words);
     json_object_update_new(results, more);
     return results;
 }

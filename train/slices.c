@@ -120,7 +120,7 @@ static int read_slicing(struct slicing *s, const struct examples *e, struct row_
     char source[128], hint[160];
     const size_t length = strcspn(entry->value, ": \t\n");
     const char *rest = entry->value + length + strspn(entry->value + length, " \t\n");
-    s->name = xstrdup(entry->key);
+    s->name = entry->key;
     if (!value_utf8(s->name, strlen(s->name)) || strpbrk(s->name, "\t\v\f\r"))
         return config_error(c, entry, -1, err, "its name is not UTF-8 or holds a tab");
     snprintf(source, sizeof source, "%.*s", (int)length, entry->value);
@@ -151,7 +151,6 @@ static int read_slicing(struct slicing *s, const struct examples *e, struct row_
     return 0;
 }
 
-// What was read before an error is released with the list.
 int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
                        struct row_range test, const struct config *c, struct err *err)
 {
@@ -199,9 +198,4 @@ void slicing_measure(struct slicing *s, struct row_range test, const double *sco
         slice->small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     }
     free(labels);
-}
-
-void slicing_release(struct slicing *s)
-{
-    free(s->name);
 }

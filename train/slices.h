@@ -2,7 +2,7 @@
 //
 // A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice
 // without rows has counts of 0 and metrics that are NAN. Errors name file, line and value.
-// Ownership: released by slicing_release; the examples are borrowed and must live as long.
+// Ownership: the list is the caller's to free; examples and config must live as long.
 #ifndef TRAIN_SLICES_H
 #define TRAIN_SLICES_H
 
@@ -19,7 +19,7 @@ struct slice {
 };
 
 struct slicing {
-    char *name;
+    const char *name;      // the config's
     const float *x;        // of all rows; NULL for a category
     const uint32_t *codes; // of all rows; NULL for a feature
     size_t n_edges;        // of bands; 0: a slice for each value
@@ -35,6 +35,5 @@ int slices_from_config(struct slicing **list, size_t *n, const struct examples *
 // score[i], judged[i]: of row test.first + i.
 void slicing_measure(struct slicing *s, struct row_range test, const double *score,
                      const int8_t *judged, double threshold);
-void slicing_release(struct slicing *s);
 
 #endif
