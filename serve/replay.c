@@ -92,7 +92,8 @@ struct worker {
 // The run ends after the requests that are in flight.
 static void fail(struct worker *w)
 {
-    w->failed = failed = true;
+    w->failed = true;
+    failed = true;
 }
 
 // ---- rows ---------------------------------------------------------------------------------------
@@ -548,12 +549,16 @@ static void print_counts(void)
     print_latency();
     printf("decisions     %s", answered ? "" : "  none");
     json_object_foreach(decisions, name, n)
+    {
         printf("  %s %" JSON_INTEGER_FORMAT, name, json_integer_value(n));
+    }
     printf("\nlabels          %zu posted, %zu new to the server, %zu failed, %zu not yet due\n",
            labels_posted, labels_changed, labels_failed, n_labels - first_label);
     json_object_foreach(errors, name, n)
+    {
         printf("error           %" JSON_INTEGER_FORMAT " %s\n", json_integer_value(n),
                text_of(first_errors, name, ""));
+    }
 }
 
 static int add_token(struct curl_slist *headers, struct err *err)

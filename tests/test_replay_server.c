@@ -1,12 +1,6 @@
 // replay against the real server, on the sample's artifacts: the decisions are those of the batch.
 #include "tests/batch_scores.h"
 
-static int replay(const char *config, const char *arguments)
-{
-    return run("%s/replay --config datasets/%s.ini --url http://127.0.0.1:%d %s", bin, config,
-               own.port, arguments);
-}
-
 // A line for each row of the day, as the batch of features and the model give it. The sample's ids
 // are the numbers of its rows.
 static void assert_output_is_the_batch(void)
@@ -33,15 +27,12 @@ static void assert_output_is_the_batch(void)
 
 static void a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays(void **state)
 {
-    static const char *const batches[] = {"1", "37"};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char arguments[512];
-        snprintf(arguments, sizeof arguments,
-                 "--connections 1 --batch %s --from " DAY " --until 2018-05-04 --output %s/out.csv",
-                 batches[i], folder);
+    for (int batch = 1; batch < 40; batch += 36) {
         server_begin(&own, "8", NULL);
-        if (replay("sample", arguments))
+        if (run("%s/replay --config datasets/sample.ini --url http://127.0.0.1:%d --connections 1 "
+                "--batch %d --from " DAY " --until 2018-05-04 --output %s/out.csv",
+                bin, own.port, batch, folder))
             fail_msg("%s", log_text());
         assert_output_is_the_batch();
         server_end_own(NULL);
@@ -51,21 +42,13 @@ static void a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays(void **stat
 
 static void transactions_that_the_server_refuses_are_reported_with_its_words(void **state)
 {
-    char path[300];
     (void)state;
-    snprintf(path, sizeof path, "%s/c.csv", folder);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs("Time", f);
-    for (int i = 1; i <= 28; i++)
-        fprintf(f, ",V%d", i);
-    fputs(",Amount,Class\n0", f);
-    for (int i = 1; i <= 28; i++)
-        fprintf(f, ",-%d.5", i);
-    fputs(",1.5,0\n", f);
-    assert_int_equal(fclose(f), 0);
     server_begin(&own, "8", NULL);
-    assert_int_equal(replay("creditcard", path), 1);
+    assert_int_equal(run("{ printf Time; printf ',V%%d' $(seq 28); printf ',Amount,Class\\n0'; "
+                         "printf ',-%%d.5' $(seq 28); echo ',1.5,0'; } | %s/replay "
+                         "--config datasets/creditcard.ini --url http://127.0.0.1:%d -",
+                         bin, own.port),
+                     1);
     assert_non_null(strstr(log_text(), "1 sent, 0 answered"));
     assert_non_null(strstr(log_text(), "1 predict: 400 Bad Request: unknown field '"));
 }
