@@ -93,7 +93,7 @@ static void read_shape(struct inference *q, const json_t *shape)
     require(q, json_array_size(shape) == 2 && json_is_integer(rows) && json_is_integer(width), 422,
             "must be [n, %zu] in whole numbers", q->n_inputs);
     require(q, k == (json_int_t)q->n_inputs && n >= 1 && n <= MAX_INFERENCE_ROWS,
-            n > MAX_INFERENCE_ROWS ? 413 : 422,
+            n > MAX_INFERENCE_ROWS && k == (json_int_t)q->n_inputs ? 413 : 422,
             "is [%lld, %lld]; send 1 to %d rows of the model's %zu inputs", (long long)n,
             (long long)k, MAX_INFERENCE_ROWS, q->n_inputs);
     q->rows = q->failed ? 0 : (size_t)n;
