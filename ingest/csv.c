@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,9 +34,8 @@ static int fill(struct csv *c, struct err *err)
 
 static int damaged(const struct csv *c, const char *why, struct err *err)
 {
-    return err_set(err, "%s: the %s data is damaged near byte %llu: %s", c->name,
-                   c->zstd ? "zstd" : "gzip",
-                   (unsigned long long)(c->bytes - (c->raw_n - c->raw_at)), why);
+    return err_set(err, "%s: the %s data is damaged near byte %" PRIu64 ": %s", c->name,
+                   c->zstd ? "zstd" : "gzip", c->bytes - (c->raw_n - c->raw_at), why);
 }
 
 static int gunzip(struct csv *c, struct err *err)
@@ -155,17 +155,19 @@ static bool split_plain(struct csv *c, const char *line, size_t n)
 
 static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *err)
 {
-    const unsigned long long number = c->line, row = c->row.line;
     size_t used = csv_parse(&c->parser, line, n, on_field, on_row, c);
     if (used != n && csv_error(&c->parser) == CSV_ENOMEM)
-        return err_set(err, "%s:%llu: a field is longer than %d bytes; is a quote not closed?",
-                       c->name, row, CSV_MAX_FIELD);
+        return err_set(err,
+                       "%s:%" PRIu64 ": a field is longer than %d bytes; is a quote not closed?",
+                       c->name, c->row.line, CSV_MAX_FIELD);
     if (used != n)
-        return err_set(
-            err, "%s:%llu:%zu: a quote inside an unquoted field, or text behind a closing quote",
-            c->name, number, used + 1);
+        return err_set(err,
+                       "%s:%" PRIu64
+                       ":%zu: a quote inside an unquoted field, or text after a closing quote",
+                       c->name, c->line, used + 1);
     if (c->rows_in_line > 1 || (c->rows_in_line == 1 && c->parser.pstate != ROW_NOT_BEGUN))
-        return err_set(err, "%s:%llu: a carriage return without a line feed", c->name, number);
+        return err_set(err, "%s:%" PRIu64 ": a carriage return without a line feed", c->name,
+                       c->line);
     return 0;
 }
 
@@ -177,8 +179,8 @@ static int take_line(struct csv *c, struct err *err)
     const size_t n = end ? (size_t)(end - line) + 1 : c->n - c->at;
     const bool begins = c->parser.pstate == ROW_NOT_BEGUN;
     if (c->special && memchr(line, '\0', n))
-        return err_set(err, "%s:%llu: a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
-                       c->name, (unsigned long long)c->line);
+        return err_set(err, "%s:%" PRIu64 ": a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
+                       c->name, c->line);
     if (begins) {
         c->row.line = c->line;
         c->row.raw = b->raw_used;
@@ -191,7 +193,7 @@ static int take_line(struct csv *c, struct err *err)
     if (!(begins && split_plain(c, line, n)) && feed_libcsv(c, line, n, err))
         return -1;
     if (c->row.n > CSV_MAX_FIELDS || (b->n_rows > 0 && b->rows[b->n_rows - 1].n > CSV_MAX_FIELDS))
-        return err_set(err, "%s:%llu: more than %d fields", c->name, (unsigned long long)c->line,
+        return err_set(err, "%s:%" PRIu64 ": more than %d fields", c->name, c->line,
                        CSV_MAX_FIELDS);
     c->at += n;
     if (end) {
@@ -212,8 +214,8 @@ static int next_piece(struct csv *c, struct err *err)
         memchr(c->data, '"', c->n) || memchr(c->data, '\r', c->n) || memchr(c->data, 0, c->n);
     c->ended = c->n == 0;
     if (c->ended && csv_fini(&c->parser, on_field, on_row, c))
-        return err_set(err, "%s:%llu: a quote is not closed in the row that begins here", c->name,
-                       (unsigned long long)c->row.line);
+        return err_set(err, "%s:%" PRIu64 ": a quote is not closed in the row that begins here",
+                       c->name, c->row.line);
     return 0;
 }
 

@@ -152,6 +152,21 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
     return 0;
 }
 
+static int load_manifest(struct table *t, struct err *err)
+{
+    json_error_t why;
+    int fd = openat(t->dir, MANIFEST, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, "%s/%s: cannot open", t->path, MANIFEST);
+    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
+    close(fd);
+    if (!json)
+        return err_set(err, "%s/%s:%d: %s", t->path, MANIFEST, why.line, why.text);
+    int rc = manifest_from_json(t, json, err);
+    json_decref(json);
+    return rc ? err_prefix(err, "%s/%s", t->path, MANIFEST) : 0;
+}
+
 static uint64_t file_size(const struct table *t, const struct table_column *c)
 {
     return HEADER + t->rows * column_size(c->kind);
@@ -191,35 +206,13 @@ static int check_codes(const struct table *t, const struct table_column *c, stru
     return 0;
 }
 
-struct loading {
-    struct table *table;
-    int dir; // its folder, so that all files are of one table when another one takes its place
-};
-
-static int load_manifest(const struct loading *l, struct err *err)
-{
-    struct table *t = l->table;
-    json_error_t why;
-    int fd = openat(l->dir, MANIFEST, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, "%s/%s: cannot open", t->path, MANIFEST);
-    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
-    close(fd);
-    if (!json)
-        return err_set(err, "%s/%s:%d: %s", t->path, MANIFEST, why.line, why.text);
-    int rc = manifest_from_json(t, json, err);
-    json_decref(json);
-    return rc ? err_prefix(err, "%s/%s", t->path, MANIFEST) : 0;
-}
-
 static int load_column(void *arg, unsigned i, struct err *err)
 {
-    const struct loading *l = arg;
-    struct table_column *c = &l->table->columns[i];
-    char *file = file_name(c->name);
-    int fd = openat(l->dir, file, O_RDONLY | O_CLOEXEC), rc = 0;
-    if (map_file(l->table, c, fd, err) || check_codes(l->table, c, err))
-        rc = err_prefix(err, "%s/%s", l->table->path, file);
+    struct table *t = arg;
+    char *file = file_name(t->columns[i].name);
+    int fd = openat(t->dir, file, O_RDONLY | O_CLOEXEC), rc = 0;
+    if (map_file(t, &t->columns[i], fd, err) || check_codes(t, &t->columns[i], err))
+        rc = err_prefix(err, "%s/%s", t->path, file);
     if (fd >= 0)
         close(fd);
     free(file);
@@ -228,16 +221,15 @@ static int load_column(void *arg, unsigned i, struct err *err)
 
 int table_open(struct table *t, const char *path, struct err *err)
 {
-    *t = (struct table){.path = xstrdup(path)};
-    struct loading l = {t, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    int rc = l.dir < 0
-                 ? err_sys(err, "%s: cannot open the table", path)
-                 : load_manifest(&l, err) || parallel_run((unsigned)t->n, load_column, &l, err);
-    if (l.dir >= 0)
-        close(l.dir);
+    *t = (struct table){xstrdup(path), open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .n = 0};
+    int rc = t->dir < 0 ? err_sys(err, "%s: cannot open the table", path) : load_manifest(t, err);
+    if (rc == 0)
+        rc = parallel_run((unsigned)t->n, load_column, t, err);
+    if (t->dir >= 0)
+        close(t->dir);
     if (rc)
         table_release(t);
-    return rc ? -1 : 0;
+    return rc;
 }
 
 void table_release(struct table *t)

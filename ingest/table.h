@@ -44,6 +44,7 @@ struct table_column {
 
 struct table {
     char *path;
+    int dir; // only while it is opened, so that all files are of one table
     uint64_t rows;
     struct table_column *columns;
     size_t n;

@@ -49,7 +49,7 @@ static void doubtful_rows_are_errors_that_name_the_line(void **state)
         {"a\n\"1\n2\n", "a.csv:2: a quote is not closed"},
         {"a\n1\n2\n3\n\"", "a.csv:5: a quote is not closed"},
         {"a\nb\"c\n", "a.csv:2:2: a quote inside an unquoted field"},
-        {"a\n\"b\"c\n", "a.csv:2:4: a quote inside an unquoted field, or text behind a closing"},
+        {"a\n\"b\"c\n", "a.csv:2:4: a quote inside an unquoted field, or text after a closing"},
         {"a\rb\rc\n", "a.csv:1: a carriage return without"},
         {"a\nb\rc\n", "a.csv:2: a carriage return without"},
         {"a\nb\r\"c\nd\"\n", "a.csv:2: a carriage return without"},
