@@ -6,10 +6,10 @@
 //     browser_size(390, 844, true)            width, height, dark
 //     browser_type("#amount", "12")           like a person: a covered element cannot be reached
 //     browser_click("#send")
-//     browser_wait("document.title === 'x'")  until the expression is true; the test fails after WAIT_MS
+//     browser_wait("document.title === 'x'")  until it is true; the test fails after WAIT_MS
 //     browser_is("innerWidth === 390")        whether the expression is true
 //     browser_value("document.title")         its value, to be released; _run: of a function's body
-//     browser_complaints(text, size)          errors and warnings of the console since the last call
+//     browser_complaints(text, size)          errors and warnings in the console since the last
 //     browser_end()                           as teardown too; does nothing if none runs
 //
 // Nothing waits for a fixed time. Any error fails the running test.
@@ -29,7 +29,7 @@ static struct {
 
 // ---- WebDriver ----
 
-// The "value" of the answer, to be released; takes `body`. NULL and the reason in `error` otherwise.
+// The "value" of the answer, to be released; takes `body`. On an error NULL, and `error` says why.
 static inline json_t *browser_try(const char *method, const char *path, json_t *body, char *error,
                                   size_t size)
 {

@@ -1,5 +1,5 @@
-// The pages in a browser: the dashboard against the real server, and a report as a file. What is asked
-// of a page in its own language is in checks.js.
+// The pages in a browser: the dashboard against the real server, and a report as a file. Checks in
+// the page's own language are in checks.js.
 #include "tests/browser.h"
 
 #define LIVE     "document.body.dataset.state === 'live'"

@@ -1,5 +1,5 @@
-// The files that tell how good a version is, made by the real programs from the committed sample: they
-// are complete, they agree, and they need no other file. test_page.c opens report.html in a browser.
+// The files that tell how good a version is, made by the real programs from the committed sample:
+// they are complete and agree with each other. test_page.c opens report.html in a browser.
 #include "tests/stages.h"
 
 #include <jansson.h>
@@ -48,7 +48,7 @@ static double sum(const json_t *list, const char *name)
     return all;
 }
 
-// ---- the files ---------------------------------------------------------------------------------------
+// ---- the files ----------------------------------------------------------------------------------
 
 static void a_version_has_its_model_metrics_report_and_card(void **state)
 {
@@ -67,7 +67,7 @@ static void the_same_input_gives_the_same_bytes_of_every_file(void **state)
             "train " SAMPLE "--threads 1 --output again features && diff -r models/1 again/1");
 }
 
-// ---- metrics.json ------------------------------------------------------------------------------------
+// ---- metrics.json -------------------------------------------------------------------------------
 
 static void assert_curve(const json_t *candidate, double frauds, double genuine)
 {
@@ -126,7 +126,7 @@ static void the_ranges_of_probability_hold_all_rows(void **state)
     json_decref(m);
 }
 
-// ---- the card and the terminal -----------------------------------------------------------------------
+// ---- the card and the terminal ------------------------------------------------------------------
 
 static void assert_line(const char *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void assert_line(const char *in, const char *fmt, ...)
@@ -189,7 +189,7 @@ static void costs_are_told_with_those_of_the_test(void **state)
     json_decref(m);
 }
 
-// ---- the page ----------------------------------------------------------------------------------------
+// ---- the page -----------------------------------------------------------------------------------
 
 // A text of the .ini ends neither the script that holds it nor the JSON.
 static void the_page_holds_metrics_json_whatever_its_texts_are(void **state)

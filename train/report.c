@@ -18,7 +18,7 @@ EMBEDDED(web, chart_js);
 EMBEDDED(web, report_js);
 EMBEDDED(web, chart_min_js);
 
-// ---- templates -------------------------------------------------------------------------------------
+// ---- templates ----------------------------------------------------------------------------------
 
 enum mode { PLAIN, MARKDOWN, PAGE }; // in a page only JSON inside <script> has to be escaped
 
@@ -156,7 +156,7 @@ static char *fill_template(const char *bytes, size_t size, enum mode mode, const
     return text ? text : xstrdup("");
 }
 
-// ---- what is added to metrics.json -----------------------------------------------------------------
+// ---- what is added to metrics.json --------------------------------------------------------------
 
 static json_t *about(const struct model *m, const char *config, int64_t version)
 {
@@ -185,7 +185,7 @@ static json_t *sentences(const json_t *results)
     return j;
 }
 
-// ---- files -----------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 #define PART(name) #name, embedded(web, name), embedded_size(web, name)
 static char *page(const json_t *results)

@@ -2,16 +2,18 @@
 // (train/results.h).
 //
 //     metrics.json     "about" and "text" are added here: names and checksums; sentences
-//     report.html      one page that needs no other file: web/report.html with metrics.json, Chart.js,
-//                      style sheet and scripts in it
+//     report.html      one page that needs no other file: web/report.html with metrics.json,
+//                      Chart.js, style sheet and scripts in it
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
 // Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
-// {{path}} or {{path:FORMAT}}: names, indices and *, from the current item, or from the root after "$.".
+// {{path}} or {{path:FORMAT}}. A path has names, indices and *, and starts at the current item, or
+// after "$." at the root.
 //
 //     FORMAT             printf's width and precision, % after them for per cent; raw: no escapes
-//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *; else
-//                        once, unless the value is missing, null, false or 0. {{^path}} is the opposite.
+//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *;
+//                        else once, unless the value is missing, null, false or 0
+//     {{^path}}...{{/}}  if the value is one of these
 //
 //     "about": {"dataset","version","config","features": [{"name","expression"}, ...],
 //               "data_xxh3","config_xxh3","program"}

@@ -29,7 +29,7 @@ static json_t *share(double part, double all)
     return number(part / all);
 }
 
-// ---- of the model and of each baseline -------------------------------------------------------------
+// ---- of the model and of each baseline ----------------------------------------------------------
 
 // [low, high] of each metric; with a baseline [value, low, high] of the difference to it.
 static json_t *intervals(const struct candidate *c, const struct candidate *baseline)
@@ -134,7 +134,7 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
                      wrong < 0 ? json_null() : json_integer(wrong));
 }
 
-// ---- of the model ----------------------------------------------------------------------------------
+// ---- of the model -------------------------------------------------------------------------------
 
 static json_t *bootstrap(const struct bootstrap *b)
 {
@@ -282,7 +282,7 @@ static json_t *warnings(const struct candidate *m, const struct settings *s)
                      !s->by_cost && alerts > 2 * budget);
 }
 
-// ---- baselines and [card] --------------------------------------------------------------------------
+// ---- baselines and [card] -----------------------------------------------------------------------
 
 // NAN where it is null.
 static void unpack(const json_t *candidate, double *wrong, double *mean_ap)

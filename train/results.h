@@ -1,12 +1,12 @@
-// results: metrics.json, everything that is known about the quality of a version. The page, the model
-// card and the terminal (train/report.h) only show what is in it.
+// results: metrics.json, everything known about the quality of a version. Page, model card and
+// terminal (train/report.h) only show what is in it.
 //
 //     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
 //      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
 //                 which the metric is defined; worst is null where neither direction is better
-//      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  rows of fold 0's test at or
-//                 above each threshold, at some hundred thresholds; precision, recall and so on follow
+//      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  test rows of fold 0 at
+//                 or above some hundred thresholds, from which precision, recall and so on follow
 //      "l2", "false_positives_at_recall",           train/evaluate.h
 //      "bootstrap": {"unit","units","replicates","seed"} or null        train/bootstrap.h
 //      "validation": [{"l2","mean_average_precision"}, ...],
@@ -24,11 +24,12 @@
 //      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
-//      "warnings": {"few_rows","known_cards","no_validation","threshold_from_training","over_budget"},
+//      "warnings": {"few_rows","known_cards","no_validation","threshold_from_training",
+//                   "over_budget"},
 //      "card": {"intended_use","data","limits"}}    those that [card] has
 //
-// train/report.h adds "about" and "text". A weight belongs to the standardised input; low and high are
-// its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for one standard
+// train/report.h adds "about" and "text". A weight belongs to the standardised input; low and high
+// are its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for one standard
 // deviation. "reliability" has the non-empty ranges of ten of probability, low and high by Wilson.
 // "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond.
 // A number that is not defined is null.
