@@ -1,5 +1,5 @@
 // embedded: files that the linker puts into a library unchanged (Makefile, %.embedded.o), such as
-// templates, pages and scripts. The linker names their bytes after folder and file, with '_' for each '.'.
+// templates, pages and scripts. The linker names their bytes after folder and file, each '.' as '_'.
 //
 //     EMBEDDED(train, card_md);             at file scope: train/card.md
 //     embedded(train, card_md)              its bytes, without a 0 behind them

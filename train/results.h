@@ -29,7 +29,7 @@
 //      "card": {"intended_use","data","limits"}}    those that [card] has
 //
 // train/report.h adds "about" and "text". A weight belongs to the standardised input; low and high
-// are its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for one standard
+// are its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for a standard
 // deviation. "reliability" has the non-empty ranges of ten of probability, low and high by Wilson.
 // "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond.
 // A number that is not defined is null.

@@ -1,0 +1,217 @@
+"""The pages in a browser: the dashboard against real servers, and a report as a file. test_page.c runs it:
+
+    pages.py FOLDER BIN URL     FOLDER: the artifacts of tests/server.h; URL: a server on them
+
+Checks in the pages' own language are in checks.js.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from browser import Browser, start
+
+FOLDER, BIN, URL = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+CHECKS = Path("tests/checks.js").read_text(encoding="utf-8")
+LIVE = "document.body.dataset.state === 'live'"
+DECIDED = "!document.getElementById('result-full').hidden"
+TOKEN = "0123456789abcdef"
+HOSTILE = "</script><script>window.ran = true</script><!-- <b>"  # would end the script if it were not escaped
+
+
+def text(name):
+    return f"document.getElementById('{name}').textContent"
+
+
+class Pages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser(FOLDER / "profile")
+        cls.browser.size(1280)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.end()
+
+    def page(self, url):
+        self.browser.open(url)
+        self.browser.wait("document.body.dataset.state !== 'starting'")
+
+    def check(self, call):
+        """A function of checks.js finds nothing wrong."""
+        found = self.browser.ask("/execute/sync", {"script": f"{CHECKS}; return {call}", "args": []})
+        self.assertEqual(found, "", call)
+
+    def assert_fits_and_is_readable(self):
+        for width in (1440, 768, 390):
+            for dark in (False, True):
+                self.browser.size(width, dark=dark)
+                self.browser.wait(
+                    f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {'dark' if dark else 'light'})')"
+                    ".matches && Object.values(Chart.instances).every((c) => "
+                    "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
+                self.check("flaws()")
+        self.browser.size(1280)
+
+
+class Dashboard(Pages):
+    def server(self, *more):
+        server, url = start([BIN / "serve", "--models", FOLDER / "models", "--state", FOLDER / "before/state.bin",
+                             "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}.db", "--port", "0", *more],
+                            r"(http://127\.0\.0\.1:\d+)")
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.addCleanup(self.browser.open, "about:blank")
+        return server, url
+
+    def test_each_file_comes_whole_with_its_type_and_a_policy(self):
+        files = {"web/style.css": "text/css", "web/page.js": "text/javascript", "web/chart.js": "text/javascript",
+                 "web/form.js": "text/javascript", "web/dashboard.js": "text/javascript", "web/icon.svg": "image/svg+xml",
+                 "web/chart.min.js": "text/javascript", "": "text/html"}
+        places = {"": "web/dashboard.html", "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
+        for path, kind in files.items():
+            with urllib.request.urlopen(f"{URL}/{path}") as answer:
+                self.assertEqual(answer.read(), Path(places.get(path, path)).read_bytes(), path)
+                self.assertTrue(answer.headers["Content-Type"].startswith(kind), path)
+                self.assertTrue(answer.headers["Content-Security-Policy"].startswith("default-src 'none'; "), path)
+        with self.assertRaises(urllib.error.HTTPError) as e:
+            urllib.request.urlopen(f"{URL}/web/none.js")
+        self.assertEqual(e.exception.code, 404)
+        e.exception.close()
+
+    def test_a_transaction_is_decided_and_its_reasons_are_shown(self):
+        b = self.browser
+        self.page(URL)
+        b.click("#unusual")
+        b.type("#field-customer", "58")
+        b.type("#field-amount", "612.5")
+        b.click("#send")
+        b.wait(DECIDED)
+        with urllib.request.urlopen(f"{URL}/decisions") as answer:
+            newest = json.load(answer)["decisions"][0]
+        p = newest["probability"]
+        self.assertEqual(b.value(text("result-probability")), "> 0.9999" if p > 0.99995 else f"{p:.4f}")
+        self.assertEqual(b.value(text("result-decision")), newest["decision"])
+        self.check("reasons()")
+        self.assertEqual(b.complaints(), [])
+
+    def test_charts_and_table_follow_what_is_decided(self):
+        b = self.browser
+        self.page(URL)
+        self.check("prometheus()")
+        b.wait(LIVE + " && Chart.getChart('chart-scores') !== undefined"
+               " && Chart.getChart('chart-rate').data.datasets[0].data.length >= 2")
+        self.check("remember()")
+        rows = [{"id": f"d{i}", "time": f"2018-07-01T10:00:{i:02d}Z", "customer": 100 + i, "terminal": 200 + i,
+                 "amount": 10 + 40 * i} for i in range(20)]
+        urllib.request.urlopen(urllib.request.Request(f"{URL}/predict", json.dumps(rows).encode(),
+                                                      {"Content-Type": "application/json"})).close()
+        b.wait("grown() === '20 20 20'")
+        b.wait("['chart-rate', 'chart-latency'].every((id) => "
+               "Chart.getChart(id).data.datasets[1].data.some((point) => point.y > 0))")
+        self.check("drift()")
+        self.assertEqual(b.complaints(), [])
+
+    def test_a_problem_is_shown_at_its_field(self):
+        b = self.browser
+        self.page(URL)
+        b.type("#field-amount", "12,50")
+        b.click("#send")
+        b.wait(text("error-amount") + ".includes('a number') && "
+               "document.querySelector('[aria-invalid=true]') === document.activeElement")
+        b.type("#field-amount", "3")
+        b.click("#send")
+        b.wait(DECIDED + " && !document.querySelector('[aria-invalid]')")
+        self.assertEqual(b.value(text("error-amount")), "")
+        self.assertEqual(len(b.complaints()), 1)  # the browser's about status 422
+
+    def test_the_policy_refuses_an_inline_script(self):
+        """Without this no test could tell that the console works."""
+        self.page(URL)
+        self.check("inlined()")
+        self.assertIn("Content Security Policy", self.browser.complaints()[0])
+
+    def test_a_server_that_stops_answering_is_told_and_so_is_its_return(self):
+        server, url = self.server()
+        self.page(url)
+        os.kill(server.pid, signal.SIGSTOP)
+        self.browser.wait("document.body.dataset.state === 'away' && " + text("alarm") + ".includes('does not answer')")
+        os.kill(server.pid, signal.SIGCONT)
+        self.browser.wait(LIVE + " && document.getElementById('alarm').hidden")
+        self.assertEqual(self.browser.complaints(), [])
+
+    def test_the_token_is_asked_for_and_kept_for_the_tab(self):
+        b, path = self.browser, FOLDER / "page.token"
+        path.touch(0o600)
+        path.write_text(TOKEN)
+        _, url = self.server("--token-file", path)
+        self.page(url)
+        b.wait("document.body.dataset.state === 'locked' && !document.getElementById('try').checkVisibility()")
+        b.type("#token", "of-another-server")
+        b.click("#access button")
+        b.wait(text("token-error") + ".includes('not take')")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait(LIVE + " && document.getElementById('try').checkVisibility()")
+        b.complaints()  # the browser's about status 401
+        self.page(url)
+        b.wait(LIVE)
+        b.click("#send")
+        b.wait(DECIDED)
+        self.assertTrue(b.value("localStorage.length === 0 && document.cookie === ''"))
+        self.assertEqual(b.complaints(), [])
+
+    def test_it_fits_phones_and_desktops_and_is_readable(self):
+        self.page(URL)
+        self.browser.click("#unusual")
+        self.browser.click("#send")
+        self.browser.wait(DECIDED + " && Object.keys(Chart.instances).length === 5")
+        self.assert_fits_and_is_readable()
+        self.assertEqual(self.browser.complaints(), [])
+
+
+class Report(Pages):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        config = FOLDER / "hostile.ini"
+        sample = Path("datasets/sample.ini").read_text(encoding="utf-8")
+        config.write_text(f"{sample}\n[card]\nlimits = {HOSTILE}\n")
+        subprocess.run([BIN / "train", "--config", config, "--output", FOLDER / "hostile", FOLDER / "features"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def setUp(self):
+        self.browser.open((FOLDER / "hostile/1/report.html").as_uri())
+        self.browser.wait("Object.keys(Chart.instances).length === 10")
+
+    def tearDown(self):
+        self.assertEqual(self.browser.complaints(), [])
+
+    def test_it_shows_the_figures_and_loads_nothing(self):
+        b = self.browser
+        with open(FOLDER / "hostile/1/metrics.json", encoding="utf-8") as f:
+            self.assertEqual(b.value("report"), json.load(f))
+        self.assertEqual(b.value("document.title"), "Assay: hostile, version 1")
+        self.check("figures()")
+        self.assertEqual(b.value(text("card-limits")), HOSTILE)
+        self.assertTrue(b.value("window.ran === undefined"))
+        self.assertTrue(b.value("performance.getEntriesByType('resource').length === 0"))
+
+    def test_it_fits_prints_and_is_readable(self):
+        self.assert_fits_and_is_readable()
+        self.browser.size(1280, dark=True)
+        self.check("watchPrint()")
+        self.browser.cdp("Page.printToPDF")
+        self.check("printed()")
+        self.browser.size(1280)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
