@@ -529,7 +529,7 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
     int at = R_ROW + C_COLUMNS;
     for (size_t c = 0; c < s->plan->schema.n; c++) {
         const enum column_kind kind = s->plan->schema.columns[c].kind;
-        int64_t *value = &s->one.values[c];
+        void *value = &s->one.values[c];
         if (kind == COLUMN_CATEGORY) {
             s->one.texts[c] = (const char *)sqlite3_column_text(q, at++);
             if (!s->one.texts[c])
@@ -538,7 +538,7 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
         } else if (kind == COLUMN_NUMBER) {
             *(double *)value = sqlite3_column_double(q, at++);
         } else if (kind != COLUMN_LABEL) {
-            *value = sqlite3_column_int64(q, at++);
+            *(int64_t *)value = sqlite3_column_int64(q, at++);
         }
     }
     return 0;
