@@ -14,7 +14,7 @@ struct item {
     bool changed;
 };
 
-struct request {
+struct feedback_request {
     struct service *service;
     struct reply *reply;
     const char *id, *label; // names of the columns
@@ -27,7 +27,8 @@ struct request {
 
 // ---- reading ----
 
-static int read_item(const struct request *q, struct item *item, const json_t *v, long index)
+static int read_item(const struct feedback_request *q, struct item *item, const json_t *v,
+                     long index)
 {
     struct reply *r = q->reply;
     if (!json_is_object(v))
@@ -49,7 +50,7 @@ static int read_item(const struct request *q, struct item *item, const json_t *v
     return 0;
 }
 
-static int read_all(struct request *q, const char *body, size_t n)
+static int read_all(struct feedback_request *q, const char *body, size_t n)
 {
     const struct schema *schema = &q->service->plan->schema;
     const int id = schema_find_kind(schema, COLUMN_ID),
@@ -93,7 +94,7 @@ static int apply(struct service *s, struct item *item, struct err *err)
 
 static int run(void *arg, struct err *err)
 {
-    struct request *q = arg;
+    struct feedback_request *q = arg;
     struct service *s = q->service;
     for (size_t i = 0; i < q->n; i++) {
         if (store_find(&s->store, q->items[i].pseudonym, &q->items[i].order, err))
@@ -114,7 +115,7 @@ static int run(void *arg, struct err *err)
 
 // ---- writing ----
 
-static void write_labels(const struct request *q, struct reply *r)
+static void write_labels(const struct feedback_request *q, struct reply *r)
 {
     reply_text(r, q->array ? "[" : "");
     for (size_t i = 0; i < q->n; i++) {
@@ -129,7 +130,7 @@ static void write_labels(const struct request *q, struct reply *r)
 
 void feedback(struct service *s, const char *body, size_t n, struct reply *r)
 {
-    struct request q = {.service = s, .reply = r};
+    struct feedback_request q = {.service = s, .reply = r};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
     if (read_all(&q, body, n) == 0 && service_run(s, &job, r) == 0 && !q.refused)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct request {
+struct predict_request {
     struct service *service;
     struct reply *reply;
     struct transactions transactions;
@@ -21,7 +21,7 @@ struct request {
     bool refused;            // the reply says why; nothing was counted
 };
 
-static void allocate(struct request *q)
+static void allocate(struct predict_request *q)
 {
     const struct plan *p = q->service->plan;
     struct transactions *t = &q->transactions;
@@ -40,7 +40,7 @@ static void allocate(struct request *q)
 
 // ---- on the writer's thread ----
 
-static void refuse(struct request *q, size_t event, int column, const char *why)
+static void refuse(struct predict_request *q, size_t event, int column, const char *why)
 {
     q->refused = true;
     reply_problem(q->reply, 409, q->service->plan->schema.columns[column].name,
@@ -49,7 +49,7 @@ static void refuse(struct request *q, size_t event, int column, const char *why)
 }
 
 // Is that event the transaction that has its id? If not, the request is refused.
-static bool is_same(struct request *q, size_t event, const struct store_row *known)
+static bool is_same(struct predict_request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
     const struct store_row *row = &q->transactions.rows[event];
@@ -72,7 +72,7 @@ static bool is_same(struct request *q, size_t event, const struct store_row *kno
 }
 
 // An id may be known from the database, or from an earlier element of the array.
-static int look_up(struct request *q, size_t event, struct err *err)
+static int look_up(struct predict_request *q, size_t event, struct err *err)
 {
     struct store *store = &q->service->store;
     struct store_row *rows = q->transactions.rows;
@@ -100,7 +100,7 @@ static int look_up(struct request *q, size_t event, struct err *err)
 }
 
 // The columns of the fresh ones, as the state takes them.
-static void gather(struct request *q)
+static void gather(struct predict_request *q)
 {
     const struct schema *schema = &q->service->plan->schema;
     for (size_t c = 0; c < schema->n; c++) {
@@ -111,7 +111,7 @@ static void gather(struct request *q)
     }
 }
 
-static int decide(struct request *q, const struct champion *c, size_t k, struct err *err)
+static int decide(struct predict_request *q, const struct champion *c, size_t k, struct err *err)
 {
     struct service *s = q->service;
     struct store_row *row = &q->transactions.rows[q->fresh[k]];
@@ -128,7 +128,7 @@ static int decide(struct request *q, const struct champion *c, size_t k, struct 
     return 0;
 }
 
-static int decide_all(struct request *q, struct err *err)
+static int decide_all(struct predict_request *q, struct err *err)
 {
     struct service *s = q->service;
     const struct champion *c = service_hold(s); // all decisions of a request are one model's
@@ -141,7 +141,7 @@ static int decide_all(struct request *q, struct err *err)
 
 static int run(void *arg, struct err *err)
 {
-    struct request *q = arg;
+    struct predict_request *q = arg;
     struct service *s = q->service;
     struct err late;
     for (size_t i = 0; i < q->transactions.n && !q->refused; i++)
@@ -172,7 +172,7 @@ static int run(void *arg, struct err *err)
 
 // ---- on the request's thread ----
 
-static void write_decisions(const struct request *q, struct reply *r)
+static void write_decisions(const struct predict_request *q, struct reply *r)
 {
     const struct transactions *t = &q->transactions;
     const struct plan *p = q->service->plan;
@@ -186,7 +186,7 @@ static void write_decisions(const struct request *q, struct reply *r)
 
 void predict(struct service *s, const char *body, size_t n, struct reply *r)
 {
-    struct request q = {.service = s, .reply = r};
+    struct predict_request q = {.service = s, .reply = r};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
     if (transactions_parse(&q.transactions, s, body, n, r) == 0) {

@@ -113,14 +113,14 @@ static struct champion *champion_load(const char *models, const struct plan *pla
     return NULL;
 }
 
-struct loading {
+struct reload {
     const struct service *service;
     struct err *err;
 };
 
 static void *load_on(void *arg)
 {
-    const struct loading *l = arg;
+    const struct reload *l = arg;
     return champion_load(l->service->models, l->service->plan, l->err);
 }
 
@@ -128,7 +128,7 @@ static void *load_on(void *arg)
 // recurses.
 static struct champion *load_aside(const struct service *s, struct err *err)
 {
-    struct loading l = {s, err};
+    struct reload l = {s, err};
     pthread_t thread;
     void *loaded = NULL;
     if (pthread_create(&thread, NULL, load_on, &l))
