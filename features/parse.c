@@ -426,13 +426,13 @@ static void input_name(char *buf, const char *name, const char *value)
         bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
         buf += sprintf(buf, plain ? "%c" : "%%%02X", (unsigned char)*value);
     }
-    strcpy(buf, "]");
+    stpcpy(buf, "]");
 }
 
 // A node that is 1 where the event has the value that stands here; an input of its own.
 static int onehot_value(struct parser *ps, int column)
 {
-    char text[PLAN_TEXT + 1], name[INPUT_NAME];
+    char text[PLAN_TEXT + 1] = "", name[INPUT_NAME];
     struct plan *p = ps->plan;
     const char *at = ps->at;
     if (take_text(ps, text))

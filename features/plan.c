@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +10,23 @@
 
 // ---- the graph: what is there already is found again, so that it is computed once ----
 
-// Compare bits: 0 and -0 are different numbers.
+// 0 and -0 are different numbers.
 static bool same_number(double a, double b)
 {
-    return memcmp(&a, &b, sizeof a) == 0;
+    return a == b && signbit(a) == signbit(b);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 static bool same_node(const struct node *x, const struct node *y)
 {
     return x->op == y->op && x->a == y->a && x->b == y->b && same_number(x->value, y->value) &&
-           (!x->text || strcmp(x->text, y->text) == 0) && x->track == y->track &&
-           x->lane == y->lane && x->upper == y->upper && x->lower == y->lower &&
-           same_number(x->prior, y->prior) && same_number(x->weight, y->weight);
+           same_text(x->text, y->text) && x->track == y->track && x->lane == y->lane &&
+           x->upper == y->upper && x->lower == y->lower && same_number(x->prior, y->prior) &&
+           same_number(x->weight, y->weight);
 }
 
 static int add_node(struct plan *p, struct node node)
@@ -113,8 +119,12 @@ static void release_graph(struct plan *p)
     free(p->tracks);
     free(p->inputs);
     free(p->label_lanes);
-    *p = (struct plan){
-        .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
+    p->nodes = NULL;
+    p->tracks = NULL;
+    p->inputs = NULL;
+    p->label_lanes = NULL;
+    p->n_nodes = p->n_tracks = p->n_inputs = p->n_label_lanes = 0;
+    p->n_levels = 0;
 }
 
 // ---- definitions ----
@@ -295,7 +305,7 @@ static char *fitted_expression(const char *column, const struct plan_values *c)
         end = stpcpy(end, "\"");
         kept++;
     }
-    strcpy(end, end == none ? ", *)" : ")");
+    stpcpy(end, end == none ? ", *)" : ")");
     return xstrdup(text);
 }
 

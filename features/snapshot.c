@@ -54,18 +54,17 @@ static int by_key(const void *a, const void *b)
 static void put_track(struct image *m, const struct state *s, size_t track)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
-    const struct keyed_history **keys = NULL;
-    size_t capacity = 0;
+    const struct shard *shards = &s->shards[track * s->threads];
+    size_t total = 0;
+    for (unsigned i = 0; i < s->threads; i++)
+        total += shards[i].n;
+    const struct keyed_history **keys = xcalloc(total, sizeof *keys);
     uint64_t n = 0;
-    for (unsigned i = 0; i < s->threads; i++) {
-        const struct shard *shard = &s->shards[track * s->threads + i];
-        ARRAY_GROW(keys, n + shard->n, capacity);
-        for (size_t j = 0; j < shard->capacity; j++)
-            if (shard->slots[j].history.capacity > 0)
-                keys[n++] = &shard->slots[j];
-    }
-    if (n > 0)
-        qsort(keys, n, sizeof *keys, by_key);
+    for (unsigned i = 0; i < s->threads; i++)
+        for (size_t j = 0; j < shards[i].capacity; j++)
+            if (shards[i].slots[j].history.capacity > 0)
+                keys[n++] = &shards[i].slots[j];
+    qsort(keys, n, sizeof *keys, by_key);
     put(m, &n, 1);
     for (size_t k = 0; k < n; k++) {
         const struct history *h = &keys[k]->history;

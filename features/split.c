@@ -18,7 +18,7 @@ static int parse_end(const char *text, bool *percent, double *value)
     *percent = n > 0 && text[n - 1] == '%';
     if (!*percent) {
         int rc = value_time("%Y-%m-%d", text, n, &seconds);
-        *value = (double)(seconds / SECONDS_PER_DAY);
+        *value = (double)day_of(seconds);
         return rc;
     }
     snprintf(number, sizeof number, "%.*s", (int)n - 1, text);

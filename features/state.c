@@ -122,7 +122,8 @@ struct run {
 
 static double hour_of(int64_t time)
 {
-    return (double)((time - day_of(time) * SECONDS_PER_DAY) / 3600);
+    int64_t hour = (time - day_of(time) * SECONDS_PER_DAY) / 3600;
+    return (double)hour;
 }
 
 static double weekday_of(int64_t time)
