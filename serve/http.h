@@ -85,6 +85,13 @@ void get_metrics(struct request *q);
 // The answer to GET /openapi.json, to be freed; NULL and err where memory ran out.
 char *openapi_text(struct service *s, struct err *err);
 
+// The Open Inference Protocol, serve/inference.c. model, version: as the client names them; version
+// "" where it names none. body: n bytes, without a 0 at the end.
+void inference_model(struct service *s, const char *model, const char *version, struct reply *r);
+void inference_ready(struct service *s, const char *model, const char *version, struct reply *r);
+void inference(struct service *s, const char *model, const char *version, const char *body,
+               size_t n, struct reply *r);
+
 // -1, with the problem in the reply; the connection must then be closed, since nobody knows where
 // the next request begins.
 int request_check(struct request *q);

@@ -1,11 +1,28 @@
-#include "serve/inference.h"
-
+// The Open Inference Protocol (version 2) over the champion.
+//
+// /predict takes transactions and keeps their windows; this takes features that somebody else has
+// computed, in the order of the model's inputs, and scores them. It counts no transaction. The same
+// features give the same bits both ways.
+//
+// A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
+// its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
+// probability and margin, FP64, and review, BOOL: probability >= threshold. Optional members may be
+// null. Unknown members and parameters are ignored, except those that ask for binary tensors.
+//
+// A model has the name of its registry's folder and one version, the one that serves.
+//
+// Status: 200; 400 where the body is no inference request; 404 for another model or version; 413
+// for too many rows; 422 for what does not fit; 503. Problems name the place in the request, as
+// `field`.
 #include "base/memory.h"
+#include "serve/http.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MAX_INFERENCE_ROWS = 1000 };
 
 static const char input_name[] = "features";
 #define TENSOR "inputs[0]"

@@ -2,7 +2,6 @@
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/feedback.h"
 #include "serve/http.h"
-#include "serve/inference.h"
 #include "serve/predict.h"
 #include "train/embedded.h"
 

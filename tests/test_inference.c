@@ -1,6 +1,6 @@
 // inference: scores against hand-computed ones of a small model and against /predict, and requests
 // that are refused.
-#include "serve/inference.h"
+#include "serve/http.h"
 #include "tests/small_fixture.h"
 
 #include <math.h>

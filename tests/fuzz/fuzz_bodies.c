@@ -2,7 +2,7 @@
 // reply is valid JSON with a status that the endpoint's header names. Transaction "T1" exists for
 // feedback.
 #include "serve/feedback.h"
-#include "serve/inference.h"
+#include "serve/http.h"
 #include "tests/small_service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
