@@ -17,7 +17,6 @@
 #define INGEST_CONVERT_H
 
 #include "ingest/csv.h"
-#include "ingest/dictionary.h"
 #include "ingest/pseudonym.h"
 #include "ingest/schema.h"
 #include "ingest/table.h"

@@ -63,6 +63,7 @@ int table_find_kind(const struct table *t, enum column_kind kind);
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,
                        struct err *err);
 
+struct dictionary;
 struct table_writer_column; // private to table.c
 
 struct table_writer {
@@ -77,13 +78,28 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
 int table_writer_append(struct table_writer *w, size_t column, const void *values, size_t rows,
                         struct err *err);
-// Replace a category column's dictionary: texts[i] is the text of code i; borrowed until the
-// commit.
-void table_writer_dictionary(struct table_writer *w, size_t column, char **texts, size_t n);
+// A category column's dictionary, where it is not known before; borrowed until the commit.
+void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
 // All columns must have the same number of rows. provenance is stored as given; not stolen.
 int table_writer_commit(struct table_writer *w, const json_t *provenance, struct err *err);
 // Without a commit before, the old table stands and the temporary folder is removed.
 void table_writer_release(struct table_writer *w);
+
+// The texts of a category column, whose codes count from 0 in the order of arrival. A zeroed one is
+// empty; it owns copies of the texts until dictionary_release.
+enum { DICTIONARY_MAX = 65536 }; // a column with more distinct values is a key
+struct dictionary {
+    char **texts; // [n] by code
+    size_t n, size;
+    uint32_t *sorted; // [n] the codes in the order of their texts
+    size_t sorted_size;
+};
+
+// The code of a text, which is added if it is new; -1 where that would be more than DICTIONARY_MAX.
+int dictionary_code(struct dictionary *d, const char *text, uint32_t *code, struct err *err);
+// The code of a text, d->n if it is not there.
+uint32_t dictionary_find(const struct dictionary *d, const char *text);
+void dictionary_release(struct dictionary *d);
 
 // For artifacts of all stages: a number, null where it is not finite.
 json_t *json_number_or_null(double x);

@@ -24,7 +24,7 @@
 #define SERVE_STORE_H
 
 #include "features/state.h"
-#include "ingest/dictionary.h"
+#include "ingest/table.h"
 #include "serve/decision.h"
 #include "serve/ids.h"
 

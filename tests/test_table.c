@@ -28,8 +28,9 @@ static const void *const values[N] = {id, moment, x, channel, label, feature};
 // rows in blocks of that many.
 static void make_table(const char *name, size_t rows, size_t block)
 {
-    static char *texts[] = {"chip", "\"web\"", "téléphone"};
+    static const char *const texts[] = {"chip", "\"web\"", "téléphone"};
     struct table_writer w;
+    struct dictionary d = {0};
     struct err err;
     for (int i = 0; i < ROWS; i++) {
         id[i] = (uint64_t)i * 0x9e3779b97f4a7c15u;
@@ -46,11 +47,17 @@ static void make_table(const char *name, size_t rows, size_t block)
             const size_t n = rows - i < block ? rows - i : block;
             assert_int_equal(table_writer_append(&w, c, from, n, &err), 0);
         }
-    table_writer_dictionary(&w, 3, texts, 3);
+    for (uint32_t i = 0, code; i < 3; i++) {
+        assert_int_equal(dictionary_code(&d, texts[i], &code, &err), 0);
+        assert_int_equal(dictionary_code(&d, texts[i], &code, &err), 0);
+        assert_int_equal(code, i);
+    }
+    table_writer_dictionary(&w, 3, &d);
     json_t *from = json_pack("{s:s}", "made_by", "a test");
     assert_int_equal(table_writer_commit(&w, from, &err), 0);
     json_decref(from);
     table_writer_release(&w);
+    dictionary_release(&d);
 }
 
 static void open_table(struct table *t)
