@@ -6,8 +6,7 @@
 // table's, "config_xxh3", "plan", "not_finite", "program"}. onehots are fitted to the training
 // window of [split].
 //
-// Memory: per-key state and one block; where the table is not in time order, 16 bytes a row more,
-// and 32 while it is sorted.
+// Memory: the state and one block; for a table out of time order 16 bytes a row, 32 while it sorts.
 #ifndef FEATURES_BATCH_H
 #define FEATURES_BATCH_H
 

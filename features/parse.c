@@ -494,8 +494,6 @@ static int onehot(struct parser *ps)
     return 0;
 }
 
-// ---- a definition ----
-
 static int check_name(struct parser *ps, const char *name)
 {
     char word[NAME];

@@ -171,8 +171,6 @@ void plan_release(struct plan *p)
     *p = (struct plan){0};
 }
 
-// ---- from the .ini ----
-
 int plan_from_config(struct plan *p, const struct config *c, struct err *err)
 {
     struct parse_error e;
@@ -200,8 +198,6 @@ int plan_from_config(struct plan *p, const struct config *c, struct err *err)
     plan_release(p);
     return -1;
 }
-
-// ---- JSON ----
 
 json_t *plan_to_json(const struct plan *p)
 {

@@ -107,9 +107,8 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
-// onehot(column): one input per value that holds at least 1 % of the training window (the 32 most
-// frequent at most), named name[value], and one for the rest, named name[*]. plan_fit rewrites such
-// definitions with the values spelled out: onehot(column, "a", "b").
+// plan_fit spells out the values of each onehot(column), as in onehot(column, "a", "b"): those of at
+// least 1 % of the training window, the 32 most frequent at most. Inputs: name[value] and name[*].
 struct plan_values { // of a category column, with the number of training rows that have each
     struct plan_value {
         const char *text;

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Below MIN_PARALLEL events threads cost more than they bring. AHEAD: events between asking for
-// memory and using it.
-enum { MIN_PARALLEL = 1024, AHEAD = 6 };
+enum { MIN_PARALLEL = 1024 }; // events; below it threads cost more than they bring
+enum { AHEAD = 6 };           // events between asking for memory and using it
 
 // ---- histories by key ----
 
@@ -337,8 +336,6 @@ static int run_share(void *arg, unsigned worker, struct err *err)
     return 0;
 }
 
-// ---- events that come too late ----
-
 static bool is_too_late(int64_t time, int64_t newest)
 {
     return time < newest && (uint64_t)newest - (uint64_t)time > LATE_SECONDS;
@@ -381,8 +378,6 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
     }
     return 0;
 }
-
-// ---- a block ----
 
 static const int64_t *times_of(const struct state *s, const struct events *events)
 {

@@ -133,8 +133,6 @@ void history_release(struct history *h)
     *h = (struct history){0};
 }
 
-// ---- events ----
-
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time)
 {
     const size_t size = s->event_size;
@@ -245,8 +243,6 @@ void history_revise(struct history *h, const struct shape *s, int64_t time, size
     *total = add(known ? total_before(h, s, lane, at) : add(old, -was), is);
     add_again(h, s, lane, at, old);
 }
-
-// ---- windows ----
 
 static uint64_t cursor_at(const struct history *h, int edge)
 {
