@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,34 +21,12 @@ size_t period_rows(const struct period *p)
 
 // ---- rows ----
 
-static int find_columns(struct period *p, const struct table *t, const struct model *m,
-                        struct err *err)
-{
-    int time = table_find_kind(t, COLUMN_TIME), label = table_find_kind(t, COLUMN_LABEL);
-    if (time < 0)
-        return err_set(err, "%s: there is no column of kind time", t->path);
-    p->table = t;
-    p->time = t->columns[time].data;
-    p->label = label < 0 ? NULL : t->columns[label].data;
-    p->inputs = xcalloc(m->n_inputs, sizeof *p->inputs);
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        p->inputs[i] = table_data(t, m->inputs[i].name, COLUMN_FEATURE, err);
-        if (!p->inputs[i])
-            return err_prefix(err, "the model was trained on other features than these: compute "
-                                   "them again, or promote a model of these");
-    }
-    return 0;
-}
-
-static int find_weeks(struct comparison *c, struct err *err)
+static void find_weeks(struct comparison *c)
 {
     const struct period *p = &c->current;
     struct week *last = NULL;
     for (uint64_t row = p->rows.first; row < p->rows.end; row++) {
-        const int64_t day = day_of(p->time[row]);
-        if (row > p->rows.first && p->time[row] < p->time[row - 1])
-            return err_set(err, "%s: time goes back at row %" PRIu64 "; rows must be in time order",
-                           p->table->path, row);
+        const int64_t day = day_of(p->examples->time[row]);
         if (!last || day >= last->from + DAYS_PER_WEEK) {
             const int64_t from = last ? day - (day - last->from) % DAYS_PER_WEEK : day;
             ARRAY_GROW(c->weeks, c->n_weeks + 1, c->weeks_capacity);
@@ -58,28 +35,25 @@ static int find_weeks(struct comparison *c, struct err *err)
         }
         last->rows.end = row + 1;
     }
-    return 0;
 }
 
-static int choose_rows(struct comparison *c, const struct table *features,
-                       const struct table *other, const struct config *config, struct err *err)
+static int choose_rows(struct comparison *c, const struct config *config, struct err *err)
 {
     static const char *const keys[] = {"psi_alert", "min_rows"};
     struct period *before = &c->reference, *now = &c->current;
+    const struct examples *e = before->examples;
     struct split split;
     if (split_from_config(&split, config, err) ||
         config_check_keys(config, "monitor", keys, 2, err) ||
         config_number(config, "monitor", "psi_alert", 0, 1e6, &c->psi_alert, err) ||
-        config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err) ||
-        find_columns(before, features, c->model, err) ||
-        find_columns(now, other ? other : features, c->model, err))
+        config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err))
         return -1;
-    before->rows = split_rows(&split.train, 0, before->time, features->rows);
-    now->rows.end = now->table->rows;
-    if (!other)
-        now->rows.first = split_rows(&split.test, 0, now->time, features->rows).end;
+    before->rows = split_rows(&split.train, 0, e->time, e->rows);
+    now->rows.end = now->examples->rows;
+    if (now->examples == e)
+        now->rows.first = split_rows(&split.test, 0, e->time, e->rows).end;
     if (period_rows(before) == 0)
-        return err_set(err, "%s: no row lies in the training part", features->path);
+        return err_set(err, "%s: no row lies in the training part", e->table.path);
     const size_t least = (size_t)c->min_rows;
     c->enough_rows = period_rows(before) >= least && period_rows(now) >= least;
     return 0;
@@ -87,24 +61,22 @@ static int choose_rows(struct comparison *c, const struct table *features,
 
 // ---- columns ----
 
-// Column i of a period's rows as doubles. The one after the inputs is the score, with which the
-// model is measured, too.
-static int load(struct period *p, const struct model *m, size_t i, double *out, struct err *err)
+// Column i of a period's rows as doubles, to be freed. The one after the inputs is the score, with
+// which the model is measured, too.
+static double *load(struct period *p, const struct model *m, size_t i)
 {
     const size_t n = period_rows(p), first = p->rows.first;
-    const bool score = i == m->n_inputs;
-    double *scores = score ? scores_new(&(struct examples){.x = p->inputs}, m, p->rows) : NULL;
+    const struct examples *e = p->examples;
+    if (i == m->n_inputs) {
+        double *score = scores_new(e, m, p->rows);
+        if (e->label)
+            p->metrics = metrics_compute(score, e->label + first, n, m->threshold);
+        return score;
+    }
+    double *x = xmalloc(n * sizeof *x);
     for (size_t r = 0; r < n; r++)
-        out[r] = score ? scores[r] : p->inputs[i][first + r];
-    free(scores);
-    for (size_t r = 0; r < n; r++)
-        if (!isfinite(out[r]))
-            return err_set(err,
-                           "%s: %s of row %" PRIu64 " is %g; only finite values can be compared",
-                           p->table->path, score ? "score" : m->inputs[i].name, first + r, out[r]);
-    if (score && p->label)
-        p->metrics = metrics_compute(out, p->label + first, n, m->threshold);
-    return 0;
+        x[r] = e->x[i][first + r];
+    return x;
 }
 
 // values: of the current rows. The weeks cover them, so their counts add up to q, those of the
@@ -123,17 +95,14 @@ static void count_weeks(const struct comparison *c, const struct histogram *h, c
     }
 }
 
-// before, now: room for the rows of the reference and of the current period.
-static int compare_column(struct comparison *c, size_t i, double *before, double *now,
-                          struct err *err)
+static void compare_column(struct comparison *c, size_t i)
 {
     const struct model *m = c->model;
     const struct histogram *h = i < m->n_inputs ? &m->inputs[i].reference : &m->score_reference;
     const size_t n_before = period_rows(&c->reference), n_now = period_rows(&c->current);
+    double *before = load(&c->reference, m, i), *now = load(&c->current, m, i);
     struct comparison_column *column = &c->columns[i];
     uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
-    if (load(&c->reference, m, i, before, err) || load(&c->current, m, i, now, err))
-        return -1;
     column->name = i < m->n_inputs ? m->inputs[i].name : "score";
     column->week_psi = xcalloc(c->n_weeks, sizeof *column->week_psi);
     for (size_t r = 0; r < n_before; r++)
@@ -143,42 +112,36 @@ static int compare_column(struct comparison *c, size_t i, double *before, double
     sort_doubles(now, n_now);
     column->drift = drift_measure(before, n_before, now, n_now, p, q, h->n_edges + 1);
     column->drifted = c->enough_rows && column->drift.psi >= c->psi_alert;
-    return 0;
+    free(before);
+    free(now);
 }
-
-struct job {
-    struct comparison *comparison;
-    atomic_size_t next; // column
-};
 
 // The last column, the score, costs most and goes first.
 static int work(void *arg, unsigned thread, struct err *err)
 {
+    struct comparison *c = arg;
     (void)thread;
-    struct job *job = arg;
-    struct comparison *c = job->comparison;
-    double *before = xcalloc(period_rows(&c->reference), sizeof *before);
-    double *now = xcalloc(period_rows(&c->current), sizeof *now);
-    int rc = 0;
-    for (size_t k; rc == 0 && (k = atomic_fetch_add(&job->next, 1)) < c->n;)
-        rc = compare_column(c, c->n - 1 - k, before, now, err);
-    free(before);
-    free(now);
-    return rc;
+    (void)err;
+    for (size_t k; (k = atomic_fetch_add(&c->next, 1)) < c->n;)
+        compare_column(c, c->n - 1 - k);
+    return 0;
 }
 
-int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
-                    const struct table *other, const struct config *config, unsigned threads,
+int comparison_init(struct comparison *c, const struct model *m, const struct examples *features,
+                    const struct examples *other, const struct config *config, unsigned threads,
                     struct err *err)
 {
-    struct job job = {.comparison = c};
-    *c = (struct comparison){.model = m, .n = m->n_inputs + 1, .psi_alert = 0.2, .min_rows = 1000};
-    c->columns = xcalloc(c->n, sizeof *c->columns);
-    if (choose_rows(c, features, other, config, err) || find_weeks(c, err) ||
-        parallel_run(threads < c->n ? threads : (unsigned)c->n, work, &job, err)) {
-        comparison_release(c);
+    *c = (struct comparison){.model = m,
+                             .reference.examples = features,
+                             .current.examples = other ? other : features,
+                             .n = m->n_inputs + 1,
+                             .psi_alert = 0.2,
+                             .min_rows = 1000};
+    if (choose_rows(c, config, err))
         return -1;
-    }
+    find_weeks(c);
+    c->columns = xcalloc(c->n, sizeof *c->columns);
+    parallel_run(threads < c->n ? threads : (unsigned)c->n, work, c, err);
     for (size_t i = 0; i < c->n; i++)
         c->drifted = c->drifted || c->columns[i].drifted;
     return 0;
@@ -186,25 +149,41 @@ int comparison_init(struct comparison *c, const struct model *m, const struct ta
 
 void comparison_release(struct comparison *c)
 {
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; c->columns && i < c->n; i++)
         free(c->columns[i].week_psi);
     free(c->columns);
     free(c->weeks);
-    free(c->reference.inputs);
-    free(c->current.inputs);
     *c = (struct comparison){0};
 }
 
 // ---- drift.json ----
 
+// The measures in the order of struct drift; those with a title are in the table, too.
+static const struct {
+    const char *name, *title, *format;
+    int width;
+} measures[] = {
+    {"psi", "PSI", "%.4f", 8},
+    {"ks", "KS", "%.4f", 7},
+    {"ks_p", NULL, NULL, 0},
+    {"jensen_shannon", "JS", "%.4f", 7},
+    {"wasserstein", NULL, NULL, 0},
+    {"wasserstein_normalised", "W1/sd", "%.3f", 7},
+    {"out_of_range", "outside", "%.4f", 8},
+    {"mean_reference", "mean before", "%.4g", 11},
+    {"mean_current", "mean now", "%.4g", 11},
+};
+enum { MEASURES = sizeof measures / sizeof *measures };
+
 static json_t *period_json(const struct period *p)
 {
     char from[TIME_TEXT], to[TIME_TEXT];
     const bool any = period_rows(p) > 0;
-    return json_pack("{s:s, s:I, s:s?, s:s?}", "table", p->table->path, "rows",
+    const int64_t *time = p->examples->time;
+    return json_pack("{s:s, s:I, s:s?, s:s?}", "table", p->examples->table.path, "rows",
                      (json_int_t)period_rows(p), "from",
-                     any ? time_text(from, p->time[p->rows.first]) : NULL, "to",
-                     any ? time_text(to, p->time[p->rows.end - 1]) : NULL);
+                     any ? time_text(from, time[p->rows.first]) : NULL, "to",
+                     any ? time_text(to, time[p->rows.end - 1]) : NULL);
 }
 
 static json_t *weeks_json(const struct comparison *c, const double *psi)
@@ -223,20 +202,13 @@ static json_t *weeks_json(const struct comparison *c, const double *psi)
 
 static json_t *column_json(const struct comparison *c, const struct comparison_column *column)
 {
-    const struct drift *d = &column->drift;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",           //
-                     "name", column->name,                                                     //
-                     "psi", json_number_or_null(d->psi),                                       //
-                     "ks", json_number_or_null(d->ks),                                         //
-                     "ks_p", json_number_or_null(d->ks_p),                                     //
-                     "jensen_shannon", json_number_or_null(d->jensen_shannon),                 //
-                     "wasserstein", json_number_or_null(d->wasserstein),                       //
-                     "wasserstein_normalised", json_number_or_null(d->wasserstein_normalised), //
-                     "out_of_range", json_number_or_null(d->out_of_range),                     //
-                     "mean_reference", json_number_or_null(d->mean_reference),                 //
-                     "mean_current", json_number_or_null(d->mean_current),                     //
-                     "drifted", column->drifted,                                               //
-                     "weeks", weeks_json(c, column->week_psi));
+    json_t *j = json_pack("{s:s}", "name", column->name);
+    for (size_t i = 0; i < MEASURES; i++)
+        json_object_set_new(j, measures[i].name,
+                            json_number_or_null(((const double *)&column->drift)[i]));
+    json_object_set_new(j, "drifted", json_boolean(column->drifted));
+    json_object_set_new(j, "weeks", weeks_json(c, column->week_psi));
+    return j;
 }
 
 static json_t *performance_json(const struct metrics *m)
@@ -289,25 +261,17 @@ static int by_psi(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void print_number(int width, const char *format, double x)
-{
-    char text[32] = "-";
-    if (isfinite(x))
-        snprintf(text, sizeof text, format, x);
-    printf(" %*s", width, text);
-}
-
 static void print_column(const struct comparison_column *column, int width)
 {
-    const struct drift *d = &column->drift;
     printf("%-*s", width, column->name);
-    print_number(8, "%.4f", d->psi);
-    print_number(7, "%.4f", d->ks);
-    print_number(7, "%.4f", d->jensen_shannon);
-    print_number(7, "%.3f", d->wasserstein_normalised);
-    print_number(8, "%.4f", d->out_of_range);
-    print_number(11, "%.4g", d->mean_reference);
-    print_number(11, "%.4g", d->mean_current);
+    for (size_t i = 0; i < MEASURES; i++) {
+        const double x = ((const double *)&column->drift)[i];
+        char text[32] = "-";
+        if (measures[i].title && isfinite(x))
+            snprintf(text, sizeof text, measures[i].format, x);
+        if (measures[i].title)
+            printf(" %*s", measures[i].width, text);
+    }
     printf("%s\n", column->drifted ? "  drifted" : "");
 }
 
@@ -319,8 +283,11 @@ static void print_columns(const struct comparison *c)
     qsort(sorted, c->n, sizeof *sorted, by_psi);
     for (size_t i = 0; i < c->n; i++)
         width = (int)strlen(sorted[i].name) > width ? (int)strlen(sorted[i].name) : width;
-    printf("%-*s %8s %7s %7s %7s %8s %11s %11s\n", width, "input", "PSI", "KS", "JS", "W1/sd",
-           "outside", "mean before", "mean now");
+    printf("%-*s", width, "input");
+    for (size_t i = 0; i < MEASURES; i++)
+        if (measures[i].title)
+            printf(" %*s", measures[i].width, measures[i].title);
+    printf("\n");
     for (size_t i = 0; i < c->n; i++)
         print_column(&sorted[i], width);
     free(sorted);
@@ -331,9 +298,9 @@ static void print_period(const char *title, const struct period *p)
     char from[TIME_TEXT], to[TIME_TEXT];
     printf("%-9s %9zu rows", title, period_rows(p));
     if (period_rows(p) > 0)
-        printf("  %s .. %s", time_text(from, p->time[p->rows.first]),
-               time_text(to, p->time[p->rows.end - 1]));
-    printf("  %s\n", p->table->path);
+        printf("  %s .. %s", time_text(from, p->examples->time[p->rows.first]),
+               time_text(to, p->examples->time[p->rows.end - 1]));
+    printf("  %s\n", p->examples->table.path);
 }
 
 void comparison_print(const struct comparison *c)

@@ -23,22 +23,19 @@
 // Performance is null where no label is known, and so is a measure that is not defined (drift.h).
 // There is no clock time in it: the same input gives the same file.
 //
-// Errors: a table without an input of the model or without a time column, time that goes back, an
-// input that is not finite, a reference without rows. Without current rows the measures are NAN.
-// Ownership: a comparison owns its arrays until comparison_release, and borrows model and tables.
+// Without current rows the measures are NAN; a reference without rows is an error. Ownership: a
+// comparison owns its arrays until comparison_release, and borrows model and tables.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
 
-#include "ingest/table.h"
 #include "monitor/drift.h"
 #include "train/evaluate.h"
 
+#include <stdatomic.h>
+
 struct period {
-    const struct table *table; // of features
+    const struct examples *examples;
     struct row_range rows;
-    const int64_t *time;
-    const int8_t *label;    // NULL where the table has none
-    const float **inputs;   // [n_inputs] -> [rows of the table]
     struct metrics metrics; // of the score; without judged rows where no label is known
 };
 
@@ -65,13 +62,15 @@ struct comparison {
     struct week *weeks; // [n_weeks]
     size_t n_weeks, weeks_capacity;
     bool enough_rows;
-    bool drifted; // some column did
+    bool drifted;       // some column did
+    atomic_size_t next; // column to measure
 };
 
 // The training rows of features against all rows of other, or, where other is NULL, against the
-// rows of features after the test window. config: [split] and [monitor] are read.
-int comparison_init(struct comparison *c, const struct model *m, const struct table *features,
-                    const struct table *other, const struct config *config, unsigned threads,
+// rows of features after the test window; both were opened with the model's plan. config: [split]
+// and [monitor] are read.
+int comparison_init(struct comparison *c, const struct model *m, const struct examples *features,
+                    const struct examples *other, const struct config *config, unsigned threads,
                     struct err *err);
 void comparison_release(struct comparison *c);
 size_t period_rows(const struct period *p);

@@ -36,8 +36,6 @@ static double divergence(double p, double m)
 static double jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
 {
     double n = total(p, bins), m = total(q, bins), sum = 0;
-    if (n == 0 || m == 0)
-        return NAN;
     for (size_t b = 0; b < bins; b++) {
         double from = (double)p[b] / n, to = (double)q[b] / m, middle = 0.5 * (from + to);
         sum += 0.5 * (divergence(from, middle) + divergence(to, middle));

@@ -20,8 +20,9 @@
 #include <stdint.h>
 
 struct drift {
-    double psi, jensen_shannon;
+    double psi;
     double ks, ks_p;
+    double jensen_shannon;
     double wasserstein;
     double wasserstein_normalised; // divided by the reference's standard deviation; 0 where both
                                    // are constant and equal, NAN where only the reference is

@@ -22,12 +22,13 @@ static int monitor(const char *path, unsigned threads, bool *drifted, struct err
     struct config config = {0};
     struct model model = {0};
     int64_t version;
-    struct table features = {0}, other = {0};
+    struct examples features = {0}, other = {0};
     struct comparison comparison = {0};
     int rc = -1;
     if (config_load(&config, config_path, err) ||
-        registry_load_champion(models, &model, &version, err) || table_open(&features, path, err) ||
-        (current && table_open(&other, current, err)) ||
+        registry_load_champion(models, &model, &version, err) ||
+        examples_open(&features, path, &model.plan, err) ||
+        (current && examples_open(&other, current, &model.plan, err)) ||
         comparison_init(&comparison, &model, &features, current ? &other : NULL, &config, threads,
                         err) ||
         comparison_write(&comparison, output, err))
@@ -40,8 +41,8 @@ static int monitor(const char *path, unsigned threads, bool *drifted, struct err
                        err);
 out:
     comparison_release(&comparison);
-    table_release(&other);
-    table_release(&features);
+    examples_release(&other);
+    examples_release(&features);
     model_release(&model);
     config_release(&config);
     return rc;

@@ -1,41 +1,19 @@
 // The measures of drift are held against values of SciPy 1.10.1 (the call is named beside each),
-// sums by hand and slow definitions. Periods of a table in memory are compared with the same rows
+// sums by hand and slow definitions. Periods of rows in memory are compared with the same rows
 // picked by hand; drift.json and the printed table are read back.
 #include "monitor/comparison.h"
 
-#include "tests/scratch.h"
-
-#include <math.h>
-
-static uint64_t next_random(void)
-{
-    static uint64_t s = 88172645463325252u; // Marsaglia's xorshift64
-    s ^= s << 13;
-    s ^= s >> 7;
-    s ^= s << 17;
-    return s;
-}
-
-static float uniform(void) // on [0, 1)
-{
-    return (float)(next_random() >> 40) / 16777216;
-}
-
-// ---- measures ----
+#include "tests/training.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static void assert_near(double value, double expected, double tolerance)
-{
-    if (!(fabs(value - expected) <= tolerance))
-        fail_msg("%.17g is not %.17g", value, expected);
-}
+// ---- measures ----
 
 // Sorted, with many ties within a sample and between two.
 static void fill(double *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        x[i] = 0.25 * (double)(next_random() % 23) - 2;
+        x[i] = 0.25 * (double)(draw(23)) - 2;
     sort_doubles(x, n);
 }
 
@@ -59,9 +37,8 @@ static struct drift measure(const double *a, size_t n, const double *b, size_t m
     return drift_measure(a, n, b, m, p, q, 2);
 }
 
-static void psi_is_the_sum_by_hand_and_finite_where_bins_are_empty(void **state)
+TEST(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty)
 {
-    (void)state;
     // Shares (10 + 1/2)/21 twice, 10.5/41 and 30.5/41:
     // (10.5/41 - 1/2) ln(10.5/20.5) + (30.5/41 - 1/2) ln(30.5/20.5) = 10/41 ln(61/21)
     const uint64_t p[] = {10, 10}, q[] = {10, 30};
@@ -72,20 +49,17 @@ static void psi_is_the_sum_by_hand_and_finite_where_bins_are_empty(void **state)
     assert_near(drift_psi(last, first, 3), 5.764851356613271, 1e-12);
 }
 
-static void jensen_shannon_agrees_with_scipy(void **state)
+TEST(jensen_shannon_agrees_with_scipy)
 {
-    (void)state;
     // scipy.spatial.distance.jensenshannon([10,20,30,40,0], [15,0,35,30,20])
     const uint64_t p[] = {10, 20, 30, 40, 0}, q[] = {15, 0, 35, 30, 20};
     assert_near(counted(p, q, 5).jensen_shannon, 0.3816969227443573, 1e-14);
-    assert_near(counted(q, p, 5).jensen_shannon, 0.3816969227443573, 1e-14);
     const uint64_t one[] = {5, 0, 1}, other[] = {0, 9, 0}; // disjoint
     assert_near(counted(one, other, 3).jensen_shannon, sqrt(log(2)), 1e-15);
 }
 
-static void kolmogorov_smirnov_and_wasserstein_agree_with_scipy(void **state)
+TEST(kolmogorov_smirnov_and_wasserstein_agree_with_scipy)
 {
-    (void)state;
     // scipy.stats.ks_2samp(A, B).statistic, scipy.stats.wasserstein_distance(A, B)
     const struct drift d = measure(A, COUNT(A), B, COUNT(B));
     assert_near(d.ks, 1.0 / 3, 1e-15);
@@ -120,12 +94,11 @@ static double slow_wasserstein(const double *a, size_t n, const double *b, size_
     return sum / (double)(n * m);
 }
 
-static void sample_measures_agree_with_their_slow_definitions(void **state)
+TEST(sample_measures_agree_with_their_slow_definitions)
 {
-    (void)state;
     for (int round = 0; round < 200; round++) {
         double a[40] = {0}, b[40] = {0};
-        size_t n = 1 + next_random() % 40, m = 1 + next_random() % 40;
+        size_t n = 1 + draw(40), m = 1 + draw(40);
         fill(a, n);
         fill(b, m);
         const struct drift d = measure(a, n, b, m), back = measure(b, m, a, n);
@@ -135,9 +108,8 @@ static void sample_measures_agree_with_their_slow_definitions(void **state)
     }
 }
 
-static void the_p_value_agrees_with_scipy_on_both_series(void **state)
+TEST(the_p_value_agrees_with_scipy_on_both_series)
 {
-    (void)state;
     // scipy.special.kolmogorov(x); n = m = 2 makes λ = d.
     const double expected[][2] = {{0.2, 0.999999999999495},     {0.5, 0.9639452436648751},
                                   {0.828, 0.4993296211937983},  {0.999, 0.27107316411506394},
@@ -150,9 +122,8 @@ static void the_p_value_agrees_with_scipy_on_both_series(void **state)
     assert_near(drift_ks_p(0.1, 100, 300), drift_ks_p(sqrt(0.75), 2, 2), 1e-14);
 }
 
-static void the_summary_holds_means_spread_and_range_or_nothing_without_rows(void **state)
+TEST(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
 {
-    (void)state;
     const double a[] = {10, 30}, b[] = {0, 10, 20, 30, 40}; // a: mean 20, sd 10
     struct drift d = measure(a, 2, b, 5);
     assert_true(d.mean_reference == 20 && d.mean_current == 20);
@@ -167,9 +138,8 @@ static void the_summary_holds_means_spread_and_range_or_nothing_without_rows(voi
     assert_near(d.mean_reference, 2.1875, 1e-15);
 }
 
-static void a_constant_reference_has_no_spread_to_normalise_by(void **state)
+TEST(a_constant_reference_has_no_spread_to_normalise_by)
 {
-    (void)state;
     const double constant[] = {0.1, 0.1, 0.1}, other[] = {0.1, 0.1, 0.4};
     struct drift same = measure(constant, 3, constant, 2), moved = measure(constant, 3, other, 3);
     assert_true(same.wasserstein_normalised == 0 && same.ks == 0 && same.ks_p == 1);
@@ -179,66 +149,52 @@ static void a_constant_reference_has_no_spread_to_normalise_by(void **state)
     assert_near(moved.out_of_range, 1.0 / 3, 1e-15);
 }
 
-// ---- periods of a table ----
+// ---- periods ----
 
-enum { DAY = 86400, DAY_ROWS = 96, ROWS = 4000 };
-enum { REFERENCE_END = 15 * DAY_ROWS, CURRENT_FIRST = 17 * DAY_ROWS }; // of [split] below
+enum { DAY_ROWS = 96, ROWS = 4000 };
+enum { REFERENCE_END = 15 * DAY_ROWS, CURRENT_FIRST = 17 * DAY_ROWS }; // of SPLIT below
 static const int64_t START = 1532476800;                               // 2018-07-25
-static const char *const split =
-    "[split]\ntrain = 2018-07-25 .. 2018-08-08\ntest = 2018-08-10 .. 2018-08-10\n";
+#define SPLIT "[split]\ntrain = 2018-07-25 .. 2018-08-08\ntest = 2018-08-10 .. 2018-08-10\n"
 
-// A table of a time column, two inputs and labels, a model of them, and its comparison.
-static struct world {
-    int64_t time[ROWS];
-    float steady[ROWS], moving[ROWS];
-    int8_t label[ROWS];
-    struct table_column columns[4];
-    struct table table;
-    struct model_input inputs[2];
-    struct model model;
-    const struct table *other; // NULL: the rows after the test window
-    struct comparison c;
-} w;
+// Rows with two inputs and labels, a model of them, and its comparison.
+static int64_t seconds[ROWS];
+static float moving[ROWS], steady[ROWS];
+static int8_t label[ROWS];
+static const float *x[] = {moving, steady};
+static struct examples rows;
+static struct model_input inputs[2];
+static struct model model = {.inputs = inputs, .n_inputs = 2, .sha256 = "5e1f"};
+static struct comparison c;
 
 static int setup(void **state)
 {
-    static char names[][8] = {"time", "steady", "moving", "label", "a/table"};
     const struct histogram quarters = {.n_edges = 3, .edges = {0.25, 0.5, 0.75}};
-    w = (struct world){0};
+    seed = 3;
     for (size_t i = 0; i < ROWS; i++) {
-        w.time[i] = START + (int64_t)i * 900;
-        w.steady[i] = uniform();
-        w.moving[i] = uniform() + (i >= CURRENT_FIRST ? 0.2F : 0);
+        seconds[i] = START + (int64_t)i * 900;
+        steady[i] = (float)draw(1 << 24) / (1 << 24);
+        moving[i] = (float)draw(1 << 24) / (1 << 24) + (i >= CURRENT_FIRST ? 0.2F : 0);
+        label[i] = 0;
     }
-    w.columns[0] = (struct table_column){.name = names[0], .kind = COLUMN_TIME, .data = w.time};
-    w.columns[1] =
-        (struct table_column){.name = names[1], .kind = COLUMN_FEATURE, .data = w.steady};
-    w.columns[2] =
-        (struct table_column){.name = names[2], .kind = COLUMN_FEATURE, .data = w.moving};
-    w.columns[3] = (struct table_column){.name = names[3], .kind = COLUMN_LABEL, .data = w.label};
-    w.table = (struct table){.path = names[4], .rows = ROWS, .columns = w.columns, .n = 4};
-    // The model has them in another order than the table.
-    w.inputs[0] = (struct model_input){"moving", 0.5, 0.3, 2, quarters};
-    w.inputs[1] = (struct model_input){"steady", 0.5, 0.3, 0, quarters};
-    w.model = (struct model){.inputs = w.inputs,
-                             .n_inputs = 2,
-                             .score_reference = {.n_edges = 1, .edges = {0.5}},
-                             .sha256 = "5e1f"};
+    rows = (struct examples){
+        .table.path = "a/table", .rows = ROWS, .x = x, .time = seconds, .label = label};
+    inputs[0] = (struct model_input){"moving", 0.5, 0.3, 2, quarters};
+    inputs[1] = (struct model_input){"steady", 0.5, 0.3, 0, quarters};
+    model.score_reference = (struct histogram){.n_edges = 1, .edges = {0.5}};
     return scratch_make(state);
 }
 
 static int teardown(void **state)
 {
-    comparison_release(&w.c);
+    comparison_release(&c);
     return scratch_remove(state);
 }
 
-static int compare(unsigned threads, const char *ini, struct err *err)
+static int compare(const struct examples *other, unsigned threads, const char *ini, struct err *err)
 {
-    struct config config;
-    comparison_release(&w.c);
-    assert_int_equal(config_load(&config, scratch_text("test.ini", ini), err), 0);
-    int rc = comparison_init(&w.c, &w.model, &w.table, w.other, &config, threads, err);
+    struct config config = config_of(ini);
+    comparison_release(&c);
+    int rc = comparison_init(&c, &model, &rows, other, &config, threads, err);
     config_release(&config);
     return rc;
 }
@@ -246,168 +202,126 @@ static int compare(unsigned threads, const char *ini, struct err *err)
 static void compare_with(unsigned threads, const char *ini)
 {
     struct err err = {""};
-    if (compare(threads, ini, &err))
+    if (compare(NULL, threads, ini, &err))
         fail_msg("%s", err.msg);
 }
 
-static void assert_fails_with(const char *part, const char *ini)
-{
-    struct err err = {""};
-    assert_int_equal(compare(2, ini, &err), -1);
-    assert_contains(err.msg, part);
-}
-
 // Counts between the edges by definition, and the sorted values.
-static void pick(const float *x, size_t first, size_t end, double *out, uint64_t counts[4])
+static void pick(const float *from, size_t first, size_t end, double *out, uint64_t counts[4])
 {
     for (size_t i = first; i < end; i++) {
-        out[i - first] = x[i];
-        counts[(x[i] >= 0.25F) + (x[i] >= 0.5F) + (x[i] >= 0.75F)]++;
+        out[i - first] = from[i];
+        counts[(from[i] >= 0.25F) + (from[i] >= 0.5F) + (from[i] >= 0.75F)]++;
     }
     sort_doubles(out, end - first);
 }
 
-static void inputs_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads(void **state)
+TEST(inputs_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads)
 {
-    (void)state;
     static double before[ROWS], after[ROWS];
-    const float *x[] = {w.moving, w.steady};
     for (size_t i = 0; i < 4; i++) {
         uint64_t p[4] = {0}, q[4] = {0};
-        compare_with(i < 2 ? 1 : 7, split);
-        assert_int_equal(w.c.n, 3);
-        assert_string_equal(w.c.columns[i % 2].name, i % 2 ? "steady" : "moving");
+        compare_with(i < 2 ? 1 : 7, SPLIT);
+        assert_int_equal(c.n, 3);
+        assert_string_equal(c.columns[i % 2].name, inputs[i % 2].name);
         pick(x[i % 2], 0, REFERENCE_END, before, p);
         pick(x[i % 2], CURRENT_FIRST, ROWS, after, q);
         struct drift expected =
             drift_measure(before, REFERENCE_END, after, ROWS - CURRENT_FIRST, p, q, 4);
-        assert_memory_equal(&w.c.columns[i % 2].drift, &expected, sizeof expected);
+        assert_memory_equal(&c.columns[i % 2].drift, &expected, sizeof expected);
     }
 }
 
-static void the_score_moves_with_the_input_that_has_weight(void **state)
+TEST(the_score_moves_with_the_input_that_has_weight)
 {
-    (void)state;
-    compare_with(2, split);
-    // The probability increases with `moving` alone, so ranks, and with them KS, are the same.
-    assert_true(w.c.columns[2].drift.ks == w.c.columns[0].drift.ks);
     double sum = 0;
+    compare_with(2, SPLIT);
+    // The probability increases with `moving` alone, so ranks, and with them KS, are the same.
+    assert_is(c.columns[2].drift.ks, c.columns[0].drift.ks);
     for (size_t i = CURRENT_FIRST; i < ROWS; i++)
-        sum += 1 / (1 + exp(-2 * ((double)w.moving[i] - 0.5) / 0.3));
-    assert_true(fabs(w.c.columns[2].drift.mean_current - sum / (ROWS - CURRENT_FIRST)) < 1e-12);
+        sum += 1 / (1 + exp(-2 * ((double)moving[i] - 0.5) / 0.3));
+    assert_near(c.columns[2].drift.mean_current, sum / (ROWS - CURRENT_FIRST), 1e-12);
 }
 
-static void performance_is_that_of_the_rows_with_labels(void **state)
+TEST(performance_is_that_of_the_rows_with_labels)
 {
-    (void)state;
-    uint64_t known = 0, frauds = 0;
+    double known = 0, frauds = 0;
     for (size_t i = 0; i < ROWS; i++) {
-        w.label[i] = (int8_t)(i % 7 == 0 ? -1 : next_random() % 8 < 4 * w.moving[i]);
-        known += i >= CURRENT_FIRST && w.label[i] >= 0;
-        frauds += i >= CURRENT_FIRST && w.label[i] == 1;
+        label[i] = (int8_t)(i % 7 == 0 ? -1 : (float)draw(8) < 4 * moving[i]);
+        known += i >= CURRENT_FIRST && label[i] >= 0;
+        frauds += i >= CURRENT_FIRST && label[i] == 1;
     }
-    compare_with(2, split);
-    assert_int_equal(w.c.current.metrics.tally.rows, known);
-    assert_int_equal(w.c.current.metrics.tally.frauds, frauds);
-    assert_true(w.c.reference.metrics.roc_auc > 0.6 && w.c.current.metrics.roc_auc > 0.6);
-    w.table.n = 3; // there is no column for labels
-    compare_with(2, split);
-    assert_true(w.c.reference.metrics.tally.rows == 0 && w.c.current.metrics.tally.rows == 0);
+    compare_with(2, SPLIT);
+    assert_is(c.current.metrics.tally.rows, known);
+    assert_is(c.current.metrics.tally.frauds, frauds);
+    assert_true(c.reference.metrics.roc_auc > 0.6 && c.current.metrics.roc_auc > 0.6);
+    rows.label = NULL;
+    compare_with(2, SPLIT);
+    assert_true(c.reference.metrics.tally.rows == 0 && c.current.metrics.tally.rows == 0);
 }
 
-static void an_alarm_needs_size_and_rows(void **state)
+TEST(an_alarm_needs_size_and_rows)
 {
-    (void)state;
-    char ini[512];
-    compare_with(2, split);
-    assert_true(w.c.psi_alert == 0.2 && w.c.min_rows == 1000);
-    assert_true(w.c.columns[0].drifted && !w.c.columns[1].drifted && w.c.drifted);
-    assert_true(w.c.enough_rows);
-    snprintf(ini, sizeof ini, "%s[monitor]\nmin_rows = %d\n", split, REFERENCE_END + 1);
-    compare_with(2, ini);
-    assert_true(w.c.columns[0].drift.psi >= 0.2);
-    assert_true(!w.c.columns[0].drifted && !w.c.drifted && !w.c.enough_rows);
-    snprintf(ini, sizeof ini, "%s[monitor]\npsi_alert = 10\n", split);
-    compare_with(2, ini);
-    assert_true(!w.c.drifted && w.c.enough_rows);
+    compare_with(2, SPLIT); // psi_alert is 0.2
+    assert_true(c.columns[0].drifted && !c.columns[1].drifted && c.drifted && c.enough_rows);
+    compare_with(2, SPLIT "[monitor]\nmin_rows = 1441\n"); // the reference has 1440
+    assert_true(c.columns[0].drift.psi >= 0.2);
+    assert_true(!c.columns[0].drifted && !c.drifted && !c.enough_rows);
+    compare_with(2, SPLIT "[monitor]\npsi_alert = 10\n");
+    assert_true(!c.drifted && c.enough_rows);
 }
 
-static void weeks_are_counted_from_the_first_day_of_the_current_period(void **state)
+TEST(weeks_are_counted_from_the_first_day_of_the_current_period)
 {
-    (void)state;
     static double values[ROWS];
     // The period begins on 2018-08-11; nothing happens in the three weeks after 2018-08-24.
     const size_t pause = 31 * DAY_ROWS;
     for (size_t i = pause; i < ROWS; i++)
-        w.time[i] += 21 * DAY;
-    compare_with(1, split);
+        seconds[i] += 21 * DAY;
+    compare_with(1, SPLIT);
     const int64_t first = START / DAY + 17, from[] = {first, first + 7, first + 35, first + 42};
     const size_t ends[] = {24 * DAY_ROWS, pause, 38 * DAY_ROWS, ROWS};
-    assert_int_equal(w.c.n_weeks, 4);
+    assert_int_equal(c.n_weeks, 4);
     uint64_t p[4] = {0};
-    pick(w.moving, 0, REFERENCE_END, values, p);
+    pick(moving, 0, REFERENCE_END, values, p);
     for (size_t k = 0, row = CURRENT_FIRST; k < 4; row = ends[k++]) {
         uint64_t q[4] = {0};
-        assert_int_equal(w.c.weeks[k].from, from[k]);
-        assert_int_equal(w.c.weeks[k].rows.first, row);
-        assert_int_equal(w.c.weeks[k].rows.end, ends[k]);
-        pick(w.moving, row, ends[k], values, q);
-        assert_true(w.c.columns[0].week_psi[k] == drift_psi(p, q, 4));
+        assert_int_equal(c.weeks[k].from, from[k]);
+        assert_int_equal(c.weeks[k].rows.first, row);
+        assert_int_equal(c.weeks[k].rows.end, ends[k]);
+        pick(moving, row, ends[k], values, q);
+        assert_is(c.columns[0].week_psi[k], drift_psi(p, q, 4));
     }
 }
 
-static void another_table_that_is_the_same_has_not_drifted(void **state)
+TEST(another_table_that_is_the_same_has_not_drifted)
 {
-    (void)state;
-    w.table.rows = REFERENCE_END;
-    w.other = &w.table;
-    compare_with(2, split);
-    for (size_t i = 0; i < w.c.n; i++) {
-        const struct drift *d = &w.c.columns[i].drift;
+    struct err err;
+    rows.rows = REFERENCE_END;
+    struct examples other = rows;
+    assert_int_equal(compare(&other, 2, SPLIT, &err), 0);
+    for (size_t i = 0; i < c.n; i++) {
+        const struct drift *d = &c.columns[i].drift;
         assert_true(d->psi == 0 && d->jensen_shannon == 0 && d->wasserstein == 0);
         assert_true(d->ks == 0 && d->ks_p == 1 && d->out_of_range == 0);
     }
-    assert_false(w.c.drifted);
+    assert_false(c.drifted);
 }
 
-// ---- errors ----
-
-static void rows_and_settings_that_cannot_be_used_are_errors(void **state)
+TEST(a_key_that_is_not_known_and_a_reference_without_rows_are_errors)
 {
-    (void)state;
-    static const char *const early =
-        "[split]\ntrain = 2017-01-01 .. 2017-01-02\ntest = 2018-08-10 .. 2018-08-10\n";
-    char alarm[256];
-    snprintf(alarm, sizeof alarm, "%s[monitor]\npsi_alarm = 0.1\n", split);
-    w.steady[2222] = NAN; // and so is the score
-    assert_fails_with(" of row 2222 is ", split);
-    w.steady[2222] = 0;
-    w.moving[3] = INFINITY;
-    assert_fails_with("a/table: moving of row 3 is inf", split);
-    w.moving[3] = 0;
-    w.time[3000] = w.time[2999] - 1;
-    assert_fails_with("a/table: time goes back at row 3000", split);
-    w.table.n = 2; // without the column of the input
-    assert_fails_with("moving", split);
-    w.columns[0].kind = COLUMN_NUMBER;
-    assert_fails_with("a/table: there is no column of kind time", split);
-    assert_fails_with("did you mean 'psi_alert'?", alarm);
-    w.columns[0].kind = COLUMN_TIME;
-    w.table.n = 4;
-    assert_fails_with("no row lies in the training part", early);
+    static const char *const cases[][2] = {
+        {SPLIT "[monitor]\npsi_alarm = 0.1\n", "did you mean 'psi_alert'?"},
+        {"[split]\ntrain = 2017-01-01 .. 2017-01-02\ntest = 2018-08-10 .. 2018-08-10\n",
+         "a/table: no row lies in the training part"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err err = {""};
+        assert_int_equal(compare(NULL, 2, cases[i][0], &err), -1);
+        assert_contains(err.msg, cases[i][1]);
+    }
 }
 
 // ---- drift.json and the table ----
-
-static json_t *written(void)
-{
-    struct err err;
-    const char *path = scratch_path("drift.json");
-    assert_int_equal(comparison_write(&w.c, path, &err), 0);
-    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(json);
-    return json;
-}
 
 static const json_t *at(const json_t *j, const char *path)
 {
@@ -419,47 +333,49 @@ static const json_t *at(const json_t *j, const char *path)
     return j;
 }
 
-static void assert_number(const json_t *value, double expected)
+static double number(const json_t *j, const char *path)
 {
-    if (isnan(expected) ? !json_is_null(value) : json_number_value(value) != expected)
-        fail_msg("%.17g is not %.17g", json_number_value(value), expected);
+    const json_t *value = at(j, path);
+    assert_true(json_is_number(value) || json_is_null(value));
+    return json_is_null(value) ? NAN : json_number_value(value);
 }
 
 static void assert_column(const json_t *j, const struct comparison_column *column)
 {
-    static const char *const measures[] = {
-        "psi",          "jensen_shannon", "ks",
-        "ks_p",         "wasserstein",    "wasserstein_normalised",
-        "out_of_range", "mean_reference", "mean_current"}; // in the order of struct drift
+    static const char *const measures[] = {"psi",          "ks",
+                                           "ks_p",         "jensen_shannon",
+                                           "wasserstein",  "wasserstein_normalised",
+                                           "out_of_range", "mean_reference",
+                                           "mean_current"}; // in the order of struct drift
     assert_string_equal(json_string_value(at(j, "name")), column->name);
-    for (size_t k = 0; k < sizeof measures / sizeof *measures; k++)
-        assert_number(at(j, measures[k]), ((const double *)&column->drift)[k]);
+    for (size_t k = 0; k < COUNT(measures); k++)
+        assert_is(number(j, measures[k]), ((const double *)&column->drift)[k]);
     assert_true(json_is_true(at(j, "drifted")) == column->drifted);
-    assert_int_equal(json_array_size(at(j, "weeks")), w.c.n_weeks);
-    for (size_t k = 0; k < w.c.n_weeks; k++)
-        assert_number(at(json_array_get(at(j, "weeks"), k), "psi"), column->week_psi[k]);
+    assert_int_equal(json_array_size(at(j, "weeks")), c.n_weeks);
+    for (size_t k = 0; k < c.n_weeks; k++)
+        assert_is(number(json_array_get(at(j, "weeks"), k), "psi"), column->week_psi[k]);
 }
 
 // Members by their paths, as JSON, and all columns.
 static void assert_written(const char *const members[][2], size_t n)
 {
-    json_t *json = written();
+    struct err err;
+    const char *path = scratch_path("drift.json");
+    assert_int_equal(comparison_write(&c, path, &err), 0);
+    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
     for (size_t i = 0; i < n; i++) {
         char *text = json_dumps(at(json, members[i][0]), JSON_ENCODE_ANY);
         assert_string_equal(text, members[i][1]);
         free(text);
     }
-    assert_column(at(json, "inputs.0"), &w.c.columns[0]);
-    assert_column(at(json, "inputs.1"), &w.c.columns[1]);
-    assert_column(at(json, "score"), &w.c.columns[2]);
-    assert_number(at(json, "performance.current.roc_auc"),
-                  w.c.current.metrics.tally.rows ? w.c.current.metrics.roc_auc : 0);
+    assert_column(at(json, "inputs.0"), &c.columns[0]);
+    assert_column(at(json, "inputs.1"), &c.columns[1]);
+    assert_column(at(json, "score"), &c.columns[2]);
     json_decref(json);
 }
 
-static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state)
+TEST(the_file_holds_the_periods_the_measures_and_the_verdict)
 {
-    (void)state;
     static const char *const members[][2] = {
         {"format", "\"assay drift\""},
         {"version", "1"},
@@ -475,47 +391,42 @@ static void the_file_holds_the_periods_the_measures_and_the_verdict(void **state
         {"score.weeks.1.from", "\"2018-08-18\""},
         {"score.weeks.1.rows", "672"},
         {"performance.reference", "null"},
+        {"performance.current.frauds", "1"},
     };
-    struct err err;
-    memset(w.label, -1, REFERENCE_END * sizeof *w.label);
-    w.label[CURRENT_FIRST] = 1;
-    compare_with(2, split);
-    assert_written(members, sizeof members / sizeof *members);
-    assert_int_equal(comparison_write(&w.c, "/proc/assay/drift.json", &err), -1);
-    assert_contains(err.msg, "/proc/assay");
-}
-
-static void without_current_rows_measures_are_null_and_nothing_drifted(void **state)
-{
-    (void)state;
-    static const char *const members[][2] = {
+    static const char *const without_rows[][2] = {
         {"enough_rows", "false"}, {"drifted", "false"},     {"score.psi", "null"},
         {"current.rows", "0"},    {"current.from", "null"}, {"current.to", "null"},
         {"score.ks", "null"},     {"score.weeks", "[]"},
     };
-    w.table.rows = CURRENT_FIRST;
-    compare_with(2, split);
-    assert_written(members, sizeof members / sizeof *members);
+    struct err err;
+    memset(label, -1, REFERENCE_END * sizeof *label);
+    label[CURRENT_FIRST] = 1;
+    compare_with(2, SPLIT);
+    assert_written(members, COUNT(members));
+    rows.rows = CURRENT_FIRST;
+    compare_with(2, SPLIT);
+    assert_written(without_rows, COUNT(without_rows));
+    assert_int_equal(comparison_write(&c, "/proc/assay/drift.json", &err), -1);
+    assert_contains(err.msg, "/proc/assay");
 }
 
-static void the_table_is_sorted_by_psi_and_ends_with_the_verdict(void **state)
+TEST(the_table_is_sorted_by_psi_and_ends_with_the_verdict)
 {
-    (void)state;
     const char *path = scratch_path("table");
     fflush(stdout);
     const int saved = dup(STDOUT_FILENO);
     assert_non_null(freopen(path, "w", stdout));
-    compare_with(2, split);
-    comparison_print(&w.c);
-    w.table.rows = CURRENT_FIRST;
-    compare_with(2, split);
-    comparison_print(&w.c);
+    compare_with(2, SPLIT);
+    comparison_print(&c);
+    rows.rows = CURRENT_FIRST;
+    compare_with(2, SPLIT);
+    comparison_print(&c);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     char *text = scratch_read(path, NULL);
-    const char *moving = strstr(text, "\nmoving "), *steady = strstr(text, "\nsteady ");
-    assert_true(moving && steady && moving < steady);
+    const char *first = strstr(text, "\nmoving "), *second = strstr(text, "\nsteady ");
+    assert_true(first && second && first < second);
     assert_contains(text, "1440 rows  2018-07-25T00:00:00Z .. 2018-08-08T23:45:00Z  a/table");
     assert_contains(text, "\ndrifted: PSI reaches 0.2\n");
     assert_contains(text, "\nno verdict: fewer than min_rows = 1000 rows on one side\n");
@@ -523,7 +434,7 @@ static void the_table_is_sorted_by_psi_and_ends_with_the_verdict(void **state)
     free(text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define PERIODS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -535,16 +446,15 @@ int main(void)
         cmocka_unit_test(the_p_value_agrees_with_scipy_on_both_series),
         cmocka_unit_test(the_summary_holds_means_spread_and_range_or_nothing_without_rows),
         cmocka_unit_test(a_constant_reference_has_no_spread_to_normalise_by),
-        TEST(inputs_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads),
-        TEST(the_score_moves_with_the_input_that_has_weight),
-        TEST(performance_is_that_of_the_rows_with_labels),
-        TEST(an_alarm_needs_size_and_rows),
-        TEST(weeks_are_counted_from_the_first_day_of_the_current_period),
-        TEST(another_table_that_is_the_same_has_not_drifted),
-        TEST(rows_and_settings_that_cannot_be_used_are_errors),
-        TEST(the_file_holds_the_periods_the_measures_and_the_verdict),
-        TEST(without_current_rows_measures_are_null_and_nothing_drifted),
-        TEST(the_table_is_sorted_by_psi_and_ends_with_the_verdict),
+        PERIODS(inputs_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads),
+        PERIODS(the_score_moves_with_the_input_that_has_weight),
+        PERIODS(performance_is_that_of_the_rows_with_labels),
+        PERIODS(an_alarm_needs_size_and_rows),
+        PERIODS(weeks_are_counted_from_the_first_day_of_the_current_period),
+        PERIODS(another_table_that_is_the_same_has_not_drifted),
+        PERIODS(a_key_that_is_not_known_and_a_reference_without_rows_are_errors),
+        PERIODS(the_file_holds_the_periods_the_measures_and_the_verdict),
+        PERIODS(the_table_is_sorted_by_psi_and_ends_with_the_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// Opens a feature table and finds its columns by the plan that made it.
+// Opens a feature table and finds its columns by a plan's inputs.
 #include "train/examples.h"
 #include "base/memory.h"
 
@@ -11,43 +11,48 @@ static const void *first(const struct table *t, enum column_kind kind)
     return c < 0 ? NULL : t->columns[c].data;
 }
 
-static int find_columns(struct examples *e, struct err *err)
+static int find_columns(struct examples *e, const struct plan *plan, struct err *err)
 {
     e->rows = e->table.rows;
     e->label = first(&e->table, COLUMN_LABEL);
     e->time = first(&e->table, COLUMN_TIME);
     e->card = first(&e->table, COLUMN_KEY);
-    if (!e->label || !e->time)
-        return err_set(err, "%s: has no %s column, which training needs", e->table.path,
-                       column_kind_name(e->label ? COLUMN_TIME : COLUMN_LABEL));
-    e->n_inputs = e->plan.n_inputs;
+    if (!e->time)
+        return err_set(err, "%s: has no time column", e->table.path);
+    e->n_inputs = plan->n_inputs;
     e->x = xcalloc(e->n_inputs, sizeof *e->x);
     e->names = xcalloc(e->n_inputs, sizeof *e->names);
     for (size_t i = 0; i < e->n_inputs; i++) {
-        e->names[i] = e->plan.inputs[i].name;
+        e->names[i] = plan->inputs[i].name;
         e->x[i] = table_data(&e->table, e->names[i], COLUMN_FEATURE, err);
         if (!e->x[i])
-            return -1;
+            return err_prefix(err, "the model was trained on other features than these: compute "
+                                   "them again, or promote a model of these");
     }
     return 0;
 }
 
-int examples_open(struct examples *e, const char *path, struct err *err)
+static int open_plan(struct examples *e, struct err *err)
+{
+    const json_t *plan = json_object_get(e->table.provenance, "plan");
+    if (!plan)
+        return err_set(err, "%s: its manifest has no plan: is it the output of features?",
+                       e->table.path);
+    if (plan_from_json(&e->plan, plan, err))
+        return err_prefix(err, "%s/manifest.json: plan", e->table.path);
+    if (table_find_kind(&e->table, COLUMN_LABEL) < 0)
+        return err_set(err, "%s: has no label column, which training needs", e->table.path);
+    return 0;
+}
+
+int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err)
 {
     *e = (struct examples){0};
-    if (table_open(&e->table, path, err))
-        return -1;
-    const json_t *plan = json_object_get(e->table.provenance, "plan");
-    int rc;
-    if (!plan)
-        rc = err_set(err, "%s: its manifest has no plan: is it the output of features?", path);
-    else if (plan_from_json(&e->plan, plan, err))
-        rc = err_prefix(err, "%s/manifest.json: plan", path);
-    else
-        rc = find_columns(e, err);
-    if (rc)
-        examples_release(e);
-    return rc;
+    if (table_open(&e->table, path, err) == 0 && (inputs || open_plan(e, err) == 0) &&
+        find_columns(e, inputs ? inputs : &e->plan, err) == 0)
+        return 0;
+    examples_release(e);
+    return -1;
 }
 
 void examples_release(struct examples *e)

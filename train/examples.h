@@ -1,7 +1,5 @@
-// examples: a feature table as training sees it, one array per input and per other column in use.
-//
-// The arrays are mapped from the table's files. Errors: a table that features did not make, or one
-// without labels. Ownership: released by examples_release, the arrays with it.
+// examples: a feature table as training and monitoring see it, one array per input and per other
+// column in use, mapped from the table's files. Ownership: released by examples_release.
 #ifndef TRAIN_EXAMPLES_H
 #define TRAIN_EXAMPLES_H
 
@@ -15,12 +13,14 @@ struct examples {
     size_t n_inputs;
     const float **x;      // x[i][r]: input i of row r
     const char **names;   // [n_inputs], of the plan
-    const int8_t *label;  // label[r]: 1, 0, -1 not known
+    const int8_t *label;  // label[r]: 1, 0, -1 not known; NULL where a model's table has none
     const int64_t *time;  // time[r], seconds since 1970-01-01 UTC
     const uint64_t *card; // card[r]: the schema's first key; NULL where it has none
 };
 
-int examples_open(struct examples *e, const char *path, struct err *err);
+// inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
+// needs labels.
+int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
 void examples_release(struct examples *e);
 
 #endif

@@ -31,7 +31,7 @@ static int work(const struct arguments *a, struct err *err)
     int64_t version;
     int rc = -1;
     if (config_load(&config, a->config, err) || registry_check(a->output, err) ||
-        examples_open(&examples, a->features, err) ||
+        examples_open(&examples, a->features, NULL, err) ||
         evaluation_run(&evaluation, &examples, &config, (unsigned)a->threads, err) ||
         !(results = results_new(&evaluation, &config, err)) ||
         publish(a->output, a->promote, &config, &evaluation, results, &version, err))
