@@ -127,29 +127,27 @@ static void reject(const struct reject *why)
         fprintf(stderr, "replay: further rows that break the schema are only counted\n");
 }
 
-static json_t *field_json(const struct convert_column *c, const struct csv_field *f)
-{
-    char time[TIME_TEXT];
-    if (c->schema->kind == COLUMN_NUMBER)
-        return json_real(*(const double *)c->values);
-    if (c->schema->kind != COLUMN_TIME)
-        return json_stringn(block.text + f->at, f->n);
-    return schema_times_are_numbers(schema) ? json_integer(row_time)
-                                            : json_string(time_text(time, row_time));
-}
-
 // The row without its label and its empty fields, which the server fills in; NULL, after a reject,
 // if a text is not UTF-8.
 static json_t *transaction(void)
 {
-    json_t *json = json_object();
-    for (size_t i = 0; i < schema->n; i++) {
-        const struct convert_column *c = &convert.columns[i];
+    const struct csv_field *fields = block.fields + block.rows[0].first;
+    char time[TIME_TEXT];
+    json_t *json = json_object(), *value;
+    for (const struct convert_column *c = convert.columns; c < convert.columns + schema->n; c++) {
         const char *name = c->schema->name;
-        const struct csv_field *f = block.fields + block.rows[0].first;
-        f = c->field == SIZE_MAX ? NULL : f + c->field;
-        if (c->schema->kind == COLUMN_LABEL || (f && f->n == 0) ||
-            json_object_set_new(json, name, field_json(c, f)) == 0)
+        const enum column_kind kind = c->schema->kind;
+        if (kind == COLUMN_LABEL || (c->field != SIZE_MAX && fields[c->field].n == 0))
+            continue;
+        if (kind == COLUMN_NUMBER)
+            value = json_real(*(const double *)c->values);
+        else if (kind != COLUMN_TIME)
+            value = json_stringn(block.text + fields[c->field].at, fields[c->field].n);
+        else if (schema_times_are_numbers(schema))
+            value = json_integer(row_time);
+        else
+            value = json_string(time_text(time, row_time));
+        if (json_object_set_new(json, name, value) == 0)
             continue;
         reject(&(struct reject){block.rows[0].line, name, "not UTF-8", NULL, 0, NULL, 0});
         json_decref(json);
@@ -228,17 +226,6 @@ static void perform(struct worker *w)
         snprintf(w->curl_error, sizeof w->curl_error, "%s", curl_easy_strerror(code));
 }
 
-// Seconds until the request is sent again; negative: it is not.
-static double retry_wait(const struct worker *w, double backoff, double left)
-{
-    curl_off_t after = 0;
-    if (left <= 0 || failed || (w->status != 0 && w->status != 503 && w->status != 429))
-        return -1;
-    curl_easy_getinfo(w->easy, CURLINFO_RETRY_AFTER, &after);
-    const double wait = fmax((double)after, fmin(backoff, left));
-    return wait <= left ? wait : -1;
-}
-
 // What meets no answer, 503 or 429 is sent again, the same bytes, for --retry seconds; the server
 // recognises a transaction by its id.
 static void post(struct worker *w, const char *path, const json_t *body)
@@ -246,14 +233,20 @@ static void post(struct worker *w, const char *path, const json_t *body)
     char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17));
     char *url = path_join(server, path);
     const double last = seconds_now() + (double)retry;
-    double backoff = 0.05, wait;
     curl_easy_setopt(w->easy, CURLOPT_URL, url);
     curl_easy_setopt(w->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
     curl_easy_setopt(w->easy, CURLOPT_POSTFIELDS, text);
     perform(w);
-    for (; (wait = retry_wait(w, backoff, last - seconds_now())) >= 0; w->again++) {
-        sleep_until(seconds_now() + wait);
+    for (double backoff = 0.05; w->status == 0 || w->status == 503 || w->status == 429;) {
+        curl_off_t after = 0;
+        curl_easy_getinfo(w->easy, CURLINFO_RETRY_AFTER, &after);
+        const double now = seconds_now();
+        const double again_at = fmax(now + (double)after, fmin(now + backoff, last));
+        if (now >= last || again_at > last || failed)
+            break;
+        sleep_until(again_at);
         backoff = fmin(2 * backoff, 1);
+        w->again++;
         perform(w);
     }
     free(text);
@@ -578,16 +571,9 @@ static int add_token(struct curl_slist *headers, struct err *err)
     return rc;
 }
 
-static int open_output(struct err *err)
-{
-    static const char columns[] = "id,probability,decision,model\n";
-    if (output_open(&output, output_path, 0644, err))
-        return -1;
-    return output_write(&output, columns, sizeof columns - 1, err);
-}
-
 static int replay(struct err *err)
 {
+    static const char columns[] = "id,probability,decision,model\n";
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     curl_slist_append(headers, "Expect:");
     decisions = json_object();
@@ -597,7 +583,8 @@ static int replay(struct err *err)
     if (rc == 0 && token_file)
         rc = add_token(headers, err);
     if (rc == 0 && output_path)
-        rc = open_output(err);
+        rc = output_open(&output, output_path, 0644, err) ||
+             output_write(&output, columns, sizeof columns - 1, err);
     if (rc == 0)
         rc = parallel_run((unsigned)connections, work, headers, err);
     progress_done(&progress);
