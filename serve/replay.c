@@ -4,12 +4,11 @@
 // the answer. Requests leave in the order of the rows, strictly so with one connection.
 //
 // With --rate, transaction k is due k / rate seconds after the first, and a request when its first
-// transaction is. Latency counts from then even if all connections were busy and the request left
+// transaction is. Latency counts from then, even if all connections were busy and the request left
 // late: a slow server cannot hide its delay (Gil Tene's "coordinated omission").
 //
-// With --labels, a row's label is posted before the first transaction whose time is the row's time
-// plus that delay or later, while nothing else is in flight. So at each transaction the server
-// knows the labels that `features` knew there with the same delay.
+// With --labels, a row's label is posted, with nothing else in flight, before the first transaction
+// that is that much later. So the server knows the labels that `features` knew with this delay.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"
@@ -259,13 +258,13 @@ static const char *text_of(const json_t *object, const char *key, const char *ot
     return text ? text : otherwise;
 }
 
-static bool is_decision(const json_t *json, const json_t *asked)
+static bool is_decision(json_t *json, const json_t *asked)
 {
-    const json_t *probability = json_object_get(json, "probability");
-    const double p = json_number_value(probability);
-    return json_is_number(probability) && p >= 0 && p <= 1 && *text_of(json, "decision", "") &&
-           *text_of(json, "model", "") &&
-           strcmp(text_of(json, "id", ""), text_of(asked, id_name, "")) == 0;
+    const char *id = "", *decision, *model;
+    double p;
+    return json_unpack(json, "{s:F, s:s, s:s, s?s}", "probability", &p, "decision", &decision,
+                       "model", &model, "id", &id) == 0 &&
+           p >= 0 && p <= 1 && *decision && strcmp(id, text_of(asked, id_name, "")) == 0;
 }
 
 // Whether there is an answer to each item, a transaction or a label.
@@ -273,7 +272,7 @@ static bool is_answer(const json_t *json, const json_t *items, bool feedback)
 {
     bool good = json_array_size(json) == json_array_size(items);
     for (size_t i = 0; i < json_array_size(items) && good; i++) {
-        const json_t *one = json_array_get(json, i);
+        json_t *one = json_array_get(json, i);
         good = feedback ? json_is_boolean(json_object_get(one, "changed"))
                         : is_decision(one, json_array_get(items, i));
     }
@@ -515,18 +514,10 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_latency(void)
+// In milliseconds, of sorted latencies.
+static double quantile(double share)
 {
-    static const char *const names[] = {"p50", "p90", "p99", "p99.9", "max"};
-    static const double shares[] = {0.5, 0.9, 0.99, 0.999, 1};
-    const size_t n = n_seconds;
-    if (n > 0)
-        qsort(seconds, n, sizeof *seconds, compare_doubles);
-    printf("latency ms    ");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        printf("  %s %.3f", names[i],
-               n > 0 ? 1e3 * seconds[(size_t)ceil(shares[i] * (double)n) - 1] : 0);
-    printf("\n");
+    return n_seconds ? 1e3 * seconds[(size_t)ceil(share * (double)n_seconds) - 1] : 0;
 }
 
 static void print_counts(void)
@@ -534,13 +525,16 @@ static void print_counts(void)
     const double took = end - start, per_second = took > 0 ? 1 / took : 0;
     const char *name;
     json_t *n;
+    if (n_seconds > 0)
+        qsort(seconds, n_seconds, sizeof *seconds, compare_doubles);
     printf("transactions    %zu sent, %zu answered, %zu failed; %zu rows that break the schema\n"
            "requests        %zu, %zu sent again\n"
-           "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n",
+           "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n"
+           "latency ms      p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n"
+           "decisions     %s",
            sent, answered, sent - answered, rejected, requests, again, took,
-           per_second * (double)answered, per_second * (double)requests);
-    print_latency();
-    printf("decisions     %s", answered ? "" : "  none");
+           per_second * (double)answered, per_second * (double)requests, quantile(0.5),
+           quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), answered ? "" : "  none");
     json_object_foreach(decisions, name, n)
     {
         printf("  %s %" JSON_INTEGER_FORMAT, name, json_integer_value(n));
@@ -611,7 +605,7 @@ static int check_url(struct err *err)
 
 int main(int argc, char **argv)
 {
-    const char *from_text = NULL, *until_text = NULL;
+    const char *lower = NULL, *upper = NULL;
     const struct option_spec specs[] = {
         {"config", "FILE", OPTION_STRING, &config, "the dataset's description", 0, 0},
         {"url", "URL", OPTION_STRING, &server, "the server", 0, 0},
@@ -621,10 +615,8 @@ int main(int argc, char **argv)
         {"batch", "N", OPTION_INT, &batch, "transactions a request", 1, 1000},
         {"rate", "N", OPTION_INT, &rate, "transactions a second, 0: as fast as answered", 0,
          10000000},
-        {"from", "TIME", OPTION_STRING, &from_text, "only rows from this date or time on, UTC", 0,
-         0},
-        {"until", "TIME", OPTION_STRING, &until_text, "only rows before this date or time, UTC", 0,
-         0},
+        {"from", "TIME", OPTION_STRING, &lower, "only rows from this date or time on, UTC", 0, 0},
+        {"until", "TIME", OPTION_STRING, &upper, "only rows before this date or time, UTC", 0, 0},
         {"labels", "DAYS", OPTION_INT, &delay_days,
          "post each row's label that many days of the file after it, -1: none", -1, 36500},
         {"retry", "SECONDS", OPTION_INT, &retry,
@@ -640,8 +632,8 @@ int main(int argc, char **argv)
         "replay", "[FILE]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
-    if (first > 0 && (read_moment("from", from_text, &from, &err) ||
-                      read_moment("until", until_text, &until, &err) || check_url(&err)))
+    if (first > 0 && (read_moment("from", lower, &from, &err) ||
+                      read_moment("until", upper, &until, &err) || check_url(&err)))
         first = -1;
     if (first <= 0)
         return option_exit(&program, first, &err);
