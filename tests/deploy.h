@@ -6,8 +6,6 @@
 #include "base/memory.h"
 #include "tests/server.h"
 
-#include <jansson.h>
-
 // Programs come from the PATH, or from build/tools, where the Makefile unpacks them.
 static inline int tools_to_path(void)
 {
@@ -24,19 +22,6 @@ static inline const char *own_address(void)
     static char text[32];
     const unsigned pid = (unsigned)getpid();
     snprintf(text, sizeof text, "127.%u.%u.%u", 64 + (pid >> 16) % 64, pid >> 8 & 255, pid & 255);
-    return text;
-}
-
-// A file's text, allocated.
-static inline char *file_text(const char *path)
-{
-    const size_t size = 8 << 20;
-    char *text = xcalloc(1, size);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        fail_msg("%s: cannot be read", path);
-    assert_true(fread(text, 1, size - 1, f) < size - 1);
-    fclose(f);
     return text;
 }
 

@@ -51,52 +51,20 @@ static inline json_t *scripted_item(const json_t *in)
     const double amount = fmax(0, json_number_value(json_object_get(in, "amount")));
     if (json_object_get(in, "label"))
         return json_pack("{s:b}", "changed", 1);
-    json_t *d = json_pack("{s:f, s:s, s:s}", "probability", amount / 1000, "decision",
-                          amount < 500 ? "approve" : "review", "model", "7");
-    json_object_set(d, "id", json_object_get(in, "id"));
-    return d;
+    return json_pack("{s:f, s:s, s:s, s:O*}", "probability", amount / 1000, "decision",
+                     amount < 500 ? "approve" : "review", "model", "7", "id",
+                     json_object_get(in, "id"));
 }
 
 // What the real server would say, allocated.
 static inline char *scripted_answer(const json_t *in)
 {
-    json_t *answer = json_is_array(in) ? json_array() : scripted_item(in), *item;
-    size_t i;
-    if (json_is_array(in))
-        json_array_foreach(in, i, item)
-        {
-            json_array_append_new(answer, scripted_item(item));
-        }
+    json_t *answer = json_is_array(in) ? json_array() : scripted_item(in);
+    for (size_t i = 0; i < json_array_size(in); i++)
+        json_array_append_new(answer, scripted_item(json_array_get(in, i)));
     char *body = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(answer);
     return body;
-}
-
-static inline void scripted_say(int fd, int status, int retry, const char *body, size_t cut)
-{
-    char header[32] = "";
-    if (retry > 0)
-        snprintf(header, sizeof header, "Retry-After: %d\r\n", retry);
-    char *text = xasprintf("HTTP/1.1 %d Told\r\n%sContent-Length: %zu\r\n\r\n%s", status, header,
-                           strlen(body), body);
-    const char *at = text;
-    size_t left = strlen(text) - cut;
-    for (ssize_t k; left > 0 && (k = send(fd, at, left, MSG_NOSIGNAL)) > 0; left -= (size_t)k)
-        at += k;
-    free(text);
-}
-
-// With the lock held: wait for the next answer, or until `ms` are over.
-static inline void scripted_hold(int ms)
-{
-    const size_t before = scripted.answered;
-    scripted.held++;
-    for (; ms > 0 && scripted.answered == before; ms--) {
-        pthread_mutex_unlock(&scripted.lock);
-        poll(NULL, 0, 1);
-        pthread_mutex_lock(&scripted.lock);
-    }
-    scripted.held--;
 }
 
 // Act by an item of the script; false if the connection is to be closed.
@@ -104,18 +72,30 @@ static inline bool scripted_act(int fd, const char *item, const json_t *in)
 {
     int status = 200, retry = 0, used = 0, ms = 0;
     const bool cut = strcmp(item, "cut") == 0, close = strcmp(item, "close") == 0;
-    char *good = scripted_answer(in);
     sscanf(item, "%d%n@%d%n", &status, &used, &retry, &used); // NOLINT(cert-err34-c)
-    if (sscanf(item, "slow %d", &ms) == 1)                    // NOLINT(cert-err34-c)
+    char *good = scripted_answer(in), *after = xasprintf("Retry-After: %d\r\n", retry);
+    const char *body = used ? item + used + 1 : good;
+    char *text = xasprintf("HTTP/1.1 %d Told\r\n%sContent-Length: %zu\r\n\r\n%s", status,
+                           retry > 0 ? after : "", strlen(body), body);
+    if (sscanf(item, "slow %d", &ms) == 1) // NOLINT(cert-err34-c)
         poll(NULL, 0, ms);
     pthread_mutex_lock(&scripted.lock);
-    if (sscanf(item, "hold %d", &ms) == 1) // NOLINT(cert-err34-c)
-        scripted_hold(ms);
-    if (!close)
-        scripted_say(fd, status, retry, used ? item + used + (item[used] == ' ') : good,
-                     cut ? 5 : 0);
+    const size_t before = scripted.answered;
+    scripted.held += sscanf(item, "hold %d", &ms) == 1; // NOLINT(cert-err34-c)
+    for (; *item == 'h' && ms > 0 && scripted.answered == before; ms--) {
+        pthread_mutex_unlock(&scripted.lock);
+        poll(NULL, 0, 1);
+        pthread_mutex_lock(&scripted.lock);
+    }
+    scripted.held -= *item == 'h';
+    const char *at = text;
+    size_t left = close ? 0 : strlen(text) - (cut ? 5 : 0);
+    for (ssize_t k; left > 0 && (k = send(fd, at, left, MSG_NOSIGNAL)) > 0; left -= (size_t)k)
+        at += k;
     scripted.answered++;
     pthread_mutex_unlock(&scripted.lock);
+    free(text);
+    free(after);
     free(good);
     return !close && !cut;
 }
