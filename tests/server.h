@@ -296,11 +296,6 @@ static inline void ask(struct answer *a, const char *request)
     ask_at(shared.port, a, request);
 }
 
-static inline void ask_own(struct answer *a, const char *request)
-{
-    ask_at(own.port, a, request);
-}
-
 // The answer has the status, and the words in its head or text.
 static inline void check_answer_at(int port, const char *request, int status, const char *words)
 {

@@ -263,7 +263,7 @@ static void the_access_log_contains_nothing_that_a_client_sent_but_its_id(void *
     (void)state;
     server_begin(&own, "8", NULL);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        ask_own(&a, requests[i]);
+        ask_at(own.port, &a, requests[i]);
         answer_free(&a);
     }
     assert_int_equal(server_end(&own), 0);

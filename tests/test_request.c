@@ -1,5 +1,5 @@
-// request: which requests are accepted, as bytes on real sockets, how long a body may take, and which
-// tokens fit.
+// request: which requests are accepted, as bytes on real sockets, how long a body may take, and
+// which tokens fit.
 #include "serve/http.h"
 #include "tests/server.h"
 
