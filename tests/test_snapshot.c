@@ -290,19 +290,6 @@ static void forged_numbers_are_refused(void **state)
     plan_release(&p);
 }
 
-static void a_full_disk_is_an_error(void **state)
-{
-    (void)state;
-    struct state s;
-    struct err err = {""};
-    state_make(&s, &plan, 1);
-    int fd = open("/dev/full", O_WRONLY);
-    assert_int_equal(snapshot_save(&s, fd, "here/state.bin", &err), -1);
-    assert_contains(err.msg, "here/state.bin: cannot write: No space left");
-    close(fd);
-    state_release(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,7 +298,6 @@ int main(void)
         cmocka_unit_test(a_snapshot_holds_the_position_and_what_windows_of_late_events_still_reach),
         cmocka_unit_test(files_that_were_cut_or_altered_anywhere_are_refused),
         cmocka_unit_test(forged_numbers_are_refused),
-        cmocka_unit_test(a_full_disk_is_an_error),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
