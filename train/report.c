@@ -146,14 +146,14 @@ static char *fill_template(const char *bytes, size_t size, enum mode mode, const
 {
     char *text = NULL, *template = xstrndup(bytes, size);
     size_t n;
-    struct scope s = {
-        .f = open_memstream(&text, &n), .mode = mode, .root = root, .item = root, .key = ""};
-    if (s.f) {
-        fill(&s, template);
-        fclose(s.f);
-    }
+    const struct scope s = {.f = xchecked(open_memstream(&text, &n)),
+                            .mode = mode,
+                            .root = root,
+                            .item = root,
+                            .key = ""};
+    fill(&s, template);
     free(template);
-    return text ? text : xstrdup("");
+    return xchecked(fclose(s.f) ? NULL : text);
 }
 
 // ---- what is added to metrics.json --------------------------------------------------------------

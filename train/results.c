@@ -230,27 +230,29 @@ static json_t *scores(const struct fit *t)
                      counts(rows[0], RANGES), "frauds", counts(rows[1], RANGES));
 }
 
-static json_t *slice(const struct slicing *by, const struct slice *s, const struct metrics *all)
+static double member(const json_t *j, const char *key)
 {
-    const struct {
-        const char *name;
-        double of_slice, of_all;
-    } rates[] = {{"selection_rate", s->metrics.selection_rate, all->selection_rate},
-                 {"recall", s->metrics.recall, all->recall},
-                 {"false_positive_rate", s->metrics.false_positive_rate, all->false_positive_rate}};
-    json_t *difference = json_object(), *ratio = json_object();
+    const json_t *x = json_object_get(j, key);
+    return json_is_number(x) ? json_number_value(x) : NAN;
+}
+
+static json_t *slice(const struct slicing *by, const struct slice *s, const json_t *all)
+{
+    static const char *const rates[] = {"selection_rate", "recall", "false_positive_rate"};
+    json_t *j = metrics_to_json(&s->metrics), *difference = json_object(), *ratio = json_object();
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        json_object_set_new(difference, rates[i].name, number(rates[i].of_slice - rates[i].of_all));
-        json_object_set_new(ratio, rates[i].name, number(rates[i].of_slice / rates[i].of_all));
+        const double x = member(j, rates[i]), of_all = member(all, rates[i]);
+        json_object_set_new(difference, rates[i], number(x - of_all));
+        json_object_set_new(ratio, rates[i], number(x / of_all));
     }
-    json_t *j = json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name", s->name,
-                          "small", s->small, "difference", difference, "ratio", ratio);
-    json_object_update_new(j, metrics_to_json(&s->metrics));
-    json_object_set_new(j, "fraud_share", share(s->metrics.tally.frauds, s->metrics.tally.rows));
+    json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "slicing", by->name,
+                                        "name", s->name, "small", s->small, "difference",
+                                        difference, "ratio", ratio, "fraud_share",
+                                        number(member(j, "frauds") / member(j, "rows"))));
     return j;
 }
 
-static json_t *slicings(const struct evaluation *v)
+static json_t *slicings(const struct evaluation *v, const json_t *all)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_slicings; i++) {
@@ -258,7 +260,7 @@ static json_t *slicings(const struct evaluation *v)
         json_t *each = json_array();
         int small = 0;
         for (size_t k = 0; k < s->n; k++) {
-            json_array_append_new(each, slice(s, &s->slices[k], &v->model.results[0].metrics));
+            json_array_append_new(each, slice(s, &s->slices[k], all));
             small += s->slices[k].small;
         }
         json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:o}", "name", s->name, "small",
@@ -284,28 +286,23 @@ static json_t *warnings(const struct candidate *m, const struct settings *s)
 
 // ---- baselines and [card] -----------------------------------------------------------------------
 
-// NAN where it is null.
-static void unpack(const json_t *candidate, double *wrong, double *mean_ap)
+static double mean_ap(const json_t *j)
 {
-    *wrong = *mean_ap = NAN;
-    json_unpack((json_t *)candidate, "{s:F}", "false_positives_at_recall", wrong);
-    json_unpack((json_t *)candidate, "{s:{s:{s:F}}}", "summary", "average_precision", "mean",
-                mean_ap);
+    return member(json_object_get(json_object_get(j, "summary"), "average_precision"), "mean");
 }
 
 static json_t *baseline(const json_t *model, const struct evaluation *v, const struct candidate *c)
 {
     json_t *j = candidate(v, c), *inputs = json_array();
-    double mine[2], others[2];
-    unpack(model, &mine[0], &mine[1]);
-    unpack(j, &others[0], &others[1]);
+    const double mine = member(model, "false_positives_at_recall");
+    const double others = member(j, "false_positives_at_recall");
     for (size_t i = 0; i < c->examples.n_inputs; i++)
         json_array_append_new(inputs, json_string(c->examples.names[i]));
     json_object_set_new(j, "name", json_string(c->name));
     json_object_set_new(j, "inputs", inputs);
     json_object_set_new(j, "difference", intervals(&v->model, c));
-    json_object_set_new(j, "change", number(mine[0] / others[0] - 1));
-    json_object_set_new(j, "better", json_boolean(others[1] > mine[1]));
+    json_object_set_new(j, "change", number(mine / others - 1));
+    json_object_set_new(j, "better", json_boolean(mean_ap(j) > mean_ap(model)));
     return j;
 }
 
@@ -347,8 +344,9 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
                   "threshold", policy(&v->settings, &f->metrics.tally), "data", data(f), "weights",
                   weights(m), "intercept", "weight", number(fitted->intercept), "standard_error",
                   number(f->fit->logreg.standard_error[fitted->n_inputs]), "reliability",
-                  reliability(&f->metrics.tally), "scores", scores(f->fit), "slices", slicings(v),
-                  "baselines", baselines, "warnings", warnings(m, &v->settings), "card", words);
+                  reliability(&f->metrics.tally), "scores", scores(f->fit), "slices",
+                  slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
+                  warnings(m, &v->settings), "card", words);
     json_object_update_new(results, more);
     return results;
 }
