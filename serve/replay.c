@@ -205,10 +205,9 @@ static void sleep_until(double moment)
 static FILE *open_text(char **text, size_t *n)
 {
     FILE *f = open_memstream(text, n);
-    if (f)
-        return f;
-    perror("replay");
-    exit(1);
+    if (!f)
+        exit(err_report("replay", &(struct err){"out of memory"}));
+    return f;
 }
 
 static void perform(struct worker *w)
