@@ -51,28 +51,28 @@ struct csv_block {
 };
 
 struct csv {
-    const char *name; // for messages; borrowed
-    int fd;
+    const char *name;   // for messages; borrowed
     uint64_t size;      // of a regular file, 0 where it is not known
     uint64_t bytes;     // read so far, before decompression
     XXH3_state_t *hash; // of them
-    bool keep_raw;      // may be set before the first csv_next
-    bool ended;
-    const char *data; // data[at .. n) was read but is not in a block yet
+    const char *data;   // data[at .. n) was read but is not in a block yet
     size_t at, n;
+    int fd;
+    bool keep_raw; // may be set before the first csv_next
+    bool ended;
 
     // The others are private to csv.c.
+    bool gzipped;
+    bool inside;      // a gzip member or zstd frame
+    bool special;     // a quote, a carriage return or a 0 byte is in data
     char *raw, *text; // as read and, of compressed files, decompressed
     size_t raw_at, raw_n;
-    bool gzipped;
     z_stream gzip;      // where it is gzipped
     ZSTD_DStream *zstd; // NULL where it is not zstd
-    bool inside;        // a gzip member or zstd frame
     struct csv_parser parser;
-    bool special;  // a quote, a carriage return or a 0 byte is in data
-    uint64_t line; // of data[at]
-    unsigned rows_in_line;
+    uint64_t line;      // of data[at]
     struct csv_row row; // being read
+    unsigned rows_in_line;
     struct csv_block *block;
 };
 

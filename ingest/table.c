@@ -59,7 +59,7 @@ static char *file_name(const char *name)
         bool plain = c >= ' ' && c != 0x7f && c != '/' && c != '%' && !(c == '.' && p == name);
         end += sprintf(end, plain ? "%c" : "%%%02X", c);
     }
-    strcpy(end, ".npy");
+    memcpy(end, ".npy", sizeof ".npy");
     return file;
 }
 

@@ -66,9 +66,9 @@ static void doubtful_rows_are_errors_that_name_the_line(void **state)
 static const char *repeated(const char *before, char c, size_t n, const char *after)
 {
     static char text[80000];
-    size_t used = (size_t)sprintf(text, "%s", before);
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", before);
     memset(text + used, c, n);
-    strcpy(text + used + n, after);
+    snprintf(text + used + n, sizeof text - used - n, "%s", after);
     return scratch_text("a.csv", text);
 }
 

@@ -75,7 +75,7 @@ static struct rows load(const char *name)
     size_t size = 0;
     char *text = scratch_read(scratch_path(name), &size);
     assert_memory_equal(text, header, sizeof header - 1);
-    struct rows rows = {.at = calloc(size / 30, sizeof *rows.at)}; // a row has more than 30 bytes
+    struct rows rows = {.at = calloc(size / 30 + 1, sizeof *rows.at)}; // of more than 30 bytes
     for (const char *p = text + sizeof header - 1, *end; *p; p = end + 1) {
         assert_non_null(end = strchr(p, '\n'));
         rows.at[rows.n++] = read_row(p, (size_t)(end + 1 - p));
@@ -330,7 +330,8 @@ static void the_committed_sample_is_what_the_data_cards_last_command_writes(void
     *end = '\0';
     for (char *p = card; (p = strstr(p, "simulate ")); p++)
         start = p;
-    snprintf(options, sizeof options, "%s", start + strlen("simulate "));
+    assert_non_null(start);
+    snprintf(options, sizeof options, "%s", start ? start + strlen("simulate ") : "");
     free(card);
     simulate(options, "sample.csv");
     assert_true(same_files(scratch_path("sample.csv"), "datasets/sample.csv"));

@@ -22,7 +22,7 @@ static void assert_like_strtod(const char *text)
     double value, expected = strtod(text, NULL);
     int rc = value_number(text, strlen(text), &value);
     if (rc != (isfinite(expected) ? 0 : -1) ||
-        (rc == 0 && memcmp(&value, &expected, sizeof value) != 0))
+        (rc == 0 && (value != expected || signbit(value) != signbit(expected))))
         fail_msg("'%s' is %.17g, not %.17g", text, rc ? (double)NAN : value, expected);
 }
 
