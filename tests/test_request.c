@@ -7,6 +7,25 @@
 
 #define TEN(x) x x x x x x x x x x
 
+// The request, as the second one of a connection, gets the status and a problem with the words, and
+// the connection is closed, so that what follows cannot be taken for a request. status 0: no answer.
+static void check_refused(const char *request, int status, const char *words)
+{
+    struct answer a;
+    int fd = dial(shared.port);
+    say(fd, GET("/healthz"), strlen(GET("/healthz")));
+    hear(fd, &a);
+    answer_free(&a);
+    say(fd, request, strlen(request));
+    const bool problem = try_hear(fd, &a, true) == 0 && a.status >= 400;
+    if (a.status != status || !is_closed(fd) ||
+        (problem && (!strstr(a.head, "application/problem+json") || !strstr(a.text, "\"error\":") ||
+                     !strstr(a.text, words))))
+        fail_msg("%s\n%s%s", request, a.head, a.text ? a.text : "");
+    close(fd);
+    answer_free(&a);
+}
+
 static void requests_that_two_programs_could_read_differently_are_refused(void **state)
 {
 #define POST "POST /predict HTTP/1.1\r\n"
@@ -78,48 +97,19 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
         {POST HOST "Content-Length: 999999999999999999\r\n" REST, 413},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct answer a;
-        int fd = dial(shared.port);
-        say(fd, cases[i].request, strlen(cases[i].request));
-        const bool problem = try_hear(fd, &a, true) == 0 && a.status >= 400;
-        // Closed, so that what follows cannot be taken for a request.
-        if (a.status != cases[i].status || !is_closed(fd) ||
-            (problem &&
-             (!strstr(a.head, "application/problem+json") || !strstr(a.text, "\"error\":"))))
-            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text ? a.text : "");
-        close(fd);
-        answer_free(&a);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_refused(cases[i].request, cases[i].status, "");
 }
 
-// As the second request of a connection, so that something of the first could be left.
 static void requests_that_the_library_refuses_get_a_reason(void **state)
 {
-    static const struct {
-        const char *request, *words;
-    } cases[] = {
-        {"\x16\x03\x01 TLS\r\n\r\n", "no head of HTTP/1.1 came whole"},
-        {"GET /hea", "no head of HTTP/1.1 came whole"}, // and no more of it
-        {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "the method BREW is not known"},
-        {POST HOST "Content-Length: -2\r\n" REST, "a Content-Length in digits is needed"},
-        {"GET /\r\n\r\n", "not valid HTTP/1.1"},
-        {POST HOST "no colon\r\n" REST, "not valid HTTP/1.1"},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct answer a;
-        int fd = dial(shared.port);
-        say(fd, GET("/healthz"), strlen(GET("/healthz")));
-        hear(fd, &a);
-        answer_free(&a);
-        say(fd, cases[i].request, strlen(cases[i].request));
-        hear(fd, &a);
-        if (!strstr(a.text, cases[i].words))
-            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text);
-        close(fd);
-        answer_free(&a);
-    }
+    check_refused("\x16\x03\x01 TLS\r\n\r\n", 400, "no head of HTTP/1.1 came whole");
+    check_refused("GET /hea", 400, "no head of HTTP/1.1 came whole"); // and no more of it
+    check_refused("BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501, "the method BREW is not known");
+    check_refused(POST HOST "Content-Length: -2\r\n" REST, 411, "in digits is needed");
+    check_refused("GET /\r\n\r\n", 400, "not valid HTTP/1.1");
+    check_refused(POST HOST "no colon\r\n" REST, 400, "not valid HTTP/1.1");
 }
 
 // The library calls a head malformed that is longer than its own buffer.
