@@ -131,7 +131,7 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
     if (json_unpack_ex(json, &why, 0, "{ss, sI, sI, so, sO, ss}", "format", &format, "version",
                        &version, "rows", &rows, "columns", &columns, "provenance", &t->provenance,
                        "xxh3", &xxh3))
-        return err_set(err, "%s", why.text);
+        return err_set(err, "%s; make the table again", why.text);
     if (strcmp(format, FORMAT) != 0 || !json_is_object(t->provenance))
         return err_set(err, "it is not the manifest of an assay table");
     if (version != VERSION)

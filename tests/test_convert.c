@@ -128,25 +128,18 @@ static void rows_without_a_time_are_numbered(void **state)
     table_release(&t);
 }
 
-enum { ROWS = 60000 };
-
-// A CSV of several blocks.
-static const char *many_rows(void)
+static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void **state)
 {
+    (void)state;
+    enum { ROWS = 60000 };
     static char csv[ROWS * 64];
+    struct table t;
+    struct err err;
     char *p = csv + sprintf(csv, HEADER);
     for (int i = 0; i < ROWS; i++)
         p += sprintf(p, "%d,2018-04-01 00:00:00,%d,\"%s\",%d.%02d,c%d,%d\n", i, i % 7,
                      i % 100 ? "x" : "\n", i % 1000, i % 100, i % 10, i % 2);
-    return csv;
-}
-
-static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void **state)
-{
-    (void)state;
-    struct table t;
-    struct err err;
-    assert_int_equal(ingest(many_rows()), 0);
+    assert_int_equal(ingest(csv), 0);
     open_table(&t);
     assert_int_equal(t.rows, ROWS);
     const double *amount = table_data(&t, "amount", COLUMN_NUMBER, &err);
@@ -155,7 +148,7 @@ static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void *
         assert_true(amount[i] == (i % 1000 * 100 + i % 100) / 100.0 && (int)channel[i] == i % 10);
     table_release(&t);
     assert_int_equal(run_command(out, sizeof out, "mv %s/out %s/first", scratch, scratch), 0);
-    assert_int_equal(ingest(many_rows()), 0);
+    assert_int_equal(ingest(csv), 0);
     assert_int_equal(run_command(out, sizeof out, "diff -r %s/out %s/first", scratch, scratch), 0);
 }
 
