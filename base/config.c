@@ -50,31 +50,14 @@ static char *read_line(char *buf, int size, void *stream)
     return buf;
 }
 
-// An indented line continues the value before it.
-static int append(struct config_entry *e, const char *value)
-{
-    char *longer = xasprintf("%s %s", e->value, value);
-    free(e->value);
-    e->value = longer;
-    e->column = 0; // an offset within the value names no column now
-    return 1;
-}
-
-static int add(struct reader *r, const char *section, const char *key, const char *value)
-{
-    struct config *c = r->config;
-    const char *equals = strpbrk(r->raw, "=:");
-    const char *at = equals && *value ? strstr(equals, value) : NULL;
-    c->entries = xreallocarray(c->entries, c->n + 1, sizeof *c->entries);
-    c->entries[c->n++] = (struct config_entry){xstrdup(section), xstrdup(key), xstrdup(value),
-                                               r->line, at ? (int)(at - r->raw) + 1 : 1};
-    return 1;
-}
-
 static int handle(void *user, const char *section, const char *key, const char *value)
 {
     struct reader *r = user;
     struct config *c = r->config;
+    struct config_entry *last = c->n ? &c->entries[c->n - 1] : NULL;
+    const struct config_entry *before = config_find(c, section, key);
+    const char *equals = strpbrk(r->raw, "=:");
+    const char *at = equals && *value ? strstr(equals, value) : NULL;
     char hint[128];
     bool known = false;
     for (size_t i = 0; i < N_SECTIONS; i++)
@@ -82,14 +65,19 @@ static int handle(void *user, const char *section, const char *key, const char *
     if (!known)
         return FAIL(r, "unknown section [%s]%s", section,
                     err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
-    struct config_entry *last = c->n ? &c->entries[c->n - 1] : NULL;
-    if (last && strchr(" \t", r->raw[0]) && strcmp(last->section, section) == 0 &&
-        strcmp(last->key, key) == 0)
-        return append(last, value);
-    const struct config_entry *before = config_find(c, section, key);
+    if (before && before == last && strchr(" \t", r->raw[0])) { // indented: the value continues
+        char *longer = xasprintf("%s %s", last->value, value);
+        free(last->value);
+        last->value = longer;
+        last->column = 0; // an offset within the value names no column now
+        return 1;
+    }
     if (before)
         return FAIL(r, "'%s' is in [%s] already, at line %d", key, section, before->line);
-    return add(r, section, key, value);
+    c->entries = xreallocarray(c->entries, c->n + 1, sizeof *c->entries);
+    c->entries[c->n++] = (struct config_entry){xstrdup(section), xstrdup(key), xstrdup(value),
+                                               r->line, at ? (int)(at - r->raw) + 1 : 1};
+    return 1;
 }
 
 int config_load(struct config *c, const char *path, struct err *err)

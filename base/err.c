@@ -1,44 +1,16 @@
 // Error messages, and suggestions for mistyped names.
 #include "base/err.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static void append(struct err *err, const char *text)
-{
-    size_t used = strlen(err->msg);
-    snprintf(err->msg + used, sizeof err->msg - used, ": %s", text);
-}
-
-#define WRITE(err, fmt)                                                                            \
-    do {                                                                                           \
-        va_list ap;                                                                                \
-        va_start(ap, fmt);                                                                         \
-        vsnprintf((err)->msg, sizeof(err)->msg, fmt, ap);                                          \
-        va_end(ap);                                                                                \
-    } while (0)
-
 int err_write(struct err *err, const char *fmt, ...)
 {
-    WRITE(err, fmt);
-    return -1;
-}
-
-int err_write_errno(struct err *err, const char *fmt, ...)
-{
-    const char *reason = strerror(errno);
-    WRITE(err, fmt);
-    append(err, reason);
-    return -1;
-}
-
-int err_write_before(struct err *err, const char *fmt, ...)
-{
-    const struct err old = *err;
-    WRITE(err, fmt);
-    append(err, old.msg);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
     return -1;
 }
 

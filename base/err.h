@@ -10,13 +10,15 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 struct err {
     char msg[1024];
 };
 
-// The three below return -1, so a caller can `return err_set(...)`. They are macros so that
+// Write the message and return -1, so that a caller can `return err_set(...)`: a macro, so that
 // compilers and analysers know the value.
 static inline int err_failed(int ignored)
 {
@@ -26,14 +28,14 @@ static inline int err_failed(int ignored)
 
 #define err_set(...) err_failed(err_write(__VA_ARGS__))
 int err_write(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-// Appends ": " and the text of errno.
-#define err_sys(...) err_failed(err_write_errno(__VA_ARGS__))
-int err_write_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-// Puts "<text>: " before the message that is already there.
-#define err_prefix(...) err_failed(err_write_before(__VA_ARGS__))
-int err_write_before(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The same with ": " and the text of errno at the end.
+#define err_sys(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, strerror(errno))
+// The same with ": " and the message that is already there at the end.
+#define err_prefix(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, err_copy(err).msg)
+static inline struct err err_copy(const struct err *err)
+{
+    return *err;
+}
 
 // Print "<program>: <message>" to stderr; returns 1, the exit code of failed work.
 int err_report(const char *program, const struct err *err);

@@ -10,9 +10,8 @@
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);
 //
-// A variable's value before the call is its default and is shown by --help. --help and --version
-// are always there. An unknown option, a missing value, a number that is none or out of range, and
-// too few or too many arguments are errors; nothing is clamped.
+// A variable's value before the call is its default and is shown by --help. An unknown option, a
+// missing or wrong value, and too few or too many arguments are errors; nothing is clamped.
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
 
@@ -47,12 +46,11 @@ struct program {
     int min_args, max_args; // positional
 };
 
-// Returns the index in argv of the first positional argument (argc where there is none; options may
-// stand before or behind them, argv is reordered), 0 when help or version was printed, -1 on an
-// error.
+// The index in argv of the first positional argument (argc without any; argv is reordered), 0 when
+// help or version was printed, -1 on an error.
 int option_parse(const struct program *program, int argc, char **argv, struct err *err);
 
-// The exit code that belongs to a result <= 0 of option_parse, after printing what is due: 0 or 2.
+// Prints the error. The exit code for a result <= 0 of option_parse: 0 or 2.
 int option_exit(const struct program *program, int parsed, const struct err *err);
 
 #endif
