@@ -234,23 +234,13 @@ int snapshot_load(struct state *s, const char *path, struct err *err)
     return rc;
 }
 
-int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err)
+int snapshot_peek(const char *path, uint64_t *position, uint64_t *checksum, struct err *err)
 {
     struct source f;
     if (open_source(&f, path, err))
         return -1;
-    *checksum = f.end[-1];
-    close_source(&f);
-    return 0;
-}
-
-int snapshot_position(const char *path, uint64_t *position)
-{
-    struct source f;
-    struct err ignored;
-    if (open_source(&f, path, &ignored))
-        return -1;
     *position = f.start[POSITION];
+    *checksum = f.end[-1];
     close_source(&f);
     return 0;
 }

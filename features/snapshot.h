@@ -16,9 +16,7 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 // Into a state fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
-// Its state's position; -1 where it is no snapshot.
-int snapshot_position(const char *path, uint64_t *position);
-// The checksum that a snapshot ends with, not verified.
-int snapshot_checksum(const char *path, uint64_t *checksum, struct err *err);
+// The position in a snapshot and the checksum at its end; neither is verified.
+int snapshot_peek(const char *path, uint64_t *position, uint64_t *checksum, struct err *err);
 
 #endif

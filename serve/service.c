@@ -319,17 +319,18 @@ static int recover(struct service *s, const struct service_files *files, struct 
     struct writer *w = &s->writer;
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(files->database, F_OK) != 0;
-    uint64_t previous;
+    uint64_t previous, other;
+    struct err why;
     w->checkpoint = xasprintf("%s-state", files->database);
     w->previous = xasprintf("%s-state-1", files->database);
     if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||
-        snapshot_checksum(files->state, &identity.base, err) ||
+        snapshot_peek(files->state, &other, &identity.base, err) ||
         store_open(&s->store, files->database, s->plan, s->dictionaries, files->durability,
                    &identity, err) ||
         (!fresh && load_newest(s, files->state, err)))
         return -1;
     atomic_store(&w->saved_order, (long long)s->state.position);
-    if (snapshot_position(w->previous, &previous) == 0 && previous <= s->state.position)
+    if (snapshot_peek(w->previous, &previous, &other, &why) == 0 && previous <= s->state.position)
         w->previous_order = (int64_t)previous; // rows after it are kept
     if (replay(s, err))
         return -1;
