@@ -8,7 +8,8 @@
 #define TEN(x) x x x x x x x x x x
 
 // The request, as the second one of a connection, gets the status and a problem with the words, and
-// the connection is closed, so that what follows cannot be taken for a request. status 0: no answer.
+// the connection is closed, so that what follows cannot be taken for a request. status 0: no
+// answer.
 static void check_refused(const char *request, int status, const char *words)
 {
     struct answer a;
