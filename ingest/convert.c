@@ -14,7 +14,7 @@
 
 // ---- the header ----
 
-// The field whose header the column names; it must be there, once.
+// Find the field whose header the column names; there must be exactly one.
 static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
 {
     const struct csv_block *b = &c->blocks[0];
@@ -172,7 +172,7 @@ static int open_rejects(struct convert *c, const char *path, struct err *err)
     return 0;
 }
 
-// In quotes, those inside doubled.
+// Write a field in quotes, with the quotes inside it doubled.
 static void put_quoted(FILE *f, const char *text, size_t n)
 {
     putc('"', f);
@@ -243,7 +243,7 @@ static int open_table(struct convert *c, const char *path, struct err *err)
     return rc;
 }
 
-// Only for a row that was taken, so that the dictionaries hold no text of a rejected one.
+// Called for rows that were taken only, so that dictionaries hold no text of a rejected row.
 static int set_codes(struct convert *c, const struct csv_block *b, const struct csv_row *row,
                      size_t r, struct err *err)
 {

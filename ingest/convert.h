@@ -1,6 +1,6 @@
 // convert: rows of texts become columns of values in a table, or lines in rejects.csv.
 //
-// A row is taken as a whole or not at all; the first column of the schema that it breaks is why.
+// A row is taken as a whole or not at all; a reject names the first column that breaks the schema.
 //
 //     convert_open(&c, &csv, &schema, &pseudonym, &err)     reads the header
 //     convert_table(&c, "build/table", "build/rejects.csv", 0.001, &config, &err)

@@ -16,7 +16,7 @@ enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; //
 
 // ---- bytes ----
 
-// Read raw bytes, when all are used: none at the end. The first time all of the magic number.
+// Read the next raw bytes; raw_n is 0 at the end. The first call waits for a whole magic number.
 static int fill(struct csv *c, struct err *err)
 {
     ssize_t n;
@@ -67,7 +67,7 @@ static int unzstd(struct csv *c, struct err *err)
     return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
 }
 
-// More bytes into data[0 .. n); n is 0 at the end.
+// Set data[0 .. n) to the next bytes, decompressed; n is 0 at the end.
 static int read_piece(struct csv *c, struct err *err)
 {
     c->at = c->n = 0;
@@ -171,7 +171,7 @@ static int feed_libcsv(struct csv *c, const char *line, size_t n, struct err *er
     return 0;
 }
 
-// The next line of the data, or the part of it that is there.
+// Take the next line of the data, or the part of it that was read.
 static int take_line(struct csv *c, struct err *err)
 {
     struct csv_block *b = c->block;

@@ -3,10 +3,9 @@
 //
 // Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes; a
 // UTF-8 byte order mark and blank lines are skipped. Spaces and tabs around an unquoted field are
-// not part of it. Where it is doubtful where rows begin, the error names the line: a quote that is
-// not closed, is inside an unquoted field or is followed by text, a 0 byte, a carriage return
-// alone, a field of more than 64 KB, more than 10000 fields. Compressed data must not be damaged,
-// end early or be followed by something else.
+// not part of it. These are errors that name the line: a quote that is not closed, is inside an
+// unquoted field or is followed by text, a 0 byte, a carriage return alone, a field of more than
+// 64 KB, more than 10000 fields. Compressed data must not be damaged, end early or be followed by other data.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
@@ -81,7 +80,7 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
 void csv_block_release(struct csv_block *block);
-// Also of a zeroed csv, or one whose csv_open failed.
+// A zeroed csv, or one whose csv_open failed, may be released, too.
 void csv_release(struct csv *c);
 
 #endif

@@ -85,7 +85,7 @@ static int check_missing(const struct schema_column *c, struct err *err)
     return value_utf8(c->missing, strlen(c->missing)) ? 0 : err_set(err, "missing: is not UTF-8");
 }
 
-// The latest column against those before it.
+// Check the latest column against those before it.
 static int check_unique(const struct schema *s, struct err *err)
 {
     const struct schema_column *c = &s->columns[s->n - 1];
@@ -128,7 +128,7 @@ static int complete_column(struct schema *s, struct err *err)
     return (c->missing && check_missing(c, err)) || check_unique(s, err) ? -1 : 0;
 }
 
-// A column without header and kind yet.
+// Append a column, whose header and kind are to be set.
 static struct schema_column *add_column(struct schema *s, const char *name)
 {
     s->columns = xreallocarray(s->columns, s->n + 1, sizeof *s->columns);
@@ -137,7 +137,7 @@ static struct schema_column *add_column(struct schema *s, const char *name)
     return &s->columns[s->n++];
 }
 
-// The time, which may be the row number.
+// Check that there is a time, or add the row numbers as one.
 static int complete(struct schema *s, struct err *err)
 {
     if (schema_find_kind(s, COLUMN_TIME) >= 0)

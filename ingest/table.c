@@ -74,7 +74,7 @@ json_t *json_number_or_null(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-// Of all members but its own "xxh3", which is not in it here.
+// The manifest must not have its member "xxh3" yet.
 static uint64_t manifest_xxh3(const json_t *manifest)
 {
     char *text = json_dumps(manifest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
@@ -424,7 +424,7 @@ void table_writer_release(struct table_writer *w)
 
 // ---- dictionaries ----
 
-// Where the text is in sorted, or has to be inserted.
+// The text's index in sorted, or where it has to be inserted.
 static size_t place_of(const struct dictionary *d, const char *text)
 {
     size_t i;

@@ -72,7 +72,7 @@ struct table_writer {
     size_t n;
 };
 
-// Of each column only name, kind and dictionary are read; they are borrowed until the commit.
+// Only name, kind and dictionary of the columns are read; they are borrowed until the commit.
 int table_writer_open(struct table_writer *w, const char *path, const struct table_column *columns,
                       size_t n, struct err *err);
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
