@@ -327,6 +327,7 @@ TEST(mistakes_are_named_with_file_line_and_value)
         if (evaluate(mistakes[i].text, split ? "" : weeks(35, 1), 1, &v, &err) == 0)
             fail_msg("taken: %s", mistakes[i].text);
         assert_contains(err.msg, mistakes[i].message);
+        evaluation_release(&v);
     }
 }
 

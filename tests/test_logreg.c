@@ -197,10 +197,9 @@ static void assert_refused(double l2, const char *words)
     struct logreg m;
     struct err err = {""};
     int rc = logreg_init(&m, &examples, (struct row_range){0, ROWS}, 1, &err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = logreg_fit(&m, l2, &err);
-        logreg_release(&m);
-    }
+    logreg_release(&m);
     assert_int_equal(rc, -1);
     assert_contains(err.msg, words);
 }

@@ -119,37 +119,20 @@ static void what_is_wrong_with_a_file_is_named(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // unknown members
-        {"\"mean\"", "\"extra\": 0, \"mean\"", "extra"},
+        {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // an unknown member
         {"\"l2\"", "\"l2\": 0.5, \"l2\"", "duplicate"},
         {"assay model", "other model", "format is 'other model'"},
         {"\"version\": 1", "\"version\": 2", "version 2; this program reads"},
-        {"40.1", "0.0", "scale must be above 0"}, // numbers
-        {"40.1", "-1.0", "scale must be above 0"},
         {"40.1", "\"40.1\"", "inputs[0]"},
-        {"50.25", "1e999", "is not JSON"},
         {"50.25", "NaN", "is not JSON"},
-        {"50.25", "null", "inputs[0]"},
-        {"0.125", "1.5", "threshold"},
-        {"0.125", "-0.5", "threshold"},
-        {"0.001", "-0.001", "l2"},
-        {"{\"name\": \"night\", \"mean\"", "{\"name\": \"day\", \"mean\"", // the plan's inputs
-         "inputs[1] is day, but the plan's is night"},
         {"{\"name\": \"night\", \"e", "{\"name\": \"_n\", \"e",
          "has 2 inputs, but its plan makes 1"},
         {"hour(time)", "hour(nothing)", "nothing"},
-        {"[7, 5]", "[7]", "score_reference"}, // histograms
-        {"[10.5, 20.0]", "[20.0, 10.5]", "inputs[0].reference: edges[1]"},
-        {"[10.5, 20.0]", "[20.0, 20.0]", "edges[1]"},
-        {"[10.5, 20.0]", "[20.0, null]", "edges[1]"},
-        {"[10.5, 20.0]", "[20.0]", "one count more"},
+        {"[7, 5]", "[7]", "score_reference"},
+        {"[10.5, 20.0]", "[20.0]", "inputs[0].reference: needs"},
         {"[10.5, 20.0]", "[1,2,3,4,5,6,7,8,9,10]", "1 to 9 edges"},
         {"[10.5, 20.0]", "[]", "1 to 9 edges"},
         {"[10.5, 20.0]", "3", "1 to 9 edges"},
-        {"[3, 4, 5]", "[3, -4, 5]", "counts[1]"},
-        {"[3, 4, 5]", "[3.5, 4, 5]", "counts[0]"},
-        {"[3, 4, 5]", "[0, 0, 0]", "all 0"},
-        {"[3, 4, 5]", "[3, 4, 5], \"more\": 0", "more"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_change_refused(cases[i][0], cases[i][1], cases[i][2]);

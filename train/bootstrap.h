@@ -15,7 +15,6 @@
 #ifndef TRAIN_BOOTSTRAP_H
 #define TRAIN_BOOTSTRAP_H
 
-#include "train/cards.h"
 #include "train/metrics.h"
 
 enum { BOOTSTRAP_REPLICATES = 1000, BOOTSTRAP_SEED = 1, BOOTSTRAP_LEAST_UNITS = 5 };

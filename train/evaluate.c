@@ -353,58 +353,45 @@ static int choose_l2(struct candidate *c, const struct fold *fold, const struct 
     return 0;
 }
 
-static double threshold_of(const struct settings *s, const double *score, const int8_t *judged,
-                           size_t n, double days)
-{
-    return s->by_cost ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
-                      : threshold_by_budget(score, judged, n, (double)s->alerts_per_day * days);
-}
-
-static void threshold_from_training(struct fold_result *r, const struct candidate *c,
-                                    const struct settings *s)
-{
-    const struct fold *fold = r->fit->fold;
-    const struct row_range rows = fold->train;
-    double *score = scores_new(&c->examples, &r->fit->model, rows);
-    r->threshold = threshold_of(s, score, c->examples.label + rows.first,
-                                (size_t)(rows.end - rows.first), fold->train_days);
-    r->threshold_from = "training";
-    free(score);
-}
-
-// On all validation rows together, where one of them can decide: a budget needs a row that can be
-// an alert, costs need a fraud.
+// On all validation rows together, where one of them can decide (a budget needs a row that can be
+// an alert, costs need a fraud), else on the training rows.
 static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                             const struct settings *s, struct err *err)
 {
-    size_t n = 0, room = 0;
+    size_t n = 0, room = (size_t)(fold->train.end - fold->train.first);
     double days = 0;
     bool decides = false;
-    for (size_t k = 0; k < fold->n_validation; k++)
+    for (size_t k = 0; k < fold->n_validation; k++) {
+        if (!fit_of(c, &fold->validation[k], c->l2, err))
+            return -1;
         room += test_rows(&fold->validation[k]);
+    }
     double *score = xmalloc(room * sizeof *score);
     int8_t *judged = xmalloc(room);
-    int rc = 0;
-    for (size_t k = 0; k < fold->n_validation && rc == 0; k++) {
+    for (size_t k = 0; k < fold->n_validation; k++) {
         const struct fold *from = &fold->validation[k];
         const struct fit *f = fit_of(c, from, c->l2, err);
-        rc = f ? 0 : -1;
-        for (size_t i = 0; f && i < test_rows(from); i++, n++) {
+        for (size_t i = 0; i < test_rows(from); i++, n++) {
             score[n] = f->score[i];
             judged[n] = from->judged[i];
             decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
         }
         days += from->test_days;
     }
-    if (rc == 0 && decides) {
-        r->threshold = threshold_of(s, score, judged, n, days);
-        r->threshold_from = "validation";
-    } else if (rc == 0) {
-        threshold_from_training(r, c, s);
+    r->threshold_from = decides ? "validation" : "training";
+    if (!decides) {
+        free(score);
+        score = scores_new(&c->examples, &r->fit->model, fold->train);
+        n = (size_t)(fold->train.end - fold->train.first);
+        memcpy(judged, c->examples.label + fold->train.first, n);
+        days = fold->train_days;
     }
+    r->threshold = s->by_cost
+                       ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
+                       : threshold_by_budget(score, judged, n, (double)s->alerts_per_day * days);
     free(score);
     free(judged);
-    return rc;
+    return 0;
 }
 
 // ---- results ------------------------------------------------------------------------------------
@@ -440,42 +427,39 @@ static int run_candidate(const struct evaluation *v, struct candidate *c, struct
     return 0;
 }
 
-static unsigned count_lanes(const struct evaluation *v)
-{
-    const unsigned candidates = (unsigned)v->n_baselines + 1;
-    return v->threads < candidates ? v->threads : candidates;
-}
-
 // The candidates are evaluated in parallel lanes, because much of an evaluation (sorting, judging,
 // drawing) runs on one thread.
 static int run_lane(void *arg, unsigned lane, struct err *err)
 {
     struct evaluation *v = arg;
-    const unsigned lanes = count_lanes(v);
-    for (size_t i = lane; i < 1 + v->n_baselines; i += lanes) {
-        struct candidate *c = i ? &v->baselines[i - 1] : &v->model;
-        c->threads = v->threads / lanes + (lane < v->threads % lanes);
-        if (run_candidate(v, c, err))
+    for (size_t i = lane; i < 1 + v->n_baselines; i += v->lanes)
+        if (run_candidate(v, i ? &v->baselines[i - 1] : &v->model, err))
             return -1;
-    }
     return 0;
+}
+
+static int run_candidates(struct evaluation *v, unsigned threads, struct err *err)
+{
+    const unsigned n = (unsigned)v->n_baselines + 1;
+    v->lanes = threads < n ? threads : n;
+    for (unsigned i = 0; i < n; i++)
+        (i ? &v->baselines[i - 1] : &v->model)->threads = threads / v->lanes;
+    return parallel_run(v->lanes, run_lane, v, err);
 }
 
 int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
                    unsigned threads, struct err *err)
 {
     struct split split;
-    *v = (struct evaluation){.threads = threads};
+    *v = (struct evaluation){0};
     candidate_init(&v->model, "model", e);
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
     if (split_from_config(&split, config, err) || settings_from_config(&v->settings, config, err) ||
         make_folds(v, &split, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
-        read_baselines(v, e, config, err) || parallel_run(count_lanes(v), run_lane, v, err)) {
-        evaluation_release(v);
+        read_baselines(v, e, config, err) || run_candidates(v, threads, err))
         return -1;
-    }
     const struct fold_result *r = &v->model.results[0];
     for (size_t i = 0; i < v->n_slicings; i++)
         slicing_measure(&v->slicings[i], r->fit->fold->test, r->fit->score, r->fit->fold->judged,

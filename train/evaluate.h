@@ -82,10 +82,10 @@ struct evaluation {
     size_t n_baselines;
     struct slicing *slicings; // [n_slicings], of the model on fold 0
     size_t n_slicings;
-    unsigned threads;
+    unsigned lanes; // candidates evaluated at the same time
 };
 
-// After an error there is nothing to release.
+// To be released after an error, too.
 int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
                    unsigned threads, struct err *err);
 void evaluation_release(struct evaluation *v);
@@ -94,6 +94,11 @@ void evaluation_release(struct evaluation *v);
 // finds as many frauds as the model does at the model's own threshold; -1 where the model finds
 // none.
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
+
+// Completes the model of fold 0, and adds it with its report (results: train/results.h) to the
+// registry as a version (publish.c). On an error no version is left.
+int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
+            json_t *results, int64_t *version, struct err *err);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);

@@ -48,11 +48,9 @@ static int open_plan(struct examples *e, struct err *err)
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err)
 {
     *e = (struct examples){0};
-    if (table_open(&e->table, path, err) == 0 && (inputs || open_plan(e, err) == 0) &&
-        find_columns(e, inputs ? inputs : &e->plan, err) == 0)
-        return 0;
-    examples_release(e);
-    return -1;
+    if (table_open(&e->table, path, err) || (!inputs && open_plan(e, err)))
+        return -1;
+    return find_columns(e, inputs ? inputs : &e->plan, err);
 }
 
 void examples_release(struct examples *e)

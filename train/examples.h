@@ -19,7 +19,7 @@ struct examples {
 };
 
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
-// needs labels.
+// needs labels. To be released after an error, too.
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
 void examples_release(struct examples *e);
 

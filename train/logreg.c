@@ -335,10 +335,8 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
     }
     for (size_t i = 0; i < e->n_inputs; i++)
         standardise(s, i);
-    if (check_blas(err) || check_classes(s, err)) {
-        logreg_release(s);
+    if (check_blas(err) || check_classes(s, err))
         return -1;
-    }
     // Without any input the optimum is the log odds: a good place to start.
     s->w[e->n_inputs] = log(s->frauds / (s->known - s->frauds));
     return 0;

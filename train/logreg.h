@@ -49,7 +49,7 @@ struct logreg {
     double *sums;     // private
 };
 
-// After an error there is nothing to release.
+// To be released after an error, too.
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err);
 // To a gradient whose Euclidean norm is below 1e-10. Overwrites the Hessian.

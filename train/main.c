@@ -1,12 +1,11 @@
 // train: a feature table into a new version of the model in the registry.
 //
 // Chooses, fits and measures (evaluate.h), and adds the model with its metrics and curves to the
-// registry, as one folder (publish.h).
+// registry, as one folder (publish.c).
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "train/publish.h"
 #include "train/registry.h"
 #include "train/results.h"
 

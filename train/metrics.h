@@ -1,7 +1,7 @@
 // metrics: how good scores are, and the threshold from which on a score is an alert.
 //
-// Only judged rows count: those with a known label whose card was not yet known to be stolen
-// (train/cards.h). The other rows are only counted. A metric without a meaning (no frauds, no rows,
+// Only judged rows count: those with a known label whose card was not yet known to be stolen. The
+// other rows are only counted. A metric without a meaning (no frauds, no rows,
 // no alerts) is NAN here and null in JSON. Definitions, with ties as in scikit-learn:
 //
 //     roc_auc            P(score of a fraud > score of a genuine row), ties count half
@@ -11,7 +11,7 @@
 //     precision, recall, f1     of the decisions score >= threshold
 //     false_positive_rate       alerts among the genuine rows
 //     selection_rate            alerts among all rows
-//     card_precision_at_100     train/cards.h; NAN until the caller sets it
+//     card_precision_at_100     cards_precision; NAN until the caller sets it
 //
 // Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin
 // b has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all
@@ -29,9 +29,8 @@
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
-#include <jansson.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "features/split.h"
+#include "train/examples.h"
 
 // A 95 % interval of the normal distribution reaches this many standard deviations.
 #define Z_95 1.959963984540054
@@ -105,6 +104,25 @@ double threshold_by_budget(const double *score, const int8_t *judged, size_t n, 
 // score, at most 1. Without rows both thresholds are 1.
 double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
                          double cost_alert);
+
+// ---- cards, as in the Fraud Detection Handbook (Le Borgne et al., ULB 2022, chapters 3.4, 4.2) ----
+
+// A card with a known fraud is blocked, so its later rows need no model. Labels arrive after 7
+// days: on test day d the rows of every card are left out that had a fraud from the first training
+// row through day d - 8.
+enum { CARDS_CHECKED = 100, LABEL_DELAY_DAYS = 7 };
+
+// judged[i]: the label of row test.first + i, or LABEL_KNOWN_CARD where it is left out. first is
+// the first training row. Without cards every row stays.
+void cards_judge(const struct examples *e, uint64_t first, struct row_range test, int8_t *judged);
+
+// The share of stolen cards that reviewers find: on each test day every card that was not found on
+// an earlier one has the highest score and label of its rows of that day, the 100 cards with the
+// highest scores are checked (equal scores in the order of rows), and precision = found / 100. The
+// mean over the test days; NAN without cards or rows. score[i], judged[i]: of row test.first + i.
+// daily: NULL, or room for the precision of each day that has rows; left alone without cards.
+double cards_precision(const struct examples *e, struct row_range test, const double *score,
+                       const int8_t *judged, double *daily);
 
 // Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
 void sort_doubles(double *values, size_t n);

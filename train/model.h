@@ -49,8 +49,7 @@ struct model {
     char sha256[SHA256_HEX];       // of the file's bytes
 };
 
-// Reads the file, checks it (format, version, finite numbers, inputs that agree with the plan) and
-// hashes it.
+// Reads the file, checks its format and members, and hashes it.
 int model_load(struct model *m, const char *path, struct err *err);
 void model_release(struct model *m);
 json_t *model_to_json(const struct model *m);

@@ -1,8 +1,7 @@
 // Completes the fitted model with what model.json holds besides, and writes the files of a version.
-#include "train/publish.h"
-
 #include "base/memory.h"
 #include "base/option.h"
+#include "train/evaluate.h"
 #include "train/registry.h"
 #include "train/report.h"
 

@@ -35,11 +35,9 @@ static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, 
         a++;
     *e = (struct ledger_entry){.action = (enum ledger_action)a, .version = version};
     snprintf(e->sha256, sizeof e->sha256, "%s", sha256);
-    if (value_moment(when, strlen(when), &e->time))
-        return err_set(err, "'%.40s' is not a time", when);
-    if (a == N_ACTIONS)
-        return err_set(err, "'%.40s' is not an action", action);
-    return version > 0 ? 0 : err_set(err, "%lld is not a version", (long long)version);
+    if (value_moment(when, strlen(when), &e->time) || a == N_ACTIONS)
+        return err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
+    return 0;
 }
 
 // line[0..n): the entry's line without its end.

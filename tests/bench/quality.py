@@ -306,7 +306,7 @@ and those of scikit-learn's newton-cholesky on the same objective (allowed: {WEI
 ## Comparison
 
 All models train on the same rows and are judged on the same rows: {weeks} weeks, each with the training
-days of its fold, without cards known to be compromised (`train/cards.h`). CP@100 is the book's
+days of its fold, without cards known to be compromised (`train/metrics.h`). CP@100 is the book's
 card precision. *Book's 15* are the features of `{BOOK}`; *all inputs* are those of
 the model that `{CONFIG}` describes. Ours is what `train` writes to
 metrics.json. The random forest has 100 trees of any depth, XGBoost its defaults with tree_method
