@@ -47,8 +47,8 @@ static struct progress progress;
 static int time_column, label_column = -1;
 static const char *id_name = ""; // of the id's column
 
-// A worker holds the lock, which guards what follows, except while its request is in flight.
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+// Workers take rows one after the other; `lock` guards what follows.
+static pthread_mutex_t taking = PTHREAD_MUTEX_INITIALIZER, lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER; // in_flight is 0
 static size_t in_flight;
 static atomic_bool failed;
@@ -378,8 +378,10 @@ static void finish(struct worker *w, const json_t *answer)
     end = w->end;
     if (output_path)
         write_lines(w, answer);
+    again += w->again;
+    w->again = 0;
     if (--in_flight == 0)
-        pthread_cond_broadcast(&idle);
+        pthread_cond_signal(&idle);
 }
 
 // ---- labels -------------------------------------------------------------------------------------
@@ -435,16 +437,17 @@ static void fill(struct worker *w)
     while (json_array_size(w->rows) < (size_t)batch && !failed && (rc = next_row(w->err)) > 0) {
         if (is_label_due() && json_array_size(w->rows) > 0)
             return;
-        if (is_label_due() && in_flight > 0) {
-            pthread_cond_wait(&idle, &lock); // meanwhile another worker may take the row
-        } else if (is_label_due()) {
+        while (is_label_due() && !failed) {
+            while (in_flight > 0)
+                pthread_cond_wait(&idle, &lock);
             post_labels(w);
-        } else {
-            if (delay_days >= 0)
-                add_label(w);
-            json_array_append_new(w->rows, row);
-            row = NULL;
         }
+        if (failed)
+            break;
+        if (delay_days >= 0)
+            add_label(w);
+        json_array_append_new(w->rows, row);
+        row = NULL;
     }
     if (rc < 0)
         fail(w);
@@ -484,9 +487,14 @@ static int work(void *headers, unsigned number, struct err *err)
     curl_easy_setopt(w.easy, CURLOPT_TIMEOUT, (long)ANSWER_SECONDS);
     curl_easy_setopt(w.easy, CURLOPT_MAXFILESIZE, 16L << 20);
     curl_easy_setopt(w.easy, CURLOPT_ERRORBUFFER, w.curl_error);
-    pthread_mutex_lock(&lock);
-    while (take(&w)) {
+    for (;;) {
+        pthread_mutex_lock(&taking);
+        pthread_mutex_lock(&lock);
+        const bool more = take(&w);
         pthread_mutex_unlock(&lock);
+        pthread_mutex_unlock(&taking);
+        if (!more)
+            break;
         if (rate > 0)
             sleep_until(w.due);
         else
@@ -494,10 +502,9 @@ static int work(void *headers, unsigned number, struct err *err)
         json_t *answer = ask(&w, "predict", w.rows);
         pthread_mutex_lock(&lock);
         finish(&w, answer);
+        pthread_mutex_unlock(&lock);
         json_decref(answer);
     }
-    again += w.again;
-    pthread_mutex_unlock(&lock);
     curl_easy_cleanup(w.easy);
     json_decref(w.rows);
     json_decref(w.labels);

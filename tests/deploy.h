@@ -15,8 +15,8 @@ static inline int tools_to_path(void)
     return rc;
 }
 
-// A loopback address that no other process listens on: these daemons cannot say which port they got,
-// and a port that was free a moment ago may be taken.
+// A loopback address of this process alone: the daemons cannot say which port they got, and a port
+// that was free a moment ago may be taken.
 static inline const char *own_address(void)
 {
     static char text[32];

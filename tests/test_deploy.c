@@ -1,5 +1,5 @@
-// deploy: the metrics of a real server, scraped by Prometheus under the rules; the dashboard, the unit
-// and the container, against what server and metrics offer. test_nginx.c runs nginx.
+// deploy: Prometheus scrapes a real server under the rules; the dashboard, the unit and the container
+// are compared with what the server offers. test_nginx.c runs nginx.
 #include "tests/deploy.h"
 
 static struct server prometheus;
