@@ -4,8 +4,9 @@
 // Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes; a
 // UTF-8 byte order mark and blank lines are skipped. Spaces and tabs around an unquoted field are
 // not part of it. These are errors that name the line: a quote that is not closed, is inside an
-// unquoted field or is followed by text, a 0 byte, a carriage return alone, a field of more than
-// 64 KB, more than 10000 fields. Compressed data must not be damaged, end early or be followed by other data.
+// unquoted field or is followed by text, a 0 byte, a carriage return alone, a field of more than 64
+// KB, more than 10000 fields. Compressed data must not be damaged, end early or be followed by
+// other data.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
