@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -230,10 +231,14 @@ static void post(struct worker *w, const char *path, const json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17));
     char *url = path_join(server, path);
-    const double last = seconds_now() + (double)retry;
     curl_easy_setopt(w->easy, CURLOPT_URL, url);
     curl_easy_setopt(w->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
     curl_easy_setopt(w->easy, CURLOPT_POSTFIELDS, text);
+    if (rate > 0)
+        sleep_until(w->due);
+    else
+        w->due = seconds_now();
+    const double last = seconds_now() + (double)retry;
     perform(w);
     for (double backoff = 0.05; w->status == 0 || w->status == 503 || w->status == 429;) {
         curl_off_t after = 0;
@@ -495,10 +500,6 @@ static int work(void *headers, unsigned number, struct err *err)
         pthread_mutex_unlock(&taking);
         if (!more)
             break;
-        if (rate > 0)
-            sleep_until(w.due);
-        else
-            w.due = seconds_now();
         json_t *answer = ask(&w, "predict", w.rows);
         pthread_mutex_lock(&lock);
         finish(&w, answer);
@@ -646,6 +647,7 @@ int main(int argc, char **argv)
     input = first < argc ? argv[first] : NULL;
     json_set_alloc_funcs(xmalloc, free);
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    prctl(PR_SET_TIMERSLACK, 1); // nanoseconds: --rate measures tens of microseconds
 
     const int rc = replay(&err) ? err_report("replay", &err) : 0;
     output_release(&output);
