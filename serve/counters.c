@@ -68,17 +68,17 @@ static size_t kept(uint64_t n, size_t most)
 void recent_add(struct recent *r, const struct store_row *row)
 {
     const struct schema *schema = &r->plan->schema;
-    const int64_t *time = row->columns[schema_find_kind(schema, COLUMN_TIME)];
+    const int64_t time = row->values[schema_find_kind(schema, COLUMN_TIME)];
     pthread_mutex_lock(&r->lock);
     const size_t at = r->n_decisions++ % RECENT_DECISIONS;
     double *value = r->values + at * r->width;
-    r->decisions[at] = (struct recent_decision){row->order, row->received, *time, row->decision};
+    r->decisions[at] = (struct recent_decision){row->order, row->received, time, row->decision};
     for (size_t i = 0; i < r->plan->n_inputs; i++)
         *value++ = (double)row->x[i];
     *value++ = row->decision.probability;
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind == COLUMN_NUMBER)
-            *value++ = *(const double *)row->columns[c];
+            *value++ = *(const double *)(const void *)&row->values[c];
     pthread_mutex_unlock(&r->lock);
 }
 

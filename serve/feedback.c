@@ -1,5 +1,3 @@
-#include "serve/feedback.h"
-
 #include "base/memory.h"
 #include "serve/transaction.h"
 
@@ -18,11 +16,9 @@ struct feedback_request {
     struct service *service;
     struct reply *reply;
     const char *id, *label; // names of the columns
-    json_t *document;
-    struct item *items; // [n]
-    size_t n;
-    bool array;
-    bool refused; // the reply says why
+    struct body body;
+    struct item *items; // [body.n]
+    bool refused;       // the reply says why
 };
 
 // ---- reading ----
@@ -61,15 +57,11 @@ static int read_all(struct feedback_request *q, const char *body, size_t n)
                              "get its label later");
     q->id = schema->columns[id].name;
     q->label = schema->columns[label].name;
-    q->document = transactions_json(body, n, "feedback", q->reply);
-    if (!q->document)
+    if (body_parse(&q->body, body, n, "feedback", q->reply))
         return -1;
-    q->array = json_is_array(q->document);
-    q->n = q->array ? json_array_size(q->document) : 1;
-    q->items = xcalloc(q->n, sizeof *q->items);
-    for (size_t i = 0; i < q->n; i++)
-        if (read_item(q, &q->items[i], q->array ? json_array_get(q->document, i) : q->document,
-                      q->array ? (long)i : -1))
+    q->items = xcalloc(q->body.n, sizeof *q->items);
+    for (size_t i = 0; i < q->body.n; i++)
+        if (read_item(q, &q->items[i], body_element(&q->body, i), body_index(&q->body, i)))
             return -1;
     return 0;
 }
@@ -86,7 +78,7 @@ static int apply(struct service *s, struct item *item, struct err *err)
     item->changed = label.was != label.label;
     if (!item->changed)
         return 0;
-    store_relabel(row, &label, &s->state);
+    store_relabel(&s->store, &label, &s->state);
     recent_label(&s->recent, item->order, review, label.was >= 0, label.label);
     atomic_fetch_add(&s->counters.labels[review][label.label == 1], 1);
     return store_put_label(&s->store, item->order, s->state.last_time, &label, err);
@@ -96,18 +88,18 @@ static int run(void *arg, struct err *err)
 {
     struct feedback_request *q = arg;
     struct service *s = q->service;
-    for (size_t i = 0; i < q->n; i++) {
+    for (size_t i = 0; i < q->body.n; i++) {
         if (store_find(&s->store, q->items[i].pseudonym, &q->items[i].order, err))
             return -1;
         if (q->items[i].order > 0)
             continue;
         q->refused = true;
-        reply_problem(q->reply, 404, q->id, q->array ? (long)i : -1,
+        reply_problem(q->reply, 404, q->id, body_index(&q->body, i),
                       "no transaction of that id was predicted, or it is no longer kept; no label "
                       "of this request was applied");
         return 0;
     }
-    for (size_t i = 0; i < q->n; i++)
+    for (size_t i = 0; i < q->body.n; i++)
         if (apply(s, &q->items[i], err))
             return -1;
     return 0;
@@ -117,15 +109,15 @@ static int run(void *arg, struct err *err)
 
 static void write_labels(const struct feedback_request *q, struct reply *r)
 {
-    reply_text(r, q->array ? "[" : "");
-    for (size_t i = 0; i < q->n; i++) {
-        reply_text(r, i > 0 ? ",{" : "{");
+    for (size_t i = 0; i < q->body.n; i++) {
+        body_mark(&q->body, i, r);
+        reply_text(r, "{");
         decision_write_id(q->items[i].id, r);
         reply_string(r, q->label, strlen(q->label));
         reply_add(r, ":%d,\"changed\":%s}", q->items[i].label,
                   q->items[i].changed ? "true" : "false");
     }
-    reply_text(r, q->array ? "]" : "");
+    body_mark(&q->body, q->body.n, r);
 }
 
 void feedback(struct service *s, const char *body, size_t n, struct reply *r)
@@ -136,5 +128,5 @@ void feedback(struct service *s, const char *body, size_t n, struct reply *r)
     if (read_all(&q, body, n) == 0 && service_run(s, &job, r) == 0 && !q.refused)
         write_labels(&q, r);
     free(q.items);
-    json_decref(q.document);
+    json_decref(q.body.document);
 }

@@ -1,21 +1,22 @@
 // The steps of a decision: read, look up, run, score, store, write. All but the first and the last
 // are on the writer's thread.
-#include "serve/predict.h"
-
+#include "base/memory.h"
 #include "ingest/table.h"
 #include "serve/transaction.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct predict_request {
     struct service *service;
     struct reply *reply;
-    struct transactions transactions;
-    size_t *source; // [transactions.n]: whose decision it gets, for ids that come twice
-    size_t *fresh;  // [n_fresh]: the transactions whose id was not known
+    struct body body;
+    struct store_row *rows; // [body.n]
+    size_t *source;         // [body.n]: whose decision it gets, for ids that come twice
+    size_t *fresh;          // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    void **columns;          // [schema.n], each [n_fresh]: a block of them for the state
-    float **inputs;          // [n_inputs], each [n_fresh]: as state_run writes them
+    void **columns;          // [schema.n], each [body.n]: a block of them for the state
+    float **inputs;          // [n_inputs], each [body.n]: as state_run writes them
     double *genuine, *fraud; // [n_fresh][n_lanes]
     double *contributions;   // [n_inputs], scratch
     bool refused;            // the reply says why; nothing was counted
@@ -24,18 +25,36 @@ struct predict_request {
 static void allocate(struct predict_request *q)
 {
     const struct plan *p = q->service->plan;
-    struct transactions *t = &q->transactions;
-    q->source = transactions_take(t, t->n, sizeof *q->source);
-    q->fresh = transactions_take(t, t->n, sizeof *q->fresh);
-    q->columns = transactions_take(t, p->schema.n, sizeof *q->columns);
-    for (size_t c = 0; c < p->schema.n; c++)
-        q->columns[c] = transactions_take(t, t->n, column_size(p->schema.columns[c].kind));
-    q->inputs = transactions_take(t, p->n_inputs, sizeof *q->inputs);
-    for (size_t i = 0; i < p->n_inputs; i++)
-        q->inputs[i] = transactions_take(t, t->n, sizeof *q->inputs[i]);
-    q->genuine = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->genuine);
-    q->fraud = transactions_take(t, t->n * p->n_label_lanes, sizeof *q->fraud);
-    q->contributions = transactions_take(t, p->n_inputs, sizeof *q->contributions);
+    const size_t n = q->body.n;
+    q->rows = store_rows_new(p, n);
+    q->source = xcalloc(n, sizeof *q->source);
+    q->fresh = xcalloc(n, sizeof *q->fresh);
+    q->columns = xcalloc(p->schema.n, sizeof *q->columns);
+    *q->columns = xcalloc(p->schema.n * n, sizeof(int64_t)); // no type of a column is larger
+    for (size_t c = 1; c < p->schema.n; c++)
+        q->columns[c] = (int64_t *)*q->columns + c * n;
+    q->inputs = xcalloc(p->n_inputs, sizeof *q->inputs);
+    *q->inputs = xcalloc(p->n_inputs * n, sizeof **q->inputs);
+    for (size_t i = 1; i < p->n_inputs; i++)
+        q->inputs[i] = *q->inputs + i * n;
+    q->genuine = xcalloc(n * p->n_label_lanes, sizeof *q->genuine);
+    q->fraud = xcalloc(n * p->n_label_lanes, sizeof *q->fraud);
+    q->contributions = xcalloc(p->n_inputs, sizeof *q->contributions);
+}
+
+static void release(struct predict_request *q)
+{
+    store_rows_free(q->rows);
+    free(q->source);
+    free(q->fresh);
+    free(*q->columns);
+    free(q->columns);
+    free(*q->inputs);
+    free(q->inputs);
+    free(q->genuine);
+    free(q->fraud);
+    free(q->contributions);
+    json_decref(q->body.document);
 }
 
 // ---- on the writer's thread ----
@@ -44,22 +63,21 @@ static void refuse(struct predict_request *q, size_t event, int column, const ch
 {
     q->refused = true;
     reply_problem(q->reply, 409, q->service->plan->schema.columns[column].name,
-                  q->transactions.array ? (long)event : -1,
-                  "%s; nothing of this request was counted", why);
+                  body_index(&q->body, event), "%s; nothing of this request was counted", why);
 }
 
 // Is that event the transaction that has its id? If not, the request is refused.
 static bool is_same(struct predict_request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
-    const struct store_row *row = &q->transactions.rows[event];
+    const struct store_row *row = &q->rows[event];
     char why[256];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
         if (kind == COLUMN_CATEGORY
                 ? strcmp(row->texts[c], known->texts[c]) == 0
                 : kind == COLUMN_LABEL ||
-                      memcmp(row->columns[c], known->columns[c], column_size(kind)) == 0)
+                      memcmp(&row->values[c], &known->values[c], sizeof *row->values) == 0)
             continue;
         snprintf(why, sizeof why,
                  "the transaction that came first with this id had another '%s'; send the same "
@@ -75,7 +93,7 @@ static bool is_same(struct predict_request *q, size_t event, const struct store_
 static int look_up(struct predict_request *q, size_t event, struct err *err)
 {
     struct store *store = &q->service->store;
-    struct store_row *rows = q->transactions.rows;
+    struct store_row *rows = q->rows;
     const int id = schema_find_kind(&q->service->plan->schema, COLUMN_ID);
     const struct store_row *stored;
     int64_t order = 0;
@@ -106,15 +124,14 @@ static void gather(struct predict_request *q)
     for (size_t c = 0; c < schema->n; c++) {
         const size_t size = column_size(schema->columns[c].kind);
         for (size_t k = 0; k < q->n_fresh; k++)
-            memcpy((char *)q->columns[c] + k * size, q->transactions.rows[q->fresh[k]].columns[c],
-                   size);
+            memcpy((char *)q->columns[c] + k * size, &q->rows[q->fresh[k]].values[c], size);
     }
 }
 
 static int decide(struct predict_request *q, const struct champion *c, size_t k, struct err *err)
 {
     struct service *s = q->service;
-    struct store_row *row = &q->transactions.rows[q->fresh[k]];
+    struct store_row *row = &q->rows[q->fresh[k]];
     const size_t n_lanes = s->plan->n_label_lanes;
     row->clock = s->state.last_time;
     for (size_t i = 0; i < s->plan->n_inputs; i++)
@@ -144,7 +161,7 @@ static int run(void *arg, struct err *err)
     struct predict_request *q = arg;
     struct service *s = q->service;
     struct err late;
-    for (size_t i = 0; i < q->transactions.n && !q->refused; i++)
+    for (size_t i = 0; i < q->body.n && !q->refused; i++)
         if (look_up(q, i, err))
             return -1;
     if (!q->refused && q->n_fresh > 0) {
@@ -159,10 +176,10 @@ static int run(void *arg, struct err *err)
         if (decide_all(q, err))
             return -1;
     }
-    for (size_t i = 0; i < q->transactions.n && !q->refused; i++) {
-        struct decision *d = &q->transactions.rows[i].decision;
+    for (size_t i = 0; i < q->body.n && !q->refused; i++) {
+        struct decision *d = &q->rows[i].decision;
         if (q->source[i] != i) { // it came twice in one array: answered twice and counted once
-            *d = q->transactions.rows[q->source[i]].decision;
+            *d = q->rows[q->source[i]].decision;
             d->repeated = true;
         }
         counters_decision(&s->counters, d);
@@ -174,14 +191,16 @@ static int run(void *arg, struct err *err)
 
 static void write_decisions(const struct predict_request *q, struct reply *r)
 {
-    const struct transactions *t = &q->transactions;
     const struct plan *p = q->service->plan;
-    reply_text(r, t->array ? "[" : "");
-    for (size_t i = 0; i < t->n; i++) {
-        reply_text(r, i > 0 ? "," : "");
-        decision_write(&t->rows[i].decision, p, transactions_id(t, &p->schema, i), r);
+    const int id = schema_find_kind(&p->schema, COLUMN_ID);
+    for (size_t i = 0; i < q->body.n; i++) {
+        body_mark(&q->body, i, r);
+        decision_write(
+            &q->rows[i].decision, p,
+            id < 0 ? NULL : json_object_get(body_element(&q->body, i), p->schema.columns[id].name),
+            r);
     }
-    reply_text(r, t->array ? "]" : "");
+    body_mark(&q->body, q->body.n, r);
 }
 
 void predict(struct service *s, const char *body, size_t n, struct reply *r)
@@ -189,10 +208,10 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r)
     struct predict_request q = {.service = s, .reply = r};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
-    if (transactions_parse(&q.transactions, s, body, n, r) == 0) {
-        allocate(&q);
-        if (service_run(s, &job, r) == 0 && !q.refused)
-            write_decisions(&q, r);
-    }
-    transactions_release(&q.transactions);
+    if (body_parse(&q.body, body, n, "transaction", r))
+        return;
+    allocate(&q);
+    if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0 && !q.refused)
+        write_decisions(&q, r);
+    release(&q);
 }

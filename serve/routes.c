@@ -1,8 +1,6 @@
 // The table of routes, and one function for each.
 #include "base/option.h" // ASSAY_VERSION
-#include "serve/feedback.h"
 #include "serve/http.h"
-#include "serve/predict.h"
 #include "train/embedded.h"
 
 #include <strings.h>

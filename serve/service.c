@@ -234,9 +234,9 @@ static int replay_row(void *arg, const struct store_row *row, const struct store
 {
     const struct replay *r = arg;
     struct service *s = r->service;
-    const struct events one = {1, row->columns};
+    const struct events one = {1, s->store.columns};
     if (label) {
-        store_relabel(row, label, &s->state);
+        store_relabel(&s->store, label, &s->state);
         return 0;
     }
     if (state_run(&s->state, &one, r->out, err))

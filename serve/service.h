@@ -79,6 +79,20 @@ int service_ready(struct service *s, struct reply *r);
 const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
+// The two paths that change the state. body: n bytes, without a 0 at the end. r is reset first.
+// Answers are in the order of the body, and nothing of a refused request is counted: 400, 413 and
+// 422 of transaction.h, 503 of service_run.
+//
+// POST /predict, also 409 where a transaction is too late (features/state.h) or has the id of
+// another one. Reasons are the inputs with the largest |contribution|, the terms of the margin
+// (train/model.h). Numbers read back to the same bits. An id that was seen before, with the same
+// transaction, gets its stored answer again and changes nothing.
+void predict(struct service *s, const char *body, size_t n, struct reply *r);
+// POST /feedback, labels that arrive later: {"id":"T1","label":1}, by the schema's names. Also 404
+// where an id was never predicted or is no longer kept; 409 where the model's columns have no id or
+// no label. A label enters the windows as if it had been known from the start, and may change later.
+void feedback(struct service *s, const char *body, size_t n, struct reply *r);
+
 // Load the registry's champion and replace the present one. Refused where its file is not the one
 // that was trained, or where it has other columns or features than the running state; then the
 // present one stays. The outcome is reported either way.

@@ -151,6 +151,33 @@ static int prepare(struct store *s, struct err *err)
     return rc;
 }
 
+struct store_row *store_rows_new(const struct plan *p, size_t n)
+{
+    const size_t columns = p->schema.n, lanes = 2 * p->n_label_lanes;
+    struct store_row *rows = xcalloc(n, sizeof *rows);
+    rows->values = xcalloc(n * columns, sizeof *rows->values);
+    rows->texts = xcalloc(n * columns, sizeof *rows->texts);
+    rows->x = xcalloc(n * p->n_inputs, sizeof *rows->x);
+    rows->label_values = xcalloc(n * lanes, sizeof *rows->label_values);
+    for (size_t i = 1; i < n; i++)
+        rows[i] = (struct store_row){.values = rows->values + i * columns,
+                                     .texts = rows->texts + i * columns,
+                                     .x = rows->x + i * p->n_inputs,
+                                     .label_values = rows->label_values + i * lanes};
+    return rows;
+}
+
+void store_rows_free(struct store_row *rows)
+{
+    if (!rows)
+        return;
+    free(rows->values);
+    free(rows->texts);
+    free(rows->x);
+    free(rows->label_values);
+    free(rows);
+}
+
 static size_t label_values_size(const struct store *s)
 {
     return 2 * s->plan->n_label_lanes * sizeof(double);
@@ -278,14 +305,11 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
         .plan = plan,
         .dictionaries = dictionaries,
         .files = {xstrdup(path), xasprintf("%s-wal", path), xasprintf("%s-shm", path)},
-        .one = {.columns = xcalloc(n, sizeof *s->one.columns),
-                .texts = xcalloc(n, sizeof *s->one.texts),
-                .x = xcalloc(plan->n_inputs, sizeof *s->one.x),
-                .label_values = xcalloc(plan->n_label_lanes, 2 * sizeof(double)),
-                .values = xcalloc(n, sizeof *s->one.values)}};
+        .one = store_rows_new(plan, 1),
+        .columns = xcalloc(n, sizeof *s->columns)};
     s->path = s->files[0];
     for (size_t c = 0; c < n; c++)
-        s->one.columns[c] = &s->one.values[c];
+        s->columns[c] = &s->one->values[c];
     if (open_file(s, err) || connect(s, durability, identity, err) ||
         check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
         query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
@@ -308,11 +332,8 @@ void store_close(struct store *s)
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
         close(s->lock);
-    free(s->one.columns);
-    free(s->one.texts);
-    free(s->one.x);
-    free(s->one.label_values);
-    free(s->one.values);
+    store_rows_free(s->one);
+    free(s->columns);
     *s = (struct store){.lock = -1};
 }
 
@@ -424,15 +445,15 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
         if (kind == COLUMN_CATEGORY)
             sqlite3_bind_text(q, at++, row->texts[c], -1, SQLITE_STATIC);
         else if (kind == COLUMN_NUMBER)
-            sqlite3_bind_double(q, at++, *(const double *)row->columns[c]);
+            sqlite3_bind_double(q, at++, *(const double *)(const void *)&row->values[c]);
         else if (kind != COLUMN_LABEL) // ids and keys are unsigned, and stored with the same bits
-            sqlite3_bind_int64(q, at++, *(const int64_t *)row->columns[c]);
+            sqlite3_bind_int64(q, at++, row->values[c]);
     }
     if (run(s, q, "write a transaction", NULL, err))
         return -1;
     const int id = schema_find_kind(schema, COLUMN_ID);
     if (id >= 0)
-        ids_add(&s->ids, *(const uint64_t *)row->columns[id], row->order);
+        ids_add(&s->ids, (uint64_t)row->values[id], row->order);
     s->next++;
     return 0;
 }
@@ -450,11 +471,10 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
     return run(s, q, "write a label", NULL, err);
 }
 
-void store_relabel(const struct store_row *row, const struct store_label *label,
-                   struct state *state)
+void store_relabel(const struct store *s, const struct store_label *label, struct state *state)
 {
-    const struct events one = {1, row->columns};
-    const double *genuine = row->label_values, *fraud = genuine + state->plan->n_label_lanes;
+    const struct events one = {1, s->columns};
+    const double *genuine = s->one->label_values, *fraud = genuine + state->plan->n_label_lanes;
     state_relabel(state, &one, label->was == 1 ? fraud : genuine,
                   label->label == 1 ? fraud : genuine);
 }
@@ -529,12 +549,12 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
     int at = R_ROW + C_COLUMNS;
     for (size_t c = 0; c < s->plan->schema.n; c++) {
         const enum column_kind kind = s->plan->schema.columns[c].kind;
-        void *value = &s->one.values[c];
+        void *value = &s->one->values[c];
         if (kind == COLUMN_CATEGORY) {
-            s->one.texts[c] = (const char *)sqlite3_column_text(q, at++);
-            if (!s->one.texts[c])
+            s->one->texts[c] = (const char *)sqlite3_column_text(q, at++);
+            if (!s->one->texts[c])
                 return -1;
-            *(uint32_t *)value = dictionary_find(&s->dictionaries[c], s->one.texts[c]);
+            *(uint32_t *)value = dictionary_find(&s->dictionaries[c], s->one->texts[c]);
         } else if (kind == COLUMN_NUMBER) {
             *(double *)value = sqlite3_column_double(q, at++);
         } else if (kind != COLUMN_LABEL) {
@@ -546,7 +566,7 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
 
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err)
 {
-    struct store_row *one = &s->one;
+    struct store_row *one = s->one;
     sqlite3_stmt *q = s->statements[STORE_ROW];
     sqlite3_reset(q);
     sqlite3_bind_int64(q, 1, order);

@@ -52,20 +52,20 @@ struct store_log {        // the writer's, except what the lock protects
     bool wanted, stop;
 };
 
-// One transaction with its decision. columns is what struct events takes for one event.
+// One transaction with its decision.
 struct store_row {
     int64_t order;
     int64_t received; // milliseconds since 1970
     int64_t clock;    // the data clock: time of the newest event, of its own request included
     struct decision decision;
-    const void **columns; // [schema.n]: one value of the kind's type; NULL: the label
+    int64_t *values;      // [schema.n]: each holds a value of its column's C type
     const char **texts;   // [schema.n]: of category columns
     float *x;             // [n_inputs]
-    double
-        *label_values; // [2][n_lanes]: what it adds to each lane if it is genuine, if it is fraud
-    int label;         // the newest that is known, -1: none; store_get's
-    int64_t *values;   // store_get's room for columns
+    double *label_values; // [2][n_lanes]: added to each lane if it is genuine, if it is fraud
+    int label;            // the newest that is known, -1: none; store_get's
 };
+struct store_row *store_rows_new(const struct plan *p, size_t n);
+void store_rows_free(struct store_row *rows);
 
 // A label that became known, or changed.
 struct store_label {
@@ -96,7 +96,8 @@ struct store {
     struct ids ids;
     struct decision model; // whose model was written last
     int64_t model_id;      // and its id there
-    struct store_row one;  // what store_get returns
+    struct store_row *one; // what store_get returns
+    const void **columns;  // [schema.n]: the places of its values, for struct events
     int64_t next;          // the next order number
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
@@ -131,9 +132,8 @@ int store_put(struct store *s, struct store_row *row, struct err *err);
 // order: of the transaction. clock: the data clock.
 int store_put_label(struct store *s, int64_t order, int64_t clock, const struct store_label *label,
                     struct err *err);
-// Tell the state the label of a row.
-void store_relabel(const struct store_row *row, const struct store_label *label,
-                   struct state *state);
+// Tell the state the label of the row that store_get has returned.
+void store_relabel(const struct store *s, const struct store_label *label, struct state *state);
 // Drop transactions of times before `until` that the state of `order` no longer needs: with order
 // numbers below it, and without a label from it on. Looks at n rows from *from on and moves *from
 // behind them. Returns how many were dropped, or -1.

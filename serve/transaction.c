@@ -12,7 +12,6 @@
 // The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
-    struct transactions *t;
     struct reply *reply;
     int64_t latest; // the latest time that an event may have
     struct store_row *row;
@@ -28,23 +27,42 @@ static const struct schema_column *column_of(const struct place *p)
 // A 422 that names the column.
 #define REFUSE(p, ...) reply_problem((p)->reply, 422, column_of(p)->name, (p)->index, __VA_ARGS__)
 
-json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r)
+int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r)
 {
-    json_t *document = json_from_body(body, n, r);
+    json_t *document = json_from_body(text, n, r);
     if (!document)
-        return NULL;
-    if (!json_is_object(document) && !json_is_array(document))
+        return -1;
+    *b = (struct body){document, 1, json_is_array(document)};
+    if (b->array)
+        b->n = json_array_size(document);
+    if (!b->array && !json_is_object(document))
         reply_problem(r, 400, NULL, -1, "the body must be a %s, {\"id\": ...}, or an array of them",
                       what);
-    else if (json_is_array(document) && json_array_size(document) == 0)
+    else if (b->n == 0)
         reply_problem(r, 400, NULL, -1, "the array holds no %s", what);
-    else if (json_array_size(document) > MAX_TRANSACTIONS)
-        reply_problem(r, 413, NULL, -1, "the array holds %zu elements; send %d at most",
-                      json_array_size(document), MAX_TRANSACTIONS);
+    else if (b->n > MAX_OBJECTS)
+        reply_problem(r, 413, NULL, -1, "the array holds %zu elements; send %d at most", b->n,
+                      MAX_OBJECTS);
     else
-        return document;
+        return 0;
     json_decref(document);
-    return NULL;
+    return -1;
+}
+
+json_t *body_element(const struct body *b, size_t i)
+{
+    return b->array ? json_array_get(b->document, i) : b->document;
+}
+
+long body_index(const struct body *b, size_t i)
+{
+    return b->array ? (long)i : -1;
+}
+
+void body_mark(const struct body *b, size_t i, struct reply *r)
+{
+    if (b->array)
+        reply_text(r, i == 0 ? "[" : i < b->n ? "," : "]");
 }
 
 // ---- one value ----
@@ -153,7 +171,7 @@ static int put_value(const struct place *p, const json_t *v)
 static int refuse_name(const struct place *p, const char *name)
 {
     const struct schema *schema = &p->service->plan->schema;
-    const char **known = transactions_take(p->t, schema->n, sizeof *known);
+    const char **known = xcalloc(schema->n, sizeof *known);
     size_t n = 0;
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_LABEL)
@@ -161,6 +179,7 @@ static int refuse_name(const struct place *p, const char *name)
     char hint[128], shown[65];
     snprintf(shown, sizeof shown, "%s", name);
     err_did_you_mean(hint, sizeof hint, shown, known, n);
+    free(known);
     return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint);
 }
 
@@ -183,50 +202,7 @@ static int put_transaction(struct place *p, json_t *object)
     return 0;
 }
 
-// ---- the block ----
-
-// A piece of memory beyond the first.
-struct arena {
-    struct arena *next;
-    max_align_t room[];
-};
-
-void *transactions_take(struct transactions *t, size_t n, size_t size)
-{
-    enum { PIECE = 4096, ALIGN = _Alignof(max_align_t) };
-    const size_t bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN;
-    if (!t->room) {
-        t->room = t->first;
-        t->left = sizeof t->first;
-    }
-    if (bytes > t->left) {
-        t->left = bytes > PIECE ? bytes : PIECE;
-        struct arena *piece = xmalloc(sizeof *piece + t->left);
-        piece->next = t->pieces;
-        t->pieces = piece;
-        t->room = (char *)piece->room;
-    }
-    void *taken = t->room;
-    t->room += bytes;
-    t->left -= bytes;
-    return memset(taken, 0, bytes);
-}
-
-static void row_init(struct transactions *t, struct store_row *row, const struct plan *p)
-{
-    row->values = transactions_take(t, p->schema.n, sizeof *row->values);
-    row->columns = transactions_take(t, p->schema.n, sizeof *row->columns);
-    row->texts = transactions_take(t, p->schema.n, sizeof *row->texts);
-    row->x = transactions_take(t, p->n_inputs, sizeof *row->x);
-    row->label_values = transactions_take(t, 2 * p->n_label_lanes, sizeof *row->label_values);
-    for (size_t c = 0; c < p->schema.n; c++)
-        row->columns[c] = &row->values[c];
-}
-
-static json_t *object_of(const struct transactions *t, size_t i)
-{
-    return t->array ? json_array_get(t->document, i) : t->document;
-}
+// ---- all ----
 
 // A day after the wall clock or the newest event: one event with a wrong clock would have all later
 // ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before the
@@ -239,21 +215,14 @@ static int64_t latest_time(const struct service *s)
     return (newest > now ? newest : now) + SECONDS_PER_DAY;
 }
 
-int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
-                       struct reply *r)
+int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
+                      struct reply *r)
 {
-    t->document = transactions_json(body, n, "transaction", r);
-    if (!t->document)
-        return -1;
-    t->array = json_is_array(t->document);
-    t->n = t->array ? json_array_size(t->document) : 1;
-    t->rows = transactions_take(t, t->n, sizeof *t->rows);
-    struct place p = {.service = s, .t = t, .reply = r, .latest = latest_time(s)};
-    for (size_t i = 0; i < t->n; i++) {
-        p.row = &t->rows[i];
-        p.index = t->array ? (long)i : -1;
-        row_init(t, p.row, s->plan);
-        if (put_transaction(&p, object_of(t, i)))
+    struct place p = {.service = s, .reply = r, .latest = latest_time(s)};
+    for (size_t i = 0; i < b->n; i++) {
+        p.row = &rows[i];
+        p.index = body_index(b, i);
+        if (put_transaction(&p, body_element(b, i)))
             return -1;
     }
     return 0;
@@ -270,21 +239,4 @@ int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *p
     *pseudonym = pseudonym_hash(&s->pseudonym,
                                 schema->columns[schema_find_kind(schema, COLUMN_ID)].name, text, n);
     return 0;
-}
-
-const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i)
-{
-    const int column = schema_find_kind(schema, COLUMN_ID);
-    return column < 0 ? NULL : json_object_get(object_of(t, i), schema->columns[column].name);
-}
-
-void transactions_release(struct transactions *t)
-{
-    while (t->pieces) {
-        struct arena *next = t->pieces->next;
-        free(t->pieces);
-        t->pieces = next;
-    }
-    json_decref(t->document);
-    *t = (struct transactions){0};
 }

@@ -16,42 +16,34 @@
 // index.
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed
-// JSON, an unknown field), 413 for too many, 422 for values that do not fit the schema. Ownership:
-// the transactions own all that they point to until transactions_release, which must be called
-// after an error too. Zeroed, they are empty. They must not be moved.
+// JSON, an unknown field), 413 for too many, 422 for values that do not fit the schema.
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
 #include "serve/reply.h"
 #include "serve/service.h"
 
-enum { MAX_TRANSACTIONS = 1000 };
+enum { MAX_OBJECTS = 1000 };
 
-struct transactions {
+// A body of one object, or of an array of 1 to MAX_OBJECTS elements. The document is the caller's to
+// release (json_decref).
+struct body {
+    json_t *document;
     size_t n;
-    bool array;             // the body was an array, so the answer is one
-    json_t *document;       // the parsed body
-    struct store_row *rows; // [n]: with their columns and texts, and room for the rest
-    // For transactions_take; a single transaction needs no more than `first`.
-    struct arena *pieces;
-    char *room;  // for the next objects
-    size_t left; // bytes there
-    _Alignas(max_align_t) char first[4096];
+    bool array;
 };
+// what: how messages call an element.
+int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r);
+json_t *body_element(const struct body *b, size_t i);
+long body_index(const struct body *b, size_t i); // for reply_problem
+// What stands before element i of an answer like the body, and after the last one (i = n).
+void body_mark(const struct body *b, size_t i, struct reply *r);
 
-// t: zeroed.
-int transactions_parse(struct transactions *t, struct service *s, const char *body, size_t n,
-                       struct reply *r);
-// n objects, all bits 0, that live until transactions_release.
-void *transactions_take(struct transactions *t, size_t n, size_t size);
-// The id of row i as it was sent, in the document; NULL where the schema has none.
-const json_t *transactions_id(const struct transactions *t, const struct schema *schema, size_t i);
-void transactions_release(struct transactions *t);
-
+// rows: [b->n], of store_rows_new. Their columns and texts are set; texts point into the document.
+int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
+                      struct reply *r);
 // The identity of a transaction in state and database, from its id as it was sent. -1 where that is
 // neither a string nor an integer, or empty.
 int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
-// The body as JSON: an object or an array of objects. NULL, and the reply holds the problem.
-json_t *transactions_json(const char *body, size_t n, const char *what, struct reply *r);
 
 #endif

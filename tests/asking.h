@@ -2,7 +2,6 @@
 #ifndef TESTS_ASKING_H
 #define TESTS_ASKING_H
 
-#include "serve/feedback.h"
 #include "tests/database.h"
 #include "tests/small_fixture.h"
 

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "features/snapshot.h"
-#include "serve/predict.h"
+#include "serve/service.h"
 #include "train/registry.h"
 
 #include <fcntl.h>

@@ -1,7 +1,6 @@
 // Any bytes as the body of /predict, /feedback or an inference request, by the first byte: the
 // reply is valid JSON with a status that the endpoint's header names. Transaction "T1" exists for
 // feedback.
-#include "serve/feedback.h"
 #include "serve/http.h"
 #include "tests/small_service.h"
 
