@@ -63,35 +63,6 @@ TEST(metrics_equal_scikit_learns_with_tied_scores)
     assert_int_equal(m.tally.true_positives, 33);
 }
 
-TEST(a_metric_without_a_meaning_is_null_in_json)
-{
-    static const char *const without_frauds[] = {
-        "roc_auc", "average_precision", "card_precision_at_100", "precision", "recall", "f1"};
-    const double scores[] = {0.1, 0.2};
-    const int8_t labels[] = {0, 0};
-    const struct metrics genuine = metrics_compute(scores, labels, 2, 0.5),
-                         none = metrics_compute(scores, labels, 0, 0.5);
-    json_t *a = metrics_to_json(&genuine), *b = metrics_to_json(&none);
-    for (size_t i = 0; i < sizeof without_frauds / sizeof *without_frauds; i++)
-        assert_true(json_is_null(json_object_get(a, without_frauds[i])));
-    for (size_t i = 0; i < N_METRICS; i++)
-        assert_true(json_is_null(json_object_get(b, metric_list[i].name)));
-    assert_near(json_real_value(json_object_get(a, "brier")), 0.025, 1e-15);
-    assert_true(json_is_null(json_object_get(json_object_get(b, "brier_parts"), "resolution")));
-    json_decref(a);
-    json_decref(b);
-}
-
-TEST(a_certain_and_wrong_score_costs_a_finite_loss)
-{
-    const double scores[] = {0, 1};
-    const int8_t labels[] = {1, 0};
-    const struct metrics m = metrics_compute(scores, labels, 2, 1); // a score of 1 is an alert
-    assert_near(m.log_loss, -log(2.220446049250313e-16), 1e-13);    // numpy.finfo(float).eps
-    assert_int_equal(m.tally.false_positives, 1);
-    assert_is(m.ece, 1);
-}
-
 // ---- calibration --------------------------------------------------------------------------------
 
 // Stephenson, Coelho, Jolliffe 2008: how scores differ inside their bins, less twice what of it
@@ -134,15 +105,18 @@ TEST(calibration_equals_the_sums_over_the_rows_of_each_bin)
     assert_near(m.mean_probability, mean, 1e-13);
 }
 
-TEST(a_bin_holds_its_lower_edge_and_the_last_one_1_too)
+TEST(a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss)
 {
     static const double at[] = {0, -0.0, 0.0999, 0.25, 0.5, 0.4999, 0.9, 1, 1, 1 - DBL_EPSILON};
     static const double expected[CALIBRATION_BINS] = {3, 0, 1, 0, 1, 1, 0, 0, 0, 4};
-    struct tally t = {0};
+    struct tally t = {0}, wrong = {0};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         tally_row(&t, at[i], 1, 0.5);
     assert_memory_equal(t.bin_rows, expected, sizeof expected);
     assert_memory_equal(t.bin_frauds, expected, sizeof expected);
+    tally_row(&wrong, 1, 0, 1);                                      // a score of 1 is an alert
+    assert_near(wrong.log_loss, -log(2.220446049250313e-16), 1e-13); // numpy.finfo(float).eps
+    assert_is(wrong.false_positives, 1);
 }
 
 // Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3, four decimals.
@@ -161,28 +135,29 @@ TEST(wilsons_interval_equals_the_published_ones)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
-TEST(the_budget_is_the_rank_among_the_rows_that_can_be_alerts)
+// The lowest score that makes no more alerts than the budget, of all rows but those of known cards.
+TEST(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all)
 {
-    // scores 1/8 .. 7/8: one of a known card, two unknown, frauds and genuine
-    static const double seven[] = {0.25, 0.875, 0.5, 0.125, 0.75, 0.375, 0.625};
-    static const int8_t of_seven[] = {0, LABEL_KNOWN_CARD, LABEL_UNKNOWN, 1, 0, 1, LABEL_UNKNOWN};
-    static const double alerts[] = {0.01, 1, 2, 4, 4.6, 6, 7, 700}; // 4.6 are 5
-    static const double expected[] = {0.75, 0.75, 0.625, 0.375, 0.25, 0.125, 0.125, 0.125};
-    for (int i = 0; i < 8; i++)
-        assert_is(threshold_by_budget(seven, of_seven, 7, alerts[i]), expected[i]);
-    static const int8_t known[] = {LABEL_KNOWN_CARD, LABEL_KNOWN_CARD};
-    assert_is(threshold_by_budget(seven, known, 2, 5), 1); // no row can be an alert
-}
-
-TEST(tied_scores_are_alerts_together_or_not_at_all)
-{
-    static const double tied[] = {0.1, 0.5, 0.5, 0.5, 0.9}, ones[] = {1, 1};
-    static const int8_t genuine[5] = {0};
-    for (int alerts = 1; alerts <= 4; alerts++)
-        assert_is(threshold_by_budget(tied, genuine, 5, alerts), alerts < 4 ? 0.9 : 0.5);
-    assert_is(threshold_by_budget(tied + 1, genuine, 3, 2), nextafter(0.5, 1)); // no alert
-    assert_is(threshold_by_budget(tied + 1, genuine, 3, 3), 0.5);
-    assert_is(threshold_by_budget(ones, genuine, 2, 1), 1); // a probability cannot be more
+    static const double budgets[] = {0.01, 1, 2, 4.6, 20, 100, 400, 1000};
+    for (int run = 0; run < 80; run++) {
+        const uint64_t levels = 2 + draw(200);
+        double highest = 0, best = 2;
+        for (int i = 0; i < ROWS; i++) {
+            score[i] = (double)draw(levels) / (double)(levels - (run & 1)); // up to 1, or below
+            label[i] = (int8_t)(draw(4) - 2);
+            highest = label[i] == LABEL_KNOWN_CARD ? highest : fmax(highest, score[i]);
+        }
+        for (int i = 0; i < ROWS; i++) {
+            double alerts = 0;
+            for (int k = 0; k < ROWS; k++)
+                alerts += label[k] != LABEL_KNOWN_CARD && score[k] >= score[i];
+            if (label[i] != LABEL_KNOWN_CARD && alerts <= fmax(1, round(budgets[run % 8])))
+                best = fmin(best, score[i]);
+        }
+        assert_is(threshold_by_budget(score, label, ROWS, budgets[run % 8]),
+                  best <= 1 ? best : fmin(1, nextafter(highest, 2)));
+    }
+    assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert
 }
 
 static double cost_of(double threshold, double fraud, double alert)
@@ -354,13 +329,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_equal_scikit_learns_with_tied_scores),
-        cmocka_unit_test(a_metric_without_a_meaning_is_null_in_json),
-        cmocka_unit_test(a_certain_and_wrong_score_costs_a_finite_loss),
         cmocka_unit_test(calibration_equals_the_sums_over_the_rows_of_each_bin),
-        cmocka_unit_test(a_bin_holds_its_lower_edge_and_the_last_one_1_too),
+        cmocka_unit_test(
+            a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss),
         cmocka_unit_test(wilsons_interval_equals_the_published_ones),
-        cmocka_unit_test(the_budget_is_the_rank_among_the_rows_that_can_be_alerts),
-        cmocka_unit_test(tied_scores_are_alerts_together_or_not_at_all),
+        cmocka_unit_test(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all),
         cmocka_unit_test(
             the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins),
         cmocka_unit_test(numbers_sort_like_qsort),
