@@ -199,8 +199,7 @@ static int compare(const struct examples *other, unsigned threads, const char *i
 static void compare_with(unsigned threads, const char *ini)
 {
     struct err err = {""};
-    if (compare(NULL, threads, ini, &err))
-        fail_msg("%s", err.msg);
+    must(compare(NULL, threads, ini, &err), &err);
 }
 
 // Counts between the edges by definition, and the sorted values.
@@ -291,7 +290,7 @@ TEST(another_table_that_is_the_same_has_not_drifted)
     struct err err;
     rows.rows = REFERENCE_END;
     struct examples other = rows;
-    assert_int_equal(compare(&other, 2, SPLIT, &err), 0);
+    must(compare(&other, 2, SPLIT, &err), &err);
     for (size_t i = 0; i < c.n; i++) {
         const struct drift *d = &c.columns[i].drift;
         assert_true(d->psi == 0 && d->jensen_shannon == 0 && d->wasserstein == 0);
@@ -321,7 +320,7 @@ static void assert_written(const char *const lines[], size_t n)
     static const char *const measures[] = {"psi", "ks", "ks_p", "jensen_shannon", "wasserstein"};
     struct err err;
     const char *path = scratch_path("drift.json");
-    assert_int_equal(comparison_write(&c, path, &err), 0);
+    must(comparison_write(&c, path, &err), &err);
     char *text = scratch_read(path, NULL), number[64];
     for (size_t i = 0; i < n; i++)
         assert_contains(text, lines[i]);

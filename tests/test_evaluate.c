@@ -67,10 +67,10 @@ static struct evaluation run(const char *split, unsigned threads)
 {
     struct evaluation v;
     struct err err;
-    if (evaluate("[model]\nl2 = 1e-3, 10\nalerts_per_day = 5\n"
-                 "[baselines]\nrising = kind\nother = noise",
-                 split, threads, &v, &err))
-        fail_msg("%s", err.msg);
+    must(evaluate("[model]\nl2 = 1e-3, 10\nalerts_per_day = 5\n"
+                  "[baselines]\nrising = kind\nother = noise",
+                  split, threads, &v, &err),
+         &err);
     return v;
 }
 
@@ -161,16 +161,10 @@ TEST(test_rows_decide_nothing)
 
 static void assert_same_numbers(const struct candidate *a, const struct candidate *b, size_t folds)
 {
-    assert_is(a->l2, b->l2);
-    assert_memory_equal(a->validation, b->validation, sizeof a->validation);
     for (size_t k = 0; k < folds; k++) {
-        const struct fold_result *f = &a->results[k], *g = &b->results[k];
-        assert_memory_equal(f->fit->score, g->fit->score,
-                            count_test(f->fit->fold) * sizeof(double));
-        assert_memory_equal(f->fit->logreg.standard_error, g->fit->logreg.standard_error,
-                            (a->examples.n_inputs + 1) * sizeof(double));
-        assert_memory_equal(&f->metrics, &g->metrics, sizeof f->metrics);
-        assert_is(f->threshold, g->threshold);
+        const struct fit *f = a->results[k].fit, *g = b->results[k].fit;
+        assert_memory_equal(f->score, g->score, count_test(f->fold) * sizeof(double));
+        assert_memory_equal(&a->results[k].metrics, &b->results[k].metrics, sizeof(struct metrics));
     }
     assert_memory_equal(a->bootstrap.values, b->bootstrap.values,
                         BOOTSTRAP_REPLICATES * sizeof *a->bootstrap.values);
@@ -244,26 +238,21 @@ TEST(false_positives_are_the_fewest_for_what_the_model_finds)
 
 TEST(settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs)
 {
-    static const char *const expected[][3] = {
-        {"constant"},
-        {"zeta_2", "noise", "kind[a]"},
-        {"a234567890123456789012345678901234567890", "kind[a]"}};
     struct evaluation v;
     struct err err;
-    assert_int_equal(evaluate("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n"
-                              "[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
-                              "a234567890123456789012345678901234567890 = kind",
-                              weeks(35, 1), 1, &v, &err),
-                     0);
+    must(evaluate("[model]\nl2 = 1e-4 ,0, 0.5\nalerts_per_day = 7\n"
+                  "[baselines]\nzeta_2 = noise ,\n    kind[a]\n"
+                  "a234567890123456789012345678901234567890 = kind",
+                  weeks(35, 1), 1, &v, &err),
+         &err);
     assert_true(v.settings.n_l2 == 3 && v.settings.l2[0] == 1e-4 && v.settings.l2[1] == 0);
-    assert_true(v.settings.alerts_per_day == 7 && !v.settings.by_cost);
-    assert_int_equal(v.n_baselines, 3);
-    for (size_t i = 0; i < 3; i++) {
-        assert_string_equal(v.baselines[i].name, expected[i][0]);
-        assert_int_equal(v.baselines[i].examples.n_inputs, i == 0 ? 0 : 3 - i);
-        for (size_t k = 0; k < v.baselines[i].examples.n_inputs; k++)
-            assert_string_equal(v.baselines[i].examples.names[k], expected[i][1 + k]);
-    }
+    assert_true(v.settings.alerts_per_day == 7 && !v.settings.by_cost && v.n_baselines == 3);
+    const struct candidate *zeta = &v.baselines[1];
+    assert_string_equal(v.baselines[0].name, "constant");
+    assert_string_equal(zeta->name, "zeta_2");
+    assert_int_equal(zeta->examples.n_inputs, 2);
+    assert_string_equal(zeta->examples.names[0], "noise");
+    assert_string_equal(v.baselines[2].examples.names[0], "kind[a]");
     evaluation_release(&v);
 }
 
@@ -280,7 +269,6 @@ TEST(mistakes_are_named_with_file_line_and_value)
         {"[split]\ntrain = 1970-02-05 .. 1970-02-11\ntest = 1999-02-19 .. 1999-02-26",
          "no rows in [split] test"},
         {"[model]\nl2 =", "test.ini:2:1: [model] l2: '' is not a list"},
-        {"[model]\nl2 = 1 2", "is not a list"},
         {"[model]\nl2 = -1", "is not a list"},
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
         {"[model]\nl2 = " L17, "more than 16"},
@@ -291,26 +279,18 @@ TEST(mistakes_are_named_with_file_line_and_value)
         {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7", "leave out alerts_per_day"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
                                                      "feature 'nose', did you mean 'noise'?"},
-        {"[baselines]\na = xyz", "test.ini:2:5: [baselines] a: there is no feature 'xyz'\n"},
-        {"[baselines]\na = noise,\n    nosie", "test.ini:2: [baselines] a: there is no feature"},
         {"[baselines]\na = noise, noise", "test.ini:2:12: [baselines] a: 'noise' is in the list"},
         {"[baselines]\na =", "test.ini:2:1: [baselines] a: expected a list"},
         {"[baselines]\na = kind[a], kind", "'kind' is in the list"},
-        {"[baselines]\na = noise kind", "expected a list"},
         {"[baselines]\nconstant = noise", "test.ini:2: [baselines] constant: " BAD_NAME},
-        {"[baselines]\nmodel = noise", BAD_NAME},
         {"[baselines]\n../a = noise", BAD_NAME},
-        {"[baselines]\n= noise", BAD_NAME},
         {"[baselines]\na2345678901234567890123456789012345678901 = noise", BAD_NAME},
         {"[slices]\nby = nose", "test.ini:2:6: [slices] by: there is no feature and no category "
                                 "'nose', did you mean 'noise'?"},
         {"[slices]\nby = noise", "more than 32 different values in the test rows"},
         {"[slices]\nby = noise: 20, 20", "test.ini:2:17: [slices] by: the edges must rise"},
-        {"[slices]\nby = noise: 10,\n    5", "test.ini:2: [slices] by: the edges must rise"},
         {"[slices]\nby = noise: 0.1, 0.1000000001", "the edges must rise"},
         {"[slices]\nby = noise: 1, x2", "test.ini:2:16: [slices] by: 'x2' is not a list"},
-        {"[slices]\nby = noise: 1, nan", "'nan' is not a list"},
-        {"[slices]\nby = noise:", "test.ini:2:12: [slices] by: '' is not a list"},
         {"[slices]\nby = noise: 1, 1e39", "test.ini:2:16: [slices] by: no feature can reach"},
         {"[slices]\nby = noise: " L17 ",18,19,20,21,22,23,24,25,26,27,28,29,30,31,32",
          "more than 31 edges"},

@@ -49,8 +49,7 @@ static struct logreg fit(const struct examples *e, struct row_range rows, unsign
 {
     struct logreg m;
     struct err err;
-    if (logreg_init(&m, e, rows, threads, &err) || logreg_fit(&m, l2, &err))
-        fail_msg("%s", err.msg);
+    must(logreg_init(&m, e, rows, threads, &err) || logreg_fit(&m, l2, &err), &err);
     return m;
 }
 
@@ -72,8 +71,8 @@ TEST(weights_equal_those_of_an_independent_solver)
     for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
         struct logreg m = fit_sample(expected[e][0]);
         struct err err;
-        assert_int_equal(logreg_fit(&m, 0, &err), 0); // a fit starts from the one before
-        assert_int_equal(logreg_fit(&m, expected[e][0], &err), 0);
+        must(logreg_fit(&m, 0, &err), &err); // a fit starts from the one before
+        must(logreg_fit(&m, expected[e][0], &err), &err);
         assert_int_equal(m.known, 644);
         assert_int_equal(m.frauds, 93);
         assert_near(m.mean[0], -0.31771642080745344, 1e-14);

@@ -2,9 +2,7 @@
 // that the header states, and histograms have quantile edges.
 #include "train/model.h"
 
-#include "tests/scratch.h"
-
-#include <math.h>
+#include "tests/training.h"
 
 static const char *const valid =
     "{\"format\": \"assay model\", \"version\": 1,\n"
@@ -27,8 +25,7 @@ static const char *const valid =
 static void load(struct model *m, const char *text)
 {
     struct err err = {""};
-    if (model_load(m, scratch_text("model.json", text), &err))
-        fail_msg("%s", err.msg);
+    must(model_load(m, scratch_text("model.json", text), &err), &err);
 }
 
 static void assert_refused(const char *text, const char *words)
@@ -51,9 +48,8 @@ static void assert_change_refused(const char *from, const char *to, const char *
     assert_refused(text, words);
 }
 
-static void a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256(void **state)
+TEST(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256)
 {
-    (void)state;
     struct model m, back;
     char out[256];
     load(&m, valid);
@@ -78,9 +74,8 @@ static void a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_s
     model_release(&back);
 }
 
-static void a_score_is_the_logistic_function_of_intercept_and_contributions_in_order(void **state)
+TEST(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order)
 {
-    (void)state;
     struct model m;
     const float x[] = {123.45f, 1};
     double c[2];
@@ -99,9 +94,8 @@ static void a_score_is_the_logistic_function_of_intercept_and_contributions_in_o
 
 // ---- damaged files ----
 
-static void every_missing_member_is_named(void **state)
+TEST(every_missing_member_is_named)
 {
-    (void)state;
     static const char members[][16] = {
         "format",          "version",  "plan",       "inputs", "intercept", "threshold", "l2",
         "schema",          "mean",     "scale",      "weight", "reference", "edges",     "counts",
@@ -115,9 +109,8 @@ static void every_missing_member_is_named(void **state)
     }
 }
 
-static void what_is_wrong_with_a_file_is_named(void **state)
+TEST(what_is_wrong_with_a_file_is_named)
 {
-    (void)state;
     static const char *const cases[][3] = {
         {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // an unknown member
         {"\"l2\"", "\"l2\": 0.5, \"l2\"", "duplicate"},
@@ -138,9 +131,8 @@ static void what_is_wrong_with_a_file_is_named(void **state)
         assert_change_refused(cases[i][0], cases[i][1], cases[i][2]);
 }
 
-static void a_file_that_is_missing_cut_off_or_followed_by_more_is_refused(void **state)
+TEST(a_file_that_is_missing_cut_off_or_followed_by_more_is_refused)
 {
-    (void)state;
     char text[8192];
     struct model m;
     struct err err;
@@ -157,9 +149,8 @@ static void a_file_that_is_missing_cut_off_or_followed_by_more_is_refused(void *
 
 // ---- histograms ----
 
-static void counts_equal_a_recount_for_any_number_of_values(void **state)
+TEST(counts_equal_a_recount_for_any_number_of_values)
 {
-    (void)state;
     for (size_t n = 1; n <= 64; n++) {
         double values[64];
         uint64_t total = 0;
@@ -188,9 +179,8 @@ static void assert_histogram(double *values, size_t n, const struct histogram *e
     assert_memory_equal(&h, expected, sizeof h);
 }
 
-static void edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own(void **state)
+TEST(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own)
 {
-    (void)state;
     double even[1000], binary[10] = {0, 1, 0, 1, 0, 0, 0, -0.0, 0, 0}, rare[200] = {0}, middle[100];
     for (int i = 0; i < 1000; i++)
         even[i] = (double)(i * 617 % 1000) - 500; // each of −500 .. 499 once
@@ -207,9 +197,8 @@ static void edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_
     assert_histogram(middle, 100, &(struct histogram){2, {5, 9}, {2, 95, 3}});
 }
 
-static void a_constant_tells_less_and_more_from_equal(void **state)
+TEST(a_constant_tells_less_and_more_from_equal)
 {
-    (void)state;
     double constant[5] = {3, 3, 3, 3, 3};
     struct histogram h;
     histogram_fit(&h, constant, 5);

@@ -2,10 +2,8 @@
 // checks it where it is installed.
 #include "train/model.h"
 
-#include "tests/scratch.h"
+#include "tests/training.h"
 #include "train/onnx.pb-c.h"
-
-#include <math.h>
 
 static char names[3][16] = {"amount", "night", "c[\"a\",b]"};
 static struct model_input inputs[] = {
@@ -79,9 +77,8 @@ static void run_graph(const Onnx__GraphProto *g, const float x[3])
         run_node(g->node[i]);
 }
 
-static void the_graph_computes_the_models_probability_and_decision(void **state)
+TEST(the_graph_computes_the_models_probability_and_decision)
 {
-    (void)state;
     const float rows[][3] = {{54.25F, 0, 0.334F}, {220, 1, 0.3F}, {0.01F, 0, 0.335F}, {0, 0, 0}};
     size_t n, reviews = 0;
     unsigned char *bytes = onnx_from_model(&model, &n);
@@ -107,9 +104,8 @@ static void the_graph_computes_the_models_probability_and_decision(void **state)
 }
 
 // Another implementation of ONNX checks the graph's types and shapes.
-static void pythons_onnx_accepts_the_file(void **state)
+TEST(pythons_onnx_accepts_the_file)
 {
-    (void)state;
     char out[1024];
     size_t n;
     if (run_command(out, sizeof out, "/usr/bin/python3 -c 'import onnx'") != 0)

@@ -61,8 +61,7 @@ static void measure(const char *lines)
     struct err err;
     snprintf(text, sizeof text, "[slices]\n%s\n", lines);
     config = config_of(text);
-    if (slices_from_config(&slicings, &n_slicings, &e, test_rows, &config, &err))
-        fail_msg("%s", err.msg);
+    must(slices_from_config(&slicings, &n_slicings, &e, test_rows, &config, &err), &err);
     for (size_t i = 0; i < n_slicings; i++)
         slicing_measure(&slicings[i], test_rows, score + FIRST, judged + FIRST, threshold);
 }

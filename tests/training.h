@@ -33,13 +33,19 @@ static inline void assert_is(double got, double expected)
     assert_near(got, expected, 0);
 }
 
+// The call has succeeded.
+static inline void must(int rc, const struct err *err)
+{
+    if (rc)
+        fail_msg("%s", err->msg);
+}
+
 // The caller releases it.
 static inline struct config config_of(const char *text)
 {
     struct config c;
     struct err err;
-    if (config_load(&c, scratch_text("test.ini", text), &err))
-        fail_msg("%s", err.msg);
+    must(config_load(&c, scratch_text("test.ini", text), &err), &err);
     return c;
 }
 
