@@ -88,38 +88,33 @@ static int check_columns(const struct batch *b, struct err *err)
     return 0;
 }
 
-// The values of a category, and how many of the training rows have each.
-static struct plan_values training_values(const struct batch *b, size_t column,
-                                          struct row_range rows)
+// Spell out the values of the onehots of a category column.
+static int fit_column(struct batch *b, int column, struct row_range rows, struct err *err)
 {
-    const struct table_column *c = source(b, column);
+    const struct table_column *c = source(b, (size_t)column);
     const uint32_t *codes = c->data;
-    struct plan_values v = {xcalloc(c->dictionary_size, sizeof *v.values), c->dictionary_size};
-    for (size_t i = 0; i < v.n; i++)
-        v.values[i].text = c->dictionary[i];
+    struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
+    for (size_t i = 0; i < c->dictionary_size; i++)
+        values[i].text = c->dictionary[i];
     for (uint64_t i = rows.first; i < rows.end; i++)
-        v.values[codes[b->order ? b->order[i] : i]].rows++;
-    return v;
+        values[codes[b->order ? b->order[i] : i]].rows++;
+    int rc = plan_fit(&b->plan, column, values, c->dictionary_size, err);
+    free(values);
+    return rc;
 }
 
 static int fit_onehots(struct batch *b, const struct config *c, struct err *err)
 {
     struct split split;
-    const size_t n = b->plan.schema.n;
-    if (!plan_wants_fit(&b->plan))
+    if (plan_unfitted(&b->plan) < 0)
         return 0;
     if (split_from_config(&split, c, err))
         return -1;
     const struct row_range rows = split_rows(&split.train, 0, b->time, b->table.rows);
-    struct plan_values *values = xcalloc(n, sizeof *values);
-    for (size_t i = 0; i < n; i++)
-        if (b->plan.schema.columns[i].kind == COLUMN_CATEGORY)
-            values[i] = training_values(b, i, rows);
-    int rc = plan_fit(&b->plan, values, err);
-    for (size_t i = 0; i < n; i++)
-        free(values[i].values);
-    free(values);
-    return rc;
+    for (int column; (column = plan_unfitted(&b->plan)) >= 0;)
+        if (fit_column(b, column, rows, err))
+            return -1;
+    return 0;
 }
 
 static void open_state(struct batch *b)

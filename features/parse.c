@@ -22,11 +22,12 @@ enum { NAME = 64 };                        // room for a name with its 0
 // The int functions return the index of a node, or 0, or -1 with the error filled.
 struct parser {
     const char *text, *at;
-    struct parse_error *e;
     struct plan *plan;
     size_t definition;
     const char *label_at; // where the label stood last
     int depth;
+    int *offset; // of the mistake
+    struct err *err;
 };
 
 // Operators by how tightly they bind, the loosest first.
@@ -38,9 +39,9 @@ __attribute__((format(printf, 3, 4))) static int fail(struct parser *ps, const c
 {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(ps->e->msg, sizeof ps->e->msg, fmt, ap);
+    vsnprintf(ps->err->msg, sizeof ps->err->msg, fmt, ap);
     va_end(ap);
-    ps->e->offset = (int)(at - ps->text);
+    *ps->offset = (int)(at - ps->text);
     return -1;
 }
 
@@ -155,19 +156,26 @@ static int unknown(struct parser *ps, const char *at, const char *what, const ch
                 err_did_you_mean(hint, sizeof hint, name, known, n));
 }
 
-// ", did you mean 'x'?" with the nearest name that may stand here.
-static const char *nearest_name(const struct parser *ps, char hint[128], const char *name)
+static int unknown_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
     const char **known = xcalloc(p->schema.n + ps->definition, sizeof *known);
-    size_t n = 0;
     for (size_t i = 0; i < p->schema.n; i++)
-        known[n++] = p->schema.columns[i].name;
+        known[i] = p->schema.columns[i].name;
     for (size_t i = 0; i < ps->definition; i++)
-        known[n++] = p->definitions[i].name;
-    err_did_you_mean(hint, 128, name, known, n);
+        known[p->schema.n + i] = p->definitions[i].name;
+    unknown(ps, at, "column or feature", name, known, p->schema.n + ps->definition);
     free(known);
-    return hint;
+    return -1;
+}
+
+// n_definitions where there is none.
+static size_t find_definition(const struct plan *p, const char *name)
+{
+    size_t i = 0;
+    while (i < p->n_definitions && strcmp(p->definitions[i].name, name) != 0)
+        i++;
+    return i;
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
@@ -181,30 +189,29 @@ static int column_value(struct parser *ps, const char *at, int column)
         return fail(ps, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
     if (c->kind == COLUMN_LABEL)
         ps->label_at = at;
-    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .b = -1});
+    return plan_node(
+        ps->plan,
+        (struct node){.op = NODE_COLUMN, .a = column, .labelled = c->kind == COLUMN_LABEL});
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)
 {
-    char hint[128];
-    int column = schema_find(&ps->plan->schema, name);
+    const struct plan *p = ps->plan;
+    const int column = schema_find(&p->schema, name);
+    const size_t i = find_definition(p, name);
     if (column >= 0)
         return column_value(ps, at, column);
-    for (size_t i = 0; i < ps->definition; i++) {
-        const struct plan_definition *d = &ps->plan->definitions[i];
-        if (strcmp(d->name, name) != 0)
-            continue;
-        if (d->node < 0)
-            return fail(ps, at, "'%s' is a onehot: it has several values, not one", name);
-        if (ps->plan->nodes[d->node].labelled)
-            ps->label_at = at;
-        return d->node;
-    }
-    for (size_t i = ps->definition; i < ps->plan->n_definitions; i++)
-        if (strcmp(ps->plan->definitions[i].name, name) == 0)
-            return fail(ps, at, "'%s' is defined here or below; a feature may use those above it",
-                        name);
-    return fail(ps, at, "unknown column or feature '%s'%s", name, nearest_name(ps, hint, name));
+    if (i == p->n_definitions)
+        return unknown_name(ps, at, name);
+    if (i >= ps->definition)
+        return fail(ps, at, "'%s' is defined here or below; a feature may use those above it",
+                    name);
+    const int node = p->definitions[i].node;
+    if (node < 0)
+        return fail(ps, at, "'%s' is a onehot: it has several values, not one", name);
+    if (p->nodes[node].labelled)
+        ps->label_at = at;
+    return node;
 }
 
 // ---- windows ----
@@ -212,16 +219,17 @@ static int name_value(struct parser *ps, const char *at, const char *name)
 // The key column that a window groups by.
 static int key_argument(struct parser *ps, const char *function)
 {
-    char name[NAME], hint[128];
+    char name[NAME];
     const char *at = take_name(ps, name);
-    const struct schema *s = &ps->plan->schema;
+    const struct plan *p = ps->plan;
     if (!at)
         return fail(ps, ps->at, "%s needs a key column first", function);
-    int column = schema_find(s, name);
-    if (column >= 0 && s->columns[column].kind == COLUMN_KEY)
-        return column;
-    return fail(ps, at, "'%s' is not a key column; %s groups by one%s", name, function,
-                nearest_name(ps, hint, name));
+    const int column = schema_find(&p->schema, name);
+    if (column < 0 && find_definition(p, name) == p->n_definitions)
+        return unknown_name(ps, at, name);
+    if (column < 0 || p->schema.columns[column].kind != COLUMN_KEY)
+        return fail(ps, at, "'%s' is not a key column; %s groups by one", name, function);
+    return column;
 }
 
 enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
@@ -239,7 +247,7 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
         option++;
     if (option == N_OPTIONS)
         return unknown(ps, at, "option", name, names, N_OPTIONS);
-    if (option >= PRIOR && w->op != NODE_MEAN)
+    if (option >= PRIOR && w->node.op != NODE_MEAN)
         return fail(ps, at, "only mean takes %s=", name);
     if (given[option])
         return fail(ps, at, "%s stands here twice", name);
@@ -252,10 +260,10 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
     if (option == DELAY)
         return take_duration(ps, &w->delay);
     if (option == WEIGHT)
-        return take_number(ps, &w->weight);
+        return take_number(ps, &w->node.weight);
     const double sign = take(ps, "-") ? -1 : 1;
-    int rc = take_number(ps, &w->prior);
-    w->prior *= sign;
+    int rc = take_number(ps, &w->node.prior);
+    w->node.prior *= sign;
     return rc;
 }
 
@@ -281,7 +289,7 @@ static int window_arguments(struct parser *ps, struct window_spec *w)
 // Behind "count(", "sum(", "mean(" or "since(".
 static int window(struct parser *ps, enum node_op op, const char *function)
 {
-    struct window_spec w = {.op = op, .lane_node = -1};
+    struct window_spec w = {.node.op = op, .lane_node = -1};
     const char *label_before = ps->label_at;
     w.key_column = key_argument(ps, function);
     if (w.key_column < 0)
@@ -307,22 +315,21 @@ static int window(struct parser *ps, enum node_op op, const char *function)
 // min and max have two arguments; hour and weekday read a time, the others any number.
 static int function_of_numbers(struct parser *ps, enum node_op op)
 {
-    struct node node = {.op = op, .b = -1};
     skip_space(ps);
     const char *at = ps->at;
-    node.a = operation(ps, COMPARISON);
-    if (node.a < 0)
+    const int a = operation(ps, COMPARISON);
+    int b = a;
+    if (a < 0)
         return -1;
-    const struct node *a = &ps->plan->nodes[node.a];
-    const bool is_time = a->op == NODE_COLUMN && ps->plan->schema.columns[a->a].kind == COLUMN_TIME;
+    const struct node *x = &ps->plan->nodes[a];
+    const bool is_time = x->op == NODE_COLUMN && ps->plan->schema.columns[x->a].kind == COLUMN_TIME;
     if ((op == NODE_HOUR || op == NODE_WEEKDAY) && !is_time)
         return fail(ps, at, "hour and weekday take the time column");
-    if (op == NODE_MIN || op == NODE_MAX) {
-        node.b = expect(ps, ",", "between two arguments") ? -1 : operation(ps, COMPARISON);
-        if (node.b < 0)
-            return -1;
-    }
-    return expect(ps, ")", "at the end of the arguments") ? -1 : plan_node(ps->plan, node);
+    if (op == NODE_MIN || op == NODE_MAX)
+        b = expect(ps, ",", "between two arguments") ? -1 : operation(ps, COMPARISON);
+    if (b < 0 || expect(ps, ")", "at the end of the arguments"))
+        return -1;
+    return plan_operation(ps->plan, op, a, b);
 }
 
 static int function(struct parser *ps, const char *at, const char *name)
@@ -345,11 +352,10 @@ static int factor(struct parser *ps);
 static int inside_factor(struct parser *ps)
 {
     char name[NAME];
-    struct node node = {.op = NODE_NUMBER, .a = -1, .b = -1};
+    struct node number = {.op = NODE_NUMBER};
     if (take(ps, "-")) {
-        node.op = NODE_NEG;
-        node.a = factor(ps);
-        return node.a < 0 ? -1 : plan_node(ps->plan, node);
+        int a = factor(ps);
+        return a < 0 ? -1 : plan_operation(ps->plan, NODE_NEG, a, a);
     }
     if (take(ps, "(")) {
         int a = operation(ps, COMPARISON);
@@ -362,7 +368,7 @@ static int inside_factor(struct parser *ps)
         return fail(ps, ps->at, "a name has at most 63 characters");
     if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
         return fail(ps, ps->at, "a value is expected here");
-    return take_number(ps, &node.value) ? -1 : plan_node(ps->plan, node);
+    return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
 }
 
 // All recursion passes through here.
@@ -409,7 +415,7 @@ static int operation(struct parser *ps, int level)
         if (level == COMPARISON && n > 0)
             return fail(ps, at, "comparisons cannot be chained; use parentheses");
         const int b = operation(ps, level + 1);
-        a = b < 0 ? -1 : plan_node(ps->plan, (struct node){.op = op, .a = a, .b = b});
+        a = b < 0 ? -1 : plan_operation(ps->plan, op, a, b);
     }
     return a;
 }
@@ -432,18 +438,19 @@ static void input_name(char *buf, const char *name, const char *value)
 // A node that is 1 where the event has the value that stands here; an input of its own.
 static int onehot_value(struct parser *ps, int column)
 {
-    char text[PLAN_TEXT + 1] = "", name[INPUT_NAME];
+    char name[INPUT_NAME];
+    struct node is_text = {.op = NODE_IS_TEXT, .a = column};
     struct plan *p = ps->plan;
     const char *at = ps->at;
-    if (take_text(ps, text))
+    if (take_text(ps, is_text.text))
         return -1;
     if (p->n_nodes > MAX_NODES)
         return fail(ps, at, "more than %d values in the plan", MAX_NODES);
-    input_name(name, p->definitions[ps->definition].name, text);
+    input_name(name, p->definitions[ps->definition].name, is_text.text);
     for (size_t i = 0; i < p->n_inputs; i++)
         if (strcmp(p->inputs[i].name, name) == 0)
             return fail(ps, at, "the value stands here twice");
-    int node = plan_node(p, (struct node){.op = NODE_IS_TEXT, .a = column, .b = -1, .text = text});
+    const int node = plan_node(p, is_text);
     plan_input(p, name, node);
     return node;
 }
@@ -462,35 +469,34 @@ static int check_shadow(struct parser *ps, int column)
 static int onehot(struct parser *ps)
 {
     struct plan *p = ps->plan;
-    const char *feature = p->definitions[ps->definition].name;
+    struct plan_definition *d = &p->definitions[ps->definition];
     char name[NAME], rest[INPUT_NAME];
     const char *at = take_name(ps, name);
     const int column = at ? schema_find(&p->schema, name) : -1;
     if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
         return fail(ps, at ? at : ps->at, "onehot takes a category column");
-    if (feature[0] == '_')
+    if (d->name[0] == '_')
         return fail(ps, ps->text, "a onehot cannot be a helper: give it a name without _");
     if (check_shadow(ps, column))
         return -1;
     int seen = -1; // the sum of the values' nodes
-    bool fitted = false;
+    d->unfitted = column;
     while (take(ps, ",")) {
-        fitted = true;
+        d->unfitted = -1;
         if (take(ps, "*")) // fitted, and no value was frequent
             break;
         const int node = onehot_value(ps, column);
         if (node < 0)
             return -1;
-        seen = seen < 0 ? node : plan_node(p, (struct node){.op = NODE_ADD, .a = seen, .b = node});
+        seen = seen < 0 ? node : plan_operation(p, NODE_ADD, seen, node);
     }
     if (expect(ps, ")", "at the end of onehot"))
         return -1;
-    if (!fitted)
+    if (d->unfitted >= 0)
         return 0;
-    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER, .a = -1, .b = -1});
-    const struct node none = {.op = NODE_EQ, .a = seen < 0 ? zero : seen, .b = zero};
-    sprintf(rest, "%s[*]", feature);
-    plan_input(p, rest, plan_node(p, none));
+    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
+    sprintf(rest, "%s[*]", d->name);
+    plan_input(p, rest, plan_operation(p, NODE_EQ, seen < 0 ? zero : seen, zero));
     return 0;
 }
 
@@ -500,9 +506,8 @@ static int check_name(struct parser *ps, const char *name)
     struct parser in_name = {.at = name};
     if (take_name(&in_name, word) != name || *in_name.at != '\0')
         return fail(ps, ps->text, "a feature's name is letters, digits and _, 63 at most");
-    for (size_t i = 0; i < ps->definition; i++)
-        if (strcmp(ps->plan->definitions[i].name, name) == 0)
-            return fail(ps, ps->text, "the feature '%s' is defined already", name);
+    if (find_definition(ps->plan, name) < ps->definition)
+        return fail(ps, ps->text, "the feature '%s' is defined already", name);
     return 0;
 }
 
@@ -527,13 +532,17 @@ static int add_value(struct parser *ps, int node)
     return 0;
 }
 
-int parse_definition(struct plan *p, size_t i, struct parse_error *e)
+int parse_definition(struct plan *p, size_t i, int *offset, struct err *err)
 {
     struct plan_definition *d = &p->definitions[i];
-    struct parser ps = {
-        .text = d->expression, .at = d->expression, .e = e, .plan = p, .definition = i};
+    struct parser ps = {.text = d->expression,
+                        .at = d->expression,
+                        .plan = p,
+                        .definition = i,
+                        .offset = offset,
+                        .err = err};
     char name[NAME];
-    d->node = -1;
+    d->node = d->unfitted = -1;
     if (check_name(&ps, d->name))
         return -1;
     const char *at = take_name(&ps, name);

@@ -10,50 +10,33 @@
 
 // ---- the graph: what is there already is found again, so that it is computed once ----
 
-// 0 and -0 are different numbers.
-static bool same_number(double a, double b)
-{
-    return a == b && signbit(a) == signbit(b);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_node(const struct node *x, const struct node *y)
 {
-    return x->op == y->op && x->a == y->a && x->b == y->b && same_number(x->value, y->value) &&
-           same_text(x->text, y->text) && x->track == y->track && x->lane == y->lane &&
-           x->upper == y->upper && x->lower == y->lower && same_number(x->prior, y->prior) &&
-           same_number(x->weight, y->weight);
+    return x->op == y->op && x->a == y->a && x->b == y->b && x->value == y->value &&
+           strcmp(x->text, y->text) == 0 && x->track == y->track && x->lane == y->lane &&
+           x->upper == y->upper && x->lower == y->lower && x->prior == y->prior &&
+           x->weight == y->weight;
 }
 
-static int add_node(struct plan *p, struct node node)
+int plan_node(struct plan *p, struct node node)
 {
     for (size_t i = 0; i < p->n_nodes; i++)
         if (same_node(&p->nodes[i], &node))
             return (int)i;
     p->nodes = xreallocarray(p->nodes, p->n_nodes + 1, sizeof *p->nodes);
-    if (node.text)
-        node.text = xstrdup(node.text);
     if (node.level >= p->n_levels)
         p->n_levels = node.level + 1;
     p->nodes[p->n_nodes] = node;
     return (int)p->n_nodes++;
 }
 
-int plan_node(struct plan *p, struct node node)
+int plan_operation(struct plan *p, enum node_op op, int a, int b)
 {
-    node.track = node.lane = node.upper = node.lower = -1;
-    if (node.op == NODE_COLUMN) {
-        node.labelled = p->schema.columns[node.a].kind == COLUMN_LABEL;
-    } else if (node.op != NODE_NUMBER && node.op != NODE_IS_TEXT) {
-        const struct node *a = &p->nodes[node.a], *b = node.b < 0 ? a : &p->nodes[node.b];
-        node.level = a->level > b->level ? a->level : b->level;
-        node.labelled = a->labelled || b->labelled;
-    }
-    return add_node(p, node);
+    const struct node *x = &p->nodes[a], *y = &p->nodes[b];
+    struct node node = {.op = op, .a = a, .b = b};
+    node.level = x->level > y->level ? x->level : y->level;
+    node.labelled = x->labelled || y->labelled;
+    return plan_node(p, node);
 }
 
 static int find_track(struct plan *p, int column, int level)
@@ -79,21 +62,18 @@ static int find_item(int64_t **items, size_t *n, int64_t item)
 
 int plan_window(struct plan *p, const struct window_spec *w)
 {
-    const int level = w->lane_node < 0 ? 0 : p->nodes[w->lane_node].level;
     const int64_t upper = w->delay ? w->delay : w->past ? EDGE_PAST : EDGE_NOW;
-    struct node node = {.op = w->op, .a = w->lane_node, .b = -1, .level = level + 1};
-    node.prior = w->prior;
-    node.weight = w->weight;
-    node.lane = node.upper = node.lower = -1;
+    const int level = w->lane_node < 0 ? 0 : p->nodes[w->lane_node].level;
+    struct node node = w->node;
+    node.level = level + 1;
     node.track = find_track(p, w->key_column, level);
     struct track *t = &p->tracks[node.track];
     if (w->lane_node >= 0)
         node.lane = find_item(&t->lanes, &t->n_lanes, w->lane_node);
-    if (w->op != NODE_SINCE)
+    if (node.op != NODE_SINCE)
         node.upper = find_item(&t->edges, &t->n_edges, upper);
-    if (w->length)
-        node.lower = find_item(&t->edges, &t->n_edges, w->delay + w->length);
-    const int index = add_node(p, node);
+    node.lower = w->length ? find_item(&t->edges, &t->n_edges, w->delay + w->length) : -1;
+    const int index = plan_node(p, node);
     find_item(&t->windows, &t->n_windows, index);
     return index;
 }
@@ -106,8 +86,6 @@ void plan_input(struct plan *p, const char *name, int node)
 
 static void release_graph(struct plan *p)
 {
-    for (size_t i = 0; i < p->n_nodes; i++)
-        free(p->nodes[i].text);
     for (size_t i = 0; i < p->n_tracks; i++) {
         free(p->tracks[i].lanes);
         free(p->tracks[i].edges);
@@ -119,12 +97,8 @@ static void release_graph(struct plan *p)
     free(p->tracks);
     free(p->inputs);
     free(p->label_lanes);
-    p->nodes = NULL;
-    p->tracks = NULL;
-    p->inputs = NULL;
-    p->label_lanes = NULL;
-    p->n_nodes = p->n_tracks = p->n_inputs = p->n_label_lanes = 0;
-    p->n_levels = 0;
+    *p = (struct plan){
+        .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
 }
 
 // ---- definitions ----
@@ -133,7 +107,7 @@ static void add_definition(struct plan *p, const char *name, const char *express
 {
     p->definitions = xreallocarray(p->definitions, p->n_definitions + 1, sizeof *p->definitions);
     p->definitions[p->n_definitions++] =
-        (struct plan_definition){xstrdup(name), xstrdup(expression), -1};
+        (struct plan_definition){.name = xstrdup(name), .expression = xstrdup(expression)};
 }
 
 static void finish_track(struct plan *p, size_t t)
@@ -147,12 +121,12 @@ static void finish_track(struct plan *p, size_t t)
             p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
 }
 
-// Parse all definitions into a fresh graph. Returns the one that e is about, or NULL.
-static const struct plan_definition *build(struct plan *p, struct parse_error *e)
+// Parse all definitions into a fresh graph. Returns the one with a mistake, at that byte, or NULL.
+static const struct plan_definition *build(struct plan *p, int *offset, struct err *err)
 {
     release_graph(p);
     for (size_t i = 0; i < p->n_definitions; i++)
-        if (parse_definition(p, i, e))
+        if (parse_definition(p, i, offset, err))
             return &p->definitions[i];
     for (size_t t = 0; t < p->n_tracks; t++)
         finish_track(p, t);
@@ -173,25 +147,21 @@ void plan_release(struct plan *p)
 
 int plan_from_config(struct plan *p, const struct config *c, struct err *err)
 {
-    struct parse_error e;
+    int offset;
     *p = (struct plan){0};
     if (schema_from_config(&p->schema, c, err))
         return -1;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->entries[i].section, "features") == 0)
             add_definition(p, c->entries[i].key, c->entries[i].value);
-    const struct plan_definition *wrong = build(p, &e);
+    const struct plan_definition *wrong = build(p, &offset, err);
     if (wrong)
-        config_error(c, config_find(c, "features", wrong->name), e.offset, err, "%s", e.msg);
-    else if (p->n_definitions == 0)
+        config_error(c, config_find(c, "features", wrong->name), offset, err, "%s",
+                     err_copy(err).msg);
+    else if (p->n_inputs == 0 && plan_unfitted(p) < 0)
         err_set(err,
-                "%s: [features] is missing or empty; it needs lines of the form "
-                "'name = expression'",
-                c->path);
-    else if (p->n_inputs == 0 && !plan_wants_fit(p))
-        err_set(err,
-                "%s: [features] has only helpers (names that begin with _); a model needs at least "
-                "one input",
+                "%s: [features] is missing or has only helpers (names that begin with _); a model "
+                "needs at least one input, a line of the form 'name = expression'",
                 c->path);
     else
         return 0;
@@ -208,31 +178,33 @@ json_t *plan_to_json(const struct plan *p)
     return json_pack("{s:o, s:o}", "schema", schema_to_json(&p->schema), "features", features);
 }
 
+static int read_definitions(struct plan *p, json_t *features, struct err *err)
+{
+    const char *name, *expression;
+    json_error_t why;
+    json_t *d;
+    size_t i;
+    int offset;
+    json_array_foreach(features, i, d)
+    {
+        if (json_unpack_ex(d, &why, JSON_STRICT, "{s:s, s:s}", "name", &name, "expression",
+                           &expression))
+            return err_set(err, "features[%zu]: %s", i, why.text);
+        add_definition(p, name, expression);
+    }
+    const struct plan_definition *wrong = build(p, &offset, err);
+    return wrong ? err_prefix(err, "feature '%s', byte %d", wrong->name, offset) : 0;
+}
+
 int plan_from_json(struct plan *p, const json_t *json, struct err *err)
 {
-    const json_t *schema = json_object_get(json, "schema");
-    const json_t *features = json_object_get(json, "features");
-    const struct plan_definition *wrong = NULL;
-    struct parse_error e;
+    json_error_t why;
+    json_t *schema, *features;
     *p = (struct plan){0};
-    if (!json_is_object(schema) || !json_is_array(features))
-        return err_set(err, "a plan is an object with 'schema' and 'features'");
-    if (schema_from_json(&p->schema, schema, err))
-        return -1;
-    const size_t n = json_array_size(features);
-    for (size_t i = 0; i < n && p->n_definitions == i; i++) {
-        const json_t *d = json_array_get(features, i);
-        const char *name = json_string_value(json_object_get(d, "name"));
-        const char *expression = json_string_value(json_object_get(d, "expression"));
-        if (name && expression)
-            add_definition(p, name, expression);
-    }
-    if (p->n_definitions < n)
-        err_set(err, "features[%zu]: 'name' and 'expression' must be strings", p->n_definitions);
-    else if ((wrong = build(p, &e)))
-        err_set(err, "features[%zu] '%s', byte %d: %s", (size_t)(wrong - p->definitions),
-                wrong->name, e.offset, e.msg);
-    else
+    if (json_unpack_ex((json_t *)json, &why, JSON_STRICT, "{s:o, s:o}", "schema", &schema,
+                       "features", &features))
+        return err_set(err, "%s", why.text);
+    if (schema_from_json(&p->schema, schema, err) == 0 && read_definitions(p, features, err) == 0)
         return 0;
     plan_release(p);
     return -1;
@@ -252,22 +224,12 @@ uint64_t plan_checksum(const struct plan *p)
 
 enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1 };
 
-// The category column of a onehot that has no values yet, or -1.
-static int unfitted(const struct plan *p, const struct plan_definition *d)
-{
-    char name[64];
-    int end = 0;
-    if (sscanf(d->expression, " onehot ( %63[A-Za-z0-9_] )%n", name, &end) != 1 || end == 0)
-        return -1;
-    return schema_find(&p->schema, name);
-}
-
-bool plan_wants_fit(const struct plan *p)
+int plan_unfitted(const struct plan *p)
 {
     for (size_t i = 0; i < p->n_definitions; i++)
-        if (unfitted(p, &p->definitions[i]) >= 0)
-            return true;
-    return false;
+        if (p->definitions[i].unfitted >= 0)
+            return p->definitions[i].unfitted;
+    return -1;
 }
 
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.
@@ -280,23 +242,22 @@ static int by_frequency(const void *x, const void *y)
 }
 
 // onehot(column, "a", "b"): the values with enough rows; onehot(column, *) where there is none.
-static char *fitted_expression(const char *column, const struct plan_values *c)
+static char *fitted_expression(const char *column, struct plan_value *values, size_t n)
 {
     char text[MAX_FREQUENT * (2 * PLAN_TEXT + 4) + 128];
     char *end = text + sprintf(text, "onehot(%s", column), *none = end;
     uint64_t rows = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < c->n; i++)
-        rows += c->values[i].rows;
-    qsort(c->values, c->n, sizeof *c->values, by_frequency);
-    for (size_t i = 0; i < c->n && kept < MAX_FREQUENT; i++) {
-        const struct plan_value *v = &c->values[i];
-        if (v->rows == 0 || v->rows * 100 < rows * MIN_SHARE_PERCENT)
+    for (size_t i = 0; i < n; i++)
+        rows += values[i].rows;
+    qsort(values, n, sizeof *values, by_frequency);
+    for (size_t i = 0; i < n && kept < MAX_FREQUENT; i++) {
+        if (values[i].rows == 0 || values[i].rows * 100 < rows * MIN_SHARE_PERCENT)
             break;
-        if (strlen(v->text) > PLAN_TEXT)
+        if (strlen(values[i].text) > PLAN_TEXT)
             continue; // too long for a feature's name: part of the rest
         end = stpcpy(end, ", \"");
-        for (const char *byte = v->text; *byte; byte++)
+        for (const char *byte = values[i].text; *byte; byte++)
             end += sprintf(end, *byte == '"' || *byte == '\\' ? "\\%c" : "%c", *byte);
         end = stpcpy(end, "\"");
         kept++;
@@ -305,20 +266,18 @@ static char *fitted_expression(const char *column, const struct plan_values *c)
     return xstrdup(text);
 }
 
-int plan_fit(struct plan *p, const struct plan_values *columns, struct err *err)
+int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err)
 {
-    struct parse_error e;
+    int offset;
     for (size_t i = 0; i < p->n_definitions; i++) {
         struct plan_definition *d = &p->definitions[i];
-        const int column = unfitted(p, d);
-        if (column < 0)
+        if (d->unfitted != column)
             continue;
         free(d->expression);
-        d->expression = fitted_expression(p->schema.columns[column].name, &columns[column]);
+        d->expression = fitted_expression(p->schema.columns[column].name, values, n);
     }
-    const struct plan_definition *wrong = build(p, &e);
+    const struct plan_definition *wrong = build(p, &offset, err);
     if (wrong)
-        return err_set(err, "feature '%s' with the values of the training window: %s", wrong->name,
-                       e.msg);
+        return err_prefix(err, "feature '%s' with the values of the training window", wrong->name);
     return 0;
 }

@@ -29,7 +29,7 @@ enum node_op {
     NODE_NE,
     NODE_MIN,
     NODE_MAX,
-    NODE_NEG, // a only
+    NODE_NEG, // a only, here and below; b is a, too
     NODE_LOG1P,
     NODE_ABS,
     NODE_HOUR,    // 0 .. 23, UTC; a is the time
@@ -40,17 +40,19 @@ enum node_op {
     NODE_SINCE,   // track: seconds since the key's previous event, infinite where there is none
 };
 
+enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
+
 struct node {
     enum node_op op;
-    int a, b;         // operands; see the ops. Windows: a is the node that is summed, -1 for count
-    double value;     // NUMBER
-    char *text;       // IS_TEXT
-    int track;        // windows and since: whose history
-    int lane;         // SUM, MEAN: which running total of the track
-    int upper, lower; // windows: edges of the track; lower -1 for `all`
-    double prior, weight; // MEAN
-    int level;            // runs after the tracks of the levels below it
-    bool labelled;        // depends on the label, so only a window with a delay may use it
+    int a, b;                 // operands; see the ops
+    double value;             // NUMBER
+    char text[PLAN_TEXT + 1]; // IS_TEXT
+    int track;                // windows and since: whose history
+    int lane;                 // SUM, MEAN: which running total of the track
+    int upper, lower;         // windows: edges of the track; lower -1 for `all`
+    double prior, weight;     // MEAN
+    int level;                // runs after the tracks of the levels below it
+    bool labelled;            // depends on the label, so only a window with a delay may use it
 };
 
 // A track is the history of all keys of one column: for each key its events' times and, per lane,
@@ -80,6 +82,7 @@ struct plan_definition {
     char *name;
     char *expression; // with fitted onehot values spelled out
     int node;         // -1 for a onehot, which has no value of its own
+    int unfitted;     // schema column of a onehot without values yet, else -1
 };
 
 struct plan {
@@ -107,42 +110,32 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
-// plan_fit spells out the values of each onehot(column), as in onehot(column, "a", "b"): those of at
-// least 1 % of the training window, the 32 most frequent at most. Inputs: name[value] and name[*].
-struct plan_values { // of a category column, with the number of training rows that have each
-    struct plan_value {
-        const char *text;
-        uint64_t rows;
-    } * values;
-    size_t n;
+// The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
+int plan_unfitted(const struct plan *p);
+// Spell out the values of such onehots, as in onehot(column, "a", "b"): those of at least 1 % of the
+// training rows, the 32 most frequent at most. Inputs: name[value] and name[*]. values: all of the
+// column, which are sorted here.
+struct plan_value {
+    const char *text;
+    uint64_t rows; // of the training window
 };
-bool plan_wants_fit(const struct plan *p);
-// columns[c] belongs to schema column c and is read, and sorted, only for category columns.
-int plan_fit(struct plan *p, const struct plan_values *columns, struct err *err);
+int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err);
 
 // ---- between plan.c and parse.c ----
 
-enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
-
-struct parse_error {
-    int offset; // 0-based byte within the expression
-    char msg[512];
-};
-
 // Parse p->definitions[i], whose names may stand for columns and for the definitions before it.
-// Sets its node and adds its inputs. 0, or -1 with what is wrong and where.
-int parse_definition(struct plan *p, size_t i, struct parse_error *e);
+// Sets its node and adds its inputs. -1 with what is wrong, and at which byte of the expression.
+int parse_definition(struct plan *p, size_t i, int *offset, struct err *err);
 
-// Each returns the index of the node, which is added where it is not there yet. plan_node makes
-// those that are no windows; op and operands are given, the rest is worked out, text is copied.
+// Each returns the index of the node, which is added where it is not there yet.
 int plan_node(struct plan *p, struct node node);
+int plan_operation(struct plan *p, enum node_op op, int a, int b);
 struct window_spec {
-    enum node_op op; // COUNT, SUM, MEAN or SINCE
+    struct node node; // op, prior and weight are given
     int key_column;
-    int lane_node;         // -1 for COUNT and SINCE
+    int lane_node;         // what is added up; -1 for COUNT and SINCE
     int64_t length, delay; // seconds; length 0 means `all`
     bool past;             // leave the current event out
-    double prior, weight;
 };
 int plan_window(struct plan *p, const struct window_spec *w);
 // An input of the model; the name is copied and must be new.

@@ -102,20 +102,7 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 struct source {
     const uint64_t *start, *at, *end;
     size_t size; // of the mapping, in bytes
-    const char *path;
-    struct err *err;
 };
-
-static int damaged(const struct source *f, const char *what)
-{
-    return err_set(f->err, "%s: damaged snapshot (%s); run features again to make a new one",
-                   f->path, what);
-}
-
-static bool has(const struct source *f, uint64_t words)
-{
-    return (uint64_t)(f->end - f->at) >= words;
-}
 
 static void close_source(const struct source *f)
 {
@@ -133,95 +120,95 @@ static int open_source(struct source *f, const char *path, struct err *err)
     close(fd);
     if (map == MAP_FAILED)
         return err_set(err, "%s: not a snapshot: empty or not a file", path);
-    *f = (struct source){map, map, map + size / sizeof *map, size, path, err};
-    if (has(f, HEAD_WORDS + 1) && memcmp(map, magic, sizeof magic) == 0)
+    *f = (struct source){map, map, map + size / sizeof *map, size};
+    if (f->end - map > HEAD_WORDS && memcmp(map, magic, sizeof magic) == 0)
         return 0;
     close_source(f);
     return err_set(err, "%s: not a snapshot of this version", path);
 }
 
-// Cursors or times that disagree, or too few events, would make windows read other memory.
-static int check_history(const struct source *f, const struct history *h, const struct shape *s)
+// The next n items of that many words; NULL where the file is too short.
+static const uint64_t *get(struct source *f, uint64_t n, size_t words)
 {
+    const uint64_t *at = f->at;
+    if (n > (uint64_t)(f->end - at) / words)
+        return NULL;
+    f->at += n * words;
+    return at;
+}
+
+// Cursors or times that disagree, or too few events, would make windows read other memory.
+static bool is_sound(const struct history *h, const struct shape *s)
+{
+    int64_t before = -max_time;
     for (size_t e = 0; e < s->n_edges; e++)
         if (h->cursors[e] > h->next || (h->first > 0 && h->cursors[e] <= h->first))
-            return damaged(f, "a cursor points outside its history");
+            return false;
     for (uint64_t i = h->first; i < h->next; i++) {
         const struct history_event *event = history_event(h, s, i);
-        if (event->time < -max_time || event->time > max_time)
-            return damaged(f, "a time is out of range");
-        if (i > h->first && event->time < history_event(h, s, i - 1)->time)
-            return damaged(f, "times decrease");
+        if (event->time < before || event->time > max_time)
+            return false;
+        before = event->time;
         for (size_t l = 0; l < s->n_lanes; l++)
             if (!isfinite(event->totals[l].hi) || !isfinite(event->totals[l].lo))
-                return damaged(f, "a total is not finite");
+                return false;
     }
-    if (h->first > 0 && history_event(h, s, h->first)->time > history_last(h, s) - s->keep)
-        return damaged(f, "events that windows reach are missing");
-    return 0;
+    return h->first == 0 || history_event(h, s, h->first)->time <= before - s->keep;
 }
 
-static int get_history(struct source *f, struct state *s, size_t track, const uint64_t *last_key)
+static bool get_history(struct source *f, struct state *s, size_t track, const uint64_t *last_key)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
-    const size_t words = shape->event_size / sizeof *f->at;
-    if (!has(f, 3 + shape->n_edges))
-        return damaged(f, "too short");
-    const uint64_t *key = f->at, first = key[1], next = key[2], *cursors = key + 3;
-    if (last_key && *key <= *last_key)
-        return damaged(f, "keys are not in order");
-    f->at = cursors + shape->n_edges;
-    if (first >= next || next - first > (uint64_t)(f->end - f->at) / words)
-        return damaged(f, "a key's number of events is wrong");
-    struct history *h = state_history(s, track, *key, next - first);
-    memcpy(h->cursors, cursors, shape->n_edges * sizeof *cursors);
+    const uint64_t *key = get(f, 1, 3 + shape->n_edges);
+    if (!key || (last_key && *key <= *last_key))
+        return false;
+    const uint64_t first = key[1], next = key[2], n = next - first;
+    const uint64_t *events = get(f, n, shape->event_size / sizeof *events);
+    if (first >= next || !events)
+        return false;
+    struct history *h = state_history(s, track, *key, n);
+    memcpy(h->cursors, key + 3, shape->n_edges * sizeof *h->cursors);
     h->first = first;
     h->next = next;
-    memcpy(history_event(h, shape, first), f->at, (next - first) * shape->event_size);
-    f->at += (next - first) * words;
-    if (check_history(f, h, shape))
-        return -1;
+    memcpy(history_event(h, shape, first), events, n * shape->event_size);
+    if (!is_sound(h, shape) || history_last(h, shape) > s->last_time)
+        return false;
     history_move_cursors(h, shape); // nothing, unless the file is forged
-    return history_last(h, shape) <= s->last_time ? 0
-                                                  : damaged(f, "an event is newer than the newest");
+    return true;
 }
 
-static int get_track(struct source *f, struct state *s, size_t track)
+static bool get_track(struct source *f, struct state *s, size_t track)
 {
-    if (!has(f, 1))
-        return damaged(f, "too short");
-    const uint64_t *last_key = NULL;
-    for (uint64_t n = *f->at++; n > 0; n--) {
+    const uint64_t *n = get(f, 1, 1), *last_key = NULL;
+    for (uint64_t i = 0; n && i < *n; i++) {
         const uint64_t *key = f->at;
-        if (get_history(f, s, track, last_key))
-            return -1;
+        if (!get_history(f, s, track, last_key))
+            return false;
         last_key = key;
     }
-    return 0;
+    return n;
 }
 
-static int load(struct source *f, struct state *s)
+static int load(struct source *f, struct state *s, const char *path, struct err *err)
 {
-    const uint64_t *head = f->at;
-    f->end--; // the checksum
-    if (XXH3_64bits(head, (size_t)(f->end - head) * sizeof *head) != *f->end)
-        return damaged(f, "the checksum does not match");
-    if (head[PLAN] != plan_checksum(s->plan) || head[TRACKS] != s->plan->n_tracks)
-        return err_set(f->err,
+    const uint64_t *head = get(f, 1, HEAD_WORDS), *checksum = --f->end;
+    bool sound = XXH3_64bits(head, (size_t)(f->end - head) * sizeof *head) == *checksum;
+    if (sound && (head[PLAN] != plan_checksum(s->plan) || head[TRACKS] != s->plan->n_tracks))
+        return err_set(err,
                        "%s: was made by other feature expressions than the model's: promote the "
                        "model that was trained on these features, or compute the features of this "
                        "one again",
-                       f->path);
+                       path);
     s->events = head[EVENTS];
     s->last_time = (int64_t)head[LAST_TIME];
     atomic_store(&s->not_finite, head[NOT_FINITE]);
     s->key_fingerprint = head[FINGERPRINT];
     s->position = head[POSITION];
-    f->at += HEAD_WORDS;
-    for (size_t t = 0; t < s->plan->n_tracks; t++)
-        if (get_track(f, s, t))
-            return -1;
-    return f->at == f->end ? 0 : damaged(f, "too long");
+    for (size_t t = 0; sound && t < s->plan->n_tracks; t++)
+        sound = get_track(f, s, t);
+    if (!sound || f->at != f->end)
+        return err_set(err, "%s: damaged snapshot; run features again to make a new one", path);
+    return 0;
 }
 
 int snapshot_load(struct state *s, const char *path, struct err *err)
@@ -229,7 +216,7 @@ int snapshot_load(struct state *s, const char *path, struct err *err)
     struct source f;
     if (open_source(&f, path, err))
         return -1;
-    int rc = load(&f, s);
+    int rc = load(&f, s, path, err);
     close_source(&f);
     return rc;
 }

@@ -10,19 +10,18 @@
 enum { MAX_FOLDS = 52, END_TEXT = 24 };
 
 // One end of a part: "2018-07-25" as a day, or "60%" as a share.
-static int parse_end(const char *text, bool *percent, double *value)
+static int parse_end(const char *text, bool percent, double *value)
 {
-    const size_t n = strlen(text);
-    char number[END_TEXT];
+    char number[END_TEXT] = "";
     int64_t seconds = 0;
-    *percent = n > 0 && text[n - 1] == '%';
-    if (!*percent) {
+    size_t n = strlen(text);
+    if (!percent) {
         int rc = value_time("%Y-%m-%d", text, n, &seconds);
         *value = (double)day_of(seconds);
         return rc;
     }
-    snprintf(number, sizeof number, "%.*s", (int)n - 1, text);
-    if (number_parse(number, value) || *value < 0 || *value > 100)
+    memcpy(number, text, n - 1);
+    if (text[n - 1] != '%' || number_parse(number, value) || *value < 0 || *value > 100)
         return -1;
     *value /= 100;
     return 0;
@@ -32,25 +31,22 @@ static int parse_part(struct split_part *part, const struct config *c, const cha
                       struct err *err)
 {
     const struct config_entry *e = config_find(c, "split", key);
-    char from[END_TEXT], dots[8], to[END_TEXT], more;
-    bool to_percent;
+    char from[END_TEXT], to[END_TEXT], more;
     int at = 0;
     if (!e)
         return err_set(err,
                        "%s: [split] has no %s, such as %s = 2018-07-25 .. 2018-07-31 or "
                        "0%% .. 60%%",
                        c->path, key, key);
-    *part = (struct split_part){0};
-    if (sscanf(e->value, "%23s %7s %n%23s %c", from, dots, &at, to, &more) != 3 ||
-        strcmp(dots, "..") != 0)
+    if (sscanf(e->value, "%23s .. %n%23s %c", from, &at, to, &more) != 2)
         return config_error(c, e, 0, err, "'%s' is not FROM .. TO, with spaces around the dots",
                             e->value);
-    if (parse_end(from, &part->percent, &part->from))
-        return config_error(c, e, 0, err, "'%s' is neither a date nor a percentage", from);
-    if (parse_end(to, &to_percent, &part->to))
-        return config_error(c, e, at, err, "'%s' is neither a date nor a percentage", to);
-    if (to_percent != part->percent)
-        return config_error(c, e, at, err, "a date and a percentage do not go together");
+    part->percent = strchr(e->value, '%');
+    const char *kind = part->percent ? "a percentage, like 60%" : "a date, like 2018-07-25";
+    if (parse_end(from, part->percent, &part->from))
+        return config_error(c, e, 0, err, "'%s' is not %s", from, kind);
+    if (parse_end(to, part->percent, &part->to))
+        return config_error(c, e, at, err, "'%s' is not %s", to, kind);
     if (!part->percent)
         part->to++; // the last day is included
     if (part->from >= part->to)

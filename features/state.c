@@ -207,7 +207,7 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
         break;
     default:
         for (size_t i = first; i < end; i++)
-            out[i] = operation(n->op, values[n->a][i], values[n->b < 0 ? n->a : n->b][i]);
+            out[i] = operation(n->op, values[n->a][i], values[n->b][i]);
         break;
     }
 }
@@ -234,7 +234,7 @@ static void run_rows(const struct run *r, unsigned worker)
     const struct plan *p = r->state->plan;
     size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
     for (size_t node = 0; node < p->n_nodes; node++)
-        if (p->nodes[node].level == r->level && p->nodes[node].track < 0)
+        if (p->nodes[node].level == r->level && p->nodes[node].op < NODE_COUNT)
             run_node(r, node, first, end);
     if (r->level == p->n_levels - 1)
         round_inputs(r, first, end);

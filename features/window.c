@@ -208,18 +208,24 @@ uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidde
 
 // ---- values that change later ----
 
-// The event of that time with that value, or the last of that time; h->next where there is none.
+// Is the total before event i known? That before the oldest event kept is gone.
+static bool has_total_before(const struct history *h, uint64_t i)
+{
+    return i == 0 || i > h->first;
+}
+
+// The event of that time with that value, or the last of that time. Where it is no longer kept, the
+// oldest that is: its total includes the value.
 static uint64_t find_event(const struct history *h, const struct shape *s, int64_t time,
                            size_t lane, double value)
 {
-    uint64_t found = h->next;
+    uint64_t found = h->first;
     for (uint64_t i = count_behind(h, s, time - 1); i < h->next; i++) {
         const struct history_event *event = history_event(h, s, i);
         if (event->time != time)
             break;
         found = i;
-        // The value of the oldest event that is kept is not known: the total before it is gone.
-        if ((i == 0 || i > h->first) &&
+        if (has_total_before(h, i) &&
             difference(event->totals[lane], total_before(h, s, lane, i)) == value)
             break;
     }
@@ -230,17 +236,9 @@ void history_revise(struct history *h, const struct shape *s, int64_t time, size
                     double is)
 {
     const uint64_t at = find_event(h, s, time, lane, was);
-    if (at == h->next) {
-        for (uint64_t i = h->first; i < h->next; i++) {
-            struct total *total = &history_event(h, s, i)->totals[lane];
-            *total = add(add(*total, -was), is);
-        }
-        return;
-    }
     struct total *total = &history_event(h, s, at)->totals[lane];
     const struct total old = *total;
-    const bool known = at == 0 || at > h->first;
-    *total = add(known ? total_before(h, s, lane, at) : add(old, -was), is);
+    *total = add(has_total_before(h, at) ? total_before(h, s, lane, at) : add(old, -was), is);
     add_again(h, s, lane, at, old);
 }
 

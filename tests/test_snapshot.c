@@ -192,7 +192,7 @@ static void files_that_were_cut_or_altered_anywhere_are_refused(void **state)
         assert_refused(&plan, "snapshot");
         ((unsigned char *)b.words)[i] ^= 0x20;
         write_bytes(b.words, b.n);
-        assert_refused(&plan, i < 8 ? "not a snapshot of this version" : "checksum");
+        assert_refused(&plan, i < 8 ? "not a snapshot of this version" : "damaged");
         ((unsigned char *)b.words)[i] ^= 0x20;
     }
     write_bytes(b.words, b.n);
@@ -223,24 +223,22 @@ enum { KEYS = 8, KEY, FIRST, NEXT, CURSORS, EVENTS = CURSORS + 2 };
 static const struct {
     size_t word;
     uint64_t value;
-    const char *words;
 } forged[] = {
-    {3, 19, "an event is newer than the newest"},
-    {5, 2, "other feature expressions"},
-    {KEYS, 1, "too long"},
-    {KEYS, 3, "too short"},
-    {KEY, 9, "keys are not in order"},
-    {FIRST, UINT64_MAX, "number of events is wrong"},
-    {FIRST, 1, "damaged"},
-    {NEXT, 0, "number of events is wrong"},
-    {NEXT, UINT64_MAX, "number of events is wrong"},
-    {CURSORS, 4, "a cursor points outside its history"},
-    {CURSORS + 1, UINT64_MAX, "a cursor points outside its history"},
-    {EVENTS, 11, "times decrease"},
-    {EVENTS, UINT64_C(1) << 63, "a time is out of range"},
-    {EVENTS + 6, INT64_MAX, "a time is out of range"},
-    {EVENTS + 1, UINT64_C(0x7ff0000000000000), "a total is not finite"},
-    {EVENTS + 5, UINT64_C(0x7ff8000000000000), "a total is not finite"},
+    {3, 19}, // an event is newer than the newest
+    {KEYS, 1},
+    {KEYS, 3},
+    {KEY, 9}, // keys are not in order
+    {FIRST, UINT64_MAX},
+    {FIRST, 1},
+    {NEXT, 0},
+    {NEXT, UINT64_MAX},
+    {CURSORS, 4},
+    {CURSORS + 1, UINT64_MAX},
+    {EVENTS, 11}, // times decrease
+    {EVENTS, UINT64_C(1) << 63},
+    {EVENTS + 6, INT64_MAX},
+    {EVENTS + 1, UINT64_C(0x7ff0000000000000)}, // a total is not finite
+    {EVENTS + 5, UINT64_C(0x7ff8000000000000)},
 };
 
 static void write_forged(struct bytes b)
@@ -266,7 +264,7 @@ static void forged_numbers_are_refused(void **state)
         const uint64_t before = b.words[forged[i].word];
         b.words[forged[i].word] = forged[i].value;
         write_forged(b);
-        assert_refused(&p, forged[i].words);
+        assert_refused(&p, "damaged");
         b.words[forged[i].word] = before;
     }
     for (cut.n = 8; cut.n < b.n; cut.n += 8) {
@@ -281,7 +279,7 @@ static void forged_numbers_are_refused(void **state)
     b.words[CURSORS] = 7;
     b.words[CURSORS + 1] = 6;
     write_forged(b);
-    assert_refused(&p, "events that windows reach are missing");
+    assert_refused(&p, "damaged");
     b.words[EVENTS] -= (uint64_t)(100 + LATE_SECONDS - 20); // as old as is needed at 20
     write_forged(b);
     load(&s, &p, 1);
