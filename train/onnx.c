@@ -14,20 +14,12 @@
 
 enum { IR_VERSION = 8, OPSET = 13 };
 
-static struct step {
-    char *operator, * operands[2], *result; // the second operand may be NULL
-} steps[] = {
-    {"Sub", {"features", "mean"}, "centred"},
-    {"Div", {"centred", "scale"}, "standardised"},
-    {"MatMul", {"standardised", "weight"}, "weighted"},
-    {"Add", {"weighted", "intercept"}, "margin"},
-    {"Sigmoid", {"margin", NULL}, "probability"},
-    {"GreaterOrEqual", {"probability", "threshold"}, "review"},
-    {"Cast", {"review", NULL}, "decision"},
-};
-enum { STEPS = sizeof steps / sizeof *steps };
-
 #define BASE(message) .base = PROTOBUF_C_MESSAGE_INIT(&onnx__##message##__descriptor)
+#define COUNT(...)    (sizeof((char *[]){__VA_ARGS__}) / sizeof(char *))
+#define NODE(operator, result, ...)                                                                \
+    BASE(node_proto), .output = (char *[]){result}, .n_output = 1,                                 \
+                      .input = (char *[]){__VA_ARGS__}, .n_input = COUNT(__VA_ARGS__),             \
+                      .op_type = operator, .name = operator
 
 static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
                                         .name = "to",
@@ -35,25 +27,19 @@ static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
                                         .type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
                                         .has_i = 1,
                                         .i = ONNX__TENSOR_PROTO__DATA_TYPE__INT64};
-static Onnx__AttributeProto *cast_attributes[] = {&to_int64};
 
-static void set_nodes(Onnx__NodeProto nodes[STEPS], Onnx__NodeProto *list[STEPS])
-{
-    for (size_t i = 0; i < STEPS; i++) {
-        nodes[i] = (Onnx__NodeProto){
-            BASE(node_proto),
-            .op_type = steps[i].operator,
-            .name = steps[i].operator,
-            .n_input = steps[i].operands[1] ? 2 : 1,
-            .input = steps[i].operands,
-            .n_output = 1,
-            .output = &steps[i].result,
-        };
-        list[i] = &nodes[i];
-    }
-    nodes[STEPS - 1].n_attribute = 1; // Cast
-    nodes[STEPS - 1].attribute = cast_attributes;
-}
+static Onnx__NodeProto nodes[] = {
+    {NODE("Sub", "centred", "features", "mean")},
+    {NODE("Div", "standardised", "centred", "scale")},
+    {NODE("MatMul", "weighted", "standardised", "weight")},
+    {NODE("Add", "margin", "weighted", "intercept")},
+    {NODE("Sigmoid", "probability", "margin")},
+    {NODE("GreaterOrEqual", "review", "probability", "threshold")},
+    {NODE("Cast", "decision", "review"), .n_attribute = 1,
+     .attribute = (Onnx__AttributeProto *[]){&to_int64}},
+};
+static Onnx__NodeProto *steps[] = {&nodes[0], &nodes[1], &nodes[2], &nodes[3],
+                                   &nodes[4], &nodes[5], &nodes[6]};
 
 static Onnx__TensorProto constant(char *name, double *values, size_t n, int64_t *dims,
                                   size_t n_dims)
@@ -72,27 +58,27 @@ struct value {
     Onnx__TypeProto type;
     Onnx__TypeProto__Tensor tensor;
     Onnx__TensorShapeProto shape;
-    Onnx__TensorShapeProto__Dimension rows, columns, *dim[2];
+    Onnx__TensorShapeProto__Dimension columns, *dim[2];
 };
+
+static Onnx__TensorShapeProto__Dimension rows = {
+    BASE(tensor_shape_proto__dimension),
+    .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM, .dim_param = "rows"};
 
 static Onnx__ValueInfoProto *set_value(struct value *v, char *name, int32_t type, size_t columns)
 {
-    v->rows = (Onnx__TensorShapeProto__Dimension){
-        BASE(tensor_shape_proto__dimension),
-        .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM, .dim_param = "rows"};
-    v->columns = (Onnx__TensorShapeProto__Dimension){
-        BASE(tensor_shape_proto__dimension),
-        .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE,
-        .dim_value = (int64_t)columns};
-    v->dim[0] = &v->rows;
-    v->dim[1] = &v->columns;
-    v->shape = (Onnx__TensorShapeProto){BASE(tensor_shape_proto), .n_dim = 2, .dim = v->dim};
-    v->tensor = (Onnx__TypeProto__Tensor){BASE(type_proto__tensor), .has_elem_type = 1,
-                                          .elem_type = type, .shape = &v->shape};
-    v->type = (Onnx__TypeProto){BASE(type_proto), .value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE,
-                                .tensor_type = &v->tensor};
-    v->info = (Onnx__ValueInfoProto){BASE(value_info_proto), .type = &v->type};
-    v->info.name = name;
+    *v = (struct value){
+        .info = {BASE(value_info_proto), .name = name, .type = &v->type},
+        .type = {BASE(type_proto), .value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE,
+                 .tensor_type = &v->tensor},
+        .tensor = {BASE(type_proto__tensor), .has_elem_type = 1, .elem_type = type,
+                   .shape = &v->shape},
+        .shape = {BASE(tensor_shape_proto), .n_dim = 2, .dim = v->dim},
+        .columns = {BASE(tensor_shape_proto__dimension),
+                    .value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE,
+                    .dim_value = (int64_t)columns},
+        .dim = {&rows, &v->columns},
+    };
     return &v->info;
 }
 
@@ -139,8 +125,6 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n)
         constant("weight", weight, k, dims, 2),       constant("intercept", &intercept, 1, one, 1),
         constant("threshold", &threshold, 1, one, 1),
     };
-    Onnx__NodeProto nodes[STEPS], *node[STEPS];
-    set_nodes(nodes, node);
     enum {
         REAL = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
         INTEGER = ONNX__TENSOR_PROTO__DATA_TYPE__INT64
@@ -149,8 +133,8 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n)
     Onnx__GraphProto graph = {
         BASE(graph_proto),
         .name = "logistic_regression",
-        .n_node = STEPS,
-        .node = node,
+        .n_node = sizeof nodes / sizeof *nodes,
+        .node = steps,
         .n_initializer = sizeof c / sizeof *c,
         .initializer = (Onnx__TensorProto *[]){&c[0], &c[1], &c[2], &c[3], &c[4]},
         .n_input = 1,

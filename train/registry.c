@@ -21,25 +21,6 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
-// The members of a line, with *previous, what it gives as the hash of the line before; owned by j.
-static int read_entry(struct ledger_entry *e, const char **previous, json_t *j, struct err *err)
-{
-    json_error_t why;
-    const char *when, *action, *sha256;
-    json_int_t version;
-    size_t a = 0;
-    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
-                       &action, "version", &version, "sha256", &sha256, "previous", previous))
-        return err_set(err, "%s", why.text);
-    while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
-        a++;
-    *e = (struct ledger_entry){.action = (enum ledger_action)a, .version = version};
-    snprintf(e->sha256, sizeof e->sha256, "%s", sha256);
-    if (value_moment(when, strlen(when), &e->time) || a == N_ACTIONS)
-        return err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
-    return 0;
-}
-
 // line[0..n): the entry's line without its end.
 static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
 {
@@ -50,16 +31,30 @@ static void add_entry(struct registry *r, const struct ledger_entry *e, const ch
 
 static int read_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
-    struct ledger_entry e;
-    const char *previous;
+    struct ledger_entry e = {0};
     json_error_t why;
+    json_int_t version;
+    const char *when, *action, *sha256, *previous;
+    size_t a = 0;
+    int rc = 0;
     json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
-    int rc = read_entry(&e, &previous, j, err);
-    if (rc == 0 && strcmp(previous, r->head) != 0)
+    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
+                       &action, "version", &version, "sha256", &sha256, "previous", &previous)) {
+        json_decref(j);
+        return err_set(err, "%s", why.text);
+    }
+    while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
+        a++;
+    if (strcmp(previous, r->head) != 0)
         rc = err_set(err, "does not follow the line before it: one of them was altered, or lines "
                           "between them were removed");
+    else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS)
+        rc = err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
+    e.action = (enum ledger_action)a;
+    e.version = version;
+    snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
     json_decref(j);
     if (rc == 0)
         add_entry(r, &e, line, n);
