@@ -101,7 +101,7 @@ static double ratio(double a, double b)
 }
 
 // The area under the curve by trapezoids, which counts ties half (Fawcett 2006).
-double ranking_roc_auc(const struct ranking *k)
+static double roc_auc(const struct ranking *k)
 {
     double twice = 0, frauds = 0, genuine = 0;
     for (size_t i = 0; i < k->n; i++) {
@@ -113,7 +113,7 @@ double ranking_roc_auc(const struct ranking *k)
     return ratio(twice / 2, frauds * genuine);
 }
 
-double ranking_average_precision(const struct ranking *k)
+static double average_precision(const struct ranking *k)
 {
     double sum = 0, before = 0;
     for (size_t i = 0; i < k->n; i++) {
@@ -197,8 +197,8 @@ struct metrics metrics_finish(const struct tally *t, const struct ranking *k, do
 {
     const double tp = t->true_positives, fp = t->false_positives, fn = t->false_negatives;
     struct metrics m = {
-        .roc_auc = ranking_roc_auc(k),
-        .average_precision = ranking_average_precision(k),
+        .roc_auc = roc_auc(k),
+        .average_precision = average_precision(k),
         .card_precision_at_100 = NAN,
         .log_loss = ratio(t->log_loss, t->rows),
         .brier = ratio(t->squares, t->rows),

@@ -49,8 +49,6 @@ struct ranking {
 void ranking_make(struct ranking *k, const double *score, const int8_t *judged, size_t n);
 void ranking_release(struct ranking *k);
 double ranking_frauds(const struct ranking *k); // the total, 0 where no row counts
-double ranking_roc_auc(const struct ranking *k);
-double ranking_average_precision(const struct ranking *k);
 
 enum { CALIBRATION_BINS = 10 };
 

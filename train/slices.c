@@ -24,12 +24,13 @@ static void number_text(char text[32], double x)
 static int read_edges(struct slicing *s, const char *at, const struct config *c,
                       const struct config_entry *entry, struct err *err)
 {
-    for (; at; s->n_edges++) {
+    s->at[s->n++] = -INFINITY;
+    for (; at; s->n++) {
         char number[32];
         int offset;
-        double *edge = &s->at[s->n_edges];
+        double *edge = &s->at[s->n];
         const int bad = config_list_next(entry, &at, number, sizeof number, &offset);
-        if (s->n_edges == SLICES_MAX - 1)
+        if (s->n == SLICES_MAX)
             return config_error(c, entry, offset, err, "more than %d edges", SLICES_MAX - 1);
         if (bad || number_parse(number, edge))
             return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers",
@@ -37,17 +38,16 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
         if (!(fabs(*edge) <= (double)FLT_MAX))
             return config_error(c, entry, offset, err, "no feature can reach '%s'", number);
         *edge = (double)(float)*edge; // as features are
-        if (s->n_edges > 0 && !(*edge > edge[-1]))
+        if (!(*edge > edge[-1]))
             return config_error(c, entry, offset, err, "the edges must rise");
     }
-    s->n = s->n_edges + 1;
     for (size_t i = 0; i < s->n; i++) {
         char *name = s->slices[i].name, from[32], to[32];
-        number_text(from, i > 0 ? s->at[i - 1] : 0);
-        number_text(to, i < s->n_edges ? s->at[i] : 0);
+        number_text(from, s->at[i]);
+        number_text(to, i + 1 < s->n ? s->at[i + 1] : 0);
         if (i == 0)
             snprintf(name, SLICE_NAME, "under %s", to);
-        else if (i == s->n_edges)
+        else if (i + 1 == s->n)
             snprintf(name, SLICE_NAME, "%s and over", from);
         else
             snprintf(name, SLICE_NAME, "%s to under %s", from, to);
@@ -174,12 +174,8 @@ static size_t slice_of(const struct slicing *s, uint64_t row)
 {
     const double x = s->x ? (double)s->x[row] : (double)s->codes[row];
     size_t i = 0;
-    if (s->n_edges > 0)
-        while (i < s->n_edges && x >= s->at[i])
-            i++;
-    else
-        while (i + s->others < s->n && s->at[i] != x)
-            i++;
+    while (i + 1 < s->n && (s->others ? s->at[i] != x : s->at[i + 1] <= x))
+        i++;
     return i;
 }
 

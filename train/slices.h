@@ -22,8 +22,7 @@ struct slicing {
     const char *name;      // the config's
     const float *x;        // of all rows; NULL for a category
     const uint32_t *codes; // of all rows; NULL for a feature
-    size_t n_edges;        // of bands; 0: a slice for each value
-    double at[SLICES_MAX]; // rising: the edges, or the values or codes that are slices
+    double at[SLICES_MAX]; // rising: the lower edges of bands, or the values or codes of slices
     bool others;           // the last slice takes the codes that have no slice of their own
     struct slice slices[SLICES_MAX];
     size_t n;
