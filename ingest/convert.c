@@ -41,39 +41,22 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
 int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
                  const struct pseudonym *pseudonym, struct err *err)
 {
-    *c = (struct convert){csv, schema, pseudonym, .columns = NULL};
-    c->columns = xcalloc(schema->n, sizeof *c->columns);
-    int rc = csv_next(csv, &c->blocks[0], 1, err);
-    if (rc == 0 && c->blocks[0].n_rows == 0)
-        rc = err_set(err, "%s: it is empty: not even a header", csv->name);
-    c->n_fields = rc ? 0 : c->blocks[0].rows[0].n;
+    *c =
+        (struct convert){csv, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns), .seen = 0};
+    if (csv_next(csv, &c->blocks[0], 1, err))
+        return -1;
+    if (c->blocks[0].n_rows == 0)
+        return err_set(err, "%s: it is empty: not even a header", csv->name);
+    c->n_fields = c->blocks[0].rows[0].n;
     for (size_t i = 0; i < schema->n; i++) {
         struct convert_column *col = &c->columns[i];
         col->schema = &schema->columns[i];
         col->field = SIZE_MAX;
         col->values = xmalloc(CSV_BLOCK_ROWS * column_size(col->schema->kind));
-        if (rc == 0 && *col->schema->header)
-            rc = find_field(c, col, err);
+        if (*col->schema->header && find_field(c, col, err))
+            return -1;
     }
-    if (rc)
-        convert_release(c);
-    return rc;
-}
-
-void convert_release(struct convert *c)
-{
-    for (size_t i = 0; c->columns && i < c->schema->n; i++) {
-        free(c->columns[i].values);
-        dictionary_release(&c->columns[i].dictionary);
-    }
-    free(c->columns);
-    csv_block_release(&c->blocks[0]);
-    csv_block_release(&c->blocks[1]);
-    if (c->rejects_file)
-        fclose(c->rejects_file);
-    output_release(&c->rejects);
-    table_writer_release(&c->writer);
-    *c = (struct convert){0};
+    return 0;
 }
 
 // ---- values ----
@@ -119,46 +102,31 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
     }
 }
 
-static const struct csv_field *field_of(const struct csv_block *b, const struct csv_row *row,
-                                        const struct convert_column *col)
-{
-    return &b->fields[row->first + col->field];
-}
-
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
                  struct reject *why)
 {
-    const struct convert_column *end = c->columns + c->schema->n;
-    struct convert_column *col = c->columns;
-    const char *reason = NULL;
+    *why = (struct reject){row, "", c->reason, NULL, 0};
     c->seen++;
     if (row->n != c->n_fields) {
-        snprintf(c->reason, sizeof c->reason, "%u fields where the header has %zu",
-                 (unsigned)row->n, c->n_fields);
-        reason = c->reason;
+        snprintf(c->reason, sizeof c->reason, "%zu fields where the header has %zu", row->n,
+                 c->n_fields);
+        return false;
     }
-    for (; col < end && !reason; col++) {
+    for (struct convert_column *col = c->columns; col < c->columns + c->schema->n; col++) {
         if (col->field == SIZE_MAX) {
             ((int64_t *)col->values)[r] = (int64_t)c->seen - 1;
             continue;
         }
-        const struct csv_field *f = field_of(b, row, col);
-        reason = set_value(c, col, r, b->text + f->at, f->n);
+        const struct csv_field *f = &b->fields[row->first + col->field];
+        const char *text = b->text + f->at, *reason = set_value(c, col, r, text, f->n);
+        if (reason) {
+            const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
+            *why = (struct reject){row, col->schema->name, reason, secret ? NULL : text, f->n};
+            return false;
+        }
     }
-    if (!reason) {
-        c->rows++;
-        return true;
-    }
-    *why = (struct reject){.line = row->line, .column = "", .reason = reason, .row_n = row->raw_n};
-    why->row = b->raw ? b->raw + row->raw : NULL;
-    if (col > c->columns) { // the one before broke the schema
-        const struct csv_field *f = field_of(b, row, --col);
-        const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
-        why->column = col->schema->name;
-        why->value = secret ? NULL : b->text + f->at;
-        why->value_n = f->n;
-    }
-    return false;
+    c->rows++;
+    return true;
 }
 
 // ---- rejects ----
@@ -184,20 +152,20 @@ static void put_quoted(FILE *f, const char *text, size_t n)
     putc('"', f);
 }
 
-static void add_reject(struct convert *c, const struct reject *r)
+static void add_reject(struct convert *c, const struct csv_block *b, const struct reject *r)
 {
     FILE *f = c->rejects_file;
     if (!*c->first_reject)
-        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->line,
+        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->row->line,
                  r->column, *r->column ? ": " : "", r->reason);
-    fprintf(f, "%" PRIu64 ",%s,", r->line, r->column);
+    fprintf(f, "%" PRIu64 ",%s,", r->row->line, r->column);
     put_quoted(f, r->reason, strlen(r->reason));
     putc(',', f);
     if (r->value)
         put_quoted(f, r->value, r->value_n);
     if (c->csv->keep_raw) {
         putc(',', f);
-        put_quoted(f, r->row, r->row_n);
+        put_quoted(f, b->raw + r->row->raw, r->row->raw_n);
     }
     putc('\n', f);
 }
@@ -251,7 +219,7 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
         struct convert_column *col = &c->columns[i];
         if (col->schema->kind != COLUMN_CATEGORY)
             continue;
-        const struct csv_field *f = field_of(b, row, col);
+        const struct csv_field *f = &b->fields[row->first + col->field];
         const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
         if (dictionary_code(&col->dictionary, text, (uint32_t *)col->values + r, err))
             return err_prefix(err, "%s:%" PRIu64 ": %s", c->csv->name, row->line,
@@ -266,7 +234,7 @@ static int convert_block(struct convert *c, const struct csv_block *b, struct er
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
         if (!convert_row(c, b, &b->rows[i], taken, &why))
-            add_reject(c, &why);
+            add_reject(c, b, &why);
         else if (set_codes(c, b, &b->rows[i], taken++, err))
             return -1;
     }
@@ -321,8 +289,12 @@ static int commit_table(struct convert *c, const struct config *config, struct e
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err)
 {
-    if (open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-        check_share(c, max_rejects, err) || commit_table(c, config, err))
-        return -1;
-    return commit_rejects(c, err);
+    int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
+             check_share(c, max_rejects, err) || commit_table(c, config, err) ||
+             commit_rejects(c, err);
+    if (c->rejects_file)
+        fclose(c->rejects_file);
+    output_release(&c->rejects);
+    table_writer_release(&c->writer);
+    return rc ? -1 : 0;
 }

@@ -4,7 +4,6 @@
 //
 //     convert_open(&c, &csv, &schema, &pseudonym, &err)     reads the header
 //     convert_table(&c, "build/table", "build/rejects.csv", 0.001, &config, &err)
-//     convert_release(&c)
 //
 // To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each
 // row. The same rows are taken; ids and keys are 0, and categories get no code.
@@ -12,7 +11,7 @@
 // rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is
 // wrong), reason, value (empty for ids and keys) and, if the CSV keeps raw rows, row. Its mode is
 // 0600, because it may hold what the table must not. Ownership: the converter borrows what it is
-// given.
+// given, and both live as long as the program.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
 
@@ -49,12 +48,10 @@ struct convert {
 };
 
 struct reject {
-    uint64_t line;
+    const struct csv_row *row;
     const char *column, *reason;
-    const char *value; // may be NULL
+    const char *value; // NULL for ids and keys, and where the whole row is wrong
     size_t value_n;
-    const char *row; // of a reader that keeps raw rows
-    size_t row_n;
 };
 
 int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
@@ -67,6 +64,5 @@ bool convert_row(struct convert *c, const struct csv_block *block, const struct 
 // rejects.csv is written. config: the .ini, whose checksum becomes part of the table's provenance.
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err);
-void convert_release(struct convert *c);
 
 #endif

@@ -254,11 +254,11 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
     csv_set_delim(&c->parser, (unsigned char)delimiter);
     csv_set_realloc_func(&c->parser, realloc_field);
     csv_set_blk_size(&c->parser, 4096);
-    if (c->fd < 0 || fstat(c->fd, &st) ? err_sys(err, "%s: cannot open", c->name) : fill(c, err)) {
-        csv_release(c);
+    if (c->fd < 0 || fstat(c->fd, &st))
+        return err_sys(err, "%s: cannot open", c->name);
+    if (fill(c, err))
         return -1;
-    }
-    c->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    c->size = (uint64_t)st.st_size;
     c->gzipped = memcmp(c->raw, "\x1f\x8b\x08", 3) == 0;
     if (c->gzipped)
         inflateInit2(&c->gzip, 16 + MAX_WBITS); // if it fails, so does inflate

@@ -33,9 +33,8 @@ struct csv_field {
 };
 
 struct csv_row {
-    uint64_t line; // 1-based physical line of its first byte
-    size_t first;  // fields[first .. first + n)
-    uint32_t n;
+    uint64_t line;     // 1-based physical line of its first byte
+    size_t first, n;   // fields[first .. first + n)
     size_t raw, raw_n; // raw[raw .. raw + raw_n) with keep_raw
 };
 
@@ -52,7 +51,7 @@ struct csv_block {
 
 struct csv {
     const char *name;   // for messages; borrowed
-    uint64_t size;      // of a regular file, 0 where it is not known
+    uint64_t size;      // of the file, 0 for a pipe
     uint64_t bytes;     // read so far, before decompression
     XXH3_state_t *hash; // of them
     const char *data;   // data[at .. n) was read but is not in a block yet
@@ -76,12 +75,11 @@ struct csv {
     struct csv_block *block;
 };
 
-// path "-" is standard input.
+// path "-" is standard input. To be released also where it fails.
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
 void csv_block_release(struct csv_block *block);
-// A zeroed csv, or one whose csv_open failed, may be released, too.
-void csv_release(struct csv *c);
+void csv_release(struct csv *c); // may be zeroed
 
 #endif

@@ -29,20 +29,11 @@ static const char *read_digits(const char *p, const char *end, uint64_t *integer
     return p;
 }
 
-static bool is_exponent(const char *p, const char *end)
-{
-    uint64_t ignored = 0;
-    if (p == end || (*p != 'e' && *p != 'E'))
-        return false;
-    p++;
-    p += p < end && (*p == '-' || *p == '+');
-    return p < end && read_digits(p, end, &ignored) == end;
-}
-
 int value_number(const char *text, size_t n, double *value)
 {
     const char *p = text + (n > 0 && (*text == '-' || *text == '+')), *end = text + n;
     const char *first = p;
+    char *last;
     uint64_t integer = 0;
     p = read_digits(p, end, &integer);
     int64_t digits = p - first, decimals = 0;
@@ -52,15 +43,16 @@ int value_number(const char *text, size_t n, double *value)
         decimals = p - first;
         digits += decimals;
     }
-    if (digits == 0 || (p < end && !is_exponent(p, end)))
+    if (digits == 0)
         return -1;
     if (p == end && digits <= MAX_DIGITS && integer <= UINT64_C(1) << 53) {
         *value = (double)integer / powers[decimals];
         *value = *text == '-' ? -*value : *value;
         return 0;
     }
-    *value = strtod(text, NULL); // no program here calls setlocale, so this is the C locale
-    return isfinite(*value) ? 0 : -1;
+    // No program here calls setlocale, so this is the C locale. strtod alone would take 0x10.
+    *value = strtod(text, &last);
+    return last == end && strspn(text, "0123456789+-.eE") == n && isfinite(*value) ? 0 : -1;
 }
 
 // ---- times ----
@@ -79,7 +71,7 @@ static bool days_of(int year, int month, int day, int64_t *days)
     return day <= before[month] - before[month - 1] + (month == 2 && leap);
 }
 
-// Readers of one conversion; they return what follows it, NULL where it does not fit.
+// The readers of a conversion return what follows it, NULL where the text does not fit.
 static const char *read_fixed(const char *p, const char *end, int digits, int *value)
 {
     int v = 0;

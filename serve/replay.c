@@ -121,7 +121,7 @@ static void reject(const struct reject *why)
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
     if (++rejected <= SHOWN_REJECTS)
         fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv.name,
-                why->line, why->column, *why->column ? ": " : "", why->reason,
+                why->row->line, why->column, *why->column ? ": " : "", why->reason,
                 why->value ? ": " : "", quote, value, quote);
     if (rejected == SHOWN_REJECTS)
         fprintf(stderr, "replay: further rows that break the schema are only counted\n");
@@ -149,7 +149,7 @@ static json_t *transaction(void)
             value = json_string(time_text(time, row_time));
         if (json_object_set_new(json, name, value) == 0)
             continue;
-        reject(&(struct reject){block.rows[0].line, name, "not UTF-8", NULL, 0, NULL, 0});
+        reject(&(struct reject){&block.rows[0], name, "not UTF-8", NULL, 0});
         json_decref(json);
         return NULL;
     }
