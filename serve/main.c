@@ -89,7 +89,8 @@ static atomic_bool failed;
 
 static void report(const char *what, bool fatal)
 {
-    dprintf(STDERR_FILENO, "serve: %s\n", what); // fprintf would need more of a worker's stack
+    dprintf(STDERR_FILENO, "serve: %s\n",
+            what); // fprintf needs a lock and more of a worker's stack
     if (fatal) {
         atomic_store(&failed, true);
         kill(getpid(), SIGTERM);
@@ -129,8 +130,8 @@ int main(int argc, char **argv)
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    files.durability = strcmp(durability, "full") == 0 ? STORE_FULL : STORE_NORMAL;
-    if (files.durability == STORE_NORMAL && strcmp(durability, "normal") != 0) {
+    files.full = strcmp(durability, "full") == 0;
+    if (!files.full && strcmp(durability, "normal") != 0) {
         err_set(&err, "--durability %s: is neither normal nor full", durability);
         return option_exit(&program, -1, &err);
     }

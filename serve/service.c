@@ -181,29 +181,26 @@ static int load_snapshot(struct service *s, const char *path, struct err *err)
     return -1;
 }
 
-// -1 where there is none, or one that cannot be read, which is reported.
-static int load_checkpoint(struct service *s, const char *path)
-{
-    struct stat file;
-    struct err err;
-    if (stat(path, &file))
-        return -1;
-    if (load_snapshot(s, path, &err)) {
-        writer_report(&s->writer, false, "%s; going back to what was before it", err.msg);
-        return -1;
-    }
-    atomic_store(&s->writer.saved_time, (long long)file.st_mtime);
-    return 0;
-}
-
 // The newest that can be read: the checkpoint, the one before it, or the snapshot that the database
 // began with, while it has all rows since then.
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
     struct writer *w = &s->writer;
-    w->checkpoint_is_good = load_checkpoint(s, w->checkpoint) == 0;
-    if (!w->checkpoint_is_good && load_checkpoint(s, w->previous) && load_snapshot(s, base, err))
+    const char *const names[] = {w->checkpoint, w->previous, base};
+    struct stat file;
+    int i = 0;
+    for (; i < 2; i++) {
+        if (stat(names[i], &file))
+            continue;
+        if (load_snapshot(s, names[i], err) == 0)
+            break;
+        writer_report(w, false, "%s; going back to what was before it", err->msg);
+    }
+    if (i == 2 && load_snapshot(s, base, err))
         return -1;
+    w->checkpoint_is_good = i == 0;
+    if (i < 2)
+        atomic_store(&w->saved_time, (long long)file.st_mtime);
     const int64_t position = (int64_t)s->state.position;
     if (position + 1 < s->store.dropped)
         return err_set(err,
@@ -298,35 +295,36 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
 
 // Called before a new database is made, so that a start that fails leaves no trace. A log beside
 // its name may hold all rows of another database.
-static int begin_new(struct service *s, const struct service_files *files, struct err *err)
+static int check_new(const char *database, struct err *err)
 {
     static const char *const ends[] = {"-wal", "-state", "-state-1"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        char *name = xasprintf("%s%s", files->database, ends[i]);
+        char *name = xasprintf("%s%s", database, ends[i]);
         const bool exists = access(name, F_OK) == 0;
         free(name);
         if (exists)
             return err_set(err,
                            "%s%s: exists, but its database does not: put that back, or move this "
                            "away for a new one",
-                           files->database, ends[i]);
+                           database, ends[i]);
     }
-    return load_snapshot(s, files->state, err);
+    return 0;
 }
 
-static int recover(struct service *s, const struct service_files *files, struct err *err)
+static int recover(struct service *s, const struct service_files *files, const char *database,
+                   struct err *err)
 {
     struct writer *w = &s->writer;
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
-    const bool fresh = access(files->database, F_OK) != 0;
+    const bool fresh = access(database, F_OK) != 0;
     uint64_t previous, other;
     struct err why;
-    w->checkpoint = xasprintf("%s-state", files->database);
-    w->previous = xasprintf("%s-state-1", files->database);
-    if (check_retain(s, files->retain, err) || (fresh && begin_new(s, files, err)) ||
+    w->checkpoint = xasprintf("%s-state", database);
+    w->previous = xasprintf("%s-state-1", database);
+    if (check_retain(s, files->retain, err) ||
+        (fresh && (check_new(database, err) || load_snapshot(s, files->state, err))) ||
         snapshot_peek(files->state, &other, &identity.base, err) ||
-        store_open(&s->store, files->database, s->plan, s->dictionaries, files->durability,
-                   &identity, err) ||
+        store_open(&s->store, database, s->plan, s->dictionaries, files->full, &identity, err) ||
         (!fresh && load_newest(s, files->state, err)))
         return -1;
     atomic_store(&w->saved_order, (long long)s->state.position);
@@ -334,9 +332,7 @@ static int recover(struct service *s, const struct service_files *files, struct 
         w->previous_order = (int64_t)previous; // rows after it are kept
     if (replay(s, err))
         return -1;
-    s->state.position = (uint64_t)s->store.next - 1;
-    atomic_store(&w->position, (long long)s->state.position);
-    atomic_store(&w->newest, (long long)s->state.last_time);
+    writer_note_state(w);
     return store_each_newest(&s->store, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
@@ -345,14 +341,11 @@ static int recover_through_link(struct service *s, const struct service_files *f
                                 struct err *err)
 {
     struct stat file;
-    struct service_files resolved = *files;
     const bool is_link = lstat(files->database, &file) == 0 && S_ISLNK(file.st_mode);
     char *target = is_link ? realpath(files->database, NULL) : NULL;
     if (is_link && !target)
         return err_sys(err, "%s: cannot follow the link", files->database);
-    if (is_link)
-        resolved.database = target;
-    const int rc = recover(s, &resolved, err);
+    const int rc = recover(s, files, target ? target : files->database, err);
     free(target);
     return rc;
 }

@@ -257,15 +257,15 @@ static int check_places(struct store *s, struct err *err)
     return 0;
 }
 
-static int connect(struct store *s, enum store_durability durability,
-                   const struct store_identity *identity, struct err *err)
+static int connect(struct store *s, bool full, const struct store_identity *identity,
+                   struct err *err)
 {
     char pragmas[256];
     bool empty;
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
-             durability == STORE_FULL ? "FULL" : "NORMAL", CACHE_KIB);
+             full ? "FULL" : "NORMAL", CACHE_KIB);
     if (check_kind(s, &empty, err) || take_lock(s, err) ||
         execute(s, "set up", err, "%s", pragmas) || (empty && create(s, identity, err)))
         return -1;
@@ -292,7 +292,7 @@ static int check_identity(struct store *s, const struct store_identity *identity
 }
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
-               const struct dictionary *dictionaries, enum store_durability durability,
+               const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err)
 {
     static const char next[] = // meta has it from when rows were dropped
@@ -310,8 +310,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     s->path = s->files[0];
     for (size_t c = 0; c < n; c++)
         s->columns[c] = &s->one->values[c];
-    if (open_file(s, err) || connect(s, durability, identity, err) ||
-        check_identity(s, identity, err) || check_places(s, err) || prepare(s, err) ||
+    if (open_file(s, err) || connect(s, full, identity, err) || check_identity(s, identity, err) ||
+        check_places(s, err) || prepare(s, err) ||
         query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
         query(s, &s->next, err, next))
         return -1;

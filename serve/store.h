@@ -6,7 +6,7 @@
 // order number. Both tables share the numbers, so replaying rows in their order over the snapshot
 // that the database began with gives the state again, to the bit.
 //
-//     store_open(&s, path, &plan, dictionaries, STORE_NORMAL, &identity, &err)
+//     store_open(&s, path, &plan, dictionaries, false, &identity, &err)
 //     store_begin(&s, &err)
 //     store_find(&s, id, &order, &err)           0: never seen
 //     store_get(&s, order, &row, &err)
@@ -34,11 +34,6 @@
 #include <sys/types.h>
 
 enum { STORE_SCHEMA = 2, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
-
-enum store_durability {
-    STORE_NORMAL, // survives the end of the process: synchronous=NORMAL
-    STORE_FULL,   // and a power cut: synchronous=FULL
-};
 
 struct store_log {        // the writer's, except what the lock protects
     sqlite3 *writer, *db; // connections of the writer and of the thread
@@ -108,9 +103,10 @@ struct store_identity {
     uint64_t key_fingerprint; // of its pseudonyms
 };
 
-// Made where it is missing. One of another plan, identity or schema is refused.
+// Made where it is missing. One of another plan, identity or schema is refused. What is committed
+// survives the end of the process; full: a power cut, too.
 int store_open(struct store *s, const char *path, const struct plan *plan,
-               const struct dictionary *dictionaries, enum store_durability durability,
+               const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
 void store_close(struct store *s); // also zeroed with lock -1, or after a failed store_open
 

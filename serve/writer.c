@@ -114,6 +114,13 @@ static int begin(struct writer *w, struct err *err)
     return rc;
 }
 
+void writer_note_state(struct writer *w)
+{
+    w->state->position = (uint64_t)w->store->next - 1;
+    atomic_store(&w->position, (long long)w->state->position);
+    atomic_store(&w->newest, (long long)w->state->last_time);
+}
+
 static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
 {
     const double start = seconds_now();
@@ -129,9 +136,7 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
         break_down(w, &err);
         return JOB_FAILED;
     }
-    w->state->position = (uint64_t)w->store->next - 1;
-    atomic_store(&w->position, (long long)w->state->position);
-    atomic_store(&w->newest, (long long)w->state->last_time);
+    writer_note_state(w);
     counters_observe(&w->counters->commit, counters_seconds, seconds_now() - start);
     return JOB_COMMITTED;
 }
@@ -170,7 +175,7 @@ static void fork_checkpoint(struct writer *w)
         _exit(1);
     if (save_checkpoint(w, &err) == 0)
         _exit(0);
-    dprintf(STDERR_FILENO, "serve: %s\n", err.msg); // another thread may hold a lock of stdio
+    writer_report(w, false, "%s", err.msg);
     _exit(1);
 }
 
@@ -249,7 +254,7 @@ static void *write_jobs(void *arg)
     }
     end_checkpoint(w, 0); // with a last one the next start has nothing to replay
     if (!atomic_load(&w->broken) && is_unsaved(w) && save_checkpoint(w, &err))
-        err_report("serve", &err);
+        writer_report(w, false, "%s", err.msg);
     return NULL;
 }
 

@@ -68,6 +68,8 @@ struct writer {
 int writer_start(struct writer *w, struct err *err);
 void writer_stop(struct writer *w); // zeroed, too
 enum job_outcome writer_run(struct writer *w, struct job *job);
+// Let other threads see where the state is, which holds all rows of the store.
+void writer_note_state(struct writer *w);
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -176,8 +176,7 @@ static void a_second_server_on_the_same_database_is_refused(void **state)
         const struct store_identity identity = {0};
         struct store other;
         struct err err = {""};
-        store_open(&other, f->small.database, f->small.service.plan, NULL, STORE_NORMAL, &identity,
-                   &err);
+        store_open(&other, f->small.database, f->small.service.plan, NULL, false, &identity, &err);
         _exit(strstr(err.msg, "another server") ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
