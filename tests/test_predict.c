@@ -99,26 +99,6 @@ static void the_windows_know_the_earlier_transactions_of_a_key(void **state)
                   30, 2, 20);
 }
 
-static void an_array_and_single_requests_give_the_same_bits(void **state)
-{
-    struct fixture *f = *state, other = {0};
-    struct err err = {""};
-    double singly[3];
-    static const char *const bodies[] = {"{" BASE ",\"amount\":10.1}",
-                                         "{" SECOND ",\"amount\":11.1}",
-                                         "{" THIRD ",\"amount\":12.1}"};
-    for (int i = 0; i < 3; i++)
-        singly[i] = number(ask(f, bodies[i]), "probability");
-    char *array = xasprintf("[%s,%s,%s]", bodies[0], bodies[1], bodies[2]);
-    assert_int_equal(small_service_make(&other.small, &err), 0);
-    const json_t *a = ask(&other, array);
-    assert_int_equal(json_array_size(a), 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_true(number(json_array_get(a, i), "probability") == singly[i]);
-    release(&other);
-    free(array);
-}
-
 static void a_late_transaction_is_answered_and_counted_at_its_own_time(void **state)
 {
     struct fixture *f = *state;
@@ -145,27 +125,6 @@ static void more_than_seven_days_late_is_refused_with_all_of_the_array(void **st
     assert_string_equal(text(f->answer, "field"), "time");
     assert_int_equal(f->small.service.state.events, 1);
     assert_scored(ask(f, "{" SECOND ",\"amount\":30}"), 30, 2, 20);
-}
-
-// ---- times ----
-
-static void every_way_to_write_a_time_means_the_same_second(void **state)
-{
-    static const char *const same[] = {"\"2018-10-01T08:15:00Z\"",
-                                       "\"2018-10-01T10:15:00+02:00\"",
-                                       "\"2018-10-01 08:15:00\"",
-                                       "\"2018-10-01T08:15:00.000Z\"",
-                                       "\"2018-10-01T01:15:00-07:00\"",
-                                       "1538381700",
-                                       "1538381700.0"};
-    struct fixture *f = *state;
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        char body[128];
-        snprintf(body, sizeof body, "{\"id\":%zu,\"time\":%s,\"customer\":1,\"amount\":1}", i,
-                 same[i]);
-        expect(f, body, 200);
-    }
-    assert_int_equal(count(f, "SELECT count(*) FROM prediction WHERE t_time = 1538381700"), 7);
 }
 
 static int status_at(struct fixture *f, long long time)
@@ -244,10 +203,8 @@ int main(void)
         TEST(an_id_comes_back_as_it_was_sent),
         TEST(absent_null_and_empty_fields_take_the_missing_value),
         TEST(the_windows_know_the_earlier_transactions_of_a_key),
-        TEST(an_array_and_single_requests_give_the_same_bits),
         TEST(a_late_transaction_is_answered_and_counted_at_its_own_time),
         TEST(more_than_seven_days_late_is_refused_with_all_of_the_array),
-        TEST(every_way_to_write_a_time_means_the_same_second),
         TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
         TEST(the_description_of_the_model_has_all_members_of_its_file),
         TEST(a_service_needs_a_champion_its_key_and_an_unaltered_state),

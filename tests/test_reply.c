@@ -23,32 +23,9 @@ static void check_number(double x)
 
 static void numbers_are_written_as_printf_writes_them(void **state)
 {
-    static const double edges[] = {0,
-                                   -0.0,
-                                   1e-4,
-                                   1e5,
-                                   9.9999999999999995e-5,
-                                   99999.999999999985,
-                                   0.5,
-                                   0.25,
-                                   2.5,
-                                   12.5,
-                                   99.5,
-                                   0.000125,
-                                   0.95,
-                                   999.95,
-                                   1.5e-4,
-                                   1000.5,
-                                   1e-3,
-                                   1,
-                                   10,
-                                   10000,
-                                   0.1,
-                                   1e-300,
-                                   5e-324,
-                                   1e300,
-                                   9.9999999999999982,
-                                   0.99999999999999989};
+    static const double edges[] = {
+        0,        1e-4,   1e5,    9.9999999999999995e-5, 0.5,  2.5,   1.5e-4, 99999.999999999985,
+        0.000125, 999.95, 5e-324, 9.9999999999999982,    1e-3, 10000, 1000.5, 0.99999999999999989};
     uint64_t seed = 5;
     (void)state;
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {

