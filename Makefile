@@ -274,16 +274,16 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 	    --html-details build/coverage/index.html --txt
 
 # Needs the network, so no other target asks for it; tests/test_openapi.c needs none.
-openapi: programs ## the linter of OpenAPI on what a server says of itself
+openapi: programs ## lint the /openapi.json of a server
 	$(if $(shell command -v npm),,$(call install,npm))
 	@tests/openapi/lint $(BIN) $(BUILD)/openapi
 
-bench-quality: programs ## our model beside scikit-learn and XGBoost, into docs/quality.md
+bench-quality: programs ## compare our model with scikit-learn and XGBoost in docs/quality.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))
 	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,3,4 \
 	    --output docs/quality.md
 
-bench-serve: programs $(D)/monitor/drift.json $(BUILD)/tests/bench/bare ## speed and memory of the server, into docs/benchmarks.md
+bench-serve: programs $(D)/monitor/drift.json $(BUILD)/tests/bench/bare ## measure speed and memory of the server for docs/benchmarks.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))
 	/usr/bin/python3 -B tests/bench/serve.py --bin $(BIN) --bare $(BUILD)/tests/bench/bare --models $(M) \
 	    --features $(D)/features --work $(BUILD)/bench --output docs/benchmarks.md
@@ -325,7 +325,7 @@ format: ## put all sources into shape
 
 # The dashboard shows replayed days, so its server starts from the state before them.
 PICTURED := 2018-09-25
-pictures: $(D)/pipeline.txt $(BIN)/serve $(BIN)/replay | test-deps ## the pictures of README.md, of report and dashboard
+pictures: $(D)/pipeline.txt $(BIN)/serve $(BIN)/replay | test-deps ## take the pictures of report and dashboard in docs/
 	$(BIN)/features --until $(PICTURED) --output $(BUILD)/before $(D)/table
 	/usr/bin/python3 -B tests/bench/pictures.py --bin $(BIN) --models $(M) --state $(BUILD)/before/state.bin \
 	    --data $(SIMULATED) --since $(PICTURED) --docs docs

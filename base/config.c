@@ -27,27 +27,39 @@ struct reader {
     char raw[256]; // the current line
 };
 
-// Every failure of the reader starts with "path:line: ". 0 is what inih takes as an error.
+// Set "path:line: message"; 0, which inih takes as an error.
 #define FAIL(r, fmt, ...)                                                                          \
-    ((r)->failed = true,                                                                           \
-     err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, __VA_ARGS__), 0)
+    ((r)->failed =                                                                                 \
+         err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, __VA_ARGS__) != 0,         \
+     0)
 
-// Replaces inih's fgets: counts lines and refuses one that inih would cut.
+static int check_section(struct reader *r, const char *name)
+{
+    char hint[128];
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        if (strcmp(name, sections[i]) == 0)
+            return 1;
+    return FAIL(r, "unknown section [%s]%s", name,
+                err_did_you_mean(hint, sizeof hint, name, sections, N_SECTIONS));
+}
+
+// Replaces inih's fgets: counts lines, refuses one that inih would cut, and checks sections, which
+// inih reports only with their first key.
 static char *read_line(char *buf, int size, void *stream)
 {
     struct reader *r = stream;
+    char section[64], end;
+    int good = 1;
     if (r->failed || !fgets(r->raw, sizeof r->raw, r->file))
         return NULL;
     r->line++;
-    if (strcspn(r->raw, "\n") > MAX_LINE) {
-        r->failed = true;
-        err_set(r->err,
-                "%s:%d: the line is longer than %d bytes; continue in the next line, indented",
-                r->config->path, r->line, MAX_LINE);
-        return NULL;
-    }
+    if (strcspn(r->raw, "\n") > MAX_LINE)
+        good = FAIL(r, "the line is longer than %d bytes; continue in the next line, indented",
+                    MAX_LINE);
+    else if (sscanf(r->raw, " [%63[^]\n]%c", section, &end) == 2 && end == ']')
+        good = check_section(r, section);
     snprintf(buf, (size_t)size, "%s", r->raw); // inih's line has room for MAX_LINE bytes
-    return buf;
+    return good ? buf : NULL;
 }
 
 static int handle(void *user, const char *section, const char *key, const char *value)
@@ -58,13 +70,8 @@ static int handle(void *user, const char *section, const char *key, const char *
     const struct config_entry *before = config_find(c, section, key);
     const char *equals = strpbrk(r->raw, "=:");
     const char *at = equals && *value ? strstr(equals, value) : NULL;
-    char hint[128];
-    bool known = false;
-    for (size_t i = 0; i < N_SECTIONS; i++)
-        known = known || strcmp(section, sections[i]) == 0;
-    if (!known)
-        return FAIL(r, "unknown section [%s]%s", section,
-                    err_did_you_mean(hint, sizeof hint, section, sections, N_SECTIONS));
+    if (!*section)
+        return FAIL(r, "'%s' is in no [section]", key);
     if (before && before == last && strchr(" \t", r->raw[0])) { // indented: the value continues
         char *longer = xasprintf("%s %s", last->value, value);
         free(last->value);

@@ -291,8 +291,9 @@ static void mistakes_are_reported_with_their_line(void **state)
     assert_contains(err.msg, "none.ini: cannot open: No such file or directory");
     static const char *const cases[][2] = {
         {"[input]\nfile = a\nfile = b\n", "test.ini:3: 'file' is in [input] already, at line 2"},
-        {"[inputs]\nfile = a\n", "test.ini:2: unknown section [inputs], did you mean 'input'?"},
-        {"file = a\n", "test.ini:1: "},
+        {"[inputs]\nfile = a\n", "test.ini:1: unknown section [inputs], did you mean 'input'?"},
+        {"[input]\n\n[splits]\n", "test.ini:3: unknown section [splits]"},
+        {"file = a\n", "test.ini:1: 'file' is in no [section]"},
         {"[input]\nfile\n", "test.ini:2: neither '[section]' nor 'key = value'"},
         {"[input\n", "test.ini:1: neither '[section]' nor 'key = value'"},
     };
