@@ -225,9 +225,7 @@ static int commit(struct batch *b, const struct config *c, struct err *err)
                   checksum_text(checksum, config_checksum(c, sections, 3)), "plan",
                   plan_to_json(&b->plan), "not_finite",
                   (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
-    rc = table_writer_commit(&b->writer, provenance, err);
-    json_decref(provenance);
-    return rc;
+    return table_writer_commit(&b->writer, provenance, err);
 }
 
 static int run(struct batch *b, const struct config *c, const char *table, const char *output,

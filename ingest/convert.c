@@ -281,9 +281,7 @@ static int commit_table(struct convert *c, const struct config *config, struct e
         return err_set(err, "%s: its name is not UTF-8", c->csv->name);
     for (size_t i = 0; i < c->schema->n; i++)
         table_writer_dictionary(&c->writer, i, &c->columns[i].dictionary);
-    int rc = table_writer_commit(&c->writer, provenance, err);
-    json_decref(provenance);
-    return rc;
+    return table_writer_commit(&c->writer, provenance, err);
 }
 
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,

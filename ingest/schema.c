@@ -82,7 +82,7 @@ static int check_missing(const struct schema_column *c, struct err *err)
     if (c->kind == COLUMN_LABEL && strcmp(c->missing, "-1") != 0 && strcmp(c->missing, "0") != 0 &&
         strcmp(c->missing, "1") != 0)
         return err_set(err, "missing: '%s' is none of -1 (not known), 0, 1", c->missing);
-    return value_utf8(c->missing, strlen(c->missing)) ? 0 : err_set(err, "missing: is not UTF-8");
+    return 0;
 }
 
 // Check the latest column against those before it.
@@ -107,16 +107,11 @@ static int complete_column(struct schema *s, struct err *err)
 {
     struct schema_column *c = &s->columns[s->n - 1];
     const bool number = c->kind == COLUMN_NUMBER;
-    const bool row_number = c->kind == COLUMN_TIME && schema_counts_rows(s);
     if (!is_identifier(c->name))
         return err_set(err, "'%s' is not a name of letters, digits and _ (at most %d)", c->name,
                        MAX_NAME);
-    if (c->kind == COLUMN_FEATURE)
-        return err_set(err, "a column of the input cannot be of kind feature");
-    if (row_number && *c->header)
+    if (c->kind == COLUMN_TIME && schema_counts_rows(s) && *c->header)
         return err_set(err, "with time_format = row there is no column of kind time");
-    if ((!row_number && !*c->header) || !value_utf8(c->header, strlen(c->header)))
-        return err_set(err, "its header is empty or not UTF-8");
     if (!number && (c->min > -INFINITY || c->max < INFINITY))
         return err_set(err, "only a number can have 'min' and 'max'");
     if (!(c->min <= c->max))
@@ -128,13 +123,22 @@ static int complete_column(struct schema *s, struct err *err)
     return (c->missing && check_missing(c, err)) || check_unique(s, err) ? -1 : 0;
 }
 
-// Append a column, whose header and kind are to be set.
-static struct schema_column *add_column(struct schema *s, const char *name)
+// Append a column, whose kind is to be set.
+static struct schema_column *add_column(struct schema *s, const char *name, const char *header)
 {
     s->columns = xreallocarray(s->columns, s->n + 1, sizeof *s->columns);
     s->columns[s->n] =
-        (struct schema_column){.name = xstrdup(name), .min = -INFINITY, .max = INFINITY};
+        (struct schema_column){xstrdup(name), xstrdup(header), .min = -INFINITY, .max = INFINITY};
     return &s->columns[s->n++];
+}
+
+static int set_kind(struct schema_column *column, const char *name, struct err *err)
+{
+    char hint[128];
+    if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
+        return 0;
+    return err_set(err, "'%s' is none of id, time, key, number, category, label%s", name,
+                   err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
 }
 
 // Check that there is a time, or add the row numbers as one.
@@ -144,9 +148,7 @@ static int complete(struct schema *s, struct err *err)
         return 0;
     if (!schema_counts_rows(s))
         return err_set(err, "no column of kind time; without one, set time_format = row");
-    struct schema_column *time = add_column(s, "time");
-    time->header = xstrdup("");
-    time->kind = COLUMN_TIME;
+    add_column(s, "time", "")->kind = COLUMN_TIME;
     return complete_column(s, err);
 }
 
@@ -173,15 +175,6 @@ static int next_part(char **at, char **part, const char *what, struct err *err)
     if (end == *part)
         return err_set(err, "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
     return 0;
-}
-
-static int set_kind(struct schema_column *column, const char *name, struct err *err)
-{
-    char hint[128];
-    if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
-        return 0;
-    return err_set(err, "'%s' is none of id, time, key, number, category, label%s", name,
-                   err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
 }
 
 // min=NUMBER, max=NUMBER or missing=VALUE
@@ -212,14 +205,16 @@ static int set_option(struct schema_column *column, char *part, struct err *err)
 static int column_from_config(struct schema *s, const struct config *c,
                               const struct config_entry *e, struct err *err)
 {
-    struct schema_column *column = add_column(s, e->key);
+    struct schema_column *column = NULL;
     char *value = xstrdup(e->value), *at = value, *part = value;
     struct err why;
     int rc = next_part(&at, &part, "the header", &why);
     if (rc == 0) {
-        column->header = xstrdup(part);
+        column = add_column(s, e->key, part);
         rc = next_part(&at, &part, "the kind", &why) || set_kind(column, part, &why);
     }
+    if (rc == 0 && !value_utf8(e->value, strlen(e->value)))
+        rc = err_set(&why, "it is not UTF-8");
     while (rc == 0 && *at)
         rc = next_part(&at, &part, "an option", &why) || set_option(column, part, &why);
     const int offset = rc ? (int)(part - value) : 0;
@@ -276,17 +271,17 @@ json_t *schema_to_json(const struct schema *s)
 
 static int column_from_json(struct schema *s, json_t *json, struct err *err)
 {
+    json_error_t why;
     const char *name, *header, *kind, *missing = NULL;
-    struct schema_column *c = add_column(s, "");
-    if (json_unpack(json, "{ss, ss, ss, s?F, s?F, s?s}", "name", &name, "header", &header, "kind",
-                    &kind, "min", &c->min, "max", &c->max, "missing", &missing) ||
-        column_kind_parse(kind, &c->kind))
-        return err_set(err, "column %zu lacks a name, a header or a known kind", s->n - 1);
-    free(c->name);
-    c->name = xstrdup(name);
-    c->header = xstrdup(header);
+    double min = -INFINITY, max = INFINITY;
+    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?F, s?F, s?s}", "name", &name, "header",
+                       &header, "kind", &kind, "min", &min, "max", &max, "missing", &missing))
+        return err_set(err, "column %zu: %s", s->n, why.text);
+    struct schema_column *c = add_column(s, name, header);
+    c->min = min;
+    c->max = max;
     c->missing = missing ? xstrdup(missing) : NULL;
-    return complete_column(s, err) ? err_prefix(err, "column '%s'", name) : 0;
+    return set_kind(c, kind, err) || complete_column(s, err) ? -1 : 0;
 }
 
 int schema_from_json(struct schema *s, const json_t *json, struct err *err)

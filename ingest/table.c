@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -85,39 +86,27 @@ static uint64_t manifest_xxh3(const json_t *manifest)
 
 // ---- reading ----
 
-static int dictionary_from_json(struct table_column *c, const json_t *texts, struct err *err)
-{
-    const size_t n = json_array_size(texts);
-    c->dictionary = xcalloc(n, sizeof *c->dictionary);
-    for (; c->dictionary_size < n; c->dictionary_size++) {
-        const char *text = json_string_value(json_array_get(texts, c->dictionary_size));
-        if (!text)
-            return err_set(err, "entry %zu of its dictionary is not a text", c->dictionary_size);
-        c->dictionary[c->dictionary_size] = xstrdup(text);
-    }
-    return 0;
-}
-
 static int column_from_json(struct table *t, json_t *json, struct err *err)
 {
     json_error_t why;
-    const char *name, *kind, *dtype, *xxh3;
+    json_t *texts = NULL;
+    const char *name, *kind, *xxh3;
     struct table_column *c = &t->columns[t->n];
-    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, ss}", "name", &name, "kind", &kind, "dtype",
-                       &dtype, "xxh3", &xxh3))
+    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?o}", "name", &name, "kind", &kind, "xxh3",
+                       &xxh3, "dictionary", &texts))
         return err_set(err, "column %zu: %s", t->n, why.text);
-    if (table_find(t, name) >= 0)
-        return err_set(err, "two columns are named '%.100s'", name);
     if (column_kind_parse(kind, &c->kind))
         return err_set(err, "column '%.100s': its kind '%.40s' is not known", name, kind);
-    if (strcmp(dtype, types[c->kind].dtype) != 0)
-        return err_set(err, "column '%.100s': its dtype is not %s", name, types[c->kind].dtype);
     t->n++;
     c->name = xstrdup(name);
     c->xxh3 = strtoull(xxh3, NULL, 16);
-    if (c->kind == COLUMN_CATEGORY &&
-        dictionary_from_json(c, json_object_get(json, "dictionary"), err))
-        return err_prefix(err, "column '%.100s'", name);
+    c->dictionary = texts ? xcalloc(json_array_size(texts), sizeof *c->dictionary) : NULL;
+    for (; c->dictionary_size < json_array_size(texts); c->dictionary_size++) {
+        const char *text = json_string_value(json_array_get(texts, c->dictionary_size));
+        if (!text)
+            return err_set(err, "column '%.100s': its dictionary is not of texts", name);
+        c->dictionary[c->dictionary_size] = xstrdup(text);
+    }
     return 0;
 }
 
@@ -359,15 +348,12 @@ void table_writer_dictionary(struct table_writer *w, size_t column, const struct
     w->columns[column].about.dictionary_size = d->n;
 }
 
-static int finish_column(struct table_writer *w, struct table_writer_column *c, uint64_t rows,
-                         struct err *err)
+static int finish_column(struct table_writer *w, struct table_writer_column *c, struct err *err)
 {
     char header[HEADER];
     const int fd = c->fd;
-    if (c->rows != rows)
-        return err_set(err, "%s: column %s has %" PRIu64 " rows, the first has %" PRIu64,
-                       w->dir.path, c->about.name, c->rows, rows);
-    npy_header(header, c->about.kind, rows);
+    assert(c->rows == w->columns[0].rows);
+    npy_header(header, c->about.kind, c->rows);
     if (pwrite(fd, header, HEADER, 0) != HEADER)
         return err_sys(err, "%s: cannot write", w->dir.path);
     c->fd = -1;
@@ -387,24 +373,21 @@ static json_t *column_to_json(const struct table_writer_column *c)
                      "dictionary", texts);
 }
 
-int table_writer_commit(struct table_writer *w, const json_t *provenance, struct err *err)
+int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err)
 {
     char checksum[17];
-    const uint64_t rows = w->n ? w->columns[0].rows : 0;
     json_t *columns = json_array();
-    int rc = 0;
-    for (size_t i = 0; i < w->n && rc == 0; i++) {
-        rc = finish_column(w, &w->columns[i], rows, err);
+    for (size_t i = 0; i < w->n; i++)
         json_array_append_new(columns, column_to_json(&w->columns[i]));
-    }
-    json_t *manifest = json_pack("{ss, si, sI, so, so}", "format", FORMAT, "version", VERSION,
-                                 "rows", (json_int_t)rows, "columns", columns, "provenance",
-                                 provenance ? json_deep_copy(provenance) : json_object());
+    json_t *manifest =
+        json_pack("{ss, si, sI, so, so}", "format", FORMAT, "version", VERSION, "rows",
+                  (json_int_t)w->columns[0].rows, "columns", columns, "provenance", provenance);
     json_object_set_new(manifest, "xxh3",
                         json_string(checksum_text(checksum, manifest_xxh3(manifest))));
     char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    if (rc == 0)
-        rc = output_dir_file(&w->dir, MANIFEST, text, strlen(text), err);
+    int rc = output_dir_file(&w->dir, MANIFEST, text, strlen(text), err);
+    for (size_t i = 0; i < w->n && rc == 0; i++)
+        rc = finish_column(w, &w->columns[i], err);
     json_decref(manifest);
     free(text);
     return rc ? -1 : output_commit(&w->dir, err);

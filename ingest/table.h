@@ -80,8 +80,8 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
                         struct err *err);
 // A category column's dictionary, where it is not known before; borrowed until the commit.
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
-// All columns must have the same number of rows. provenance is stored as given; not stolen.
-int table_writer_commit(struct table_writer *w, const json_t *provenance, struct err *err);
+// All columns must have the same number of rows. provenance, an object, is stolen.
+int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err);
 // Without a commit before, the old table stands and the temporary folder is removed.
 void table_writer_release(struct table_writer *w);
 

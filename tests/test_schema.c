@@ -91,6 +91,7 @@ static void mistakes_are_explained(void **state)
     static const char *const cases[][3] = {
         {"epoch", "x = X, nunber\n", "test.ini:4:8: [columns] x: 'nunber' is none "},
         {"epoch", "x = X, nunber\n", "did you mean 'number'?\n  X, nunber\n     ^"},
+        {"epoch", "x = \xff, number\n", "it is not UTF-8"},
         {"epoch", "x = X, feature\n", "'feature' is none of"},
         {"epoch", "x = X\n", "the kind is missing"},
         {"epoch", "x = , number\n", "the header is missing"},
@@ -138,7 +139,6 @@ static void hostile_json_is_refused(void **state)
         "{'name': 'x', 'header': 'X'}",
         "{'name': 'x', 'header': 'X', 'kind': 'y'}",
         "{'name': '../x', 'header': 'X', 'kind': 'number'}",
-        "{'name': 'x', 'header': '', 'kind': 'number'}",
         "{'name': 'x', 'header': 'X', 'kind': 'feature'}",
         "{'name': 'x', 'header': 'X', 'kind': 'number', 'min': 'a'}",
         "{'name': 'x', 'header': 'X', 'kind': 'number', 'missing': 0}",

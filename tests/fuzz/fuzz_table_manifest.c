@@ -39,7 +39,7 @@ static void make_table(void)
     if (table_writer_open(&w, path, columns, 2, &err) ||
         table_writer_append(&w, 0, (double[]){1, 2, 3}, 3, &err) ||
         table_writer_append(&w, 1, (uint32_t[]){0, 1, 0}, 3, &err) ||
-        table_writer_commit(&w, NULL, &err))
+        table_writer_commit(&w, json_object(), &err))
         abort();
     table_writer_release(&w);
 }
