@@ -14,13 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct arguments {
-    const char *config, *features, *output;
-    int64_t threads;
-    bool promote;
-};
+static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
+static bool promote;
 
-static int work(const struct arguments *a, struct err *err)
+static int train(const char *path, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
     struct config config = {0};
@@ -29,18 +26,18 @@ static int work(const struct arguments *a, struct err *err)
     json_t *results = NULL;
     int64_t version;
     int rc = -1;
-    if (config_load(&config, a->config, err) || registry_check(a->output, err) ||
-        examples_open(&examples, a->features, NULL, err) ||
-        evaluation_run(&evaluation, &examples, &config, (unsigned)a->threads, err) ||
+    if (config_load(&config, config_path, err) || registry_check(models, err) ||
+        examples_open(&examples, path, NULL, err) ||
+        evaluation_run(&evaluation, &examples, &config, threads, err) ||
         !(results = results_new(&evaluation, &config, err)) ||
-        publish(a->output, a->promote, &config, &evaluation, results, &version, err))
+        publish(models, promote, &config, &evaluation, results, &version, err))
         goto out;
-    char artifact[4096];
+    char *artifact = xasprintf("%s/%" PRId64, models, version);
     const double rows = evaluation.model.results[0].fit->logreg.known;
     const double seconds = seconds_now() - start;
-    snprintf(artifact, sizeof artifact, "%s/%" PRId64, a->output, version);
     rc = summary_print("train", (uint64_t)rows, seconds, 1e-3 * rows / seconds, "krow/s", artifact,
                        err);
+    free(artifact);
 out:
     json_decref(results);
     evaluation_release(&evaluation);
@@ -51,14 +48,12 @@ out:
 
 int main(int argc, char **argv)
 {
-    struct arguments a = {.config = "datasets/simulated.ini",
-                          .output = "models/simulated",
-                          .threads = parallel_threads()};
+    int64_t threads = parallel_threads();
     const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &a.config, "dataset description", 0, 0},
-        {"output", "DIR", OPTION_STRING, &a.output, "registry to add the model to", 0, 0},
-        {"threads", "N", OPTION_INT, &a.threads, "worker threads", 1, PARALLEL_MAX},
-        {"promote", NULL, OPTION_FLAG, &a.promote, "make the model the champion", 0, 0},
+        {"config", "FILE", OPTION_STRING, &config_path, "dataset description", 0, 0},
+        {"output", "DIR", OPTION_STRING, &models, "registry to add the model to", 0, 0},
+        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, PARALLEL_MAX},
+        {"promote", NULL, OPTION_FLAG, &promote, "make the model the champion", 0, 0},
     };
     const struct program program = {
         "train",
@@ -74,6 +69,5 @@ int main(int argc, char **argv)
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    a.features = argv[first];
-    return work(&a, &err) ? err_report("train", &err) : 0;
+    return train(argv[first], (unsigned)threads, &err) ? err_report("train", &err) : 0;
 }

@@ -13,11 +13,6 @@
 // line without its end was torn by a crash and never took effect: readers ignore it, and the
 // registry cannot be changed until it is removed.
 //
-//     struct registry r;                            struct output d; int64_t version;
-//     registry_open(&r, "models/x", &err)           registry_next(&r, &d, &version, &err)
-//     registry_promote(&r, 3, LEDGER_PROMOTE, &err) output_dir_file(&d, ...)
-//     registry_release(&r)                          registry_add(&r, &d, sha256, &version, &err)
-//
 // Errors: 0 or -1 with a message that names the file. Ownership: a registry owns all of its struct
 // until registry_release; one that was zeroed or whose _open failed may be released.
 #ifndef TRAIN_REGISTRY_H
