@@ -235,7 +235,7 @@ TEST(numbers_sort_like_qsort)
 
 // ---- cards --------------------------------------------------------------------------------------
 
-static int8_t judged[ROWS];
+static int8_t *judged; // of the last precision()
 static uint64_t card[ROWS];
 static int64_t seconds[ROWS];
 static struct examples rows;
@@ -261,7 +261,8 @@ static double precision(void)
     struct row_range test = {0, rows.rows};
     while (test.first < rows.rows && seconds[test.first] < 0)
         test.first++;
-    cards_judge(&rows, 0, test, judged);
+    free(judged);
+    judged = cards_judge(&rows, 0, test);
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 

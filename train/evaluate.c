@@ -104,18 +104,9 @@ static struct fold last_quarter(const struct fold *of, const struct examples *e)
     return f;
 }
 
-static void judge(struct fold *f, const struct examples *e)
-{
-    f->judged = xmalloc((size_t)(f->test.end - f->test.first));
-    cards_judge(e, f->train.first, f->test, f->judged);
-}
-
 static bool holds(const struct examples *e, struct row_range rows, int8_t label)
 {
-    for (uint64_t r = rows.first; r < rows.end; r++)
-        if (e->label[r] == label)
-            return true;
-    return false;
+    return memchr(e->label + rows.first, label, (size_t)(rows.end - rows.first));
 }
 
 // The validation of fold k: with shares one fold, else as many as there are folds, where the rows
@@ -132,7 +123,7 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
         struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
         if (!holds(e, f.train, 0) || !holds(e, f.train, 1) || !holds(e, f.test, 1))
             continue;
-        judge(&f, e);
+        f.judged = cards_judge(e, f.train.first, f.test);
         fold->validation[fold->n_validation++] = f;
     }
 }
@@ -158,11 +149,12 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
     v->n_folds = (size_t)split->folds;
     v->folds = xcalloc(v->n_folds, sizeof *v->folds);
     for (int64_t k = 0; k < split->folds; k++) {
-        v->folds[k] = moved(split, WEEK * k, e);
-        if (check_fold(&v->folds[k], k, split, e, err))
+        struct fold *f = &v->folds[k];
+        *f = moved(split, WEEK * k, e);
+        if (check_fold(f, k, split, e, err))
             return -1;
-        judge(&v->folds[k], e);
-        validate(&v->folds[k], k, split, e);
+        f->judged = cards_judge(e, f->train.first, f->test);
+        validate(f, k, split, e);
     }
     return 0;
 }

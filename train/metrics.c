@@ -363,25 +363,25 @@ static const struct card *find(const struct card *list, size_t n, uint64_t card)
     return i < n && list[i].card == card ? &list[i] : NULL;
 }
 
-void cards_judge(const struct examples *e, uint64_t first, struct row_range test, int8_t *judged)
+int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range test)
 {
     struct card *stolen = NULL;
     size_t n = 0, capacity = 0;
+    int8_t *judged = xmalloc((size_t)(test.end - test.first));
     memcpy(judged, e->label + test.first, (size_t)(test.end - test.first));
-    if (!e->card)
-        return;
-    for (uint64_t r = first; r < test.end; r++)
+    for (uint64_t r = first; e->card && r < test.end; r++)
         if (e->label[r] == 1) {
             ARRAY_GROW(stolen, n + 1, capacity);
             stolen[n++] = (struct card){.card = e->card[r], .row = r};
         }
     n = merge(stolen, n);
-    for (uint64_t r = test.first; r < test.end; r++) {
+    for (uint64_t r = test.first; n > 0 && r < test.end; r++) {
         const struct card *c = find(stolen, n, e->card[r]);
         if (c && day_of(e->time[c->row]) < day_of(e->time[r]) - LABEL_DELAY_DAYS)
             judged[r - test.first] = LABEL_KNOWN_CARD;
     }
     free(stolen);
+    return judged;
 }
 
 double cards_precision(const struct examples *e, struct row_range test, const double *score,

@@ -110,9 +110,9 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 // row through day d - 8.
 enum { CARDS_CHECKED = 100, LABEL_DELAY_DAYS = 7 };
 
-// judged[i]: the label of row test.first + i, or LABEL_KNOWN_CARD where it is left out. first is
-// the first training row. Without cards every row stays.
-void cards_judge(const struct examples *e, uint64_t first, struct row_range test, int8_t *judged);
+// judged[test rows]: labels, or LABEL_KNOWN_CARD where a row is left out; the caller frees it. first
+// is the first training row. Without cards every row stays.
+int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range test);
 
 // The share of stolen cards that reviewers find: on each test day every card that was not found on
 // an earlier one has the highest score and label of its rows of that day, the 100 cards with the
