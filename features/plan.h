@@ -2,9 +2,8 @@
 //
 // The [features] section holds `name = expression` lines (docs/features.md is the language). A plan
 // is their directed acyclic graph: equal subexpressions are one node, and operands come before
-// their users. Batch (features) and online (serve) run it through the same code in state.h, so both
-// compute the same bits. `label` may stand only inside a window with a delay; the parser refuses
-// anything else, so no model can be trained on what is not known when it has to answer.
+// their users. The label may stand only inside a window with a delay; the parser refuses anything
+// else, so no model can be trained on what is not known when it has to answer.
 //
 // Ownership: a plan owns its schema and all strings until plan_release.
 #ifndef FEATURES_PLAN_H
@@ -110,15 +109,14 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
+struct plan_value { // of a category column
+    const char *text;
+    uint64_t rows; // of the training window that have it
+};
 // The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
 int plan_unfitted(const struct plan *p);
-// Spell out the values of such onehots, as in onehot(column, "a", "b"): those of at least 1 % of the
-// training rows, the 32 most frequent at most. Inputs: name[value] and name[*]. values: all of the
-// column, which are sorted here.
-struct plan_value {
-    const char *text;
-    uint64_t rows; // of the training window
-};
+// Spell them out, as in onehot(column, "a", "b"): those of at least 1 % of the rows, the 32 most
+// frequent at most. The inputs are name[value] and name[*]. values: all of the column; sorted here.
 int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err);
 
 // ---- between plan.c and parse.c ----

@@ -1,4 +1,4 @@
-// Layout, all numbers little-endian, 8 bytes each:
+// Layout, all numbers 8 bytes, as the machine holds them (little-endian, like its column tables):
 //
 //     magic "ASSAYST2", plan checksum, events, last time, not finite, number of
 //     tracks, fingerprint of the pseudonym key, position
@@ -26,10 +26,6 @@ static const char magic[8] = "ASSAYST2";
 enum { MAGIC, PLAN, EVENTS, LAST_TIME, NOT_FINITE, TRACKS, FINGERPRINT, POSITION, HEAD_WORDS };
 // Seconds either way, beyond every year and row number; their differences cannot overflow.
 static const int64_t max_time = INT64_C(1) << 53;
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "snapshots are written as the machine holds them, which must be little-endian"
-#endif
 
 // ---- saving ----
 

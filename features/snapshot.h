@@ -1,8 +1,8 @@
 // snapshot: a state on disk, so that a server starts where the batch ended.
 //
-// One binary file (its layout is in snapshot.c). Loading refuses a file that is truncated, altered,
-// or was made by another plan, and does not trust its numbers. The same events under the same
-// pseudonym key give the same bytes, whatever the number of threads.
+// Loading refuses a file that is truncated, altered or made by another plan, and does not trust its
+// numbers. The same events under the same pseudonym key give the same bytes for any number of
+// threads.
 #ifndef FEATURES_SNAPSHOT_H
 #define FEATURES_SNAPSHOT_H
 

@@ -4,8 +4,6 @@
 //     train = 2018-07-25 .. 2018-07-31     whole days UTC, both included
 //     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
 //     folds = 4                            days only: the cut moved forward a week at a time
-//
-// Rows of a feature table are in time order, so each part is one range of rows.
 #ifndef FEATURES_SPLIT_H
 #define FEATURES_SPLIT_H
 

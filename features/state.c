@@ -195,21 +195,13 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
     const struct node *n = &r->state->plan->nodes[node];
     double *const *values = r->state->values, *out = values[node];
     const uint32_t code = r->state->text_codes[node];
-    switch (n->op) {
-    case NODE_NUMBER:
-        for (size_t i = first; i < end; i++)
+    for (size_t i = first; i < end; i++)
+        if (n->op == NODE_NUMBER)
             out[i] = n->value;
-        break;
-    case NODE_COLUMN:
-    case NODE_IS_TEXT:
-        for (size_t i = first; i < end; i++)
+        else if (n->op == NODE_COLUMN || n->op == NODE_IS_TEXT)
             out[i] = column_value(r, n->a, code, i);
-        break;
-    default:
-        for (size_t i = first; i < end; i++)
+        else
             out[i] = operation(n->op, values[n->a][i], values[n->b][i]);
-        break;
-    }
 }
 
 // Inputs leave the plan: rounded to float32, once.
@@ -277,18 +269,20 @@ static void run_event(const struct run *r, const struct track *t, struct history
 }
 
 // A history is reached in two steps: its slot, later its events.
-static void prefetch(const struct state *s, size_t track, uint64_t key, bool slot)
+static void prefetch_slot(const struct state *s, size_t track, uint64_t key)
 {
     const struct shard *shard = find_shard(s, track, key);
-    const struct shape *shape = &s->plan->tracks[track].shape;
-    if (slot)
-        __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
-    const struct history *h = slot ? NULL : find_history(s, track, key);
+    __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
+}
+
+static void prefetch_events(const struct state *s, size_t track, uint64_t key)
+{
+    const struct history *h = find_history(s, track, key);
     if (!h)
         return;
     __builtin_prefetch(h->cursors);
-    __builtin_prefetch(history_event(h, shape, h->next - 1));
-    __builtin_prefetch(history_event(h, shape, h->next));
+    __builtin_prefetch(history_event(h, &s->plan->tracks[track].shape, h->next - 1));
+    __builtin_prefetch(history_event(h, &s->plan->tracks[track].shape, h->next));
 }
 
 // The events whose keys are in the worker's shard; all, where one worker has all shards.
@@ -302,9 +296,9 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
     for (size_t i = 0; i < n; i++) {
         const size_t soon = i + AHEAD, later = i + 2 * AHEAD;
         if (later < n && (!own || find_shard(s, track, keys[later]) == own))
-            prefetch(s, track, keys[later], true);
+            prefetch_slot(s, track, keys[later]);
         if (soon < n && (!own || find_shard(s, track, keys[soon]) == own))
-            prefetch(s, track, keys[soon], false);
+            prefetch_events(s, track, keys[soon]);
         if (!own || find_shard(s, track, keys[i]) == own)
             run_event(r, t, state_history(s, track, keys[i], 4), i);
     }
@@ -312,14 +306,13 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
 
 // A few events, a server's for example, have no others behind them that would ask for memory
 // ahead: ask for that of all tracks at once. Without it a served event takes a quarter longer.
-static void prefetch_few(const struct run *r, bool slots)
+static void prefetch_few(const struct run *r,
+                         void (*prefetch)(const struct state *s, size_t track, uint64_t key))
 {
     const struct plan *p = r->state->plan;
-    for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++) {
-        const uint64_t *keys = r->events->columns[p->tracks[t].column];
+    for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++)
         for (size_t i = 0; i < r->events->n; i++)
-            prefetch(r->state, t, keys[i], slots);
-    }
+            prefetch(r->state, t, ((const uint64_t *)r->events->columns[p->tracks[t].column])[i]);
 }
 
 // A worker's share of a step; it cannot fail.
@@ -394,13 +387,13 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
         s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
     s->capacity = events->n > s->capacity ? events->n : s->capacity;
-    prefetch_few(&r, true);
+    prefetch_few(&r, prefetch_slot);
     for (int step = 0; step < 2 * p->n_levels - 1; step++) { // the last level has no tracks
         r.level = step / 2;
         r.tracks = step % 2;
         parallel_run(r.workers, run_share, &r, err);
         if (step == 0)
-            prefetch_few(&r, false);
+            prefetch_few(&r, prefetch_events);
     }
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)

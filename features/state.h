@@ -1,8 +1,7 @@
 // state: runs a plan over events and keeps what the windows need of the past.
 //
-// Batch runs blocks of thousands of events and a server one at a time through the same code. The
-// features are the same to the last bit, for any blocks, any number of threads and any pseudonym
-// key. Memory: per key the events that a window of a late event can still reach, and one block.
+// Features are the same to the last bit for any blocks, number of threads and pseudonym key.
+// Memory: per key the events that a window of a late event can still reach, and one block.
 //
 //     state_init(&s, &plan, threads)
 //     state_bind(&s, column, texts, n)         once per category column: what its codes mean
@@ -11,20 +10,19 @@
 //     state_release(&s)
 //
 // An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
-// features that a batch over all events so far would give it, and windows see it from then on;
-// features that were computed before it arrived stay as they were, also inside other windows.
+// features that a batch over all events so far would give it; features that were computed before
+// stay as they were, also inside other windows.
 //
-// An event is served with an unknown label, which counts as 0, genuine. What it adds to the windows
-// may depend on the label (label * amount, say), so the server keeps both values of each such lane
-// and exchanges them when it learns the label. Windows over the label have a delay: a label that
-// arrives within it changes nothing that was computed already, and all later features equal those
-// of a batch that knew the label from the start.
+// An event is served with an unknown label, which counts as 0, genuine. Its values in some lanes
+// depend on the label, so the server keeps both and exchanges them when it learns the label. If it
+// does within the delay of each window over the label, all features equal those of a batch that
+// knew it from the start.
 //
 //     state_label_values(&s, &events, genuine, fraud)    of the block that state_run ran last
 //     state_relabel(&s, &one, genuine, fraud)            later: that event was fraud
 //
-// Ownership: the state borrows the plan, which must stay where it is, and the texts it is bound to.
-// One thread at a time may call into a state.
+// Ownership: the state borrows the plan, which must stay where it is. One thread at a time may call
+// into a state.
 #ifndef FEATURES_STATE_H
 #define FEATURES_STATE_H
 
@@ -66,8 +64,7 @@ struct state {
 void state_init(struct state *s, const struct plan *plan, unsigned threads);
 void state_release(struct state *s);
 
-// The dictionary of a category column: events carry codes into texts; a code >= n is no known
-// value.
+// The dictionary of a category column: events carry codes into texts, or others for unknown values.
 void state_bind(struct state *s, int column, const char *const *texts, size_t n);
 
 // out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are
@@ -78,8 +75,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 // and with label 1, for each l of plan->label_lanes.
 void state_label_values(struct state *s, const struct events *events, double *genuine,
                         double *fraud);
-// The values of one earlier event, which is given by its time and keys, change from was[l] to
-// is[l].
+// An earlier event, given by its time and keys, now adds is[l] instead of was[l].
 void state_relabel(struct state *s, const struct events *one, const double *was, const double *is);
 
 // The history of a key, made with room for that many events where it is missing. It stays valid

@@ -1,8 +1,8 @@
 // window: the history of one key, and exact windows over it in O(1) amortised.
 //
-// Event i of a key has a time t_i and, per lane, a value x_i. The history keeps for each event its
-// time and the running totals S_i = x_0 + ... + x_i. An edge e has a cursor c(e): the number of
-// events with time <= t - e, where t is the newest event's time. Then
+// Event i of a key has a time and, per lane, a value x_i. The history keeps its time and running
+// totals S_i = x_0 + ... + x_i. An edge e has a cursor c(e): the number of events with a time of at
+// most t - e, where t is the newest event's time. Then
 //
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
@@ -21,9 +21,8 @@
 //     history_resume(&h, &shape, hidden)          newer events, if any, count again
 //
 // A late event is placed behind those of its own time, and newer ones are hidden until
-// history_resume: then the history is as if all had arrived in the order of their times.
-//
-// Ownership: a history owns its one allocation until history_release. It begins zeroed.
+// history_resume: then the history is as if all had arrived in the order of their times. A history
+// begins zeroed and is freed by history_release.
 #ifndef FEATURES_WINDOW_H
 #define FEATURES_WINDOW_H
 
@@ -65,16 +64,16 @@ struct history {
 // Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are
 // hidden behind it now, and takes time in proportion to that number.
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time);
-// Add to a lane of the event that was inserted last. Returns 1 where the value is not finite, or
-// would make the total so, and counts as 0; else 0.
+// Add to a lane of the event that was inserted last. Returns 1 where the value counts as 0, because
+// it or the total would not be finite; else 0.
 uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x);
-// Show the hidden events again, their totals increased by the inserted one's values. Returns how
-// many of their values count as 0 now, as in history_add.
+// Show the hidden events again, with the inserted one's values in their totals. Returns how many of
+// their values count as 0 now, as in history_add.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
-// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. Of
-// several such events any one is taken, as no window can separate them. An event that is no longer
-// kept changes all totals.
+// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. No
+// window can separate several such events, so any one is taken. An event that is no longer kept
+// changes all totals.
 void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
                     double is);
 

@@ -94,25 +94,6 @@ static inline struct events one_event(const struct row *r, const void *columns[N
     return (struct events){1, columns};
 }
 
-// n events in time order, with times around 0 that are often equal. free() them.
-static inline struct row *rows_random(size_t n, uint64_t seed)
-{
-    static const uint64_t steps[] = {1, 1, 1, 2, 30, 90, 3600, 90000};
-    struct row *r = xcalloc(n, sizeof *r);
-    int64_t time = -(int64_t)n * 2000;
-    for (size_t i = 0; i < n; i++) {
-        time += (int64_t)random_below(&seed, steps[random_below(&seed, LENGTH(steps))]);
-        r[i] = (struct row){.id = i,
-                            .customer = random_below(&seed, 9),
-                            .terminal = random_below(&seed, 1 + random_below(&seed, 50)),
-                            .time = time,
-                            .amount = ((double)random_below(&seed, 2000000) - 500000) / 100,
-                            .channel = (uint32_t)random_below(&seed, 4),
-                            .label = (int8_t)((int)random_below(&seed, 3) - 1)};
-    }
-    return r;
-}
-
 static inline int by_arrival(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
@@ -133,6 +114,29 @@ static inline void rows_delay(struct row *r, size_t n, int64_t longest, uint64_t
     qsort(r, n, sizeof *r, by_arrival);
 }
 
+// n events in the order of their arrival, up to so many seconds late (0: in time order), with times
+// around 0 that are often equal. free() them.
+static inline struct row *rows_random(size_t n, uint64_t seed, int64_t late)
+{
+    static const uint64_t steps[] = {1, 1, 1, 2, 30, 90, 3600, 90000};
+    const uint64_t first_seed = seed;
+    struct row *r = xcalloc(n, sizeof *r);
+    int64_t time = -(int64_t)n * 2000;
+    for (size_t i = 0; i < n; i++) {
+        time += (int64_t)random_below(&seed, steps[random_below(&seed, LENGTH(steps))]);
+        r[i] = (struct row){.id = i,
+                            .customer = random_below(&seed, 9),
+                            .terminal = random_below(&seed, 1 + random_below(&seed, 50)),
+                            .time = time,
+                            .amount = ((double)random_below(&seed, 2000000) - 500000) / 100,
+                            .channel = (uint32_t)random_below(&seed, 4),
+                            .label = (int8_t)((int)random_below(&seed, 3) - 1)};
+    }
+    if (late)
+        rows_delay(r, n, late, first_seed);
+    return r;
+}
+
 // ---- running ----
 
 static inline void state_make(struct state *s, const struct plan *p, unsigned threads)
@@ -147,29 +151,27 @@ static inline void state_make(struct state *s, const struct plan *p, unsigned th
 static inline int run_block(struct state *s, const struct row *r, size_t n, double *results,
                             struct err *err)
 {
-    enum { WIDTH = 8 }; // bytes of the widest column
+    static const size_t sizes[N_COLUMNS] = {8, 8, 8, 8, 8, 4, 1};
     const size_t n_inputs = s->plan->n_inputs;
-    char *memory = xcalloc(N_COLUMNS * n, WIDTH);
+    char *memory = xcalloc(N_COLUMNS * n, 8);
     float *values = xcalloc(n_inputs * n, sizeof *values), **out = xcalloc(n_inputs, sizeof *out);
     const void *columns[N_COLUMNS], *of_row[N_COLUMNS];
-    static const size_t sizes[N_COLUMNS] = {8, 8, 8, 8, 8, 4, 1};
-    for (size_t c = 0; c < N_COLUMNS; c++)
-        columns[c] = memory + c * n * WIDTH;
-    for (size_t i = 0; i < n; i++) {
-        one_event(&r[i], of_row);
-        for (size_t c = 0; c < N_COLUMNS; c++)
-            memcpy(memory + c * n * WIDTH + i * sizes[c], of_row[c], sizes[c]);
+    for (size_t c = 0; c < N_COLUMNS; c++) {
+        columns[c] = memory + c * n * 8;
+        for (size_t i = 0; i < n; i++) {
+            one_event(&r[i], of_row);
+            memcpy(memory + c * n * 8 + i * sizes[c], of_row[c], sizes[c]);
+        }
     }
     for (size_t k = 0; k < n_inputs; k++)
         out[k] = values + k * n;
     int rc = state_run(s, &(struct events){n, columns}, out, err);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        for (size_t k = 0; k < n_inputs; k++) {
-            const double x = s->values[s->plan->inputs[k].node][i];
-            const float expected = isfinite((float)x) ? (float)x : 0;
-            assert_memory_equal(&out[k][i], &expected, sizeof expected);
-            results[i * n_inputs + k] = x;
-        }
+    for (size_t i = 0; i < n * n_inputs && rc == 0; i++) {
+        const double x = s->values[s->plan->inputs[i % n_inputs].node][i / n_inputs];
+        const float expected = isfinite((float)x) ? (float)x : 0;
+        assert_memory_equal(&out[i % n_inputs][i / n_inputs], &expected, sizeof expected);
+        results[i] = x;
+    }
     free(memory);
     free(values);
     free(out);

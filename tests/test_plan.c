@@ -104,17 +104,13 @@ static const struct {
 } refusals[] = {
     // the label, however it is wrapped
     {"@label", "the label is what the model predicts"},
-    {"max(amount, @label)", "the label is what the model predicts"},
     {"1 > abs(min(1, log1p(@label)))", "the label is what the model predicts"},
     {"@_fraud", "the label is what the model predicts"},
     {"sum(terminal, amount * @_fraud, 7d)", "the label is not known yet"},
-    {"sum(terminal, @label, all, past)", "not known yet"},
     {"sum(terminal, (@label == 1) * 2, 7d) / 2", "not known yet"},
     {"sum(customer, mean(terminal, @label, 7d), 7d, delay=7d)", "not known yet"},
     {"sum(customer, mean(terminal, label, 7d, delay=1d) + @label, 7d)", "not known yet"},
-    {"mean(terminal, label, 7d, delay=7d) + @label", "what the model predicts"},
     {"@label - mean(terminal, label, 7d, delay=7d)", "what the model predicts"},
-    {"mean(terminal, label, 7d, delay=@0)", "a length of time is expected"},
     {"mean(terminal, label, 7d, delay=@0s)", "1s at least"},
     {"mean(@label, amount, 7d, delay=7d)", "'label' is not a key column"},
     // unknown names
@@ -133,26 +129,19 @@ static const struct {
     // operators, numbers and arguments
     {"1 < 2 @< 3", "comparisons cannot be chained"},
     {"1 +@", "a value is expected here"},
-    {"@+1", "a value is expected here"},
     {"(1 + 2@", "')' is missing"},
-    {"1 + 2@)", "an operator is expected here"},
     {"amount @= 1", "an operator is expected here"},
     {"@1.2.3", "'1.2.3' is not a number"},
     {"1 + @1e999", "'1e999' is not a number"},
-    {"@.", "'.' is not a number"},
     {"@0x10", "is not a number"},
     {"@7d", "a number has no unit here"},
-    {"@1e", "a number has no unit here"},
     {"@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "at most 63 characters"},
     {"min(1@)", "',' is missing"},
-    {"min(1, 2@, 3)", "')' is missing"},
     // windows
     {"count(@)", "count needs a key column first"},
-    {"count(customer@)", "',' is missing"},
     {"count(customer, @amount, 7d)", "a window is expected here"},
     {"count(customer, @7)", "a length of time is expected"},
     {"count(customer, @7days)", "a length of time is expected"},
-    {"count(customer, @0d)", "1s at least"},
     {"count(customer, @36501d)", "36500d at most"},
     {"count(customer, @99999999999999999999d)", "a length of time"},
     {"count(customer, 7d, @)", "past, delay=, prior= or weight= is expected"},
@@ -201,13 +190,9 @@ static void definitions_that_cannot_be_are_refused_and_others_not(void **state)
         {"[features]\n_a = 1", "has only helpers"},
         {"[features]\n_x = onehot(channel)", "a onehot cannot be a helper"},
         {"[features]\n_f = label\n_more = _f + 1\nx = _more", "test.ini:16:5: [features] x: the"},
-        {"[features]\n_f = sum(terminal, label, 7d)\nx = 1", "[features] _f: the label is not"},
         {"[features]\nlabel = amount", "'label' is a column already"},
-        {"[features]\nlabel = label", "the label is what the model predicts"},
         {"[features]\namount = amount * 2", "'amount' is a column already"},
-        {"[features]\ntime = time", "'time' is a column already"},
         {"[features]\namount = onehot(channel)", "'amount' is a column already"},
-        {"[features]\na = b\nb = 1", "'b' is defined here or below"},
         {"[features]\namount = amount", NULL},
         {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
          "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "
@@ -277,9 +262,9 @@ static void nesting_and_the_number_of_values_are_limited(void **state)
 // ---- onehot, fitted ----
 
 // Fit a onehot to values; the plan stays the caller's.
-static void fit(struct plan *p, const char *name, struct plan_value *values, size_t n)
+static void fit(struct plan *p, struct plan_value *values, size_t n)
 {
-    const struct definition d = {name, "onehot(channel)"};
+    const struct definition d = {"via", "onehot(channel)"};
     struct err err = {""};
     plan_make(p, &d, 1);
     assert_true(plan_unfitted(p) == CHANNEL && p->n_inputs == 0);
@@ -296,7 +281,7 @@ static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_firs
                       many[50];
     char words[50][8];
     struct plan p;
-    fit(&p, "via", some, LENGTH(some));
+    fit(&p, some, LENGTH(some));
     assert_string_equal(p.definitions[0].expression,
                         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\")");
     assert_int_equal(p.n_inputs, 5);
@@ -307,11 +292,11 @@ static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_firs
         snprintf(words[i], sizeof words[i], "v%02d", 49 - i);
         many[i] = (struct plan_value){words[i], 1};
     }
-    fit(&p, "via", many, 50);
+    fit(&p, many, 50);
     assert_int_equal(p.n_inputs, 32 + 1);
     assert_string_equal(p.inputs[31].name, "via[v31]");
     plan_release(&p);
-    fit(&p, "via", some, 0);
+    fit(&p, some, 0);
     assert_int_equal(p.n_inputs, 1);
     plan_release(&p);
 }
@@ -339,9 +324,10 @@ static void assert_survives_json(const struct plan *p)
     plan_release(&back);
 }
 
-static void odd_values_become_safe_names_and_survive_json(void **state)
+static void odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not(void **state)
 {
     (void)state;
+#define BYTES_60 "############################################################"
     // Text, and the name its input must have.
     static const char *const odd[][2] = {
         {"", "via[]"},
@@ -351,14 +337,16 @@ static void odd_values_become_safe_names_and_survive_json(void **state)
         {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
         {"line\nbreak\ttab", "via[line%0Abreak%09tab]"},
         {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
+        {BYTES_60, NULL},
+        {BYTES_60 "#", NULL},
     };
     struct plan_value values[LENGTH(odd)];
     struct plan p;
     for (size_t i = 0; i < LENGTH(odd); i++)
         values[i] = (struct plan_value){odd[i][0], 1};
-    fit(&p, "via", values, LENGTH(odd));
-    assert_int_equal(p.n_inputs, LENGTH(odd) + 1);
-    for (size_t i = 0; i < LENGTH(odd); i++) {
+    fit(&p, values, LENGTH(odd));
+    assert_int_equal(p.n_inputs, LENGTH(odd)); // one of them is [*]
+    for (size_t i = 0; i < LENGTH(odd) && odd[i][1]; i++) {
         size_t k = 0;
         while (k < p.n_inputs && strcmp(p.inputs[k].name, odd[i][1]) != 0)
             k++;
@@ -369,48 +357,29 @@ static void odd_values_become_safe_names_and_survive_json(void **state)
     plan_release(&p);
 }
 
-static void a_value_too_long_for_the_name_of_a_file_is_part_of_the_rest(void **state)
-{
-    (void)state;
-    char text[300] = "", name[64] = "";
-    memset(name, 'n', 63);
-    for (size_t length = 0; length < sizeof text - 1; text[length++] = '#') {
-        struct plan_value value = {text, 1}; // three bytes each in a name
-        struct plan p;
-        fit(&p, name, &value, 1);
-        assert_int_equal(p.n_inputs, length <= 60 ? 2 : 1);
-        assert_true(strlen(p.inputs[0].name) + strlen(".npy") <= 255);
-        plan_release(&p);
-    }
-}
-
 static void a_plan_survives_json_and_its_checksum_changes_with_any_definition(void **state)
 {
     (void)state;
-    const struct definition d[] = {
+    struct definition d[] = {
         {"a", "mean(terminal, label, 28d, delay=7d, prior=0.013, weight=1e2)"},
         {"b", "sum(customer, a * min(since(customer), 60), all, past) / -3 <= log1p(amount)"},
         {"c", "onehot(channel, \"web\")"},
         {"d", "count(terminal, 15m, delay=30s)"},
     };
     struct plan p, q;
-    struct err err;
     plan_make(&p, d, LENGTH(d));
     assert_survives_json(&p);
     for (size_t i = 0; i < LENGTH(d); i++) {
-        struct definition changed[LENGTH(d)];
-        memcpy(changed, d, sizeof d);
-        changed[i].expression = "amount + 1";
-        plan_make(&q, changed, LENGTH(d));
+        const char *before = d[i].expression;
+        d[i].expression = "amount + 1";
+        plan_make(&q, d, LENGTH(d));
         assert_true(plan_checksum(&q) != plan_checksum(&p));
+        d[i].expression = before;
         plan_release(&q);
     }
-    json_t *json = plan_to_json(&p), *columns;
-    assert_int_equal(json_unpack(json, "{s:{s:o}}", "schema", "columns", &columns), 0);
-    json_object_set_new(json_array_get(columns, AMOUNT), "header", json_string("OTHER"));
-    assert_int_equal(plan_from_json(&q, json, &err), 0);
+    plan_make(&q, d, LENGTH(d));
+    *q.schema.columns[AMOUNT].header = 'Z';
     assert_true(plan_checksum(&q) != plan_checksum(&p));
-    json_decref(json);
     plan_release(&q);
     plan_release(&p);
 }
@@ -421,7 +390,6 @@ static void json_that_is_no_plan_is_refused(void **state)
     static const char *const texts[] = {
         "{}",
         "{\"schema\":{},\"features\":[]}",
-        "{\"schema\":" SCHEMA "}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":3}]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":\"\"}]}",
@@ -446,8 +414,8 @@ int main(void)
         cmocka_unit_test(definitions_that_cannot_be_are_refused_and_others_not),
         cmocka_unit_test(nesting_and_the_number_of_values_are_limited),
         cmocka_unit_test(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first),
-        cmocka_unit_test(odd_values_become_safe_names_and_survive_json),
-        cmocka_unit_test(a_value_too_long_for_the_name_of_a_file_is_part_of_the_rest),
+        cmocka_unit_test(
+            odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not),
         cmocka_unit_test(a_plan_survives_json_and_its_checksum_changes_with_any_definition),
         cmocka_unit_test(json_that_is_no_plan_is_refused),
     };

@@ -69,10 +69,8 @@ static void every_window_equals_its_definition_for_late_events_too(void **state)
     struct plan p;
     const size_t n = make_windows(&p);
     for (uint64_t seed = 1; seed <= LENGTH(blocks); seed++) {
-        struct row *r = rows_random(N, seed);
+        struct row *r = rows_random(N, seed, seed > 2 ? LATE_SECONDS : 0);
         double *x[N_X];
-        if (seed > 2)
-            rows_delay(r, N, LATE_SECONDS, seed);
         oracle_columns(r, N, x);
         double *results = run_all(&p, 1, r, N, blocks[seed - 1]);
         for (size_t k = 0; k < n; k++)
@@ -87,35 +85,26 @@ static void every_window_equals_its_definition_for_late_events_too(void **state)
     plan_release(&p);
 }
 
-static void every_function_of_one_event_equals_its_definition(void **state)
+static void hours_weekdays_and_onehots_equal_their_definition(void **state)
 {
     (void)state;
     static const struct definition d[] = {
         {"hour", "hour(time)"},
         {"weekday", "weekday(time)"},
-        {"numbers", "min(amount, 10.5) - log1p(abs(amount)) * max(amount, -10.5) / 7"},
-        {"since", "since(customer)"},
         {"via", "onehot(channel, \"phone\", \"chip\", \"never seen\")"},
     };
     enum { N = 1500, N_INPUTS = LENGTH(d) + 3 };
     struct plan p;
-    struct row *r = rows_random(N, 3);
+    struct row *r = rows_random(N, 3, 0);
     plan_make(&p, d, LENGTH(d));
     double *results = run_all(&p, 1, r, N, 64);
     for (size_t i = 0; i < N; i++) {
-        const double a = r[i].amount;
         const time_t time = (time_t)r[i].time;
-        const uint32_t channel = r[i].channel;
+        const bool phone = r[i].channel == 2, chip = r[i].channel == 0;
         struct tm tm;
         assert_non_null(gmtime_r(&time, &tm));
-        const double expected[N_INPUTS] = {tm.tm_hour,
-                                           (tm.tm_wday + 6) % 7,
-                                           fmin(a, 10.5) - log1p(fabs(a)) * fmax(a, -10.5) / 7,
-                                           since_at(r, CUSTOMER, i),
-                                           channel == 2,
-                                           channel == 0,
-                                           0,
-                                           channel != 2 && channel != 0};
+        const double expected[N_INPUTS] = {tm.tm_hour, (tm.tm_wday + 6) % 7, phone, chip,
+                                           0,          !phone && !chip};
         for (size_t k = 0; k < N_INPUTS; k++)
             assert_same(p.inputs[k].name, i, results[i * N_INPUTS + k], expected[k]);
     }
@@ -158,13 +147,10 @@ static void blocks_threads_and_keys_that_collide_do_not_change_a_bit(void **stat
     struct plan p;
     plan_make(&p, language, LENGTH(language));
     for (int late = 0; late < 2; late++) {
-        struct row *r = rows_random(N_ROWS, 17);
-        if (late)
-            rows_delay(r, N_ROWS, LATE_SECONDS, 17);
+        struct row *r = rows_random(N_ROWS, 17, late * LATE_SECONDS), other[N_ROWS];
         double *singly = run_all(&p, 1, r, N_ROWS, 1);
         for (size_t b = 0; b < LENGTH(blocks); b++)
             for (unsigned threads = 1; threads <= 3; threads++) {
-                struct row *other = xcalloc(N_ROWS, sizeof *other);
                 for (size_t i = 0; i < N_ROWS; i++) {
                     other[i] = r[i];
                     other[i].customer = other_key(b, r[i].customer);
@@ -173,7 +159,6 @@ static void blocks_threads_and_keys_that_collide_do_not_change_a_bit(void **stat
                 double *results = run_all(&p, threads, other, N_ROWS, blocks[b]);
                 assert_memory_equal(singly, results, N_ROWS * p.n_inputs * sizeof *results);
                 free(results);
-                free(other);
             }
         free(singly);
         free(r);
@@ -183,16 +168,12 @@ static void blocks_threads_and_keys_that_collide_do_not_change_a_bit(void **stat
 
 // ---- events that come too late ----
 
-// Rows of time, customer and terminal; the last of them is refused, or none (words NULL).
-static void assert_too_late(struct state *s, const int64_t rows[][3], size_t n, const char *words)
+// The last of n rows is refused, or none (words NULL).
+static void assert_too_late(struct state *s, const struct row *r, size_t n, const char *words)
 {
-    struct row r[3] = {{0}};
     double *ignored = xcalloc(n * s->plan->n_inputs, sizeof *ignored);
     struct err err = {""};
     const uint64_t events = s->events;
-    for (size_t i = 0; i < n; i++)
-        r[i] = (struct row){
-            .time = rows[i][0], .customer = (uint64_t)rows[i][1], .terminal = (uint64_t)rows[i][2]};
     assert_int_equal(run_block(s, r, n, ignored, &err), words ? -1 : 0);
     if (words)
         assert_contains(err.msg, words);
@@ -206,23 +187,25 @@ static void a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothin
     enum { HALF = N_ROWS / 2, NEW = 12345 };
     struct plan p;
     struct state s;
-    struct row *r = rows_random(N_ROWS, 29);
+    struct row *r = rows_random(N_ROWS, 29, 0), card = r[HALF - 1], terminal = r[HALF - 1],
+               three[] = {{.customer = NEW, .terminal = NEW},
+                          {.customer = NEW, .terminal = NEW + 1, .time = LATE_SECONDS + 1},
+                          {.customer = NEW, .terminal = NEW}};
     plan_make(&p, language, LENGTH(language));
     double *whole = run_all(&p, 1, r, N_ROWS, 100), *halves = xcalloc(N_ROWS * p.n_inputs, 8);
-    const int64_t customer = (int64_t)r[HALF - 1].customer,
-                  terminal = (int64_t)r[HALF - 1].terminal, last = r[HALF - 1].time,
-                  bound = last - LATE_SECONDS;
+    card.time -= LATE_SECONDS + 5;
+    card.terminal = NEW;
+    terminal.time -= LATE_SECONDS + 1;
+    terminal.customer = NEW;
     state_make(&s, &p, 2);
     run_rows(&s, r, 0, HALF, 100, halves);
-    assert_too_late(&s, (const int64_t[][3]){{bound - 5, customer, NEW}}, 1,
+    assert_too_late(&s, &card, 1,
                     "comes 5 s too late: it is 604805 s older than the newest event of the same "
                     "customer");
-    assert_too_late(&s, (const int64_t[][3]){{bound - 1, NEW, terminal}}, 1, "the same terminal");
-    assert_too_late(
-        &s, (const int64_t[][3]){{0, NEW, NEW}, {LATE_SECONDS + 1, NEW, NEW + 1}, {0, NEW, NEW}}, 3,
-        "comes 1 s too late");
-    assert_too_late(
-        &s, (const int64_t[][3]){{0, NEW, NEW}, {LATE_SECONDS, NEW, NEW}, {0, NEW, NEW}}, 3, NULL);
+    assert_too_late(&s, &terminal, 1, "the same terminal");
+    assert_too_late(&s, three, 3, "comes 1 s too late");
+    three[1].time--;
+    assert_too_late(&s, three, 3, NULL);
     run_rows(&s, r, HALF, N_ROWS, 100, halves);
     assert_memory_equal(whole, halves, N_ROWS * p.n_inputs * sizeof *whole);
     free(whole);
@@ -329,10 +312,9 @@ static void compare_with_batch(uint64_t seed, int64_t longest, int changes, int6
     static struct served events[N_SERVED];
     struct plan p;
     struct state s;
-    struct row *r = rows_random(N_SERVED, seed);
+    struct row *r = rows_random(N_SERVED, seed, late);
     plan_make(&p, labelled, LENGTH(labelled));
     assert_int_equal(p.n_label_lanes, LANES);
-    rows_delay(r, N_SERVED, late, seed);
     double *expected = run_all(&p, 1, r, N_SERVED, N_SERVED), *found = xcalloc(p.n_inputs, 8);
     state_make(&s, &p, 1);
     for (size_t i = 0, from = 0; i < N_SERVED; i++) {
@@ -361,10 +343,10 @@ static void compare_with_batch(uint64_t seed, int64_t longest, int changes, int6
 static void labels_told_within_the_delay_give_the_bits_of_batch(void **state)
 {
     (void)state;
-    compare_with_batch(1, 0, 0, 0);
-    compare_with_batch(2, DELAY, 0, 0);
-    compare_with_batch(3, DELAY, 2, 0);
-    compare_with_batch(4, DELAY, 3, 0);
+    compare_with_batch(1, 0, 0, 100);
+    compare_with_batch(2, DELAY, 0, 100);
+    compare_with_batch(3, DELAY, 2, 100);
+    compare_with_batch(4, DELAY, 3, 100);
     compare_with_batch(5, DELAY, 1, LATE_SECONDS);
     compare_with_batch(6, DELAY, 2, 3600);
 }
@@ -399,7 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_window_equals_its_definition_for_late_events_too),
-        cmocka_unit_test(every_function_of_one_event_equals_its_definition),
+        cmocka_unit_test(hours_weekdays_and_onehots_equal_their_definition),
         cmocka_unit_test(blocks_threads_and_keys_that_collide_do_not_change_a_bit),
         cmocka_unit_test(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing),
         cmocka_unit_test(values_that_are_not_finite_count_as_zero_and_are_counted),
