@@ -4,24 +4,24 @@
 // Reproducible Machine Learning for Credit Card Fraud Detection, ULB 2022, chapter 3), written from
 // its description; datasets/README.md is the data card. All transactions are kept in memory (24
 // bytes each, twice while they are sorted).
-#define _GNU_SOURCE // strptime, timegm
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"
 #include "base/progress.h"
 #include "datasets/random.h"
+#include "ingest/value.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
-    DAY = 86400,      // seconds
-    NIGHT = 7 * 3600, // when the night ends
-    GRID = 100,       // side of the square that holds customers and terminals
+    DAY = SECONDS_PER_DAY,
+    LAST_DAY = 2932896, // 9999-12-31, since 1970-01-01
+    NIGHT = 7 * 3600,   // when the night ends
+    GRID = 100,         // side of the square that holds customers and terminals
 };
 
 // The fraud pattern, and what --shift makes of it.
@@ -214,39 +214,27 @@ static void mark_customers(struct simulation *s)
 
 // ---- order and text ----
 
-// Stable, by (second / unit) mod n. count: [n].
+// Stable, by (second / unit) mod n.
 static void counting_sort(const struct transaction *from, struct transaction *to, size_t rows,
-                          uint32_t unit, uint32_t n, size_t *count)
+                          uint32_t unit, uint32_t n)
 {
-    memset(count, 0, n * sizeof *count);
+    size_t *next = xcalloc(n + 1, sizeof *next); // [n] the places of the next rows
     for (size_t i = 0; i < rows; i++)
-        count[from[i].second / unit % n]++;
-    size_t sum = 0;
-    for (uint32_t k = 0; k < n; k++) {
-        size_t here = count[k];
-        count[k] = sum;
-        sum += here;
-    }
+        next[from[i].second / unit % n + 1]++;
+    for (uint32_t k = 0; k < n; k++)
+        next[k + 1] += next[k];
     for (size_t i = 0; i < rows; i++)
-        to[count[from[i].second / unit % n]++] = from[i];
+        to[next[from[i].second / unit % n]++] = from[i];
+    free(next);
 }
 
 // By time; equal times stay in the order of customers and draws.
 static void sort_by_time(struct simulation *s)
 {
     struct transaction *copy = xcalloc(s->n, sizeof *copy);
-    size_t *count = xcalloc((size_t)(s->days > DAY ? s->days : DAY), sizeof *count);
-    counting_sort(s->rows, copy, s->n, 1, DAY, count);
-    counting_sort(copy, s->rows, s->n, DAY, (uint32_t)s->days, count);
-    free(count);
+    counting_sort(s->rows, copy, s->n, 1, DAY);
+    counting_sort(copy, s->rows, s->n, DAY, (uint32_t)s->days);
     free(copy);
-}
-
-static int format_date(int64_t day, char text[11])
-{
-    time_t t = (time_t)day * DAY;
-    struct tm tm;
-    return gmtime_r(&t, &tm) && strftime(text, 11, "%Y-%m-%d", &tm) == 10 ? 0 : -1;
 }
 
 // A number with at least so many digits, and what follows it.
@@ -264,7 +252,7 @@ static char *put(char *p, uint64_t v, int width, char next)
 
 static char *put_row(char *p, size_t id, const struct transaction *t, const char *date)
 {
-    uint32_t day = t->second / DAY, second = t->second % DAY;
+    uint32_t second = t->second % DAY;
     p = put(p, id, 1, ',');
     memcpy(p, date, 10);
     p[10] = ' ';
@@ -276,7 +264,7 @@ static char *put_row(char *p, size_t id, const struct transaction *t, const char
     p = put(p, (uint64_t)t->cents / 100, 1, '.');
     p = put(p, (uint64_t)t->cents % 100, 2, ',');
     p = put(p, t->second, 1, ',');
-    p = put(p, day, 1, ',');
+    p = put(p, t->second / DAY, 1, ',');
     p = put(p, t->scenario > 0, 1, ',');
     return put(p, t->scenario, 1, '\n');
 }
@@ -285,7 +273,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
 {
     enum { BUFFER = 1 << 18, LONGEST_ROW = 128 };
     static char buffer[BUFFER];
-    char date[11];
+    char date[TIME_TEXT];
     char *p = buffer + sprintf(buffer, "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,"
                                        "TX_AMOUNT,TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,"
                                        "TX_FRAUD_SCENARIO\n");
@@ -297,7 +285,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
     for (size_t i = 0; i < s->n && rc == 0; i++) {
         uint32_t day = s->rows[i].second / DAY;
         if (i == 0 || day != s->rows[i - 1].second / DAY)
-            format_date(s->start + day, date);
+            date_text(date, s->start + day);
         p = put_row(p, i, &s->rows[i], date);
         if (buffer + BUFFER - p < LONGEST_ROW || i == s->n - 1) {
             rc = output_write(&o, buffer, (size_t)(p - buffer), err);
@@ -336,21 +324,19 @@ static int simulate(struct simulation *s, struct err *err)
 
 static int parse_date(const char *option, const char *text, int64_t *day, struct err *err)
 {
-    struct tm tm = {0};
-    char back[11];
-    const char *end = strptime(text, "%Y-%m-%d", &tm);
-    *day = timegm(&tm) / DAY;
-    if (!end || *end || *day < 0 || format_date(*day, back) || strcmp(back, text) != 0)
+    int64_t second;
+    if (value_time("%Y-%m-%d", text, strlen(text), &second) || second < 0)
         return err_set(err, "--%s: '%s' is not a date like 2018-04-01, from 1970 on", option, text);
+    *day = second / DAY;
     return 0;
 }
 
 static int parse_dates(struct simulation *s, struct err *err)
 {
-    char last[11];
+    char last[TIME_TEXT];
     if (parse_date("start", s->start_text, &s->start, err))
         return -1;
-    if (format_date(s->start + s->days - 1, last))
+    if (s->start + s->days - 1 > LAST_DAY)
         return err_set(err, "--days: %lld days from %s on go beyond the year 9999",
                        (long long)s->days, s->start_text);
     s->shift = s->start + s->days;
@@ -359,7 +345,7 @@ static int parse_dates(struct simulation *s, struct err *err)
     s->shift -= s->start;
     if (s->shift_text && (s->shift < 0 || s->shift >= s->days))
         return err_set(err, "--shift: %s is not within %s .. %s", s->shift_text, s->start_text,
-                       last);
+                       date_text(last, s->start + s->days - 1));
     return 0;
 }
 
