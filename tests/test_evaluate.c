@@ -1,6 +1,6 @@
-// evaluate: folds and their validation; l2 and threshold from validation alone; baselines; no
-// dependence on threads; and what [model], [baselines] and [slices] refuse. The features are made
-// in the test: one that is informative and one of noise.
+// evaluate: folds and their validation; l2 and threshold from validation alone; baselines; and what
+// [model], [baselines] and [slices] refuse. The features are made in the test: one that is
+// informative and one of noise. That threads change nothing is in test_pipeline.c.
 #include "train/evaluate.h"
 
 #include "ingest/value.h"
@@ -159,32 +159,6 @@ TEST(test_rows_decide_nothing)
     evaluation_release(&after);
 }
 
-static void assert_same_numbers(const struct candidate *a, const struct candidate *b, size_t folds)
-{
-    for (size_t k = 0; k < folds; k++) {
-        const struct fit *f = a->results[k].fit, *g = b->results[k].fit;
-        assert_memory_equal(f->score, g->score, count_test(f->fold) * sizeof(double));
-        assert_memory_equal(&a->results[k].metrics, &b->results[k].metrics, sizeof(struct metrics));
-    }
-    assert_memory_equal(a->bootstrap.values, b->bootstrap.values,
-                        BOOTSTRAP_REPLICATES * sizeof *a->bootstrap.values);
-}
-
-TEST(every_number_is_the_same_for_any_number_of_threads)
-{
-    static const unsigned threads[] = {2, 3, 5}; // more than the four candidates, too
-    const char *split = weeks(35, 3);
-    struct evaluation one = run(split, 1);
-    for (size_t t = 0; t < 3; t++) {
-        struct evaluation more = run(split, threads[t]);
-        assert_same_numbers(&one.model, &more.model, 3);
-        for (size_t i = 0; i < one.n_baselines; i++)
-            assert_same_numbers(&one.baselines[i], &more.baselines[i], 3);
-        evaluation_release(&more);
-    }
-    evaluation_release(&one);
-}
-
 // ---- baselines ----------------------------------------------------------------------------------
 
 static double auc_by_input(const struct fold *f, const float *input)
@@ -319,7 +293,6 @@ int main(void)
         evaluate_test(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks),
         evaluate_test(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training),
         evaluate_test(test_rows_decide_nothing),
-        evaluate_test(every_number_is_the_same_for_any_number_of_threads),
         evaluate_test(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round),
         evaluate_test(false_positives_are_the_fewest_for_what_the_model_finds),
         evaluate_test(settings_are_read_and_baselines_keep_their_order_and_that_of_their_inputs),
