@@ -41,10 +41,9 @@ void counters_decision(struct counters *c, const struct decision *d)
 
 void recent_init(struct recent *r, const struct plan *p)
 {
-    *r = (struct recent){.plan = p, .width = p->n_inputs + 1};
+    *r = (struct recent){.lock = PTHREAD_MUTEX_INITIALIZER, .plan = p, .width = p->n_inputs + 1};
     for (size_t c = 0; c < p->schema.n; c++)
         r->width += p->schema.columns[c].kind == COLUMN_NUMBER;
-    pthread_mutex_init(&r->lock, NULL); // cannot fail without attributes
     r->values = xcalloc(RECENT_DECISIONS * r->width, sizeof *r->values);
     r->decisions = xcalloc(RECENT_DECISIONS, sizeof *r->decisions);
     r->labels = xcalloc(RECENT_LABELS, sizeof *r->labels);
@@ -55,8 +54,6 @@ void recent_release(struct recent *r)
     free(r->values);
     free(r->decisions);
     free(r->labels);
-    if (r->plan)
-        pthread_mutex_destroy(&r->lock);
     *r = (struct recent){0};
 }
 

@@ -246,8 +246,8 @@ int http_start(struct http *s, struct err *err)
     }
     randombytes_buf(&first, sizeof first);
     atomic_store(&next_id, first);
-    s->openapi = openapi_text(s->service, err);
-    return s->openapi ? start_library(s, err) : -1;
+    s->openapi = openapi_text(s->service);
+    return start_library(s, err);
 }
 
 // mg_stop cuts answers off that are being written, so wait until none is; new requests get 503

@@ -82,15 +82,14 @@ const struct route *route_at(size_t i); // NULL after the last
 
 void route(struct request *q);
 void get_metrics(struct request *q);
-// The answer to GET /openapi.json, to be freed; NULL and err where memory ran out.
-char *openapi_text(struct service *s, struct err *err);
+// The answer to GET /openapi.json, to be freed.
+char *openapi_text(struct service *s);
 
-// The Open Inference Protocol, serve/inference.c. model, version: as the client names them; version
-// "" where it names none. body: n bytes, without a 0 at the end.
-void inference_model(struct service *s, const char *model, const char *version, struct reply *r);
-void inference_ready(struct service *s, const char *model, const char *version, struct reply *r);
-void inference(struct service *s, const char *model, const char *version, const char *body,
-               size_t n, struct reply *r);
+// The Open Inference Protocol, serve/inference.c. The segments of the request name model and
+// version, "" where it names none. body: n bytes, without a 0 at the end.
+void inference_model(struct request *q);
+void inference_ready(struct request *q);
+void inference(struct request *q, const char *body, size_t n);
 
 // -1, with the problem in the reply; the connection must then be closed, since nobody knows where
 // the next request begins.

@@ -227,11 +227,16 @@ static void write_output(const struct inference *q, const struct model *m, size_
     reply_text(r, "]}");
 }
 
+static void write_name(struct reply *r, const char *member, const char *name)
+{
+    reply_add(r, "{\"%s\":", member);
+    reply_string(r, name, strlen(name));
+}
+
 static void write_answer(const struct inference *q, const char *name, const struct champion *c)
 {
     struct reply *r = q->reply;
-    reply_text(r, "{\"model_name\":");
-    reply_string(r, name, strlen(name));
+    write_name(r, "model_name", name);
     reply_add(r, ",\"model_version\":\"%s\"", c->version);
     if (q->id) {
         reply_text(r, ",\"id\":");
@@ -246,38 +251,35 @@ static void write_answer(const struct inference *q, const char *name, const stru
 
 // The champion, held until service_let, which is due in any case. NULL, with a 404 in the reply,
 // where the client names another model or version.
-static const struct champion *hold(struct service *s, const char *model, const char *version,
-                                   struct reply *r)
+static const struct champion *hold(const struct request *q)
 {
-    const struct champion *c = service_hold(s);
-    if (strcmp(model, s->name) != 0)
-        reply_problem(r, 404, NULL, -1, "there is no model '%.64s' here, but '%.64s'", model,
-                      s->name);
+    const struct champion *c = service_hold(q->service);
+    const char *model = q->segments[0], *version = q->segments[1], *name = q->service->name;
+    if (strcmp(model, name) != 0)
+        PROBLEM(q, 404, "there is no model '%.64s' here, but '%.64s'", model, name);
     else if (*version && strcmp(version, c->version) != 0)
-        reply_problem(r, 404, NULL, -1,
-                      "version '%.24s' of '%.64s' is not being served, but version %s", version,
-                      s->name, c->version);
+        PROBLEM(q, 404, "version '%.24s' of '%.64s' is not being served, but version %s", version,
+                name, c->version);
     else
         return c;
     return NULL;
 }
 
-void inference_ready(struct service *s, const char *model, const char *version, struct reply *r)
+void inference_ready(struct request *q)
 {
-    if (hold(s, model, version, r) && service_ready(s, r) == 0) {
-        reply_text(r, "{\"name\":");
-        reply_string(r, s->name, strlen(s->name));
-        reply_text(r, ",\"ready\":true}");
+    if (hold(q) && service_ready(q->service, q->reply) == 0) {
+        write_name(q->reply, "name", q->service->name);
+        reply_text(q->reply, ",\"ready\":true}");
     }
-    service_let(s);
+    service_let(q->service);
 }
 
-void inference_model(struct service *s, const char *model, const char *version, struct reply *r)
+void inference_model(struct request *q)
 {
-    const struct champion *c = hold(s, model, version, r);
+    struct reply *r = q->reply;
+    const struct champion *c = hold(q);
     if (c) {
-        reply_text(r, "{\"name\":");
-        reply_string(r, s->name, strlen(s->name));
+        write_name(r, "name", q->service->name);
         reply_add(r,
                   ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
                   "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":",
@@ -292,24 +294,22 @@ void inference_model(struct service *s, const char *model, const char *version, 
                       outputs[o].name, outputs[o].datatype);
         reply_text(r, "]}");
     }
-    service_let(s);
+    service_let(q->service);
 }
 
 // The model is held while it scores, so one answer is from one model. Reading needs only its number
 // of inputs, which no reload changes.
-void inference(struct service *s, const char *model, const char *version, const char *body,
-               size_t n, struct reply *r)
+void inference(struct request *request, const char *body, size_t n)
 {
-    struct inference q = {.reply = r, .n_inputs = s->plan->n_inputs};
-    reply_reset(r);
-    json_t *document = json_from_body(body, n, r);
+    struct service *s = request->service;
+    struct inference q = {.reply = request->reply, .n_inputs = s->plan->n_inputs};
+    json_t *document = json_from_body(body, n, q.reply);
     if (json_is_object(document))
         read_request(&q, document);
     else if (document)
-        reply_problem(r, 400, NULL, -1,
-                      "the body must be an inference request, {\"inputs\": [...]}");
+        PROBLEM(request, 400, "the body must be an inference request, {\"inputs\": [...]}");
     // The 404 for another model replaces the problem of its request.
-    const struct champion *c = hold(s, model, version, r);
+    const struct champion *c = hold(request);
     if (c && json_is_object(document) && !q.failed)
         write_answer(&q, s->name, c);
     service_let(s);

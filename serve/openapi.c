@@ -3,6 +3,7 @@
 // Transaction, Transactions and InferenceRequest, which the running server accepts; and the
 // examples of the parameters Model and Version. No reload changes a column or the number of inputs,
 // so the text stays true.
+#include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
 #include "ingest/value.h"
 #include "serve/http.h"
@@ -124,7 +125,7 @@ static void put_schema(json_t *document, const struct service *s)
 }
 
 // Runs before requests and reloads do, so nothing is held.
-char *openapi_text(struct service *s, struct err *err)
+char *openapi_text(struct service *s)
 {
     json_t *document = json_loadb(embedded(serve, openapi_json), embedded_size(serve, openapi_json),
                                   JSON_REJECT_DUPLICATES, NULL);
@@ -138,9 +139,7 @@ char *openapi_text(struct service *s, struct err *err)
     put(document, "examples", "InferenceRequest", "value", example_inference(s));
     put(document, "parameters", "Model", "example", json_string(s->name));
     put(document, "parameters", "Version", "example", json_string(s->champion->version));
-    char *text = json_dumps(document, JSON_COMPACT);
+    char *text = xchecked(json_dumps(document, JSON_COMPACT));
     json_decref(document);
-    if (!text)
-        err_set(err, "out of memory for openapi.json");
     return text;
 }

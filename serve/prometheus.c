@@ -12,16 +12,17 @@ static void head(struct reply *r, const char *name, const char *type, const char
     reply_add(r, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void counter(struct reply *r, const char *name, const char *help, unsigned long long n)
-{
-    head(r, name, "counter", help);
-    reply_add(r, "%s %llu\n", name, n);
-}
-
 static void gauge(struct reply *r, const char *name, const char *help, double x)
 {
     head(r, name, "gauge", help);
     reply_add(r, "%s %.17g\n", name, x);
+}
+
+static void counter(struct reply *r, const char *name, const char *labels, const char *help,
+                    unsigned long long n)
+{
+    head(r, name, "counter", help);
+    reply_add(r, "%s%s %llu\n", name, labels, n);
 }
 
 static unsigned long long histogram(struct reply *r, const char *name, const char *help,
@@ -67,7 +68,7 @@ static void write_decisions(struct reply *r, const struct counters *c)
             reply_add(r, "assay_predictions_total{version=\"%lld\",decision=\"%s\"} %llu\n",
                       (long long)atomic_load(&c->models[i].version), decisions[d],
                       atomic_load(&c->models[i].decisions[d]));
-    counter(r, "assay_predictions_repeated_total",
+    counter(r, "assay_predictions_repeated_total", "",
             "Transactions whose id was known, answered from the database.",
             atomic_load(&c->repeated));
     head(r, "assay_labels_total", "counter", "Labels received, by the decision on them.");
@@ -135,14 +136,13 @@ static void write_database(struct reply *r, struct service *s)
     gauge(r, "assay_queue_requests", "Requests that wait for the writer.",
           (double)atomic_load(&w->waiting));
     gauge(r, "assay_queue_limit", "Most requests that may wait.", (double)w->limit);
-    head(r, "assay_requests_refused_total", "counter", "Requests refused by a full queue.");
-    reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n",
-              atomic_load(&s->counters.refused));
+    counter(r, "assay_requests_refused_total", "{reason=\"queue\"}",
+            "Requests refused by a full queue.", atomic_load(&s->counters.refused));
     const unsigned long long commits =
         histogram(r, "assay_commit_duration_seconds",
                   "Time to compute, write and commit a group of requests.", &s->counters.commit,
                   counters_seconds);
-    counter(r, "assay_commits_total", "Commits to the database.", commits);
+    counter(r, "assay_commits_total", "", "Commits to the database.", commits);
     gauge(r, "assay_database_bytes", "Size of the database with its log.",
           (double)store_bytes(&s->store));
     const bool all_saved = atomic_load(&w->position) == atomic_load(&w->saved_order);

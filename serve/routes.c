@@ -125,16 +125,6 @@ static void get_v2_ready(struct request *q)
         reply_text(q->reply, "{\"ready\":true}");
 }
 
-static void get_v2_model(struct request *q)
-{
-    inference_model(q->service, q->segments[0], q->segments[1], q->reply);
-}
-
-static void get_v2_model_ready(struct request *q)
-{
-    inference_ready(q->service, q->segments[0], q->segments[1], q->reply);
-}
-
 static void post_v2_infer(struct request *q)
 {
     if (mg_get_header(q->connection, "Inference-Header-Content-Length")) {
@@ -145,7 +135,7 @@ static void post_v2_infer(struct request *q)
     }
     char *body = read_json(q);
     if (body)
-        inference(q->service, q->segments[0], q->segments[1], body, (size_t)q->length, q->reply);
+        inference(q, body, (size_t)q->length);
     free(body);
 }
 
@@ -170,11 +160,11 @@ static const struct route routes[] = {
      .text = "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}"},
     {"/v2/health/live", READ, .text = "{\"live\":true}", .open = true},
     {"/v2/health/ready", READ, .answer = get_v2_ready, .open = true},
-    {V2_MODEL, READ, .answer = get_v2_model},
-    {V2_MODEL "/ready", READ, .answer = get_v2_model_ready},
+    {V2_MODEL, READ, .answer = inference_model},
+    {V2_MODEL "/ready", READ, .answer = inference_ready},
     {V2_MODEL "/infer", SEND, .answer = post_v2_infer},
-    {V2_VERSION, READ, .answer = get_v2_model},
-    {V2_VERSION "/ready", READ, .answer = get_v2_model_ready},
+    {V2_VERSION, READ, .answer = inference_model},
+    {V2_VERSION "/ready", READ, .answer = inference_ready},
     {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
     {"/", READ, .answer = get_file, .open = true},
     {"/web/{file}", READ, .answer = get_file, .open = true},

@@ -64,15 +64,15 @@ void service_let(struct service *s)
 // ---- the champion ----
 
 // Version, identity and, where there are some, the metrics of the test rows, then the members of
-// the model's file. NULL without memory.
+// the model's file.
 static char *describe(const struct champion *c, const char *models)
 {
-    char *path = xasprintf("%s/%s/metrics.json", models, c->version), *text = NULL;
+    char *path = xasprintf("%s/%s/metrics.json", models, c->version);
     json_t *file = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
     json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", json_object_get(metrics, "test"));
-    if (json_object_update(all, file) == 0)
-        text = json_dumps(all, JSON_COMPACT);
+    json_object_update(all, file);
+    char *text = xchecked(json_dumps(all, JSON_COMPACT));
     json_decref(all);
     json_decref(file);
     json_decref(metrics);
@@ -100,15 +100,12 @@ static struct champion *champion_load(const char *models, const struct plan *pla
     snprintf(c->version, sizeof c->version, "%" PRId64, c->number);
     c->loaded = (int64_t)time(NULL);
     c->text = describe(c, models);
-    if (plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
-        err_set(err,
-                "version %s was trained on other [columns] or [features] than the running state "
-                "has: start the server again with the state that its features were made with",
-                c->version);
-    else if (!c->text)
-        err_set(err, "out of memory for the model's description");
-    else
+    if (!plan || plan_checksum(&c->model.plan) == plan_checksum(plan))
         return c;
+    err_set(err,
+            "version %s was trained on other [columns] or [features] than the running state has: "
+            "start the server again with the state that its features were made with",
+            c->version);
     champion_free(c);
     return NULL;
 }
@@ -391,6 +388,8 @@ int service_load(struct service *s, const struct service_files *files, struct er
                                 .counters = &s->counters,
                                 .report = files->report,
                                 .limit = (size_t)files->queue,
+                                .lock = PTHREAD_MUTEX_INITIALIZER,
+                                .work = PTHREAD_COND_INITIALIZER,
                                 .saved_time = s->started};
     // Requests that follow each other without a gap would keep a reload waiting for ever.
     s->replacement = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;

@@ -302,6 +302,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     const size_t n = plan->schema.n;
     *s = (struct store){
         .lock = -1,
+        .log = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER},
         .plan = plan,
         .dictionaries = dictionaries,
         .files = {xstrdup(path), xasprintf("%s-wal", path), xasprintf("%s-shm", path)},

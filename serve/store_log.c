@@ -71,8 +71,6 @@ int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, cons
     if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ||
         sqlite3_exec(l->db, pragmas, NULL, NULL, NULL))
         return err_set(err, "%s: cannot open a second time: %s", path, sqlite3_errmsg(l->db));
-    pthread_mutex_init(&l->lock, NULL); // cannot fail without attributes
-    pthread_cond_init(&l->work, NULL);
     if (pthread_create(&l->thread, NULL, move_log, l))
         return err_set(err, "cannot start a thread to move the database's log");
     l->started = true;
@@ -109,8 +107,6 @@ void store_log_stop(struct store_log *l)
         pthread_cond_signal(&l->work);
         pthread_mutex_unlock(&l->lock);
         pthread_join(l->thread, NULL);
-        pthread_mutex_destroy(&l->lock);
-        pthread_cond_destroy(&l->work);
     }
     sqlite3_close(l->db);
     memset(l, 0, sizeof *l);

@@ -260,9 +260,7 @@ static void *write_jobs(void *arg)
 
 int writer_start(struct writer *w, struct err *err)
 {
-    w->group = 2;                       // done is 0, so those before it count as ended
-    pthread_mutex_init(&w->lock, NULL); // cannot fail without attributes
-    pthread_cond_init(&w->work, NULL);
+    w->group = 2; // done is 0, so those before it count as ended
     w->drop_from = w->retain_seconds > 0 && w->previous_order > 0;
     w->due_order = w->saved_order + CHECKPOINT_ROWS;
     w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
@@ -280,8 +278,6 @@ void writer_stop(struct writer *w)
         pthread_cond_signal(&w->work);
         pthread_mutex_unlock(&w->lock);
         pthread_join(w->thread, NULL);
-        pthread_mutex_destroy(&w->lock);
-        pthread_cond_destroy(&w->work);
     }
     free(w->checkpoint);
     free(w->previous);

@@ -17,9 +17,20 @@
 static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
 static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
+// What a request for the version gets.
+static struct request request(struct fixture *f, const char *model, const char *version)
+{
+    struct request q = {.service = &f->small.service, .reply = &f->reply};
+    reply_reset(&f->reply);
+    snprintf(q.segments[0], SEGMENT, "%s", model);
+    snprintf(q.segments[1], SEGMENT, "%s", version);
+    return q;
+}
+
 static const json_t *ask(struct fixture *f, const char *body)
 {
-    inference(&f->small.service, NAME, "", body, strlen(body), &f->reply);
+    struct request q = request(f, NAME, "");
+    inference(&q, body, strlen(body));
     return take_answer(f);
 }
 
@@ -199,8 +210,8 @@ static void another_model_or_version_is_not_found(void **state)
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        inference(&f->small.service, cases[i].model, cases[i].version, cases[i].body,
-                  strlen(cases[i].body), &f->reply);
+        struct request q = request(f, cases[i].model, cases[i].version);
+        inference(&q, cases[i].body, strlen(cases[i].body));
         assert_int_equal(f->reply.status, cases[i].status);
         assert_non_null(strstr(f->reply.text, cases[i].words));
     }
@@ -211,8 +222,8 @@ static void another_model_or_version_is_not_found(void **state)
 static void the_metadata_names_the_features_in_their_order(void **state)
 {
     struct fixture *f = *state;
-    reply_reset(&f->reply);
-    inference_model(&f->small.service, NAME, "1", &f->reply);
+    struct request q = request(f, NAME, "1");
+    inference_model(&q);
     assert_string_equal(
         f->reply.text,
         "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
@@ -227,11 +238,11 @@ static void the_metadata_names_the_features_in_their_order(void **state)
 static void it_is_ready_until_a_write_has_failed(void **state)
 {
     struct fixture *f = *state;
-    reply_reset(&f->reply);
-    inference_ready(&f->small.service, NAME, "", &f->reply);
+    struct request q = request(f, NAME, "");
+    inference_ready(&q);
     assert_string_equal(f->reply.text, "{\"name\":\"models\",\"ready\":true}");
     atomic_store(&f->small.service.writer.broken, true);
-    inference_ready(&f->small.service, NAME, "1", &f->reply);
+    inference_ready(&q);
     assert_int_equal(f->reply.status, 503);
 }
 

@@ -36,7 +36,7 @@ static void make(struct small_document *d, const char *time_format)
     struct schema *schema = &d->small.service.first->model.plan.schema;
     free(schema->time_format);
     schema->time_format = strdup(time_format);
-    char *text = openapi_text(&d->small.service, &err);
+    char *text = openapi_text(&d->small.service);
     d->document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(d->document);
     free(text);

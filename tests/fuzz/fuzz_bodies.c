@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct reply r;
     const char *body = (const char *)data + 1;
+    struct request q = {.service = &small.service, .reply = &r, .segments = {"models"}};
     if (r.size == 0)
         begin(&r);
     if (size == 0)
@@ -37,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (data[0] % 3 == 1)
         feedback(&small.service, body, size - 1, &r);
     else
-        inference(&small.service, "models", "", body, size - 1, &r);
+        inference(&q, body, size - 1);
     json_t *answer = json_loadb(r.text, r.n, JSON_REJECT_DUPLICATES, NULL);
     if (!answer || (r.status != 200 && r.status != 400 && r.status != 404 && r.status != 409 &&
                     r.status != 413 && r.status != 422))
