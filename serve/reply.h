@@ -21,7 +21,6 @@ struct reply {
     const char *type; // media type of the text, application/json unless set; constant
     const char *head; // more header lines, each with its CRLF; NULL: none
     int retry_after;  // seconds, for 503; 0: no such header
-    const char *lent; // n constant bytes to send instead of text; NULL: send text
     char *text;       // n bytes and a 0
     size_t n, size;
 };

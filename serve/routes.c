@@ -104,8 +104,7 @@ static void get_file(struct request *q)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(files[i].name, q->segments[0]) == 0) {
             q->reply->type = files[i].type;
-            q->reply->lent = files[i].start;
-            q->reply->n = (size_t)(files[i].end - files[i].start);
+            reply_bytes(q->reply, files[i].start, (size_t)(files[i].end - files[i].start));
             q->reply->head =
                 "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
                 "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -354,7 +354,7 @@ static int load_model(struct service *s, const char *models, struct err *err)
     char *path = realpath(models, NULL); // "models/simulated" of "." inside it
     if (!path)
         return err_sys(err, "%s: cannot open the registry", models);
-    s->models = xstrdup(models);
+    s->models = models;
     s->name = xstrdup(strrchr(path, '/') + 1);
     free(path);
     s->champion = s->first = champion_load(models, NULL, err);
@@ -415,7 +415,6 @@ void service_release(struct service *s)
     if (s->champion != s->first)
         champion_free(s->champion);
     champion_free(s->first);
-    free(s->models);
     free(s->name);
     memset(s, 0, sizeof *s);
 }

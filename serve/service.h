@@ -46,8 +46,8 @@ struct champion {
 };
 
 struct service {
-    char *models; // the registry's folder
-    char *name;   // the model's: the last component of that folder's path, links followed
+    const char *models; // service_files'
+    char *name;         // the model's: the last component of that folder's path, links followed
     struct champion *champion;
     struct champion *first;       // the one that the service started with
     const struct plan *plan;      // the first one's

@@ -131,8 +131,9 @@ static int prepare(struct store *s, struct err *err)
                        " WHERE prediction = ?1 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
                        " FROM prediction JOIN model ON id = model WHERE seq = ?1"),
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
-        [STORE_PUT_MODEL] = ("INSERT OR IGNORE INTO model (version, sha256, threshold, first_used)"
-                             " VALUES (?, ?, ?, ?)"),
+        [STORE_PUT_MODEL] = ("INSERT INTO model (version, sha256, threshold, first_used)"
+                             " VALUES (?, ?, ?, ?) ON CONFLICT (sha256, version)"
+                             " DO UPDATE SET version = version RETURNING id"),
     };
     const struct schema *schema = &s->plan->schema;
     sqlite3_str *marks = sqlite3_str_new(s->db);
@@ -410,12 +411,7 @@ static int find_model(struct store *s, const struct decision *d, struct err *err
     sqlite3_bind_double(q, 3, d->threshold);
     sqlite3_bind_int64(q, 4, clock_ms());
     s->model = *d;
-    return run(s, q, "write a model", NULL, err) ||
-                   query(s, &s->model_id, err,
-                         "SELECT id FROM model WHERE version = %lld AND sha256 = %Q", d->version,
-                         d->sha256)
-               ? -1
-               : 0;
+    return run(s, q, "write a model", &s->model_id, err);
 }
 
 int store_put(struct store *s, struct store_row *row, struct err *err)

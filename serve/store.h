@@ -26,7 +26,6 @@
 #include "features/state.h"
 #include "ingest/table.h"
 #include "serve/decision.h"
-#include "serve/ids.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -45,6 +44,22 @@ struct store_log {        // the writer's, except what the lock protects
     unsigned begun; // how often the log was restarted
     int moved;      // pages that are in the file, too
     bool wanted, stop;
+};
+
+enum { IDS_RANGES = 256, IDS_KEPT = 65536 };
+
+struct ids { // which transactions were seen, by the pseudonym of their id; zeroed, it is empty
+    sqlite3 *db;
+    sqlite3_stmt *find, *put;
+    struct ids_range {
+        struct seen {
+            uint64_t id;
+            int64_t order;
+        } * seen; // [n], in the order of arrival
+        size_t n, capacity;
+    } ranges[IDS_RANGES]; // by the highest byte of the id
+    size_t n;             // of all ranges
+    unsigned due;         // the range to move to the table next
 };
 
 // One transaction with its decision.
@@ -152,5 +167,14 @@ int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, cons
 // Keep the log short: after each commit, when no request waits.
 void store_log_tend(struct store_log *l);
 void store_log_stop(struct store_log *l);
+
+// ids.c. -1: SQLite has the message. column: the schema's name of the id.
+int ids_open(struct ids *ids, sqlite3 *db, const char *column);
+void ids_add(struct ids *ids, uint64_t id, int64_t order);  // orders increase
+int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
+// Before each commit: move ranges to the table while more than IDS_KEPT are in memory. next: the
+// next order number. dropped: rows were dropped, so remove the ids of lower ones than the lowest.
+int ids_merge(struct ids *ids, int64_t next, int dropped);
+void ids_release(struct ids *ids);
 
 #endif
