@@ -10,6 +10,7 @@
 #include "train/registry.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,15 @@ static const double small_mean[SMALL_INPUTS] = {50, 0.25, 2, 45, 40, 0.5, 0.25, 
 static const double small_scale[SMALL_INPUTS] = {30, 0.5, 3, 25, 12, 0.5, 0.4, 0.4};
 static const double small_weight[SMALL_INPUTS] = {0.9, 0.7, -0.3, 0.2, 0.1, -0.4, 0.6, 0.05};
 static const double small_intercept = -1.25, small_threshold = 0.5;
+
+// The definition, written out once more.
+static inline double small_margin(const double x[SMALL_INPUTS])
+{
+    double margin = small_intercept;
+    for (int i = 0; i < SMALL_INPUTS; i++)
+        margin += small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i];
+    return margin;
+}
 
 struct small_service {
     char folder[64], models[96], state[96], key[96], database[96];

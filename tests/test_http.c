@@ -83,20 +83,13 @@ static void head_is_get_without_the_text(void **state)
 static void only_whole_paths_and_segments_fit(void **state)
 {
     char long_path[600];
-    const char *const paths[] = {"/web",
-                                 "/web/none.js",
+    const char *const paths[] = {"/web/none.js",
                                  "/predict/",
-                                 "/../model",
                                  "//model",
-                                 "/v2/",
-                                 "/v2/models",
                                  "/v2/models//infer",
                                  "/v2/models/" NAME "/",
-                                 "/v2/models/" NAME "/infer/",
                                  "/v2/models/" NAME "/inferx",
-                                 "/v2/models/" NAME "/versions/",
                                  "/v2/models/" NAME "/versions//infer",
-                                 "/v2/models/" NAME "/versions/1/infer/x",
                                  "/v2/models/{model",
                                  "/v2/health",
                                  long_path};

@@ -3,8 +3,6 @@
 #include "serve/http.h"
 #include "tests/small_fixture.h"
 
-#include <math.h>
-
 #define NAME          "models" // of the registry's folder
 #define BARE(members) "{\"inputs\":[{\"name\":\"features\"" members "}]}"
 #define SHAPE(shape)  BARE(",\"datatype\":\"FP32\",\"shape\":" shape)
@@ -54,13 +52,10 @@ static struct scores scores_of(const json_t *answer, size_t row)
     return s;
 }
 
-// The definition, written out once more.
 static void check_row(const json_t *answer, size_t row, const double x[SMALL_INPUTS])
 {
     const struct scores s = scores_of(answer, row);
-    double margin = small_intercept;
-    for (int i = 0; i < SMALL_INPUTS; i++)
-        margin += small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i];
+    const double margin = small_margin(x);
     assert_true(fabs(s.margin - margin) <= 1e-14 * fabs(margin));
     assert_true(fabs(s.probability - 1 / (1 + exp(-margin))) <= 1e-14);
     assert_int_equal(s.review, s.probability >= small_threshold);

@@ -151,30 +151,23 @@ static void a_body_that_trickles_is_given_up(void **state)
 
 static void a_large_body_in_pieces_is_read_whole(void **state)
 {
-    enum { N = 1000, WRITE = 5000 };
-    static char body[N * 128], head[256];
-    size_t n = 0;
+    enum { N = 125000, WRITE = 5000 };
+    static char body[N], head[256];
     struct answer a;
     (void)state;
-    for (int i = 0; i < N; i++)
-        n += (size_t)snprintf(body + n, sizeof body - n,
-                              "%c{\"id\":%d,\"time\":1600000000,\"customer\":\"large %d\","
-                              "\"terminal\":\"large\",\"amount\":2.25}",
-                              i ? ',' : '[', i, i);
-    n += (size_t)snprintf(body + n, sizeof body - n, "]");
+    memset(body, ' ', N);
+    body[0] = '{';
+    body[N - 1] = '}';
     int fd = dial(shared.port);
-    snprintf(head, sizeof head, JSON_POST "Content-Length: %zu\r\n\r\n", n);
+    snprintf(head, sizeof head, JSON_POST "Content-Length: %d\r\n\r\n", N);
     say(fd, head, strlen(head));
-    for (size_t i = 0; i < n; i += WRITE) {
-        say(fd, body + i, n - i < WRITE ? n - i : WRITE);
+    for (size_t i = 0; i < N; i += WRITE) {
+        say(fd, body + i, WRITE);
         poll(NULL, 0, 1);
     }
     hear(fd, &a);
     close(fd);
-    assert_int_equal(a.status, 200);
-    json_t *json = answer_json(&a);
-    assert_int_equal(json_array_size(json), N);
-    json_decref(json);
+    assert_int_equal(a.status, 422); // valid JSON, but no transaction
     answer_free(&a);
 }
 
