@@ -347,8 +347,8 @@ TEST(the_file_holds_the_periods_the_measures_and_the_verdict)
         "\"min_rows\": 1000",
         "\"enough_rows\": true",
         "\"drifted\": true",
-        "\"table\": \"a/table\",\n  \"rows\": 1440,\n  \"from\": \"2018-07-25T00:00:00Z\",\n"
-        "  \"to\": \"2018-08-08T23:45:00Z\"",
+        "\"table\": \"a/table\",\n  \"rows\": 1440,\n  \"from\": \"2018-07-25T00:00:00Z\"",
+        "\"to\": \"2018-08-08T23:45:00Z\"",
         "\"from\": \"2018-08-11T00:00:00Z\"",
         "\"from\": \"2018-08-18\",\n    \"rows\": 672",
         "\"performance\": {\n  \"reference\": null",

@@ -192,8 +192,8 @@ TEST(false_positives_are_the_fewest_for_what_the_model_finds)
     struct evaluation v = run(split, 2);
     const double *score = v.baselines[2].results[0].fit->score;
     struct tally *model = &v.model.results[0].metrics.tally;
-    for (model->true_positives = 1; model->true_positives <= model->frauds;
-         model->true_positives++) {
+    for (int wanted = 1; wanted <= (int)model->frauds; wanted++) {
+        model->true_positives = wanted;
         double fewest = INFINITY;
         for (size_t i = 0; i < count_test(v.folds); i++) {
             const struct metrics m =

@@ -369,13 +369,15 @@ int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range t
     size_t n = 0, capacity = 0;
     int8_t *judged = xmalloc((size_t)(test.end - test.first));
     memcpy(judged, e->label + test.first, (size_t)(test.end - test.first));
-    for (uint64_t r = first; e->card && r < test.end; r++)
+    if (!e->card)
+        return judged;
+    for (uint64_t r = first; r < test.end; r++)
         if (e->label[r] == 1) {
             ARRAY_GROW(stolen, n + 1, capacity);
             stolen[n++] = (struct card){.card = e->card[r], .row = r};
         }
     n = merge(stolen, n);
-    for (uint64_t r = test.first; n > 0 && r < test.end; r++) {
+    for (uint64_t r = test.first; r < test.end; r++) {
         const struct card *c = find(stolen, n, e->card[r]);
         if (c && day_of(e->time[c->row]) < day_of(e->time[r]) - LABEL_DELAY_DAYS)
             judged[r - test.first] = LABEL_KNOWN_CARD;
@@ -389,8 +391,9 @@ double cards_precision(const struct examples *e, struct row_range test, const do
 {
     if (!e->card || test.first == test.end)
         return NAN;
-    struct card *day = xmalloc((size_t)(test.end - test.first) * sizeof *day), *found = NULL;
-    size_t n_found = 0, capacity = 0, days = 0;
+    const size_t rows = (size_t)(test.end - test.first);
+    struct card *day = xmalloc(rows * sizeof *day), *found = xmalloc(rows * sizeof *found);
+    size_t n_found = 0, days = 0;
     for (uint64_t r = test.first; r < test.end; days++) {
         const int64_t today = day_of(e->time[r]);
         const size_t before = n_found;
@@ -403,10 +406,8 @@ double cards_precision(const struct examples *e, struct row_range test, const do
         n = merge(day, n);
         qsort(day, n, sizeof *day, by_score);
         for (size_t i = 0; i < n && i < CARDS_CHECKED; i++)
-            if (day[i].fraud) {
-                ARRAY_GROW(found, n_found + 1, capacity);
+            if (day[i].fraud)
                 found[n_found++] = day[i];
-            }
         if (daily)
             daily[days] = (double)(n_found - before) / CARDS_CHECKED;
         n_found = merge(found, n_found);

@@ -68,7 +68,7 @@ static Onnx__TensorShapeProto__Dimension rows = {
 static Onnx__ValueInfoProto *set_value(struct value *v, char *name, int32_t type, size_t columns)
 {
     *v = (struct value){
-        .info = {BASE(value_info_proto), .name = name, .type = &v->type},
+        .info = {BASE(value_info_proto), .type = &v->type},
         .type = {BASE(type_proto), .value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE,
                  .tensor_type = &v->tensor},
         .tensor = {BASE(type_proto__tensor), .has_elem_type = 1, .elem_type = type,
@@ -79,6 +79,7 @@ static Onnx__ValueInfoProto *set_value(struct value *v, char *name, int32_t type
                     .dim_value = (int64_t)columns},
         .dim = {&rows, &v->columns},
     };
+    v->info.name = name;
     return &v->info;
 }
 
