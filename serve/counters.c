@@ -37,8 +37,6 @@ void counters_decision(struct counters *c, const struct decision *d)
     counters_observe(&c->score, counters_scores, d->probability);
 }
 
-// ---- the newest decisions -----------------------------------------------------------------------
-
 void recent_init(struct recent *r, const struct plan *p)
 {
     *r = (struct recent){.lock = PTHREAD_MUTEX_INITIALIZER, .plan = p, .width = p->n_inputs + 1};
@@ -135,8 +133,6 @@ void recent_write_decisions(struct recent *r, struct reply *reply)
     pthread_mutex_unlock(&r->lock);
     reply_text(reply, "]}");
 }
-
-// ---- the newest labels --------------------------------------------------------------------------
 
 // The transaction's entry in the ring, NULL where it has none.
 static struct recent_label *find_label(struct recent *r, int64_t order)

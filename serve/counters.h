@@ -41,8 +41,6 @@ struct counters {
 void counters_observe(struct counters_histogram *h, const double *bounds, double x);
 void counters_decision(struct counters *c, const struct decision *d); // the writer's thread
 
-// ---- the newest ----
-
 enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };
 
 struct recent_decision {

@@ -21,8 +21,6 @@ struct feedback_request {
     bool refused;       // the reply says why
 };
 
-// ---- reading ----
-
 static int read_item(const struct feedback_request *q, struct item *item, const json_t *v,
                      long index)
 {
@@ -104,8 +102,6 @@ static int run(void *arg, struct err *err)
             return -1;
     return 0;
 }
-
-// ---- writing ----
 
 static void write_labels(const struct feedback_request *q, struct reply *r)
 {

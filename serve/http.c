@@ -21,8 +21,6 @@ static atomic_uint_least64_t next_id; // counts up from a random number
 // Memory that a worker thread keeps from request to request.
 static _Thread_local struct reply reply, packet;
 
-// ---- the answer ---------------------------------------------------------------------------------
-
 static void add_head(const struct request *q, bool close)
 {
     const struct reply *r = q->reply;
@@ -90,8 +88,6 @@ static void answer(const struct request *q)
     reply_reset(&reply);
     reply_reset(&packet);
 }
-
-// ---- callbacks of the library -------------------------------------------------------------------
 
 static struct http *http_of(const struct mg_connection *connection)
 {
@@ -186,8 +182,6 @@ static void end_thread(const struct mg_context *context, int type, void *data)
     reply_release(&reply);
     reply_release(&packet);
 }
-
-// ---- start and stop -----------------------------------------------------------------------------
 
 static int check_host(const struct http *s, struct err *err)
 {

@@ -47,8 +47,6 @@ struct inference {
     size_t wanted[N_OUTPUTS], n_wanted;
 };
 
-// ---- reading ------------------------------------------------------------------------------------
-
 static void require(struct inference *q, bool ok, int status, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -207,8 +205,6 @@ static void read_request(struct inference *q, const json_t *document)
         q->wanted[q->n_wanted++] = o;
     read_inputs(q, member(document, "inputs"));
 }
-
-// ---- writing ------------------------------------------------------------------------------------
 
 static void write_output(const struct inference *q, const struct model *m, size_t o)
 {

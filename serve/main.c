@@ -56,8 +56,6 @@ static const struct program program = {
     0,
     0};
 
-// ---- signals ------------------------------------------------------------------------------------
-
 // The signals are blocked in this thread and in all that it starts, and taken by sigwait. But a
 // library may have started threads before main, which do not block them: those pass them on to
 // here.
@@ -96,8 +94,6 @@ static void report(const char *what, bool fatal)
         kill(getpid(), SIGTERM);
     }
 }
-
-// ---- the server ---------------------------------------------------------------------------------
 
 // The line on stdout says that the server answers from now on.
 static int run(const sigset_t *signals, struct err *err)

@@ -13,8 +13,6 @@
 
 EMBEDDED(serve, openapi_json);
 
-// ---- columns ------------------------------------------------------------------------------------
-
 // The values that the model knows; others are taken, too.
 static json_t *known_texts(const struct dictionary *d)
 {
@@ -24,38 +22,38 @@ static json_t *known_texts(const struct dictionary *d)
     return texts;
 }
 
+static json_t *default_value(const struct schema_column *c)
+{
+    double x;
+    if (!c->missing || c->kind == COLUMN_TIME)
+        return NULL;
+    if (c->kind != COLUMN_NUMBER)
+        return json_string(c->missing);
+    return value_number(c->missing, strlen(c->missing), &x) ? NULL : json_real(x);
+}
+
 // Absent and null are the same: the column's missing value.
 static json_t *column_schema(const struct service *s, size_t c)
 {
-    static const char *const types[][2] = {[COLUMN_ID] = {"string", "integer"},
-                                           [COLUMN_KEY] = {"string", "integer"},
-                                           [COLUMN_TIME] = {"string", "integer"},
-                                           [COLUMN_NUMBER] = {"number", NULL},
-                                           [COLUMN_CATEGORY] = {"string", NULL}};
     const struct schema_column *column = &s->plan->schema.columns[c];
-    const bool seconds = column->kind == COLUMN_TIME && schema_times_are_numbers(&s->plan->schema);
-    json_t *schema = json_pack("{s:[s*, s*, s*]}", "type", seconds ? NULL : types[column->kind][0],
-                               types[column->kind][1], column->missing ? "null" : NULL);
-    double missing;
-    if (column->kind == COLUMN_NUMBER) {
-        json_object_set_new(schema, "minimum", json_real(column->min));
-        json_object_set_new(schema, "maximum", json_real(column->max));
-        if (column->missing &&
-            value_number(column->missing, strlen(column->missing), &missing) == 0)
-            json_object_set_new(schema, "default", json_real(missing));
-    } else if (column->kind == COLUMN_TIME) {
-        json_object_set_new(schema, "description",
-                            json_string(seconds ? "Whole seconds, or the number of the row"
-                                                : "RFC 3339 in whole seconds, or \"2018-10-01 "
-                                                  "08:15:00\" (UTC), or whole seconds since 1970"));
-    } else if (column->missing) {
-        json_object_set_new(schema, "default", json_string(column->missing));
-    } else {
-        json_object_set_new(schema, "minLength", json_integer(1));
-    }
-    if (column->kind == COLUMN_CATEGORY && s->dictionaries[c].n > 0)
-        json_object_set_new(schema, "examples", known_texts(&s->dictionaries[c]));
-    return schema;
+    const struct dictionary *known = &s->dictionaries[c];
+    const bool number = column->kind == COLUMN_NUMBER, time = column->kind == COLUMN_TIME,
+               text = column->kind == COLUMN_CATEGORY,
+               seconds = time && schema_times_are_numbers(&s->plan->schema);
+    return json_pack("{s:[s*, s*, s*], s:o*, s:o*, s:o*, s:s*, s:o*, s:o*}", "type",
+                     number    ? "number"
+                     : seconds ? NULL
+                               : "string",
+                     number || text ? NULL : "integer", column->missing ? "null" : NULL, "minimum",
+                     number ? json_real(column->min) : NULL, "maximum",
+                     number ? json_real(column->max) : NULL, "default", default_value(column),
+                     "description",
+                     !time     ? NULL
+                     : seconds ? "Whole seconds, or the number of the row"
+                               : "RFC 3339 in whole seconds, or \"2018-10-01 08:15:00\" (UTC), or "
+                                 "whole seconds since 1970",
+                     "minLength", number || time || column->missing ? NULL : json_integer(1),
+                     "examples", text && known->n > 0 ? known_texts(known) : NULL);
 }
 
 static json_t *example_value(struct service *s, size_t c, const char *id)
@@ -78,8 +76,6 @@ static json_t *example_value(struct service *s, size_t c, const char *id)
         return json_string("1001");
     }
 }
-
-// ---- the document -------------------------------------------------------------------------------
 
 static json_t *example_transaction(struct service *s, const char *id)
 {

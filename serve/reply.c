@@ -43,8 +43,6 @@ size_t reply_status(int code)
     return i;
 }
 
-// ---- text ---------------------------------------------------------------------------------------
-
 void reply_reset(struct reply *r)
 {
     if (r->size > KEPT)
@@ -127,8 +125,6 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     return -1;
 }
 
-// ---- numbers ------------------------------------------------------------------------------------
-
 // An answer holds ten numbers, so printf would take a tenth of its time. Between 1e-4 and 1e5 the
 // digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the
 // only rounding is the last one, half to even as in glibc. Other numbers go to printf.
@@ -193,8 +189,6 @@ void reply_number(struct reply *r, double x, int digits)
     else
         reply_text(r, "null");
 }
-
-// ---- bodies of requests -------------------------------------------------------------------------
 
 static int check_bytes(const char *body, size_t n, struct reply *r)
 {

@@ -61,8 +61,6 @@ size_t reply_status(int code); // its index
 enum { NUMBER_TEXT = 32 };
 int number_text(char text[NUMBER_TEXT], double x, int digits);
 
-// ---- bodies of requests ----
-
 // The body as JSON; NULL, and the reply holds the problem: a 400 that says where, or a 503 where
 // memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
 // MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.

@@ -142,8 +142,6 @@ char *request_body(struct request *q)
     return body;
 }
 
-// ---- the token ---------------------------------------------------------------------------------
-
 int token_read(char token[TOKEN_TEXT], const char *path, struct err *err)
 {
     struct stat st;

@@ -66,8 +66,6 @@ static void get_openapi(struct request *q)
     reply_text(q->reply, q->server->openapi);
 }
 
-// ---- the dashboard -----------------------------------------------------------------------------
-
 EMBEDDED(web, dashboard_html);
 EMBEDDED(web, style_css);
 EMBEDDED(web, page_js);
@@ -116,8 +114,6 @@ static void get_file(struct request *q)
     PROBLEM(q, 404, "the dashboard has no file %s", q->segments[0]);
 }
 
-// ---- the Open Inference Protocol ----------------------------------------------------------------
-
 static void get_v2_ready(struct request *q)
 {
     if (service_ready(q->service, q->reply) == 0)
@@ -137,8 +133,6 @@ static void post_v2_infer(struct request *q)
         inference(q, body, (size_t)q->length);
     free(body);
 }
-
-// ---- the table ----------------------------------------------------------------------------------
 
 #define READ       "GET, HEAD, OPTIONS"
 #define SEND       "POST, OPTIONS"

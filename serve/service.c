@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-// ---- requests ----
-
 static int refuse(struct reply *r, enum job_outcome outcome)
 {
     static const struct {
@@ -156,8 +154,6 @@ int service_reload(struct service *s, struct err *err)
     return new ? 0 : -1;
 }
 
-// ---- the snapshot ----
-
 static int load_snapshot(struct service *s, const char *path, struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
@@ -213,8 +209,6 @@ static int load_newest(struct service *s, const char *base, struct err *err)
                    ": these two do not belong together",
                    w->checkpoint, position, s->store.path, s->store.next - 1);
 }
-
-// ---- the rows ----
 
 struct replay {
     struct service *service;

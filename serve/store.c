@@ -33,8 +33,6 @@ enum {
 };
 enum { R_VERSION, R_SHA256, R_THRESHOLD, R_LABEL, R_ROW }; // what STORE_ROW puts before them
 
-// ---- SQL ----
-
 static int failed(const struct store *s, const char *what, struct err *err)
 {
     return err_set(err, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
@@ -508,8 +506,6 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
                ? -1
                : dropped;
 }
-
-// ---- reading ----
 
 static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
 {

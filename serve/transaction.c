@@ -65,8 +65,6 @@ void body_mark(const struct body *b, size_t i, struct reply *r)
         reply_text(r, i == 0 ? "[" : i < b->n ? "," : "]");
 }
 
-// ---- one value ----
-
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
     return REFUSE(p, "'%s' must be %s, not %s", column_of(p)->name, wanted,
@@ -166,8 +164,6 @@ static int put_value(const struct place *p, const json_t *v)
     }
 }
 
-// ---- one transaction ----
-
 static int refuse_name(const struct place *p, const char *name)
 {
     const struct schema *schema = &p->service->plan->schema;
@@ -201,8 +197,6 @@ static int put_transaction(struct place *p, json_t *object)
             return -1;
     return 0;
 }
-
-// ---- all ----
 
 // A day after the wall clock or the newest event: one event with a wrong clock would have all later
 // ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before the

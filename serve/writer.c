@@ -43,8 +43,6 @@ static void break_down(struct writer *w, const struct err *err)
         writer_report(w, true, "%s; nothing more is decided", err->msg);
 }
 
-// ---- the queue ----
-
 // Groups end in order, and group g + 2 is gathered only after group g has ended, so all that sleep
 // on a futex wait for the same group. A late waker may find a later number; numbers may wrap.
 static void wait_for(atomic_uint *done, uint32_t group)
@@ -141,8 +139,6 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
     return JOB_COMMITTED;
 }
 
-// ---- checkpoints ----
-
 // The rows must be on disk before the checkpoint, else a power cut could leave it ahead of them.
 // The one before is kept in case this one is damaged one day; a damaged one does not replace it.
 static int save_checkpoint(struct writer *w, struct err *err)
@@ -197,8 +193,6 @@ static void end_checkpoint(struct writer *w, int options)
     atomic_store(&w->saved_time, (long long)time(NULL));
 }
 
-// ---- chores ----
-
 // Some old rows, in a transaction of their own, which also finds out whether a held database is
 // free: load balancers stop sending requests once /readyz fails, so no request would.
 static int drop_some(struct writer *w, struct err *err)
@@ -232,8 +226,6 @@ static void do_chores(struct writer *w)
         fork_checkpoint(w);
     store_log_tend(&w->store->log);
 }
-
-// ---- the thread ----
 
 static void *write_jobs(void *arg)
 {

@@ -82,8 +82,6 @@ static inline int64_t count(const struct fixture *f, const char *sql)
     return database_number(f->small.database, sql);
 }
 
-// ---- the service's life ----
-
 // The last report of a service that has `report`.
 static char reported[1200];
 static atomic_bool fatal;

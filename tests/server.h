@@ -48,8 +48,6 @@ struct server {
 static struct server shared; // for tests that change nothing of it
 static struct server own;    // of the test that runs; pid 0: none
 
-// ---- processes ----
-
 static inline int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // A command, its output in folder/log; returns its exit status.
@@ -195,8 +193,6 @@ static inline int server_remove(void **state)
         server_end(&shared);
     return run("rm -rf '%s'", folder);
 }
-
-// ---- sockets ----
 
 static inline int dial(int port)
 {

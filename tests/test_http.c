@@ -31,8 +31,6 @@ static void check_path(int port, const char *method, const char *path, const cha
     check_answer_at(port, request, status, words);
 }
 
-// ---- routes ----
-
 static void every_route_tells_its_methods_and_refuses_others(void **state)
 {
     const struct route *route;
@@ -135,8 +133,6 @@ static void without_the_token_only_open_routes_answer(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
-// ---- answers ----
-
 static void the_line_of_the_readme_is_answered(void **state)
 {
     char line[512], body[512] = "";
@@ -210,8 +206,6 @@ static void answers_follow_each_other_on_one_connection(void **state)
     close(fd);
 }
 
-// ---- ids and the log ----
-
 static void a_request_has_the_clients_id_or_one_of_ours(void **state)
 {
     char ids[3][128];
@@ -272,8 +266,6 @@ static void the_access_log_contains_nothing_that_a_client_sent_but_its_id(void *
         json_decref(json);
     }
 }
-
-// ---- the start and the end ----
 
 static void connections_are_closed_when_they_take_all_threads(void **state)
 {

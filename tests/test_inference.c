@@ -61,8 +61,6 @@ static void check_row(const json_t *answer, size_t row, const double x[SMALL_INP
     assert_int_equal(s.review, s.probability >= small_threshold);
 }
 
-// ---- scores ----
-
 static void rows_flat_or_nested_are_scored_and_not_counted(void **state)
 {
     struct fixture *f = *state;
@@ -108,8 +106,6 @@ static void a_double_is_rounded_to_a_float32_as_a_feature_is(void **state)
     ask(f, REQUEST("", "FP64", "1", "[3.4028234663852886e38,0,0,0,0,0,0,-3.4e38]"));
     assert_int_equal(f->reply.status, 200); // the largest float32
 }
-
-// ---- requests ----
 
 static void outputs_and_id_are_as_asked_for(void **state)
 {
@@ -211,8 +207,6 @@ static void another_model_or_version_is_not_found(void **state)
         assert_non_null(strstr(f->reply.text, cases[i].words));
     }
 }
-
-// ---- the model ----
 
 static void the_metadata_names_the_features_in_their_order(void **state)
 {

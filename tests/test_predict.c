@@ -18,8 +18,6 @@ static void assert_scored(const json_t *answer, double amount, double count, dou
 #define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 #define THIRD  "\"id\":\"T3\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
-// ---- the answer ----
-
 static void a_transaction_is_answered_with_probability_decision_and_reasons(void **state)
 {
     struct fixture *f = *state;
@@ -79,8 +77,6 @@ static void absent_null_and_empty_fields_take_the_missing_value(void **state)
     assert_near(number(a, "probability"),
                 1 / (1 + exp(-small_margin((double[]){10, 0, 1, 10, 40, 0, 0, 1}))));
 }
-
-// ---- the windows ----
 
 static void the_windows_know_the_earlier_transactions_of_a_key(void **state)
 {
@@ -147,8 +143,6 @@ static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **s
     memcpy(f->small.service.first->model.plan.schema.time_format, "row", sizeof "row");
     assert_int_equal(status_at(f, 253402300799), 200);
 }
-
-// ---- the service ----
 
 static void a_service_needs_a_champion_its_key_and_an_unaltered_state(void **state)
 {

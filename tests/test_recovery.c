@@ -4,8 +4,6 @@
 
 #include <time.h>
 
-// ---- restarts ----
-
 static void crash_without_checkpoint(struct fixture *f)
 {
     shell(f, "rm -f assay.db-state");
@@ -91,8 +89,6 @@ static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **st
     assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
 }
 
-// ---- files that do not belong together ----
-
 static void an_altered_or_foreign_database_is_refused(void **state)
 {
     static const struct {
@@ -128,8 +124,6 @@ static void an_altered_or_foreign_database_is_refused(void **state)
     }
     start(f);
 }
-
-// ---- retention ----
 
 static void start_with_retain(struct fixture *f, int64_t days)
 {

@@ -171,8 +171,6 @@ static void a_large_body_in_pieces_is_read_whole(void **state)
     answer_free(&a);
 }
 
-// ---- the token ----
-
 #define GOOD "aZ09-._~+/==aZ09"
 
 static void a_file_holds_one_token_that_only_its_owner_may_read(void **state)

@@ -4,8 +4,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-// ---- ids ----
-
 static void an_id_seen_before_gets_its_answer_again_and_changes_nothing(void **state)
 {
     static const char negative[] =
@@ -115,8 +113,6 @@ static void ids_that_moved_to_the_table_are_found_there(void **state)
     free(body);
 }
 
-// ---- places ----
-
 // Names that SQLite does not take for a file, and other files; nothing is left beside them.
 static void a_name_that_cannot_be_a_database_is_refused(void **state)
 {
@@ -183,8 +179,6 @@ static void a_second_server_on_the_same_database_is_refused(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-// ---- rows ----
-
 static void a_row_holds_the_transaction_its_decision_and_the_clocks(void **state)
 {
     struct fixture *f = *state;
@@ -223,8 +217,6 @@ static void the_documented_program_reads_the_blobs(void **state)
         !strstr(line, "(17.25,) if it is fraud"))
         fail_msg("%s", line);
 }
-
-// ---- what stops the service, or keeps it waiting ----
 
 static void a_commit_that_fails_stops_the_service(void **state)
 {

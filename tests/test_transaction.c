@@ -84,8 +84,6 @@ static void a_long_unknown_name_makes_a_valid_reply(void **state)
     assert_int_equal(((struct fixture *)*state)->reply.status, 400);
 }
 
-// ---- feedback ----
-
 static void a_label_is_applied_once_and_can_change(void **state)
 {
     struct fixture *f = *state;
