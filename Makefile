@@ -82,7 +82,7 @@ $(BUILD)/web/chart.min.js.embedded.o: /usr/share/javascript/chart.js/chart.min.j
 
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o
-$(BUILD)/train/onnx.o $(BUILD)/tests/test_onnx.o: $(BUILD)/train/onnx.pb-c.h
+$(BUILD)/train/onnx.o: $(BUILD)/train/onnx.pb-c.h
 $(BUILD)/train/onnx.pb-c.c $(BUILD)/train/onnx.pb-c.h &: | deps
 	@mkdir -p $(@D)
 	@protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) onnx.proto

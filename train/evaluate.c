@@ -198,31 +198,24 @@ static bool is_named(const char *input, const char *name)
     return strncmp(input, name, length) == 0 && (input[length] == '\0' || input[length] == '[');
 }
 
-// How many inputs of the examples have that name.
-static size_t count_named(const struct examples *e, const char *name)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < e->n_inputs; i++)
-        n += is_named(e->names[i], name);
-    return n;
-}
-
 static int read_inputs(struct candidate *c, const struct examples *e, const struct config *config,
                        const struct config_entry *entry, struct err *err)
 {
     for (const char *at = entry->value; at;) {
         char name[128], hint[160];
         int offset;
+        const size_t before = c->examples.n_inputs;
         if (config_list_next(entry, &at, name, sizeof name, &offset))
             return config_error(config, entry, offset, err, "expected a list of features: a, b, c");
-        if (count_named(&c->examples, name) > 0)
-            return config_error(config, entry, offset, err, "'%s' is in the list twice", name);
-        if (count_named(e, name) == 0)
-            return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
-                                err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
+        for (size_t i = 0; i < before; i++)
+            if (is_named(c->examples.names[i], name))
+                return config_error(config, entry, offset, err, "'%s' is in the list twice", name);
         for (size_t i = 0; i < e->n_inputs; i++)
             if (is_named(e->names[i], name))
                 add_input(c, e, i);
+        if (c->examples.n_inputs == before)
+            return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
+                                err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
     }
     return 0;
 }
