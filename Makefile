@@ -264,7 +264,7 @@ fuzz: ## run every fuzzer (FUZZ_SECONDS=60)
 	        && ! ls crash-* leak-* timeout-* oom-* 2>/dev/null) || exit 1; done
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
 	@echo '  ld $@'
-	@$(CC) $(CFLAGS) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(ALL_LIBS)
+	@$(CC) $(CFLAGS) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(ALL_LIBS) -lcmocka
 
 coverage: ## branches the tests reach, in build/coverage/index.html
 	$(call install,gcovr)

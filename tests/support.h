@@ -1,5 +1,5 @@
 // support: what the tests of features/ share: plans over one schema, random events with the awkward
-// cases in them, a run of a state over them, and the definition of windows written down naively.
+// cases in them, and a run of a state over them.
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
@@ -74,6 +74,27 @@ static inline void plan_make(struct plan *p, const struct definition *d, size_t 
     struct err err = {""};
     if (plan_try(p, d, n, &err))
         fail_msg("%s", err.msg);
+}
+
+// Through the text of JSON, as a manifest or a model holds it.
+static inline void assert_survives_json(const struct plan *p)
+{
+    struct plan back;
+    struct err err = {""};
+    json_t *json = plan_to_json(p);
+    char *text = json_dumps(json, 0);
+    json_t *read = json_loads(text, 0, NULL);
+    if (plan_from_json(&back, read, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(plan_checksum(p), plan_checksum(&back));
+    assert_int_equal(p->n_nodes, back.n_nodes);
+    assert_int_equal(p->n_inputs, back.n_inputs);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        assert_string_equal(p->inputs[i].name, back.inputs[i].name);
+    json_decref(json);
+    json_decref(read);
+    free(text);
+    plan_release(&back);
 }
 
 // ---- events ----
@@ -199,83 +220,6 @@ static inline double *run_all(const struct plan *p, unsigned threads, const stru
     run_rows(&s, r, 0, n, block, results);
     state_release(&s);
     return results;
-}
-
-// ---- the definition of windows: for each row a loop over all rows that arrived before it ----
-
-// The values that a window may add up: columns, and helper features.
-enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
-
-struct window {
-    int64_t length, delay; // length 0: all
-    char op;               // c count, s sum, m mean
-    bool past;
-    int key; // CUSTOMER or TERMINAL
-    int x;
-    double prior, weight;
-};
-
-static inline uint64_t key_of(const struct row *r, int key)
-{
-    return key == CUSTOMER ? r->customer : r->terminal;
-}
-
-// Does row j, which is row i or arrived before it, lie in the window of row i?
-static inline bool inside(const struct window *w, const struct row *r, size_t j, size_t i)
-{
-    const int64_t end = r[i].time - w->delay;
-    return key_of(&r[j], w->key) == key_of(&r[i], w->key) && !(w->past && j == i) &&
-           r[j].time <= end && (w->length == 0 || r[j].time > end - w->length);
-}
-
-// x: what each row adds. Sums are exact integers, so they are rounded once.
-static inline double window_at(const struct window *w, const struct row *r, const double *x,
-                               size_t i)
-{
-    __int128 sum = 0;
-    double count = 0;
-    for (size_t j = 0; j <= i; j++)
-        if (inside(w, r, j, i)) {
-            count++;
-            sum += w->op == 'c' ? 0 : exact(x[j]);
-        }
-    const double total = ldexp((double)sum, -80), divisor = count + w->weight;
-    if (w->op != 'm')
-        return w->op == 'c' ? count : total;
-    return divisor == 0 ? 0 : (total + w->weight * w->prior) / divisor;
-}
-
-static inline double since_at(const struct row *r, int key, size_t i)
-{
-    double since = INFINITY;
-    for (size_t j = 0; j < i; j++)
-        if (key_of(&r[j], key) == key_of(&r[i], key) && r[j].time <= r[i].time)
-            since = fmin(since, (double)(r[i].time - r[j].time));
-    return since;
-}
-
-// The helpers _risk and _deep as features, and as the oracle computes them: x[N_X][n].
-static const struct definition helpers[] = {
-    {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
-    {"_deep", "sum(customer, count(terminal, 1d) + min(since(customer), 3600), 12h, past)"},
-};
-
-static inline void oracle_columns(const struct row *r, size_t n, double *x[N_X])
-{
-    const struct window count = {86400, 0, 'c', false, TERMINAL, 0, 0, 0},
-                        risk = {7 * 86400, 3600, 'm', false, TERMINAL, 0, 0.25, 8},
-                        deep = {12 * 3600, 0, 's', true, CUSTOMER, 0, 0, 0};
-    double *added = xcalloc(n, sizeof *added);
-    for (int k = 0; k < N_X; k++)
-        x[k] = xcalloc(n, sizeof **x);
-    for (size_t i = 0; i < n; i++) {
-        x[X_AMOUNT][i] = r[i].amount;
-        x[X_LABEL][i] = r[i].label == 1 ? 1 : 0;
-        x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
-        added[i] = window_at(&count, r, NULL, i) + fmin(since_at(r, CUSTOMER, i), 3600);
-        x[X_DEEP][i] = window_at(&deep, r, added, i);
-    }
-    free(added);
 }
 
 #endif

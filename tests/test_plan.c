@@ -303,27 +303,6 @@ static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_firs
 
 // ---- JSON and the checksum ----
 
-// Through the text of JSON, as a manifest or a model holds it.
-static void assert_survives_json(const struct plan *p)
-{
-    struct plan back;
-    struct err err = {""};
-    json_t *json = plan_to_json(p);
-    char *text = json_dumps(json, 0);
-    json_t *read = json_loads(text, 0, NULL);
-    if (plan_from_json(&back, read, &err))
-        fail_msg("%s", err.msg);
-    assert_int_equal(plan_checksum(p), plan_checksum(&back));
-    assert_int_equal(p->n_nodes, back.n_nodes);
-    assert_int_equal(p->n_inputs, back.n_inputs);
-    for (size_t i = 0; i < p->n_inputs; i++)
-        assert_string_equal(p->inputs[i].name, back.inputs[i].name);
-    json_decref(json);
-    json_decref(read);
-    free(text);
-    plan_release(&back);
-}
-
 static void odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not(void **state)
 {
     (void)state;

@@ -1,6 +1,5 @@
-// features/state: every function of the language against its definition (tests/support.h), one
-// execution against others (blocks, threads, keys), events and labels that come late, and numbers
-// that are not finite.
+// features/state: every function of the language against its definition, one execution against
+// others (blocks, threads, keys), events and labels that come late, and numbers that are not finite.
 #include "tests/support.h"
 
 #include <float.h>
@@ -12,7 +11,83 @@ static void assert_same(const char *what, size_t row, double got, double expecte
         fail_msg("%s, row %zu: %a, not %a", what, row, got, expected);
 }
 
-// ---- the definitions ----
+// ---- the definition of windows: for each row a loop over all rows that arrived before it ----
+
+// The values that a window may add up: columns, and helper features.
+enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
+
+struct window {
+    enum node_op op;       // COUNT, SUM or MEAN
+    int64_t length, delay; // length 0: all
+    bool past;
+    int key; // CUSTOMER or TERMINAL
+    int x;
+    double prior, weight;
+};
+
+static uint64_t key_of(const struct row *r, int key)
+{
+    return key == CUSTOMER ? r->customer : r->terminal;
+}
+
+// Does row j, which is row i or arrived before it, lie in the window of row i?
+static bool inside(const struct window *w, const struct row *r, size_t j, size_t i)
+{
+    const int64_t end = r[i].time - w->delay;
+    return key_of(&r[j], w->key) == key_of(&r[i], w->key) && !(w->past && j == i) &&
+           r[j].time <= end && (w->length == 0 || r[j].time > end - w->length);
+}
+
+// x: what each row adds. Sums are exact integers, so they are rounded once.
+static double window_at(const struct window *w, const struct row *r, const double *x, size_t i)
+{
+    __int128 sum = 0;
+    double count = 0;
+    for (size_t j = 0; j <= i; j++)
+        if (inside(w, r, j, i)) {
+            count++;
+            sum += exact(x[j]);
+        }
+    const double total = ldexp((double)sum, -80), divisor = count + w->weight;
+    if (w->op != NODE_MEAN)
+        return w->op == NODE_COUNT ? count : total;
+    return divisor == 0 ? 0 : (total + w->weight * w->prior) / divisor;
+}
+
+static double since_at(const struct row *r, int key, size_t i)
+{
+    double since = INFINITY;
+    for (size_t j = 0; j < i; j++)
+        if (key_of(&r[j], key) == key_of(&r[i], key) && r[j].time <= r[i].time)
+            since = fmin(since, (double)(r[i].time - r[j].time));
+    return since;
+}
+
+// The helpers _risk and _deep as features, and as the oracle computes them: x[N_X][n].
+static const struct definition helpers[] = {
+    {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
+    {"_deep", "sum(customer, count(terminal, 1d) + min(since(customer), 3600), 12h, past)"},
+};
+
+static void oracle_columns(const struct row *r, size_t n, double *x[N_X])
+{
+    const struct window count = {NODE_COUNT, 86400, 0, false, TERMINAL, 0, 0, 0},
+                        risk = {NODE_MEAN, 7 * 86400, 3600, false, TERMINAL, 0, 0.25, 8},
+                        deep = {NODE_SUM, 12 * 3600, 0, true, CUSTOMER, 0, 0, 0};
+    double *added = xcalloc(n, sizeof *added);
+    for (int k = 0; k < N_X; k++)
+        x[k] = xcalloc(n, sizeof **x);
+    for (size_t i = 0; i < n; i++) {
+        x[X_AMOUNT][i] = r[i].amount;
+        x[X_LABEL][i] = r[i].label == 1 ? 1 : 0;
+        x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
+        added[i] = window_at(&count, r, x[X_AMOUNT], i) + fmin(since_at(r, CUSTOMER, i), 3600);
+        x[X_DEEP][i] = window_at(&deep, r, added, i);
+    }
+    free(added);
+}
+
+// ---- every window against it ----
 
 static const struct {
     const char *text;
@@ -28,32 +103,30 @@ static char names[ALL_WINDOWS][16], texts[ALL_WINDOWS][128];
 // All functions of all values, keys, lengths and options. Returns how many.
 static size_t make_windows(struct plan *p)
 {
-    static const char *const xs[N_X] = {"amount", "label", "_risk", "_deep"};
+    static const char *const xs[N_X] = {", amount", ", label", ", _risk", ", _deep"},
+                             *const functions[] = {"count", "sum", "mean"};
     static struct definition definitions[N_HELPERS + ALL_WINDOWS];
     size_t n = 0;
     memcpy(definitions, helpers, sizeof helpers);
     for (size_t code = 0; code < ALL_WINDOWS; code++) {
         const size_t l = code / (12 * N_X) % LENGTH(lengths),
                      d = code / (12 * N_X * LENGTH(lengths));
-        struct window w = {.length = lengths[l].seconds,
+        struct window w = {.op = NODE_COUNT + code % 3,
+                           .length = lengths[l].seconds,
                            .delay = delays[d].seconds,
-                           .op = "csm"[code % 3],
                            .past = code / 3 % 2,
                            .key = code / 6 % 2 ? CUSTOMER : TERMINAL,
                            .x = (int)(code / 12 % N_X)};
-        const bool smooth = w.op == 'm' && w.x == X_LABEL;
-        if ((w.x == X_LABEL && w.delay == 0) || (w.op == 'c' && w.x > 0))
+        const bool smooth = w.op == NODE_MEAN && w.x == X_LABEL;
+        if ((w.x == X_LABEL && w.delay == 0) || (w.op == NODE_COUNT && w.x > 0))
             continue; // the label without a delay is no plan; a count adds nothing up
         w.prior = smooth ? -0.25 : 0;
         w.weight = smooth ? 20 : 0;
         snprintf(names[n], sizeof names[n], "w%zu", n);
-        snprintf(texts[n], sizeof texts[n], "%s(%s%s%s, %s%s%s%s)",
-                 w.op == 'c'   ? "count"
-                 : w.op == 's' ? "sum"
-                               : "mean",
-                 w.key == CUSTOMER ? "customer" : "terminal", w.op == 'c' ? "" : ", ",
-                 w.op == 'c' ? "" : xs[w.x], lengths[l].text, w.past ? ", past" : "",
-                 delays[d].text, smooth ? ", weight=20, prior = -.25" : "");
+        snprintf(texts[n], sizeof texts[n], "%s(%s%s, %s%s%s%s)", functions[code % 3],
+                 w.key == CUSTOMER ? "customer" : "terminal", w.op == NODE_COUNT ? "" : xs[w.x],
+                 lengths[l].text, w.past ? ", past" : "", delays[d].text,
+                 smooth ? ", weight=20, prior = -.25" : "");
         definitions[N_HELPERS + n] = (struct definition){names[n], texts[n]};
         windows[n++] = w;
     }
