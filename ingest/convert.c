@@ -172,30 +172,23 @@ static void add_reject(struct convert *c, const struct csv_block *b, const struc
 
 static int commit_rejects(struct convert *c, struct err *err)
 {
-    FILE *f = c->rejects_file;
-    const bool bad = ferror(f);
-    c->rejects_file = NULL;
-    if (fclose(f) || bad)
+    if (fflush(c->rejects_file) || ferror(c->rejects_file))
         return err_sys(err, "%s: cannot write", c->rejects.path);
     return output_commit(&c->rejects, err);
 }
 
-static int check_share(struct convert *c, double max_rejects, struct err *err)
+static int check_share(const struct convert *c, const char *rejects, double max_rejects,
+                       struct err *err)
 {
     const uint64_t n = c->seen - c->rows;
-    if (c->seen == 0)
-        return err_set(err, "%s: no rows after the header", c->csv->name);
     if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
         return 0;
-    err_set(err,
-            "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%; "
-            "the first: %s; all are in %s",
-            c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects,
-            c->first_reject, c->rejects.path);
-    struct err failed;
-    if (commit_rejects(c, &failed))
-        *err = failed;
-    return -1;
+    return err_set(err,
+                   "%s: %" PRIu64 " of %" PRIu64
+                   " rows (%.3g %%) break the schema, allowed are %.3g %%; "
+                   "the first: %s; all are in %s",
+                   c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen,
+                   100.0 * max_rejects, c->first_reject, rejects);
 }
 
 // ---- the table ----
@@ -263,6 +256,8 @@ static int convert_rows(struct convert *c, struct err *err)
         progress_set(&progress, c->csv->bytes);
     }
     progress_done(&progress);
+    if (rc == 0 && c->seen == 0)
+        rc = err_set(err, "%s: no rows after the header", c->csv->name);
     return rc;
 }
 
@@ -288,8 +283,8 @@ int convert_table(struct convert *c, const char *table, const char *rejects, dou
                   const struct config *config, struct err *err)
 {
     int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-             check_share(c, max_rejects, err) || commit_table(c, config, err) ||
-             commit_rejects(c, err);
+             commit_rejects(c, err) || check_share(c, rejects, max_rejects, err) ||
+             commit_table(c, config, err);
     if (c->rejects_file)
         fclose(c->rejects_file);
     output_release(&c->rejects);

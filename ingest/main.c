@@ -50,16 +50,13 @@ int main(int argc, char **argv)
         {"keep-raw-rejects", NULL, OPTION_FLAG, &keep_raw,
          "keep rejected rows whole, identifiers included", 0, 0},
     };
-    const struct program program = {
-        "ingest",
-        "[INPUT]",
+    static const char purpose[] =
         "Read a CSV, plain, .gz or .zst, into a column table. INPUT replaces the file that the\n"
-        "description names; - is standard input.",
-        "build/bin/ingest --config datasets/simulated.ini --output build/simulated/table",
-        specs,
-        sizeof specs / sizeof *specs,
-        0,
-        1};
+        "description names; - is standard input.";
+    static const char example[] =
+        "build/bin/ingest --config datasets/simulated.ini --output build/simulated/table";
+    const struct program program = {
+        "ingest", "[INPUT]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);

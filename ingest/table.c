@@ -161,7 +161,7 @@ static uint64_t file_size(const struct table *t, const struct table_column *c)
     return HEADER + t->rows * column_size(c->kind);
 }
 
-static int map_file(const struct table *t, struct table_column *c, int fd, struct err *err)
+static int load_file(const struct table *t, struct table_column *c, int fd, struct err *err)
 {
     struct stat st;
     char header[HEADER];
@@ -181,13 +181,7 @@ static int map_file(const struct table *t, struct table_column *c, int fd, struc
                        types[c->kind].dtype);
     if (XXH3_64bits(c->data, size - HEADER) != c->xxh3)
         return err_set(err, "it was altered: its checksum differs; make the table again");
-    return 0;
-}
-
-// Readers index a dictionary without looking, so every code must have a text.
-static int check_codes(const struct table *t, const struct table_column *c, struct err *err)
-{
-    const uint32_t *codes = c->data;
+    const uint32_t *codes = c->data; // readers index the dictionary by them
     for (uint64_t r = 0; c->kind == COLUMN_CATEGORY && r < t->rows; r++)
         if (codes[r] >= c->dictionary_size)
             return err_set(err, "it has a code %u that is not in its dictionary",
@@ -200,7 +194,7 @@ static int load_column(void *arg, unsigned i, struct err *err)
     struct table *t = arg;
     char *file = file_name(t->columns[i].name);
     int fd = openat(t->dir, file, O_RDONLY | O_CLOEXEC), rc = 0;
-    if (map_file(t, &t->columns[i], fd, err) || check_codes(t, &t->columns[i], err))
+    if (load_file(t, &t->columns[i], fd, err))
         rc = err_prefix(err, "%s/%s", t->path, file);
     if (fd >= 0)
         close(fd);
