@@ -5,21 +5,17 @@
 
 #include <math.h>
 
-static int parse(struct schema *s, const char *time_format, const char *columns, struct err *err)
+static int load(struct dataset *d, const char *time_format, const char *columns, struct err *err)
 {
     char text[4096];
-    struct config c;
     snprintf(text, sizeof text, "[input]\ntime_format = %s\n[columns]\n%s", time_format, columns);
-    assert_int_equal(config_load(&c, scratch_text("test.ini", text), err), 0);
-    int rc = schema_from_config(s, &c, err);
-    config_release(&c);
-    return rc;
+    return dataset_load(d, scratch_text("test.ini", text), "-", err);
 }
 
-static void make(struct schema *s, const char *time_format, const char *columns)
+static void make(struct dataset *d, const char *time_format, const char *columns)
 {
     struct err err;
-    if (parse(s, time_format, columns, &err))
+    if (load(d, time_format, columns, &err))
         fail_msg("%s", err.msg);
 }
 
@@ -34,20 +30,21 @@ static void make(struct schema *s, const char *time_format, const char *columns)
 static void a_whole_section_is_read(void **state)
 {
     (void)state;
-    struct schema s;
-    make(&s, "%Y-%m-%d", WHOLE);
-    assert_int_equal(s.n, 6);
-    assert_string_equal(s.time_format, "%Y-%m-%d");
-    assert_string_equal(s.columns[2].header, "Customer, number");
-    assert_string_equal(s.columns[2].missing, "unknown");
-    assert_true(s.columns[3].min == -0.5 && s.columns[3].max == 1e6);
-    assert_true(s.columns[0].min == -INFINITY && s.columns[0].max == INFINITY);
-    assert_null(s.columns[0].missing);
-    assert_int_equal(s.columns[5].kind, COLUMN_LABEL);
-    assert_int_equal(schema_find(&s, "amount"), 3);
-    assert_int_equal(schema_find(&s, "amounts"), -1);
-    assert_int_equal(schema_find_kind(&s, COLUMN_TIME), 1);
-    schema_release(&s);
+    struct dataset d;
+    const struct schema *s = &d.schema;
+    make(&d, "%Y-%m-%d", WHOLE);
+    assert_int_equal(s->n, 6);
+    assert_string_equal(s->time_format, "%Y-%m-%d");
+    assert_string_equal(s->columns[2].header, "Customer, number");
+    assert_string_equal(s->columns[2].missing, "unknown");
+    assert_true(s->columns[3].min == -0.5 && s->columns[3].max == 1e6);
+    assert_true(s->columns[0].min == -INFINITY && s->columns[0].max == INFINITY);
+    assert_null(s->columns[0].missing);
+    assert_int_equal(s->columns[5].kind, COLUMN_LABEL);
+    assert_int_equal(schema_find(s, "amount"), 3);
+    assert_int_equal(schema_find(s, "amounts"), -1);
+    assert_int_equal(schema_find_kind(s, COLUMN_TIME), 1);
+    dataset_release(&d);
 }
 
 static void json_gives_the_same_schema_back(void **state)
@@ -55,32 +52,24 @@ static void json_gives_the_same_schema_back(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"epoch", WHOLE},
-        {"row", "amount = Amount, number\n"},
-        {"epoch", "time = T, time\nx = X, number\ny = Y, number, max=1e30\n"}};
+        {"row", "amount = Amount, number\n"}, // rows are numbered in a column of their own
+        {"epoch", "y = Y, number, max=1e30\ntime = T, time\n"}};
     for (int i = 0; i < 3; i++) {
-        struct schema s, back;
+        struct dataset d;
+        struct schema back;
         struct err err = {""};
-        make(&s, cases[i][0], cases[i][1]);
-        json_t *j = schema_to_json(&s);
-        if (i == 2) // limits that are absent are the general ones
-            json_object_del(json_array_get(json_object_get(j, "columns"), 1), "max");
+        make(&d, cases[i][0], cases[i][1]);
+        json_t *j = schema_to_json(&d.schema);
         if (schema_from_json(&back, j, &err))
             fail_msg("%s", err.msg);
-        assert_int_equal(back.n, s.n);
-        for (size_t k = 0; k < s.n; k++) {
-            const struct schema_column *a = &s.columns[k], *b = &back.columns[k];
-            assert_string_equal(b->name, a->name);
-            assert_string_equal(b->header, a->header);
-            assert_int_equal(b->kind, a->kind);
-            assert_true(b->min == a->min && b->max == a->max);
-            assert_string_equal(b->missing ? b->missing : "-", a->missing ? a->missing : "-");
-        }
-        if (i == 1) // rows are numbered in a column of their own
-            assert_true(s.columns[1].kind == COLUMN_TIME && *s.columns[1].header == '\0');
+        json_t *again = schema_to_json(&back);
+        assert_true(json_equal(j, again) && back.n == d.schema.n);
+        assert_true(schema_find_kind(&back, COLUMN_TIME) == 1);
         if (i == 2)
-            assert_true(s.columns[1].max == SCHEMA_LIMIT && s.columns[2].max == 1e30);
+            assert_true(back.columns[0].min == -SCHEMA_LIMIT && back.columns[0].max == 1e30);
         json_decref(j);
-        schema_release(&s);
+        json_decref(again);
+        dataset_release(&d);
         schema_release(&back);
     }
 }
@@ -115,11 +104,18 @@ static void mistakes_are_explained(void **state)
         {"row", "t = T, time\n", "with time_format = row there is no column of kind time"},
         {"row", "time = T, number\n", "a second column named 'time'"},
         {"%Y-%m", "time = T, time\n", "test.ini:2:15: [input] time_format: '%Y-%m' is neither"},
+        {"%Y-%m-%q", "time = T, time\n", "'%q' is not one of"},
+        {"%Y-%m-%d %", "time = T, time\n", "'%' is not one of"},
+        {"%Y-%m-%d %Y", "time = T, time\n", "'%Y' is there twice"},
+        {"row\nmax_reject_rate = 2", "x = X, number\n", "2 is not within 0 .. 1"},
+        {"row\ndelimiter = ab", "x = X, number\n", "test.ini:3:13: [input] delimiter: 'ab' is"},
+        {"row\ndelimeter = ;", "x = X, number\n", "test.ini:3: unknown key 'delimeter' in [input]"},
+        {"row\n[colums]", "x = X, number\n", "unknown section [colums], did you mean 'columns'?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct schema s;
+        struct dataset d;
         struct err err;
-        if (parse(&s, cases[i][0], cases[i][1], &err) == 0)
+        if (load(&d, cases[i][0], cases[i][1], &err) == 0)
             fail_msg("taken: %s", cases[i][1]);
         assert_contains(err.msg, cases[i][2]);
     }
@@ -128,62 +124,42 @@ static void mistakes_are_explained(void **state)
 static void hostile_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const wholes[] = {"{}",
-                                         "[]",
-                                         "{'time_format': 1, 'columns': []}",
-                                         "{'time_format': 'epoch', 'columns': []}",
-                                         "{'time_format': '%Q', 'columns': [1]}",
-                                         "{'time_format': 'epoch', 'columns': {'name': 't'}}"};
-    static const char *const columns[] = {
-        "1",
-        "{'name': 'x', 'header': 'X'}",
-        "{'name': 'x', 'header': 'X', 'kind': 'y'}",
-        "{'name': '../x', 'header': 'X', 'kind': 'number'}",
-        "{'name': 'x', 'header': 'X', 'kind': 'feature'}",
-        "{'name': 'x', 'header': 'X', 'kind': 'number', 'min': 'a'}",
-        "{'name': 'x', 'header': 'X', 'kind': 'number', 'missing': 0}",
-        "{'name': 't', 'header': 'X', 'kind': 'number'}"};
-    const size_t n = sizeof wholes / sizeof *wholes;
-    for (size_t i = 0; i < n + sizeof columns / sizeof *columns; i++) {
-        char text[512];
+    static const char *const cases[] = {
+        "{}",
+        "[]",
+        "{'time_format': 'epoch', 'columns': []}",
+        "{'time_format': '%Q', 'columns': [1]}",
+        "{'time_format': 'row', 'columns': [1]}",
+        "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'y'}]}",
+        "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'feature'}]}",
+        "{'time_format': 'row', 'columns': [{'name': '../x', 'header': 'X', 'kind': 'number'}]}",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct schema s;
         struct err err;
-        if (i < n)
-            snprintf(text, sizeof text, "%s", wholes[i]);
-        else
-            snprintf(text, sizeof text,
-                     "{'time_format': 'epoch', 'columns': "
-                     "[{'name': 't', 'header': 'T', 'kind': 'time'}, %s]}",
-                     columns[i - n]);
+        char text[256];
+        snprintf(text, sizeof text, "%s", cases[i]);
         for (char *p = text; *p; p++)
             *p = *p == '\'' ? '"' : *p;
         json_t *j = json_loads(text, 0, NULL);
-        assert_non_null(j);
-        if (schema_from_json(&s, j, &err) == 0)
+        if (!j || schema_from_json(&s, j, &err) == 0)
             fail_msg("taken: %s", text);
         assert_memory_equal(err.msg, "schema: ", 8);
         json_decref(j);
     }
 }
 
-static void the_mistakes_of_a_dataset_are_explained(void **state)
+static void a_dataset_needs_a_time_format_and_a_file(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"[input]\ndelimeter = ;\n",
-         "test.ini:2: unknown key 'delimeter' in [input], did you mean"},
-        {"[input]\ndelimiter = ab\n", "test.ini:2:13: [input] delimiter: 'ab' is neither one"},
-        {"[input]\nmax_reject_rate = 2\n", "2 is not within 0 .. 1"},
-        {"[colums]\na = A, id\n", "unknown section [colums], did you mean 'columns'?"},
-        {"[input]\nfile = x\n", "time_format is missing"},
-        {"[input]\ntime_format = row\n", "[input] file is missing, and no INPUT is given"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct dataset d;
-        struct err err;
-        assert_int_equal(dataset_load(&d, scratch_text("test.ini", cases[i][0]), NULL, &err), -1);
-        assert_contains(err.msg, cases[i][1]);
-    }
+    struct dataset d;
+    struct err err;
+    const char *ini = scratch_text("test.ini", "[input]\nfile = x\n");
+    assert_int_equal(dataset_load(&d, ini, NULL, &err), -1);
+    assert_contains(err.msg, "time_format is missing");
+    ini = scratch_text("test.ini", "[input]\ntime_format = row\n");
+    assert_int_equal(dataset_load(&d, ini, NULL, &err), -1);
+    assert_contains(err.msg, "[input] file is missing, and no INPUT is given");
 }
 
 int main(void)
@@ -193,7 +169,7 @@ int main(void)
         scratch_test(json_gives_the_same_schema_back),
         scratch_test(mistakes_are_explained),
         cmocka_unit_test(hostile_json_is_refused),
-        scratch_test(the_mistakes_of_a_dataset_are_explained),
+        scratch_test(a_dataset_needs_a_time_format_and_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,29 +17,38 @@ static uint64_t next_random(void)
     return s;
 }
 
+// A number has the characters of a decimal one, and strtod reads it to its end.
 static void assert_like_strtod(const char *text)
 {
-    double value, expected = strtod(text, NULL);
-    int rc = value_number(text, strlen(text), &value);
-    if (rc != (isfinite(expected) ? 0 : -1) ||
-        (rc == 0 && (value != expected || signbit(value) != signbit(expected))))
-        fail_msg("'%s' is %.17g, not %.17g", text, rc ? (double)NAN : value, expected);
+    char *end;
+    double value, expected = strtod(text, &end);
+    const bool good =
+        *text && !*end && isfinite(expected) && !text[strspn(text, "0123456789+-.eE")];
+    const bool taken = value_number(text, strlen(text), &value) == 0;
+    if (taken != good || (good && memcmp(&value, &expected, sizeof value) != 0))
+        fail_msg("'%s' is %.17g, not %.17g", text, taken ? value : (double)NAN, expected);
 }
 
 static void numbers_at_the_edges_have_the_bits_of_strtod(void **state)
 {
     (void)state;
-    static const char edges[] =
+    char list[] =
         "0 -0 +1 .5 5. 1e5 1E+5 1e-5 9007199254740992 9007199254740993 9007199254740993.0000000001 "
         "18446744073709551615 18446744073709551616 184467440737095516160 1e22 1e23 123456789e-22 "
         "123456789e-23 2.2250738585072014e-308 2.2250738585072011e-308 4.9e-324 2.4e-324 1e-400 "
         "1.7976931348623157e308 1.7976931348623159e308 1e400 -1e400 1e99999999999999999999 "
         "1e-99999999999999999999 0e99999999999999999999 0.1 0.30000000000000004 "
-        "00000000000000000000000000001 0.000000000000000000000000000000000001";
-    char list[sizeof edges];
-    memcpy(list, edges, sizeof edges);
+        "00000000000000000000000000001 0.000000000000000000000000000000000001 "
+        "+ - . e5 1e 1e+ 1,5 0x10 inf nan 1.2.3 --1 1e5.0 1_0 ١ 12a 1e5e -.e1 +-1 1d5 infinity";
     for (char *text = strtok(list, " "); text; text = strtok(NULL, " "))
         assert_like_strtod(text);
+    double v;
+    assert_like_strtod("");
+    assert_int_equal(value_number(" 1", 2, &v), -1);
+    assert_int_equal(value_number("1 ", 2, &v), -1);
+    assert_int_equal(value_number("1\0002", 3, &v), -1);
+    assert_int_equal(value_number("12.75", 2, &v), 0); // reads the given bytes only
+    assert_true(v == 12);
 }
 
 static void random_numbers_have_the_bits_of_strtod(void **state)
@@ -69,29 +78,18 @@ static void random_numbers_have_the_bits_of_strtod(void **state)
     }
 }
 
-static void everything_else_is_not_a_number(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"",    "+",     "-",    ".",     "e5",   "1e",
-                                      "1e+", " 1",    "1 ",   "1,5",   "0x10", "inf",
-                                      "nan", "1.2.3", "--1",  "1e5.0", "1_0",  "١",
-                                      "12a", "1e5e",  "-.e1", "+-1",   "1d5",  "infinity"};
-    double v;
-    for (size_t i = 0; i < COUNT(bad); i++)
-        if (value_number(bad[i], strlen(bad[i]), &v) == 0)
-            fail_msg("'%s' was taken for %g", bad[i], v);
-    assert_int_equal(value_number("1\0002", 3, &v), -1);
-    assert_int_equal(value_number("12.75", 2, &v), 0); // reads the given bytes only
-    assert_true(v == 12);
-}
+#define NONE INT64_MIN
 
+// format NULL: a moment as people write it.
 static int64_t time_of(const char *format, const char *text)
 {
     struct err err;
     int64_t t;
-    if (time_format_check(format, &err))
+    if (format && time_format_check(format, &err))
         fail_msg("%s: %s", format, err.msg);
-    return value_time(format, text, strlen(text), &t) ? INT64_MIN : t;
+    int rc =
+        format ? value_time(format, text, strlen(text), &t) : value_moment(text, strlen(text), &t);
+    return rc ? NONE : t;
 }
 
 static void times_are_those_of_timegm(void **state)
@@ -108,8 +106,6 @@ static void times_are_those_of_timegm(void **state)
         assert_string_equal(time_text(back, t), text);
     }
 }
-
-#define NONE INT64_MIN
 
 static void each_format_takes_its_times_and_no_others(void **state)
 {
@@ -143,6 +139,13 @@ static void each_format_takes_its_times_and_no_others(void **state)
         {"epoch", "1.5", NONE},
         {"epoch", "1e300", NONE},
         {"epoch", "now", NONE},
+        {NULL, "2018-10-01", 1538352000},
+        {NULL, "2018-10-01 08:15:00", 1538381700},
+        {NULL, "2018-10-01T08:15:00.000Z", 1538381700},
+        {NULL, "2018-10-01T10:15:00+02:00", 1538381700},
+        {NULL, "1969-12-31T23:59:59Z", -1},
+        {NULL, "2018-10-01T08:15:00", NONE},
+        {NULL, "2018-10-01 08:15", NONE},
     };
     static const char *const dates[] = {
         "",           "2018-02-29", "2018-02-30",  "1900-02-29",  "2018-13-01",
@@ -157,33 +160,6 @@ static void each_format_takes_its_times_and_no_others(void **state)
         assert_int_equal(time_of("%Y-%m-%d", dates[i]), NONE);
 }
 
-static void a_moment_is_read_however_people_write_it(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t seconds;
-    } cases[] = {
-        {"2018-10-01", 1538352000},
-        {"2018-10-01 08:15:00", 1538381700},
-        {"2018-10-01T08:15:00Z", 1538381700},
-        {"2018-10-01T08:15:00.000Z", 1538381700},
-        {"2018-10-01T10:15:00+02:00", 1538381700},
-        {"1969-12-31T23:59:59Z", -1},
-        {"", NONE},
-        {"2018-10-01T08:15:00", NONE},
-        {"2018-10-1", NONE},
-        {"2018-10-01 08:15", NONE},
-        {"yesterday", NONE},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        int64_t seconds;
-        if (value_moment(cases[i].text, strlen(cases[i].text), &seconds))
-            seconds = NONE;
-        assert_int_equal(seconds, cases[i].seconds);
-    }
-}
-
 static void days_begin_at_midnight_before_1970_too(void **state)
 {
     (void)state;
@@ -192,23 +168,6 @@ static void days_begin_at_midnight_before_1970_too(void **state)
         assert_int_equal(day_of(cases[i][0]), cases[i][1]);
     char text[TIME_TEXT];
     assert_string_equal(date_text(text, -1), "1969-12-31");
-}
-
-static void a_bad_time_format_is_explained(void **state)
-{
-    (void)state;
-    static const char *const cases[][2] = {
-        {"%Y-%m-%q", "'%q' is not one of"},
-        {"%Y-%m-%d %", "'%' is not one of"},
-        {"%Y-%m-%d %Y", "'%Y' is there twice"},
-        {"%H:%M", "is neither a format with %Y, %m and %d"},
-        {"", "is neither a format"},
-    };
-    struct err err;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(time_format_check(cases[i][0], &err), -1);
-        assert_contains(err.msg, cases[i][1]);
-    }
 }
 
 static void malformed_utf8_is_found(void **state)
@@ -230,12 +189,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_at_the_edges_have_the_bits_of_strtod),
         cmocka_unit_test(random_numbers_have_the_bits_of_strtod),
-        cmocka_unit_test(everything_else_is_not_a_number),
         cmocka_unit_test(times_are_those_of_timegm),
         cmocka_unit_test(each_format_takes_its_times_and_no_others),
-        cmocka_unit_test(a_moment_is_read_however_people_write_it),
         cmocka_unit_test(days_begin_at_midnight_before_1970_too),
-        cmocka_unit_test(a_bad_time_format_is_explained),
         cmocka_unit_test(malformed_utf8_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
