@@ -95,10 +95,10 @@ void evaluation_release(struct evaluation *v);
 // none.
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
 
-// Completes the model of fold 0, and adds it with its report (results: train/results.h) to the
-// registry as a version (publish.c). On an error no version is left.
+// Completes the model of fold 0, and adds it with its report to the registry as a version
+// (publish.c). On an error no version is left.
 int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
-            json_t *results, int64_t *version, struct err *err);
+            int64_t *version, struct err *err);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);

@@ -6,8 +6,8 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "train/evaluate.h"
 #include "train/registry.h"
-#include "train/results.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,14 +23,12 @@ static int train(const char *path, unsigned threads, struct err *err)
     struct config config = {0};
     struct examples examples = {0};
     struct evaluation evaluation = {0};
-    json_t *results = NULL;
     int64_t version;
     int rc = -1;
     if (config_load(&config, config_path, err) || registry_check(models, err) ||
         examples_open(&examples, path, NULL, err) ||
         evaluation_run(&evaluation, &examples, &config, threads, err) ||
-        !(results = results_new(&evaluation, &config, err)) ||
-        publish(models, promote, &config, &evaluation, results, &version, err))
+        publish(models, promote, &config, &evaluation, &version, err))
         goto out;
     char *artifact = xasprintf("%s/%" PRId64, models, version);
     const double rows = evaluation.model.results[0].fit->logreg.known;
@@ -39,7 +37,6 @@ static int train(const char *path, unsigned threads, struct err *err)
                        err);
     free(artifact);
 out:
-    json_decref(results);
     evaluation_release(&evaluation);
     examples_release(&examples);
     config_release(&config);

@@ -4,6 +4,7 @@
 #include "train/evaluate.h"
 #include "train/registry.h"
 #include "train/report.h"
+#include "train/results.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,18 +69,20 @@ static int write_model(struct output *folder, const struct model *m, char sha256
 }
 
 int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
-            json_t *results, int64_t *version, struct err *err)
+            int64_t *version, struct err *err)
 {
     struct registry r = {0};
     struct model *m = &v->model.results[0].fit->model;
     struct output folder = {0};
     char sha256[SHA256_HEX];
-    int rc = complete(m, v, config, err) || registry_open(&r, registry, err) ||
+    json_t *results = results_new(v, config, err);
+    int rc = !results || complete(m, v, config, err) || registry_open(&r, registry, err) ||
              registry_next(&r, &folder, version, err) || write_model(&folder, m, sha256, err) ||
              report_write(&folder, results, m, config->path, *version, err) ||
              registry_add(&r, &folder, sha256, version, err) ||
              (promote && registry_promote(&r, *version, LEDGER_PROMOTE, err));
     m->plan = (struct plan){0}; // the examples own it
+    json_decref(results);
     output_release(&folder);
     registry_release(&r);
     return rc ? -1 : 0;

@@ -48,13 +48,6 @@ static json_t *intervals(const struct candidate *c, const struct candidate *base
     return j;
 }
 
-static json_t *test(const struct candidate *c)
-{
-    json_t *j = metrics_to_json(&c->results[0].metrics);
-    json_object_set_new(j, "intervals", intervals(c, NULL));
-    return j;
-}
-
 static json_t *folds(const struct candidate *c, size_t n)
 {
     json_t *list = json_array();
@@ -128,9 +121,11 @@ static json_t *curve(const struct fit *t)
 static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 {
     const int64_t wrong = evaluation_false_positives(v, c);
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:o}", "test", test(c), "folds",
-                     folds(c, v->n_folds), "summary", summary(c, v->n_folds), "curve",
-                     curve(c->results[0].fit), "l2", c->l2, "false_positives_at_recall",
+    json_t *test = metrics_to_json(&c->results[0].metrics);
+    json_object_set_new(test, "intervals", intervals(c, NULL));
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:o}", "test", test, "folds", folds(c, v->n_folds),
+                     "summary", summary(c, v->n_folds), "curve", curve(c->results[0].fit), "l2",
+                     c->l2, "false_positives_at_recall",
                      wrong < 0 ? json_null() : json_integer(wrong));
 }
 
