@@ -25,8 +25,8 @@ struct batch {
     uint64_t *gathered;   // [schema.n][BLOCK] the block's rows, where they must be put in order
     const void **columns; // [schema.n] the block's columns
     float **inputs;       // [n_inputs][BLOCK], one allocation
-    const void **written; // [n_written] the block's columns of the feature table
-    size_t n_written, n;  // n: rows of the block
+    struct table_column *written; // [n_written] of the feature table; data: the block's
+    size_t n_written, n;          // n: rows of the block
 };
 
 static const struct table_column *source(const struct batch *b, size_t column)
@@ -134,7 +134,6 @@ static void open_state(struct batch *b)
 static int open_writer(struct batch *b, const char *output, struct err *err)
 {
     const struct plan *p = &b->plan;
-    struct table_column *columns = xcalloc(p->schema.n + p->n_inputs, sizeof *columns);
     size_t n = 0;
     b->gathered = xcalloc(b->order ? p->schema.n * BLOCK : 0, sizeof *b->gathered);
     b->columns = xcalloc(p->schema.n, sizeof *b->columns);
@@ -143,15 +142,14 @@ static int open_writer(struct batch *b, const char *output, struct err *err)
     b->inputs[0] = xcalloc(p->n_inputs * BLOCK, sizeof **b->inputs);
     for (size_t i = 0; i < p->schema.n; i++)
         if (is_copied(b, i))
-            columns[n++] = *source(b, i);
+            b->written[n++] = *source(b, i);
     for (size_t i = 0; i < p->n_inputs; i++) {
         b->inputs[i] = b->inputs[0] + i * BLOCK;
-        columns[n++] = (struct table_column){.name = p->inputs[i].name, .kind = COLUMN_FEATURE};
+        b->written[n++] = (struct table_column){
+            .name = p->inputs[i].name, .kind = COLUMN_FEATURE, .data = b->inputs[i]};
     }
     b->n_written = n;
-    int rc = table_writer_open(&b->writer, output, columns, n, err);
-    free(columns);
-    return rc;
+    return table_writer_open(&b->writer, output, b->written, n, err);
 }
 
 // ---- running ----
@@ -175,7 +173,7 @@ static int append_share(void *arg, unsigned thread, struct err *err)
 {
     struct batch *b = arg;
     for (size_t i = thread; i < b->n_written; i += b->threads)
-        if (table_writer_append(&b->writer, i, b->written[i], b->n, err))
+        if (table_writer_append(&b->writer, i, b->written[i].data, b->n, err))
             return -1;
     return 0;
 }
@@ -186,10 +184,8 @@ static int run_block(struct batch *b, uint64_t first, struct err *err)
     for (size_t i = 0; i < b->plan.schema.n; i++) {
         b->columns[i] = column_rows(b, i, first);
         if (is_copied(b, i))
-            b->written[written++] = b->columns[i];
+            b->written[written++].data = b->columns[i];
     }
-    for (size_t i = 0; i < b->plan.n_inputs; i++)
-        b->written[written++] = b->inputs[i];
     const struct events events = {b->n, b->columns};
     if (state_run(&b->state, &events, b->inputs, err))
         return -1;

@@ -133,13 +133,10 @@ static const uint64_t *get(struct source *f, uint64_t n, size_t words)
     return at;
 }
 
-// Cursors or times that disagree, or too few events, would make windows read other memory.
+// Times that decrease, or too few events, would make windows read other memory.
 static bool is_sound(const struct history *h, const struct shape *s)
 {
     int64_t before = -max_time;
-    for (size_t e = 0; e < s->n_edges; e++)
-        if (h->cursors[e] > h->next || (h->first > 0 && h->cursors[e] <= h->first))
-            return false;
     for (uint64_t i = h->first; i < h->next; i++) {
         const struct history_event *event = history_event(h, s, i);
         if (event->time < before || event->time > max_time)
@@ -163,13 +160,14 @@ static bool get_history(struct source *f, struct state *s, size_t track, const u
     if (first >= next || !events)
         return false;
     struct history *h = state_history(s, track, *key, n);
-    memcpy(h->cursors, key + 3, shape->n_edges * sizeof *h->cursors);
     h->first = first;
     h->next = next;
     memcpy(history_event(h, shape, first), events, n * shape->event_size);
     if (!is_sound(h, shape) || history_last(h, shape) > s->last_time)
         return false;
-    history_move_cursors(h, shape); // nothing, unless the file is forged
+    for (size_t e = 0; e < shape->n_edges; e++)
+        h->cursors[e] = first; // the file's are not trusted
+    history_move_cursors(h, shape);
     return true;
 }
 
