@@ -1,8 +1,6 @@
 // counters: what the server counts, and the newest decisions and labels.
 //
-// serve/prometheus.c writes them for Prometheus. Counters start at 0 with the process, as
-// Prometheus expects: zero the struct.
-//
+// Counters start at 0 with the process, as Prometheus expects: zero the struct.
 // Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
 // histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
 // label changes, its entry changes. Ownership: a recent owns its rings until recent_release and

@@ -6,12 +6,7 @@
 // methods. Every answer carries X-Request-Id: the client's, if that is 1 to 64 letters, digits,
 // '.', '_' or '-', else one of ours. The access log has one line of JSON per request on stderr; the
 // id is the only text in it that a client chose.
-//
-//     struct http s = {.service = &service, .host = "127.0.0.1", .threads = 16};
-//     http_start(&s, &err)
-//     http_stop(&s);            answers what has begun, then closes
-//
-// Ownership: the server borrows the service, which must outlive it; it must not be moved in memory.
+// The server borrows the service and must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
 
@@ -35,7 +30,7 @@ struct http {
 };
 
 int http_start(struct http *s, struct err *err);
-void http_stop(struct http *s);
+void http_stop(struct http *s); // answers what has begun, then closes
 
 // Read the token from a file that only its owner may read: 16 to 256 letters, digits or -._~+/=,
 // and a line break at most (RFC 6750). Errors never quote it.

@@ -2,7 +2,7 @@
 // twenty times the writes of the rows themselves (measured: 45,000 rows a second instead of
 // 225,000). So the newest ids stay in memory and move to the table `seen` one of 256 ranges at a
 // time: a page is then written once for hundreds of ids. After a crash they are read again from the
-// rows. Ranges are plain arrays: scanning some 256 pairs costs less than the misses of a hash table.
+// rows. Ranges are plain arrays: to scan some 256 pairs costs less than misses of a hash table.
 #include "base/memory.h"
 #include "serve/store.h"
 

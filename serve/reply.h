@@ -1,13 +1,5 @@
 // reply: the answer to a request, a status and a text that grows; and the JSON of a request's body.
-//
-//     struct reply r = {0};
-//     reply_reset(&r);                                  200 and empty; keeps its memory
-//     reply_add(&r, "{\"rows\":%d,\"id\":", 3);         as printf
-//     reply_string(&r, text, n);                        escaped and in quotes
-//     reply_problem(&r, 422, "amount", -1, "...");      replaces what was added before
-//     reply_release(&r);
-//
-// Ownership: a reply owns its text until reply_release.
+// A reply owns its text until reply_release; zeroed, it is empty.
 #ifndef SERVE_REPLY_H
 #define SERVE_REPLY_H
 
@@ -25,7 +17,7 @@ struct reply {
     size_t n, size;
 };
 
-// Gives a large text back to the system, since every worker thread holds a reply.
+// To status 200 and no text. Keeps a small text's memory, since every worker thread holds a reply.
 void reply_reset(struct reply *r);
 void reply_release(struct reply *r);
 
@@ -41,9 +33,10 @@ void reply_string(struct reply *r, const char *text, size_t n);
 // x is not finite.
 void reply_number(struct reply *r, double x, int digits);
 
-// {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with the member `error`
-// of the Open Inference Protocol (the same text as `detail`). field: NULL for none; index: of the
-// array's element, -1 for none. Returns -1, so that a caller can `return reply_problem(...)`.
+// Replace the text by {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with
+// the member `error` of the Open Inference Protocol (the same text as `detail`). field: NULL for
+// none; index: of the array's element, -1 for none. Returns -1, so that a caller can
+// `return reply_problem(...)`.
 int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 

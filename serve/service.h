@@ -2,20 +2,16 @@
 //
 //     struct service s;
 //     service_load(&s, &files, &err)           loads, checks, and replays what the database holds
-//     service_run(&s, &job, &reply)            any thread, here and below
-//     service_ready(&s, &reply)
+//     predict, feedback, service_run, service_ready, service_reload         any thread
 //     champion = service_hold(&s); ... champion->model ...; service_let(&s)
-//     service_reload(&s, &err)                 the registry's new champion, without a stop
 //     service_release(&s)                      writes a checkpoint
 //
 // The keys of the snapshot were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
 //
-// A reload replaces the champion, so it is read between service_hold and service_let. The plan
-// stays: only a model with the same one can replace it. state, store and the members of `writer`
-// belong to the writer's thread. Everything else is constant after service_load and may be read by
-// any thread. Ownership: a service owns all it points to until service_release; it must not be
-// moved in memory.
+// A reload replaces the champion, but not the plan. state, store and the members of `writer` belong
+// to the writer's thread. Everything else is constant after service_load and may be read by any
+// thread. A service owns all it points to until service_release; it must not be moved in memory.
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
@@ -90,12 +86,11 @@ void service_let(struct service *s);
 void predict(struct service *s, const char *body, size_t n, struct reply *r);
 // POST /feedback, labels that arrive later: {"id":"T1","label":1}, by the schema's names. Also 404
 // where an id was never predicted or is no longer kept; 409 where the model's columns have no id or
-// no label. A label enters the windows as if it had been known from the start, and may change later.
+// no label. A label enters the windows as if it had been known from the start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
-// Load the registry's champion and replace the present one. Refused where its file is not the one
-// that was trained, or where it has other columns or features than the running state; then the
-// present one stays. The outcome is reported either way.
+// Replace the champion by the registry's. Refused where its file is not the one that was trained,
+// or where it has other columns or features than the running state. Reports the outcome.
 int service_reload(struct service *s, struct err *err);
 
 #endif

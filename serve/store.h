@@ -6,20 +6,13 @@
 // order number. Both tables share the numbers, so replaying rows in their order over the snapshot
 // that the database began with gives the state again, to the bit.
 //
-//     store_open(&s, path, &plan, dictionaries, false, &identity, &err)
-//     store_begin(&s, &err)
-//     store_find(&s, id, &order, &err)           0: never seen
-//     store_get(&s, order, &row, &err)
-//     store_put(&s, &row, &err)                  gives the row the next order number
-//     store_put_label(&s, order, clock, &label, &err)
-//     store_commit(&s, &err)                     acknowledge only after this
-//     store_close(&s)
+//     store_open, then for each group of requests store_begin,
+//     store_find, store_get, store_put, store_put_label,
+//     store_commit (acknowledge only after this), at the end store_close
 //
 // Errors: -1 and SQLite's message with the file. After a failed write the state of the file is
-// unknown, so only store_close may follow. A file that another server writes to is refused (a lock
-// beside it).
-//
-// Ownership: the store borrows plan and dictionaries. Not thread-safe.
+// unknown, so only store_close may follow. The store borrows plan and dictionaries and is not
+// thread-safe.
 #ifndef SERVE_STORE_H
 #define SERVE_STORE_H
 

@@ -199,8 +199,8 @@ static int put_transaction(struct place *p, json_t *object)
 }
 
 // A day after the wall clock or the newest event: one event with a wrong clock would have all later
-// ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before the
-// wall clock; numbers of rows have no clock.
+// ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before
+// the wall clock; numbers of rows have no clock.
 static int64_t latest_time(const struct service *s)
 {
     const int64_t now = (int64_t)time(NULL), newest = atomic_load(&s->writer.newest);

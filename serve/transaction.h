@@ -25,8 +25,8 @@
 
 enum { MAX_OBJECTS = 1000 };
 
-// A body of one object, or of an array of 1 to MAX_OBJECTS elements. The document is the caller's to
-// release (json_decref).
+// A body of one object, or of an array of 1 to MAX_OBJECTS elements. The caller releases the
+// document with json_decref.
 struct body {
     json_t *document;
     size_t n;

@@ -1,11 +1,6 @@
 // writer: the one thread that changes the state and writes the database, with its queue and its
 // checkpoints.
 //
-//     w->state, w->store, ... are set
-//     writer_start(&w, &err)
-//     writer_run(&w, &job)          any thread: waits until the job is committed or refused
-//     writer_stop(&w)               writes a last checkpoint
-//
 // Group commit: the writer takes all jobs that wait, runs them in the order in which they came,
 // commits once, and only then lets the requests go on. So the order of events in memory is the
 // order in the database, and everything that is acknowledged is committed.
@@ -65,9 +60,11 @@ struct writer {
     int64_t drop_from;        // next rows to look at for retention; 0: none
 };
 
+// state, store, counters, limit and the locks are set; the rest is 0 or from the recovery.
 int writer_start(struct writer *w, struct err *err);
-void writer_stop(struct writer *w); // zeroed, too
+// Any thread: waits until the job is committed or refused.
 enum job_outcome writer_run(struct writer *w, struct job *job);
+void writer_stop(struct writer *w); // writes a last checkpoint; zeroed, too
 // Let other threads see where the state is, which holds all rows of the store.
 void writer_note_state(struct writer *w);
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
