@@ -1,6 +1,6 @@
 // decision: what the model says about one transaction, and the text that a client reads. It depends
-// only on the decision, the names of the plan's inputs and the request's id, so a stored decision is
-// written again to the same bytes.
+// only on the decision, the names of the plan's inputs and the request's id, so a stored decision
+// is written again to the same bytes.
 #ifndef SERVE_DECISION_H
 #define SERVE_DECISION_H
 

@@ -152,7 +152,6 @@ int number_text(char text[NUMBER_TEXT], double x, int digits)
 {
     static const double bounds[] = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000, 10000};
     const double a = fabs(x);
-    char d[24], *p = text;
     if (!(a >= 1e-4 && a < 1e5))
         return snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
     int exponent = -4; // 10^exponent <= a < 10^(exponent + 1)
@@ -163,22 +162,22 @@ int number_text(char text[NUMBER_TEXT], double x, int digits)
         n /= 10;
         exponent++;
     }
-    const int whole = exponent < 0 ? 1 : exponent + 1; // digits before the point
-    int end = exponent < 0 ? digits - exponent : digits;
-    for (int i = end; i-- > 0; n /= 10)
-        d[i] = (char)('0' + n % 10);
-    while (end > whole && d[end - 1] == '0')
-        end--;
-    if (x < 0)
-        *p++ = '-';
-    memcpy(p, d, (size_t)whole);
-    p += whole;
-    if (end > whole)
-        *p++ = '.';
-    memcpy(p, d + whole, (size_t)(end - whole));
-    p += end - whole;
+    for (; n % 10 == 0; n /= 10)
+        digits--;
+    int fraction = digits - 1 - exponent; // digits behind the point
+    for (; fraction < 0; fraction++)
+        n *= 10;
+    char *end = text + NUMBER_TEXT - 1, *p = end; // written from its end
     *p = '\0';
-    return (int)(p - text);
+    for (int i = 0; n > 0 || i <= fraction; i++, n /= 10) {
+        if (i == fraction && i > 0)
+            *--p = '.';
+        *--p = (char)('0' + n % 10);
+    }
+    if (x < 0)
+        *--p = '-';
+    memmove(text, p, (size_t)(end - p) + 1);
+    return (int)(end - p);
 }
 
 void reply_number(struct reply *r, double x, int digits)
