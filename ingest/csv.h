@@ -12,8 +12,8 @@
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //     csv_block_release(&block), csv_release(&csv)
 //
-// One block can be read while another is filled. Ownership: a block owns its texts until the next
-// csv_next into it; it must be zeroed before its first use.
+// Ownership: a block owns its texts until the next csv_next into it; it must be zeroed before its
+// first use.
 #ifndef INGEST_CSV_H
 #define INGEST_CSV_H
 
@@ -61,12 +61,11 @@ struct csv {
     bool ended;
 
     // The others are private to csv.c.
-    bool gzipped;
-    bool inside;      // a gzip member or zstd frame
-    bool special;     // a quote, a carriage return or a 0 byte is in data
-    char *raw, *text; // as read and, of compressed files, decompressed
+    bool gzipped, inside; // inside a gzip member or zstd frame
+    bool special;         // a quote, a carriage return or a 0 byte is in data
+    char *raw, *text;     // as read and, of compressed files, decompressed
     size_t raw_at, raw_n;
-    z_stream gzip;      // where it is gzipped
+    z_stream gzip;
     ZSTD_DStream *zstd; // NULL where it is not zstd
     struct csv_parser parser;
     uint64_t line;      // of data[at]

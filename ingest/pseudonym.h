@@ -2,7 +2,6 @@
 //
 // SipHash-2-4 (libsodium crypto_shorthash) of the column's name, a byte of 0, and the text. Without
 // the key nobody can find the identifiers, link two installations, or choose keys that collide.
-// Features and models do not depend on the key.
 #ifndef INGEST_PSEUDONYM_H
 #define INGEST_PSEUDONYM_H
 

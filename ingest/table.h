@@ -9,9 +9,8 @@
 //      "provenance": {...},       decided by the writer's caller
 //      "xxh3": ...}               of all the other members, written compact and sorted
 //
-// dtype: <u8 id and key, <i8 time, <f8 number, <u4 category, |i1 label, <f4 feature. min and max
-// are null where no row has a value, and for id and key; nulls counts labels of -1. xxh3 is the
-// hash of the data bytes, 16 hexadecimal digits.
+// min and max are null where no row has a value, and for id and key; nulls counts labels of -1.
+// xxh3 is the hash of the data bytes, 16 hexadecimal digits.
 //
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
@@ -20,10 +19,10 @@
 //     table_writer_commit(&w, provenance, &err)
 //     table_writer_release(&w)
 //
-// The writer builds the folder under a temporary name and swaps it in as a whole; memory does not
-// depend on the number of rows. The reader maps the columns and checks the manifest, every file's
-// header and size, and every checksum, so an altered or truncated table is an error that names the
-// file. Ownership: the table owns its mapping and strings until table_release.
+// A table appears as a whole at its commit (base/output.h); memory does not depend on the rows. The
+// reader maps the columns and checks every file's size, header and checksum, so an altered or
+// truncated table is an error that names the file. Ownership: the table owns its mapping and
+// strings until table_release.
 #ifndef INGEST_TABLE_H
 #define INGEST_TABLE_H
 
@@ -64,11 +63,10 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
                        struct err *err);
 
 struct dictionary;
-struct table_writer_column; // private to table.c
 
 struct table_writer {
     struct output dir; // further files of the table may be created in it before the commit
-    struct table_writer_column *columns;
+    struct table_writer_column *columns; // private to table.c
     size_t n;
 };
 
@@ -82,7 +80,6 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
 // All columns must have the same number of rows. provenance, an object, is stolen.
 int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err);
-// Without a commit before, the old table stands and the temporary folder is removed.
 void table_writer_release(struct table_writer *w);
 
 // The texts of a category column, whose codes count from 0 in the order of arrival. A zeroed one is

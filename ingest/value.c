@@ -21,32 +21,25 @@ static bool is_digit(char c)
     return (unsigned char)(c - '0') < 10;
 }
 
-// Append the digits at p to *integer, which wraps after MAX_DIGITS; returns what follows them.
-static const char *read_digits(const char *p, const char *end, uint64_t *integer)
-{
-    for (; p < end && is_digit(*p); p++)
-        *integer = *integer * 10 + (uint64_t)(*p - '0');
-    return p;
-}
-
 int value_number(const char *text, size_t n, double *value)
 {
     const char *p = text + (n > 0 && (*text == '-' || *text == '+')), *end = text + n;
-    const char *first = p;
+    const char *point = NULL;
     char *last;
     uint64_t integer = 0;
-    p = read_digits(p, end, &integer);
-    int64_t digits = p - first, decimals = 0;
-    if (p < end && *p == '.') {
-        first = ++p;
-        p = read_digits(p, end, &integer);
-        decimals = p - first;
-        digits += decimals;
+    int digits = 0;
+    for (; p < end && (is_digit(*p) || (*p == '.' && !point)); p++) {
+        if (*p == '.') {
+            point = p;
+            continue;
+        }
+        integer = integer * 10 + (uint64_t)(*p - '0'); // wraps after MAX_DIGITS
+        digits++;
     }
     if (digits == 0)
         return -1;
     if (p == end && digits <= MAX_DIGITS && integer <= UINT64_C(1) << 53) {
-        *value = (double)integer / powers[decimals];
+        *value = (double)integer / powers[point ? end - point - 1 : 0];
         *value = *text == '-' ? -*value : *value;
         return 0;
     }

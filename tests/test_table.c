@@ -4,7 +4,6 @@
 #include "tests/scratch.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <xxhash.h>
 
 enum { ROWS = 1000 };
@@ -26,7 +25,7 @@ static float feature[ROWS];
 static const void *const values[N] = {id, moment, x, channel, label, feature};
 
 // rows in blocks of that many.
-static void make_table(const char *name, size_t rows, size_t block)
+static void make_table(size_t rows, size_t block)
 {
     static const char *const texts[] = {"chip", "\"web\"", "téléphone"};
     struct table_writer w;
@@ -40,7 +39,7 @@ static void make_table(const char *name, size_t rows, size_t block)
         label[i] = (int8_t)(i % 3 - 1);
         feature[i] = (float)i / 3;
     }
-    assert_int_equal(table_writer_open(&w, scratch_path(name), columns, N, &err), 0);
+    assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
     for (size_t i = 0; i < rows; i += block)
         for (size_t c = 0; c < N; c++) {
             const char *from = (const char *)values[c] + i * column_size(columns[c].kind);
@@ -71,7 +70,7 @@ static void what_was_written_comes_back(void **state)
     (void)state;
     struct table t;
     struct err err = {""};
-    make_table("table", ROWS, 99);
+    make_table(ROWS, 99);
     open_table(&t);
     assert_int_equal(t.rows, ROWS);
     assert_int_equal(t.n, N);
@@ -97,26 +96,24 @@ static void what_was_written_comes_back(void **state)
     table_release(&t);
 }
 
-// The manifest's member of a column, null where it has no value.
-static void assert_number(const json_t *manifest, size_t column, const char *key, double expected)
-{
-    const json_t *c = json_array_get(json_object_get(manifest, "columns"), column);
-    const json_t *v = json_object_get(c, key);
-    assert_true(isnan(expected) ? json_is_null(v) : json_number_value(v) == expected);
-}
-
 static void the_manifest_has_ranges_and_unknown_labels(void **state)
 {
     (void)state;
-    static const double ranges[N][2] = {
-        {NAN, NAN}, {1522540800, 1522540899}, {-1.25, 23.5}, {0, 2}, {0, 1}, {0, 33}};
+    static const char *const ranges[] = {
+        "\"min\":null,\"max\":null,\"nulls\":0", // of pseudonyms and of no rows
+        "\"min\":1522540800.0,\"max\":1522540899.0,\"nulls\":0",
+        "\"min\":-1.25,\"max\":23.5,\"nulls\":0",
+        "\"min\":0.0,\"max\":2.0,\"nulls\":0",
+        "\"min\":0.0,\"max\":1.0,\"nulls\":34",
+        "\"min\":0.0,\"max\":33.0,\"nulls\":0"};
     for (size_t rows = 0; rows <= 100; rows += 100) {
-        make_table("table", rows, 30);
+        make_table(rows, 30);
         json_t *manifest = json_load_file(scratch_path("table/manifest.json"), 0, NULL);
         for (size_t c = 0; c < N; c++) {
-            assert_number(manifest, c, "min", rows ? ranges[c][0] : (double)NAN);
-            assert_number(manifest, c, "max", rows ? ranges[c][1] : (double)NAN);
-            assert_number(manifest, c, "nulls", c == 4 && rows ? 34 : 0);
+            const json_t *column = json_array_get(json_object_get(manifest, "columns"), c);
+            char *text = json_dumps(column, JSON_COMPACT);
+            assert_contains(text, ranges[rows ? c : 0]);
+            free(text);
         }
         json_decref(manifest);
         struct table t;
@@ -130,9 +127,7 @@ static void numpy_reads_a_column(void **state)
 {
     (void)state;
     char out[4096];
-    if (run_command(out, sizeof out, "/usr/bin/python3 -c 'import numpy'"))
-        skip();
-    make_table("table", 1000, 1000);
+    make_table(ROWS, ROWS);
     int status =
         run_command(out, sizeof out,
                     "cd %s/table && /usr/bin/python3 -c '"
@@ -153,7 +148,7 @@ static void a_table_is_written_as_a_whole_or_not_at_all(void **state)
     struct table_writer w;
     struct table t;
     struct err err;
-    make_table("table", 10, 10);
+    make_table(10, 10);
     assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
     assert_int_equal(table_writer_append(&w, 0, one, 1, &err), 0);
     table_writer_release(&w);
@@ -190,7 +185,7 @@ static void a_damaged_column_is_refused(void **state)
                  {"x.npy: it has 900 bytes, not the 928 of 100 rows", 128, 900},
                  {"x.npy: it has 0 bytes", 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        make_table("table", 100, 100);
+        make_table(100, 100);
         int fd = open(scratch_path("table/x.npy"), O_WRONLY);
         assert_int_equal(pwrite(fd, "?", 1, cases[i].at), 1);
         assert_int_equal(ftruncate(fd, cases[i].size), 0);
@@ -205,18 +200,8 @@ static void a_damaged_column_is_refused(void **state)
     assert_refused("table: cannot open the table: No such file");
 }
 
-// The manifest's own checksum: XXH3 of its other members, compact and sorted.
-static uint64_t manifest_xxh3(json_t *manifest)
-{
-    json_object_del(manifest, "xxh3");
-    char *text = json_dumps(manifest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    uint64_t xxh3 = XXH3_64bits(text, strlen(text));
-    free(text);
-    return xxh3;
-}
-
-// Replace the first from of the manifest by to; if it is sealed, then with the right checksum, so
-// that the other mistake is seen.
+// Replace the first from of the manifest by to; if it is sealed, then with the right checksum (of
+// the other members, compact and sorted), so that the other mistake is seen.
 static void edit_manifest(const char *good, const char *from, const char *to, bool sealed)
 {
     char text[8192], checksum[17];
@@ -227,9 +212,13 @@ static void edit_manifest(const char *good, const char *from, const char *to, bo
     json_t *j = sealed ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (!j)
         return;
-    json_object_set_new(j, "xxh3", json_string(checksum_text(checksum, manifest_xxh3(j))));
+    json_object_del(j, "xxh3");
+    char *others = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    checksum_text(checksum, XXH3_64bits(others, strlen(others)));
+    json_object_set_new(j, "xxh3", json_string(checksum));
     json_dump_file(j, scratch_path("table/manifest.json"), JSON_REAL_PRECISION(17));
     json_decref(j);
+    free(others);
 }
 
 static void a_hostile_manifest_is_refused(void **state)
@@ -242,13 +231,10 @@ static void a_hostile_manifest_is_refused(void **state)
         {"\"rows\": 100", "\"rows\": -1", "its rows are not a number from 0 on"},
         {"\"rows\": 100", "\"rows\": 9223372036854775807", "its rows are not a number from 0 on"},
         {"\"rows\": 100", "\"rows\": 576460752303423487", "bytes, not the"},
-        {"\"rows\": 100", "\"rows\": 1e2", "Expected integer"},
         {"\"rows\": 100", "\"rows\": \"100\"", "Expected integer"},
-        {"\"rows\": 100", "\"rows\": 99", "bytes, not the"},
         {"\"rows\": 100,", "\"rows\": 100, \"rows\": 100,", "duplicate"},
         {"\"columns\": [", "\"columns\": 1, \"more\": [", "the number of columns is not within"},
         {"\"name\": \"x\"", "\"name\": \"../x\"", "x.npy: cannot open"},
-        {"\"name\": \"x\"", "\"name\": \"\"", ".npy: cannot open"},
         {"\"name\": \"x\"", "\"name\": 7", "column 2: Expected string"},
         {"\"number\"", "\"blob\"", "column 'x': its kind 'blob' is not known"},
         {"\"number\"", "\"id\"", "x.npy: its header is not that of 100 values of <u8"},
@@ -258,7 +244,7 @@ static void a_hostile_manifest_is_refused(void **state)
         {"\"dictionary\"", "\"words\"", "channel.npy: it has a code 0 that is not"},
         {"\"provenance\": {", "\"source\": {", "not found: provenance"},
     };
-    make_table("table", 100, 100);
+    make_table(100, 100);
     char *good = scratch_read(scratch_path("table/manifest.json"), NULL);
     edit_manifest(good, "-1.25", "-1.5", false);
     assert_refused("manifest.json: it was altered");
