@@ -296,15 +296,15 @@ TEST(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
 
 TEST(a_card_found_on_an_earlier_day_is_not_found_again)
 {
-    double daily[2];
+    struct tally daily[2];
     add(0, 7, 0.9, 1);
     add(1, 7, 0.9, 1);
     add(1, 8, 0.9, 1);
     add(1, 9, 0.9, 1);
     assert_is(precision(), 0.015);
     cards_precision(&rows, (struct row_range){0, 4}, score, judged, daily);
-    assert_is(daily[0], 0.01);
-    assert_is(daily[1], 0.02);
+    assert_is(daily[0].card_precision, 0.01);
+    assert_is(daily[1].card_precision, 0.02);
 }
 
 TEST(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)

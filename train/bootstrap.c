@@ -12,10 +12,10 @@
 
 struct days { // or hours
     size_t n, groups;
-    uint32_t *of_row;       // [rows]: the day of each row
-    struct tally *tally;    // [n]
-    double *card_precision; // [n]; NULL without cards and for hours
-    uint32_t *counts[2];    // [groups][n] of genuine rows and of frauds, the highest scores first
+    bool cards;          // with card precision; false for hours
+    uint32_t *of_row;    // [rows]: the day of each row
+    struct tally *tally; // [n]
+    uint32_t *counts[2]; // [groups][n] of genuine rows and of frauds, the highest scores first
 };
 
 // ---- days ---------------------------------------------------------------------------------------
@@ -85,16 +85,12 @@ static void replicate(double values[N_METRICS], const struct days *d, const uint
                       struct ranking *k, double threshold)
 {
     struct tally sum = {0};
-    double precision = 0;
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < d->n; i++)
         tally_add(&sum, &d->tally[i], times[i]);
-        if (d->card_precision)
-            precision += times[i] * d->card_precision[i];
-    }
     rank(k, d, times);
     struct metrics m = metrics_finish(&sum, k, threshold);
-    if (d->card_precision)
-        m.card_precision_at_100 = precision / (double)d->n;
+    if (d->cards)
+        m.card_precision_at_100 = sum.card_precision / (double)d->n;
     for (size_t i = 0; i < N_METRICS; i++)
         values[i] = metrics_get(&m, i);
 }
@@ -132,16 +128,14 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)
             tally_row(&d.tally[d.of_row[i]], score[i], judged[i], threshold);
-        if (daily && e->card) {
-            d.card_precision = xcalloc(d.n, sizeof *d.card_precision);
-            cards_precision(e, test, score, judged, d.card_precision);
-        }
+        d.cards = daily && e->card;
+        if (d.cards)
+            cards_precision(e, test, score, judged, d.tally);
         count_groups(&d, score, judged, rows);
         draw_all(b, &d, threshold);
     }
     free(d.of_row);
     free(d.tally);
-    free(d.card_precision);
     free(d.counts[0]);
     free(d.counts[1]);
 }

@@ -387,7 +387,7 @@ int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range t
 }
 
 double cards_precision(const struct examples *e, struct row_range test, const double *score,
-                       const int8_t *judged, double *daily)
+                       const int8_t *judged, struct tally *daily)
 {
     if (!e->card || test.first == test.end)
         return NAN;
@@ -409,7 +409,7 @@ double cards_precision(const struct examples *e, struct row_range test, const do
             if (day[i].fraud)
                 found[n_found++] = day[i];
         if (daily)
-            daily[days] = (double)(n_found - before) / CARDS_CHECKED;
+            daily[days].card_precision = (double)(n_found - before) / CARDS_CHECKED;
         n_found = merge(found, n_found);
     }
     free(day);

@@ -60,6 +60,7 @@ struct tally {
     double log_loss, squares;
     double bin_rows[CALIBRATION_BINS], bin_frauds[CALIBRATION_BINS];
     double bin_probability[CALIBRATION_BINS]; // sums
+    double card_precision;                    // of a day (cards_precision), for a replicate
 };
 
 void tally_row(struct tally *t, double score, int8_t judged, double threshold);
@@ -118,9 +119,9 @@ int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range t
 // an earlier one has the highest score and label of its rows of that day, the 100 cards with the
 // highest scores are checked (equal scores in the order of rows), and precision = found / 100. The
 // mean over the test days; NAN without cards or rows. score[i], judged[i]: of row test.first + i.
-// daily: NULL, or room for the precision of each day that has rows; left alone without cards.
+// daily: NULL, or the tally of each day that has rows, for its precision.
 double cards_precision(const struct examples *e, struct row_range test, const double *score,
-                       const int8_t *judged, double *daily);
+                       const int8_t *judged, struct tally *daily);
 
 // Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
 void sort_doubles(double *values, size_t n);
