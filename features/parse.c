@@ -26,7 +26,6 @@ struct parser {
     size_t definition;
     const char *label_at; // where the label stood last
     int depth;
-    int *offset; // of the mistake
     struct err *err;
 };
 
@@ -41,7 +40,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct parser *ps, const c
     va_start(ap, fmt);
     vsnprintf(ps->err->msg, sizeof ps->err->msg, fmt, ap);
     va_end(ap);
-    *ps->offset = (int)(at - ps->text);
+    ps->plan->definitions[ps->definition].mistake = (int)(at - ps->text);
     return -1;
 }
 
@@ -532,15 +531,11 @@ static int add_value(struct parser *ps, int node)
     return 0;
 }
 
-int parse_definition(struct plan *p, size_t i, int *offset, struct err *err)
+int parse_definition(struct plan *p, size_t i, struct err *err)
 {
     struct plan_definition *d = &p->definitions[i];
-    struct parser ps = {.text = d->expression,
-                        .at = d->expression,
-                        .plan = p,
-                        .definition = i,
-                        .offset = offset,
-                        .err = err};
+    struct parser ps = {
+        .text = d->expression, .at = d->expression, .plan = p, .definition = i, .err = err};
     char name[NAME];
     d->node = d->unfitted = -1;
     if (check_name(&ps, d->name))

@@ -97,8 +97,6 @@ static void release_graph(struct plan *p)
     free(p->tracks);
     free(p->inputs);
     free(p->label_lanes);
-    *p = (struct plan){
-        .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
 }
 
 // ---- definitions ----
@@ -121,12 +119,11 @@ static void finish_track(struct plan *p, size_t t)
             p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
 }
 
-// Parse all definitions into a fresh graph. Returns the one with a mistake, at that byte, or NULL.
-static const struct plan_definition *build(struct plan *p, int *offset, struct err *err)
+// Parse all definitions of a plan without a graph. Returns the one with a mistake, or NULL.
+static const struct plan_definition *build(struct plan *p, struct err *err)
 {
-    release_graph(p);
     for (size_t i = 0; i < p->n_definitions; i++)
-        if (parse_definition(p, i, offset, err))
+        if (parse_definition(p, i, err))
             return &p->definitions[i];
     for (size_t t = 0; t < p->n_tracks; t++)
         finish_track(p, t);
@@ -147,16 +144,15 @@ void plan_release(struct plan *p)
 
 int plan_from_config(struct plan *p, const struct config *c, struct err *err)
 {
-    int offset;
     *p = (struct plan){0};
     if (schema_from_config(&p->schema, c, err))
         return -1;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->entries[i].section, "features") == 0)
             add_definition(p, c->entries[i].key, c->entries[i].value);
-    const struct plan_definition *wrong = build(p, &offset, err);
+    const struct plan_definition *wrong = build(p, err);
     if (wrong)
-        config_error(c, config_find(c, "features", wrong->name), offset, err, "%s",
+        config_error(c, config_find(c, "features", wrong->name), wrong->mistake, err, "%s",
                      err_copy(err).msg);
     else if (p->n_inputs == 0 && plan_unfitted(p) < 0)
         err_set(err,
@@ -184,7 +180,6 @@ static int read_definitions(struct plan *p, json_t *features, struct err *err)
     json_error_t why;
     json_t *d;
     size_t i;
-    int offset;
     json_array_foreach(features, i, d)
     {
         if (json_unpack_ex(d, &why, JSON_STRICT, "{s:s, s:s}", "name", &name, "expression",
@@ -192,8 +187,8 @@ static int read_definitions(struct plan *p, json_t *features, struct err *err)
             return err_set(err, "features[%zu]: %s", i, why.text);
         add_definition(p, name, expression);
     }
-    const struct plan_definition *wrong = build(p, &offset, err);
-    return wrong ? err_prefix(err, "feature '%s', byte %d", wrong->name, offset) : 0;
+    const struct plan_definition *wrong = build(p, err);
+    return wrong ? err_prefix(err, "feature '%s', byte %d", wrong->name, wrong->mistake) : 0;
 }
 
 int plan_from_json(struct plan *p, const json_t *json, struct err *err)
@@ -268,7 +263,6 @@ static char *fitted_expression(const char *column, struct plan_value *values, si
 
 int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err)
 {
-    int offset;
     for (size_t i = 0; i < p->n_definitions; i++) {
         struct plan_definition *d = &p->definitions[i];
         if (d->unfitted != column)
@@ -276,7 +270,11 @@ int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, st
         free(d->expression);
         d->expression = fitted_expression(p->schema.columns[column].name, values, n);
     }
-    const struct plan_definition *wrong = build(p, &offset, err);
+    struct plan fitted = {
+        .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
+    const struct plan_definition *wrong = build(&fitted, err);
+    release_graph(p);
+    *p = fitted;
     if (wrong)
         return err_prefix(err, "feature '%s' with the values of the training window", wrong->name);
     return 0;

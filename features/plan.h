@@ -82,6 +82,7 @@ struct plan_definition {
     char *expression; // with fitted onehot values spelled out
     int node;         // -1 for a onehot, which has no value of its own
     int unfitted;     // schema column of a onehot without values yet, else -1
+    int mistake;      // byte of the expression, where it could not be parsed
 };
 
 struct plan {
@@ -122,8 +123,8 @@ int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, st
 // ---- between plan.c and parse.c ----
 
 // Parse p->definitions[i], whose names may stand for columns and for the definitions before it.
-// Sets its node and adds its inputs. -1 with what is wrong, and at which byte of the expression.
-int parse_definition(struct plan *p, size_t i, int *offset, struct err *err);
+// Sets its node and adds its inputs, or sets mistake.
+int parse_definition(struct plan *p, size_t i, struct err *err);
 
 // Each returns the index of the node, which is added where it is not there yet.
 int plan_node(struct plan *p, struct node node);

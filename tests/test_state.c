@@ -1,9 +1,8 @@
-// features/state: every function of the language against its definition, one execution against
-// others (blocks, threads, keys), events and labels that come late, and numbers that are not finite.
+// features/state: every window against its definition, one execution against others (blocks,
+// threads, keys), events and labels that come late, and numbers that are not finite.
 #include "tests/support.h"
 
 #include <float.h>
-#include <time.h>
 
 static void assert_same(const char *what, size_t row, double got, double expected)
 {
@@ -17,12 +16,12 @@ static void assert_same(const char *what, size_t row, double got, double expecte
 enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
 
 struct window {
-    enum node_op op;       // COUNT, SUM or MEAN
     int64_t length, delay; // length 0: all
-    bool past;
-    int key; // CUSTOMER or TERMINAL
-    int x;
     double prior, weight;
+    enum node_op op; // COUNT, SUM or MEAN
+    int key;         // CUSTOMER or TERMINAL
+    int x;
+    bool past;
 };
 
 static uint64_t key_of(const struct row *r, int key)
@@ -71,9 +70,9 @@ static const struct definition helpers[] = {
 
 static void oracle_columns(const struct row *r, size_t n, double *x[N_X])
 {
-    const struct window count = {NODE_COUNT, 86400, 0, false, TERMINAL, 0, 0, 0},
-                        risk = {NODE_MEAN, 7 * 86400, 3600, false, TERMINAL, 0, 0.25, 8},
-                        deep = {NODE_SUM, 12 * 3600, 0, true, CUSTOMER, 0, 0, 0};
+    const struct window count = {86400, 0, 0, 0, NODE_COUNT, TERMINAL, 0, false},
+                        risk = {7 * 86400, 3600, 0.25, 8, NODE_MEAN, TERMINAL, 0, false},
+                        deep = {12 * 3600, 0, 0, 0, NODE_SUM, CUSTOMER, 0, true};
     double *added = xcalloc(n, sizeof *added);
     for (int k = 0; k < N_X; k++)
         x[k] = xcalloc(n, sizeof **x);
@@ -155,34 +154,6 @@ static void every_window_equals_its_definition_for_late_events_too(void **state)
         free(results);
         free(r);
     }
-    plan_release(&p);
-}
-
-static void hours_weekdays_and_onehots_equal_their_definition(void **state)
-{
-    (void)state;
-    static const struct definition d[] = {
-        {"hour", "hour(time)"},
-        {"weekday", "weekday(time)"},
-        {"via", "onehot(channel, \"phone\", \"chip\", \"never seen\")"},
-    };
-    enum { N = 1500, N_INPUTS = LENGTH(d) + 3 };
-    struct plan p;
-    struct row *r = rows_random(N, 3, 0);
-    plan_make(&p, d, LENGTH(d));
-    double *results = run_all(&p, 1, r, N, 64);
-    for (size_t i = 0; i < N; i++) {
-        const time_t time = (time_t)r[i].time;
-        const bool phone = r[i].channel == 2, chip = r[i].channel == 0;
-        struct tm tm;
-        assert_non_null(gmtime_r(&time, &tm));
-        const double expected[N_INPUTS] = {tm.tm_hour, (tm.tm_wday + 6) % 7, phone, chip,
-                                           0,          !phone && !chip};
-        for (size_t k = 0; k < N_INPUTS; k++)
-            assert_same(p.inputs[k].name, i, results[i * N_INPUTS + k], expected[k]);
-    }
-    free(results);
-    free(r);
     plan_release(&p);
 }
 
@@ -288,9 +259,9 @@ static void a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothin
     plan_release(&p);
 }
 
-// ---- numbers that are not finite ----
+// ---- values at the edges ----
 
-static void values_that_are_not_finite_count_as_zero_and_are_counted(void **state)
+static void times_before_1970_divisions_by_zero_and_values_that_are_not_finite(void **state)
 {
     (void)state;
     const double max = DBL_MAX, inf = INFINITY;
@@ -301,6 +272,8 @@ static void values_that_are_not_finite_count_as_zero_and_are_counted(void **stat
         uint64_t replaced;
         int64_t times[4];
     } cases[] = {
+        {"hour(time)", {0}, {23, 0, 0, 0}, 0, {-1, 0, 1, 2}},
+        {"weekday(time)", {0}, {2, 3, 3, 4}, 0, {-1, 0, 86, 87}},
         {"min(since(customer), 60)", {0}, {60, 60, 60, 60}, 0, {0, 1, 2, 3}},
         {"min(60, since(customer))", {0}, {60, 60, 60, 60}, 0, {0, 1, 2, 3}},
         {"since(customer)", {0}, {inf, 1000, 1000, 1000}, 1, {0, 1, 2, 3}},
@@ -454,10 +427,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_window_equals_its_definition_for_late_events_too),
-        cmocka_unit_test(hours_weekdays_and_onehots_equal_their_definition),
         cmocka_unit_test(blocks_threads_and_keys_that_collide_do_not_change_a_bit),
         cmocka_unit_test(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing),
-        cmocka_unit_test(values_that_are_not_finite_count_as_zero_and_are_counted),
+        cmocka_unit_test(times_before_1970_divisions_by_zero_and_values_that_are_not_finite),
         cmocka_unit_test(labels_told_within_the_delay_give_the_bits_of_batch),
         cmocka_unit_test(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all),
     };
