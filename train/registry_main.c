@@ -79,33 +79,22 @@ static int show(struct err *err)
     return rc;
 }
 
-static int change_champion(enum ledger_action action, int64_t version, struct err *err)
+// A promotion names a version, a rollback does not.
+static int change_champion(struct err *err)
 {
     struct registry r;
-    const bool back = action == LEDGER_ROLLBACK;
-    if (registry_open(&r, models, err))
+    const bool back = !version_name;
+    int64_t version;
+    if ((!back && find_version(&version, err)) || registry_open(&r, models, err))
         return -1;
     int rc = back ? registry_previous(&r, &version, err) : 0;
     if (rc == 0)
-        rc = registry_promote(&r, version, action, err);
+        rc = registry_promote(&r, version, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, err);
     if (rc == 0)
         printf("version %" PRId64 " is the champion of %s%s\n", version, models,
                back ? " again" : "");
     registry_release(&r);
     return rc;
-}
-
-static int promote(struct err *err)
-{
-    int64_t version;
-    if (!version_name)
-        return err_set(err, "promote which version? give a number or latest");
-    return find_version(&version, err) ? -1 : change_champion(LEDGER_PROMOTE, version, err);
-}
-
-static int rollback(struct err *err)
-{
-    return change_champion(LEDGER_ROLLBACK, 0, err);
 }
 
 static int who(struct err *err)
@@ -126,8 +115,8 @@ static int who(struct err *err)
 }
 
 static const char *const names[] = {"list", "show", "promote", "rollback", "who"};
-static int (*const commands[])(struct err *) = {list, show, promote, rollback, who};
-enum { N_COMMANDS = sizeof names / sizeof *names };
+static int (*const commands[])(struct err *) = {list, show, change_champion, change_champion, who};
+enum { LIST, SHOW, PROMOTE, ROLLBACK, WHO, N_COMMANDS };
 
 int main(int argc, char **argv)
 {
@@ -156,12 +145,14 @@ int main(int argc, char **argv)
     size_t c = 0;
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
-    if (c < N_COMMANDS && (!version_name || commands[c] == show || commands[c] == promote)) {
+    if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
         int rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
                                       : commands[c](&err);
         return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
     }
-    if (c < N_COMMANDS)
+    if (c == PROMOTE)
+        err_set(&err, "promote which version? give a number or latest");
+    else if (c < N_COMMANDS)
         err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], version_name);
     else
         err_set(&err, "unknown command '%s'%s (see --help)", argv[first],
