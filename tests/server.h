@@ -7,25 +7,16 @@
 #define TESTS_SERVER_H
 
 #include "ingest/table.h"
+#include "tests/scratch.h"
 #include "train/model.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define DAY        "2018-05-03" // replayed: snapshot at its start, batch scores from the full run
 #define WAIT_MS    60000        // no answer in this time fails a test; never a measure of speed
@@ -34,7 +25,7 @@
 #define TOKEN      "0123456789abcdef"
 #define ANSWER_MAX ((size_t)1 << 20)
 
-static char folder[256];
+static char *const folder = scratch;
 static const char *bin;
 
 struct server {
@@ -66,14 +57,10 @@ static inline int run(const char *fmt, ...)
 // The text of a file of the folder, "" where it cannot be read; valid until the next call.
 static inline const char *folder_text(const char *name)
 {
-    static char text[8192];
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    text[f ? fread(text, 1, sizeof text - 1, f) : 0] = '\0';
-    if (f)
-        fclose(f);
-    return text;
+    static char *text;
+    free(text);
+    text = scratch_read(scratch_path(name), NULL);
+    return text ? text : "";
 }
 
 static inline const char *log_text(void)
@@ -84,9 +71,8 @@ static inline const char *log_text(void)
 // The path of a file with TOKEN in it.
 static inline const char *token_file(void)
 {
-    static char path[300];
-    snprintf(path, sizeof path, "%s/token", folder);
-    assert_int_equal(run("umask 077; printf " TOKEN " >%s", path), 0);
+    const char *path = scratch_text("token", TOKEN);
+    assert_int_equal(chmod(path, 0600), 0);
     return path;
 }
 
@@ -160,13 +146,9 @@ static inline int server_end_own(void **state)
 // The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
 static inline int server_artifacts_of(void **state, const char *config, const char *day)
 {
-    const char *tmp = getenv("TMPDIR");
-    (void)state;
     bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
-    snprintf(folder, sizeof folder, "%s/assay-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
-        return -1;
-    if (run("%s/ingest --config %s --key %s/key --output %s/table", bin, config, folder, folder) ||
+    if (scratch_make(state) ||
+        run("%s/ingest --config %s --key %s/key --output %s/table", bin, config, folder, folder) ||
         run("%s/features --config %s --output %s/features %s/table", bin, config, folder, folder) ||
         run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, day,
             folder, folder) ||
@@ -188,10 +170,9 @@ static inline int server_artifacts(void **state)
 
 static inline int server_remove(void **state)
 {
-    (void)state;
     if (shared.pid > 0)
         server_end(&shared);
-    return run("rm -rf '%s'", folder);
+    return scratch_remove(state);
 }
 
 static inline int dial(int port)
