@@ -74,20 +74,17 @@ int split_from_config(struct split *s, const struct config *c, struct err *err)
     return 0;
 }
 
-static uint64_t first_row_of_day(double day, const int64_t *time, uint64_t rows)
-{
-    const int64_t start = (int64_t)day * SECONDS_PER_DAY;
-    uint64_t i;
-    LOWER_BOUND(i, 0, rows, time[i] < start);
-    return i;
-}
-
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows)
 {
-    if (part->percent)
-        return (struct row_range){(uint64_t)llround(part->from * (double)rows),
-                                  (uint64_t)llround(part->to * (double)rows)};
-    return (struct row_range){first_row_of_day(part->from + (double)days, time, rows),
-                              first_row_of_day(part->to + (double)days, time, rows)};
+    const double ends[2] = {part->from, part->to};
+    uint64_t row[2];
+    for (int k = 0; k < 2; k++) {
+        const int64_t start = ((int64_t)ends[k] + days) * SECONDS_PER_DAY;
+        if (part->percent)
+            row[k] = (uint64_t)llround(ends[k] * (double)rows);
+        else
+            LOWER_BOUND(row[k], 0, rows, time[row[k]] < start);
+    }
+    return (struct row_range){row[0], row[1]};
 }

@@ -329,11 +329,6 @@ static int run_share(void *arg, unsigned worker, struct err *err)
     return 0;
 }
 
-static bool is_too_late(int64_t time, int64_t newest)
-{
-    return time < newest && (uint64_t)newest - (uint64_t)time > LATE_SECONDS;
-}
-
 // The newest time that the key of event i has in a track before that event.
 static int64_t newest_before(const struct state *s, size_t track, const struct events *e,
                              const int64_t *time, size_t i)
@@ -353,17 +348,18 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
 {
     int64_t newest = s->last_time; // of all keys, so that most events need no closer look
     for (size_t i = 0; i < e->n; i++) {
-        for (size_t t = 0; is_too_late(time[i], newest) && t < s->plan->n_tracks; t++) {
+        const int64_t bound = time[i] + LATE_SECONDS;
+        for (size_t t = 0; bound < newest && t < s->plan->n_tracks; t++) {
             const int64_t same_key = newest_before(s, t, e, time, i);
-            const unsigned long long late = (uint64_t)same_key - (uint64_t)time[i];
             char is[TIME_TEXT], was[TIME_TEXT];
             s->refused = i;
-            if (is_too_late(time[i], same_key))
+            if (bound < same_key)
                 return err_set(
                     err,
-                    "an event of %s comes %llu s too late: it is %llu s older than the "
+                    "an event of %s comes %lld s too late: it is %lld s older than the "
                     "newest event of the same %s, of %s, and may be at most %lld s older",
-                    time_text(is, time[i]), late - LATE_SECONDS, late,
+                    time_text(is, time[i]), (long long)(same_key - bound),
+                    (long long)(same_key - time[i]),
                     s->plan->schema.columns[s->plan->tracks[t].column].name,
                     time_text(was, same_key), (long long)LATE_SECONDS);
         }
