@@ -32,14 +32,11 @@ static void assert_rows(struct row_range rows, uint64_t first, uint64_t end)
 static void days_are_whole_and_both_included_and_move_by_days(void **state)
 {
     (void)state;
-    const int64_t time[] = {86399, 86400, 100000, 3 * 86400 - 1, 3 * 86400, 4 * 86400, 5 * 86400};
     int64_t twice_a_day[100]; // from before 1970 on
     const struct split s =
         parsed("train = 1970-01-02 .. 1970-01-03\ntest = 1970-01-05 .. 1970-01-05\nfolds = 4");
     assert_int_equal(s.folds, 4);
     assert_string_equal(s.test.text, "1970-01-05 .. 1970-01-05");
-    assert_rows(split_rows(&s.train, 0, time, 7), 1, 4);
-    assert_rows(split_rows(&s.test, 0, time, 7), 5, 6);
     for (int i = 0; i < 100; i++)
         twice_a_day[i] = (i - 50) * 43200;
     for (int64_t days = -20; days <= 20; days++)
@@ -67,7 +64,6 @@ static void mistakes_are_refused_and_named(void **state)
     static const char *const cases[][2] = {
         {"train = 2018-07-25 .. 2018-07-31", "no test"},
         {"test = 2018-07-25 .. 2018-07-31", "no train"},
-        {"train = 2018-07-25\ntest = 0% .. 1%", "not FROM .. TO"},
         {"train = 2018-07-25..2018-07-26\ntest = 0% .. 1%", "not FROM .. TO"},
         {"train = 2018-07-25 .. 2018-07-26 x\ntest = 0% .. 1%", "not FROM .. TO"},
         {"train = 2018-02-30 .. 2018-03-26\ntest = 0% .. 1%", "'2018-02-30' is not a date"},
@@ -77,7 +73,6 @@ static void mistakes_are_refused_and_named(void **state)
         {"train = nan% .. 10%\ntest = 0% .. 1%", "'nan%' is not"},
         {"train = 0% .. 2018-07-25\ntest = 0% .. 1%", "'2018-07-25' is not a percentage"},
         {"train = 60% .. 60%\ntest = 0% .. 1%", "ends before it begins"},
-        {"train = 2018-07-25 .. 2018-07-24\ntest = 0% .. 1%", "ends before it begins"},
         {"train = 2018-07-25 .. 2018-07-26\ntest = 0% .. 1%", "both be days"},
         {"train = 2018-07-25 .. 2018-07-31\ntest = 2018-07-31 .. 2018-08-01", "begins before"},
         {"train = 0% .. 60%\ntest = 60% .. 70%\nfolds = 2", "folds move by weeks"},
