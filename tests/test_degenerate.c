@@ -210,6 +210,15 @@ TEST(data_that_cannot_be_trained_on_is_refused_without_a_version)
     }
 }
 
+TEST(a_table_without_an_input_of_the_champion_cannot_be_compared)
+{
+    write_data(&(struct shape){.hours = 24}, FIXED SPLIT MODEL);
+    scratch_text("work/y.ini", FEATURED SPLIT);
+    succeed(ALL_STAGES " --promote && features --config y.ini --output g t");
+    expect(1, "trained on other features than these",
+           "monitor --config x.ini --models m --output d.json g");
+}
+
 static int make_work(void **state)
 {
     if (scratch_make(state))
@@ -223,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_at_its_ends_gives_a_version_whose_every_number_is_one),
         cmocka_unit_test(data_that_cannot_be_trained_on_is_refused_without_a_version),
+        cmocka_unit_test(a_table_without_an_input_of_the_champion_cannot_be_compared),
     };
     return cmocka_run_group_tests(tests, make_work, scratch_remove);
 }
