@@ -12,6 +12,7 @@ struct predict_request {
     struct reply *reply;
     struct body body;
     struct store_row *rows; // [body.n]
+    int64_t *memory;        // holds all that follows
     size_t *source;         // [body.n]: whose decision it gets, for ids that come twice
     size_t *fresh;          // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
@@ -22,39 +23,33 @@ struct predict_request {
     bool refused;            // the reply says why; nothing was counted
 };
 
+static void *take(int64_t **at, size_t n)
+{
+    *at += n;
+    return *at - n;
+}
+
+// All in one block of 8-byte units, which no value exceeds.
 static void allocate(struct predict_request *q)
 {
     const struct plan *p = q->service->plan;
-    const size_t n = q->body.n;
+    const size_t n = q->body.n, lanes = n * p->n_label_lanes;
     q->rows = store_rows_new(p, n);
-    q->source = xcalloc(n, sizeof *q->source);
-    q->fresh = xcalloc(n, sizeof *q->fresh);
-    q->columns = xcalloc(p->schema.n, sizeof *q->columns);
-    *q->columns = xcalloc(p->schema.n * n, sizeof(int64_t)); // no type of a column is larger
-    for (size_t c = 1; c < p->schema.n; c++)
-        q->columns[c] = (int64_t *)*q->columns + c * n;
-    q->inputs = xcalloc(p->n_inputs, sizeof *q->inputs);
-    *q->inputs = xcalloc(p->n_inputs * n, sizeof **q->inputs);
-    for (size_t i = 1; i < p->n_inputs; i++)
-        q->inputs[i] = *q->inputs + i * n;
-    q->genuine = xcalloc(n * p->n_label_lanes, sizeof *q->genuine);
-    q->fraud = xcalloc(n * p->n_label_lanes, sizeof *q->fraud);
-    q->contributions = xcalloc(p->n_inputs, sizeof *q->contributions);
-}
-
-static void release(struct predict_request *q)
-{
-    store_rows_free(q->rows);
-    free(q->source);
-    free(q->fresh);
-    free(*q->columns);
-    free(q->columns);
-    free(*q->inputs);
-    free(q->inputs);
-    free(q->genuine);
-    free(q->fraud);
-    free(q->contributions);
-    json_decref(q->body.document);
+    q->memory =
+        xcalloc((2 + p->schema.n + p->n_inputs) * n + p->schema.n + 2 * p->n_inputs + 2 * lanes,
+                sizeof *q->memory);
+    int64_t *at = q->memory;
+    q->source = take(&at, n);
+    q->fresh = take(&at, n);
+    q->columns = take(&at, p->schema.n);
+    for (size_t c = 0; c < p->schema.n; c++)
+        q->columns[c] = take(&at, n);
+    q->inputs = take(&at, p->n_inputs);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        q->inputs[i] = take(&at, n);
+    q->contributions = take(&at, p->n_inputs);
+    q->genuine = take(&at, lanes);
+    q->fraud = take(&at, lanes);
 }
 
 // ---- on the writer's thread ----
@@ -213,5 +208,7 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r)
     allocate(&q);
     if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0 && !q.refused)
         write_decisions(&q, r);
-    release(&q);
+    free(q.rows);
+    free(q.memory);
+    json_decref(q.body.document);
 }

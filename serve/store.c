@@ -150,31 +150,23 @@ static int prepare(struct store *s, struct err *err)
     return rc;
 }
 
+// In one block, since every request makes some.
 struct store_row *store_rows_new(const struct plan *p, size_t n)
 {
     const size_t columns = p->schema.n, lanes = 2 * p->n_label_lanes;
-    struct store_row *rows = xcalloc(n, sizeof *rows);
-    rows->values = xcalloc(n * columns, sizeof *rows->values);
-    rows->texts = xcalloc(n * columns, sizeof *rows->texts);
-    rows->x = xcalloc(n * p->n_inputs, sizeof *rows->x);
-    rows->label_values = xcalloc(n * lanes, sizeof *rows->label_values);
-    for (size_t i = 1; i < n; i++)
-        rows[i] = (struct store_row){.values = rows->values + i * columns,
-                                     .texts = rows->texts + i * columns,
-                                     .x = rows->x + i * p->n_inputs,
-                                     .label_values = rows->label_values + i * lanes};
+    struct store_row *rows =
+        xcalloc(n, sizeof *rows + columns * (sizeof(int64_t) + sizeof(char *)) +
+                       lanes * sizeof(double) + p->n_inputs * sizeof(float));
+    int64_t *values = (int64_t *)(rows + n);
+    const char **texts = (const char **)(values + n * columns);
+    double *label_values = (double *)(texts + n * columns);
+    float *x = (float *)(label_values + n * lanes);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (struct store_row){.values = values + i * columns,
+                                     .texts = texts + i * columns,
+                                     .x = x + i * p->n_inputs,
+                                     .label_values = label_values + i * lanes};
     return rows;
-}
-
-void store_rows_free(struct store_row *rows)
-{
-    if (!rows)
-        return;
-    free(rows->values);
-    free(rows->texts);
-    free(rows->x);
-    free(rows->label_values);
-    free(rows);
 }
 
 static size_t label_values_size(const struct store *s)
@@ -332,7 +324,7 @@ void store_close(struct store *s)
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
         close(s->lock);
-    store_rows_free(s->one);
+    free(s->one);
     free(s->columns);
     *s = (struct store){.lock = -1};
 }

@@ -67,8 +67,7 @@ struct store_row {
     double *label_values; // [2][n_lanes]: added to each lane if it is genuine, if it is fraud
     int label;            // the newest that is known, -1: none; store_get's
 };
-struct store_row *store_rows_new(const struct plan *p, size_t n);
-void store_rows_free(struct store_row *rows);
+struct store_row *store_rows_new(const struct plan *p, size_t n); // [n], to be freed
 
 // A label that became known, or changed.
 struct store_label {
