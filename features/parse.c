@@ -478,7 +478,8 @@ static int onehot(struct parser *ps)
         return fail(ps, ps->text, "a onehot cannot be a helper: give it a name without _");
     if (check_shadow(ps, column))
         return -1;
-    int seen = -1; // the sum of the values' nodes
+    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
+    int seen = zero; // the sum of the values' nodes
     d->unfitted = column;
     while (take(ps, ",")) {
         d->unfitted = -1;
@@ -487,15 +488,14 @@ static int onehot(struct parser *ps)
         const int node = onehot_value(ps, column);
         if (node < 0)
             return -1;
-        seen = seen < 0 ? node : plan_operation(p, NODE_ADD, seen, node);
+        seen = plan_operation(p, NODE_ADD, seen, node);
     }
     if (expect(ps, ")", "at the end of onehot"))
         return -1;
     if (d->unfitted >= 0)
         return 0;
-    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
     sprintf(rest, "%s[*]", d->name);
-    plan_input(p, rest, plan_operation(p, NODE_EQ, seen < 0 ? zero : seen, zero));
+    plan_input(p, rest, plan_operation(p, NODE_EQ, seen, zero));
     return 0;
 }
 
