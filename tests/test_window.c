@@ -7,14 +7,14 @@ static void sums_are_rounded_correctly_whatever_their_values(void **state)
 {
     (void)state;
     enum { N = 20000, WINDOW = 1000 };
-    static const int64_t edges[] = {EDGE_NOW, WINDOW, 2 * WINDOW};
+    static const int64_t edges[] = {EDGE_NOW, WINDOW};
     static double values[N];
-    const struct shape s = shape_make(edges, 3, 1);
+    const struct shape s = shape_make(edges, 2, 1);
     uint64_t seed = 7;
     for (int kind = 0; kind < 3; kind++) {
         struct history h = {0};
         history_reserve(&h, &s, 1);
-        __int128 all = 0, window = 0, before = 0;
+        __int128 all = 0, window = 0;
         for (int i = 0; i < N; i++) {
             const double fraction = (double)(random_bits(&seed) >> 19) * 0x1p-45;
             values[i] = kind == 0   ? 0.1
@@ -22,15 +22,10 @@ static void sums_are_rounded_correctly_whatever_their_values(void **state)
                                     : (i == 0 ? 0x1p45 : fraction * 0x1p-15);
             all += exact(values[i]);
             window += exact(values[i]) - (i < WINDOW ? 0 : exact(values[i - WINDOW]));
-            before += i < WINDOW ? 0 : exact(values[i - WINDOW]);
-            before -= i < 2 * WINDOW ? 0 : exact(values[i - 2 * WINDOW]);
             assert_int_equal(history_insert(&h, &s, i) + history_add(&h, &s, 0, values[i]), 0);
             assert_true(same_bits(history_sum(&h, &s, 0, 0, -1), ldexp((double)all, -80)));
             assert_true(same_bits(history_sum(&h, &s, 0, 0, 1), ldexp((double)window, -80)));
-            assert_true(same_bits(history_sum(&h, &s, 0, 1, 2), ldexp((double)before, -80)));
         }
-        history_insert(&h, &s, 10 * N);
-        assert_true(same_bits(history_sum(&h, &s, 0, 1, 2), 0)); // an empty window
         history_release(&h);
     }
 }
