@@ -45,7 +45,6 @@ int body_parse(struct body *b, const char *text, size_t n, const char *what, str
                       MAX_OBJECTS);
     else
         return 0;
-    json_decref(document);
     return -1;
 }
 

@@ -26,7 +26,7 @@
 enum { MAX_OBJECTS = 1000 };
 
 // A body of one object, or of an array of 1 to MAX_OBJECTS elements. The caller releases the
-// document with json_decref.
+// document with json_decref, after an error too.
 struct body {
     json_t *document;
     size_t n;
