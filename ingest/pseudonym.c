@@ -39,12 +39,9 @@ static int make_key(const char *path, struct err *err)
     unsigned char key[PSEUDONYM_KEY_BYTES];
     struct output o;
     char *own = xasprintf("%s.%ld", path, (long)getpid());
-    int rc = output_open(&o, own, 0600, err);
-    if (rc == 0) {
-        randombytes_buf(key, sizeof key);
-        rc = output_write(&o, key, sizeof key, err) || output_commit(&o, err) ? -1 : 0;
-        sodium_memzero(key, sizeof key);
-    }
+    randombytes_buf(key, sizeof key);
+    int rc = output_open(&o, own, 0600, err) || output_write(&o, key, sizeof key, err) ||
+             output_commit(&o, err);
     output_release(&o);
     if (rc == 0 && link(own, path) && errno != EEXIST)
         rc = err_sys(err, "%s: cannot make the secret key", path);
