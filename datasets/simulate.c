@@ -79,18 +79,6 @@ static struct point random_point(struct rng *r)
     return (struct point){x, rng_uniform(r, 0, GRID)};
 }
 
-static void find_near(struct customer *c, struct point home, const struct simulation *s,
-                      const struct point *terminals)
-{
-    double r2 = (double)(s->radius * s->radius);
-    c->n_near = 0;
-    for (uint32_t i = 0; i < s->terminals; i++) {
-        double dx = terminals[i].x - home.x, dy = terminals[i].y - home.y;
-        c->near[c->n_near] = i; // stays only if n_near moves on: no branch to mispredict
-        c->n_near += dx * dx + dy * dy < r2;
-    }
-}
-
 // The draws are the same ones before and after the shift, so it changes no row before its date, not
 // even through scenario 3, which picks from the transactions of many days.
 static void purchase(struct simulation *s, struct rng *r, const struct customer *c, uint32_t day)
@@ -119,7 +107,13 @@ static void simulate_customer(struct simulation *s, struct customer *c,
                               const struct point *terminals)
 {
     struct rng r = rng_stream(s->seed, CUSTOMER_STREAMS + (uint64_t)c->id);
-    find_near(c, random_point(&r), s, terminals);
+    const struct point home = random_point(&r);
+    c->n_near = 0;
+    for (uint32_t i = 0; i < s->terminals; i++) {
+        const double dx = terminals[i].x - home.x, dy = terminals[i].y - home.y;
+        c->near[c->n_near] = i; // stays only if n_near moves on: no branch to mispredict
+        c->n_near += dx * dx + dy * dy < (double)(s->radius * s->radius);
+    }
     c->mean = rng_uniform(&r, 5, 100);
     double exp_minus_rate = exp(-rng_uniform(&r, 0, 4));
     for (uint32_t day = 0; c->n_near > 0 && day < s->days; day++)
@@ -151,9 +145,10 @@ static void mark_amounts(struct simulation *s)
             row->scenario = 1;
 }
 
-// Draw each day's terminals and mark them until they are repaired. compromised: [days, terminals].
-static void compromise_terminals(const struct simulation *s, bool *compromised)
+// Scenario 2: all transactions of a terminal from its compromise until its repair.
+static void mark_terminals(struct simulation *s)
 {
+    bool *compromised = xcalloc((size_t)s->days, (size_t)s->terminals); // [days, terminals]
     struct rng r = rng_stream(s->seed, SCENARIO_2_STREAM);
     for (uint32_t day = 0; day < s->days; day++) {
         uint32_t hit[MAX_HITS];
@@ -162,13 +157,6 @@ static void compromise_terminals(const struct simulation *s, bool *compromised)
             for (uint32_t i = 0; i < k; i++)
                 compromised[d * s->terminals + hit[i]] = true;
     }
-}
-
-// Scenario 2: all transactions of a compromised terminal.
-static void mark_terminals(struct simulation *s)
-{
-    bool *compromised = xcalloc((size_t)s->days, (size_t)s->terminals * sizeof *compromised);
-    compromise_terminals(s, compromised);
     for (struct transaction *row = s->rows; row < s->rows + s->n; row++)
         if (compromised[row->second / DAY * s->terminals + row->terminal])
             row->scenario = 2;
