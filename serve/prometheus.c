@@ -43,15 +43,12 @@ static unsigned long long histogram(struct reply *r, const char *name, const cha
 
 static void write_http(struct reply *r, const struct counters *c)
 {
-    size_t n_routes = 0;
-    while (route_at(n_routes))
-        n_routes++;
     head(r, "assay_http_requests_total", "counter", "Requests answered, by route and status.");
     for (size_t i = 0; i < COUNTERS_ROUTES; i++)
         for (size_t s = 0; s < REPLY_STATUSES; s++)
             if (atomic_load(&c->http[i][s]) > 0)
                 reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
-                          i < n_routes ? route_at(i)->path : "other", reply_statuses[s].code,
+                          route_at(i) ? route_at(i)->path : "other", reply_statuses[s].code,
                           atomic_load(&c->http[i][s]));
     gauge(r, "assay_http_requests_in_flight", "Requests that are being answered.",
           atomic_load(&c->in_flight));

@@ -246,7 +246,7 @@ static int replay(struct service *s, struct err *err)
     struct replay r = {s, xcalloc(n, sizeof *r.x), xcalloc(n, sizeof *r.out)};
     for (size_t i = 0; i < n; i++)
         r.out[i] = &r.x[i];
-    const int rc = store_each(&s->store, from, from, replay_row, &r, err);
+    const int rc = store_each(&s->store, from, 0, replay_row, &r, err);
     free(r.x);
     free(r.out);
     return rc;
@@ -324,7 +324,7 @@ static int recover(struct service *s, const struct service_files *files, const c
     if (replay(s, err))
         return -1;
     writer_note_state(w);
-    return store_each_newest(&s->store, RECENT_DECISIONS, remember, &s->recent, err);
+    return store_each(&s->store, 0, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
 // SQLite puts its files beside the one that a link names; lock and checkpoint belong there, too.

@@ -582,20 +582,21 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
                  *order);
 }
 
-int store_each(struct store *s, int64_t event, int64_t label, store_take *take, void *arg,
-               struct err *err)
+int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err)
 {
+#define FROM(table)                                                                                \
+    " FROM " table " WHERE seq >= max(?1, coalesce((SELECT min(seq) FROM (SELECT seq FROM " table  \
+    " ORDER BY seq DESC LIMIT ?2)), 0))"
     static const char sql[] =
-        "SELECT seq, 0, 0, 0 FROM prediction WHERE seq >= ? UNION ALL SELECT "
-        "seq, prediction, coalesce(was, -1), label FROM feedback WHERE seq >= ? "
-        "ORDER BY seq";
+        "SELECT seq, 0, 0, 0" FROM("prediction") " UNION ALL SELECT seq, prediction, coalesce(was, "
+                                                 "-1), label" FROM("feedback") " ORDER BY seq";
     const struct store_row *row;
     sqlite3_stmt *q;
     int step, rc = 0;
     if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
         return failed(s, "read", err);
-    sqlite3_bind_int64(q, 1, event);
-    sqlite3_bind_int64(q, 2, label);
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int(q, 2, n);
     while (rc == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
         const int64_t of = sqlite3_column_int64(q, 1); // 0: it is a transaction
         const struct store_label change = {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)};
@@ -607,16 +608,4 @@ int store_each(struct store *s, int64_t event, int64_t label, store_take *take, 
         rc = failed(s, "read", err);
     sqlite3_finalize(q);
     return rc;
-}
-
-int store_each_newest(struct store *s, int n, store_take *take, void *arg, struct err *err)
-{
-    static const char first[] =
-        "SELECT min(seq) FROM (SELECT seq FROM %s ORDER BY seq DESC LIMIT %d)";
-    int64_t event, label;
-    return query(s, &event, err, first, "prediction", n) ||
-                   query(s, &label, err, first, "feedback", n) ||
-                   store_each(s, event, label, take, arg, err)
-               ? -1
-               : 0;
 }

@@ -143,15 +143,12 @@ void store_relabel(const struct store *s, const struct store_label *label, struc
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// Call take for each transaction from order number `event` on and for each label from `label` on,
-// in their order, until it returns -1. row: the transaction, also of a label; label: NULL for a
-// transaction.
+// Call take for each transaction and each label from order number `from` on, in their order, until
+// it returns -1; n > 0: for the newest n transactions and the newest n labels alone. row: the
+// transaction, also of a label; label: NULL for a transaction.
 typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
                        struct err *err);
-int store_each(struct store *s, int64_t event, int64_t label, store_take *take, void *arg,
-               struct err *err);
-// The same for the newest n transactions and the newest n labels.
-int store_each_newest(struct store *s, int n, store_take *take, void *arg, struct err *err);
+int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err);
 
 // store_log.c: a second connection that moves the log into the file.
 int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, const char *pragmas,

@@ -15,17 +15,12 @@ struct place {
     struct reply *reply;
     int64_t latest; // the latest time that an event may have
     struct store_row *row;
-    size_t column;
+    const struct schema_column *column;
     long index;
 };
 
-static const struct schema_column *column_of(const struct place *p)
-{
-    return &p->service->plan->schema.columns[p->column];
-}
-
 // A 422 that names the column.
-#define REFUSE(p, ...) reply_problem((p)->reply, 422, column_of(p)->name, (p)->index, __VA_ARGS__)
+#define REFUSE(p, ...) reply_problem((p)->reply, 422, (p)->column->name, (p)->index, __VA_ARGS__)
 
 int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r)
 {
@@ -66,7 +61,7 @@ void body_mark(const struct body *b, size_t i, struct reply *r)
 
 static int refuse_type(const struct place *p, const json_t *v, const char *wanted)
 {
-    return REFUSE(p, "'%s' must be %s, not %s", column_of(p)->name, wanted,
+    return REFUSE(p, "'%s' must be %s, not %s", p->column->name, wanted,
                   json_type_words(json_typeof(v)));
 }
 
@@ -85,7 +80,7 @@ static const char *key_text(const json_t *v, char digits[24], size_t *n)
 
 static int put_number(const struct place *p, const json_t *v, double *to)
 {
-    const struct schema_column *c = column_of(p);
+    const struct schema_column *c = p->column;
     const double x = json_number_value(v);
     if (!json_is_number(v))
         return refuse_type(p, v, "a number");
@@ -100,7 +95,7 @@ static int put_number(const struct place *p, const json_t *v, double *to)
 static int put_time(const struct place *p, const json_t *v, int64_t *to)
 {
     static const double first = -62135596800.0, last = 253402300799.0; // as in a table
-    const char *name = column_of(p)->name, *text = json_string_value(v);
+    const char *name = p->column->name, *text = json_string_value(v);
     const bool number = schema_times_are_numbers(&p->service->plan->schema);
     const double x = json_number_value(v);
     if (!json_is_number(v) && (number || !text))
@@ -126,8 +121,9 @@ static int put_time(const struct place *p, const json_t *v, int64_t *to)
 
 static int put_value(const struct place *p, const json_t *v)
 {
-    const struct schema_column *c = column_of(p);
-    void *to = &p->row->values[p->column];
+    const struct schema_column *c = p->column;
+    const size_t at = (size_t)(c - p->service->plan->schema.columns);
+    void *to = &p->row->values[at];
     char digits[24];
     size_t n = 0;
     const char *text = key_text(v, digits, &n);
@@ -150,8 +146,8 @@ static int put_value(const struct place *p, const json_t *v)
     case COLUMN_CATEGORY:
         if (!absent && !json_is_string(v))
             return refuse_type(p, v, "a string");
-        p->row->texts[p->column] = text;
-        *(uint32_t *)to = dictionary_find(&p->service->dictionaries[p->column], text);
+        p->row->texts[at] = text;
+        *(uint32_t *)to = dictionary_find(&p->service->dictionaries[at], text);
         return 0;
     case COLUMN_TIME:
         return put_time(p, v, to);
@@ -191,8 +187,8 @@ static int put_transaction(struct place *p, json_t *object)
         if (schema_find(schema, name) < 0)
             return refuse_name(p, name);
     }
-    for (p->column = 0; p->column < schema->n; p->column++)
-        if (put_value(p, json_object_get(object, column_of(p)->name)))
+    for (p->column = schema->columns; p->column < schema->columns + schema->n; p->column++)
+        if (put_value(p, json_object_get(object, p->column->name)))
             return -1;
     return 0;
 }
