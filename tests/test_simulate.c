@@ -19,12 +19,9 @@ struct row {
     int hour, fraud, scenario;
 };
 
-struct rows {
-    struct row *at;
-    size_t n;
-};
-
-static struct rows world, shifted;
+enum { MOST_ROWS = 100000 };
+static struct row world[MOST_ROWS], shifted[MOST_ROWS]; // [n_rows]
+static size_t n_rows;
 static char out[4096]; // what the program printed
 
 // Run simulate into a file of the scratch folder; the exit status.
@@ -54,18 +51,18 @@ static bool read_row(FILE *f, struct row *r)
     return true;
 }
 
-static struct rows load(const char *name)
+static size_t load(const char *name, struct row *rows)
 {
     char header[256];
-    struct rows rows = {.at = calloc(100000, sizeof *rows.at)};
+    size_t n = 0;
     FILE *f = fopen(scratch_path(name), "r");
     assert_non_null(fgets(header, sizeof header, f));
     assert_string_equal(header, "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,"
                                 "TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n");
-    while (read_row(f, &rows.at[rows.n]))
-        assert_in_range(++rows.n, 1, 99999);
+    while (read_row(f, &rows[n]))
+        assert_in_range(++n, 1, MOST_ROWS - 1);
     fclose(f);
-    return rows;
+    return n;
 }
 
 static void assert_near(double value, double expected, double tolerance)
@@ -75,10 +72,10 @@ static void assert_near(double value, double expected, double tolerance)
 }
 
 // Mean amount of a scenario from a day on.
-static double mean_cents(const struct rows *rows, int scenario, long first_day)
+static double mean_cents(const struct row *rows, int scenario, long first_day)
 {
     double sum = 0, n = 0;
-    for (const struct row *r = rows->at; r < rows->at + rows->n; r++)
+    for (const struct row *r = rows; r < rows + n_rows; r++)
         if (r->scenario == scenario && r->day >= first_day) {
             sum += (double)r->cents;
             n++;
@@ -107,8 +104,8 @@ static void the_random_numbers_are_the_published_ones(void **state)
 static void rows_are_in_the_order_of_time_and_customer(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < world.n; i++) {
-        const struct row *r = &world.at[i], *before = r - (i > 0);
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct row *r = &world[i], *before = r - (i > 0);
         assert_int_equal(r->id, i);
         assert_int_equal(r->day, r->second / 86400);
         assert_in_range(r->second % 86400, 1, 86399);
@@ -123,26 +120,26 @@ static void rows_are_in_the_order_of_time_and_customer(void **state)
 static void counts_amounts_and_times_follow_their_distributions(void **state)
 {
     (void)state;
-    double n = (double)world.n, mean = 0, var = 0, free_of_charge = 0;
-    for (size_t i = 0; i < world.n; i++) {
-        mean += (double)(world.at[i].second % 86400) / n;
-        free_of_charge += (world.at[i].cents == 0) / n;
+    double n = (double)n_rows, mean = 0, var = 0, free_of_charge = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        mean += (double)(world[i].second % 86400) / n;
+        free_of_charge += (world[i].cents == 0) / n;
     }
-    for (size_t i = 0; i < world.n; i++)
-        var += pow((double)(world.at[i].second % 86400) - mean, 2) / n;
-    assert_near(n / CUSTOMERS / DAYS, 2 * 0.96923, 0.13);    // U(0, 4) and P(|z| < 2.16)
-    assert_near(mean, 43200, 280);                           // N(43200, 20000), cut off
-    assert_near(sqrt(var), 0.9097 * 20000, 150);             // at 2.16 standard deviations
-    assert_near(free_of_charge, 0, 0.001);                   // negative ones are drawn again
-    assert_near(mean_cents(&world, 0, 0) / 5250, 1.02, .06); // U(5, 100), N cut off at 0
+    for (size_t i = 0; i < n_rows; i++)
+        var += pow((double)(world[i].second % 86400) - mean, 2) / n;
+    assert_near(n / CUSTOMERS / DAYS, 2 * 0.96923, 0.13);   // U(0, 4) and P(|z| < 2.16)
+    assert_near(mean, 43200, 280);                          // N(43200, 20000), cut off
+    assert_near(sqrt(var), 0.9097 * 20000, 150);            // at 2.16 standard deviations
+    assert_near(free_of_charge, 0, 0.001);                  // negative ones are drawn again
+    assert_near(mean_cents(world, 0, 0) / 5250, 1.02, .06); // U(5, 100), N cut off at 0
 }
 
 static void an_amount_is_fraud_by_itself_exactly_above_the_limit(void **state)
 {
     (void)state;
     size_t n[4] = {0};
-    for (size_t i = 0; i < world.n; i++) {
-        const struct row *r = &world.at[i], *s = &shifted.at[i];
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct row *r = &world[i], *s = &shifted[i];
         assert_int_equal(r->fraud, r->scenario != 0);
         assert_in_range(r->scenario, 0, 3);
         n[r->scenario]++;
@@ -150,9 +147,9 @@ static void an_amount_is_fraud_by_itself_exactly_above_the_limit(void **state)
         assert_true(s->scenario > 1 ||
                     s->scenario == (s->cents > (s->day < SHIFT ? 22000 : 33000)));
     }
-    assert_in_range(n[1], 1, world.n / 200);
-    assert_in_range(n[2], 1, world.n / 10);
-    assert_in_range(n[3], 1, world.n / 10);
+    assert_in_range(n[1], 1, n_rows / 200);
+    assert_in_range(n[2], 1, n_rows / 10);
+    assert_in_range(n[3], 1, n_rows / 10);
 }
 
 // The frauds of a scenario at one terminal or of one customer, and all rows between the first and
@@ -167,7 +164,7 @@ static int find_spans(int scenario, long days, struct span *spans, int n)
 {
     int good = 0;
     for (int pass = 0; pass < 2; pass++)
-        for (const struct row *r = world.at; r < world.at + world.n; r++) {
+        for (const struct row *r = world; r < world + n_rows; r++) {
             struct span *s = &spans[scenario == 2 ? r->terminal : r->customer];
             if (pass == 0 && r->scenario == scenario) {
                 s->first = s->frauds++ > 0 ? s->first : r->day; // rows are in the order of time
@@ -208,7 +205,7 @@ static void a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amoun
         rows += spans[i].frauds > 0 ? spans[i].rows : 0;
     }
     assert_near(frauds / rows, 0.36, 0.03); // the span of the frauds is a bit under 14 days
-    for (const struct row *r = world.at; r < world.at + world.n; r++)
+    for (const struct row *r = world; r < world + n_rows; r++)
         assert_true(r->scenario != 3 || r->cents % 5 == 0);
 }
 
@@ -218,7 +215,7 @@ static void customers_buy_within_the_radius_or_not_at_all(void **state)
     (void)state;
     static bool seen[CUSTOMERS][TERMINALS];
     int n[CUSTOMERS] = {0}, most = 0;
-    for (const struct row *r = world.at; r < world.at + world.n; r++) {
+    for (const struct row *r = world; r < world + n_rows; r++) {
         n[r->customer] += !seen[r->customer][r->terminal];
         seen[r->customer][r->terminal] = true;
         most = n[r->customer] > most ? n[r->customer] : most;
@@ -228,38 +225,25 @@ static void customers_buy_within_the_radius_or_not_at_all(void **state)
     assert_contains(out, "no customer has a terminal within --radius 1");
 }
 
-// Shares of the rows from the shift on: at night, and at a compromised terminal.
-static void shares(const struct rows *rows, double *night, double *compromised)
-{
-    double n = 0;
-    *night = *compromised = 0;
-    for (const struct row *r = rows->at; r < rows->at + rows->n; r++)
-        if (r->day >= SHIFT) {
-            *night += r->hour < 7;
-            *compromised += r->scenario == 2;
-            n++;
-        }
-    *night /= n;
-    *compromised /= n;
-}
-
 static void a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on(void **state)
 {
     (void)state;
-    assert_int_equal(shifted.n, world.n);
-    for (size_t i = 0; i < world.n && world.at[i].day < SHIFT; i++)
-        assert_memory_equal(&world.at[i], &shifted.at[i], sizeof world.at[i]);
-    assert_near(mean_cents(&shifted, 0, 20) / mean_cents(&world, 0, 20), 1.5, 0.01);
-    double night[2], compromised[2];
-    shares(&world, &night[0], &compromised[0]);
-    shares(&shifted, &night[1], &compromised[1]);
-    assert_near(night[1], night[0] + 0.1 * (1 - night[0]), 0.01);
+    double n[2] = {0}, night[2] = {0}, compromised[2] = {0}; // from the shift on
+    for (size_t i = 0; i < n_rows && world[i].day < SHIFT; i++)
+        assert_memory_equal(&world[i], &shifted[i], sizeof world[i]);
+    for (size_t i = 0; i < 2 * n_rows; i++) {
+        const struct row *r = i < n_rows ? &world[i] : &shifted[i - n_rows];
+        n[i >= n_rows] += r->day >= SHIFT;
+        night[i >= n_rows] += r->day >= SHIFT && r->hour < 7;
+        compromised[i >= n_rows] += r->day >= SHIFT && r->scenario == 2;
+    }
+    assert_near(night[1] / n[1], 0.1 + 0.9 * night[0] / n[0], 0.01);
     // On average 10 of the 20 days' attacks are under way then: 20 more bad terminals of 2000.
-    assert_near(compromised[1] - compromised[0], 0.0105, 0.004);
-    // A theft doubles amounts from the shift on; one from before it goes on with the factor of
-    // five.
-    assert_near(mean_cents(&shifted, 3, 34) / mean_cents(&shifted, 0, 34), 2, 0.5);
-    assert_near(mean_cents(&world, 3, 34) / mean_cents(&world, 0, 34), 5, 1.2);
+    assert_near(compromised[1] / n[1] - compromised[0] / n[0], 0.0105, 0.004);
+    assert_near(mean_cents(shifted, 0, 20) / mean_cents(world, 0, 20), 1.5, 0.01);
+    // A theft doubles amounts from the shift on; one from before goes on with the factor of five.
+    assert_near(mean_cents(shifted, 3, 34) / mean_cents(shifted, 0, 34), 2, 0.5);
+    assert_near(mean_cents(world, 3, 34) / mean_cents(world, 0, 34), 5, 1.2);
 }
 
 // Repeated runs and machines give the same bytes, another seed others.
@@ -308,16 +292,8 @@ static int make_worlds(void **state)
     if (scratch_make(state) || run(WORLD, "world.csv") ||
         run(WORLD " --shift 2018-04-21", "shift.csv"))
         return -1;
-    world = load("world.csv");
-    shifted = load("shift.csv");
-    return 0;
-}
-
-static int remove_worlds(void **state)
-{
-    free(world.at);
-    free(shifted.at);
-    return scratch_remove(state);
+    n_rows = load("world.csv", world);
+    return load("shift.csv", shifted) == n_rows ? 0 : -1;
 }
 
 int main(void)
@@ -334,5 +310,5 @@ int main(void)
         cmocka_unit_test(the_committed_sample_is_what_the_data_cards_last_command_writes),
         cmocka_unit_test(a_wrong_command_line_exits_with_2_and_says_why),
     };
-    return cmocka_run_group_tests(tests, make_worlds, remove_worlds);
+    return cmocka_run_group_tests(tests, make_worlds, scratch_remove);
 }
