@@ -121,21 +121,19 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
                        &version, "rows", &rows, "columns", &columns, "provenance", &t->provenance,
                        "xxh3", &xxh3))
         return err_set(err, "%s; make the table again", why.text);
-    if (strcmp(format, FORMAT) != 0 || !json_is_object(t->provenance))
-        return err_set(err, "it is not the manifest of an assay table");
-    if (version != VERSION)
-        return err_set(err, "its version is not %d; make the table again", VERSION);
-    if (rows < 0 || rows > INT64_MAX / 16)
-        return err_set(err, "its rows are not a number from 0 on");
+    if (strcmp(format, FORMAT) != 0 || version != VERSION || !json_is_object(t->provenance))
+        return err_set(err, "it is not of an assay table of version %d; make the table again",
+                       VERSION);
     snprintf(told, sizeof told, "%s", xxh3);
     json_object_del(json, "xxh3");
     if (strcmp(told, checksum_text(is, manifest_xxh3(json))) != 0)
         return err_set(err, "it was altered: its checksum differs; make the table again");
+    const size_t n = json_array_size(columns);
+    if (rows < 0 || rows > INT64_MAX / 16 || n == 0 || n > OUTPUT_MAX_FILES)
+        return err_set(err, "no table has %lld rows of %zu columns", (long long)rows, n);
     t->rows = (uint64_t)rows;
-    if (json_array_size(columns) == 0 || json_array_size(columns) > OUTPUT_MAX_FILES)
-        return err_set(err, "the number of columns is not within 1 .. %d", OUTPUT_MAX_FILES);
-    t->columns = xcalloc(json_array_size(columns), sizeof *t->columns);
-    for (size_t i = 0; i < json_array_size(columns); i++)
+    t->columns = xcalloc(n, sizeof *t->columns);
+    for (size_t i = 0; i < n; i++)
         if (column_from_json(t, json_array_get(columns, i), err))
             return -1;
     return 0;

@@ -6,6 +6,8 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char out[65536]; // what the program printed
+static struct table t;
+static struct err err;
 
 #define INI                                                                                        \
     "[input]\ntime_format = %Y-%m-%d %H:%M:%S\nmax_reject_rate = 0.5\n[columns]\n"                 \
@@ -35,10 +37,9 @@ static int ingest(const char *csv)
     return ingest_with("", scratch_text("in.csv", csv), "");
 }
 
-static void open_table(struct table *t)
+static void open_table(void)
 {
-    struct err err;
-    if (table_open(t, scratch_path("out/table"), &err))
+    if (table_open(&t, scratch_path("out/table"), &err))
         fail_msg("%s; the program said: %s", err.msg, out);
 }
 
@@ -50,9 +51,7 @@ static void assert_good_table(void)
     static const double amounts[] = {57.16, 100, 0};
     static const int8_t labels[] = {0, 1, -1};
     static const uint32_t codes[] = {0, 1, 2};
-    struct table t;
-    struct err err = {""};
-    open_table(&t);
+    open_table();
     assert_int_equal(t.rows, 3);
     const uint64_t *id = table_data(&t, "id", COLUMN_ID, &err);
     const uint64_t *customer = table_data(&t, "customer", COLUMN_KEY, &err);
@@ -104,8 +103,6 @@ static void a_compressed_pipe_is_read(void **state)
 static void rows_without_a_time_are_numbered(void **state)
 {
     (void)state;
-    struct table t;
-    struct err err;
     char ini[1024];
     scratch_text("in.csv", "A;B\tClass\n1\t\"0\"\nbad\t0\n3\t\"1\"\n");
     snprintf(ini, sizeof ini,
@@ -114,7 +111,7 @@ static void rows_without_a_time_are_numbered(void **state)
              scratch);
     scratch_text("test.ini", ini);
     assert_int_equal(ingest_with("", NULL, ""), 0);
-    open_table(&t);
+    open_table();
     const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
     assert_true(t.rows == 2 && time[0] == 0 && time[1] == 2); // rejected rows keep their number
     table_release(&t);
@@ -125,14 +122,12 @@ static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void *
     (void)state;
     enum { ROWS = 60000 };
     static char csv[ROWS * 64];
-    struct table t;
-    struct err err;
     char *p = csv + sprintf(csv, HEADER);
     for (int i = 0; i < ROWS; i++)
         p += sprintf(p, "%d,2018-04-01 00:00:00,%d,\"%s\",%d.%02d,c%d,%d\n", i, i % 7,
                      i % 100 ? "x" : "\n", i % 1000, i % 100, i % 10, i % 2);
     assert_int_equal(ingest(csv), 0);
-    open_table(&t);
+    open_table();
     assert_int_equal(t.rows, ROWS);
     const double *amount = table_data(&t, "amount", COLUMN_NUMBER, &err);
     const uint32_t *channel = table_data(&t, "channel", COLUMN_CATEGORY, &err);

@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 enum { ROWS = 1000 };
+static struct table t;
+static struct err err;
 
 // The last one has a name that no file has.
 static const struct table_column columns[] = {
@@ -30,7 +32,6 @@ static void make_table(size_t rows, size_t block)
     static const char *const texts[] = {"chip", "\"web\"", "téléphone"};
     struct table_writer w;
     struct dictionary d = {0};
-    struct err err;
     for (int i = 0; i < ROWS; i++) {
         id[i] = (uint64_t)i * 0x9e3779b97f4a7c15u;
         moment[i] = 1522540800 + i;
@@ -58,20 +59,17 @@ static void make_table(size_t rows, size_t block)
     dictionary_release(&d);
 }
 
-static void open_table(struct table *t)
+static void open_table(void)
 {
-    struct err err;
-    if (table_open(t, scratch_path("table"), &err))
+    if (table_open(&t, scratch_path("table"), &err))
         fail_msg("%s", err.msg);
 }
 
 static void what_was_written_comes_back(void **state)
 {
     (void)state;
-    struct table t;
-    struct err err = {""};
     make_table(ROWS, 99);
-    open_table(&t);
+    open_table();
     assert_int_equal(t.rows, ROWS);
     assert_int_equal(t.n, N);
     for (size_t c = 0; c < N; c++) {
@@ -116,8 +114,7 @@ static void the_manifest_has_ranges_and_unknown_labels(void **state)
             free(text);
         }
         json_decref(manifest);
-        struct table t;
-        open_table(&t);
+        open_table();
         assert_int_equal(t.rows, rows);
         table_release(&t);
     }
@@ -146,13 +143,11 @@ static void a_table_is_written_as_a_whole_or_not_at_all(void **state)
     (void)state;
     static const uint64_t one[1];
     struct table_writer w;
-    struct table t;
-    struct err err;
     make_table(10, 10);
     assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
     assert_int_equal(table_writer_append(&w, 0, one, 1, &err), 0);
     table_writer_release(&w);
-    open_table(&t);
+    open_table();
     assert_int_equal(t.rows, 10);
     table_release(&t);
     assert_int_equal(scratch_count(scratch), 1);
@@ -164,8 +159,6 @@ static void a_table_is_written_as_a_whole_or_not_at_all(void **state)
 
 static void assert_refused(const char *reason)
 {
-    struct table t;
-    struct err err;
     if (table_open(&t, scratch_path("table"), &err) == 0) {
         table_release(&t);
         fail_msg("taken, should be refused: %s", reason);
@@ -226,14 +219,14 @@ static void a_hostile_manifest_is_refused(void **state)
     (void)state;
     static const char *const cases[][3] = {
         {"{", "", "manifest.json:"},
-        {"assay table", "table", "not the manifest of an assay table"},
-        {"\"version\": 1", "\"version\": 2", "its version is not 1"},
-        {"\"rows\": 100", "\"rows\": -1", "its rows are not a number from 0 on"},
-        {"\"rows\": 100", "\"rows\": 9223372036854775807", "its rows are not a number from 0 on"},
+        {"assay table", "table", "not of an assay table"},
+        {"\"version\": 1", "\"version\": 2", "not of an assay table of version 1"},
+        {"\"rows\": 100", "\"rows\": -1", "no table has -1 rows"},
+        {"\"rows\": 100", "\"rows\": 9223372036854775807", "no table has"},
         {"\"rows\": 100", "\"rows\": 576460752303423487", "bytes, not the"},
         {"\"rows\": 100", "\"rows\": \"100\"", "Expected integer"},
         {"\"rows\": 100,", "\"rows\": 100, \"rows\": 100,", "duplicate"},
-        {"\"columns\": [", "\"columns\": 1, \"more\": [", "the number of columns is not within"},
+        {"\"columns\": [", "\"columns\": 1, \"more\": [", "rows of 0 columns"},
         {"\"name\": \"x\"", "\"name\": \"../x\"", "x.npy: cannot open"},
         {"\"name\": \"x\"", "\"name\": 7", "column 2: Expected string"},
         {"\"number\"", "\"blob\"", "column 'x': its kind 'blob' is not known"},
