@@ -146,8 +146,7 @@ int service_reload(struct service *s, struct err *err)
         writer_report(&s->writer, false, "model %s (sha256 %.8s…) decides now", new->version,
                       new->model.sha256);
     } else {
-        const struct err why = *err;
-        err_set(err, "%.960s; the present model goes on", why.msg);
+        err_set(err, "%.960s; the present model goes on", err_copy(err).msg);
         writer_report(&s->writer, false, "%s", err->msg);
     }
     pthread_mutex_unlock(&s->reloading);

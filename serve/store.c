@@ -157,10 +157,10 @@ struct store_row *store_rows_new(const struct plan *p, size_t n)
     struct store_row *rows =
         xcalloc(n, sizeof *rows + columns * (sizeof(int64_t) + sizeof(char *)) +
                        lanes * sizeof(double) + p->n_inputs * sizeof(float));
-    int64_t *values = (int64_t *)(rows + n);
-    const char **texts = (const char **)(values + n * columns);
-    double *label_values = (double *)(texts + n * columns);
-    float *x = (float *)(label_values + n * lanes);
+    int64_t *values = (void *)(rows + n);
+    const char **texts = (void *)(values + n * columns);
+    double *label_values = (void *)(texts + n * columns);
+    float *x = (void *)(label_values + n * lanes);
     for (size_t i = 0; i < n; i++)
         rows[i] = (struct store_row){.values = values + i * columns,
                                      .texts = texts + i * columns,
