@@ -51,7 +51,7 @@ static void get_model(struct request *q)
 
 static void post_reload(struct request *q)
 {
-    struct err err;
+    struct err err = {""};
     if (service_reload(q->service, &err)) {
         PROBLEM(q, 409, "%s", err.msg);
         return;
