@@ -256,13 +256,13 @@ static void the_committed_sample_is_what_the_data_cards_last_command_writes(void
     *end = '\0';
     for (char *p = card; (p = strstr(p, "simulate ")); p++)
         start = p + strlen("simulate ");
-    for (char seed = '0'; seed < '2'; seed++) {
-        strstr(start, "--seed ")[7] = seed;
+    for (int seed = 0; seed < 2; seed++) {
+        strstr(start, "--seed ")[7] = (char)('0' + seed);
         assert_int_equal(run(start, "sample.csv"), 0);
         assert_memory_equal(out, "simulate  ", 10);
         assert_int_equal(
             run_command(out, sizeof out, "cmp %s datasets/sample.csv", scratch_path("sample.csv")),
-            seed != '0');
+            seed);
     }
     free(card);
 }

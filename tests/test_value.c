@@ -25,7 +25,7 @@ static void assert_like_strtod(const char *text)
     const bool good =
         *text && !*end && isfinite(expected) && !text[strspn(text, "0123456789+-.eE")];
     const bool taken = value_number(text, strlen(text), &value) == 0;
-    if (taken != good || (good && memcmp(&value, &expected, sizeof value) != 0))
+    if (taken != good || (good && (value != expected || signbit(value) != signbit(expected))))
         fail_msg("'%s' is %.17g, not %.17g", text, taken ? value : (double)NAN, expected);
 }
 
