@@ -21,43 +21,39 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
-// line[0..n): the entry's line without its end.
-static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
-{
-    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
-    r->entries[r->n++] = *e;
-    sha256_hex(r->head, line, n);
-}
-
-static int read_line(struct registry *r, const char *line, size_t n, struct err *err)
+// Add the entry of line[0..n), which has no end.
+static int add_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
     struct ledger_entry e = {0};
     json_error_t why;
-    json_int_t version;
     const char *when, *action, *sha256, *previous;
     size_t a = 0;
-    int rc = 0;
+    int rc = -1;
     json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
     if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
-                       &action, "version", &version, "sha256", &sha256, "previous", &previous)) {
-        json_decref(j);
-        return err_set(err, "%s", why.text);
+                       &action, "version", &e.version, "sha256", &sha256, "previous", &previous)) {
+        err_set(err, "%s", why.text);
+        goto out;
     }
     while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
         a++;
-    if (strcmp(previous, r->head) != 0)
-        rc = err_set(err, "does not follow the line before it: one of them was altered, or lines "
-                          "between them were removed");
-    else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS)
-        rc = err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
-    e.action = (enum ledger_action)a;
-    e.version = version;
-    snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
+    if (strcmp(previous, r->head) != 0) {
+        err_set(err, "does not follow the line before it: one of them was altered, or lines "
+                     "between them were removed");
+    } else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS) {
+        err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
+    } else {
+        e.action = (enum ledger_action)a;
+        snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
+        ARRAY_GROW(r->entries, r->n + 1, r->capacity);
+        r->entries[r->n++] = e;
+        sha256_hex(r->head, line, n);
+        rc = 0;
+    }
+out:
     json_decref(j);
-    if (rc == 0)
-        add_entry(r, &e, line, n);
     return rc;
 }
 
@@ -69,7 +65,7 @@ static int read_ledger(struct registry *r, struct err *err)
     int rc = f || errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", path);
     for (ssize_t n; f && rc == 0 && (n = getline(&line, &size, f)) > 0;) {
         r->torn = line[n - 1] != '\n';
-        if (!r->torn && (rc = read_line(r, line, (size_t)n - 1, err)))
+        if (!r->torn && (rc = add_line(r, line, (size_t)n - 1, err)))
             err_prefix(err, "%s:%zu", path, r->n + 1);
     }
     if (f && rc == 0 && ferror(f))
@@ -102,15 +98,12 @@ static int append(struct registry *r, enum ledger_action action, int64_t version
                   const char *sha256, struct err *err)
 {
     char when[TIME_TEXT];
-    struct ledger_entry e = {.time = (int64_t)time(NULL), .action = action, .version = version};
-    memcpy(e.sha256, sha256, SHA256_HEX);
-    char *line = xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
-                           ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
-                           time_text(when, e.time), actions[action], version, sha256, r->head);
+    char *line =
+        xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
+                  ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
+                  time_text(when, (int64_t)time(NULL)), actions[action], version, sha256, r->head);
     char *path = path_join(r->path, "ledger.jsonl");
-    int rc = write_line(path, line, err);
-    if (rc == 0)
-        add_entry(r, &e, line, strlen(line) - 1);
+    int rc = write_line(path, line, err) || add_line(r, line, strlen(line) - 1, err) ? -1 : 0;
     free(path);
     free(line);
     return rc;
@@ -127,19 +120,22 @@ int registry_parse_version(const char *name, int64_t *version)
     return 0;
 }
 
-// The champion by the link; 0 where there is none.
-static int read_link(const char *registry, int64_t *version, struct err *err)
+int registry_champion(const char *path, int64_t *version, struct err *err)
 {
-    char target[32], *path = path_join(registry, "champion");
-    ssize_t n = readlink(path, target, sizeof target - 1);
+    char target[32], *link = path_join(path, "champion");
+    ssize_t n = readlink(link, target, sizeof target - 1);
     int rc = 0;
     *version = 0;
     target[n < 0 ? 0 : n] = '\0';
-    if (n < 0 && errno != ENOENT)
-        rc = err_sys(err, "%s: cannot read the link", path);
-    else if (n >= 0 && registry_parse_version(target, version))
-        rc = err_set(err, "%s: points to '%s', which is no version", path, target);
-    free(path);
+    if (n < 0 && access(path, F_OK))
+        rc = err_sys(err, "%s: cannot open the registry", path);
+    else if (n < 0 && errno != ENOENT)
+        rc = err_sys(err, "%s: cannot read the link", link);
+    else if (n < 0)
+        rc = err_set(err, "%s: there is no champion yet: promote a version first", path);
+    else if (registry_parse_version(target, version))
+        rc = err_set(err, "%s: points to '%s', which is no version", link, target);
+    free(link);
     return rc;
 }
 
@@ -179,17 +175,6 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
     *version = n > 1 ? stack[n - 2] : 0;
     free(stack);
     return *version ? 0 : err_set(err, "%s: there is no champion before the present one", r->path);
-}
-
-int registry_champion(const char *path, int64_t *version, struct err *err)
-{
-    if (read_link(path, version, err))
-        return -1;
-    if (*version)
-        return 0;
-    if (access(path, F_OK))
-        return err_sys(err, "%s: cannot open the registry", path);
-    return err_set(err, "%s: there is no champion yet: promote a version first", path);
 }
 
 // ---- open ----
@@ -242,24 +227,24 @@ static int lock_folder(const char *path, struct err *err)
 
 int registry_open(struct registry *r, const char *path, struct err *err)
 {
+    struct err none;
     int64_t linked;
     *r = (struct registry){0};
     signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
-    int lock = lock_folder(path, err);
+    const int lock = lock_folder(path, err);
     if (lock < 0)
         return -1;
-    if (registry_read(r, path, err)) {
-        close(lock);
-        return -1;
-    }
+    int rc = registry_read(r, path, err);
     r->lock = lock;
-    if (check_end(r, err) == 0 && read_link(path, &linked, err) == 0) {
-        const int64_t champion = registry_champion_at(r, INT64_MAX);
-        if (champion == linked || champion == 0 || write_link(r, champion, err) == 0)
-            return 0;
-    }
-    registry_release(r);
-    return -1;
+    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    if (rc == 0)
+        rc = check_end(r, err);
+    registry_champion(path, &linked, &none); // 0 where there is none, or none that can be read
+    if (rc == 0 && champion != 0 && champion != linked)
+        rc = write_link(r, champion, err);
+    if (rc)
+        registry_release(r);
+    return rc;
 }
 
 void registry_release(struct registry *r)
@@ -326,22 +311,23 @@ int registry_add(struct registry *r, struct output *folder, const char *sha256, 
     return append(r, LEDGER_TRAIN, *version, sha256, err);
 }
 
-// Whether the version was trained, and, where sha256 is given, with this hash at last.
+// An error unless the version was trained and, with a sha256, its last training had this one.
 static int check_trained(const struct registry *r, int64_t version, const char *sha256,
                          struct err *err)
 {
-    for (size_t i = r->n; i-- > 0;) {
-        const struct ledger_entry *e = &r->entries[i];
-        if (e->action != LEDGER_TRAIN || e->version != version)
-            continue;
-        if (!sha256 || strcmp(sha256, e->sha256) == 0)
-            return 0;
-        return err_set(err,
-                       "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
-                       "not %.12s…)",
-                       r->path, version, sha256, e->sha256);
-    }
-    return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
+    size_t i = r->n;
+    while (i > 0 &&
+           (r->entries[i - 1].action != LEDGER_TRAIN || r->entries[i - 1].version != version))
+        i--;
+    if (i == 0)
+        return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
+    const char *trained = r->entries[i - 1].sha256;
+    if (!sha256 || strcmp(sha256, trained) == 0)
+        return 0;
+    return err_set(err,
+                   "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
+                   "not %.12s…)",
+                   r->path, version, sha256, trained);
 }
 
 int registry_promote(struct registry *r, int64_t version, enum ledger_action action,

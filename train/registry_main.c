@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *models = "models/simulated", *at,
-                  *version_name; // at, version_name: NULL where not given
+static const char *models = "models/simulated";
+static const char *at, *version_name; // NULL where not given
 
 // "3", "latest" or, by default, the champion.
 static int find_version(int64_t *version, struct err *err)
@@ -54,8 +54,7 @@ static int list(struct err *err)
     int64_t champion, last = 0;
     if (registry_read(&r, models, err))
         return -1;
-    if (registry_champion(models, &champion, &none))
-        champion = 0;
+    registry_champion(models, &champion, &none); // 0 where there is none
     printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
     for (size_t i = 0; i < r.n; i++) { // versions count up: a repeated training is not above last
         const struct ledger_entry *e = &r.entries[i];
