@@ -65,20 +65,21 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 
-# Files that become bytes of a library (train/embedded.h): a stage's own, and web/ in train's, since the
-# report and the dashboard share it. Chart.js is Debian's.
+# Texts that become strings of a library, named after the file with each '.' as '_': a stage's own, and web/
+# in train's, since the report and the dashboard share it. Chart.js is Debian's.
 WEB := $(wildcard web/*) web/chart.min.js
-$(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.embedded.o))
-$(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.embedded.o,$(wildcard train/*.txt) train/card.md)
-$(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.embedded.o
-$(BUILD)/%.embedded.o: % | deps
+$(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.string.o))
+$(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard train/*.txt) train/card.md)
+$(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.string.o
+define embed
 	@mkdir -p $(@D)
-	@$(LD) -r -b binary -z noexecstack -o $@ $<
-# The linker names the bytes after the path that it is given, hence the link.
-$(BUILD)/web/chart.min.js.embedded.o: /usr/share/javascript/chart.js/chart.min.js | deps
-	@mkdir -p $(@D) $(BUILD)/embed/web
-	@ln -sf $< $(BUILD)/embed/web/chart.min.js
-	@cd $(BUILD)/embed && $(LD) -r -b binary -z noexecstack -o $(abspath $@) web/chart.min.js
+	@printf '.globl %s\n.section .rodata\n%s: .incbin "%s"\n.byte 0\n.section .note.GNU-stack\n' \
+		$(subst .,_,$(<F)) $(subst .,_,$(<F)) $< | $(CC) -x assembler -c -o $@ -
+endef
+$(BUILD)/%.string.o: % | deps
+	$(embed)
+$(BUILD)/web/chart.min.js.string.o: /usr/share/javascript/chart.js/chart.min.js | deps
+	$(embed)
 
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o

@@ -7,11 +7,10 @@
 #include "base/option.h" // ASSAY_VERSION
 #include "ingest/value.h"
 #include "serve/http.h"
-#include "train/embedded.h"
 
 #include <math.h>
 
-EMBEDDED(serve, openapi_json);
+extern const char openapi_json[];
 
 // The values that the model knows; others are taken, too.
 static json_t *known_texts(const struct dictionary *d)
@@ -123,8 +122,7 @@ static void put_schema(json_t *document, const struct service *s)
 // Runs before requests and reloads do, so nothing is held.
 char *openapi_text(struct service *s)
 {
-    json_t *document = json_loadb(embedded(serve, openapi_json), embedded_size(serve, openapi_json),
-                                  JSON_REJECT_DUPLICATES, NULL);
+    json_t *document = json_loads(openapi_json, JSON_REJECT_DUPLICATES, NULL);
     json_t *one = example_transaction(s, "T1");
     json_t *two = json_pack("[o, o]", example_transaction(s, "T2"), example_transaction(s, "T3"));
     json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));

@@ -1,7 +1,6 @@
 // The table of routes, and one function for each.
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
-#include "train/embedded.h"
 
 #include <strings.h>
 
@@ -66,33 +65,23 @@ static void get_openapi(struct request *q)
     reply_text(q->reply, q->server->openapi);
 }
 
-EMBEDDED(web, dashboard_html);
-EMBEDDED(web, style_css);
-EMBEDDED(web, page_js);
-EMBEDDED(web, chart_js);
-EMBEDDED(web, form_js);
-EMBEDDED(web, dashboard_js);
-EMBEDDED(web, chart_min_js);
-EMBEDDED(web, icon_svg);
+extern const char dashboard_html[], style_css[], icon_svg[];
+extern const char page_js[], chart_js[], form_js[], dashboard_js[], chart_min_js[];
 
 #define SCRIPT "text/javascript; charset=utf-8"
-#define FILE_AT(file, type, name)                                                                  \
-    {                                                                                              \
-        file, type, embedded(web, name), embedded_end(web, name)                                   \
-    }
 
 // The files contain nothing of the service, so they need no token.
 static const struct file {
-    const char *name, *type, *start, *end;
+    const char *name, *type, *text;
 } files[] = {
-    FILE_AT("", "text/html; charset=utf-8", dashboard_html),
-    FILE_AT("style.css", "text/css; charset=utf-8", style_css),
-    FILE_AT("page.js", SCRIPT, page_js),
-    FILE_AT("chart.js", SCRIPT, chart_js),
-    FILE_AT("form.js", SCRIPT, form_js),
-    FILE_AT("dashboard.js", SCRIPT, dashboard_js),
-    FILE_AT("chart.min.js", SCRIPT, chart_min_js),
-    FILE_AT("icon.svg", "image/svg+xml", icon_svg),
+    {"", "text/html; charset=utf-8", dashboard_html},
+    {"style.css", "text/css; charset=utf-8", style_css},
+    {"page.js", SCRIPT, page_js},
+    {"chart.js", SCRIPT, chart_js},
+    {"form.js", SCRIPT, form_js},
+    {"dashboard.js", SCRIPT, dashboard_js},
+    {"chart.min.js", SCRIPT, chart_min_js},
+    {"icon.svg", "image/svg+xml", icon_svg},
 };
 
 // The page may load from this server only, and run no inline script or style. Chart.js draws on
@@ -102,7 +91,7 @@ static void get_file(struct request *q)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(files[i].name, q->segments[0]) == 0) {
             q->reply->type = files[i].type;
-            reply_bytes(q->reply, files[i].start, (size_t)(files[i].end - files[i].start));
+            reply_text(q->reply, files[i].text);
             q->reply->head =
                 "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
                 "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -1,6 +1,5 @@
 #include "train/report.h"
 #include "base/memory.h"
-#include "train/embedded.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -8,15 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-EMBEDDED(train, sentences_txt);
-EMBEDDED(train, summary_txt);
-EMBEDDED(train, card_md);
-EMBEDDED(web, report_html);
-EMBEDDED(web, style_css);
-EMBEDDED(web, page_js);
-EMBEDDED(web, chart_js);
-EMBEDDED(web, report_js);
-EMBEDDED(web, chart_min_js);
+// Made by the Makefile from the files of these names.
+extern const char sentences_txt[], summary_txt[], card_md[], report_html[];
+extern const char style_css[], page_js[], chart_js[], report_js[], chart_min_js[];
 
 // ---- templates ----------------------------------------------------------------------------------
 
@@ -30,14 +23,15 @@ struct scope {
     const char *key; // what * stands for
 };
 
+// A path in a template ends at ':' or '}'.
 static const json_t *walk(const json_t *j, const char *path, const char *key)
 {
-    while (j && *path) {
-        const int n = (int)strcspn(path, ".");
-        char name[64];
-        snprintf(name, sizeof name, "%.*s", n, path);
-        j = json_is_array(j) ? json_array_get(j, strtoul(name, NULL, 10))
-                             : json_object_get(j, strcmp(name, "*") == 0 ? key : name);
+    while (j && *path != ':' && *path != '}') {
+        const size_t n = strcspn(path, ".:}");
+        if (json_is_array(j))
+            j = json_array_get(j, strtoul(path, NULL, 10));
+        else
+            j = *path == '*' ? json_object_get(j, key) : json_object_getn(j, path, n);
         path += n + (path[n] == '.');
     }
     return j;
@@ -55,7 +49,7 @@ static void put_text(const struct scope *s, const char *text, const char *format
     static const char *const special[] = {[PLAIN] = "", [MARKDOWN] = "|*<[]&\\`", [PAGE] = "<"};
     const int blanks = (int)-strtol(format, NULL, 10) - (int)strlen(text);
     for (; *text; text++)
-        if (strcmp(format, "raw") == 0 || !strchr(special[s->mode], *text))
+        if (*format == 'r' || !strchr(special[s->mode], *text))
             fputc(*text, s->f);
         else
             fprintf(s->f, s->mode == PAGE ? "\\u%04x" : "\\%c", *text);
@@ -79,13 +73,12 @@ static void put_number(const struct scope *s, double x, const char *format)
 
 static void put_field(const struct scope *s, const char *tag)
 {
-    const int n = (int)strcspn(tag, ":");
-    const char *format = tag + n + (tag[n] == ':');
-    char path[80];
-    snprintf(path, sizeof path, "%.*s", n, tag);
-    const json_t *j = find(s, path);
-    if (strcmp(path, "*") == 0 || json_is_string(j))
-        put_text(s, *path == '*' ? s->key : json_string_value(j), format);
+    const char *end = tag + strcspn(tag, ":}"), *format = end + (*end == ':');
+    const json_t *j = find(s, tag);
+    if (*tag == '*')
+        put_text(s, s->key, format);
+    else if (json_is_string(j))
+        put_text(s, json_string_value(j), format);
     else if (json_is_array(j))
         put_number(s, (double)json_array_size(j), format);
     else
@@ -121,13 +114,11 @@ static const char *fill_section(const struct scope *s, const char *tag, const ch
 
 static const char *fill(const struct scope *s, const char *text)
 {
-    for (const char *open; (open = strstr(text, "{{"));) {
-        const char *close = strstr(open, "}}");
-        char tag[96];
-        snprintf(tag, sizeof tag, "%.*s", (int)(close - open - 2), open + 2);
+    for (const char *tag; (tag = strstr(text, "{{"));) {
         if (!s->hidden)
-            fwrite(text, 1, (size_t)(open - text), s->f);
-        text = close + 2;
+            fwrite(text, 1, (size_t)(tag - text), s->f);
+        tag += 2;
+        text = strstr(tag, "}}") + 2;
         if (*tag == '/')
             return text;
         if (*tag == '#' || *tag == '^')
@@ -140,11 +131,9 @@ static const char *fill(const struct scope *s, const char *text)
 }
 
 // The template with its fields filled, allocated.
-#define FILL(folder, name, mode, root)                                                             \
-    fill_template(embedded(folder, name), embedded_size(folder, name), mode, root)
-static char *fill_template(const char *bytes, size_t size, enum mode mode, const json_t *root)
+static char *fill_template(const char *template, enum mode mode, const json_t *root)
 {
-    char *text = NULL, *template = xstrndup(bytes, size);
+    char *text = NULL;
     size_t n;
     const struct scope s = {.f = xchecked(open_memstream(&text, &n)),
                             .mode = mode,
@@ -152,7 +141,6 @@ static char *fill_template(const char *bytes, size_t size, enum mode mode, const
                             .item = root,
                             .key = ""};
     fill(&s, template);
-    free(template);
     return xchecked(fclose(s.f) ? NULL : text);
 }
 
@@ -175,7 +163,7 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
 static json_t *sentences(const json_t *results)
 {
     json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
-    char *text = FILL(train, sentences_txt, PLAIN, results), *rest;
+    char *text = fill_template(sentences_txt, PLAIN, results), *rest;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *blank = strchr(line, ' ');
         *blank = '\0';
@@ -187,14 +175,13 @@ static json_t *sentences(const json_t *results)
 
 // ---- files --------------------------------------------------------------------------------------
 
-#define PART(name) #name, embedded(web, name), embedded_size(web, name)
 static char *page(const json_t *results)
 {
     char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_t *parts =
-        json_pack("{s:s, s:s%, s:s%, s:s%, s:s%, s:s%}", "metrics", json, PART(style_css),
-                  PART(chart_min_js), PART(page_js), PART(chart_js), PART(report_js));
-    char *text = FILL(web, report_html, PAGE, parts);
+    json_t *parts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "metrics", json, "style_css",
+                              style_css, "chart_min_js", chart_min_js, "page_js", page_js,
+                              "chart_js", chart_js, "report_js", report_js);
+    char *text = fill_template(report_html, PAGE, parts);
     json_decref(parts);
     free(json);
     return text;
@@ -215,7 +202,7 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
     json_object_set_new(results, "text", sentences(results));
     char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (write_file(folder, "metrics.json", metrics, err) ||
-        write_file(folder, "card.md", FILL(train, card_md, MARKDOWN, results), err))
+        write_file(folder, "card.md", fill_template(card_md, MARKDOWN, results), err))
         return -1;
     return write_file(folder, "report.html", page(results), err);
 }
@@ -223,13 +210,16 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
 int report_print(const char *path, struct err *err)
 {
     json_error_t why;
+    const char *test;
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "%s: %s", path, why.text);
-    int rc = walk(j, "folds.0.test", NULL) ? 0 : err_set(err, "%s: has no test metrics", path);
-    char *text = FILL(train, summary_txt, PLAIN, j);
-    if (rc == 0 && (fputs(text, stdout) == EOF || fflush(stdout)))
-        rc = err_sys(err, "cannot write to stdout");
+    int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
+    char *text = fill_template(summary_txt, PLAIN, j);
+    if (rc)
+        err_set(err, "%s: has no test metrics", path);
+    else
+        fputs(text, stdout); // main checks that stdout could be written
     free(text);
     json_decref(j);
     return rc;
