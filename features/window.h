@@ -7,8 +7,8 @@
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
 //
-// To change which events a window includes at its edges, change is_behind in window.c; to change
-// where the edges lie, change plan_window in plan.c.
+// plan_window in plan.c places a window's edges: change it to move an edge, by a second for example.
+// is_behind in window.c orders events for everything, also for late events and changed labels.
 //
 // Totals are unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a
 // difference of two totals is the sum of the values between them, correctly rounded wherever 106
@@ -34,7 +34,7 @@
 // bound costs memory, because histories keep events that much longer.
 #define LATE_SECONDS (INT64_C(7) * 86400)
 
-// Two edges that are no lengths of time: all events so far, and all before the current one.
+// Two special edges: all events so far, and all before the current one.
 enum { EDGE_NOW = 0, EDGE_PAST = -1 };
 
 struct total { // the number hi + lo, |lo| <= ulp(hi) / 2
