@@ -125,66 +125,10 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     return -1;
 }
 
-// An answer holds ten numbers, so printf would take a tenth of its time. Between 1e-4 and 1e5 the
-// digits are the integer nearest to m · 10^k / 2^s, where x = m / 2^s, computed in 128 bits: the
-// only rounding is the last one, half to even as in glibc. Other numbers go to printf.
-__extension__ typedef unsigned __int128 uint128;
-
-static const uint64_t power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
-                                 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
-
-// a · 10^(digits - 1 - exponent), rounded to an integer: at most 2^53 · 10^20 before the shift.
-static uint64_t significand(double a, int digits, int exponent)
-{
-    uint64_t bits;
-    memcpy(&bits, &a, sizeof bits);
-    const int shift = 1075 - (int)(bits >> 52 & 0x7ff), k = digits - 1 - exponent;
-    const uint64_t first = UINT64_C(1) << 52; // the implicit bit
-    uint128 v = (bits & (first - 1)) | first;
-    v *= power[k > 19 ? 19 : k];
-    v *= power[k > 19 ? k - 19 : 0];
-    const uint128 whole = v >> shift, rest = v - (whole << shift), half = (uint128)1 << (shift - 1);
-    const uint64_t n = (uint64_t)whole;
-    return n + (rest > half || (rest == half && n % 2 == 1));
-}
-
-int number_text(char text[NUMBER_TEXT], double x, int digits)
-{
-    static const double bounds[] = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000, 10000};
-    const double a = fabs(x);
-    if (!(a >= 1e-4 && a < 1e5))
-        return snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
-    int exponent = -4; // 10^exponent <= a < 10^(exponent + 1)
-    while (exponent < 4 && a >= bounds[exponent + 4])
-        exponent++;
-    uint64_t n = significand(a, digits, exponent);
-    if (n >= power[digits]) { // 9.99…9 became 10
-        n /= 10;
-        exponent++;
-    }
-    for (; n % 10 == 0; n /= 10)
-        digits--;
-    int fraction = digits - 1 - exponent; // digits behind the point
-    for (; fraction < 0; fraction++)
-        n *= 10;
-    char *end = text + NUMBER_TEXT - 1, *p = end; // written from its end
-    *p = '\0';
-    for (int i = 0; n > 0 || i <= fraction; i++, n /= 10) {
-        if (i == fraction && i > 0)
-            *--p = '.';
-        *--p = (char)('0' + n % 10);
-    }
-    if (x < 0)
-        *--p = '-';
-    memmove(text, p, (size_t)(end - p) + 1);
-    return (int)(end - p);
-}
-
 void reply_number(struct reply *r, double x, int digits)
 {
-    char text[NUMBER_TEXT] = "";
     if (isfinite(x))
-        reply_bytes(r, text, (size_t)number_text(text, x, digits));
+        reply_add(r, "%.*g", digits, x);
     else
         reply_text(r, "null");
 }

@@ -49,11 +49,6 @@ struct reply_status {
 extern const struct reply_status reply_statuses[REPLY_STATUSES];
 size_t reply_status(int code); // its index
 
-// Text of x as printf's "%.17g" or "%.9g" writes it, seven times faster; digits: 6 to 17. Returns
-// the length.
-enum { NUMBER_TEXT = 32 };
-int number_text(char text[NUMBER_TEXT], double x, int digits);
-
 // The body as JSON; NULL, and the reply holds the problem: a 400 that says where, or a 503 where
 // memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
 // MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.
