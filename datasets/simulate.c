@@ -225,36 +225,44 @@ static void sort_by_time(struct simulation *s)
     free(copy);
 }
 
-// A number with at least so many digits, and what follows it.
-static char *put(char *p, uint64_t v, int width, char next)
+// A number and what follows it.
+static char *put(char *p, uint64_t v, char next)
 {
     char digits[20];
     int n = 0;
-    for (; v > 0 || n < width; v /= 10)
+    do
         digits[n++] = (char)('0' + v % 10);
+    while (v /= 10);
     while (n > 0)
         *p++ = digits[--n];
     *p++ = next;
     return p;
 }
 
+// The same with two digits.
+static char *put_two(char *p, uint32_t v, char next)
+{
+    p[0] = (char)('0' + v / 10);
+    return put(p + 1, v % 10, next);
+}
+
 static char *put_row(char *p, size_t id, const struct transaction *t, const char *date)
 {
     uint32_t second = t->second % DAY;
-    p = put(p, id, 1, ',');
+    p = put(p, id, ',');
     memcpy(p, date, 10);
     p[10] = ' ';
-    p = put(p + 11, second / 3600, 2, ':');
-    p = put(p, second / 60 % 60, 2, ':');
-    p = put(p, second % 60, 2, ',');
-    p = put(p, t->customer, 1, ',');
-    p = put(p, t->terminal, 1, ',');
-    p = put(p, (uint64_t)t->cents / 100, 1, '.');
-    p = put(p, (uint64_t)t->cents % 100, 2, ',');
-    p = put(p, t->second, 1, ',');
-    p = put(p, t->second / DAY, 1, ',');
-    p = put(p, t->scenario > 0, 1, ',');
-    return put(p, t->scenario, 1, '\n');
+    p = put_two(p + 11, second / 3600, ':');
+    p = put_two(p, second / 60 % 60, ':');
+    p = put_two(p, second % 60, ',');
+    p = put(p, t->customer, ',');
+    p = put(p, t->terminal, ',');
+    p = put(p, (uint64_t)t->cents / 100, '.');
+    p = put_two(p, (uint32_t)(t->cents % 100), ',');
+    p = put(p, t->second, ',');
+    p = put(p, t->second / DAY, ',');
+    p = put(p, t->scenario > 0, ',');
+    return put(p, t->scenario, '\n');
 }
 
 static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *err)
