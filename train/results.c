@@ -1,7 +1,6 @@
 // Building JSON cannot fail here: jansson allocates with xmalloc.
 #include "train/results.h"
 #include "ingest/table.h"
-#include "ingest/value.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,12 +23,7 @@ static json_t *counts(const uint64_t *n, size_t size)
     return list;
 }
 
-static json_t *share(double part, double all)
-{
-    return number(part / all);
-}
-
-// ---- of the model and of each baseline ----------------------------------------------------------
+// ---- the model and each baseline ----------------------------------------------------------------
 
 // [low, high] of each metric; with a baseline [value, low, high] of the difference to it.
 static json_t *intervals(const struct candidate *c, const struct candidate *baseline)
@@ -129,7 +123,7 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
                      wrong < 0 ? json_null() : json_integer(wrong));
 }
 
-// ---- of the model -------------------------------------------------------------------------------
+// ---- the model ----------------------------------------------------------------------------------
 
 static json_t *bootstrap(const struct bootstrap *b)
 {
@@ -172,9 +166,9 @@ static json_t *data(const struct fold_result *f)
         "{s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "train", "rows",
         count(rows), "known", count(t->logreg.known), "frauds", count(t->logreg.frauds), "days",
         number(t->fold->train_days), "unknown", count(rows - t->logreg.known), "fraud_share",
-        share(t->logreg.frauds, t->logreg.known), "test", "rows", count(test_rows), "frauds",
+        number(t->logreg.frauds / t->logreg.known), "test", "rows", count(test_rows), "frauds",
         count(m->frauds), "days", number(t->fold->test_days), "alerts_per_day",
-        number(alerts / t->fold->test_days), "fraud_share", share(m->frauds, m->rows));
+        number(alerts / t->fold->test_days), "fraud_share", number(m->frauds / m->rows));
 }
 
 static json_t *weights(const struct candidate *c)
@@ -207,7 +201,7 @@ static json_t *reliability(const struct tally *t)
             json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", (double)b / CALIBRATION_BINS,
                       "to", (double)(b + 1) / CALIBRATION_BINS, "rows", count(t->bin_rows[b]),
                       "mean_probability", t->bin_probability[b] / t->bin_rows[b], "fraud_share",
-                      share(t->bin_frauds[b], t->bin_rows[b]), "low", low, "high", high));
+                      number(t->bin_frauds[b] / t->bin_rows[b]), "low", low, "high", high));
     }
     return list;
 }
@@ -311,10 +305,8 @@ static json_t *card(const struct config *config, struct err *err)
         const struct config_entry *e = config_find(config, "card", keys[i]);
         if (e && *e->value == '\0')
             rc = config_error(config, e, -1, err, "is empty: remove the line for a general text");
-        else if (e && !value_utf8(e->value, strlen(e->value)))
+        else if (e && json_object_set_new(j, keys[i], json_string(e->value)))
             rc = config_error(config, e, 0, err, "its value is not UTF-8");
-        else if (e)
-            json_object_set_new(j, keys[i], json_string(e->value));
     }
     if (rc == 0)
         return j;
