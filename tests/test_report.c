@@ -1,13 +1,13 @@
 // The files that tell how good a version is, made by the real programs from the committed sample:
 // they are complete and agree with each other (report.py). test_page.c opens report.html.
 #include "tests/stages.h"
+#include "tests/training.h"
 
 #define CHECK "/usr/bin/python3 -B datasets/../tests/report.py "
 #define AGAIN "rm -rf models; train --output models features --config "
 
-static void a_version_has_its_model_metrics_report_and_card(void **state)
+TEST(a_version_has_its_model_metrics_report_and_card)
 {
-    (void)state;
     succeed("ls models/1");
     assert_string_equal(out, "card.md\nmetrics.json\nmodel.json\nmodel.onnx\nreport.html\n");
     expect(1, "", "cd models/1; grep -nwiE 'nan|inf|infinity' *.json *.md");
@@ -15,42 +15,36 @@ static void a_version_has_its_model_metrics_report_and_card(void **state)
 }
 
 // Neither language, time zone, threads nor folder change a byte.
-static void the_same_input_gives_the_same_bytes_of_every_file(void **state)
+TEST(the_same_input_gives_the_same_bytes_of_every_file)
 {
-    (void)state;
     succeed("mkdir home && HOME=$PWD/home LANG=de_DE.UTF-8 LC_ALL=C.UTF-8 TZ=Asia/Tokyo "
             "train " SAMPLE "--threads 1 --output again features && diff -r models/1 again/1");
 }
 
-static void each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics(void **state)
+TEST(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics)
 {
-    (void)state;
     succeed(CHECK "curves");
 }
 
-static void the_ranges_of_probability_hold_all_rows(void **state)
+TEST(the_ranges_of_probability_hold_all_rows)
 {
-    (void)state;
     succeed(CHECK "ranges");
 }
 
-static void card_and_terminal_have_the_figures(void **state)
+TEST(card_and_terminal_have_the_figures)
 {
-    (void)state;
     succeed(CHECK "figures");
 }
 
-static void costs_are_told_with_those_of_the_test(void **state)
+TEST(costs_are_told_with_those_of_the_test)
 {
-    (void)state;
     succeed("sed 's/^alerts_per_day.*/cost_fraud = 50\\ncost_alert = 2/' datasets/sample.ini "
             ">c.ini;" AGAIN "c.ini && " CHECK "costs");
 }
 
 // A text of the .ini ends neither the script that holds it nor the JSON.
-static void the_page_holds_metrics_json_whatever_its_texts_are(void **state)
+TEST(the_page_holds_metrics_json_whatever_its_texts_are)
 {
-    (void)state;
     succeed("{ cat datasets/sample.ini; echo '[card]'; echo 'limits = </script><script>alert(1)"
             "</script><!-- \"\\ & {{x}} | *'; } >x.ini;" AGAIN "x.ini && " CHECK "page");
 }

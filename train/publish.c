@@ -1,10 +1,8 @@
 // Completes the fitted model with what model.json holds besides, and writes the files of a version.
 #include "base/memory.h"
 #include "base/option.h"
-#include "train/evaluate.h"
 #include "train/registry.h"
 #include "train/report.h"
-#include "train/results.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -207,7 +207,7 @@ int registry_check(const char *path, struct err *err)
     return rc;
 }
 
-// Makes the folder and those above it, and locks it; its descriptor, or -1.
+// Make the folder and those above it, and lock it; its descriptor, or -1.
 static int lock_folder(const char *path, struct err *err)
 {
     char *below = path_join(path, "");
@@ -225,26 +225,32 @@ static int lock_folder(const char *path, struct err *err)
                    path);
 }
 
-int registry_open(struct registry *r, const char *path, struct err *err)
+// Point the link to the ledger's champion, unless it does.
+static int repair_link(const struct registry *r, struct err *err)
 {
     struct err none;
     int64_t linked;
+    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    registry_champion(r->path, &linked, &none); // 0 after an error
+    return champion == 0 || champion == linked ? 0 : write_link(r, champion, err);
+}
+
+int registry_open(struct registry *r, const char *path, struct err *err)
+{
     *r = (struct registry){0};
     signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
     const int lock = lock_folder(path, err);
     if (lock < 0)
         return -1;
-    int rc = registry_read(r, path, err);
+    if (registry_read(r, path, err)) {
+        close(lock);
+        return -1;
+    }
     r->lock = lock;
-    const int64_t champion = registry_champion_at(r, INT64_MAX);
-    if (rc == 0)
-        rc = check_end(r, err);
-    registry_champion(path, &linked, &none); // 0 where there is none, or none that can be read
-    if (rc == 0 && champion != 0 && champion != linked)
-        rc = write_link(r, champion, err);
-    if (rc)
-        registry_release(r);
-    return rc;
+    if (check_end(r, err) == 0 && repair_link(r, err) == 0)
+        return 0;
+    registry_release(r);
+    return -1;
 }
 
 void registry_release(struct registry *r)

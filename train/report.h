@@ -1,7 +1,6 @@
-// report: the files of a version that tell how good its model is, all views of metrics.json
-// (train/results.h).
+// report: the files of a version that tell how good its model is.
 //
-//     metrics.json     "about" and "text" are added here: names and checksums; sentences
+//     metrics.json     everything known about its quality; the others show what is in it
 //     report.html      one page that needs no other file: web/report.html with metrics.json,
 //                      Chart.js, style sheet and scripts in it
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
@@ -15,16 +14,53 @@
 //                        else once, unless the value is missing, null, false or 0
 //     {{^path}}...{{/}}  if the value is one of these
 //
-//     "about": {"dataset","version","config","features": [{"name","expression"}, ...],
-//               "data_xxh3","config_xxh3","program"}
-//     "text":  {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...]}
+// metrics.json:
+//
+//     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
+//      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
+//      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
+//                 which the metric is defined; worst is null where neither direction is better
+//      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  test rows of fold 0 at
+//                 or above some hundred thresholds, from which precision, recall and so on follow
+//      "l2", "false_positives_at_recall",           train/evaluate.h
+//      "bootstrap": {"unit","units","replicates","seed"} or null        train/bootstrap.h
+//      "validation": [{"l2","mean_average_precision"}, ...],
+//      "threshold": {"policy": "alerts_per_day", "alerts_per_day"}
+//                or {"policy": "cost", "cost_fraud","cost_alert","test_cost","test_cost_no_alert",
+//                    "test_cost_all_alerts"},
+//      "data":   {"train": {"rows","known","frauds","days","unknown","fraud_share"},
+//                 "test":  {"rows","frauds","days","alerts_per_day","fraud_share"}},
+//      "weights": [{"feature","mean","scale","weight","standard_error","low","high","z",
+//                   "odds_ratio"}, ...], "intercept": {"weight","standard_error"},
+//      "reliability": [{"from","to","rows","mean_probability","fraud_share","low","high"}, ...],
+//      "scores": {"from","to","genuine": [...], "frauds": [...]},
+//      "slices": [{"name","small","many_small", "slices": [{"slicing","name","small", metrics,
+//                  "fraud_share", "difference": {...}, "ratio": {...}}, ...]}, ...],
+//      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
+//                     "false_positives_at_recall","change","better",   change: model / baseline - 1
+//                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
+//      "warnings": {"few_rows","known_cards","no_validation","threshold_from_training",
+//                   "over_budget"},
+//      "card": {"intended_use","data","limits"},    those that [card] has
+//      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
+//                "data_xxh3","config_xxh3","program"},
+//      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...]}}  sentences
+//
+// A weight belongs to the standardised input; low and high
+// are its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for a standard
+// deviation. "reliability" has the non-empty ranges of ten of probability, low and high by Wilson.
+// "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond.
+// A number that is not defined is null.
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
 #include "base/output.h"
-#include "train/model.h"
+#include "train/evaluate.h"
 
-// config: the path of the .ini. The two members are added to `results`.
+// All but "about" and "text" (results.c); NULL and a message for a bad key or value in [card].
+json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err);
+
+// Completes the results and writes the files. config: the path of the .ini.
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
                  int64_t version, struct err *err);
 

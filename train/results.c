@@ -1,6 +1,6 @@
 // Building JSON cannot fail here: jansson allocates with xmalloc.
-#include "train/results.h"
 #include "ingest/table.h"
+#include "train/report.h"
 
 #include <math.h>
 #include <string.h>

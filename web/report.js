@@ -1,4 +1,4 @@
-// The report: metrics.json, which is in the page, as tiles, tables and plots. train/results.h describes it.
+// The report: metrics.json, which is in the page, as tiles, tables and plots. train/report.h describes it.
 "use strict";
 
 const report = JSON.parse($("metrics").textContent), { test, data, folds, about } = report;
