@@ -1,6 +1,5 @@
-// Data at its ends, through the real programs: a week of one class, a feature that never moves, a
-// slice or a day or a card that is not there. The result is a version whose every number is one, or
-// a message that says what to change.
+// Extreme data through the real programs: weeks of one class, constant features, empty slices. The
+// result is a version without NaN, or a message that says what to change.
 #include "tests/stages.h"
 #include "tests/training.h"
 
@@ -16,10 +15,10 @@ struct shape {
     enum kind week[WEEKS];
     bool separable; // frauds cost more than all else
     bool cheap;     // nothing in the test costs as much as what came before
-    int hours;      // of the day in which anything is bought, 0: 24
+    int hours;      // of each day that have purchases; 0: all 24
 };
 
-// `fixed` does not move before the test, and the channel `old` ends there. One channel is empty.
+// `fixed` is constant before the test, and the channel `old` ends there. One channel is empty.
 static void write_row(FILE *f, const struct shape *s, int day, int row)
 {
     static const char *const channels[] = {"web", "", "\"say \"\"hi\"\", <b>|#{{x}}\"",
@@ -154,7 +153,7 @@ static const struct {
       "none(t, 'precision') and t['recall'] == 0"}},
 };
 
-TEST(data_at_its_ends_gives_a_version_whose_every_number_is_one)
+TEST(extreme_data_gives_a_version_without_nan)
 {
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         char command[4096] = "python3 ../conditions.py";
@@ -190,7 +189,7 @@ static const struct {
      "train: training on 2020-01-22 .. 2020-01-28: 0 of the 420"},
     {{.hours = 24}, FEATURED SPLIT "folds = 3\n" MODEL, "set [split] folds to 2 or less"},
     {{.separable = true}, FEATURED SPLIT UNPENALISED, NO_OPTIMUM ": the classes are separable"},
-    {{.hours = 24}, // two features make up each other
+    {{.hours = 24}, // each feature determines the other
      COLUMNS "[features]\nnight = hour(time) <= 6\nday = hour(time) > 6\n" SPLIT UNPENALISED,
      NO_OPTIMUM},
     {{.hours = 24},
@@ -198,7 +197,7 @@ static const struct {
      "x.ini:21:10: [card] limits: "},
 };
 
-TEST(data_that_cannot_be_trained_on_is_refused_without_a_version)
+TEST(impossible_training_data_leaves_no_version)
 {
     for (size_t i = 0; i < sizeof refused_data / sizeof *refused_data; i++) {
         write_data(&refused_data[i].shape, refused_data[i].ini);
@@ -227,8 +226,8 @@ static int make_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_at_its_ends_gives_a_version_whose_every_number_is_one),
-        cmocka_unit_test(data_that_cannot_be_trained_on_is_refused_without_a_version),
+        cmocka_unit_test(extreme_data_gives_a_version_without_nan),
+        cmocka_unit_test(impossible_training_data_leaves_no_version),
         cmocka_unit_test(a_table_without_an_input_of_the_champion_cannot_be_compared),
     };
     return cmocka_run_group_tests(tests, make_work, scratch_remove);

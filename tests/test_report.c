@@ -1,5 +1,5 @@
-// The files that tell how good a version is, made by the real programs from the committed sample:
-// they are complete and agree with each other (report.py). test_page.c opens report.html.
+// The real programs report on the committed sample: the files are complete and agree with each
+// other (report.py). test_page.c opens report.html.
 #include "tests/stages.h"
 #include "tests/training.h"
 
@@ -36,13 +36,13 @@ TEST(card_and_terminal_have_the_figures)
     succeed(CHECK "figures");
 }
 
-TEST(costs_are_told_with_those_of_the_test)
+TEST(the_card_states_what_the_test_costs)
 {
     succeed("sed 's/^alerts_per_day.*/cost_fraud = 50\\ncost_alert = 2/' datasets/sample.ini "
             ">c.ini;" AGAIN "c.ini && " CHECK "costs");
 }
 
-// A text of the .ini ends neither the script that holds it nor the JSON.
+// A text of the .ini must not end the JSON or the script that holds it.
 TEST(the_page_holds_metrics_json_whatever_its_texts_are)
 {
     succeed("{ cat datasets/sample.ini; echo '[card]'; echo 'limits = </script><script>alert(1)"
@@ -57,7 +57,7 @@ int main(void)
         stages_test(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics),
         stages_test(the_ranges_of_probability_hold_all_rows),
         stages_test(card_and_terminal_have_the_figures),
-        stages_test(costs_are_told_with_those_of_the_test),
+        stages_test(the_card_states_what_the_test_costs),
         stages_test(the_page_holds_metrics_json_whatever_its_texts_are),
     };
     return cmocka_run_group_tests(tests, stages_make, scratch_remove);

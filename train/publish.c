@@ -1,4 +1,4 @@
-// Completes the fitted model with what model.json holds besides, and writes the files of a version.
+// Adds threshold, provenance and references to the fitted model, and writes a version's files.
 #include "base/memory.h"
 #include "base/option.h"
 #include "train/registry.h"
@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The references count all training rows, also those whose label is not known: later rows are
-// compared with what arrived then.
+// The references count rows with unknown labels, too: drift compares them with all later rows.
 static void add_references(struct model *m, const struct examples *e, struct row_range rows)
 {
     const size_t n = (size_t)(rows.end - rows.first);
@@ -23,8 +22,7 @@ static void add_references(struct model *m, const struct examples *e, struct row
     free(score);
 }
 
-// The checksum covers the settings of the report, too: a version whose report would differ is
-// another version.
+// The checksum covers the report's settings, too: another report is another version.
 static int complete(struct model *m, const struct evaluation *v, const struct config *config,
                     struct err *err)
 {

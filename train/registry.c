@@ -21,7 +21,7 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
-// Add the entry of line[0..n), which has no end.
+// line[0..n): a line without its newline.
 static int add_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
     struct ledger_entry e = {0};
@@ -86,7 +86,7 @@ static int write_line(const char *path, const char *line, struct err *err)
     int rc = write_all(fd, line, strlen(line), path, err);
     if (rc == 0 && fsync(fd))
         rc = err_sys(err, "%s: cannot write to disk", path);
-    if (rc == 0 && before == 0) // a new file: its name has to be on disk, too
+    if (rc == 0 && before == 0) // a new file: sync its name, too
         rc = sync_parent(path, err);
     if (rc && before >= 0 && ftruncate(fd, before))
         err_prefix(err, "%s: half a line could not be removed", path);
@@ -139,7 +139,7 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
     return rc;
 }
 
-// Replace the link in one step, and have it on disk.
+// Replace the link in one step and sync it.
 static int write_link(const struct registry *r, int64_t version, struct err *err)
 {
     char target[32];
@@ -225,7 +225,7 @@ static int lock_folder(const char *path, struct err *err)
                    path);
 }
 
-// Point the link to the ledger's champion, unless it does.
+// Make the link follow the ledger, which is written first.
 static int repair_link(const struct registry *r, struct err *err)
 {
     struct err none;
@@ -352,12 +352,11 @@ int registry_load_champion(const char *path, struct model *m, int64_t *version, 
     if (registry_champion(path, version, err))
         return -1;
     char *file = model_path(path, *version);
-    int rc = -1;
-    if (model_load(m, file, err) == 0 && registry_read(&r, path, err) == 0)
-        rc = check_trained(&r, *version, m->sha256, err);
+    const int rc = model_load(m, file, err) || registry_read(&r, path, err) ||
+                   check_trained(&r, *version, m->sha256, err);
     if (rc)
         model_release(m);
     registry_release(&r);
     free(file);
-    return rc;
+    return rc ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Made by the Makefile from the files of these names.
+// The Makefile embeds the files of these names.
 extern const char sentences_txt[], summary_txt[], card_md[], report_html[];
 extern const char style_css[], page_js[], chart_js[], report_js[], chart_min_js[];
 
@@ -159,7 +159,7 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
     return j;
 }
 
-// Each line of the filled template is the name of a list and a sentence for it.
+// Each line of the filled template starts with the name of the list to add its sentence to.
 static json_t *sentences(const json_t *results)
 {
     json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");

@@ -25,7 +25,7 @@ static json_t *counts(const uint64_t *n, size_t size)
 
 // ---- the model and each baseline ----------------------------------------------------------------
 
-// [low, high] of each metric; with a baseline [value, low, high] of the difference to it.
+// Each metric's [low, high], or [value, low, high] of its difference to a baseline.
 static json_t *intervals(const struct candidate *c, const struct candidate *baseline)
 {
     json_t *j = json_object();
@@ -258,7 +258,7 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
     return list;
 }
 
-// The cases that a reader has to be warned of; what they mean is in sentences.txt.
+// Each has its sentence in sentences.txt.
 static json_t *warnings(const struct candidate *m, const struct settings *s)
 {
     const struct fold_result *f = &m->results[0];
