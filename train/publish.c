@@ -31,10 +31,9 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     const struct examples *e = &v->model.examples;
     const struct fold_result *r = &v->model.results[0];
     const struct fold *fold = r->fit->fold;
-    const json_t *table = json_object_get(e->table.provenance, "table");
-    const char *data = json_string_value(json_object_get(table, "input_xxh3"));
+    const char *data;
     char sum[17];
-    if (!data)
+    if (json_unpack(e->table.provenance, "{s:{s:s}}", "table", "input_xxh3", &data))
         return err_set(err, "%s/manifest.json: provenance has no table.input_xxh3", e->table.path);
     m->plan = e->plan;
     m->threshold = r->threshold;

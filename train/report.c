@@ -135,13 +135,10 @@ static char *fill_template(const char *template, enum mode mode, const json_t *r
 {
     char *text = NULL;
     size_t n;
-    const struct scope s = {.f = xchecked(open_memstream(&text, &n)),
-                            .mode = mode,
-                            .root = root,
-                            .item = root,
-                            .key = ""};
+    FILE *f = xchecked(open_memstream(&text, &n));
+    const struct scope s = {.f = f, .mode = mode, .root = root, .item = root, .key = ""};
     fill(&s, template);
-    return xchecked(fclose(s.f) ? NULL : text);
+    return xchecked(fclose(f) ? NULL : text);
 }
 
 // ---- what is added to metrics.json --------------------------------------------------------------
