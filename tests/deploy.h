@@ -9,7 +9,9 @@
 // Programs come from the PATH, or from build/tools, where the Makefile unpacks them.
 static inline int tools_to_path(void)
 {
-    char *path = xasprintf("%s:/usr/sbin:build/tools", getenv("PATH"));
+    char here[4096]; // in full, since commands may change the folder
+    char *path = xasprintf("%s:/usr/sbin:%s/build/tools", getenv("PATH"),
+                           getcwd(here, sizeof here) ? here : "");
     const int rc = setenv("PATH", path, 1);
     free(path);
     return rc;
