@@ -21,6 +21,9 @@
 // cmocka.h wants setjmp.h, stdarg.h, stddef.h and stdint.h before it
 #include <cmocka.h>
 
+// TEST_CASE(name) { ... } is a test that needs no state.
+#define TEST_CASE(name) static void name(void **state __attribute__((unused)))
+
 static char scratch[256];
 
 static inline int scratch_make(void **state)

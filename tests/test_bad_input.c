@@ -7,9 +7,8 @@
 
 // ---- command lines and files that are not there ----
 
-static void wrong_command_lines_exit_with_2(void **state)
+TEST_CASE(wrong_command_lines_exit_with_2)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"simulate: unknown option --custmers, did you mean 'customers'?", "simulate --custmers 5"},
         {"features: unknown option --untill, did you mean 'until'?", "features --untill x t"},
@@ -47,9 +46,8 @@ static const char *const inputs[] = {
 enum { N_INPUTS = sizeof inputs / sizeof *inputs };
 
 // Missing, and empty (with the mode of a key, or it would be refused for that).
-static void a_missing_or_empty_input_is_named(void **state)
+TEST_CASE(a_missing_or_empty_input_is_named)
 {
-    (void)state;
     for (size_t i = 0; i < N_INPUTS; i++)
         refused(": x: ", inputs[i]);
     succeed(": >x; chmod 600 x");
@@ -59,9 +57,8 @@ static void a_missing_or_empty_input_is_named(void **state)
 
 // ---- outputs that cannot be written ----
 
-static void an_output_that_cannot_be_there_is_refused(void **state)
+TEST_CASE(an_output_that_cannot_be_there_is_refused)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"file/x: ", "simulate --customers 20 --days 5 --output file/x"},
         {"file/x: ", INGEST "--output file/x datasets/sample.csv"},
@@ -81,9 +78,8 @@ static void an_output_that_cannot_be_there_is_refused(void **state)
 }
 
 // No file may be longer than one block of 512 bytes, except the empty ones of a folder.
-static void a_write_that_fails_leaves_the_old_artifact(void **state)
+TEST_CASE(a_write_that_fails_leaves_the_old_artifact)
 {
-    (void)state;
     succeed("simulate --customers 200 --days 30 --output data.csv");
     refused("data.csv: cannot write: File too large",
             "ulimit -f 1; simulate --customers 200 --days 31 --output data.csv");
@@ -102,9 +98,8 @@ static void a_write_that_fails_leaves_the_old_artifact(void **state)
     "unshare -m sh -c 'mkdir full; mount -t tmpfs -o size=16k none full; " command                 \
     "; status=$?; ls -A full; exit $status'"
 
-static void a_full_disk_is_an_error_and_nothing_stays_on_it(void **state)
+TEST_CASE(a_full_disk_is_an_error_and_nothing_stays_on_it)
 {
-    (void)state;
     if (run(ON_FULL_DISK("grep -q work/full /proc/mounts")) != 0)
         skip(); // only root may mount
     static const char *const commands[] = {
@@ -121,9 +116,8 @@ static void a_full_disk_is_an_error_and_nothing_stays_on_it(void **state)
     }
 }
 
-static void results_that_cannot_be_printed_are_an_error(void **state)
+TEST_CASE(results_that_cannot_be_printed_are_an_error)
 {
-    (void)state;
     static const char *const commands[] = {INGEST, MONITOR, "registry --models models list", SERVE};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         char command[512];
@@ -147,16 +141,14 @@ static void results_that_cannot_be_printed_are_an_error(void **state)
          " 2>&1 | grep -q \"$f: it was altered\" || { echo $f; "                                   \
          "exit 6; }\ncp ../good/$f $f; done; diff -r ../good ."
 
-static void every_column_is_checked(void **state)
+TEST_CASE(every_column_is_checked)
 {
-    (void)state;
     succeed(EVERY_COLUMN("table", FEATURES, FEATURES));
     succeed(EVERY_COLUMN("features", TRAIN, MONITOR));
 }
 
-static void a_manifest_that_contradicts_its_files_is_refused(void **state)
+TEST_CASE(a_manifest_that_contradicts_its_files_is_refused)
 {
-    (void)state;
     succeed("truncate -s -1 table/manifest.json");
     refused("table/manifest.json:", FEATURES);
     succeed("rm table/amount.npy; cp ../good/table/manifest.json table");
@@ -166,9 +158,8 @@ static void a_manifest_that_contradicts_its_files_is_refused(void **state)
     refused("make the table again", MONITOR);
 }
 
-static void altered_artifacts_are_refused(void **state)
+TEST_CASE(altered_artifacts_are_refused)
 {
-    (void)state;
     static const char *const cases[][3] = {
         {"sed -i 's/\"intercept\": -\\?[0-9]/\"intercept\": 9/' models/1/model.json",
          "models/1/model.json: was altered since its training",
@@ -197,9 +188,8 @@ static void altered_artifacts_are_refused(void **state)
 // ---- two programs at once ----
 
 // The first waits in the middle of its input, a FIFO, until the second has failed.
-static void the_second_of_two_writers_fails(void **state)
+TEST_CASE(the_second_of_two_writers_fails)
 {
-    (void)state;
     succeed("mkfifo fifo; " INGEST
             "fifo >first 2>&1 & exec 3>fifo; head -n 100 datasets/sample.csv "
             ">&3; for i in $(seq 200); do [ -d table.tmp ] && break; sleep 0.05; done\n"
@@ -210,9 +200,8 @@ static void the_second_of_two_writers_fails(void **state)
             "[ ! -e table.tmp ]");
 }
 
-static void a_registry_in_use_is_not_changed(void **state)
+TEST_CASE(a_registry_in_use_is_not_changed)
 {
-    (void)state;
     const char *const words = "models: another program changes this registry now";
     refused(words, "flock models " TRAIN);
     refused(words, "flock models registry --models models promote 1");

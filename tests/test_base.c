@@ -16,9 +16,8 @@ static struct err err;
 
 // ---- memory ----
 
-static void an_array_grows_and_keeps_its_items(void **state)
+TEST_CASE(an_array_grows_and_keeps_its_items)
 {
-    (void)state;
     size_t *items = NULL, n = 0, capacity = 0, i;
     for (; n < 1000; n++) {
         ARRAY_GROW(items, n + 1, capacity);
@@ -33,9 +32,8 @@ static void an_array_grows_and_keeps_its_items(void **state)
     free(items);
 }
 
-static void a_failed_allocation_ends_the_program_with_a_message(void **state)
+TEST_CASE(a_failed_allocation_ends_the_program_with_a_message)
 {
-    (void)state;
     char text[64] = "";
     int ends[2], status;
     assert_int_equal(pipe(ends), 0);
@@ -56,9 +54,8 @@ static void a_failed_allocation_ends_the_program_with_a_message(void **state)
 
 // ---- err ----
 
-static void messages_are_built_from_the_inside_out(void **state)
+TEST_CASE(messages_are_built_from_the_inside_out)
 {
-    (void)state;
     assert_int_equal(err_set(&err, "row %d", 7), -1);
     assert_string_equal(err.msg, "row 7");
     assert_int_equal(err_prefix(&err, "%s", "a.csv"), -1);
@@ -68,9 +65,8 @@ static void messages_are_built_from_the_inside_out(void **state)
     assert_string_equal(err.msg, "a.csv: No such file or directory");
 }
 
-static void a_long_message_is_cut_not_overrun(void **state)
+TEST_CASE(a_long_message_is_cut_not_overrun)
 {
-    (void)state;
     char text[3000];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
@@ -84,9 +80,8 @@ static void a_long_message_is_cut_not_overrun(void **state)
     assert_int_equal(strlen(err.msg), sizeof err.msg - 1);
 }
 
-static void the_hint_is_a_name_within_a_third_of_the_letters(void **state)
+TEST_CASE(the_hint_is_a_name_within_a_third_of_the_letters)
 {
-    (void)state;
     static const char *const known[] = {"count", "sum", "mean", "since", "weekday"};
     static const char *const cases[][2] = {
         {"cuont", "count"},    {"cont", "count"}, {"countt", "count"}, {"sun", "sum"},
@@ -131,9 +126,8 @@ static int parse(const char *line)
     return option_parse(&program, n_words, words, &err);
 }
 
-static void options_come_before_or_after_the_arguments(void **state)
+TEST_CASE(options_come_before_or_after_the_arguments)
 {
-    (void)state;
     int first = parse("a --config=x.ini b --threads 8 --force");
     assert_int_equal(n_words - first, 2);
     assert_string_equal(words[first], "a");
@@ -143,18 +137,16 @@ static void options_come_before_or_after_the_arguments(void **state)
     assert_true(force);
 }
 
-static void absent_options_keep_their_defaults(void **state)
+TEST_CASE(absent_options_keep_their_defaults)
 {
-    (void)state;
     assert_int_equal(parse("a"), 1);
     assert_string_equal(config, "default.ini");
     assert_int_equal(threads, 2);
     assert_false(force);
 }
 
-static void wrong_command_lines_are_explained(void **state)
+TEST_CASE(wrong_command_lines_are_explained)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"a --confg x", "unknown option --confg, did you mean 'config'? (see --help)"},
         {"a -x", "unknown option -x"},
@@ -177,9 +169,8 @@ static void wrong_command_lines_are_explained(void **state)
     }
 }
 
-static void help_and_version_are_always_there(void **state)
+TEST_CASE(help_and_version_are_always_there)
 {
-    (void)state;
     assert_int_equal(parse("--help"), 0);
     assert_int_equal(parse("--version"), 0);
     assert_int_equal(option_exit(NULL, 0, &err), 0);
@@ -203,9 +194,8 @@ static int fail_on_odd(void *arg, unsigned i, struct err *e)
     return i % 2 ? err_set(e, "piece %u", i) : 0;
 }
 
-static void every_piece_runs_once(void **state)
+TEST_CASE(every_piece_runs_once)
 {
-    (void)state;
     static const unsigned sizes[] = {0, 1, 2, 7, PARALLEL_MAX};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         for (unsigned i = 0; i < PARALLEL_MAX; i++)
@@ -216,9 +206,8 @@ static void every_piece_runs_once(void **state)
     }
 }
 
-static void the_first_failed_piece_is_reported_and_the_others_run(void **state)
+TEST_CASE(the_first_failed_piece_is_reported_and_the_others_run)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++)
         atomic_store(&runs[i], 0);
     assert_int_equal(parallel_run(8, fail_on_odd, NULL, &err), -1);
@@ -234,9 +223,8 @@ static int load(struct config *c, const char *text)
     return config_load(c, scratch_text("test.ini", text), &err);
 }
 
-static void entries_know_their_line_and_column(void **state)
+TEST_CASE(entries_know_their_line_and_column)
 {
-    (void)state;
     struct config c;
     if (load(&c, "; a comment\n[input]\nfile =  a=b ; why\n\n[features]\n  x= log1p(x)\n"))
         fail_msg("%s", err.msg);
@@ -253,9 +241,8 @@ static void entries_know_their_line_and_column(void **state)
     config_release(&c);
 }
 
-static void an_indented_line_continues_the_value(void **state)
+TEST_CASE(an_indented_line_continues_the_value)
 {
-    (void)state;
     struct config c;
     if (load(&c, "[features]\nx = a +\n    b\n    + c\ny = 1\n"))
         fail_msg("%s", err.msg);
@@ -264,9 +251,8 @@ static void an_indented_line_continues_the_value(void **state)
     config_release(&c);
 }
 
-static void a_long_line_is_an_error_and_is_not_cut(void **state)
+TEST_CASE(a_long_line_is_an_error_and_is_not_cut)
 {
-    (void)state;
     for (int n = 180; n < 1200; n += n < 205 ? 1 : 200) {
         struct config c;
         char text[2048];
@@ -283,9 +269,8 @@ static void a_long_line_is_an_error_and_is_not_cut(void **state)
     }
 }
 
-static void mistakes_are_reported_with_their_line(void **state)
+TEST_CASE(mistakes_are_reported_with_their_line)
 {
-    (void)state;
     struct config none;
     assert_int_equal(config_load(&none, scratch_path("none.ini"), &err), -1);
     assert_contains(err.msg, "none.ini: cannot open: No such file or directory");
@@ -304,9 +289,8 @@ static void mistakes_are_reported_with_their_line(void **state)
     }
 }
 
-static void an_unknown_key_is_an_error_with_a_hint(void **state)
+TEST_CASE(an_unknown_key_is_an_error_with_a_hint)
 {
-    (void)state;
     static const char *const known[] = {"train", "test", "folds"};
     struct config c;
     assert_int_equal(load(&c, "[split]\ntrain = 1\n[model]\nother = 1\n"), 0);
@@ -318,9 +302,8 @@ static void an_unknown_key_is_an_error_with_a_hint(void **state)
     config_release(&c);
 }
 
-static void an_error_points_a_caret_at_its_byte(void **state)
+TEST_CASE(an_error_points_a_caret_at_its_byte)
 {
-    (void)state;
     struct config c;
     assert_int_equal(load(&c, "[features]\nx = a + bb\n"), 0);
     assert_int_equal(config_error(&c, &c.entries[0], 4, &err, "no '%s'", "bb"), -1);
@@ -335,9 +318,8 @@ static void an_error_points_a_caret_at_its_byte(void **state)
     config_release(&c);
 }
 
-static void numbers_are_checked_against_their_limits(void **state)
+TEST_CASE(numbers_are_checked_against_their_limits)
 {
-    (void)state;
     struct config c;
     double v = 7;
     int64_t i = 7;
@@ -369,9 +351,8 @@ static uint64_t checksum(const char *text)
     return h;
 }
 
-static void the_checksum_depends_on_settings_and_not_on_layout(void **state)
+TEST_CASE(the_checksum_depends_on_settings_and_not_on_layout)
 {
-    (void)state;
     uint64_t h = checksum("[input]\nfile = a\n[columns]\nx = X, id\n");
     assert_true(
         h ==
@@ -402,9 +383,8 @@ static void write_dir(const char *path, const char *name, const char *text)
     output_release(&d);
 }
 
-static void a_file_takes_its_name_only_when_committed(void **state)
+TEST_CASE(a_file_takes_its_name_only_when_committed)
 {
-    (void)state;
     struct output o;
     struct stat st;
     const char *path = scratch_path("new/folder/a.txt");
@@ -419,9 +399,8 @@ static void a_file_takes_its_name_only_when_committed(void **state)
     assert_int_equal(scratch_count(scratch_path("new/folder")), 1);
 }
 
-static void an_abandoned_output_leaves_the_old_one(void **state)
+TEST_CASE(an_abandoned_output_leaves_the_old_one)
 {
-    (void)state;
     struct output o;
     write_file(scratch_path("a.txt"), "old");
     assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), 0);
@@ -437,9 +416,8 @@ static void an_abandoned_output_leaves_the_old_one(void **state)
     assert_int_equal(scratch_count(scratch), 2);
 }
 
-static void a_folder_replaces_the_whole_old_one(void **state)
+TEST_CASE(a_folder_replaces_the_whole_old_one)
 {
-    (void)state;
     mkdir(scratch_path("d"), 0777); // an empty folder may be replaced, too
     write_dir(scratch_path("d/"), "old", "1");
     write_dir(scratch_path("d"), "new", "2");
@@ -457,9 +435,8 @@ static void refuse_dir(const char *name, const char *marker)
     assert_int_equal(scratch_count(scratch), 1);
 }
 
-static void a_folder_of_other_files_is_not_replaced(void **state)
+TEST_CASE(a_folder_of_other_files_is_not_replaced)
 {
-    (void)state;
     mkdir(scratch_path("d"), 0777);
     scratch_text("d/notes.txt", "mine");
     refuse_dir("d", "marker");
@@ -475,9 +452,8 @@ static void a_folder_of_other_files_is_not_replaced(void **state)
 }
 
 // The old folder stands under the temporary's name then, for the next writer to take over.
-static void the_new_folder_stays_when_the_old_one_cannot_be_removed(void **state)
+TEST_CASE(the_new_folder_stays_when_the_old_one_cannot_be_removed)
 {
-    (void)state;
     struct output d;
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(output_dir_open(&d, scratch_path("d"), "marker", &err), 0);
@@ -489,9 +465,8 @@ static void the_new_folder_stays_when_the_old_one_cannot_be_removed(void **state
     assert_int_equal(scratch_count(scratch_path("d")), 1);
 }
 
-static void a_link_to_a_folder_is_not_replaced(void **state)
+TEST_CASE(a_link_to_a_folder_is_not_replaced)
 {
-    (void)state;
     struct output d;
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(symlink("d", scratch_path("link")), 0);
@@ -502,9 +477,8 @@ static void a_link_to_a_folder_is_not_replaced(void **state)
     assert_int_equal(scratch_count(scratch), 2);
 }
 
-static void a_second_writer_is_refused(void **state)
+TEST_CASE(a_second_writer_is_refused)
 {
-    (void)state;
     struct output o, o2;
     struct output d, d2;
     assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), 0);
@@ -550,9 +524,8 @@ static pid_t start_writer(int *ready)
     return child;
 }
 
-static void after_a_kill_the_next_writer_succeeds(void **state)
+TEST_CASE(after_a_kill_the_next_writer_succeeds)
 {
-    (void)state;
     int ready, status;
     pid_t child = start_writer(&ready);
     assert_true(ready);
@@ -565,9 +538,8 @@ static void after_a_kill_the_next_writer_succeeds(void **state)
     assert_int_equal(scratch_count(scratch), 2);
 }
 
-static void an_output_that_cannot_be_created_is_an_error(void **state)
+TEST_CASE(an_output_that_cannot_be_created_is_an_error)
 {
-    (void)state;
     struct output o;
     struct output d;
     scratch_text("file", "x");
@@ -582,9 +554,8 @@ static void an_output_that_cannot_be_created_is_an_error(void **state)
     assert_int_equal(scratch_count(scratch), 1);
 }
 
-static void a_full_disk_is_an_error(void **state)
+TEST_CASE(a_full_disk_is_an_error)
 {
-    (void)state;
     int fd = open("/dev/full", O_WRONLY);
     if (fd < 0)
         skip();

@@ -117,7 +117,7 @@ static void assert_replicates(const char *unit, size_t units, int64_t unit_secon
     bootstrap_release(&b);
 }
 
-TEST(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
+TEST_CASE(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
 {
     sample_ties(9, DAY);
     assert_replicates("day", 9, DAY);
@@ -130,7 +130,7 @@ TEST(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
 }
 
 // On day d there are d frauds and fewer than 100 cards, so all are found: d in 100.
-TEST(card_precision_is_the_mean_of_that_of_the_drawn_days)
+TEST_CASE(card_precision_is_the_mean_of_that_of_the_drawn_days)
 {
     n = 0;
     for (int d = 0; d < 7; d++)
@@ -150,7 +150,7 @@ TEST(card_precision_is_the_mean_of_that_of_the_drawn_days)
 // ---- intervals ----------------------------------------------------------------------------------
 
 // Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025.
-TEST(an_interval_is_that_of_the_percentiles_of_values_or_differences)
+TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
 {
     static double values[BOOTSTRAP_REPLICATES][N_METRICS], others[BOOTSTRAP_REPLICATES][N_METRICS];
     for (int r = 0; r < BOOTSTRAP_REPLICATES; r++) {
@@ -167,7 +167,7 @@ TEST(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     assert_interval(&b, &a, BRIER, NAN, NAN);
 }
 
-TEST(a_metric_without_a_meaning_in_some_draw_has_no_interval)
+TEST_CASE(a_metric_without_a_meaning_in_some_draw_has_no_interval)
 {
     sample_days(6, 40);
     for (size_t i = 40; i < n; i++) // frauds on the first day only: a third of the draws lack it

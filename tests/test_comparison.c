@@ -37,7 +37,7 @@ static struct drift measure(const double *a, size_t n, const double *b, size_t m
     return drift_measure(a, n, b, m, p, q, 2);
 }
 
-TEST(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty)
+TEST_CASE(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty)
 {
     // Shares (10 + 1/2)/21 twice, 10.5/41 and 30.5/41:
     // (10.5/41 - 1/2) ln(10.5/20.5) + (30.5/41 - 1/2) ln(30.5/20.5) = 10/41 ln(61/21)
@@ -49,7 +49,7 @@ TEST(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty)
     assert_near(drift_psi(last, first, 3), 5.764851356613271, 1e-12);
 }
 
-TEST(the_measures_agree_with_scipy)
+TEST_CASE(the_measures_agree_with_scipy)
 {
     // scipy.spatial.distance.jensenshannon([10,20,30,40,0], [15,0,35,30,20])
     const uint64_t p[] = {10, 20, 30, 40, 0}, q[] = {15, 0, 35, 30, 20};
@@ -84,7 +84,7 @@ static double slow_wasserstein(const double *a, size_t n, const double *b, size_
     return sum / (double)(n * m);
 }
 
-TEST(sample_measures_agree_with_their_slow_definitions)
+TEST_CASE(sample_measures_agree_with_their_slow_definitions)
 {
     for (int round = 0; round < 200; round++) {
         double a[40] = {0}, b[40] = {0};
@@ -98,7 +98,7 @@ TEST(sample_measures_agree_with_their_slow_definitions)
     }
 }
 
-TEST(the_p_value_agrees_with_scipy_on_both_series)
+TEST_CASE(the_p_value_agrees_with_scipy_on_both_series)
 {
     // scipy.special.kolmogorov(x); n = m = 2 makes λ = d.
     const double expected[][2] = {{0.2, 0.999999999999495},     {0.5, 0.9639452436648751},
@@ -112,7 +112,7 @@ TEST(the_p_value_agrees_with_scipy_on_both_series)
     assert_near(drift_ks_p(0.1, 100, 300), drift_ks_p(sqrt(0.75), 2, 2), 1e-14);
 }
 
-TEST(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
+TEST_CASE(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
 {
     const double a[] = {10, 30}, b[] = {0, 10, 20, 30, 40}; // a: mean 20, sd 10
     struct drift d = measure(a, 2, b, 5);
@@ -202,7 +202,7 @@ static void pick(const float *from, size_t first, size_t end, double *out, uint6
     sort_doubles(out, end - first);
 }
 
-TEST(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads)
+TEST_CASE(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads)
 {
     static double before[ROWS], after[ROWS];
     for (size_t i = 0; i < 4; i++) {
@@ -224,7 +224,7 @@ TEST(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads
     assert_near(c.columns[2].drift.mean_current, sum / (ROWS - CURRENT_FIRST), 1e-12);
 }
 
-TEST(performance_is_that_of_the_rows_with_labels)
+TEST_CASE(performance_is_that_of_the_rows_with_labels)
 {
     double known = 0, frauds = 0;
     for (size_t i = 0; i < ROWS; i++) {
@@ -241,7 +241,7 @@ TEST(performance_is_that_of_the_rows_with_labels)
     assert_true(c.reference.metrics.tally.rows == 0 && c.current.metrics.tally.rows == 0);
 }
 
-TEST(an_alarm_needs_size_and_rows)
+TEST_CASE(an_alarm_needs_size_and_rows)
 {
     compare_with(2, SPLIT); // psi_alert is 0.2
     assert_true(c.columns[0].drifted && !c.columns[1].drifted && c.drifted && c.enough_rows);
@@ -252,7 +252,7 @@ TEST(an_alarm_needs_size_and_rows)
     assert_true(!c.drifted && c.enough_rows);
 }
 
-TEST(weeks_are_counted_from_the_first_day_of_the_current_period)
+TEST_CASE(weeks_are_counted_from_the_first_day_of_the_current_period)
 {
     static double values[ROWS];
     // The period begins on 2018-08-11; nothing happens in the three weeks after 2018-08-24.
@@ -275,7 +275,7 @@ TEST(weeks_are_counted_from_the_first_day_of_the_current_period)
     }
 }
 
-TEST(another_table_that_is_the_same_has_not_drifted)
+TEST_CASE(another_table_that_is_the_same_has_not_drifted)
 {
     struct err err;
     rows.rows = REFERENCE_END;
@@ -289,7 +289,7 @@ TEST(another_table_that_is_the_same_has_not_drifted)
     assert_false(c.drifted);
 }
 
-TEST(a_key_that_is_not_known_and_a_reference_without_rows_are_errors)
+TEST_CASE(a_key_that_is_not_known_and_a_reference_without_rows_are_errors)
 {
     static const char *const cases[][2] = {
         {SPLIT "[monitor]\npsi_alarm = 0.1\n", "did you mean 'psi_alert'?"},
@@ -328,7 +328,7 @@ static void assert_written(const char *const lines[], size_t n)
     free(text);
 }
 
-TEST(the_file_holds_the_periods_the_measures_and_the_verdict)
+TEST_CASE(the_file_holds_the_periods_the_measures_and_the_verdict)
 {
     static const char *const lines[] = {
         "\"format\": \"assay drift\"",
@@ -359,7 +359,7 @@ TEST(the_file_holds_the_periods_the_measures_and_the_verdict)
     assert_contains(err.msg, "/proc/assay");
 }
 
-TEST(the_table_is_sorted_by_psi_and_ends_with_the_verdict)
+TEST_CASE(the_table_is_sorted_by_psi_and_ends_with_the_verdict)
 {
     const char *path = scratch_path("table");
     fflush(stdout);

@@ -71,9 +71,8 @@ static void assert_good_table(void)
 
 // ---- what is taken ----
 
-static void one_table_has_many_csvs(void **state)
+TEST_CASE(one_table_has_many_csvs)
 {
-    (void)state;
     static const char *const csvs[] = {
         GOOD,
         "\xef\xbb\xbf\"ID\",TIME,CUSTOMER,\"IGN\r\nORED\",AMOUNT,CHANNEL,\"FRAUD\"\r\n"
@@ -91,18 +90,16 @@ static void one_table_has_many_csvs(void **state)
     }
 }
 
-static void a_compressed_pipe_is_read(void **state)
+TEST_CASE(a_compressed_pipe_is_read)
 {
-    (void)state;
     char before[512];
     snprintf(before, sizeof before, "gzip <%s |", scratch_text("in.csv", GOOD));
     assert_int_equal(ingest_with(before, "-", ""), 0);
     assert_good_table();
 }
 
-static void rows_without_a_time_are_numbered(void **state)
+TEST_CASE(rows_without_a_time_are_numbered)
 {
-    (void)state;
     char ini[1024];
     scratch_text("in.csv", "A;B\tClass\n1\t\"0\"\nbad\t0\n3\t\"1\"\n");
     snprintf(ini, sizeof ini,
@@ -117,9 +114,8 @@ static void rows_without_a_time_are_numbered(void **state)
     table_release(&t);
 }
 
-static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void **state)
+TEST_CASE(many_blocks_give_every_row_in_order_and_always_the_same_bytes)
 {
-    (void)state;
     enum { ROWS = 60000 };
     static char csv[ROWS * 64];
     char *p = csv + sprintf(csv, HEADER);
@@ -139,9 +135,8 @@ static void many_blocks_give_every_row_in_order_and_always_the_same_bytes(void *
     assert_int_equal(run_command(out, sizeof out, "diff -r %s/out %s/first", scratch, scratch), 0);
 }
 
-static void the_manifest_says_where_the_table_came_from(void **state)
+TEST_CASE(the_manifest_says_where_the_table_came_from)
 {
-    (void)state;
     char bytes[64];
     assert_int_equal(ingest(GOOD "T-4,bad,Carol,?,1,web,0\n"), 0);
     char *manifest = scratch_read(scratch_path("out/table/manifest.json"), NULL);
@@ -155,9 +150,8 @@ static void the_manifest_says_where_the_table_came_from(void **state)
 
 // ---- rows that break the schema ----
 
-static void each_bad_row_is_kept_with_its_line_and_reason(void **state)
+TEST_CASE(each_bad_row_is_kept_with_its_line_and_reason)
 {
-    (void)state;
     assert_int_equal(ingest(GOOD ROW_1 ROW_1 ROW_1 ROW_1 ROW_1 ROW_1 ROW_1 ROW_1
                             "T,2018-04-01 00:00:31,Al,\"\n\",\"12,50\",web,0\n"
                             "T,2018-04-01 00:00:31,Al,?,-0.01,web,0\n"
@@ -187,9 +181,8 @@ static void each_bad_row_is_kept_with_its_line_and_reason(void **state)
                    "24,,\"8 fields where the header has 7\",\n");
 }
 
-static void rejects_are_private_and_whole_rows_only_on_demand(void **state)
+TEST_CASE(rejects_are_private_and_whole_rows_only_on_demand)
 {
-    (void)state;
     struct stat st;
     char words[600];
     snprintf(words, sizeof words, "--keep-raw-rejects --rejects %s/elsewhere/bad.csv", scratch);
@@ -204,9 +197,8 @@ static void rejects_are_private_and_whole_rows_only_on_demand(void **state)
     assert_int_equal(access(scratch_path("out/rejects.csv"), F_OK), -1);
 }
 
-static void too_many_bad_rows_leave_the_old_table(void **state)
+TEST_CASE(too_many_bad_rows_leave_the_old_table)
 {
-    (void)state;
     assert_int_equal(ingest(GOOD), 0);
     assert_int_equal(ingest(HEADER ROW_1 "T,2018-04-01 00:00:31,Al,?,x,web,0\n"
                                          "T,2018-04-01 00:00:31,Al,?,y,web,0\n"),
@@ -221,9 +213,8 @@ static void too_many_bad_rows_leave_the_old_table(void **state)
     assert_int_equal(scratch_count(scratch_path("out")), 2);
 }
 
-static void nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact(void **state)
+TEST_CASE(nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact)
 {
-    (void)state;
     assert_int_equal(ingest(HEADER "Secret,2018-04-01 00:00:31,Secret,?,57.16,chip,0\n" ROW_1
                                    "Secret,2018-04-01 00:00:31,Secret,?,x,Secret,0\n"
                                    "Secret,2018-04-01 00:00:31,Secret,?,1,chip\n"),
@@ -235,9 +226,8 @@ static void nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact(vo
 
 // ---- files that cannot be taken ----
 
-static void a_file_that_cannot_be_taken_is_explained_and_leaves_nothing(void **state)
+TEST_CASE(a_file_that_cannot_be_taken_is_explained_and_leaves_nothing)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"", "in.csv: it is empty: not even a header"},
         {HEADER, "in.csv: no rows after the header"},
@@ -254,9 +244,8 @@ static void a_file_that_cannot_be_taken_is_explained_and_leaves_nothing(void **s
     }
 }
 
-static void a_category_with_too_many_values_is_a_key(void **state)
+TEST_CASE(a_category_with_too_many_values_is_a_key)
 {
-    (void)state;
     enum { VALUES = 65537 };
     static char csv[VALUES * 8];
     char *p = csv + sprintf(csv, "C\n");

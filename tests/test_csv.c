@@ -14,9 +14,8 @@ static const char *read_all(const char *path, char delimiter)
     return text = rows_by_us(path, delimiter, true);
 }
 
-static void rows_and_fields_are_those_of_rfc_4180(void **state)
+TEST_CASE(rows_and_fields_are_those_of_rfc_4180)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"a,b\n1,2\n", "1: [a] [b]\n2: [1] [2]\n"},
         {"a,b\r\n1,2\n", "1: [a] [b]\n2: [1] [2]\n"},
@@ -37,9 +36,8 @@ static void rows_and_fields_are_those_of_rfc_4180(void **state)
                         "1: [a] [b] []\n2: [] []\n3: [x\ty] [,]\n");
 }
 
-static void doubtful_rows_are_errors_that_name_the_line(void **state)
+TEST_CASE(doubtful_rows_are_errors_that_name_the_line)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"a\n1\n2\n3\n\"", "a.csv:5: a quote is not closed"},
         {"a\nb\"c\n", "a.csv:2:2: a quote inside an unquoted field"},
@@ -55,9 +53,8 @@ static void doubtful_rows_are_errors_that_name_the_line(void **state)
     assert_contains(read_all(scratch, ','), "cannot read: Is a directory");
 }
 
-static void fields_and_rows_have_a_greatest_length(void **state)
+TEST_CASE(fields_and_rows_have_a_greatest_length)
 {
-    (void)state;
     static const char too_long[] = "a.csv:2: a field is longer than 65536 bytes";
     static const struct {
         const char *before;
@@ -87,9 +84,8 @@ static void fields_and_rows_have_a_greatest_length(void **state)
 
 // ---- the fast way against libcsv ----
 
-static void any_text_reads_as_libcsv_reads_it(void **state)
+TEST_CASE(any_text_reads_as_libcsv_reads_it)
 {
-    (void)state;
     static const char *const parts[] = {"a",  ",",  "\n",   "\r\n", " ",
                                         "\t", "\"", "\"\"", "b c",  ",\"x\","};
     uint64_t s = 1;
@@ -152,9 +148,8 @@ static void pack(bool gzip, const char *path, size_t from, size_t to)
     fclose(f);
 }
 
-static void compressed_rows_come_back_whatever_the_name_and_the_members(void **state)
+TEST_CASE(compressed_rows_come_back_whatever_the_name_and_the_members)
 {
-    (void)state;
     char *plain = rows_by_us(scratch_bytes("a.gz", sample, n_sample), ',', true);
     for (int gzip = 0; gzip < 2; gzip++) {
         const char *path = scratch_path(gzip ? "a.csv" : "a.zst");
@@ -166,9 +161,8 @@ static void compressed_rows_come_back_whatever_the_name_and_the_members(void **s
     free(plain);
 }
 
-static void compressed_data_that_is_cut_or_damaged_is_an_error(void **state)
+TEST_CASE(compressed_data_that_is_cut_or_damaged_is_an_error)
 {
-    (void)state;
     for (int gzip = 0; gzip < 2; gzip++) {
         const char *path = scratch_path(gzip ? "a" : "b");
         const char *damaged =

@@ -61,9 +61,8 @@ static int dag_make(void **state)
 
 // ---- tests ----
 
-static void the_first_run_runs_every_stage_and_prints_its_tables(void **state)
+TEST_CASE(the_first_run_runs_every_stage_and_prints_its_tables)
 {
-    (void)state;
     memcpy(out, first_run, sizeof out);
     assert_string_equal(ran(), "ingest features train monitor");
     assert_contains(out, "\nstage            rows  seconds               rate artifact\n"
@@ -77,24 +76,21 @@ static void the_first_run_runs_every_stage_and_prints_its_tables(void **state)
     assert_null(strstr(out, "  ld ")); // or this copy was compiled again
 }
 
-static void a_second_run_does_nothing_and_says_so(void **state)
+TEST_CASE(a_second_run_does_nothing_and_says_so)
 {
-    (void)state;
     expect_stages("", MAKE "pipeline");
     assert_contains(out, "pipeline: nothing to do, build/sample and models/sample are up to date");
     succeed("diff -r ../good .");
 }
 
-static void a_comment_in_the_description_reruns_nothing(void **state)
+TEST_CASE(a_comment_in_the_description_reruns_nothing)
 {
-    (void)state;
     expect_stages("", "sed -i 's/^\\[model\\]/; again\\n&\\n\\n; and again/' sample.ini && " MAKE
                       "pipeline");
 }
 
-static void another_l2_reruns_training_and_monitoring(void **state)
+TEST_CASE(another_l2_reruns_training_and_monitoring)
 {
-    (void)state;
     expect_stages("train monitor", "sed -i 's/^l2 = .*/l2 = 1e-2/' sample.ini && " MAKE "pipeline");
     assert_contains(out, "models/sample/2\n");
     expect_stages("", MAKE "pipeline");
@@ -102,26 +98,23 @@ static void another_l2_reruns_training_and_monitoring(void **state)
                   "sed -i 's/^psi_alert .*/psi_alert = 0.3/' sample.ini && " MAKE "pipeline");
 }
 
-static void another_feature_reruns_all_but_ingest(void **state)
+TEST_CASE(another_feature_reruns_all_but_ingest)
 {
-    (void)state;
     expect_stages("features train monitor",
                   "sed -i 's/^night .*hour.*/night = hour(time) <= 5/' sample.ini && " MAKE
                   "pipeline");
     expect_stages("", MAKE "pipeline");
 }
 
-static void a_new_program_reruns_its_stage_and_the_later_ones(void **state)
+TEST_CASE(a_new_program_reruns_its_stage_and_the_later_ones)
 {
-    (void)state;
     expect_stages("monitor", "touch build/bin/monitor && " MAKE "pipeline");
     expect_stages("ingest features train monitor", "touch build/bin/ingest && " MAKE "pipeline");
     assert_contains(out, "models/sample/1\n"); // the same model is no new version
 }
 
-static void another_input_reruns_all(void **state)
+TEST_CASE(another_input_reruns_all)
 {
-    (void)state;
     const char *const other = MAKE "INPUT=other.csv pipeline";
     succeed("sed 5000d sample.csv >other.csv");
     expect_stages("ingest features train monitor", other);
@@ -131,9 +124,8 @@ static void another_input_reruns_all(void **state)
     expect_stages("ingest features train monitor", "touch sample.csv && " MAKE "pipeline");
 }
 
-static void a_stage_that_fails_leaves_the_old_artifacts(void **state)
+TEST_CASE(a_stage_that_fails_leaves_the_old_artifacts)
 {
-    (void)state;
     const char *const same = "for f in build/sample/table build/sample/features models "
                              "build/sample/monitor build/sample/pipeline.txt; do "
                              "diff -r ../good/$f $f || exit 1; done";

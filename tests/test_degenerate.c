@@ -153,7 +153,7 @@ static const struct {
       "none(t, 'precision') and t['recall'] == 0"}},
 };
 
-TEST(extreme_data_gives_a_version_without_nan)
+TEST_CASE(extreme_data_gives_a_version_without_nan)
 {
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         char command[4096] = "python3 ../conditions.py";
@@ -197,7 +197,7 @@ static const struct {
      "x.ini:21:10: [card] limits: "},
 };
 
-TEST(impossible_training_data_leaves_no_version)
+TEST_CASE(impossible_training_data_leaves_no_version)
 {
     for (size_t i = 0; i < sizeof refused_data / sizeof *refused_data; i++) {
         write_data(&refused_data[i].shape, refused_data[i].ini);
@@ -206,7 +206,7 @@ TEST(impossible_training_data_leaves_no_version)
     }
 }
 
-TEST(a_table_without_an_input_of_the_champion_cannot_be_compared)
+TEST_CASE(a_table_without_an_input_of_the_champion_cannot_be_compared)
 {
     write_data(&(struct shape){.hours = 24}, FIXED SPLIT MODEL);
     scratch_text("work/y.ini", FEATURED SPLIT);

@@ -96,7 +96,7 @@ static void assert_fold(const char *split, size_t k, const char *expected)
     evaluation_release(&v);
 }
 
-TEST(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks)
+TEST_CASE(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks)
 {
     const char *shares = "[split]\ntrain = 0% .. 80%\ntest = 80% .. 100%\n";
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 14-21 28-35, 7-14 21-28, 0-7 14-21");
@@ -111,7 +111,7 @@ TEST(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
-TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
+TEST_CASE(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
 {
     const char *split = weeks(35, 2);
     struct evaluation v = run(split, 1);
@@ -141,7 +141,7 @@ TEST(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
     evaluation_release(&v);
 }
 
-TEST(test_rows_decide_nothing)
+TEST_CASE(test_rows_decide_nothing)
 {
     const char *split = weeks(35, 1);
     struct evaluation before = run(split, 1);
@@ -169,7 +169,7 @@ static double auc_by_input(const struct fold *f, const float *input)
     return metrics_compute(scaled, f->judged, count_test(f), 0.5).roc_auc;
 }
 
-TEST(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
+TEST_CASE(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
 {
     const char *split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++) // falls where a fraud is likely
@@ -184,7 +184,7 @@ TEST(a_baseline_of_one_input_ranks_as_the_input_does_or_the_other_way_round)
 }
 
 // Of all thresholds at which a baseline finds as many frauds, one has the fewest false positives.
-TEST(false_positives_are_the_fewest_for_what_the_model_finds)
+TEST_CASE(false_positives_are_the_fewest_for_what_the_model_finds)
 {
     const char *split = weeks(35, 1);
     for (int r = 0; r < ROWS; r++)
@@ -213,7 +213,7 @@ TEST(false_positives_are_the_fewest_for_what_the_model_finds)
 #define BAD_NAME "a baseline's name has small letters"
 #define L17      "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"
 
-TEST(mistakes_are_named_with_file_line_and_value)
+TEST_CASE(mistakes_are_named_with_file_line_and_value)
 {
     static const struct {
         const char *text, *message;

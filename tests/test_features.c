@@ -7,41 +7,36 @@
 
 #define COMPARE "diff -r -x manifest.json features "
 
-static void a_feature_table_holds_the_rows_with_id_time_keys_and_label(void **state)
+TEST_CASE(a_feature_table_holds_the_rows_with_id_time_keys_and_label)
 {
-    (void)state;
     succeed(
         "for c in id time customer terminal label; do cmp table/$c.npy features/$c.npy || exit; "
         "done; [ $(ls features | wc -l) = 22 ]"); // with 15 features, manifest and state
 }
 
-static void any_number_of_threads_and_a_second_run_give_the_same_bytes(void **state)
+TEST_CASE(any_number_of_threads_and_a_second_run_give_the_same_bytes)
 {
-    (void)state;
     succeed("for n in 1 3 16; do features " SAMPLE "--threads $n --output other table && "
             "diff -r features other || exit; done");
 }
 
-static void another_secret_key_gives_the_same_features(void **state)
+TEST_CASE(another_secret_key_gives_the_same_features)
 {
-    (void)state;
     succeed("ingest " SAMPLE "--key other.key --output other && features " SAMPLE
             "--output others other && ! cmp -s table/customer.npy other/customer.npy && " COMPARE
             "others -x state.bin -x id.npy -x customer.npy -x terminal.npy");
 }
 
-static void rows_out_of_time_order_give_the_same_features_and_state(void **state)
+TEST_CASE(rows_out_of_time_order_give_the_same_features_and_state)
 {
-    (void)state;
     succeed("{ head -n 1 datasets/sample.csv; "
             "tail -n +2 datasets/sample.csv | sort -s -t , -k 7,7nr; } >shuffled.csv\n"
             "ingest " SAMPLE "--key key --output shuffled shuffled.csv && "
             "features " SAMPLE "--output sorted shuffled && " COMPARE "sorted");
 }
 
-static void until_leaves_out_rows_from_that_moment_on(void **state)
+TEST_CASE(until_leaves_out_rows_from_that_moment_on)
 {
-    (void)state;
     // The last of these is the very second of a transaction.
     succeed("moment=$(sed -n '2000s/^[^,]*,\\([^,]*\\),.*/\\1/p' datasets/sample.csv)\n"
             "for until in 2018-04-01 2018-04-21 2038-01-01 \"$moment\"; do "
@@ -62,9 +57,8 @@ static const float *column(const struct table *t, const char *name)
 }
 
 // 200 rows, 10 s apart; the shops of the first half decide what onehot keeps.
-static void onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine(void **state)
+TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
 {
-    (void)state;
     struct table t;
     struct err err;
     scratch_text("work/small.ini",
@@ -101,17 +95,15 @@ static void onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine(voi
 
 // ---- what goes wrong ----
 
-static void a_wrong_command_line_is_refused(void **state)
+TEST_CASE(a_wrong_command_line_is_refused)
 {
-    (void)state;
     expect(2, "--threads", FEATURES "--threads 0");
     expect(2, "--until: 'yesterday' is neither", FEATURES "--until yesterday");
     expect(2, "--until", FEATURES "--until 2018-02-30");
 }
 
-static void a_wrong_description_is_refused_and_the_old_features_stand(void **state)
+TEST_CASE(a_wrong_description_is_refused_and_the_old_features_stand)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"s/count(customer, 7d)/cuont(customer, 7d)/", "did you mean 'count'?"},
         {"s/^night.*/night = hour(time) <= amonut/", "hour(time) <= amonut\n                ^"},

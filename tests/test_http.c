@@ -287,9 +287,8 @@ static void connections_are_closed_when_they_take_all_threads(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
-static void the_first_line_names_model_address_state_and_database(void **state)
+TEST_CASE(the_first_line_names_model_address_state_and_database)
 {
-    (void)state;
     assert_non_null(strstr(shared.line, "serve: model 1 (sha256 "));
     assert_non_null(strstr(shared.line, " up to 2018-05-02T"));
     assert_non_null(strstr(shared.line, ", new database /"));

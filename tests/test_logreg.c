@@ -58,7 +58,7 @@ static struct logreg fit_sample(double l2)
     return fit(&examples, (struct row_range){0, ROWS}, 2, l2);
 }
 
-TEST(weights_equal_those_of_an_independent_solver)
+TEST_CASE(weights_equal_those_of_an_independent_solver)
 {
     static const double expected[][1 + K] = {
         {1e-4, 2.3561652358430472, -1.1255621786610297, 0.2127053640221766, 0.27248232293126984,
@@ -117,7 +117,7 @@ static double derivative(const struct logreg *m, double l2, const double *w, int
     return (double)sum;
 }
 
-TEST(value_gradient_and_hessian_are_those_of_the_objective)
+TEST_CASE(value_gradient_and_hessian_are_those_of_the_objective)
 {
     const double w[K] = {0.7, -0.4, 0.2, -1.1, 0.3}, l2 = 0.05;
     const long double at[K] = {w[0], w[1], w[2], w[3], w[4]};
@@ -132,7 +132,7 @@ TEST(value_gradient_and_hessian_are_those_of_the_objective)
     logreg_release(&m);
 }
 
-TEST(the_weights_have_the_same_bits_for_any_number_of_threads)
+TEST_CASE(the_weights_have_the_same_bits_for_any_number_of_threads)
 {
     enum { MANY = 40 * ROWS }; // several blocks in every part
     static float columns[INPUTS][MANY];
@@ -159,7 +159,7 @@ TEST(the_weights_have_the_same_bits_for_any_number_of_threads)
 // is √(1/a + 1/b + 1/c + 1/d) of the four counts (Woolf, Annals of Human Genetics 19, 1955). The
 // intercept is at the mean, between the log odds of both. With a penalty: the inverse of a Hessian
 // by differences.
-TEST(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
+TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
 {
     enum { A = 30, B = 250, C = 45, D = 75, N = A + B + C + D }; // no: frauds, genuine; yes: ...
     static const double l2s[] = {0, 1e-2, 1};
@@ -204,7 +204,7 @@ static void assert_refused(double l2, const char *words)
 }
 
 // tests/test_degenerate.c has separable classes, combined features and single classes.
-TEST(a_value_that_only_one_class_has_is_refused)
+TEST_CASE(a_value_that_only_one_class_has_is_refused)
 {
     for (int r = 0; r < ROWS; r++)
         column[2][r] = label[r] == 0 && r % 50 == 0;

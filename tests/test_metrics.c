@@ -40,7 +40,7 @@ static void make_sample(void)
     }
 }
 
-TEST(metrics_equal_scikit_learns_with_tied_scores)
+TEST_CASE(metrics_equal_scikit_learns_with_tied_scores)
 {
     make_sample();
     const struct metrics m = metrics_compute(score, label, ROWS + UNKNOWN, 0.75);
@@ -67,7 +67,7 @@ TEST(metrics_equal_scikit_learns_with_tied_scores)
 
 // Stephenson, Coelho, Jolliffe 2008: how scores differ inside their bins, less twice what of it
 // goes with the labels.
-TEST(calibration_equals_the_sums_over_the_rows_of_each_bin)
+TEST_CASE(calibration_equals_the_sums_over_the_rows_of_each_bin)
 {
     double p[ROWS], share = 0, mean = 0, ece = 0, within = 0, reliability = 0;
     int8_t fraud[ROWS];
@@ -105,7 +105,7 @@ TEST(calibration_equals_the_sums_over_the_rows_of_each_bin)
     assert_near(m.mean_probability, mean, 1e-13);
 }
 
-TEST(a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss)
+TEST_CASE(a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss)
 {
     static const double at[] = {0, -0.0, 0.0999, 0.25, 0.5, 0.4999, 0.9, 1, 1, 1 - DBL_EPSILON};
     static const double expected[CALIBRATION_BINS] = {3, 0, 1, 0, 1, 1, 0, 0, 0, 4};
@@ -120,7 +120,7 @@ TEST(a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_los
 }
 
 // Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3, four decimals.
-TEST(wilsons_interval_equals_the_published_ones)
+TEST_CASE(wilsons_interval_equals_the_published_ones)
 {
     static const double counts[][2] = {{81, 263}, {15, 148}, {0, 20}, {1, 29}, {20, 20}};
     static const double published[][2] = {
@@ -136,7 +136,7 @@ TEST(wilsons_interval_equals_the_published_ones)
 // ---- threshold ----------------------------------------------------------------------------------
 
 // The lowest score that makes no more alerts than the budget, of all rows but those of known cards.
-TEST(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all)
+TEST_CASE(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all)
 {
     static const double budgets[] = {0.01, 1, 2, 4.6, 20, 100, 400, 1000};
     for (int run = 0; run < 80; run++) {
@@ -169,7 +169,7 @@ static double cost_of(double threshold, double fraud, double alert)
     return cost;
 }
 
-TEST(the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins)
+TEST_CASE(the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins)
 {
     int no_alert = 0;
     seed = 21;
@@ -214,7 +214,7 @@ static void assert_sorts_like_qsort(double *x, size_t n)
         assert_true(x[i] == expected[i]);
 }
 
-TEST(numbers_sort_like_qsort)
+TEST_CASE(numbers_sort_like_qsort)
 {
     static double x[MANY];
     double extremes[] = {INFINITY, -0.0, DBL_MAX, 5e-324, 0.0, -DBL_MAX, 1, -5e-324, -1, -INFINITY};
@@ -266,7 +266,7 @@ static double precision(void)
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
-TEST(a_card_counts_once_a_day_with_its_highest_score_and_label)
+TEST_CASE(a_card_counts_once_a_day_with_its_highest_score_and_label)
 {
     add(0, 7, 0.9, 0);
     add(0, 7, 0.1, 1);
@@ -274,7 +274,7 @@ TEST(a_card_counts_once_a_day_with_its_highest_score_and_label)
     assert_is(precision(), 0.02);
 }
 
-TEST(only_the_hundred_highest_cards_of_a_day_are_checked)
+TEST_CASE(only_the_hundred_highest_cards_of_a_day_are_checked)
 {
     for (uint64_t c = 0; c < 100; c++)
         add(0, c, 0.5, c < 3);
@@ -284,7 +284,7 @@ TEST(only_the_hundred_highest_cards_of_a_day_are_checked)
     assert_is(precision(), 0.04);
 }
 
-TEST(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
+TEST_CASE(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
 {
     for (uint64_t flip = 0; flip < 2; flip++) {
         rows.rows = 0;
@@ -294,7 +294,7 @@ TEST(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
     }
 }
 
-TEST(a_card_found_on_an_earlier_day_is_not_found_again)
+TEST_CASE(a_card_found_on_an_earlier_day_is_not_found_again)
 {
     struct tally daily[2];
     add(0, 7, 0.9, 1);
@@ -307,7 +307,7 @@ TEST(a_card_found_on_an_earlier_day_is_not_found_again)
     assert_is(daily[1].card_precision, 0.02);
 }
 
-TEST(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
+TEST_CASE(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
 {
     for (int64_t day = -9; day <= -6; day++) {
         rows.rows = 0;

@@ -48,7 +48,7 @@ static void assert_change_refused(const char *from, const char *to, const char *
     assert_refused(text, words);
 }
 
-TEST(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256)
+TEST_CASE(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256)
 {
     struct model m, back;
     char out[256];
@@ -74,7 +74,7 @@ TEST(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256)
     model_release(&back);
 }
 
-TEST(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order)
+TEST_CASE(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order)
 {
     struct model m;
     const float x[] = {123.45f, 1};
@@ -94,7 +94,7 @@ TEST(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order)
 
 // ---- damaged files ----
 
-TEST(every_missing_member_is_named)
+TEST_CASE(every_missing_member_is_named)
 {
     static const char members[][16] = {
         "format",          "version",  "plan",       "inputs", "intercept", "threshold", "l2",
@@ -109,7 +109,7 @@ TEST(every_missing_member_is_named)
     }
 }
 
-TEST(what_is_wrong_with_a_file_is_named)
+TEST_CASE(what_is_wrong_with_a_file_is_named)
 {
     static const char *const cases[][3] = {
         {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // an unknown member
@@ -128,7 +128,7 @@ TEST(what_is_wrong_with_a_file_is_named)
         assert_change_refused(cases[i][0], cases[i][1], cases[i][2]);
 }
 
-TEST(a_file_that_is_missing_cut_off_or_followed_by_more_is_refused)
+TEST_CASE(a_file_that_is_missing_cut_off_or_followed_by_more_is_refused)
 {
     char text[8192];
     struct model m;
@@ -146,7 +146,7 @@ TEST(a_file_that_is_missing_cut_off_or_followed_by_more_is_refused)
 
 // ---- histograms ----
 
-TEST(counts_equal_a_recount_for_any_number_of_values)
+TEST_CASE(counts_equal_a_recount_for_any_number_of_values)
 {
     for (size_t n = 1; n <= 64; n++) {
         double values[64];
@@ -176,7 +176,7 @@ static void assert_histogram(double *values, size_t n, const struct histogram *e
     assert_memory_equal(&h, expected, sizeof h);
 }
 
-TEST(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own)
+TEST_CASE(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own)
 {
     double even[1000], binary[10] = {0, 1, 0, 1, 0, 0, 0, -0.0, 0, 0}, rare[200] = {0}, middle[100];
     for (int i = 0; i < 1000; i++)

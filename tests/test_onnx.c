@@ -21,7 +21,7 @@ static const char script[] =
     "print(m.ir_version, m.opset_import[0].version, *[o.name for o in m.graph.output],\n"
     "      *[p.key + '=' + p.value for p in m.metadata_props])\n";
 
-TEST(the_graph_computes_the_models_probability_and_decision)
+TEST_CASE(the_graph_computes_the_models_probability_and_decision)
 {
     static struct model_input inputs[] = {{"amount", 54.25, 42.0625, 0.375, {0}},
                                           {"night", 0.1, 0.3, -1.7e-3, {0}},

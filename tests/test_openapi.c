@@ -6,9 +6,8 @@
 
 #include "tests/server.h"
 
-static void every_answer_of_a_server_is_as_documented(void **state)
+TEST_CASE(every_answer_of_a_server_is_as_documented)
 {
-    (void)state;
     if (run("/usr/bin/python3 tests/openapi/check.py http://127.0.0.1:%d", shared.port))
         fail_msg("%s", log_text());
 }

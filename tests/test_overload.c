@@ -43,9 +43,8 @@ static void health_is_answered_at_once_while_1000_clients_hang_on(void **state)
     assert_int_equal(server_end(&own), 0);
 }
 
-static void a_client_that_hangs_on_is_cut_off(void **state)
+TEST_CASE(a_client_that_hangs_on_is_cut_off)
 {
-    (void)state;
     server_begin(&own, "16", NULL);
     for (size_t i = 0; i < 4; i++) {
         int fd = dial(own.port);

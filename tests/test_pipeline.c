@@ -76,9 +76,8 @@ static void assert_no_verdict(void)
     "curl -s -m 20 -w ' %{http_code}' -d \"$body\" -H 'Content-Type: application/json' "           \
     "$url/predict\nkill $!; wait $!"
 
-static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(void **state)
+TEST_CASE(a_dataset_without_ids_keys_and_windows_needs_only_its_description)
 {
-    (void)state;
     succeed(write_creditcard);
     expect(0, " 3000 ", "ingest " ULB "--key key --output ulb/table creditcard.csv");
     expect(0, " 3000 ", "features " ULB "--output ulb/features ulb/table");
@@ -98,25 +97,22 @@ static void a_dataset_without_ids_keys_and_windows_needs_only_its_description(vo
 
 // ---- the same bytes ----
 
-static void the_model_does_not_depend_on_the_number_of_threads(void **state)
+TEST_CASE(the_model_does_not_depend_on_the_number_of_threads)
 {
-    (void)state;
     succeed("for n in 1 2 3; do train " SAMPLE "--threads $n --output models$n features && "
             "diff -r models/1 models$n/1 || exit 1; done");
 }
 
-static void the_model_does_not_depend_on_the_secret_key(void **state)
+TEST_CASE(the_model_does_not_depend_on_the_secret_key)
 {
-    (void)state;
     succeed("ingest " SAMPLE "--key other --output table && " FEATURES "&& train " SAMPLE
             "--output other-models features");
     succeed("! cmp -s key other && ! cmp -s table/customer.npy ../good/table/customer.npy");
     succeed("diff -r models/1 other-models/1");
 }
 
-static void the_same_features_again_add_no_version(void **state)
+TEST_CASE(the_same_features_again_add_no_version)
 {
-    (void)state;
     expect(0, "models/1\n", TRAIN "--promote");
     expect(0, "", "[ ! -e models/2 ] && [ $(wc -l <models/ledger.jsonl) = 4 ]");
 }
@@ -129,9 +125,8 @@ static void expect_exactly(const char *text, const char *command)
     assert_string_equal(out, text);
 }
 
-static void a_version_is_promoted_and_rolled_back(void **state)
+TEST_CASE(a_version_is_promoted_and_rolled_back)
 {
-    (void)state;
     expect_exactly("1\n", "registry --models models who");
     expect(0, "models/2\n",
            "sed 's/^l2 = .*/l2 = 3e-2/' datasets/sample.ini >l2.ini && train "
@@ -174,9 +169,8 @@ static const char drift_ini[] =
     "monitor --config drift.ini --models m --output d.json --fail-on-drift f"
 #define SIMULATE "simulate --customers 300 --terminals 600 --radius 10 --days 56 --output data.csv "
 
-static void drift_exits_with_3_where_that_is_wanted(void **state)
+TEST_CASE(drift_exits_with_3_where_that_is_wanted)
 {
-    (void)state;
     scratch_text("work/drift.ini", drift_ini);
     expect(0, "no drift: PSI stays below 0.1", SIMULATE "&& " WATCH);
     expect(3, "drifted: PSI reaches 0.1", SIMULATE "--shift 2018-05-13 && " WATCH);
@@ -214,9 +208,8 @@ static void run_example(const char *program, const char *example)
         fail_msg("%s\nexit status %d:\n%s", command, status, out);
 }
 
-static void every_help_has_defaults_and_an_example_that_works(void **state)
+TEST_CASE(every_help_has_defaults_and_an_example_that_works)
 {
-    (void)state;
     static const char *const programs[] = {"simulate", "ingest",   "features", "train",
                                            "monitor",  "registry", "serve"};
     char command[128], words[128], example[512];

@@ -18,9 +18,8 @@ static double value_of(const char *expression)
     return value;
 }
 
-static void operators_bind_and_group_as_in_arithmetic(void **state)
+TEST_CASE(operators_bind_and_group_as_in_arithmetic)
 {
-    (void)state;
     static const struct {
         const char *expression;
         double value;
@@ -55,9 +54,8 @@ static void operators_bind_and_group_as_in_arithmetic(void **state)
                      cases[i].value);
 }
 
-static void equal_parts_are_one_node_and_helpers_are_no_inputs(void **state)
+TEST_CASE(equal_parts_are_one_node_and_helpers_are_no_inputs)
 {
-    (void)state;
     const struct definition d[] = {{"_mean", "mean(customer, amount, 7d)"},
                                    {"a", "amount / mean( customer,amount , 7d )"},
                                    {"sum", "amount/mean(customer, amount, 168h)"},
@@ -162,9 +160,8 @@ static const struct {
     {"onehot(channel, *@, \"web\")", "')' is missing"},
 };
 
-static void a_wrong_expression_is_refused_and_pointed_at(void **state)
+TEST_CASE(a_wrong_expression_is_refused_and_pointed_at)
 {
-    (void)state;
     for (size_t i = 0; i < LENGTH(refusals); i++) {
         const char *marked = refusals[i].marked, *mark = strchr(marked, '@');
         const int offset = (int)(mark - marked);
@@ -182,9 +179,8 @@ static void a_wrong_expression_is_refused_and_pointed_at(void **state)
     }
 }
 
-static void definitions_that_cannot_be_are_refused_and_others_not(void **state)
+TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"", "[features] is missing or has only helpers"},
         {"[features]\n_a = 1", "has only helpers"},
@@ -219,9 +215,8 @@ static void definitions_that_cannot_be_are_refused_and_others_not(void **state)
     }
 }
 
-static void nesting_and_the_number_of_values_are_limited(void **state)
+TEST_CASE(nesting_and_the_number_of_values_are_limited)
 {
-    (void)state;
     static const char *const parts[][2] = {{"(", "nested more than 64 deep"},
                                            {"-", "nested more than 64 deep"},
                                            {"abs(", "nested more than 64 deep"},
@@ -255,9 +250,8 @@ static void fit(struct plan *p, struct plan_value *values, size_t n)
     assert_int_equal(plan_unfitted(p), -1);
 }
 
-static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first(void **state)
+TEST_CASE(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first)
 {
-    (void)state;
     struct plan_value some[] = {{"rare", 9},    {"one percent", 10}, {"many", 581},
                                 {"b-tie", 200}, {"a-tie", 200},      {"none", 0}},
                       many[50];
@@ -285,9 +279,8 @@ static void onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_firs
 
 // ---- JSON and the checksum ----
 
-static void odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not(void **state)
+TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not)
 {
-    (void)state;
 #define BYTES_60 "############################################################"
     // Text, and the name its input must have.
     static const char *const odd[][2] = {
@@ -318,9 +311,8 @@ static void odd_values_become_names_of_files_and_survive_json_and_too_long_ones_
     plan_release(&p);
 }
 
-static void a_plan_survives_json_and_its_checksum_changes_with_any_definition(void **state)
+TEST_CASE(a_plan_survives_json_and_its_checksum_changes_with_any_definition)
 {
-    (void)state;
     struct definition d[] = {
         {"a", "mean(terminal, label, 28d, delay=7d, prior=0.013, weight=1e2)"},
         {"b", "sum(customer, a * min(since(customer), 60), all, past) / -3 <= log1p(amount)"},
@@ -345,9 +337,8 @@ static void a_plan_survives_json_and_its_checksum_changes_with_any_definition(vo
     plan_release(&p);
 }
 
-static void json_that_is_no_plan_is_refused(void **state)
+TEST_CASE(json_that_is_no_plan_is_refused)
 {
-    (void)state;
     static const char *const texts[] = {
         "{}",
         "{\"schema\":{},\"features\":[]}",

@@ -4,9 +4,8 @@
 
 // The vectors of the SipHash paper (Aumasson, Bernstein 2012, appendix A, and its reference code):
 // key 00 01 .. 0f, messages 00 01 .. of growing length.
-static void the_hash_is_siphash_2_4_of_column_0_text(void **state)
+TEST_CASE(the_hash_is_siphash_2_4_of_column_0_text)
 {
-    (void)state;
     struct pseudonym p;
     char message[15];
     for (int i = 0; i < PSEUDONYM_KEY_BYTES; i++)
@@ -19,9 +18,8 @@ static void the_hash_is_siphash_2_4_of_column_0_text(void **state)
     assert_true(pseudonym_hash(&p, "", message + 1, 14) == 0xa129ca6149be45e5);
 }
 
-static void columns_keys_and_texts_give_different_pseudonyms(void **state)
+TEST_CASE(columns_keys_and_texts_give_different_pseudonyms)
 {
-    (void)state;
     struct pseudonym p = {{1}}, q = {{2}};
     static char text[70000];
     const uint64_t h = pseudonym_hash(&p, "customer", "596", 3);
@@ -37,9 +35,8 @@ static void columns_keys_and_texts_give_different_pseudonyms(void **state)
                 pseudonym_hash(&p, "customer", text, 257));
 }
 
-static void programs_that_start_together_end_with_one_key(void **state)
+TEST_CASE(programs_that_start_together_end_with_one_key)
 {
-    (void)state;
     enum { PROGRAMS = 8 };
     struct pseudonym p, other;
     struct err err;
@@ -61,9 +58,8 @@ static void programs_that_start_together_end_with_one_key(void **state)
     assert_memory_not_equal(p.key, other.key, sizeof p.key);
 }
 
-static void a_key_that_is_missing_readable_or_of_another_length_is_refused(void **state)
+TEST_CASE(a_key_that_is_missing_readable_or_of_another_length_is_refused)
 {
-    (void)state;
     static const struct {
         const char *key;
         mode_t mode;

@@ -56,7 +56,7 @@ static int64_t champion(void)
 
 // ---- versions ----
 
-TEST(versions_count_up_and_the_same_model_again_is_only_recorded)
+TEST_CASE(versions_count_up_and_the_same_model_again_is_only_recorded)
 {
     int64_t latest;
     char model[32];
@@ -74,7 +74,7 @@ TEST(versions_count_up_and_the_same_model_again_is_only_recorded)
     assert_int_equal(scratch_count(path), 12 + 1); // the ledger
 }
 
-TEST(a_version_is_a_plain_whole_number_from_1_on)
+TEST_CASE(a_version_is_a_plain_whole_number_from_1_on)
 {
     static const char *const not_versions[] = {
         "", "0", "01", " 1", "-1", "1x", "0x1", "latest", "1000000000000000000"};
@@ -87,7 +87,7 @@ TEST(a_version_is_a_plain_whole_number_from_1_on)
 
 // ---- the champion ----
 
-TEST(promotion_points_the_link_and_rollback_goes_back_one_by_one)
+TEST_CASE(promotion_points_the_link_and_rollback_goes_back_one_by_one)
 {
     // The action on a version, then the champion before it.
     static const struct {
@@ -115,7 +115,7 @@ TEST(promotion_points_the_link_and_rollback_goes_back_one_by_one)
     assert_true(registry_champion_at(&r, first) > 0);
 }
 
-TEST(only_a_version_as_it_was_trained_is_promoted)
+TEST_CASE(only_a_version_as_it_was_trained_is_promoted)
 {
     train("a");
     assert_int_equal(registry_promote(&r, 2, LEDGER_PROMOTE, &err), -1);
@@ -127,7 +127,7 @@ TEST(only_a_version_as_it_was_trained_is_promoted)
     assert_int_equal(r.n, 1);
 }
 
-TEST(a_promotion_that_a_crash_interrupted_is_completed)
+TEST_CASE(a_promotion_that_a_crash_interrupted_is_completed)
 {
     // The ledger was written, the link was not, or is not one.
     static const char *const links[] = {"rm champion", "ln -sfn 2 champion", "ln -sfn x champion"};
@@ -144,7 +144,7 @@ TEST(a_promotion_that_a_crash_interrupted_is_completed)
 
 // ---- what is refused ----
 
-TEST(a_damaged_ledger_is_refused_with_the_line)
+TEST_CASE(a_damaged_ledger_is_refused_with_the_line)
 {
     static const char *const cases[][2] = {
         {"sed -i 's/promote/rollback/' ledger.jsonl", ":3: does not follow"},

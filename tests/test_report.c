@@ -6,7 +6,7 @@
 #define CHECK "/usr/bin/python3 -B datasets/../tests/report.py "
 #define AGAIN "rm -rf models; train --output models features --config "
 
-TEST(a_version_has_its_model_metrics_report_and_card)
+TEST_CASE(a_version_has_its_model_metrics_report_and_card)
 {
     succeed("ls models/1");
     assert_string_equal(out, "card.md\nmetrics.json\nmodel.json\nmodel.onnx\nreport.html\n");
@@ -15,35 +15,35 @@ TEST(a_version_has_its_model_metrics_report_and_card)
 }
 
 // Neither language, time zone, threads nor folder change a byte.
-TEST(the_same_input_gives_the_same_bytes_of_every_file)
+TEST_CASE(the_same_input_gives_the_same_bytes_of_every_file)
 {
     succeed("mkdir home && HOME=$PWD/home LANG=de_DE.UTF-8 LC_ALL=C.UTF-8 TZ=Asia/Tokyo "
             "train " SAMPLE "--threads 1 --output again features && diff -r models/1 again/1");
 }
 
-TEST(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics)
+TEST_CASE(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics)
 {
     succeed(CHECK "curves");
 }
 
-TEST(the_ranges_of_probability_hold_all_rows)
+TEST_CASE(the_ranges_of_probability_hold_all_rows)
 {
     succeed(CHECK "ranges");
 }
 
-TEST(card_and_terminal_have_the_figures)
+TEST_CASE(card_and_terminal_have_the_figures)
 {
     succeed(CHECK "figures");
 }
 
-TEST(the_card_states_what_the_test_costs)
+TEST_CASE(the_card_states_what_the_test_costs)
 {
     succeed("sed 's/^alerts_per_day.*/cost_fraud = 50\\ncost_alert = 2/' datasets/sample.ini "
             ">c.ini;" AGAIN "c.ini && " CHECK "costs");
 }
 
 // A text of the .ini must not end the JSON or the script that holds it.
-TEST(the_page_holds_metrics_json_whatever_its_texts_are)
+TEST_CASE(the_page_holds_metrics_json_whatever_its_texts_are)
 {
     succeed("{ cat datasets/sample.ini; echo '[card]'; echo 'limits = </script><script>alert(1)"
             "</script><!-- \"\\ & {{x}} | *'; } >x.ini;" AGAIN "x.ini && " CHECK "page");

@@ -96,9 +96,8 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
         check_refused(cases[i].request, cases[i].status, "");
 }
 
-static void requests_that_the_library_refuses_get_a_reason(void **state)
+TEST_CASE(requests_that_the_library_refuses_get_a_reason)
 {
-    (void)state;
     check_refused("\x16\x03\x01 TLS\r\n\r\n", 400, "no head of HTTP/1.1 came whole");
     check_refused("GET /hea", 400, "no head of HTTP/1.1 came whole"); // and no more of it
     check_refused("BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501, "the method BREW is not known");

@@ -27,9 +27,8 @@ static void make(struct dataset *d, const char *time_format, const char *columns
     "channel = Channel, category, missing=none\n"                                                  \
     "label = Fraud, label, missing=-1\n"
 
-static void a_whole_section_is_read(void **state)
+TEST_CASE(a_whole_section_is_read)
 {
-    (void)state;
     struct dataset d;
     const struct schema *s = &d.schema;
     make(&d, "%Y-%m-%d", WHOLE);
@@ -47,9 +46,8 @@ static void a_whole_section_is_read(void **state)
     dataset_release(&d);
 }
 
-static void json_gives_the_same_schema_back(void **state)
+TEST_CASE(json_gives_the_same_schema_back)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"epoch", WHOLE},
         {"row", "amount = Amount, number\n"}, // rows are numbered in a column of their own
@@ -74,9 +72,8 @@ static void json_gives_the_same_schema_back(void **state)
     }
 }
 
-static void mistakes_are_explained(void **state)
+TEST_CASE(mistakes_are_explained)
 {
-    (void)state;
     static const char *const cases[][3] = {
         {"epoch", "x = X, nunber\n", "test.ini:4:8: [columns] x: 'nunber' is none "},
         {"epoch", "x = X, nunber\n", "did you mean 'number'?\n  X, nunber\n     ^"},
@@ -121,9 +118,8 @@ static void mistakes_are_explained(void **state)
     }
 }
 
-static void hostile_json_is_refused(void **state)
+TEST_CASE(hostile_json_is_refused)
 {
-    (void)state;
     static const char *const cases[] = {
         "{}",
         "[]",
@@ -149,9 +145,8 @@ static void hostile_json_is_refused(void **state)
     }
 }
 
-static void a_dataset_needs_a_time_format_and_a_file(void **state)
+TEST_CASE(a_dataset_needs_a_time_format_and_a_file)
 {
-    (void)state;
     struct dataset d;
     struct err err;
     const char *ini = scratch_text("test.ini", "[input]\nfile = x\n");

@@ -27,9 +27,8 @@ static bool is_ready_with(const char *words)
     return ready;
 }
 
-static void a_promoted_model_is_loaded_by_request_and_by_sighup(void **state)
+TEST_CASE(a_promoted_model_is_loaded_by_request_and_by_sighup)
 {
-    (void)state;
     assert_decides("1");
     promote(2);
     check_answer_at(shared.port, RELOAD, 200, "{\"model\":\"2\",\"sha256\":\"");
@@ -41,9 +40,8 @@ static void a_promoted_model_is_loaded_by_request_and_by_sighup(void **state)
     assert_decides("1");
 }
 
-static void a_model_that_does_not_fit_or_was_altered_leaves_the_old_one(void **state)
+TEST_CASE(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one)
 {
-    (void)state;
     assert_int_equal(run("cd %s && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
                          "0.25/' models/2/model.json && ln -sfn 2 models/champion",
                          folder),

@@ -83,9 +83,8 @@ static double mean_cents(const struct row *rows, int scenario, long first_day)
     return sum / n;
 }
 
-static void the_random_numbers_are_the_published_ones(void **state)
+TEST_CASE(the_random_numbers_are_the_published_ones)
 {
-    (void)state;
     static const uint64_t splitmix[] = {6457827717110365317U, 3203168211198807973U,
                                         9817491932198370423U, 4593380528125082431U};
     static const uint64_t xoshiro[] = {41943041,
@@ -101,9 +100,8 @@ static void the_random_numbers_are_the_published_ones(void **state)
         assert_true(rng_next(&r) == xoshiro[i]);
 }
 
-static void rows_are_in_the_order_of_time_and_customer(void **state)
+TEST_CASE(rows_are_in_the_order_of_time_and_customer)
 {
-    (void)state;
     for (size_t i = 0; i < n_rows; i++) {
         const struct row *r = &world[i], *before = r - (i > 0);
         assert_int_equal(r->id, i);
@@ -117,9 +115,8 @@ static void rows_are_in_the_order_of_time_and_customer(void **state)
 
 // The expected values are integrals over the process of the data card; tolerances are three to four
 // standard errors, most of which comes from the customers' means.
-static void counts_amounts_and_times_follow_their_distributions(void **state)
+TEST_CASE(counts_amounts_and_times_follow_their_distributions)
 {
-    (void)state;
     double n = (double)n_rows, mean = 0, var = 0, free_of_charge = 0;
     for (size_t i = 0; i < n_rows; i++) {
         mean += (double)(world[i].second % 86400) / n;
@@ -134,9 +131,8 @@ static void counts_amounts_and_times_follow_their_distributions(void **state)
     assert_near(mean_cents(world, 0, 0) / 5250, 1.02, .06); // U(5, 100), N cut off at 0
 }
 
-static void an_amount_is_fraud_by_itself_exactly_above_the_limit(void **state)
+TEST_CASE(an_amount_is_fraud_by_itself_exactly_above_the_limit)
 {
-    (void)state;
     size_t n[4] = {0};
     for (size_t i = 0; i < n_rows; i++) {
         const struct row *r = &world[i], *s = &shifted[i];
@@ -177,9 +173,8 @@ static int find_spans(int scenario, long days, struct span *spans, int n)
     return good;
 }
 
-static void a_compromised_terminal_sees_nothing_but_fraud_for_28_days(void **state)
+TEST_CASE(a_compromised_terminal_sees_nothing_but_fraud_for_28_days)
 {
-    (void)state;
     static struct span spans[TERMINALS];
     int whole = 0;
     // Of two terminals a day some are never used or drawn twice.
@@ -193,9 +188,8 @@ static void a_compromised_terminal_sees_nothing_but_fraud_for_28_days(void **sta
     assert_in_range(whole, 5, DAYS * 2);
 }
 
-static void a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amount(void **state)
+TEST_CASE(a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amount)
 {
-    (void)state;
     static struct span spans[CUSTOMERS];
     double frauds = 0, rows = 0;
     // 120 thefts of 1000 cards: 113 different cards, a few of which are not used enough.
@@ -210,9 +204,8 @@ static void a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amoun
 }
 
 // A circle of radius 8 holds π · 64 / 10000 of the 2000 terminals: 40, fewer at the edge.
-static void customers_buy_within_the_radius_or_not_at_all(void **state)
+TEST_CASE(customers_buy_within_the_radius_or_not_at_all)
 {
-    (void)state;
     static bool seen[CUSTOMERS][TERMINALS];
     int n[CUSTOMERS] = {0}, most = 0;
     for (const struct row *r = world; r < world + n_rows; r++) {
@@ -225,9 +218,8 @@ static void customers_buy_within_the_radius_or_not_at_all(void **state)
     assert_contains(out, "no customer has a terminal within --radius 1");
 }
 
-static void a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on(void **state)
+TEST_CASE(a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on)
 {
-    (void)state;
     double n[2] = {0}, night[2] = {0}, compromised[2] = {0}; // from the shift on
     for (size_t i = 0; i < n_rows && world[i].day < SHIFT; i++)
         assert_memory_equal(&world[i], &shifted[i], sizeof world[i]);
@@ -247,9 +239,8 @@ static void a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on(
 }
 
 // Repeated runs and machines give the same bytes, another seed others.
-static void the_committed_sample_is_what_the_data_cards_last_command_writes(void **state)
+TEST_CASE(the_committed_sample_is_what_the_data_cards_last_command_writes)
 {
-    (void)state;
     char *card = scratch_read("datasets/README.md", NULL);
     char *end = strstr(card, " --output datasets/sample.csv"), *start = end;
     assert_non_null(end);
@@ -267,9 +258,8 @@ static void the_committed_sample_is_what_the_data_cards_last_command_writes(void
     free(card);
 }
 
-static void a_wrong_command_line_exits_with_2_and_says_why(void **state)
+TEST_CASE(a_wrong_command_line_exits_with_2_and_says_why)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"--days 36501", "--days: 36501 is not within 1 .. 36500"},
         {"--start 2018-02-30", "--start: '2018-02-30' is not a date like 2018-04-01"},

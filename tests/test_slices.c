@@ -93,7 +93,7 @@ static void assert_slice(const struct slice *s, const int8_t *labels)
     assert_memory_equal(&s->metrics, &expected, sizeof expected);
 }
 
-TEST(a_band_holds_its_lower_edge_but_not_its_upper_one)
+TEST_CASE(a_band_holds_its_lower_edge_but_not_its_upper_one)
 {
     measure("by = amount: 20, 50, 100\nb = amount:0");
     assert_int_equal(n_slicings, 2);
@@ -107,7 +107,7 @@ TEST(a_band_holds_its_lower_edge_but_not_its_upper_one)
 }
 
 // 0.7 as a float32 is less than 0.7, and %g would give both large numbers one name.
-TEST(edges_and_names_are_those_of_the_feature_as_a_float)
+TEST_CASE(edges_and_names_are_those_of_the_feature_as_a_float)
 {
     for (size_t r = 0; r < ROWS; r++) {
         amount[r] = r % 3 == 0 ? 0.7F : r % 3 == 1 ? nextafterf(0.7F, 0) : -0.1F;
@@ -121,7 +121,7 @@ TEST(edges_and_names_are_those_of_the_feature_as_a_float)
     assert_names(&slicings[3], "1234567 | 1234568");
 }
 
-TEST(each_value_in_the_test_rows_is_a_slice_in_rising_order)
+TEST_CASE(each_value_in_the_test_rows_is_a_slice_in_rising_order)
 {
     for (size_t r = 0; r < ROWS; r++)
         amount[r] = r < FIRST ? 99 : 2.5F * (float)(r % 3) - 2.5F; // 99 is in no test row
@@ -134,7 +134,7 @@ TEST(each_value_in_the_test_rows_is_a_slice_in_rising_order)
 }
 
 // The 31 texts from c9 on are frequent in the test rows, and the nine before them in the others.
-TEST(the_rare_ones_of_many_texts_share_a_slice)
+TEST_CASE(the_rare_ones_of_many_texts_share_a_slice)
 {
     enum { OTHERS = DICTIONARY - (SLICES_MAX - 1) };
     bool seen[DICTIONARY] = {false};
@@ -157,7 +157,7 @@ TEST(the_rare_ones_of_many_texts_share_a_slice)
 }
 
 // A pound sign has two bytes; the 79 that a name holds end within one or after one.
-TEST(a_text_becomes_a_name_without_control_characters_and_half_characters)
+TEST_CASE(a_text_becomes_a_name_without_control_characters_and_half_characters)
 {
     char odd[1 + 2 * 60 + 1] = "x", *even = odd + 1, exact[SLICE_NAME], expected[512];
     for (int k = 0; k < 60; k++)
@@ -172,7 +172,7 @@ TEST(a_text_becomes_a_name_without_control_characters_and_half_characters)
     assert_names(&slicings[0], expected);
 }
 
-TEST(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty)
+TEST_CASE(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty)
 {
     static const int frauds[] = {10, 9, 10, 0}, genuine[] = {10, 10, 9, 100};
     size_t r = FIRST;

@@ -91,9 +91,8 @@ static void assert_same_bytes(struct bytes a, struct bytes b)
     free(b.words);
 }
 
-static void stops_change_neither_features_nor_the_last_snapshot(void **state)
+TEST_CASE(stops_change_neither_features_nor_the_last_snapshot)
 {
-    (void)state;
     static const size_t steps[] = {1, 20, 500, 1599};
     const size_t n = N_ROWS * plan.n_inputs;
     double *whole = xcalloc(n, sizeof *whole), *parts = xcalloc(n, sizeof *parts);
@@ -108,9 +107,8 @@ static void stops_change_neither_features_nor_the_last_snapshot(void **state)
     free(parts);
 }
 
-static void after_late_events_a_snapshot_is_what_it_had_been_in_time_order(void **state)
+TEST_CASE(after_late_events_a_snapshot_is_what_it_had_been_in_time_order)
 {
-    (void)state;
     static const struct definition over_columns[] = {
         {"a", "sum(customer, amount, 7d) / 3"},
         {"b", "mean(terminal, label * amount / 3, 3d, delay=1d)"},
@@ -164,9 +162,8 @@ static struct bytes saved_after(const struct plan *p, const struct row *r, size_
     return b;
 }
 
-static void files_that_were_cut_or_altered_anywhere_are_refused(void **state)
+TEST_CASE(files_that_were_cut_or_altered_anywhere_are_refused)
 {
-    (void)state;
     const struct definition other = {"n", "count(customer, 12h)"};
     struct row *r = rows_random(12, 41, 0);
     struct plan p;
@@ -224,9 +221,8 @@ static void write_forged(struct bytes b)
     b.words[b.n / 8 - 1] = before;
 }
 
-static void forged_numbers_are_refused(void **state)
+TEST_CASE(forged_numbers_are_refused)
 {
-    (void)state;
     const struct row few[] = {
         {.customer = 5}, {.time = 10, .customer = 5}, {.time = 20, .customer = 5}, {.customer = 9}};
     struct plan p;

@@ -29,9 +29,8 @@ static void assert_rows(struct row_range rows, uint64_t first, uint64_t end)
     assert_int_equal(rows.end, end);
 }
 
-static void days_are_whole_and_both_included_and_move_by_days(void **state)
+TEST_CASE(days_are_whole_and_both_included_and_move_by_days)
 {
-    (void)state;
     int64_t twice_a_day[100]; // from before 1970 on
     const struct split s =
         parsed("train = 1970-01-02 .. 1970-01-03\ntest = 1970-01-05 .. 1970-01-05\nfolds = 4");
@@ -45,9 +44,8 @@ static void days_are_whole_and_both_included_and_move_by_days(void **state)
     assert_rows(split_rows(&s.train, 70, twice_a_day, 100), 100, 100);
 }
 
-static void shares_that_touch_share_no_row_and_leave_none_out(void **state)
+TEST_CASE(shares_that_touch_share_no_row_and_leave_none_out)
 {
-    (void)state;
     const struct split s = parsed("train = 0% .. 62.5%\ntest = 62.5% .. 100%");
     assert_int_equal(s.folds, 1);
     for (uint64_t rows = 0; rows < 50; rows++) {
@@ -58,9 +56,8 @@ static void shares_that_touch_share_no_row_and_leave_none_out(void **state)
     assert_rows(split_rows(&s.train, 0, NULL, 16), 0, 10);
 }
 
-static void mistakes_are_refused_and_named(void **state)
+TEST_CASE(mistakes_are_refused_and_named)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"train = 2018-07-25 .. 2018-07-31", "no test"},
         {"test = 2018-07-25 .. 2018-07-31", "no train"},

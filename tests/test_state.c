@@ -133,9 +133,8 @@ static size_t make_windows(struct plan *p)
     return n;
 }
 
-static void every_window_equals_its_definition_for_late_events_too(void **state)
+TEST_CASE(every_window_equals_its_definition_for_late_events_too)
 {
-    (void)state;
     enum { N = 250 };
     static const size_t blocks[] = {1, 100, 1, 7, N};
     struct plan p;
@@ -184,9 +183,8 @@ static uint64_t other_key(size_t kind, uint64_t key)
     return keys[kind];
 }
 
-static void blocks_threads_and_keys_that_collide_do_not_change_a_bit(void **state)
+TEST_CASE(blocks_threads_and_keys_that_collide_do_not_change_a_bit)
 {
-    (void)state;
     static const size_t blocks[] = {2, 7, 1023, 1024, N_ROWS};
     struct plan p;
     plan_make(&p, language, LENGTH(language));
@@ -225,9 +223,8 @@ static void assert_too_late(struct state *s, const struct row *r, size_t n, cons
     free(ignored);
 }
 
-static void a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing(void **state)
+TEST_CASE(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing)
 {
-    (void)state;
     enum { HALF = N_ROWS / 2, NEW = 12345 };
     struct plan p;
     struct state s;
@@ -261,9 +258,8 @@ static void a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothin
 
 // ---- values at the edges ----
 
-static void times_before_1970_divisions_by_zero_and_values_that_are_not_finite(void **state)
+TEST_CASE(times_before_1970_divisions_by_zero_and_values_that_are_not_finite)
 {
-    (void)state;
     const double max = DBL_MAX, inf = INFINITY;
     // Events of one key; times in thousands of seconds.
     const struct {
@@ -386,9 +382,8 @@ static void compare_with_batch(uint64_t seed, int64_t longest, int changes, int6
     plan_release(&p);
 }
 
-static void labels_told_within_the_delay_give_the_bits_of_batch(void **state)
+TEST_CASE(labels_told_within_the_delay_give_the_bits_of_batch)
 {
-    (void)state;
     compare_with_batch(1, 0, 0, 100);
     compare_with_batch(2, DELAY, 0, 100);
     compare_with_batch(3, DELAY, 2, 100);
@@ -397,9 +392,8 @@ static void labels_told_within_the_delay_give_the_bits_of_batch(void **state)
     compare_with_batch(6, DELAY, 2, 3600);
 }
 
-static void a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all(void **state)
+TEST_CASE(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all)
 {
-    (void)state;
     enum { N = 300, TOLD = 200 };
     static const struct definition ever[] = {{"ever", "sum(terminal, label, all, delay=1h)"},
                                              {"lately", "sum(terminal, label, 2h, delay=1h)"}};

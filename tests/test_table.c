@@ -65,9 +65,8 @@ static void open_table(void)
         fail_msg("%s", err.msg);
 }
 
-static void what_was_written_comes_back(void **state)
+TEST_CASE(what_was_written_comes_back)
 {
-    (void)state;
     make_table(ROWS, 99);
     open_table();
     assert_int_equal(t.rows, ROWS);
@@ -94,9 +93,8 @@ static void what_was_written_comes_back(void **state)
     table_release(&t);
 }
 
-static void the_manifest_has_ranges_and_unknown_labels(void **state)
+TEST_CASE(the_manifest_has_ranges_and_unknown_labels)
 {
-    (void)state;
     static const char *const ranges[] = {
         "\"min\":null,\"max\":null,\"nulls\":0", // of pseudonyms and of no rows
         "\"min\":1522540800.0,\"max\":1522540899.0,\"nulls\":0",
@@ -120,9 +118,8 @@ static void the_manifest_has_ranges_and_unknown_labels(void **state)
     }
 }
 
-static void numpy_reads_a_column(void **state)
+TEST_CASE(numpy_reads_a_column)
 {
-    (void)state;
     char out[4096];
     make_table(ROWS, ROWS);
     int status =
@@ -138,9 +135,8 @@ static void numpy_reads_a_column(void **state)
         fail_msg("%s", out);
 }
 
-static void a_table_is_written_as_a_whole_or_not_at_all(void **state)
+TEST_CASE(a_table_is_written_as_a_whole_or_not_at_all)
 {
-    (void)state;
     static const uint64_t one[1];
     struct table_writer w;
     make_table(10, 10);
@@ -167,9 +163,8 @@ static void assert_refused(const char *reason)
     assert_contains(err.msg, scratch);
 }
 
-static void a_damaged_column_is_refused(void **state)
+TEST_CASE(a_damaged_column_is_refused)
 {
-    (void)state;
     static const struct {
         const char *reason;
         off_t at, size; // overwrite a byte, or cut
@@ -214,9 +209,8 @@ static void edit_manifest(const char *good, const char *from, const char *to, bo
     free(others);
 }
 
-static void a_hostile_manifest_is_refused(void **state)
+TEST_CASE(a_hostile_manifest_is_refused)
 {
-    (void)state;
     static const char *const cases[][3] = {
         {"{", "", "manifest.json:"},
         {"assay table", "table", "not of an assay table"},

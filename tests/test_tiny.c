@@ -114,15 +114,13 @@ static void compare(const char *file, const char *train_from, const char *test_f
     json_decref(drift);
 }
 
-static void the_pipeline_agrees_with_tiny_on_the_sample(void **state)
+TEST_CASE(the_pipeline_agrees_with_tiny_on_the_sample)
 {
-    (void)state;
     compare("datasets/sample.csv", "2018-04-15", "2018-04-29");
 }
 
-static void the_pipeline_agrees_with_tiny_on_simulated_data(void **state)
+TEST_CASE(the_pipeline_agrees_with_tiny_on_simulated_data)
 {
-    (void)state;
     succeed("simulate --customers 300 --terminals 600 --days 60 --seed 7 --output data.csv && "
             "sed 's/^file = .*/file = data.csv/; s/^folds = .*/folds = 1/; "
             "s/^train = .*/train = 2018-05-08 .. 2018-05-14/; "
@@ -134,9 +132,8 @@ static void the_pipeline_agrees_with_tiny_on_simulated_data(void **state)
     compare("data.csv", "2018-05-08", "2018-05-22");
 }
 
-static void tiny_prints_its_table(void **state)
+TEST_CASE(tiny_prints_its_table)
 {
-    (void)state;
     expect(0, "average precision  ", "tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2");
     expect(1, "tiny: none.csv: cannot read", "tiny none.csv 2018-04-15 2018-04-29 1e-2");
     expect(1, "cut.csv:3: is not a row",

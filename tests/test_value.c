@@ -29,9 +29,8 @@ static void assert_like_strtod(const char *text)
         fail_msg("'%s' is %.17g, not %.17g", text, taken ? value : (double)NAN, expected);
 }
 
-static void numbers_at_the_edges_have_the_bits_of_strtod(void **state)
+TEST_CASE(numbers_at_the_edges_have_the_bits_of_strtod)
 {
-    (void)state;
     char list[] =
         "0 -0 +1 .5 5. 1e5 1E+5 1e-5 9007199254740992 9007199254740993 9007199254740993.0000000001 "
         "18446744073709551615 18446744073709551616 184467440737095516160 1e22 1e23 123456789e-22 "
@@ -51,9 +50,8 @@ static void numbers_at_the_edges_have_the_bits_of_strtod(void **state)
     assert_true(v == 12);
 }
 
-static void random_numbers_have_the_bits_of_strtod(void **state)
+TEST_CASE(random_numbers_have_the_bits_of_strtod)
 {
-    (void)state;
     for (int i = 0; i < 300000; i++) {
         char text[64];
         uint64_t r = next_random();
@@ -92,9 +90,8 @@ static int64_t time_of(const char *format, const char *text)
     return rc ? NONE : t;
 }
 
-static void times_are_those_of_timegm(void **state)
+TEST_CASE(times_are_those_of_timegm)
 {
-    (void)state;
     for (int i = 0; i < 50000; i++) {
         time_t t = (time_t)(next_random() % 315537897600u) - 62135596800;
         struct tm tm;
@@ -107,9 +104,8 @@ static void times_are_those_of_timegm(void **state)
     }
 }
 
-static void each_format_takes_its_times_and_no_others(void **state)
+TEST_CASE(each_format_takes_its_times_and_no_others)
 {
-    (void)state;
     static const char iso[] = "%Y-%m-%dT%H:%M:%S%z", slashes[] = "%d/%m/%Y %H:%M:%S.%f";
     static const struct {
         const char *format, *text;
@@ -160,9 +156,8 @@ static void each_format_takes_its_times_and_no_others(void **state)
         assert_int_equal(time_of("%Y-%m-%d", dates[i]), NONE);
 }
 
-static void days_begin_at_midnight_before_1970_too(void **state)
+TEST_CASE(days_begin_at_midnight_before_1970_too)
 {
-    (void)state;
     static const int64_t cases[][2] = {{-1, -1}, {0, 0}, {86399, 0}, {-86400, -1}, {-86401, -2}};
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_int_equal(day_of(cases[i][0]), cases[i][1]);
@@ -170,9 +165,8 @@ static void days_begin_at_midnight_before_1970_too(void **state)
     assert_string_equal(date_text(text, -1), "1969-12-31");
 }
 
-static void malformed_utf8_is_found(void **state)
+TEST_CASE(malformed_utf8_is_found)
 {
-    (void)state;
     static const char *const good[] = {"", "a", "é", "€", "😀", "\xef\xbf\xbf", "\xed\x9f\xbf"};
     static const char *const bad[] = {
         "\x80",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x80\x80",

@@ -3,9 +3,8 @@
 #include "tests/support.h"
 
 // Sums over the last 1000 events, and over all, against exact integers.
-static void sums_are_rounded_correctly_whatever_their_values(void **state)
+TEST_CASE(sums_are_rounded_correctly_whatever_their_values)
 {
-    (void)state;
     enum { N = 20000, WINDOW = 1000 };
     static const int64_t edges[] = {EDGE_NOW, WINDOW};
     static double values[N];
@@ -30,9 +29,8 @@ static void sums_are_rounded_correctly_whatever_their_values(void **state)
     }
 }
 
-static void memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come(void **state)
+TEST_CASE(memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come)
 {
-    (void)state;
     const int64_t day[] = {EDGE_NOW, 3600, 86400}, all[] = {EDGE_NOW, EDGE_PAST};
     const struct shape bounded = shape_make(day, 3, 1), unbounded = shape_make(all, 2, 1);
     struct history h = {0}, whole = {0};

@@ -9,9 +9,6 @@
 
 enum { DAY = 86400, HOUR = 3600 };
 
-// A test that needs no state of cmocka.
-#define TEST(name) static void name(void **state __attribute__((unused)))
-
 static uint64_t seed;
 
 // 0 .. m - 1, by Knuth's linear congruential generator, which is easy to repeat in Python.
