@@ -27,17 +27,6 @@ static inline const char *own_address(void)
     return text;
 }
 
-// Fails the test unless each of the parts, which '|' separates, is in the text.
-static inline void assert_parts(const char *text, const char *parts)
-{
-    char part[256];
-    for (; *parts; parts += strcspn(parts, "|"), parts += *parts == '|') {
-        snprintf(part, sizeof part, "%.*s", (int)strcspn(parts, "|"), parts);
-        if (!strstr(text, part))
-            fail_msg("'%s' is not in:\n%s", part, text);
-    }
-}
-
 static inline void succeed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // A command that exits with 0 within two minutes; its output is log_text().

@@ -111,6 +111,16 @@ static inline void assert_contains(const char *text, const char *part)
         fail_msg("'%s' is not in:\n%s", part, text);
 }
 
+// Fails the test unless each of the parts, which '|' separates, is in the text.
+static inline void assert_parts(const char *text, const char *parts)
+{
+    char part[256];
+    for (; *parts; parts += strcspn(parts, "|"), parts += *parts == '|') {
+        snprintf(part, sizeof part, "%.*s", (int)strcspn(parts, "|"), parts);
+        assert_contains(text, part);
+    }
+}
+
 // Run a shell command; its exit status, and what it printed (stderr too) in out.
 static inline int run_command(char *out, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

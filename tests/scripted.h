@@ -56,7 +56,7 @@ static inline json_t *scripted_item(const json_t *in)
                      json_object_get(in, "id"));
 }
 
-// What the real server would say, allocated.
+// The real server's answer, allocated.
 static inline char *scripted_answer(const json_t *in)
 {
     json_t *answer = json_is_array(in) ? json_array() : scripted_item(in);

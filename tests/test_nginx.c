@@ -51,7 +51,7 @@ static int status_of(const char *text)
     return at ? (int)strtol(at, NULL, 10) : -1;
 }
 
-// What curl gets, head and body, has the parts; from 400 on it is a problem.
+// The head and body that curl gets have the parts; from 400 on the body is a problem document.
 static void expect(int status, const char *parts, const char *arguments)
 {
     succeed("cd %s && curl -si --max-time 60 --cacert nginx/fullchain.pem --path-as-is "

@@ -37,14 +37,10 @@ static void replay(const char *before, const char *arguments, int expected, cons
                     "PATH=\"$(cd \"${ASSAY_BIN:-build/bin}\" && pwd):$PATH\"; cd '%s' && "
                     "{ %s timeout 60 replay --config r.ini --url http://127.0.0.1:%d/ %s\n}",
                     scratch, before, scripted.port, arguments);
-    char part[256];
     scripted_stop();
     if (status != expected)
         fail_msg("%s: exit status %d, expected %d:\n%s", arguments, status, expected, out);
-    for (; *parts; parts += strcspn(parts, "|"), parts += *parts == '|') {
-        snprintf(part, sizeof part, "%.*s", (int)strcspn(parts, "|"), parts);
-        assert_contains(out, part);
-    }
+    assert_parts(out, parts);
 }
 
 static void add_ids(FILE *f, const json_t *body, const char *between)
@@ -358,13 +354,10 @@ static void wrong_files_and_command_lines_are_errors(void **state)
     replay("", "a.csv", 1, "no column has the header 'A'");
     replay("", "empty.csv", 1, "no rows after the header");
     replay(no_id, "--config /dev/stdin --labels 1 a.csv", 1, "[columns] has no column of kind id");
-    replay("", "--conections 1", 2, "did you mean 'connections'?");
-    replay("", "--connections 0", 2, "1 .. 1024");
     replay("", "--batch 1001", 2, "1 .. 1000");
     replay("", "--from 2018-13-01", 2, "--from: '2018-13-01' is neither");
     replay("", "--until tomorrow", 2, "--until: 'tomorrow' is neither");
     replay("", "--url ftp://127.0.0.1", 2, "--url: 'ftp://127.0.0.1' is not an address");
-    replay("", "--url nonsense", 2, "is not an address");
     replay("", "--help", 0, "requests in flight, 1: strictly in order (default 8)");
 }
 
