@@ -149,22 +149,6 @@ static inline void *scripted_run(void *arg)
     return arg;
 }
 
-static inline void scripted_start(const char *script)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof a;
-    memset(&scripted, 0, sizeof scripted);
-    pthread_mutex_init(&scripted.lock, NULL);
-    scripted.script = script;
-    scripted.listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(scripted.listener, (struct sockaddr *)&a, size), 0);
-    assert_int_equal(listen(scripted.listener, 64), 0);
-    assert_int_equal(getsockname(scripted.listener, (struct sockaddr *)&a, &size), 0);
-    scripted.port = ntohs(a.sin_port);
-    assert_int_equal(pthread_create(&scripted.thread, NULL, scripted_run, NULL), 0);
-}
-
-// Also if it does not run: a test that failed has left it running.
 static inline void scripted_stop(void)
 {
     if (!scripted.port)
@@ -188,6 +172,22 @@ static inline void scripted_forget(void)
         json_decref(scripted.requests[i].body);
     }
     scripted.n = 0;
+}
+
+static inline void scripted_start(const char *script)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+    scripted_forget();
+    memset(&scripted, 0, sizeof scripted);
+    pthread_mutex_init(&scripted.lock, NULL);
+    scripted.script = script;
+    scripted.listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(scripted.listener, (struct sockaddr *)&a, size), 0);
+    assert_int_equal(listen(scripted.listener, 64), 0);
+    assert_int_equal(getsockname(scripted.listener, (struct sockaddr *)&a, &size), 0);
+    scripted.port = ntohs(a.sin_port);
+    assert_int_equal(pthread_create(&scripted.thread, NULL, scripted_run, NULL), 0);
 }
 
 #endif

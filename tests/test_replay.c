@@ -82,7 +82,6 @@ static void play(const char *rows, const char *arguments, const char *script, in
     replay("", all, status, parts);
     if (strcmp(requests(), sent) != 0)
         fail_msg("%s: sent '%s', expected '%s'\n%s", all, requests(), sent, out);
-    scripted_forget();
 }
 
 // ---- what is sent ----
@@ -106,7 +105,6 @@ static void expect_bodies(const char *config, const char *csv, const char *bodie
         free(body);
     }
     assert_string_equal(bodies - 1, "");
-    scripted_forget();
 }
 
 static void a_transaction_is_the_columns_of_the_schema_without_the_label(void **state)
@@ -148,7 +146,6 @@ static void the_input_may_be_compressed_or_a_pipe(void **state)
     write_rows("a:0: b:1:");
     scripted_start("");
     replay("gzip a.csv;", "a.csv.gz", 0, "2 sent, 2 answered");
-    scripted_forget();
     scripted_start("");
     replay("{ zcat a.csv.gz; sleep 0.1; echo 'Z,2018-04-02 00:00:00,c,1,w,,'; } |", "-", 0,
            "3 sent, 3 answered");
@@ -162,7 +159,6 @@ static void the_token_is_shown_and_a_wrong_one_ends_the_replay(void **state)
     scripted_start("");
     replay("", "--token-file token a.csv", 0, "");
     assert_contains(scripted.requests[0].head, "\r\nAuthorization: Bearer 0123456789abcdef\r\n");
-    scripted_forget();
     play("a:0: b:0:", "--token-file token", "401 {}", 1, "a",
          "predict: 401 Unknown|use --token-file with its token");
     play("a:0: b:0:", "--token-file none", "", 1, "", "none: cannot read the token");
@@ -224,7 +220,6 @@ static void the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows(
     assert_file_is(scratch_path("o.csv"), "id,probability,decision,model\n"
                                           "T0,0.12340000000000001,approve,7\n"
                                           "\"a,\"\"b\",0.5,review,7\n\" \",1,review,7\n");
-    scripted_forget();
     scripted_start("500 {}");
     replay("", "--connections 1 --batch 2 --output o.csv a.csv", 1, "");
     assert_file_is(scratch_path("o.csv"), "id,probability,decision,model\n"
@@ -262,7 +257,6 @@ static void latency_counts_from_when_the_rate_makes_a_transaction_due(void **sta
     replay("", "--connections 1 --rate 100 a.csv", 0, "30 sent, 30 answered");
     assert_true(printed("p50 ") >= 150);
     assert_true(printed("max ") >= 300);
-    scripted_forget();
     scripted_start("");
     replay("", "--connections 8 --rate 100 a.csv", 0, "");
     assert_true(printed("seconds ") >= 0.28);
@@ -332,7 +326,6 @@ static void rows_that_break_the_schema_are_reported_and_not_sent(void **state)
            "replay: a.csv:5: |replay: a.csv:6: id: not UTF-8; not sent\n|"
            "4 sent, 4 answered, 0 failed; 4 rows");
     assert_string_equal(requests(), "T0 T5 T6 T7");
-    scripted_forget();
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\nT1,x,c,1,w,,\nT2,y,c,1,w,,\n");
     scripted_start("");
     replay("", "--output o.csv a.csv", 1,
