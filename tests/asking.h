@@ -1,37 +1,72 @@
 // asking: a small service decides, takes labels, stops and starts again, and its database is read.
+// TEST(name) makes a new service before the test and removes it after.
 #ifndef TESTS_ASKING_H
 #define TESTS_ASKING_H
 
 #include "tests/database.h"
-#include "tests/small_fixture.h"
+#include "tests/scratch.h"
+#include "tests/small_service.h"
 
-#include <math.h>
 #include <stdatomic.h>
+
+static struct small_service small;
+static struct reply reply;
+static json_t *latest; // reply as JSON
+
+static inline int setup(void **state __attribute__((unused)))
+{
+    struct err err = {""};
+    if (small_service_make(&small, &err) == 0)
+        return 0;
+    fprintf(stderr, "%s\n", err.msg);
+    return -1;
+}
+
+static inline int teardown(void **state __attribute__((unused)))
+{
+    json_decref(latest);
+    latest = NULL;
+    reply_release(&reply);
+    small_service_remove(&small);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+// The reply as JSON, which it must be.
+static inline const json_t *take_answer(void)
+{
+    json_decref(latest);
+    latest = json_loadb(reply.text, reply.n, JSON_REJECT_DUPLICATES, NULL);
+    if (!latest)
+        fail_msg("not JSON: %s", reply.text);
+    return latest;
+}
 
 #define BASE "\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
-static inline const json_t *ask_bytes(struct fixture *f, const char *body, size_t n)
+static inline const json_t *ask_bytes(const char *body, size_t n)
 {
-    predict(&f->small.service, body, n, &f->reply);
-    return take_answer(f);
+    predict(&small.service, body, n, &reply);
+    return take_answer();
 }
 
-static inline const json_t *ask(struct fixture *f, const char *body)
+static inline const json_t *ask(const char *body)
 {
-    return ask_bytes(f, body, strlen(body));
+    return ask_bytes(body, strlen(body));
 }
 
-static inline const json_t *tell(struct fixture *f, const char *body)
+static inline const json_t *tell(const char *body)
 {
-    feedback(&f->small.service, body, strlen(body), &f->reply);
-    return take_answer(f);
+    feedback(&small.service, body, strlen(body), &reply);
+    return take_answer();
 }
 
-static inline void expect(struct fixture *f, const char *body, int status)
+static inline void expect(const char *body, int status)
 {
-    ask(f, body);
-    if (f->reply.status != status)
-        fail_msg("%s: %s", body, f->reply.text);
+    ask(body);
+    if (reply.status != status)
+        fail_msg("%s: %s", body, reply.text);
 }
 
 static inline double number(const json_t *object, const char *name)
@@ -60,26 +95,26 @@ static inline const char *transaction(int i)
 }
 
 // The answers to n transactions, allocated; every fourth one gets a label.
-static inline char *answers(struct fixture *f, int from, int n)
+static inline char *answers(int from, int n)
 {
     char label[64], *all = xstrdup("");
     for (int i = from; i < from + n; i++) {
-        expect(f, transaction(i), 200);
-        char *more = xasprintf("%s%s", all, f->reply.text);
+        expect(transaction(i), 200);
+        char *more = xasprintf("%s%s", all, reply.text);
         free(all);
         all = more;
         if (i % 4 == 2) {
             snprintf(label, sizeof label, "{\"id\":\"T%d\",\"label\":%d}", i - 1, i % 8 == 2);
-            tell(f, label);
-            assert_int_equal(f->reply.status, 200);
+            tell(label);
+            assert_int_equal(reply.status, 200);
         }
     }
     return all;
 }
 
-static inline int64_t count(const struct fixture *f, const char *sql)
+static inline int64_t count(const char *sql)
 {
-    return database_number(f->small.database, sql);
+    return database_number(small.database, sql);
 }
 
 // The last report of a service that has `report`.
@@ -92,47 +127,46 @@ static inline void report(const char *what, bool is_fatal)
     atomic_store(&fatal, is_fatal);
 }
 
-static inline void start(struct fixture *f)
+static inline void start(void)
 {
     struct err err = {""};
-    if (service_load(&f->small.service, &f->small.files, &err))
+    if (service_load(&small.service, &small.files, &err))
         fail_msg("%s", err.msg);
 }
 
-static inline void expect_no_start(struct fixture *f, const char *words)
+static inline void expect_no_start(const char *words)
 {
     struct err err = {""};
-    assert_int_equal(service_load(&f->small.service, &f->small.files, &err), -1);
-    if (!strstr(err.msg, words))
-        fail_msg("'%s' is not in: %s", words, err.msg);
+    assert_int_equal(service_load(&small.service, &small.files, &err), -1);
+    assert_contains(err.msg, words);
 }
 
-static inline void stop(struct fixture *f)
+static inline void stop(void)
 {
-    service_release(&f->small.service);
+    service_release(&small.service);
 }
 
-static inline void restart(struct fixture *f)
+static inline void restart(void)
 {
-    stop(f);
-    start(f);
+    stop();
+    start();
 }
 
 // A shell command in the folder.
-static inline void shell(const struct fixture *f, const char *command)
+static inline void shell(const char *command)
 {
     char all[512];
-    snprintf(all, sizeof all, "cd '%s' && { %s; }", f->small.folder, command);
+    snprintf(all, sizeof all, "cd '%s' && { %s; }", small.folder, command);
     assert_int_equal(system(all), 0); // NOLINT(cert-env33-c): a folder of ours
 }
 
 // As after kill -9: only what was committed is there.
-static inline void crash(struct fixture *f)
+static inline void crash(void)
 {
-    shell(f, "rm -rf copy; mkdir copy; cp assay.db* copy");
-    stop(f);
-    shell(f, "rm assay.db*; mv copy/* .; rm -f assay.db-shm");
-    start(f);
+    shell("rm -rf copy; mkdir copy; cp assay.db* copy");
+    stop();
+    shell("rm assay.db*; mv copy/* .; rm -f assay.db-shm");
+    start();
 }
 
 #endif

@@ -1,7 +1,7 @@
 // inference: scores against hand-computed ones of a small model and against /predict, and requests
 // that are refused.
 #include "serve/http.h"
-#include "tests/small_fixture.h"
+#include "tests/asking.h"
 
 #define NAME          "models" // of the registry's folder
 #define BARE(members) "{\"inputs\":[{\"name\":\"features\"" members "}]}"
@@ -16,20 +16,20 @@ static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
 static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
 // What a request for the version gets.
-static struct request request(struct fixture *f, const char *model, const char *version)
+static struct request request(const char *model, const char *version)
 {
-    struct request q = {.service = &f->small.service, .reply = &f->reply};
-    reply_reset(&f->reply);
+    struct request q = {.service = &small.service, .reply = &reply};
+    reply_reset(&reply);
     snprintf(q.segments[0], SEGMENT, "%s", model);
     snprintf(q.segments[1], SEGMENT, "%s", version);
     return q;
 }
 
-static const json_t *ask(struct fixture *f, const char *body)
+static const json_t *infer(const char *body)
 {
-    struct request q = request(f, NAME, "");
+    struct request q = request(NAME, "");
     inference(&q, body, strlen(body));
-    return take_answer(f);
+    return take_answer();
 }
 
 struct scores {
@@ -61,53 +61,49 @@ static void check_row(const json_t *answer, size_t row, const double x[SMALL_INP
     assert_int_equal(s.review, s.probability >= small_threshold);
 }
 
-static void rows_flat_or_nested_are_scored_and_not_counted(void **state)
+TEST_CASE(rows_flat_or_nested_are_scored_and_not_counted)
 {
-    struct fixture *f = *state;
-    json_t *flat = json_deep_copy(ask(f, REQUEST("", "FP32", "2", "[" LOW "," HIGH "]")));
+    json_t *flat = json_deep_copy(infer(REQUEST("", "FP32", "2", "[" LOW "," HIGH "]")));
     check_row(flat, 0, low);
     check_row(flat, 1, high);
-    assert_non_null(strstr(f->reply.text, "{\"model_name\":\"models\",\"model_version\":\"1\","
-                                          "\"outputs\":[{\"name\":\"probability\",\"shape\":[2],"
-                                          "\"datatype\":\"FP64\",\"data\":["));
-    assert_true(json_equal(flat, ask(f, REQUEST("", "FP64", "2", "[[" LOW "],[" HIGH "]]"))));
-    assert_int_equal(f->small.service.state.events, 0);
+    assert_non_null(strstr(reply.text, "{\"model_name\":\"models\",\"model_version\":\"1\","
+                                       "\"outputs\":[{\"name\":\"probability\",\"shape\":[2],"
+                                       "\"datatype\":\"FP64\",\"data\":["));
+    assert_true(json_equal(flat, infer(REQUEST("", "FP64", "2", "[[" LOW "],[" HIGH "]]"))));
+    assert_int_equal(small.service.state.events, 0);
     json_decref(flat);
 }
 
-static void a_probability_at_the_threshold_is_for_review(void **state)
+TEST_CASE(a_probability_at_the_threshold_is_for_review)
 {
-    struct fixture *f = *state;
-    double *threshold = &f->small.service.champion->model.threshold;
-    *threshold = scores_of(ask(f, ONE("")), 0).probability;
-    assert_true(scores_of(ask(f, ONE("")), 0).review);
+    double *threshold = &small.service.champion->model.threshold;
+    *threshold = scores_of(infer(ONE("")), 0).probability;
+    assert_true(scores_of(infer(ONE("")), 0).review);
     *threshold = nextafter(*threshold, 1);
-    assert_false(scores_of(ask(f, ONE("")), 0).review);
+    assert_false(scores_of(infer(ONE("")), 0).review);
 }
 
-static void the_same_features_give_the_bits_of_predict(void **state)
+TEST_CASE(the_same_features_give_the_bits_of_predict)
 {
     static const char transaction[] =
         "{\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\",\"amount\":57.16,"
         "\"age\":33,\"channel\":\"web\"}";
-    struct fixture *f = *state;
-    const double p = scores_of(ask(f, ONE("")), 0).probability;
-    predict(&f->small.service, transaction, sizeof transaction - 1, &f->reply);
-    assert_true(json_real_value(json_object_get(take_answer(f), "probability")) == p);
+    const double p = scores_of(infer(ONE("")), 0).probability;
+    predict(&small.service, transaction, sizeof transaction - 1, &reply);
+    assert_true(json_real_value(json_object_get(take_answer(), "probability")) == p);
 }
 
-static void a_double_is_rounded_to_a_float32_as_a_feature_is(void **state)
+TEST_CASE(a_double_is_rounded_to_a_float32_as_a_feature_is)
 {
     char body[512];
-    struct fixture *f = *state;
-    const double m = scores_of(ask(f, REQUEST("", "FP64", "1", "[0.1,0,0,0,0,0,0,0]")), 0).margin;
+    const double m = scores_of(infer(REQUEST("", "FP64", "1", "[0.1,0,0,0,0,0,0,0]")), 0).margin;
     snprintf(body, sizeof body, REQUEST("", "FP64", "1", "[%.17g,0,0,0,0,0,0,0]"), (double)0.1f);
-    assert_true(scores_of(ask(f, body), 0).margin == m);
-    ask(f, REQUEST("", "FP64", "1", "[3.4028234663852886e38,0,0,0,0,0,0,-3.4e38]"));
-    assert_int_equal(f->reply.status, 200); // the largest float32
+    assert_true(scores_of(infer(body), 0).margin == m);
+    infer(REQUEST("", "FP64", "1", "[3.4028234663852886e38,0,0,0,0,0,0,-3.4e38]"));
+    assert_int_equal(reply.status, 200); // the largest float32
 }
 
-static void outputs_and_id_are_as_asked_for(void **state)
+TEST_CASE(outputs_and_id_are_as_asked_for)
 {
     static const struct {
         const char *body, *words;
@@ -122,15 +118,14 @@ static void outputs_and_id_are_as_asked_for(void **state)
         {ONE("\"id\":null,\"parameters\":null,"), "\"model_version\":\"1\",\"outputs\":"},
         {ONE("\"parameters\":{\"x\":[1]},\"other\":[null],"), "\"name\":\"review\""}, // ignored
     };
-    struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ask(f, cases[i].body);
-        if (f->reply.status != 200 || !strstr(f->reply.text, cases[i].words))
-            fail_msg("%s\n%s", cases[i].body, f->reply.text);
+        infer(cases[i].body);
+        if (reply.status != 200 || !strstr(reply.text, cases[i].words))
+            fail_msg("%s\n%s", cases[i].body, reply.text);
     }
 }
 
-static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
+TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
 {
     static const struct {
         const char *body;
@@ -177,16 +172,15 @@ static void a_request_that_does_not_fit_is_refused_and_says_where(void **state)
         {ONE("\"parameters\":{\"binary_data_output\":true},"), 400, "parameters", "JSON only"},
         {BARE(",\"parameters\":{\"binary_data_size\":32}"), 400, "inputs[0].parameters", "binary"},
     };
-    struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *a = ask(f, cases[i].body), *field = json_object_get(a, "field");
-        if (f->reply.status != cases[i].status || !strstr(f->reply.text, cases[i].words) ||
+        const json_t *a = infer(cases[i].body), *field = json_object_get(a, "field");
+        if (reply.status != cases[i].status || !strstr(reply.text, cases[i].words) ||
             strcmp(field ? json_string_value(field) : "", cases[i].field) != 0)
-            fail_msg("%s\n%s", cases[i].body, f->reply.text);
+            fail_msg("%s\n%s", cases[i].body, reply.text);
     }
 }
 
-static void another_model_or_version_is_not_found(void **state)
+TEST_CASE(another_model_or_version_is_not_found)
 {
     static const struct {
         const char *model, *version, *body;
@@ -199,40 +193,36 @@ static void another_model_or_version_is_not_found(void **state)
         {NAME, "1", ONE(""), 200, "outputs"},
         {"other", "", "{", 404, "no model"},
     };
-    struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct request q = request(f, cases[i].model, cases[i].version);
+        struct request q = request(cases[i].model, cases[i].version);
         inference(&q, cases[i].body, strlen(cases[i].body));
-        assert_int_equal(f->reply.status, cases[i].status);
-        assert_non_null(strstr(f->reply.text, cases[i].words));
+        assert_int_equal(reply.status, cases[i].status);
+        assert_non_null(strstr(reply.text, cases[i].words));
     }
 }
 
-static void the_metadata_names_the_features_in_their_order(void **state)
+TEST_CASE(the_metadata_names_the_features_in_their_order)
 {
-    struct fixture *f = *state;
-    struct request q = request(f, NAME, "1");
+    struct request q = request(NAME, "1");
     inference_model(&q);
     assert_string_equal(
-        f->reply.text,
-        "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
-        "\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":[-1,8],"
-        "\"parameters\":{\"feature_names\":[\"amount\",\"night\",\"count_1d\","
-        "\"mean_7d\",\"age\",\"channel[web]\",\"channel[shop]\",\"channel[*]\"]}}],"
-        "\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
-        "{\"name\":\"margin\",\"datatype\":\"FP64\",\"shape\":[-1]},"
-        "{\"name\":\"review\",\"datatype\":\"BOOL\",\"shape\":[-1]}]}");
+        reply.text, "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
+                    "\"inputs\":[{\"name\":\"features\",\"datatype\":\"FP32\",\"shape\":[-1,8],"
+                    "\"parameters\":{\"feature_names\":[\"amount\",\"night\",\"count_1d\","
+                    "\"mean_7d\",\"age\",\"channel[web]\",\"channel[shop]\",\"channel[*]\"]}}],"
+                    "\"outputs\":[{\"name\":\"probability\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+                    "{\"name\":\"margin\",\"datatype\":\"FP64\",\"shape\":[-1]},"
+                    "{\"name\":\"review\",\"datatype\":\"BOOL\",\"shape\":[-1]}]}");
 }
 
-static void it_is_ready_until_a_write_has_failed(void **state)
+TEST_CASE(it_is_ready_until_a_write_has_failed)
 {
-    struct fixture *f = *state;
-    struct request q = request(f, NAME, "");
+    struct request q = request(NAME, "");
     inference_ready(&q);
-    assert_string_equal(f->reply.text, "{\"name\":\"models\",\"ready\":true}");
-    atomic_store(&f->small.service.writer.broken, true);
+    assert_string_equal(reply.text, "{\"name\":\"models\",\"ready\":true}");
+    atomic_store(&small.service.writer.broken, true);
     inference_ready(&q);
-    assert_int_equal(f->reply.status, 503);
+    assert_int_equal(reply.status, 503);
 }
 
 int main(void)

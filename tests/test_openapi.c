@@ -47,14 +47,13 @@ static void release(struct small_document *d)
     small_service_remove(&d->small);
 }
 
-static void every_route_is_documented_with_its_methods_and_security(void **state)
+TEST_CASE(every_route_is_documented_with_its_methods_and_security)
 {
     static const char *const methods[][2] = {
         {"get", "GET"}, {"post", "POST"}, {"put", "PUT"}, {"delete", "DELETE"}};
     struct small_document d;
     const struct route *route;
     size_t n = 0;
-    (void)state;
     make(&d, "%Y-%m-%d %H:%M:%S");
     assert_string_equal(json_string_value(member(d.document, "info version")), ASSAY_VERSION);
     for (size_t i = 0; (route = route_at(i)); i++) {
@@ -81,14 +80,11 @@ static void check_texts(struct small_document *d, const char *const *texts, size
                         const char *taken)
 {
     struct reply reply = {0};
-    char path[300];
-    snprintf(path, sizeof path, "%s/document", folder);
-    assert_int_equal(json_dump_file(d->document, path, 0), 0);
-    snprintf(path, sizeof path, "%s/texts", folder);
-    FILE *f = fopen(path, "w");
+    assert_int_equal(json_dump_file(d->document, scratch_path("document"), 0), 0);
+    char all[4096] = "";
     for (size_t i = 0; i < n; i++)
-        fprintf(f, "%s\n", texts[i]);
-    fclose(f);
+        strcat(strcat(all, texts[i]), "\n");
+    scratch_text("texts", all);
     assert_int_equal(
         run("/usr/bin/python3 tests/openapi/check.py %s/document %s/texts", folder, folder), 0);
     assert_string_equal(log_text(), taken);
@@ -100,7 +96,7 @@ static void check_texts(struct small_document *d, const char *const *texts, size
     reply_release(&reply);
 }
 
-static void the_schema_takes_what_the_server_takes(void **state)
+TEST_CASE(the_schema_takes_what_the_server_takes)
 {
 #define BASE "\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"5\""
     static const char *const texts[] = {
@@ -122,7 +118,6 @@ static void the_schema_takes_what_the_server_takes(void **state)
         "{\"id\":1,\"time\":1538381700,\"customer\":\"\",\"amount\":1}",
     };
     struct small_document d;
-    (void)state;
     make(&d, "%Y-%m-%d %H:%M:%S");
     check_texts(&d, texts, 16, "1111000000000000");
     json_t *properties = member(d.document, "components schemas Transaction properties");
@@ -133,10 +128,9 @@ static void the_schema_takes_what_the_server_takes(void **state)
     release(&d);
 }
 
-static void where_times_are_numbers_the_example_has_one(void **state)
+TEST_CASE(where_times_are_numbers_the_example_has_one)
 {
     static const char *const formats[] = {"epoch", "row"};
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct small_document d;
         make(&d, formats[i]);

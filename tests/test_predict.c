@@ -18,21 +18,20 @@ static void assert_scored(const json_t *answer, double amount, double count, dou
 #define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 #define THIRD  "\"id\":\"T3\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
-static void a_transaction_is_answered_with_probability_decision_and_reasons(void **state)
+TEST_CASE(a_transaction_is_answered_with_probability_decision_and_reasons)
 {
-    struct fixture *f = *state;
     const double x[SMALL_INPUTS] = {57.16, 0, 1, 57.16, 33, 0, 1, 0},
                  p = 1 / (1 + exp(-small_margin(x)));
     // |term|: shop 1.125, web .4, night .35, amount .21; then count .1, mean .0973, age .0583, ...
     static const int order[] = {6, 5, 1, 0};
     static const char *const names[] = {"channel[shop]", "channel[web]", "night", "amount"};
-    const json_t *a = ask(f, "{" BASE ",\"amount\":57.16,\"age\":33,\"channel\":\"shop\"}");
+    const json_t *a = ask("{" BASE ",\"amount\":57.16,\"age\":33,\"channel\":\"shop\"}");
     assert_string_equal(text(a, "id"), "T1");
     assert_near(number(a, "probability"), p);
     assert_string_equal(text(a, "decision"), p >= small_threshold ? "review" : "approve");
     assert_true(number(a, "threshold") == small_threshold);
     assert_string_equal(text(a, "model"), "1");
-    assert_string_equal(text(a, "sha256"), f->small.service.champion->model.sha256);
+    assert_string_equal(text(a, "sha256"), small.service.champion->model.sha256);
     const json_t *reasons = json_object_get(a, "reasons");
     assert_int_equal(json_array_size(reasons), 4);
     for (size_t k = 0; k < 4; k++) {
@@ -43,108 +42,99 @@ static void a_transaction_is_answered_with_probability_decision_and_reasons(void
         assert_near(number(one, "contribution"),
                     small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i]);
     }
-    a = ask(f, "{" SECOND ",\"amount\":900}");
+    a = ask("{" SECOND ",\"amount\":900}");
     assert_true(number(a, "probability") > small_threshold);
     assert_string_equal(text(a, "decision"), "review");
 }
 
-static void an_id_comes_back_as_it_was_sent(void **state)
+TEST_CASE(an_id_comes_back_as_it_was_sent)
 {
-    struct fixture *f = *state;
     const char *rest = ",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"1\",\"amount\":1}";
     const char *odd = "{\"id\":\"a\\\"\\\\\\n\\u0001\\u007f</script>\\ud83d\\ude00 \xc3\xa9\"";
     char body[256];
     snprintf(body, sizeof body, "%s%s", odd, rest);
-    assert_string_equal(text(ask(f, body), "id"),
-                        "a\"\\\n\x01\x7f</script>\xf0\x9f\x98\x80 \xc3\xa9");
+    assert_string_equal(text(ask(body), "id"), "a\"\\\n\x01\x7f</script>\xf0\x9f\x98\x80 \xc3\xa9");
     snprintf(body, sizeof body, "{\"id\":-9223372036854775808%s", rest);
-    const json_t *id = json_object_get(ask(f, body), "id");
+    const json_t *id = json_object_get(ask(body), "id");
     assert_true(json_is_integer(id) && json_integer_value(id) == INT64_MIN);
 }
 
-static void absent_null_and_empty_fields_take_the_missing_value(void **state)
+TEST_CASE(absent_null_and_empty_fields_take_the_missing_value)
 {
-    struct fixture *f = *state;
     static const char *const rest[] = {"", ",\"age\":null,\"channel\":null", ",\"channel\":\"\""};
     for (int i = 0; i < 3; i++) {
         char body[256];
         snprintf(body, sizeof body,
                  "{\"id\":%d,\"time\":\"2018-10-01T08:15:00Z\",\"customer\":%d,\"amount\":10%s}", i,
                  i, rest[i]);
-        assert_scored(ask(f, body), 10, 1, 10);
+        assert_scored(ask(body), 10, 1, 10);
     }
-    const json_t *a = ask(f, "{" BASE ",\"amount\":10,\"channel\":\"fax\"}"); // an unknown category
+    const json_t *a = ask("{" BASE ",\"amount\":10,\"channel\":\"fax\"}"); // an unknown category
     assert_near(number(a, "probability"),
                 1 / (1 + exp(-small_margin((double[]){10, 0, 1, 10, 40, 0, 0, 1}))));
 }
 
-static void the_windows_know_the_earlier_transactions_of_a_key(void **state)
+TEST_CASE(the_windows_know_the_earlier_transactions_of_a_key)
 {
-    struct fixture *f = *state;
-    assert_scored(ask(f, "{" BASE ",\"amount\":10}"), 10, 1, 10);
-    ask(f, "{\"id\":2,\"time\":\"2018-10-01T08:00:00Z\",\"customer\":\"7\",\"amount\":70}");
-    assert_scored(ask(f, "{\"id\":3,\"time\":\"2018-10-01T20:00:00Z\",\"customer\":596,"
-                         "\"amount\":30}"), // an integer is the key of its decimal text
+    assert_scored(ask("{" BASE ",\"amount\":10}"), 10, 1, 10);
+    ask("{\"id\":2,\"time\":\"2018-10-01T08:00:00Z\",\"customer\":\"7\",\"amount\":70}");
+    assert_scored(ask("{\"id\":3,\"time\":\"2018-10-01T20:00:00Z\",\"customer\":596,"
+                      "\"amount\":30}"), // an integer is the key of its decimal text
                   30, 2, 20);
 }
 
-static void a_late_transaction_is_answered_and_counted_at_its_own_time(void **state)
+TEST_CASE(a_late_transaction_is_answered_and_counted_at_its_own_time)
 {
-    struct fixture *f = *state;
-    ask(f, "{" BASE ",\"amount\":10}");
-    assert_scored(ask(f, "{\"id\":2,\"time\":\"2018-09-30T08:15:00Z\",\"customer\":\"596\","
-                         "\"amount\":40}"),
+    ask("{" BASE ",\"amount\":10}");
+    assert_scored(ask("{\"id\":2,\"time\":\"2018-09-30T08:15:00Z\",\"customer\":\"596\","
+                      "\"amount\":40}"),
                   40, 1, 40);
     // A day later it is in the week, but not in the day.
-    assert_scored(ask(f, "{" SECOND ",\"amount\":70}"), 70, 2, 40);
+    assert_scored(ask("{" SECOND ",\"amount\":70}"), 70, 2, 40);
 }
 
-static void more_than_seven_days_late_is_refused_with_all_of_the_array(void **state)
+TEST_CASE(more_than_seven_days_late_is_refused_with_all_of_the_array)
 {
-    struct fixture *f = *state;
-    ask(f, "{" BASE ",\"amount\":10}");
-    expect(f, "{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}",
-           409);
-    assert_non_null(strstr(text(f->answer, "detail"), "comes 1 s too late"));
-    expect(f,
-           "[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":10},{\"id\":9,"
+    ask("{" BASE ",\"amount\":10}");
+    expect("{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}", 409);
+    assert_non_null(strstr(text(latest, "detail"), "comes 1 s too late"));
+    expect("[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":10},{\"id\":9,"
            "\"time\":\"2018-09-01T00:00:00Z\",\"customer\":\"596\",\"amount\":1}]",
            409);
-    assert_int_equal(json_integer_value(json_object_get(f->answer, "index")), 2);
-    assert_string_equal(text(f->answer, "field"), "time");
-    assert_int_equal(f->small.service.state.events, 1);
-    assert_scored(ask(f, "{" SECOND ",\"amount\":30}"), 30, 2, 20);
+    assert_int_equal(json_integer_value(json_object_get(latest, "index")), 2);
+    assert_string_equal(text(latest, "field"), "time");
+    assert_int_equal(small.service.state.events, 1);
+    assert_scored(ask("{" SECOND ",\"amount\":30}"), 30, 2, 20);
 }
 
-static int status_at(struct fixture *f, long long time)
+static int status_at(long long time)
 {
     static int id;
     char body[128];
     snprintf(body, sizeof body, "{\"id\":%d,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", ++id,
              time);
-    ask(f, body);
-    return f->reply.status;
+    ask(body);
+    return reply.status;
 }
 
-static void a_time_a_day_after_both_the_clock_and_the_newest_is_refused(void **state)
+TEST_CASE(a_time_a_day_after_both_the_clock_and_the_newest_is_refused)
 {
     enum { DAY = 86400, SLACK = 600 }; // the test may be slow
-    struct fixture *f = *state;
     long long now = (long long)time(NULL);
-    assert_int_equal(status_at(f, now + DAY + SLACK), 422);
-    assert_string_equal(text(f->answer, "field"), "time");
-    assert_non_null(strstr(text(f->answer, "detail"), "in the future"));
-    assert_int_equal(status_at(f, now + DAY - SLACK), 200); // nothing was counted before
-    assert_int_equal(status_at(f, now + 2 * DAY - 2 * SLACK), 200);
-    assert_int_equal(status_at(f, now + 3 * DAY - 2 * SLACK + 1), 422);
-    assert_int_equal(status_at(f, 253402300799), 422);
-    assert_true(f->small.service.state.last_time == now + 2 * DAY - 2 * SLACK);
+    assert_int_equal(status_at(now + DAY + SLACK), 422);
+    assert_string_equal(text(latest, "field"), "time");
+    assert_non_null(strstr(text(latest, "detail"), "in the future"));
+    assert_int_equal(status_at(now + DAY - SLACK), 200); // nothing was counted before
+    assert_int_equal(status_at(now + 2 * DAY - 2 * SLACK), 200);
+    assert_int_equal(status_at(now + 3 * DAY - 2 * SLACK + 1), 422);
+    assert_int_equal(status_at(253402300799), 422);
+    assert_true(small.service.state.last_time == now + 2 * DAY - 2 * SLACK);
     // A number of a row has no clock to be ahead of.
-    memcpy(f->small.service.first->model.plan.schema.time_format, "row", sizeof "row");
-    assert_int_equal(status_at(f, 253402300799), 200);
+    memcpy(small.service.first->model.plan.schema.time_format, "row", sizeof "row");
+    assert_int_equal(status_at(253402300799), 200);
 }
 
-static void a_service_needs_a_champion_its_key_and_an_unaltered_state(void **state)
+TEST_CASE(a_service_needs_a_champion_its_key_and_an_unaltered_state)
 {
     static const struct {
         const char *change, *words;
@@ -154,12 +144,11 @@ static void a_service_needs_a_champion_its_key_and_an_unaltered_state(void **sta
         {"mv other-key key; truncate -s 20 state.bin", "state.bin"},
         {"mv models/champion models/none", "champion"},
     };
-    struct fixture *f = *state;
-    stop(f);
-    shell(f, "rm assay.db*");
+    stop();
+    shell("rm assay.db*");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        shell(f, cases[i].change);
-        expect_no_start(f, cases[i].words);
+        shell(cases[i].change);
+        expect_no_start(cases[i].words);
     }
 }
 

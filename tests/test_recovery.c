@@ -2,46 +2,45 @@
 // comes out of database and checkpoint to the same bits, also after old rows were dropped.
 #include "tests/asking.h"
 
-#include <time.h>
+#include <poll.h>
 
-static void crash_without_checkpoint(struct fixture *f)
+static void crash_without_checkpoint(void)
 {
-    shell(f, "rm -f assay.db-state");
-    crash(f);
+    shell("rm -f assay.db-state");
+    crash();
 }
 
 // Compared with a service that never stops.
 static void after_any_end_the_service_goes_on_to_the_same_bits(void **state)
 {
-    static void (*const ends[])(struct fixture *) = {restart, crash, crash_without_checkpoint};
-    struct fixture *f = *state, other = {0};
-    struct err err = {""};
-    assert_int_equal(small_service_make(&other.small, &err), 0);
+    static void (*const ends[])(void) = {restart, crash, crash_without_checkpoint};
+    char *all = answers(0, 180), *at = all;
+    teardown(state);
+    assert_int_equal(setup(state), 0);
     for (int part = 0; part < 9; part++) {
-        char *a = answers(f, part * 20, 20), *b = answers(&other, part * 20, 20);
-        assert_string_equal(a, b);
-        free(a);
-        free(b);
-        ends[part % 3](f);
+        char *some = answers(part * 20, 20);
+        assert_memory_equal(some, at, strlen(some));
+        at += strlen(some);
+        free(some);
+        ends[part % 3]();
     }
-    release(&other);
+    free(all);
 }
 
-static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(void **state)
+TEST_CASE(the_newest_decisions_drift_and_quality_are_known_after_a_restart)
 {
-    struct fixture *f = *state;
     struct reply shown[2] = {0};
     double drift[2][SMALL_INPUTS + 1];
     uint64_t quality[2][2][2];
-    free(answers(f, 0, 80));
-    tell(f, "{\"id\":\"T1\",\"label\":0}"); // it was 1
+    free(answers(0, 80));
+    tell("{\"id\":\"T1\",\"label\":0}"); // it was 1
     for (int i = 0; i < 2; i++) {
-        struct recent *r = &f->small.service.recent;
+        struct recent *r = &small.service.recent;
         reply_reset(&shown[i]);
         recent_write_decisions(r, &shown[i]);
         recent_quality(r, quality[i]);
-        assert_int_equal(recent_drift(r, &f->small.service.champion->model, drift[i]), 80);
-        restart(f);
+        assert_int_equal(recent_drift(r, &small.service.champion->model, drift[i]), 80);
+        restart();
     }
     const uint64_t(*q)[2] = quality[0];
     assert_int_equal(q[0][0] + q[0][1] + q[1][0] + q[1][1], 20);
@@ -54,42 +53,40 @@ static void the_newest_decisions_drift_and_quality_are_known_after_a_restart(voi
 
 // The newer of two checkpoints is damaged: the next must not be kept beside it, but beside the good
 // one.
-static void a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before(void **state)
+TEST_CASE(a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before)
 {
-    struct fixture *f = *state;
-    f->small.files.report = report;
+    small.files.report = report;
     for (int part = 0; part < 3; part++) {
-        free(answers(f, part * 20, 20));
-        stop(f);
+        free(answers(part * 20, 20));
+        stop();
         if (part > 0)
-            shell(f, "truncate -s 100 assay.db-state");
+            shell("truncate -s 100 assay.db-state");
         *reported = '\0';
-        start(f);
+        start();
         assert_int_equal(strstr(reported, "-state") != NULL, part > 0);
-        assert_int_equal(f->small.service.state.events, 20 * (part + 1));
+        assert_int_equal(small.service.state.events, 20 * (part + 1));
         // In the second and third part it began with the one before, of the first 20 transactions.
         if (part > 0)
-            assert_int_equal(f->small.service.writer.saved_order, 25);
+            assert_int_equal(small.service.writer.saved_order, 25);
     }
-    stop(f);
-    shell(f, "truncate -s 100 assay.db-state; rm assay.db-state-1");
-    start(f); // from the first row on
-    assert_int_equal(f->small.service.state.events, 60);
+    stop();
+    shell("truncate -s 100 assay.db-state; rm assay.db-state-1");
+    start(); // from the first row on
+    assert_int_equal(small.service.state.events, 60);
 }
 
-static void a_new_database_beside_the_checkpoint_of_another_is_refused(void **state)
+TEST_CASE(a_new_database_beside_the_checkpoint_of_another_is_refused)
 {
-    struct fixture *f = *state;
-    free(answers(f, 0, 20));
-    stop(f);
-    shell(f, "rm assay.db");
-    expect_no_start(f, "-state: exists");
-    shell(f, "mv assay.db-state assay.db-state-1");
-    expect_no_start(f, "-state-1: exists");
-    assert_int_not_equal(access(f->small.database, F_OK), 0); // and none was made
+    free(answers(0, 20));
+    stop();
+    shell("rm assay.db");
+    expect_no_start("-state: exists");
+    shell("mv assay.db-state assay.db-state-1");
+    expect_no_start("-state-1: exists");
+    assert_int_not_equal(access(small.database, F_OK), 0); // and none was made
 }
 
-static void an_altered_or_foreign_database_is_refused(void **state)
+TEST_CASE(an_altered_or_foreign_database_is_refused)
 {
     static const struct {
         const char *sql, *words;
@@ -111,121 +108,112 @@ static void an_altered_or_foreign_database_is_refused(void **state)
         {"PRAGMA user_version = 1", "an older program (schema 1; this one reads 2)", false},
         {"PRAGMA application_id = 7", "another program", false},
     };
-    struct fixture *f = *state;
-    free(answers(f, 0, 20));
-    stop(f);
-    shell(f, "mkdir good; cp assay.db* good");
+    free(answers(0, 20));
+    stop();
+    shell("mkdir good; cp assay.db* good");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        database_change(f->small.database, cases[i].sql);
+        database_change(small.database, cases[i].sql);
         if (cases[i].without_checkpoint)
-            shell(f, "rm assay.db-state");
-        expect_no_start(f, cases[i].words);
-        shell(f, "rm assay.db*; cp good/* .");
+            shell("rm assay.db-state");
+        expect_no_start(cases[i].words);
+        shell("rm assay.db*; cp good/* .");
     }
-    start(f);
+    start();
 }
 
-static void start_with_retain(struct fixture *f, int64_t days)
-{
-    stop(f);
-    f->small.files.retain = days;
-    start(f);
-}
-
-static void old(struct fixture *f, const char *id, const char *day, int customer)
+static void old(const char *id, const char *day, int customer)
 {
     char body[128];
     snprintf(body, sizeof body,
              "{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":%d,\"amount\":1}", id, day,
              customer);
-    expect(f, body, 200);
+    expect(body, 200);
 }
 
 // Rows are dropped while there are no requests.
-static void wait_for_rows(struct fixture *f, int64_t n)
+static void wait_for_rows(int64_t n)
 {
-    for (int ms = 0; ms < 20000 && count(f, "SELECT count(*) FROM prediction") > n; ms += 10)
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-    assert_int_equal(count(f, "SELECT count(*) FROM prediction"), n);
+    for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > n; ms += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(count("SELECT count(*) FROM prediction"), n);
 }
 
-static void retention_drops_old_rows_and_a_restart_goes_on(void **state)
+TEST_CASE(retention_drops_old_rows_and_a_restart_goes_on)
 {
-    struct fixture *f = *state;
-    stop(f);
-    f->small.files.retain = 1;
-    f->small.files.report = report;
-    expect_no_start(f, " days at least, or 0");
-    f->small.files.retain = 40;
-    start(f);
-    free(answers(f, 0, 20));
-    old(f, "N", "12-24", 1);
-    restart(f); // with a checkpoint, and then with a second one: rows that both have may go
-    old(f, "O", "12-25", 1);
-    restart(f);
-    wait_for_rows(f, 2);
-    assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
-    const uint64_t events = f->small.service.state.events;
-    expect(f, transaction(1), 409); // forgotten, and now too late
-    tell(f, "{\"id\":\"T1\",\"label\":1}");
-    assert_int_equal(f->reply.status, 404);
-    restart(f);
-    assert_true(f->small.service.state.events == events);
-    crash(f);
-    assert_true(f->small.service.state.events == events);
-    stop(f);
-    shell(f, "truncate -s 100 assay.db-state");
-    start(f);
+    stop();
+    small.files.retain = 1;
+    small.files.report = report;
+    expect_no_start(" days at least, or 0");
+    small.files.retain = 40;
+    start();
+    free(answers(0, 20));
+    old("N", "12-24", 1);
+    restart(); // with a checkpoint, and then with a second one: rows that both have may go
+    old("O", "12-25", 1);
+    restart();
+    wait_for_rows(2);
+    assert_int_equal(count("SELECT count(*) FROM feedback"), 0);
+    const uint64_t events = small.service.state.events;
+    expect(transaction(1), 409); // forgotten, and now too late
+    tell("{\"id\":\"T1\",\"label\":1}");
+    assert_int_equal(reply.status, 404);
+    restart();
+    assert_true(small.service.state.events == events);
+    crash();
+    assert_true(small.service.state.events == events);
+    stop();
+    shell("truncate -s 100 assay.db-state");
+    start();
     assert_non_null(strstr(reported, "going back"));
-    assert_true(f->small.service.state.events == events);
-    stop(f);
-    shell(f, "rm assay.db-state assay.db-state-1");
-    expect_no_start(f, "were dropped");
+    assert_true(small.service.state.events == events);
+    stop();
+    shell("rm assay.db-state assay.db-state-1");
+    expect_no_start("were dropped");
 }
 
 // A row that stays before the dropped ones: their ids are forgotten all the same.
-static void an_id_whose_row_was_dropped_is_new_again(void **state)
+TEST_CASE(an_id_whose_row_was_dropped_is_new_again)
 {
-    struct fixture *f = *state;
     char id[16];
-    start_with_retain(f, 15);
-    old(f, "A", "10-20", 9);
+    stop();
+    small.files.retain = 15;
+    start();
+    old("A", "10-20", 9);
     for (int i = 0; i < 9; i++) {
         snprintf(id, sizeof id, "%d", i);
-        old(f, id, "10-01", 1);
+        old(id, "10-01", 1);
     }
-    old(f, "B", "10-25", 9);
-    restart(f);
-    old(f, "C", "10-25", 9);
-    restart(f);
-    wait_for_rows(f, 3);
-    assert_int_equal(count(f, "SELECT min(seq) FROM prediction"), 1);
-    const uint64_t events = f->small.service.state.events;
-    tell(f, "{\"id\":4,\"label\":1}");
-    assert_int_equal(f->reply.status, 404);
-    old(f, "4", "10-01", 1);
-    old(f, "A", "10-20", 9);
-    assert_true(f->small.service.state.events == events + 1);
-    restart(f);
-    old(f, "4", "10-01", 1);
-    assert_true(f->small.service.state.events == events + 1);
+    old("B", "10-25", 9);
+    restart();
+    old("C", "10-25", 9);
+    restart();
+    wait_for_rows(3);
+    assert_int_equal(count("SELECT min(seq) FROM prediction"), 1);
+    const uint64_t events = small.service.state.events;
+    tell("{\"id\":4,\"label\":1}");
+    assert_int_equal(reply.status, 404);
+    old("4", "10-01", 1);
+    old("A", "10-20", 9);
+    assert_true(small.service.state.events == events + 1);
+    restart();
+    old("4", "10-01", 1);
+    assert_true(small.service.state.events == events + 1);
 }
 
-static void when_all_rows_were_dropped_order_numbers_go_on(void **state)
+TEST_CASE(when_all_rows_were_dropped_order_numbers_go_on)
 {
-    struct fixture *f = *state;
-    struct store *store = &f->small.service.store;
+    struct store *store = &small.service.store;
     struct err err = {""};
     int64_t from = 1;
-    free(answers(f, 0, 20));
-    restart(f);
-    writer_stop(&f->small.service.writer); // from here on this thread writes
+    free(answers(0, 20));
+    restart();
+    writer_stop(&small.service.writer); // from here on this thread writes
     const int64_t next = store->next;
     assert_int_equal(store_begin(store, &err), 0);
     assert_int_equal(store_drop(store, &from, next, INT64_MAX, 1000, &err), 20);
     assert_int_equal(store_commit(store, &err), 0);
-    restart(f);
-    assert_int_equal(f->small.service.store.next, next);
+    restart();
+    assert_int_equal(small.service.store.next, next);
 }
 
 int main(void)

@@ -1,19 +1,12 @@
 // reply: numbers, strings as JSON reads them, and bodies that are refused.
 #include "serve/reply.h"
+#include "tests/scratch.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
-static void a_number_has_its_digits_and_one_that_is_not_finite_is_null(void **state)
+TEST_CASE(a_number_has_its_digits_and_one_that_is_not_finite_is_null)
 {
     struct reply r = {0};
-    (void)state;
     reply_number(&r, 0.1, 17);
     reply_text(&r, " ");
     reply_number(&r, (double)0.1F, 9);
@@ -23,7 +16,7 @@ static void a_number_has_its_digits_and_one_that_is_not_finite_is_null(void **st
     reply_release(&r);
 }
 
-static void a_string_comes_back_from_its_json(void **state)
+TEST_CASE(a_string_comes_back_from_its_json)
 {
     static const struct {
         const char *text, *back; // back: NULL: the same
@@ -33,7 +26,6 @@ static void a_string_comes_back_from_its_json(void **state)
                  {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", NULL},
                  {"a\xff\xc3(\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd"}};
     struct reply r = {0};
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         reply_reset(&r);
         reply_string(&r, cases[i].text, strlen(cases[i].text));
@@ -50,7 +42,7 @@ static void *no_memory(size_t size)
     return NULL;
 }
 
-static void a_body_that_cannot_be_parsed_is_400_and_without_memory_503(void **state)
+TEST_CASE(a_body_that_cannot_be_parsed_is_400_and_without_memory_503)
 {
     static const struct {
         const char *body;
@@ -66,7 +58,6 @@ static void a_body_that_cannot_be_parsed_is_400_and_without_memory_503(void **st
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1", 34, "deeper than 32"},
     };
     struct reply r = {0};
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_null(json_from_body(cases[i].body, cases[i].n, &r));
         assert_int_equal(r.status, 400);

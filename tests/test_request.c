@@ -27,7 +27,7 @@ static void check_refused(const char *request, int status, const char *words)
     answer_free(&a);
 }
 
-static void requests_that_two_programs_could_read_differently_are_refused(void **state)
+TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
 {
 #define POST "POST /predict HTTP/1.1\r\n"
 #define HOST "Host: x\r\n"
@@ -91,7 +91,6 @@ static void requests_that_two_programs_could_read_differently_are_refused(void *
          415},
         {POST HOST "Content-Length: 1048577\r\n" REST, 413},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_refused(cases[i].request, cases[i].status, "");
 }
@@ -107,14 +106,13 @@ TEST_CASE(requests_that_the_library_refuses_get_a_reason)
 }
 
 // The library calls a head malformed that is longer than its own buffer.
-static void a_head_of_more_than_16_KiB_is_refused(void **state)
+TEST_CASE(a_head_of_more_than_16_KiB_is_refused)
 {
     static const struct {
         int bytes, status;
     } cases[] = {{16 * 1024, 200}, {16 * 1024 + 1, 431}, {60000, 431}, {70000, 400}};
     static char request[70001];
     struct answer a;
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         static const char first[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ";
         const int padding = cases[i].bytes - (int)sizeof first + 1 - 4;
@@ -131,11 +129,10 @@ static void a_head_of_more_than_16_KiB_is_refused(void **state)
     }
 }
 
-static void a_body_that_trickles_is_given_up(void **state)
+TEST_CASE(a_body_that_trickles_is_given_up)
 {
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
     struct answer a;
-    (void)state;
     int trickling = dial(shared.port);
     say(trickling, head, sizeof head - 1);
     struct pollfd p = {trickling, POLLIN, 0};
@@ -148,12 +145,11 @@ static void a_body_that_trickles_is_given_up(void **state)
     close(trickling);
 }
 
-static void a_large_body_in_pieces_is_read_whole(void **state)
+TEST_CASE(a_large_body_in_pieces_is_read_whole)
 {
     enum { N = 125000, WRITE = 5000 };
     static char body[N], head[256];
     struct answer a;
-    (void)state;
     memset(body, ' ', N);
     body[0] = '{';
     body[N - 1] = '}';
@@ -172,7 +168,7 @@ static void a_large_body_in_pieces_is_read_whole(void **state)
 
 #define GOOD "aZ09-._~+/==aZ09"
 
-static void a_file_holds_one_token_that_only_its_owner_may_read(void **state)
+TEST_CASE(a_file_holds_one_token_that_only_its_owner_may_read)
 {
     static const struct {
         const char *text;
@@ -194,14 +190,11 @@ static void a_file_holds_one_token_that_only_its_owner_may_read(void **state)
         {GOOD, 0640, "chmod 600"},
         {GOOD, 0604, "chmod 600"},
     };
-    char path[300], token[TOKEN_TEXT];
+    char name[32], token[TOKEN_TEXT];
     struct err err = {""};
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(path, sizeof path, "%s/token-%zu", folder, i);
-        FILE *f = fopen(path, "w");
-        fputs(cases[i].text, f);
-        fclose(f);
+        snprintf(name, sizeof name, "token-%zu", i);
+        const char *path = scratch_text(name, cases[i].text);
         assert_int_equal(chmod(path, cases[i].mode), 0);
         const int rc = token_read(token, path, &err);
         if ((rc == 0) != !cases[i].error || (rc && !strstr(err.msg, cases[i].error)) ||
@@ -214,7 +207,7 @@ static void a_file_holds_one_token_that_only_its_owner_may_read(void **state)
     assert_non_null(strstr(err.msg, "/none: cannot open"));
 }
 
-static void only_the_token_after_bearer_fits(void **state)
+TEST_CASE(only_the_token_after_bearer_fits)
 {
     static const char *const wrong[] = {NULL,
                                         "",
@@ -225,7 +218,6 @@ static void only_the_token_after_bearer_fits(void **state)
                                         "Bearer " GOOD "x",
                                         "Bearer aZ09-._~+/==aZ0",
                                         "Bearer AZ09-._~+/==aZ09"};
-    (void)state;
     assert_true(token_fits(GOOD, "Bearer " GOOD));
     assert_true(token_fits(GOOD, "bearer  " GOOD));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

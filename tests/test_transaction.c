@@ -39,69 +39,66 @@ static const struct {
     {"{\"id\":1,\"id\":2}", 400, -1, NULL, ""},
 };
 
-static void a_bad_body_is_refused_with_its_place_and_nothing_is_counted(void **state)
+TEST_CASE(a_bad_body_is_refused_with_its_place_and_nothing_is_counted)
 {
-    struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *a = ask(f, cases[i].body), *index = json_object_get(a, "index");
+        const json_t *a = ask(cases[i].body), *index = json_object_get(a, "index");
         const char *field = json_string_value(json_object_get(a, "field"));
-        if (f->reply.status != cases[i].status || !strstr(text(a, "detail"), cases[i].says) ||
+        if (reply.status != cases[i].status || !strstr(text(a, "detail"), cases[i].says) ||
             (index ? json_integer_value(index) : -1) != cases[i].index ||
             (cases[i].field && (!field || strcmp(field, cases[i].field) != 0)))
-            fail_msg("%s: %s", cases[i].body, f->reply.text);
+            fail_msg("%s: %s", cases[i].body, reply.text);
         assert_string_equal(text(a, "error"), text(a, "detail"));
         assert_int_equal(json_integer_value(json_object_get(a, "status")), cases[i].status);
     }
-    assert_true(f->small.service.state.events == 0);
+    assert_true(small.service.state.events == 0);
 }
 
-static void an_array_of_1000_is_answered_and_one_of_1001_is_not(void **state)
+TEST_CASE(an_array_of_1000_is_answered_and_one_of_1001_is_not)
 {
     static const char one[] = "{" BASE ",\"amount\":1}";
-    struct fixture *f = *state;
     char *body = xmalloc(1002 * sizeof one);
     size_t n = 0;
     for (int i = 0; i < 1001; i++)
         n += (size_t)sprintf(body + n, "%c%s", i ? ',' : '[', one);
     body[n] = ']';
-    ask_bytes(f, body, n + 1);
-    assert_int_equal(f->reply.status, 413);
+    ask_bytes(body, n + 1);
+    assert_int_equal(reply.status, 413);
     body[n - sizeof one] = ']'; // instead of the comma before the last element
-    const json_t *a = ask_bytes(f, body, n - sizeof one + 1);
-    assert_int_equal(f->reply.status, 200);
+    const json_t *a = ask_bytes(body, n - sizeof one + 1);
+    assert_int_equal(reply.status, 200);
     assert_int_equal(json_array_size(a), 1000);
     free(body);
 }
 
-static void a_long_unknown_name_makes_a_valid_reply(void **state)
+TEST_CASE(a_long_unknown_name_makes_a_valid_reply)
 {
     char body[4096];
     size_t n = (size_t)sprintf(body, "{\"x");
     for (int i = 0; i < 500; i++) // the euro sign: the cut falls inside one
         n += (size_t)sprintf(body + n, "\xe2\x82\xac");
     n += (size_t)sprintf(body + n, "\":1}");
-    ask_bytes(*state, body, n);
-    assert_int_equal(((struct fixture *)*state)->reply.status, 400);
+    ask_bytes(body, n);
+    assert_int_equal(reply.status, 400);
 }
 
-static void a_label_is_applied_once_and_can_change(void **state)
+TEST_CASE(a_label_is_applied_once_and_can_change)
 {
-    struct fixture *f = *state;
     static const char *const bodies[] = {"{\"id\":\"T1\",\"label\":1}",
                                          "{\"id\":\"T1\",\"label\":1}",
                                          "[{\"id\":\"T1\",\"label\":0}]"};
     static const char *const answers_[] = {"{\"id\":\"T1\",\"label\":1,\"changed\":true}",
                                            "{\"id\":\"T1\",\"label\":1,\"changed\":false}",
                                            "[{\"id\":\"T1\",\"label\":0,\"changed\":true}]"};
-    expect(f, "{" BASE ",\"amount\":1}", 200);
+    expect("{" BASE ",\"amount\":1}", 200);
     for (int i = 0; i < 3; i++) {
-        tell(f, bodies[i]);
-        assert_string_equal(f->reply.text, answers_[i]);
+        tell(bodies[i]);
+        assert_string_equal(reply.text, answers_[i]);
     }
-    assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 2);
+    assert_int_equal(count("SELECT count(*) FROM feedback"), 2);
 }
 
-static void bad_feedback_is_refused_as_a_whole(void **state)
+TEST_CASE(bad_feedback_is_refused_as_a_whole)
 {
     static const struct {
         const char *body;
@@ -117,14 +114,13 @@ static void bad_feedback_is_refused_as_a_whole(void **state)
         {"{\"id\":\"T1\",\"label\":1,\"x\":1}", 400, "nothing else"},
         {"[{\"id\":\"T1\",\"label\":1},{\"id\":\"T9\",\"label\":1}]", 404, "\"index\":1"},
     };
-    struct fixture *f = *state;
-    expect(f, "{" BASE ",\"amount\":1}", 200);
+    expect("{" BASE ",\"amount\":1}", 200);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        tell(f, bad[i].body);
-        if (f->reply.status != bad[i].status || !strstr(f->reply.text, bad[i].says))
-            fail_msg("%s: %s", bad[i].body, f->reply.text);
+        tell(bad[i].body);
+        if (reply.status != bad[i].status || !strstr(reply.text, bad[i].says))
+            fail_msg("%s: %s", bad[i].body, reply.text);
     }
-    assert_int_equal(count(f, "SELECT count(*) FROM feedback"), 0);
+    assert_int_equal(count("SELECT count(*) FROM feedback"), 0);
 }
 
 int main(void)
