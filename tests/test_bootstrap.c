@@ -41,17 +41,6 @@ static void sample_ties(int units, int64_t unit_seconds)
     }
 }
 
-static void sample_days(int days, int per_day)
-{
-    n = 0;
-    seed = 17;
-    for (int d = 0; d < days; d++)
-        for (int r = 0; r < per_day; r++) {
-            const int8_t label = (int8_t)(draw(4) == 0);
-            add((int64_t)d * DAY + r, (double)(draw(1000) + (label ? 500 : 0)) / 1500, label);
-        }
-}
-
 static struct bootstrap run(void)
 {
     const struct examples e = {.time = seconds, .card = card};
@@ -123,9 +112,9 @@ TEST_CASE(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
     assert_replicates("day", 9, DAY);
     sample_ties(8, HOUR); // from 20 o'clock to 4, two days
     assert_replicates("hour", 8, HOUR);
-    sample_days(5, 40);
-    for (size_t i = 80; i < n; i++) // days without rows are never drawn
-        seconds[1 + i] += 3 * DAY;
+    sample_ties(5, DAY);
+    for (size_t i = n / 2; i < n; i++) // days without rows are never drawn
+        seconds[1 + i] += seconds[1 + i] >= -DAY ? 3 * DAY : 0;
     assert_replicates("day", 5, DAY);
 }
 
@@ -164,14 +153,13 @@ TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     others[500][BRIER] = NAN; // one is enough
     assert_interval(&b, NULL, BRIER, NAN, NAN);
     assert_interval(&a, &b, BRIER, NAN, NAN);
-    assert_interval(&b, &a, BRIER, NAN, NAN);
 }
 
 TEST_CASE(a_metric_without_a_meaning_in_some_draw_has_no_interval)
 {
-    sample_days(6, 40);
-    for (size_t i = 40; i < n; i++) // frauds on the first day only: a third of the draws lack it
-        judged[i] = judged[i] == 1 ? LABEL_UNKNOWN : judged[i];
+    sample_ties(6, DAY);
+    for (size_t i = 0; i < n; i++) // frauds on the first day only: a third of the draws lack it
+        judged[i] = judged[i] == 1 && seconds[1 + i] >= -3 * DAY ? LABEL_UNKNOWN : judged[i];
     struct bootstrap b = run();
     assert_interval(&b, NULL, ROC_AUC, NAN, NAN);
     assert_interval(&b, &b, AVERAGE_PRECISION, NAN, NAN);

@@ -135,31 +135,6 @@ TEST_CASE(wilsons_interval_equals_the_published_ones)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
-// The lowest score that makes no more alerts than the budget, of all rows but those of known cards.
-TEST_CASE(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all)
-{
-    static const double budgets[] = {0.01, 1, 2, 4.6, 20, 100, 400, 1000};
-    for (int run = 0; run < 80; run++) {
-        const uint64_t levels = 2 + draw(200);
-        double highest = 0, best = 2;
-        for (int i = 0; i < ROWS; i++) {
-            score[i] = (double)draw(levels) / (double)(levels - (run & 1)); // up to 1, or below
-            label[i] = (int8_t)(draw(4) - 2);
-            highest = label[i] == LABEL_KNOWN_CARD ? highest : fmax(highest, score[i]);
-        }
-        for (int i = 0; i < ROWS; i++) {
-            double alerts = 0;
-            for (int k = 0; k < ROWS; k++)
-                alerts += label[k] != LABEL_KNOWN_CARD && score[k] >= score[i];
-            if (label[i] != LABEL_KNOWN_CARD && alerts <= fmax(1, round(budgets[run % 8])))
-                best = fmin(best, score[i]);
-        }
-        assert_is(threshold_by_budget(score, label, ROWS, budgets[run % 8]),
-                  best <= 1 ? best : fmin(1, nextafter(highest, 2)));
-    }
-    assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert
-}
-
 static double cost_of(double threshold, double fraud, double alert)
 {
     double cost = 0;
@@ -169,30 +144,48 @@ static double cost_of(double threshold, double fraud, double alert)
     return cost;
 }
 
-TEST_CASE(the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins)
+static double alerts_of(double threshold)
 {
+    double alerts = 0;
+    for (int i = 0; i < ROWS; i++)
+        alerts += label[i] != LABEL_KNOWN_CARD && score[i] >= threshold;
+    return alerts;
+}
+
+// A budget's threshold is the lowest that makes no more alerts, of all rows but those of known
+// cards; a cost's is the highest of the cheapest, of the rows with labels. 2 is no alert at all.
+TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
+{
+    static const double budgets[] = {0.01, 1, 2, 4.6, 20, 100, 400, 1000};
     int no_alert = 0;
     seed = 21;
     for (int run = 0; run < 100; run++) {
-        const uint64_t levels = 2 + draw(60);
-        double highest = 0, best = 2; // no alert at all
+        const uint64_t levels = 2 + draw(run % 3 ? 60 : 200);
+        const double fraud = (double)(1 + draw(30)), alert = (double)(1 + draw(4));
+        double highest[2] = {0}, best[2] = {2, 2}; // by budget, by cost
         for (int i = 0; i < ROWS; i++) {
             score[i] = (double)draw(levels) / (double)(levels - (run & 1)); // up to 1, or below
             label[i] = (int8_t)(draw(8) == 0 ? -1 - (int)draw(2) : (double)draw(60) < 9 * score[i]);
-            highest = label[i] >= 0 ? fmax(highest, score[i]) : highest;
+            highest[0] = label[i] == LABEL_KNOWN_CARD ? highest[0] : fmax(highest[0], score[i]);
+            highest[1] = label[i] < 0 ? highest[1] : fmax(highest[1], score[i]);
         }
-        const double fraud = (double)(1 + draw(30)), alert = (double)(1 + draw(4));
         for (int i = 0; i < ROWS; i++) {
             const double cost = cost_of(score[i], fraud, alert),
-                         least = cost_of(best, fraud, alert);
-            if (label[i] >= 0 && (cost < least || (cost == least && score[i] > best)))
-                best = score[i];
+                         least = cost_of(best[1], fraud, alert);
+            if (label[i] != LABEL_KNOWN_CARD &&
+                alerts_of(score[i]) <= fmax(1, round(budgets[run % 8])))
+                best[0] = fmin(best[0], score[i]);
+            if (label[i] >= 0 && (cost < least || (cost == least && score[i] > best[1])))
+                best[1] = score[i];
         }
-        no_alert += best > 1;
-        assert_is(threshold_by_cost(score, label, ROWS, fraud, alert),
-                  best <= 1 ? best : fmin(1, nextafter(highest, 2)));
+        no_alert += best[1] > 1;
+        for (int k = 0; k < 2; k++)
+            assert_is(k ? threshold_by_cost(score, label, ROWS, fraud, alert)
+                        : threshold_by_budget(score, label, ROWS, budgets[run % 8]),
+                      best[k] <= 1 ? best[k] : fmin(1, nextafter(highest[k], 2)));
     }
     assert_in_range(no_alert, 5, 95);
+    assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert
     assert_is(threshold_by_cost(score, label, 0, 200, 5), 1);
 }
 
@@ -238,14 +231,7 @@ TEST_CASE(numbers_sort_like_qsort)
 static int8_t *judged; // of the last precision()
 static uint64_t card[ROWS];
 static int64_t seconds[ROWS];
-static struct examples rows;
-
-static int no_rows(void **state)
-{
-    (void)state;
-    rows = (struct examples){.label = label, .time = seconds, .card = card};
-    return 0;
-}
+static struct examples rows = {.label = label, .time = seconds, .card = card};
 
 static void add(int64_t day, uint64_t of, double s, int8_t y)
 {
@@ -266,45 +252,34 @@ static double precision(void)
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
-TEST_CASE(a_card_counts_once_a_day_with_its_highest_score_and_label)
+TEST_CASE(a_card_counts_once_a_day_with_its_highest_score_and_label_until_it_is_found)
 {
+    struct tally daily[2];
+    rows.rows = 0;
     add(0, 7, 0.9, 0);
     add(0, 7, 0.1, 1);
     add(0, 8, 0.5, 1);
     assert_is(precision(), 0.02);
+    add(1, 7, 0.9, 1);
+    add(1, 9, 0.9, 1);
+    assert_is(precision(), 0.015);
+    cards_precision(&rows, (struct row_range){0, 5}, score, judged, daily);
+    assert_is(daily[0].card_precision, 0.02);
+    assert_is(daily[1].card_precision, 0.01);
 }
 
-TEST_CASE(only_the_hundred_highest_cards_of_a_day_are_checked)
-{
-    for (uint64_t c = 0; c < 100; c++)
-        add(0, c, 0.5, c < 3);
-    add(0, 500, 0.4, 1);
-    assert_is(precision(), 0.03);
-    score[rows.rows - 1] = 0.6;
-    assert_is(precision(), 0.04);
-}
-
-TEST_CASE(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms)
+TEST_CASE(the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows)
 {
     for (uint64_t flip = 0; flip < 2; flip++) {
         rows.rows = 0;
-        for (uint64_t c = 0; c < 150; c++)
+        for (uint64_t c = 0; c < 150; c++) // whatever the pseudonym
             add(0, flip ? 1000 - c : c, 0.5, c < 40 || c >= 100);
         assert_is(precision(), 0.4);
+        score[149] = 0.6;
+        assert_is(precision(), 0.41);
+        score[0] = 0.4;
+        assert_is(precision(), 0.4);
     }
-}
-
-TEST_CASE(a_card_found_on_an_earlier_day_is_not_found_again)
-{
-    struct tally daily[2];
-    add(0, 7, 0.9, 1);
-    add(1, 7, 0.9, 1);
-    add(1, 8, 0.9, 1);
-    add(1, 9, 0.9, 1);
-    assert_is(precision(), 0.015);
-    cards_precision(&rows, (struct row_range){0, 4}, score, judged, daily);
-    assert_is(daily[0].card_precision, 0.01);
-    assert_is(daily[1].card_precision, 0.02);
 }
 
 TEST_CASE(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
@@ -324,8 +299,6 @@ TEST_CASE(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
     }
 }
 
-#define cards_test(f) cmocka_unit_test_setup(f, no_rows)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,15 +307,13 @@ int main(void)
         cmocka_unit_test(
             a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss),
         cmocka_unit_test(wilsons_interval_equals_the_published_ones),
-        cmocka_unit_test(the_budget_is_a_rank_and_tied_scores_are_alerts_together_or_not_at_all),
-        cmocka_unit_test(
-            the_costs_are_the_lowest_of_all_thresholds_and_of_equal_ones_the_highest_wins),
+        cmocka_unit_test(a_threshold_is_the_best_of_all_for_a_budget_or_costs),
         cmocka_unit_test(numbers_sort_like_qsort),
-        cards_test(a_card_counts_once_a_day_with_its_highest_score_and_label),
-        cards_test(only_the_hundred_highest_cards_of_a_day_are_checked),
-        cards_test(equal_scores_keep_the_order_of_rows_whatever_the_cards_pseudonyms),
-        cards_test(a_card_found_on_an_earlier_day_is_not_found_again),
-        cards_test(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out),
+        cmocka_unit_test(
+            a_card_counts_once_a_day_with_its_highest_score_and_label_until_it_is_found),
+        cmocka_unit_test(
+            the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows),
+        cmocka_unit_test(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
