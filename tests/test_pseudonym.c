@@ -21,18 +21,17 @@ TEST_CASE(the_hash_is_siphash_2_4_of_column_0_text)
 TEST_CASE(columns_keys_and_texts_give_different_pseudonyms)
 {
     struct pseudonym p = {{1}}, q = {{2}};
-    static char text[70000];
     const uint64_t h = pseudonym_hash(&p, "customer", "596", 3);
     assert_true(h != pseudonym_hash(&p, "terminal", "596", 3));
     assert_true(h != pseudonym_hash(&p, "customer", "597", 3));
     assert_true(h != pseudonym_hash(&q, "customer", "596", 3));
-    for (size_t i = 0; i < sizeof text; i += 6999) { // a long text differs in every byte
-        const uint64_t before = pseudonym_hash(&p, "customer", text, sizeof text);
-        text[i] = 'x';
-        assert_true(before != pseudonym_hash(&p, "customer", text, sizeof text));
-    }
+    // Longer texts are hashed in two steps.
+    static char text[70000];
+    const uint64_t zeros = pseudonym_hash(&p, "customer", text, sizeof text);
     assert_true(pseudonym_hash(&p, "customer", text, 256) !=
                 pseudonym_hash(&p, "customer", text, 257));
+    text[sizeof text - 1] = 'x';
+    assert_true(zeros != pseudonym_hash(&p, "customer", text, sizeof text));
 }
 
 TEST_CASE(programs_that_start_together_end_with_one_key)
@@ -66,7 +65,6 @@ TEST_CASE(a_key_that_is_missing_readable_or_of_another_length_is_refused)
         const char *message;
     } cases[] = {
         {NULL, 0, "secret.key: there is no secret key"},
-        {"", 0600, "secret.key: not a secret key of exactly 16 bytes"},
         {"0123456789abcde", 0600, "secret.key: not a secret key of exactly 16 bytes"},
         {"0123456789abcdef0", 0600, "secret.key: not a secret key of exactly 16 bytes"},
         {"0123456789abcdef", 0640, "secret.key: group or others may read the secret key"},

@@ -65,8 +65,9 @@ static void open_table(void)
         fail_msg("%s", err.msg);
 }
 
-TEST_CASE(what_was_written_comes_back)
+TEST_CASE(what_was_written_comes_back_and_numpy_reads_it_too)
 {
+    char out[4096];
     make_table(ROWS, 99);
     open_table();
     assert_int_equal(t.rows, ROWS);
@@ -91,6 +92,17 @@ TEST_CASE(what_was_written_comes_back)
     assert_null(table_data(&t, "y", COLUMN_LABEL, &err));
     assert_contains(err.msg, "no column named 'y'");
     table_release(&t);
+    int status =
+        run_command(out, sizeof out,
+                    "cd %s/table && /usr/bin/python3 -c '"
+                    "import numpy as n; x = n.load(\"x.npy\", mmap_mode=\"r\"); "
+                    "assert x.dtype == n.float64 and x.shape == (1000,); "
+                    "assert (x == (n.arange(1000) - 5) / 4).all(); "
+                    "l = n.load(\"label.npy\"); assert (l == n.arange(1000) %% 3 - 1).all(); "
+                    "i = n.load(\"id.npy\"); assert i.dtype == n.uint64'",
+                    scratch);
+    if (status)
+        fail_msg("%s", out);
 }
 
 TEST_CASE(the_manifest_has_ranges_and_unknown_labels)
@@ -116,23 +128,6 @@ TEST_CASE(the_manifest_has_ranges_and_unknown_labels)
         assert_int_equal(t.rows, rows);
         table_release(&t);
     }
-}
-
-TEST_CASE(numpy_reads_a_column)
-{
-    char out[4096];
-    make_table(ROWS, ROWS);
-    int status =
-        run_command(out, sizeof out,
-                    "cd %s/table && /usr/bin/python3 -c '"
-                    "import numpy as n; x = n.load(\"x.npy\", mmap_mode=\"r\"); "
-                    "assert x.dtype == n.float64 and x.shape == (1000,); "
-                    "assert (x == (n.arange(1000) - 5) / 4).all(); "
-                    "l = n.load(\"label.npy\"); assert (l == n.arange(1000) %% 3 - 1).all(); "
-                    "i = n.load(\"id.npy\"); assert i.dtype == n.uint64'",
-                    scratch);
-    if (status)
-        fail_msg("%s", out);
 }
 
 TEST_CASE(a_table_is_written_as_a_whole_or_not_at_all)
@@ -163,25 +158,16 @@ static void assert_refused(const char *reason)
     assert_contains(err.msg, scratch);
 }
 
-TEST_CASE(a_damaged_column_is_refused)
+// test_bad_input.c has columns that were cut, altered in their values or removed.
+TEST_CASE(a_column_with_another_header_or_none_and_a_missing_table_are_refused)
 {
-    static const struct {
-        const char *reason;
-        off_t at, size; // overwrite a byte, or cut
-    } cases[] = {{"x.npy: it was altered", 128 + 333, 928},
-                 {"x.npy: its header is not that of 100 values of <f8", 21, 928},
-                 {"x.npy: it has 900 bytes, not the 928 of 100 rows", 128, 900},
-                 {"x.npy: it has 0 bytes", 0, 0}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        make_table(100, 100);
-        int fd = open(scratch_path("table/x.npy"), O_WRONLY);
-        assert_int_equal(pwrite(fd, "?", 1, cases[i].at), 1);
-        assert_int_equal(ftruncate(fd, cases[i].size), 0);
-        close(fd);
-        assert_refused(cases[i].reason);
-    }
-    unlink(scratch_path("table/x.npy"));
-    assert_refused("x.npy: cannot open, make the table again: No such file");
+    make_table(100, 100);
+    int fd = open(scratch_path("table/x.npy"), O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, 21), 1);
+    assert_refused("x.npy: its header is not that of 100 values of <f8");
+    assert_int_equal(ftruncate(fd, 0), 0);
+    close(fd);
+    assert_refused("x.npy: it has 0 bytes");
     unlink(scratch_path("table/manifest.json"));
     assert_refused("manifest.json: cannot open: No such file");
     run_command((char[64]){0}, 64, "rm -r %s/table", scratch);
@@ -212,13 +198,11 @@ static void edit_manifest(const char *good, const char *from, const char *to, bo
 TEST_CASE(a_hostile_manifest_is_refused)
 {
     static const char *const cases[][3] = {
-        {"{", "", "manifest.json:"},
         {"assay table", "table", "not of an assay table"},
         {"\"version\": 1", "\"version\": 2", "not of an assay table of version 1"},
         {"\"rows\": 100", "\"rows\": -1", "no table has -1 rows"},
         {"\"rows\": 100", "\"rows\": 9223372036854775807", "no table has"},
         {"\"rows\": 100", "\"rows\": 576460752303423487", "bytes, not the"},
-        {"\"rows\": 100", "\"rows\": \"100\"", "Expected integer"},
         {"\"rows\": 100,", "\"rows\": 100, \"rows\": 100,", "duplicate"},
         {"\"columns\": [", "\"columns\": 1, \"more\": [", "rows of 0 columns"},
         {"\"name\": \"x\"", "\"name\": \"../x\"", "x.npy: cannot open"},
@@ -245,11 +229,10 @@ TEST_CASE(a_hostile_manifest_is_refused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_was_written_comes_back),
+        scratch_test(what_was_written_comes_back_and_numpy_reads_it_too),
         scratch_test(the_manifest_has_ranges_and_unknown_labels),
-        scratch_test(numpy_reads_a_column),
         scratch_test(a_table_is_written_as_a_whole_or_not_at_all),
-        scratch_test(a_damaged_column_is_refused),
+        scratch_test(a_column_with_another_header_or_none_and_a_missing_table_are_refused),
         scratch_test(a_hostile_manifest_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
