@@ -1,4 +1,5 @@
-// logreg against an independent solver, finite differences, and the cases without an optimum.
+// logreg against an independent solver and finite differences. What has no optimum is in
+// test_degenerate.c.
 //
 // The expected weights were computed by scikit-learn 1.2.1 (Debian 12, numpy 1.24.2, scipy 1.10.1):
 //
@@ -167,32 +168,6 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
     logreg_release(&m);
 }
 
-// ---- no optimum ---------------------------------------------------------------------------------
-
-static void assert_refused(double l2, const char *words)
-{
-    struct logreg m;
-    struct err err = {""};
-    int rc = logreg_init(&m, &examples, (struct row_range){0, ROWS}, 1, &err);
-    if (rc == 0)
-        rc = logreg_fit(&m, l2, &err);
-    logreg_release(&m);
-    assert_int_equal(rc, -1);
-    assert_contains(err.msg, words);
-}
-
-// tests/test_degenerate.c has separable classes, combined features and single classes.
-TEST_CASE(a_value_that_only_one_class_has_is_refused)
-{
-    for (int r = 0; r < ROWS; r++)
-        column[2][r] = label[r] == 0 && r % 50 == 0;
-    assert_refused(0, "separable");
-    struct logreg m = fit_sample(1e-6); // with a penalty there is an optimum
-    logreg_release(&m);
-    memset(label, -1, sizeof label);
-    assert_refused(1, "0 of the 0 training rows");
-}
-
 #define sample_test(f) cmocka_unit_test_setup(f, make_sample)
 
 int main(void)
@@ -201,7 +176,6 @@ int main(void)
         sample_test(weights_equal_those_of_an_independent_solver),
         sample_test(value_gradient_and_hessian_are_those_of_the_objective),
         sample_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
-        sample_test(a_value_that_only_one_class_has_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,33 +197,28 @@ static int compare(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-static void assert_sorts_like_qsort(double *x, size_t n)
-{
-    static double expected[MANY];
-    memcpy(expected, x, n * sizeof *x);
-    qsort(expected, n, sizeof *x, compare);
-    sort_doubles(x, n);
-    for (size_t i = 0; i < n; i++)
-        assert_true(x[i] == expected[i]);
-}
-
 TEST_CASE(numbers_sort_like_qsort)
 {
-    static double x[MANY];
-    double extremes[] = {INFINITY, -0.0, DBL_MAX, 5e-324, 0.0, -DBL_MAX, 1, -5e-324, -1, -INFINITY};
-    for (size_t i = 0; i < MANY;) { // all bits
-        const uint64_t bits = draw(UINT64_C(1) << 31) << 33 | draw(UINT64_C(1) << 31) << 2;
-        memcpy(&x[i], &bits, sizeof bits);
-        i += isfinite(x[i]) != 0;
+    static const double extremes[] = {INFINITY, -0.0, DBL_MAX, 5e-324, 0.0,
+                                      -DBL_MAX, 1,    -5e-324, -1,     -INFINITY};
+    static const size_t sizes[] = {0, 1, 2, 3, 10, 300, MANY, MANY};
+    static double x[MANY], expected[MANY];
+    for (size_t k = 0; k < 8; k++) {
+        memcpy(x, extremes, sizeof extremes);
+        for (size_t i = k == 7 ? 0 : 10; i < sizes[k];) { // all bits, or few values
+            const uint64_t bits = draw(UINT64_C(1) << 31) << 33 | draw(UINT64_C(1) << 31) << 2;
+            memcpy(&x[i], &bits, sizeof bits);
+            x[i] = k == 7 ? (float)draw(3) - 1 : x[i];
+            i += isfinite(x[i]) != 0;
+        }
+        memcpy(expected, x, sizeof x);
+        qsort(expected, sizes[k], sizeof *x, compare);
+        sort_doubles(x, sizes[k]);
+        for (size_t i = 0; i < sizes[k]; i++)
+            assert_true(x[i] == expected[i]);
+        if (sizes[k] == 10)
+            assert_true(signbit(x[4]) && !signbit(x[5]));
     }
-    assert_sorts_like_qsort(x, MANY);
-    for (size_t i = 0; i < MANY; i++)
-        x[i] = (float)draw(3) - 1;
-    assert_sorts_like_qsort(x, MANY);
-    for (size_t n = 0; n < 4; n++)
-        assert_sorts_like_qsort(x + MANY / 2, n); // all equal
-    assert_sorts_like_qsort(extremes, 10);
-    assert_true(signbit(extremes[4]) && !signbit(extremes[5]));
 }
 
 // ---- cards --------------------------------------------------------------------------------------

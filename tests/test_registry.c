@@ -115,18 +115,6 @@ TEST_CASE(promotion_points_the_link_and_rollback_goes_back_one_by_one)
     assert_true(registry_champion_at(&r, first) > 0);
 }
 
-TEST_CASE(only_a_version_as_it_was_trained_is_promoted)
-{
-    train("a");
-    assert_int_equal(registry_promote(&r, 2, LEDGER_PROMOTE, &err), -1);
-    assert_contains(err.msg, "no version 2");
-    in_folder("echo x >>1/model.json");
-    assert_int_equal(registry_promote(&r, 1, LEDGER_PROMOTE, &err), -1);
-    assert_contains(err.msg, "was altered");
-    assert_int_equal(champion(), 0);
-    assert_int_equal(r.n, 1);
-}
-
 TEST_CASE(a_promotion_that_a_crash_interrupted_is_completed)
 {
     // The ledger was written, the link was not, or is not one.
@@ -181,7 +169,6 @@ int main(void)
         REGISTRY_TEST(versions_count_up_and_the_same_model_again_is_only_recorded),
         cmocka_unit_test(a_version_is_a_plain_whole_number_from_1_on),
         REGISTRY_TEST(promotion_points_the_link_and_rollback_goes_back_one_by_one),
-        REGISTRY_TEST(only_a_version_as_it_was_trained_is_promoted),
         REGISTRY_TEST(a_promotion_that_a_crash_interrupted_is_completed),
         REGISTRY_TEST(a_damaged_ledger_is_refused_with_the_line),
     };
