@@ -267,11 +267,9 @@ TEST_CASE(another_table_that_is_the_same_has_not_drifted)
     rows.rows = REFERENCE_END;
     struct examples other = rows;
     must(compare(&other, 2, SPLIT, &err), &err);
-    for (size_t i = 0; i < c.n; i++) {
-        const struct drift *d = &c.columns[i].drift;
-        assert_true(d->psi == 0 && d->jensen_shannon == 0 && d->wasserstein == 0);
-        assert_true(d->ks == 0 && d->ks_p == 1 && d->out_of_range == 0);
-    }
+    for (const struct comparison_column *k = c.columns; k < c.columns + c.n; k++)
+        assert_true(k->drift.psi == 0 && k->drift.jensen_shannon == 0 && k->drift.ks_p == 1 &&
+                    k->drift.wasserstein == 0 && k->drift.ks == 0 && k->drift.out_of_range == 0);
     assert_false(c.drifted);
 }
 
@@ -300,7 +298,6 @@ TEST_CASE(weeks_are_counted_from_the_first_day_of_the_current_period)
 
 // ---- drift.json and the table ----
 
-// Measure k of a column is in the text.
 static void assert_number(const char *text, const char *name, double value)
 {
     char number[64];
@@ -339,12 +336,8 @@ static void assert_written(const char *const lines[], size_t n)
 TEST_CASE(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict)
 {
     static const char *const lines[] = {
-        "\"format\": \"assay drift\"",
-        "\"version\": 1,",
-        "\"model\": \"5e1f\"",
-        "\"min_rows\": 1000",
-        "\"enough_rows\": true",
-        "\"drifted\": true",
+        "\"format\": \"assay drift\",\n \"version\": 1,\n \"model\": \"5e1f\"",
+        "\"min_rows\": 1000,\n \"enough_rows\": true,\n \"drifted\": true",
         "\"table\": \"a/table\",\n  \"rows\": 1440,\n  \"from\": \"2018-07-25T00:00:00Z\"",
         "\"to\": \"2018-08-08T23:45:00Z\"",
         "\"from\": \"2018-08-11T00:00:00Z\"",
@@ -355,7 +348,7 @@ TEST_CASE(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict)
         "\ndrifted: PSI reaches 0.2\n",
     };
     static const char *const without_rows[] = {
-        "\"enough_rows\": false", "\"drifted\": false", "\"weeks\": []",
+        "\"enough_rows\": false,\n \"drifted\": false", "\"weeks\": []",
         "\"rows\": 0,\n  \"from\": null,\n  \"to\": null",
         "\nno verdict: fewer than min_rows = 1000 rows on one side\n"};
     memset(label, -1, REFERENCE_END * sizeof *label);

@@ -26,12 +26,9 @@ static float column[INPUTS][MOST];
 static int8_t label[MOST];
 static const float *x[] = {column[0], column[1], column[2], column[3]};
 static const char *names[] = {"a", "b", "c", "d"};
-static const struct examples examples = {
-    .rows = ROWS, .n_inputs = INPUTS, .x = x, .names = names, .label = label};
 
-static int make_sample(void **state)
+static void make_sample(void)
 {
-    (void)state;
     seed = 12345;
     for (int r = 0; r < ROWS; r++) {
         for (int i = 0; i < INPUTS; i++)
@@ -42,21 +39,18 @@ static int make_sample(void **state)
         if (draw(10) == 0)
             label[r] = -1;
     }
-    return 0;
 }
 
-static struct logreg fit(const struct examples *e, struct row_range rows, unsigned threads,
-                         double l2)
+static struct logreg fit(uint64_t rows, size_t inputs, unsigned threads, double l2)
 {
+    static struct examples e;
+    e = (struct examples){.n_inputs = inputs, .x = x, .names = names, .label = label};
     struct logreg m;
     struct err err;
-    must(logreg_init(&m, e, rows, threads, &err) || logreg_fit(&m, l2, &err), &err);
+    must(logreg_init(&m, &e, (struct row_range){0, rows}, threads, &err) ||
+             logreg_fit(&m, l2, &err),
+         &err);
     return m;
-}
-
-static struct logreg fit_sample(double l2)
-{
-    return fit(&examples, (struct row_range){0, ROWS}, 2, l2);
 }
 
 TEST_CASE(weights_equal_those_of_an_independent_solver)
@@ -69,8 +63,9 @@ TEST_CASE(weights_equal_those_of_an_independent_solver)
         {1, 0.14609938124057628, -0.063757792495126142, -0.011491851682859419,
          -0.021522312039145244, -1.7888562939169159},
     };
+    make_sample();
     for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
-        struct logreg m = fit_sample(expected[e][0]);
+        struct logreg m = fit(ROWS, INPUTS, 2, expected[e][0]);
         struct err err;
         must(logreg_fit(&m, 0, &err), &err); // a fit starts from the one before
         must(logreg_fit(&m, expected[e][0], &err), &err);
@@ -122,7 +117,8 @@ TEST_CASE(value_gradient_and_hessian_are_those_of_the_objective)
 {
     const double w[K] = {0.7, -0.4, 0.2, -1.1, 0.3}, l2 = 0.05;
     const long double at[K] = {w[0], w[1], w[2], w[3], w[4]};
-    struct logreg m = fit_sample(1);
+    make_sample();
+    struct logreg m = fit(ROWS, INPUTS, 2, 1);
     logreg_evaluate(&m, l2, w);
     assert_near(m.value, (double)objective(&m, l2, at), 1e-13);
     for (int j = 0; j < K; j++) {
@@ -142,13 +138,12 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
     // no: frauds, genuine; yes: frauds, genuine; in all, several blocks in every part
     enum { A = 2100, B = 17500, C = 3150, D = 5250, N = A + B + C + D };
     static const double l2s[] = {0, 1e-2, 1};
-    const struct examples one = {.n_inputs = 1, .x = x, .names = names, .label = label};
     for (int r = 0; r < N; r++) {
         column[0][r] = r >= A + B;
         label[r] = r < A || (r >= A + B && r < A + B + C);
     }
     for (size_t e = 0; e < 3; e++) {
-        struct logreg m = fit(&one, (struct row_range){0, N}, 3, l2s[e]);
+        struct logreg m = fit(N, 1, 3, l2s[e]);
         double h[2][2];
         for (int i = 0; i < 4; i++)
             h[i / 2][i % 2] = derivative(&m, l2s[e], m.w, i / 2, i % 2);
@@ -157,7 +152,7 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
             assert_near(m.standard_error[i], sqrt(h[1 - i][1 - i] / determinant / N), 1e-6);
         logreg_release(&m);
     }
-    struct logreg m = fit(&one, (struct row_range){0, N}, 1, 0);
+    struct logreg m = fit(N, 1, 1, 0);
     const double p = (double)(C + D) / N, scale = sqrt(p * (1 - p));
     const double no = log(30. / 250), yes = log(45. / 75);
     const double of_no = 1. / A + 1. / B, of_yes = 1. / C + 1. / D; // variances
@@ -168,14 +163,12 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
     logreg_release(&m);
 }
 
-#define sample_test(f) cmocka_unit_test_setup(f, make_sample)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        sample_test(weights_equal_those_of_an_independent_solver),
-        sample_test(value_gradient_and_hessian_are_those_of_the_objective),
-        sample_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
+        cmocka_unit_test(weights_equal_those_of_an_independent_solver),
+        cmocka_unit_test(value_gradient_and_hessian_are_those_of_the_objective),
+        cmocka_unit_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,18 +112,17 @@ TEST_CASE(rows_are_in_order_and_an_amount_is_fraud_by_itself_exactly_above_the_l
 // standard errors, most of which comes from the customers' means.
 TEST_CASE(counts_amounts_and_times_follow_their_distributions)
 {
-    double n = (double)n_rows, mean = 0, var = 0, free_of_charge = 0;
+    double n = (double)n_rows, mean = 0, square = 0, free_of_charge = 0;
     for (size_t i = 0; i < n_rows; i++) {
         mean += (double)(world[i].second % DAY) / n;
+        square += pow((double)(world[i].second % DAY), 2) / n;
         free_of_charge += (world[i].cents == 0) / n;
     }
-    for (size_t i = 0; i < n_rows; i++)
-        var += pow((double)(world[i].second % DAY) - mean, 2) / n;
-    assert_near(n / CUSTOMERS / DAYS, 2 * 0.96923, 0.13);   // U(0, 4) and P(|z| < 2.16)
-    assert_near(mean, 43200, 280);                          // N(43200, 20000), cut off
-    assert_near(sqrt(var), 0.9097 * 20000, 150);            // at 2.16 standard deviations
-    assert_near(free_of_charge, 0, 0.001);                  // negative ones are drawn again
-    assert_near(mean_cents(world, 0, 0) / 5250, 1.02, .06); // U(5, 100), N cut off at 0
+    assert_near(n / CUSTOMERS / DAYS, 2 * 0.96923, 0.13);         // U(0, 4) and P(|z| < 2.16)
+    assert_near(mean, 43200, 280);                                // N(43200, 20000), cut off
+    assert_near(sqrt(square - mean * mean), 0.9097 * 20000, 150); // at 2.16 standard deviations
+    assert_near(free_of_charge, 0, 0.001);                        // negative ones are drawn again
+    assert_near(mean_cents(world, 0, 0) / 5250, 1.02, .06);       // U(5, 100), N cut off at 0
 }
 
 // The frauds of a scenario at one terminal or of one customer, and all rows between the first and
@@ -243,7 +242,6 @@ TEST_CASE(a_wrong_command_line_exits_with_2_and_says_why)
         {"--start 2018-02-30", "--start: '2018-02-30' is not a date like 2018-04-01"},
         {"--start 1969-12-31", "--start: '1969-12-31' is not a date like 2018-04-01, from 1970"},
         {"--start 9999-12-31 --days 2", "--days: 2 days from 9999-12-31 on go beyond"},
-        {"--shift soon", "--shift: 'soon' is not a date"},
         {"--shift 2018-03-31", "--shift: 2018-03-31 is not within 2018-04-01 .. 2018-09-30"},
         {"--shift 2018-10-01", "--shift: 2018-10-01 is not within 2018-04-01 .. 2018-09-30"},
     };
