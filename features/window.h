@@ -7,7 +7,7 @@
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
 //
-// plan_window in plan.c places a window's edges: change it to move an edge, by a second for example.
+// plan_window in plan.c places a window's edges: change it to move an edge, by a second say.
 // is_behind in window.c orders events for everything, also for late events and changed labels.
 //
 // Totals are unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a

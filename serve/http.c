@@ -133,7 +133,7 @@ static int begin_request(struct mg_connection *connection)
     return status;
 }
 
-// Whether the library stopped at a method that it does not know: then it has read no header line,
+// True if the library stopped at a method that it does not know: then it has read no header line,
 // and the method may be any bytes.
 static bool is_unknown_method(const struct mg_request_info *info)
 {

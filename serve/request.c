@@ -20,7 +20,7 @@
 // most do, costs no system call.
 enum { PIECE = 8, BODY_SECONDS = 2, MAX_HEADERS = 64, MAX_HEAD = 16 * 1024 };
 
-// Whether text is 1 or more of the allowed bytes and nothing else.
+// True if text is one or more of the allowed bytes and nothing else.
 static bool consists_of(const char *text, const char *allowed)
 {
     return *text && text[strspn(text, allowed)] == '\0';

@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-// Whether the type is application/json, with or without parameters.
+// True for application/json, with or without parameters.
 static bool is_json(const char *type)
 {
     static const char json[] = "application/json";
@@ -160,7 +160,7 @@ const struct route *route_at(size_t i)
     return i < N_ROUTES ? &routes[i] : NULL;
 }
 
-// Whether the path fits the pattern; its segments for {...} are copied in their order.
+// True if the path fits the pattern. Its segments for {...} are copied in their order.
 static bool matches(const char *pattern, const char *path, char segments[2][SEGMENT])
 {
     size_t k = 0;
@@ -191,7 +191,7 @@ static const struct route *find_route(struct request *q)
     return NULL;
 }
 
-// Whether a page of another site makes the browser send this POST, which the browser then says in
+// True if a page of another site makes the browser send this POST: the browser names the site in
 // Origin. Without a token nothing else would stop it. Ports may differ.
 static bool is_foreign(const struct request *q)
 {

@@ -36,7 +36,7 @@ struct body {
 int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r);
 json_t *body_element(const struct body *b, size_t i);
 long body_index(const struct body *b, size_t i); // for reply_problem
-// What stands before element i of an answer like the body, and after the last one (i = n).
+// Add the bracket or comma before element i of an answer, or the last bracket (i = n).
 void body_mark(const struct body *b, size_t i, struct reply *r);
 
 // rows: [b->n], of store_rows_new. Their columns and texts are set; texts point into the document.

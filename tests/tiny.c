@@ -249,7 +249,7 @@ static void inputs_of(const struct model *m, const struct row *row, double *z)
     z[N_INPUTS] = 1;
 }
 
-// What training minimises: (1/n) sum log(1 + exp(-s m)) + (l2/2) |w|^2 with margin m = z w and
+// Training minimises (1/n) sum log(1 + exp(-s m)) + (l2/2) |w|^2 with margin m = z w and
 // s = +1 for fraud, -1 for genuine. The intercept is not penalised.
 static double objective(const double *z, const double *y, long n, double l2, const double *w)
 {

@@ -33,7 +33,7 @@ struct bootstrap {
 void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
                    const double *score, const int8_t *judged, double threshold);
 void bootstrap_release(struct bootstrap *b);
-// Of a's metric, or of a's minus b's where b is not NULL.
+// The interval of a's metric or, with b, of a's minus b's.
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric);
 

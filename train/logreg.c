@@ -37,7 +37,7 @@ struct moments {
     double n, mean, m2; // m2: sum of squared distances from the mean
 };
 
-// Of the known rows of one block. Distances are from the first value, so that a constant has none.
+// Moments of one block's known rows, from distances to the first value: a constant has none.
 static struct moments moments_of(const float *x, const int8_t *label, size_t n)
 {
     double first = 0, sum = 0;

@@ -311,7 +311,7 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
     return threshold;
 }
 
-// ---- cards ------------------------------------------------------------------------------------------
+// ---- cards ----
 
 struct card {
     uint64_t card, row; // its first row, which orders ties

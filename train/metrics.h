@@ -52,7 +52,7 @@ double ranking_frauds(const struct ranking *k); // the total, 0 where no row cou
 
 enum { CALIBRATION_BINS = 10 };
 
-// Counts and sums over rows, all doubles. Those of days add up to a replicate's (train/bootstrap.h).
+// Counts and sums over rows, all doubles. Those of days add up to those of a replicate.
 struct tally {
     double rows, frauds;                // judged rows, and those of them that are frauds
     double unknown_labels, known_cards; // rows that do not count, by reason
@@ -104,7 +104,7 @@ double threshold_by_budget(const double *score, const int8_t *judged, size_t n, 
 double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
                          double cost_alert);
 
-// ---- cards, as in the Fraud Detection Handbook (Le Borgne et al., ULB 2022, chapters 3.4, 4.2) ----
+// ---- cards (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 3.4, 4.2) ----
 
 // A card with a known fraud is blocked, so its later rows need no model. Labels arrive after 7
 // days: on test day d the rows of every card are left out that had a fraud from the first training

@@ -1,5 +1,5 @@
-// bare: what CivetWeb itself can do, for tests/bench/serve.py. Reads each request's body and answers a
-// constant of BYTES bytes, head and body in one write, under the settings of serve/http.c.
+// bare: CivetWeb's own speed, for tests/bench/serve.py. Reads each request's body and answers BYTES
+// constant bytes, head and body in one write, with the settings of serve/http.c.
 //
 //     bare THREADS BYTES         prints "bare: http://127.0.0.1:PORT"; SIGTERM ends it with 0
 #include <civetweb.h>

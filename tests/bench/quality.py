@@ -154,7 +154,7 @@ def check_metrics(table, fold, model, said):
         "recall": metrics.recall_score(label, alert), "f1": metrics.f1_score(label, alert)}
     for name, value in ours.items():
         if not abs(value - said[name]) <= METRICS_AGREE:
-            fail(f"{name}: metrics.json says {said[name]!r}, computed anew it is {value!r}")
+            fail(f"{name}: metrics.json says {said[name]!r}, computed again it is {value!r}")
     return max(abs(value - said[name]) for name, value in ours.items())
 
 
