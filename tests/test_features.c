@@ -7,15 +7,11 @@
 
 #define COMPARE "diff -r -x manifest.json features "
 
-TEST_CASE(a_feature_table_holds_the_rows_with_id_time_keys_and_label)
+TEST_CASE(the_rows_are_kept_and_threads_keys_and_their_order_change_no_feature)
 {
     succeed(
         "for c in id time customer terminal label; do cmp table/$c.npy features/$c.npy || exit; "
         "done; [ $(ls features | wc -l) = 22 ]"); // with 15 features, manifest and state
-}
-
-TEST_CASE(threads_another_secret_key_and_the_order_of_rows_change_no_feature)
-{
     succeed("for n in 1 3 16; do features " SAMPLE "--threads $n --output other table && "
             "diff -r features other || exit; done");
     succeed("ingest " SAMPLE "--key other.key --output other && features " SAMPLE
@@ -85,8 +81,6 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
     table_release(&t);
 }
 
-// ---- what goes wrong ----
-
 // test_plan.c has the mistakes that a description can have.
 TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
 {
@@ -107,8 +101,7 @@ TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        stages_test(a_feature_table_holds_the_rows_with_id_time_keys_and_label),
-        stages_test(threads_another_secret_key_and_the_order_of_rows_change_no_feature),
+        stages_test(the_rows_are_kept_and_threads_keys_and_their_order_change_no_feature),
         stages_test(until_leaves_out_rows_from_that_moment_on),
         stages_test(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine),
         stages_test(a_wrong_option_or_description_is_refused_and_the_old_features_stand),

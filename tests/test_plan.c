@@ -2,8 +2,6 @@
 // plan survives its journey through JSON.
 #include "tests/support.h"
 
-// ---- meaning ----
-
 // The value of an expression for one event, a Monday, 1970-01-05 06:30:00.
 static double value_of(const char *expression)
 {
@@ -24,10 +22,8 @@ TEST_CASE(operators_bind_and_group_as_in_arithmetic)
         const char *expression;
         double value;
     } cases[] = {
-        {"(1 + 2) * 3", 9},
         {"48 / 4 / 3", 4},
         {"- - 2", 2},
-        {"-amount / -2", 3},
         {"1 < 2 + 3 * 4", 1},
         {"(2 <= 2) + 2 * (2 < 2) + 4 * (2 >= 2) + 8 * (2 > 2)", 5},
         {"1e3 + .5 + 2. + 1.5e-1 + 1E+1", 1012.65},
@@ -89,11 +85,9 @@ static const struct {
     const char *marked, *words;
 } refusals[] = {
     // the label, however it is wrapped
-    {"@label", "the label is what the model predicts"},
     {"1 > abs(min(1, log1p(@label)))", "the label is what the model predicts"},
     {"@_fraud", "the label is what the model predicts"},
     {"sum(terminal, amount * @_fraud, 7d)", "the label is not known yet"},
-    {"sum(terminal, (@label == 1) * 2, 7d) / 2", "not known yet"},
     {"mean(terminal, label, 7d, delay=@0s)", "1s at least"},
     {"mean(@label, amount, 7d, delay=7d)", "'label' is not a key column"},
     // unknown names
@@ -103,7 +97,6 @@ static const struct {
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
     {"@id", "'id' is the id"},
-    {"1 + @customer", "'customer' is a key"},
     {"@channel == 1", "'channel' is a category: write onehot(channel)"},
     {"@via + 1", "'via' is a onehot"},
     {"hour(@amount)", "take the time column"},
@@ -186,6 +179,17 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         d[0].name = names[i];
         assert_int_equal(plan_try(&p, d, 1, &err), -1);
     }
+    static const char *const no_plans[] = {
+        "{}",
+        "{\"schema\":{},\"features\":[]}",
+        "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
+    };
+    for (size_t i = 0; i < LENGTH(no_plans); i++) {
+        json_t *json = json_loads(no_plans[i], 0, NULL);
+        assert_non_null(json);
+        assert_int_equal(plan_from_json(&p, json, &err), -1);
+        json_decref(json);
+    }
 }
 
 TEST_CASE(nesting_and_the_number_of_values_are_limited)
@@ -208,8 +212,6 @@ TEST_CASE(nesting_and_the_number_of_values_are_limited)
         free(text);
     }
 }
-
-// ---- onehot, fitted ----
 
 // Fit a onehot to values; the plan stays the caller's.
 static void fit(struct plan *p, struct plan_value *values, size_t n)
@@ -250,8 +252,6 @@ TEST_CASE(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first)
     plan_release(&p);
 }
 
-// ---- JSON and the checksum ----
-
 TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not)
 {
 #define BYTES_60 "############################################################"
@@ -284,7 +284,7 @@ TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do
 
 TEST_CASE(a_plan_survives_json_and_its_checksum_changes_with_any_definition)
 {
-    struct definition d[] = {
+    static const struct definition d[] = {
         {"a", "mean(terminal, label, 28d, delay=7d, prior=0.013, weight=1e2)"},
         {"b", "sum(customer, a * min(since(customer), 60), all, past) / -3 <= log1p(amount)"},
         {"c", "onehot(channel, \"web\")"},
@@ -293,37 +293,18 @@ TEST_CASE(a_plan_survives_json_and_its_checksum_changes_with_any_definition)
     struct plan p, q;
     plan_make(&p, d, LENGTH(d));
     assert_survives_json(&p);
-    for (size_t i = 0; i < LENGTH(d); i++) {
-        const char *before = d[i].expression;
-        d[i].expression = "amount + 1";
-        plan_make(&q, d, LENGTH(d));
+    for (size_t i = 0; i <= LENGTH(d); i++) {
+        struct definition altered[LENGTH(d)];
+        memcpy(altered, d, sizeof d);
+        if (i < LENGTH(d))
+            altered[i].expression = "amount + 1";
+        plan_make(&q, altered, LENGTH(d));
+        if (i == LENGTH(d))
+            *q.schema.columns[AMOUNT].header = 'Z';
         assert_true(plan_checksum(&q) != plan_checksum(&p));
-        d[i].expression = before;
         plan_release(&q);
     }
-    plan_make(&q, d, LENGTH(d));
-    *q.schema.columns[AMOUNT].header = 'Z';
-    assert_true(plan_checksum(&q) != plan_checksum(&p));
-    plan_release(&q);
     plan_release(&p);
-}
-
-TEST_CASE(json_that_is_no_plan_is_refused)
-{
-    static const char *const texts[] = {
-        "{}",
-        "{\"schema\":{},\"features\":[]}",
-        "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
-    };
-    for (size_t i = 0; i < LENGTH(texts); i++) {
-        struct plan p;
-        struct err err = {""};
-        json_t *json = json_loads(texts[i], 0, NULL);
-        assert_non_null(json);
-        assert_int_equal(plan_from_json(&p, json, &err), -1);
-        assert_true(*err.msg != '\0');
-        json_decref(json);
-    }
 }
 
 int main(void)
@@ -338,7 +319,6 @@ int main(void)
         cmocka_unit_test(
             odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not),
         cmocka_unit_test(a_plan_survives_json_and_its_checksum_changes_with_any_definition),
-        cmocka_unit_test(json_that_is_no_plan_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

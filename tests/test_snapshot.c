@@ -18,21 +18,9 @@ static const struct definition definitions[] = {
     {"e", "onehot(channel, \"web\")"},
 };
 
-static char path[300];
-static struct plan plan;
-
-static int setup(void **state)
+static const char *snapshot_path(void)
 {
-    int rc = scratch_make(state);
-    snprintf(path, sizeof path, "%s/%s", scratch, SNAPSHOT_NAME);
-    plan_make(&plan, definitions, LENGTH(definitions));
-    return rc;
-}
-
-static int teardown(void **state)
-{
-    plan_release(&plan);
-    return scratch_remove(state);
+    return scratch_path(SNAPSHOT_NAME);
 }
 
 struct bytes {
@@ -45,12 +33,12 @@ static struct bytes save(const struct state *s)
 {
     struct err err = {""};
     struct bytes b;
-    unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    unlink(snapshot_path());
+    int fd = open(snapshot_path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (snapshot_save(s, fd, SNAPSHOT_NAME, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(close(fd), 0);
-    b.words = (uint64_t *)scratch_read(path, &b.n);
+    b.words = (uint64_t *)scratch_read(snapshot_path(), &b.n);
     return b;
 }
 
@@ -58,20 +46,20 @@ static void load(struct state *s, const struct plan *p, unsigned threads)
 {
     struct err err = {""};
     state_make(s, p, threads);
-    if (snapshot_load(s, path, &err))
+    if (snapshot_load(s, snapshot_path(), &err))
         fail_msg("%s", err.msg);
 }
 
 // Run the rows with a stop after every `step`, each time going on with other threads; the last
 // file.
-static struct bytes run_with_stops(const struct plan *p, const struct row *r, size_t step,
+static struct bytes run_with_stops(const struct plan *p, const struct row *r, size_t n, size_t step,
                                    double *results)
 {
     struct state s;
     struct bytes b = {NULL, 0};
     state_make(&s, p, 1);
-    for (size_t i = 0; i < N_ROWS; i += step) {
-        run_rows(&s, r, i, i + step < N_ROWS ? i + step : N_ROWS, 37, results);
+    for (size_t i = 0; i < n; i += step) {
+        run_rows(&s, r, i, i + step < n ? i + step : n, 37, results);
         free(b.words);
         s.position = UINT64_MAX - 5;
         b = save(&s);
@@ -94,17 +82,20 @@ static void assert_same_bytes(struct bytes a, struct bytes b)
 TEST_CASE(stops_change_neither_features_nor_the_last_snapshot)
 {
     static const size_t steps[] = {1, 20, 500, 1599};
+    struct plan plan;
+    plan_make(&plan, definitions, LENGTH(definitions));
     const size_t n = N_ROWS * plan.n_inputs;
     double *whole = xcalloc(n, sizeof *whole), *parts = xcalloc(n, sizeof *parts);
     for (size_t i = 0; i < 2 * LENGTH(steps); i++) {
         struct row *r = rows_random(N_ROWS, 5, i % 2 ? LATE_SECONDS : 0);
-        assert_same_bytes(run_with_stops(&plan, r, N_ROWS, whole),
-                          run_with_stops(&plan, r, steps[i / 2], parts));
+        assert_same_bytes(run_with_stops(&plan, r, N_ROWS, N_ROWS, whole),
+                          run_with_stops(&plan, r, N_ROWS, steps[i / 2], parts));
         assert_memory_equal(whole, parts, n * sizeof *whole);
         free(r);
     }
     free(whole);
     free(parts);
+    plan_release(&plan);
 }
 
 TEST_CASE(after_late_events_a_snapshot_is_what_it_had_been_in_time_order)
@@ -121,9 +112,9 @@ TEST_CASE(after_late_events_a_snapshot_is_what_it_had_been_in_time_order)
         struct row *r = rows_random(N_ROWS, seed, 0);
         for (size_t i = 0; i < N_ROWS; i++)
             r[i].time = 3 * r[i].time / 2 + (int64_t)i; // no two alike
-        struct bytes in_order = run_with_stops(&p, r, N_ROWS, ignored);
+        struct bytes in_order = run_with_stops(&p, r, N_ROWS, N_ROWS, ignored);
         rows_delay(r, N_ROWS, LATE_SECONDS, seed);
-        assert_same_bytes(in_order, run_with_stops(&p, r, seed % 2 ? 1 : N_ROWS, ignored));
+        assert_same_bytes(in_order, run_with_stops(&p, r, N_ROWS, seed % 2 ? 1 : N_ROWS, ignored));
         free(r);
     }
     free(ignored);
@@ -137,27 +128,23 @@ static void assert_refused(const struct plan *p, const char *words)
     struct state s;
     struct err err = {"(loaded)"};
     state_make(&s, p, 2);
-    int rc = snapshot_load(&s, path, &err);
+    int rc = snapshot_load(&s, snapshot_path(), &err);
     state_release(&s);
     assert_int_equal(rc, -1);
     assert_contains(err.msg, words);
-    assert_contains(err.msg, path);
+    assert_contains(err.msg, snapshot_path());
 }
 
 static void write_bytes(const void *data, size_t n)
 {
-    unlink(path); // some file systems flush a file that is emptied and written again
+    unlink(snapshot_path()); // some file systems flush a file that is emptied and written again
     scratch_bytes(SNAPSHOT_NAME, data, n);
 }
 
 static struct bytes saved_after(const struct plan *p, const struct row *r, size_t n)
 {
-    struct state s;
     double *ignored = xcalloc(n * p->n_inputs, sizeof *ignored);
-    state_make(&s, p, 1);
-    run_rows(&s, r, 0, n, n, ignored);
-    struct bytes b = save(&s);
-    state_release(&s);
+    struct bytes b = run_with_stops(p, r, n, n, ignored);
     free(ignored);
     return b;
 }
@@ -166,9 +153,10 @@ TEST_CASE(files_that_were_cut_or_altered_anywhere_are_refused)
 {
     const struct definition other = {"n", "count(customer, 12h)"};
     struct row *r = rows_random(12, 41, 0);
-    struct plan p;
-    struct bytes b = saved_after(&plan, r, 12);
+    struct plan plan, p;
+    plan_make(&plan, definitions, LENGTH(definitions));
     plan_make(&p, &other, 1);
+    struct bytes b = saved_after(&plan, r, 12);
     assert_refused(&p, "other feature expressions");
     for (size_t i = 0; i < b.n; i++) {
         write_bytes(b.words, i);
@@ -178,9 +166,10 @@ TEST_CASE(files_that_were_cut_or_altered_anywhere_are_refused)
         assert_refused(&plan, i < 8 ? "not a snapshot of this version" : "damaged");
         ((unsigned char *)b.words)[i] ^= 0x20;
     }
-    unlink(path);
+    unlink(snapshot_path());
     assert_refused(&plan, "No such file");
     plan_release(&p);
+    plan_release(&plan);
     free(b.words);
     free(r);
 }
@@ -256,5 +245,5 @@ int main(void)
         cmocka_unit_test(files_that_were_cut_or_altered_anywhere_are_refused),
         cmocka_unit_test(forged_numbers_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -13,7 +13,7 @@ static void assert_same(const char *what, size_t row, double got, double expecte
 // ---- the definition of windows: for each row a loop over all rows that arrived before it ----
 
 // The values that a window may add up: columns, and helper features.
-enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X };
+enum { X_AMOUNT, X_LABEL, X_RISK, X_DEEP, N_X, N_ORACLE = 250 };
 
 struct window {
     int64_t length, delay; // length 0: all
@@ -62,31 +62,26 @@ static double since_at(const struct row *r, int key, size_t i)
     return since;
 }
 
-// The helpers _risk and _deep as features, and as the oracle computes them: x[N_X][n].
+// The helpers _risk and _deep as features, and as the oracle computes them.
 static const struct definition helpers[] = {
     {"_risk", "mean(terminal, label, 7d, delay=1h, prior=0.25, weight=8)"},
     {"_deep", "sum(customer, count(terminal, 1d) + min(since(customer), 3600), 12h, past)"},
 };
 
-static void oracle_columns(const struct row *r, size_t n, double *x[N_X])
+static void oracle_columns(const struct row *r, double x[N_X][N_ORACLE])
 {
     const struct window count = {86400, 0, 0, 0, NODE_COUNT, TERMINAL, 0, false},
                         risk = {7 * 86400, 3600, 0.25, 8, NODE_MEAN, TERMINAL, 0, false},
                         deep = {12 * 3600, 0, 0, 0, NODE_SUM, CUSTOMER, 0, true};
-    double *added = xcalloc(n, sizeof *added);
-    for (int k = 0; k < N_X; k++)
-        x[k] = xcalloc(n, sizeof **x);
-    for (size_t i = 0; i < n; i++) {
+    double added[N_ORACLE];
+    for (size_t i = 0; i < N_ORACLE; i++) {
         x[X_AMOUNT][i] = r[i].amount;
         x[X_LABEL][i] = r[i].label == 1 ? 1 : 0;
         x[X_RISK][i] = window_at(&risk, r, x[X_LABEL], i);
         added[i] = window_at(&count, r, x[X_AMOUNT], i) + fmin(since_at(r, CUSTOMER, i), 3600);
         x[X_DEEP][i] = window_at(&deep, r, added, i);
     }
-    free(added);
 }
-
-// ---- every window against it ----
 
 static const struct {
     const char *text;
@@ -135,21 +130,18 @@ static size_t make_windows(struct plan *p)
 
 TEST_CASE(every_window_equals_its_definition_for_late_events_too)
 {
-    enum { N = 250 };
-    static const size_t blocks[] = {1, 100, 1, 7, N};
+    static const size_t blocks[] = {1, 100, 1, 7, N_ORACLE};
+    static double x[N_X][N_ORACLE];
     struct plan p;
     const size_t n = make_windows(&p);
     for (uint64_t seed = 1; seed <= LENGTH(blocks); seed++) {
-        struct row *r = rows_random(N, seed, seed > 2 ? LATE_SECONDS : 0);
-        double *x[N_X];
-        oracle_columns(r, N, x);
-        double *results = run_all(&p, 1, r, N, blocks[seed - 1]);
+        struct row *r = rows_random(N_ORACLE, seed, seed > 2 ? LATE_SECONDS : 0);
+        oracle_columns(r, x);
+        double *results = run_all(&p, 1, r, N_ORACLE, blocks[seed - 1]);
         for (size_t k = 0; k < n; k++)
-            for (size_t i = 0; i < N; i++)
+            for (size_t i = 0; i < N_ORACLE; i++)
                 assert_same(texts[k], i, results[i * n + k],
                             window_at(&windows[k], r, x[windows[k].x], i));
-        for (int k = 0; k < N_X; k++)
-            free(x[k]);
         free(results);
         free(r);
     }
@@ -208,8 +200,6 @@ TEST_CASE(blocks_threads_and_keys_that_collide_do_not_change_a_bit)
     plan_release(&p);
 }
 
-// ---- events that come too late ----
-
 // The last of n rows is refused, or none (words NULL).
 static void assert_too_late(struct state *s, const struct row *r, size_t n, const char *words)
 {
@@ -228,7 +218,7 @@ TEST_CASE(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing)
     enum { HALF = N_ROWS / 2, NEW = 12345 };
     struct plan p;
     struct state s;
-    struct row *r = rows_random(N_ROWS, 29, 0), card = r[HALF - 1], terminal = r[HALF - 1],
+    struct row *r = rows_random(N_ROWS, 29, 0), card = r[HALF - 1],
                three[] = {{.customer = NEW, .terminal = NEW},
                           {.customer = NEW, .terminal = NEW + 1, .time = LATE_SECONDS + 1},
                           {.customer = NEW, .terminal = NEW}};
@@ -236,14 +226,11 @@ TEST_CASE(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing)
     double *whole = run_all(&p, 1, r, N_ROWS, 100), *halves = xcalloc(N_ROWS * p.n_inputs, 8);
     card.time -= LATE_SECONDS + 5;
     card.terminal = NEW;
-    terminal.time -= LATE_SECONDS + 1;
-    terminal.customer = NEW;
     state_make(&s, &p, 2);
     run_rows(&s, r, 0, HALF, 100, halves);
     assert_too_late(&s, &card, 1,
                     "comes 5 s too late: it is 604805 s older than the newest event of the same "
                     "customer");
-    assert_too_late(&s, &terminal, 1, "the same terminal");
     assert_too_late(&s, three, 3, "comes 1 s too late");
     three[1].time--;
     assert_too_late(&s, three, 3, NULL);
@@ -255,8 +242,6 @@ TEST_CASE(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing)
     state_release(&s);
     plan_release(&p);
 }
-
-// ---- values at the edges ----
 
 TEST_CASE(times_before_1970_divisions_by_zero_and_values_that_are_not_finite)
 {
@@ -271,9 +256,7 @@ TEST_CASE(times_before_1970_divisions_by_zero_and_values_that_are_not_finite)
         {"hour(time)", {0}, {23, 0, 0, 0}, 0, {-1, 0, 1, 2}},
         {"weekday(time)", {0}, {2, 3, 3, 4}, 0, {-1, 0, 86, 87}},
         {"min(since(customer), 60)", {0}, {60, 60, 60, 60}, 0, {0, 1, 2, 3}},
-        {"min(60, since(customer))", {0}, {60, 60, 60, 60}, 0, {0, 1, 2, 3}},
         {"since(customer)", {0}, {inf, 1000, 1000, 1000}, 1, {0, 1, 2, 3}},
-        {"1 / since(customer)", {0}, {0, 0.001, 0.001, 0.001}, 0, {0, 1, 2, 3}},
         {"amount / 0 + 0 / 0 + amount / -0", {1, -2, max}, {0}, 0, {0, 1, 2, 3}},
         {"mean(customer, amount, 1s, past)", {1, 2, 3, 4}, {0}, 0, {0, 1, 2, 3}},
         {"log1p(amount)", {-1, -2}, {-inf, NAN}, 2, {0, 1, 2, 3}},
@@ -303,8 +286,6 @@ TEST_CASE(times_before_1970_divisions_by_zero_and_values_that_are_not_finite)
         plan_release(&p);
     }
 }
-
-// ---- labels that arrive later ----
 
 enum { N_SERVED = 4000, DELAY = 1800, LANES = 4 };
 
@@ -384,12 +365,10 @@ static void compare_with_batch(uint64_t seed, int64_t longest, int changes, int6
 
 TEST_CASE(labels_told_within_the_delay_give_the_bits_of_batch)
 {
-    compare_with_batch(1, 0, 0, 100);
     compare_with_batch(2, DELAY, 0, 100);
     compare_with_batch(3, DELAY, 2, 100);
     compare_with_batch(4, DELAY, 3, 100);
     compare_with_batch(5, DELAY, 1, LATE_SECONDS);
-    compare_with_batch(6, DELAY, 2, 3600);
 }
 
 TEST_CASE(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all)

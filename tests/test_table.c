@@ -47,10 +47,9 @@ static void make_table(size_t rows, size_t block)
             const size_t n = rows - i < block ? rows - i : block;
             assert_int_equal(table_writer_append(&w, c, from, n, &err), 0);
         }
-    for (uint32_t i = 0, code; i < 3; i++) {
-        assert_int_equal(dictionary_code(&d, texts[i], &code, &err), 0);
-        assert_int_equal(dictionary_code(&d, texts[i], &code, &err), 0);
-        assert_int_equal(code, i);
+    for (uint32_t i = 0, code; i < 6; i++) {
+        assert_int_equal(dictionary_code(&d, texts[i % 3], &code, &err), 0);
+        assert_int_equal(code, i % 3);
     }
     table_writer_dictionary(&w, 3, &d);
     json_t *from = json_pack("{s:s}", "made_by", "a test");
@@ -146,8 +145,6 @@ TEST_CASE(a_table_is_written_as_a_whole_or_not_at_all)
     assert_int_equal(access(scratch_path("table/channel[..%2F%25].npy"), R_OK), 0);
 }
 
-// ---- damage ----
-
 static void assert_refused(const char *reason)
 {
     if (table_open(&t, scratch_path("table"), &err) == 0) {
@@ -209,10 +206,8 @@ TEST_CASE(a_hostile_manifest_is_refused)
         {"\"name\": \"x\"", "\"name\": 7", "column 2: Expected string"},
         {"\"number\"", "\"blob\"", "column 'x': its kind 'blob' is not known"},
         {"\"number\"", "\"id\"", "x.npy: its header is not that of 100 values of <u8"},
-        {"\"xxh3\": \"", "\"xxh3\": \"f", "id.npy: it was altered"},
         {"\"chip\"", "5", "column 'channel': its dictionary is not of texts"},
         {"\"chip\",", "", "channel.npy: it has a code 2 that is not in its dictionary"},
-        {"\"dictionary\"", "\"words\"", "channel.npy: it has a code 0 that is not"},
         {"\"provenance\": {", "\"source\": {", "not found: provenance"},
     };
     make_table(100, 100);
