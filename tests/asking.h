@@ -45,15 +45,10 @@ static inline const json_t *take_answer(void)
 
 #define BASE "\"id\":\"T1\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
-static inline const json_t *ask_bytes(const char *body, size_t n)
-{
-    predict(&small.service, body, n, &reply);
-    return take_answer();
-}
-
 static inline const json_t *ask(const char *body)
 {
-    return ask_bytes(body, strlen(body));
+    predict(&small.service, body, strlen(body), &reply);
+    return take_answer();
 }
 
 static inline const json_t *tell(const char *body)
@@ -130,6 +125,8 @@ static inline void report(const char *what, bool is_fatal)
 static inline void start(void)
 {
     struct err err = {""};
+    *reported = '\0';
+    atomic_store(&fatal, false);
     if (service_load(&small.service, &small.files, &err))
         fail_msg("%s", err.msg);
 }

@@ -244,14 +244,6 @@ static inline void answer_free(struct answer *a)
     a->text = NULL;
 }
 
-static inline json_t *answer_json(const struct answer *a)
-{
-    json_t *json = json_loadb(a->text, a->n, JSON_REJECT_DUPLICATES, NULL);
-    if (!json)
-        fail_msg("not JSON: %s%s", a->head, a->text);
-    return json;
-}
-
 static inline void say_post(int fd, const char *body)
 {
     char head[256];

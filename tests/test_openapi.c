@@ -12,10 +12,8 @@ TEST_CASE(every_answer_of_a_server_is_as_documented)
         fail_msg("%s", log_text());
 }
 
-struct small_document {
-    struct small_service small;
-    json_t *document;
-};
+static struct small_service small;
+static json_t *document; // of the small service
 
 static json_t *member(json_t *object, const char *path)
 {
@@ -27,37 +25,36 @@ static json_t *member(json_t *object, const char *path)
     return object;
 }
 
-static void make(struct small_document *d, const char *time_format)
+static void make(const char *time_format)
 {
     struct err err = {""};
-    if (small_service_make(&d->small, &err))
+    if (small_service_make(&small, &err))
         fail_msg("%s", err.msg);
-    struct schema *schema = &d->small.service.first->model.plan.schema;
+    struct schema *schema = &small.service.first->model.plan.schema;
     free(schema->time_format);
     schema->time_format = strdup(time_format);
-    char *text = openapi_text(&d->small.service);
-    d->document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(d->document);
+    char *text = openapi_text(&small.service);
+    document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(document);
     free(text);
 }
 
-static void release(struct small_document *d)
+static void release(void)
 {
-    json_decref(d->document);
-    small_service_remove(&d->small);
+    json_decref(document);
+    small_service_remove(&small);
 }
 
 TEST_CASE(every_route_is_documented_with_its_methods_and_security)
 {
     static const char *const methods[][2] = {
         {"get", "GET"}, {"post", "POST"}, {"put", "PUT"}, {"delete", "DELETE"}};
-    struct small_document d;
     const struct route *route;
     size_t n = 0;
-    make(&d, "%Y-%m-%d %H:%M:%S");
-    assert_string_equal(json_string_value(member(d.document, "info version")), ASSAY_VERSION);
+    make("%Y-%m-%d %H:%M:%S");
+    assert_string_equal(json_string_value(member(document, "info version")), ASSAY_VERSION);
     for (size_t i = 0; (route = route_at(i)); i++) {
-        json_t *item = json_object_get(member(d.document, "paths"), route->path);
+        json_t *item = json_object_get(member(document, "paths"), route->path);
         if (!item && strncmp(route->path, "/web/", 5) == 0)
             continue; // a file of the dashboard is no part of the interface
         n++;
@@ -71,16 +68,15 @@ TEST_CASE(every_route_is_documented_with_its_methods_and_security)
                 fail_msg("%s %s", methods[m][0], route->path);
         }
     }
-    assert_int_equal(n, json_object_size(member(d.document, "paths")));
-    release(&d);
+    assert_int_equal(n, json_object_size(member(document, "paths")));
+    release();
 }
 
 // The schema takes the texts that predict takes: as '0' and '1' for each.
-static void check_texts(struct small_document *d, const char *const *texts, size_t n,
-                        const char *taken)
+static void check_texts(const char *const *texts, size_t n, const char *taken)
 {
     struct reply reply = {0};
-    assert_int_equal(json_dump_file(d->document, scratch_path("document"), 0), 0);
+    assert_int_equal(json_dump_file(document, scratch_path("document"), 0), 0);
     char all[4096] = "";
     for (size_t i = 0; i < n; i++)
         strcat(strcat(all, texts[i]), "\n");
@@ -89,7 +85,7 @@ static void check_texts(struct small_document *d, const char *const *texts, size
         run("/usr/bin/python3 tests/openapi/check.py %s/document %s/texts", folder, folder), 0);
     assert_string_equal(log_text(), taken);
     for (size_t i = 0; i < n; i++) {
-        predict(&d->small.service, texts[i], strlen(texts[i]), &reply);
+        predict(&small.service, texts[i], strlen(texts[i]), &reply);
         if ((reply.status == 200) != (taken[i] == '1'))
             fail_msg("%s: %s", texts[i], reply.text);
     }
@@ -117,29 +113,27 @@ TEST_CASE(the_schema_takes_what_the_server_takes)
         "{\"id\":1.5,\"time\":1538381700,\"customer\":5,\"amount\":1}",
         "{\"id\":1,\"time\":1538381700,\"customer\":\"\",\"amount\":1}",
     };
-    struct small_document d;
-    make(&d, "%Y-%m-%d %H:%M:%S");
-    check_texts(&d, texts, 16, "1111000000000000");
-    json_t *properties = member(d.document, "components schemas Transaction properties");
+    make("%Y-%m-%d %H:%M:%S");
+    check_texts(texts, 16, "1111000000000000");
+    json_t *properties = member(document, "components schemas Transaction properties");
     assert_true(json_number_value(member(properties, "age default")) == 40);
     json_t *known = json_pack("[s, s]", "web", "shop");
     assert_true(json_equal(member(properties, "channel examples"), known));
     json_decref(known);
-    release(&d);
+    release();
 }
 
 TEST_CASE(where_times_are_numbers_the_example_has_one)
 {
     static const char *const formats[] = {"epoch", "row"};
     for (size_t i = 0; i < 2; i++) {
-        struct small_document d;
-        make(&d, formats[i]);
-        json_t *examples = member(d.document, "components schemas Transaction examples");
+        make(formats[i]);
+        json_t *examples = member(document, "components schemas Transaction examples");
         char *example = json_dumps(json_array_get(examples, 0), 0);
         assert_true(json_is_integer(member(json_array_get(examples, 0), "time")));
-        check_texts(&d, (const char *[]){example, "{\"id\":1," BASE ",\"amount\":1}"}, 2, "10");
+        check_texts((const char *[]){example, "{\"id\":1," BASE ",\"amount\":1}"}, 2, "10");
         free(example);
-        release(&d);
+        release();
     }
 }
 

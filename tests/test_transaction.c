@@ -32,11 +32,9 @@ static const struct {
     {"[{" BASE ",\"amount\":1},{\"id\":\"T0\",\"time\":5,\"customer\":\"596\",\"amount\":1}]", 409,
      1, "time", "late"},
     {"", 400, -1, NULL, ""},
-    {"{", 400, -1, NULL, ""},
     {"5", 400, -1, NULL, ""},
     {"[]", 400, -1, NULL, "no transaction"},
     {"{\"id\":\"\\u0000\"}", 400, -1, NULL, ""},
-    {"{\"id\":1,\"id\":2}", 400, -1, NULL, ""},
 };
 
 TEST_CASE(a_bad_body_is_refused_with_its_place_and_nothing_is_counted)
@@ -61,11 +59,11 @@ TEST_CASE(an_array_of_1000_is_answered_and_one_of_1001_is_not)
     size_t n = 0;
     for (int i = 0; i < 1001; i++)
         n += (size_t)sprintf(body + n, "%c%s", i ? ',' : '[', one);
-    body[n] = ']';
-    ask_bytes(body, n + 1);
+    strcpy(body + n, "]");
+    ask(body);
     assert_int_equal(reply.status, 413);
-    body[n - sizeof one] = ']'; // instead of the comma before the last element
-    const json_t *a = ask_bytes(body, n - sizeof one + 1);
+    strcpy(body + n - sizeof one, "]"); // instead of the comma before the last element
+    const json_t *a = ask(body);
     assert_int_equal(reply.status, 200);
     assert_int_equal(json_array_size(a), 1000);
     free(body);
@@ -77,23 +75,21 @@ TEST_CASE(a_long_unknown_name_makes_a_valid_reply)
     size_t n = (size_t)sprintf(body, "{\"x");
     for (int i = 0; i < 500; i++) // the euro sign: the cut falls inside one
         n += (size_t)sprintf(body + n, "\xe2\x82\xac");
-    n += (size_t)sprintf(body + n, "\":1}");
-    ask_bytes(body, n);
-    assert_int_equal(reply.status, 400);
+    strcpy(body + n, "\":1}");
+    expect(body, 400);
 }
 
 TEST_CASE(a_label_is_applied_once_and_can_change)
 {
-    static const char *const bodies[] = {"{\"id\":\"T1\",\"label\":1}",
-                                         "{\"id\":\"T1\",\"label\":1}",
-                                         "[{\"id\":\"T1\",\"label\":0}]"};
-    static const char *const answers_[] = {"{\"id\":\"T1\",\"label\":1,\"changed\":true}",
-                                           "{\"id\":\"T1\",\"label\":1,\"changed\":false}",
-                                           "[{\"id\":\"T1\",\"label\":0,\"changed\":true}]"};
+    static const char *const told[][2] = {
+        {"{\"id\":\"T1\",\"label\":1}", "{\"id\":\"T1\",\"label\":1,\"changed\":true}"},
+        {"{\"id\":\"T1\",\"label\":1}", "{\"id\":\"T1\",\"label\":1,\"changed\":false}"},
+        {"[{\"id\":\"T1\",\"label\":0}]", "[{\"id\":\"T1\",\"label\":0,\"changed\":true}]"},
+    };
     expect("{" BASE ",\"amount\":1}", 200);
     for (int i = 0; i < 3; i++) {
-        tell(bodies[i]);
-        assert_string_equal(reply.text, answers_[i]);
+        tell(told[i][0]);
+        assert_string_equal(reply.text, told[i][1]);
     }
     assert_int_equal(count("SELECT count(*) FROM feedback"), 2);
 }
