@@ -239,7 +239,7 @@ check: programs $(TESTS) ## all tests once
 asan: ## all tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined check
 
-THREADED := $(addprefix tests/test_,state replay logreg evaluate http request service store recovery crash overload)
+THREADED := $(addprefix tests/test_,state replay logreg evaluate http request service store recovery crash)
 tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE=thread \
 	    programs $(addprefix build/tsan/,$(THREADED))

@@ -138,15 +138,12 @@ TEST_CASE(a_link_is_followed)
 {
     char link[128];
     expect(transaction(1), 200);
-    char *first = xstrdup(reply.text);
     stop();
     snprintf(link, sizeof link, "%s/link.db", small.folder);
     shell("ln -s assay.db link.db");
     small.files.database = link;
     start();
-    expect(transaction(1), 200);
-    assert_string_equal(reply.text, first);
-    free(first);
+    assert_int_equal(small.service.state.events, 1);
     stop();
     shell("! test -e link.db.lock; test -e assay.db.lock; rm assay.db");
     expect_no_start("cannot follow the link");
@@ -165,7 +162,7 @@ TEST_CASE(a_second_server_on_the_same_database_is_refused)
         _exit(strstr(err.msg, "another server") ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(status, 0);
 }
 
 TEST_CASE(a_row_holds_the_transaction_its_decision_and_the_clocks)
