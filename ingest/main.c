@@ -33,7 +33,8 @@ static int ingest(struct err *err)
     const uint64_t rejected = convert.seen - convert.rows;
     const double seconds = seconds_now() - start;
     if (rejected > 0)
-        fprintf(stderr, "ingest: %" PRIu64 " rows break the schema; see %s\n", rejected, rejects);
+        fprintf(stderr, "ingest: %" PRIu64 " %s the schema; see %s\n", rejected,
+                rejected == 1 ? "row breaks" : "rows break", rejects);
     return summary_print("ingest", convert.rows, seconds, (double)csv.bytes / 1e6 / seconds, "MB/s",
                          output, err);
 }
