@@ -39,8 +39,6 @@ static inline __int128 exact(double x)
     return (__int128)scaled;
 }
 
-// ---- plans ----
-
 enum { ID, TIME, CUSTOMER, TERMINAL, AMOUNT, CHANNEL, LABEL, N_COLUMNS };
 #define SCHEMA                                                                                     \
     "{\"time_format\":\"epoch\",\"columns\":["                                                     \
@@ -96,8 +94,6 @@ static inline void assert_survives_json(const struct plan *p)
     free(text);
     plan_release(&back);
 }
-
-// ---- events ----
 
 struct row {
     uint64_t id, customer, terminal;
@@ -157,8 +153,6 @@ static inline struct row *rows_random(size_t n, uint64_t seed, int64_t late)
         rows_delay(r, n, late, first_seed);
     return r;
 }
-
-// ---- running ----
 
 static inline void state_make(struct state *s, const struct plan *p, unsigned threads)
 {

@@ -33,8 +33,6 @@ TEST_CASE(until_leaves_out_rows_from_that_moment_on)
             "grep -q \"^features *$n \" line || exit; done");
 }
 
-// ---- categories, missing labels, values that are not finite ----
-
 static const float *column(const struct table *t, const char *name)
 {
     struct err err = {""};

@@ -23,13 +23,11 @@ TEST_CASE(operators_bind_and_group_as_in_arithmetic)
         double value;
     } cases[] = {
         {"48 / 4 / 3", 4},
-        {"- - 2", 2},
         {"1 < 2 + 3 * 4", 1},
         {"(2 <= 2) + 2 * (2 < 2) + 4 * (2 >= 2) + 8 * (2 > 2)", 5},
         {"1e3 + .5 + 2. + 1.5e-1 + 1E+1", 1012.65},
         {"max(min(5, 2), min(4, 3))", 3},
         {"\tamount*amount ", 36},
-        {"count(customer,1d,past)+1", 1},
         {"-0", -0.0},
         {"0 * -1 + 0 * 1", 0}, // 0 and -0 are two numbers
     };
@@ -58,8 +56,6 @@ TEST_CASE(equal_parts_are_one_node_and_helpers_are_no_inputs)
     assert_string_equal(p.inputs[3].name, "d");
     plan_release(&p);
 }
-
-// ---- refusals ----
 
 #define INI                                                                                        \
     "[input]\ntime_format = epoch\n\n[columns]\n"                                                  \
@@ -93,6 +89,7 @@ static const struct {
     // unknown names
     {"@amuont", "unknown column or feature 'amuont', did you mean 'amount'?"},
     {"@cuont(customer, 7d)", "unknown function 'cuont', did you mean 'count'?"},
+    {"mean(@custmer, amount, 7d)", "unknown column or feature 'custmer', did you mean 'customer'?"},
     {"count(customer, 7d, @pats)", "unknown option 'pats', did you mean 'past'?"},
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
@@ -125,6 +122,14 @@ static const struct {
     {"onehot(@amount)", "takes a category column"},
     {"onehot(channel, @web)", "a value in double quotes is expected"},
     {"onehot(channel, \"web\", @\"web\")", "twice"},
+    {"@zzzzz", "unknown column or feature 'zzzzz'\n"},
+    {"1 + @customer", "'customer' is a key"},
+    {"@0x10", "is not a number"},
+    {"1 + @1e999", "'1e999' is not a number"},
+    {"count(customer, @7)", "a length of time is expected"},
+    {"count(customer, @99999999999999999999d)", "a length of time"},
+    {"since(customer@, 7d)", "')' is missing"},
+    {"onehot(channel, *@, \"web\")", "')' is missing"},
     {"onehot(channel@", "')' is missing"},
     {"onehot(channel, \"web@", "'\"' is missing"},
     {"onehot(channel, @\"gr\xf6\")", "UTF-8"},
@@ -156,6 +161,7 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         {"[features]\n_x = onehot(channel)", "a onehot cannot be a helper"},
         {"[features]\n_f = label\n_more = _f + 1\nx = _more", "test.ini:16:5: [features] x: the"},
         {"[features]\nlabel = amount", "'label' is a column already"},
+        {"[features]\namount = onehot(channel)", "'amount' is a column already"},
         {"[features]\namount = amount", NULL},
         {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
          "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "
@@ -259,6 +265,7 @@ TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do
     static const char *const odd[][2] = {
         {"", "via[]"},
         {"say \"hi\"", "via[say%20%22hi%22]"},
+        {"back\\slash\\", "via[back%5Cslash%5C]"},
         {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
         {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
         {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},

@@ -121,8 +121,6 @@ TEST_CASE(after_late_events_a_snapshot_is_what_it_had_been_in_time_order)
     plan_release(&p);
 }
 
-// ---- files that are refused ----
-
 static void assert_refused(const struct plan *p, const char *words)
 {
     struct state s;
@@ -194,6 +192,8 @@ static const struct {
     {NEXT, 0},
     {EVENTS, 11}, // times decrease
     {EVENTS, UINT64_C(1) << 63},
+    {EVENTS + 6, INT64_MAX},
+    {EVENTS + 5, UINT64_C(0x7ff8000000000000)},
     {EVENTS + 1, UINT64_C(0x7ff0000000000000)}, // a total is not finite
 };
 

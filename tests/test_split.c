@@ -66,6 +66,7 @@ TEST_CASE(mistakes_are_refused_and_named)
         {"test = 0% .. 1%\ntrain = 0% ..  x%", ":3:16: [split] train: 'x%' is not a percentage"},
         {"train = 0% .. 101%\ntest = 0% .. 1%", "'101%' is not"},
         {"train = -1% .. 10%\ntest = 0% .. 1%", "'-1%' is not"},
+        {"train = 0% .. 2018-07-25\ntest = 0% .. 1%", "'2018-07-25' is not a percentage"},
         {"train = 60% .. 60%\ntest = 0% .. 1%", "ends before it begins"},
         {"train = 2018-07-25 .. 2018-07-26\ntest = 0% .. 1%", "both be days"},
         {"train = 2018-07-25 .. 2018-07-31\ntest = 2018-07-31 .. 2018-08-01", "begins before"},
