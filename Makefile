@@ -274,7 +274,7 @@ coverage: ## branches the tests reach, in build/coverage/index.html
 	    --gcov-ignore-parse-errors \
 	    --html-details build/coverage/index.html --txt
 
-# Needs the network, so no other target asks for it; tests/test_openapi.c needs none.
+# Needs the network, so no other target asks for it; tests/test_http.c needs none.
 openapi: programs ## lint the /openapi.json of a server
 	$(if $(shell command -v npm),,$(call install,npm))
 	@tests/openapi/lint $(BIN) $(BUILD)/openapi

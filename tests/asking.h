@@ -7,6 +7,7 @@
 #include "tests/scratch.h"
 #include "tests/small_service.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 
 static struct small_service small;

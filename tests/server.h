@@ -39,10 +39,8 @@ struct server {
 static struct server shared; // for tests that change nothing of it
 static struct server own;    // of the test that runs; pid 0: none
 
-static inline int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
 // A command, its output in folder/log; returns its exit status.
-static inline int run(const char *fmt, ...)
+static inline int __attribute__((format(printf, 1, 2))) run(const char *fmt, ...)
 {
     char command[4096];
     va_list args;
@@ -87,7 +85,6 @@ static inline void server_begin(struct server *s, const char *threads, const cha
     static int databases;
     char command[4096];
     int fds[2];
-    size_t n = 0;
     if (!*s->database)
         snprintf(s->database, sizeof s->database, "%s/served-%d.db", folder, ++databases);
     assert_int_equal(pipe(fds), 0);
@@ -106,11 +103,10 @@ static inline void server_begin(struct server *s, const char *threads, const cha
         _exit(127);
     }
     close(fds[1]);
-    while (n + 1 < sizeof s->line && readable(fds[0]) && read(fds[0], s->line + n, 1) == 1 &&
-           s->line[n] != '\n')
-        n++;
-    s->line[n] = '\0';
-    close(fds[0]);
+    FILE *out = fdopen(fds[0], "r");
+    if (!readable(fds[0]) || !fgets(s->line, sizeof s->line, out))
+        *s->line = '\0';
+    fclose(out);
     const char *at = strstr(s->line, "http://127.0.0.1:");
     s->port = at ? (int)strtol(at + strlen("http://127.0.0.1:"), NULL, 10) : 0;
     if (s->port == 0)
@@ -260,11 +256,6 @@ static inline void ask_at(int port, struct answer *a, const char *request)
     if (try_hear(fd, a, strncmp(request, "HEAD ", 5) != 0))
         fail_msg("%s: no whole answer: '%s'", request, a->head);
     close(fd);
-}
-
-static inline void ask(struct answer *a, const char *request)
-{
-    ask_at(shared.port, a, request);
 }
 
 // The answer has the status, and the words in its head or text.

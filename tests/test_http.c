@@ -1,5 +1,9 @@
-// http: every route, who may ask, what is logged, and how the server starts and ends.
+// http: every route, who may ask, what is logged, and how the server starts and ends. The OpenAPI
+// document against the table of routes, against what predict takes for a dataset with all kinds of
+// columns, and against the answers of a running server (tests/openapi/check.py).
+#include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
+#include "tests/asking.h"
 #include "tests/server.h"
 
 #define NAME "models" // of the registry's folder
@@ -43,8 +47,9 @@ TEST_CASE(every_route_tells_its_methods_and_refuses_others)
         check_path(shared.port, other, path, "Content-Length: 0\r\n", 405, allow);
     }
     struct answer a; // no preflight is allowed
-    ask(&a, "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
-            "Access-Control-Request-Method: POST\r\n\r\n");
+    ask_at(shared.port, &a,
+           "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
+           "Access-Control-Request-Method: POST\r\n\r\n");
     assert_null(strstr(a.head, "Access-Control"));
     answer_free(&a);
 }
@@ -192,7 +197,7 @@ TEST_CASE(a_request_has_the_clients_id_or_one_of_ours)
                "\r\nX-Request-Id: Trace.1_a-b\r\n");
     for (size_t i = 0; i < 3; i++) {
         struct answer a;
-        ask(&a, requests[i]);
+        ask_at(shared.port, &a, requests[i]);
         assert_int_equal(
             sscanf(strstr(a.head, "X-Request-Id: "), "X-Request-Id: %127[^\r]", ids[i]), 1);
         assert_int_equal(strlen(ids[i]), 16);
@@ -204,36 +209,31 @@ TEST_CASE(a_request_has_the_clients_id_or_one_of_ours)
 
 TEST_CASE(the_access_log_contains_nothing_that_a_client_sent_but_its_id)
 {
-    static const char *const requests[] = {
-        JSON_POST "X-Request-Id: r1\r\nContent-Length: 12\r\n\r\n{\"geheim\":1}",
-        GET("/geheim?geheim=1"),
-        "GEHEIM /model HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /model HTTP/1.1\r\nHost: x\r\nX-Request-Id: ge heim\r\n\r\n",
-        GET("/v2/models/geheim"),
-        "POST /v2/models/geheim/versions/geheim/infer HTTP/1.1\r\nHost: x\r\n"
-        "Content-Length: 0\r\n\r\n",
-    };
-    static const char *const lines[] = {
-        "\"id\":\"r1\",\"method\":\"POST\",\"path\":\"/predict\",\"status\":400,\"bytes\":",
-        "\"method\":\"-\",\"path\":\"-\",\"status\":404",
-        "\"method\":\"-\",\"path\":\"-\",\"status\":501",
-        "\"method\":\"GET\",\"path\":\"/model\",\"status\":200",
-        "\"path\":\"/v2/models/{model}\",\"status\":404",
-        "\"path\":\"/v2/models/{model}/versions/{version}/infer\",\"status\":415",
+    static const char *const cases[][2] = {
+        {JSON_POST "X-Request-Id: r1\r\nContent-Length: 12\r\n\r\n{\"geheim\":1}",
+         "\"id\":\"r1\",\"method\":\"POST\",\"path\":\"/predict\",\"status\":400,\"bytes\":"},
+        {GET("/geheim?geheim=1"), "\"method\":\"-\",\"path\":\"-\",\"status\":404"},
+        {"GEHEIM /model HTTP/1.1\r\nHost: x\r\n\r\n",
+         "\"method\":\"-\",\"path\":\"-\",\"status\":501"},
+        {"GET /model HTTP/1.1\r\nHost: x\r\nX-Request-Id: ge heim\r\n\r\n",
+         "\"method\":\"GET\",\"path\":\"/model\",\"status\":200"},
+        {GET("/v2/models/geheim"), "\"path\":\"/v2/models/{model}\",\"status\":404"},
+        {"POST /v2/models/geheim/versions/geheim/infer HTTP/1.1\r\nHost: x\r\n"
+         "Content-Length: 0\r\n\r\n",
+         "\"path\":\"/v2/models/{model}/versions/{version}/infer\",\"status\":415"},
     };
     struct answer a;
     server_begin(&own, "8", NULL);
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        ask_at(own.port, &a, requests[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ask_at(own.port, &a, cases[i][0]);
         answer_free(&a);
     }
     assert_int_equal(server_end(&own), 0);
     const char *log = folder_text("access.log"), *end;
     assert_null(strstr(log, "eheim"));
     // A line is written after its answer, so lines of several connections come in any order.
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        if (!strstr(log, lines[i]))
-            fail_msg("%s is not in %s", lines[i], log);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_contains(log, cases[i][1]);
     for (; (end = strchr(log, '\n')); log = end + 1) {
         json_t *json = json_loadb(log, (size_t)(end - log), JSON_REJECT_DUPLICATES, NULL);
         assert_int_equal(json_object_size(json), 7);
@@ -287,6 +287,134 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
     }
 }
 
+TEST_CASE(every_answer_of_a_server_is_as_documented)
+{
+    server_begin(&own, "8", NULL);
+    if (run("/usr/bin/python3 tests/openapi/check.py http://127.0.0.1:%d", own.port))
+        fail_msg("%s", log_text());
+    assert_int_equal(server_end(&own), 0);
+}
+
+static json_t *document; // of the small service
+
+static json_t *member(json_t *object, const char *path)
+{
+    char name[64];
+    for (; *path && object; path += strcspn(path, " "), path += *path == ' ') {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(path, " "), path);
+        object = json_object_get(object, name);
+    }
+    return object;
+}
+
+static void make(const char *time_format)
+{
+    assert_int_equal(setup(NULL), 0);
+    struct schema *schema = &small.service.first->model.plan.schema;
+    free(schema->time_format);
+    schema->time_format = strdup(time_format);
+    char *text = openapi_text(&small.service);
+    document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(document);
+    free(text);
+}
+
+static void release(void)
+{
+    json_decref(document);
+    teardown(NULL);
+}
+
+TEST_CASE(every_route_is_documented_with_its_methods_and_security)
+{
+    static const char *const methods[][2] = {
+        {"get", "GET"}, {"post", "POST"}, {"put", "PUT"}, {"delete", "DELETE"}};
+    const struct route *route;
+    size_t n = 0;
+    make("%Y-%m-%d %H:%M:%S");
+    assert_string_equal(json_string_value(member(document, "info version")), ASSAY_VERSION);
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        json_t *item = json_object_get(member(document, "paths"), route->path);
+        if (!item && strncmp(route->path, "/web/", 5) == 0)
+            continue; // a file of the dashboard is no part of the interface
+        n++;
+        for (size_t m = 0; m < 4; m++) {
+            json_t *operation = json_object_get(item, methods[m][0]);
+            const json_t *security = member(operation, "security");
+            const bool open = security && json_array_size(security) == 0;
+            const bool has_401 = member(operation, "responses 401") != NULL;
+            if ((operation != NULL) != (strstr(route->allow, methods[m][1]) != NULL) ||
+                (operation && (open != route->open || has_401 == route->open)))
+                fail_msg("%s %s", methods[m][0], route->path);
+        }
+    }
+    assert_int_equal(n, json_object_size(member(document, "paths")));
+    release();
+}
+
+// The schema takes the texts that predict takes: as '0' and '1' for each.
+static void check_texts(const char *const *texts, size_t n, const char *taken)
+{
+    assert_int_equal(json_dump_file(document, scratch_path("document"), 0), 0);
+    char all[4096] = "";
+    for (size_t i = 0; i < n; i++)
+        strcat(strcat(all, texts[i]), "\n");
+    scratch_text("texts", all);
+    assert_int_equal(
+        run("/usr/bin/python3 tests/openapi/check.py %s/document %s/texts", folder, folder), 0);
+    assert_string_equal(log_text(), taken);
+    for (size_t i = 0; i < n; i++) {
+        ask(texts[i]);
+        if ((reply.status == 200) != (taken[i] == '1'))
+            fail_msg("%s: %s", texts[i], reply.text);
+    }
+}
+
+TEST_CASE(the_schema_takes_what_the_server_takes)
+{
+#define AT "\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"5\""
+    static const char *const texts[] = {
+        "{\"id\":1," AT ",\"amount\":1}",
+        "{\"id\":\"2\"," AT ",\"amount\":1,\"age\":null,\"channel\":null}",
+        "{\"id\":3," AT ",\"amount\":1,\"age\":41.5,\"channel\":\"other\"}",
+        "{\"id\":4,\"time\":1538381700,\"customer\":5,\"amount\":10000}",
+        "{\"id\":5," AT "}",
+        "{\"id\":5," AT ",\"amount\":10001}",
+        "{\"id\":5," AT ",\"amount\":-1}",
+        "{\"id\":5," AT ",\"amount\":null}",
+        "{\"id\":5," AT ",\"amount\":\"1\"}",
+        "{\"id\":5," AT ",\"amount\":1,\"age\":1e16}",
+        "{\"id\":5," AT ",\"amount\":1,\"label\":1}",
+        "{\"id\":5," AT ",\"amount\":1,\"channel\":7}",
+        "{\"id\":5," AT ",\"amount\":1,\"other\":7}",
+        "{\"id\":\"\",\"time\":1538381700,\"customer\":5,\"amount\":1}",
+        "{\"id\":1.5,\"time\":1538381700,\"customer\":5,\"amount\":1}",
+        "{\"id\":1,\"time\":1538381700,\"customer\":\"\",\"amount\":1}",
+    };
+    make("%Y-%m-%d %H:%M:%S");
+    check_texts(texts, 16, "1111000000000000");
+    json_t *properties = member(document, "components schemas Transaction properties");
+    assert_true(json_number_value(member(properties, "age default")) == 40);
+    json_t *known = json_pack("[s, s]", "web", "shop");
+    assert_true(json_equal(member(properties, "channel examples"), known));
+    json_decref(known);
+    release();
+}
+
+TEST_CASE(where_times_are_numbers_the_example_has_one)
+{
+    static const char *const formats[] = {"epoch", "row"};
+    for (size_t i = 0; i < 2; i++) {
+        make(formats[i]);
+        json_t *examples = member(document, "components schemas Transaction examples");
+        char *example = json_dumps(json_array_get(examples, 0), 0);
+        assert_true(json_is_integer(member(json_array_get(examples, 0), "time")));
+        check_texts((const char *[]){example, "{\"id\":1," AT ",\"amount\":1}"}, 2, "10");
+        free(example);
+        release();
+    }
+}
+
 // The last test, since the server is gone then.
 TEST_CASE(sigterm_answers_what_is_in_flight_and_exits_with_0)
 {
@@ -322,6 +450,10 @@ int main(void)
         OWN(the_access_log_contains_nothing_that_a_client_sent_but_its_id),
         OWN(connections_are_closed_when_they_take_all_threads),
         cmocka_unit_test(a_server_says_what_it_serves_or_why_it_cannot_start),
+        OWN(every_answer_of_a_server_is_as_documented),
+        cmocka_unit_test(every_route_is_documented_with_its_methods_and_security),
+        cmocka_unit_test(the_schema_takes_what_the_server_takes),
+        cmocka_unit_test(where_times_are_numbers_the_example_has_one),
         cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);

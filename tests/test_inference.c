@@ -34,22 +34,19 @@ static const json_t *infer(const char *body)
 
 struct scores {
     double probability, margin;
-    int review;
+    bool review;
 };
 
 // Those of a row, where all outputs are answered.
 static struct scores scores_of(const json_t *answer, size_t row)
 {
-    struct scores s = {0};
     const json_t *outputs = json_object_get(answer, "outputs"), *data[3];
     assert_int_equal(json_array_size(outputs), 3);
     for (size_t o = 0; o < 3; o++)
         data[o] = json_array_get(json_object_get(json_array_get(outputs, o), "data"), row);
     assert_true(json_is_boolean(data[2]));
-    s.probability = json_real_value(data[0]);
-    s.margin = json_real_value(data[1]);
-    s.review = json_is_true(data[2]);
-    return s;
+    return (struct scores){json_real_value(data[0]), json_real_value(data[1]),
+                           json_is_true(data[2])};
 }
 
 static void check_row(const json_t *answer, size_t row, const double x[SMALL_INPUTS])
@@ -146,7 +143,6 @@ TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
         {SHAPE("[1000,8]"), 422, "inputs[0].data", "missing"},
         {SHAPE("[1001,8]"), 413, "inputs[0].shape", "1 to 1000 rows"},
         {SHAPE("[9223372036854775807,8]"), 413, "inputs[0].shape", "1 to 1000 rows"},
-        {SHAPE("[1,8]"), 422, "inputs[0].data", "missing"},
         {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "it has 8"},
         {REQUEST("", "FP32", "2", "[" LOW "]"), 422, "inputs[0].data", "it has 16"},
         {REQUEST("", "FP32", "2", "[[" LOW "]]"), 422, "inputs[0].data", "it has 2"},
@@ -215,7 +211,7 @@ TEST_CASE(it_is_ready_until_a_write_has_failed)
 {
     struct request q = request(NAME, "");
     inference_ready(&q);
-    assert_string_equal(reply.text, "{\"name\":\"models\",\"ready\":true}");
+    assert_int_equal(reply.status, 200);
     atomic_store(&small.service.writer.broken, true);
     inference_ready(&q);
     assert_int_equal(reply.status, 503);

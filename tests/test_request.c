@@ -1,5 +1,5 @@
-// request: which requests are accepted, as bytes on real sockets, which tokens fit, and clients that
-// are idle, slow or too many.
+// request: which requests are accepted, as bytes on real sockets, which tokens fit, and clients
+// that are idle, slow or too many.
 #include "base/progress.h"
 #include "serve/http.h"
 #include "tests/server.h"

@@ -21,7 +21,7 @@ static void assert_decides(const char *version)
 static bool is_ready_with(const char *words)
 {
     struct answer a;
-    ask(&a, GET("/readyz"));
+    ask_at(shared.port, &a, GET("/readyz"));
     const bool ready = strstr(a.text, words) != NULL;
     answer_free(&a);
     return ready;
