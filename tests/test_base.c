@@ -21,6 +21,7 @@ TEST_CASE(an_array_grows_and_keeps_its_items)
     size_t *items = NULL, n = 0, capacity = 0, i;
     for (; n < 1000; n++) {
         ARRAY_GROW(items, n + 1, capacity);
+        assert_non_null(items);
         items[n] = 2 * n;
     }
     for (size_t key = 0; key < 2001; key++) {

@@ -277,9 +277,9 @@ TEST_CASE(an_array_of_1000_is_answered_and_one_of_1001_is_not)
     size_t n = 0;
     for (int i = 0; i < 1001; i++)
         n += (size_t)sprintf(body + n, "%c%s", i ? ',' : '[', one);
-    strcpy(body + n, "]");
+    memcpy(body + n, "]", 2);
     expect(body, 413);
-    strcpy(body + n - sizeof one, "]"); // instead of the comma before the last element
+    memcpy(body + n - sizeof one, "]", 2); // instead of the comma before the last element
     expect(body, 200);
     assert_int_equal(json_array_size(latest), 1000);
     free(body);
@@ -291,7 +291,7 @@ TEST_CASE(a_long_unknown_name_makes_a_valid_reply)
     size_t n = (size_t)sprintf(body, "{\"x");
     for (int i = 0; i < 500; i++) // the euro sign: the cut falls inside one
         n += (size_t)sprintf(body + n, "\xe2\x82\xac");
-    strcpy(body + n, "\":1}");
+    memcpy(body + n, "\":1}", 5);
     expect(body, 400);
 }
 

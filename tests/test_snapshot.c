@@ -32,13 +32,14 @@ struct bytes {
 static struct bytes save(const struct state *s)
 {
     struct err err = {""};
-    struct bytes b;
+    struct bytes b = {NULL, 0};
     unlink(snapshot_path());
     int fd = open(snapshot_path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (snapshot_save(s, fd, SNAPSHOT_NAME, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(close(fd), 0);
     b.words = (uint64_t *)scratch_read(snapshot_path(), &b.n);
+    assert_non_null(b.words);
     return b;
 }
 

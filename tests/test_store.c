@@ -88,7 +88,7 @@ TEST_CASE(ids_that_moved_to_the_table_are_found_there)
         for (int k = i; k < i + PART; k++)
             n += (size_t)sprintf(body + n, k == i ? "[" NUMBERED : "," NUMBERED, k, 1538381700 + k,
                                  k % 999);
-        strcpy(body + n, "]");
+        memcpy(body + n, "]", 2);
         expect(body, 200);
     }
     assert_true(count("SELECT count(*) FROM seen") > 100);
