@@ -9,6 +9,7 @@
 #include "monitor/comparison.h"
 #include "train/registry.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { EXIT_DRIFTED = 3 };
@@ -72,6 +73,8 @@ int main(int argc, char **argv)
         1};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
+    mallopt(M_MMAP_THRESHOLD, 1 << 28); // buffers of a column come and go: keep their pages
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
