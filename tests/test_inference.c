@@ -15,7 +15,7 @@
 static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
 static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
-// What a request for the version gets.
+// A request for that version of the model.
 static struct request request(const char *model, const char *version)
 {
     struct request q = {.service = &small.service, .reply = &reply};

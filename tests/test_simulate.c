@@ -154,7 +154,7 @@ TEST_CASE(a_compromised_terminal_sees_nothing_but_fraud_for_28_days)
 {
     static struct span spans[TERMINALS];
     int whole = 0;
-    // Of two terminals a day some are never used or drawn twice.
+    // Two terminals are drawn a day; some are never used or are drawn twice.
     assert_in_range(find_spans(2, 28, spans, TERMINALS), DAYS * 2 - 12, DAYS * 2);
     for (int i = 0; i < TERMINALS; i++) {
         const struct span *s = &spans[i];

@@ -28,7 +28,7 @@ struct bytes {
     size_t n; // bytes
 };
 
-// What the file holds now.
+// Save the state and read the file.
 static struct bytes save(const struct state *s)
 {
     struct err err = {""};
