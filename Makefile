@@ -78,8 +78,11 @@ define embed
 endef
 $(BUILD)/%.string.o: % | deps
 	$(embed)
-$(BUILD)/web/chart.min.js.string.o: /usr/share/javascript/chart.js/chart.min.js | deps
+# A rule of its own: a parallel make on a bare machine must wait for the package.
+CHART := /usr/share/javascript/chart.js/chart.min.js
+$(BUILD)/web/chart.min.js.string.o: $(CHART)
 	$(embed)
+$(CHART): | deps ;
 
 # The ONNX message code is generated from the .proto that Debian ships, and is not ours to warn about.
 $(BUILD)/libtrain.a: $(BUILD)/train/onnx.pb-c.o
