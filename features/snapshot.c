@@ -215,13 +215,12 @@ int snapshot_load(struct state *s, const char *path, struct err *err)
     return rc;
 }
 
-int snapshot_peek(const char *path, uint64_t *position, uint64_t *checksum, struct err *err)
+int snapshot_peek(const char *path, struct snapshot_head *head, struct err *err)
 {
     struct source f;
     if (open_source(&f, path, err))
         return -1;
-    *position = f.start[POSITION];
-    *checksum = f.end[-1];
+    *head = (struct snapshot_head){f.start[POSITION], f.end[-1], (int64_t)f.start[LAST_TIME]};
     close_source(&f);
     return 0;
 }

@@ -16,7 +16,11 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 // Into a state fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
-// The position in a snapshot and the checksum at its end; neither is verified.
-int snapshot_peek(const char *path, uint64_t *position, uint64_t *checksum, struct err *err);
+// What a snapshot says of itself; nothing of it is verified.
+struct snapshot_head {
+    uint64_t position, checksum; // the checksum at its end
+    int64_t last_time;           // as in struct state
+};
+int snapshot_peek(const char *path, struct snapshot_head *head, struct err *err);
 
 #endif

@@ -23,7 +23,7 @@ static struct service_files files = {.models = "models/simulated",
                                      .report = report};
 static struct http server = {
     .service = &service, .host = "127.0.0.1", .port = 8080, .threads = 2048};
-static const char *durability = "normal", *token_file;
+static const char *durability = "normal", *time_limit = "wall", *token_file;
 
 static const struct option_spec specs[] = {
     {"models", "DIR", OPTION_STRING, &files.models, "registry whose champion decides", 0, 0},
@@ -34,7 +34,13 @@ static const struct option_spec specs[] = {
     {"durability", "WORD", OPTION_STRING, &durability,
      "normal: acknowledged requests survive the process; full: a power cut too", 0, 0},
     {"retain", "DAYS", OPTION_INT, &files.retain,
-     "drop transactions this much older than the newest, 0: none", 0, 36500},
+     "drop transactions this much older than the newest, or than the clock if that is earlier; 0: "
+     "none",
+     0, 36500},
+    {"clock", "WORD", OPTION_STRING, &time_limit,
+     "times may be a day ahead of, wall: the clock; data: the newest transaction, too, so that "
+     "clients can move it on and on",
+     0, 0},
     {"queue", "N", OPTION_INT, &files.queue, "requests that may wait for the writer, 503 for more",
      1, 1000000},
     {"host", "ADDRESS", OPTION_STRING, &server.host,
@@ -120,17 +126,24 @@ static int run(const sigset_t *signals, struct err *err)
     return rc;
 }
 
+static int is_second(bool *is, const char *option, const char *word, const char *first,
+                     const char *second, struct err *err)
+{
+    *is = strcmp(word, second) == 0;
+    return *is || strcmp(word, first) == 0
+               ? 0
+               : err_set(err, "--%s %s: is neither %s nor %s", option, word, first, second);
+}
+
 int main(int argc, char **argv)
 {
     struct err err;
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    files.full = strcmp(durability, "full") == 0;
-    if (!files.full && strcmp(durability, "normal") != 0) {
-        err_set(&err, "--durability %s: is neither normal nor full", durability);
+    if (is_second(&files.full, "durability", durability, "normal", "full", &err) ||
+        is_second(&files.data_clock, "clock", time_limit, "wall", "data", &err))
         return option_exit(&program, -1, &err);
-    }
     // Threads that wake then queue behind the one that runs, so more requests meet in one commit: a
     // third more of them a second, measured on two cores. If it is not allowed, nothing changes.
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});

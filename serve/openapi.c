@@ -50,7 +50,7 @@ static json_t *column_schema(const struct service *s, size_t c)
                      !time     ? NULL
                      : seconds ? "Whole seconds, or the number of the row"
                                : "RFC 3339 in whole seconds, or \"2018-10-01 08:15:00\" (UTC), or "
-                                 "whole seconds since 1970",
+                                 "whole seconds since 1970; at most a day after the server's clock",
                      "minLength", number || time || column->missing ? NULL : json_integer(1),
                      "examples", text && known->n > 0 ? known_texts(known) : NULL);
 }

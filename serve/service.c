@@ -307,19 +307,22 @@ static int recover(struct service *s, const struct service_files *files, const c
     struct writer *w = &s->writer;
     struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(database, F_OK) != 0;
-    uint64_t previous, other;
+    struct snapshot_head base, previous;
     struct err why;
     w->checkpoint = xasprintf("%s-state", database);
     w->previous = xasprintf("%s-state-1", database);
     if (check_retain(s, files->retain, err) ||
         (fresh && (check_new(database, err) || load_snapshot(s, files->state, err))) ||
-        snapshot_peek(files->state, &other, &identity.base, err) ||
-        store_open(&s->store, database, s->plan, s->dictionaries, files->full, &identity, err) ||
+        snapshot_peek(files->state, &base, err))
+        return -1;
+    identity.base = base.checksum;
+    w->base_time = base.last_time;
+    if (store_open(&s->store, database, s->plan, s->dictionaries, files->full, &identity, err) ||
         (!fresh && load_newest(s, files->state, err)))
         return -1;
     atomic_store(&w->saved_order, (long long)s->state.position);
-    if (snapshot_peek(w->previous, &previous, &other, &why) == 0 && previous <= s->state.position)
-        w->previous_order = (int64_t)previous; // rows after it are kept
+    if (snapshot_peek(w->previous, &previous, &why) == 0 && previous.position <= s->state.position)
+        w->previous_order = (int64_t)previous.position; // rows after it are kept
     if (replay(s, err))
         return -1;
     writer_note_state(w);
@@ -381,6 +384,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
                                 .counters = &s->counters,
                                 .report = files->report,
                                 .limit = (size_t)files->queue,
+                                .data_clock = files->data_clock,
                                 .lock = PTHREAD_MUTEX_INITIALIZER,
                                 .work = PTHREAD_COND_INITIALIZER,
                                 .saved_time = s->started};

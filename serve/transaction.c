@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
     struct reply *reply;
-    int64_t latest; // the latest time that an event may have
+    int64_t now; // writer_now
     struct store_row *row;
     const struct schema_column *column;
     long index;
@@ -109,14 +108,14 @@ static int put_time(const struct place *p, const json_t *v, int64_t *to)
                       name, x);
     if (!text)
         *to = (int64_t)x;
-    if (*to <= p->latest)
+    const int64_t ahead = *to - p->now;
+    if (schema_counts_rows(&p->service->plan->schema) || ahead <= SECONDS_PER_DAY)
         return 0;
-    return REFUSE(
-        p,
-        "'%s' is %lld s too far in the future: more than a day after both the server's "
-        "clock and the newest transaction; were it counted, earlier ones of the same keys "
-        "would be refused",
-        name, (long long)(*to - p->latest));
+    return REFUSE(p,
+                  "'%s' is %lld days %lld h in the future, more than a day; were it counted, "
+                  "earlier ones of the same keys would be refused",
+                  name, (long long)(ahead / SECONDS_PER_DAY),
+                  (long long)(ahead % SECONDS_PER_DAY / 3600));
 }
 
 static int put_value(const struct place *p, const json_t *v)
@@ -193,21 +192,10 @@ static int put_transaction(struct place *p, json_t *object)
     return 0;
 }
 
-// A day after the wall clock or the newest event: one event with a wrong clock would have all later
-// ones of its keys refused. Seconds from a start of their own (time_format epoch) lie far before
-// the wall clock; numbers of rows have no clock.
-static int64_t latest_time(const struct service *s)
-{
-    const int64_t now = (int64_t)time(NULL), newest = atomic_load(&s->writer.newest);
-    if (schema_counts_rows(&s->plan->schema))
-        return INT64_MAX;
-    return (newest > now ? newest : now) + SECONDS_PER_DAY;
-}
-
 int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
                       struct reply *r)
 {
-    struct place p = {.service = s, .reply = r, .latest = latest_time(s)};
+    struct place p = {.service = s, .reply = r, .now = writer_now(&s->writer)};
     for (size_t i = 0; i < b->n; i++) {
         p.row = &rows[i];
         p.index = body_index(b, i);

@@ -112,6 +112,13 @@ static int begin(struct writer *w, struct err *err)
     return rc;
 }
 
+int64_t writer_now(const struct writer *w)
+{
+    const int64_t clock = (int64_t)time(NULL),
+                  newest = w->data_clock ? atomic_load(&w->newest) : w->base_time;
+    return newest > clock ? newest : clock;
+}
+
 void writer_note_state(struct writer *w)
 {
     w->state->position = (uint64_t)w->store->next - 1;
@@ -197,12 +204,13 @@ static void end_checkpoint(struct writer *w, int options)
 // free: load balancers stop sending requests once /readyz fails, so no request would.
 static int drop_some(struct writer *w, struct err *err)
 {
+    const int64_t now = writer_now(w), newest = w->state->last_time;
     int dropped = 0, rc = begin(w, err);
     if (rc)
         return rc == STORE_BUSY ? 0 : -1;
     if (w->drop_from > 0)
         dropped = store_drop(w->store, &w->drop_from, w->previous_order + 1,
-                             w->state->last_time - w->retain_seconds, DROP_ROWS, err);
+                             (newest < now ? newest : now) - w->retain_seconds, DROP_ROWS, err);
     if (dropped == 0)
         w->drop_from = 0;
     return dropped < 0 || store_commit(w->store, err) ? -1 : 0;

@@ -33,8 +33,10 @@ struct writer {
     void (*report)(const char *what, bool fatal); // as in service_files
     size_t limit;                                 // jobs that may wait
     int64_t retain_seconds;                       // 0: for ever
+    int64_t base_time; // newest event of the snapshot that the database began with
     pthread_t thread;
     bool started;
+    bool data_clock;      // see writer_now
     pthread_mutex_t lock; // around the next four
     pthread_cond_t work;
     struct job *first, *last; // the group that is being gathered
@@ -65,6 +67,9 @@ int writer_start(struct writer *w, struct err *err);
 // Any thread: waits until the job is committed or refused.
 enum job_outcome writer_run(struct writer *w, struct job *job);
 void writer_stop(struct writer *w); // writes a last checkpoint; zeroed, too
+// Any thread: the latest time that counts as past, seconds since 1970: the later of the clock and
+// the base's newest event, which no client can move; with data_clock that of all events.
+int64_t writer_now(const struct writer *w);
 // Let other threads see where the state is, which holds all rows of the store.
 void writer_note_state(struct writer *w);
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)

@@ -111,18 +111,50 @@ static int status_at(long long time)
     return reply.status;
 }
 
-TEST_CASE(a_time_a_day_after_both_the_clock_and_the_newest_is_refused)
+enum { DAY = 86400, SLACK = 600 }; // a test may be slow
+
+// Of nine throwaway keys each moved the limit on by a day, and the tenth was the victim's.
+TEST_CASE(clients_cannot_move_a_key_further_ahead_than_a_day_after_the_clock)
 {
-    enum { DAY = 86400, SLACK = 600 }; // the test may be slow
-    long long now = (long long)time(NULL);
-    assert_int_equal(status_at(now + DAY + SLACK), 422);
+    const long long now = (long long)time(NULL);
+    assert_int_equal(status_at(now), 200);
+    for (int i = 1; i <= 10; i++)
+        assert_int_equal(status_at(now + i * DAY - SLACK), i == 1 ? 200 : 422);
     assert_string_equal(text(latest, "field"), "time");
-    assert_non_null(strstr(text(latest, "detail"), "in the future"));
+    assert_non_null(strstr(text(latest, "detail"), "is 9 days 23 h in the future"));
+    assert_int_equal(status_at(now), 200);
+    restart();
+    assert_int_equal(status_at(now + 2 * DAY - SLACK), 422);
+}
+
+TEST_CASE(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_the_first_state)
+{
+    long long now = (long long)time(NULL);
+    stop();
+    small.files.data_clock = true;
+    start();
+    assert_int_equal(status_at(now + DAY + SLACK), 422);
     assert_int_equal(status_at(now + DAY - SLACK), 200); // nothing was counted before
     assert_int_equal(status_at(now + 2 * DAY - 2 * SLACK), 200);
     assert_int_equal(status_at(now + 3 * DAY - 2 * SLACK + 1), 422);
     assert_int_equal(status_at(253402300799), 422);
     assert_true(small.service.state.last_time == now + 2 * DAY - 2 * SLACK);
+    writer_stop(&small.service.writer); // from here on this thread has the state
+    small.service.state.position = 0;
+    const int fd = open(small.state, O_WRONLY | O_TRUNC);
+    struct err err;
+    assert_int_equal(snapshot_save(&small.service.state, fd, small.state, &err), 0);
+    close(fd);
+    stop();
+    shell("rm assay.db*");
+    small.files.data_clock = false;
+    for (int i = 0; i < 2; i++) {
+        start();
+        assert_int_equal(status_at(now + 3 * DAY - 2 * SLACK), 200); // and does not move the limit
+        assert_int_equal(status_at(now + 3 * DAY), 422);
+        stop();
+    }
+    start();
     // A number of a row has no clock to be ahead of.
     memcpy(small.service.first->model.plan.schema.time_format, "row", sizeof "row");
     assert_int_equal(status_at(253402300799), 200);
@@ -343,7 +375,8 @@ int main(void)
         TEST(absent_null_and_empty_fields_take_the_missing_value),
         TEST(the_windows_know_a_keys_earlier_and_late_transactions_at_their_own_time),
         TEST(more_than_seven_days_late_is_refused_with_all_of_the_array),
-        TEST(a_time_a_day_after_both_the_clock_and_the_newest_is_refused),
+        TEST(clients_cannot_move_a_key_further_ahead_than_a_day_after_the_clock),
+        TEST(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_the_first_state),
         TEST(a_service_needs_a_champion_its_key_and_an_unaltered_state),
         cmocka_unit_test(a_number_has_its_digits_and_one_that_is_not_finite_is_null),
         cmocka_unit_test(a_string_comes_back_from_its_json),

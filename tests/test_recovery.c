@@ -2,6 +2,8 @@
 // comes out of database and checkpoint to the same bits, also after old rows were dropped.
 #include "tests/asking.h"
 
+#include <time.h>
+
 static void crash_without_checkpoint(void)
 {
     shell("rm -f assay.db-state");
@@ -128,6 +130,15 @@ static void old(const char *id, const char *day, int customer)
     expect(body, 200);
 }
 
+// Of customer i.
+static void ago(int i, long long seconds)
+{
+    char body[128];
+    snprintf(body, sizeof body, "{\"id\":%d,\"time\":%lld,\"customer\":%d,\"amount\":1}", i,
+             (long long)time(NULL) - seconds, i);
+    ask(body);
+}
+
 // Rows are dropped while there are no requests.
 static void wait_for_rows(int64_t n)
 {
@@ -167,6 +178,25 @@ TEST_CASE(retention_drops_old_rows_and_a_restart_goes_on)
     stop();
     shell("rm assay.db-state assay.db-state-1");
     expect_no_start("were dropped");
+}
+
+TEST_CASE(retention_does_not_follow_the_times_that_clients_claim)
+{
+    enum { DAY = 86400 };
+    stop();
+    small.files.retain = 15;
+    start();
+    ago(0, 20 * DAY);
+    for (int i = 1; i <= 10; i++)
+        ago(i, 5 * DAY);
+    for (int i = 1; i <= 14; i++) // all but the first are refused
+        ago(10 + i, 600 - i * DAY);
+    restart();
+    ago(99, 0);
+    restart();
+    wait_for_rows(12);
+    assert_int_equal(count("SELECT count(*) FROM prediction WHERE t_time < unixepoch() - 172800"),
+                     10);
 }
 
 // A row that stays before the dropped ones: their ids are forgotten all the same.
@@ -223,6 +253,7 @@ int main(void)
         TEST(a_new_database_beside_the_checkpoint_of_another_is_refused),
         TEST(an_altered_or_foreign_database_is_refused),
         TEST(retention_drops_old_rows_and_a_restart_goes_on),
+        TEST(retention_does_not_follow_the_times_that_clients_claim),
         TEST(an_id_whose_row_was_dropped_is_new_again),
         TEST(when_all_rows_were_dropped_order_numbers_go_on),
     };
