@@ -1,23 +1,38 @@
 # Assay: raw card transactions in, fraud decisions out. `make help` lists what there is to type.
 
 # ---- settings -------------------------------------------------------------------------------------
+# Values come from the command line, the environment or an .ini as plain text: make expands no $ in them
+# (value), and the shell sees each as one word in quotes (quote).
+GIVEN := CONFIG DATASET INPUT PORT DATABASE SIMULATE THREADS
+define newline
+
+
+endef
+space := $() $()
+$(foreach v,$(GIVEN),$(if $(findstring $(newline),$(value $v)),$(error $v has more than one line)))
+$(foreach v,$(GIVEN),$(if $(filter command environment,$(origin $v)),$(eval override $v := $$(value $v))))
+quote  = '$(subst ','\'',$(1))'
+# refuse NAME,PATTERN of the shell,MESSAGE
+refuse = $(if $(shell case $(call quote,$($(1))) in ($(2)) echo yes ;; esac),$(error $(1)=$($(1)): $(3)))
+
 # The dataset's name is its .ini's: DATASET=simulated or CONFIG=datasets/simulated.ini.
 ifdef CONFIG
-DATASET  ?= $(basename $(notdir $(CONFIG)))
+DATASET  ?= $(basename $(notdir $(subst $(space),_,$(CONFIG))))
 endif
 DATASET  ?= simulated
 CONFIG   ?= datasets/$(DATASET).ini
+$(call refuse,DATASET,*[!A-Za-z0-9._-]* | [.-]* | '',folders have this name; give DATASET= one of letters and digits and . _ -)
 ifndef INPUT
-INPUT    := $(shell sed -n 's/^file *= *\([^;]*[^; ]\).*/\1/p' $(CONFIG) 2>/dev/null)
-endif
-ifneq ($(words $(CONFIG) $(DATASET)),2)
-$(error CONFIG and DATASET name folders and files of make: no blanks in them)
+INPUT    := $(shell awk '/^[ \t]*\[/ { on = /^[ \t]*\[input\]/ } \
+    on && sub(/^[ \t]*file[ \t]*[=:][ \t]*/, "") { sub(/[ \t]+;.*/, ""); sub(/[ \t\r]+$$/, ""); print; exit }' \
+    2>/dev/null <$(call quote,$(CONFIG)))
 endif
 PORT     ?= 8080
 # Of the default dataset var/assay.db; a database holds one dataset's transactions.
 DATABASE ?= var/$(patsubst simulated,assay,$(DATASET)).db
 SIMULATE ?=
 THREADS  ?= $(shell nproc)
+$(call refuse,THREADS,*[!0-9]* | '',is not a number)
 DEPS     ?= install
 ifeq ($(origin CC),default)
 CC       := gcc
@@ -159,61 +174,66 @@ D       := build/$(DATASET)
 M       := models/$(DATASET)
 section  = $(patsubst %,$(D)/config/%.ini,$(1))
 SIMULATED := build/data/simulated.csv
-# As a prerequisite, with blanks escaped; a file that is not there is for ingest to complain about.
-space      := $() $()
-INPUT_FILE := $(if $(filter $(SIMULATED),$(INPUT)),$(INPUT),$(shell test -e '$(INPUT)' && \
-    echo '$(subst $(space),\ ,$(INPUT))'))
+ifeq ($(INPUT),$(SIMULATED))
+IS_SIMULATED := yes
+endif
 
 pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
-	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with $(CONFIG)"; fi
+	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with" $(call quote,$(CONFIG)); fi
 
 $(SIMULATED): $(BIN)/simulate build/data/simulate.args
-	$(BIN)/simulate $(SIMULATE) --output $@ >build/data/simulate.txt
+	$(BIN)/simulate $(foreach w,$(SIMULATE),$(call quote,$w)) --output $@ >build/data/simulate.txt
 
-$(D)/table/manifest.json: $(BIN)/ingest $(call section,input columns) $(INPUT_FILE) \
+$(D)/table/manifest.json: $(BIN)/ingest $(call section,input columns) $(if $(IS_SIMULATED),$(SIMULATED)) \
     $(if $(wildcard var/pseudonym.key),,FORCE)
-	$(BIN)/ingest --config $(CONFIG) --output $(D)/table '$(INPUT)' >$(D)/ingest.txt
+	$(BIN)/ingest --config $(call quote,$(CONFIG)) --output $(D)/table \
+	    $(if $(filter file,$(origin INPUT)),,-- $(call quote,$(INPUT))) >$(D)/ingest.txt
 
 $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
     $(call section,columns features split)
-	$(BIN)/features --config $(CONFIG) --output $(D)/features --threads $(THREADS) $(D)/table \
+	$(BIN)/features --config $(call quote,$(CONFIG)) --output $(D)/features --threads $(THREADS) $(D)/table \
 	    >$(D)/features.txt
 
 # The ledger is written last, whenever a model is added or another one promoted.
 $(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
     $(if $(wildcard $(M)/champion/model.json),,FORCE)
-	$(BIN)/train --config $(CONFIG) --output $(M) --threads $(THREADS) --promote $(D)/features \
+	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) --promote $(D)/features \
 	    >$(D)/train.txt
 
 $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(M)/ledger.jsonl \
     $(call section,split monitor)
-	$(BIN)/monitor --config $(CONFIG) --models $(M) --output $@ $(D)/features \
+	$(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $@ $(D)/features \
 	    >$(D)/monitor.txt
 
 $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	@{ printf '\n%-10s %10s %8s %18s %s\n' stage rows seconds rate artifact; \
-	   for stage in $(if $(filter $(SIMULATED),$(INPUT)),build/data/simulate) \
+	   for stage in $(if $(IS_SIMULATED),build/data/simulate) \
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done; \
 	   echo; $(BIN)/registry --models $(M) show; } >$@
 	@cat $@; touch $(D)/.ran
 
-# awk prints the section without comments and blank lines.
+# awk prints the section without comments and blank lines. ingest runs again when its file has another time
+# or size; the file is no prerequisite, because make cannot write every name.
 $(D)/config/%.ini: FORCE
 	@mkdir -p $(@D)
-	@test -f '$(CONFIG)' || { echo '$(CONFIG): there is no such dataset description' >&2; exit 1; }
+	@test -f $(call quote,$(CONFIG)) || \
+	    { printf '%s: there is no such dataset description\n' $(call quote,$(CONFIG)) >&2; exit 1; }
 	@new=$@.$$$$; \
-	awk -v name='$*' '/^\[/ { on = index($$0, "[" name "]") == 1; next } \
-	    on && !/^[ \t]*([;#]|$$)/' '$(CONFIG)' >$$new && \
-	$(if $(filter input,$*),echo 'INPUT = $(INPUT)' >>$$new &&) \
+	awk -v name='$*' '/^[ \t]*\[/ { sub(/^[ \t]+/, ""); on = index($$0, "[" name "]") == 1; next } \
+	    on && !/^[ \t]*([;#]|$$)/' <$(call quote,$(CONFIG)) >$$new && \
+	$(if $(filter input,$*),printf 'INPUT = %s\n' $(call quote,$(INPUT)) >>$$new && \
+	    $(if $(IS_SIMULATED),,{ stat -L -c '%.9Y %s' -- $(call quote,$(INPUT)) >>$$new 2>/dev/null || :; } &&)) \
 	{ cmp -s $$new $@ && rm $$new || mv $$new $@; }
 
 build/data/simulate.args: FORCE
 	@mkdir -p $(@D)
-	@echo '$(SIMULATE)' | cmp -s - $@ || echo '$(SIMULATE)' >$@
+	@printf '%s\n' $(call quote,$(SIMULATE)) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
-	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --database $(DATABASE) --port $(PORT)
+	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin \
+	    --database $(call quote,$(DATABASE)) --port $(call quote,$(PORT))
 
 tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
 	$(BIN)/tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2

@@ -140,6 +140,51 @@ TEST_CASE(a_stage_that_fails_leaves_the_old_artifacts)
     expect_stages("features train monitor", "cp ../good/sample.ini sample.ini; " MAKE "pipeline");
 }
 
+// As a shell or make would read them, each of these names would make the file pwned.
+static const char awful[] =
+    "a b'; touch pwned;'`touch pwned`\"$(touch pwned)$(shell touch pwned)%:=#.csv";
+
+#define MINE MAKE "CONFIG=\"it's `echo`mine/any.ini\" "
+
+TEST_CASE(a_file_may_have_any_name_and_no_shell_reads_it)
+{
+    char line[sizeof awful + 8];
+    snprintf(line, sizeof line, "file = %s\n", awful);
+    scratch_text("work/name", awful);
+    scratch_text("work/line", line);
+    succeed("sed -i -e '/^file = /d' -e '/^\\[input\\]/r line' sample.ini && " MAKE "help");
+    succeed("mv sample.csv \"$(cat name)\" && mkdir \"it's `echo`mine\" && "
+            "mv sample.ini \"it's `echo`mine/any.ini\"");
+    expect_stages("ingest features train monitor", MINE "pipeline");
+    expect_stages("", MINE "pipeline");
+    expect_stages("ingest", "sed -i 5000d \"$(cat name)\"; " MINE "build/any/table/manifest.json");
+    expect_stages("ingest", "cp -- \"$(cat name)\" \"-$(cat name)\"; " MINE
+                            "INPUT=\"-$(cat name)\" build/any/table/manifest.json");
+    succeed("[ ! -e pwned ]");
+}
+
+TEST_CASE(settings_that_no_shell_should_read_are_refused_or_stay_one_word)
+{
+    static const struct {
+        const char *words, *setting;
+    } cases[] = {
+        {"folders have this name", "DATASET='x; touch pwned'"},
+        {"folders have this name", "CONFIG=datasets/\\$\\(touch\\ pwned\\).ini"},
+        {"folders have this name", "DATASET=.."},
+        {"THREADS=1; touch pwned: is not a number", "THREADS='1; touch pwned'"},
+        {"PORT has more than one line", "PORT='1\ntouch pwned'"},
+        {"--port: '1; touch pwned' is not a whole number", "PORT='1; touch pwned'"},
+        {"'; touch pwned #/x.db: cannot open", "DATABASE=\"'; touch pwned #/x.db\""},
+        {"unexpected argument ';'", "SIMULATE='; touch pwned' build/data/simulated.csv"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char command[512];
+        snprintf(command, sizeof command, MAKE "%s serve", cases[i].setting);
+        expect(2, cases[i].words, command);
+    }
+    succeed("[ ! -e pwned ]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +196,8 @@ int main(void)
         stages_test(a_new_program_reruns_its_stage_and_the_later_ones),
         stages_test(another_input_reruns_all),
         stages_test(a_stage_that_fails_leaves_the_old_artifacts),
+        stages_test(a_file_may_have_any_name_and_no_shell_reads_it),
+        stages_test(settings_that_no_shell_should_read_are_refused_or_stay_one_word),
     };
     return cmocka_run_group_tests(tests, dag_make, scratch_remove);
 }
