@@ -170,6 +170,7 @@ build/tools/prometheus build/tools/promtool &: | deps
 # ---- the pipeline ---------------------------------------------------------------------------------
 # A stage's artifact depends on the stage's program, on the artifact before it, and on those sections of
 # the .ini that it reads: each section is kept in a file that changes only when its text does.
+# Make removes the target of a command that fails: the registry cannot be made again, so it is none.
 D       := build/$(DATASET)
 M       := models/$(DATASET)
 section  = $(patsubst %,$(D)/config/%.ini,$(1))
@@ -195,14 +196,15 @@ $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
 	$(BIN)/features --config $(call quote,$(CONFIG)) --output $(D)/features --threads $(THREADS) $(D)/table \
 	    >$(D)/features.txt
 
-# The ledger is written last, whenever a model is added or another one promoted.
-$(M)/ledger.jsonl: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
-    $(if $(wildcard $(M)/champion/model.json),,FORCE)
+$(D)/train.txt: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
+    $(if $(and $(wildcard $(M)/champion/model.json),$(wildcard $(M)/ledger.jsonl)),,FORCE)
 	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) --promote $(D)/features \
-	    >$(D)/train.txt
+	    >$@.tmp
+	@mv $@.tmp $@
 
-$(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(M)/ledger.jsonl \
-    $(call section,split monitor)
+# The ledger changes when another version is promoted by hand.
+$(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.txt \
+    $(wildcard $(M)/ledger.jsonl) $(call section,split monitor)
 	$(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $@ $(D)/features \
 	    >$(D)/monitor.txt
 
@@ -219,12 +221,11 @@ $(D)/config/%.ini: FORCE
 	@mkdir -p $(@D)
 	@test -f $(call quote,$(CONFIG)) || \
 	    { printf '%s: there is no such dataset description\n' $(call quote,$(CONFIG)) >&2; exit 1; }
-	@new=$@.$$$$; \
-	awk -v name='$*' '/^[ \t]*\[/ { sub(/^[ \t]+/, ""); on = index($$0, "[" name "]") == 1; next } \
-	    on && !/^[ \t]*([;#]|$$)/' <$(call quote,$(CONFIG)) >$$new && \
-	$(if $(filter input,$*),printf 'INPUT = %s\n' $(call quote,$(INPUT)) >>$$new && \
-	    $(if $(IS_SIMULATED),,{ stat -L -c '%.9Y %s' -- $(call quote,$(INPUT)) >>$$new 2>/dev/null || :; } &&)) \
-	{ cmp -s $$new $@ && rm $$new || mv $$new $@; }
+	@new=$$(awk -v name='$*' '/^[ \t]*\[/ { sub(/^[ \t]+/, ""); on = index($$0, "[" name "]") == 1; next } \
+	    on && !/^[ \t]*([;#]|$$)/' <$(call quote,$(CONFIG)) \
+	    $(if $(filter input,$*),&& printf 'INPUT = %s\n' $(call quote,$(INPUT)) \
+	    $(if $(IS_SIMULATED),,&& { stat -L -c '%.9Y %s' -- $(call quote,$(INPUT)) 2>/dev/null || :; }))) && \
+	{ printf '%s\n' "$$new" | cmp -s - $@ || printf '%s\n' "$$new" >$@; }
 
 build/data/simulate.args: FORCE
 	@mkdir -p $(@D)

@@ -98,6 +98,15 @@ TEST_CASE(another_l2_reruns_training_and_monitoring)
                   "sed -i 's/^psi_alert .*/psi_alert = 0.3/' sample.ini && " MAKE "pipeline");
 }
 
+TEST_CASE(another_champion_reruns_monitoring)
+{
+    succeed("sed -i 's/^l2 = .*/l2 = 1e-2/' sample.ini && " MAKE "pipeline");
+    succeed("build/bin/registry --models models/sample promote 1");
+    expect_stages("monitor", MAKE "pipeline");
+    expect_stages("", MAKE "pipeline");
+    expect_stages("train monitor", "rm -r models && " MAKE "pipeline");
+}
+
 TEST_CASE(another_feature_reruns_all_but_ingest)
 {
     expect_stages("features train monitor",
@@ -138,6 +147,17 @@ TEST_CASE(a_stage_that_fails_leaves_the_old_artifacts)
     assert_contains(out, "did you mean 'hour'?");
     succeed(same);
     expect_stages("features train monitor", "cp ../good/sample.ini sample.ini; " MAKE "pipeline");
+}
+
+TEST_CASE(a_training_that_fails_leaves_the_ledger)
+{
+    expect(2, "cannot write to standard output",
+           "touch build/bin/train; cd build/sample; ln -sf /dev/full train.txt; "
+           "ln -s /dev/full train.txt.tmp; cd ../..; " MAKE "pipeline");
+    assert_string_equal(ran(), "train");
+    succeed("build/bin/registry --models models/sample list | grep champion");
+    succeed("rm build/sample/train.txt*");
+    expect_stages("train monitor", MAKE "pipeline");
 }
 
 // As a shell or make would read them, each of these names would make the file pwned.
@@ -192,10 +212,12 @@ int main(void)
         stages_test(a_second_run_does_nothing_and_says_so),
         stages_test(a_comment_in_the_description_reruns_nothing),
         stages_test(another_l2_reruns_training_and_monitoring),
+        stages_test(another_champion_reruns_monitoring),
         stages_test(another_feature_reruns_all_but_ingest),
         stages_test(a_new_program_reruns_its_stage_and_the_later_ones),
         stages_test(another_input_reruns_all),
         stages_test(a_stage_that_fails_leaves_the_old_artifacts),
+        stages_test(a_training_that_fails_leaves_the_ledger),
         stages_test(a_file_may_have_any_name_and_no_shell_reads_it),
         stages_test(settings_that_no_shell_should_read_are_refused_or_stay_one_word),
     };
