@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import subprocess
 import time
@@ -14,9 +15,9 @@ CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
 WAIT = 60  # seconds; no answer in this time is a failure, never a measure of speed
 
 
-def start(command, pattern):
+def start(command, pattern, env=None):
     """A program in the background, and what the pattern finds in its output."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
     for line in process.stdout:
         if found := re.search(pattern, line):
             return process, found.group(1)
@@ -27,7 +28,10 @@ class Browser:
     """One session with a new profile in a folder. Nothing waits for a fixed time."""
 
     def __init__(self, profile):
-        self.driver, port = start(["chromedriver", "--port=0"], r"successfully on port (\d+)")
+        # Chromium leaves folders behind in TMPDIR; these go with the profile.
+        os.makedirs(profile, exist_ok=True)
+        self.driver, port = start(["chromedriver", "--port=0"], r"successfully on port (\d+)",
+                                  os.environ | {"TMPDIR": str(profile)})
         self.base = f"http://127.0.0.1:{port}"
         wanted = {"goog:loggingPrefs": {"browser": "ALL"},
                   "goog:chromeOptions": {"args": [*CHROMIUM, f"--user-data-dir={profile}"]}}

@@ -54,7 +54,7 @@ static inline double small_margin(const double x[SMALL_INPUTS])
 }
 
 struct small_service {
-    char folder[64], models[96], state[96], key[96], database[96];
+    char folder[96], models[128], state[128], key[128], database[128];
     struct service_files files;
     struct service service;
 };
@@ -70,7 +70,7 @@ static inline int small_write(const char *path, const void *data, size_t n, mode
 static inline int small_model(struct model *m, const char *folder, struct err *err)
 {
     double values[] = {0, 1, 2, 3};
-    char path[96];
+    char path[128];
     struct config config;
     snprintf(path, sizeof path, "%s/small.ini", folder);
     *m = (struct model){.inputs = xcalloc(SMALL_INPUTS, sizeof *m->inputs),
@@ -141,7 +141,7 @@ static inline int small_service_make(struct small_service *s, struct err *err)
     const char *tmp = getenv("TMPDIR");
     struct model model;
     memset(s, 0, sizeof *s);
-    snprintf(s->folder, sizeof s->folder, "%.40s/assay-XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(s->folder, sizeof s->folder, "%.80s/assay-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(s->folder))
         return err_sys(err, "%s: cannot make the folder", s->folder);
     snprintf(s->models, sizeof s->models, "%s/models", s->folder);
@@ -160,7 +160,7 @@ static inline int small_service_make(struct small_service *s, struct err *err)
 
 static inline void small_service_remove(struct small_service *s)
 {
-    char command[96];
+    char command[128];
     service_release(&s->service);
     snprintf(command, sizeof command, "rm -rf '%s'", s->folder);
     if (system(command)) // NOLINT(cert-env33-c): a folder of ours
