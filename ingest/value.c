@@ -79,10 +79,10 @@ static const char *read_fixed(const char *p, const char *end, int digits, int *v
     return p;
 }
 
-static const char *read_zeros(const char *p, const char *end)
+static const char *read_fraction(const char *p, const char *end)
 {
     const char *first = p;
-    while (p < end && *p == '0')
+    while (p < end && is_digit(*p))
         p++;
     return p > first && p - first <= 9 ? p : NULL;
 }
@@ -107,9 +107,9 @@ static int epoch_time(const char *text, size_t n, int64_t *seconds)
 {
     double v;
     const double first = -62135596800.0, last = 253402300799.0; // years 1 to 9999
-    if (value_number(text, n, &v) || v < first || v > last || v != floor(v))
+    if (value_number(text, n, &v) || floor(v) < first || floor(v) > last)
         return -1;
-    *seconds = (int64_t)v;
+    *seconds = (int64_t)floor(v);
     return 0;
 }
 
@@ -124,11 +124,13 @@ int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
         if (*f != '%')
             p = p < end && *p == *f ? p + 1 : NULL;
         else if (*++f == 'f')
-            p = read_zeros(p, end);
+            p = read_fraction(p, end);
         else if (*f == 'z')
             p = read_zone(p, end, &part['z']);
         else
             p = read_fixed(p, end, *f == 'Y' ? 4 : 2, &part[(unsigned char)*f]);
+        if (p && p < end && *p == '.' && *f == 'S' && f[1] != '.')
+            p = read_fraction(p + 1, end);
         if (!p)
             return -1;
     }
@@ -162,8 +164,7 @@ int time_format_check(const char *format, struct err *err)
 
 int value_moment(const char *text, size_t n, int64_t *seconds)
 {
-    static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z",
-                                          "%Y-%m-%dT%H:%M:%S.%f%z"};
+    static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (value_time(formats[i], text, n, seconds) == 0)
             return 0;

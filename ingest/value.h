@@ -4,10 +4,10 @@
 // space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale;
 // a number that overflows is refused.
 //
-// A time format has %Y (4 digits), %m %d %H %M %S (2 digits each), %f (1 to 9 digits of a second,
-// which must be zeros: times are whole seconds), %z (Z, +hh:mm or +hhmm) and literal characters; or
-// it is "epoch": a whole number of seconds since 1970-01-01 UTC, also written 1e5 or 12.0. Times
-// without %z are UTC. Years go from 1 to 9999.
+// A time format has %Y (4 digits), %m %d %H %M %S (2 digits each), %f (1 to 9 digits of a second),
+// %z (Z, +hh:mm or +hhmm) and literal characters; or
+// it is "epoch": seconds since 1970-01-01 UTC, also written 1e5 or 12.0. Times are rounded down to
+// whole seconds: %S takes ".123" along, too. Times without %z are UTC. Years go from 1 to 9999.
 //
 // Functions that return int return 0, or -1 where the text is no such value.
 #ifndef INGEST_VALUE_H
@@ -27,7 +27,7 @@ int time_format_check(const char *format, struct err *err);
 // Seconds since 1970-01-01 UTC.
 int value_time(const char *format, const char *text, size_t n, int64_t *seconds);
 // A time as people write it: "2018-10-01", "2018-10-01 08:15:00" (both UTC), or
-// "2018-10-01T08:15:00Z" with Z, +hh:mm or +hhmm, and zeros as a fraction of the seconds.
+// "2018-10-01T08:15:00Z" with Z, +hh:mm or +hhmm; also with a fraction of the seconds.
 int value_moment(const char *text, size_t n, int64_t *seconds);
 
 enum { SECONDS_PER_DAY = 86400, TIME_TEXT = 48 };

@@ -15,7 +15,6 @@ struct item {
 struct feedback_request {
     struct service *service;
     struct reply *reply;
-    const char *id, *label; // names of the columns
     struct body body;
     struct item *items; // [body.n]
     bool refused;       // the reply says why
@@ -27,34 +26,31 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
     struct reply *r = q->reply;
     if (!json_is_object(v))
         return reply_problem(r, 422, NULL, index,
-                             "element %ld is not {\"%s\": ..., \"%s\": 0 or 1}", index, q->id,
-                             q->label);
-    const json_t *is = json_object_get(v, q->label);
-    item->id = json_object_get(v, q->id);
+                             "element %ld is not {\"id\": ..., \"label\": 0 or 1}", index);
+    const json_t *is = json_object_get(v, "label");
+    const json_int_t label = json_is_boolean(is) ? json_is_true(is) : json_integer_value(is);
+    item->id = json_object_get(v, "id");
     if (transaction_pseudonym(q->service, item->id, &item->pseudonym))
-        return reply_problem(r, 422, q->id, index,
-                             "'%s' must be the string or integer of a transaction", q->id);
-    if (!json_is_integer(is) || json_integer_value(is) < 0 || json_integer_value(is) > 1)
-        return reply_problem(r, 422, q->label, index, "'%s' must be 1 for fraud or 0 for genuine",
-                             q->label);
+        return reply_problem(r, 422, "id", index,
+                             "'id' must be the string or integer of a transaction");
+    if (!(json_is_integer(is) || json_is_boolean(is)) || label < 0 || label > 1)
+        return reply_problem(r, 422, "label", index,
+                             "'label' must be 1 or true for fraud, 0 or false for genuine");
     if (json_object_size(v) > 2)
-        return reply_problem(r, 400, NULL, index, "feedback has '%s' and '%s' and nothing else",
-                             q->id, q->label);
-    item->label = (int)json_integer_value(is);
+        return reply_problem(r, 400, NULL, index,
+                             "feedback has 'id' and 'label' and nothing else, whatever [columns] "
+                             "calls them");
+    item->label = (int)label;
     return 0;
 }
 
 static int read_all(struct feedback_request *q, const char *body, size_t n)
 {
     const struct schema *schema = &q->service->plan->schema;
-    const int id = schema_find_kind(schema, COLUMN_ID),
-              label = schema_find_kind(schema, COLUMN_LABEL);
-    if (id < 0 || label < 0)
+    if (schema_find_kind(schema, COLUMN_ID) < 0 || schema_find_kind(schema, COLUMN_LABEL) < 0)
         return reply_problem(q->reply, 409, NULL, -1,
                              "the model's [columns] have no id or no label, so no transaction can "
                              "get its label later");
-    q->id = schema->columns[id].name;
-    q->label = schema->columns[label].name;
     if (body_parse(&q->body, body, n, "feedback", q->reply))
         return -1;
     q->items = xcalloc(q->body.n, sizeof *q->items);
@@ -92,7 +88,7 @@ static int run(void *arg, struct err *err)
         if (q->items[i].order > 0)
             continue;
         q->refused = true;
-        reply_problem(q->reply, 404, q->id, body_index(&q->body, i),
+        reply_problem(q->reply, 404, "id", body_index(&q->body, i),
                       "no transaction of that id was predicted, or it is no longer kept; no label "
                       "of this request was applied");
         return 0;
@@ -109,8 +105,7 @@ static void write_labels(const struct feedback_request *q, struct reply *r)
         body_mark(&q->body, i, r);
         reply_text(r, "{");
         decision_write_id(q->items[i].id, r);
-        reply_string(r, q->label, strlen(q->label));
-        reply_add(r, ":%d,\"changed\":%s}", q->items[i].label,
+        reply_add(r, "\"label\":%d,\"changed\":%s}", q->items[i].label,
                   q->items[i].changed ? "true" : "false");
     }
     body_mark(&q->body, q->body.n, r);

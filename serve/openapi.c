@@ -48,9 +48,9 @@ static json_t *column_schema(const struct service *s, size_t c)
                      number ? json_real(column->max) : NULL, "default", default_value(column),
                      "description",
                      !time     ? NULL
-                     : seconds ? "Whole seconds, or the number of the row"
-                               : "RFC 3339 in whole seconds, or \"2018-10-01 08:15:00\" (UTC), or "
-                                 "whole seconds since 1970; at most a day after the server's clock",
+                     : seconds ? "Seconds, rounded down, or the number of the row"
+                               : "RFC 3339, or \"2018-10-01 08:15:00\" (UTC), or seconds since "
+                                 "1970, rounded down; at most a day after the server's clock",
                      "minLength", number || time || column->missing ? NULL : json_integer(1),
                      "examples", text && known->n > 0 ? known_texts(known) : NULL);
 }

@@ -164,11 +164,13 @@ json_t *json_from_body(const char *body, size_t n, struct reply *r)
     if (!document && !*e.text) // jansson says nothing where an allocation failed
         reply_problem(r, 503, NULL, -1, "out of memory for a body of %zu bytes", n);
     else if (!document)
-        reply_problem(r, 400, NULL, -1, "the body is not JSON: line %d, column %d: %s%s", e.line,
-                      e.column, e.text,
-                      json_error_code(&e) == json_error_numeric_overflow
-                          ? "; an id or a key may be sent as a string"
-                          : "");
+        reply_problem(
+            r, 400, NULL, -1,
+            json_error_code(&e) == json_error_numeric_overflow
+                ? "a number is out of range: line %d, column %d: %s; a long id or key may "
+                  "be sent as a string, a large number as 1e20"
+                : "the body is not JSON: line %d, column %d: %s",
+            e.line, e.column, e.text);
     return document;
 }
 

@@ -101,13 +101,11 @@ static int put_time(const struct place *p, const json_t *v, int64_t *to)
         return refuse_type(p, v, number ? "a number" : "a time like \"2018-10-01T08:15:00Z\"");
     if (text && (json_string_length(v) <= strlen("2018-10-01") || // a day does not place it
                  value_moment(text, json_string_length(v), to)))
-        return REFUSE(p, "'%s' is \"%.40s\", not a time in whole seconds like 2018-10-01T08:15:00Z",
-                      name, text);
-    if (!text && (!(x >= first && x <= last) || floor(x) != x))
-        return REFUSE(p, "'%s' is %.17g, not a whole number of seconds in the years 1 to 9999",
-                      name, x);
+        return REFUSE(p, "'%s' is \"%.40s\", not a time like 2018-10-01T08:15:00Z", name, text);
+    if (!text && !(floor(x) >= first && floor(x) <= last))
+        return REFUSE(p, "'%s' is %.17g, not seconds in the years 1 to 9999", name, x);
     if (!text)
-        *to = (int64_t)x;
+        *to = (int64_t)floor(x);
     const int64_t ahead = *to - p->now;
     if (schema_counts_rows(&p->service->plan->schema) || ahead <= SECONDS_PER_DAY)
         return 0;

@@ -3,9 +3,9 @@
 // One object, or an array of 1 to 1000. The fields are the schema's columns:
 //
 //     id        string or integer; echoed in the answer        ("" is no value, here and below)
-//     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or whole
-//               seconds since 1970; where the schema's time_format is epoch or row only a number;
-//               refused where it is more than a day after writer_now (writer.h)
+//     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or
+//               seconds since 1970, rounded down to whole seconds; where the schema's time_format
+//               is epoch or row only a number; refused where it is more than a day after writer_now (writer.h)
 //     key       string or integer; 596 and "596" are the same key
 //     number    JSON number within the column's limits
 //     category  string; one that the model does not know is taken as such

@@ -53,12 +53,36 @@ static void transactions_that_the_server_refuses_are_reported_with_its_words(voi
     assert_non_null(strstr(log_text(), "1 predict: 400 Bad Request: unknown field '"));
 }
 
+// It makes other artifacts, so it is the last test.
+static void labels_are_replayed_whatever_the_columns_are_called(void **state)
+{
+    (void)state;
+    if (run("sed 's/^id /no /; s/^label/fraud/; s/, label, /, fraud, /' datasets/sample.ini "
+            ">%1$s/odd.ini && o='--config %1$s/odd.ini' && "
+            "%2$s/ingest $o --key %1$s/key --output %1$s/table && "
+            "%2$s/features $o --output %1$s/features %1$s/table && "
+            "%2$s/features $o --until " DAY " --output %1$s/before %1$s/table && "
+            "%2$s/train $o --output %1$s/models --promote %1$s/features",
+            folder, bin))
+        fail_msg("%s", log_text());
+    *own.database = '\0';
+    server_begin(&own, "8", NULL);
+    if (run("%s/replay --config %s/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
+            " --until 2018-05-06 --labels 2",
+            bin, folder, own.port))
+        fail_msg("%s", log_text());
+    assert_non_null(strstr(log_text(), " posted, "));
+    assert_null(strstr(log_text(), " 0 posted, "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays,
                                   server_end_own),
         cmocka_unit_test_teardown(transactions_that_the_server_refuses_are_reported_with_its_words,
+                                  server_end_own),
+        cmocka_unit_test_teardown(labels_are_replayed_whatever_the_columns_are_called,
                                   server_end_own),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);
