@@ -1,9 +1,10 @@
 // Feeds inih line by line, so that every entry knows its line and column and no line is cut.
+#define _GNU_SOURCE // memrchr
 #include "base/config.h"
 
 #include "base/memory.h"
+#include "base/output.h"
 
-#include <errno.h>
 #include <ini.h>
 #include <math.h>
 #include <stdarg.h>
@@ -50,10 +51,13 @@ static char *read_line(char *buf, int size, void *stream)
     struct reader *r = stream;
     char section[64], end;
     int good = 1;
+    memset(r->raw, '\n', sizeof r->raw); // so that the last 0 is the one that fgets adds
     if (r->failed || !fgets(r->raw, sizeof r->raw, r->file))
         return NULL;
     r->line++;
-    if (strcspn(r->raw, "\n") > MAX_LINE)
+    if (memrchr(r->raw, '\0', sizeof r->raw) != strchr(r->raw, '\0'))
+        good = FAIL(r, "a 0 byte; is it UTF-16? Only UTF-8 and ASCII are %s", "read");
+    else if (strcspn(r->raw, "\n") > MAX_LINE)
         good = FAIL(r, "the line is longer than %d bytes; continue in the next line, indented",
                     MAX_LINE);
     else if (sscanf(r->raw, " [%63[^]\n]%c", section, &end) == 2 && end == ']')
@@ -90,9 +94,8 @@ static int handle(void *user, const char *section, const char *key, const char *
 int config_load(struct config *c, const char *path, struct err *err)
 {
     *c = (struct config){.path = xstrdup(path)};
-    struct reader r = {.config = c, .err = err, .file = fopen(path, "r")};
+    struct reader r = {.config = c, .err = err, .file = file_open(path, false, err)};
     if (!r.file) {
-        err_sys(err, "%s: cannot open", path);
         config_release(c);
         return -1;
     }

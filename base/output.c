@@ -69,6 +69,25 @@ int write_all(int fd, const void *data, size_t n, const char *name, struct err *
     return 0;
 }
 
+FILE *file_open(const char *path, bool secret, struct err *err)
+{
+    struct stat st;
+    FILE *f = NULL;
+    errno = 0;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st))
+        err_sys(err, "%s: cannot open", path);
+    else if (!S_ISREG(st.st_mode))
+        err_set(err, "%s: is not a regular file", path);
+    else if (secret && st.st_mode & (S_IRWXG | S_IRWXO))
+        err_set(err, "%s: is a secret that others may read: chmod 600 it", path);
+    else
+        f = xchecked(fdopen(fd, "rb"));
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
 // ---- the temporary ----
 
 // Another writer may rename the temporary between open and flock. The lock on what it renamed is

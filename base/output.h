@@ -20,6 +20,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 enum { OUTPUT_MAX_FILES = 512 }; // in one folder: a table keeps all its columns open
@@ -54,6 +56,9 @@ void output_release(struct output *o);
 int make_parents(const char *path, struct err *err);
 // fsync the folder that holds path: a name that was made or removed there is on disk then.
 int sync_parent(const char *path, struct err *err);
+// Open a file that is read whole; NULL and a message where it is none: a pipe could keep its reader
+// waiting for ever; errno is 0 then. secret: it must be its owner's alone.
+FILE *file_open(const char *path, bool secret, struct err *err);
 // Write all of data to fd, in as many calls as it takes. name is for the message.
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);
 

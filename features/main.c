@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int work(const char *config_path, const char *table, const char *output, unsigned threads,
                 int64_t until, struct err *err)
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
         1,
         1};
     struct err err;
+    umask(077); // pseudonyms and amounts are nobody else's business
     json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)

@@ -180,6 +180,8 @@ static int read_definitions(struct plan *p, json_t *features, struct err *err)
     json_error_t why;
     json_t *d;
     size_t i;
+    if (!json_is_array(features))
+        return err_set(err, "features: is not an array");
     json_array_foreach(features, i, d)
     {
         if (json_unpack_ex(d, &why, JSON_STRICT, "{s:s, s:s}", "name", &name, "expression",

@@ -108,7 +108,7 @@ static void close_source(const struct source *f)
 static int open_source(struct source *f, const char *path, struct err *err)
 {
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, "%s: cannot open the state snapshot", path);
     const size_t size = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;

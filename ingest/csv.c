@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd_errors.h>
 
 enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; // libcsv's pstate
 
@@ -64,6 +65,12 @@ static int unzstd(struct csv *c, struct err *err)
     c->raw_at = from.pos;
     c->n = to.pos;
     c->inside = rc != 0;
+    if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
+        return err_set(err,
+                       "%s: reading it takes more than the 128 MiB that are allowed: it was "
+                       "compressed with --long=28 or more. Give - for it, and pipe the output of "
+                       "'zstd -dc --long=31 %s' here",
+                       c->name, c->name);
     return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
 }
 

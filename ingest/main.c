@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static bool keep_raw;
 static const char *config = "datasets/simulated.ini", *output = "build/simulated/table";
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
     const struct program program = {
         "ingest", "[INPUT]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
     struct err err;
+    umask(077); // pseudonyms and amounts are nobody else's business
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)

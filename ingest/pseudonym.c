@@ -8,24 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is SipHash's");
 
 static int read_key(struct pseudonym *p, const char *path, struct err *err)
 {
-    struct stat st = {0};
     unsigned char bytes[PSEUDONYM_KEY_BYTES + 1];
-    FILE *f = fopen(path, "rbe");
-    if (!f && errno == ENOENT)
-        return err_set(err, "%s: there is no secret key; give the one that ingest made", path);
+    FILE *f = file_open(path, true, err);
     if (!f)
-        return err_sys(err, "%s: cannot read the secret key", path);
-    const size_t n = fstat(fileno(f), &st) ? 0 : fread(bytes, 1, sizeof bytes, f);
+        return err_prefix(err, "the key that ingest made");
+    const size_t n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
-        return err_set(err, "%s: group or others may read the secret key; chmod 600 it", path);
     if (n != PSEUDONYM_KEY_BYTES)
         return err_set(err, "%s: not a secret key of exactly %d bytes", path, PSEUDONYM_KEY_BYTES);
     memcpy(p->key, bytes, PSEUDONYM_KEY_BYTES);

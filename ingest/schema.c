@@ -289,7 +289,9 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
     const char *format = json_string_value(json_object_get(json, "time_format"));
     const json_t *columns = json_object_get(json, "columns");
     *s = (struct schema){.time_format = xstrdup(format ? format : "")};
-    int rc = schema_counts_rows(s) ? 0 : time_format_check(s->time_format, err);
+    int rc = !json_is_array(columns) ? err_set(err, "columns: is not an array")
+             : schema_counts_rows(s) ? 0
+                                     : time_format_check(s->time_format, err);
     for (size_t i = 0; i < json_array_size(columns) && rc == 0; i++)
         rc = column_from_json(s, json_array_get(columns, i), err);
     if (rc == 0)

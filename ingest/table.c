@@ -142,7 +142,7 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
 static int load_manifest(struct table *t, struct err *err)
 {
     json_error_t why;
-    int fd = openat(t->dir, MANIFEST, O_RDONLY | O_CLOEXEC);
+    int fd = openat(t->dir, MANIFEST, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, "%s/%s: cannot open", t->path, MANIFEST);
     json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
@@ -191,7 +191,7 @@ static int load_column(void *arg, unsigned i, struct err *err)
 {
     struct table *t = arg;
     char *file = file_name(t->columns[i].name);
-    int fd = openat(t->dir, file, O_RDONLY | O_CLOEXEC), rc = 0;
+    int fd = openat(t->dir, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc = 0;
     if (load_file(t, &t->columns[i], fd, err))
         rc = err_prefix(err, "%s/%s", t->path, file);
     if (fd >= 0)

@@ -455,10 +455,11 @@ static void print_counts(void)
 static int add_token(void)
 {
     char line[320] = "Authorization: Bearer ";
-    FILE *f = fopen(token_file, "r");
-    const bool good = f && fgets(line + strlen(line), 280, f);
-    if (f)
-        fclose(f);
+    FILE *f = file_open(token_file, true, &err);
+    if (!f)
+        return -1;
+    const bool good = fgets(line + strlen(line), 280, f);
+    fclose(f);
     if (!good)
         return err_sys(&err, "%s: cannot read the token", token_file);
     line[strcspn(line, "\r\n")] = '\0';
@@ -479,7 +480,7 @@ static int replay(void)
 {
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     if (open_input() || (token_file && add_token()) ||
-        (output_path && output_open(&output, output_path, 0644, &err)) ||
+        (output_path && output_open(&output, output_path, 0600, &err)) ||
         parallel_run((unsigned)connections, work, NULL, &err))
         return -1;
     progress_done(&progress);

@@ -7,12 +7,12 @@
 #include "serve/http.h"
 
 #include "base/memory.h"
+#include "base/output.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <time.h>
 
 // The library waits up to 2 s for every missing byte of a piece, so a client that trickles its body
@@ -144,22 +144,17 @@ char *request_body(struct request *q)
 
 int token_read(char token[TOKEN_TEXT], const char *path, struct err *err)
 {
-    struct stat st;
-    FILE *f = fopen(path, "r");
+    FILE *f = file_open(path, true, err);
     if (!f)
-        return err_sys(err, "%s: cannot open the token", path);
+        return -1;
     memset(token, 0, TOKEN_TEXT);
     const size_t size = fread(token, 1, TOKEN_TEXT - 1, f), n = strcspn(token, "\r\n");
-    const bool exposed = fstat(fileno(f), &st) || st.st_mode & (S_IRWXG | S_IRWXO);
     fclose(f);
     const size_t line_break = strspn(token + n, "\r\n");
     memset(token + n, 0, line_break);
-    if (!exposed && n >= 16 && n <= 256 && n + line_break == size &&
-        consists_of(token, ALPHANUMERIC "-._~+/="))
+    if (n >= 16 && n <= 256 && n + line_break == size && consists_of(token, ALPHANUMERIC "-._~+/="))
         return 0;
     sodium_memzero(token, TOKEN_TEXT);
-    if (exposed)
-        return err_set(err, "%s: others may read this token: chmod 600 it", path);
     return err_set(err,
                    "%s: a token is 16 to 256 letters, digits or -._~+/= on one line: head -c "
                    "24 /dev/urandom | base64",

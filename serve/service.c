@@ -66,7 +66,8 @@ void service_let(struct service *s)
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
-    json_t *file = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
+    struct err ignored;
+    json_t *file = model_to_json(&c->model), *metrics = json_read(path, NULL, &ignored);
     json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", json_object_get(metrics, "test"));
     json_object_update(all, file);

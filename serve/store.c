@@ -243,6 +243,8 @@ static int check_places(struct store *s, struct err *err)
                            "%s: was moved, removed or replaced under the server; put it back, with "
                            "all that belongs to it, before you start the server again",
                            s->files[i]);
+        if (!s->inodes[i] && st.st_mode & (S_IRWXG | S_IRWXO) && chmod(s->files[i], 0600))
+            return err_sys(err, "%s: others may read it: chmod 600 it", s->files[i]);
         s->inodes[i] = st.st_ino;
     }
     return 0;

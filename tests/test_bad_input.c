@@ -55,6 +55,31 @@ TEST_CASE(a_missing_or_empty_input_is_named)
         refused(": x", inputs[i]);
 }
 
+TEST_CASE(a_pipe_in_place_of_a_file_is_refused_at_once)
+{
+    static const char *const files[][2] = {
+        {"key", INGEST},
+        {"table/manifest.json", FEATURES},
+        {"table/amount.npy", FEATURES},
+        {"features/state.bin", SERVE},
+        {"models/ledger.jsonl", SERVE},
+        {"models/1/model.json", SERVE},
+        {"models/1/metrics.json", "registry --models models show"},
+        {"x", "ingest --config x --key key --output new datasets/sample.csv"},
+        {"x", SERVE " --token-file x"},
+        {"x", "replay " SAMPLE "--token-file x"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char command[512];
+        snprintf(command, sizeof command,
+                 "rm -f %s && mkfifo -m 600 %s && "
+                 "timeout 20 %s",
+                 files[i][0], files[i][0], files[i][1]);
+        expect(1, strrchr(files[i][0], '/') ? strrchr(files[i][0], '/') + 1 : files[i][0], command);
+        stages_copy(NULL);
+    }
+}
+
 // ---- outputs that cannot be written ----
 
 TEST_CASE(an_output_that_cannot_be_there_is_refused)
@@ -213,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         stages_test(wrong_command_lines_exit_with_2),
         stages_test(a_missing_or_empty_input_is_named),
+        stages_test(a_pipe_in_place_of_a_file_is_refused_at_once),
         stages_test(an_output_that_cannot_be_there_is_refused),
         stages_test(a_write_that_fails_leaves_the_old_artifact),
         stages_test(a_full_disk_is_an_error_and_nothing_stays_on_it),

@@ -229,6 +229,24 @@ TEST_CASE(entries_know_their_line_and_column)
     config_release(&c);
 }
 
+TEST_CASE(a_0_byte_is_an_error_wherever_it_stands)
+{
+    static const char text[] = "[input]\nx = 1\ny = 22\n\n[model]\nz";
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        struct config c;
+        char with_0[sizeof text], line[32];
+        size_t lines = 1;
+        memcpy(with_0, text, sizeof text);
+        with_0[i] = '\0';
+        for (size_t k = 0; k < i; k++)
+            lines += text[k] == '\n';
+        snprintf(line, sizeof line, "test.ini:%zu: a 0 byte", lines);
+        scratch_bytes("test.ini", with_0, sizeof text - 1);
+        assert_int_equal(config_load(&c, scratch_path("test.ini"), &err), -1);
+        assert_contains(err.msg, line);
+    }
+}
+
 TEST_CASE(a_long_line_is_an_error_and_is_not_cut)
 {
     for (int n = 180; n < 1200; n += n < 205 ? 1 : 200) {
@@ -517,6 +535,7 @@ int main(void)
         scratch_test(help_and_version_are_always_there),
         scratch_test(every_piece_runs_once_and_the_first_failure_is_reported),
         scratch_test(entries_know_their_line_and_column),
+        scratch_test(a_0_byte_is_an_error_wherever_it_stands),
         scratch_test(a_long_line_is_an_error_and_is_not_cut),
         scratch_test(mistakes_are_reported_with_their_line),
         scratch_test(an_unknown_key_is_an_error_with_a_hint),

@@ -154,6 +154,18 @@ TEST_CASE(compressed_rows_come_back_and_cut_or_damaged_data_is_an_error)
     free(sample);
 }
 
+// A frame by hand (RFC 8878): window of 2^log bytes, one raw block.
+TEST_CASE(a_zstd_window_up_to_128_mib_is_read_and_a_larger_one_named)
+{
+    char frame[] = "\x28\xb5\x2f\xfd\0?\x41\0\0a,b\n1,2\n";
+    for (int log = 10; log <= 31; log++) {
+        frame[5] = (char)((log - 10) << 3);
+        const char *read = read_all(scratch_bytes("long.zst", frame, sizeof frame - 1), ',');
+        assert_contains(read, log <= 27 ? "a" : "more than the 128 MiB that are allowed");
+        assert_contains(read, log <= 27 ? "b" : "zstd -dc --long=31 ");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +174,7 @@ int main(void)
         scratch_test(fields_and_rows_have_a_greatest_length),
         scratch_test(any_text_reads_as_libcsv_reads_it),
         scratch_test(compressed_rows_come_back_and_cut_or_damaged_data_is_an_error),
+        scratch_test(a_zstd_window_up_to_128_mib_is_read_and_a_larger_one_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,8 @@ TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
         {"[10.5, 20.0]", "[]", "inputs[0].reference: needs 1 to 9 edges"},
         {"[10.5, 20.0]", "3", "1 to 9 edges"},
         {"[0.01]", "[]", "score_reference: needs"},
+        {"\"counts\": [", "\"counts\": [1, ", "needs one count more"},
+        {"\"counts\": ", "\"counts\": 3, \"x\": ", "x"},
     };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         char from[32], to[32];

@@ -117,6 +117,13 @@ TEST_CASE(the_same_features_again_add_no_version)
     expect(0, "", "[ ! -e models/2 ] && [ $(wc -l <models/ledger.jsonl) = 4 ]");
 }
 
+TEST_CASE(what_tells_of_customers_is_its_owners_alone)
+{
+    succeed("umask 0; " INGEST "--key var/key && " FEATURES);
+    succeed("[ -z \"$(find var table features rejects.csv -perm /077)\" ] || ls -lR");
+    assert_null(strstr(out, "rw"));
+}
+
 // ---- the registry ----
 
 static void expect_exactly(const char *text, const char *command)
@@ -238,6 +245,7 @@ int main(void)
         stages_test(the_model_does_not_depend_on_the_number_of_threads),
         stages_test(the_model_does_not_depend_on_the_secret_key),
         stages_test(the_same_features_again_add_no_version),
+        stages_test(what_tells_of_customers_is_its_owners_alone),
         stages_test(a_version_is_promoted_and_rolled_back),
         stages_test(drift_exits_with_3_where_that_is_wanted),
         stages_test(every_help_has_defaults_and_an_example_that_works),

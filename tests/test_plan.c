@@ -189,6 +189,8 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         "{}",
         "{\"schema\":{},\"features\":[]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
+        "{\"schema\":" SCHEMA ",\"features\":{}}",
+        "{\"schema\":{\"time_format\":\"row\",\"columns\":{}},\"features\":[]}",
     };
     for (size_t i = 0; i < LENGTH(no_plans); i++) {
         json_t *json = json_loads(no_plans[i], 0, NULL);

@@ -64,10 +64,10 @@ TEST_CASE(a_key_that_is_missing_readable_or_of_another_length_is_refused)
         mode_t mode;
         const char *message;
     } cases[] = {
-        {NULL, 0, "secret.key: there is no secret key"},
+        {NULL, 0, "the key that ingest made: "},
         {"0123456789abcde", 0600, "secret.key: not a secret key of exactly 16 bytes"},
         {"0123456789abcdef0", 0600, "secret.key: not a secret key of exactly 16 bytes"},
-        {"0123456789abcdef", 0640, "secret.key: group or others may read the secret key"},
+        {"0123456789abcdef", 0640, "secret.key: is a secret that others may read: chmod 600"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pseudonym p;

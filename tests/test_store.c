@@ -131,6 +131,19 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
     }
 }
 
+TEST_CASE(a_database_that_others_could_read_becomes_its_owners_alone)
+{
+    expect(transaction(1), 200);
+    shell("cp assay.db x.db; cp assay.db-wal x.db-wal; cp assay.db-shm x.db-shm"); // as of a kill
+    stop();
+    shell("for f in '' -wal -shm; do mv x.db$f assay.db$f; done; rm assay.db-state*; chmod 666 "
+          "assay.db assay.db-???");
+    start();
+    expect(transaction(2), 200);
+    shell("[ -z \"$(find . -name 'assay.db*' -perm /077)\" ]");
+    assert_int_equal(small.service.state.events, 2);
+}
+
 // Lock and checkpoint are beside the file that the link names.
 TEST_CASE(a_link_is_followed)
 {
@@ -265,6 +278,7 @@ int main(void)
         TEST(an_id_of_another_transaction_is_refused_with_the_field_that_differs),
         TEST(ids_that_moved_to_the_table_are_found_there),
         TEST(a_name_that_cannot_be_a_database_is_refused),
+        TEST(a_database_that_others_could_read_becomes_its_owners_alone),
         TEST(a_link_is_followed),
         TEST(a_second_server_on_the_same_database_is_refused),
         TEST(a_row_holds_the_transaction_its_decision_and_the_clocks),

@@ -2,6 +2,7 @@
 #include "train/model.h"
 
 #include "base/memory.h"
+#include "base/output.h"
 #include "train/metrics.h"
 
 #include <math.h>
@@ -105,6 +106,8 @@ static int histogram_from_json(struct histogram *h, json_t *json, struct err *er
     h->n_edges = json_array_size(edges);
     if (h->n_edges < 1 || h->n_edges >= HISTOGRAM_BINS)
         return err_set(err, "needs 1 to %d edges", HISTOGRAM_BINS - 1);
+    if (json_array_size(counts) != h->n_edges + 1)
+        return err_set(err, "needs one count more than edges");
     for (size_t b = 0; b <= h->n_edges; b++) {
         h->counts[b] = (uint64_t)json_integer_value(json_array_get(counts, b));
         if (b < h->n_edges)
@@ -151,10 +154,10 @@ static char *read_file(const char *path, size_t *n, struct err *err)
 {
     struct stat st;
     char *text = NULL;
-    FILE *f = fopen(path, "rb");
-    if (!f || fstat(fileno(f), &st))
-        err_sys(err, "%s: cannot open", path);
-    else if (!S_ISREG(st.st_mode) || st.st_size > MAX_BYTES)
+    FILE *f = file_open(path, false, err);
+    if (!f)
+        return NULL;
+    if (fstat(fileno(f), &st) || st.st_size > MAX_BYTES)
         err_set(err, "%s: is not a file of at most %d bytes", path, MAX_BYTES);
     else
         text = xmalloc((size_t)st.st_size);
@@ -163,8 +166,7 @@ static char *read_file(const char *path, size_t *n, struct err *err)
         free(text);
         text = NULL;
     }
-    if (f)
-        fclose(f);
+    fclose(f);
     return text;
 }
 
@@ -215,19 +217,28 @@ static int from_json(struct model *m, json_t *j, struct err *err)
     return 0;
 }
 
-int model_load(struct model *m, const char *path, struct err *err)
+json_t *json_read(const char *path, char sha256[SHA256_HEX], struct err *err)
 {
     size_t n = 0;
     json_error_t why;
-    *m = (struct model){0};
     char *text = read_file(path, &n, err);
     if (!text)
-        return -1;
+        return NULL;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    sha256_hex(m->sha256, text, n);
+    if (sha256)
+        sha256_hex(sha256, text, n);
     free(text);
     if (!j)
-        return err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
+        err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
+    return j;
+}
+
+int model_load(struct model *m, const char *path, struct err *err)
+{
+    *m = (struct model){0};
+    json_t *j = json_read(path, m->sha256, err);
+    if (!j)
+        return -1;
     int rc = from_json(m, j, err);
     json_decref(j);
     if (rc) {

@@ -61,8 +61,8 @@ static int read_ledger(struct registry *r, struct err *err)
 {
     char *path = path_join(r->path, "ledger.jsonl"), *line = NULL;
     size_t size = 0;
-    FILE *f = fopen(path, "rb");
-    int rc = f || errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", path);
+    FILE *f = file_open(path, false, err);
+    int rc = f || errno == ENOENT ? 0 : -1;
     for (ssize_t n; f && rc == 0 && (n = getline(&line, &size, f)) > 0;) {
         r->torn = line[n - 1] != '\n';
         if (!r->torn && (rc = add_line(r, line, (size_t)n - 1, err)))

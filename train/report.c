@@ -1,5 +1,6 @@
 #include "train/report.h"
 #include "base/memory.h"
+#include "train/model.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -206,11 +207,10 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
 
 int report_print(const char *path, struct err *err)
 {
-    json_error_t why;
     const char *test;
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    json_t *j = json_read(path, NULL, err);
     if (!j)
-        return err_set(err, "%s: %s", path, why.text);
+        return -1;
     int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
     char *text = fill_template(summary_txt, PLAIN, j);
     if (rc)
