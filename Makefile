@@ -269,12 +269,13 @@ tsan: ## the tests with threads under ThreadSanitizer
 	    programs $(addprefix build/tsan/,$(THREADED))
 	@ASSAY_BIN=build/tsan/bin tests/run $(addprefix build/tsan/,$(THREADED))
 
-# Two weeks of the simulated data over HTTP with kills, fifty kills under load, and both with the server
-# under ThreadSanitizer.
+# Two weeks of the simulated data over HTTP with kills, fifty kills under load, a model of all the data with
+# every kernel, and the server under ThreadSanitizer.
 soak: programs $(TESTS) $(SIMULATED) ## long forms of the server's tests, some three minutes
 	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
 	    tests/run $(BUILD)/tests/test_parity
 	@ASSAY_BIN=$(BIN) ASSAY_KILLS=50 tests/run $(BUILD)/tests/test_crash
+	@ASSAY_BIN=$(BIN) ASSAY_SIMULATE=' ' tests/run $(BUILD)/tests/test_simulated
 	@$(MAKE) --no-print-directory tsan
 
 # Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.

@@ -11,7 +11,7 @@ void decision_make(struct decision *d, const struct model *m, int64_t version, c
                            .threshold = m->threshold,
                            .probability = model_probability(model_margin(m, x))};
     memcpy(d->sha256, m->sha256, sizeof d->sha256);
-    d->review = d->probability >= m->threshold;
+    d->review = model_reviews(m, x, d->probability);
     model_contributions(m, x, contributions);
     for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
         int at = d->n_reasons;

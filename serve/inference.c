@@ -6,8 +6,8 @@
 //
 // A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
 // its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
-// probability and margin, FP64, and review, BOOL: probability >= threshold. Optional members may be
-// null. Unknown members and parameters are ignored, except those that ask for binary tensors.
+// probability and margin, FP64, and review, BOOL: the decision (train/model.h). Optional members may
+// be null. Unknown members and parameters are ignored, except those that ask for binary tensors.
 //
 // A model has the name of its registry's folder and one version, the one that serves.
 //
@@ -212,11 +212,12 @@ static void write_output(const struct inference *q, const struct model *m, size_
     reply_add(r, "{\"name\":\"%s\",\"shape\":[%zu],\"datatype\":\"%s\",\"data\":[", outputs[o].name,
               q->rows, outputs[o].datatype);
     for (size_t row = 0; row < q->rows; row++) {
-        const double margin = model_margin(m, q->x + row * q->n_inputs);
+        const float *x = q->x + row * q->n_inputs;
+        const double margin = model_margin(m, x);
         const double probability = model_probability(margin);
         reply_text(r, row > 0 ? "," : "");
         if (o == REVIEW)
-            reply_text(r, probability >= m->threshold ? "true" : "false");
+            reply_text(r, model_reviews(m, x, probability) ? "true" : "false");
         else
             reply_number(r, o == MARGIN ? margin : probability, 17);
     }

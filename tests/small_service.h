@@ -42,6 +42,8 @@ enum { SMALL_INPUTS = 8 };
 static const double small_mean[SMALL_INPUTS] = {50, 0.25, 2, 45, 40, 0.5, 0.25, 0.25};
 static const double small_scale[SMALL_INPUTS] = {30, 0.5, 3, 25, 12, 0.5, 0.4, 0.4};
 static const double small_weight[SMALL_INPUTS] = {0.9, 0.7, -0.3, 0.2, 0.1, -0.4, 0.6, 0.05};
+static const double small_min[SMALL_INPUTS] = {0, -1e15, 0, 0, -1e15, 0, 0, 0};
+static const double small_max[SMALL_INPUTS] = {1000, 1e15, 1e9, 1e9, 120, 1, 1, 1};
 static const double small_intercept = -1.25, small_threshold = 0.5;
 
 // The definition, written out once more.
@@ -49,7 +51,9 @@ static inline double small_margin(const double x[SMALL_INPUTS])
 {
     double margin = small_intercept;
     for (int i = 0; i < SMALL_INPUTS; i++)
-        margin += small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i];
+        margin += small_weight[i] *
+                  (fmin(fmax((double)(float)x[i], small_min[i]), small_max[i]) - small_mean[i]) /
+                  small_scale[i];
     return margin;
 }
 
@@ -92,7 +96,9 @@ static inline int small_model(struct model *m, const char *folder, struct err *e
         m->inputs[i] = (struct model_input){.name = m->plan.inputs[i].name,
                                             .mean = small_mean[i],
                                             .scale = small_scale[i],
-                                            .weight = small_weight[i]};
+                                            .weight = small_weight[i],
+                                            .min = small_min[i],
+                                            .max = small_max[i]};
         histogram_fit(&m->inputs[i].reference, values, 4);
     }
     histogram_fit(&m->score_reference, values, 4);

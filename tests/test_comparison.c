@@ -165,8 +165,8 @@ static int setup(void **state)
     }
     rows = (struct examples){
         .table.path = "a/table", .rows = ROWS, .x = x, .time = seconds, .label = label};
-    inputs[0] = (struct model_input){"moving", 0.5, 0.3, 2, quarters};
-    inputs[1] = (struct model_input){"steady", 0.5, 0.3, 0, quarters};
+    inputs[0] = (struct model_input){"moving", 0.5, 0.3, 2, -1e9, 1e9, quarters};
+    inputs[1] = (struct model_input){"steady", 0.5, 0.3, 0, -1e9, 1e9, quarters};
     model.score_reference = (struct histogram){.n_edges = 1, .edges = {0.5}};
     return scratch_make(state);
 }

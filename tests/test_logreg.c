@@ -14,8 +14,9 @@
 //         y[r] = 64 * x[r, 0] - 64 * x[r, 1] / 2 + draw(1000) - 500 > -500
 //         known[r] = draw(10) != 0
 //     x, y = x[known], y[known]
+//     mean, scale = (np.array([float('%.6e' % v) for v in a]) for a in (x.mean(0), x.std(0)))
 //     LogisticRegression(C=1 / (l2 * len(y)), solver='newton-cholesky', tol=1e-14,
-//                        max_iter=1000).fit((x - x.mean(0)) / x.std(0), y)
+//                        max_iter=1000).fit((x - mean) / scale, y)
 #include "train/logreg.h"
 
 #include "tests/training.h"
@@ -56,12 +57,12 @@ static struct logreg fit(uint64_t rows, size_t inputs, unsigned threads, double 
 TEST_CASE(weights_equal_those_of_an_independent_solver)
 {
     static const double expected[][1 + K] = {
-        {1e-4, 2.3561652358430472, -1.1255621786610297, 0.2127053640221766, 0.27248232293126984,
-         -3.4378623236635613},
-        {1e-2, 1.7418942399237258, -0.76373662974908996, 0.042800950687891151, 0.051414866226418568,
-         -2.8049794668364521},
-        {1, 0.14609938124057628, -0.063757792495126142, -0.011491851682859419,
-         -0.021522312039145244, -1.7888562939169159},
+        {1e-4, 2.356165092166444, -1.1255622428884837, 0.212705341981648, 0.27248232033865044,
+         -3.4378611790671987},
+        {1e-2, 1.7418941719986396, -0.7637366662966639, 0.042800943819595864, 0.05141485775531356,
+         -2.804978833946012},
+        {1, 0.1460993882476177, -0.06375778957653598, -0.011491852584768347, -0.02152231282304629,
+         -1.7888562587524282},
     };
     make_sample();
     for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
@@ -71,12 +72,14 @@ TEST_CASE(weights_equal_those_of_an_independent_solver)
         must(logreg_fit(&m, expected[e][0], &err), &err);
         assert_int_equal(m.known, 644);
         assert_int_equal(m.frauds, 93);
-        assert_near(m.mean[0], -0.31771642080745344, 1e-14);
-        assert_near(m.mean[3], 62.479207104037265, 1e-12);
-        assert_near(m.scale[0], 4.553845279778983, 1e-13);
-        assert_near(m.scale[3], 7.84563307323915, 1e-12);
+        assert_is(m.mean[0], -0.3177164);
+        assert_is(m.mean[3], 62.47921);
+        assert_is(m.scale[0], 4.553845);
+        assert_is(m.scale[3], 7.845633);
+        assert_is(m.min[3], 42.703125);
+        assert_is(m.max[3], 84.890625);
         for (int i = 0; i < K; i++)
-            assert_near(m.w[i], expected[e][1 + i], 1e-8);
+            assert_near(m.w[i], expected[e][1 + i], 1e-12);
         logreg_release(&m);
     }
 }
@@ -153,7 +156,11 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
         logreg_release(&m);
     }
     struct logreg m = fit(N, 1, 1, 0);
-    const double p = (double)(C + D) / N, scale = sqrt(p * (1 - p));
+    const double p = m.mean[0], scale = m.scale[0];
+    assert_near(p, (double)(C + D) / N, 1e-7);
+    assert_near(scale, sqrt(p * (1 - p)), 1e-7);
+    assert_is(m.min[0], 0);
+    assert_is(m.max[0], 1);
     const double no = log(30. / 250), yes = log(45. / 75);
     const double of_no = 1. / A + 1. / B, of_yes = 1. / C + 1. / D; // variances
     assert_near(m.w[0], scale * (yes - no), 1e-8);

@@ -152,6 +152,17 @@ static double alerts_of(double threshold)
     return alerts;
 }
 
+// The largest number of 7 digits that is at most x, or the next one.
+static double seven_digits(double x, int next)
+{
+    char text[32];
+    double unit = 1e-6;
+    for (double digit = x; digit > 0 && digit < 1; digit *= 10)
+        unit /= 10;
+    snprintf(text, sizeof text, "%.12f", (floor(x / unit + 1e-6) + next) * unit);
+    return strtod(text, NULL);
+}
+
 // A budget's threshold is the lowest that makes no more alerts, of all rows but those of known
 // cards; a cost's is the highest of the cheapest, of the rows with labels. 2 is no alert at all.
 TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
@@ -182,7 +193,8 @@ TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
         for (int k = 0; k < 2; k++)
             assert_is(k ? threshold_by_cost(score, label, ROWS, fraud, alert)
                         : threshold_by_budget(score, label, ROWS, budgets[run % 8]),
-                      best[k] <= 1 ? best[k] : fmin(1, nextafter(highest[k], 2)));
+                      best[k] <= 1 ? seven_digits(best[k], 0)
+                                   : fmin(1, seven_digits(highest[k], 1)));
     }
     assert_in_range(no_alert, 5, 95);
     assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert

@@ -5,7 +5,7 @@
 #include "tests/training.h"
 
 static const char *const valid =
-    "{\"format\": \"assay model\", \"version\": 1,\n"
+    "{\"format\": \"assay model\", \"version\": 2,\n"
     " \"plan\": {\"schema\": {\"time_format\": \"epoch\", \"columns\": [\n"
     "   {\"name\": \"id\", \"header\": \"ID\", \"kind\": \"id\"},\n"
     "   {\"name\": \"time\", \"header\": \"T\", \"kind\": \"time\"},\n"
@@ -14,11 +14,11 @@ static const char *const valid =
     "  \"features\": [{\"name\": \"amount\", \"expression\": \"amount\"},\n"
     "   {\"name\": \"night\", \"expression\": \"hour(time) <= 6\"}]},\n"
     " \"inputs\": [\n"
-    "  {\"name\": \"amount\", \"mean\": 50.25, \"scale\": 40.1, \"weight\": 0.7,\n"
-    "   \"reference\": {\"edges\": [10.5, 20.0], \"counts\": [3, 4, 5]}},\n"
-    "  {\"name\": \"night\", \"mean\": 0.1, \"scale\": 0.3, \"weight\": -0.05,\n"
-    "   \"reference\": {\"edges\": [1.0], \"counts\": [10, 2]}}],\n"
-    " \"intercept\": -4.5, \"threshold\": 0.125, \"l2\": 0.001,\n"
+    "  {\"name\": \"amount\", \"mean\": 50.25, \"scale\": 40.1, \"weight\": 0.7, \"min\": 0.5,\n"
+    "   \"max\": 220.0, \"reference\": {\"edges\": [10.5, 20.0], \"counts\": [3, 4, 5]}},\n"
+    "  {\"name\": \"night\", \"mean\": 0.1, \"scale\": 0.3, \"weight\": -0.05, \"min\": 0.0,\n"
+    "   \"max\": 1.0, \"reference\": {\"edges\": [1.0], \"counts\": [10, 2]}}],\n"
+    " \"intercept\": -4.5, \"threshold\": 0.125, \"l2\": 0.001, \"outside\": \"score\",\n"
     " \"score_reference\": {\"edges\": [0.01], \"counts\": [7, 5]},\n"
     " \"training\": {\"rows\": 12}, \"provenance\": {\"program\": \"assay 0.1.0\"}}\n";
 
@@ -86,6 +86,42 @@ TEST_CASE(a_score_is_the_logistic_function_of_intercept_and_contributions_in_ord
     assert_true(model_probability(-1000) == 0);
 }
 
+// Above and below, with a weight of either sign.
+TEST_CASE(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passed)
+{
+    static const struct {
+        float x[2], as[2];
+        size_t outside;
+    } cases[] = {
+        {{1e15F, 1}, {220, 1}, 1},
+        {{-1e15F, 1}, {0.5F, 1}, 1},
+        {{220, 1e9F}, {220, 1}, 1},
+        {{221, -3}, {220, 0}, 2},
+        {{INFINITY, -INFINITY}, {220, 0}, 2},
+        {{NAN, 0}, {0.5F, 0}, 1},
+        {{0.5F, -0.0F}, {0.5F, 0}, 0}, // the ends are inside
+        {{220, 1}, {220, 1}, 0},
+    };
+    struct model m;
+    load(&m, valid);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned char outside[2];
+        double c[2], as[2];
+        model_contributions(&m, cases[i].x, c);
+        model_contributions(&m, cases[i].as, as);
+        assert_true(c[0] == as[0] && c[1] == as[1]);
+        assert_true(model_margin(&m, cases[i].x) == model_margin(&m, cases[i].as));
+        assert_int_equal(model_outside(&m, cases[i].x, outside), cases[i].outside);
+        assert_int_equal(outside[0] + outside[1], cases[i].outside);
+        for (int k = 0; k < 2; k++) {
+            m.review_outside = k;
+            assert_true(model_reviews(&m, cases[i].x, 0.125));
+            assert_int_equal(model_reviews(&m, cases[i].x, 0.12), k && cases[i].outside > 0);
+        }
+    }
+    model_release(&m);
+}
+
 // ---- damaged files ----
 
 TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
@@ -93,13 +129,14 @@ TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
     static const char members[][16] = {
         "format",          "version",  "plan",       "inputs", "intercept", "threshold", "l2",
         "schema",          "mean",     "scale",      "weight", "reference", "edges",     "counts",
-        "score_reference", "training", "provenance",
+        "score_reference", "training", "provenance", "min",    "max",       "outside",
     };
     static const char *const cases[][3] = {
         {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // an unknown member
         {"\"l2\"", "\"l2\": 0.5, \"l2\"", "duplicate"},
         {"assay model", "other model", "format is 'other model'"},
-        {"\"version\": 1", "\"version\": 2", "version 2; this program reads"},
+        {"\"version\": 2", "\"version\": 1", "version 2: train again with this program"},
+        {"\"score\"", "\"ignore\"", "outside is 'ignore'"},
         {"40.1", "\"40.1\"", "inputs[0]"},
         {"50.25", "NaN", "is not JSON"},
         {"0\"}}", "0\"}", "is not JSON"}, // cut off
@@ -170,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256),
         scratch_test(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order),
+        scratch_test(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passed),
         scratch_test(what_is_missing_or_wrong_in_a_file_is_named),
         cmocka_unit_test(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own),
     };

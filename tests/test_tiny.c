@@ -9,8 +9,8 @@ int tiny_main(int argc, char **argv);
 #include "tests/stages.h"
 #include "train/metrics.h"
 
-// Two ways of adding the same doubles, and Newton's method stopped at a gradient of 1e-10.
-static const double ROUNDING = 1e-12, WEIGHTS = 1e-6, RANKS = 1e-4;
+// Two ways of adding the same doubles, and a unit of the last of a model's 7 digits.
+static const double ROUNDING = 1e-12, DIGITS = 1.1e-6, RANKS = 1e-6;
 
 static const char *place(const char *name)
 {
@@ -67,11 +67,14 @@ static void compare_model(const struct model *m)
     for (size_t i = 0; i < N_INPUTS; i++) {
         const json_t *input = json_array_get(inputs, i);
         assert_string_equal(json_string_value(json_object_get(input, "name")), names[i]);
-        assert_near(number_of(input, "mean"), m->mean[i], 1e-7 * (1 + fabs(m->mean[i])), "a mean");
-        assert_near(number_of(input, "scale"), m->scale[i], 1e-7 * m->scale[i], "a scale");
-        assert_near(number_of(input, "weight"), m->w[i], WEIGHTS, names[i]);
+        const double numbers[] = {m->mean[i], m->scale[i], m->w[i], m->min[i], m->max[i]};
+        static const char *const words[] = {"mean", "scale", "weight", "min", "max"};
+        for (int k = 0; k < 5; k++)
+            assert_near(number_of(input, words[k]), numbers[k],
+                        k < 3 ? DIGITS * fabs(numbers[k]) : 0, words[k]);
     }
-    assert_near(number_of(model, "intercept"), m->w[N_INPUTS], WEIGHTS, "the intercept");
+    assert_near(number_of(model, "intercept"), m->w[N_INPUTS], DIGITS * fabs(m->w[N_INPUTS]),
+                "the intercept");
     json_decref(model);
 }
 

@@ -222,9 +222,18 @@ static struct range rows_between(const struct data *d, long long from, long long
 }
 
 struct model {
-    double mean[N_INPUTS], scale[N_INPUTS]; // of the training rows
-    double w[K];                            // weights of the standardised inputs, then intercept
+    double mean[N_INPUTS], scale[N_INPUTS], min[N_INPUTS], max[N_INPUTS]; // of the training rows
+    double w[K]; // weights of the standardised inputs, then intercept
 };
+
+// To 7 significant digits, far below a weight's standard error. The digits behind them depend on
+// how the processor adds.
+static double rounded(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6e", x);
+    return strtod(text, NULL);
+}
 
 // Mean and standard deviation of each input. Inputs of one scale make the penalty fair.
 static void standardise(struct model *m, const struct data *d, struct range train)
@@ -232,20 +241,26 @@ static void standardise(struct model *m, const struct data *d, struct range trai
     const double n = (double)(train.end - train.first);
     for (int i = 0; i < N_INPUTS; i++) {
         double sum = 0, squares = 0;
-        for (long r = train.first; r < train.end; r++)
+        m->min[i] = INFINITY;
+        m->max[i] = -INFINITY;
+        for (long r = train.first; r < train.end; r++) {
             sum += (double)d->rows[r].x[i];
-        m->mean[i] = sum / n;
+            m->min[i] = fmin(m->min[i], (double)d->rows[r].x[i]);
+            m->max[i] = fmax(m->max[i], (double)d->rows[r].x[i]);
+        }
         for (long r = train.first; r < train.end; r++)
-            squares += pow((double)d->rows[r].x[i] - m->mean[i], 2);
-        m->scale[i] = squares > 0 ? sqrt(squares / n) : 1;
+            squares += pow((double)d->rows[r].x[i] - sum / n, 2);
+        m->mean[i] = rounded(sum / n);
+        m->scale[i] = squares > 0 ? rounded(sqrt(squares / n)) : 1;
     }
 }
 
-// z[K]: the standardised inputs of a row and a 1 for the intercept.
+// z[K]: the standardised inputs of a row and a 1 for the intercept. A value outside the range of
+// training counts as the end of the range: a line goes on for ever, and what we know does not.
 static void inputs_of(const struct model *m, const struct row *row, double *z)
 {
     for (int i = 0; i < N_INPUTS; i++)
-        z[i] = ((double)row->x[i] - m->mean[i]) / m->scale[i];
+        z[i] = (fmin(fmax((double)row->x[i], m->min[i]), m->max[i]) - m->mean[i]) / m->scale[i];
     z[N_INPUTS] = 1;
 }
 
@@ -289,10 +304,7 @@ static void minimise(const double *z, const double *y, long n, double l2, double
     for (int pass = 0; pass < 100; pass++) {
         double g[K], h[K * K], next[K];
         derivatives(z, y, n, l2, w, g, h, scratch);
-        if (cblas_dnrm2(K, g, 1) < 1e-10) {
-            free(scratch);
-            return;
-        }
+        const int last = cblas_dnrm2(K, g, 1) < 1e-10; // one more step, to all digits
         blasint size = K, failed = 0;
         dpotrf_((char[]){'U'}, &size, h, &size, &failed); // h becomes U of H = U'U
         if (failed)
@@ -300,6 +312,11 @@ static void minimise(const double *z, const double *y, long n, double l2, double
         cblas_dtrsv(CblasColMajor, CblasUpper, CblasTrans, CblasNonUnit, K, h, K, g, 1);
         cblas_dtrsv(CblasColMajor, CblasUpper, CblasNoTrans, CblasNonUnit, K, h, K, g, 1);
         // g is H^-1 g now, the step.
+        if (last) {
+            cblas_daxpy(K, -1, g, 1, w, 1);
+            free(scratch);
+            return;
+        }
         double step = 1, found;
         do {
             for (int i = 0; i < K; i++)
@@ -328,6 +345,8 @@ static struct model fit(const struct data *d, struct range train, double l2)
         die("%ld training rows with %g frauds: training needs both kinds", n, frauds);
     m.w[N_INPUTS] = log(frauds / ((double)n - frauds)); // the optimum without inputs
     minimise(z, y, n, l2, m.w);
+    for (int i = 0; i < K; i++)
+        m.w[i] = rounded(m.w[i]);
     free(z);
     free(y);
     return m;

@@ -49,12 +49,18 @@ static int parse_costs(struct settings *s, const struct config *c, struct err *e
 
 static int settings_from_config(struct settings *s, const struct config *c, struct err *err)
 {
-    static const char *const known[] = {"l2", "alerts_per_day", "cost_fraud", "cost_alert"};
+    static const char *const known[] = {"l2", "alerts_per_day", "cost_fraud", "cost_alert",
+                                        "outside"};
+    const struct config_entry *outside = config_find(c, "model", "outside");
     *s = (struct settings){.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 100};
     if (config_check_keys(c, "model", known, sizeof known / sizeof *known, err) ||
         config_int(c, "model", "alerts_per_day", 1, 1000000000, &s->alerts_per_day, err) ||
         parse_costs(s, c, err))
         return -1;
+    s->review_outside = outside && strcmp(outside->value, "review") == 0;
+    if (outside && !s->review_outside && strcmp(outside->value, "score") != 0)
+        return config_error(c, outside, 0, err, "'%.40s' is neither score nor review",
+                            outside->value);
     const struct config_entry *e = config_find(c, "model", "l2");
     return e ? parse_l2(s, c, e, err) : 0;
 }
@@ -277,9 +283,13 @@ static int fit_weights(struct fit *f, const struct candidate *c, struct err *err
         return -1;
     m->n_inputs = c->examples.n_inputs;
     m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
+    for (size_t i = 0; i < s->k; i++) {
+        s->w[i] = round_digits(s->w[i]);
+        s->standard_error[i] = round_digits(s->standard_error[i]);
+    }
     for (size_t i = 0; i < m->n_inputs; i++)
-        m->inputs[i] =
-            (struct model_input){c->examples.names[i], s->mean[i], s->scale[i], s->w[i], {0}};
+        m->inputs[i] = (struct model_input){
+            c->examples.names[i], s->mean[i], s->scale[i], s->w[i], s->min[i], s->max[i], {0}};
     m->intercept = s->w[m->n_inputs];
     return 0;
 }

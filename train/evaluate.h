@@ -33,6 +33,7 @@ struct settings {
     int64_t alerts_per_day;
     bool by_cost; // the threshold; else by alerts_per_day
     double cost_fraud, cost_alert;
+    bool review_outside; // rows with an input outside the range of training
 };
 
 struct fold {
@@ -50,7 +51,7 @@ struct fit {
     const struct fold *fold;
     double l2;
     struct logreg logreg;
-    struct model model; // inputs without references, and the intercept; nothing else
+    struct model model; // inputs without references, and the intercept, rounded; nothing else
     double *score;      // [test rows]
     struct fit *next;
 };

@@ -4,6 +4,7 @@
 #include "train/logreg.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "train/model.h"
 
 #include <cblas.h>
 #include <f77blas.h>
@@ -34,7 +35,7 @@ static size_t block_rows(uint64_t first, uint64_t end)
 // ---- means and scales ---------------------------------------------------------------------------
 
 struct moments {
-    double n, mean, m2; // m2: sum of squared distances from the mean
+    double n, mean, m2, min, max; // m2: sum of squared distances from the mean
 };
 
 // Moments of one block's known rows, from distances to the first value: a constant has none.
@@ -47,6 +48,8 @@ static struct moments moments_of(const float *x, const int8_t *label, size_t n)
             continue;
         first = m.n > 0 ? first : (double)x[r];
         sum += (double)x[r] - first;
+        m.min = m.n == 0 || (double)x[r] < m.min ? (double)x[r] : m.min;
+        m.max = m.n == 0 || (double)x[r] > m.max ? (double)x[r] : m.max;
         m.n++;
     }
     m.mean = m.n > 0 ? first + sum / m.n : 0;
@@ -62,8 +65,12 @@ static void join(struct moments *a, const struct moments *b)
     const double n = a->n + b->n, apart = b->mean - a->mean;
     if (b->n == 0)
         return;
+    if (a->n == 0)
+        *a = (struct moments){.min = b->min, .max = b->max};
     a->m2 = a->m2 + b->m2 + apart * apart * (a->n / n) * b->n;
     a->mean += apart * (b->n / n);
+    a->min = fmin(a->min, b->min);
+    a->max = fmax(a->max, b->max);
     a->n = n;
 }
 
@@ -80,8 +87,10 @@ static void standardise(struct logreg *s, size_t input)
         }
         join(&all, &part);
     }
-    s->mean[input] = all.mean;
-    s->scale[input] = all.m2 == 0 ? 1 : sqrt(all.m2 / all.n);
+    s->mean[input] = all.m2 == 0 ? all.mean : round_digits(all.mean); // a constant has z = 0
+    s->scale[input] = all.m2 == 0 ? 1 : round_digits(sqrt(all.m2 / all.n));
+    s->min[input] = all.min;
+    s->max[input] = all.max;
 }
 
 // ---- objective, gradient, Hessian ---------------------------------------------------------------
@@ -202,11 +211,12 @@ static int factor(struct logreg *s, double l2, double least, double *own, struct
                 : 0;
 }
 
-// step = −H⁻¹ g
-static int newton_step(struct logreg *s, double l2, double *step, struct err *err)
+// step = −H⁻¹ g; least and own: those of factor.
+static int newton_step(struct logreg *s, double l2, double least, double *step, double *own,
+                       struct err *err)
 {
     const blasint k = (blasint)s->k;
-    if (factor(s, l2, 0, step, err))
+    if (factor(s, l2, least, own, err))
         return -1;
     for (blasint i = 0; i < k; i++)
         step[i] = -s->gradient[i];
@@ -254,21 +264,25 @@ static void standard_errors(struct logreg *s, double l2, const double *own)
 int logreg_fit(struct logreg *s, double l2, struct err *err)
 {
     const size_t k = s->k;
-    double *step = xmalloc(2 * k * sizeof *step);
+    double *step = xmalloc(2 * k * sizeof *step), *scratch = step + k;
     s->passes = 0;
     logreg_evaluate(s, l2, s->w);
     int rc = 0;
     while (rc == 0 && !(cblas_dnrm2((blasint)k, s->gradient, 1) < TOLERANCE)) {
-        rc = newton_step(s, l2, step, err);
+        rc = newton_step(s, l2, 0, step, scratch, err);
         if (rc == 0)
-            rc = line_search(s, l2, step, step + k, err);
+            rc = line_search(s, l2, step, scratch, err);
     }
     // Without a penalty, weights that separate some rows grow for ever while gradient and curvature
-    // both vanish; so a small gradient alone does not prove an optimum.
+    // both vanish; so a small gradient alone does not prove an optimum. The factor gives one more
+    // step without a pass: it squares the error of the weights, which for a small l2 is far above
+    // that of the gradient.
     if (rc == 0)
-        rc = factor(s, l2, l2 == 0 ? 1e-7 : 0, step, err);
+        rc = newton_step(s, l2, l2 == 0 ? 1e-7 : 0, step, scratch, err);
+    for (size_t i = 0; i < k && rc == 0; i++)
+        s->w[i] += step[i];
     if (rc == 0)
-        standard_errors(s, l2, step);
+        standard_errors(s, l2, scratch);
     free(step);
     return rc;
 }
@@ -322,9 +336,11 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
                          .rows = rows,
                          .threads = threads < PARTS ? threads : PARTS,
                          .k = e->n_inputs + 1};
-    s->mean = xcalloc(4 * s->k, sizeof *s->mean);
+    s->mean = xcalloc(6 * s->k, sizeof *s->mean);
     s->scale = s->mean + s->k;
-    s->w = s->scale + s->k;
+    s->min = s->scale + s->k;
+    s->max = s->min + s->k;
+    s->w = s->max + s->k;
     s->standard_error = s->w + s->k;
     s->sums = xcalloc((PARTS + 1) * n_sums(s), sizeof *s->sums);
     s->gradient = s->sums + PARTS * n_sums(s) + 1;

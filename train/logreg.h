@@ -6,7 +6,8 @@
 //     m_r = b + Σ_i w_i z_ri,   z_ri = (x_ri − mean_i) / scale_i,   s_r = +1 fraud, −1 genuine
 //
 // (scikit-learn's C is 1/(l2·n)). The intercept b is not penalised. mean and scale are those of the
-// known rows, scale the population's standard deviation; a constant input has scale 1 and weight 0.
+// known rows, scale the population's standard deviation, both to 7 significant digits (model.h);
+// a constant input has scale 1 and weight 0.
 // With p = 1/(1 + exp(−m)), y = 1 fraud, 0 genuine, and z extended by a 1 for the intercept:
 //
 //     gradient = (1/n) Σ (p − y) z + l2 w,    Hessian = (1/n) Σ p (1 − p) z zᵀ + l2 I
@@ -38,6 +39,7 @@ struct logreg {
     size_t k;               // n_inputs + 1
     double known, frauds;   // rows with a known label, and with label 1
     double *mean, *scale;   // [n_inputs]
+    double *min, *max;      // [n_inputs]: of the known rows
     double *w;              // [k]: weights of the z, then the intercept; a fit starts there
     double *standard_error; // [k]: of w, after a fit
     int passes;             // over the rows, of the last fit
@@ -52,7 +54,7 @@ struct logreg {
 // To be released after an error, too.
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err);
-// To a gradient whose Euclidean norm is below 1e-10. Overwrites the Hessian.
+// To a gradient whose Euclidean norm is below 1e-10, and one step further. Overwrites the Hessian.
 int logreg_fit(struct logreg *s, double l2, struct err *err);
 void logreg_release(struct logreg *s);
 

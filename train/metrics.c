@@ -2,6 +2,7 @@
 #include "train/metrics.h"
 #include "base/memory.h"
 #include "ingest/value.h"
+#include "train/model.h"
 
 #include <float.h>
 #include <math.h>
@@ -271,10 +272,28 @@ json_t *metrics_to_json(const struct metrics *m)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
+// x > 0 to 7 digits, not above x; or, with 1 for `above`, more than x.
+static double round_below(double x, int above)
+{
+    const double nearest = round_digits(x), unit = pow(10, floor(log10(nearest)) - 6);
+    if (above)
+        return nearest > x ? nearest : round_digits(nearest + unit);
+    return nearest > x ? round_digits(nearest - unit) : nearest;
+}
+
 // Just above all scores.
 static double no_alert(const struct ranking *k)
 {
-    return k->n > 0 ? fmin(1, nextafter(k->score[0], 2)) : 1;
+    return k->n > 0 ? fmin(1, round_below(fmax(k->score[0], DBL_MIN), 1)) : 1;
+}
+
+// A threshold between score i and the next one, if 7 digits tell them apart.
+static bool cut_below(const struct ranking *k, size_t i, double *threshold)
+{
+    const double t = round_below(k->score[i], 0);
+    const bool apart = i + 1 == k->n || k->score[i + 1] < t;
+    *threshold = apart ? t : *threshold;
+    return apart;
 }
 
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts)
@@ -285,8 +304,11 @@ double threshold_by_budget(const double *score, const int8_t *judged, size_t n, 
         counted[i] = judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
     ranking_make(&k, score, counted, n);
     double threshold = no_alert(&k);
-    for (size_t i = 0; i < k.n && (double)k.genuine[i] <= fmax(1, round(alerts)); i++)
-        threshold = k.score[i];
+    size_t i = 0;
+    while (i < k.n && (double)k.genuine[i] <= fmax(1, round(alerts)))
+        i++;
+    while (i > 0 && !cut_below(&k, i - 1, &threshold))
+        i--;
     ranking_release(&k);
     free(counted);
     return threshold;
@@ -302,10 +324,8 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
     for (size_t i = 0; i < k.n; i++) {
         double caught = (double)k.frauds[i], alerts = caught + (double)k.genuine[i];
         double cost = cost_fraud * (frauds - caught) + cost_alert * alerts;
-        if (cost < lowest) {
+        if (cost < lowest && cut_below(&k, i, &threshold))
             lowest = cost;
-            threshold = k.score[i];
-        }
     }
     ranking_release(&k);
     return threshold;

@@ -95,12 +95,15 @@ json_t *metrics_to_json(const struct metrics *m);
 // The 95 % interval of a share k / n, n > 0 (Wilson 1927).
 void wilson_interval(double k, double n, double *low, double *high);
 
+// Both thresholds are rounded down to 7 significant digits (model.h), and scores that are equal in
+// these are ties.
+//
 // The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
 // a tie would make more alerts than that, the next higher score.
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts);
 // The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of
-// equal ones the highest. Where no alert is worth its cost, the next number above the highest
-// score, at most 1. Without rows both thresholds are 1.
+// equal ones the highest. Where no alert is worth its cost, the next number of 7 digits above the
+// highest score, at most 1. Without rows both thresholds are 1.
 double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
                          double cost_alert);
 

@@ -13,19 +13,25 @@
 #include <sys/stat.h>
 
 #define FORMAT "assay model"
-enum { VERSION = 1, MAX_BYTES = 64 << 20 };
+enum { VERSION = 2, MAX_BYTES = 64 << 20 };
 
 // ---- scoring ----
 
-static double term(const struct model_input *in, float x)
+// NaN, which no feature is, counts as min.
+static double clamp(const struct model_input *in, double x)
 {
-    return in->weight * (((double)x - in->mean) / in->scale);
+    return x > in->min ? x < in->max ? x : in->max : in->min;
 }
 
-void model_contributions(const struct model *m, const float *x, double *c)
+static double term(const struct model_input *in, float x)
+{
+    return in->weight * ((clamp(in, (double)x) - in->mean) / in->scale);
+}
+
+void model_contributions(const struct model *m, const float *x, double *terms)
 {
     for (size_t i = 0; i < m->n_inputs; i++)
-        c[i] = term(&m->inputs[i], x[i]);
+        terms[i] = term(&m->inputs[i], x[i]);
 }
 
 double model_margin(const struct model *m, const float *x)
@@ -39,6 +45,30 @@ double model_margin(const struct model *m, const float *x)
 double model_probability(double margin)
 {
     return 1 / (1 + exp(-margin));
+}
+
+size_t model_outside(const struct model *m, const float *x, unsigned char *outside)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        const bool is = clamp(&m->inputs[i], (double)x[i]) != (double)x[i];
+        n += is;
+        if (outside)
+            outside[i] = is;
+    }
+    return n;
+}
+
+bool model_reviews(const struct model *m, const float *x, double probability)
+{
+    return probability >= m->threshold || (m->review_outside && model_outside(m, x, NULL) > 0);
+}
+
+double round_digits(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6e", x); // no program here calls setlocale
+    return strtod(text, NULL);
 }
 
 // ---- histograms ----
@@ -123,8 +153,9 @@ static json_t *inputs_to_json(const struct model *m)
     json_t *list = json_array();
     for (size_t i = 0; i < m->n_inputs; i++) {
         const struct model_input *in = &m->inputs[i];
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:o}", "name", in->name, "mean",
-                                              in->mean, "scale", in->scale, "weight", in->weight,
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:o}", "name",
+                                              in->name, "mean", in->mean, "scale", in->scale,
+                                              "weight", in->weight, "min", in->min, "max", in->max,
                                               "reference", histogram_to_json(&in->reference)));
     }
     return list;
@@ -132,11 +163,12 @@ static json_t *inputs_to_json(const struct model *m)
 
 json_t *model_to_json(const struct model *m)
 {
-    return json_pack("{s:s, s:i, s:o, s:o, s:f, s:f, s:f, s:o, s:O, s:O}", "format", FORMAT,
+    return json_pack("{s:s, s:i, s:o, s:o, s:f, s:f, s:f, s:s, s:o, s:O, s:O}", "format", FORMAT,
                      "version", VERSION, "plan", plan_to_json(&m->plan), "inputs",
                      inputs_to_json(m), "intercept", m->intercept, "threshold", m->threshold, "l2",
-                     m->l2, "score_reference", histogram_to_json(&m->score_reference), "training",
-                     m->training, "provenance", m->provenance);
+                     m->l2, "outside", m->review_outside ? "review" : "score", "score_reference",
+                     histogram_to_json(&m->score_reference), "training", m->training, "provenance",
+                     m->provenance);
 }
 
 char *model_to_text(const struct model *m)
@@ -176,8 +208,9 @@ static int read_input(struct model *m, size_t i, json_t *j, struct err *err)
     json_error_t why;
     json_t *reference;
     in->name = m->plan.inputs[i].name;
-    if (json_unpack_ex(j, &why, 0, "{s:F, s:F, s:F, s:o}", "mean", &in->mean, "scale", &in->scale,
-                       "weight", &in->weight, "reference", &reference))
+    if (json_unpack_ex(j, &why, 0, "{s:F, s:F, s:F, s:F, s:F, s:o}", "mean", &in->mean, "scale",
+                       &in->scale, "weight", &in->weight, "min", &in->min, "max", &in->max,
+                       "reference", &reference))
         return err_set(err, "inputs[%zu]: %s", i, why.text);
     if (histogram_from_json(&in->reference, reference, err))
         return err_prefix(err, "inputs[%zu].reference", i);
@@ -198,18 +231,24 @@ static int from_json(struct model *m, json_t *j, struct err *err)
 {
     json_error_t why;
     json_t *plan, *inputs, *score;
-    const char *format;
+    const char *format, *outside;
     int version;
-    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:i, s:o, s:o, s:F, s:F, s:F, s:o, s:O, s:O}",
-                       "format", &format, "version", &version, "plan", &plan, "inputs", &inputs,
-                       "intercept", &m->intercept, "threshold", &m->threshold, "l2", &m->l2,
-                       "score_reference", &score, "training", &m->training, "provenance",
-                       &m->provenance))
+    if (json_unpack_ex(j, &why, 0, "{s:s, s:i}", "format", &format, "version", &version))
         return err_set(err, "%s", why.text);
     if (strcmp(format, FORMAT) != 0 || version != VERSION)
         return err_set(err,
-                       "its format is '%.100s', version %d; this program reads '%s', version %d",
+                       "its format is '%.100s', version %d; this program reads '%s', version %d: "
+                       "train again with this program",
                        format, version, FORMAT, VERSION);
+    if (json_unpack_ex(
+            j, &why, JSON_STRICT, "{s:s, s:i, s:o, s:o, s:F, s:F, s:F, s:s, s:o, s:O, s:O}",
+            "format", &format, "version", &version, "plan", &plan, "inputs", &inputs, "intercept",
+            &m->intercept, "threshold", &m->threshold, "l2", &m->l2, "outside", &outside,
+            "score_reference", &score, "training", &m->training, "provenance", &m->provenance))
+        return err_set(err, "%s", why.text);
+    m->review_outside = strcmp(outside, "review") == 0;
+    if (!m->review_outside && strcmp(outside, "score") != 0)
+        return err_set(err, "outside is '%.40s', neither score nor review", outside);
     if (plan_from_json(&m->plan, plan, err) || read_inputs(m, inputs, err))
         return -1;
     if (histogram_from_json(&m->score_reference, score, err))

@@ -1,16 +1,26 @@
 // model: the file that holds everything scoring needs, and the arithmetic of a score.
 //
-//     margin      = intercept + Σ_i weight_i · (x_i − mean_i) / scale_i    in the inputs' order
+//     margin      = intercept + Σ_i weight_i · (c_i − mean_i) / scale_i    in the inputs' order
+//     c_i         = x_i, or the nearer of min_i and max_i where it lies outside of them
 //     probability = 1 / (1 + exp(−margin))
 //     decision    = probability >= threshold ? "review" : "approve"
 //
+// min and max are those of the rows that trained: a linear model knows nothing about what lies
+// beyond, and with a negative weight an extreme value would hide any fraud. With `outside` =
+// "review" a row with an input outside is reviewed, whatever its probability.
+//
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
+// Means, scales, weights, intercept and threshold have 7 significant digits, far below the standard
+// errors of the weights, and all that is said about a model is computed from these. So the last
+// bits of a fit, which differ between processors, are not in any file. (A number that lies on the
+// edge between two roundings would be: this is tested on several kernels of OpenBLAS, not proven.)
 //
 // model.json:
-//     {"format": "assay model", "version": 1,
+//     {"format": "assay model", "version": 2,
 //      "plan": {...},                                features/plan.h: columns, expressions
-//      "inputs": [{"name","mean","scale","weight","reference":{"edges":[...],"counts":[...]}}],
-//      "intercept", "threshold", "l2",
+//      "inputs": [{"name","mean","scale","weight","min","max",
+//                  "reference":{"edges":[...],"counts":[...]}}],
+//      "intercept", "threshold", "l2", "outside",    outside: "score" or "review"
 //      "score_reference": {"edges","counts"},        of the training rows' probabilities
 //      "training": {"train","test","rows","frauds","threshold_from"},
 //      "provenance": {"data_xxh3","config_xxh3","program"}}
@@ -36,6 +46,7 @@ struct histogram {
 struct model_input {
     const char *name;           // the plan's
     double mean, scale, weight; // scale > 0; weight belongs to the standardised input
+    double min, max;            // of training
     struct histogram reference;
 };
 
@@ -44,6 +55,7 @@ struct model {
     struct model_input *inputs; // in the order of plan.inputs
     size_t n_inputs;
     double intercept, threshold, l2;
+    bool review_outside; // rows with an input outside its range
     struct histogram score_reference;
     json_t *training, *provenance; // as in the file
     char sha256[SHA256_HEX];       // of the file's bytes
@@ -62,8 +74,14 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n);
 // x[n_inputs]: one event's inputs.
 double model_margin(const struct model *m, const float *x);
 double model_probability(double margin);
-// c[n_inputs]: the terms weight_i · (x_i − mean_i) / scale_i of the margin.
-void model_contributions(const struct model *m, const float *x, double *c);
+// terms[n_inputs]: the terms weight_i · (c_i − mean_i) / scale_i of the margin.
+void model_contributions(const struct model *m, const float *x, double *terms);
+// How many inputs lie outside the range of training; outside[n_inputs], if not NULL: 1 for these.
+size_t model_outside(const struct model *m, const float *x, unsigned char *outside);
+bool model_reviews(const struct model *m, const float *x, double probability);
+
+// The nearest double to x in 7 significant digits.
+double round_digits(double x);
 
 // Edges are quantiles of values[0..n), n >= 1, which are sorted in place. A value that holds
 // several quantiles gets a bin of its own, so that an input that is nearly always 0 still shows the

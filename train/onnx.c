@@ -1,8 +1,12 @@
 // A model as an ONNX file, made of the messages that protoc-c generates from ONNX's own onnx.proto.
 //
-//     features [rows, n_inputs] → Sub → Div → MatMul → Add → Sigmoid → probability [rows, 1]
-//     probability → GreaterOrEqual(threshold) → Cast → decision [rows, 1], int64: 1 is "review"
+//     features [rows, n_inputs] → Max → Min → clamped
+//     clamped → Sub → Div → MatMul → Add → Sigmoid → probability [rows, 1]
+//     features → Sub(clamped) → Abs → MatMul(ones) → Greater(allowed) → outside
+//     probability → GreaterOrEqual(threshold) → Or(outside) → Cast → decision [rows, 1], int64:
+//                                                                    1 is "review"
 //
+// allowed is 0 where rows with an input outside its range are reviewed, else infinite.
 // All numbers are doubles, so the margin differs from model_margin by the order of a sum at most.
 // The metadata property "inputs" is a JSON array of the inputs' names, in the order of the columns.
 #include "base/memory.h"
@@ -10,6 +14,7 @@
 #include "train/model.h"
 #include "train/onnx.pb-c.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { IR_VERSION = 8, OPSET = 13 };
@@ -19,7 +24,7 @@ enum { IR_VERSION = 8, OPSET = 13 };
 #define NODE(operator, result, ...)                                                                \
     BASE(node_proto), .output = (char *[]){result}, .n_output = 1,                                 \
                       .input = (char *[]){__VA_ARGS__}, .n_input = COUNT(__VA_ARGS__),             \
-                      .op_type = operator, .name = operator
+                      .op_type = operator, .name = result
 
 static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
                                         .name = "to",
@@ -29,17 +34,23 @@ static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
                                         .i = ONNX__TENSOR_PROTO__DATA_TYPE__INT64};
 
 static Onnx__NodeProto nodes[] = {
-    {NODE("Sub", "centred", "features", "mean")},
+    {NODE("Max", "raised", "features", "min")},
+    {NODE("Min", "clamped", "raised", "max")},
+    {NODE("Sub", "centred", "clamped", "mean")},
     {NODE("Div", "standardised", "centred", "scale")},
     {NODE("MatMul", "weighted", "standardised", "weight")},
     {NODE("Add", "margin", "weighted", "intercept")},
     {NODE("Sigmoid", "probability", "margin")},
-    {NODE("GreaterOrEqual", "review", "probability", "threshold")},
+    {NODE("GreaterOrEqual", "above", "probability", "threshold")},
+    {NODE("Sub", "moved", "features", "clamped")},
+    {NODE("Abs", "distance", "moved")},
+    {NODE("MatMul", "distances", "distance", "ones")},
+    {NODE("Greater", "outside", "distances", "allowed")},
+    {NODE("Or", "review", "above", "outside")},
     {NODE("Cast", "decision", "review"), .n_attribute = 1,
      .attribute = (Onnx__AttributeProto *[]){&to_int64}},
 };
-static Onnx__NodeProto *steps[] = {&nodes[0], &nodes[1], &nodes[2], &nodes[3],
-                                   &nodes[4], &nodes[5], &nodes[6]};
+enum { N_NODES = sizeof nodes / sizeof *nodes, N_COLUMNS = 6, N_CONSTANTS = N_COLUMNS + 3 };
 
 static Onnx__TensorProto constant(char *name, double *values, size_t n, int64_t *dims,
                                   size_t n_dims)
@@ -111,21 +122,31 @@ static unsigned char *pack(Onnx__GraphProto *graph, const json_t *inputs, size_t
 unsigned char *onnx_from_model(const struct model *m, size_t *n)
 {
     const size_t k = m->n_inputs;
+    static char *const names[N_COLUMNS] = {"min", "max", "mean", "scale", "weight", "ones"};
     int64_t dims[] = {(int64_t)k, 1}, *one = dims + 1;
-    double *mean = xcalloc(3 * k, sizeof *mean), *scale = mean + k, *weight = scale + k;
-    double intercept = m->intercept, threshold = m->threshold;
-    json_t *names = json_array();
+    double *columns = xcalloc(N_COLUMNS * k, sizeof *columns), intercept = m->intercept,
+           threshold = m->threshold, allowed = m->review_outside ? 0 : INFINITY;
+    json_t *inputs = json_array();
     for (size_t i = 0; i < k; i++) {
-        mean[i] = m->inputs[i].mean;
-        scale[i] = m->inputs[i].scale;
-        weight[i] = m->inputs[i].weight;
-        json_array_append_new(names, json_string(m->inputs[i].name));
+        const struct model_input *in = &m->inputs[i];
+        const double of[N_COLUMNS] = {in->min, in->max, in->mean, in->scale, in->weight, 1};
+        for (size_t c = 0; c < N_COLUMNS; c++)
+            columns[c * k + i] = of[c];
+        json_array_append_new(inputs, json_string(in->name));
     }
-    Onnx__TensorProto c[] = {
-        constant("mean", mean, k, dims, 1),           constant("scale", scale, k, dims, 1),
-        constant("weight", weight, k, dims, 2),       constant("intercept", &intercept, 1, one, 1),
+    Onnx__TensorProto c[N_CONSTANTS] = {
+        constant("intercept", &intercept, 1, one, 1),
         constant("threshold", &threshold, 1, one, 1),
+        constant("allowed", &allowed, 1, one, 1),
     };
+    for (size_t i = 0; i < N_COLUMNS; i++) // the last two are factors of a MatMul
+        c[3 + i] = constant(names[i], columns + i * k, k, dims, i < N_COLUMNS - 2 ? 1 : 2);
+    Onnx__TensorProto *constants[N_CONSTANTS];
+    Onnx__NodeProto *steps[N_NODES];
+    for (size_t i = 0; i < N_CONSTANTS; i++)
+        constants[i] = &c[i];
+    for (size_t i = 0; i < N_NODES; i++)
+        steps[i] = &nodes[i];
     enum {
         REAL = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
         INTEGER = ONNX__TENSOR_PROTO__DATA_TYPE__INT64
@@ -134,18 +155,18 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n)
     Onnx__GraphProto graph = {
         BASE(graph_proto),
         .name = "logistic_regression",
-        .n_node = sizeof nodes / sizeof *nodes,
+        .n_node = N_NODES,
         .node = steps,
-        .n_initializer = sizeof c / sizeof *c,
-        .initializer = (Onnx__TensorProto *[]){&c[0], &c[1], &c[2], &c[3], &c[4]},
+        .n_initializer = N_CONSTANTS,
+        .initializer = constants,
         .n_input = 1,
         .input = (Onnx__ValueInfoProto *[]){set_value(&x, "features", REAL, k)},
         .n_output = 2,
         .output = (Onnx__ValueInfoProto *[]){set_value(&p, "probability", REAL, 1),
                                              set_value(&d, "decision", INTEGER, 1)},
     };
-    unsigned char *bytes = pack(&graph, names, n);
-    json_decref(names);
-    free(mean);
+    unsigned char *bytes = pack(&graph, inputs, n);
+    json_decref(inputs);
+    free(columns);
     return bytes;
 }

@@ -38,6 +38,7 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     m->plan = e->plan;
     m->threshold = r->threshold;
     m->l2 = v->model.l2;
+    m->review_outside = v->settings.review_outside;
     m->training = json_pack("{s:s, s:s, s:I, s:I, s:s}", "train", fold->train_text, "test",
                             fold->test_text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
                             (json_int_t)r->fit->logreg.frauds, "threshold_from", r->threshold_from);
