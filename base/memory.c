@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *memory_message = "out of memory";
+
 void *xchecked(void *p)
 {
     if (!p) {
-        fputs("out of memory\n", stderr);
+        fprintf(stderr, "%s\n", memory_message);
         exit(1);
     }
     return p;

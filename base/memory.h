@@ -17,8 +17,9 @@
 
 #include <stddef.h>
 
-void *xmalloc(size_t size); // main passes it to json_set_alloc_funcs, too
-void *xchecked(void *p);    // p, unless it is NULL: for what a library allocates
+extern const char *memory_message; // what the program prints when it ends so
+void *xmalloc(size_t size);        // main passes it to json_set_alloc_funcs, too
+void *xchecked(void *p);           // p, unless it is NULL: for what a library allocates
 void *xcalloc(size_t n, size_t size);
 void *xreallocarray(void *array, size_t n, size_t size);
 char *xstrdup(const char *text);

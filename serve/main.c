@@ -1,6 +1,7 @@
 // serve: loads the champion and the state, and answers until SIGTERM or SIGINT. SIGHUP loads the
 // registry's new champion.
 #define _GNU_SOURCE // SCHED_BATCH
+#include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/value.h"
@@ -50,7 +51,7 @@ static const struct option_spec specs[] = {
     {"port", "N", OPTION_INT, &server.port, "port to listen on, 0: any free one", 0, 65535},
     {"threads", "N", OPTION_INT, &server.threads, "connections served at a time", 1, 4096},
     {"access-log", NULL, OPTION_FLAG, &server.access_log,
-     "a line of JSON for each request, on stderr", 0, 0},
+     "a line of JSON for each request, on stderr, and messages there as JSON too", 0, 0},
 };
 static const struct program program = {
     "serve",
@@ -91,10 +92,31 @@ static sigset_t block_signals(void)
 // start the server again.
 static atomic_bool failed;
 
+static void print_message(const char *level, const char *message)
+{
+    struct reply line = {0};
+    char now[TIME_TEXT];
+    if (server.access_log) {
+        reply_add(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":",
+                  time_text(now, (int64_t)time(NULL)), level);
+        reply_string(&line, message, strlen(message));
+        reply_text(&line, "}\n");
+    } else {
+        reply_add(&line, "serve: %s\n", message);
+    }
+    fwrite(line.text, 1, line.n, stderr); // one write, since stderr has no buffer
+    reply_release(&line);
+}
+
+static int fail(int status, const struct err *err)
+{
+    print_message("error", err->msg);
+    return status;
+}
+
 static void report(const char *what, bool fatal)
 {
-    dprintf(STDERR_FILENO, "serve: %s\n",
-            what); // fprintf needs a lock and more of a worker's stack
+    print_message(fatal ? "error" : "notice", what);
     if (fatal) {
         atomic_store(&failed, true);
         kill(getpid(), SIGTERM);
@@ -138,22 +160,27 @@ static int is_second(bool *is, const char *option, const char *word, const char 
 int main(int argc, char **argv)
 {
     struct err err;
+    // Found first, so that a mistake in any other option is reported in this form.
+    for (int i = 1; i < argc; i++)
+        server.access_log |= strcmp(argv[i], "--access-log") == 0;
+    if (server.access_log)
+        memory_message = "{\"level\":\"error\",\"message\":\"out of memory\"}";
     const int first = option_parse(&program, argc, argv, &err);
-    if (first <= 0)
+    if (first == 0)
         return option_exit(&program, first, &err);
-    if (is_second(&files.full, "durability", durability, "normal", "full", &err) ||
+    if (first < 0 || is_second(&files.full, "durability", durability, "normal", "full", &err) ||
         is_second(&files.data_clock, "clock", time_limit, "wall", "data", &err))
-        return option_exit(&program, -1, &err);
+        return fail(2, &err);
     // Threads that wake then queue behind the one that runs, so more requests meet in one commit: a
     // third more of them a second, measured on two cores. If it is not allowed, nothing changes.
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     const sigset_t signals = block_signals();
     if ((token_file && token_read(server.token, token_file, &err)) ||
         service_load(&service, &files, &err))
-        return err_report("serve", &err);
+        return fail(1, &err);
     const int rc = run(&signals, &err);
     service_release(&service);
     if (atomic_load(&failed))
         return 1; // report has said why
-    return rc ? err_report("serve", &err) : 0;
+    return rc ? fail(1, &err) : 0;
 }

@@ -51,8 +51,10 @@ static void get_model(struct request *q)
 static void post_reload(struct request *q)
 {
     struct err err = {""};
-    if (service_reload(q->service, &err)) {
-        PROBLEM(q, 409, "%s", err.msg);
+    const int rc = service_reload(q->service, &err);
+    if (rc) {
+        PROBLEM(q, rc == RELOAD_LATER ? 503 : 409, "%s", err.msg);
+        q->reply->retry_after = rc == RELOAD_LATER;
         return;
     }
     const struct champion *c = service_hold(q->service);

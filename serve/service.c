@@ -112,6 +112,7 @@ static struct champion *champion_load(const char *models, const struct plan *pla
 struct reload {
     const struct service *service;
     struct err *err;
+    bool begun;
 };
 
 static void *load_on(void *arg)
@@ -122,22 +123,23 @@ static void *load_on(void *arg)
 
 // On a thread of its own, since the library's workers have small stacks and reading a model
 // recurses.
-static struct champion *load_aside(const struct service *s, struct err *err)
+static struct champion *load_aside(struct reload *l)
 {
-    struct reload l = {s, err};
     pthread_t thread;
     void *loaded = NULL;
-    if (pthread_create(&thread, NULL, load_on, &l))
-        err_set(err, "cannot start a thread to load the model");
-    else
+    l->begun = pthread_create(&thread, NULL, load_on, l) == 0;
+    if (l->begun)
         pthread_join(thread, &loaded);
+    else
+        err_set(l->err, "cannot start a thread to load the model");
     return loaded;
 }
 
 int service_reload(struct service *s, struct err *err)
 {
     pthread_mutex_lock(&s->reloading); // else the slower of two could replace a newer champion
-    struct champion *new = load_aside(s, err), *old = s->champion;
+    struct reload l = {.service = s, .err = err};
+    struct champion *new = load_aside(&l), *old = s->champion;
     if (new) {
         pthread_rwlock_wrlock(&s->replacement);
         s->champion = new;
@@ -151,7 +153,7 @@ int service_reload(struct service *s, struct err *err)
         writer_report(&s->writer, false, "%s", err->msg);
     }
     pthread_mutex_unlock(&s->reloading);
-    return new ? 0 : -1;
+    return new ? 0 : l.begun ? -1 : RELOAD_LATER;
 }
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)

@@ -91,7 +91,9 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r);
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,
-// or where it has other columns or features than the running state. Reports the outcome.
+// or where it has other columns or features than the running state; RELOAD_LATER where there is no
+// thread for it. Reports the outcome.
+enum { RELOAD_LATER = -2 };
 int service_reload(struct service *s, struct err *err);
 
 #endif

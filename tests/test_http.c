@@ -241,6 +241,29 @@ TEST_CASE(the_access_log_contains_nothing_that_a_client_sent_but_its_id)
     }
 }
 
+// What ends the server, at the command line and later; and the same as text.
+TEST_CASE(with_an_access_log_every_line_on_stderr_is_json)
+{
+    static const char *const cases[][2] = {
+        {"--port x --access-log", "--port: 'x' is not a whole number"},
+        {"--clock x --access-log", "is neither wall nor data"},
+        {"--access-log --models '%s/a \"\\\xff\nb'", "b: cannot open the registry"},
+        {"--access-log --models '%s/models' --token-file '%s'", "is not a regular file"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char arguments[1024];
+        snprintf(arguments, sizeof arguments, cases[i][0], folder, folder);
+        const int status = run("%s/serve %s", bin, arguments);
+        assert_int_equal(status, i < 2 ? 2 : 1);
+        json_t *json = json_loads(log_text(), JSON_REJECT_DUPLICATES, NULL);
+        assert_string_equal(json_string_value(json_object_get(json, "level")), "error");
+        assert_contains(json_string_value(json_object_get(json, "message")), cases[i][1]);
+        json_decref(json);
+    }
+    assert_int_equal(run("%s/serve --models none", bin), 1);
+    assert_contains(log_text(), "serve: none: cannot open the registry: No such file");
+}
+
 TEST_CASE(connections_are_closed_when_they_take_all_threads)
 {
     static const char *const wanted[] = {"keep-alive", "close", ""};
@@ -448,6 +471,7 @@ int main(void)
         cmocka_unit_test(answers_follow_each_other_on_one_connection),
         cmocka_unit_test(a_request_has_the_clients_id_or_one_of_ours),
         OWN(the_access_log_contains_nothing_that_a_client_sent_but_its_id),
+        cmocka_unit_test(with_an_access_log_every_line_on_stderr_is_json),
         OWN(connections_are_closed_when_they_take_all_threads),
         cmocka_unit_test(a_server_says_what_it_serves_or_why_it_cannot_start),
         OWN(every_answer_of_a_server_is_as_documented),

@@ -48,7 +48,9 @@ TEST_CASE(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one)
                      0);
     check_answer_at(shared.port, RELOAD, 409, "the present model goes on");
     assert_decides("1");
-    assert_int_equal(run("grep -q '^serve: .*the present model goes on$' %s/access.log", folder),
+    assert_int_equal(run("grep -q '^{.*\"level\":\"notice\".*the present model goes on\"}$' "
+                         "%s/access.log",
+                         folder),
                      0);
     // Other features: another plan than that of the state.
     assert_int_equal(

@@ -1,6 +1,8 @@
 // store: known ids, the contents of a row, and files that cannot be a database.
+#define _GNU_SOURCE // RTLD_NEXT
 #include "tests/asking.h"
 
+#include <dlfcn.h>
 #include <time.h>
 
 TEST_CASE(an_id_seen_before_gets_its_answer_again_and_changes_nothing)
@@ -270,6 +272,26 @@ TEST_CASE(a_database_that_another_program_holds_is_503_until_it_lets_go)
     assert_int_equal(small.service.state.events, 1);
 }
 
+// The library's, or none.
+static bool no_threads;
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&real, &symbol, sizeof real);
+    return no_threads ? EAGAIN : real(t, a, f, arg);
+}
+
+TEST_CASE(a_reload_without_a_thread_for_it_may_be_tried_again)
+{
+    struct err err = {""};
+    no_threads = true;
+    assert_int_equal(service_reload(&small.service, &err), RELOAD_LATER);
+    assert_contains(err.msg, "cannot start a thread to load the model; the present model goes on");
+    no_threads = false;
+    assert_int_equal(service_reload(&small.service, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +307,7 @@ int main(void)
         TEST(the_documented_program_reads_the_blobs),
         TEST(a_commit_that_fails_stops_the_service),
         TEST(a_file_that_is_moved_or_removed_stops_the_service),
+        TEST(a_reload_without_a_thread_for_it_may_be_tried_again),
         TEST(a_database_that_another_program_holds_is_503_until_it_lets_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
