@@ -22,8 +22,9 @@ void counters_observe(struct counters_histogram *h, const double *bounds, double
     atomic_fetch_add(&h->sum, (unsigned long long)(x * 1e6));
 }
 
-void counters_decision(struct counters *c, const struct decision *d)
+void counters_decision(struct counters *c, const struct store_row *row, size_t n_inputs)
 {
+    const struct decision *d = &row->decision;
     if (d->repeated) {
         atomic_fetch_add(&c->repeated, 1);
         return;
@@ -35,6 +36,9 @@ void counters_decision(struct counters *c, const struct decision *d)
     atomic_store(&c->models[i].version, d->version);
     atomic_fetch_add(&c->models[i].decisions[d->review], 1);
     counters_observe(&c->score, counters_scores, d->probability);
+    for (size_t k = 0; k < n_inputs; k++)
+        if (row->outside[k])
+            atomic_fetch_add(&c->outside[k], 1);
 }
 
 void recent_init(struct recent *r, const struct plan *p)

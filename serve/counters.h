@@ -34,10 +34,11 @@ struct counters {
     } models[COUNTERS_MODELS];
     atomic_ullong repeated, refused;
     atomic_ullong labels[2][2]; // [review][fraud]
+    atomic_ullong *outside;     // [n_inputs]: decisions with this input outside training's range
 };
 
 void counters_observe(struct counters_histogram *h, const double *bounds, double x);
-void counters_decision(struct counters *c, const struct decision *d); // the writer's thread
+void counters_decision(struct counters *c, const struct store_row *row, size_t n_inputs);
 
 enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };
 

@@ -5,13 +5,14 @@
 #include <string.h>
 
 void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
-                   double *contributions)
+                   unsigned char *outside, double *contributions)
 {
     *d = (struct decision){.version = version,
                            .threshold = m->threshold,
                            .probability = model_probability(model_margin(m, x))};
     memcpy(d->sha256, m->sha256, sizeof d->sha256);
     d->review = model_reviews(m, x, d->probability);
+    model_outside(m, x, outside);
     model_contributions(m, x, contributions);
     for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
         int at = d->n_reasons;
@@ -54,8 +55,20 @@ void decision_write_id(const json_t *id, struct reply *r)
     reply_text(r, ",");
 }
 
-void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
-                    struct reply *r)
+static void write_outside(const unsigned char *outside, const struct plan *p, struct reply *r)
+{
+    const char *before = ",\"outside_training\":[";
+    for (size_t i = 0; i < p->n_inputs; i++)
+        if (outside[i]) {
+            reply_text(r, before);
+            reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
+            before = ",";
+        }
+    reply_text(r, "]");
+}
+
+void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
+                    const json_t *id, struct reply *r)
 {
     reply_text(r, "{");
     if (id)
@@ -71,5 +84,7 @@ void decision_write(const struct decision *d, const struct plan *p, const json_t
     reply_text(r, d->sha256);
     reply_text(r, "\",");
     decision_write_reasons(d, p, r);
+    if (memchr(outside, 1, p->n_inputs))
+        write_outside(outside, p, r);
     reply_text(r, "}");
 }

@@ -1,6 +1,6 @@
 // decision: what the model says about one transaction, and the text that a client reads. It depends
-// only on the decision, the names of the plan's inputs and the request's id, so a stored decision
-// is written again to the same bytes.
+// only on the decision, which inputs were outside, the names of the plan's inputs and the request's
+// id, so a stored decision is written again to the same bytes.
 #ifndef SERVE_DECISION_H
 #define SERVE_DECISION_H
 
@@ -25,14 +25,15 @@ struct decision {
     struct reason reasons[N_REASONS]; // the largest |contribution| first
 };
 
-// x[n_inputs]: the inputs of the event; contributions[n_inputs]: scratch space.
+// x[n_inputs]: the inputs of the event; outside[n_inputs]: takes 1 for each that lies outside the
+// range of training; contributions[n_inputs]: scratch space.
 void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
-                   double *contributions);
+                   unsigned char *outside, double *contributions);
 
 // {"id"?,"probability","decision","threshold","model","sha256","reasons":[{"feature","value",
-// "contribution"}, ...]}. id: as it was sent; NULL for none.
-void decision_write(const struct decision *d, const struct plan *p, const json_t *id,
-                    struct reply *r);
+// "contribution"}, ...],"outside_training"?:["feature", ...]}. id: as it was sent; NULL for none.
+void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
+                    const json_t *id, struct reply *r);
 // The members "id", followed by a comma, and "reasons" alone.
 void decision_write_id(const json_t *id, struct reply *r);
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);

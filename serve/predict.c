@@ -99,8 +99,10 @@ static int look_up(struct predict_request *q, size_t event, struct err *err)
     if (order > 0) {
         if (store_get(store, order, &stored, err))
             return -1;
-        if (is_same(q, event, stored))
+        if (is_same(q, event, stored)) {
             rows[event].decision = stored->decision;
+            memcpy(rows[event].outside, stored->outside, q->service->plan->n_inputs);
+        }
         return 0;
     }
     while (first < event && rows[first].values[id] != rows[event].values[id])
@@ -133,7 +135,7 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
     memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
-    decision_make(&row->decision, &c->model, c->number, row->x, q->contributions);
+    decision_make(&row->decision, &c->model, c->number, row->x, row->outside, q->contributions);
     if (store_put(&s->store, row, err))
         return -1;
     recent_add(&s->recent, row);
@@ -172,12 +174,13 @@ static int run(void *arg, struct err *err)
             return -1;
     }
     for (size_t i = 0; i < q->body.n && !q->refused; i++) {
-        struct decision *d = &q->rows[i].decision;
-        if (q->source[i] != i) { // it came twice in one array: answered twice and counted once
-            *d = q->rows[q->source[i]].decision;
-            d->repeated = true;
+        struct store_row *row = &q->rows[i], *source = &q->rows[q->source[i]];
+        if (source != row) { // it came twice in one array: answered twice and counted once
+            row->decision = source->decision;
+            row->decision.repeated = true;
+            row->outside = source->outside;
         }
-        counters_decision(&s->counters, d);
+        counters_decision(&s->counters, row, s->plan->n_inputs);
     }
     return 0;
 }
@@ -191,7 +194,7 @@ static void write_decisions(const struct predict_request *q, struct reply *r)
     for (size_t i = 0; i < q->body.n; i++) {
         body_mark(&q->body, i, r);
         decision_write(
-            &q->rows[i].decision, p,
+            &q->rows[i].decision, q->rows[i].outside, p,
             id < 0 ? NULL : json_object_get(body_element(&q->body, i), p->schema.columns[id].name),
             r);
     }

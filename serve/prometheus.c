@@ -55,7 +55,15 @@ static void write_http(struct reply *r, const struct counters *c)
     gauge(r, "assay_http_connections", "Open connections.", atomic_load(&c->connections));
 }
 
-static void write_decisions(struct reply *r, const struct counters *c)
+static void write_feature(struct reply *r, const char *name, const struct plan *p, size_t i,
+                          double x)
+{
+    reply_add(r, "%s{feature=", name);
+    reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
+    reply_add(r, "} %.17g\n", x);
+}
+
+static void write_decisions(struct reply *r, const struct counters *c, const struct plan *p)
 {
     static const char *const decisions[] = {"approve", "review"};
     static const char *const labels[] = {"genuine", "fraud"};
@@ -77,6 +85,11 @@ static void write_decisions(struct reply *r, const struct counters *c)
               "Time of POST /predict from the request's head to the answer.", &c->predict,
               counters_seconds);
     histogram(r, "assay_score", "Probabilities answered.", &c->score, counters_scores);
+    head(r, "assay_inputs_outside_training_total", "counter",
+         "Decisions with an input outside the range that training saw.");
+    for (size_t i = 0; i < p->n_inputs; i++)
+        write_feature(r, "assay_inputs_outside_training_total", p, i,
+                      (double)atomic_load(&c->outside[i]));
 }
 
 static void write_quality(struct reply *r, struct recent *recent)
@@ -103,11 +116,8 @@ static void write_drift(struct reply *r, struct recent *recent, const struct mod
     if (n > 0) {
         head(r, "assay_feature_drift_psi", "gauge",
              "Population stability index against the training rows.");
-        for (size_t i = 0; i < m->n_inputs; i++) {
-            reply_text(r, "assay_feature_drift_psi{feature=");
-            reply_string(r, m->inputs[i].name, strlen(m->inputs[i].name));
-            reply_add(r, "} %.17g\n", psi[i]);
-        }
+        for (size_t i = 0; i < m->n_inputs; i++)
+            write_feature(r, "assay_feature_drift_psi", &m->plan, i, psi[i]);
         gauge(r, "assay_score_drift_psi", "The same for the probabilities answered.",
               psi[m->n_inputs]);
     }
@@ -169,7 +179,7 @@ void get_metrics(struct request *q)
     struct reply *r = q->reply;
     r->type = "text/plain; version=0.0.4; charset=utf-8";
     write_http(r, &q->service->counters);
-    write_decisions(r, &q->service->counters);
+    write_decisions(r, &q->service->counters, q->service->plan);
     write_quality(r, &q->service->recent);
     write_model(r, q->service);
     write_database(r, q->service);

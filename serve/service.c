@@ -360,6 +360,7 @@ static int load_model(struct service *s, const char *models, struct err *err)
     if (!s->first)
         return -1;
     s->plan = &s->first->model.plan;
+    s->counters.outside = xcalloc(s->plan->n_inputs, sizeof *s->counters.outside);
     recent_init(&s->recent, s->plan);
     return 0;
 }
@@ -412,6 +413,7 @@ void service_release(struct service *s)
     for (size_t c = 0; s->dictionaries && c < s->plan->schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
+    free(s->counters.outside);
     if (s->champion != s->first)
         champion_free(s->champion);
     champion_free(s->first);

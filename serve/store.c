@@ -1,7 +1,7 @@
 // The database: opening and identifying it, its rows, and its transactions.
 //
 // A row of `prediction` has the columns of the enum below, then those of the transaction with t_
-// before their names. Inputs and label values are blobs of little-endian numbers in the plan's
+// before their names, then `outside`. Inputs and label values are blobs of little-endian numbers in the plan's
 // order: as columns of their own they cost 4 µs a row.
 #include "serve/store.h"
 
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 enum { CACHE_KIB = 65536, BUSY_MS = 1000 };
+enum { WITHOUT_OUTSIDE = 2 }; // the schema before this one: its rows get a NULL
 
 enum {
     C_ORDER,
@@ -108,7 +109,7 @@ static int create(struct store *s, const struct store_identity *identity, struct
         " model INTEGER REFERENCES model, probability REAL, review INTEGER,"
         " reason_1 INTEGER, contribution_1 REAL, reason_2 INTEGER, contribution_2 REAL,"
         " reason_3 INTEGER, contribution_3 REAL, reason_4 INTEGER, contribution_4 REAL,"
-        " inputs BLOB, label_values BLOB%s);"
+        " inputs BLOB, label_values BLOB%s, outside BLOB);"
         "CREATE VIEW label AS SELECT prediction, label, received, clock, max(seq) AS seq"
         " FROM feedback GROUP BY prediction;"
         "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
@@ -135,7 +136,7 @@ static int prepare(struct store *s, struct err *err)
     };
     const struct schema *schema = &s->plan->schema;
     sqlite3_str *marks = sqlite3_str_new(s->db);
-    size_t more = C_COLUMNS - 1 + schema->n - (schema_find_kind(schema, COLUMN_LABEL) >= 0);
+    size_t more = C_COLUMNS + schema->n - (schema_find_kind(schema, COLUMN_LABEL) >= 0);
     for (; more > 0; more--)
         sqlite3_str_appendall(marks, ", ?");
     char *all = sqlite3_str_finish(marks);
@@ -156,15 +157,17 @@ struct store_row *store_rows_new(const struct plan *p, size_t n)
     const size_t columns = p->schema.n, lanes = 2 * p->n_label_lanes;
     struct store_row *rows =
         xcalloc(n, sizeof *rows + columns * (sizeof(int64_t) + sizeof(char *)) +
-                       lanes * sizeof(double) + p->n_inputs * sizeof(float));
+                       lanes * sizeof(double) + p->n_inputs * (sizeof(float) + 1));
     int64_t *values = (void *)(rows + n);
     const char **texts = (void *)(values + n * columns);
     double *label_values = (void *)(texts + n * columns);
     float *x = (void *)(label_values + n * lanes);
+    unsigned char *outside = (void *)(x + n * p->n_inputs);
     for (size_t i = 0; i < n; i++)
         rows[i] = (struct store_row){.values = values + i * columns,
                                      .texts = texts + i * columns,
                                      .x = x + i * p->n_inputs,
+                                     .outside = outside + i * p->n_inputs,
                                      .label_values = label_values + i * lanes};
     return rows;
 }
@@ -212,17 +215,16 @@ static int take_lock(struct store *s, struct err *err)
 }
 
 // Only reads, so that nothing is made beside a file of another program.
-static int check_kind(struct store *s, bool *empty, struct err *err)
+static int check_kind(struct store *s, int64_t *kind, struct err *err)
 {
-    int64_t schema;
-    if (query(s, &schema, err,
+    if (query(s, kind, err,
               "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sqlite_schema) THEN 0"
               " WHEN (SELECT application_id FROM pragma_application_id) <> %d THEN -1"
               " ELSE (SELECT user_version FROM pragma_user_version) END",
               STORE_APPLICATION))
         return -1;
-    *empty = schema == 0;
-    if (schema == 0 || schema == STORE_SCHEMA)
+    const int64_t schema = *kind;
+    if (schema == 0 || schema == STORE_SCHEMA || schema == WITHOUT_OUTSIDE)
         return 0;
     if (schema < 0)
         return err_set(err, "%s: is a database of another program", s->path);
@@ -253,14 +255,18 @@ static int check_places(struct store *s, struct err *err)
 static int connect(struct store *s, bool full, const struct store_identity *identity,
                    struct err *err)
 {
+    static const char add_outside[] =
+        "BEGIN IMMEDIATE; ALTER TABLE prediction ADD COLUMN outside BLOB;"
+        "PRAGMA user_version=%d; COMMIT";
     char pragmas[256];
-    bool empty;
+    int64_t schema;
     snprintf(pragmas, sizeof pragmas,
              "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              full ? "FULL" : "NORMAL", CACHE_KIB);
-    if (check_kind(s, &empty, err) || take_lock(s, err) ||
-        execute(s, "set up", err, "%s", pragmas) || (empty && create(s, identity, err)))
+    if (check_kind(s, &schema, err) || take_lock(s, err) ||
+        execute(s, "set up", err, "%s", pragmas) || (schema == 0 && create(s, identity, err)) ||
+        (schema == WITHOUT_OUTSIDE && execute(s, "set up", err, add_outside, STORE_SCHEMA)))
         return -1;
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
@@ -438,6 +444,8 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
         else if (kind != COLUMN_LABEL) // ids and keys are unsigned, and stored with the same bits
             sqlite3_bind_int64(q, at++, row->values[c]);
     }
+    const bool none = !memchr(row->outside, 1, s->plan->n_inputs); // NULL takes no room
+    sqlite3_bind_blob64(q, at, none ? NULL : row->outside, s->plan->n_inputs, SQLITE_STATIC);
     if (run(s, q, "write a transaction", NULL, err))
         return -1;
     const int id = schema_find_kind(schema, COLUMN_ID);
@@ -557,7 +565,7 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     sqlite3_stmt *q = s->statements[STORE_ROW];
     sqlite3_reset(q);
     sqlite3_bind_int64(q, 1, order);
-    const int rc = sqlite3_step(q);
+    const int rc = sqlite3_step(q), outside = sqlite3_column_count(q) - 1;
     if (rc == SQLITE_DONE)
         return err_set(err, "%s: transaction %" PRId64 " is not there", s->path, order);
     if (rc != SQLITE_ROW)
@@ -565,7 +573,10 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     one->order = order;
     one->received = sqlite3_column_int64(q, R_ROW + C_RECEIVED);
     one->label = sqlite3_column_int(q, R_LABEL);
-    if (read_blob(q, R_ROW + C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
+    memset(one->outside, 0, s->plan->n_inputs);
+    if ((sqlite3_column_type(q, outside) != SQLITE_NULL &&
+         read_blob(q, outside, one->outside, s->plan->n_inputs)) ||
+        read_blob(q, R_ROW + C_INPUTS, one->x, s->plan->n_inputs * sizeof *one->x) ||
         read_blob(q, R_ROW + C_LABEL_VALUES, one->label_values, label_values_size(s)) ||
         read_decision(s, q, one->x, &one->decision) || read_columns(s, q))
         return err_set(err, "%s: transaction %" PRId64 " was altered", s->path, order);

@@ -25,7 +25,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-enum { STORE_SCHEMA = 2, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
+enum { STORE_SCHEMA = 3, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
 
 struct store_log {        // the writer's, except what the lock protects
     sqlite3 *writer, *db; // connections of the writer and of the thread
@@ -61,11 +61,12 @@ struct store_row {
     int64_t received; // milliseconds since 1970
     int64_t clock;    // the data clock: time of the newest event, of its own request included
     struct decision decision;
-    int64_t *values;      // [schema.n]: each holds a value of its column's C type
-    const char **texts;   // [schema.n]: of category columns
-    float *x;             // [n_inputs]
-    double *label_values; // [2][n_lanes]: added to each lane if it is genuine, if it is fraud
-    int label;            // the newest that is known, -1: none; store_get's
+    int64_t *values;        // [schema.n]: each holds a value of its column's C type
+    const char **texts;     // [schema.n]: of category columns
+    float *x;               // [n_inputs]
+    unsigned char *outside; // [n_inputs]: 1 where x lay outside the range of the model's training
+    double *label_values;   // [2][n_lanes]: added to each lane if it is genuine, if it is fraud
+    int label;              // the newest that is known, -1: none; store_get's
 };
 struct store_row *store_rows_new(const struct plan *p, size_t n); // [n], to be freed
 

@@ -16,6 +16,7 @@ static void assert_scored(const json_t *answer, double amount, double count, dou
                 1 / (1 + exp(-small_margin((double[]){amount, 0, count, mean, 40, 1, 0, 0}))));
 }
 
+#define SAME   "{\"id\":7,\"time\":1538381700,\"customer\":7,\"amount\":1,\"age\":150}"
 #define SECOND "\"id\":\"T2\",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"596\""
 
 TEST_CASE(a_transaction_is_answered_with_probability_decision_and_reasons)
@@ -45,6 +46,55 @@ TEST_CASE(a_transaction_is_answered_with_probability_decision_and_reasons)
     a = ask("{" SECOND ",\"amount\":900}");
     assert_true(number(a, "probability") > small_threshold);
     assert_string_equal(text(a, "decision"), "review");
+}
+
+// Its raw value is stored and shown; its contribution is that of the end of the range. The decision
+// is sent again as it was, whatever model decides then.
+TEST_CASE(inputs_outside_the_range_of_training_are_named_counted_and_sent_again)
+{
+    static const char body[] = "{" BASE ",\"amount\":5000,\"age\":150}";
+    const double x[SMALL_INPUTS] = {5000, 0, 1, 5000, 150, 1, 0, 0};
+    const json_t *a = ask(body), *names = json_object_get(a, "outside_training");
+    assert_near(number(a, "probability"), 1 / (1 + exp(-small_margin(x))));
+    assert_int_equal(json_array_size(names), 2);
+    assert_string_equal(json_string_value(json_array_get(names, 0)), "amount");
+    assert_string_equal(json_string_value(json_array_get(names, 1)), "age");
+    const json_t *reason = json_array_get(json_object_get(a, "reasons"), 1);
+    assert_string_equal(text(reason, "feature"), "amount");
+    assert_true(number(reason, "value") == 5000);
+    assert_near(number(reason, "contribution"), 0.9 * (1000 - 50) / 30);
+    const atomic_ullong *counted = small.service.counters.outside;
+    assert_true(counted[0] == 1 && counted[3] == 0 && counted[4] == 1);
+    char *first = xstrdup(reply.text);
+    small.service.champion->model.inputs[0].max = 1e9;
+    ask(body);
+    assert_string_equal(reply.text, first);
+    assert_true(counted[0] == 1);
+    restart();
+    ask("[" SAME "," SAME "]"); // of another customer, twice
+    assert_true(small.service.counters.outside[4] == 1);
+    assert_true(json_equal(json_array_get(latest, 0), json_array_get(latest, 1)));
+    assert_int_equal(
+        json_array_size(json_object_get(json_array_get(latest, 1), "outside_training")), 1);
+    ask(body);
+    assert_string_equal(reply.text, first);
+    free(first);
+    assert_null(json_object_get(ask("{" SECOND ",\"amount\":9}"), "outside_training"));
+}
+
+TEST_CASE(a_model_may_review_whatever_lies_outside_the_range_of_training)
+{
+    for (int review = 0; review < 2; review++) {
+        char body[128];
+        small.service.champion->model.review_outside = review;
+        for (int age = 120; age < 122; age++) {
+            snprintf(body, sizeof body,
+                     "{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":1,\"age\":%d}",
+                     age + 9 * review, age, age);
+            assert_string_equal(text(ask(body), "decision"),
+                                review && age > 120 ? "review" : "approve");
+        }
+    }
 }
 
 TEST_CASE(an_id_comes_back_as_it_was_sent)
@@ -390,6 +440,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_transaction_is_answered_with_probability_decision_and_reasons),
+        TEST(inputs_outside_the_range_of_training_are_named_counted_and_sent_again),
+        TEST(a_model_may_review_whatever_lies_outside_the_range_of_training),
         TEST(an_id_comes_back_as_it_was_sent),
         TEST(absent_null_and_empty_fields_take_the_missing_value),
         TEST(the_windows_know_a_keys_earlier_and_late_transactions_at_their_own_time),
