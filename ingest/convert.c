@@ -15,9 +15,11 @@
 // ---- the header ----
 
 // Find the field whose header the column names; there must be exactly one.
-static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
+static int find_field(const struct convert *c, struct convert_column *col,
+                      const struct config *config, struct err *err)
 {
     const struct csv_block *b = &c->blocks[0];
+    const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
     char hint[128] = "";
     size_t found = 0;
@@ -32,15 +34,16 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
         return 0;
     if (found == 0)
         err_did_you_mean(hint, sizeof hint, wanted, headers, c->n_fields);
-    return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names%s",
+    return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s",
                    c->csv->name, b->rows[0].line,
                    found > 0 ? "more than one column has" : "no column has", wanted,
-                   col->schema->name, hint);
+                   col->schema->name, config->path, e->line, hint);
 }
 
-int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
+int convert_open(struct convert *c, struct csv *csv, const struct dataset *dataset,
                  const struct pseudonym *pseudonym, struct err *err)
 {
+    const struct schema *schema = &dataset->schema;
     *c =
         (struct convert){csv, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns), .seen = 0};
     if (csv_next(csv, &c->blocks[0], 1, err))
@@ -53,7 +56,7 @@ int convert_open(struct convert *c, struct csv *csv, const struct schema *schema
         col->schema = &schema->columns[i];
         col->field = SIZE_MAX;
         col->values = xmalloc(CSV_BLOCK_ROWS * column_size(col->schema->kind));
-        if (*col->schema->header && find_field(c, col, err))
+        if (*col->schema->header && find_field(c, col, &dataset->config, err))
             return -1;
     }
     return 0;

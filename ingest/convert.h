@@ -2,7 +2,7 @@
 //
 // A row is taken as a whole or not at all; a reject names the first column that breaks the schema.
 //
-//     convert_open(&c, &csv, &schema, &pseudonym, &err)     reads the header
+//     convert_open(&c, &csv, &dataset, &pseudonym, &err)    reads the header
 //     convert_table(&c, "build/table", "build/rejects.csv", 0.001, &config, &err)
 //
 // To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each
@@ -54,7 +54,7 @@ struct reject {
     size_t value_n;
 };
 
-int convert_open(struct convert *c, struct csv *csv, const struct schema *schema,
+int convert_open(struct convert *c, struct csv *csv, const struct dataset *dataset,
                  const struct pseudonym *pseudonym, struct err *err);
 // Set values[r] of each column; false, and why, where the row breaks the schema. *why points into
 // the block, the schema and the converter.

@@ -28,7 +28,7 @@ static int ingest(struct err *err)
         pseudonym_load(&pseudonym, key_file, true, err))
         return -1;
     csv.keep_raw = keep_raw;
-    if (convert_open(&convert, &csv, &dataset.schema, &pseudonym, err) ||
+    if (convert_open(&convert, &csv, &dataset, &pseudonym, err) ||
         convert_table(&convert, output, rejects, dataset.max_reject_rate, &dataset.config, err))
         return -1;
     const uint64_t rejected = convert.seen - convert.rows;

@@ -98,7 +98,7 @@ static int open_input(void)
         return err_set(&err, "--labels: %s: [columns] has no column of kind %s", config,
                        id < 0 ? "id" : "label");
     if (csv_open(&csv, dataset.file, dataset.delimiter, &err) ||
-        convert_open(&convert, &csv, schema, NULL, &err))
+        convert_open(&convert, &csv, &dataset, NULL, &err))
         return -1;
     row_time = convert.columns[schema_find_kind(schema, COLUMN_TIME)].values;
     row_label = delay_days < 0 ? NULL : convert.columns[label].values;

@@ -213,13 +213,14 @@ TEST_CASE(a_file_that_cannot_be_taken_is_explained_and_leaves_nothing)
         {"", "in.csv: it is empty: not even a header"},
         {HEADER, "in.csv: no rows after the header"},
         {"ID,TIME,CUSTOMMER,AMOUNT,CHANNEL,FRAUD\n",
-         "in.csv:1: no column has the header 'CUSTOMER' that [columns] customer names, did you"},
+         "in.csv:1: no column has the header 'CUSTOMER' that [columns] customer names in "},
         {"ID,TIME,CUSTOMER,AMOUNT,CHANNEL,FRAUD,AMOUNT\n",
          "in.csv:1: more than one column has the header 'AMOUNT'"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(ingest(cases[i][0]), 1);
         assert_contains(out, cases[i][1]);
+        assert_true(i < 2 || strstr(out, "test.ini:7, did you") || strstr(out, "test.ini:8"));
         assert_int_equal(scratch_count(scratch_path("out")), 0);
     }
 }
