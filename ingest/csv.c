@@ -67,10 +67,9 @@ static int unzstd(struct csv *c, struct err *err)
     c->inside = rc != 0;
     if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
         return err_set(err,
-                       "%s: reading it takes more than the 128 MiB that are allowed: it was "
-                       "compressed with --long=28 or more. Give - for it, and pipe the output of "
-                       "'zstd -dc --long=31 %s' here",
-                       c->name, c->name);
+                       "%s: its zstd window is larger than 128 MiB; give - as input, and pipe the "
+                       "output of zstd -dc --long=31 here",
+                       c->name);
     return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
 }
 

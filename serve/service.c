@@ -66,8 +66,7 @@ void service_let(struct service *s)
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
-    struct err ignored;
-    json_t *file = model_to_json(&c->model), *metrics = json_read(path, NULL, &ignored);
+    json_t *file = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
     json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", json_object_get(metrics, "test"));
     json_object_update(all, file);
@@ -112,7 +111,6 @@ static struct champion *champion_load(const char *models, const struct plan *pla
 struct reload {
     const struct service *service;
     struct err *err;
-    bool begun;
 };
 
 static void *load_on(void *arg)
@@ -123,24 +121,26 @@ static void *load_on(void *arg)
 
 // On a thread of its own, since the library's workers have small stacks and reading a model
 // recurses.
-static struct champion *load_aside(struct reload *l)
+static int load_aside(const struct service *s, struct champion **champion, struct err *err)
 {
+    struct reload l = {s, err};
     pthread_t thread;
-    void *loaded = NULL;
-    l->begun = pthread_create(&thread, NULL, load_on, l) == 0;
-    if (l->begun)
-        pthread_join(thread, &loaded);
-    else
-        err_set(l->err, "cannot start a thread to load the model");
-    return loaded;
+    void *loaded;
+    if (pthread_create(&thread, NULL, load_on, &l)) {
+        err_set(err, "cannot start a thread to load the model");
+        return RELOAD_LATER;
+    }
+    pthread_join(thread, &loaded);
+    *champion = loaded;
+    return loaded ? 0 : -1;
 }
 
 int service_reload(struct service *s, struct err *err)
 {
     pthread_mutex_lock(&s->reloading); // else the slower of two could replace a newer champion
-    struct reload l = {.service = s, .err = err};
-    struct champion *new = load_aside(&l), *old = s->champion;
-    if (new) {
+    struct champion *new, *old = s->champion;
+    const int rc = load_aside(s, &new, err);
+    if (rc == 0) {
         pthread_rwlock_wrlock(&s->replacement);
         s->champion = new;
         pthread_rwlock_unlock(&s->replacement);
@@ -153,7 +153,7 @@ int service_reload(struct service *s, struct err *err)
         writer_report(&s->writer, false, "%s", err->msg);
     }
     pthread_mutex_unlock(&s->reloading);
-    return new ? 0 : l.begun ? -1 : RELOAD_LATER;
+    return rc;
 }
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)

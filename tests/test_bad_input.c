@@ -64,7 +64,6 @@ TEST_CASE(a_pipe_in_place_of_a_file_is_refused_at_once)
         {"features/state.bin", SERVE},
         {"models/ledger.jsonl", SERVE},
         {"models/1/model.json", SERVE},
-        {"models/1/metrics.json", "registry --models models show"},
         {"x", "ingest --config x --key key --output new datasets/sample.csv"},
         {"x", SERVE " --token-file x"},
         {"x", "replay " SAMPLE "--token-file x"},

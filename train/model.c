@@ -256,28 +256,19 @@ static int from_json(struct model *m, json_t *j, struct err *err)
     return 0;
 }
 
-json_t *json_read(const char *path, char sha256[SHA256_HEX], struct err *err)
+int model_load(struct model *m, const char *path, struct err *err)
 {
     size_t n = 0;
     json_error_t why;
+    *m = (struct model){0};
     char *text = read_file(path, &n, err);
     if (!text)
-        return NULL;
+        return -1;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (sha256)
-        sha256_hex(sha256, text, n);
+    sha256_hex(m->sha256, text, n);
     free(text);
     if (!j)
-        err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
-    return j;
-}
-
-int model_load(struct model *m, const char *path, struct err *err)
-{
-    *m = (struct model){0};
-    json_t *j = json_read(path, m->sha256, err);
-    if (!j)
-        return -1;
+        return err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
     int rc = from_json(m, j, err);
     json_decref(j);
     if (rc) {

@@ -89,8 +89,6 @@ double round_digits(double x);
 void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
 
-// A whole file as JSON, and the hash of its bytes unless that is NULL. NULL and a message on an error.
-json_t *json_read(const char *path, char sha256[SHA256_HEX], struct err *err);
 void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
 int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err);
 

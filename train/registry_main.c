@@ -3,7 +3,6 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/value.h"
-#include "train/model.h"
 #include "train/registry.h"
 #include "train/report.h"
 
@@ -36,8 +35,7 @@ static void print_version(const struct ledger_entry *e, bool champion)
     static const char *const shown[] = {"average_precision", "roc_auc"};
     char when[TIME_TEXT], metric[2][16] = {"-", "-"};
     char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, e->version);
-    struct err ignored;
-    json_t *metrics = json_read(path, NULL, &ignored); // NULL is printed as no metrics
+    json_t *metrics = json_load_file(path, 0, NULL); // NULL is printed as no metrics
     for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
         if (json_is_number(value))

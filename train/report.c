@@ -1,6 +1,5 @@
 #include "train/report.h"
 #include "base/memory.h"
-#include "train/model.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -207,10 +206,11 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
 
 int report_print(const char *path, struct err *err)
 {
+    json_error_t why;
     const char *test;
-    json_t *j = json_read(path, NULL, err);
+    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     if (!j)
-        return -1;
+        return err_set(err, "%s: %s", path, why.text);
     int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
     char *text = fill_template(summary_txt, PLAIN, j);
     if (rc)
