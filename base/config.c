@@ -14,9 +14,18 @@
 #include <string.h>
 #include <xxhash.h>
 
-// Every section that some stage reads. That stage checks the keys.
-static const char *const sections[] = {"input",     "columns", "features", "split",  "model",
-                                       "baselines", "slices",  "card",     "monitor"};
+// Every section that some stage reads, followed by its keys; those without hold names of the user's.
+static const char *const sections[][9] = {
+    {"input", "file", "time_format", "max_reject_rate", "delimiter"},
+    {"columns"},
+    {"features"},
+    {"split", "train", "test", "folds"},
+    {"model", "l2", "alerts_per_day", "cost_fraud", "cost_alert", "outside"},
+    {"baselines"},
+    {"slices"},
+    {"card", "intended_use", "data", "limits"},
+    {"monitor", "psi_alert", "min_rows"},
+};
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };
 
 struct reader {
@@ -34,14 +43,26 @@ struct reader {
          err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, __VA_ARGS__) != 0,         \
      0)
 
-static int check_section(struct reader *r, const char *name)
+// key: NULL before the first one.
+static int check_names(struct reader *r, const char *section, const char *key)
 {
+    const char *names[N_SECTIONS];
     char hint[128];
+    size_t s = 0, k = 0;
     for (size_t i = 0; i < N_SECTIONS; i++)
-        if (strcmp(name, sections[i]) == 0)
-            return 1;
-    return FAIL(r, "unknown section [%s]%s", name,
-                err_did_you_mean(hint, sizeof hint, name, sections, N_SECTIONS));
+        names[i] = sections[i][0];
+    while (s < N_SECTIONS && strcmp(section, names[s]) != 0)
+        s++;
+    if (s == N_SECTIONS)
+        return FAIL(r, "unknown section [%s]%s", section,
+                    err_did_you_mean(hint, sizeof hint, section, names, N_SECTIONS));
+    const char *const *keys = sections[s] + 1;
+    while (key && keys[k] && strcmp(key, keys[k]) != 0)
+        k++;
+    if (!key || !*keys || keys[k])
+        return 1;
+    return FAIL(r, "unknown key '%s' in [%s]%s", key, section,
+                err_did_you_mean(hint, sizeof hint, key, keys, k));
 }
 
 // Replaces inih's fgets: counts lines, refuses one that inih would cut, and checks sections, which
@@ -61,7 +82,7 @@ static char *read_line(char *buf, int size, void *stream)
         good = FAIL(r, "the line is longer than %d bytes; continue in the next line, indented",
                     MAX_LINE);
     else if (sscanf(r->raw, " [%63[^]\n]%c", section, &end) == 2 && end == ']')
-        good = check_section(r, section);
+        good = check_names(r, section, NULL);
     snprintf(buf, (size_t)size, "%s", r->raw); // inih's line has room for MAX_LINE bytes
     return good ? buf : NULL;
 }
@@ -76,6 +97,8 @@ static int handle(void *user, const char *section, const char *key, const char *
     const char *at = equals && *value ? strstr(equals, value) : NULL;
     if (!*section)
         return FAIL(r, "'%s' is in no [section]", key);
+    if (!check_names(r, section, key))
+        return 0;
     if (before && before == last && strchr(" \t", r->raw[0])) { // indented: the value continues
         char *longer = xasprintf("%s %s", last->value, value);
         free(last->value);
@@ -128,22 +151,6 @@ const struct config_entry *config_find(const struct config *c, const char *secti
         if (strcmp(c->entries[i].section, section) == 0 && strcmp(c->entries[i].key, key) == 0)
             return &c->entries[i];
     return NULL;
-}
-
-int config_check_keys(const struct config *c, const char *section, const char *const *known,
-                      size_t n, struct err *err)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        const struct config_entry *e = &c->entries[i];
-        bool ok = strcmp(e->section, section) != 0;
-        for (size_t k = 0; k < n && !ok; k++)
-            ok = strcmp(e->key, known[k]) == 0;
-        char hint[128];
-        if (!ok)
-            return err_set(err, "%s:%d: unknown key '%s' in [%s]%s", c->path, e->line, e->key,
-                           section, err_did_you_mean(hint, sizeof hint, e->key, known, n));
-    }
-    return 0;
 }
 
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,

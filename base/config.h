@@ -1,8 +1,8 @@
 // config: an .ini file as a list of entries that know their line and column.
 //
 // Read with inih. A line of more than 198 bytes is an error (inih would cut it); a value continues
-// in the next line if that is indented. Unknown sections, repeated keys and keys outside a section
-// are errors here; each stage refuses the unknown keys of its section with config_check_keys.
+// in the next line if that is indented. Unknown sections and keys, repeated keys, and keys outside a
+// section are errors, so that the first stage refuses what only a later one would read.
 //
 //     struct config c;
 //     config_load(&c, "datasets/simulated.ini", &err)
@@ -36,9 +36,6 @@ void config_release(struct config *c);
 // NULL where there is none.
 const struct config_entry *config_find(const struct config *c, const char *section,
                                        const char *key);
-// Every key of the section must be one of known.
-int config_check_keys(const struct config *c, const char *section, const char *const *known,
-                      size_t n, struct err *err);
 
 // Set "path:line: [section] key: message"; returns -1. With offset >= 0, a 0-based byte within the
 // value, the message has the column too ("path:line:column: ...", not in a value of several lines)

@@ -57,10 +57,8 @@ static int parse_part(struct split_part *part, const struct config *c, const cha
 
 int split_from_config(struct split *s, const struct config *c, struct err *err)
 {
-    static const char *const known[] = {"train", "test", "folds"};
     s->folds = 1;
-    if (config_check_keys(c, "split", known, sizeof known / sizeof *known, err) ||
-        parse_part(&s->train, c, "train", err) || parse_part(&s->test, c, "test", err) ||
+    if (parse_part(&s->train, c, "train", err) || parse_part(&s->test, c, "test", err) ||
         config_int(c, "split", "folds", 1, MAX_FOLDS, &s->folds, err))
         return -1;
     const struct config_entry *test = config_find(c, "split", "test");

@@ -323,13 +323,12 @@ static int read_delimiter(struct dataset *d, struct err *err)
 
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err)
 {
-    static const char *const keys[] = {"file", "time_format", "max_reject_rate", "delimiter"};
     *d = (struct dataset){.file = input, .max_reject_rate = 0.001};
     int rc = config_load(&d->config, config, err);
     const struct config_entry *file = rc ? NULL : config_find(&d->config, "input", "file");
     if (file && !input)
         d->file = file->value;
-    if (rc || config_check_keys(&d->config, "input", keys, 4, err) ||
+    if (rc ||
         config_number(&d->config, "input", "max_reject_rate", 0, 1, &d->max_reject_rate, err) ||
         read_delimiter(d, err) || schema_from_config(&d->schema, &d->config, err))
         rc = -1;

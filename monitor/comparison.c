@@ -39,12 +39,10 @@ static void find_weeks(struct comparison *c)
 
 static int choose_rows(struct comparison *c, const struct config *config, struct err *err)
 {
-    static const char *const keys[] = {"psi_alert", "min_rows"};
     struct period *before = &c->reference, *now = &c->current;
     const struct examples *e = before->examples;
     struct split split;
     if (split_from_config(&split, config, err) ||
-        config_check_keys(config, "monitor", keys, 2, err) ||
         config_number(config, "monitor", "psi_alert", 0, 1e6, &c->psi_alert, err) ||
         config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err))
         return -1;

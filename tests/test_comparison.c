@@ -244,7 +244,7 @@ TEST_CASE(performance_is_that_of_the_rows_with_labels)
 TEST_CASE(an_alarm_needs_size_and_rows_and_the_settings_must_make_sense)
 {
     static const char *const cases[][2] = {
-        {SPLIT "[monitor]\npsi_alarm = 0.1\n", "did you mean 'psi_alert'?"},
+        {SPLIT "[monitor]\npsi_alert = -1\n", "-1 is not within 0"},
         {"[split]\ntrain = 2017-01-01 .. 2017-01-02\ntest = 2018-08-10 .. 2018-08-10\n",
          "a/table: no row lies in the training part"}};
     compare_with(2, SPLIT); // psi_alert is 0.2

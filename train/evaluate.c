@@ -49,12 +49,9 @@ static int parse_costs(struct settings *s, const struct config *c, struct err *e
 
 static int settings_from_config(struct settings *s, const struct config *c, struct err *err)
 {
-    static const char *const known[] = {"l2", "alerts_per_day", "cost_fraud", "cost_alert",
-                                        "outside"};
     const struct config_entry *outside = config_find(c, "model", "outside");
     *s = (struct settings){.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 100};
-    if (config_check_keys(c, "model", known, sizeof known / sizeof *known, err) ||
-        config_int(c, "model", "alerts_per_day", 1, 1000000000, &s->alerts_per_day, err) ||
+    if (config_int(c, "model", "alerts_per_day", 1, 1000000000, &s->alerts_per_day, err) ||
         parse_costs(s, c, err))
         return -1;
     s->review_outside = outside && strcmp(outside->value, "review") == 0;
