@@ -55,10 +55,17 @@ static int set_value(const struct option_spec *s, const char *text, struct err *
 {
     if (s->kind == OPTION_INT)
         return set_int(s, text, err);
-    if (s->kind == OPTION_FLAG)
+    const char **texts = s->value;
+    int64_t n = 0;
+    if (s->kind == OPTION_FLAG) {
         *(bool *)s->value = true;
-    else
-        *(const char **)s->value = text;
+        return 0;
+    }
+    while (s->kind == OPTION_LIST && texts[n])
+        n++;
+    if (s->kind == OPTION_LIST && n == s->max)
+        return err_set(err, "--%s: is given more than %" PRId64 " times", s->name, s->max);
+    texts[n] = text;
     return 0;
 }
 

@@ -25,6 +25,7 @@ enum option_kind {
     OPTION_FLAG,   // bool *
     OPTION_STRING, // const char **, points into argv
     OPTION_INT,    // int64_t *, within [min, max]
+    OPTION_LIST,   // const char *[max + 1]: the values of an option that is repeated, then NULL
 };
 
 struct option_spec {
@@ -33,7 +34,7 @@ struct option_spec {
     enum option_kind kind;
     void *value;
     const char *help;
-    int64_t min, max; // OPTION_INT only
+    int64_t min, max; // OPTION_INT; max: OPTION_LIST, too
 };
 
 struct program {

@@ -14,12 +14,18 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { DRAIN_MS = 5000 };
+enum { DRAIN_MS = 5000, HEAD_SECONDS = 2 };
 
 static atomic_uint_least64_t next_id; // counts up from a random number
 
 // Memory that a worker thread keeps from request to request.
 static _Thread_local struct reply reply, packet;
+
+// The connection that a worker thread serves.
+static _Thread_local struct {
+    double since; // seconds_now when it began to wait for the present head
+    bool refused; // the library has refused a request of it
+} connection_state;
 
 static void add_head(const struct request *q, bool close)
 {
@@ -85,6 +91,7 @@ static void answer(const struct request *q)
         counters_observe(&c->predict, counters_seconds, seconds);
     if (q->server->access_log)
         log_request(q, seconds);
+    connection_state.since = q->start + seconds;
     reply_reset(&reply);
     reply_reset(&packet);
 }
@@ -108,7 +115,7 @@ static struct request begin(struct mg_connection *connection, const char *id)
                         .unread = true};
     reply_reset(&reply);
     const size_t n = id ? strspn(id, ALPHANUMERIC "._-") : 0;
-    if (n > 0 && n < REQUEST_ID && id[n] == '\0')
+    if (n > 0 && n < REQUEST_ID && id[n + strspn(id + n, " ")] == '\0')
         memcpy(q.id, id, n);
     else
         snprintf(q.id, sizeof q.id, "%016" PRIx64, (uint64_t)atomic_fetch_add(&next_id, 1));
@@ -143,13 +150,21 @@ static bool is_unknown_method(const struct mg_request_info *info)
            !strstr("GET HEAD POST OPTIONS PUT DELETE", method);
 }
 
-// Requests that the library itself refuses. Its headers may be those of an earlier request, and its
-// own words for 400 ("Malformed message", "Bad request") say too little.
+// Requests that the library itself refuses. Its own words for 400 ("Malformed message", "Bad
+// request") say too little.
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct request q = begin(connection, NULL);
-    if (status == 400 && !q.info->request_method)
-        PROBLEM(&q, 400, "no head of HTTP/1.1 came whole within 2 seconds and 64 KiB");
+    connection_state.refused = true;
+    if (status == 400 && !q.info->request_method &&
+        q.start - connection_state.since >= HEAD_SECONDS)
+        PROBLEM(&q, 408, "no head of HTTP/1.1 came whole within %d seconds", HEAD_SECONDS);
+    else if (status == 400 && !q.info->request_method)
+        PROBLEM(&q, 400,
+                "the head is not whole, or longer than 64 KiB, or has a control character in it (a "
+                "tab is one)");
+    else if (status == 400 && mg_get_header(connection, "Transfer-Encoding"))
+        PROBLEM(&q, 501, NO_TRANSFER_ENCODING);
     else if (status == 400 && is_unknown_method(q.info))
         PROBLEM(&q, 501, "the method %.20s is not known here", q.info->request_method);
     else
@@ -165,8 +180,19 @@ static int http_error(struct mg_connection *connection, int status, const char *
 static int count_connection(const struct mg_connection *connection, void **data)
 {
     (void)data;
+    connection_state.since = seconds_now();
+    connection_state.refused = false;
     atomic_fetch_add(&http_of(connection)->service->counters.connections, 1);
     return 0;
+}
+
+// The library gives up a request whose target is no path without a word, so answer it here, where
+// its connection is about to be closed.
+static void answer_last(const struct mg_connection *connection)
+{
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    if (info->request_uri && !info->local_uri_raw && !connection_state.refused)
+        begin_request((struct mg_connection *)connection);
 }
 
 static void forget_connection(const struct mg_connection *connection)
@@ -186,6 +212,10 @@ static void end_thread(const struct mg_context *context, int type, void *data)
 static int check_host(const struct http *s, struct err *err)
 {
     struct in_addr address;
+    for (const char **name = s->allowed; name && *name; name++)
+        if (host_name(*name) != strlen(*name) || !**name)
+            return err_set(err, "--allow-host %s: is not a host name (give it without its port)",
+                           *name);
     if (inet_pton(AF_INET, s->host, &address) != 1)
         return err_set(err, "--host %s: is not an IPv4 address", s->host);
     if (!*s->token && ntohl(address.s_addr) >> 24 != 127)
@@ -211,6 +241,7 @@ static int start_library(struct http *s, struct err *err)
     const struct mg_callbacks callbacks = {.begin_request = begin_request,
                                            .http_error = http_error,
                                            .init_connection = count_connection,
+                                           .connection_close = answer_last,
                                            .connection_closed = forget_connection,
                                            .exit_thread = end_thread};
     struct mg_init_data init = {&callbacks, s, options};

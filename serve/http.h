@@ -1,11 +1,12 @@
 // http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, and GET
 // /openapi.json describes them.
 //
-// With a token, everything except health paths and the dashboard's files needs it, else 401. Errors
-// are application/problem+json (serve/reply.h). HEAD works where GET does; OPTIONS tells a path's
-// methods. Every answer carries X-Request-Id: the client's, if that is 1 to 64 letters, digits,
-// '.', '_' or '-', else one of ours. The access log has one line of JSON per request on stderr; the
-// id is the only text in it that a client chose.
+// With a token, everything except health paths, the dashboard's files and OPTIONS * needs it, else
+// 401. Without one, Host must be a name of loopback or an allowed one, else 403, since a page may
+// have its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
+// works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
+// client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
+// has one line of JSON per request on stderr; the id is the only text in it that a client chose.
 // The server borrows the service and must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
@@ -19,6 +20,7 @@ enum { TOKEN_TEXT = 260, SEGMENT = 256, REQUEST_ID = 65, MAX_BODY = 1024 * 1024 
 struct http {
     struct service *service;
     const char *host;       // IPv4; without a token in 127.0.0.0/8
+    const char **allowed;   // without a token: names in Host besides loopback's; ended by NULL
     int64_t port;           // 0: http_start picks a free one and sets it
     int64_t threads;        // each serves one connection at a time
     char token[TOKEN_TEXT]; // that clients must send; "": none
@@ -49,12 +51,13 @@ struct request {
     double start; // seconds_now
     char id[REQUEST_ID];
     // Set by request_check:
-    int64_t length; // of the body; -1: none was announced
-    bool expects;   // the client waits for 100 Continue before it sends the body
-    bool close;     // the client wants the connection closed, or speaks HTTP/1.0
-    bool unread;    // a body is still to come
-    bool encoded;   // there is a Transfer-Encoding
-    int hosts;      // Host headers
+    int64_t length;          // of the body; -1: none was announced
+    bool expects;            // the client waits for 100 Continue before it sends the body
+    bool close;              // the client wants the connection closed, or speaks HTTP/1.0
+    bool unread;             // a body is still to come
+    bool encoded;            // there is a Transfer-Encoding
+    const char *host, *path; // of the target; host NULL: none was sent, as in HTTP/1.0
+    char authority[SEGMENT]; // host's memory, where the target has one
     // Set by route:
     const struct route *route; // NULL: there is none
     const char *allow;         // methods of the path, for 405 and OPTIONS
@@ -72,7 +75,9 @@ struct route {
 };
 const struct route *route_at(size_t i); // NULL after the last
 
-#define ALPHANUMERIC            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define NO_TRANSFER_ENCODING                                                                       \
+    "a body with a Transfer-Encoding (chunked) is not read: send it with its Content-Length"
 #define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
 
 void route(struct request *q);
@@ -89,6 +94,9 @@ void inference(struct request *q, const char *body, size_t n);
 // -1, with the problem in the reply; the connection must then be closed, since nobody knows where
 // the next request begins.
 int request_check(struct request *q);
+// The length of the name in a Host, which is name, name:port, or the same with [IPv6]; 0 where it
+// has another form.
+size_t host_name(const char *host);
 // The body, of q->length bytes, to be freed; NULL, with the problem in the reply, where it does not
 // arrive in time.
 char *request_body(struct request *q);

@@ -22,9 +22,9 @@ static struct service_files files = {.models = "models/simulated",
                                      .database = "var/assay.db",
                                      .queue = 1024,
                                      .report = report};
+static const char *durability = "normal", *time_limit = "wall", *token_file, *allowed[33];
 static struct http server = {
-    .service = &service, .host = "127.0.0.1", .port = 8080, .threads = 2048};
-static const char *durability = "normal", *time_limit = "wall", *token_file;
+    .service = &service, .host = "127.0.0.1", .allowed = allowed, .port = 8080, .threads = 2048};
 
 static const struct option_spec specs[] = {
     {"models", "DIR", OPTION_STRING, &files.models, "registry whose champion decides", 0, 0},
@@ -48,6 +48,10 @@ static const struct option_spec specs[] = {
      "address to listen on; other than loopback only with a token", 0, 0},
     {"token-file", "FILE", OPTION_STRING, &token_file,
      "token that clients must send, except for health checks", 0, 0},
+    {"allow-host", "NAME", OPTION_LIST, allowed,
+     "without a token: a name that clients may use for this server besides loopback's; may be "
+     "repeated",
+     0, sizeof allowed / sizeof *allowed - 1},
     {"port", "N", OPTION_INT, &server.port, "port to listen on, 0: any free one", 0, 65535},
     {"threads", "N", OPTION_INT, &server.threads, "connections served at a time", 1, 4096},
     {"access-log", NULL, OPTION_FLAG, &server.access_log,

@@ -1,9 +1,11 @@
 // CivetWeb parses leniently. This file refuses everything that two programs in a row could read
 // differently (request smuggling), before anything is done with a request: a bare LF, folded lines,
 // 64 or more header lines and a head of more than 16 KiB (431), names that are no tokens, control
-// characters in values, not exactly one Host (HTTP/1.0 may have none), a Content-Length that is not
-// 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a Content-Length), Upgrade, a
-// target that does not begin with '/' or contains '%', and any Expect but 100-continue (417).
+// characters in values, not exactly one Host of valid form (HTTP/1.0 may have none), a
+// Content-Length that is not 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a
+// Content-Length), a target that is neither a path nor http://HOST/PATH or contains '%', and any
+// Expect but 100-continue (417). Upgrade is ignored, so that clients that offer HTTP/2 get their
+// answer in HTTP/1.1.
 #include "serve/http.h"
 
 #include "base/memory.h"
@@ -69,12 +71,33 @@ static int check_lines(struct request *q)
     return 0;
 }
 
+size_t host_name(const char *host)
+{
+    size_t n = strspn(host, ALPHANUMERIC "-._~!$&'()*+,;=");
+    if (*host == '[') {
+        n = 1 + strspn(host + 1, "0123456789ABCDEFabcdef:.");
+        n = host[n] == ']' ? n + 1 : 0;
+    }
+    const char *port = host + n + (host[n] == ':');
+    return port[strspn(port, "0123456789")] == '\0' ? n : 0;
+}
+
+// Blanks at the end of a value are no part of it. The library has skipped those before it.
+static void trim(const char *value)
+{
+    for (char *end = strchr(value, '\0'); end > value && end[-1] == ' ';)
+        *--end = '\0';
+}
+
 static int check_header(struct request *q, const char *name, const char *value)
 {
+    trim(value);
     if (!consists_of(name, ALPHANUMERIC "!#$%&'*+-.^_`|~") || !is_printable(value))
         return PROBLEM(q, 400, "a header line has characters that are not allowed");
     if (strcasecmp(name, "Host") == 0) {
-        q->hosts += *value ? 1 : 2; // an empty one is as bad as a second one
+        if (host_name(value) == 0 || q->host)
+            return PROBLEM(q, 400, "there must be exactly one Host header, NAME or NAME:PORT");
+        q->host = value;
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         q->encoded = true;
     } else if (strcasecmp(name, "Content-Length") == 0) {
@@ -83,8 +106,6 @@ static int check_header(struct request *q, const char *name, const char *value)
         if (!consists_of(value, "0123456789") || strlen(value) > 18)
             return PROBLEM(q, 400, "Content-Length is not a number of 1 to 18 digits");
         q->length = strtoll(value, NULL, 10);
-    } else if (strcasecmp(name, "Upgrade") == 0) {
-        return PROBLEM(q, 400, "no Upgrade is offered; leave the header out");
     } else if (strcasecmp(name, "Expect") == 0) {
         if (strcasecmp(value, "100-continue") != 0)
             return PROBLEM(q, 417, "the only Expect is 100-continue");
@@ -95,10 +116,34 @@ static int check_header(struct request *q, const char *name, const char *value)
     return 0;
 }
 
+// A target in absolute form is what clients send to proxies. Its host counts then, not the header
+// (RFC 9112, section 3.2.2).
+static int check_target(struct request *q)
+{
+    static const char scheme[] = "http://";
+    const char *target = q->info->request_uri;
+    if (strncasecmp(target, scheme, sizeof scheme - 1) == 0) {
+        target += sizeof scheme - 1;
+        const size_t n = strcspn(target, "/");
+        snprintf(q->authority, sizeof q->authority, "%.*s", (int)n, target);
+        q->host = n < sizeof q->authority ? q->authority : "";
+        target += n;
+    }
+    char *query = strchr(target, '?'); // the library cuts it off where the target is a path
+    if (query)
+        *query = '\0';
+    q->path = target;
+    const bool whole = strcmp(target, "*") == 0 && strcmp(q->info->request_method, "OPTIONS") == 0;
+    if ((*target == '/' || whole) && !strchr(target, '%') && (!q->host || host_name(q->host) > 0))
+        return 0;
+    return PROBLEM(q, 400, "the request's target must be a path without %%, or http://HOST/PATH");
+}
+
 int request_check(struct request *q)
 {
     const struct mg_request_info *info = q->info;
-    q->close = strcmp(info->http_version, "1.1") != 0;
+    // The library closes after a target that is no path.
+    q->close = strcmp(info->http_version, "1.1") != 0 || !info->local_uri_raw;
     if (check_lines(q))
         return -1;
     for (int i = 0; i < info->num_headers; i++)
@@ -107,14 +152,12 @@ int request_check(struct request *q)
     if (q->encoded && q->length >= 0)
         return PROBLEM(q, 400, "Transfer-Encoding and Content-Length exclude each other");
     if (q->encoded)
-        return PROBLEM(q, 501, "no Transfer-Encoding is understood; send a Content-Length");
-    if (!info->request_uri || info->request_uri[0] != '/')
-        return PROBLEM(q, 400, "the request's target must begin with '/'");
-    if (strchr(info->request_uri, '%'))
-        return PROBLEM(q, 400, "no path here has a '%%' in it");
+        return PROBLEM(q, 501, NO_TRANSFER_ENCODING);
     // Some load balancers check health in HTTP/1.0, without a Host.
-    if (q->hosts > 1 || (q->hosts == 0 && strcmp(info->http_version, "1.0") != 0))
+    if (!q->host && strcmp(info->http_version, "1.0") != 0)
         return PROBLEM(q, 400, "there must be exactly one Host header");
+    if (check_target(q))
+        return -1;
     // A client that forgets the length of a POST still sends its body.
     q->unread = q->length > 0 || (q->length < 0 && strcmp(info->request_method, "POST") == 0);
     return 0;

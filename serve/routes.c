@@ -2,6 +2,8 @@
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <strings.h>
 
 // True for application/json, with or without parameters.
@@ -187,35 +189,60 @@ static const struct route *find_route(struct request *q)
 {
     for (size_t i = 0; i < N_ROUTES; i++) {
         *q->segments[0] = *q->segments[1] = '\0'; // may be filled by a pattern that did not fit
-        if (matches(routes[i].path, q->info->request_uri, q->segments))
+        if (matches(routes[i].path, q->path, q->segments))
             return &routes[i];
     }
     return NULL;
 }
 
+// A page can have its own name lead to this machine (DNS rebinding); its requests then reach this
+// server and may read the answers. They have that name in Host.
+static bool is_rebound(const struct request *q)
+{
+    static const char *const loopback[] = {"localhost", "[::1]", NULL};
+    const char *const *names[] = {loopback, (const char *const *)q->server->allowed};
+    const size_t n = q->host ? host_name(q->host) : 0;
+    struct in_addr address;
+    char name[INET_ADDRSTRLEN] = "";
+    if (!q->host || *q->server->token)
+        return false;
+    for (size_t i = 0; i < 2; i++)
+        for (const char *const *known = names[i]; known && *known; known++)
+            if (strlen(*known) == n && strncasecmp(*known, q->host, n) == 0)
+                return false;
+    if (n < sizeof name)
+        memcpy(name, q->host, n);
+    return inet_pton(AF_INET, name, &address) != 1 || ntohl(address.s_addr) >> 24 != 127;
+}
+
 // True if a page of another site makes the browser send this POST: the browser names the site in
-// Origin. Without a token nothing else would stop it. Ports may differ.
+// Origin. Without a token nothing else would stop it.
 static bool is_foreign(const struct request *q)
 {
     const char *origin = mg_get_header(q->connection, "Origin"),
-               *host = mg_get_header(q->connection, "Host");
+               *scheme = mg_get_header(q->connection, "X-Forwarded-Proto"); // of nginx, for TLS
+    char own[2 * SEGMENT];
     if (!origin || strcmp(q->info->request_method, "POST") != 0)
         return false;
-    const char *name = strstr(origin, "://");
-    if (!name || !host)
-        return true;
-    name += 3;
-    const size_t n = strcspn(host, ":");
-    return n != strcspn(name, ":") || strncasecmp(name, host, n) != 0;
+    snprintf(own, sizeof own, "%s://%s", scheme ? scheme : "http", q->host ? q->host : "");
+    return strcasecmp(origin, own) != 0;
 }
 
 void route(struct request *q)
 {
-    const char *path = q->info->request_uri, *method = q->info->request_method;
+    const char *path = q->path, *method = q->info->request_method;
     const struct route *r = q->route = find_route(q);
     char *body = NULL;
-    if (!(r && r->open) && *q->server->token &&
-        !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
+    if (is_rebound(q)) {
+        PROBLEM(q, 403,
+                "the Host %.200s is neither loopback nor named by --allow-host NAME; without a "
+                "token no other is served",
+                q->host);
+    } else if (strcmp(path, "*") == 0) { // the server as a whole
+        q->allow = "GET, HEAD, POST, OPTIONS";
+        q->reply->status = 204;
+    } else if (!(r && r->open) && *q->server->token &&
+               !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
         PROBLEM(q, 401, "this server needs its token: Authorization: Bearer TOKEN");
     } else if (is_foreign(q)) {
         PROBLEM(q, 403, "a page of another site may not send this");

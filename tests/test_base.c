@@ -100,6 +100,7 @@ TEST_CASE(the_hint_is_a_name_within_a_third_of_the_letters)
 static const char *config;
 static int64_t threads;
 static bool force;
+static const char *names[3];
 
 // The result of option_parse for a line of words, which leaves argv in words.
 static char *words[16];
@@ -112,8 +113,10 @@ static int parse(const char *line)
         {"config", "FILE", OPTION_STRING, &config, "the description", 0, 0},
         {"threads", "N", OPTION_INT, &threads, "worker threads", 1, 8},
         {"force", NULL, OPTION_FLAG, &force, "do it all the same", 0, 0},
+        {"name", "NAME", OPTION_LIST, names, "a name, may be repeated", 0, 2},
     };
-    const struct program program = {"prog", "INPUT [OUTPUT]", "Do it.", "prog a b", specs, 3, 1, 2};
+    const struct program program = {"prog", "INPUT [OUTPUT]", "Do it.", "prog a b", specs, 4, 1, 2};
+    memset(names, 0, sizeof names);
     config = "default.ini";
     threads = 2;
     force = false;
@@ -127,13 +130,15 @@ static int parse(const char *line)
 
 TEST_CASE(options_come_before_or_after_the_arguments)
 {
-    int first = parse("a --config=x.ini b --threads 8 --force");
+    int first = parse("a --config=x.ini --name n b --threads 8 --force --name=m");
     assert_int_equal(n_words - first, 2);
     assert_string_equal(words[first], "a");
     assert_string_equal(words[first + 1], "b");
     assert_string_equal(config, "x.ini");
     assert_int_equal(threads, 8);
     assert_true(force);
+    assert_string_equal(names[0], "n");
+    assert_string_equal(names[1], "m");
 }
 
 TEST_CASE(absent_options_keep_their_defaults)
@@ -157,6 +162,7 @@ TEST_CASE(wrong_command_lines_are_explained)
         {"a --threads 9", "--threads: 9 is not within 1 .. 8"},
         {"a --threads 0", "--threads: 0 is not within 1 .. 8"},
         {"a --threads 99999999999999999999", "is not within 1 .. 8"},
+        {"a --name 1 --name 2 --name 3", "--name: is given more than 2 times"},
         {"a --force=yes", "--force takes no value"},
         {"", "missing argument: usage: prog [OPTIONS] INPUT [OUTPUT]"},
         {"a b c", "unexpected argument 'c': usage: prog [OPTIONS] INPUT [OUTPUT]"},

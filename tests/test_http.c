@@ -85,8 +85,44 @@ TEST_CASE(a_page_of_another_site_may_not_post)
 #define FROM(origin) "Origin: " origin "\r\nContent-Length: 0\r\n"
     check_path(shared.port, "POST", "/admin/reload", FROM("http://evil.example"), 403, "");
     check_path(shared.port, "POST", "/admin/reload", FROM("null"), 403, "");
-    check_path(shared.port, "POST", "/admin/reload", FROM("http://x:8080"), 200, "");
+    check_path(shared.port, "POST", "/admin/reload", FROM("http://x:8080"), 403, "");
+    check_path(shared.port, "POST", "/admin/reload", FROM("http://x:y@evil"), 403, "");
+    check_path(shared.port, "POST", "/admin/reload", FROM("https://x"), 403, "");
     check_path(shared.port, "POST", "/admin/reload", FROM("http://X"), 200, "");
+    check_path(shared.port, "POST", "/admin/reload",
+               "X-Forwarded-Proto: https\r\n" FROM("https://x"), 200, "");
+}
+
+// server_begin gives --allow-host x.
+TEST_CASE(without_a_token_only_loopback_and_allowed_names_are_served)
+{
+    static const struct {
+        const char *host;
+        bool good;
+    } cases[] = {
+        {"localhost", true},
+        {"LocalHost:1", true},
+        {"127.0.0.1:8080", true},
+        {"127.255.0.9", true},
+        {"[::1]:80", true},
+        {"X:80", true},
+        {"evil.example", false},
+        {"localhost.evil", false},
+        {"127.0.0.1.evil", false},
+        {"128.0.0.1", false},
+        {"127.100.100.1001:80", false},
+        {"[::2]", false},
+        {"xx", false},
+        {"127.100.100.100.evil", false},
+    };
+    char request[256];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(request, sizeof request, "GET /decisions HTTP/1.1\r\nHost: %s\r\n\r\n",
+                 cases[i].host);
+        check_answer_at(shared.port, request, cases[i].good ? 200 : 403,
+                        cases[i].good ? "" : "neither loopback nor named by --allow-host");
+    }
+    check_answer_at(shared.port, "GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 403, "");
 }
 
 TEST_CASE(without_the_token_only_open_routes_answer)
@@ -106,6 +142,10 @@ TEST_CASE(without_the_token_only_open_routes_answer)
     check_path(own.port, "GET", "/nowhere", "Authorization: Bearer " TOKEN "\r\n", 404, "");
     check_path(own.port, "GET", "/model", "Authorization: Bearer 0123456789abcdee\r\n", 401, "");
     check_answer_at(own.port, JSON_POST "Content-Length: 2\r\n\r\n{}", 401, "");
+    check_answer_at(own.port,
+                    "GET /model HTTP/1.1\r\nHost: any.example\r\n"
+                    "Authorization: Bearer " TOKEN " \r\n\r\n",
+                    200, "");
     assert_int_equal(server_end(&own), 0);
 }
 
@@ -296,6 +336,7 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
         {"--models none", 1, "none"},      {"--token-file none", 1, "none"},
         {"--prot 1", 2, "'port'"},         {"--port 70000", 2, "65535"},
         {"--durability x", 2, "nor full"}, {"--clock x", 2, "nor data"},
+        {"--allow-host a:1", 1, "a:1"},
     };
     assert_contains(shared.line, "serve: model 1 (sha256 ");
     assert_contains(shared.line, " up to 2018-05-02T");
@@ -464,6 +505,7 @@ int main(void)
         cmocka_unit_test(every_route_tells_its_methods_and_refuses_others),
         cmocka_unit_test(head_is_get_without_the_text),
         cmocka_unit_test(a_page_of_another_site_may_not_post),
+        cmocka_unit_test(without_a_token_only_loopback_and_allowed_names_are_served),
         OWN(without_the_token_only_open_routes_answer),
         cmocka_unit_test(the_line_of_the_readme_is_answered),
         cmocka_unit_test(a_path_is_answered_exactly_or_not_found),

@@ -17,6 +17,8 @@ static const char *address;
 static int nginx_start(void **state)
 {
     address = own_address();
+    shared.more[0] = "--allow-host";
+    shared.more[1] = "assay.test";
     if (tools_to_path() || server_artifacts(state))
         return -1;
     succeed("cd %s && chmod 711 . && mkdir -m 711 nginx nginx/log nginx/lib && "
@@ -193,6 +195,9 @@ static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void *
         }
     expect(200, "\"features\"", OUTSIDE URL "/model");
     expect(200, "\"sha256\"", "-X POST -H 'X-Request-Id: operator' " URL "/admin/reload");
+    expect(200, "\"sha256\"",
+           "-X POST -H 'Origin: " URL "' " URL "/admin/reload"); // the dashboard's
+    expect(403, "another site", "-X POST -H 'Origin: http://assay.test' " URL "/admin/reload");
     expect(200, "text/plain", "-H 'X-Request-Id: scraper' " URL "/metrics -o scraped -D -");
     await_line("access.log", "\"scraper\"");
     assert_false(is_in("access.log", "\"intruder\""));

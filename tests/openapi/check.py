@@ -14,7 +14,7 @@ MISTAKES = [  # type, body, status; the last two are for operations without a bo
     ("text/plain", "{}", 415),
     ("application/json", "{}", 422),
     ({"Expect": "cake"}, None, 417),
-    ({"Upgrade": "h2c"}, None, 400),
+    ({"Host": "u@h"}, None, 400),
 ]
 
 
