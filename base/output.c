@@ -1,7 +1,7 @@
 // Atomic files and folders: a locked temporary beside the target, renamed when it is complete.
 //
 // The temporary's name is the target's with ".tmp" at its end. A process that dies drops its flock,
-// so the lock tells another writer's temporary from a leftover that may be taken over.
+// so the lock tells another writer's temporary from a leftover, which is removed.
 #define _GNU_SOURCE // renameat2: exchanges two folders in one step
 #include "base/output.h"
 
@@ -10,8 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +21,19 @@
 
 enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
+// Without allocation, because a failed one would end the program between two renames.
 int sync_parent(const char *path, struct err *err)
 {
-    char *parent = xstrdup(path);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     int rc = 0;
-    int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     // Some file systems cannot sync a folder, and have nothing to wait for.
     if (fd < 0 || (fsync(fd) && errno != EINVAL && errno != ENOTSUP))
         rc = err_sys(err, "%s: cannot write its folder to disk", path);
     if (fd >= 0)
         close(fd);
-    free(parent);
     return rc;
 }
 
@@ -90,88 +89,15 @@ FILE *file_open(const char *path, bool secret, struct err *err)
 
 // ---- the temporary ----
 
-// Another writer may rename the temporary between open and flock. The lock on what it renamed is
-// worth nothing, so the name must still mean the locked file.
-static int lock(int fd, const char *name)
-{
-    struct stat held, named;
-    if (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held))
-        return -1;
-    if (stat(name, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
-        return 0;
-    errno = EWOULDBLOCK;
-    return -1;
-}
-
-// Make the temporary, or take over a leftover, and lock it. mode: S_IFREG or S_IFDIR, and the
-// permission bits.
-static int lock_temporary(struct output *o, mode_t mode, struct err *err)
-{
-    if (!S_ISDIR(mode))
-        o->fd = open(o->temporary, O_RDWR | O_CREAT | O_CLOEXEC, mode & 07777);
-    else if (mkdir(o->temporary, mode & 07777) == 0 || errno == EEXIST)
-        o->fd = open(o->temporary, DIR_FLAGS);
-    if (o->fd >= 0 && lock(o->fd, o->temporary) == 0)
-        return 0;
-    if (errno == EWOULDBLOCK)
-        return err_set(err, "%s: another program is writing it now (%s is locked)", o->path,
-                       o->temporary);
-    return err_sys(err, "%s: cannot create %s", o->path, o->temporary);
-}
-
-// The temporary must stand beside a folder and not in it, so slashes at the end of the name go.
-static int begin(struct output *o, const char *path, mode_t mode, struct err *err)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    *o = (struct output){xstrndup(path, n), xasprintf("%.*s.tmp", (int)n, path), -1, 0};
-    signal(SIGXFSZ, SIG_IGN); // beyond a file size limit write() fails then, like on a full disk
-    return make_parents(o->path, err) || lock_temporary(o, mode, err) ? -1 : 0;
-}
-
-static void forget(struct output *o)
-{
-    if (o->fd >= 0)
-        close(o->fd);
-    free(o->path);
-    free(o->temporary);
-    *o = (struct output){.fd = -1};
-}
-
-// ---- files ----
-
-int output_open(struct output *o, const char *path, mode_t mode, struct err *err)
-{
-    struct stat st;
-    *o = (struct output){.fd = -1};
-    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) // a device or a pipe
-        return err_set(err, "%s: is not a plain file, so it is not replaced by one", path);
-    if (begin(o, path, S_IFREG | mode, err)) {
-        forget(o);
-        return -1;
-    }
-    if (ftruncate(o->fd, 0) == 0 && fchmod(o->fd, mode) == 0)
-        return 0;
-    err_sys(err, "%s: cannot empty %s", o->path, o->temporary);
-    output_release(o);
-    return -1;
-}
-
-int output_write(struct output *o, const void *data, size_t n, struct err *err)
-{
-    return write_all(o->fd, data, n, o->path, err);
-}
-
-// ---- folders ----
-
-// The next entry that is neither the folder itself nor its parent.
+// The next entry that is neither the folder itself nor its parent. NULL with an errno of 0 is the
+// end.
 static struct dirent *next_entry(DIR *dir)
 {
     struct dirent *e;
-    do
+    do {
+        errno = 0;
         e = readdir(dir);
-    while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+    } while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
     return e;
 }
 
@@ -184,16 +110,100 @@ static DIR *list_dir(int at, const char *path)
     return dir;
 }
 
-// Remove the files of a folder. Ours hold no folders.
-static void empty_dir(int fd)
+// Remove a file, or a folder, open as fd, with its files. Ours hold no folders.
+static int remove_artifact(int fd, const char *path)
 {
+    if (unlink(path) == 0)
+        return 0;
     DIR *dir = list_dir(fd, ".");
-    if (!dir)
-        return;
-    for (struct dirent *e; (e = next_entry(dir));)
+    for (struct dirent *e; dir && (e = next_entry(dir));)
         unlinkat(fd, e->d_name, 0);
-    closedir(dir);
+    if (dir)
+        closedir(dir);
+    return rmdir(path); // fails where a file stayed
 }
+
+// Another writer may rename the temporary between open and flock. The lock on what it renamed is
+// worth nothing, so the name must still mean the locked file.
+static int lock(int fd, const char *name)
+{
+    struct stat held, named;
+    if (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held))
+        return -1;
+    if (lstat(name, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+        return 0;
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+// Make the temporary and lock it. mode: S_IFREG or S_IFDIR, and the permission bits. A leftover is
+// removed first and not taken over, because whoever put it there might hold it open.
+static int lock_temporary(struct output *o, mode_t mode, struct err *err)
+{
+    const int left = open(o->temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (left < 0 ? errno == ENOENT
+                 : lock(left, o->temporary) == 0 && remove_artifact(left, o->temporary) == 0) {
+        if (!S_ISDIR(mode))
+            o->fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
+        else if (mkdir(o->temporary, mode & 07777) == 0)
+            o->fd = open(o->temporary, DIR_FLAGS);
+    }
+    const int rc = o->fd < 0 ? -1 : lock(o->fd, o->temporary);
+    if (rc && errno == EWOULDBLOCK)
+        err_set(err, "%s: another program is writing it now (%s is locked)", o->path, o->temporary);
+    else if (rc)
+        err_sys(err, "%s: cannot create %s", o->path, o->temporary);
+    if (left >= 0)
+        close(left);
+    return rc;
+}
+
+static void forget(struct output *o)
+{
+    if (o->fd >= 0)
+        close(o->fd);
+    if (o->old >= 0)
+        close(o->old);
+    free(o->path);
+    free(o->temporary);
+    *o = (struct output){.fd = -1, .old = -1};
+}
+
+// The temporary must stand beside a folder and not in it, so slashes at the end of the name go.
+static int begin(struct output *o, const char *path, mode_t mode, struct err *err)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    *o = (struct output){.path = xstrndup(path, n),
+                         .temporary = xasprintf("%.*s.tmp", (int)n, path),
+                         .is_folder = S_ISDIR(mode),
+                         .fd = -1,
+                         .old = -1};
+    signal(SIGXFSZ, SIG_IGN); // beyond a file size limit write() fails then, like on a full disk
+    if (make_parents(o->path, err) == 0 && lock_temporary(o, mode, err) == 0)
+        return 0;
+    forget(o);
+    return -1;
+}
+
+// ---- files ----
+
+int output_open(struct output *o, const char *path, mode_t mode, struct err *err)
+{
+    struct stat st;
+    *o = (struct output){0};
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) // a device or a pipe
+        return err_set(err, "%s: is not a plain file, so it is not replaced by one", path);
+    return begin(o, path, S_IFREG | mode, err);
+}
+
+int output_write(struct output *o, const void *data, size_t n, struct err *err)
+{
+    return write_all(o->fd, data, n, o->path, err);
+}
+
+// ---- folders ----
 
 // A mistyped name must not remove somebody's files.
 static int check_replaceable(const char *path, const char *marker, struct err *err)
@@ -208,9 +218,10 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
         plain = plain && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                 S_ISREG(st.st_mode);
     }
+    int rc = errno ? err_sys(err, "%s: cannot list its files", path) : 0;
     closedir(dir);
-    if (empty || (marked && plain))
-        return 0;
+    if (rc || empty || (marked && plain))
+        return rc;
     return err_set(err,
                    "%s: holds files of others, which are not removed; name another folder, "
                    "or empty it",
@@ -219,11 +230,8 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
 
 int output_dir_open(struct output *o, const char *path, const char *marker, struct err *err)
 {
-    if (begin(o, path, S_IFDIR | 0777, err)) {
-        forget(o);
+    if (begin(o, path, S_IFDIR | 0777, err))
         return -1;
-    }
-    empty_dir(o->fd);
     if (check_replaceable(o->path, marker, err) == 0)
         return 0;
     output_release(o);
@@ -260,39 +268,50 @@ int output_dir_file(struct output *o, const char *name, const void *data, size_t
 
 // ---- both ----
 
-// An existing folder exchanges names with the new one and is then removed under the temporary's
-// name. It is locked until it is gone, or another writer would take it for a leftover.
-int output_commit(struct output *o, struct err *err)
+// Put the artifact in its place, or take it back.
+static int swap(const struct output *o)
+{
+    if (o->old >= 0)
+        return renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE);
+    return o->replaced ? rename(o->path, o->temporary) : rename(o->temporary, o->path);
+}
+
+// An existing folder exchanges names with the new one. It is locked until it is gone, or another
+// writer would take it for a leftover.
+int output_replace(struct output *o, struct err *err)
 {
     if (fsync(o->fd))
         return err_sys(err, "%s: cannot write to disk", o->path);
-    struct stat st;
-    int old = fstat(o->fd, &st) == 0 && S_ISDIR(st.st_mode) ? open(o->path, DIR_FLAGS) : -1;
-    int rc = 0;
-    if (old >= 0)
-        flock(old, LOCK_EX | LOCK_NB);
-    if (renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, old < 0 ? 0 : RENAME_EXCHANGE)) {
-        rc = err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
-    } else {
-        rc = sync_parent(o->path, err);
-        if (old >= 0 && rc == 0) {
-            empty_dir(old);
-            rmdir(o->temporary);
-        }
-        forget(o);
-    }
-    if (old >= 0)
-        close(old);
-    return rc;
+    if (o->is_folder && (o->old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)
+        return err_sys(err, "%s: cannot open", o->path);
+    if (o->old >= 0)
+        flock(o->old, LOCK_EX | LOCK_NB);
+    if (swap(o))
+        return err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
+    o->replaced = true;
+    return sync_parent(o->path, err);
+}
+
+void output_settle(struct output *o)
+{
+    if (o->old >= 0)
+        remove_artifact(o->old, o->temporary);
+    forget(o);
+}
+
+int output_commit(struct output *o, struct err *err)
+{
+    if (output_replace(o, err))
+        return -1;
+    output_settle(o);
+    return 0;
 }
 
 void output_release(struct output *o)
 {
     if (!o->path)
         return;
-    if (unlink(o->temporary)) { // it is a folder
-        empty_dir(o->fd);
-        rmdir(o->temporary);
-    }
+    if (!o->replaced || (o->is_folder && swap(o) == 0))
+        remove_artifact(o->fd, o->temporary);
     forget(o);
 }

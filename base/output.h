@@ -4,7 +4,7 @@
 // _commit, when everything is on disk: write, flush, fsync, rename, fsync the folder. Until then
 // the old artifact stays, and no reader can see half of a new one. The temporary is locked while it
 // is written, so a second program that wants to write the same artifact is refused. A killed
-// process leaves its temporary behind unlocked, and the next writer of the artifact takes it over.
+// process leaves its temporary behind unlocked, and the next writer of the artifact removes it.
 //
 //     struct output o;                        struct output d;
 //     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
@@ -29,8 +29,11 @@ enum { OUTPUT_MAX_FILES = 512 }; // in one folder: a table keeps all its columns
 struct output {
     char *path; // the target; NULL when not open
     char *temporary;
-    int fd;      // of the temporary file or folder
-    int n_files; // in a folder
+    bool is_folder;
+    int fd;        // of the temporary file or folder
+    int old;       // of the folder that is being replaced, or -1
+    bool replaced; // the target is the new one
+    int n_files;   // in a folder
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
@@ -49,6 +52,9 @@ int output_dir_file(struct output *o, const char *name, const void *data, size_t
 
 // Replaces an existing artifact of that name in one step.
 int output_commit(struct output *o, struct err *err);
+// The same in two steps, for folders only: output_release between them brings the old one back.
+int output_replace(struct output *o, struct err *err);
+void output_settle(struct output *o);
 // Without a commit before, the old artifact stays and the temporary is removed.
 void output_release(struct output *o);
 

@@ -173,27 +173,6 @@ static void add_reject(struct convert *c, const struct csv_block *b, const struc
     putc('\n', f);
 }
 
-static int commit_rejects(struct convert *c, struct err *err)
-{
-    if (fflush(c->rejects_file) || ferror(c->rejects_file))
-        return err_sys(err, "%s: cannot write", c->rejects.path);
-    return output_commit(&c->rejects, err);
-}
-
-static int check_share(const struct convert *c, const char *rejects, double max_rejects,
-                       struct err *err)
-{
-    const uint64_t n = c->seen - c->rows;
-    if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
-        return 0;
-    return err_set(err,
-                   "%s: %" PRIu64 " of %" PRIu64
-                   " rows (%.3g %%) break the schema, allowed are %.3g %%; "
-                   "the first: %s; all are in %s",
-                   c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen,
-                   100.0 * max_rejects, c->first_reject, rejects);
-}
-
 // ---- the table ----
 
 static int open_table(struct convert *c, const char *path, struct err *err)
@@ -264,7 +243,7 @@ static int convert_rows(struct convert *c, struct err *err)
     return rc;
 }
 
-static int commit_table(struct convert *c, const struct config *config, struct err *err)
+static int finish_table(struct convert *c, const struct config *config, struct err *err)
 {
     static const char *const sections[] = {"input", "columns"};
     char input[17], settings[17], key[17];
@@ -279,15 +258,38 @@ static int commit_table(struct convert *c, const struct config *config, struct e
         return err_set(err, "%s: its name is not UTF-8", c->csv->name);
     for (size_t i = 0; i < c->schema->n; i++)
         table_writer_dictionary(&c->writer, i, &c->columns[i].dictionary);
-    return table_writer_commit(&c->writer, provenance, err);
+    return table_writer_finish(&c->writer, provenance, err);
+}
+
+// Table and rejects take their names together or not at all; without enough good rows, the rejects
+// alone.
+static int commit(struct convert *c, const char *rejects, double max_rejects,
+                  const struct config *config, struct err *err)
+{
+    const uint64_t n = c->seen - c->rows;
+    const bool enough = c->rows > 0 && (double)n <= max_rejects * (double)c->seen;
+    if (fflush(c->rejects_file) || ferror(c->rejects_file))
+        return err_sys(err, "%s: cannot write", c->rejects.path);
+    if (enough && (finish_table(c, config, err) || output_replace(&c->writer.dir, err)))
+        return -1;
+    const int rc = output_commit(&c->rejects, err);
+    if (enough && (rc == 0 || c->rejects.replaced))
+        output_settle(&c->writer.dir);
+    if (rc || enough)
+        return rc;
+    return err_set(err,
+                   "%s: %" PRIu64 " of %" PRIu64
+                   " rows (%.3g %%) break the schema, allowed are %.3g %%; "
+                   "the first: %s; all are in %s",
+                   c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen,
+                   100.0 * max_rejects, c->first_reject, rejects);
 }
 
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err)
 {
     int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-             commit_rejects(c, err) || check_share(c, rejects, max_rejects, err) ||
-             commit_table(c, config, err);
+             commit(c, rejects, max_rejects, config, err);
     if (c->rejects_file)
         fclose(c->rejects_file);
     output_release(&c->rejects);

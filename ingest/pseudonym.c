@@ -4,10 +4,13 @@
 #include "base/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is SipHash's");
@@ -19,29 +22,33 @@ static int read_key(struct pseudonym *p, const char *path, struct err *err)
     if (!f)
         return err_prefix(err, "the key that ingest made");
     const size_t n = fread(bytes, 1, sizeof bytes, f);
+    int rc = ferror(f) ? err_sys(err, "%s: cannot read", path) : 0;
     fclose(f);
-    if (n != PSEUDONYM_KEY_BYTES)
-        return err_set(err, "%s: not a secret key of exactly %d bytes", path, PSEUDONYM_KEY_BYTES);
+    if (rc == 0 && n != PSEUDONYM_KEY_BYTES)
+        rc = err_set(err, "%s: not a secret key of exactly %d bytes", path, PSEUDONYM_KEY_BYTES);
     memcpy(p->key, bytes, PSEUDONYM_KEY_BYTES);
-    return 0;
+    return rc;
 }
 
-// Write a key under a name of this process and link it to the real name, unless another program was
-// faster: so nobody reads half a key.
+// Programs that start together wait for each other here; the others take the first one's key.
 static int make_key(const char *path, struct err *err)
 {
     unsigned char key[PSEUDONYM_KEY_BYTES];
-    struct output o;
-    char *own = xasprintf("%s.%ld", path, (long)getpid());
+    struct output o = {0};
+    char *copy = xstrdup(path);
+    int rc = make_parents(path, err);
+    const int folder = rc ? -1 : open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (rc == 0 && (folder < 0 || flock(folder, LOCK_EX)))
+        rc = err_sys(err, "%s: cannot lock its folder", path);
     randombytes_buf(key, sizeof key);
-    int rc = output_open(&o, own, 0600, err) || output_write(&o, key, sizeof key, err) ||
+    if (rc == 0 && access(path, F_OK))
+        rc = output_open(&o, path, 0600, err) || output_write(&o, key, sizeof key, err) ||
              output_commit(&o, err);
     output_release(&o);
-    if (rc == 0 && link(own, path) && errno != EEXIST)
-        rc = err_sys(err, "%s: cannot make the secret key", path);
-    unlink(own);
-    free(own);
-    return rc ? -1 : sync_parent(path, err);
+    if (folder >= 0)
+        close(folder);
+    free(copy);
+    return rc;
 }
 
 int pseudonym_load(struct pseudonym *p, const char *path, bool make, struct err *err)

@@ -365,7 +365,7 @@ static json_t *column_to_json(const struct table_writer_column *c)
                      "dictionary", texts);
 }
 
-int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err)
+int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err)
 {
     char checksum[17];
     json_t *columns = json_array();
@@ -382,7 +382,12 @@ int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *
         rc = finish_column(w, &w->columns[i], err);
     json_decref(manifest);
     free(text);
-    return rc ? -1 : output_commit(&w->dir, err);
+    return rc;
+}
+
+int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err)
+{
+    return table_writer_finish(w, provenance, err) ? -1 : output_commit(&w->dir, err);
 }
 
 void table_writer_release(struct table_writer *w)

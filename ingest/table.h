@@ -80,6 +80,8 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
 // All columns must have the same number of rows. provenance, an object, is stolen.
 int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err);
+// The same without the commit, which is the caller's: of w->dir.
+int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err);
 void table_writer_release(struct table_writer *w);
 
 // The texts of a category column, whose codes count from 0 in the order of arrival. A zeroed one is
