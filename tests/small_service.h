@@ -117,8 +117,8 @@ static inline int small_registry(const char *models, const char *text, struct er
         return -1;
     int bad = registry_next(&registry, &folder, &version, err) ||
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
-              registry_add(&registry, &folder, sha256, &version, err) ||
-              registry_promote(&registry, version, LEDGER_PROMOTE, err);
+              registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
+              registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err);
     output_release(&folder);
     registry_release(&registry);
     return bad ? -1 : 0;

@@ -22,7 +22,7 @@
 
 #include "train/bootstrap.h"
 #include "train/logreg.h"
-#include "train/model.h"
+#include "train/registry.h"
 #include "train/slices.h"
 
 enum { L2_MAX = 16, BASELINES_MAX = 16 };
@@ -96,10 +96,10 @@ void evaluation_release(struct evaluation *v);
 // none.
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c);
 
-// Completes the model of fold 0, and adds it with its report to the registry as a version
-// (publish.c). On an error no version is left.
-int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
-            int64_t *version, struct err *err);
+// Completes the model of fold 0 and writes it with its report into the folder of a new version, for
+// registry_record (publish.c). output_release the folder.
+int publish(struct registry *r, struct output *folder, const struct config *config,
+            struct evaluation *v, int64_t *version, char sha256[SHA256_HEX], struct err *err);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);

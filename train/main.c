@@ -7,7 +7,6 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "train/evaluate.h"
-#include "train/registry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,20 +22,34 @@ static int train(const char *path, unsigned threads, struct err *err)
     struct config config = {0};
     struct examples examples = {0};
     struct evaluation evaluation = {0};
+    struct registry registry = {0};
+    struct output folder = {0};
     int64_t version;
+    char sha256[SHA256_HEX];
     int rc = -1;
-    if (config_load(&config, config_path, err) || registry_check(models, err) ||
+    // A damaged ledger is an error before the training, too.
+    if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
         examples_open(&examples, path, NULL, err) ||
-        evaluation_run(&evaluation, &examples, &config, threads, err) ||
-        publish(models, promote, &config, &evaluation, &version, err))
+        evaluation_run(&evaluation, &examples, &config, threads, err))
         goto out;
+    registry_release(&registry);
+    if (registry_open(&registry, models, err) ||
+        publish(&registry, &folder, &config, &evaluation, &version, sha256, err))
+        goto out;
+    if (registry.repaired)
+        fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
     char *artifact = xasprintf("%s/%" PRId64, models, version);
     const double rows = evaluation.model.results[0].fit->logreg.known;
     const double seconds = seconds_now() - start;
+    // Printed first: after an error there is neither another version nor another champion.
     rc = summary_print("train", (uint64_t)rows, seconds, 1e-3 * rows / seconds, "krow/s", artifact,
-                       err);
+                       err) ||
+         registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
+         (promote && registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err));
     free(artifact);
 out:
+    output_release(&folder);
+    registry_release(&registry);
     evaluation_release(&evaluation);
     examples_release(&examples);
     config_release(&config);

@@ -64,22 +64,17 @@ static int write_model(struct output *folder, const struct model *m, char sha256
     return rc ? -1 : 0;
 }
 
-int publish(const char *registry, bool promote, const struct config *config, struct evaluation *v,
-            int64_t *version, struct err *err)
+int publish(struct registry *r, struct output *folder, const struct config *config,
+            struct evaluation *v, int64_t *version, char sha256[SHA256_HEX], struct err *err)
 {
-    struct registry r = {0};
     struct model *m = &v->model.results[0].fit->model;
-    struct output folder = {0};
-    char sha256[SHA256_HEX];
     json_t *results = results_new(v, config, err);
-    int rc = !results || complete(m, v, config, err) || registry_open(&r, registry, err) ||
-             registry_next(&r, &folder, version, err) || write_model(&folder, m, sha256, err) ||
-             report_write(&folder, results, m, config->path, *version, err) ||
-             registry_add(&r, &folder, sha256, version, err) ||
-             (promote && registry_promote(&r, *version, LEDGER_PROMOTE, err));
+    int rc = !results || complete(m, v, config, err) || registry_next(r, folder, version, err) ||
+             write_model(folder, m, sha256, err) ||
+             report_write(folder, results, m, config->path, *version, err);
+    if (rc == 0)
+        registry_drop_repeated(r, folder, sha256, version);
     m->plan = (struct plan){0}; // the examples own it
     json_decref(results);
-    output_release(&folder);
-    registry_release(&r);
     return rc ? -1 : 0;
 }

@@ -22,6 +22,13 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 // ---- ledger ----
 
 // line[0..n): a line without its newline.
+static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
+{
+    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
+    r->entries[r->n++] = *e;
+    sha256_hex(r->head, line, n);
+}
+
 static int add_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
     struct ledger_entry e = {0};
@@ -47,9 +54,7 @@ static int add_line(struct registry *r, const char *line, size_t n, struct err *
     } else {
         e.action = (enum ledger_action)a;
         snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
-        ARRAY_GROW(r->entries, r->n + 1, r->capacity);
-        r->entries[r->n++] = e;
-        sha256_hex(r->head, line, n);
+        add_entry(r, &e, line, n);
         rc = 0;
     }
 out:
@@ -59,21 +64,22 @@ out:
 
 static int read_ledger(struct registry *r, struct err *err)
 {
-    char *path = path_join(r->path, "ledger.jsonl"), *line = NULL;
+    char *line = NULL;
     size_t size = 0;
-    FILE *f = file_open(path, false, err);
+    FILE *f = file_open(r->ledger, false, err);
     int rc = f || errno == ENOENT ? 0 : -1;
     for (ssize_t n; f && rc == 0 && (n = getline(&line, &size, f)) > 0;) {
         r->torn = line[n - 1] != '\n';
+        r->size += r->torn ? 0 : n;
         if (!r->torn && (rc = add_line(r, line, (size_t)n - 1, err)))
-            err_prefix(err, "%s:%zu", path, r->n + 1);
+            err_prefix(err, "%s:%zu", r->ledger, r->n + 1);
     }
-    if (f && rc == 0 && ferror(f))
-        rc = err_sys(err, "%s: cannot read", path);
+    if (f && rc == 0 && !feof(f)) // an error, or no memory for the line
+        rc = err_sys(err, "%s: cannot read", r->ledger);
+    r->missing = !f && rc == 0;
     if (f)
         fclose(f);
     free(line);
-    free(path);
     return rc;
 }
 
@@ -91,21 +97,6 @@ static int write_line(const char *path, const char *line, struct err *err)
     if (rc && before >= 0 && ftruncate(fd, before))
         err_prefix(err, "%s: half a line could not be removed", path);
     close(fd);
-    return rc;
-}
-
-static int append(struct registry *r, enum ledger_action action, int64_t version,
-                  const char *sha256, struct err *err)
-{
-    char when[TIME_TEXT];
-    char *line =
-        xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
-                  ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
-                  time_text(when, (int64_t)time(NULL)), actions[action], version, sha256, r->head);
-    char *path = path_join(r->path, "ledger.jsonl");
-    int rc = write_line(path, line, err) || add_line(r, line, strlen(line) - 1, err) ? -1 : 0;
-    free(path);
-    free(line);
     return rc;
 }
 
@@ -139,17 +130,58 @@ int registry_champion(const char *path, int64_t *version, struct err *err)
     return rc;
 }
 
-// Replace the link in one step and sync it.
+// Replace the link in one step and sync it. Version 0: there is no champion.
 static int write_link(const struct registry *r, int64_t version, struct err *err)
 {
     char target[32];
     snprintf(target, sizeof target, "%" PRId64, version);
     if (unlinkat(r->lock, "champion.tmp", 0) && errno != ENOENT)
         return err_sys(err, "%s/champion.tmp: cannot remove", r->path);
-    if (symlinkat(target, r->lock, "champion.tmp") ||
-        renameat(r->lock, "champion.tmp", r->lock, "champion") || fsync(r->lock))
+    if ((version == 0 ? unlinkat(r->lock, "champion", 0)
+                      : symlinkat(target, r->lock, "champion.tmp") ||
+                            renameat(r->lock, "champion.tmp", r->lock, "champion")) ||
+        fsync(r->lock))
         return err_sys(err, "%s/champion: cannot point to %s", r->path, target);
     return 0;
+}
+
+// Make the link follow the ledger.
+static int repair_link(struct registry *r, struct err *err)
+{
+    struct err none;
+    int64_t linked;
+    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    registry_champion(r->path, &linked, &none); // 0 after an error
+    if (champion == linked)
+        return 0;
+    r->repaired = true;
+    return write_link(r, champion, err);
+}
+
+// The line decides, so it comes last, and without it the folder or the link goes back. Memory is
+// allocated before all three, because a failure would end the program between them.
+int registry_record(struct registry *r, enum ledger_action action, int64_t version,
+                    const char *sha256, struct output *folder, struct err *err)
+{
+    struct ledger_entry e = {.time = (int64_t)time(NULL), .action = action, .version = version};
+    struct err second;
+    char when[TIME_TEXT];
+    char *line = xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
+                           ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
+                           time_text(when, e.time), actions[action], version, sha256, r->head);
+    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
+    snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
+    int rc = (folder && folder->path && output_replace(folder, err)) ||
+             (action != LEDGER_TRAIN && write_link(r, version, err)) ||
+             write_line(r->ledger, line, err);
+    if (rc == 0)
+        add_entry(r, &e, line, strlen(line) - 1);
+    else if (repair_link(r, &second))
+        err_prefix(err, "%s", second.msg);
+    if (rc == 0 && folder)
+        output_settle(folder);
+    free(line);
+    return rc ? -1 : 0;
 }
 
 int64_t registry_champion_at(const struct registry *r, int64_t time)
@@ -181,30 +213,9 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 
 int registry_read(struct registry *r, const char *path, struct err *err)
 {
-    *r = (struct registry){.path = xstrdup(path)};
+    *r = (struct registry){.path = xstrdup(path), .ledger = path_join(path, "ledger.jsonl")};
     memset(r->head, '0', SHA256_HEX - 1);
-    if (read_ledger(r, err) == 0)
-        return 0;
-    registry_release(r);
-    return -1;
-}
-
-static int check_end(const struct registry *r, struct err *err)
-{
-    if (!r->torn)
-        return 0;
-    return err_set(err,
-                   "%s/ledger.jsonl:%zu: the last line is not complete, as a crash leaves it: "
-                   "remove that line and try again",
-                   r->path, r->n + 1);
-}
-
-int registry_check(const char *path, struct err *err)
-{
-    struct registry r;
-    int rc = registry_read(&r, path, err) || check_end(&r, err) ? -1 : 0;
-    registry_release(&r);
-    return rc;
+    return read_ledger(r, err);
 }
 
 // Make the folder and those above it, and lock it; its descriptor, or -1.
@@ -225,14 +236,16 @@ static int lock_folder(const char *path, struct err *err)
                    path);
 }
 
-// Make the link follow the ledger, which is written first.
-static int repair_link(const struct registry *r, struct err *err)
+// Repair what a crash left. A new chain must not begin beside versions of a lost one, which could
+// not be promoted any more.
+static int repair(struct registry *r, struct err *err)
 {
-    struct err none;
-    int64_t linked;
-    const int64_t champion = registry_champion_at(r, INT64_MAX);
-    registry_champion(r->path, &linked, &none); // 0 after an error
-    return champion == 0 || champion == linked ? 0 : write_link(r, champion, err);
+    if (r->missing && faccessat(r->lock, "1", F_OK, 0) == 0)
+        return err_set(err, "%s: is missing, but there are versions: put it back", r->ledger);
+    r->repaired = r->torn;
+    if (r->torn && truncate(r->ledger, r->size))
+        return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
+    return repair_link(r, err);
 }
 
 int registry_open(struct registry *r, const char *path, struct err *err)
@@ -242,12 +255,9 @@ int registry_open(struct registry *r, const char *path, struct err *err)
     const int lock = lock_folder(path, err);
     if (lock < 0)
         return -1;
-    if (registry_read(r, path, err)) {
-        close(lock);
-        return -1;
-    }
+    const int rc = registry_read(r, path, err);
     r->lock = lock;
-    if (check_end(r, err) == 0 && repair_link(r, err) == 0)
+    if (rc == 0 && repair(r, err) == 0)
         return 0;
     registry_release(r);
     return -1;
@@ -258,32 +268,30 @@ void registry_release(struct registry *r)
     if (r->lock)
         close(r->lock);
     free(r->entries);
+    free(r->ledger);
     free(r->path);
     *r = (struct registry){0};
 }
 
 // ---- versions ----
 
-int registry_latest(const char *path, int64_t *version, struct err *err)
+int64_t registry_latest(const struct registry *r)
 {
-    int64_t v;
-    *version = 0;
-    DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot open", path);
-    for (struct dirent *e; (e = readdir(dir));)
-        if (registry_parse_version(e->d_name, &v) == 0 && v > *version)
-            *version = v;
-    closedir(dir);
-    return 0;
+    int64_t latest = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->entries[i].version > latest)
+            latest = r->entries[i].version;
+    return latest;
 }
 
 int registry_next(struct registry *r, struct output *folder, int64_t *version, struct err *err)
 {
-    if (registry_latest(r->path, version, err))
+    *version = registry_latest(r) + 1;
+    if (r->missing && write_line(r->ledger, "", err)) // so that it is missed if it gets lost
         return -1;
-    char *path = xasprintf("%s/%" PRId64, r->path, ++*version);
-    int rc = output_dir_open(folder, path, NULL, err);
+    char *path = xasprintf("%s/%" PRId64, r->path, *version);
+    // A folder of that number is of a training that was killed before its line.
+    int rc = output_dir_open(folder, path, "model.json", err);
     free(path);
     return rc;
 }
@@ -302,19 +310,15 @@ static int hash_model(const struct registry *r, int64_t version, char hex[SHA256
     return rc;
 }
 
-int registry_add(struct registry *r, struct output *folder, const char *sha256, int64_t *version,
-                 struct err *err)
+void registry_drop_repeated(const struct registry *r, struct output *folder, const char *sha256,
+                            int64_t *version)
 {
-    char before[SHA256_HEX] = "";
-    if (*version > 1 && hash_model(r, *version - 1, before, err))
-        return -1;
-    if (strcmp(before, sha256) == 0) {
-        output_release(folder);
-        --*version;
-    } else if (output_commit(folder, err)) {
-        return -1;
-    }
-    return append(r, LEDGER_TRAIN, *version, sha256, err);
+    struct err none;
+    char latest[SHA256_HEX];
+    if (hash_model(r, *version - 1, latest, &none) || strcmp(latest, sha256) != 0)
+        return;
+    output_release(folder);
+    --*version;
 }
 
 // An error unless the version was trained and, with a sha256, its last training had this one.
@@ -336,14 +340,13 @@ static int check_trained(const struct registry *r, int64_t version, const char *
                    r->path, version, sha256, trained);
 }
 
-int registry_promote(struct registry *r, int64_t version, enum ledger_action action,
-                     struct err *err)
+int registry_verify(const struct registry *r, int64_t version, char sha256[SHA256_HEX],
+                    struct err *err)
 {
-    char hex[SHA256_HEX];
-    if (check_trained(r, version, NULL, err) || hash_model(r, version, hex, err) ||
-        check_trained(r, version, hex, err) || append(r, action, version, hex, err))
-        return -1;
-    return write_link(r, version, err);
+    return check_trained(r, version, NULL, err) || hash_model(r, version, sha256, err) ||
+                   check_trained(r, version, sha256, err)
+               ? -1
+               : 0;
 }
 
 int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)

@@ -17,7 +17,7 @@ static const char *models = "models/simulated";
 static const char *at, *version_name; // NULL where not given
 
 // "3", "latest" or, by default, the champion.
-static int find_version(int64_t *version, struct err *err)
+static int find_version(const struct registry *r, int64_t *version, struct err *err)
 {
     if (!version_name)
         return registry_champion(models, version, err);
@@ -25,8 +25,7 @@ static int find_version(int64_t *version, struct err *err)
         return 0;
     if (strcmp(version_name, "latest") != 0)
         return err_set(err, "'%s' is no version: give a number or latest", version_name);
-    if (registry_latest(models, version, err))
-        return -1;
+    *version = registry_latest(r);
     return *version ? 0 : err_set(err, "%s: there is no version yet", models);
 }
 
@@ -47,30 +46,25 @@ static void print_version(const struct ledger_entry *e, bool champion)
     free(path);
 }
 
-static int list(struct err *err)
+static int list(struct registry *r, struct err *err)
 {
-    struct registry r;
-    struct err none;
     int64_t champion, last = 0;
-    if (registry_read(&r, models, err))
-        return -1;
-    registry_champion(models, &champion, &none); // 0 where there is none
+    registry_champion(models, &champion, err); // 0 where there is none
     printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
-    for (size_t i = 0; i < r.n; i++) { // versions count up: a repeated training is not above last
-        const struct ledger_entry *e = &r.entries[i];
+    for (size_t i = 0; i < r->n; i++) { // versions count up: a repeated training is not above last
+        const struct ledger_entry *e = &r->entries[i];
         if (e->action == LEDGER_TRAIN && e->version > last) {
             print_version(e, e->version == champion);
             last = e->version;
         }
     }
-    registry_release(&r);
     return 0;
 }
 
-static int show(struct err *err)
+static int show(struct registry *r, struct err *err)
 {
     int64_t version;
-    if (find_version(&version, err))
+    if (find_version(r, &version, err))
         return -1;
     char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
     int rc = report_print(path, err);
@@ -78,44 +72,42 @@ static int show(struct err *err)
     return rc;
 }
 
-// A promotion names a version, a rollback does not.
-static int change_champion(struct err *err)
+// A promotion names a version, a rollback does not. The line is printed before the change, which an
+// error there would not undo.
+static int change_champion(struct registry *r, struct err *err)
 {
-    struct registry r;
     const bool back = !version_name;
     int64_t version;
-    if ((!back && find_version(&version, err)) || registry_open(&r, models, err))
+    char sha256[SHA256_HEX];
+    if (r->repaired)
+        fprintf(stderr, "registry: %s: a crash had left half a change; it is taken back\n", models);
+    if ((back ? registry_previous(r, &version, err) : find_version(r, &version, err)) ||
+        registry_verify(r, version, sha256, err))
         return -1;
-    int rc = back ? registry_previous(&r, &version, err) : 0;
-    if (rc == 0)
-        rc = registry_promote(&r, version, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, err);
-    if (rc == 0)
-        printf("version %" PRId64 " is the champion of %s%s\n", version, models,
-               back ? " again" : "");
-    registry_release(&r);
-    return rc;
+    printf("version %" PRId64 " is the champion of %s%s\n", version, models, back ? " again" : "");
+    if (stdout_close(err) ||
+        registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, sha256, NULL, err))
+        return err_prefix(err, "version %" PRId64 " was not promoted", version);
+    return 0;
 }
 
-static int who(struct err *err)
+static int who(struct registry *r, struct err *err)
 {
-    struct registry r;
     char when[TIME_TEXT];
     int64_t moment = (int64_t)time(NULL);
     if (at && value_moment(at, strlen(at), &moment))
         return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", at);
-    if (registry_read(&r, models, err))
-        return -1;
-    const int64_t version = registry_champion_at(&r, moment);
-    registry_release(&r);
+    const int64_t version = registry_champion_at(r, moment);
     if (version == 0)
         return err_set(err, "%s: there was no champion at %s", models, time_text(when, moment));
     printf("%" PRId64 "\n", version);
     return 0;
 }
 
-static const char *const names[] = {"list", "show", "promote", "rollback", "who"};
-static int (*const commands[])(struct err *) = {list, show, change_champion, change_champion, who};
-enum { LIST, SHOW, PROMOTE, ROLLBACK, WHO, N_COMMANDS };
+static const char *const names[] = {"list", "show", "who", "promote", "rollback"};
+static int (*const commands[])(struct registry *, struct err *) = {list, show, who, change_champion,
+                                                                   change_champion};
+enum { LIST, SHOW, WHO, PROMOTE, ROLLBACK, N_COMMANDS };
 
 int main(int argc, char **argv)
 {
@@ -145,9 +137,13 @@ int main(int argc, char **argv)
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
     if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
+        struct registry r = {0};
         int rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
-                                      : commands[c](&err);
-        return rc || stdout_close(&err) ? err_report("registry", &err) : 0;
+                 : c < PROMOTE        ? registry_read(&r, models, &err)
+                                      : registry_open(&r, models, &err);
+        rc = rc || commands[c](&r, &err) || stdout_close(&err);
+        registry_release(&r);
+        return rc ? err_report("registry", &err) : 0;
     }
     if (c == PROMOTE)
         err_set(&err, "promote which version? give a number or latest");

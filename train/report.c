@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,16 +45,27 @@ static const json_t *find(const struct scope *s, const char *path)
                         : walk(s->item, path + (*path == '.'), s->key);
 }
 
+// A memory stream without memory has no ferror, so each write is checked.
+static void put(const struct scope *s, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    xchecked(vfprintf(s->f, format, ap) < 0 ? NULL : s->f);
+    va_end(ap);
+}
+
 static void put_text(const struct scope *s, const char *text, const char *format)
 {
     static const char *const special[] = {[PLAIN] = "", [MARKDOWN] = "|*<[]&\\`", [PAGE] = "<"};
     const int blanks = (int)-strtol(format, NULL, 10) - (int)strlen(text);
-    for (; *text; text++)
-        if (*format == 'r' || !strchr(special[s->mode], *text))
-            fputc(*text, s->f);
-        else
-            fprintf(s->f, s->mode == PAGE ? "\\u%04x" : "\\%c", *text);
-    fprintf(s->f, "%*s", blanks > 0 ? blanks : 0, "");
+    for (size_t n;; text += n + 1) {
+        n = strcspn(text, *format == 'r' ? "" : special[s->mode]);
+        put(s, "%.*s", (int)n, text);
+        if (!text[n])
+            break;
+        put(s, s->mode == PAGE ? "\\u%04x" : "\\%c", text[n]);
+    }
+    put(s, "%*s", blanks > 0 ? blanks : 0, "");
 }
 
 static void put_number(const struct scope *s, double x, const char *format)
@@ -63,12 +75,12 @@ static void put_number(const struct scope *s, double x, const char *format)
     const int width = (int)strtol(format + sign, &end, 10);
     const int decimals = *end == '.' ? (int)strtol(end + 1, &end, 10) : 0;
     if (isnan(x))
-        fprintf(s->f, "%*s", width, "-");
+        put(s, "%*s", width, "-");
     else if (*end == 'g')
-        fprintf(s->f, "%*.*g", width, decimals, x);
+        put(s, "%*.*g", width, decimals, x);
     else
-        fprintf(s->f, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals, *end == '%' ? 100 * x : x,
-                *end == '%' ? " %" : "");
+        put(s, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals, *end == '%' ? 100 * x : x,
+            *end == '%' ? " %" : "");
 }
 
 static void put_field(const struct scope *s, const char *tag)
@@ -116,7 +128,7 @@ static const char *fill(const struct scope *s, const char *text)
 {
     for (const char *tag; (tag = strstr(text, "{{"));) {
         if (!s->hidden)
-            fwrite(text, 1, (size_t)(tag - text), s->f);
+            put(s, "%.*s", (int)(tag - text), text);
         tag += 2;
         text = strstr(tag, "}}") + 2;
         if (*tag == '/')
@@ -126,7 +138,7 @@ static const char *fill(const struct scope *s, const char *text)
         else if (!s->hidden)
             put_field(s, tag);
     }
-    fputs(text, s->f);
+    put(s, "%s", text);
     return text + strlen(text);
 }
 
