@@ -137,7 +137,7 @@ $(BUILD)/%.o: %.c | deps
 define install
 	@missing=$$(for p in $(1); do \
 	    dpkg-query -W -f '$${db:Status-Abbrev}' $$p 2>/dev/null | grep -q '^ii' || echo $$p; done); \
-	if [ "$(DEPS)" != skip ] && [ -n "$$missing" ]; then \
+	if $(if $(filter skip,$(DEPS)),false,[ -n "$$missing" ]); then \
 	    echo "installing Debian packages:" $$missing; \
 	    sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
 	    $$sudo apt-get update -qq && \
@@ -285,7 +285,7 @@ fuzz: ## run every fuzzer (FUZZ_SECONDS=60)
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE=fuzzer-no-link,address,undefined $(addprefix build/fuzz/tests/,$(FUZZERS))
 	@for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
-	    (cd build/fuzz && tests/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 \
+	    (cd build/fuzz && tests/$$f -max_total_time=$(call quote,$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=4096 \
 	        -verbosity=0 -print_final_stats=1 corpus/$$f 2>&1 | grep -E 'ERROR|SUMMARY|number_of' \
 	        && ! ls crash-* leak-* timeout-* oom-* 2>/dev/null) || exit 1; done
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
