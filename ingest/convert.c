@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE // madvise
 #include "ingest/convert.h"
 
 #include "base/memory.h"
@@ -10,7 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+enum { ID_SLOTS = 1 << 21 };
+#define REPEATED (UINT64_C(1) << 63)
 
 // ---- the header ----
 
@@ -143,18 +148,6 @@ static int open_rejects(struct convert *c, const char *path, struct err *err)
     return 0;
 }
 
-// Write a field in quotes, with the quotes inside it doubled.
-static void put_quoted(FILE *f, const char *text, size_t n)
-{
-    putc('"', f);
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '"')
-            putc('"', f);
-        putc(text[i], f);
-    }
-    putc('"', f);
-}
-
 static void add_reject(struct convert *c, const struct csv_block *b, const struct reject *r)
 {
     FILE *f = c->rejects_file;
@@ -162,13 +155,13 @@ static void add_reject(struct convert *c, const struct csv_block *b, const struc
         snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->row->line,
                  r->column, *r->column ? ": " : "", r->reason);
     fprintf(f, "%" PRIu64 ",%s,", r->row->line, r->column);
-    put_quoted(f, r->reason, strlen(r->reason));
+    csv_fwrite(f, r->reason, strlen(r->reason));
     putc(',', f);
     if (r->value)
-        put_quoted(f, r->value, r->value_n);
+        csv_fwrite(f, r->value, r->value_n);
     if (c->csv->keep_raw) {
         putc(',', f);
-        put_quoted(f, b->raw + r->row->raw, r->row->raw_n);
+        csv_fwrite(f, b->raw + r->row->raw, r->row->raw_n);
     }
     putc('\n', f);
 }
@@ -183,7 +176,9 @@ static int open_table(struct convert *c, const char *path, struct err *err)
         columns[i] = (struct table_column){.name = s->columns[i].name, .kind = s->columns[i].kind};
     int rc = table_writer_open(&c->writer, path, columns, s->n, err);
     free(columns);
-    return rc;
+    c->ids = xcalloc(CSV_BLOCK_ROWS, sizeof *c->ids);
+    c->ids_fd = rc ? -1 : output_dir_create(&c->writer.dir, "ids", err);
+    return c->ids_fd < 0 ? -1 : unlinkat(c->writer.dir.fd, "ids", 0);
 }
 
 // Called for rows that were taken only, so that dictionaries hold no text of a rejected row.
@@ -205,14 +200,23 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
 
 static int convert_block(struct convert *c, const struct csv_block *b, struct err *err)
 {
+    const int id = schema_find_kind(c->schema, COLUMN_ID);
     size_t taken = 0;
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
-        if (!convert_row(c, b, &b->rows[i], taken, &why))
+        if (!convert_row(c, b, &b->rows[i], taken, &why)) {
             add_reject(c, b, &why);
-        else if (set_codes(c, b, &b->rows[i], taken++, err))
+            continue;
+        }
+        if (set_codes(c, b, &b->rows[i], taken, err))
             return -1;
+        if (id >= 0)
+            c->ids[taken] =
+                (struct id_line){((const uint64_t *)c->columns[id].values)[taken], b->rows[i].line};
+        taken++;
     }
+    if (id >= 0 && write_all(c->ids_fd, c->ids, taken * sizeof *c->ids, c->writer.dir.path, err))
+        return -1;
     for (size_t i = 0; i < c->schema->n; i++)
         if (table_writer_append(&c->writer, i, c->columns[i].values, taken, err))
             return -1;
@@ -243,17 +247,79 @@ static int convert_rows(struct convert *c, struct err *err)
     return rc;
 }
 
+// ---- ids that come again ----
+
+// Entries are visited in order. Pages that were visited leave the program's memory, not the file.
+static struct id_line *visit(struct id_line *ids, uint64_t i)
+{
+    enum { STRIDE = 65536 };
+    if (i > 0 && i % STRIDE == 0)
+        madvise(ids + i - STRIDE, STRIDE * sizeof *ids, MADV_DONTNEED);
+    return &ids[i];
+}
+
+// Their number. Ids are taken in parts whose set has a fixed size: pseudonyms are evenly distributed.
+static uint64_t mark_repeated(struct id_line *ids, uint64_t n)
+{
+    const uint64_t parts = n / (ID_SLOTS / 2) + 1;
+    uint64_t *seen = xcalloc(ID_SLOTS, sizeof *seen), marked = 0;
+    for (uint64_t part = 0; part < parts; part++) {
+        for (uint64_t row = 0; row < n; row++) {
+            struct id_line *i = visit(ids, row);
+            size_t at = i->id % ID_SLOTS;
+            if (i->id / ID_SLOTS % parts != part)
+                continue;
+            while (seen[at] && seen[at] != i->id)
+                at = (at + 1) % ID_SLOTS;
+            i->line |= seen[at] ? REPEATED : 0;
+            marked += seen[at] != 0;
+            seen[at] = i->id;
+        }
+        memset(seen, 0, ID_SLOTS * sizeof *seen);
+    }
+    free(seen);
+    return marked;
+}
+
+static bool is_first(void *ids, uint64_t row)
+{
+    return !(visit(ids, row)->line & REPEATED);
+}
+
+static int drop_repeated(struct convert *c, struct err *err)
+{
+    const int id = schema_find_kind(c->schema, COLUMN_ID);
+    const size_t n = c->rows, size = n * sizeof *c->ids;
+    if (id < 0 || n == 0)
+        return 0;
+    struct id_line *ids = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, c->ids_fd, 0);
+    if (ids == MAP_FAILED)
+        return err_sys(err, "%s: cannot map the ids", c->writer.dir.path);
+    c->repeated = mark_repeated(ids, n);
+    c->rows -= c->repeated;
+    for (size_t i = 0; i < n && c->repeated > 0; i++)
+        if (!is_first(ids, i)) {
+            const struct csv_row row = {.line = ids[i].line & ~REPEATED};
+            const char *name = c->schema->columns[id].name;
+            add_reject(c, &c->blocks[0], &(struct reject){&row, name, "repeated", NULL, 0});
+        }
+    const int rc = c->repeated ? table_writer_filter(&c->writer, is_first, ids, err) : 0;
+    munmap(ids, size);
+    return rc;
+}
+
 static int finish_table(struct convert *c, const struct config *config, struct err *err)
 {
     static const char *const sections[] = {"input", "columns"};
     char input[17], settings[17], key[17];
-    json_t *provenance = json_pack(
-        "{ss, sI, ss, ss, ss, ss, so, sI}", "input", c->csv->name, "input_bytes",
-        (json_int_t)c->csv->bytes, "input_xxh3",
-        checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
-        checksum_text(settings, config_checksum(config, sections, 2)), "key_fingerprint",
-        checksum_text(key, pseudonym_fingerprint(c->pseudonym)), "program", "assay " ASSAY_VERSION,
-        "schema", schema_to_json(c->schema), "rejected", (json_int_t)(c->seen - c->rows));
+    json_t *provenance =
+        json_pack("{ss, sI, ss, ss, ss, ss, so, sI, sI}", "input", c->csv->name, "input_bytes",
+                  (json_int_t)c->csv->bytes, "input_xxh3",
+                  checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
+                  checksum_text(settings, config_checksum(config, sections, 2)), "key_fingerprint",
+                  checksum_text(key, pseudonym_fingerprint(c->pseudonym)), "program",
+                  "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema), "rejected",
+                  (json_int_t)convert_broken(c), "repeated", (json_int_t)c->repeated);
     if (!provenance)
         return err_set(err, "%s: its name is not UTF-8", c->csv->name);
     for (size_t i = 0; i < c->schema->n; i++)
@@ -266,7 +332,7 @@ static int finish_table(struct convert *c, const struct config *config, struct e
 static int commit(struct convert *c, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err)
 {
-    const uint64_t n = c->seen - c->rows;
+    const uint64_t n = convert_broken(c);
     const bool enough = c->rows > 0 && (double)n <= max_rejects * (double)c->seen;
     if (fflush(c->rejects_file) || ferror(c->rejects_file))
         return err_sys(err, "%s: cannot write", c->rejects.path);
@@ -289,9 +355,12 @@ int convert_table(struct convert *c, const char *table, const char *rejects, dou
                   const struct config *config, struct err *err)
 {
     int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-             commit(c, rejects, max_rejects, config, err);
+             drop_repeated(c, err) || commit(c, rejects, max_rejects, config, err);
     if (c->rejects_file)
         fclose(c->rejects_file);
+    free(c->ids);
+    if (c->ids_fd >= 0)
+        close(c->ids_fd);
     output_release(&c->rejects);
     table_writer_release(&c->writer);
     return rc ? -1 : 0;

@@ -1,6 +1,7 @@
 // convert: rows of texts become columns of values in a table, or lines in rejects.csv.
 //
-// A row is taken as a whole or not at all; a reject names the first column that breaks the schema.
+// A row is taken as a whole or not at all; a reject names the first column that breaks the schema. Of
+// rows with the same id the table has the first; the others follow the rejects.
 //
 //     convert_open(&c, &csv, &dataset, &pseudonym, &err)    reads the header
 //     convert_table(&c, "build/table", "build/rejects.csv", 0.001, &config, &err)
@@ -35,17 +36,26 @@ struct convert {
     const struct pseudonym *pseudonym;
     struct convert_column *columns; // [schema->n]
     size_t n_fields;                // of the header
-    uint64_t seen, rows;            // rows so far, and how many of them were taken
+    uint64_t seen, rows, repeated;  // rows so far, those taken, those with the id of one taken
 
     // Private to convert.c.
     char reason[128];           // the latest one that holds a number or a format
     struct csv_block blocks[2]; // blocks[current] is converted while the other is read
     int current;
     struct table_writer writer;
+    struct id_line {
+        uint64_t id, line;
+    } * ids;    // [CSV_BLOCK_ROWS] of the rows taken
+    int ids_fd; // a file of all of them
     struct output rejects;
     FILE *rejects_file;
     char first_reject[256]; // "line 17: amount: not a number"
 };
+
+static inline uint64_t convert_broken(const struct convert *c) // rows that break the schema
+{
+    return c->seen - c->rows - c->repeated;
+}
 
 struct reject {
     const struct csv_row *row;
@@ -60,7 +70,7 @@ int convert_open(struct convert *c, struct csv *csv, const struct dataset *datas
 // the block, the schema and the converter.
 bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
                  size_t r, struct reject *why);
-// All rows into a table. Where a larger share of them is rejected than max_rejects, only
+// All rows into a table. Where a larger share of them breaks the schema than max_rejects, only
 // rejects.csv is written. config: the .ini, whose checksum becomes part of the table's provenance.
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err);

@@ -31,11 +31,14 @@ static int ingest(struct err *err)
     if (convert_open(&convert, &csv, &dataset, &pseudonym, err) ||
         convert_table(&convert, output, rejects, dataset.max_reject_rate, &dataset.config, err))
         return -1;
-    const uint64_t rejected = convert.seen - convert.rows;
+    const uint64_t rejected = convert_broken(&convert);
     const double seconds = seconds_now() - start;
     if (rejected > 0)
         fprintf(stderr, "ingest: %" PRIu64 " %s the schema; see %s\n", rejected,
                 rejected == 1 ? "row breaks" : "rows break", rejects);
+    if (convert.repeated > 0)
+        fprintf(stderr, "ingest: %" PRIu64 " with the id of an earlier row left out; see %s\n",
+                convert.repeated, rejects);
     return summary_print("ingest", convert.rows, seconds, (double)csv.bytes / 1e6 / seconds, "MB/s",
                          output, err);
 }

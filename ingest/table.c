@@ -18,7 +18,7 @@
 
 #define FORMAT   "assay table"
 #define MANIFEST "manifest.json"
-enum { VERSION = 1, HEADER = 128 };
+enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192 };
 
 static const struct {
     size_t size;
@@ -270,17 +270,23 @@ struct table_writer_column {
     XXH3_state_t *hash;
 };
 
+static void rewind_column(struct table_writer_column *c)
+{
+    c->rows = c->nulls = 0;
+    c->min = INFINITY;
+    c->max = -INFINITY;
+    XXH3_64bits_reset(c->hash);
+    lseek(c->fd, HEADER, SEEK_SET); // the header is written last, when the rows are known
+}
+
 static int open_column(struct table_writer *w, const struct table_column *about, struct err *err)
 {
     struct table_writer_column *c = &w->columns[w->n++];
-    *c = (struct table_writer_column){*about, -1, .min = INFINITY, .max = -INFINITY,
-                                      .hash = xchecked(XXH3_createState())};
-    XXH3_64bits_reset(c->hash);
+    *c = (struct table_writer_column){*about, .hash = xchecked(XXH3_createState())};
     char *file = file_name(about->name);
     c->fd = output_dir_create(&w->dir, file, err);
     free(file);
-    if (c->fd >= 0)
-        lseek(c->fd, HEADER, SEEK_SET); // the header is written last, when the rows are known
+    rewind_column(c);
     return c->fd < 0 ? -1 : 0;
 }
 
@@ -332,6 +338,33 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
     c->rows += rows;
     XXH3_64bits_update(c->hash, values, bytes);
     return write_all(c->fd, values, bytes, w->dir.path, err);
+}
+
+int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t row), void *arg,
+                        struct err *err)
+{
+    char values[FILTER_ROWS * sizeof(uint64_t)];
+    for (size_t i = 0; i < w->n; i++) {
+        struct table_writer_column *c = &w->columns[i];
+        const size_t size = column_size(c->about.kind);
+        const uint64_t rows = c->rows;
+        rewind_column(c);
+        for (uint64_t first = 0; first < rows; first += FILTER_ROWS) {
+            const size_t n = rows - first < FILTER_ROWS ? (size_t)(rows - first) : FILTER_ROWS;
+            size_t kept = 0;
+            if (pread(c->fd, values, n * size, (off_t)(HEADER + first * size)) !=
+                (ssize_t)(n * size))
+                return err_sys(err, "%s: cannot read what was written", w->dir.path);
+            for (size_t k = 0; k < n; k++)
+                if (keep(arg, first + k))
+                    memmove(values + size * kept++, values + size * k, size);
+            if (table_writer_append(w, i, values, kept, err))
+                return -1;
+        }
+        if (ftruncate(c->fd, lseek(c->fd, 0, SEEK_CUR)))
+            return err_sys(err, "%s: cannot shorten", w->dir.path);
+    }
+    return 0;
 }
 
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d)

@@ -76,6 +76,9 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
 int table_writer_append(struct table_writer *w, size_t column, const void *values, size_t rows,
                         struct err *err);
+// Drop the rows for which keep is false.
+int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t row), void *arg,
+                        struct err *err);
 // A category column's dictionary, where it is not known before; borrowed until the commit.
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
 // All columns must have the same number of rows. provenance, an object, is stolen.

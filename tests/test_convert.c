@@ -3,6 +3,8 @@
 #include "ingest/table.h"
 #include "tests/scratch.h"
 
+#include <sys/resource.h>
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char out[65536]; // what the program printed
@@ -155,7 +157,57 @@ TEST_CASE(each_bad_row_is_kept_with_its_line_and_reason)
                    "20,amount,\"missing\",\"\"\n"
                    "21,customer,\"missing\",\n"
                    "22,id,\"missing\",\n"
-                   "23,,\"6 fields where the header has 7\",\n");
+                   "23,,\"6 fields where the header has 7\",\n"
+                   "5,id,\"repeated\",\n6,id,\"repeated\",\n7,id,\"repeated\",\n"
+                   "8,id,\"repeated\",\n9,id,\"repeated\",\n10,id,\"repeated\",\n"
+                   "11,id,\"repeated\",\n12,id,\"repeated\",\n");
+}
+
+// Twice as many rows are repeated as are not, more than max_reject_rate.
+TEST_CASE(of_rows_with_one_id_the_first_is_taken_and_the_others_are_counted_apart)
+{
+    enum { ROWS = 40000 };
+    static char csv[3 * ROWS * 48];
+    for (int repeated = 1; repeated >= 0; repeated--) {
+        char *p = csv + sprintf(csv, HEADER);
+        for (int i = 0; i < (repeated ? 3 : 1) * ROWS; i++)
+            p += sprintf(p, "%d,2018-04-01 00:00:00,%d,,%d,c%d,1\n", i % ROWS, i / ROWS, i % 1000,
+                         i % 10);
+        assert_int_equal(ingest(csv), 0);
+        if (repeated) {
+            assert_contains(out, "ingest: 80000 with the id of an earlier row left out; see ");
+            assert_int_equal(run_command(out, sizeof out,
+                                         "cd %s; mv out first; sed -n '2p;$p' first/rejects.csv; "
+                                         "wc -l <first/rejects.csv; grep repeated first/table/m*",
+                                         scratch),
+                             0);
+            assert_string_equal(out, "40002,id,\"repeated\",\n120001,id,\"repeated\",\n80001\n"
+                                     "  \"repeated\": 80000\n");
+        }
+    }
+    assert_int_equal(run_command(out, sizeof out,
+                                 "cd %s/out/table; for f in *.npy; do cmp $f ../../first/table/$f "
+                                 "|| exit 1; done",
+                                 scratch),
+                     0);
+}
+
+TEST_CASE(memory_does_not_grow_with_the_rows_and_their_ids)
+{
+    long peak[2];
+    scratch_text("test.ini", "[input]\ntime_format = row\n[columns]\nid = ID, id\n");
+    for (int i = 0; i < 2; i++) {
+        struct rusage used;
+        assert_int_equal(ingest_with(i ? "(echo ID; seq 1000000; seq 1000000) |"
+                                       : "(echo ID; seq 50000; seq 50000) |",
+                                     "-", ""),
+                         0);
+        assert_contains(out, i ? " 1000000 with the id" : " 50000 with the id");
+        assert_int_equal(getrusage(RUSAGE_CHILDREN, &used), 0);
+        peak[i] = used.ru_maxrss; // KB, of the largest child so far
+    }
+    if (peak[1] > peak[0] + 12 * 1024)
+        fail_msg("%ld KB for 100,000 rows, %ld KB for 2,000,000", peak[0], peak[1]);
 }
 
 TEST_CASE(rejects_are_private_and_in_the_manifest_and_whole_rows_only_on_demand)
@@ -244,6 +296,8 @@ int main(void)
         scratch_test(rows_without_a_time_are_numbered),
         scratch_test(many_blocks_give_every_row_in_order_and_always_the_same_bytes),
         scratch_test(each_bad_row_is_kept_with_its_line_and_reason),
+        scratch_test(of_rows_with_one_id_the_first_is_taken_and_the_others_are_counted_apart),
+        scratch_test(memory_does_not_grow_with_the_rows_and_their_ids),
         scratch_test(rejects_are_private_and_in_the_manifest_and_whole_rows_only_on_demand),
         scratch_test(too_many_bad_rows_leave_the_old_table),
         scratch_test(nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact),
