@@ -237,6 +237,7 @@ static int run(struct batch *b, const struct config *c, const char *table, const
     LOWER_BOUND(result->rows, 0, b->table.rows, b->time[result->rows] < until);
     if (open_writer(b, output, err) || run_blocks(b, result->rows, err) || commit(b, c, err))
         return -1;
+    result->warning = plan_warning(&b->plan);
     result->not_finite = atomic_load(&b->state.not_finite);
     return 0;
 }

@@ -17,6 +17,7 @@
 struct batch_result {
     uint64_t rows;       // written
     uint64_t not_finite; // values replaced by 0
+    const char *warning; // plan_warning
 };
 
 // Only rows before `until` (seconds since 1970-01-01 UTC; INT64_MAX for all).

@@ -28,6 +28,8 @@ static int work(const char *config_path, const char *table, const char *output, 
     if (result.not_finite)
         fprintf(stderr, "features: %llu values were not finite and became 0\n",
                 (unsigned long long)result.not_finite);
+    if (result.warning)
+        fprintf(stderr, "features: %s\n", result.warning);
     return summary_print("features", result.rows, seconds, (double)result.rows / seconds / 1e6,
                          "Mrow/s", output, err);
 }

@@ -217,6 +217,14 @@ uint64_t plan_checksum(const struct plan *p)
     return h;
 }
 
+const char *plan_warning(const struct plan *p)
+{
+    return p->n_label_lanes == 0 || schema_find_kind(&p->schema, COLUMN_ID) >= 0
+               ? NULL
+               : "windows over the label will go stale in the server: without a column of kind id "
+                 "no label can come later";
+}
+
 // ---- fitting onehots ----
 
 enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1 };

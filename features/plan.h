@@ -110,6 +110,9 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
+// What an operator should know about a plan; NULL for most.
+const char *plan_warning(const struct plan *p);
+
 struct plan_value { // of a category column
     const char *text;
     uint64_t rows; // of the training window that have it

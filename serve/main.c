@@ -136,6 +136,8 @@ static int run(const sigset_t *signals, struct err *err)
     char time[TIME_TEXT];
     const char *last = events ? time_text(time, service.state.last_time) : "";
     int number;
+    if (plan_warning(service.plan))
+        report(plan_warning(service.plan), false);
     int rc = http_start(&server, err);
     if (rc == 0) {
         const struct champion *c = service_hold(&service);

@@ -23,6 +23,18 @@ TEST_CASE(the_rows_are_kept_and_threads_keys_and_their_order_change_no_feature)
             "features " SAMPLE "--output sorted shuffled && " COMPARE "sorted");
 }
 
+TEST_CASE(label_windows_that_no_feedback_will_reach_are_warned_of)
+{
+    static const char warning[] = "features: windows over the label will go stale";
+    expect(0, warning,
+           "sed '/^id /d' datasets/sample.ini >no.ini; ingest --config no.ini --output other && "
+           "features --config no.ini --output features other");
+    succeed(FEATURES);
+    assert_null(strstr(out, warning));
+    succeed("sed -i '/label,/d' no.ini; features --config no.ini --output features other");
+    assert_null(strstr(out, warning));
+}
+
 TEST_CASE(until_leaves_out_rows_from_that_moment_on)
 {
     // The last of these is the very second of a transaction.
@@ -100,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         stages_test(the_rows_are_kept_and_threads_keys_and_their_order_change_no_feature),
+        stages_test(label_windows_that_no_feedback_will_reach_are_warned_of),
         stages_test(until_leaves_out_rows_from_that_moment_on),
         stages_test(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine),
         stages_test(a_wrong_option_or_description_is_refused_and_the_old_features_stand),

@@ -53,26 +53,38 @@ static void transactions_that_the_server_refuses_are_reported_with_its_words(voi
     assert_non_null(strstr(log_text(), "1 predict: 400 Bad Request: unknown field '"));
 }
 
-// It makes other artifacts, so it is the last test.
-static void labels_are_replayed_whatever_the_columns_are_called(void **state)
+// A server of other artifacts, from an .ini that sed makes of the sample's; so these tests are last.
+static void start_other(const char *script)
 {
-    (void)state;
-    if (run("sed 's/^id /no /; s/^label/fraud/; s/, label, /, fraud, /' datasets/sample.ini "
-            ">%1$s/odd.ini && o='--config %1$s/odd.ini' && "
+    if (run("sed '%3$s' datasets/sample.ini >%1$s/odd.ini && o='--config %1$s/odd.ini' && "
             "%2$s/ingest $o --key %1$s/key --output %1$s/table && "
             "%2$s/features $o --output %1$s/features %1$s/table && "
             "%2$s/features $o --until " DAY " --output %1$s/before %1$s/table && "
             "%2$s/train $o --output %1$s/models --promote %1$s/features",
-            folder, bin))
+            folder, bin, script))
         fail_msg("%s", log_text());
     *own.database = '\0';
     server_begin(&own, "8", NULL);
+}
+
+static void labels_are_replayed_whatever_the_columns_are_called(void **state)
+{
+    (void)state;
+    start_other("s/^id /no /; s/^label/fraud/; s/, label, /, fraud, /");
+    assert_null(strstr(folder_text("access.log"), "go stale"));
     if (run("%s/replay --config %s/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
             " --until 2018-05-06 --labels 2",
             bin, folder, own.port))
         fail_msg("%s", log_text());
     assert_non_null(strstr(log_text(), " posted, "));
     assert_null(strstr(log_text(), " 0 posted, "));
+}
+
+static void a_server_says_at_start_that_its_label_windows_will_go_stale(void **state)
+{
+    (void)state;
+    start_other("/^id /d");
+    assert_non_null(strstr(folder_text("access.log"), "windows over the label will go stale"));
 }
 
 int main(void)
@@ -83,6 +95,8 @@ int main(void)
         cmocka_unit_test_teardown(transactions_that_the_server_refuses_are_reported_with_its_words,
                                   server_end_own),
         cmocka_unit_test_teardown(labels_are_replayed_whatever_the_columns_are_called,
+                                  server_end_own),
+        cmocka_unit_test_teardown(a_server_says_at_start_that_its_label_windows_will_go_stale,
                                   server_end_own),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);
