@@ -22,19 +22,39 @@
 enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 // Without allocation, because a failed one would end the program between two renames.
-int sync_parent(const char *path, struct err *err)
+static int open_parent(const char *path)
 {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    int rc = 0;
-    int fd = open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int sync_parent(const char *path, struct err *err)
+{
+    int rc = 0, fd = open_parent(path);
     // Some file systems cannot sync a folder, and have nothing to wait for.
     if (fd < 0 || (fsync(fd) && errno != EINVAL && errno != ENOTSUP))
         rc = err_sys(err, "%s: cannot write its folder to disk", path);
     if (fd >= 0)
         close(fd);
     return rc;
+}
+
+int lock_parent(const char *path, bool wait, struct err *err)
+{
+    if (make_parents(path, err))
+        return -1;
+    const int fd = open_parent(path);
+    if (fd >= 0 && flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) == 0)
+        return fd;
+    if (fd >= 0 && errno == EWOULDBLOCK)
+        err_set(err, "%s: another program writes in this folder now; try again later", path);
+    else
+        err_sys(err, "%s: cannot lock the folder", path);
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 int make_parents(const char *path, struct err *err)

@@ -65,6 +65,9 @@ int sync_parent(const char *path, struct err *err);
 // Open a file that is read whole; NULL and a message where it is none: a pipe could keep its reader
 // waiting for ever; errno is 0 then. secret: it must be its owner's alone.
 FILE *file_open(const char *path, bool secret, struct err *err);
+// Make the folder that holds path, and those above it, and lock it; the descriptor of the lock, to
+// be closed, or -1. wait: for a program that holds the lock, which is an error otherwise.
+int lock_parent(const char *path, bool wait, struct err *err);
 // Write all of data to fd, in as many calls as it takes. name is for the message.
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);
 

@@ -4,13 +4,10 @@
 #include "base/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is SipHash's");
@@ -35,20 +32,16 @@ static int make_key(const char *path, struct err *err)
 {
     unsigned char key[PSEUDONYM_KEY_BYTES];
     struct output o = {0};
-    char *copy = xstrdup(path);
-    int rc = make_parents(path, err);
-    const int folder = rc ? -1 : open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rc == 0 && (folder < 0 || flock(folder, LOCK_EX)))
-        rc = err_sys(err, "%s: cannot lock its folder", path);
+    const int lock = lock_parent(path, true, err);
+    if (lock < 0)
+        return -1;
     randombytes_buf(key, sizeof key);
-    if (rc == 0 && access(path, F_OK))
-        rc = output_open(&o, path, 0600, err) || output_write(&o, key, sizeof key, err) ||
-             output_commit(&o, err);
+    int rc =
+        access(path, F_OK) && (output_open(&o, path, 0600, err) ||
+                               output_write(&o, key, sizeof key, err) || output_commit(&o, err));
     output_release(&o);
-    if (folder >= 0)
-        close(folder);
-    free(copy);
-    return rc;
+    close(lock);
+    return rc ? -1 : 0;
 }
 
 int pseudonym_load(struct pseudonym *p, const char *path, bool make, struct err *err)

@@ -115,7 +115,7 @@ static inline int small_registry(const char *models, const char *text, struct er
     sha256_hex(sha256, text, strlen(text));
     if (registry_open(&registry, models, err))
         return -1;
-    int bad = registry_next(&registry, &folder, &version, err) ||
+    int bad = registry_next(&registry, sha256, &folder, &version, err) ||
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
               registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
               registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err);

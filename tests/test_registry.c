@@ -37,13 +37,13 @@ static void in_folder(const char *command)
 
 static int64_t train(const char *model)
 {
-    struct output folder;
+    struct output folder = {0};
     int64_t version;
     char sha256[SHA256_HEX];
     sha256_hex(sha256, model, strlen(model));
-    must(registry_next(&r, &folder, &version, &err), &err);
-    must(output_dir_file(&folder, "model.json", model, strlen(model), &err), &err);
-    registry_drop_repeated(&r, &folder, sha256, &version);
+    must(registry_next(&r, sha256, &folder, &version, &err), &err);
+    if (folder.path)
+        must(output_dir_file(&folder, "model.json", model, strlen(model), &err), &err);
     must(registry_record(&r, LEDGER_TRAIN, version, sha256, &folder, &err), &err);
     output_release(&folder);
     return version;

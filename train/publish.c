@@ -50,17 +50,14 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     return 0;
 }
 
-static int write_model(struct output *folder, const struct model *m, char sha256[SHA256_HEX],
+static int write_model(struct output *folder, const struct model *m, const char *text,
                        struct err *err)
 {
     size_t n_onnx;
-    char *text = model_to_text(m);
     unsigned char *onnx = onnx_from_model(m, &n_onnx);
     int rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
              output_dir_file(folder, "model.onnx", onnx, n_onnx, err);
-    sha256_hex(sha256, text, strlen(text));
     free(onnx);
-    free(text);
     return rc ? -1 : 0;
 }
 
@@ -68,13 +65,19 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
             struct evaluation *v, int64_t *version, char sha256[SHA256_HEX], struct err *err)
 {
     struct model *m = &v->model.results[0].fit->model;
+    char *text = NULL;
     json_t *results = results_new(v, config, err);
-    int rc = !results || complete(m, v, config, err) || registry_next(r, folder, version, err) ||
-             write_model(folder, m, sha256, err) ||
+    int rc = !results || complete(m, v, config, err);
+    if (rc == 0) {
+        text = model_to_text(m);
+        sha256_hex(sha256, text, strlen(text));
+        rc = registry_next(r, sha256, folder, version, err);
+    }
+    if (rc == 0 && folder->path)
+        rc = write_model(folder, m, text, err) ||
              report_write(folder, results, m, config->path, *version, err);
-    if (rc == 0)
-        registry_drop_repeated(r, folder, sha256, version);
     m->plan = (struct plan){0}; // the examples own it
     json_decref(results);
+    free(text);
     return rc ? -1 : 0;
 }

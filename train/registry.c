@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "ingest/value.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,27 +211,10 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 
 int registry_read(struct registry *r, const char *path, struct err *err)
 {
-    *r = (struct registry){.path = xstrdup(path), .ledger = path_join(path, "ledger.jsonl")};
+    *r = (struct registry){
+        .path = xstrdup(path), .ledger = path_join(path, "ledger.jsonl"), .lock = -1};
     memset(r->head, '0', SHA256_HEX - 1);
     return read_ledger(r, err);
-}
-
-// Make the folder and those above it, and lock it; its descriptor, or -1.
-static int lock_folder(const char *path, struct err *err)
-{
-    char *below = path_join(path, "");
-    int rc = make_parents(below, err);
-    free(below);
-    if (rc)
-        return -1;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, "%s: cannot open the folder", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    close(fd);
-    return err_set(err, "%s: another program changes this registry now; try again when it is done",
-                   path);
 }
 
 // Repair what a crash left. A new chain must not begin beside versions of a lost one, which could
@@ -241,7 +222,9 @@ static int lock_folder(const char *path, struct err *err)
 static int repair(struct registry *r, struct err *err)
 {
     if (r->missing && faccessat(r->lock, "1", F_OK, 0) == 0)
-        return err_set(err, "%s: is missing, but there are versions: put it back", r->ledger);
+        return err_set(err,
+                       "%s: is missing, but there are versions: put it back, or move them away",
+                       r->ledger);
     r->repaired = r->torn;
     if (r->torn && truncate(r->ledger, r->size))
         return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
@@ -252,7 +235,9 @@ int registry_open(struct registry *r, const char *path, struct err *err)
 {
     *r = (struct registry){0};
     signal(SIGXFSZ, SIG_IGN); // a file size limit is a failed write then, like a full disk
-    const int lock = lock_folder(path, err);
+    char *below = path_join(path, "");
+    const int lock = lock_parent(below, false, err);
+    free(below);
     if (lock < 0)
         return -1;
     const int rc = registry_read(r, path, err);
@@ -265,7 +250,7 @@ int registry_open(struct registry *r, const char *path, struct err *err)
 
 void registry_release(struct registry *r)
 {
-    if (r->lock)
+    if (r->path && r->lock >= 0)
         close(r->lock);
     free(r->entries);
     free(r->ledger);
@@ -284,18 +269,6 @@ int64_t registry_latest(const struct registry *r)
     return latest;
 }
 
-int registry_next(struct registry *r, struct output *folder, int64_t *version, struct err *err)
-{
-    *version = registry_latest(r) + 1;
-    if (r->missing && write_line(r->ledger, "", err)) // so that it is missed if it gets lost
-        return -1;
-    char *path = xasprintf("%s/%" PRId64, r->path, *version);
-    // A folder of that number is of a training that was killed before its line.
-    int rc = output_dir_open(folder, path, "model.json", err);
-    free(path);
-    return rc;
-}
-
 static char *model_path(const char *registry, int64_t version)
 {
     return xasprintf("%s/%" PRId64 "/model.json", registry, version);
@@ -310,15 +283,21 @@ static int hash_model(const struct registry *r, int64_t version, char hex[SHA256
     return rc;
 }
 
-void registry_drop_repeated(const struct registry *r, struct output *folder, const char *sha256,
-                            int64_t *version)
+int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
+                  struct err *err)
 {
     struct err none;
     char latest[SHA256_HEX];
-    if (hash_model(r, *version - 1, latest, &none) || strcmp(latest, sha256) != 0)
-        return;
-    output_release(folder);
-    --*version;
+    *version = registry_latest(r);
+    if (hash_model(r, *version, latest, &none) == 0 && strcmp(latest, sha256) == 0)
+        return 0;
+    if (r->missing && write_line(r->ledger, "", err)) // so that it is missed if it gets lost
+        return -1;
+    char *path = xasprintf("%s/%" PRId64, r->path, ++*version);
+    // A folder of that number is of a training that was killed before its line.
+    int rc = output_dir_open(folder, path, "model.json", err);
+    free(path);
+    return rc;
 }
 
 // An error unless the version was trained and, with a sha256, its last training had this one.

@@ -32,7 +32,7 @@ struct ledger_entry {
 
 struct registry {
     char *path, *ledger;          // of the folder and its file; NULL when released
-    int lock;                     // descriptor of the folder, 0 without the lock
+    int lock;                     // descriptor of the folder, -1 without the lock
     struct ledger_entry *entries; // [n], in the order of the file
     size_t n, capacity;
     char head[SHA256_HEX]; // hash of the last line
@@ -48,16 +48,16 @@ int registry_read(struct registry *r, const char *path, struct err *err);
 int registry_open(struct registry *r, const char *path, struct err *err);
 void registry_release(struct registry *r);
 
-// A folder for the next version. Fill it, then registry_record; output_release drops it otherwise.
-int registry_next(struct registry *r, struct output *folder, int64_t *version, struct err *err);
-// If the version before has the same model, drop the folder, and *version becomes that one's.
-void registry_drop_repeated(const struct registry *r, struct output *folder, const char *sha256,
-                            int64_t *version);
+// A folder for the next version, whose model has this sha256. Fill it, then registry_record;
+// output_release drops it otherwise. If the version before has the same model, *version is that
+// one's, and folder->path stays NULL.
+int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
+                  struct err *err);
 // The sha256 of a version's model; an error unless it is the one that was trained.
 int registry_verify(const struct registry *r, int64_t version, char sha256[SHA256_HEX],
                     struct err *err);
-// Write a line for a version. LEDGER_TRAIN commits its folder, unless that was dropped; the others
-// make the version the champion, and folder is NULL. After an error nothing has changed.
+// Write a line for a version. LEDGER_TRAIN commits its folder if there is a path; the others make
+// the version the champion, and folder is NULL. After an error nothing has changed.
 int registry_record(struct registry *r, enum ledger_action action, int64_t version,
                     const char *sha256, struct output *folder, struct err *err);
 

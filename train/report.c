@@ -221,6 +221,8 @@ int report_print(const char *path, struct err *err)
     json_error_t why;
     const char *test;
     json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    if (!j && why.line < 0) // it cannot be opened, and the text names it
+        return err_set(err, "%s", why.text);
     if (!j)
         return err_set(err, "%s: %s", path, why.text);
     int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
