@@ -269,9 +269,11 @@ tsan: ## the tests with threads under ThreadSanitizer
 	    programs $(addprefix build/tsan/,$(THREADED))
 	@ASSAY_BIN=build/tsan/bin tests/run $(addprefix build/tsan/,$(THREADED))
 
-# Two weeks of the simulated data over HTTP with kills, fifty kills under load, a model of all the data with
-# every kernel, and the server under ThreadSanitizer.
-soak: programs $(TESTS) $(SIMULATED) ## long forms of the server's tests, some three minutes
+# A fault at each system call of the programs that change artifacts, two weeks of the simulated data over
+# HTTP with kills, fifty kills under load, a model of all the data with every kernel, and the server under
+# ThreadSanitizer.
+soak: programs $(TESTS) $(SIMULATED) ## long forms of some tests, some five minutes
+	@/usr/bin/python3 -B tests/faults.py $(BIN)
 	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
 	    tests/run $(BUILD)/tests/test_parity
 	@ASSAY_BIN=$(BIN) ASSAY_KILLS=50 tests/run $(BUILD)/tests/test_crash

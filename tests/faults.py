@@ -31,7 +31,6 @@ CALLS = NO_SPACE + """openat read fsync getdents64 rename renameat renameat2 unl
 READS = 12       # a manifest is read byte by byte: so many of a command's reads
 ALLOCATIONS = 40  # of a command's
 KILL = -9
-# Set for the tracee alone: a leak check cannot run under strace.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1",
                "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1"}
 NOTES = re.compile(r"ingest: 1 row breaks the schema.*|.*: a crash had left half a change; it is taken back")
@@ -239,6 +238,10 @@ def cases(base):
     yield Case(base, "train", train("new"), "rm table")
     yield Case(base, "first-train", train("new"), "rm table models")
     yield Case(base, "promote", REGISTRY + "promote 1", train("new"), "rm table features")
+    yield Case(base, "monitor", "monitor --config ../input/old.ini --threads 1 --models models --output drift.json features",
+               "rm table rejects.csv")
+    yield Case(base, "simulate", "simulate --customers 20 --days 9 --output data.csv",
+               "simulate --customers 20 --days 8 --output data.csv", "rm table features models rejects.csv")
     yield Case(base, "rollback", REGISTRY + "rollback", train("new"), "rm table features", again=False)
 
 

@@ -490,6 +490,40 @@ TEST_CASE(after_a_kill_the_next_writer_succeeds)
     assert_int_equal(scratch_count(scratch), 2);
 }
 
+TEST_CASE(what_stands_under_the_temporary_name_is_not_written_to)
+{
+    struct output o;
+    const char *victim = scratch_text("victim", "precious");
+    assert_int_equal(link(victim, scratch_path("a.txt.tmp")), 0);
+    write_file(scratch_path("a.txt"), "abc");
+    assert_int_equal(link(victim, scratch_path("d.tmp")), 0);
+    write_dir(scratch_path("d"), "x", "1");
+    assert_int_equal(symlink("victim", scratch_path("a.txt.tmp")), 0);
+    assert_int_equal(output_open(&o, scratch_path("a.txt"), 0644, &err), -1);
+    assert_contains(err.msg, "a.txt: cannot create ");
+    output_release(&o);
+    assert_file_is(scratch_path("a.txt"), "abc");
+    assert_file_is(victim, "precious");
+}
+
+TEST_CASE(a_folder_that_was_replaced_can_be_brought_back)
+{
+    static const char *const old[] = {"old", NULL};
+    for (size_t i = 0; i < 2; i++) {
+        struct output d;
+        const char *path = scratch_path(old[i] ? "d" : "none");
+        if (old[i])
+            write_dir(path, old[i], "1");
+        assert_int_equal(output_dir_open(&d, path, "marker", &err), 0);
+        assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
+        assert_int_equal(output_replace(&d, &err), 0);
+        assert_int_equal(access(scratch_path(old[i] ? "d/new" : "none/new"), F_OK), 0);
+        output_release(&d);
+        assert_int_equal(access(scratch_path("d/old"), F_OK), 0);
+        assert_int_equal(scratch_count(scratch), 1);
+    }
+}
+
 TEST_CASE(an_output_that_cannot_be_created_is_an_error)
 {
     struct output o, d;
@@ -542,6 +576,8 @@ int main(void)
         scratch_test(a_link_to_a_folder_is_not_replaced),
         scratch_test(a_second_writer_is_refused),
         scratch_test(after_a_kill_the_next_writer_succeeds),
+        scratch_test(what_stands_under_the_temporary_name_is_not_written_to),
+        scratch_test(a_folder_that_was_replaced_can_be_brought_back),
         scratch_test(an_output_that_cannot_be_created_is_an_error),
         scratch_test(a_full_disk_is_an_error),
     };
