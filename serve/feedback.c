@@ -51,7 +51,7 @@ static int read_all(struct feedback_request *q, const char *body, size_t n)
         return reply_problem(q->reply, 409, NULL, -1,
                              "the model's [columns] have no id or no label, so no transaction can "
                              "get its label later");
-    if (body_parse(&q->body, body, n, "feedback", q->reply))
+    if (body_parse(&q->body, body, n, 2, "feedback", q->reply))
         return -1;
     q->items = xcalloc(q->body.n, sizeof *q->items);
     for (size_t i = 0; i < q->body.n; i++)

@@ -22,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_INFERENCE_ROWS = 1000 };
-
 static const char input_name[] = "features";
 #define TENSOR "inputs[0]"
 
@@ -107,10 +105,10 @@ static void read_shape(struct inference *q, const json_t *shape)
     expect(q, shape, JSON_ARRAY, TENSOR, ".shape");
     require(q, json_array_size(shape) == 2 && json_is_integer(rows) && json_is_integer(width), 422,
             "must be [n, %zu] in whole numbers", q->n_inputs);
-    require(q, k == (json_int_t)q->n_inputs && n >= 1 && n <= MAX_INFERENCE_ROWS,
-            n > MAX_INFERENCE_ROWS && k == (json_int_t)q->n_inputs ? 413 : 422,
+    require(q, k == (json_int_t)q->n_inputs && n >= 1 && n <= MAX_ROWS,
+            n > MAX_ROWS && k == (json_int_t)q->n_inputs ? 413 : 422,
             "is [%lld, %lld]; send 1 to %d rows of the model's %zu inputs", (long long)n,
-            (long long)k, MAX_INFERENCE_ROWS, q->n_inputs);
+            (long long)k, MAX_ROWS, q->n_inputs);
     q->rows = q->failed ? 0 : (size_t)n;
 }
 
@@ -300,7 +298,7 @@ void inference(struct request *request, const char *body, size_t n)
 {
     struct service *s = request->service;
     struct inference q = {.reply = request->reply, .n_inputs = s->plan->n_inputs};
-    json_t *document = json_from_body(body, n, q.reply);
+    json_t *document = json_from_body(body, n, q.n_inputs, q.reply);
     if (json_is_object(document))
         read_request(&q, document);
     else if (document)

@@ -206,7 +206,7 @@ void predict(struct service *s, const char *body, size_t n, struct reply *r)
     struct predict_request q = {.service = s, .reply = r};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
-    if (body_parse(&q.body, body, n, "transaction", r) == 0) {
+    if (body_parse(&q.body, body, n, s->plan->schema.n, "transaction", r) == 0) {
         allocate(&q);
         if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0 &&
             !q.refused)

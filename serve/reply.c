@@ -3,12 +3,13 @@
 #include "base/memory.h"
 #include "ingest/value.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEPT = 64 * 1024 };
+enum { KEPT = 16 * 1024 };
 
 const struct reply_status reply_statuses[REPLY_STATUSES] = {
     {200, "OK"},
@@ -132,9 +133,10 @@ void reply_number(struct reply *r, double x, int digits)
         reply_text(r, "null");
 }
 
-static int check_bytes(const char *body, size_t n, struct reply *r)
+static int check_bytes(const char *body, size_t n, size_t most, struct reply *r)
 {
     int depth = 0;
+    size_t values = 1;
     bool quoted = false;
     for (size_t i = 0; i < n; i++) {
         const char c = body[i];
@@ -145,25 +147,34 @@ static int check_bytes(const char *body, size_t n, struct reply *r)
         else if (c == '"')
             quoted = !quoted;
         else if (!quoted && (c == '[' || c == '{'))
-            depth++;
+            depth++, values++;
+        else if (!quoted && c == ',')
+            values++;
         else if (!quoted && (c == ']' || c == '}'))
             depth--;
         if (depth > MAX_JSON_DEPTH)
             return reply_problem(r, 400, NULL, -1, "the JSON is nested deeper than %d levels",
                                  MAX_JSON_DEPTH);
+        if (values > most)
+            return reply_problem(r, 413, NULL, -1,
+                                 "the body has more than %zu values, more than %d rows need: send "
+                                 "that many at most",
+                                 most, MAX_ROWS);
     }
     return 0;
 }
 
-json_t *json_from_body(const char *body, size_t n, struct reply *r)
+json_t *json_from_body(const char *body, size_t n, size_t width, struct reply *r)
 {
     json_error_t e;
-    if (check_bytes(body, n, r))
+    if (check_bytes(body, n, MAX_ROWS * (width + 2), r))
         return NULL;
+    errno = 0; // jansson tells a failed allocation only there
     json_t *document = json_loadb(body, n, JSON_REJECT_DUPLICATES, &e);
-    if (!document && !*e.text) // jansson says nothing where an allocation failed
+    if (!document && (errno == ENOMEM || !*e.text)) {
         reply_problem(r, 503, NULL, -1, "out of memory for a body of %zu bytes", n);
-    else if (!document)
+        r->retry_after = 1;
+    } else if (!document)
         reply_problem(
             r, 400, NULL, -1,
             json_error_code(&e) == json_error_numeric_overflow

@@ -49,11 +49,12 @@ struct reply_status {
 extern const struct reply_status reply_statuses[REPLY_STATUSES];
 size_t reply_status(int code); // its index
 
-// The body as JSON; NULL, and the reply holds the problem: a 400 that says where, or a 503 where
-// memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
+// The body as JSON; NULL, and the reply holds the problem: a 400 that says where, 413 where it has
+// more values than MAX_ROWS rows of that width need (a value of 2 bytes takes 200 once parsed), or
+// a 503 where memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
 // MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.
-enum { MAX_JSON_DEPTH = 32 };
-json_t *json_from_body(const char *body, size_t n, struct reply *r);
+enum { MAX_JSON_DEPTH = 32, MAX_ROWS = 1000 };
+json_t *json_from_body(const char *body, size_t n, size_t width, struct reply *r);
 // "an object", "a string", "null": how a message names the type.
 const char *json_type_words(json_type type);
 

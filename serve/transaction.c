@@ -21,9 +21,10 @@ struct place {
 // A 422 that names the column.
 #define REFUSE(p, ...) reply_problem((p)->reply, 422, (p)->column->name, (p)->index, __VA_ARGS__)
 
-int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r)
+int body_parse(struct body *b, const char *text, size_t n, size_t width, const char *what,
+               struct reply *r)
 {
-    json_t *document = json_from_body(text, n, r);
+    json_t *document = json_from_body(text, n, width, r);
     if (!document)
         return -1;
     *b = (struct body){document, 1, json_is_array(document)};
@@ -34,9 +35,9 @@ int body_parse(struct body *b, const char *text, size_t n, const char *what, str
                       what);
     else if (b->n == 0)
         reply_problem(r, 400, NULL, -1, "the array holds no %s", what);
-    else if (b->n > MAX_OBJECTS)
+    else if (b->n > MAX_ROWS)
         reply_problem(r, 413, NULL, -1, "the array holds %zu elements; send %d at most", b->n,
-                      MAX_OBJECTS);
+                      MAX_ROWS);
     else
         return 0;
     return -1;

@@ -23,17 +23,16 @@
 #include "serve/reply.h"
 #include "serve/service.h"
 
-enum { MAX_OBJECTS = 1000 };
-
-// A body of one object, or of an array of 1 to MAX_OBJECTS elements. The caller releases the
+// A body of one object, or of an array of 1 to MAX_ROWS elements. The caller releases the
 // document with json_decref, after an error too.
 struct body {
     json_t *document;
     size_t n;
     bool array;
 };
-// what: how messages call an element.
-int body_parse(struct body *b, const char *text, size_t n, const char *what, struct reply *r);
+// width: the fields of an element; what: how messages call it.
+int body_parse(struct body *b, const char *text, size_t n, size_t width, const char *what,
+               struct reply *r);
 json_t *body_element(const struct body *b, size_t i);
 long body_index(const struct body *b, size_t i); // for reply_problem
 // Add the bracket or comma before element i of an answer, or the last bracket (i = n).

@@ -2,6 +2,7 @@
 // bodies that are refused.
 #include "tests/asking.h"
 
+#include <errno.h>
 #include <time.h>
 
 static void assert_near(double a, double b)
@@ -278,10 +279,13 @@ TEST_CASE(a_string_comes_back_from_its_json)
     reply_release(&r);
 }
 
-static void *no_memory(size_t size)
+// So many allocations succeed.
+static int allocations;
+
+static void *scarce_memory(size_t size)
 {
-    (void)size;
-    return NULL;
+    errno = ENOMEM;
+    return allocations-- > 0 ? malloc(size) : NULL;
 }
 
 TEST_CASE(a_body_that_cannot_be_parsed_is_400_and_without_memory_503)
@@ -302,20 +306,46 @@ TEST_CASE(a_body_that_cannot_be_parsed_is_400_and_without_memory_503)
     };
     struct reply r = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_null(json_from_body(cases[i].body, cases[i].n, &r));
+        assert_null(json_from_body(cases[i].body, cases[i].n, 8, &r));
         assert_int_equal(r.status, 400);
         if (!strstr(r.text, cases[i].words))
             fail_msg("%s: %s", cases[i].body, r.text);
     }
     static const char quoted[] = "[\"[[[[\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]";
-    json_t *v = json_from_body(quoted, sizeof quoted - 1, &r);
+    json_t *v = json_from_body(quoted, sizeof quoted - 1, 8, &r);
     assert_non_null(v); // brackets in a string are no nesting
     json_decref(v);
-    json_set_alloc_funcs(no_memory, free);
-    v = json_from_body("[1]", 3, &r);
-    json_set_alloc_funcs(malloc, free);
-    assert_null(v);
-    assert_int_equal(r.status, 503);
+    static const char some[] = "[{\"id\":\"\\u00e4\",\"x\":[1,2.5,true]}]";
+    int n = 0;
+    for (v = NULL; !v; n++) {
+        json_set_alloc_funcs(scarce_memory, free);
+        allocations = n;
+        v = json_from_body(some, sizeof some - 1, 8, &r);
+        json_set_alloc_funcs(malloc, free);
+        assert_true(v || (r.status == 503 && r.retry_after > 0));
+    }
+    assert_true(n > 10);
+    json_decref(v);
+    reply_release(&r);
+}
+
+// A parsed value takes up to a hundred times the memory of its text.
+TEST_CASE(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_parsed)
+{
+    static const char *const cases[] = {"{},", "1,", "\"\",", "[[]],", "\"a\":1,"};
+    static char body[1 << 20];
+    struct reply r = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t at = 0, n = strlen(cases[i]); at < sizeof body; at++)
+            body[at] = at ? cases[i][(at - 1) % n] : '[';
+        json_set_alloc_funcs(scarce_memory, free);
+        allocations = 0;
+        json_t *v = json_from_body(body, sizeof body, 8, &r);
+        json_set_alloc_funcs(malloc, free);
+        assert_null(v);
+        assert_int_equal(r.status, 413);
+        assert_contains(r.text, "more than 10000 values");
+    }
     reply_release(&r);
 }
 
@@ -453,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_number_has_its_digits_and_one_that_is_not_finite_is_null),
         cmocka_unit_test(a_string_comes_back_from_its_json),
         cmocka_unit_test(a_body_that_cannot_be_parsed_is_400_and_without_memory_503),
+        cmocka_unit_test(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_parsed),
         TEST(a_bad_body_is_refused_with_its_place_and_nothing_is_counted),
         TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
         TEST(a_long_unknown_name_makes_a_valid_reply),
