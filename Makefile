@@ -277,6 +277,7 @@ soak: programs $(TESTS) $(SIMULATED) ## long forms of some tests, some five minu
 	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
 	    tests/run $(BUILD)/tests/test_parity
 	@ASSAY_BIN=$(BIN) ASSAY_KILLS=50 tests/run $(BUILD)/tests/test_crash
+	@ASSAY_BIN=$(BIN) ASSAY_HOSTILE='2100 12 strict' $(BUILD)/tests/test_request 2>&1 | grep -vE '^\[ (RUN| +OK)'
 	@ASSAY_BIN=$(BIN) ASSAY_SIMULATE=' ' tests/run $(BUILD)/tests/test_simulated
 	@$(MAKE) --no-print-directory tsan
 

@@ -27,6 +27,7 @@ struct counters {
     // By route and index of reply_status; the last route is for paths that no route takes.
     atomic_ullong http[COUNTERS_ROUTES][REPLY_STATUSES];
     atomic_int connections, in_flight;
+    atomic_ullong cut; // answers that their clients did not take in time
     struct counters_histogram predict, score, commit;
     struct { // each model that has decided since the start; the last one shared by all later ones
         atomic_llong version;       // 0: unused

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "ingest/value.h"
+#include "serve/patience.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -14,18 +15,21 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { DRAIN_MS = 5000, HEAD_SECONDS = 2 };
+// HEAD_SECONDS are for an idle connection, too. A client may read slowly while workers are plenty.
+enum {
+    DRAIN_MS = 5000,
+    HEAD_SECONDS = 2,
+    ANSWER_SECONDS = 10,
+    CONNECTION_SECONDS = 10,
+    HEALTH_THREADS = 16
+};
 
 static atomic_uint_least64_t next_id; // counts up from a random number
 
 // Memory that a worker thread keeps from request to request.
 static _Thread_local struct reply reply, packet;
 
-// The connection that a worker thread serves.
-static _Thread_local struct {
-    double since; // seconds_now when it began to wait for the present head
-    bool refused; // the library has refused a request of it
-} connection_state;
+static _Thread_local bool refused; // the library has refused a request of this connection
 
 static void add_head(const struct request *q, bool close)
 {
@@ -57,13 +61,18 @@ static void send_reply(const struct request *q)
     const struct reply *r = q->reply;
     const char *method = q->info->request_method;
     // An idle connection holds a worker, so none is kept when all workers are taken.
-    const bool close = q->close || q->unread || atomic_load(&q->server->stopping) ||
-                       atomic_load(&q->service->counters.connections) >= q->server->threads;
+    const bool close = q->close || q->unread || atomic_load(&q->server->stopping) || q->health ||
+                       atomic_load(&q->service->counters.connections) >= q->server->threads ||
+                       patience_left() < SCARCE_SECONDS;
     reply_reset(&packet);
     add_head(q, close);
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
         reply_bytes(&packet, r->text, r->n);
-    if (mg_write(q->connection, packet.text, packet.n) != (int)packet.n || close)
+    patience_for(ANSWER_SECONDS, false);
+    const bool whole = mg_write(q->connection, packet.text, packet.n) == (int)packet.n;
+    if (!whole)
+        atomic_fetch_add(&q->service->counters.cut, 1);
+    if (!whole || close)
         mg_disable_connection_keep_alive(q->connection);
 }
 
@@ -89,9 +98,9 @@ static void answer(const struct request *q)
     atomic_fetch_add(&c->http[at][reply_status(status)], 1);
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
         counters_observe(&c->predict, counters_seconds, seconds);
-    if (q->server->access_log)
+    if (q->server->access_log && !q->health) // probes would flood it
         log_request(q, seconds);
-    connection_state.since = q->start + seconds;
+    patience_for(HEAD_SECONDS, true);
     reply_reset(&reply);
     reply_reset(&packet);
 }
@@ -99,6 +108,11 @@ static void answer(const struct request *q)
 static struct http *http_of(const struct mg_connection *connection)
 {
     return mg_get_user_data(mg_get_context(connection));
+}
+
+static bool is_health(const struct mg_connection *connection)
+{
+    return mg_get_request_info(connection)->server_port == http_of(connection)->health_port;
 }
 
 // id: what the client calls its request; NULL: nothing.
@@ -110,6 +124,7 @@ static struct request begin(struct mg_connection *connection, const char *id)
                         .reply = &reply,
                         .connection = connection,
                         .info = mg_get_request_info(connection),
+                        .health = is_health(connection),
                         .start = seconds_now(),
                         .length = -1,
                         .unread = true};
@@ -155,9 +170,8 @@ static bool is_unknown_method(const struct mg_request_info *info)
 static int http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct request q = begin(connection, NULL);
-    connection_state.refused = true;
-    if (status == 400 && !q.info->request_method &&
-        q.start - connection_state.since >= HEAD_SECONDS)
+    refused = true;
+    if (status == 400 && !q.info->request_method && patience_ended())
         PROBLEM(&q, 408, "no head of HTTP/1.1 came whole within %d seconds", HEAD_SECONDS);
     else if (status == 400 && !q.info->request_method)
         PROBLEM(&q, 400,
@@ -177,12 +191,20 @@ static int http_error(struct mg_connection *connection, int status, const char *
     return 0;
 }
 
+static void add_connection(const struct mg_connection *connection, int n)
+{
+    const struct http *s = http_of(connection);
+    const int before = atomic_fetch_add(&s->service->counters.connections, n);
+    patience_scarce(2 * (before + n) >= s->threads);
+}
+
 static int count_connection(const struct mg_connection *connection, void **data)
 {
     (void)data;
-    connection_state.since = seconds_now();
-    connection_state.refused = false;
-    atomic_fetch_add(&http_of(connection)->service->counters.connections, 1);
+    refused = false;
+    patience_begin(CONNECTION_SECONDS);
+    patience_for(HEAD_SECONDS, true);
+    add_connection(connection, 1);
     return 0;
 }
 
@@ -191,13 +213,13 @@ static int count_connection(const struct mg_connection *connection, void **data)
 static void answer_last(const struct mg_connection *connection)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
-    if (info->request_uri && !info->local_uri_raw && !connection_state.refused)
+    if (info->request_uri && !info->local_uri_raw && !refused)
         begin_request((struct mg_connection *)connection);
 }
 
 static void forget_connection(const struct mg_connection *connection)
 {
-    atomic_fetch_sub(&http_of(connection)->service->counters.connections, 1);
+    add_connection(connection, -1);
 }
 
 static void end_thread(const struct mg_context *context, int type, void *data)
@@ -226,15 +248,16 @@ static int check_host(const struct http *s, struct err *err)
     return 0;
 }
 
-// The library waits 2 s for each byte of a head. It reads more of a head (64 KiB) than is accepted,
-// so that its sender gets 431; the library itself would call it malformed.
-static int start_library(struct http *s, struct err *err)
+// The library's timeouts are longer than those of patience.h. It reads more of a head (64 KiB) than
+// is accepted, so that its sender gets 431; the library itself would call it malformed.
+static int start_library(struct http *s, struct mg_context **context, int64_t *number,
+                         int64_t n_threads, struct err *err)
 {
     char ports[64], threads[16], why[256] = "";
     const char *options[] = {
         "listening_ports", ports, "listen_backlog", "1024", "num_threads", threads,
-        "max_request_size", "65536", "request_timeout_ms", "2000", "keep_alive_timeout_ms", "2000",
-        "enable_keep_alive", "yes", "tcp_nodelay", "1", "decode_url", "no",
+        "max_request_size", "65536", "request_timeout_ms", "60000", "keep_alive_timeout_ms",
+        "60000", "enable_keep_alive", "yes", "tcp_nodelay", "1", "decode_url", "no",
         "enable_directory_listing", "no",
         // Empty, so that the library answers no preflight by itself.
         "access_control_allow_origin", "", "access_control_allow_methods", "", NULL};
@@ -247,14 +270,14 @@ static int start_library(struct http *s, struct err *err)
     struct mg_init_data init = {&callbacks, s, options};
     struct mg_error_data error = {.text = why, .text_buffer_size = sizeof why};
     struct mg_server_port port;
-    snprintf(ports, sizeof ports, "%s:%d", s->host, (int)s->port);
-    snprintf(threads, sizeof threads, "%d", (int)s->threads);
-    s->context = mg_start2(&init, &error);
-    if (!s->context)
-        return err_set(err, "%s: cannot listen, is the port in use? Give another --port (%s)",
-                       ports, why);
-    if (mg_get_server_ports(s->context, 1, &port) == 1)
-        s->port = port.port;
+    snprintf(ports, sizeof ports, "%s:%d", s->host, (int)*number);
+    snprintf(threads, sizeof threads, "%d", (int)n_threads);
+    *context = mg_start2(&init, &error);
+    if (!*context)
+        return err_set(err, "%s: cannot listen, is the port in use? Give another --%s (%s)", ports,
+                       number == &s->port ? "port" : "health-port", why);
+    if (mg_get_server_ports(*context, 1, &port) == 1)
+        *number = port.port;
     return 0;
 }
 
@@ -272,7 +295,10 @@ int http_start(struct http *s, struct err *err)
     randombytes_buf(&first, sizeof first);
     atomic_store(&next_id, first);
     s->openapi = openapi_text(s->service);
-    return start_library(s, err);
+    // Health comes first, since requests compare their port with its.
+    if (s->health_port >= 0 && start_library(s, &s->health, &s->health_port, HEALTH_THREADS, err))
+        return -1;
+    return start_library(s, &s->context, &s->port, s->threads, err);
 }
 
 // mg_stop cuts answers off that are being written, so wait until none is; new requests get 503
@@ -285,5 +311,7 @@ void http_stop(struct http *s)
         nanosleep(&tick, NULL);
     if (s->context)
         mg_stop(s->context);
+    if (s->health)
+        mg_stop(s->health);
     free(s->openapi);
 }

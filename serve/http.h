@@ -6,7 +6,8 @@
 // have its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
 // works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
 // client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
-// has one line of JSON per request on stderr; the id is the only text in it that a client chose.
+// has one line of JSON per request on stderr, except those on the health port; the id is the only
+// text in it that a client chose.
 // The server borrows the service and must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
@@ -22,11 +23,12 @@ struct http {
     const char *host;       // IPv4; without a token in 127.0.0.0/8
     const char **allowed;   // without a token: names in Host besides loopback's; ended by NULL
     int64_t port;           // 0: http_start picks a free one and sets it
+    int64_t health_port;    // for health and metrics only, with threads of its own; -1: none
     int64_t threads;        // each serves one connection at a time
     char token[TOKEN_TEXT]; // that clients must send; "": none
     bool access_log;
     // http.c's:
-    struct mg_context *context;
+    struct mg_context *context, *health;
     char *openapi; // what GET /openapi.json answers
     atomic_bool stopping;
 };
@@ -49,6 +51,7 @@ struct request {
     struct mg_connection *connection;
     const struct mg_request_info *info;
     double start; // seconds_now
+    bool health;  // it came on the health port
     char id[REQUEST_ID];
     // Set by request_check:
     int64_t length;          // of the body; -1: none was announced
@@ -71,7 +74,8 @@ struct route {
     void (*answer)(struct request *q);
     void (*post)(struct service *s, const char *body, size_t n, struct reply *r);
     const char *text;
-    bool open; // needs no token
+    bool open;   // needs no token
+    bool health; // is answered on the health port
 };
 const struct route *route_at(size_t i); // NULL after the last
 

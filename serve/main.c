@@ -23,8 +23,12 @@ static struct service_files files = {.models = "models/simulated",
                                      .queue = 1024,
                                      .report = report};
 static const char *durability = "normal", *time_limit = "wall", *token_file, *allowed[33];
-static struct http server = {
-    .service = &service, .host = "127.0.0.1", .allowed = allowed, .port = 8080, .threads = 2048};
+static struct http server = {.service = &service,
+                             .host = "127.0.0.1",
+                             .allowed = allowed,
+                             .port = 8080,
+                             .health_port = -1,
+                             .threads = 2048};
 
 static const struct option_spec specs[] = {
     {"models", "DIR", OPTION_STRING, &files.models, "registry whose champion decides", 0, 0},
@@ -53,6 +57,10 @@ static const struct option_spec specs[] = {
      "repeated",
      0, sizeof allowed / sizeof *allowed - 1},
     {"port", "N", OPTION_INT, &server.port, "port to listen on, 0: any free one", 0, 65535},
+    {"health-port", "N", OPTION_INT, &server.health_port,
+     "port for health checks and metrics only, which answers whatever clients do on the other; 0: "
+     "any free one, -1: none",
+     -1, 65535},
     {"threads", "N", OPTION_INT, &server.threads, "connections served at a time", 1, 4096},
     {"access-log", NULL, OPTION_FLAG, &server.access_log,
      "a line of JSON for each request, on stderr, and messages there as JSON too", 0, 0},
@@ -142,9 +150,12 @@ static int run(const sigset_t *signals, struct err *err)
     if (rc == 0) {
         const struct champion *c = service_hold(&service);
         printf("serve: model %s (sha256 %.8s…) on http://%s:%d, state of %" PRIu64
-               " events%s%s, %sdatabase %s\n",
+               " events%s%s, %sdatabase %s",
                c->version, c->model.sha256, server.host, (int)server.port, events,
                events ? " up to " : "", last, new ? "new " : "", service.store.path);
+        if (server.health_port >= 0)
+            printf(", health on port %d", (int)server.health_port);
+        puts("");
         service_let(&service);
         rc = stdout_close(err);
     }

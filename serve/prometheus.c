@@ -50,6 +50,9 @@ static void write_http(struct reply *r, const struct counters *c)
                 reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
                           route_at(i) ? route_at(i)->path : "other", reply_statuses[s].code,
                           atomic_load(&c->http[i][s]));
+    counter(r, "assay_http_answers_cut_total", "",
+            "Answers that were not taken in time; their connections were closed.",
+            atomic_load(&c->cut));
     gauge(r, "assay_http_requests_in_flight", "Requests that are being answered.",
           atomic_load(&c->in_flight));
     gauge(r, "assay_http_connections", "Open connections.", atomic_load(&c->connections));

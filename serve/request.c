@@ -10,17 +10,14 @@
 
 #include "base/memory.h"
 #include "base/output.h"
+#include "serve/patience.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 
-// The library waits up to 2 s for every missing byte of a piece, so a client that trickles its body
-// holds a worker for BODY_SECONDS + 2 PIECE seconds at most. A body that arrived with the head, as
-// most do, costs no system call.
-enum { PIECE = 8, BODY_SECONDS = 2, MAX_HEADERS = 64, MAX_HEAD = 16 * 1024 };
+enum { BODY_SECONDS = 2, MAX_HEADERS = 64, MAX_HEAD = 16 * 1024 };
 
 // True if text is one or more of the allowed bytes and nothing else.
 static bool consists_of(const char *text, const char *allowed)
@@ -166,20 +163,16 @@ int request_check(struct request *q)
 char *request_body(struct request *q)
 {
     const size_t length = (size_t)q->length;
-    const time_t deadline = time(NULL) + BODY_SECONDS; // read for each piece, so a cheap clock
     char *body = xmalloc(length);
-    if (q->expects && length > 0)
-        mg_write(q->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-    for (size_t got = 0; got < length;) {
-        const size_t piece = length - got < PIECE ? length - got : PIECE;
-        const int k = mg_read(q->connection, body + got, piece);
-        got += k > 0 ? (size_t)k : 0;
-        if (got < length && (k < (int)piece || time(NULL) > deadline)) {
-            PROBLEM(q, 408, "of %zu bytes of the body %zu arrived in %d seconds", length, got,
-                    BODY_SECONDS);
-            free(body);
-            return NULL;
-        }
+    patience_for(BODY_SECONDS, false);
+    const bool told = !q->expects || length == 0 ||
+                      mg_write(q->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25) == 25;
+    const int got = told ? mg_read(q->connection, body, length) : 0;
+    if (got != (int)length) {
+        PROBLEM(q, 408, "of %zu bytes of the body %d arrived in %d seconds", length,
+                got > 0 ? got : 0, BODY_SECONDS);
+        free(body);
+        return NULL;
     }
     q->unread = false;
     return body;

@@ -136,16 +136,16 @@ static const struct route routes[] = {
     {"/predict", SEND, .post = predict},
     {"/feedback", SEND, .post = feedback},
     {"/decisions", READ, .answer = get_decisions},
-    {"/metrics", READ, .answer = get_metrics},
-    {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true},
-    {"/readyz", READ, .answer = get_readyz, .open = true},
+    {"/metrics", READ, .answer = get_metrics, .health = true},
+    {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
+    {"/readyz", READ, .answer = get_readyz, .open = true, .health = true},
     {"/model", READ, .answer = get_model},
     {"/admin/reload", SEND, .answer = post_reload},
     {"/openapi.json", READ, .answer = get_openapi},
     {"/v2", READ,
      .text = "{\"name\":\"assay\",\"version\":\"" ASSAY_VERSION "\",\"extensions\":[]}"},
-    {"/v2/health/live", READ, .text = "{\"live\":true}", .open = true},
-    {"/v2/health/ready", READ, .answer = get_v2_ready, .open = true},
+    {"/v2/health/live", READ, .text = "{\"live\":true}", .open = true, .health = true},
+    {"/v2/health/ready", READ, .answer = get_v2_ready, .open = true, .health = true},
     {V2_MODEL, READ, .answer = inference_model},
     {V2_MODEL "/ready", READ, .answer = inference_ready},
     {V2_MODEL "/infer", SEND, .answer = post_v2_infer},
@@ -189,7 +189,7 @@ static const struct route *find_route(struct request *q)
 {
     for (size_t i = 0; i < N_ROUTES; i++) {
         *q->segments[0] = *q->segments[1] = '\0'; // may be filled by a pattern that did not fit
-        if (matches(routes[i].path, q->path, q->segments))
+        if ((routes[i].health || !q->health) && matches(routes[i].path, q->path, q->segments))
             return &routes[i];
     }
     return NULL;
@@ -247,7 +247,9 @@ void route(struct request *q)
     } else if (is_foreign(q)) {
         PROBLEM(q, 403, "a page of another site may not send this");
     } else if (!r) {
-        PROBLEM(q, 404, "there is no %.200s here; GET /openapi.json lists all paths", path);
+        PROBLEM(q, 404, "there is no %.200s %s", path,
+                q->health ? "on this port, which is for /healthz, /readyz, /v2/health and /metrics"
+                          : "here; GET /openapi.json lists all paths");
     } else if (!strstr(r->allow, method)) { // no method's name is part of another's
         q->allow = r->allow;
         PROBLEM(q, 405, "%s does not take %.20s; it takes %s", path, method, r->allow);

@@ -114,6 +114,13 @@ static inline void server_begin(struct server *s, const char *threads, const cha
         fail_msg("the server did not start: '%s'", s->line);
 }
 
+static inline int health_port(const struct server *s)
+{
+    const char *at = strstr(s->line, "health on port ");
+    assert_non_null(at);
+    return (int)strtol(at + strlen("health on port "), NULL, 10);
+}
+
 // The exit status after SIGTERM, -1 where it had to be killed.
 static inline int server_end(struct server *s)
 {

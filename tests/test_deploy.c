@@ -131,7 +131,7 @@ static void systemd_takes_the_unit_and_finds_it_closed(void **state)
 static int prometheus_start(void **state)
 {
     (void)state;
-    succeed("cp deploy/alerts.yml %s && sed -e 's|127.0.0.1:8080|127.0.0.1:%d|; s|: 15s|: 1s|' "
+    succeed("cp deploy/alerts.yml %s && sed -e 's|127.0.0.1:8081|127.0.0.1:%d|; s|: 15s|: 1s|' "
             "-e 's|timeout: 10s|timeout: 1s|' deploy/prometheus.yml >%s/prometheus.yml",
             folder, shared.port, folder);
     char *command = xasprintf("cd %s && exec prometheus --config.file=prometheus.yml "

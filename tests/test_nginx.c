@@ -19,6 +19,8 @@ static int nginx_start(void **state)
     address = own_address();
     shared.more[0] = "--allow-host";
     shared.more[1] = "assay.test";
+    shared.more[2] = "--health-port";
+    shared.more[3] = "0";
     if (tools_to_path() || server_artifacts(state))
         return -1;
     succeed("cd %s && chmod 711 . && mkdir -m 711 nginx nginx/log nginx/lib && "
@@ -29,10 +31,12 @@ static int nginx_start(void **state)
     // one request a second instead of 200: a slow machine floods, too
     succeed("sed -e 's|/run/nginx.pid|%s/nginx/pid|; s|/var/log/nginx|%s/nginx/log|' "
             "-e 's|/var/lib/nginx|%s/nginx/lib|; s|/etc/ssl/assay|%s/nginx|' "
-            "-e 's|127.0.0.1:8080|127.0.0.1:%d|; s|assay.example.com|assay.test|' "
+            "-e 's|127.0.0.1:8080|127.0.0.1:%d|; s|127.0.0.1:8081|127.0.0.1:%d|' "
+            "-e 's|assay.example.com|assay.test|' "
             "-e 's|listen  *443|listen %s:8443|; s|listen 80|listen %s:8480|' "
             "-e 's|rate=200r/s|rate=1r/s|' deploy/nginx.conf >%s/nginx/nginx.conf",
-            folder, folder, folder, folder, shared.port, address, address, folder);
+            folder, folder, folder, folder, shared.port, health_port(&shared), address, address,
+            folder);
     succeed("nginx -p %s -e nginx/log/early -c nginx/nginx.conf", folder);
     return 0;
 }

@@ -173,20 +173,68 @@ TEST_CASE(a_head_of_more_than_16_KiB_is_refused)
         check_refused(head_of(request, cases[i][0]), cases[i][1], "");
 }
 
+// A byte every 1.8 s: the time is for the whole body, not for each byte.
 TEST_CASE(a_body_that_trickles_is_given_up)
 {
+    const double start = seconds_now();
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
     struct answer a;
     int trickling = dial(shared.port);
     say(trickling, head, sizeof head - 1);
     struct pollfd p = {trickling, POLLIN, 0};
-    for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 100) == 0; ms += 100)
+    for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 1800) == 0; ms += 1800)
         say(trickling, " ", 1);
     hear(trickling, &a);
     assert_int_equal(a.status, 408);
     answer_free(&a);
     assert_true(is_closed(trickling));
     close(trickling);
+    assert_true(seconds_now() - start < 9); // 2 s on a machine that is not busy
+}
+
+TEST_CASE(a_client_that_reads_late_gets_all_answers_whole)
+{
+    static const char request[] = GET("/web/chart.min.js");
+    enum { N = 60 }; // more than the sockets hold
+    struct answer a;
+    int fd = dial(shared.port);
+    for (int i = 0; i < N; i++)
+        say(fd, request, sizeof request - 1);
+    poll(NULL, 0, 4000);
+    for (int i = 0; i < N; i++) {
+        hear(fd, &a);
+        assert_int_equal(a.status, 200);
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+// The last of the whole answers is followed by a part of one, or by nothing.
+TEST_CASE(a_client_that_never_reads_is_cut_off_and_counted)
+{
+    static const char request[] = GET("/web/chart.min.js");
+    enum { N = 100 };
+    struct answer a = {0};
+    server_begin(&own, "2", NULL); // so one connection makes workers scarce
+    int fd = dial(own.port), n = 0;
+    for (int i = 0; i < N; i++)
+        send(fd, request, sizeof request - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int ms = 0; ms < WAIT_MS && !strstr(a.text ? a.text : "", "_cut_total 1\n"); ms += 100) {
+        answer_free(&a);
+        poll(NULL, 0, 100);
+        ask_at(own.port, &a, GET("/metrics"));
+    }
+    assert_contains(a.text, "\nassay_http_answers_cut_total 1\n");
+    answer_free(&a);
+    while (try_hear(fd, &a, true) == 0) {
+        n++;
+        answer_free(&a);
+    }
+    assert_true(n < N);
+    assert_true(is_closed(fd));
+    answer_free(&a);
+    close(fd);
+    assert_int_equal(server_end(&own), 0);
 }
 
 TEST_CASE(a_large_body_in_pieces_is_read_whole)
@@ -304,6 +352,44 @@ TEST_CASE(health_is_answered_at_once_while_1000_clients_hang_on)
     assert_int_equal(server_end(&own), 0);
 }
 
+TEST_CASE(the_health_port_answers_health_and_metrics_while_no_worker_is_free)
+{
+    struct answer a;
+    own.more[0] = "--health-port";
+    own.more[1] = "0";
+    server_begin(&own, "1", NULL);
+    const int port = health_port(&own);
+    int fd = dial(own.port);
+    say(fd, JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+        strlen(JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+    hear(fd, &a); // 100: the worker waits for the body
+    answer_free(&a);
+    static const char *const paths[] = {GET("/healthz"), GET("/readyz"), GET("/metrics"),
+                                        GET("/v2/health/live"), GET("/v2/health/ready")};
+    for (size_t i = 0; i < 5; i++)
+        check_answer_at(port, paths[i], 200, "Connection: close");
+    check_answer_at(port, GET("/model"), 404, "on this port");
+    check_answer_at(port, JSON_POST "Content-Length: 2\r\n\r\n{}", 404, "on this port");
+    check_answer_at(port, "GET /readyz HTTP/1.1\r\nHost: evil\r\n\r\n", 403, "");
+    close(fd);
+    assert_int_equal(server_end(&own), 0);
+}
+
+// ASSAY_HOSTILE: so many clients for so many seconds, and the times are held to the target.
+TEST_CASE(clients_that_drip_hold_read_late_and_pipeline_do_no_harm)
+{
+    const char *soak = getenv("ASSAY_HOSTILE");
+    own.more[0] = "--health-port";
+    own.more[1] = "0";
+    server_begin(&own, soak ? "2048" : "64", NULL);
+    if (run("/usr/bin/python3 tests/hostile.py %d %d %s", own.port, health_port(&own),
+            soak ? soak : "60 3"))
+        fail_msg("%s", log_text());
+    if (soak)
+        fprintf(stderr, "%s", log_text());
+    assert_int_equal(server_end(&own), 0);
+}
+
 TEST_CASE(a_client_that_hangs_on_is_cut_off)
 {
     server_begin(&own, "16", NULL);
@@ -362,10 +448,14 @@ int main(void)
         cmocka_unit_test(what_the_standard_allows_is_answered),
         cmocka_unit_test(a_head_of_more_than_16_KiB_is_refused),
         cmocka_unit_test(a_body_that_trickles_is_given_up),
+        cmocka_unit_test(a_client_that_reads_late_gets_all_answers_whole),
         cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
         cmocka_unit_test(a_file_holds_one_token_that_only_its_owner_may_read),
         cmocka_unit_test(only_the_token_after_bearer_fits),
         OWN(health_is_answered_at_once_while_1000_clients_hang_on),
+        OWN(a_client_that_never_reads_is_cut_off_and_counted),
+        OWN(the_health_port_answers_health_and_metrics_while_no_worker_is_free),
+        OWN(clients_that_drip_hold_read_late_and_pipeline_do_no_harm),
         OWN(a_client_that_hangs_on_is_cut_off),
         OWN(a_short_hold_of_the_database_is_waited_for_by_as_many_as_the_queue_takes),
     };
