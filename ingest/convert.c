@@ -139,6 +139,16 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects ----
 
+int convert_check(const struct convert *c, double max_rejects, struct err *err)
+{
+    const uint64_t n = convert_broken(c);
+    if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
+        return 0;
+    return err_set(
+        err, "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%",
+        c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects);
+}
+
 static int open_rejects(struct convert *c, const char *path, struct err *err)
 {
     if (output_open(&c->rejects, path, 0600, err))
@@ -332,8 +342,8 @@ static int finish_table(struct convert *c, const struct config *config, struct e
 static int commit(struct convert *c, const char *rejects, double max_rejects,
                   const struct config *config, struct err *err)
 {
-    const uint64_t n = convert_broken(c);
-    const bool enough = c->rows > 0 && (double)n <= max_rejects * (double)c->seen;
+    struct err share;
+    const bool enough = convert_check(c, max_rejects, &share) == 0;
     if (fflush(c->rejects_file) || ferror(c->rejects_file))
         return err_sys(err, "%s: cannot write", c->rejects.path);
     if (enough && (finish_table(c, config, err) || output_replace(&c->writer.dir, err)))
@@ -343,12 +353,8 @@ static int commit(struct convert *c, const char *rejects, double max_rejects,
         output_settle(&c->writer.dir);
     if (rc || enough)
         return rc;
-    return err_set(err,
-                   "%s: %" PRIu64 " of %" PRIu64
-                   " rows (%.3g %%) break the schema, allowed are %.3g %%; "
-                   "the first: %s; all are in %s",
-                   c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen,
-                   100.0 * max_rejects, c->first_reject, rejects);
+    return err_set(err, "%.700s; the first: %s; all are in %s", share.msg, c->first_reject,
+                   rejects);
 }
 
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,

@@ -70,6 +70,8 @@ int convert_open(struct convert *c, struct csv *csv, const struct dataset *datas
 // the block, the schema and the converter.
 bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
                  size_t r, struct reject *why);
+// -1 where none was taken, or a larger share of the rows than max_rejects breaks the schema.
+int convert_check(const struct convert *c, double max_rejects, struct err *err);
 // All rows into a table. Where a larger share of them breaks the schema than max_rejects, only
 // rejects.csv is written. config: the .ini, whose checksum becomes part of the table's provenance.
 int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,

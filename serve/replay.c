@@ -32,7 +32,8 @@ static const char *token_file, *output_path;
 static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
 static int64_t delay_days = -1, retry; // -1: no labels; seconds
 
-// The CSV, read one row at a time, so that a pipe's rows are sent when they come.
+// The CSV, read one row at a time, so that a pipe's rows are sent when they come. Only a file out of
+// time order is read first, into sorted.
 static struct dataset dataset;
 static const struct schema *const schema = &dataset.schema;
 static struct csv csv;
@@ -42,6 +43,13 @@ static struct progress progress;
 static const char *id_name = ""; // of the id's column
 static const int64_t *row_time;  // of the latest row
 static const int8_t *row_label;  // NULL without --labels
+static struct sorted_row {
+    int64_t time;
+    size_t number;
+    char *json;
+    int8_t label;
+} * sorted; // [n_sorted], those before next_sorted were taken
+static size_t n_sorted, next_sorted, sorted_size;
 static struct curl_slist *headers;
 
 // Workers take rows one after the other; `lock` guards all that follows.
@@ -62,7 +70,6 @@ static size_t first_label, n_labels, labels_size, lines_size;
 
 static struct output output;
 static char **lines;                   // [requests] each holds the lines of its transactions
-static size_t rejected;                // rows
 static size_t sent, answered, reviews; // transactions
 static size_t requests, n_seconds, seconds_size; // all, and those that were answered
 static double *seconds, start, end;              // latencies; first request, latest answer
@@ -109,7 +116,8 @@ static int open_input(void)
 static void reject(const struct reject *why)
 {
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
-    if (++rejected <= SHOWN_REJECTS)
+    const uint64_t rejected = convert_broken(&convert);
+    if (rejected <= SHOWN_REJECTS)
         fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent%s\n", csv.name,
                 why->row->line, why->column, *why->column ? ": " : "", why->reason,
                 why->value ? ": " : "", quote, value, quote,
@@ -137,6 +145,7 @@ static json_t *transaction(void)
             value = json_string(time_text(time, *row_time));
         if (json_object_set_new(json, c->schema->name, value) == 0)
             continue;
+        convert.rows--;
         reject(&(struct reject){&block.rows[0], c->schema->name, "not UTF-8", NULL, 0});
         json_decref(json);
         return NULL;
@@ -145,7 +154,7 @@ static json_t *transaction(void)
 }
 
 // Read on until `row` is one of the period; false if there is none or the run has failed.
-static bool next_row(void)
+static bool read_row(void)
 {
     struct reject why;
     while (!row && !failed) {
@@ -161,15 +170,69 @@ static bool next_row(void)
     return !failed;
 }
 
+// As read_row.
+static bool next_row(void)
+{
+    if (!sorted || row)
+        return read_row();
+    if (next_sorted == n_sorted || failed)
+        return false;
+    const struct sorted_row *s = &sorted[next_sorted++];
+    row = json_loads(s->json, 0, NULL);
+    free(s->json);
+    row_time = &s->time;
+    row_label = row_label ? &s->label : NULL;
+    return true;
+}
+
+// Whether the rows of a file are in time order; a pipe's cannot be read twice.
+static bool is_in_order(void)
+{
+    static struct csv c;
+    static struct convert v;
+    struct reject why;
+    struct err ignored; // the rows are read again
+    int64_t before = INT64_MIN;
+    if (csv.size == 0 || strcmp(dataset.file, "-") == 0 ||
+        csv_open(&c, dataset.file, dataset.delimiter, &ignored) ||
+        convert_open(&v, &c, &dataset, NULL, &ignored))
+        return true;
+    const int64_t *time = v.columns[schema_find_kind(schema, COLUMN_TIME)].values;
+    for (; csv_next(&c, &block, 1, &ignored) == 0 && block.n_rows > 0; before = *time)
+        if (convert_row(&v, &block, block.rows, 0, &why) && *time < before)
+            return false;
+    return true;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sorted_row *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+static void sort_rows(void)
+{
+    for (; read_row(); row = NULL) {
+        ARRAY_GROW(sorted, n_sorted + 1, sorted_size);
+        sorted[n_sorted] = (struct sorted_row){
+            *row_time, n_sorted, json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(17)),
+            row_label ? *row_label : -1};
+        n_sorted++;
+        json_decref(row);
+    }
+    if (n_sorted > 0)
+        qsort(sorted, n_sorted, sizeof *sorted, by_time);
+}
+
 static int check_rows(void)
 {
     char time[TIME_TEXT];
-    const double share = (double)rejected / (double)convert.seen;
     if (convert.seen == 0)
         return err_set(&err, "%s: no rows after the header", csv.name);
-    if (rejected == convert.seen || share > dataset.max_reject_rate)
-        return err_set(&err, "%s: %.3g %% of the rows break the schema, %.3g %% are allowed",
-                       csv.name, 100 * share, 100 * dataset.max_reject_rate);
+    if (convert_check(&convert, dataset.max_reject_rate, &err))
+        return -1;
     if (sent == 0)
         return err_set(&err, "%s: no row is between --from and --until; the last one is of %s",
                        csv.name, time_text(time, *row_time));
@@ -438,13 +501,14 @@ static void print_counts(void)
     const double took = end - start, per_second = took > 0 ? 1 / took : 0;
     if (n_seconds > 0)
         qsort(seconds, n_seconds, sizeof *seconds, compare_doubles);
-    printf("transactions    %zu sent, %zu answered, %zu failed; %zu rows that break the schema\n"
+    printf("transactions    %zu sent, %zu answered, %zu failed; %" PRIu64
+           " rows that break the schema\n"
            "requests        %zu, %zu sent again\n"
            "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n"
            "latency ms      p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n"
            "decisions       approve %zu  review %zu\n"
            "labels          %zu posted, %zu new to the server, %zu failed, %zu not yet due\n",
-           sent, answered, sent - answered, rejected, requests, again, took,
+           sent, answered, sent - answered, convert_broken(&convert), requests, again, took,
            per_second * (double)answered, per_second * (double)requests, quantile(0.5),
            quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), answered - reviews, reviews,
            labels_posted, labels_changed, labels_failed, n_labels - first_label);
@@ -479,7 +543,11 @@ static int write_lines(void)
 static int replay(void)
 {
     headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (open_input() || (token_file && add_token()) ||
+    if (open_input())
+        return -1;
+    if (!is_in_order())
+        sort_rows();
+    if ((token_file && add_token()) ||
         (output_path && output_open(&output, output_path, 0600, &err)) ||
         parallel_run((unsigned)connections, work, NULL, &err))
         return -1;
@@ -525,7 +593,8 @@ int main(int argc, char **argv)
     };
     static const char purpose[] =
         "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
-        "the\nfile that the description names; - is standard input.";
+        "the\nfile that the description names; - is standard input. A file out of time order is "
+        "sorted in\nmemory; the rows of a pipe are sent as they come.";
     static const char example[] =
         "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16";
     const struct program program = {

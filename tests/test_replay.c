@@ -118,8 +118,8 @@ static void a_transaction_is_the_columns_of_the_schema_without_the_label(void **
         "{'id':'T1','time':'2018-04-01T08:15:00Z','customer':'58','amount':50.45,'channel':'web'}\n"
         "{'id':'a\\'b\\\\','time':'2018-04-01T08:15:01Z','customer':'\xc3\xa9','amount':-3.0}\n"
         "{'id':'two\\nlines','time':'2018-04-01T08:15:02Z','customer':'007','channel':'atm'}");
-    expect_bodies(CONFIG("epoch"), HEADER "T1,1e3,c,1,w,,\nT2,-5.0,c,.1,w,,\nT3,0,c,-0,w,,\n",
-                  "{'id':'T1','time':1000,'customer':'c','amount':1.0,'channel':'w'}\n"
+    expect_bodies(CONFIG("epoch"), HEADER "T1,-1e3,c,1,w,,\nT2,-5.0,c,.1,w,,\nT3,0,c,-0,w,,\n",
+                  "{'id':'T1','time':-1000,'customer':'c','amount':1.0,'channel':'w'}\n"
                   "{'id':'T2','time':-5,'customer':'c','amount':0.1,'channel':'w'}\n"
                   "{'id':'T3','time':0,'customer':'c','amount':-0.0,'channel':'w'}");
     // the numbers of rows: rejected ones count, as in ingest
@@ -138,6 +138,19 @@ static void rows_of_the_period_go_out_in_order_alone_or_in_arrays(void **state)
          "b d", "");
     play("a:0: b:1:", "--from 2019-04-01", "", 1, "",
          "a.csv: no row is between --from and --until|2018-04-01T00:00:01Z");
+}
+
+// A pipe's rows are sent as they come, and their labels in order of time.
+static void a_file_out_of_time_order_is_sorted(void **state)
+{
+    (void)state;
+    play("c:2: a:0: d:2: b:1:", "--batch 3", "", 0, "a+b+c d", "4 sent, 4 answered, 0 failed; 0");
+    play("c:172801:1 b:1:0 a:0:1 d:345601:", "--labels 2", "", 0, "a b [a=1 b=0] c [c=1] d", "");
+    play("c:90000: a:0: d:180000: b:1:", "--until 2018-04-02", "", 0, "a b", "");
+    write_rows("b:1:0 a:0:1 c:172801:1");
+    scripted_start("");
+    replay("cat a.csv |", "--connections 1 --labels 2 -", 0, "");
+    assert_string_equal(requests(), "b a [a=1 b=0] c");
 }
 
 static void the_input_may_be_compressed_or_a_pipe(void **state)
@@ -169,9 +182,9 @@ static void the_token_is_shown_and_a_wrong_one_ends_the_replay(void **state)
 static void labels_come_before_the_first_transaction_that_may_know_them(void **state)
 {
     (void)state;
-    // b is earlier than a; d has no label; c's is due exactly at e's time
-    play("a:1:0 b:0:1 c:172801:1 d:345600: e:345601:1", "--labels 2", "", 0,
-         "a b [b=1 a=0] c d [c=1] e", "3 posted, 3 new to the server, 0 failed, 1 not yet due");
+    // d has no label; c's is due exactly at e's time
+    play("a:0:1 b:1:0 c:172801:1 d:345600: e:345601:1", "--labels 2", "", 0,
+         "a b [a=1 b=0] c d [c=1] e", "3 posted, 3 new to the server, 0 failed, 1 not yet due");
     play("a:0:0 b:0:1 c:86400:", "--labels 1", "422 {}", 1, "a b [b=1] c", "3 sent, 2 answered");
     play("a:0:0 b:86400:", "--labels 1", "ok|404 {\"title\":\"Not Found\",\"detail\":\"no a\"}", 1,
          "a [a=0] b",
@@ -329,7 +342,7 @@ static void rows_that_break_the_schema_are_reported_and_not_sent(void **state)
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\nT1,x,c,1,w,,\nT2,y,c,1,w,,\n");
     scripted_start("");
     replay("", "--output o.csv a.csv", 1,
-           "a.csv: 66.7 % of the rows break the schema, 50 % are allowed|"
+           "a.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %|"
            "1 sent, 1 answered, 0 failed; 2 rows");
     assert_int_not_equal(access(scratch_path("o.csv"), F_OK), 0);
 }
@@ -374,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_transaction_is_the_columns_of_the_schema_without_the_label),
         TEST(rows_of_the_period_go_out_in_order_alone_or_in_arrays),
+        TEST(a_file_out_of_time_order_is_sorted),
         TEST(the_input_may_be_compressed_or_a_pipe),
         TEST(the_token_is_shown_and_a_wrong_one_ends_the_replay),
         TEST(labels_come_before_the_first_transaction_that_may_know_them),
