@@ -19,7 +19,7 @@ static const char *const sections[][9] = {
     {"input", "file", "time_format", "max_reject_rate", "delimiter"},
     {"columns"},
     {"features"},
-    {"split", "train", "test", "folds"},
+    {"split", "train", "test", "folds", "label_delay", "blocked"},
     {"model", "l2", "alerts_per_day", "cost_fraud", "cost_alert", "outside"},
     {"baselines"},
     {"slices"},
@@ -178,6 +178,27 @@ int number_parse(const char *text, double *value)
         return -1;
     *value = strtod(text, &end);
     return *end == '\0' && isfinite(*value) ? 0 : -1;
+}
+
+const char *duration_parse(const char *text, int64_t *seconds)
+{
+    static const char units[] = "smhd";
+    static const int64_t unit_seconds[] = {1, 60, 3600, 86400};
+    const char *at = text + strspn(text, "0123456789"), *unit = *at ? strchr(units, *at) : NULL;
+    if (at == text || at - text > 10 || !unit)
+        return NULL;
+    *seconds = strtoll(text, NULL, 10) * unit_seconds[unit - units];
+    return *seconds <= 36500 * unit_seconds[3] ? at + 1 : NULL;
+}
+
+int config_duration(const struct config *c, const char *section, const char *key, int64_t *seconds,
+                    struct err *err)
+{
+    const struct config_entry *e = config_find(c, section, key);
+    const char *end = e ? duration_parse(e->value, seconds) : "";
+    if (end && *end == '\0')
+        return 0;
+    return config_error(c, e, 0, err, "'%.60s' is not a length of time, like 12h or 7d", e->value);
 }
 
 int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,

@@ -55,8 +55,14 @@ int config_number(const struct config *c, const char *section, const char *key, 
 int config_int(const struct config *c, const char *section, const char *key, int64_t min,
                int64_t max, int64_t *value, struct err *err);
 
+int config_duration(const struct config *c, const char *section, const char *key, int64_t *seconds,
+                    struct err *err);
+
 // Parse all of text as a decimal number, whatever the locale; 0 or -1.
 int number_parse(const char *text, double *value);
+// The length of time that text begins with, like 30s, 15m, 12h or 7d, 36500d at most; returns what
+// follows it, NULL where there is none.
+const char *duration_parse(const char *text, int64_t *seconds);
 
 // XXH3 of the entries of the named sections: it depends on the settings, not on comments or layout.
 uint64_t config_checksum(const struct config *c, const char *const *sections, size_t n);

@@ -106,6 +106,8 @@ static int fit_column(struct batch *b, int column, struct row_range rows, struct
 static int fit_onehots(struct batch *b, const struct config *c, struct err *err)
 {
     struct split split;
+    if (split_labels(&split, c, &b->plan.schema, err)) // train would refuse it later
+        return -1;
     if (plan_unfitted(&b->plan) < 0)
         return 0;
     if (split_from_config(&split, c, err))

@@ -105,23 +105,16 @@ static int take_number(struct parser *ps, double *value)
     return 0;
 }
 
-// 30s 15m 12h 7d, in seconds.
 static int take_duration(struct parser *ps, int64_t *seconds)
 {
-    static const char units[] = "smhd";
-    static const int64_t unit_seconds[] = {1, 60, 3600, 86400};
     skip_space(ps);
-    const char *start = ps->at, *end = start;
-    int64_t n = 0;
-    for (; isdigit((unsigned char)*end) && n < 1000000000; end++)
-        n = 10 * n + (*end - '0');
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (end == start || !unit || is_letter(end[1]) || isdigit((unsigned char)end[1]))
-        return fail(ps, start, "a length of time is expected here, like 30s, 15m, 12h or 7d");
-    *seconds = n * unit_seconds[unit - units];
-    if (n == 0 || *seconds > 36500 * unit_seconds[3])
-        return fail(ps, start, "a length of time is 1s at least and 36500d at most");
-    ps->at = end + 1;
+    const char *end = duration_parse(ps->at, seconds);
+    if (!end || is_letter(*end) || isdigit((unsigned char)*end))
+        return fail(ps, ps->at,
+                    "a length of time is expected here, like 30s, 15m, 12h or 7d, 36500d at most");
+    if (*seconds == 0)
+        return fail(ps, ps->at, "a length of time is 1s at least");
+    ps->at = end;
     return 0;
 }
 
@@ -301,10 +294,13 @@ static int window(struct parser *ps, enum node_op op, const char *function)
     if ((op != NODE_SINCE && window_arguments(ps, &w)) ||
         expect(ps, ")", "at the end of the window"))
         return -1;
-    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled && w.delay == 0)
-        return fail(ps, ps->label_at,
-                    "the label is not known yet when a transaction is scored; use it in a window "
-                    "with a delay, like mean(key, label, 28d, delay=7d)");
+    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled &&
+        (w.delay == 0 || w.delay < ps->plan->label_delay))
+        return fail(
+            ps, ps->label_at,
+            "the label is not known yet when a transaction is scored; use it in a window "
+            "with a delay, like mean(key, label, 28d, delay=7d), of [split] label_delay (7d "
+            "where it is not set) or more");
     ps->label_at = label_before;
     return plan_window(ps->plan, &w);
 }

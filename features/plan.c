@@ -144,8 +144,9 @@ void plan_release(struct plan *p)
 
 int plan_from_config(struct plan *p, const struct config *c, struct err *err)
 {
-    *p = (struct plan){0};
-    if (schema_from_config(&p->schema, c, err))
+    *p = (struct plan){.label_delay = LABEL_DELAY};
+    if (config_duration(c, "split", "label_delay", &p->label_delay, err) ||
+        schema_from_config(&p->schema, c, err))
         return -1;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->entries[i].section, "features") == 0)

@@ -39,6 +39,7 @@ enum node_op {
     NODE_SINCE,   // track: seconds since the key's previous event, infinite where there is none
 };
 
+enum { LABEL_DELAY = 7 * 86400 }; // [split] label_delay where it is not said
 enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
 
 struct node {
@@ -87,6 +88,7 @@ struct plan_definition {
 
 struct plan {
     struct schema schema;
+    int64_t label_delay; // of a window over labels, at least; 0 unless from a config
     struct plan_definition *definitions; // in order
     size_t n_definitions;
     struct node *nodes;
@@ -100,7 +102,7 @@ struct plan {
     size_t n_inputs;
 };
 
-// From [input] time_format, [columns] and [features].
+// From [input] time_format, [columns], [features] and [split] label_delay.
 int plan_from_config(struct plan *p, const struct config *config, struct err *err);
 int plan_from_json(struct plan *p, const json_t *json, struct err *err);
 // {"schema": ..., "features": [{"name", "expression"}, ...]}

@@ -72,6 +72,35 @@ int split_from_config(struct split *s, const struct config *c, struct err *err)
     return 0;
 }
 
+int split_labels(struct split *s, const struct config *c, const struct schema *schema,
+                 struct err *err)
+{
+    const struct config_entry *e = config_find(c, "split", "blocked");
+    const struct config_entry *delay = config_find(c, "split", "label_delay");
+    char keys[256] = "";
+    size_t n = 0;
+    s->blocked = NULL;
+    s->label_delay = LABEL_DELAY;
+    s->label_delay_text = delay ? delay->value : "7d";
+    for (size_t i = 0; i < schema->n; i++) {
+        const char *name = schema->columns[i].name;
+        if (schema->columns[i].kind != COLUMN_KEY)
+            continue;
+        snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s%.60s", n ? ", " : "", name);
+        n++;
+        if (!e || strcmp(e->value, name) == 0)
+            s->blocked = name;
+    }
+    if (!e && n > 1)
+        return err_set(err,
+                       "%s: [split] does not say which key is blocked once a fraud of it is known: "
+                       "add blocked = KEY, one of %s, or blocked = none",
+                       c->path, keys);
+    if (e && !s->blocked && strcmp(e->value, "none") != 0)
+        return config_error(c, e, 0, err, "'%.60s' is neither a key (%s) nor none", e->value, keys);
+    return config_duration(c, "split", "label_delay", &s->label_delay, err);
+}
+
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows)
 {

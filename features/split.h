@@ -4,10 +4,12 @@
 //     train = 2018-07-25 .. 2018-07-31     whole days UTC, both included
 //     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
 //     folds = 4                            days only: the cut moved forward a week at a time
+//     label_delay = 7d                     after which labels are known
+//     blocked = customer                   the key that is blocked once a fraud of it is known
 #ifndef FEATURES_SPLIT_H
 #define FEATURES_SPLIT_H
 
-#include "base/config.h"
+#include "features/plan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +23,10 @@ struct split_part {
 struct split {
     struct split_part train, test;
     int64_t folds; // at least 1
+    // of split_labels:
+    int64_t label_delay;          // seconds
+    const char *label_delay_text; // as written
+    const char *blocked;          // the schema's name of the key; NULL for none
 };
 
 struct row_range {
@@ -28,6 +34,9 @@ struct row_range {
 };
 
 int split_from_config(struct split *s, const struct config *c, struct err *err);
+// label_delay and blocked. The split borrows the strings of config and schema.
+int split_labels(struct split *s, const struct config *c, const struct schema *schema,
+                 struct err *err);
 
 // The rows of a part moved by days (0 for percent), in time[0..rows), which does not decrease.
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,

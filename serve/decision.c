@@ -55,21 +55,10 @@ void decision_write_id(const json_t *id, struct reply *r)
     reply_text(r, ",");
 }
 
-static void write_outside(const unsigned char *outside, const struct plan *p, struct reply *r)
-{
-    const char *before = ",\"outside_training\":[";
-    for (size_t i = 0; i < p->n_inputs; i++)
-        if (outside[i]) {
-            reply_text(r, before);
-            reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
-            before = ",";
-        }
-    reply_text(r, "]");
-}
-
 void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
                     const json_t *id, struct reply *r)
 {
+    bool any = false;
     reply_text(r, "{");
     if (id)
         decision_write_id(id, r);
@@ -84,7 +73,12 @@ void decision_write(const struct decision *d, const unsigned char *outside, cons
     reply_text(r, d->sha256);
     reply_text(r, "\",");
     decision_write_reasons(d, p, r);
-    if (memchr(outside, 1, p->n_inputs))
-        write_outside(outside, p, r);
-    reply_text(r, "}");
+    for (size_t i = 0; i < p->n_inputs; i++) {
+        if (!outside[i])
+            continue;
+        reply_text(r, any ? "," : ",\"outside_training\":[");
+        reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
+        any = true;
+    }
+    reply_text(r, any ? "]}" : "}");
 }

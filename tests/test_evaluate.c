@@ -14,15 +14,17 @@ static const char *names[] = {"kind[a]", "noise"}; // a onehot named kind makes 
 static int8_t label[ROWS];
 static int64_t seconds[ROWS];
 static uint64_t card[ROWS];
-static struct table_column channel = {.name = "channel", .kind = COLUMN_CATEGORY};
-static const struct examples examples = {.table = {.columns = &channel, .n = 1},
-                                         .rows = ROWS,
-                                         .n_inputs = 2,
-                                         .x = x,
-                                         .names = names,
-                                         .label = label,
-                                         .time = seconds,
-                                         .card = card};
+static struct table_column columns[] = {{.name = "channel", .kind = COLUMN_CATEGORY},
+                                        {.name = "card", .kind = COLUMN_KEY, .data = card}};
+static struct schema_column key = {.name = "card", .kind = COLUMN_KEY};
+static struct examples examples = {.table = {.columns = columns, .n = 2},
+                                   .plan = {.schema = {.columns = &key, .n = 1}},
+                                   .rows = ROWS,
+                                   .n_inputs = 2,
+                                   .x = x,
+                                   .names = names,
+                                   .label = label,
+                                   .time = seconds};
 
 static int make_examples(void **state)
 {

@@ -63,7 +63,7 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
                  "[input]\nfile = small.csv\ntime_format = epoch\n[columns]\nid = id, id\n"
                  "time = time, time\ncard = card, key\namount = amount, number\n"
                  "shop = shop, category\nlabel = fraud, label, missing=-1\n"
-                 "[split]\ntrain = 0% .. 50%\ntest = 50% .. 100%\n[features]\n"
+                 "[split]\ntrain = 0% .. 50%\ntest = 50% .. 100%\nlabel_delay = 1s\n[features]\n"
                  "at = onehot(shop)\nlog = log1p(amount)\n"
                  "frauds = sum(card, label, all, delay=1s)\n");
     succeed("awk 'BEGIN { print \"id,time,card,amount,shop,fraud\"; for (i = 0; i < 200; i++) "

@@ -152,15 +152,14 @@ static double alerts_of(double threshold)
     return alerts;
 }
 
-// The largest number of 7 digits that is at most x, or the next one.
-static double seven_digits(double x, int next)
+// A number of 7 digits below x or, with side 1, above it, nearer than a unit of the sixth.
+static void assert_threshold(double threshold, double x, int side)
 {
     char text[32];
-    double unit = 1e-6;
-    for (double digit = x; digit > 0 && digit < 1; digit *= 10)
-        unit /= 10;
-    snprintf(text, sizeof text, "%.12f", (floor(x / unit + 1e-6) + next) * unit);
-    return strtod(text, NULL);
+    snprintf(text, sizeof text, "%.6e", threshold);
+    assert_is(strtod(text, NULL), threshold);
+    assert_true(side > 0 ? threshold > x : threshold <= x);
+    assert_near(threshold, x, 2e-6 * x);
 }
 
 // A budget's threshold is the lowest that makes no more alerts, of all rows but those of known
@@ -190,11 +189,14 @@ TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
                 best[1] = score[i];
         }
         no_alert += best[1] > 1;
-        for (int k = 0; k < 2; k++)
-            assert_is(k ? threshold_by_cost(score, label, ROWS, fraud, alert)
-                        : threshold_by_budget(score, label, ROWS, budgets[run % 8]),
-                      best[k] <= 1 ? seven_digits(best[k], 0)
-                                   : fmin(1, seven_digits(highest[k], 1)));
+        for (int k = 0; k < 2; k++) {
+            const double threshold = k ? threshold_by_cost(score, label, ROWS, fraud, alert)
+                                       : threshold_by_budget(score, label, ROWS, budgets[run % 8]);
+            if (best[k] > 1 && highest[k] == 1)
+                assert_is(threshold, 1);
+            else
+                assert_threshold(threshold, best[k] <= 1 ? best[k] : highest[k], best[k] > 1);
+        }
     }
     assert_in_range(no_alert, 5, 95);
     assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert
@@ -249,13 +251,15 @@ static void add(int64_t day, uint64_t of, double s, int8_t y)
 }
 
 // Days below 0 are the past, the others the test, whose rows are judged.
+static int64_t delay = 7; // of labels, in days
+
 static double precision(void)
 {
     struct row_range test = {0, rows.rows};
     while (test.first < rows.rows && seconds[test.first] < 0)
         test.first++;
     free(judged);
-    judged = cards_judge(&rows, 0, test);
+    judged = cards_judge(&rows, 0, test, delay * DAY);
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
@@ -289,19 +293,22 @@ TEST_CASE(the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_t
     }
 }
 
-TEST_CASE(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out)
+TEST_CASE(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_known)
 {
-    for (int64_t day = -9; day <= -6; day++) {
+    static const int64_t delays[] = {3, 7, 20};
+    for (int64_t i = 0; i < 12; i++) {
+        delay = delays[i / 4];
+        const int64_t day = i % 4 - delay - 2;
+        const bool known = day + delay < 0;
         rows.rows = 0;
         add(day, 7, 0.9, 1);
         add(0, 7, 0.1, 1);
         add(0, 8, 0.9, 0);
         add(0, 9, 0.5, -1);
         add(1, 8, 0.9, 1);
-        add(1, 8, 0.2, 0); // found, but the row still counts
-        // day 0 − 8 is the last whose labels are known; a day without cards to find counts, too
-        assert_is(precision(), day <= -8 ? 0.01 / 2 : 0.01);
-        const int8_t expected[] = {day <= -8 ? LABEL_KNOWN_CARD : 1, 0, -1, 1, 0};
+        add(1, 8, 0.2, 0);                               // found, but the row still counts
+        assert_is(precision(), known ? 0.01 / 2 : 0.01); // a day without cards to find counts, too
+        const int8_t expected[] = {known ? LABEL_KNOWN_CARD : 1, 0, -1, 1, 0};
         assert_memory_equal(judged, expected, sizeof expected);
     }
 }
@@ -320,7 +327,7 @@ int main(void)
             a_card_counts_once_a_day_with_its_highest_score_and_label_until_it_is_found),
         cmocka_unit_test(
             the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows),
-        cmocka_unit_test(a_card_with_a_fraud_of_more_than_a_week_ago_is_left_out),
+        cmocka_unit_test(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

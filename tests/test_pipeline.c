@@ -111,6 +111,34 @@ TEST_CASE(the_model_does_not_depend_on_the_secret_key)
     succeed("diff -r models/1 other-models/1");
 }
 
+// What is blocked was the first key of [columns] once.
+TEST_CASE(two_swapped_lines_of_columns_do_not_change_the_metrics)
+{
+    succeed("sed '/^customer /{h;d}; /^terminal /G' datasets/sample.ini >swapped.ini && "
+            "grep -A 1 '^terminal ' swapped.ini | grep -q '^customer ' && "
+            "o='--config swapped.ini' && ingest $o --key key --output t datasets/sample.csv && "
+            "features $o --output f t && train $o --output swapped f && "
+            "for m in models swapped; do grep -E '\"(rows|known_cards|roc_auc)\"' "
+            "$m/1/metrics.json >$m.txt; done && cmp models.txt swapped.txt");
+}
+
+// Neither when features are computed nor when the .ini has changed since then.
+TEST_CASE(labels_that_are_not_known_yet_are_refused)
+{
+    succeed("sed 's/^label_delay.*/label_delay = 8d/' datasets/sample.ini >late.ini");
+    refused("[features] terminal_risk_1d: the label is not known yet",
+            "features --config late.ini --output features table");
+    refused("[features] terminal_risk_1d: the label is not known yet",
+            "train --config late.ini --output models features");
+    expect(0, "Labels are known after 6d. No row is left out",
+           "sed 's/^label_delay.*/label_delay = 6d/; s/^blocked.*/blocked = none/' "
+           "datasets/sample.ini >early.ini && train --config early.ini --output m --promote "
+           "features && registry --models m show");
+    expect(0, "The test begins less than 7d after training ends",
+           "sed 's/^test .*/test = 2018-04-28 .. 2018-05-04/' datasets/sample.ini >close.ini && "
+           "train --config close.ini --output c --promote features && registry --models c show");
+}
+
 TEST_CASE(the_same_features_again_add_no_version)
 {
     expect(0, "models/1\n", TRAIN "--promote");
@@ -244,6 +272,8 @@ int main(void)
         stages_test(a_dataset_without_ids_keys_and_windows_needs_only_its_description),
         stages_test(the_model_does_not_depend_on_the_number_of_threads),
         stages_test(the_model_does_not_depend_on_the_secret_key),
+        stages_test(two_swapped_lines_of_columns_do_not_change_the_metrics),
+        stages_test(labels_that_are_not_known_yet_are_refused),
         stages_test(the_same_features_again_add_no_version),
         stages_test(what_tells_of_customers_is_its_owners_alone),
         stages_test(a_version_is_promoted_and_rolled_back),

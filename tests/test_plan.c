@@ -165,7 +165,7 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         {"[features]\namount = amount", NULL},
         {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
          "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "
-         "0)",
+         "0)\n[split]\nlabel_delay = 1s",
          NULL},
     };
     struct plan p;

@@ -70,7 +70,7 @@ static void start_other(const char *script)
 static void labels_are_replayed_whatever_the_columns_are_called(void **state)
 {
     (void)state;
-    start_other("s/^id /no /; s/^label/fraud/; s/, label, /, fraud, /");
+    start_other("s/^id /no /; s/^label /fraud /; s/, label, /, fraud, /");
     assert_null(strstr(folder_text("access.log"), "go stale"));
     if (run("%s/replay --config %s/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
             " --until 2018-05-06 --labels 2",

@@ -81,12 +81,68 @@ TEST_CASE(mistakes_are_refused_and_named)
     }
 }
 
+#define ONE  "card = C, key\n"
+#define TWO  "terminal = S, key\ncustomer = C, key\n"
+#define RISK TWO "[features]\nrisk = 2 * mean(customer, label, 28d, delay=7d)\n"
+#define NONE "blocked = none\n"
+
+// words: of the error; where there is none, what is blocked and the seconds until labels are known.
+static void assert_labels(const char *columns, const char *split, const char *words)
+{
+    struct split s;
+    struct config c;
+    struct plan p;
+    struct err err;
+    char ini[512];
+    snprintf(ini, sizeof ini,
+             "[input]\ntime_format = epoch\n[columns]\ntime = T, time\nlabel = L, label\n%s%s"
+             "[split]\n%s",
+             columns, strstr(columns, "[features]") ? "" : "[features]\nnight = hour(time)\n",
+             split);
+    assert_int_equal(config_load(&c, scratch_text("x.ini", ini), &err), 0);
+    if (plan_from_config(&p, &c, &err) == 0) {
+        if (split_labels(&s, &c, &p.schema, &err) == 0)
+            err_set(&err, "%s %lld", s.blocked ? s.blocked : "-", (long long)s.label_delay);
+        plan_release(&p);
+    }
+    assert_contains(err.msg, words);
+    config_release(&c);
+}
+
+TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after_seven_days)
+{
+    assert_labels("", "", "- 604800");
+    assert_labels(ONE, "", "card 604800");
+    assert_labels(ONE, NONE "label_delay = 36h", "- 129600");
+    assert_labels(TWO, "blocked = customer\nlabel_delay = 0d", "customer 0");
+    assert_labels(TWO, "blocked = terminal", "terminal 604800");
+    assert_labels(TWO, "", "add blocked = KEY, one of terminal, customer, or blocked = none");
+    assert_labels(TWO, "blocked = custmer",
+                  "[split] blocked: 'custmer' is neither a key (terminal, customer) nor none");
+    assert_labels(TWO, "blocked = label", "'label' is neither a key");
+    assert_labels("", "label_delay = 7", "[split] label_delay: '7' is not a length of time");
+    assert_labels("", "label_delay = 36501d", "'36501d' is not");
+    assert_labels("", "label_delay = 1d 2", "'1d 2' is not");
+}
+
+TEST_CASE(a_window_over_labels_that_are_not_known_yet_is_refused)
+{
+    assert_labels(RISK, NONE, "- 604800");
+    assert_labels(RISK, NONE "label_delay = 604799s", "- 604799");
+    assert_labels(RISK, NONE "label_delay = 8d", "[features] risk: the label is not known yet");
+    assert_labels(RISK, NONE "label_delay = 604801s",
+                  "of [split] label_delay (7d where it is not set) or more");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(days_are_whole_and_both_included_and_move_by_days),
         cmocka_unit_test(shares_that_touch_share_no_row_and_leave_none_out),
         cmocka_unit_test(mistakes_are_refused_and_named),
+        cmocka_unit_test(
+            the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after_seven_days),
+        cmocka_unit_test(a_window_over_labels_that_are_not_known_yet_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -126,7 +126,7 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
         struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
         if (!holds(e, f.train, 0) || !holds(e, f.train, 1) || !holds(e, f.test, 1))
             continue;
-        f.judged = cards_judge(e, f.train.first, f.test);
+        f.judged = cards_judge(e, f.train.first, f.test, s->label_delay);
         fold->validation[fold->n_validation++] = f;
     }
 }
@@ -156,7 +156,7 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
         *f = moved(split, WEEK * k, e);
         if (check_fold(f, k, split, e, err))
             return -1;
-        f->judged = cards_judge(e, f->train.first, f->test);
+        f->judged = cards_judge(e, f->train.first, f->test, split->label_delay);
         validate(f, k, split, e);
     }
     return 0;
@@ -439,16 +439,19 @@ static int run_candidates(struct evaluation *v, unsigned threads, struct err *er
     return parallel_run(v->lanes, run_lane, v, err);
 }
 
-int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
+int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    unsigned threads, struct err *err)
 {
-    struct split split;
+    const struct split *s = &v->split;
     *v = (struct evaluation){0};
+    if (split_from_config(&v->split, config, err) ||
+        split_labels(&v->split, config, &e->plan.schema, err) ||
+        (s->blocked && !(e->card = table_data(&e->table, s->blocked, COLUMN_KEY, err))))
+        return -1;
     candidate_init(&v->model, "model", e);
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
-    if (split_from_config(&split, config, err) || settings_from_config(&v->settings, config, err) ||
-        make_folds(v, &split, e, err) ||
+    if (settings_from_config(&v->settings, config, err) || make_folds(v, s, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
         read_baselines(v, e, config, err) || run_candidates(v, threads, err))
         return -1;

@@ -75,6 +75,7 @@ struct candidate {
 };
 
 struct evaluation {
+    struct split split;
     struct settings settings;
     size_t n_folds;
     struct fold *folds;
@@ -86,8 +87,8 @@ struct evaluation {
     unsigned lanes; // candidates evaluated at the same time
 };
 
-// To be released after an error, too.
-int evaluation_run(struct evaluation *v, const struct examples *e, const struct config *config,
+// Sets the examples' card. To be released after an error, too.
+int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    unsigned threads, struct err *err);
 void evaluation_release(struct evaluation *v);
 

@@ -16,7 +16,6 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
     e->rows = e->table.rows;
     e->label = first(&e->table, COLUMN_LABEL);
     e->time = first(&e->table, COLUMN_TIME);
-    e->card = first(&e->table, COLUMN_KEY);
     if (!e->time)
         return err_set(err, "%s: has no time column", e->table.path);
     e->n_inputs = plan->n_inputs;

@@ -15,7 +15,7 @@ struct examples {
     const char **names;   // [n_inputs], of the plan
     const int8_t *label;  // label[r]: 1, 0, -1 not known; NULL where a model's table has none
     const int64_t *time;  // time[r], seconds since 1970-01-01 UTC
-    const uint64_t *card; // card[r]: the schema's first key; NULL where it has none
+    const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
 };
 
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which

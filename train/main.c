@@ -20,6 +20,7 @@ static int train(const char *path, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
     struct config config = {0};
+    struct plan plan = {0};
     struct examples examples = {0};
     struct evaluation evaluation = {0};
     struct registry registry = {0};
@@ -29,6 +30,7 @@ static int train(const char *path, unsigned threads, struct err *err)
     int rc = -1;
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
+        plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
         examples_open(&examples, path, NULL, err) ||
         evaluation_run(&evaluation, &examples, &config, threads, err))
         goto out;
@@ -52,6 +54,7 @@ out:
     registry_release(&registry);
     evaluation_release(&evaluation);
     examples_release(&examples);
+    plan_release(&plan);
     config_release(&config);
     return rc;
 }

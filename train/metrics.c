@@ -272,25 +272,19 @@ json_t *metrics_to_json(const struct metrics *m)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
-// x > 0 to 7 digits, not above x; or, with 1 for `above`, more than x.
-static double round_below(double x, int above)
-{
-    const double nearest = round_digits(x), unit = pow(10, floor(log10(nearest)) - 6);
-    if (above)
-        return nearest > x ? nearest : round_digits(nearest + unit);
-    return nearest > x ? round_digits(nearest - unit) : nearest;
-}
+// Half a unit of the seventh digit is at most 5e-7 of a number.
+static const double HALF_DIGIT = 6e-7;
 
 // Just above all scores.
 static double no_alert(const struct ranking *k)
 {
-    return k->n > 0 ? fmin(1, round_below(fmax(k->score[0], DBL_MIN), 1)) : 1;
+    return k->n > 0 ? fmin(1, round_digits(fmax(k->score[0], DBL_MIN) * (1 + HALF_DIGIT))) : 1;
 }
 
 // A threshold between score i and the next one, if 7 digits tell them apart.
 static bool cut_below(const struct ranking *k, size_t i, double *threshold)
 {
-    const double t = round_below(k->score[i], 0);
+    const double t = round_digits(k->score[i] * (1 - HALF_DIGIT));
     const bool apart = i + 1 == k->n || k->score[i + 1] < t;
     *threshold = apart ? t : *threshold;
     return apart;
@@ -383,7 +377,8 @@ static const struct card *find(const struct card *list, size_t n, uint64_t card)
     return i < n && list[i].card == card ? &list[i] : NULL;
 }
 
-int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range test)
+int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range test,
+                    int64_t label_delay)
 {
     struct card *stolen = NULL;
     size_t n = 0, capacity = 0;
@@ -399,7 +394,7 @@ int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range t
     n = merge(stolen, n);
     for (uint64_t r = test.first; r < test.end; r++) {
         const struct card *c = find(stolen, n, e->card[r]);
-        if (c && day_of(e->time[c->row]) < day_of(e->time[r]) - LABEL_DELAY_DAYS)
+        if (c && day_of(e->time[c->row] + label_delay) < day_of(e->time[r]))
             judged[r - test.first] = LABEL_KNOWN_CARD;
     }
     free(stolen);

@@ -231,10 +231,9 @@ static int from_json(struct model *m, json_t *j, struct err *err)
 {
     json_error_t why;
     json_t *plan, *inputs, *score;
-    const char *format, *outside;
-    int version;
-    if (json_unpack_ex(j, &why, 0, "{s:s, s:i}", "format", &format, "version", &version))
-        return err_set(err, "%s", why.text);
+    const char *format = "", *outside;
+    int version = 0;
+    json_unpack(j, "{s:s, s:i}", "format", &format, "version", &version);
     if (strcmp(format, FORMAT) != 0 || version != VERSION)
         return err_set(err,
                        "its format is '%.100s', version %d; this program reads '%s', version %d: "

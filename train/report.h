@@ -39,8 +39,9 @@
 //      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
-//      "warnings": {"few_rows","known_cards","no_validation","threshold_from_training",
-//                   "over_budget"},
+//      "split":  {"label_delay","blocked"},         as [split] has them; blocked: null for none
+//      "warnings": {"few_rows","late_labels","known_cards","no_validation",
+//                   "threshold_from_training","over_budget"},
 //      "card": {"intended_use","data","limits"},    those that [card] has
 //      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
 //                "data_xxh3","config_xxh3","program"},

@@ -259,15 +259,18 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
 }
 
 // Each has its sentence in sentences.txt.
-static json_t *warnings(const struct candidate *m, const struct settings *s)
+static json_t *warnings(const struct candidate *m, const struct settings *s, int64_t label_delay)
 {
     const struct fold_result *f = &m->results[0];
     const struct tally *t = &f->metrics.tally;
     const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     const double alerts = (t->true_positives + t->false_positives);
     const double budget = (double)s->alerts_per_day * f->fit->fold->test_days;
-    return json_pack("{s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "known_cards",
-                     t->known_cards > t->rows, "no_validation",
+    const struct fold *fold = f->fit->fold;
+    const int64_t *time = m->examples.time;
+    const bool late = time[fold->test.first] - time[fold->train.end - 1] < label_delay;
+    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "late_labels", late,
+                     "known_cards", t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
                      !s->by_cost && alerts > 2 * budget);
@@ -326,14 +329,16 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
     for (size_t i = 0; i < v->n_baselines; i++)
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
     json_t *more =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, "
+                  "s:o}",
                   "bootstrap", bootstrap(&m->bootstrap), "validation", validation(m, &v->settings),
                   "threshold", policy(&v->settings, &f->metrics.tally), "data", data(f), "weights",
                   weights(m), "intercept", "weight", number(fitted->intercept), "standard_error",
                   number(f->fit->logreg.standard_error[fitted->n_inputs]), "reliability",
                   reliability(&f->metrics.tally), "scores", scores(f->fit), "slices",
                   slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
-                  warnings(m, &v->settings), "card", words);
+                  warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
+                  v->split.label_delay_text, "blocked", v->split.blocked, "card", words);
     json_object_update_new(results, more);
     return results;
 }

@@ -88,7 +88,7 @@ function showTables() {
   const train = { name: "training", when: folds[0].train, ...data.train, cards: 0 };
   const tested = { name: "test", when: folds[0].test, ...data.test, unknown: test.unknown_labels, cards: test.known_cards };
   table("table-data", 2, [["", (d) => d.name], ["when", (d) => d.when], ["days", (d) => fixed(d.days, 1)], ["rows", (d) => count(d.rows)],
-    ["label not known", (d) => count(d.unknown)], ["card known", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
+    ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
     ["share", (d) => share(d.fraud_share, 3)]], [train, tested]);
 }
 
