@@ -299,8 +299,8 @@ static int window(struct parser *ps, enum node_op op, const char *function)
         return fail(
             ps, ps->label_at,
             "the label is not known yet when a transaction is scored; use it in a window "
-            "with a delay, like mean(key, label, 28d, delay=7d), of [split] label_delay (7d "
-            "where it is not set) or more");
+            "whose delay is [split] label_delay (7d if not set) or more, like mean(key, label, "
+            "28d, delay=7d)");
     ps->label_at = label_before;
     return plan_window(ps->plan, &w);
 }

@@ -184,6 +184,18 @@ TEST_CASE(a_version_is_promoted_and_rolled_back)
     expect(1, "models: there is no version 3 in the ledger", "registry --models models promote 3");
 }
 
+// As an older program has written it.
+TEST_CASE(a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again)
+{
+    refused("models/1/model.json: its format is 'assay model', version 1; this program reads "
+            "'assay model', version 2: train again with this program",
+            "old=$(sha256sum <models/1/model.json | head -c 64)\n"
+            "sed -i 's/\"version\": 2/\"version\": 1/' models/1/model.json\n"
+            "sed -i \"1s/$old/$(sha256sum <models/1/model.json | head -c 64)/; 2d\" "
+            "models/ledger.jsonl\n"
+            "rm models/champion; before=$(all); registry --models models promote 1");
+}
+
 // ---- the monitor ----
 
 // Features that are settled in the training window, so that what drifts is what was shifted.
@@ -277,6 +289,8 @@ int main(void)
         stages_test(the_same_features_again_add_no_version),
         stages_test(what_tells_of_customers_is_its_owners_alone),
         stages_test(a_version_is_promoted_and_rolled_back),
+        stages_test(
+            a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again),
         stages_test(drift_exits_with_3_where_that_is_wanted),
         stages_test(every_help_has_defaults_and_an_example_that_works),
     };

@@ -131,7 +131,7 @@ TEST_CASE(a_window_over_labels_that_are_not_known_yet_is_refused)
     assert_labels(RISK, NONE "label_delay = 604799s", "- 604799");
     assert_labels(RISK, NONE "label_delay = 8d", "[features] risk: the label is not known yet");
     assert_labels(RISK, NONE "label_delay = 604801s",
-                  "of [split] label_delay (7d where it is not set) or more");
+                  "whose delay is [split] label_delay (7d if not set) or more");
 }
 
 int main(void)
