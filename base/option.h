@@ -1,11 +1,12 @@
 // option: command lines, and the help that is made from the same table.
 //
-//     const struct option_spec specs[] = {
-//         {"config", "FILE", OPTION_STRING, &config, "dataset description", 0, 0},
-//         {"threads", "N", OPTION_INT, &threads, "worker threads", 1, 1024},
-//     };
-//     const struct program program = {"ingest", "[INPUT]", "Read a CSV into a column table.",
-//                                     "ingest --output build/table", specs, 2, 0, 1};
+//     const struct program program = {
+//         "ingest",
+//         "[INPUT]",
+//         "Read a CSV into a column table.",
+//         "ingest --output build/table",
+//         {{"config", "FILE", "dataset description", .text = &config},
+//          {"threads", "N", "worker threads", .number = &threads, 1, 1024}}};
 //     int first = option_parse(&program, argc, argv, &err);
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);
@@ -17,34 +18,31 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ASSAY_VERSION "0.1.0"
 
-enum option_kind {
-    OPTION_FLAG,   // bool *
-    OPTION_STRING, // const char **, points into argv
-    OPTION_INT,    // int64_t *, within [min, max]
-    OPTION_LIST,   // const char *[max + 1]: the values of an option that is repeated, then NULL
-};
+enum { OPTION_MAX = 32 };
 
 struct option_spec {
     const char *name; // without the two dashes
     const char *arg;  // what the help calls its value; NULL for a flag
-    enum option_kind kind;
-    void *value;
     const char *help;
-    int64_t min, max; // OPTION_INT; max: OPTION_LIST, too
+    // Where its value goes, one of:
+    bool *flag;
+    const char **text; // points into argv
+    const char **list; // [max + 1] the values of an option that is repeated, then NULL
+    int64_t *number;   // within [min, max]
+    int64_t min, max;
 };
 
 struct program {
     const char *name;
-    const char *arguments; // what the help calls the positional arguments, may be ""
+    const char *arguments; // the positional ones, may be ""; "[FILE]": it may be missing
     const char *purpose;   // one or more sentences
     const char *example;   // one command line that works after `make pipeline`
-    const struct option_spec *specs;
-    size_t n_specs;
-    int min_args, max_args; // positional
+    struct option_spec specs[OPTION_MAX + 1]; // the last one stays empty
 };
 
 // The index in argv of the first positional argument (argc without any; argv is reordered), 0 when

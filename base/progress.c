@@ -45,11 +45,12 @@ void progress_done(struct progress *p)
         fprintf(stderr, "\r\033[K");
 }
 
-int summary_print(const char *stage, uint64_t rows, double seconds, double rate, const char *unit,
+int summary_print(const char *stage, uint64_t rows, double start, double work, const char *unit,
                   const char *artifact, struct err *err)
 {
-    printf("%-10s %10llu %8.2f %10.1f %-7s %s\n", stage, (unsigned long long)rows, seconds, rate,
-           unit, artifact);
+    const double seconds = seconds_now() - start;
+    printf("%-10s %10llu %8.2f %10.1f %-7s %s\n", stage, (unsigned long long)rows, seconds,
+           work / seconds, unit, artifact);
     return stdout_close(err);
 }
 

@@ -4,7 +4,7 @@
 //     progress_init(&p, "ingest", bytes_in_all)     0 where the total is not known
 //     progress_set(&p, bytes_so_far)                cheap: draws at most ten times a second
 //     progress_done(&p)                             wipes the bar
-//     summary_print("ingest", rows, seconds, rate, "MB/s", "build/table", &err)
+//     summary_print("ingest", rows, start, megabytes, "MB/s", "build/table", &err)
 //
 // The bar goes to stderr and only when that is a terminal. The summary is the stage's result and
 // goes to stdout; `make pipeline` collects these lines into its table.
@@ -30,9 +30,9 @@ void progress_init(struct progress *p, const char *stage, uint64_t total);
 void progress_set(struct progress *p, uint64_t done);
 void progress_done(struct progress *p);
 
-// "stage  rows  seconds  rate unit  artifact", in columns of fixed width. A failed write is an
-// error.
-int summary_print(const char *stage, uint64_t rows, double seconds, double rate, const char *unit,
+// "stage  rows  seconds  rate unit  artifact", in columns of fixed width: the seconds since start,
+// and the work that was done in one of them. A failed write is an error.
+int summary_print(const char *stage, uint64_t rows, double start, double work, const char *unit,
                   const char *artifact, struct err *err);
 
 // Flush stdout; a program whose results could not be written has failed.

@@ -313,9 +313,7 @@ static int simulate(struct simulation *s, struct err *err)
     sort_by_time(s);
     if (write_csv(s, &bytes, err))
         return -1;
-    double seconds = seconds_now() - start;
-    return summary_print("simulate", s->n, seconds, (double)bytes / 1e6 / seconds, "MB/s",
-                         s->output, err);
+    return summary_print("simulate", s->n, start, 1e-6 * (double)bytes, "MB/s", s->output, err);
 }
 
 static int parse_date(const char *option, const char *text, int64_t *day, struct err *err)
@@ -354,17 +352,6 @@ int main(int argc, char **argv)
                            .seed = 2, // a typical draw: datasets/README.md compares some
                            .output = "build/data/simulated.csv",
                            .start_text = "2018-04-01"};
-    struct option_spec specs[] = {
-        {"output", "FILE", OPTION_STRING, &s.output, "the CSV", 0, 0},
-        {"customers", "N", OPTION_INT, &s.customers, "customers", 1, 10000000},
-        {"terminals", "N", OPTION_INT, &s.terminals, "terminals", 1, 10000000},
-        {"days", "N", OPTION_INT, &s.days, "days", 1, 36500},
-        {"start", "DATE", OPTION_STRING, &s.start_text, "the first day", 0, 0},
-        {"radius", "N", OPTION_INT, &s.radius,
-         "customers use terminals nearer than this, on a square of 100 x 100", 1, 150},
-        {"seed", "N", OPTION_INT, &s.seed, "another seed, other transactions", 0, INT64_MAX},
-        {"shift", "DATE", OPTION_STRING, &s.shift_text, "the day on which the change begins", 0, 0},
-    };
     struct program program = {
         "simulate",
         "",
@@ -374,10 +361,17 @@ int main(int argc, char **argv)
         "amounts over 330 are fraud (before: 220), four terminals a day are compromised (two),\n"
         "and a stolen card's amounts double (fivefold).",
         "build/bin/simulate --shift 2018-08-15 --output build/data/shifted.csv",
-        specs,
-        sizeof specs / sizeof *specs,
-        0,
-        0};
+        {
+            {"output", "FILE", "the CSV", .text = &s.output},
+            {"customers", "N", "customers", .number = &s.customers, 1, 10000000},
+            {"terminals", "N", "terminals", .number = &s.terminals, 1, 10000000},
+            {"days", "N", "days", .number = &s.days, 1, 36500},
+            {"start", "DATE", "the first day", .text = &s.start_text},
+            {"radius", "N", "customers use terminals nearer than this, on a square of 100 x 100",
+             .number = &s.radius, 1, 150},
+            {"seed", "N", "another seed, other transactions", .number = &s.seed, 0, INT64_MAX},
+            {"shift", "DATE", "the day on which the change begins", .text = &s.shift_text},
+        }};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
     if (first > 0 && parse_dates(&s, &err))

@@ -24,14 +24,13 @@ static int work(const char *config_path, const char *table, const char *output, 
     config_release(&config);
     if (rc)
         return -1;
-    const double seconds = seconds_now() - start;
     if (result.not_finite)
         fprintf(stderr, "features: %llu values were not finite and became 0\n",
                 (unsigned long long)result.not_finite);
     if (result.warning)
         fprintf(stderr, "features: %s\n", result.warning);
-    return summary_print("features", result.rows, seconds, (double)result.rows / seconds / 1e6,
-                         "Mrow/s", output, err);
+    return summary_print("features", result.rows, start, 1e-6 * (double)result.rows, "Mrow/s",
+                         output, err);
 }
 
 int main(int argc, char **argv)
@@ -39,22 +38,17 @@ int main(int argc, char **argv)
     const char *config = "datasets/simulated.ini", *output = "build/simulated/features";
     const char *until_text = NULL;
     int64_t threads = parallel_threads(), until = INT64_MAX;
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config, "dataset description", 0, 0},
-        {"output", "DIR", OPTION_STRING, &output, "feature table to write", 0, 0},
-        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, PARALLEL_MAX},
-        {"until", "TIME", OPTION_STRING, &until_text, "only rows before this date or time, UTC", 0,
-         0},
-    };
     const struct program program = {
         "features",
         "TABLE",
         "Compute the features of a column table, and the state after its last row.",
         "build/bin/features --config datasets/simulated.ini build/simulated/table",
-        specs,
-        sizeof specs / sizeof *specs,
-        1,
-        1};
+        {
+            {"config", "FILE", "dataset description", .text = &config},
+            {"output", "DIR", "feature table to write", .text = &output},
+            {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
+            {"until", "TIME", "only rows before this date or time, UTC", .text = &until_text},
+        }};
     struct err err;
     umask(077); // pseudonyms and amounts are nobody else's business
     json_set_alloc_funcs(xmalloc, free);

@@ -32,36 +32,33 @@ static int ingest(struct err *err)
         convert_table(&convert, output, rejects, dataset.max_reject_rate, &dataset.config, err))
         return -1;
     const uint64_t rejected = convert_broken(&convert);
-    const double seconds = seconds_now() - start;
     if (rejected > 0)
         fprintf(stderr, "ingest: %" PRIu64 " %s the schema; see %s\n", rejected,
                 rejected == 1 ? "row breaks" : "rows break", rejects);
     if (convert.repeated > 0)
         fprintf(stderr, "ingest: %" PRIu64 " with the id of an earlier row left out; see %s\n",
                 convert.repeated, rejects);
-    return summary_print("ingest", convert.rows, seconds, (double)csv.bytes / 1e6 / seconds, "MB/s",
-                         output, err);
+    return summary_print("ingest", convert.rows, start, 1e-6 * (double)csv.bytes, "MB/s", output,
+                         err);
 }
 
 int main(int argc, char **argv)
 {
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config, "the dataset's description", 0, 0},
-        {"output", "FOLDER", OPTION_STRING, &output, "the table", 0, 0},
-        {"rejects", "FILE", OPTION_STRING, &rejects,
-         "rows that break the schema (default rejects.csv beside the table)", 0, 0},
-        {"key", "FILE", OPTION_STRING, &key_file,
-         "the secret key of the pseudonyms, made if missing", 0, 0},
-        {"keep-raw-rejects", NULL, OPTION_FLAG, &keep_raw,
-         "keep rejected rows whole, identifiers included", 0, 0},
-    };
-    static const char purpose[] =
-        "Read a CSV, plain, .gz or .zst, into a column table. INPUT replaces the file that the\n"
-        "description names; - is standard input.";
-    static const char example[] =
-        "build/bin/ingest --config datasets/simulated.ini --output build/simulated/table";
     const struct program program = {
-        "ingest", "[INPUT]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
+        "ingest",
+        "[INPUT]",
+        "Read a CSV, plain, .gz or .zst, into a column table. INPUT replaces the file that the\n"
+        "description names; - is standard input.",
+        "build/bin/ingest --config datasets/simulated.ini --output build/simulated/table",
+        {
+            {"config", "FILE", "the dataset's description", .text = &config},
+            {"output", "FOLDER", "the table", .text = &output},
+            {"rejects", "FILE", "rows that break the schema (default rejects.csv beside the table)",
+             .text = &rejects},
+            {"key", "FILE", "the secret key of the pseudonyms, made if missing", .text = &key_file},
+            {"keep-raw-rejects", NULL, "keep rejected rows whole, identifiers included",
+             .flag = &keep_raw},
+        }};
     struct err err;
     umask(077); // pseudonyms and amounts are nobody else's business
     json_set_alloc_funcs(xmalloc, free);

@@ -37,9 +37,7 @@ static int monitor(const char *path, unsigned threads, bool *drifted, struct err
     comparison_print(&comparison);
     *drifted = comparison.drifted;
     const uint64_t rows = period_rows(&comparison.reference) + period_rows(&comparison.current);
-    const double seconds = seconds_now() - start;
-    rc = summary_print("monitor", rows, seconds, 1e-6 * (double)rows / seconds, "Mrow/s", output,
-                       err);
+    rc = summary_print("monitor", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 out:
     comparison_release(&comparison);
     examples_release(&other);
@@ -53,24 +51,21 @@ int main(int argc, char **argv)
 {
     bool fail_on_drift = false, drifted = false;
     int64_t threads = parallel_threads();
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config_path, "dataset description", 0, 0},
-        {"models", "DIR", OPTION_STRING, &models, "registry whose champion is compared with", 0, 0},
-        {"output", "FILE", OPTION_STRING, &output, "report as JSON", 0, 0},
-        {"current", "DIR", OPTION_STRING, &current,
-         "other feature table to compare (default: the rows after the test window)", 0, 0},
-        {"fail-on-drift", NULL, OPTION_FLAG, &fail_on_drift, "exit 3 on drift", 0, 0},
-        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, PARALLEL_MAX},
-    };
     const struct program program = {
         "monitor",
         "FEATURES",
         "Compare the rows after the test window of a feature table with its training rows.",
         "build/bin/monitor --fail-on-drift build/simulated/features",
-        specs,
-        sizeof specs / sizeof *specs,
-        1,
-        1};
+        {
+            {"config", "FILE", "dataset description", .text = &config_path},
+            {"models", "DIR", "registry whose champion is compared with", .text = &models},
+            {"output", "FILE", "report as JSON", .text = &output},
+            {"current", "DIR",
+             "other feature table to compare (default: the rows after the test window)",
+             .text = &current},
+            {"fail-on-drift", NULL, "exit 3 on drift", .flag = &fail_on_drift},
+            {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
+        }};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
     mallopt(M_MMAP_THRESHOLD, 1 << 28); // buffers of a column come and go: keep their pages

@@ -30,50 +30,48 @@ static struct http server = {.service = &service,
                              .health_port = -1,
                              .threads = 2048};
 
-static const struct option_spec specs[] = {
-    {"models", "DIR", OPTION_STRING, &files.models, "registry whose champion decides", 0, 0},
-    {"state", "FILE", OPTION_STRING, &files.state, "snapshot that features wrote", 0, 0},
-    {"key", "FILE", OPTION_STRING, &files.key, "pseudonym key that ingest used", 0, 0},
-    {"database", "FILE", OPTION_STRING, &files.database,
-     "SQLite file of decisions and labels; created if missing", 0, 0},
-    {"durability", "WORD", OPTION_STRING, &durability,
-     "normal: acknowledged requests survive the process; full: a power cut too", 0, 0},
-    {"retain", "DAYS", OPTION_INT, &files.retain,
-     "drop transactions this much older than the newest, or than the clock if that is earlier; 0: "
-     "none",
-     0, 36500},
-    {"clock", "WORD", OPTION_STRING, &time_limit,
-     "times may be a day ahead of, wall: the clock; data: the newest transaction, too, so that "
-     "clients can move it on and on",
-     0, 0},
-    {"queue", "N", OPTION_INT, &files.queue, "requests that may wait for the writer, 503 for more",
-     1, 1000000},
-    {"host", "ADDRESS", OPTION_STRING, &server.host,
-     "address to listen on; other than loopback only with a token", 0, 0},
-    {"token-file", "FILE", OPTION_STRING, &token_file,
-     "token that clients must send, except for health checks", 0, 0},
-    {"allow-host", "NAME", OPTION_LIST, allowed,
-     "without a token: a name that clients may use for this server besides loopback's; may be "
-     "repeated",
-     0, sizeof allowed / sizeof *allowed - 1},
-    {"port", "N", OPTION_INT, &server.port, "port to listen on, 0: any free one", 0, 65535},
-    {"health-port", "N", OPTION_INT, &server.health_port,
-     "port for health checks and metrics only, which answers whatever clients do on the other; 0: "
-     "any free one, -1: none",
-     -1, 65535},
-    {"threads", "N", OPTION_INT, &server.threads, "connections served at a time", 1, 4096},
-    {"access-log", NULL, OPTION_FLAG, &server.access_log,
-     "a line of JSON for each request, on stderr, and messages there as JSON too", 0, 0},
-};
 static const struct program program = {
     "serve",
     "",
     "Decide on transactions with the champion model, over HTTP, and store the decisions.",
     "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
-    specs,
-    sizeof specs / sizeof *specs,
-    0,
-    0};
+    {
+        {"models", "DIR", "registry whose champion decides", .text = &files.models},
+        {"state", "FILE", "snapshot that features wrote", .text = &files.state},
+        {"key", "FILE", "pseudonym key that ingest used", .text = &files.key},
+        {"database", "FILE", "SQLite file of decisions and labels; created if missing",
+         .text = &files.database},
+        {"durability", "WORD",
+         "normal: acknowledged requests survive the process; full: a power cut too",
+         .text = &durability},
+        {"retain", "DAYS",
+         "drop transactions this much older than the newest, or than the clock if that is earlier; "
+         "0: none",
+         .number = &files.retain, 0, 36500},
+        {"clock", "WORD",
+         "times may be a day ahead of, wall: the clock; data: the newest transaction, too, so that "
+         "clients can move it on and on",
+         .text = &time_limit},
+        {"queue", "N", "requests that may wait for the writer, 503 for more",
+         .number = &files.queue, 1, 1000000},
+        {"host", "ADDRESS", "address to listen on; other than loopback only with a token",
+         .text = &server.host},
+        {"token-file", "FILE", "token that clients must send, except for health checks",
+         .text = &token_file},
+        {"allow-host", "NAME",
+         "without a token: a name that clients may use for this server besides loopback's; may be "
+         "repeated",
+         .list = allowed, .max = sizeof allowed / sizeof *allowed - 1},
+        {"port", "N", "port to listen on, 0: any free one", .number = &server.port, 0, 65535},
+        {"health-port", "N",
+         "port for health checks and metrics only, which answers whatever clients do on the other; "
+         "0: any free one, -1: none",
+         .number = &server.health_port, -1, 65535},
+        {"threads", "N", "connections served at a time", .number = &server.threads, 1, 4096},
+        {"access-log", NULL,
+         "a line of JSON for each request, on stderr, and messages there as JSON too",
+         .flag = &server.access_log},
+    }};
 
 // The signals are blocked in this thread and in all that it starts, and taken by sigwait. But a
 // library may have started threads before main, which do not block them: those pass them on to

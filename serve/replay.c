@@ -574,31 +574,31 @@ static int check_url(void)
 int main(int argc, char **argv)
 {
     const char *lower = NULL, *upper = NULL;
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config, "the dataset's description", 0, 0},
-        {"url", "URL", OPTION_STRING, &server, "the server", 0, 0},
-        {"token-file", "FILE", OPTION_STRING, &token_file, "token to show to the server", 0, 0},
-        {"connections", "N", OPTION_INT, &connections, "requests in flight, 1: strictly in order",
-         1, PARALLEL_MAX},
-        {"batch", "N", OPTION_INT, &batch, "transactions a request", 1, 1000},
-        {"rate", "N", OPTION_INT, &rate, "transactions a second, 0: as fast as answered", 0,
-         10000000},
-        {"from", "TIME", OPTION_STRING, &lower, "only rows from this date or time on, UTC", 0, 0},
-        {"until", "TIME", OPTION_STRING, &upper, "only rows before this date or time, UTC", 0, 0},
-        {"labels", "DAYS", OPTION_INT, &delay_days,
-         "post each row's label that many days of the file after it, -1: none", -1, 36500},
-        {"retry", "SECONDS", OPTION_INT, &retry,
-         "send again for so long what meets no answer, 503 or 429", 0, 86400},
-        {"output", "FILE", OPTION_STRING, &output_path, "CSV of the decisions", 0, 0},
-    };
-    static const char purpose[] =
+    const struct program program = {
+        "replay",
+        "[FILE]",
         "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
         "the\nfile that the description names; - is standard input. A file out of time order is "
-        "sorted in\nmemory; the rows of a pipe are sent as they come.";
-    static const char example[] =
-        "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16";
-    const struct program program = {
-        "replay", "[FILE]", purpose, example, specs, sizeof specs / sizeof *specs, 0, 1};
+        "sorted in\nmemory; the rows of a pipe are sent as they come.",
+        "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
+        {
+            {"config", "FILE", "the dataset's description", .text = &config},
+            {"url", "URL", "the server", .text = &server},
+            {"token-file", "FILE", "token to show to the server", .text = &token_file},
+            {"connections", "N", "requests in flight, 1: strictly in order", .number = &connections,
+             1, PARALLEL_MAX},
+            {"batch", "N", "transactions a request", .number = &batch, 1, 1000},
+            {"rate", "N", "transactions a second, 0: as fast as answered", .number = &rate, 0,
+             10000000},
+            {"from", "TIME", "only rows from this date or time on, UTC", .text = &lower},
+            {"until", "TIME", "only rows before this date or time, UTC", .text = &upper},
+            {"labels", "DAYS",
+             "post each row's label that many days of the file after it, -1: none",
+             .number = &delay_days, -1, 36500},
+            {"retry", "SECONDS", "send again for so long what meets no answer, 503 or 429",
+             .number = &retry, 0, 86400},
+            {"output", "FILE", "CSV of the decisions", .text = &output_path},
+        }};
     int first = option_parse(&program, argc, argv, &err);
     if (first > 0 &&
         (read_moment("from", lower, &from) || read_moment("until", upper, &until) || check_url()))

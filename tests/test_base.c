@@ -109,13 +109,17 @@ static int n_words;
 static int parse(const char *line)
 {
     static char text[256];
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config, "the description", 0, 0},
-        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, 8},
-        {"force", NULL, OPTION_FLAG, &force, "do it all the same", 0, 0},
-        {"name", "NAME", OPTION_LIST, names, "a name, may be repeated", 0, 2},
-    };
-    const struct program program = {"prog", "INPUT [OUTPUT]", "Do it.", "prog a b", specs, 4, 1, 2};
+    const struct program program = {
+        "prog",
+        "INPUT [OUTPUT]",
+        "Do it.",
+        "prog a b",
+        {
+            {"config", "FILE", "the description", .text = &config},
+            {"threads", "N", "worker threads", .number = &threads, 1, 8},
+            {"force", NULL, "do it all the same", .flag = &force},
+            {"name", "NAME", "a name, may be repeated", .list = names, .max = 2},
+        }};
     memset(names, 0, sizeof names);
     config = "default.ini";
     threads = 2;

@@ -42,10 +42,8 @@ static int train(const char *path, unsigned threads, struct err *err)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
     char *artifact = xasprintf("%s/%" PRId64, models, version);
     const double rows = evaluation.model.results[0].fit->logreg.known;
-    const double seconds = seconds_now() - start;
     // Printed first: after an error there is neither another version nor another champion.
-    rc = summary_print("train", (uint64_t)rows, seconds, 1e-3 * rows / seconds, "krow/s", artifact,
-                       err) ||
+    rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
          registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
          (promote && registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err));
     free(artifact);
@@ -62,21 +60,17 @@ out:
 int main(int argc, char **argv)
 {
     int64_t threads = parallel_threads();
-    const struct option_spec specs[] = {
-        {"config", "FILE", OPTION_STRING, &config_path, "dataset description", 0, 0},
-        {"output", "DIR", OPTION_STRING, &models, "registry to add the model to", 0, 0},
-        {"threads", "N", OPTION_INT, &threads, "worker threads", 1, PARALLEL_MAX},
-        {"promote", NULL, OPTION_FLAG, &promote, "make the model the champion", 0, 0},
-    };
     const struct program program = {
         "train",
         "FEATURES",
         "Train a model on a feature table, measure it, and add it to a registry.",
         "build/bin/train --config datasets/simulated.ini --promote build/simulated/features",
-        specs,
-        sizeof specs / sizeof *specs,
-        1,
-        1};
+        {
+            {"config", "FILE", "dataset description", .text = &config_path},
+            {"output", "DIR", "registry to add the model to", .text = &models},
+            {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
+            {"promote", NULL, "make the model the champion", .flag = &promote},
+        }};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);

@@ -118,10 +118,6 @@ enum { LIST, SHOW, WHO, PROMOTE, ROLLBACK, N_COMMANDS };
 
 int main(int argc, char **argv)
 {
-    const struct option_spec specs[] = {
-        {"models", "DIR", OPTION_STRING, &models, "the registry", 0, 0},
-        {"at", "TIME", OPTION_STRING, &at, "who: at this time or date, UTC; else now", 0, 0},
-    };
     const struct program program = {
         "registry",
         "COMMAND [VERSION]",
@@ -129,10 +125,10 @@ int main(int argc, char **argv)
         "promote VERSION|latest: make it the champion. rollback: back to the champion before.\n"
         "who: which version is champion, or was at a time.",
         "build/bin/registry --models models/simulated show",
-        specs,
-        sizeof specs / sizeof *specs,
-        1,
-        2};
+        {
+            {"models", "DIR", "the registry", .text = &models},
+            {"at", "TIME", "who: at this time or date, UTC; else now", .text = &at},
+        }};
     struct err err;
     char hint[128];
     json_set_alloc_funcs(xmalloc, free);
