@@ -47,7 +47,6 @@ struct reader {
 static int check_names(struct reader *r, const char *section, const char *key)
 {
     const char *names[N_SECTIONS];
-    char hint[128];
     size_t s = 0, k = 0;
     for (size_t i = 0; i < N_SECTIONS; i++)
         names[i] = sections[i][0];
@@ -55,14 +54,13 @@ static int check_names(struct reader *r, const char *section, const char *key)
         s++;
     if (s == N_SECTIONS)
         return FAIL(r, "unknown section [%s]%s", section,
-                    err_did_you_mean(hint, sizeof hint, section, names, N_SECTIONS));
+                    err_did_you_mean(section, names, N_SECTIONS).text);
     const char *const *keys = sections[s] + 1;
     while (key && keys[k] && strcmp(key, keys[k]) != 0)
         k++;
     if (!key || !*keys || keys[k])
         return 1;
-    return FAIL(r, "unknown key '%s' in [%s]%s", key, section,
-                err_did_you_mean(hint, sizeof hint, key, keys, k));
+    return FAIL(r, "unknown key '%s' in [%s]%s", key, section, err_did_you_mean(key, keys, k).text);
 }
 
 // Replaces inih's fgets: counts lines, refuses one that inih would cut, and checks sections, which

@@ -49,17 +49,16 @@ static unsigned distance(const char *a, const char *b)
     return d[n][m];
 }
 
-const char *err_did_you_mean(char *buf, size_t size, const char *name, const char *const *known,
-                             size_t n)
+struct hint err_did_you_mean(const char *name, const char *const *known, size_t n)
 {
+    struct hint hint = {""};
     size_t best = strlen(name) / 3 + (strlen(name) < 3) + 1;
-    buf[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         size_t d = distance(name, known[i]);
         if (d < best) {
             best = d;
-            snprintf(buf, size, ", did you mean '%s'?", known[i]);
+            snprintf(hint.text, sizeof hint.text, ", did you mean '%s'?", known[i]);
         }
     }
-    return buf;
+    return hint;
 }

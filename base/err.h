@@ -42,8 +42,10 @@ int err_report(const char *program, const struct err *err);
 
 // For a message about an unknown name: ", did you mean 'x'?" with the closest known name (optimal
 // string alignment distance of at most a third of the name's length, at least 1), or "" where none
-// is close. buf holds the text and is returned.
-const char *err_did_you_mean(char *buf, size_t size, const char *name, const char *const *known,
-                             size_t n);
+// is close.
+struct hint {
+    char text[128];
+};
+struct hint err_did_you_mean(const char *name, const char *const *known, size_t n);
 
 #endif

@@ -39,11 +39,6 @@ char *xstrdup(const char *text)
     return xchecked(strdup(text));
 }
 
-char *xstrndup(const char *text, size_t n)
-{
-    return xchecked(strndup(text, n));
-}
-
 char *xasprintf(const char *fmt, ...)
 {
     char *text;

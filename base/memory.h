@@ -23,7 +23,6 @@ void *xchecked(void *p);           // p, unless it is NULL: for what a library a
 void *xcalloc(size_t n, size_t size);
 void *xreallocarray(void *array, size_t n, size_t size);
 char *xstrdup(const char *text);
-char *xstrndup(const char *text, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // "folder/name", with one slash between them.
 char *path_join(const char *folder, const char *name);

@@ -67,7 +67,7 @@ static int unknown_option(const struct program *p, const char *word, struct err 
 {
     const char *names[OPTION_MAX + 2] = {"help", "version"};
     size_t n = 2;
-    char name[64], hint[128];
+    char name[64];
     snprintf(name, sizeof name, "%s", word + strspn(word, "-"));
     name[strcspn(name, "=")] = '\0';
     for (const struct option_spec *s = p->specs; s->name; s++) {
@@ -76,7 +76,7 @@ static int unknown_option(const struct program *p, const char *word, struct err 
             return err_set(err, "--%s takes no value", name);
     }
     return err_set(err, "unknown option %s%s (see --help)", word,
-                   err_did_you_mean(hint, sizeof hint, name, names, n));
+                   err_did_you_mean(name, names, n).text);
 }
 
 static int check_arguments(const struct program *p, int argc, char **argv, struct err *err)

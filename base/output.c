@@ -195,7 +195,7 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
-    *o = (struct output){.path = xstrndup(path, n),
+    *o = (struct output){.path = xasprintf("%.*s", (int)n, path),
                          .temporary = xasprintf("%.*s.tmp", (int)n, path),
                          .is_folder = S_ISDIR(mode),
                          .fd = -1,

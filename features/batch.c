@@ -223,7 +223,7 @@ static int commit(struct batch *b, const struct config *c, struct err *err)
                   checksum_text(checksum, config_checksum(c, sections, 3)), "plan",
                   plan_to_json(&b->plan), "not_finite",
                   (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
-    return table_writer_commit(&b->writer, provenance, err);
+    return table_writer_finish(&b->writer, provenance, err) || output_commit(&b->writer.dir, err);
 }
 
 static int run(struct batch *b, const struct config *c, const char *table, const char *output,
@@ -247,20 +247,9 @@ static int run(struct batch *b, const struct config *c, const char *table, const
 int batch_run(const struct config *c, const char *table, const char *output, unsigned threads,
               int64_t until, struct batch_result *result, struct err *err)
 {
-    struct batch b = {.threads = threads};
+    static struct batch b; // lives as long as the program: a million histories are slow to free
+    b.threads = threads;
     int rc = run(&b, c, table, output, until, result, err);
     table_writer_release(&b.writer);
-    free(b.gathered);
-    free(b.columns);
-    if (b.inputs)
-        free(b.inputs[0]);
-    free(b.inputs);
-    free(b.written);
-    if (b.order)
-        free((void *)b.time);
-    free(b.order);
-    state_release(&b.state);
-    plan_release(&b.plan);
-    table_release(&b.table);
     return rc;
 }

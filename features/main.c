@@ -16,13 +16,10 @@ static int work(const char *config_path, const char *table, const char *output, 
                 int64_t until, struct err *err)
 {
     const double start = seconds_now();
-    struct config config;
+    static struct config config;
     struct batch_result result;
-    if (config_load(&config, config_path, err))
-        return -1;
-    int rc = batch_run(&config, table, output, threads, until, &result, err);
-    config_release(&config);
-    if (rc)
+    if (config_load(&config, config_path, err) ||
+        batch_run(&config, table, output, threads, until, &result, err))
         return -1;
     if (result.not_finite)
         fprintf(stderr, "features: %llu values were not finite and became 0\n",

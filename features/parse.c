@@ -11,7 +11,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +32,10 @@ struct parser {
 enum { COMPARISON, SUM, PRODUCT, FACTOR };
 static int operation(struct parser *ps, int level);
 
-__attribute__((format(printf, 3, 4))) static int fail(struct parser *ps, const char *at,
-                                                      const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(ps->err->msg, sizeof ps->err->msg, fmt, ap);
-    va_end(ap);
-    ps->plan->definitions[ps->definition].mistake = (int)(at - ps->text);
-    return -1;
-}
+// Set the message and the place of the mistake; -1.
+#define fail(ps, place, ...)                                                                       \
+    ((ps)->plan->definitions[(ps)->definition].mistake = (int)((place) - (ps)->text),              \
+     err_set((ps)->err, __VA_ARGS__))
 
 // ---- words: each is preceded by blanks, and is passed only where it stands there ----
 
@@ -140,14 +133,6 @@ static int take_text(struct parser *ps, char text[PLAN_TEXT + 1])
 
 // ---- columns and features ----
 
-static int unknown(struct parser *ps, const char *at, const char *what, const char *name,
-                   const char *const *known, size_t n)
-{
-    char hint[128];
-    return fail(ps, at, "unknown %s '%s'%s", what, name,
-                err_did_you_mean(hint, sizeof hint, name, known, n));
-}
-
 static int unknown_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
@@ -156,7 +141,8 @@ static int unknown_name(struct parser *ps, const char *at, const char *name)
         known[i] = p->schema.columns[i].name;
     for (size_t i = 0; i < ps->definition; i++)
         known[p->schema.n + i] = p->definitions[i].name;
-    unknown(ps, at, "column or feature", name, known, p->schema.n + ps->definition);
+    const size_t n = p->schema.n + ps->definition;
+    fail(ps, at, "unknown column or feature '%s'%s", name, err_did_you_mean(name, known, n).text);
     free(known);
     return -1;
 }
@@ -238,7 +224,8 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
     while (option < N_OPTIONS && strcmp(name, names[option]) != 0)
         option++;
     if (option == N_OPTIONS)
-        return unknown(ps, at, "option", name, names, N_OPTIONS);
+        return fail(ps, at, "unknown option '%s'%s", name,
+                    err_did_you_mean(name, names, N_OPTIONS).text);
     if (option >= PRIOR && w->node.op != NODE_MEAN)
         return fail(ps, at, "only mean takes %s=", name);
     if (given[option])
@@ -339,7 +326,8 @@ static int function(struct parser *ps, const char *at, const char *name)
             return ops[i] < NODE_COUNT ? function_of_numbers(ps, ops[i]) : window(ps, ops[i], name);
     if (strcmp(name, "onehot") == 0)
         return fail(ps, at, "onehot makes several features: it must be the whole expression");
-    return unknown(ps, at, "function", name, names, N_FUNCTIONS);
+    return fail(ps, at, "unknown function '%s'%s", name,
+                err_did_you_mean(name, names, N_FUNCTIONS).text);
 }
 
 static int factor(struct parser *ps);

@@ -119,18 +119,6 @@ struct run {
     bool tracks; // this step runs the tracks of the level, after its nodes
 };
 
-static double hour_of(int64_t time)
-{
-    int64_t hour = (time - day_of(time) * SECONDS_PER_DAY) / 3600;
-    return (double)hour;
-}
-
-static double weekday_of(int64_t time)
-{
-    int64_t day = day_of(time) + 3; // 1970-01-01 was a Thursday, 3 when Monday is 0
-    return (double)((day % 7 + 7) % 7);
-}
-
 // code: of the text that a category is compared with.
 static double column_value(const struct run *r, int column, uint32_t code, size_t i)
 {
@@ -183,9 +171,9 @@ static double operation(enum node_op op, double x, double y)
     case NODE_ABS:
         return fabs(x);
     case NODE_HOUR:
-        return hour_of((int64_t)x);
-    default:
-        return weekday_of((int64_t)x);
+        return floor((x - (double)(day_of((int64_t)x) * SECONDS_PER_DAY)) / 3600);
+    default: // the weekday: 1970-01-01 was a Thursday, 3 when Monday is 0
+        return (double)(((day_of((int64_t)x) + 3) % 7 + 7) % 7);
     }
 }
 

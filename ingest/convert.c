@@ -26,7 +26,7 @@ static int find_field(const struct convert *c, struct convert_column *col,
     const struct csv_block *b = &c->blocks[0];
     const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
-    char hint[128] = "";
+    struct hint hint = {""};
     size_t found = 0;
     for (size_t i = 0; i < c->n_fields; i++) {
         headers[i] = b->text + b->fields[i].at;
@@ -38,11 +38,11 @@ static int find_field(const struct convert *c, struct convert_column *col,
     if (found == 1)
         return 0;
     if (found == 0)
-        err_did_you_mean(hint, sizeof hint, wanted, headers, c->n_fields);
+        hint = err_did_you_mean(wanted, headers, c->n_fields);
     return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s",
                    c->csv->name, b->rows[0].line,
                    found > 0 ? "more than one column has" : "no column has", wanted,
-                   col->schema->name, config->path, e->line, hint);
+                   col->schema->name, config->path, e->line, hint.text);
 }
 
 int convert_open(struct convert *c, struct csv *csv, const struct dataset *dataset,

@@ -134,11 +134,10 @@ static struct schema_column *add_column(struct schema *s, const char *name, cons
 
 static int set_kind(struct schema_column *column, const char *name, struct err *err)
 {
-    char hint[128];
     if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
         return 0;
     return err_set(err, "'%s' is none of id, time, key, number, category, label%s", name,
-                   err_did_you_mean(hint, sizeof hint, name, kinds, COLUMN_FEATURE));
+                   err_did_you_mean(name, kinds, COLUMN_FEATURE).text);
 }
 
 // Check that there is a time, or add the row numbers as one.
@@ -181,7 +180,7 @@ static int next_part(char **at, char **part, const char *what, struct err *err)
 static int set_option(struct schema_column *column, char *part, struct err *err)
 {
     static const char *const names[] = {"min", "max", "missing"};
-    char *value = part + strcspn(part, "="), hint[128];
+    char *value = part + strcspn(part, "=");
     double *limits[] = {&column->min, &column->max};
     size_t i = 0;
     if (*value)
@@ -190,7 +189,7 @@ static int set_option(struct schema_column *column, char *part, struct err *err)
         i++;
     if (i == 3)
         return err_set(err, "'%s' is none of min, max, missing%s", part,
-                       err_did_you_mean(hint, sizeof hint, part, names, 3));
+                       err_did_you_mean(part, names, 3).text);
     if (!*value)
         return err_set(err, "'%s' needs a value: %s=...", part, part);
     if (i < 2 && value_number(value, strlen(value), limits[i]))

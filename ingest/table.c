@@ -418,11 +418,6 @@ int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *
     return rc;
 }
 
-int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err)
-{
-    return table_writer_finish(w, provenance, err) ? -1 : output_commit(&w->dir, err);
-}
-
 void table_writer_release(struct table_writer *w)
 {
     for (size_t i = 0; i < w->n; i++) {

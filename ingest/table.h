@@ -16,7 +16,8 @@
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
 //     table_writer_append(&w, c, values, rows)       x = table_data(&t, "amount", kind, &err)
 //     ... any block sizes, column by column          table_release(&t)
-//     table_writer_commit(&w, provenance, &err)
+//     table_writer_finish(&w, provenance, &err)
+//     output_commit(&w.dir, &err)
 //     table_writer_release(&w)
 //
 // A table appears as a whole at its commit (base/output.h); memory does not depend on the rows. The
@@ -81,9 +82,8 @@ int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t
                         struct err *err);
 // A category column's dictionary, where it is not known before; borrowed until the commit.
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
-// All columns must have the same number of rows. provenance, an object, is stolen.
-int table_writer_commit(struct table_writer *w, json_t *provenance, struct err *err);
-// The same without the commit, which is the caller's: of w->dir.
+// All columns must have the same number of rows. provenance, an object, is stolen. The commit of
+// w->dir is the caller's.
 int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err);
 void table_writer_release(struct table_writer *w);
 

@@ -165,11 +165,11 @@ static int refuse_name(const struct place *p, const char *name)
     for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_LABEL)
             known[n++] = schema->columns[c].name;
-    char hint[128], shown[65];
+    char shown[65];
     snprintf(shown, sizeof shown, "%s", name);
-    err_did_you_mean(hint, sizeof hint, shown, known, n);
+    const struct hint hint = err_did_you_mean(shown, known, n);
     free(known);
-    return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint);
+    return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint.text);
 }
 
 static int put_transaction(struct place *p, json_t *object)

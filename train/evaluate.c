@@ -205,7 +205,7 @@ static int read_inputs(struct candidate *c, const struct examples *e, const stru
                        const struct config_entry *entry, struct err *err)
 {
     for (const char *at = entry->value; at;) {
-        char name[128], hint[160];
+        char name[128];
         int offset;
         const size_t before = c->examples.n_inputs;
         if (config_list_next(entry, &at, name, sizeof name, &offset))
@@ -218,7 +218,7 @@ static int read_inputs(struct candidate *c, const struct examples *e, const stru
                 add_input(c, e, i);
         if (c->examples.n_inputs == before)
             return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
-                                err_did_you_mean(hint, sizeof hint, name, e->names, e->n_inputs));
+                                err_did_you_mean(name, e->names, e->n_inputs).text);
     }
     return 0;
 }

@@ -130,7 +130,6 @@ int main(int argc, char **argv)
             {"at", "TIME", "who: at this time or date, UTC; else now", .text = &at},
         }};
     struct err err;
-    char hint[128];
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
@@ -154,6 +153,6 @@ int main(int argc, char **argv)
         err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], version_name);
     else
         err_set(&err, "unknown command '%s'%s (see --help)", argv[first],
-                err_did_you_mean(hint, sizeof hint, argv[first], names, N_COMMANDS));
+                err_did_you_mean(argv[first], names, N_COMMANDS).text);
     return option_exit(&program, -1, &err);
 }

@@ -117,7 +117,7 @@ static void collect_codes(struct slicing *s, const struct table_column *c, struc
 static int read_slicing(struct slicing *s, const struct examples *e, struct row_range test,
                         const struct config *c, const struct config_entry *entry, struct err *err)
 {
-    char source[128], hint[160];
+    char source[128];
     const size_t length = strcspn(entry->value, ": \t\n");
     const char *rest = entry->value + length + strspn(entry->value + length, " \t\n");
     s->name = entry->key;
@@ -140,7 +140,7 @@ static int read_slicing(struct slicing *s, const struct examples *e, struct row_
             s->x = e->x[i];
     if (!s->x)
         return config_error(c, entry, 0, err, "there is no feature and no category '%s'%s", source,
-                            err_did_you_mean(hint, sizeof hint, source, e->names, e->n_inputs));
+                            err_did_you_mean(source, e->names, e->n_inputs).text);
     if (*rest)
         return read_edges(s, rest + 1, c, entry, err);
     if (collect_values(s, test))

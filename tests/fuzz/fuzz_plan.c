@@ -25,7 +25,7 @@ static void run(const struct plan *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = xstrndup((const char *)data, size), *rest, names[MAX_LINES][8];
+    char *text = xasprintf("%.*s", (int)size, (const char *)data), *rest, names[MAX_LINES][8];
     struct definition d[MAX_LINES];
     struct plan p;
     struct err err;

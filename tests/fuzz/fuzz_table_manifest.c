@@ -23,7 +23,7 @@ static void make_table(void)
     if (table_writer_open(&w, TABLE, columns, 2, &err) ||
         table_writer_append(&w, 0, (double[]){1, 2, 3}, 3, &err) ||
         table_writer_append(&w, 1, (uint32_t[]){0, 1, 0}, 3, &err) ||
-        table_writer_commit(&w, json_object(), &err))
+        table_writer_finish(&w, json_object(), &err) || output_commit(&w.dir, &err))
         abort();
     table_writer_release(&w);
 }
