@@ -22,7 +22,7 @@ enum { NAME = 64 };                        // room for a name with its 0
 struct parser {
     const char *text, *at;
     struct plan *plan;
-    size_t definition;
+    struct plan_definition *definition;
     const char *label_at; // where the label stood last
     int depth;
     struct err *err;
@@ -34,8 +34,7 @@ static int operation(struct parser *ps, int level);
 
 // Set the message and the place of the mistake; -1.
 #define fail(ps, place, ...)                                                                       \
-    ((ps)->plan->definitions[(ps)->definition].mistake = (int)((place) - (ps)->text),              \
-     err_set((ps)->err, __VA_ARGS__))
+    ((ps)->definition->mistake = (int)((place) - (ps)->text), err_set((ps)->err, __VA_ARGS__))
 
 // ---- words: each is preceded by blanks, and is passed only where it stands there ----
 
@@ -136,24 +135,24 @@ static int take_text(struct parser *ps, char text[PLAN_TEXT + 1])
 static int unknown_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
-    const char **known = xcalloc(p->schema.n + ps->definition, sizeof *known);
+    const char **known = xcalloc(p->schema.n + p->n_definitions, sizeof *known);
+    size_t n = 0;
     for (size_t i = 0; i < p->schema.n; i++)
-        known[i] = p->schema.columns[i].name;
-    for (size_t i = 0; i < ps->definition; i++)
-        known[p->schema.n + i] = p->definitions[i].name;
-    const size_t n = p->schema.n + ps->definition;
+        known[n++] = p->schema.columns[i].name;
+    for (const struct plan_definition *d = p->definitions; d < ps->definition; d++)
+        known[n++] = d->name;
     fail(ps, at, "unknown column or feature '%s'%s", name, err_did_you_mean(name, known, n).text);
     free(known);
     return -1;
 }
 
-// n_definitions where there is none.
-static size_t find_definition(const struct plan *p, const char *name)
+// NULL where there is none.
+static const struct plan_definition *find_definition(const struct plan *p, const char *name)
 {
-    size_t i = 0;
-    while (i < p->n_definitions && strcmp(p->definitions[i].name, name) != 0)
-        i++;
-    return i;
+    for (size_t i = 0; i < p->n_definitions; i++)
+        if (strcmp(p->definitions[i].name, name) == 0)
+            return &p->definitions[i];
+    return NULL;
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
@@ -176,20 +175,19 @@ static int name_value(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
     const int column = schema_find(&p->schema, name);
-    const size_t i = find_definition(p, name);
+    const struct plan_definition *d = find_definition(p, name);
     if (column >= 0)
         return column_value(ps, at, column);
-    if (i == p->n_definitions)
+    if (!d)
         return unknown_name(ps, at, name);
-    if (i >= ps->definition)
+    if (d >= ps->definition)
         return fail(ps, at, "'%s' is defined here or below; a feature may use those above it",
                     name);
-    const int node = p->definitions[i].node;
-    if (node < 0)
+    if (d->node < 0)
         return fail(ps, at, "'%s' is a onehot: it has several values, not one", name);
-    if (p->nodes[node].labelled)
+    if (p->nodes[d->node].labelled)
         ps->label_at = at;
-    return node;
+    return d->node;
 }
 
 // ---- windows ----
@@ -203,7 +201,7 @@ static int key_argument(struct parser *ps, const char *function)
     if (!at)
         return fail(ps, ps->at, "%s needs a key column first", function);
     const int column = schema_find(&p->schema, name);
-    if (column < 0 && find_definition(p, name) == p->n_definitions)
+    if (column < 0 && !find_definition(p, name))
         return unknown_name(ps, at, name);
     if (column < 0 || p->schema.columns[column].kind != COLUMN_KEY)
         return fail(ps, at, "'%s' is not a key column; %s groups by one", name, function);
@@ -429,7 +427,7 @@ static int onehot_value(struct parser *ps, int column)
         return -1;
     if (p->n_nodes > MAX_NODES)
         return fail(ps, at, "more than %d values in the plan", MAX_NODES);
-    input_name(name, p->definitions[ps->definition].name, is_text.text);
+    input_name(name, ps->definition->name, is_text.text);
     for (size_t i = 0; i < p->n_inputs; i++)
         if (strcmp(p->inputs[i].name, name) == 0)
             return fail(ps, at, "the value stands here twice");
@@ -441,7 +439,7 @@ static int onehot_value(struct parser *ps, int column)
 // A name must not mean two things: a feature named like a column must be that column (-1: none).
 static int check_shadow(struct parser *ps, int column)
 {
-    const char *name = ps->plan->definitions[ps->definition].name;
+    const char *name = ps->definition->name;
     const int shadowed = schema_find(&ps->plan->schema, name);
     if (shadowed < 0 || shadowed == column)
         return 0;
@@ -452,7 +450,7 @@ static int check_shadow(struct parser *ps, int column)
 static int onehot(struct parser *ps)
 {
     struct plan *p = ps->plan;
-    struct plan_definition *d = &p->definitions[ps->definition];
+    struct plan_definition *d = ps->definition;
     char name[NAME], rest[INPUT_NAME];
     const char *at = take_name(ps, name);
     const int column = at ? schema_find(&p->schema, name) : -1;
@@ -498,7 +496,7 @@ static int check_name(struct parser *ps, const char *name)
 static int add_value(struct parser *ps, int node)
 {
     struct plan *p = ps->plan;
-    struct plan_definition *d = &p->definitions[ps->definition];
+    struct plan_definition *d = ps->definition;
     const struct node *n = &p->nodes[node];
     const bool helper = d->name[0] == '_',
                number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
@@ -515,11 +513,10 @@ static int add_value(struct parser *ps, int node)
     return 0;
 }
 
-int parse_definition(struct plan *p, size_t i, struct err *err)
+int parse_definition(struct plan *p, struct plan_definition *d, struct err *err)
 {
-    struct plan_definition *d = &p->definitions[i];
     struct parser ps = {
-        .text = d->expression, .at = d->expression, .plan = p, .definition = i, .err = err};
+        .text = d->expression, .at = d->expression, .plan = p, .definition = d, .err = err};
     char name[NAME];
     d->node = d->unfitted = -1;
     if (check_name(&ps, d->name))

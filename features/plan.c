@@ -123,7 +123,7 @@ static void finish_track(struct plan *p, size_t t)
 static const struct plan_definition *build(struct plan *p, struct err *err)
 {
     for (size_t i = 0; i < p->n_definitions; i++)
-        if (parse_definition(p, i, err))
+        if (parse_definition(p, &p->definitions[i], err))
             return &p->definitions[i];
     for (size_t t = 0; t < p->n_tracks; t++)
         finish_track(p, t);

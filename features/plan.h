@@ -127,9 +127,9 @@ int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, st
 
 // ---- between plan.c and parse.c ----
 
-// Parse p->definitions[i], whose names may stand for columns and for the definitions before it.
+// Parse one of p->definitions, whose names may stand for columns and for the definitions before it.
 // Sets its node and adds its inputs, or sets mistake.
-int parse_definition(struct plan *p, size_t i, struct err *err);
+int parse_definition(struct plan *p, struct plan_definition *d, struct err *err);
 
 // Each returns the index of the node, which is added where it is not there yet.
 int plan_node(struct plan *p, struct node node);
