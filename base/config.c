@@ -116,18 +116,14 @@ int config_load(struct config *c, const char *path, struct err *err)
 {
     *c = (struct config){.path = xstrdup(path)};
     struct reader r = {.config = c, .err = err, .file = file_open(path, false, err)};
-    if (!r.file) {
-        config_release(c);
+    if (!r.file)
         return -1;
-    }
     int line = ini_parse_stream(read_line, &r, handle, &r), rc = r.failed ? -1 : 0;
     if (rc == 0 && ferror(r.file))
         rc = err_sys(err, "%s: cannot read", path);
     else if (rc == 0 && line != 0)
         rc = err_set(err, "%s:%d: neither '[section]' nor 'key = value'", path, line);
     fclose(r.file);
-    if (rc)
-        config_release(c);
     return rc;
 }
 

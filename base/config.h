@@ -10,7 +10,8 @@
 //     return config_error(&c, e, offset, &err, "'%s' is not a date", e->value);
 //     config_release(&c)
 //
-// Ownership: entries and their strings belong to the config and live until config_release.
+// Ownership: entries and their strings belong to the config and live until config_release, which
+// is for a config_load that failed, too.
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 

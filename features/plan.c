@@ -153,17 +153,15 @@ int plan_from_config(struct plan *p, const struct config *c, struct err *err)
             add_definition(p, c->entries[i].key, c->entries[i].value);
     const struct plan_definition *wrong = build(p, err);
     if (wrong)
-        config_error(c, config_find(c, "features", wrong->name), wrong->mistake, err, "%s",
-                     err_copy(err).msg);
-    else if (p->n_inputs == 0 && plan_unfitted(p) < 0)
-        err_set(err,
-                "%s: [features] is missing or has only helpers (names that begin with _); a model "
-                "needs at least one input, a line of the form 'name = expression'",
-                c->path);
-    else
-        return 0;
-    plan_release(p);
-    return -1;
+        return config_error(c, config_find(c, "features", wrong->name), wrong->mistake, err, "%s",
+                            err_copy(err).msg);
+    if (p->n_inputs == 0 && plan_unfitted(p) < 0)
+        return err_set(
+            err,
+            "%s: [features] is missing or has only helpers (names that begin with _); a model "
+            "needs at least one input, a line of the form 'name = expression'",
+            c->path);
+    return 0;
 }
 
 json_t *plan_to_json(const struct plan *p)
@@ -202,10 +200,7 @@ int plan_from_json(struct plan *p, const json_t *json, struct err *err)
     if (json_unpack_ex((json_t *)json, &why, JSON_STRICT, "{s:o, s:o}", "schema", &schema,
                        "features", &features))
         return err_set(err, "%s", why.text);
-    if (schema_from_json(&p->schema, schema, err) == 0 && read_definitions(p, features, err) == 0)
-        return 0;
-    plan_release(p);
-    return -1;
+    return schema_from_json(&p->schema, schema, err) || read_definitions(p, features, err) ? -1 : 0;
 }
 
 uint64_t plan_checksum(const struct plan *p)

@@ -5,7 +5,8 @@
 // their users. The label may stand only inside a window with a delay; the parser refuses anything
 // else, so no model can be trained on what is not known when it has to answer.
 //
-// Ownership: a plan owns its schema and all strings until plan_release.
+// Ownership: a plan owns its schema and all strings until plan_release, which is for a plan_from_...
+// that failed, too.
 #ifndef FEATURES_PLAN_H
 #define FEATURES_PLAN_H
 

@@ -240,15 +240,13 @@ static int time_format_from_config(struct schema *s, const struct config *c, str
 int schema_from_config(struct schema *s, const struct config *c, struct err *err)
 {
     *s = (struct schema){0};
-    int rc = time_format_from_config(s, c, err);
-    for (size_t i = 0; i < c->n && rc == 0; i++)
-        if (strcmp(c->entries[i].section, "columns") == 0)
-            rc = column_from_config(s, c, &c->entries[i], err);
-    if (rc == 0 && complete(s, err))
-        rc = err_prefix(err, "%s: [columns]", c->path);
-    if (rc)
-        schema_release(s);
-    return rc;
+    if (time_format_from_config(s, c, err))
+        return -1;
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->entries[i].section, "columns") == 0 &&
+            column_from_config(s, c, &c->entries[i], err))
+            return -1;
+    return complete(s, err) ? err_prefix(err, "%s: [columns]", c->path) : 0;
 }
 
 // ---- JSON ----
@@ -293,13 +291,7 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
                                      : time_format_check(s->time_format, err);
     for (size_t i = 0; i < json_array_size(columns) && rc == 0; i++)
         rc = column_from_json(s, json_array_get(columns, i), err);
-    if (rc == 0)
-        rc = complete(s, err);
-    if (rc) {
-        err_prefix(err, "schema");
-        schema_release(s);
-    }
-    return rc;
+    return rc || complete(s, err) ? err_prefix(err, "schema") : 0;
 }
 
 // ---- datasets ----
@@ -323,24 +315,12 @@ static int read_delimiter(struct dataset *d, struct err *err)
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err)
 {
     *d = (struct dataset){.file = input, .max_reject_rate = 0.001};
-    int rc = config_load(&d->config, config, err);
-    const struct config_entry *file = rc ? NULL : config_find(&d->config, "input", "file");
-    if (file && !input)
-        d->file = file->value;
-    if (rc ||
+    if (config_load(&d->config, config, err) ||
         config_number(&d->config, "input", "max_reject_rate", 0, 1, &d->max_reject_rate, err) ||
         read_delimiter(d, err) || schema_from_config(&d->schema, &d->config, err))
-        rc = -1;
-    else if (!d->file)
-        rc = err_set(err, "%s: [input] file is missing, and no INPUT is given", config);
-    if (rc)
-        dataset_release(d);
-    return rc;
-}
-
-void dataset_release(struct dataset *d)
-{
-    schema_release(&d->schema);
-    config_release(&d->config);
-    *d = (struct dataset){0};
+        return -1;
+    const struct config_entry *file = config_find(&d->config, "input", "file");
+    if (file && !input)
+        d->file = file->value;
+    return d->file ? 0 : err_set(err, "%s: [input] file is missing, and no INPUT is given", config);
 }

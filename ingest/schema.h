@@ -10,8 +10,8 @@
 // the row numbers, from 0 on. The schema travels as JSON through the manifests of tables and inside
 // the model, so a server needs no .ini to know what a transaction looks like.
 //
-// Errors name the .ini, line and key. Ownership: schema and dataset own their strings until they
-// are released.
+// Errors name the .ini, line and key. Ownership: a schema owns its strings until schema_release,
+// which is for a schema_from_... that failed, too; a dataset lives as long as its program.
 #ifndef INGEST_SCHEMA_H
 #define INGEST_SCHEMA_H
 
@@ -75,6 +75,5 @@ struct dataset {
 
 // config: the .ini; input: a file instead of that of [input], or NULL.
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err);
-void dataset_release(struct dataset *d);
 
 #endif

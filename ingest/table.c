@@ -208,8 +208,6 @@ int table_open(struct table *t, const char *path, struct err *err)
         rc = parallel_run((unsigned)t->n, load_column, t, err);
     if (t->dir >= 0)
         close(t->dir);
-    if (rc)
-        table_release(t);
     return rc;
 }
 
@@ -297,8 +295,6 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
     int rc = output_dir_open(&w->dir, path, MANIFEST, err);
     while (w->n < n && rc == 0)
         rc = open_column(w, &columns[w->n], err);
-    if (rc)
-        table_writer_release(w);
     return rc;
 }
 

@@ -23,7 +23,7 @@
 // A table appears as a whole at its commit (base/output.h); memory does not depend on the rows. The
 // reader maps the columns and checks every file's size, header and checksum, so an altered or
 // truncated table is an error that names the file. Ownership: the table owns its mapping and
-// strings until table_release.
+// strings until table_release. Reader and writer are to be released after an error, too.
 #ifndef INGEST_TABLE_H
 #define INGEST_TABLE_H
 

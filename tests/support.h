@@ -64,6 +64,8 @@ static inline int plan_try(struct plan *p, const struct definition *d, size_t n,
     json_t *json = json_pack("{s:o, s:o}", "schema", schema, "features", features);
     int rc = plan_from_json(p, json, err);
     json_decref(json);
+    if (rc)
+        plan_release(p);
     return rc;
 }
 

@@ -214,7 +214,10 @@ TEST_CASE(every_piece_runs_once_and_the_first_failure_is_reported)
 
 static int load(struct config *c, const char *text)
 {
-    return config_load(c, scratch_text("test.ini", text), &err);
+    const int rc = config_load(c, scratch_text("test.ini", text), &err);
+    if (rc)
+        config_release(c);
+    return rc;
 }
 
 TEST_CASE(entries_know_their_line_and_column)
@@ -252,6 +255,7 @@ TEST_CASE(a_0_byte_is_an_error_wherever_it_stands)
         snprintf(line, sizeof line, "test.ini:%zu: a 0 byte", lines);
         scratch_bytes("test.ini", with_0, sizeof text - 1);
         assert_int_equal(config_load(&c, scratch_path("test.ini"), &err), -1);
+        config_release(&c);
         assert_contains(err.msg, line);
     }
 }
@@ -278,6 +282,7 @@ TEST_CASE(mistakes_are_reported_with_their_line)
 {
     struct config none;
     assert_int_equal(config_load(&none, scratch_path("none.ini"), &err), -1);
+    config_release(&none);
     assert_contains(err.msg, "none.ini: cannot open: No such file or directory");
     static const char *const cases[][2] = {
         {"[input]\nfile = a\nfile = b\n", "test.ini:3: 'file' is in [input] already, at line 2"},

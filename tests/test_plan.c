@@ -73,6 +73,8 @@ static int plan_from_ini(struct plan *p, const char *features, struct err *err)
     assert_int_equal(config_load(&config, scratch_text("test.ini", text), err), 0);
     int rc = plan_from_config(p, &config, err);
     config_release(&config);
+    if (rc)
+        plan_release(p);
     return rc;
 }
 
@@ -196,6 +198,7 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         json_t *json = json_loads(no_plans[i], 0, NULL);
         assert_non_null(json);
         assert_int_equal(plan_from_json(&p, json, &err), -1);
+        plan_release(&p);
         json_decref(json);
     }
 }

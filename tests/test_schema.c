@@ -5,6 +5,12 @@
 
 #include <math.h>
 
+static void release(struct dataset *d)
+{
+    schema_release(&d->schema);
+    config_release(&d->config);
+}
+
 static int load(struct dataset *d, const char *time_format, const char *columns, struct err *err)
 {
     char text[4096];
@@ -57,7 +63,7 @@ TEST_CASE(a_schema_is_read_and_json_gives_it_back)
             assert_true(back.columns[0].min == -SCHEMA_LIMIT && back.columns[0].max == 1e30);
         json_decref(j);
         json_decref(again);
-        dataset_release(&d);
+        release(&d);
         schema_release(&back);
     }
 }
@@ -102,9 +108,12 @@ TEST_CASE(mistakes_are_explained)
         if (load(&d, cases[i][0], cases[i][1], &err) == 0)
             fail_msg("taken: %s", cases[i][1]);
         assert_contains(err.msg, cases[i][2]);
+        release(&d);
     }
+    struct dataset d;
     const char *ini = scratch_text("test.ini", "[input]\ntime_format = row\n");
-    assert_int_equal(dataset_load(&(struct dataset){0}, ini, NULL, &(struct err){""}), -1);
+    assert_int_equal(dataset_load(&d, ini, NULL, &(struct err){""}), -1);
+    release(&d);
 }
 
 TEST_CASE(hostile_json_is_refused)
@@ -129,6 +138,7 @@ TEST_CASE(hostile_json_is_refused)
         if (!j || schema_from_json(&s, j, &err) == 0)
             fail_msg("taken: %s", text);
         assert_memory_equal(err.msg, "schema: ", 8);
+        schema_release(&s);
         json_decref(j);
     }
 }

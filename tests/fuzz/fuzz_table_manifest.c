@@ -60,8 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_table();
     made = true;
     write_manifest(data, size);
-    if (table_open(&t, TABLE, &err))
+    if (table_open(&t, TABLE, &err)) {
+        table_release(&t);
         return 0;
+    }
     unsigned sum = 0;
     for (size_t i = 0; i < t.n; i++) {
         const struct table_column *c = &t.columns[i];
