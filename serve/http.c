@@ -5,7 +5,6 @@
 
 #include "base/progress.h"
 #include "ingest/value.h"
-#include "serve/patience.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -63,7 +62,7 @@ static void send_reply(const struct request *q)
     // An idle connection holds a worker, so none is kept when all workers are taken.
     const bool close = q->close || q->unread || atomic_load(&q->server->stopping) || q->health ||
                        atomic_load(&q->service->counters.connections) >= q->server->threads ||
-                       patience_left() < SCARCE_SECONDS;
+                       patience.left < SCARCE_SECONDS;
     reply_reset(&packet);
     add_head(q, close);
     if (r->status != 204 && !(method && strcmp(method, "HEAD") == 0))
@@ -105,26 +104,21 @@ static void answer(const struct request *q)
     reply_reset(&packet);
 }
 
-static struct http *http_of(const struct mg_connection *connection)
+static const struct listener *listener_of(const struct mg_connection *connection)
 {
     return mg_get_user_data(mg_get_context(connection));
-}
-
-static bool is_health(const struct mg_connection *connection)
-{
-    return mg_get_request_info(connection)->server_port == http_of(connection)->health_port;
 }
 
 // id: what the client calls its request; NULL: nothing.
 static struct request begin(struct mg_connection *connection, const char *id)
 {
-    struct http *s = http_of(connection);
+    struct http *s = listener_of(connection)->server;
     struct request q = {.server = s,
                         .service = s->service,
                         .reply = &reply,
                         .connection = connection,
                         .info = mg_get_request_info(connection),
-                        .health = is_health(connection),
+                        .health = listener_of(connection)->health,
                         .start = seconds_now(),
                         .length = -1,
                         .unread = true};
@@ -171,12 +165,11 @@ static int http_error(struct mg_connection *connection, int status, const char *
 {
     struct request q = begin(connection, NULL);
     refused = true;
-    if (status == 400 && !q.info->request_method && patience_ended())
-        PROBLEM(&q, 408, "no head of HTTP/1.1 came whole within %d seconds", HEAD_SECONDS);
-    else if (status == 400 && !q.info->request_method)
-        PROBLEM(&q, 400,
-                "the head is not whole, or longer than 64 KiB, or has a control character in it (a "
-                "tab is one)");
+    if (status == 400 && !q.info->request_method)
+        PROBLEM(&q, patience_remaining() > 0 ? 400 : 408,
+                "no head of HTTP/1.1 came whole within %d seconds and 64 KiB, or it has a control "
+                "character (a tab is one)",
+                HEAD_SECONDS);
     else if (status == 400 && mg_get_header(connection, "Transfer-Encoding"))
         PROBLEM(&q, 501, NO_TRANSFER_ENCODING);
     else if (status == 400 && is_unknown_method(q.info))
@@ -193,16 +186,16 @@ static int http_error(struct mg_connection *connection, int status, const char *
 
 static void add_connection(const struct mg_connection *connection, int n)
 {
-    const struct http *s = http_of(connection);
+    const struct http *s = listener_of(connection)->server;
     const int before = atomic_fetch_add(&s->service->counters.connections, n);
-    patience_scarce(2 * (before + n) >= s->threads);
+    atomic_store(&patience_scarce, 2 * (before + n) >= s->threads);
 }
 
 static int count_connection(const struct mg_connection *connection, void **data)
 {
     (void)data;
     refused = false;
-    patience_begin(CONNECTION_SECONDS);
+    patience.left = CONNECTION_SECONDS;
     patience_for(HEAD_SECONDS, true);
     add_connection(connection, 1);
     return 0;
@@ -234,10 +227,6 @@ static void end_thread(const struct mg_context *context, int type, void *data)
 static int check_host(const struct http *s, struct err *err)
 {
     struct in_addr address;
-    for (const char **name = s->allowed; name && *name; name++)
-        if (host_name(*name) != strlen(*name) || !**name)
-            return err_set(err, "--allow-host %s: is not a host name (give it without its port)",
-                           *name);
     if (inet_pton(AF_INET, s->host, &address) != 1)
         return err_set(err, "--host %s: is not an IPv4 address", s->host);
     if (!*s->token && ntohl(address.s_addr) >> 24 != 127)
@@ -250,8 +239,8 @@ static int check_host(const struct http *s, struct err *err)
 
 // The library's timeouts are longer than those of patience.h. It reads more of a head (64 KiB) than
 // is accepted, so that its sender gets 431; the library itself would call it malformed.
-static int start_library(struct http *s, struct mg_context **context, int64_t *number,
-                         int64_t n_threads, struct err *err)
+static int start_library(struct http *s, struct listener *l, int64_t *number, int64_t n_threads,
+                         struct err *err)
 {
     char ports[64], threads[16], why[256] = "";
     const char *options[] = {
@@ -267,16 +256,17 @@ static int start_library(struct http *s, struct mg_context **context, int64_t *n
                                            .connection_close = answer_last,
                                            .connection_closed = forget_connection,
                                            .exit_thread = end_thread};
-    struct mg_init_data init = {&callbacks, s, options};
+    struct mg_init_data init = {&callbacks, l, options};
     struct mg_error_data error = {.text = why, .text_buffer_size = sizeof why};
     struct mg_server_port port;
+    *l = (struct listener){.server = s, .health = number == &s->health_port};
     snprintf(ports, sizeof ports, "%s:%d", s->host, (int)*number);
     snprintf(threads, sizeof threads, "%d", (int)n_threads);
-    *context = mg_start2(&init, &error);
-    if (!*context)
+    l->context = mg_start2(&init, &error);
+    if (!l->context)
         return err_set(err, "%s: cannot listen, is the port in use? Give another --%s (%s)", ports,
-                       number == &s->port ? "port" : "health-port", why);
-    if (mg_get_server_ports(*context, 1, &port) == 1)
+                       l->health ? "health-port" : "port", why);
+    if (mg_get_server_ports(l->context, 1, &port) == 1)
         *number = port.port;
     return 0;
 }
@@ -295,10 +285,10 @@ int http_start(struct http *s, struct err *err)
     randombytes_buf(&first, sizeof first);
     atomic_store(&next_id, first);
     s->openapi = openapi_text(s->service);
-    // Health comes first, since requests compare their port with its.
-    if (s->health_port >= 0 && start_library(s, &s->health, &s->health_port, HEALTH_THREADS, err))
+    if (s->health_port >= 0 &&
+        start_library(s, &s->listeners[0], &s->health_port, HEALTH_THREADS, err))
         return -1;
-    return start_library(s, &s->context, &s->port, s->threads, err);
+    return start_library(s, &s->listeners[1], &s->port, s->threads, err);
 }
 
 // mg_stop cuts answers off that are being written, so wait until none is; new requests get 503
@@ -309,9 +299,8 @@ void http_stop(struct http *s)
     atomic_store(&s->stopping, true);
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->service->counters.in_flight) > 0; ms++)
         nanosleep(&tick, NULL);
-    if (s->context)
-        mg_stop(s->context);
-    if (s->health)
-        mg_stop(s->health);
+    for (size_t i = 2; i-- > 0;)
+        if (s->listeners[i].context)
+            mg_stop(s->listeners[i].context);
     free(s->openapi);
 }

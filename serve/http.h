@@ -21,15 +21,19 @@ enum { TOKEN_TEXT = 260, SEGMENT = 256, REQUEST_ID = 65, MAX_BODY = 1024 * 1024 
 struct http {
     struct service *service;
     const char *host;       // IPv4; without a token in 127.0.0.0/8
-    const char **allowed;   // without a token: names in Host besides loopback's; ended by NULL
+    const char **allowed;   // names in Host without a token, besides 127.0.0.0/8; ended by NULL
     int64_t port;           // 0: http_start picks a free one and sets it
     int64_t health_port;    // for health and metrics only, with threads of its own; -1: none
     int64_t threads;        // each serves one connection at a time
     char token[TOKEN_TEXT]; // that clients must send; "": none
     bool access_log;
     // http.c's:
-    struct mg_context *context, *health;
-    char *openapi; // what GET /openapi.json answers
+    struct listener {
+        struct http *server;
+        struct mg_context *context;
+        bool health;
+    } listeners[2]; // of health, and of all
+    char *openapi;  // what GET /openapi.json answers
     atomic_bool stopping;
 };
 
@@ -83,6 +87,17 @@ const struct route *route_at(size_t i); // NULL after the last
 #define NO_TRANSFER_ENCODING                                                                       \
     "a body with a Transfer-Encoding (chunked) is not read: send it with its Content-Length"
 #define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
+
+// How long a worker thread waits for its client, serve/patience.c.
+enum { SCARCE_SECONDS = 2 };
+extern atomic_bool patience_scarce; // while it is set, for SCARCE_SECONDS at most
+extern _Thread_local struct patience {
+    double left; // seconds, for all waits of the connection but those between its requests
+    double start, seconds; // of what is waited for now; start 0: there is no limit
+    bool idle;             // it is the next request, and no byte of it has come
+} patience;
+void patience_for(double seconds, bool idle); // from now on, for the next thing
+double patience_remaining(void);              // of it; 0 or less: the library gives the request up
 
 void route(struct request *q);
 void get_metrics(struct request *q);

@@ -41,7 +41,7 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     __attribute__((format(printf, 5, 6)));
 
 // The statuses that the server answers with, and one entry for any other.
-enum { REPLY_STATUSES = 21 };
+enum { REPLY_STATUSES = 20 };
 struct reply_status {
     int code; // 0: any other
     const char *phrase;

@@ -10,7 +10,6 @@
 
 #include "base/memory.h"
 #include "base/output.h"
-#include "serve/patience.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -199,17 +199,14 @@ static const struct route *find_route(struct request *q)
 // server and may read the answers. They have that name in Host.
 static bool is_rebound(const struct request *q)
 {
-    static const char *const loopback[] = {"localhost", "[::1]", NULL};
-    const char *const *names[] = {loopback, (const char *const *)q->server->allowed};
     const size_t n = q->host ? host_name(q->host) : 0;
     struct in_addr address;
     char name[INET_ADDRSTRLEN] = "";
     if (!q->host || *q->server->token)
         return false;
-    for (size_t i = 0; i < 2; i++)
-        for (const char *const *known = names[i]; known && *known; known++)
-            if (strlen(*known) == n && strncasecmp(*known, q->host, n) == 0)
-                return false;
+    for (const char **known = q->server->allowed; known && *known; known++)
+        if (host_name(*known) == n && strncasecmp(*known, q->host, n) == 0)
+            return false;
     if (n < sizeof name)
         memcpy(name, q->host, n);
     return inet_pton(AF_INET, name, &address) != 1 || ntohl(address.s_addr) >> 24 != 127;

@@ -336,7 +336,6 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
         {"--models none", 1, "none"},      {"--token-file none", 1, "none"},
         {"--prot 1", 2, "'port'"},         {"--port 70000", 2, "65535"},
         {"--durability x", 2, "nor full"}, {"--clock x", 2, "nor data"},
-        {"--allow-host a:1", 1, "a:1"},
     };
     assert_contains(shared.line, "serve: model 1 (sha256 ");
     assert_contains(shared.line, " up to 2018-05-02T");

@@ -106,8 +106,8 @@ TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
 
 TEST_CASE(requests_that_the_library_refuses_get_a_reason)
 {
-    check_refused("\x16\x03\x01 TLS\r\n\r\n", 400, "a control character");
-    check_refused("GET / HTTP/1.1\r\nHost: x\r\nX: a\tb\r\n\r\n", 400, "a tab");
+    check_refused("\x16\x03\x01 TLS\r\n\r\n", 400, "has a control character");
+    check_refused("GET / HTTP/1.1\r\nHost: x\r\nX: a\tb\r\n\r\n", 400, "a tab is one");
     check_refused("GET /hea", 408, "no head of HTTP/1.1 came whole within 2 s"); // and no more
     check_refused(POST HOST "Transfer-Encoding: chunked\r\n" REST, 501, "its Content-Length");
     check_refused(POST HOST "Transfer-Encoding: gzip\r\n" REST, 501, "its Content-Length");
