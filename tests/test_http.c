@@ -110,7 +110,7 @@ TEST_CASE(without_a_token_only_loopback_and_allowed_names_are_served)
         {"localhost.evil", false},
         {"127.0.0.1.evil", false},
         {"128.0.0.1", false},
-        {"127.100.100.1001:80", false},
+        {"127.1.evil:80", false},
         {"[::2]", false},
         {"xx", false},
         {"127.100.100.100.evil", false},
