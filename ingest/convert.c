@@ -188,7 +188,9 @@ static int open_table(struct convert *c, const char *path, struct err *err)
     free(columns);
     c->ids = xcalloc(CSV_BLOCK_ROWS, sizeof *c->ids);
     c->ids_fd = rc ? -1 : output_dir_create(&c->writer.dir, "ids", err);
-    return c->ids_fd < 0 ? -1 : unlinkat(c->writer.dir.fd, "ids", 0);
+    if (c->ids_fd >= 0 && unlinkat(c->writer.dir.fd, "ids", 0))
+        return err_sys(err, "%s: cannot remove a temporary file", c->writer.dir.path);
+    return c->ids_fd < 0 ? -1 : 0;
 }
 
 // Called for rows that were taken only, so that dictionaries hold no text of a rejected row.

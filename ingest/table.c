@@ -339,7 +339,8 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
 int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t row), void *arg,
                         struct err *err)
 {
-    char values[FILTER_ROWS * sizeof(uint64_t)];
+    uint64_t room[FILTER_ROWS]; // for any kind of value
+    char *values = (char *)room;
     for (size_t i = 0; i < w->n; i++) {
         struct table_writer_column *c = &w->columns[i];
         const size_t size = column_size(c->about.kind);

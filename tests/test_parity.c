@@ -36,8 +36,8 @@ static void kill_at(int64_t rows, pid_t replay)
     kill(own.pid, SIGKILL);
     waitpid(own.pid, NULL, 0);
     snprintf(port, sizeof port, "%d", own.port);
-    own.more[0] = "--port";
-    own.more[1] = port;
+    own.more[2] = "--port";
+    own.more[3] = port;
     server_begin(&own, "16", NULL);
 }
 
@@ -66,6 +66,8 @@ static void every_probability_has_the_bits_of_the_batch_across_kills(void **stat
     (void)state;
     batch_scores(&e, from, until);
     assert_true(e.n > 500);
+    own.more[0] = "--clock";
+    own.more[1] = "data";
     server_begin(&own, "16", NULL);
     const pid_t replay = start_replay();
     for (int k = 1; k <= kills; k++)
