@@ -180,6 +180,8 @@ static int lock_temporary(struct output *o, mode_t mode, struct err *err)
 
 static void forget(struct output *o)
 {
+    if (!o->path)
+        return;
     if (o->fd >= 0)
         close(o->fd);
     if (o->old >= 0)
@@ -314,7 +316,7 @@ int output_replace(struct output *o, struct err *err)
 
 void output_settle(struct output *o)
 {
-    if (o->old >= 0)
+    if (o->path && o->old >= 0)
         remove_artifact(o->old, o->temporary);
     forget(o);
 }
@@ -329,9 +331,7 @@ int output_commit(struct output *o, struct err *err)
 
 void output_release(struct output *o)
 {
-    if (!o->path)
-        return;
-    if (!o->replaced || (o->is_folder && swap(o) == 0))
+    if (o->path && (!o->replaced || (o->is_folder && swap(o) == 0)))
         remove_artifact(o->fd, o->temporary);
     forget(o);
 }

@@ -177,6 +177,7 @@ TEST_CASE(a_version_is_promoted_and_rolled_back)
     expect_exactly("version 1 is the champion of models again\n",
                    "registry --models models rollback");
     expect_exactly("1\n", "registry --models models who --at 2999-12-31");
+    expect(0, "\n      1  champion  ", "ln -sfn 2 models/champion; registry --models models list");
     expect(1, "models: there is no champion before the present one",
            "registry --models models rollback");
     expect(1, "models: there was no champion at 2001-01-01T00:00:00Z",

@@ -130,6 +130,8 @@ static struct data read_csv(const char *path)
             die("%s:%ld: is earlier than the row before it", path, d.n + 2);
         d.n++;
     }
+    if (ferror(f))
+        die("%s: cannot read", path);
     fclose(f);
     return d;
 }

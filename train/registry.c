@@ -109,25 +109,6 @@ int registry_parse_version(const char *name, int64_t *version)
     return 0;
 }
 
-int registry_champion(const char *path, int64_t *version, struct err *err)
-{
-    char target[32], *link = path_join(path, "champion");
-    ssize_t n = readlink(link, target, sizeof target - 1);
-    int rc = 0;
-    *version = 0;
-    target[n < 0 ? 0 : n] = '\0';
-    if (n < 0 && access(path, F_OK))
-        rc = err_sys(err, "%s: cannot open the registry", path);
-    else if (n < 0 && errno != ENOENT)
-        rc = err_sys(err, "%s: cannot read the link", link);
-    else if (n < 0)
-        rc = err_set(err, "%s: there is no champion yet: promote a version first", path);
-    else if (registry_parse_version(target, version))
-        rc = err_set(err, "%s: points to '%s', which is no version", link, target);
-    free(link);
-    return rc;
-}
-
 // Replace the link in one step and sync it. Version 0: there is no champion.
 static int write_link(const struct registry *r, int64_t version, struct err *err)
 {
@@ -146,14 +127,14 @@ static int write_link(const struct registry *r, int64_t version, struct err *err
 // Make the link follow the ledger.
 static int repair_link(struct registry *r, struct err *err)
 {
-    struct err none;
-    int64_t linked;
+    char linked[32] = "", wanted[32] = "";
     const int64_t champion = registry_champion_at(r, INT64_MAX);
-    registry_champion(r->path, &linked, &none); // 0 after an error
-    if (champion == linked)
+    if (champion)
+        snprintf(wanted, sizeof wanted, "%" PRId64, champion);
+    if (readlinkat(r->lock, "champion", linked, sizeof linked - 1) < 0 && !champion)
         return 0;
-    r->repaired = true;
-    return write_link(r, champion, err);
+    r->repaired = strcmp(linked, wanted) != 0;
+    return r->repaired ? write_link(r, champion, err) : 0;
 }
 
 // The line decides, so it comes last, and without it the folder or the link goes back. Memory is
@@ -191,6 +172,12 @@ int64_t registry_champion_at(const struct registry *r, int64_t time)
     return version;
 }
 
+int registry_champion(const struct registry *r, int64_t *version, struct err *err)
+{
+    *version = registry_champion_at(r, INT64_MAX);
+    return *version ? 0 : err_set(err, "%s: there is no champion: promote a version", r->path);
+}
+
 int registry_previous(const struct registry *r, int64_t *version, struct err *err)
 {
     int64_t *stack = xcalloc(r->n, sizeof *stack);
@@ -225,10 +212,11 @@ static int repair(struct registry *r, struct err *err)
         return err_set(err,
                        "%s: is missing, but there are versions: put it back, or move them away",
                        r->ledger);
-    r->repaired = r->torn;
     if (r->torn && truncate(r->ledger, r->size))
         return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
-    return repair_link(r, err);
+    const int rc = repair_link(r, err);
+    r->repaired |= r->torn;
+    return rc;
 }
 
 int registry_open(struct registry *r, const char *path, struct err *err)
@@ -330,15 +318,18 @@ int registry_verify(const struct registry *r, int64_t version, char sha256[SHA25
 
 int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)
 {
-    struct registry r = {0};
-    if (registry_champion(path, version, err))
-        return -1;
-    char *file = model_path(path, *version);
-    const int rc = model_load(m, file, err) || registry_read(&r, path, err) ||
-                   check_trained(&r, *version, m->sha256, err);
-    if (rc)
+    struct registry r;
+    char *file = NULL;
+    int rc = registry_read(&r, path, err);
+    if (rc == 0)
+        rc = registry_champion(&r, version, err);
+    if (rc == 0) {
+        file = model_path(path, *version);
+        rc = model_load(m, file, err);
+    }
+    if (rc == 0 && (rc = check_trained(&r, *version, m->sha256, err)))
         model_release(m);
     registry_release(&r);
     free(file);
-    return rc ? -1 : 0;
+    return rc;
 }

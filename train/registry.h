@@ -1,7 +1,7 @@
 // registry: the versions of a dataset's model, which of them serves, and which served when.
 //
 //     models/simulated/1/ 2/ 3/      whole folders, never changed once there
-//     models/simulated/champion      symbolic link to one of them, replaced by rename
+//     models/simulated/champion      symbolic link to one of them, for people and shells
 //     models/simulated/ledger.jsonl  one line per action
 //
 // A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
@@ -65,8 +65,8 @@ int registry_record(struct registry *r, enum ledger_action action, int64_t versi
 int64_t registry_champion_at(const struct registry *r, int64_t time);
 // The champion to roll back to: a promotion pushes a version onto a stack, a rollback pops it.
 int registry_previous(const struct registry *r, int64_t *version, struct err *err);
-// The champion by the link; *version is 0 after an error.
-int registry_champion(const char *path, int64_t *version, struct err *err);
+// The champion; *version is 0 after an error.
+int registry_champion(const struct registry *r, int64_t *version, struct err *err);
 // The newest version; 0 where there is none.
 int64_t registry_latest(const struct registry *r);
 // The champion's model, to be released by the caller, and its version.

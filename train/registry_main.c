@@ -20,7 +20,7 @@ static const char *at, *version_name; // NULL where not given
 static int find_version(const struct registry *r, int64_t *version, struct err *err)
 {
     if (!version_name)
-        return registry_champion(models, version, err);
+        return registry_champion(r, version, err);
     if (registry_parse_version(version_name, version) == 0)
         return 0;
     if (strcmp(version_name, "latest") != 0)
@@ -49,7 +49,7 @@ static void print_version(const struct ledger_entry *e, bool champion)
 static int list(struct registry *r, struct err *err)
 {
     int64_t champion, last = 0;
-    registry_champion(models, &champion, err); // 0 where there is none
+    (void)registry_champion(r, &champion, err); // 0 where there is none
     printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
     for (size_t i = 0; i < r->n; i++) { // versions count up: a repeated training is not above last
         const struct ledger_entry *e = &r->entries[i];
