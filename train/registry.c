@@ -114,8 +114,6 @@ static int write_link(const struct registry *r, int64_t version, struct err *err
 {
     char target[32];
     snprintf(target, sizeof target, "%" PRId64, version);
-    if (unlinkat(r->lock, "champion.tmp", 0) && errno != ENOENT)
-        return err_sys(err, "%s/champion.tmp: cannot remove", r->path);
     if ((version == 0 ? unlinkat(r->lock, "champion", 0)
                       : symlinkat(target, r->lock, "champion.tmp") ||
                             renameat(r->lock, "champion.tmp", r->lock, "champion")) ||
@@ -212,6 +210,7 @@ static int repair(struct registry *r, struct err *err)
         return err_set(err,
                        "%s: is missing, but there are versions: put it back, or move them away",
                        r->ledger);
+    unlinkat(r->lock, "champion.tmp", 0); // a failure would make the next symlinkat fail
     if (r->torn && truncate(r->ledger, r->size))
         return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
     const int rc = repair_link(r, err);
