@@ -208,6 +208,7 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
         {"[model]\nl2 = " L17, "more than 16"},
         {"[model]\nalerts_per_day = 0", "not within"},
+        {"[model]\noutside = drop", "test.ini:2:11: [model] outside: 'drop' is neither score nor"},
         {"[model]\ncost_fraud = 3", "go together"},
         {"[model]\ncost_fraud = 3\ncost_alert = 0", "not within"},
         {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7", "leave out alerts_per_day"},

@@ -130,7 +130,7 @@ TEST_CASE(labels_that_are_not_known_yet_are_refused)
             "features --config late.ini --output features table");
     refused("[features] terminal_risk_1d: the label is not known yet",
             "train --config late.ini --output models features");
-    expect(0, "Labels are known after 6d. No row is left out",
+    expect(0, "\nLabels are known after 6d. No row is left out",
            "sed 's/^label_delay.*/label_delay = 6d/; s/^blocked.*/blocked = none/' "
            "datasets/sample.ini >early.ini && train --config early.ini --output m --promote "
            "features && registry --models m show");
@@ -150,6 +150,14 @@ TEST_CASE(what_tells_of_customers_is_its_owners_alone)
     succeed("umask 0; " INGEST "--key var/key && " FEATURES);
     succeed("[ -z \"$(find var table features rejects.csv -perm /077)\" ] || ls -lR");
     assert_null(strstr(out, "rw"));
+}
+
+TEST_CASE(a_model_that_reviews_whatever_lies_outside_says_so)
+{
+    expect(0, "\nWhatever lies outside the range of the training rows is reviewed, too",
+           "sed 's/^l2 = .*/l2 = 1e-2\\noutside = review/' datasets/sample.ini >o.ini && train "
+           "--config o.ini --output o --promote features && registry --models o show && "
+           "grep -q '\"outside\": \"review\"' o/1/model.json");
 }
 
 // ---- the registry ----
@@ -287,6 +295,7 @@ int main(void)
         stages_test(the_model_does_not_depend_on_the_secret_key),
         stages_test(two_swapped_lines_of_columns_do_not_change_the_metrics),
         stages_test(labels_that_are_not_known_yet_are_refused),
+        stages_test(a_model_that_reviews_whatever_lies_outside_says_so),
         stages_test(the_same_features_again_add_no_version),
         stages_test(what_tells_of_customers_is_its_owners_alone),
         stages_test(a_version_is_promoted_and_rolled_back),

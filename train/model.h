@@ -5,15 +5,13 @@
 //     probability = 1 / (1 + exp(−margin))
 //     decision    = probability >= threshold ? "review" : "approve"
 //
-// min and max are those of the rows that trained: a linear model knows nothing about what lies
-// beyond, and with a negative weight an extreme value would hide any fraud. With `outside` =
-// "review" a row with an input outside is reviewed, whatever its probability.
+// min and max are those of training: a line goes on beyond, and with a negative weight an extreme
+// value would hide any fraud. With `outside` = "review" a row with such an input is reviewed anyway.
 //
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
-// Means, scales, weights, intercept and threshold have 7 significant digits, far below the standard
-// errors of the weights, and all that is said about a model is computed from these. So the last
-// bits of a fit, which differ between processors, are not in any file. (A number that lies on the
-// edge between two roundings would be: this is tested on several kernels of OpenBLAS, not proven.)
+// Means, scales, weights, intercept and threshold have 7 significant digits, and all that is said
+// about a model is computed from these, because the last bits of a fit differ between processors.
+// (Unless a number lies on the edge between two roundings: tested on several kernels, not proven.)
 //
 // model.json:
 //     {"format": "assay model", "version": 2,

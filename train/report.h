@@ -40,6 +40,7 @@
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
 //      "split":  {"label_delay","blocked"},         as [split] has them; blocked: null for none
+//      "review_outside",                            true for [model] outside = review
 //      "warnings": {"few_rows","late_labels","known_cards","no_validation",
 //                   "threshold_from_training","over_budget"},
 //      "card": {"intended_use","data","limits"},    those that [card] has

@@ -330,7 +330,7 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
     json_t *more =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, "
-                  "s:o}",
+                  "s:b, s:o}",
                   "bootstrap", bootstrap(&m->bootstrap), "validation", validation(m, &v->settings),
                   "threshold", policy(&v->settings, &f->metrics.tally), "data", data(f), "weights",
                   weights(m), "intercept", "weight", number(fitted->intercept), "standard_error",
@@ -338,7 +338,8 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
                   reliability(&f->metrics.tally), "scores", scores(f->fit), "slices",
                   slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
                   warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
-                  v->split.label_delay_text, "blocked", v->split.blocked, "card", words);
+                  v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
+                  v->settings.review_outside, "card", words);
     json_object_update_new(results, more);
     return results;
 }
