@@ -100,11 +100,6 @@ struct source {
     size_t size; // of the mapping, in bytes
 };
 
-static void close_source(const struct source *f)
-{
-    munmap((void *)f->start, f->size);
-}
-
 static int open_source(struct source *f, const char *path, struct err *err)
 {
     struct stat st;
@@ -119,7 +114,7 @@ static int open_source(struct source *f, const char *path, struct err *err)
     *f = (struct source){map, map, map + size / sizeof *map, size};
     if (f->end - map > HEAD_WORDS && memcmp(map, magic, sizeof magic) == 0)
         return 0;
-    close_source(f);
+    munmap((void *)map, size);
     return err_set(err, "%s: not a snapshot of this version", path);
 }
 
@@ -211,7 +206,7 @@ int snapshot_load(struct state *s, const char *path, struct err *err)
     if (open_source(&f, path, err))
         return -1;
     int rc = load(&f, s, path, err);
-    close_source(&f);
+    munmap((void *)f.start, f.size);
     return rc;
 }
 
@@ -221,6 +216,6 @@ int snapshot_peek(const char *path, struct snapshot_head *head, struct err *err)
     if (open_source(&f, path, err))
         return -1;
     *head = (struct snapshot_head){f.start[POSITION], f.end[-1], (int64_t)f.start[LAST_TIME]};
-    close_source(&f);
+    munmap((void *)f.start, f.size);
     return 0;
 }

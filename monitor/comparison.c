@@ -145,15 +145,6 @@ int comparison_init(struct comparison *c, const struct model *m, const struct ex
     return 0;
 }
 
-void comparison_release(struct comparison *c)
-{
-    for (size_t i = 0; c->columns && i < c->n; i++)
-        free(c->columns[i].week_psi);
-    free(c->columns);
-    free(c->weeks);
-    *c = (struct comparison){0};
-}
-
 // ---- drift.json ----
 
 // The measures in the order of struct drift; those with a title are in the table, too.

@@ -3,7 +3,6 @@
 //
 //     comparison_init(&c, &model, &features, NULL, &config, threads, &err)
 //     comparison_write(&c, "drift.json", &err), comparison_print(&c)
-//     comparison_release(&c)
 //
 // Each input of the model and its score is measured over the bins of the model's reference
 // histograms, and PSI for each week, too. A column has drifted where PSI reaches psi_alert and both
@@ -24,7 +23,7 @@
 // There is no clock time in it: the same input gives the same file.
 //
 // Without current rows the measures are NAN; a reference without rows is an error. Ownership: a
-// comparison owns its arrays until comparison_release, and borrows model and tables.
+// comparison borrows model and tables, and lives as long as its program.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
 
@@ -72,7 +71,6 @@ struct comparison {
 int comparison_init(struct comparison *c, const struct model *m, const struct examples *features,
                     const struct examples *other, const struct config *config, unsigned threads,
                     struct err *err);
-void comparison_release(struct comparison *c);
 size_t period_rows(const struct period *p);
 
 // Write drift.json to path, whole or not at all.

@@ -20,12 +20,12 @@ static const char *output = "build/simulated/monitor/drift.json", *current;
 static int monitor(const char *path, unsigned threads, bool *drifted, struct err *err)
 {
     const double start = seconds_now();
-    struct config config = {0};
-    struct model model = {0};
+    // They live as long as the program.
+    static struct config config;
+    static struct model model;
+    static struct examples features, other;
+    static struct comparison comparison;
     int64_t version;
-    struct examples features = {0}, other = {0};
-    struct comparison comparison = {0};
-    int rc = -1;
     if (config_load(&config, config_path, err) ||
         registry_load_champion(models, &model, &version, err) ||
         examples_open(&features, path, &model.plan, err) ||
@@ -33,18 +33,11 @@ static int monitor(const char *path, unsigned threads, bool *drifted, struct err
         comparison_init(&comparison, &model, &features, current ? &other : NULL, &config, threads,
                         err) ||
         comparison_write(&comparison, output, err))
-        goto out;
+        return -1;
     comparison_print(&comparison);
     *drifted = comparison.drifted;
     const uint64_t rows = period_rows(&comparison.reference) + period_rows(&comparison.current);
-    rc = summary_print("monitor", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
-out:
-    comparison_release(&comparison);
-    examples_release(&other);
-    examples_release(&features);
-    model_release(&model);
-    config_release(&config);
-    return rc;
+    return summary_print("monitor", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
 
 int main(int argc, char **argv)

@@ -171,16 +171,25 @@ static int setup(void **state)
     return scratch_make(state);
 }
 
+static void comparison_release(void)
+{
+    for (size_t i = 0; c.columns && i < c.n; i++)
+        free(c.columns[i].week_psi);
+    free(c.columns);
+    free(c.weeks);
+    c = (struct comparison){0};
+}
+
 static int teardown(void **state)
 {
-    comparison_release(&c);
+    comparison_release();
     return scratch_remove(state);
 }
 
 static int compare(const struct examples *other, unsigned threads, const char *ini, struct err *err)
 {
     struct config config = config_of(ini);
-    comparison_release(&c);
+    comparison_release();
     int rc = comparison_init(&c, &model, &rows, other, &config, threads, err);
     config_release(&config);
     return rc;
