@@ -223,7 +223,9 @@ static int commit(struct batch *b, const struct config *c, struct err *err)
                   checksum_text(checksum, config_checksum(c, sections, 3)), "plan",
                   plan_to_json(&b->plan), "not_finite",
                   (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
-    return table_writer_finish(&b->writer, provenance, err) || output_commit(&b->writer.dir, err);
+    if (table_writer_finish(&b->writer, provenance, err))
+        return -1;
+    return output_commit(&b->writer.dir, err);
 }
 
 static int run(struct batch *b, const struct config *c, const char *table, const char *output,
