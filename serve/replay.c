@@ -25,15 +25,14 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN_REJECTS = 10, FAILURES = 32 };
+enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN = 10 };
 
 static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
 static const char *token_file, *output_path;
 static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
 static int64_t delay_days = -1, retry; // -1: no labels; seconds
 
-// The CSV, read one row at a time, so that a pipe's rows are sent when they come. Only a file out of
-// time order is read first, into sorted.
+// The CSV. A pipe's rows are sent when they come; those of a file are first sorted by time.
 static struct dataset dataset;
 static const struct schema *const schema = &dataset.schema;
 static struct csv csv;
@@ -75,12 +74,7 @@ static size_t requests, n_seconds, seconds_size; // all, and those that were ans
 static double *seconds, start, end;              // latencies; first request, latest answer
 static atomic_size_t again;                      // requests that were sent again
 static size_t labels_posted, labels_changed, labels_failed;
-static struct failure {
-    bool feedback;
-    long status;
-    size_t n;         // transactions or labels
-    char *why;        // of the first
-} failures[FAILURES]; // the last one also counts all further kinds
+static uint64_t failures; // of requests
 
 struct worker {
     CURL *easy;
@@ -113,15 +107,20 @@ static int open_input(void)
     return 0;
 }
 
+// The end of the message about the n-th of a kind, of which the first ones are shown.
+static const char *ending(uint64_t n)
+{
+    return n < SHOWN ? "" : "; further ones are only counted";
+}
+
 static void reject(const struct reject *why)
 {
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
     const uint64_t rejected = convert_broken(&convert);
-    if (rejected <= SHOWN_REJECTS)
+    if (rejected <= SHOWN)
         fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent%s\n", csv.name,
                 why->row->line, why->column, *why->column ? ": " : "", why->reason,
-                why->value ? ": " : "", quote, value, quote,
-                rejected < SHOWN_REJECTS ? "" : "; further ones are only counted");
+                why->value ? ": " : "", quote, value, quote, ending(rejected));
 }
 
 // The row without its label and its empty fields, which the server fills in; NULL, after a reject,
@@ -178,29 +177,11 @@ static bool next_row(void)
     if (next_sorted == n_sorted || failed)
         return false;
     const struct sorted_row *s = &sorted[next_sorted++];
+    progress_set(&progress, next_sorted);
     row = json_loads(s->json, 0, NULL);
     free(s->json);
     row_time = &s->time;
     row_label = row_label ? &s->label : NULL;
-    return true;
-}
-
-// Whether the rows of a file are in time order; a pipe's cannot be read twice.
-static bool is_in_order(void)
-{
-    static struct csv c;
-    static struct convert v;
-    struct reject why;
-    struct err ignored; // the rows are read again
-    int64_t before = INT64_MIN;
-    if (csv.size == 0 || strcmp(dataset.file, "-") == 0 ||
-        csv_open(&c, dataset.file, dataset.delimiter, &ignored) ||
-        convert_open(&v, &c, &dataset, NULL, &ignored))
-        return true;
-    const int64_t *time = v.columns[schema_find_kind(schema, COLUMN_TIME)].values;
-    for (; csv_next(&c, &block, 1, &ignored) == 0 && block.n_rows > 0; before = *time)
-        if (convert_row(&v, &block, block.rows, 0, &why) && *time < before)
-            return false;
     return true;
 }
 
@@ -224,6 +205,7 @@ static void sort_rows(void)
     }
     if (n_sorted > 0)
         qsort(sorted, n_sorted, sizeof *sorted, by_time);
+    progress_init(&progress, "replay", n_sorted);
 }
 
 static int check_rows(void)
@@ -328,13 +310,8 @@ static json_t *ask(struct worker *w, bool feedback, const json_t *items)
 // 401 and silence on all connections end the run: all further requests would meet the same.
 static void fail(const struct worker *w, bool feedback, size_t n)
 {
-    struct failure *f = failures;
-    while (f->n > 0 && (f->feedback != feedback || f->status != w->status) &&
-           f < failures + FAILURES - 1)
-        f++;
-    if (f->n == 0)
-        *f = (struct failure){feedback, w->status, 0, xstrdup(w->why)};
-    f->n += n;
+    if (++failures <= SHOWN)
+        fprintf(stderr, "replay: %s: %s%s\n", server, w->why, ending(failures));
     labels_failed += feedback ? n : 0;
     if (w->status != 401 && silences < connections)
         return;
@@ -512,8 +489,6 @@ static void print_counts(void)
            per_second * (double)answered, per_second * (double)requests, quantile(0.5),
            quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), answered - reviews, reviews,
            labels_posted, labels_changed, labels_failed, n_labels - first_label);
-    for (const struct failure *f = failures; f < failures + FAILURES && f->n > 0; f++)
-        printf("error           %zu %s\n", f->n, f->why);
 }
 
 static int add_token(void)
@@ -545,7 +520,7 @@ static int replay(void)
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     if (open_input())
         return -1;
-    if (!is_in_order())
+    if (csv.size > 0)
         sort_rows();
     if ((token_file && add_token()) ||
         (output_path && output_open(&output, output_path, 0600, &err)) ||
@@ -564,13 +539,6 @@ static int read_moment(const char *name, const char *text, int64_t *moment)
     return err_set(&err, "--%s: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", name, text);
 }
 
-static int check_url(void)
-{
-    if (strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0)
-        return 0;
-    return err_set(&err, "--url: '%s' is not an address like http://127.0.0.1:8080", server);
-}
-
 int main(int argc, char **argv)
 {
     const char *lower = NULL, *upper = NULL;
@@ -578,8 +546,8 @@ int main(int argc, char **argv)
         "replay",
         "[FILE]",
         "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
-        "the\nfile that the description names; - is standard input. A file out of time order is "
-        "sorted in\nmemory; the rows of a pipe are sent as they come.",
+        "the\nfile that the description names; - is standard input. A file's rows are sorted by "
+        "time in\nmemory; those of a pipe are sent as they come.",
         "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
         {
             {"config", "FILE", "the dataset's description", .text = &config},
@@ -600,8 +568,7 @@ int main(int argc, char **argv)
             {"output", "FILE", "CSV of the decisions", .text = &output_path},
         }};
     int first = option_parse(&program, argc, argv, &err);
-    if (first > 0 &&
-        (read_moment("from", lower, &from) || read_moment("until", upper, &until) || check_url()))
+    if (first > 0 && (read_moment("from", lower, &from) || read_moment("until", upper, &until)))
         first = -1;
     if (first <= 0)
         return option_exit(&program, first, &err);

@@ -50,7 +50,7 @@ static void transactions_that_the_server_refuses_are_reported_with_its_words(voi
                          bin, own.port),
                      1);
     assert_non_null(strstr(log_text(), "1 sent, 0 answered"));
-    assert_non_null(strstr(log_text(), "1 predict: 400 Bad Request: unknown field '"));
+    assert_non_null(strstr(log_text(), "predict: 400 Bad Request: unknown field '"));
 }
 
 // A server of other artifacts, from an .ini that sed makes of the sample's; so these tests are last.
