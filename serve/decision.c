@@ -67,11 +67,7 @@ void decision_write(const struct decision *d, const unsigned char *outside, cons
     reply_text(r, d->review ? ",\"decision\":\"review\"" : ",\"decision\":\"approve\"");
     reply_text(r, ",\"threshold\":");
     reply_number(r, d->threshold, 17);
-    reply_text(r, ",\"model\":\"");
-    reply_add(r, "%" PRId64, (int64_t)d->version);
-    reply_text(r, "\",\"sha256\":\"");
-    reply_text(r, d->sha256);
-    reply_text(r, "\",");
+    reply_add(r, ",\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", d->version, d->sha256);
     decision_write_reasons(d, p, r);
     for (size_t i = 0; i < p->n_inputs; i++) {
         if (!outside[i])

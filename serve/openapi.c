@@ -21,38 +21,32 @@ static json_t *known_texts(const struct dictionary *d)
     return texts;
 }
 
-static json_t *default_value(const struct schema_column *c)
-{
-    double x;
-    if (!c->missing || c->kind == COLUMN_TIME)
-        return NULL;
-    if (c->kind != COLUMN_NUMBER)
-        return json_string(c->missing);
-    return value_number(c->missing, strlen(c->missing), &x) ? NULL : json_real(x);
-}
-
-// Absent and null are the same: the column's missing value.
+// Absent and null are the same: the column's missing value. id and time have none.
 static json_t *column_schema(const struct service *s, size_t c)
 {
     const struct schema_column *column = &s->plan->schema.columns[c];
     const struct dictionary *known = &s->dictionaries[c];
-    const bool number = column->kind == COLUMN_NUMBER, time = column->kind == COLUMN_TIME,
-               text = column->kind == COLUMN_CATEGORY,
-               seconds = time && schema_times_are_numbers(&s->plan->schema);
-    return json_pack("{s:[s*, s*, s*], s:o*, s:o*, s:o*, s:s*, s:o*, s:o*}", "type",
-                     number    ? "number"
-                     : seconds ? NULL
-                               : "string",
-                     number || text ? NULL : "integer", column->missing ? "null" : NULL, "minimum",
-                     number ? json_real(column->min) : NULL, "maximum",
-                     number ? json_real(column->max) : NULL, "default", default_value(column),
-                     "description",
-                     !time     ? NULL
-                     : seconds ? "Seconds, rounded down, or the number of the row"
-                               : "RFC 3339, or \"2018-10-01 08:15:00\" (UTC), or seconds since "
-                                 "1970, rounded down; at most a day after the server's clock",
-                     "minLength", number || time || column->missing ? NULL : json_integer(1),
-                     "examples", text && known->n > 0 ? known_texts(known) : NULL);
+    const char *missing = column->missing, *null = missing ? "null" : NULL;
+    double number;
+    switch (column->kind) {
+    case COLUMN_NUMBER:
+        return json_pack(
+            "{s:[s, s*], s:o*, s:o*, s:o*}", "type", "number", null, "minimum",
+            json_real(column->min), "maximum", json_real(column->max), "default",
+            missing && !value_number(missing, strlen(missing), &number) ? json_real(number) : NULL);
+    case COLUMN_TIME:
+        if (schema_times_are_numbers(&s->plan->schema))
+            return json_pack("{s:[s], s:s}", "type", "integer", "description",
+                             "Seconds, rounded down, or the number of the row");
+        return json_pack("{s:[s, s], s:s}", "type", "string", "integer", "description",
+                         "RFC 3339, or \"2018-10-01 08:15:00\" (UTC), or seconds since 1970, "
+                         "rounded down; at most a day after the server's clock");
+    default: // texts; ids and keys may be sent as integers
+        return json_pack("{s:[s, s*, s*], s:s*, s:o*, s:o*}", "type", "string",
+                         column->kind == COLUMN_CATEGORY ? NULL : "integer", null, "default",
+                         missing, "minLength", missing ? NULL : json_integer(1), "examples",
+                         known->n > 0 ? known_texts(known) : NULL);
+    }
 }
 
 static json_t *example_value(struct service *s, size_t c, const char *id)
@@ -76,16 +70,6 @@ static json_t *example_value(struct service *s, size_t c, const char *id)
     }
 }
 
-static json_t *example_transaction(struct service *s, const char *id)
-{
-    const struct schema *schema = &s->plan->schema;
-    json_t *transaction = json_object();
-    for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind != COLUMN_LABEL)
-            json_object_set_new(transaction, schema->columns[c].name, example_value(s, c, id));
-    return transaction;
-}
-
 static json_t *example_inference(const struct service *s)
 {
     const struct model *m = &s->champion->model;
@@ -103,10 +87,14 @@ static void put(json_t *document, const char *group, const char *name, const cha
     json_object_set_new(json_object_get(json_object_get(components, group), name), key, value);
 }
 
-static void put_schema(json_t *document, const struct service *s)
+// Runs before requests and reloads do, so nothing is held.
+char *openapi_text(struct service *s)
 {
+    static const char *const ids[] = {"T1", "T2", "T3"};
     const struct schema *schema = &s->plan->schema;
+    json_t *document = json_loads(openapi_json, JSON_REJECT_DUPLICATES, NULL);
     json_t *properties = json_object(), *required = json_array();
+    json_t *examples[] = {json_object(), json_object(), json_object()};
     for (size_t c = 0; c < schema->n; c++) {
         const struct schema_column *column = &schema->columns[c];
         if (column->kind == COLUMN_LABEL)
@@ -114,22 +102,16 @@ static void put_schema(json_t *document, const struct service *s)
         json_object_set_new(properties, column->name, column_schema(s, c));
         if (!column->missing)
             json_array_append_new(required, json_string(column->name));
+        for (size_t i = 0; i < 3; i++)
+            json_object_set_new(examples[i], column->name, example_value(s, c, ids[i]));
     }
+    json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));
     put(document, "schemas", "Transaction", "properties", properties);
     put(document, "schemas", "Transaction", "required", required);
-}
-
-// Runs before requests and reloads do, so nothing is held.
-char *openapi_text(struct service *s)
-{
-    json_t *document = json_loads(openapi_json, JSON_REJECT_DUPLICATES, NULL);
-    json_t *one = example_transaction(s, "T1");
-    json_t *two = json_pack("[o, o]", example_transaction(s, "T2"), example_transaction(s, "T3"));
-    json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));
-    put_schema(document, s);
-    put(document, "schemas", "Transaction", "examples", json_pack("[O]", one));
-    put(document, "examples", "Transaction", "value", one);
-    put(document, "examples", "Transactions", "value", two);
+    put(document, "schemas", "Transaction", "examples", json_pack("[O]", examples[0]));
+    put(document, "examples", "Transaction", "value", examples[0]);
+    put(document, "examples", "Transactions", "value",
+        json_pack("[o, o]", examples[1], examples[2]));
     put(document, "examples", "InferenceRequest", "value", example_inference(s));
     put(document, "parameters", "Model", "example", json_string(s->name));
     put(document, "parameters", "Version", "example", json_string(s->champion->version));

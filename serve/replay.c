@@ -25,7 +25,11 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN = 10 };
+enum {
+    POST_LABELS = 1000,
+    ANSWER_SECONDS = 60,
+    SHOWN = 10
+}; // SHOWN: messages of a kind, further ones are counted
 
 static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
 static const char *token_file, *output_path;
@@ -107,20 +111,13 @@ static int open_input(void)
     return 0;
 }
 
-// The end of the message about the n-th of a kind, of which the first ones are shown.
-static const char *ending(uint64_t n)
-{
-    return n < SHOWN ? "" : "; further ones are only counted";
-}
-
 static void reject(const struct reject *why)
 {
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
-    const uint64_t rejected = convert_broken(&convert);
-    if (rejected <= SHOWN)
-        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent%s\n", csv.name,
+    if (convert_broken(&convert) <= SHOWN)
+        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv.name,
                 why->row->line, why->column, *why->column ? ": " : "", why->reason,
-                why->value ? ": " : "", quote, value, quote, ending(rejected));
+                why->value ? ": " : "", quote, value, quote);
 }
 
 // The row without its label and its empty fields, which the server fills in; NULL, after a reject,
@@ -311,7 +308,7 @@ static json_t *ask(struct worker *w, bool feedback, const json_t *items)
 static void fail(const struct worker *w, bool feedback, size_t n)
 {
     if (++failures <= SHOWN)
-        fprintf(stderr, "replay: %s: %s%s\n", server, w->why, ending(failures));
+        fprintf(stderr, "replay: %s: %s\n", server, w->why);
     labels_failed += feedback ? n : 0;
     if (w->status != 401 && silences < connections)
         return;

@@ -16,19 +16,15 @@
 
 static int refuse(struct reply *r, enum job_outcome outcome)
 {
-    static const struct {
-        int seconds;
-        const char *why;
-    } refusals[] = {
-        [JOB_FAILED] = {5, "a write has failed, and nothing is decided until the server is started "
-                           "again"}, // a supervisor may take 5 seconds
-        [JOB_BUSY] = {1, "another program holds the database, so nothing is decided; try again "
-                         "later"},
-        [JOB_FULL] = {1, "too many requests are waiting already; try again later"},
+    static const char *const why[] = {
+        [JOB_FAILED] = "a write has failed, and nothing is decided until the server is started "
+                       "again",
+        [JOB_BUSY] = "another program holds the database, so nothing is decided; try again later",
+        [JOB_FULL] = "too many requests are waiting already; try again later",
     };
     if (r) {
-        reply_problem(r, 503, NULL, -1, "%s", refusals[outcome].why);
-        r->retry_after = refusals[outcome].seconds;
+        reply_problem(r, 503, NULL, -1, "%s", why[outcome]);
+        r->retry_after = outcome == JOB_FAILED ? 5 : 1; // a supervisor may take 5 seconds
     }
     return -1;
 }
@@ -66,13 +62,12 @@ void service_let(struct service *s)
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
-    json_t *file = model_to_json(&c->model), *metrics = json_load_file(path, 0, NULL);
+    json_t *metrics = json_load_file(path, 0, NULL);
     json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", json_object_get(metrics, "test"));
-    json_object_update(all, file);
+    json_object_update_new(all, model_to_json(&c->model));
     char *text = xchecked(json_dumps(all, JSON_COMPACT));
     json_decref(all);
-    json_decref(file);
     json_decref(metrics);
     free(path);
     return text;

@@ -39,19 +39,29 @@ static int failed(const struct store *s, const char *what, struct err *err)
     return err_set(err, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
 
-// Run SQL, in sqlite3_mprintf's format.
-static int execute(struct store *s, const char *what, struct err *err, const char *fmt, ...)
+static int take_number(void *x, int n, char **values, char **names)
+{
+    (void)n, (void)names;
+    *(int64_t *)x = values[0] ? strtoll(values[0], NULL, 10) : 0;
+    return 0;
+}
+
+// Run SQL, in sqlite3_mprintf's format. x: takes the number that it returns, 0 for none; may be NULL.
+static int execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
+                   ...)
 {
     va_list args;
     va_start(args, fmt);
     char *sql = sqlite3_vmprintf(fmt, args);
     va_end(args);
-    const int rc = sql ? sqlite3_exec(s->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+    if (x)
+        *x = 0;
+    const int rc = sql ? sqlite3_exec(s->db, sql, x ? take_number : NULL, x, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
     return rc == SQLITE_OK ? 0 : failed(s, what, err);
 }
 
-// Run a statement and reset it. x: takes the first number that it returns, 0 for none; may be NULL.
+// Run a statement and reset it. x: as above.
 static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, struct err *err)
 {
     const int step = sqlite3_step(q);
@@ -59,21 +69,6 @@ static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, s
     if (x)
         *x = step == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_reset(q);
-    return rc;
-}
-
-// The first number that a query returns, 0 for none.
-static int query(struct store *s, int64_t *x, struct err *err, const char *fmt, ...)
-{
-    sqlite3_stmt *q = NULL;
-    va_list args;
-    va_start(args, fmt);
-    char *sql = sqlite3_vmprintf(fmt, args);
-    va_end(args);
-    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) ? failed(s, "read", err)
-                                                                : run(s, q, "read", x, err);
-    sqlite3_finalize(q);
-    sqlite3_free(sql);
     return rc;
 }
 
@@ -92,7 +87,7 @@ static int create(struct store *s, const struct store_identity *identity, struct
                             s->plan->inputs[i].name);
     char *more = sqlite3_str_finish(columns), *names = sqlite3_str_finish(inputs);
     const int rc = execute(
-        s, "create the tables", err,
+        s, "create the tables", NULL, err,
         "BEGIN IMMEDIATE;"
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
         "INSERT INTO meta VALUES ('plan_xxh3', %lld), ('base_xxh3', %lld), ('key_fingerprint',"
@@ -217,11 +212,11 @@ static int take_lock(struct store *s, struct err *err)
 // Only reads, so that nothing is made beside a file of another program.
 static int check_kind(struct store *s, int64_t *kind, struct err *err)
 {
-    if (query(s, kind, err,
-              "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sqlite_schema) THEN 0"
-              " WHEN (SELECT application_id FROM pragma_application_id) <> %d THEN -1"
-              " ELSE (SELECT user_version FROM pragma_user_version) END",
-              STORE_APPLICATION))
+    if (execute(s, "read", kind, err,
+                "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sqlite_schema) THEN 0"
+                " WHEN (SELECT application_id FROM pragma_application_id) <> %d THEN -1"
+                " ELSE (SELECT user_version FROM pragma_user_version) END",
+                STORE_APPLICATION))
         return -1;
     const int64_t schema = *kind;
     if (schema == 0 || schema == STORE_SCHEMA || schema == WITHOUT_OUTSIDE)
@@ -265,29 +260,37 @@ static int connect(struct store *s, bool full, const struct store_identity *iden
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              full ? "FULL" : "NORMAL", CACHE_KIB);
     if (check_kind(s, &schema, err) || take_lock(s, err) ||
-        execute(s, "set up", err, "%s", pragmas) || (schema == 0 && create(s, identity, err)) ||
-        (schema == WITHOUT_OUTSIDE && execute(s, "set up", err, add_outside, STORE_SCHEMA)))
+        execute(s, "set up", NULL, err, "%s", pragmas) ||
+        (schema == 0 && create(s, identity, err)) ||
+        (schema == WITHOUT_OUTSIDE && execute(s, "set up", NULL, err, add_outside, STORE_SCHEMA)))
         return -1;
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
 static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
 {
-    static const char *const others[] = {
-        "holds transactions with other [columns] or [features] than the model's; keep it elsewhere "
-        "and start with a new one (--database)",
-        "its pseudonyms were made under another key than this one",
-        "goes on from another state than this one; give --state the snapshot that it began with, "
-        "or keep it elsewhere and start with a new one (--database)"};
-    int64_t other;
-    if (query(s, &other, err,
-              "SELECT CASE %lld WHEN (SELECT value FROM meta WHERE key = 'plan_xxh3') THEN"
-              " CASE %lld WHEN (SELECT value FROM meta WHERE key = 'key_fingerprint') THEN"
-              " CASE %lld WHEN (SELECT value FROM meta WHERE key = 'base_xxh3') THEN 0"
-              " ELSE 3 END ELSE 2 END ELSE 1 END",
-              plan_checksum(s->plan), identity->key_fingerprint, identity->base))
-        return -1;
-    return other ? err_set(err, "%s: %s", s->path, others[other - 1]) : 0;
+    const struct {
+        const char *key;
+        uint64_t value;
+        const char *why;
+    } parts[] = {
+        {"plan_xxh3", plan_checksum(s->plan),
+         "holds transactions with other [columns] or [features] than the model's; keep it "
+         "elsewhere "
+         "and start with a new one (--database)"},
+        {"key_fingerprint", identity->key_fingerprint,
+         "its pseudonyms were made under another key than this one"},
+        {"base_xxh3", identity->base,
+         "goes on from another state than this one; give --state the snapshot that it began with, "
+         "or keep it elsewhere and start with a new one (--database)"}};
+    int64_t value;
+    for (size_t i = 0; i < 3; i++) {
+        if (execute(s, "read", &value, err, "SELECT value FROM meta WHERE key = %Q", parts[i].key))
+            return -1;
+        if ((uint64_t)value != parts[i].value)
+            return err_set(err, "%s: %s", s->path, parts[i].why);
+    }
+    return 0;
 }
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -312,8 +315,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
         s->columns[c] = &s->one->values[c];
     if (open_file(s, err) || connect(s, full, identity, err) || check_identity(s, identity, err) ||
         check_places(s, err) || prepare(s, err) ||
-        query(s, &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
-        query(s, &s->next, err, next))
+        execute(s, "read", &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
+        execute(s, "read", &s->next, err, next))
         return -1;
     const int id = schema_find_kind(&plan->schema, COLUMN_ID);
     return id >= 0 && ids_open(&s->ids, s->db, plan->schema.columns[id].name)
@@ -482,15 +485,15 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
     const char *time = schema->columns[schema_find_kind(schema, COLUMN_TIME)].name;
     const int64_t first = *from;
     int64_t last;
-    if (query(s, &last, err,
-              "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
-              " LIMIT %d)",
-              first, n))
+    if (execute(s, "read", &last, err,
+                "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
+                " LIMIT %d)",
+                first, n))
         return -1;
     *from = last + 1;
     if (last == 0)
         return 0;
-    if (execute(s, "drop old transactions", err,
+    if (execute(s, "drop old transactions", NULL, err,
                 "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
                 " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
                 " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
@@ -500,7 +503,7 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
     if (dropped == 0)
         return 0;
     s->dropped = order;
-    return execute(s, "drop old labels", err,
+    return execute(s, "drop old labels", NULL, err,
                    "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
                    " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
                    "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
@@ -590,9 +593,9 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
         return failed(s, "look for an id", err);
     if (*order == 0 || *order >= s->dropped)
         return 0;
-    return query(s, order, err,
-                 "SELECT seq FROM prediction WHERE seq = %lld", // its row may be gone
-                 *order);
+    return execute(s, "read", order, err,
+                   "SELECT seq FROM prediction WHERE seq = %lld", // its row may be gone
+                   *order);
 }
 
 int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err)
