@@ -59,10 +59,8 @@ struct request {
     char id[REQUEST_ID];
     // Set by request_check:
     int64_t length;          // of the body; -1: none was announced
-    bool expects;            // the client waits for 100 Continue before it sends the body
     bool close;              // the client wants the connection closed, or speaks HTTP/1.0
     bool unread;             // a body is still to come
-    bool encoded;            // there is a Transfer-Encoding
     const char *host, *path; // of the target; host NULL: none was sent, as in HTTP/1.0
     char authority[SEGMENT]; // host's memory, where the target has one
     // Set by route:

@@ -94,8 +94,6 @@ static int check_header(struct request *q, const char *name, const char *value)
         if (host_name(value) == 0 || q->host)
             return PROBLEM(q, 400, "there must be exactly one Host header, NAME or NAME:PORT");
         q->host = value;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        q->encoded = true;
     } else if (strcasecmp(name, "Content-Length") == 0) {
         if (q->length >= 0)
             return PROBLEM(q, 400, "Content-Length is given twice");
@@ -105,7 +103,6 @@ static int check_header(struct request *q, const char *name, const char *value)
     } else if (strcasecmp(name, "Expect") == 0) {
         if (strcasecmp(value, "100-continue") != 0)
             return PROBLEM(q, 417, "the only Expect is 100-continue");
-        q->expects = true;
     } else if (strcasecmp(name, "Connection") == 0) {
         q->close = q->close || strcasecmp(value, "keep-alive") != 0;
     }
@@ -145,10 +142,11 @@ int request_check(struct request *q)
     for (int i = 0; i < info->num_headers; i++)
         if (check_header(q, info->http_headers[i].name, info->http_headers[i].value))
             return -1;
-    if (q->encoded && q->length >= 0)
-        return PROBLEM(q, 400, "Transfer-Encoding and Content-Length exclude each other");
-    if (q->encoded)
+    if (mg_get_header(q->connection, "Transfer-Encoding")) {
+        if (q->length >= 0)
+            return PROBLEM(q, 400, "Transfer-Encoding and Content-Length exclude each other");
         return PROBLEM(q, 501, NO_TRANSFER_ENCODING);
+    }
     // Some load balancers check health in HTTP/1.0, without a Host.
     if (!q->host && strcmp(info->http_version, "1.0") != 0)
         return PROBLEM(q, 400, "there must be exactly one Host header");
@@ -164,7 +162,7 @@ char *request_body(struct request *q)
     const size_t length = (size_t)q->length;
     char *body = xmalloc(length);
     patience_for(BODY_SECONDS, false);
-    const bool told = !q->expects || length == 0 ||
+    const bool told = !mg_get_header(q->connection, "Expect") || length == 0 ||
                       mg_write(q->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25) == 25;
     const int got = told ? mg_read(q->connection, body, length) : 0;
     if (got != (int)length) {

@@ -86,21 +86,21 @@ static void champion_free(struct champion *c)
 static struct champion *champion_load(const char *models, const struct plan *plan, struct err *err)
 {
     struct champion *c = xcalloc(1, sizeof *c);
-    if (registry_load_champion(models, &c->model, &c->number, err)) {
-        free(c);
+    int rc = registry_load_champion(models, &c->model, &c->number, err);
+    if (rc == 0 && plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
+        rc = err_set(err,
+                     "version %" PRId64 " was trained on other [columns] or [features] than the "
+                     "running state has: start the server again with the state that its features "
+                     "were made with",
+                     c->number);
+    if (rc) {
+        champion_free(c);
         return NULL;
     }
     snprintf(c->version, sizeof c->version, "%" PRId64, c->number);
     c->loaded = (int64_t)time(NULL);
     c->text = describe(c, models);
-    if (!plan || plan_checksum(&c->model.plan) == plan_checksum(plan))
-        return c;
-    err_set(err,
-            "version %s was trained on other [columns] or [features] than the running state has: "
-            "start the server again with the state that its features were made with",
-            c->version);
-    champion_free(c);
-    return NULL;
+    return c;
 }
 
 struct reload {
@@ -114,28 +114,22 @@ static void *load_on(void *arg)
     return champion_load(l->service->models, l->service->plan, l->err);
 }
 
-// On a thread of its own, since the library's workers have small stacks and reading a model
-// recurses.
-static int load_aside(const struct service *s, struct champion **champion, struct err *err)
+int service_reload(struct service *s, struct err *err)
 {
     struct reload l = {s, err};
     pthread_t thread;
-    void *loaded;
-    if (pthread_create(&thread, NULL, load_on, &l)) {
-        err_set(err, "cannot start a thread to load the model");
-        return RELOAD_LATER;
-    }
-    pthread_join(thread, &loaded);
-    *champion = loaded;
-    return loaded ? 0 : -1;
-}
-
-int service_reload(struct service *s, struct err *err)
-{
+    void *loaded = NULL;
     pthread_mutex_lock(&s->reloading); // else the slower of two could replace a newer champion
-    struct champion *new, *old = s->champion;
-    const int rc = load_aside(s, &new, err);
-    if (rc == 0) {
+    struct champion *old = s->champion;
+    // On a thread of its own, since the library's workers have small stacks and reading a model
+    // recurses.
+    const bool started = pthread_create(&thread, NULL, load_on, &l) == 0;
+    if (started)
+        pthread_join(thread, &loaded);
+    else
+        err_set(err, "cannot start a thread to load the model");
+    struct champion *new = loaded;
+    if (new) {
         pthread_rwlock_wrlock(&s->replacement);
         s->champion = new;
         pthread_rwlock_unlock(&s->replacement);
@@ -148,7 +142,7 @@ int service_reload(struct service *s, struct err *err)
         writer_report(&s->writer, false, "%s", err->msg);
     }
     pthread_mutex_unlock(&s->reloading);
-    return rc;
+    return new ? 0 : started ? -1 : RELOAD_LATER;
 }
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)
@@ -376,7 +370,6 @@ static int fill_dictionaries(struct service *s, struct err *err)
 int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
     memset(s, 0, sizeof *s);
-    s->store.lock = -1;
     s->started = (int64_t)time(NULL);
     s->writer = (struct writer){.state = &s->state,
                                 .store = &s->store,

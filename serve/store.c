@@ -1,8 +1,8 @@
 // The database: opening and identifying it, its rows, and its transactions.
 //
 // A row of `prediction` has the columns of the enum below, then those of the transaction with t_
-// before their names, then `outside`. Inputs and label values are blobs of little-endian numbers in the plan's
-// order: as columns of their own they cost 4 µs a row.
+// before their names, then `outside`. Inputs and label values are blobs of little-endian numbers in
+// the plan's order: as columns of their own they cost 4 µs a row.
 #include "serve/store.h"
 
 #include "base/memory.h"
@@ -46,7 +46,7 @@ static int take_number(void *x, int n, char **values, char **names)
     return 0;
 }
 
-// Run SQL, in sqlite3_mprintf's format. x: takes the number that it returns, 0 for none; may be NULL.
+// Run SQL, in sqlite3_mprintf's format. x takes the number that it returns, 0 for none, or is NULL.
 static int execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                    ...)
 {
@@ -337,7 +337,7 @@ void store_close(struct store *s)
         close(s->lock);
     free(s->one);
     free(s->columns);
-    *s = (struct store){.lock = -1};
+    *s = (struct store){0};
 }
 
 // ---- transactions of the database ----

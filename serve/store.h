@@ -28,9 +28,8 @@
 enum { STORE_SCHEMA = 3, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
 
 struct store_log {        // the writer's, except what the lock protects
-    sqlite3 *writer, *db; // connections of the writer and of the thread
+    sqlite3 *writer, *db; // connections of the writer, NULL before the start, and of the thread
     pthread_t thread;
-    bool started;
     int pages, asked;     // pages of the log now, and when a move was last asked for
     pthread_mutex_t lock; // around the rest
     pthread_cond_t work;
@@ -116,7 +115,7 @@ struct store_identity {
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
-void store_close(struct store *s); // also zeroed with lock -1, or after a failed store_open
+void store_close(struct store *s); // also zeroed, or after a failed store_open
 
 // STORE_BUSY where another program holds a write lock: the first time after a second, then at once.
 enum { STORE_BUSY = 1 };

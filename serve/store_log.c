@@ -73,7 +73,6 @@ int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, cons
         return err_set(err, "%s: cannot open a second time: %s", path, sqlite3_errmsg(l->db));
     if (pthread_create(&l->thread, NULL, move_log, l))
         return err_set(err, "cannot start a thread to move the database's log");
-    l->started = true;
     l->writer = writer;
     sqlite3_wal_hook(writer, count_pages, l);
     return 0;
@@ -101,7 +100,7 @@ void store_log_tend(struct store_log *l)
 
 void store_log_stop(struct store_log *l)
 {
-    if (l->started) {
+    if (l->writer) {
         pthread_mutex_lock(&l->lock);
         l->stop = true;
         pthread_cond_signal(&l->work);

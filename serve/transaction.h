@@ -5,7 +5,7 @@
 //     id        string or integer; echoed in the answer        ("" is no value, here and below)
 //     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or
 //               seconds since 1970, rounded down to whole seconds; where the schema's time_format
-//               is epoch or row only a number; refused where it is more than a day after writer_now (writer.h)
+//               is epoch or row only a number; refused more than a day after writer_now
 //     key       string or integer; 596 and "596" are the same key
 //     number    JSON number within the column's limits
 //     category  string; one that the model does not know is taken as such
