@@ -31,6 +31,16 @@ TEST_CASE(a_program_that_leaves_files_behind_has_failed_and_they_are_removed)
     assert_int_equal(scratch_count(scratch), 1); // the script
 }
 
+TEST_CASE(what_a_program_started_ends_with_it)
+{
+    assert_int_equal(run_script("", "#!/bin/sh\nsleep 100 &\necho $! >\"$0.pid\"\nexit 1\n"), 1);
+    // Z: dead, but not yet waited for by init
+    assert_int_not_equal(run_command(out, sizeof out,
+                                     "grep '^State:.[^Z]' /proc/$(cat '%s/test_x.pid')/status",
+                                     scratch),
+                         0);
+}
+
 TEST_CASE(a_run_that_is_interrupted_leaves_nothing_behind)
 {
     static const char script[] =
@@ -46,6 +56,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(skipped_tests_are_named_and_fail_in_ci),
         scratch_test(a_program_that_leaves_files_behind_has_failed_and_they_are_removed),
+        scratch_test(what_a_program_started_ends_with_it),
         scratch_test(a_run_that_is_interrupted_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
