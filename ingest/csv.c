@@ -237,7 +237,7 @@ int csv_next(struct csv *c, struct csv_block *b, size_t max_rows, struct err *er
     return 0;
 }
 
-// ---- open and release ----
+// ---- open ----
 
 // libcsv's buffer for one field, which wants a byte for the 0 and one in reserve.
 static void *realloc_field(void *p, size_t n)
@@ -271,29 +271,4 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
     if (memcmp(c->raw, "\x28\xb5\x2f\xfd", MAGIC) == 0)
         c->zstd = xchecked(ZSTD_createDStream());
     return 0;
-}
-
-void csv_release(struct csv *c)
-{
-    if (!c->name)
-        return;
-    if (c->gzipped)
-        inflateEnd(&c->gzip);
-    ZSTD_freeDStream(c->zstd);
-    XXH3_freeState(c->hash);
-    csv_free(&c->parser);
-    free(c->raw);
-    free(c->text);
-    if (c->fd >= 0)
-        close(c->fd);
-    *c = (struct csv){0};
-}
-
-void csv_block_release(struct csv_block *b)
-{
-    free(b->text);
-    free(b->fields);
-    free(b->rows);
-    free(b->raw);
-    *b = (struct csv_block){0};
 }

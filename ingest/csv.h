@@ -10,10 +10,9 @@
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
-//     csv_block_release(&block), csv_release(&csv)
 //
 // Ownership: a block owns its texts until the next csv_next into it; it must be zeroed before its
-// first use.
+// first use. Both live as long as the program.
 #ifndef INGEST_CSV_H
 #define INGEST_CSV_H
 
@@ -74,11 +73,9 @@ struct csv {
     struct csv_block *block;
 };
 
-// path "-" is standard input. To be released also where it fails.
+// path "-" is standard input.
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
-void csv_block_release(struct csv_block *block);
-void csv_release(struct csv *c); // may be zeroed
 
 #endif

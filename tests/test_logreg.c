@@ -42,6 +42,12 @@ static void make_sample(void)
     }
 }
 
+static void release(struct logreg *m)
+{
+    free(m->mean);
+    free(m->sums);
+}
+
 static struct logreg fit(uint64_t rows, size_t inputs, unsigned threads, double l2)
 {
     static struct examples e;
@@ -80,7 +86,7 @@ TEST_CASE(weights_equal_those_of_an_independent_solver)
         assert_is(m.max[3], 84.890625);
         for (int i = 0; i < K; i++)
             assert_near(m.w[i], expected[e][1 + i], 1e-12);
-        logreg_release(&m);
+        release(&m);
     }
 }
 
@@ -129,7 +135,7 @@ TEST_CASE(value_gradient_and_hessian_are_those_of_the_objective)
         for (int i = 0; i <= j; i++)
             assert_near(m.hessian[j * K + i], derivative(&m, l2, w, i, j), 1e-8);
     }
-    logreg_release(&m);
+    release(&m);
 }
 
 // For a feature that is 0 or 1 the weight is the logarithm of the odds ratio, whose standard error
@@ -153,7 +159,7 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
         const double determinant = h[0][0] * h[1][1] - h[0][1] * h[1][0];
         for (int i = 0; i < 2; i++)
             assert_near(m.standard_error[i], sqrt(h[1 - i][1 - i] / determinant / N), 1e-6);
-        logreg_release(&m);
+        release(&m);
     }
     struct logreg m = fit(N, 1, 1, 0);
     const double p = m.mean[0], scale = m.scale[0];
@@ -167,7 +173,7 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
     assert_near(m.w[1], (1 - p) * no + p * yes, 1e-8);
     assert_near(m.standard_error[0], scale * sqrt(of_no + of_yes), 1e-9);
     assert_near(m.standard_error[1], sqrt((1 - p) * (1 - p) * of_no + p * p * of_yes), 1e-9);
-    logreg_release(&m);
+    release(&m);
 }
 
 int main(void)

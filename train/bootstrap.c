@@ -140,12 +140,6 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     free(d.counts[1]);
 }
 
-void bootstrap_release(struct bootstrap *b)
-{
-    free(b->values);
-    *b = (struct bootstrap){0};
-}
-
 // ---- intervals ----------------------------------------------------------------------------------
 
 // The p-quantile of sorted values, interpolated between neighbours.

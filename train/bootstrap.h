@@ -11,7 +11,7 @@
 // replicate by replicate. The card precision of a replicate is the mean of its
 // days, each with the cards that were found before it in the real order; hours have none.
 //
-// Ownership: released by bootstrap_release; inputs are borrowed during the call.
+// Ownership: the values are the caller's; inputs are borrowed during the call.
 #ifndef TRAIN_BOOTSTRAP_H
 #define TRAIN_BOOTSTRAP_H
 
@@ -32,7 +32,6 @@ struct bootstrap {
 // score[i], judged[i]: of row test.first + i.
 void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
                    const double *score, const int8_t *judged, double threshold);
-void bootstrap_release(struct bootstrap *b);
 // The interval of a's metric or, with b, of a's minus b's.
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric);

@@ -178,22 +178,6 @@ static void add_input(struct candidate *c, const struct examples *e, size_t i)
     c->examples.names[c->examples.n_inputs++] = e->names[i];
 }
 
-static void candidate_release(struct candidate *c)
-{
-    while (c->fits) {
-        struct fit *f = c->fits;
-        c->fits = f->next;
-        model_release(&f->model);
-        logreg_release(&f->logreg);
-        free(f->score);
-        free(f);
-    }
-    bootstrap_release(&c->bootstrap);
-    free(c->results);
-    free(c->examples.x);
-    free(c->examples.names);
-}
-
 // The input has that name, or a onehot of that name made it: name[...].
 static bool is_named(const char *input, const char *name)
 {
@@ -460,23 +444,6 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
         slicing_measure(&v->slicings[i], r->fit->fold->test, r->fit->score, r->fit->fold->judged,
                         r->threshold);
     return 0;
-}
-
-void evaluation_release(struct evaluation *v)
-{
-    candidate_release(&v->model);
-    for (size_t i = 0; i < v->n_baselines; i++)
-        candidate_release(&v->baselines[i]);
-    for (size_t k = 0; k < v->n_folds; k++) {
-        for (size_t i = 0; i < v->folds[k].n_validation; i++)
-            free(v->folds[k].validation[i].judged);
-        free(v->folds[k].validation);
-        free(v->folds[k].judged);
-    }
-    free(v->baselines);
-    free(v->slicings);
-    free(v->folds);
-    *v = (struct evaluation){0};
 }
 
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c)

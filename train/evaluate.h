@@ -15,8 +15,8 @@
 // chosen on the scores of the fold's validation, or of its training rows where validation has no
 // row that can be an alert, or with costs no fraud.
 //
-// Errors name file, line and value of a setting. Ownership: an evaluation owns what it points to
-// until evaluation_release; it borrows the examples and the config.
+// Errors name file, line and value of a setting. Ownership: an evaluation lives as long as its
+// program; it borrows the examples and the config.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
@@ -87,10 +87,9 @@ struct evaluation {
     unsigned lanes; // candidates evaluated at the same time
 };
 
-// Sets the examples' card. To be released after an error, too.
+// Sets the examples' card.
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    unsigned threads, struct err *err);
-void evaluation_release(struct evaluation *v);
 
 // The false positives on fold 0's test rows when a candidate's threshold is lowered just until it
 // finds as many frauds as the model does at the model's own threshold; -1 where the model finds

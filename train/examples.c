@@ -51,12 +51,3 @@ int examples_open(struct examples *e, const char *path, const struct plan *input
         return -1;
     return find_columns(e, inputs ? inputs : &e->plan, err);
 }
-
-void examples_release(struct examples *e)
-{
-    free(e->x);
-    free(e->names);
-    plan_release(&e->plan);
-    table_release(&e->table);
-    *e = (struct examples){0};
-}

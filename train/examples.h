@@ -1,5 +1,5 @@
 // examples: a feature table as training and monitoring see it, one array per input and per other
-// column in use, mapped from the table's files. Ownership: released by examples_release.
+// column in use, mapped from the table's files. Ownership: it lives as long as its program.
 #ifndef TRAIN_EXAMPLES_H
 #define TRAIN_EXAMPLES_H
 
@@ -19,8 +19,7 @@ struct examples {
 };
 
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
-// needs labels. To be released after an error, too.
+// needs labels.
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
-void examples_release(struct examples *e);
 
 #endif

@@ -357,10 +357,3 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
     s->w[e->n_inputs] = log(s->frauds / (s->known - s->frauds));
     return 0;
 }
-
-void logreg_release(struct logreg *s)
-{
-    free(s->mean);
-    free(s->sums);
-    *s = (struct logreg){0};
-}

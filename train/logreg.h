@@ -21,11 +21,11 @@
 //     struct logreg s;
 //     if (logreg_init(&s, &examples, rows, threads, &err) == 0 && logreg_fit(&s, 1e-3, &err) == 0)
 //         ... s.mean, s.scale, s.w ...
-//     logreg_release(&s);
 //
 // The result has the same bits for any number of threads. Memory does not grow with the rows.
 // Errors: a class that is missing, no finite or no single optimum.
-// Ownership: the examples are borrowed and must outlive the struct, which owns its arrays.
+// Ownership: the examples are borrowed. All arrays of the struct are in two blocks, mean and sums,
+// which live as long as the program.
 #ifndef TRAIN_LOGREG_H
 #define TRAIN_LOGREG_H
 
@@ -51,12 +51,10 @@ struct logreg {
     double *sums;     // private
 };
 
-// To be released after an error, too.
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err);
 // To a gradient whose Euclidean norm is below 1e-10, and one step further. Overwrites the Hessian.
 int logreg_fit(struct logreg *s, double l2, struct err *err);
-void logreg_release(struct logreg *s);
 
 // f, gradient and Hessian at w[n_inputs + 1], into the struct, in one pass over the rows.
 void logreg_evaluate(struct logreg *s, double l2, const double *w);

@@ -19,41 +19,35 @@ static bool promote;
 static int train(const char *path, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
-    struct config config = {0};
-    struct plan plan = {0};
-    struct examples examples = {0};
-    struct evaluation evaluation = {0};
-    struct registry registry = {0};
+    // They live as long as the program.
+    static struct config config;
+    static struct plan plan;
+    static struct examples examples;
+    static struct evaluation evaluation;
+    static struct registry before, registry;
     struct output folder = {0};
     int64_t version;
     char sha256[SHA256_HEX];
-    int rc = -1;
     // A damaged ledger is an error before the training, too.
-    if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
+    if (config_load(&config, config_path, err) || registry_read(&before, models, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
         examples_open(&examples, path, NULL, err) ||
-        evaluation_run(&evaluation, &examples, &config, threads, err))
-        goto out;
-    registry_release(&registry);
-    if (registry_open(&registry, models, err) ||
-        publish(&registry, &folder, &config, &evaluation, &version, sha256, err))
-        goto out;
+        evaluation_run(&evaluation, &examples, &config, threads, err) ||
+        registry_open(&registry, models, err))
+        return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
-    char *artifact = xasprintf("%s/%" PRId64, models, version);
-    const double rows = evaluation.model.results[0].fit->logreg.known;
-    // Printed first: after an error there is neither another version nor another champion.
-    rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
-         registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
-         (promote && registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err));
-    free(artifact);
-out:
+    int rc = publish(&registry, &folder, &config, &evaluation, &version, sha256, err);
+    if (rc == 0) {
+        char *artifact = xasprintf("%s/%" PRId64, models, version);
+        const double rows = evaluation.model.results[0].fit->logreg.known;
+        // Printed first: after an error there is neither another version nor another champion.
+        rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
+             registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
+             (promote && registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err));
+        free(artifact);
+    }
     output_release(&folder);
-    registry_release(&registry);
-    evaluation_release(&evaluation);
-    examples_release(&examples);
-    plan_release(&plan);
-    config_release(&config);
     return rc;
 }
 

@@ -85,12 +85,11 @@ static int change_champion(struct registry *r, struct err *err)
         registry_verify(r, version, sha256, err))
         return -1;
     char *path = xasprintf("%s/%" PRId64 "/model.json", models, version);
-    struct model m;
-    const int rc = model_load(&m, path, err); // one of another format could not be served
+    static struct model m; // loaded only because one of another format could not be served
+    const int rc = model_load(&m, path, err);
     free(path);
     if (rc)
         return -1;
-    model_release(&m);
     printf("version %" PRId64 " is the champion of %s%s\n", version, models, back ? " again" : "");
     if (stdout_close(err) ||
         registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, sha256, NULL, err))
