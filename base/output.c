@@ -109,18 +109,6 @@ FILE *file_open(const char *path, bool secret, struct err *err)
 
 // ---- the temporary ----
 
-// The next entry that is neither the folder itself nor its parent. NULL with an errno of 0 is the
-// end.
-static struct dirent *next_entry(DIR *dir)
-{
-    struct dirent *e;
-    do {
-        errno = 0;
-        e = readdir(dir);
-    } while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
-    return e;
-}
-
 static DIR *list_dir(int at, const char *path)
 {
     int fd = openat(at, path, DIR_FLAGS);
@@ -130,13 +118,14 @@ static DIR *list_dir(int at, const char *path)
     return dir;
 }
 
-// Remove a file, or a folder, open as fd, with its files. Ours hold no folders.
+// Remove a file, or a folder, open as fd, with its files. Ours hold no folders, and unlinkat refuses
+// "." and "..".
 static int remove_artifact(int fd, const char *path)
 {
     if (unlink(path) == 0)
         return 0;
     DIR *dir = list_dir(fd, ".");
-    for (struct dirent *e; dir && (e = next_entry(dir));)
+    for (struct dirent *e; dir && (e = readdir(dir));)
         unlinkat(fd, e->d_name, 0);
     if (dir)
         closedir(dir);
@@ -235,7 +224,11 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
     DIR *dir = list_dir(AT_FDCWD, path);
     if (!dir)
         return errno == ENOENT ? 0 : err_sys(err, "%s: cannot rename a folder to it", path);
-    for (struct dirent *e; (e = next_entry(dir)); empty = false) {
+    struct dirent *e;
+    for (errno = 0; (e = readdir(dir)); errno = 0) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        empty = false;
         marked = marked || (marker && strcmp(e->d_name, marker) == 0);
         plain = plain && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                 S_ISREG(st.st_mode);

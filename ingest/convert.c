@@ -364,11 +364,6 @@ int convert_table(struct convert *c, const char *table, const char *rejects, dou
 {
     int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
              drop_repeated(c, err) || commit(c, rejects, max_rejects, config, err);
-    if (c->rejects_file)
-        fclose(c->rejects_file);
-    free(c->ids);
-    if (c->ids_fd >= 0)
-        close(c->ids_fd);
     output_release(&c->rejects);
     table_writer_release(&c->writer);
     return rc ? -1 : 0;

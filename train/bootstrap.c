@@ -33,12 +33,8 @@ static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, in
 
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)
 {
-    double *frauds = xmalloc(rows * sizeof *frauds);
-    size_t n = 0, at;
-    for (size_t i = 0; i < rows; i++)
-        if (judged[i] == 1)
-            frauds[n++] = score[i];
-    sort_doubles(frauds, n);
+    size_t n, at;
+    double *frauds = scores_of(1, score, judged, rows, &n);
     d->groups = 2 * n + 1;
     for (int label = 0; label < 2; label++)
         d->counts[label] = xcalloc(d->groups * d->n, sizeof *d->counts[label]);

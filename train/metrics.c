@@ -46,9 +46,7 @@ void sort_doubles(double *values, size_t n)
 
 // ---- ranking ------------------------------------------------------------------------------------
 
-// The scores of the rows with that label, sorted.
-static double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n,
-                         size_t *found)
+double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n, size_t *found)
 {
     double *scores = xmalloc(n * sizeof *scores);
     *found = 0;

@@ -45,6 +45,8 @@ struct ranking {
     uint64_t *frauds, *genuine; // [n], cumulative; the last are the totals
 };
 
+// The scores of the *found rows with that label, sorted; the caller frees them.
+double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n, size_t *found);
 // score[n]: probabilities; judged[n].
 void ranking_make(struct ranking *k, const double *score, const int8_t *judged, size_t n);
 void ranking_release(struct ranking *k);

@@ -261,35 +261,27 @@ static char *model_path(const char *registry, int64_t version)
     return xasprintf("%s/%" PRId64 "/model.json", registry, version);
 }
 
-static int hash_model(const struct registry *r, int64_t version, char hex[SHA256_HEX],
-                      struct err *err)
-{
-    char *path = model_path(r->path, version);
-    int rc = sha256_file(hex, path, err);
-    free(path);
-    return rc;
-}
-
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err)
 {
     struct err none;
     char latest[SHA256_HEX];
     *version = registry_latest(r);
-    if (hash_model(r, *version, latest, &none) == 0 && strcmp(latest, sha256) == 0)
+    char *path = model_path(r->path, *version);
+    const bool same = sha256_file(latest, path, &none) == 0 && strcmp(latest, sha256) == 0;
+    free(path);
+    if (same)
         return 0;
     if (r->missing && write_line(r->ledger, "", err)) // so that it is missed if it gets lost
         return -1;
-    char *path = xasprintf("%s/%" PRId64, r->path, ++*version);
+    path = xasprintf("%s/%" PRId64, r->path, ++*version);
     // A folder of that number is of a training that was killed before its line.
     int rc = output_dir_open(folder, path, "model.json", err);
     free(path);
     return rc;
 }
 
-// An error unless the version was trained and, with a sha256, its last training had this one.
-static int check_trained(const struct registry *r, int64_t version, const char *sha256,
-                         struct err *err)
+int registry_load(const struct registry *r, int64_t version, struct model *m, struct err *err)
 {
     size_t i = r->n;
     while (i > 0 &&
@@ -298,37 +290,22 @@ static int check_trained(const struct registry *r, int64_t version, const char *
     if (i == 0)
         return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
     const char *trained = r->entries[i - 1].sha256;
-    if (!sha256 || strcmp(sha256, trained) == 0)
-        return 0;
-    return err_set(err,
-                   "%s/%" PRId64 "/model.json: was altered since its training (sha256 %.12s…, "
-                   "not %.12s…)",
-                   r->path, version, sha256, trained);
-}
-
-int registry_verify(const struct registry *r, int64_t version, char sha256[SHA256_HEX],
-                    struct err *err)
-{
-    return check_trained(r, version, NULL, err) || hash_model(r, version, sha256, err) ||
-                   check_trained(r, version, sha256, err)
-               ? -1
-               : 0;
+    char *path = model_path(r->path, version);
+    int rc = model_load(m, path, err);
+    if (rc == 0 && strcmp(m->sha256, trained) != 0) {
+        rc = err_set(err, "%s: was altered since its training (sha256 %.12s…, not %.12s…)", path,
+                     m->sha256, trained);
+        model_release(m);
+    }
+    free(path);
+    return rc;
 }
 
 int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)
 {
     struct registry r;
-    char *file = NULL;
-    int rc = registry_read(&r, path, err);
-    if (rc == 0)
-        rc = registry_champion(&r, version, err);
-    if (rc == 0) {
-        file = model_path(path, *version);
-        rc = model_load(m, file, err);
-    }
-    if (rc == 0 && (rc = check_trained(&r, *version, m->sha256, err)))
-        model_release(m);
+    const int rc = registry_read(&r, path, err) || registry_champion(&r, version, err) ||
+                   registry_load(&r, *version, m, err);
     registry_release(&r);
-    free(file);
-    return rc;
+    return rc ? -1 : 0;
 }

@@ -53,9 +53,8 @@ void registry_release(struct registry *r);
 // one's, and folder->path stays NULL.
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err);
-// The sha256 of a version's model; an error unless it is the one that was trained.
-int registry_verify(const struct registry *r, int64_t version, char sha256[SHA256_HEX],
-                    struct err *err);
+// A version's model, to be released by the caller; an error unless it is the one that was trained.
+int registry_load(const struct registry *r, int64_t version, struct model *m, struct err *err);
 // Write a line for a version. LEDGER_TRAIN commits its folder if there is a path; the others make
 // the version the champion, and folder is NULL. After an error nothing has changed.
 int registry_record(struct registry *r, enum ledger_action action, int64_t version,
@@ -69,7 +68,7 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 int registry_champion(const struct registry *r, int64_t *version, struct err *err);
 // The newest version; 0 where there is none.
 int64_t registry_latest(const struct registry *r);
-// The champion's model, to be released by the caller, and its version.
+// The same of the champion, and its version.
 int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err);
 // A version's name is a whole number from 1 on, without sign or leading zero. 0 or -1.
 int registry_parse_version(const char *name, int64_t *version);

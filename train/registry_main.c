@@ -77,22 +77,16 @@ static int show(struct registry *r, struct err *err)
 static int change_champion(struct registry *r, struct err *err)
 {
     const bool back = !version_name;
+    static struct model m; // loaded to be sure that it could be served
     int64_t version;
-    char sha256[SHA256_HEX];
     if (r->repaired)
         fprintf(stderr, "registry: %s: a crash had left half a change; it is taken back\n", models);
     if ((back ? registry_previous(r, &version, err) : find_version(r, &version, err)) ||
-        registry_verify(r, version, sha256, err))
-        return -1;
-    char *path = xasprintf("%s/%" PRId64 "/model.json", models, version);
-    static struct model m; // loaded only because one of another format could not be served
-    const int rc = model_load(&m, path, err);
-    free(path);
-    if (rc)
+        registry_load(r, version, &m, err))
         return -1;
     printf("version %" PRId64 " is the champion of %s%s\n", version, models, back ? " again" : "");
     if (stdout_close(err) ||
-        registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, sha256, NULL, err))
+        registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, m.sha256, NULL, err))
         return err_prefix(err, "version %" PRId64 " was not promoted", version);
     return 0;
 }
