@@ -93,7 +93,7 @@ static void answer(const struct request *q)
     const int status = q->reply->status;
     send_reply(q);
     const double seconds = seconds_now() - q->start;
-    const size_t at = q->route ? (size_t)(q->route - route_at(0)) : COUNTERS_ROUTES - 1;
+    const size_t at = q->route ? (size_t)(q->route - routes) : COUNTERS_ROUTES - 1;
     atomic_fetch_add(&c->http[at][reply_status(status)], 1);
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
         counters_observe(&c->predict, counters_seconds, seconds);
@@ -295,10 +295,9 @@ int http_start(struct http *s, struct err *err)
 // meanwhile. The time is bounded, because a client may read its answer slowly.
 void http_stop(struct http *s)
 {
-    const struct timespec tick = {0, 1000 * 1000};
     atomic_store(&s->stopping, true);
     for (int ms = 0; ms < DRAIN_MS && atomic_load(&s->service->counters.in_flight) > 0; ms++)
-        nanosleep(&tick, NULL);
+        nanosleep(&(struct timespec){0, 1000 * 1000}, NULL);
     for (size_t i = 2; i-- > 0;)
         if (s->listeners[i].context)
             mg_stop(s->listeners[i].context);

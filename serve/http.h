@@ -79,7 +79,7 @@ struct route {
     bool open;   // needs no token
     bool health; // is answered on the health port
 };
-const struct route *route_at(size_t i); // NULL after the last
+extern const struct route routes[COUNTERS_ROUTES]; // the last one, and all after it, have no path
 
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define NO_TRANSFER_ENCODING                                                                       \

@@ -10,10 +10,7 @@
 // be null. Unknown members and parameters are ignored, except those that ask for binary tensors.
 //
 // A model has the name of its registry's folder and one version, the one that serves.
-//
-// Status: 200; 400 where the body is no inference request; 404 for another model or version; 413
-// for too many rows; 422 for what does not fit; 503. Problems name the place in the request, as
-// `field`.
+// Problems name the place in the request, as `field`.
 #include "base/memory.h"
 #include "serve/http.h"
 

@@ -48,7 +48,7 @@ static void write_http(struct reply *r, const struct counters *c)
         for (size_t s = 0; s < REPLY_STATUSES; s++)
             if (atomic_load(&c->http[i][s]) > 0)
                 reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
-                          route_at(i) ? route_at(i)->path : "other", reply_statuses[s].code,
+                          routes[i].path ? routes[i].path : "other", reply_statuses[s].code,
                           atomic_load(&c->http[i][s]));
     counter(r, "assay_http_answers_cut_total", "",
             "Answers that were not taken in time; their connections were closed.",

@@ -25,11 +25,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-enum {
-    POST_LABELS = 1000,
-    ANSWER_SECONDS = 60,
-    SHOWN = 10
-}; // SHOWN: messages of a kind, further ones are counted
+enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN = 10 }; // messages of a kind
 
 static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
 static const char *token_file, *output_path;
@@ -68,7 +64,7 @@ static struct label {
     int64_t time;
     json_t *id; // emptied if the transaction is not answered
     int value;
-} * labels; // [first_label .. n_labels) are not due yet, in order of time
+} * labels; // [first_label .. n_labels) are not due yet, or wait for one before them
 static size_t first_label, n_labels, labels_size, lines_size;
 
 static struct output output;
@@ -394,12 +390,9 @@ static void post_labels(struct worker *w)
 static void add_row(struct worker *w)
 {
     if (row_label && *row_label >= 0) {
-        size_t i;
-        LOWER_BOUND(i, first_label, n_labels, labels[i].time <= *row_time);
-        ARRAY_GROW(labels, n_labels + 1, labels_size);
-        memmove(labels + i + 1, labels + i, (n_labels++ - i) * sizeof *labels);
         json_t *id = json_incref(json_object_get(row, id_name));
-        labels[i] = (struct label){*row_time, id, *row_label};
+        ARRAY_GROW(labels, n_labels + 1, labels_size);
+        labels[n_labels++] = (struct label){*row_time, id, *row_label};
     }
     json_array_append_new(w->rows, row);
     row = NULL;

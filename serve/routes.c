@@ -131,7 +131,7 @@ static void post_v2_infer(struct request *q)
 #define V2_MODEL   "/v2/models/{model}"
 #define V2_VERSION V2_MODEL "/versions/{version}"
 
-static const struct route routes[] = {
+const struct route routes[COUNTERS_ROUTES] = {
     {"/predict", SEND, .post = predict},
     {"/feedback", SEND, .post = feedback},
     {"/decisions", READ, .answer = get_decisions},
@@ -153,15 +153,8 @@ static const struct route routes[] = {
     {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
     {"/", READ, .answer = get_file, .open = true},
     {"/web/{file}", READ, .answer = get_file, .open = true},
+    {NULL},
 };
-enum { N_ROUTES = sizeof routes / sizeof *routes };
-
-_Static_assert((int)N_ROUTES < COUNTERS_ROUTES, "a counter for each route, and one for the rest");
-
-const struct route *route_at(size_t i)
-{
-    return i < N_ROUTES ? &routes[i] : NULL;
-}
 
 // True if the path fits the pattern. Its segments for {...} are copied in their order.
 static bool matches(const char *pattern, const char *path, char segments[2][SEGMENT])
@@ -186,10 +179,10 @@ static bool matches(const char *pattern, const char *path, char segments[2][SEGM
 
 static const struct route *find_route(struct request *q)
 {
-    for (size_t i = 0; i < N_ROUTES; i++) {
+    for (const struct route *r = routes; r->path; r++) {
         *q->segments[0] = *q->segments[1] = '\0'; // may be filled by a pattern that did not fit
-        if ((routes[i].health || !q->health) && matches(routes[i].path, q->path, q->segments))
-            return &routes[i];
+        if ((r->health || !q->health) && matches(r->path, q->path, q->segments))
+            return r;
     }
     return NULL;
 }

@@ -54,8 +54,7 @@ struct ids { // which transactions were seen, by the pseudonym of their id; zero
     unsigned due;         // the range to move to the table next
 };
 
-// One transaction with its decision.
-struct store_row {
+struct store_row { // a transaction with its decision
     int64_t order;
     int64_t received; // milliseconds since 1970
     int64_t clock;    // the data clock: time of the newest event, of its own request included
@@ -69,9 +68,8 @@ struct store_row {
 };
 struct store_row *store_rows_new(const struct plan *p, size_t n); // [n], to be freed
 
-// A label that became known, or changed.
-struct store_label {
-    int was, label; // was: -1 where none was known
+struct store_label { // that became known, or changed
+    int was, label;  // was: -1 where none was known
 };
 
 enum store_statement {

@@ -85,12 +85,11 @@ void store_log_tend(struct store_log *l)
     pthread_mutex_lock(&l->lock);
     const int rest = l->pages - l->moved;
     const bool full = l->pages >= LOG_BOUND, due = rest >= LOG_PAGES || (rest > 0 && full),
-               whole = full && (rest < LOG_REST || l->pages >= 2 * LOG_BOUND);
-    const bool move = !l->wanted && due; // while the other thread is idle
-    if (move)
+               whole = full && (rest < LOG_REST || l->pages >= 2 * LOG_BOUND),
+               move = !l->wanted && due; // while the other thread is idle
+    if (move) {
         l->asked = l->pages;
-    if (move && !whole) {
-        l->wanted = true;
+        l->wanted = !whole;
         pthread_cond_signal(&l->work);
     }
     pthread_mutex_unlock(&l->lock);

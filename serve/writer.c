@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,7 +25,8 @@
 enum { CHECKPOINT_ROWS = 500000, CHECKPOINT_SECONDS = 3600, RETRY_SECONDS = 60 };
 // How long the writer waits for jobs, while it has chores and otherwise, and rows to drop at a
 // time.
-enum { CHORE_MS = 50, IDLE_MS = 10000, DROP_ROWS = 256 };
+static const double chore_seconds = 0.05, idle_seconds = 10;
+enum { DROP_ROWS = 256 };
 
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
 {
@@ -78,12 +80,8 @@ enum job_outcome writer_run(struct writer *w, struct job *job)
 static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
 {
     const bool chores = w->child > 0 || w->drop_from > 0 || atomic_load(&w->store->held);
-    const long ms = chores ? CHORE_MS : IDLE_MS;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const double end = seconds_now() + (chores ? chore_seconds : idle_seconds);
+    const struct timespec until = {(time_t)end, (long)(1e9 * fmod(end, 1))};
     pthread_mutex_lock(&w->lock);
     while (!w->first && !w->stopping &&
            pthread_cond_clockwait(&w->work, &w->lock, CLOCK_MONOTONIC, &until) == 0)
