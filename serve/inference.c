@@ -6,8 +6,9 @@
 //
 // A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
 // its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
-// probability and margin, FP64, and review, BOOL: the decision (train/model.h). Optional members may
-// be null. Unknown members and parameters are ignored, except those that ask for binary tensors.
+// probability and margin, FP64, and review, BOOL: the decision (train/model.h). Optional members
+// may be null. Unknown members and parameters are ignored, except those that ask for binary
+// tensors.
 //
 // A model has the name of its registry's folder and one version, the one that serves.
 // Problems name the place in the request, as `field`.

@@ -18,13 +18,6 @@ static void gauge(struct reply *r, const char *name, const char *help, double x)
     reply_add(r, "%s %.17g\n", name, x);
 }
 
-static void counter(struct reply *r, const char *name, const char *labels, const char *help,
-                    unsigned long long n)
-{
-    head(r, name, "counter", help);
-    reply_add(r, "%s%s %llu\n", name, labels, n);
-}
-
 static unsigned long long histogram(struct reply *r, const char *name, const char *help,
                                     const struct counters_histogram *h, const double *bounds)
 {
@@ -50,9 +43,9 @@ static void write_http(struct reply *r, const struct counters *c)
                 reply_add(r, "assay_http_requests_total{path=\"%s\",code=\"%d\"} %llu\n",
                           routes[i].path ? routes[i].path : "other", reply_statuses[s].code,
                           atomic_load(&c->http[i][s]));
-    counter(r, "assay_http_answers_cut_total", "",
-            "Answers that were not taken in time; their connections were closed.",
-            atomic_load(&c->cut));
+    head(r, "assay_http_answers_cut_total", "counter",
+         "Answers that were not taken in time; their connections were closed.");
+    reply_add(r, "assay_http_answers_cut_total %llu\n", atomic_load(&c->cut));
     gauge(r, "assay_http_requests_in_flight", "Requests that are being answered.",
           atomic_load(&c->in_flight));
     gauge(r, "assay_http_connections", "Open connections.", atomic_load(&c->connections));
@@ -76,9 +69,9 @@ static void write_decisions(struct reply *r, const struct counters *c, const str
             reply_add(r, "assay_predictions_total{version=\"%lld\",decision=\"%s\"} %llu\n",
                       (long long)atomic_load(&c->models[i].version), decisions[d],
                       atomic_load(&c->models[i].decisions[d]));
-    counter(r, "assay_predictions_repeated_total", "",
-            "Transactions whose id was known, answered from the database.",
-            atomic_load(&c->repeated));
+    head(r, "assay_predictions_repeated_total", "counter",
+         "Transactions whose id was known, answered from the database.");
+    reply_add(r, "assay_predictions_repeated_total %llu\n", atomic_load(&c->repeated));
     head(r, "assay_labels_total", "counter", "Labels received, by the decision on them.");
     for (int d = 0; d < 2; d++)
         for (int l = 0; l < 2; l++)
@@ -146,13 +139,15 @@ static void write_database(struct reply *r, struct service *s)
     gauge(r, "assay_queue_requests", "Requests that wait for the writer.",
           (double)atomic_load(&w->waiting));
     gauge(r, "assay_queue_limit", "Most requests that may wait.", (double)w->limit);
-    counter(r, "assay_requests_refused_total", "{reason=\"queue\"}",
-            "Requests refused by a full queue.", atomic_load(&s->counters.refused));
+    head(r, "assay_requests_refused_total", "counter", "Requests refused by a full queue.");
+    reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n",
+              atomic_load(&s->counters.refused));
     const unsigned long long commits =
         histogram(r, "assay_commit_duration_seconds",
                   "Time to compute, write and commit a group of requests.", &s->counters.commit,
                   counters_seconds);
-    counter(r, "assay_commits_total", "", "Commits to the database.", commits);
+    head(r, "assay_commits_total", "counter", "Commits to the database.");
+    reply_add(r, "assay_commits_total %llu\n", commits);
     gauge(r, "assay_database_bytes", "Size of the database with its log.",
           (double)store_bytes(&s->store));
     const bool all_saved = atomic_load(&w->position) == atomic_load(&w->saved_order);

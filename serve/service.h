@@ -85,10 +85,10 @@ void service_let(struct service *s);
 // (train/model.h). Numbers read back to the same bits. An id that was seen before, with the same
 // transaction, gets its stored answer again and changes nothing.
 void predict(struct service *s, const char *body, size_t n, struct reply *r);
-// POST /feedback, labels that arrive later: {"id":"T1","label":1} or true, whatever the schema calls
-// them. Also 404 where an id was never predicted or is no longer kept; 409 where the model's columns
-// have no id or no label. A label enters the windows as if it had been known from the start, and may
-// change.
+// POST /feedback, labels that arrive later: {"id":"T1","label":1} or true, whatever the schema
+// calls them. Also 404 where an id was never predicted or is no longer kept; 409 where the model's
+// columns have no id or no label. A label enters the windows as if it had been known from the
+// start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,
