@@ -108,7 +108,7 @@ $(BUILD)/train/onnx.pb-c.c $(BUILD)/train/onnx.pb-c.h &: | deps
 $(BUILD)/train/onnx.pb-c.o: $(BUILD)/train/onnx.pb-c.c
 	@$(CC) $(CFLAGS) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -c -o $@ $<
 
-$(BIN)/simulate: $(BUILD)/datasets/simulate.o $(BUILD)/ingest/value.o $(call libs,base)
+$(BIN)/simulate: $(BUILD)/datasets/simulate.o $(call libs,base)
 $(BIN)/ingest:   $(BUILD)/ingest/main.o $(call libs,ingest)
 $(BIN)/features: $(BUILD)/features/main.o $(call libs,features)
 $(BIN)/train:    $(BUILD)/train/main.o $(call libs,train)

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/output.h"
+#include "base/value.h"
 
 #include <ini.h>
 #include <math.h>
@@ -163,17 +164,6 @@ int config_error(const struct config *c, const struct config_entry *e, int offse
                    e->key, text, e->value, offset + 1, "^");
 }
 
-int number_parse(const char *text, double *value)
-{
-    // No program here calls setlocale, so strtod reads the C locale; hexadecimal, "inf" and "nan"
-    // are refused by the character set.
-    char *end;
-    if (*text == '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
-        return -1;
-    *value = strtod(text, &end);
-    return *end == '\0' && isfinite(*value) ? 0 : -1;
-}
-
 const char *duration_parse(const char *text, int64_t *seconds)
 {
     static const char units[] = "smhd";
@@ -214,7 +204,7 @@ int config_number(const struct config *c, const char *section, const char *key, 
     double v;
     if (!e)
         return 0;
-    if (number_parse(e->value, &v))
+    if (value_number(e->value, strlen(e->value), &v))
         return config_error(c, e, 0, err, "'%s' is not a number", e->value);
     if (v < min || v > max)
         return config_error(c, e, 0, err, "%s is not within %g .. %g", e->value, min, max);
@@ -237,14 +227,14 @@ int config_int(const struct config *c, const char *section, const char *key, int
 }
 
 // Each string's hash seeds the next one's.
-uint64_t config_checksum(const struct config *c, const char *const *names, size_t n)
+uint64_t config_checksum(const struct config *c, const char *const *names)
 {
     uint64_t h = 0;
-    for (size_t s = 0; s < n; s++) {
-        h = XXH3_64bits_withSeed(names[s], strlen(names[s]), h);
+    for (; *names; names++) {
+        h = XXH3_64bits_withSeed(*names, strlen(*names), h);
         for (size_t i = 0; i < c->n; i++) {
             const struct config_entry *e = &c->entries[i];
-            if (strcmp(e->section, names[s]) != 0)
+            if (strcmp(e->section, *names) != 0)
                 continue;
             h = XXH3_64bits_withSeed(e->key, strlen(e->key), h);
             h = XXH3_64bits_withSeed(e->value, strlen(e->value), h);

@@ -59,13 +59,12 @@ int config_int(const struct config *c, const char *section, const char *key, int
 int config_duration(const struct config *c, const char *section, const char *key, int64_t *seconds,
                     struct err *err);
 
-// Parse all of text as a decimal number, whatever the locale; 0 or -1.
-int number_parse(const char *text, double *value);
 // The length of time that text begins with, like 30s, 15m, 12h or 7d, 36500d at most; returns what
 // follows it, NULL where there is none.
 const char *duration_parse(const char *text, int64_t *seconds);
 
-// XXH3 of the entries of the named sections: it depends on the settings, not on comments or layout.
-uint64_t config_checksum(const struct config *c, const char *const *sections, size_t n);
+// XXH3 of the entries of the named sections, the last of which is NULL: it depends on the settings,
+// not on comments or layout.
+uint64_t config_checksum(const struct config *c, const char *const *sections);
 
 #endif

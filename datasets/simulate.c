@@ -8,8 +8,8 @@
 #include "base/option.h"
 #include "base/output.h"
 #include "base/progress.h"
+#include "base/value.h"
 #include "datasets/random.h"
-#include "ingest/value.h"
 
 #include <math.h>
 #include <stdbool.h>

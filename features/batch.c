@@ -210,7 +210,7 @@ static int run_blocks(struct batch *b, uint64_t rows, struct err *err)
 
 static int commit(struct batch *b, const struct config *c, struct err *err)
 {
-    static const char *const sections[] = {"columns", "features", "split"};
+    static const char *const sections[] = {"columns", "features", "split", NULL};
     char checksum[17];
     const int fd = output_dir_create(&b->writer.dir, SNAPSHOT_NAME, err);
     if (fd < 0)
@@ -220,7 +220,7 @@ static int commit(struct batch *b, const struct config *c, struct err *err)
         return -1;
     json_t *provenance =
         json_pack("{s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "config_xxh3",
-                  checksum_text(checksum, config_checksum(c, sections, 3)), "plan",
+                  checksum_text(checksum, config_checksum(c, sections)), "plan",
                   plan_to_json(&b->plan), "not_finite",
                   (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
     if (table_writer_finish(&b->writer, provenance, err))

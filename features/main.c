@@ -3,8 +3,8 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/value.h"
 #include "features/batch.h"
-#include "ingest/value.h"
 
 #include <jansson.h>
 #include <stdio.h>

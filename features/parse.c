@@ -7,7 +7,7 @@
 #include "features/plan.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "features/split.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +21,8 @@ static int parse_end(const char *text, bool percent, double *value)
         return rc;
     }
     memcpy(number, text, n - 1);
-    if (text[n - 1] != '%' || number_parse(number, value) || *value < 0 || *value > 100)
+    if (text[n - 1] != '%' || value_number(number, strlen(number), value) || *value < 0 ||
+        *value > 100)
         return -1;
     *value /= 100;
     return 0;

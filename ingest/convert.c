@@ -5,7 +5,7 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -322,13 +322,13 @@ static int drop_repeated(struct convert *c, struct err *err)
 
 static int finish_table(struct convert *c, const struct config *config, struct err *err)
 {
-    static const char *const sections[] = {"input", "columns"};
+    static const char *const sections[] = {"input", "columns", NULL};
     char input[17], settings[17], key[17];
     json_t *provenance =
         json_pack("{ss, sI, ss, ss, ss, ss, so, sI, sI}", "input", c->csv->name, "input_bytes",
                   (json_int_t)c->csv->bytes, "input_xxh3",
                   checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
-                  checksum_text(settings, config_checksum(config, sections, 2)), "key_fingerprint",
+                  checksum_text(settings, config_checksum(config, sections)), "key_fingerprint",
                   checksum_text(key, pseudonym_fingerprint(c->pseudonym)), "program",
                   "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema), "rejected",
                   (json_int_t)convert_broken(c), "repeated", (json_int_t)c->repeated);

@@ -1,24 +1,19 @@
 #include "ingest/schema.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"id", "time", "key", "number", "category", "label", "feature"};
-enum { N_KINDS = sizeof kinds / sizeof *kinds, MAX_NAME = 63 };
-
-const char *column_kind_name(enum column_kind kind)
-{
-    return kinds[kind];
-}
+const char *const column_kinds[] = {"id", "time", "key", "number", "category", "label", "feature"};
+enum { N_KINDS = sizeof column_kinds / sizeof *column_kinds, MAX_NAME = 63 };
 
 int column_kind_parse(const char *name, enum column_kind *kind)
 {
     for (size_t i = 0; i < N_KINDS; i++)
-        if (strcmp(name, kinds[i]) == 0) {
+        if (strcmp(name, column_kinds[i]) == 0) {
             *kind = (enum column_kind)i;
             return 0;
         }
@@ -76,7 +71,7 @@ static int check_missing(const struct schema_column *c, struct err *err)
 {
     double v;
     if (c->kind == COLUMN_ID || c->kind == COLUMN_TIME)
-        return err_set(err, "a column of kind %s cannot have 'missing'", kinds[c->kind]);
+        return err_set(err, "a column of kind %s cannot have 'missing'", column_kinds[c->kind]);
     if (c->kind == COLUMN_NUMBER && value_number(c->missing, strlen(c->missing), &v))
         return err_set(err, "missing: '%s' is not a number", c->missing);
     if (c->kind == COLUMN_LABEL && strcmp(c->missing, "-1") != 0 && strcmp(c->missing, "0") != 0 &&
@@ -96,7 +91,7 @@ static int check_unique(const struct schema *s, struct err *err)
         if (strcmp(c->header, other->header) == 0)
             return err_set(err, "'%s' is the header of '%s' already", c->header, other->name);
         if (only && c->kind == other->kind)
-            return err_set(err, "a second column of kind %s; '%s' is one", kinds[c->kind],
+            return err_set(err, "a second column of kind %s; '%s' is one", column_kinds[c->kind],
                            other->name);
     }
     return 0;
@@ -137,7 +132,7 @@ static int set_kind(struct schema_column *column, const char *name, struct err *
     if (column_kind_parse(name, &column->kind) == 0 && column->kind != COLUMN_FEATURE)
         return 0;
     return err_set(err, "'%s' is none of id, time, key, number, category, label%s", name,
-                   err_did_you_mean(name, kinds, COLUMN_FEATURE).text);
+                   err_did_you_mean(name, column_kinds, COLUMN_FEATURE).text);
 }
 
 // Check that there is a time, or add the row numbers as one.
@@ -254,8 +249,8 @@ int schema_from_config(struct schema *s, const struct config *c, struct err *err
 static json_t *column_to_json(const struct schema_column *c)
 {
     return json_pack("{ss, ss, ss, so*, so*, ss*}", "name", c->name, "header", c->header, "kind",
-                     kinds[c->kind], "min", isfinite(c->min) ? json_real(c->min) : NULL, "max",
-                     isfinite(c->max) ? json_real(c->max) : NULL, "missing", c->missing);
+                     column_kinds[c->kind], "min", isfinite(c->min) ? json_real(c->min) : NULL,
+                     "max", isfinite(c->max) ? json_real(c->max) : NULL, "missing", c->missing);
 }
 
 json_t *schema_to_json(const struct schema *s)

@@ -49,8 +49,8 @@ struct schema {
     char *time_format; // as in [input], e.g. "%Y-%m-%d %H:%M:%S", "epoch" or "row"
 };
 
-// "id", "time", "key", "number", "category", "label", "feature", and back; -1 for another name.
-const char *column_kind_name(enum column_kind kind);
+extern const char *const column_kinds[]; // "id", "time", "key", ..., by kind
+// -1 for another name.
 int column_kind_parse(const char *name, enum column_kind *kind);
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);

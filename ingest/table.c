@@ -254,7 +254,7 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
         err_set(err, "%s: no column named '%s'", t->path, name);
     else
         err_set(err, "%s: column '%s' is of kind %s, not %s", t->path, name,
-                column_kind_name(t->columns[i].kind), column_kind_name(kind));
+                column_kinds[t->columns[i].kind], column_kinds[kind]);
     return NULL;
 }
 
@@ -389,7 +389,7 @@ static json_t *column_to_json(const struct table_writer_column *c)
     for (size_t i = 0; i < c->about.dictionary_size; i++)
         json_array_append_new(texts, json_string(c->about.dictionary[i]));
     return json_pack("{ss, ss, ss, so, so, sI, ss, so*}", "name", c->about.name, "kind",
-                     column_kind_name(c->about.kind), "dtype", types[c->about.kind].dtype, "min",
+                     column_kinds[c->about.kind], "dtype", types[c->about.kind].dtype, "min",
                      json_number_or_null(c->min), "max", json_number_or_null(c->max), "nulls",
                      (json_int_t)c->nulls, "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)),
                      "dictionary", texts);

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "base/parallel.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "serve/counters.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 #include "monitor/drift.h"
 
 #include <inttypes.h>

@@ -4,7 +4,7 @@
 #include "serve/http.h"
 
 #include "base/progress.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
-#include "ingest/value.h"
+#include "base/value.h"
 #include "serve/http.h"
 
 #include <inttypes.h>

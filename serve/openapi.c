@@ -5,7 +5,7 @@
 // so the text stays true.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
-#include "ingest/value.h"
+#include "base/value.h"
 #include "serve/http.h"
 
 #include <math.h>

@@ -13,8 +13,8 @@
 #include "base/output.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/value.h"
 #include "ingest/convert.h"
-#include "ingest/value.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 #include "serve/reply.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <errno.h>
 #include <math.h>

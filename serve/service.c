@@ -2,8 +2,8 @@
 #include "serve/service.h"
 
 #include "base/memory.h"
+#include "base/value.h"
 #include "features/snapshot.h"
-#include "ingest/value.h"
 #include "train/registry.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 #include "serve/transaction.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -129,7 +129,7 @@ static int put_value(const struct place *p, const json_t *v)
     if (c->kind == COLUMN_LABEL)
         return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out", c->name) : 0;
     if (absent && !c->missing)
-        return REFUSE(p, "'%s' (%s) is missing", c->name, column_kind_name(c->kind));
+        return REFUSE(p, "'%s' (%s) is missing", c->name, column_kinds[c->kind]);
     if (absent) {
         text = c->missing;
         n = strlen(text);

@@ -3,7 +3,7 @@
 #ifndef TESTS_BATCH_SCORES_H
 #define TESTS_BATCH_SCORES_H
 
-#include "ingest/value.h"
+#include "base/value.h"
 #include "tests/server.h"
 
 struct batch_scores {

@@ -342,10 +342,10 @@ TEST_CASE(numbers_are_checked_against_their_limits)
 
 static uint64_t checksum(const char *text)
 {
-    static const char *const sections[] = {"input", "columns"};
+    static const char *const sections[] = {"input", "columns", NULL};
     struct config c;
     assert_int_equal(load(&c, text), 0);
-    uint64_t h = config_checksum(&c, sections, 2);
+    uint64_t h = config_checksum(&c, sections);
     config_release(&c);
     return h;
 }

@@ -3,7 +3,7 @@
 // informative and one of noise. That threads change nothing is in test_pipeline.c.
 #include "train/evaluate.h"
 
-#include "ingest/value.h"
+#include "base/value.h"
 #include "tests/training.h"
 
 enum { DAYS = 70, PER_DAY = 60, ROWS = DAYS * PER_DAY };

@@ -1,6 +1,6 @@
 // The program replay: which requests it sends, what it writes and prints, against a server that
 // answers as a test says. tests/test_replay_server.c uses the real server.
-#include "ingest/value.h"
+#include "base/value.h"
 #include "tests/scripted.h"
 
 #define CONFIG(time)                                                                               \

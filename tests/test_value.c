@@ -1,6 +1,6 @@
 // ingest/value: numbers against strtod, times against timegm, dates counted day by day.
 #define _DEFAULT_SOURCE // timegm, the oracle
-#include "ingest/value.h"
+#include "base/value.h"
 #include "tests/scratch.h"
 
 #include <math.h>

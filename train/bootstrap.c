@@ -3,7 +3,7 @@
 // changes nothing.
 #include "train/bootstrap.h"
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #include "train/evaluate.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int parse_l2(struct settings *s, const struct config *c, const struct con
         double *l2 = &s->l2[s->n_l2];
         if (s->n_l2 == L2_MAX)
             return config_error(c, e, offset, err, "more than %d values", L2_MAX);
-        if (bad || number_parse(number, l2) || *l2 < 0)
+        if (bad || value_number(number, strlen(number), l2) || *l2 < 0)
             return config_error(c, e, offset, err, "'%.40s' is not a list of numbers >= 0",
                                 e->value + offset);
         s->n_l2++;

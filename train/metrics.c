@@ -1,7 +1,7 @@
 // Metrics of scores against labels. Ranking metrics come from one pass over the distinct scores.
 #include "train/metrics.h"
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 #include "train/model.h"
 
 #include <float.h>

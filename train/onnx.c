@@ -15,9 +15,11 @@
 #include "train/onnx.pb-c.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { IR_VERSION = 8, OPSET = 13 };
+enum { REAL = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, WHOLE = ONNX__TENSOR_PROTO__DATA_TYPE__INT64 };
 
 #define BASE(message) .base = PROTOBUF_C_MESSAGE_INIT(&onnx__##message##__descriptor)
 #define COUNT(...)    (sizeof((char *[]){__VA_ARGS__}) / sizeof(char *))
@@ -31,7 +33,7 @@ static Onnx__AttributeProto to_int64 = {BASE(attribute_proto),
                                         .has_type = 1,
                                         .type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
                                         .has_i = 1,
-                                        .i = ONNX__TENSOR_PROTO__DATA_TYPE__INT64};
+                                        .i = WHOLE};
 
 static Onnx__NodeProto nodes[] = {
     {NODE("Max", "raised", "features", "min")},
@@ -50,18 +52,12 @@ static Onnx__NodeProto nodes[] = {
     {NODE("Cast", "decision", "review"), .n_attribute = 1,
      .attribute = (Onnx__AttributeProto *[]){&to_int64}},
 };
-enum { N_NODES = sizeof nodes / sizeof *nodes, N_COLUMNS = 6, N_CONSTANTS = N_COLUMNS + 3 };
+enum { N_NODES = sizeof nodes / sizeof *nodes };
 
-static Onnx__TensorProto constant(char *name, double *values, size_t n, int64_t *dims,
-                                  size_t n_dims)
-{
-    return (Onnx__TensorProto){
-        BASE(tensor_proto), .name = name,
-        .n_dims = n_dims,   .dims = dims,
-        .has_data_type = 1, .data_type = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
-        .n_double_data = n, .double_data = values,
-    };
-}
+// The first ones are numbers, the others have one for each input.
+static char *const constants[] = {"intercept", "threshold", "allowed", "min", "max",
+                                  "mean",      "scale",     "weight",  "ones"};
+enum { N_CONSTANTS = sizeof constants / sizeof *constants, N_NUMBERS = 3 };
 
 // An input or output of the graph: a matrix of any number of rows.
 struct value {
@@ -122,35 +118,35 @@ static unsigned char *pack(Onnx__GraphProto *graph, const json_t *inputs, size_t
 unsigned char *onnx_from_model(const struct model *m, size_t *n)
 {
     const size_t k = m->n_inputs;
-    static char *const names[N_COLUMNS] = {"min", "max", "mean", "scale", "weight", "ones"};
-    int64_t dims[] = {(int64_t)k, 1}, *one = dims + 1;
-    double *columns = xcalloc(N_COLUMNS * k, sizeof *columns), intercept = m->intercept,
-           threshold = m->threshold, allowed = m->review_outside ? 0 : INFINITY;
+    int64_t dims[] = {(int64_t)k, 1};
+    double numbers[N_NUMBERS] = {m->intercept, m->threshold, m->review_outside ? 0 : INFINITY};
+    double *columns = xcalloc((N_CONSTANTS - N_NUMBERS) * k, sizeof *columns);
     json_t *inputs = json_array();
     for (size_t i = 0; i < k; i++) {
         const struct model_input *in = &m->inputs[i];
-        const double of[N_COLUMNS] = {in->min, in->max, in->mean, in->scale, in->weight, 1};
-        for (size_t c = 0; c < N_COLUMNS; c++)
+        const double of[] = {in->min, in->max, in->mean, in->scale, in->weight, 1};
+        for (size_t c = 0; c < N_CONSTANTS - N_NUMBERS; c++)
             columns[c * k + i] = of[c];
         json_array_append_new(inputs, json_string(in->name));
     }
-    Onnx__TensorProto c[N_CONSTANTS] = {
-        constant("intercept", &intercept, 1, one, 1),
-        constant("threshold", &threshold, 1, one, 1),
-        constant("allowed", &allowed, 1, one, 1),
-    };
-    for (size_t i = 0; i < N_COLUMNS; i++) // the last two are factors of a MatMul
-        c[3 + i] = constant(names[i], columns + i * k, k, dims, i < N_COLUMNS - 2 ? 1 : 2);
-    Onnx__TensorProto *constants[N_CONSTANTS];
+    Onnx__TensorProto tensors[N_CONSTANTS], *initializer[N_CONSTANTS];
+    for (size_t i = 0; i < N_CONSTANTS; i++) {
+        const bool number = i < N_NUMBERS;
+        tensors[i] = (Onnx__TensorProto){
+            BASE(tensor_proto),
+            .name = constants[i],
+            .dims = number ? dims + 1 : dims,
+            .n_dims = i < N_CONSTANTS - 2 ? 1 : 2, // the last two are factors of a MatMul
+            .has_data_type = 1,
+            .data_type = REAL,
+            .double_data = number ? numbers + i : columns + (i - N_NUMBERS) * k,
+            .n_double_data = number ? 1 : k,
+        };
+        initializer[i] = &tensors[i];
+    }
     Onnx__NodeProto *steps[N_NODES];
-    for (size_t i = 0; i < N_CONSTANTS; i++)
-        constants[i] = &c[i];
     for (size_t i = 0; i < N_NODES; i++)
         steps[i] = &nodes[i];
-    enum {
-        REAL = ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE,
-        INTEGER = ONNX__TENSOR_PROTO__DATA_TYPE__INT64
-    };
     struct value x, p, d;
     Onnx__GraphProto graph = {
         BASE(graph_proto),
@@ -158,12 +154,12 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n)
         .n_node = N_NODES,
         .node = steps,
         .n_initializer = N_CONSTANTS,
-        .initializer = constants,
+        .initializer = initializer,
         .n_input = 1,
         .input = (Onnx__ValueInfoProto *[]){set_value(&x, "features", REAL, k)},
         .n_output = 2,
         .output = (Onnx__ValueInfoProto *[]){set_value(&p, "probability", REAL, 1),
-                                             set_value(&d, "decision", INTEGER, 1)},
+                                             set_value(&d, "decision", WHOLE, 1)},
     };
     unsigned char *bytes = pack(&graph, inputs, n);
     json_decref(inputs);

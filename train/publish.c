@@ -27,7 +27,7 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
                     struct err *err)
 {
     static const char *const sections[] = {"columns",   "features", "split", "model",
-                                           "baselines", "slices",   "card"};
+                                           "baselines", "slices",   "card",  NULL};
     const struct examples *e = &v->model.examples;
     const struct fold_result *r = &v->model.results[0];
     const struct fold *fold = r->fit->fold;
@@ -42,10 +42,9 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     m->training = json_pack("{s:s, s:s, s:I, s:I, s:s}", "train", fold->train_text, "test",
                             fold->test_text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
                             (json_int_t)r->fit->logreg.frauds, "threshold_from", r->threshold_from);
-    m->provenance = json_pack(
-        "{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
-        checksum_text(sum, config_checksum(config, sections, sizeof sections / sizeof *sections)),
-        "program", "assay " ASSAY_VERSION);
+    m->provenance = json_pack("{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
+                              checksum_text(sum, config_checksum(config, sections)), "program",
+                              "assay " ASSAY_VERSION);
     add_references(m, e, fold->train);
     return 0;
 }

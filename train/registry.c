@@ -2,7 +2,7 @@
 #include "train/registry.h"
 
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
-#include "ingest/value.h"
+#include "base/value.h"
 #include "train/registry.h"
 #include "train/report.h"
 

@@ -1,7 +1,7 @@
 // Reads [slices] and measures each group of rows.
 #include "train/slices.h"
 #include "base/memory.h"
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <float.h>
 #include <math.h>
@@ -32,7 +32,7 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
         const int bad = config_list_next(entry, &at, number, sizeof number, &offset);
         if (s->n == SLICES_MAX)
             return config_error(c, entry, offset, err, "more than %d edges", SLICES_MAX - 1);
-        if (bad || number_parse(number, edge))
+        if (bad || value_number(number, strlen(number), edge))
             return config_error(c, entry, offset, err, "'%.40s' is not a list of numbers",
                                 entry->value + offset);
         if (!(fabs(*edge) <= (double)FLT_MAX))

@@ -1,5 +1,5 @@
 // Any bytes as a number, a time and UTF-8: numbers must have strtod's bits.
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdlib.h>

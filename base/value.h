@@ -5,13 +5,13 @@
 // a number that overflows is refused.
 //
 // A time format has %Y (4 digits), %m %d %H %M %S (2 digits each), %f (1 to 9 digits of a second),
-// %z (Z, +hh:mm or +hhmm) and literal characters; or
-// it is "epoch": seconds since 1970-01-01 UTC, also written 1e5 or 12.0. Times are rounded down to
-// whole seconds: %S takes ".123" along, too. Times without %z are UTC. Years go from 1 to 9999.
+// %z (Z, +hh:mm or +hhmm) and literal characters; or it is "epoch": seconds since 1970-01-01 UTC,
+// also written 1e5 or 12.0. Times are rounded down to whole seconds: %S takes ".123" along, too.
+// Times without %z are UTC. Years go from 1 to 9999.
 //
 // Functions that return int return 0, or -1 where the text is no such value.
-#ifndef INGEST_VALUE_H
-#define INGEST_VALUE_H
+#ifndef BASE_VALUE_H
+#define BASE_VALUE_H
 
 #include "base/err.h"
 

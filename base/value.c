@@ -1,4 +1,4 @@
-#include "ingest/value.h"
+#include "base/value.h"
 
 #include <math.h>
 #include <stdio.h>
