@@ -41,6 +41,7 @@ static void assert_change_refused(const char *from, const char *to, const char *
     assert_int_equal(model_load(&m, path, &err), -1);
     assert_contains(err.msg, words);
     assert_contains(err.msg, path);
+    model_release(&m);
 }
 
 TEST_CASE(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256)

@@ -181,6 +181,7 @@ TEST_CASE(a_damaged_ledger_is_refused_with_the_line)
         in_folder(cases[i][0]);
         assert_int_equal(registry_open(&r, path, &err), -1);
         assert_contains(err.msg, cases[i][1]);
+        registry_release(&r);
     }
 }
 

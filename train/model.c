@@ -270,11 +270,7 @@ int model_load(struct model *m, const char *path, struct err *err)
         return err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
     int rc = from_json(m, j, err);
     json_decref(j);
-    if (rc) {
-        model_release(m);
-        return err_prefix(err, "%s", path);
-    }
-    return 0;
+    return rc ? err_prefix(err, "%s", path) : 0;
 }
 
 void model_release(struct model *m)

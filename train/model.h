@@ -59,7 +59,7 @@ struct model {
     char sha256[SHA256_HEX];       // of the file's bytes
 };
 
-// Reads the file, checks its format and members, and hashes it.
+// Reads the file, checks its format and members, and hashes it. Release it after an error, too.
 int model_load(struct model *m, const char *path, struct err *err);
 void model_release(struct model *m);
 json_t *model_to_json(const struct model *m);

@@ -75,7 +75,6 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
     if (rc == 0 && folder->path)
         rc = write_model(folder, m, text, err) ||
              report_write(folder, results, m, config->path, *version, err);
-    m->plan = (struct plan){0}; // the examples own it
     json_decref(results);
     free(text);
     return rc ? -1 : 0;

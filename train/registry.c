@@ -33,29 +33,26 @@ static int add_line(struct registry *r, const char *line, size_t n, struct err *
     json_error_t why;
     const char *when, *action, *sha256, *previous;
     size_t a = 0;
-    int rc = -1;
     json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
-    if (json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
-                       &action, "version", &e.version, "sha256", &sha256, "previous", &previous)) {
-        err_set(err, "%s", why.text);
-        goto out;
-    }
-    while (a < N_ACTIONS && strcmp(action, actions[a]) != 0)
+    int rc =
+        json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
+                       &action, "version", &e.version, "sha256", &sha256, "previous", &previous);
+    while (rc == 0 && a < N_ACTIONS && strcmp(action, actions[a]) != 0)
         a++;
-    if (strcmp(previous, r->head) != 0) {
-        err_set(err, "does not follow the line before it: one of them was altered, or lines "
-                     "between them were removed");
+    if (rc) {
+        err_set(err, "%s", why.text);
+    } else if (strcmp(previous, r->head) != 0) {
+        rc = err_set(err, "does not follow the line before it: one of them was altered, or lines "
+                          "between them were removed");
     } else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS) {
-        err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
+        rc = err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
     } else {
         e.action = (enum ledger_action)a;
         snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
         add_entry(r, &e, line, n);
-        rc = 0;
     }
-out:
     json_decref(j);
     return rc;
 }
@@ -229,10 +226,7 @@ int registry_open(struct registry *r, const char *path, struct err *err)
         return -1;
     const int rc = registry_read(r, path, err);
     r->lock = lock;
-    if (rc == 0 && repair(r, err) == 0)
-        return 0;
-    registry_release(r);
-    return -1;
+    return rc || repair(r, err) ? -1 : 0;
 }
 
 void registry_release(struct registry *r)
@@ -292,11 +286,9 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     const char *trained = r->entries[i - 1].sha256;
     char *path = model_path(r->path, version);
     int rc = model_load(m, path, err);
-    if (rc == 0 && strcmp(m->sha256, trained) != 0) {
+    if (rc == 0 && strcmp(m->sha256, trained) != 0)
         rc = err_set(err, "%s: was altered since its training (sha256 %.12s…, not %.12s…)", path,
                      m->sha256, trained);
-        model_release(m);
-    }
     free(path);
     return rc;
 }

@@ -14,7 +14,7 @@
 // replaces a version that has none.
 //
 // Errors: 0 or -1 with a message that names the file. Ownership: a registry owns all of its struct
-// until registry_release; one that was zeroed or whose _open failed may be released.
+// until registry_release, which is due after an error, too, and may be called on one that is zeroed.
 #ifndef TRAIN_REGISTRY_H
 #define TRAIN_REGISTRY_H
 
@@ -53,7 +53,7 @@ void registry_release(struct registry *r);
 // one's, and folder->path stays NULL.
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err);
-// A version's model, to be released by the caller; an error unless it is the one that was trained.
+// A version's model; an error unless it is the one that was trained. Release it after an error, too.
 int registry_load(const struct registry *r, int64_t version, struct model *m, struct err *err);
 // Write a line for a version. LEDGER_TRAIN commits its folder if there is a path; the others make
 // the version the champion, and folder is NULL. After an error nothing has changed.
