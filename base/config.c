@@ -128,18 +128,6 @@ int config_load(struct config *c, const char *path, struct err *err)
     return rc;
 }
 
-void config_release(struct config *c)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        free(c->entries[i].section);
-        free(c->entries[i].key);
-        free(c->entries[i].value);
-    }
-    free(c->entries);
-    free(c->path);
-    *c = (struct config){0};
-}
-
 const struct config_entry *config_find(const struct config *c, const char *section, const char *key)
 {
     for (size_t i = 0; i < c->n; i++)

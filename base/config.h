@@ -8,10 +8,8 @@
 //     config_load(&c, "datasets/simulated.ini", &err)
 //     const struct config_entry *e = config_find(&c, "input", "file");
 //     return config_error(&c, e, offset, &err, "'%s' is not a date", e->value);
-//     config_release(&c)
 //
-// Ownership: entries and their strings belong to the config and live until config_release, which
-// is for a config_load that failed, too.
+// Ownership: entries and their strings belong to the config, which lives as long as its program.
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -32,7 +30,6 @@ struct config {
 };
 
 int config_load(struct config *c, const char *path, struct err *err);
-void config_release(struct config *c);
 
 // NULL where there is none.
 const struct config_entry *config_find(const struct config *c, const char *section,

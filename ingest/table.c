@@ -154,16 +154,11 @@ static int load_manifest(struct table *t, struct err *err)
     return rc ? err_prefix(err, "%s/%s", t->path, MANIFEST) : 0;
 }
 
-static uint64_t file_size(const struct table *t, const struct table_column *c)
-{
-    return HEADER + t->rows * column_size(c->kind);
-}
-
 static int load_file(const struct table *t, struct table_column *c, int fd, struct err *err)
 {
     struct stat st;
     char header[HEADER];
-    const uint64_t size = file_size(t, c);
+    const uint64_t size = HEADER + t->rows * column_size(c->kind);
     if (fd < 0 || fstat(fd, &st))
         return err_sys(err, "cannot open, make the table again");
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
@@ -209,23 +204,6 @@ int table_open(struct table *t, const char *path, struct err *err)
     if (t->dir >= 0)
         close(t->dir);
     return rc;
-}
-
-void table_release(struct table *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        struct table_column *c = &t->columns[i];
-        if (c->data)
-            munmap((char *)c->data - HEADER, file_size(t, c));
-        for (size_t k = 0; k < c->dictionary_size; k++)
-            free(c->dictionary[k]);
-        free(c->dictionary);
-        free(c->name);
-    }
-    free(t->columns);
-    free(t->path);
-    json_decref(t->provenance);
-    *t = (struct table){0};
 }
 
 int table_find(const struct table *t, const char *name)

@@ -15,15 +15,15 @@
 // Writing:                                       Reading:
 //     table_writer_open(&w, path, columns, n)        table_open(&t, path, &err)
 //     table_writer_append(&w, c, values, rows)       x = table_data(&t, "amount", kind, &err)
-//     ... any block sizes, column by column          table_release(&t)
+//     ... any block sizes, column by column
 //     table_writer_finish(&w, provenance, &err)
 //     output_commit(&w.dir, &err)
 //     table_writer_release(&w)
 //
 // A table appears as a whole at its commit (base/output.h); memory does not depend on the rows. The
 // reader maps the columns and checks every file's size, header and checksum, so an altered or
-// truncated table is an error that names the file. Ownership: the table owns its mapping and
-// strings until table_release. Reader and writer are to be released after an error, too.
+// truncated table is an error that names the file. Ownership: a table that was opened lives as long
+// as its program. A writer is to be released after an error, too.
 #ifndef INGEST_TABLE_H
 #define INGEST_TABLE_H
 
@@ -55,7 +55,6 @@ struct table {
 size_t column_size(enum column_kind kind);
 
 int table_open(struct table *t, const char *path, struct err *err);
-void table_release(struct table *t);
 // Index of a column, or of the only column of a kind; or -1.
 int table_find(const struct table *t, const char *name);
 int table_find_kind(const struct table *t, enum column_kind kind);

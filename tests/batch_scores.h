@@ -4,6 +4,7 @@
 #define TESTS_BATCH_SCORES_H
 
 #include "base/value.h"
+#include "tests/release.h"
 #include "tests/server.h"
 
 struct batch_scores {

@@ -7,6 +7,7 @@
 #include "base/output.h"
 #include "features/snapshot.h"
 #include "serve/service.h"
+#include "tests/release.h"
 #include "train/registry.h"
 
 #include <fcntl.h>

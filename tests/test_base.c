@@ -4,6 +4,7 @@
 #include "base/option.h"
 #include "base/output.h"
 #include "base/parallel.h"
+#include "tests/release.h"
 #include "tests/scratch.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 // picked by hand; drift.json and the printed table are read back.
 #include "monitor/comparison.h"
 
+#include "tests/release.h"
 #include "tests/training.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))

@@ -1,6 +1,7 @@
 // ingest, the program: CSVs of every shape become a table, and each way a row or a file can be
 // wrong is explained. Runs ASSAY_BIN/ingest (default build/bin).
 #include "ingest/table.h"
+#include "tests/release.h"
 #include "tests/scratch.h"
 
 #include <sys/resource.h>

@@ -4,6 +4,7 @@
 #include "train/evaluate.h"
 
 #include "base/value.h"
+#include "tests/release.h"
 #include "tests/training.h"
 
 enum { DAYS = 70, PER_DAY = 60, ROWS = DAYS * PER_DAY };

@@ -1,6 +1,7 @@
 // The program features on the committed sample: the same bytes however they are computed, and what
 // goes wrong. test_tiny.c holds the sample's features against their definition.
 #include "ingest/table.h"
+#include "tests/release.h"
 #include "tests/stages.h"
 
 #include <math.h>

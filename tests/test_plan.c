@@ -1,5 +1,6 @@
 // features/plan and parse: what the language means, what it refuses and where it points, and that a
 // plan survives its journey through JSON.
+#include "tests/release.h"
 #include "tests/support.h"
 
 // The value of an expression for one event, a Monday, 1970-01-05 06:30:00.

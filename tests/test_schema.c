@@ -1,6 +1,7 @@
 // ingest/schema: what [columns] and [input] may say, how mistakes are explained, and JSON there and
 // back.
 #include "ingest/schema.h"
+#include "tests/release.h"
 #include "tests/scratch.h"
 
 #include <math.h>

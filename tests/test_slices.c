@@ -2,6 +2,7 @@
 // names. What [slices] refuses is in test_evaluate.c.
 #include "train/slices.h"
 
+#include "tests/release.h"
 #include "tests/training.h"
 
 // The test rows begin at FIRST: an index that is not moved by it gives other rows.

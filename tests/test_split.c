@@ -1,6 +1,7 @@
 // features/split: what [split] may say, and which rows that is.
 #include "features/split.h"
 
+#include "tests/release.h"
 #include "tests/scratch.h"
 
 static int parse(struct split *s, const char *text, struct err *err)

@@ -1,6 +1,7 @@
 // ingest/table: what is written comes back, any other program reads it, and what was damaged or
 // made up is refused with the name of the file.
 #include "ingest/table.h"
+#include "tests/release.h"
 #include "tests/scratch.h"
 
 #include <fcntl.h>

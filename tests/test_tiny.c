@@ -6,6 +6,7 @@ int tiny_main(int argc, char **argv);
 #undef main
 
 #include "ingest/table.h"
+#include "tests/release.h"
 #include "tests/stages.h"
 #include "train/metrics.h"
 

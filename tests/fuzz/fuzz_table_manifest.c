@@ -1,6 +1,7 @@
 // Any bytes as the manifest of a table whose columns are as they should be: opened or refused, and
 // what is opened can be read in full. The table is in the working folder.
 #include "ingest/table.h"
+#include "tests/release.h"
 
 #include <stdio.h>
 #include <stdlib.h>
