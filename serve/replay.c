@@ -32,7 +32,7 @@ static const char *token_file, *output_path;
 static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
 static int64_t delay_days = -1, retry; // -1: no labels; seconds
 
-// The CSV. A pipe's rows are sent when they come; those of a file are first sorted by time.
+// The CSV, read one row at a time. A file whose rows are out of time order is read first, into sorted.
 static struct dataset dataset;
 static const struct schema *const schema = &dataset.schema;
 static struct csv csv;
@@ -175,6 +175,25 @@ static bool next_row(void)
     free(s->json);
     row_time = &s->time;
     row_label = row_label ? &s->label : NULL;
+    return true;
+}
+
+// Whether the file's rows are in time order. A pipe cannot be read twice.
+static bool is_in_order(void)
+{
+    static struct csv second;
+    static struct convert rows;
+    struct reject why;
+    struct err ignored; // it will happen again
+    int64_t before = INT64_MIN;
+    if (csv.size == 0 || strcmp(dataset.file, "-") == 0 ||
+        csv_open(&second, dataset.file, dataset.delimiter, &ignored) ||
+        convert_open(&rows, &second, &dataset, NULL, &ignored))
+        return true;
+    const int64_t *time = rows.columns[schema_find_kind(schema, COLUMN_TIME)].values;
+    for (; csv_next(&second, &block, 1, &ignored) == 0 && block.n_rows > 0; before = *time)
+        if (convert_row(&rows, &block, block.rows, 0, &why) && *time < before)
+            return false;
     return true;
 }
 
@@ -510,7 +529,7 @@ static int replay(void)
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     if (open_input())
         return -1;
-    if (csv.size > 0)
+    if (!is_in_order())
         sort_rows();
     if ((token_file && add_token()) ||
         (output_path && output_open(&output, output_path, 0600, &err)) ||
@@ -536,8 +555,8 @@ int main(int argc, char **argv)
         "replay",
         "[FILE]",
         "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
-        "the\nfile that the description names; - is standard input. A file's rows are sorted by "
-        "time in\nmemory; those of a pipe are sent as they come.",
+        "the\nfile that the description names; - is standard input. A file out of time order is "
+        "sorted in\nmemory first; the rows of a pipe are sent as they come.",
         "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
         {
             {"config", "FILE", "the dataset's description", .text = &config},
