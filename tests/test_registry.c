@@ -51,9 +51,9 @@ static int64_t train(const char *model)
 
 static void promote(enum ledger_action action, int64_t version)
 {
-    const struct ledger_entry *trained = &r.entries[version - 1];
-    assert_int_equal(trained->version, version);
-    must(registry_record(&r, action, version, trained->sha256, NULL, &err), &err);
+    const struct ledger_entry trained = r.entries[version - 1];
+    assert_int_equal(trained.version, version);
+    must(registry_record(&r, action, version, trained.sha256, NULL, &err), &err);
 }
 
 static int64_t champion(void)

@@ -101,11 +101,9 @@ static void assert_labels(const char *columns, const char *split, const char *wo
              columns, strstr(columns, "[features]") ? "" : "[features]\nnight = hour(time)\n",
              split);
     assert_int_equal(config_load(&c, scratch_text("x.ini", ini), &err), 0);
-    if (plan_from_config(&p, &c, &err) == 0) {
-        if (split_labels(&s, &c, &p.schema, &err) == 0)
-            err_set(&err, "%s %lld", s.blocked ? s.blocked : "-", (long long)s.label_delay);
-        plan_release(&p);
-    }
+    if (plan_from_config(&p, &c, &err) == 0 && split_labels(&s, &c, &p.schema, &err) == 0)
+        err_set(&err, "%s %lld", s.blocked ? s.blocked : "-", (long long)s.label_delay);
+    plan_release(&p);
     assert_contains(err.msg, words);
     config_release(&c);
 }
