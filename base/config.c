@@ -47,7 +47,7 @@ struct reader {
 // key: NULL before the first one.
 static int check_names(struct reader *r, const char *section, const char *key)
 {
-    const char *names[N_SECTIONS];
+    const char *names[N_SECTIONS] = {NULL}; // for cppcheck
     size_t s = 0, k = 0;
     for (size_t i = 0; i < N_SECTIONS; i++)
         names[i] = sections[i][0];

@@ -227,6 +227,9 @@ static void end_thread(const struct mg_context *context, int type, void *data)
 static int check_host(const struct http *s, struct err *err)
 {
     struct in_addr address;
+    for (const char **name = s->allowed; name && *name; name++)
+        if (host_name(*name) == 0 || (*name)[host_name(*name)] || strchr(*name, '*'))
+            return err_set(err, "--allow-host %s: give a name without port or wildcard", *name);
     if (inet_pton(AF_INET, s->host, &address) != 1)
         return err_set(err, "--host %s: is not an IPv4 address", s->host);
     if (!*s->token && ntohl(address.s_addr) >> 24 != 127)

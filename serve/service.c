@@ -5,6 +5,7 @@
 #include "base/value.h"
 #include "features/snapshot.h"
 #include "train/registry.h"
+#include "train/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,7 +63,8 @@ void service_let(struct service *s)
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
-    json_t *metrics = json_load_file(path, 0, NULL);
+    struct err none;
+    json_t *metrics = results_load(path, &none);
     json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
                             "metrics", json_object_get(metrics, "test"));
     json_object_update_new(all, model_to_json(&c->model));

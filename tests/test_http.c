@@ -331,11 +331,18 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
         int status;
         const char *words;
     } cases[] = {
-        {"--host 0.0.0.0", 1, "0.0.0.0"},  {port, 1, "cannot listen"},
-        {"--host localhost", 1, "IPv4"},   {"--key none", 1, "none: "},
-        {"--models none", 1, "none"},      {"--token-file none", 1, "none"},
-        {"--prot 1", 2, "'port'"},         {"--port 70000", 2, "65535"},
-        {"--durability x", 2, "nor full"}, {"--clock x", 2, "nor data"},
+        {"--allow-host shop:80", 1, "without port"},
+        {"--allow-host '*'", 1, "wildcard"},
+        {"--host 0.0.0.0", 1, "0.0.0.0"},
+        {port, 1, "cannot listen"},
+        {"--host localhost", 1, "IPv4"},
+        {"--key none", 1, "none: "},
+        {"--models none", 1, "none"},
+        {"--token-file none", 1, "none"},
+        {"--prot 1", 2, "'port'"},
+        {"--port 70000", 2, "65535"},
+        {"--durability x", 2, "nor full"},
+        {"--clock x", 2, "nor data"},
     };
     assert_contains(shared.line, "serve: model 1 (sha256 ");
     assert_contains(shared.line, " up to 2018-05-02T");

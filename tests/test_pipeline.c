@@ -175,14 +175,14 @@ TEST_CASE(a_version_is_promoted_and_rolled_back)
            "sed 's/^l2 = .*/l2 = 3e-2/' datasets/sample.ini >l2.ini && train "
            "--config l2.ini --output models features");
     expect_exactly("1\n", "registry --models models who");
-    expect_exactly("version 2 is the champion of models\n",
+    expect_exactly("version 2 becomes the champion of models\n",
                    "registry --models models promote latest");
     expect_exactly("2\n", "registry --models models who");
     expect_exactly("2\n", "readlink models/champion");
     expect(0, "\n      2  champion  ", "registry --models models list");
     succeed(
         "registry --models models list | grep -q $(sha256sum models/1/model.json | head -c 12)");
-    expect_exactly("version 1 is the champion of models again\n",
+    expect_exactly("version 1 becomes the champion of models again\n",
                    "registry --models models rollback");
     expect_exactly("1\n", "registry --models models who --at 2999-12-31");
     expect(0, "\n      1  champion  ", "ln -sfn 2 models/champion; registry --models models list");

@@ -236,7 +236,7 @@ TEST_CASE(a_service_needs_a_champion_its_key_and_an_unaltered_state)
         {"mv key other-key", "key"}, // and none is made
         {"test ! -e key; printf 'another 16 bytes' >key; chmod 600 key", "another pseudonym key"},
         {"mv other-key key; truncate -s 20 state.bin", "state.bin"},
-        {"mv models/ledger.jsonl models/none", "there is no champion"},
+        {"mv models/ledger.jsonl models/none", "ledger.jsonl: is missing, but there are versions"},
     };
     stop();
     shell("rm assay.db*");

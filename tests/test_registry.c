@@ -157,6 +157,8 @@ TEST_CASE(versions_without_their_ledger_are_not_replaced)
     registry_release(&r);
     assert_int_equal(registry_open(&r, path, &err), -1);
     assert_contains(err.msg, "ledger.jsonl: is missing, but there are versions");
+    registry_release(&r);
+    assert_int_equal(registry_read(&r, path, &err), -1);
 }
 
 // ---- what is refused ----

@@ -196,17 +196,19 @@ int registry_read(struct registry *r, const char *path, struct err *err)
     *r = (struct registry){
         .path = xstrdup(path), .ledger = path_join(path, "ledger.jsonl"), .lock = -1};
     memset(r->head, '0', SHA256_HEX - 1);
-    return read_ledger(r, err);
+    char *first = path_join(path, "1");
+    int rc = read_ledger(r, err);
+    // No new chain may begin beside versions of a lost one: they could not be promoted any more.
+    if (rc == 0 && r->missing && access(first, F_OK) == 0)
+        rc = err_set(err, "%s: is missing, but there are versions: put it back, or move them away",
+                     r->ledger);
+    free(first);
+    return rc;
 }
 
-// Repair what a crash left. A new chain must not begin beside versions of a lost one, which could
-// not be promoted any more.
+// Repair what a crash left.
 static int repair(struct registry *r, struct err *err)
 {
-    if (r->missing && faccessat(r->lock, "1", F_OK, 0) == 0)
-        return err_set(err,
-                       "%s: is missing, but there are versions: put it back, or move them away",
-                       r->ledger);
     unlinkat(r->lock, "champion.tmp", 0); // a failure would make the next symlinkat fail
     if (r->torn && truncate(r->ledger, r->size))
         return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);

@@ -34,7 +34,8 @@ static void print_version(const struct ledger_entry *e, bool champion)
     static const char *const shown[] = {"average_precision", "roc_auc"};
     char when[TIME_TEXT], metric[2][16] = {"-", "-"};
     char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, e->version);
-    json_t *metrics = json_load_file(path, 0, NULL); // NULL is printed as no metrics
+    struct err none;
+    json_t *metrics = results_load(path, &none); // NULL is printed as no metrics
     for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
         if (json_is_number(value))
@@ -84,7 +85,8 @@ static int change_champion(struct registry *r, struct err *err)
     if ((back ? registry_previous(r, &version, err) : find_version(r, &version, err)) ||
         registry_load(r, version, &m, err))
         return -1;
-    printf("version %" PRId64 " is the champion of %s%s\n", version, models, back ? " again" : "");
+    printf("version %" PRId64 " becomes the champion of %s%s\n", version, models,
+           back ? " again" : "");
     if (stdout_close(err) ||
         registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, m.sha256, NULL, err))
         return err_prefix(err, "version %" PRId64 " was not promoted", version);
@@ -131,7 +133,9 @@ int main(int argc, char **argv)
     size_t c = 0;
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
-    if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
+    if (at && c != WHO)
+        err_set(&err, "--at is for who only (see --help)");
+    else if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
         struct registry r = {0};
         int rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
                  : c < PROMOTE        ? registry_read(&r, models, &err)
@@ -139,8 +143,7 @@ int main(int argc, char **argv)
         rc = rc || commands[c](&r, &err) || stdout_close(&err);
         registry_release(&r);
         return rc ? err_report("registry", &err) : 0;
-    }
-    if (c == PROMOTE)
+    } else if (c == PROMOTE)
         err_set(&err, "promote which version? give a number or latest");
     else if (c < N_COMMANDS)
         err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], version_name);

@@ -216,15 +216,24 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
     return write_file(folder, "report.html", page(results), err);
 }
 
-int report_print(const char *path, struct err *err)
+json_t *results_load(const char *path, struct err *err)
 {
     json_error_t why;
+    FILE *f = file_open(path, false, err);
+    json_t *results = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &why) : NULL;
+    if (f)
+        fclose(f);
+    if (f && !results)
+        err_set(err, "%s: line %d: %s", path, why.line, why.text);
+    return results;
+}
+
+int report_print(const char *path, struct err *err)
+{
     const char *test;
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!j && why.line < 0) // it cannot be opened, and the text names it
-        return err_set(err, "%s", why.text);
+    json_t *j = results_load(path, err);
     if (!j)
-        return err_set(err, "%s: %s", path, why.text);
+        return -1;
     int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
     char *text = fill_template(summary_txt, PLAIN, j);
     if (rc)

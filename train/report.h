@@ -66,6 +66,8 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
                  int64_t version, struct err *err);
 
+// Reads a metrics.json; NULL and a message, or the caller's.
+json_t *results_load(const char *path, struct err *err);
 // Prints a version's metrics and baselines. path: its metrics.json.
 int report_print(const char *path, struct err *err);
 
