@@ -153,7 +153,7 @@ const struct route routes[COUNTERS_ROUTES] = {
     {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
     {"/", READ, .answer = get_file, .open = true},
     {"/web/{file}", READ, .answer = get_file, .open = true},
-    {NULL},
+    {0},
 };
 
 // True if the path fits the pattern. Its segments for {...} are copied in their order.

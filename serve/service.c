@@ -18,8 +18,7 @@
 static int refuse(struct reply *r, enum job_outcome outcome)
 {
     static const char *const why[] = {
-        [JOB_FAILED] = "a write has failed, and nothing is decided until the server is started "
-                       "again",
+        [JOB_FAILED] = "a write has failed; nothing is decided until the server is started again",
         [JOB_BUSY] = "another program holds the database, so nothing is decided; try again later",
         [JOB_FULL] = "too many requests are waiting already; try again later",
     };
