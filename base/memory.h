@@ -17,7 +17,7 @@
 
 #include <stddef.h>
 
-extern const char *memory_message; // what the program prints when it ends so
+extern const char *memory_message; // printed when an allocation fails
 void *xmalloc(size_t size);        // main passes it to json_set_alloc_funcs, too
 void *xchecked(void *p);           // p, unless it is NULL: for what a library allocates
 void *xcalloc(size_t n, size_t size);

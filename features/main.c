@@ -47,7 +47,7 @@ int main(int argc, char **argv)
             {"until", "TIME", "only rows before this date or time, UTC", .text = &until_text},
         }};
     struct err err;
-    umask(077); // pseudonyms and amounts are nobody else's business
+    umask(077); // only the owner may read pseudonyms and amounts
     json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)

@@ -113,7 +113,7 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
-// What an operator should know about a plan; NULL for most.
+// A warning for whoever runs the plan, or NULL.
 const char *plan_warning(const struct plan *p);
 
 struct plan_value { // of a category column

@@ -259,9 +259,9 @@ static int convert_rows(struct convert *c, struct err *err)
     return rc;
 }
 
-// ---- ids that come again ----
+// ---- repeated ids ----
 
-// Entries are visited in order. Pages that were visited leave the program's memory, not the file.
+// Visit the entries in order, and drop the pages before them from memory; the file keeps them.
 static struct id_line *visit(struct id_line *ids, uint64_t i)
 {
     enum { STRIDE = 65536 };
@@ -270,7 +270,8 @@ static struct id_line *visit(struct id_line *ids, uint64_t i)
     return &ids[i];
 }
 
-// Their number. Ids are taken in parts whose set has a fixed size: pseudonyms are evenly distributed.
+// Mark the rows whose id came before, and return their number. Ids are compared in parts, so that the
+// set of one part has a fixed size: pseudonyms are spread evenly over the parts.
 static uint64_t mark_repeated(struct id_line *ids, uint64_t n)
 {
     const uint64_t parts = n / (ID_SLOTS / 2) + 1;

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
              .flag = &keep_raw},
         }};
     struct err err;
-    umask(077); // pseudonyms and amounts are nobody else's business
+    umask(077); // only the owner may read pseudonyms and amounts
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)

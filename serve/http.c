@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-// HEAD_SECONDS are for an idle connection, too. A client may read slowly while workers are plenty.
+// HEAD_SECONDS also bounds an idle connection. A client may read slowly while enough workers are free.
 enum {
     DRAIN_MS = 5000,
     HEAD_SECONDS = 2,
@@ -201,8 +201,8 @@ static int count_connection(const struct mg_connection *connection, void **data)
     return 0;
 }
 
-// The library gives up a request whose target is no path without a word, so answer it here, where
-// its connection is about to be closed.
+// The library drops a request whose target is not a path without answering it, so answer it here, just
+// before its connection is closed.
 static void answer_last(const struct mg_connection *connection)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
@@ -240,7 +240,7 @@ static int check_host(const struct http *s, struct err *err)
     return 0;
 }
 
-// The library's timeouts are longer than those of patience.h. It reads more of a head (64 KiB) than
+// The library's timeouts are longer than those of patience.c. It reads more of a head (64 KiB) than
 // is accepted, so that its sender gets 431; the library itself would call it malformed.
 static int start_library(struct http *s, struct listener *l, int64_t *number, int64_t n_threads,
                          struct err *err)

@@ -187,8 +187,8 @@ static const struct route *find_route(struct request *q)
     return NULL;
 }
 
-// A page can have its own name lead to this machine (DNS rebinding); its requests then reach this
-// server and may read the answers. They have that name in Host.
+// DNS rebinding: a page can make its own host name resolve to this machine. Its requests then reach
+// this server with that name in Host, and the page may read the answers.
 static bool is_rebound(const struct request *q)
 {
     if (!q->host || *q->server->token)

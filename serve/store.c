@@ -276,8 +276,7 @@ static int check_identity(struct store *s, const struct store_identity *identity
     } parts[] = {
         {"plan_xxh3", plan_checksum(s->plan),
          "holds transactions with other [columns] or [features] than the model's; keep it "
-         "elsewhere "
-         "and start with a new one (--database)"},
+         "elsewhere and start with a new one (--database)"},
         {"key_fingerprint", identity->key_fingerprint,
          "its pseudonyms were made under another key than this one"},
         {"base_xxh3", identity->base,

@@ -1,4 +1,4 @@
-// ingest/value: numbers against strtod, times against timegm, dates counted day by day.
+// base/value: numbers against strtod, times against timegm, dates counted day by day.
 #define _DEFAULT_SOURCE // timegm, the oracle
 #include "base/value.h"
 #include "tests/scratch.h"

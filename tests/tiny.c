@@ -258,7 +258,7 @@ static void standardise(struct model *m, const struct data *d, struct range trai
 }
 
 // z[K]: the standardised inputs of a row and a 1 for the intercept. A value outside the range of
-// training counts as the end of the range: a line goes on for ever, and what we know does not.
+// training counts as the end of the range: a linear model extrapolates, and no data supports that.
 static void inputs_of(const struct model *m, const struct row *row, double *z)
 {
     for (int i = 0; i < N_INPUTS; i++)

@@ -53,7 +53,8 @@ struct logreg {
 
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err);
-// To a gradient whose Euclidean norm is below 1e-10, and one step further. Overwrites the Hessian.
+// Fits until the gradient's Euclidean norm is below 1e-10, then takes one more step. Overwrites the
+// Hessian.
 int logreg_fit(struct logreg *s, double l2, struct err *err);
 
 // f, gradient and Hessian at w[n_inputs + 1], into the struct, in one pass over the rows.

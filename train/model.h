@@ -5,8 +5,8 @@
 //     probability = 1 / (1 + exp(−margin))
 //     decision    = probability >= threshold ? "review" : "approve"
 //
-// min and max are those of training: a line goes on beyond, and with a negative weight an extreme
-// value would hide any fraud. With `outside` = "review" a row with such an input is reviewed anyway.
+// min and max are the range of the training rows. Without them a linear model extrapolates, and with a
+// negative weight an extreme value would hide any fraud. With `outside` = "review" a row with such an input is reviewed anyway.
 //
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
 // Means, scales, weights, intercept and threshold have 7 significant digits, and all that is said

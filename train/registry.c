@@ -268,7 +268,7 @@ int registry_next(struct registry *r, const char *sha256, struct output *folder,
     free(path);
     if (same)
         return 0;
-    if (r->missing && write_line(r->ledger, "", err)) // so that it is missed if it gets lost
+    if (r->missing && write_line(r->ledger, "", err)) // so that its loss will be noticed
         return -1;
     path = xasprintf("%s/%" PRId64, r->path, ++*version);
     // A folder of that number is of a training that was killed before its line.
