@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/value.h"
+#include "train/report.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -288,6 +289,7 @@ int http_start(struct http *s, struct err *err)
     randombytes_buf(&first, sizeof first);
     atomic_store(&next_id, first);
     s->openapi = openapi_text(s->service);
+    s->report = report_page(NULL);
     if (s->health_port >= 0 &&
         start_library(s, &s->listeners[0], &s->health_port, HEALTH_THREADS, err))
         return -1;
@@ -305,4 +307,5 @@ void http_stop(struct http *s)
         if (s->listeners[i].context)
             mg_stop(s->listeners[i].context);
     free(s->openapi);
+    free(s->report);
 }

@@ -1,8 +1,7 @@
 // http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, and GET
 // /openapi.json describes them.
 //
-// With a token, everything except health paths, the dashboard's files and OPTIONS * needs it, else
-// 401. Without one, Host must be a name of loopback or an allowed one, else 403, since a page may
+// With a token, everything except health paths, the pages' files and OPTIONS * needs it, else 401. Without one, Host must be a name of loopback or an allowed one, else 403, since a page may
 // have its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
 // works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
 // client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
@@ -32,8 +31,8 @@ struct http {
         struct http *server;
         struct mg_context *context;
         bool health;
-    } listeners[2]; // of health, and of all
-    char *openapi;  // what GET /openapi.json answers
+    } listeners[2];         // of health, and of all
+    char *openapi, *report; // what GET /openapi.json and GET /report answer
     atomic_bool stopping;
 };
 

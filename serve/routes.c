@@ -1,5 +1,7 @@
 // The table of routes, and one function for each.
+#include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
+#include "base/output.h"
 #include "serve/http.h"
 
 #include <stdio.h>
@@ -49,6 +51,27 @@ static void get_model(struct request *q)
     service_let(q->service);
 }
 
+// The version's folder may have been changed since its model was loaded. Clients are told no path.
+static void get_model_file(struct request *q)
+{
+    const char *name = strrchr(q->path, '/') + 1;
+    char *path = xasprintf("%s/%s/%s", q->service->models, service_hold(q->service)->version, name);
+    char part[4096];
+    struct err why;
+    service_let(q->service);
+    FILE *f = file_open(path, false, &why);
+    for (size_t n; f && (n = fread(part, 1, sizeof part, f)) > 0;)
+        reply_bytes(q->reply, part, n);
+    if (!f || ferror(f))
+        PROBLEM(q, 404, "%s of the model that decides is gone from the registry, or unreadable",
+                name);
+    else if (strcmp(name, "card.md") == 0)
+        q->reply->type = "text/markdown; charset=utf-8";
+    if (f)
+        fclose(f);
+    free(path);
+}
+
 static void post_reload(struct request *q)
 {
     struct err err = {""};
@@ -69,22 +92,25 @@ static void get_openapi(struct request *q)
 }
 
 extern const char dashboard_html[], style_css[], icon_svg[];
-extern const char page_js[], chart_js[], form_js[], dashboard_js[], chart_min_js[];
+extern const char page_js[], chart_js[], form_js[], dashboard_js[], report_js[], chart_min_js[];
 
+#define PAGE   "text/html; charset=utf-8"
 #define SCRIPT "text/javascript; charset=utf-8"
 
 // The files contain nothing of the service, so they need no token.
 static const struct file {
-    const char *name, *type, *text;
+    const char *path, *type, *text; // NULL: the server's report page
 } files[] = {
-    {"", "text/html; charset=utf-8", dashboard_html},
-    {"style.css", "text/css; charset=utf-8", style_css},
-    {"page.js", SCRIPT, page_js},
-    {"chart.js", SCRIPT, chart_js},
-    {"form.js", SCRIPT, form_js},
-    {"dashboard.js", SCRIPT, dashboard_js},
-    {"chart.min.js", SCRIPT, chart_min_js},
-    {"icon.svg", "image/svg+xml", icon_svg},
+    {"/", PAGE, dashboard_html},
+    {"/report", PAGE, NULL},
+    {"/web/style.css", "text/css; charset=utf-8", style_css},
+    {"/web/page.js", SCRIPT, page_js},
+    {"/web/chart.js", SCRIPT, chart_js},
+    {"/web/form.js", SCRIPT, form_js},
+    {"/web/dashboard.js", SCRIPT, dashboard_js},
+    {"/web/report.js", SCRIPT, report_js},
+    {"/web/chart.min.js", SCRIPT, chart_min_js},
+    {"/web/icon.svg", "image/svg+xml", icon_svg},
 };
 
 // The page may load from this server only, and run no inline script or style. Chart.js draws on
@@ -92,9 +118,9 @@ static const struct file {
 static void get_file(struct request *q)
 {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (strcmp(files[i].name, q->segments[0]) == 0) {
+        if (strcmp(files[i].path, q->path) == 0) {
             q->reply->type = files[i].type;
-            reply_text(q->reply, files[i].text);
+            reply_text(q->reply, files[i].text ? files[i].text : q->server->report);
             q->reply->head =
                 "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
                 "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -103,7 +129,7 @@ static void get_file(struct request *q)
                 "Referrer-Policy: no-referrer\r\n";
             return;
         }
-    PROBLEM(q, 404, "the dashboard has no file %s", q->segments[0]);
+    PROBLEM(q, 404, "the pages have no file %s", q->segments[0]);
 }
 
 static void get_v2_ready(struct request *q)
@@ -139,6 +165,8 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
     {"/readyz", READ, .answer = get_readyz, .open = true, .health = true},
     {"/model", READ, .answer = get_model},
+    {"/model/metrics.json", READ, .answer = get_model_file},
+    {"/model/card.md", READ, .answer = get_model_file},
     {"/admin/reload", SEND, .answer = post_reload},
     {"/openapi.json", READ, .answer = get_openapi},
     {"/v2", READ,
@@ -152,6 +180,7 @@ const struct route routes[COUNTERS_ROUTES] = {
     {V2_VERSION "/ready", READ, .answer = inference_ready},
     {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
     {"/", READ, .answer = get_file, .open = true},
+    {"/report", READ, .answer = get_file, .open = true},
     {"/web/{file}", READ, .answer = get_file, .open = true},
     {0},
 };

@@ -60,7 +60,7 @@ class Pages(unittest.TestCase):
         self.browser.size(1280)
 
 
-class Dashboard(Pages):
+class Served(Pages):
     def server(self, *more):
         server, url = start([BIN / "serve", "--models", FOLDER / "models", "--state", FOLDER / "before/state.bin",
                              "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}.db", "--port", "0", *more],
@@ -71,10 +71,34 @@ class Dashboard(Pages):
         self.addCleanup(self.browser.open, "about:blank")
         return server, url
 
+    def server_with_token(self):
+        path = FOLDER / "page.token"
+        path.touch(0o600)
+        path.write_text(TOKEN)
+        return self.server("--token-file", path)[1]
+
+    def unlock(self, url):
+        """A page without the token shows nothing and asks for it."""
+        b = self.browser
+        self.page(url)
+        b.wait("document.body.dataset.state === 'locked' && !document.querySelector('section').checkVisibility()")
+        b.type("#token", "of-another-server")
+        b.click("#access button")
+        b.wait(text("token-error") + ".includes('not take')")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait(LIVE + " && !document.getElementById('access').checkVisibility()")
+        b.complaints()  # the browser's about status 401
+        self.page(url)
+        b.wait(LIVE)
+        self.assertTrue(b.value("localStorage.length === 0 && document.cookie === ''"))
+
+
+class Dashboard(Served):
     def test_each_file_comes_whole_with_its_type_and_a_policy(self):
         files = {"web/style.css": "text/css", "web/page.js": "text/javascript", "web/chart.js": "text/javascript",
                  "web/form.js": "text/javascript", "web/dashboard.js": "text/javascript", "web/icon.svg": "image/svg+xml",
-                 "web/chart.min.js": "text/javascript", "": "text/html"}
+                 "web/report.js": "text/javascript", "web/chart.min.js": "text/javascript", "": "text/html"}
         places = {"": "web/dashboard.html", "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
         for path, kind in files.items():
             with urllib.request.urlopen(f"{URL}/{path}") as answer:
@@ -148,25 +172,10 @@ class Dashboard(Pages):
         self.assertEqual(self.browser.complaints(), [])
 
     def test_the_token_is_asked_for_and_kept_for_the_tab(self):
-        b, path = self.browser, FOLDER / "page.token"
-        path.touch(0o600)
-        path.write_text(TOKEN)
-        _, url = self.server("--token-file", path)
-        self.page(url)
-        b.wait("document.body.dataset.state === 'locked' && !document.getElementById('try').checkVisibility()")
-        b.type("#token", "of-another-server")
-        b.click("#access button")
-        b.wait(text("token-error") + ".includes('not take')")
-        b.type("#token", TOKEN)
-        b.click("#access button")
-        b.wait(LIVE + " && document.getElementById('try').checkVisibility()")
-        b.complaints()  # the browser's about status 401
-        self.page(url)
-        b.wait(LIVE)
-        b.click("#send")
-        b.wait(DECIDED)
-        self.assertTrue(b.value("localStorage.length === 0 && document.cookie === ''"))
-        self.assertEqual(b.complaints(), [])
+        self.unlock(self.server_with_token())
+        self.browser.click("#send")
+        self.browser.wait(DECIDED)
+        self.assertEqual(self.browser.complaints(), [])
 
     def test_it_fits_phones_and_desktops_and_is_readable(self):
         self.page(URL)
@@ -175,6 +184,45 @@ class Dashboard(Pages):
         self.browser.wait(DECIDED + " && Object.keys(Chart.instances).length === 5")
         self.assert_fits_and_is_readable()
         self.assertEqual(self.browser.complaints(), [])
+
+
+class Shells(Served):
+    """Pages that the server sends without content, which they fetch with the token."""
+    DRAWN = LIVE + " && Object.keys(Chart.instances).length === document.querySelectorAll('canvas').length"
+
+    def test_the_report_of_the_model_that_decides(self):
+        self.page(f"{URL}/report")
+        self.browser.wait(self.DRAWN)
+        with open(FOLDER / "models/1/metrics.json", encoding="utf-8") as f:
+            self.assertEqual(self.browser.value("report"), json.load(f))
+        self.check("figures()")
+        self.assert_fits_and_is_readable()
+        self.assertEqual(self.browser.complaints(), [])
+
+    def test_no_page_asks_another_server(self):
+        for path in ("", "report"):
+            self.page(f"{URL}/{path}")
+            self.browser.wait(LIVE)
+            places = self.browser.value("performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)")
+            self.assertEqual(set(places), {URL}, path)
+
+    def test_each_page_asks_for_the_token(self):
+        url = self.server_with_token()
+        for path in ("report",):
+            self.unlock(f"{url}/{path}")
+            self.assertEqual(self.browser.complaints(), [], path)
+            self.browser.value("sessionStorage.clear()")
+
+    def test_a_file_that_is_gone_is_told_and_so_is_its_return(self):
+        metrics = FOLDER / "models/1/metrics.json"
+        self.addCleanup(lambda: metrics.exists() or metrics.with_suffix(".moved").rename(metrics))
+        metrics.rename(metrics.with_suffix(".moved"))
+        self.page(f"{URL}/report")
+        self.browser.wait("document.body.dataset.state === 'away' && "
+                          + text("alarm") + ".includes('metrics.json of the model that decides is gone')")
+        metrics.with_suffix(".moved").rename(metrics)
+        self.browser.wait(self.DRAWN)
+        self.browser.complaints()  # the browser's about status 404
 
 
 class Report(Pages):

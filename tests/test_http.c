@@ -132,7 +132,8 @@ TEST_CASE(without_the_token_only_open_routes_answer)
     for (route = routes; route->path; route++) {
         const char *path = real_path(route);
         const bool health = strstr(path, "/health") || strcmp(path, "/readyz") == 0;
-        const bool page = strncmp(path, "/web/", 5) == 0 || strcmp(path, "/") == 0;
+        const bool page = strncmp(path, "/web/", 5) == 0 || strcmp(path, "/") == 0 ||
+                          strcmp(path, "/report") == 0;
         assert_int_equal(route->open, health || page);
         check_path(own.port, "OPTIONS", path, "", route->open ? 204 : 401,
                    route->open ? "" : "\r\nWWW-Authenticate: Bearer realm=\"assay\"\r\n");
@@ -197,6 +198,28 @@ TEST_CASE(a_path_is_answered_exactly_or_not_found)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_path(shared.port, "GET", cases[i].path, "", cases[i].words ? 200 : 404,
                    cases[i].words ? cases[i].words : "application/problem+json");
+}
+
+TEST_CASE(the_files_of_the_model_come_as_they_are_in_the_registry)
+{
+    static const char *const names[] = {"metrics.json", "card.md"};
+    static const char *const types[] = {"application/json\r\n", "text/markdown; charset=utf-8\r\n"};
+    struct answer a;
+    for (size_t i = 0; i < 2; i++) {
+        char request[128], name[64];
+        snprintf(name, sizeof name, "models/1/%s", names[i]);
+        snprintf(request, sizeof request, GET("/model/%s"), names[i]);
+        ask_at(shared.port, &a, request);
+        assert_string_equal(a.text, folder_text(name));
+        assert_contains(a.head, types[i]);
+        answer_free(&a);
+        assert_int_equal(run("mv %s/%s %s/moved", folder, name, folder), 0);
+        check_answer_at(shared.port, request, 404, "is gone from the registry, or unreadable");
+        assert_int_equal(run("mkfifo %s/%s", folder, name), 0);
+        check_answer_at(shared.port, request, 404, "is gone from the registry, or unreadable");
+        assert_int_equal(run("mv %s/moved %s/%s", folder, folder, name), 0);
+        check_answer_at(shared.port, request, 200, types[i]);
+    }
 }
 
 TEST_CASE(another_version_and_binary_tensors_are_refused)
@@ -406,7 +429,7 @@ TEST_CASE(every_route_is_documented_with_its_methods_and_security)
     for (route = routes; route->path; route++) {
         json_t *item = json_object_get(member(document, "paths"), route->path);
         if (!item && strncmp(route->path, "/web/", 5) == 0)
-            continue; // a file of the dashboard is no part of the interface
+            continue; // a file of the pages is no part of the interface
         n++;
         for (size_t m = 0; m < 4; m++) {
             json_t *operation = json_object_get(item, methods[m][0]);
@@ -515,6 +538,7 @@ int main(void)
         OWN(without_the_token_only_open_routes_answer),
         cmocka_unit_test(the_line_of_the_readme_is_answered),
         cmocka_unit_test(a_path_is_answered_exactly_or_not_found),
+        cmocka_unit_test(the_files_of_the_model_come_as_they_are_in_the_registry),
         cmocka_unit_test(another_version_and_binary_tensors_are_refused),
         cmocka_unit_test(answers_follow_each_other_on_one_connection),
         cmocka_unit_test(a_request_has_the_clients_id_or_one_of_ours),

@@ -184,10 +184,10 @@ static json_t *sentences(const json_t *results)
 
 // ---- files --------------------------------------------------------------------------------------
 
-static char *page(const json_t *results)
+char *report_page(const json_t *results)
 {
-    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_t *parts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "metrics", json, "style_css",
+    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(17)); // NULL: NULL
+    json_t *parts = json_pack("{s:s*, s:s, s:s, s:s, s:s, s:s}", "metrics", json, "style_css",
                               style_css, "chart_min_js", chart_min_js, "page_js", page_js,
                               "chart_js", chart_js, "report_js", report_js);
     char *text = fill_template(report_html, PAGE, parts);
@@ -213,7 +213,7 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
     if (write_file(folder, "metrics.json", metrics, err) ||
         write_file(folder, "card.md", fill_template(card_md, MARKDOWN, results), err))
         return -1;
-    return write_file(folder, "report.html", page(results), err);
+    return write_file(folder, "report.html", report_page(results), err);
 }
 
 json_t *results_load(const char *path, struct err *err)

@@ -204,20 +204,14 @@ function showDecisions(text) {
 
 let timer = 0, polling = false, model = null;
 
-function enter(state, word, alarm = "") {
-  document.body.dataset.state = state;
+function say(word) {
   put("status-word", word);
-  put("status-time", state === "live" ? clock(new Date()) : "");
-  put("alarm", alarm);
-  $("alarm").hidden = !alarm;
-  $("access").hidden = state !== "locked";
+  put("status-time", word === "Live" ? clock(new Date()) : "");
 }
 
-function lock() {
-  const tried = sessionStorage.getItem("token") !== null;
-  sessionStorage.removeItem("token");
-  if (tried) put("token-error", "The server does not take this token.");
-  enter("locked", "Locked");
+function locked() {
+  lock(poll);
+  say("Locked");
 }
 
 async function refresh() {
@@ -232,7 +226,9 @@ async function refresh() {
   showDrift(metrics);
   showModel(model, metrics);
   showDecisions(await read("/decisions"));
-  metrics.get("assay_ready") === 0 ? enter("away", "Not ready", "The server answers, but cannot decide now.") : enter("live", "Live");
+  const ready = metrics.get("assay_ready") !== 0;
+  enter(ready ? "live" : "away", ready ? "" : "The server answers, but cannot decide now.");
+  say(ready ? "Live" : "Not ready");
 }
 
 async function poll() {
@@ -242,10 +238,10 @@ async function poll() {
   try {
     await refresh();
   } catch (e) {
-    if (e instanceof Locked) lock();
+    if (e instanceof Locked) locked();
     else {
-      const what = e.message.startsWith("GET") ? e.message : "The server does not answer";
-      enter("away", "No answer", `${what}. The page tries again every two seconds${last ? ` and shows ${clock(new Date(1000 * last.time))}` : ""}.`);
+      fail(e, last ? ` and shows ${clock(new Date(1000 * last.time))}` : "");
+      say("No answer");
     }
   }
   polling = false;
@@ -254,7 +250,7 @@ async function poll() {
 
 $("try").addEventListener("submit", (event) => {
   event.preventDefault();
-  send().then((decided) => decided && poll()).catch((e) => { if (e instanceof Locked) lock(); else throw e; });
+  send().then((decided) => decided && poll()).catch((e) => { if (e instanceof Locked) locked(); else throw e; });
 });
 $("usual").addEventListener("click", () => fill(0));
 $("unusual").addEventListener("click", () => fill(6));
@@ -262,13 +258,6 @@ $("all").addEventListener("click", () => {
   document.querySelector(".decisions").classList.add("all");
   $("all").ariaExpanded = "true";
   $("all").hidden = true;
-});
-$("access").addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem("token", $("token").value);
-  $("token").value = "";
-  put("token-error", "");
-  poll();
 });
 document.addEventListener("visibilitychange", poll);
 poll();

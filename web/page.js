@@ -1,7 +1,7 @@
 // Shared by the pages: elements, formats, and requests to the server.
 "use strict";
 
-const TIMEOUT = 5000; // ms for an answer
+const TIMEOUT = 5000, RETRY = 2000; // ms: for an answer, and from an attempt to the next
 
 const $ = (id) => document.getElementById(id);
 const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
@@ -22,6 +22,7 @@ function element(tag, properties = {}, ...children) {
 // ---- the server ----
 
 class Locked extends Error {}
+class Refused extends Error {}
 
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem("token");
@@ -33,8 +34,57 @@ async function ask(path, options = {}) {
 
 async function read(path) {
   const answer = await ask(path);
-  if (!answer.ok) throw new Error(`GET ${path} is answered with ${answer.status}`);
-  return answer.text();
+  if (answer.ok) return answer.text();
+  const { detail = "no reason is given" } = await answer.json().catch(() => ({}));
+  throw new Refused(`GET ${path} is answered with ${answer.status}: ${detail}`);
+}
+
+// ---- the page's state: starting, live, away or locked; the style sheet shows what belongs to it ----
+
+function enter(state, alarm = "") {
+  document.body.dataset.state = state;
+  put("alarm", alarm);
+  $("alarm").hidden = !alarm;
+}
+
+// Says what failed; more: what still holds.
+const fail = (e, more = "") => enter("away", `${e instanceof Refused ? e.message : "The server does not answer"}. The page tries again every two seconds${more}.`);
+
+// Asks for the token, and calls again() with each that is given.
+function lock(again) {
+  const tried = sessionStorage.getItem("token") !== null, input = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  sessionStorage.removeItem("token");
+  input.setAttribute("aria-describedby", "token-error");
+  if (!$("access")) {
+    $("alarm").after(element("form", { id: "access", className: "card" }, element("h2", { textContent: "This server asks for its token" }),
+      element("p", { className: "note", textContent: "It is kept for this tab only and sent to this server only." }),
+      element("div", { className: "field" }, element("label", { htmlFor: "token", textContent: "Token" }), input, element("p", { id: "token-error", className: "error" })),
+      element("button", { className: "primary", textContent: "Open the page" })));
+    $("access").addEventListener("submit", (event) => {
+      event.preventDefault();
+      sessionStorage.setItem("token", $("token").value);
+      $("token").value = "";
+      put("token-error", "");
+      again();
+    });
+  }
+  if (tried) put("token-error", "The server does not take this token.");
+  enter("locked");
+}
+
+// Shows a text of the server, as soon as it answers and takes the token.
+async function visit(path, show) {
+  const again = () => visit(path, show);
+  let text;
+  try {
+    text = await read(path);
+  } catch (e) {
+    if (e instanceof Locked) return lock(again);
+    fail(e);
+    return setTimeout(again, RETRY);
+  }
+  enter("live");
+  show(text);
 }
 
 // ---- decisions ----

@@ -1,9 +1,17 @@
-// The report: metrics.json, which is in the page, as tiles, tables and plots. train/report.h describes it.
+// The report: metrics.json, which is in the file or comes from the server, as tiles, tables and plots. train/report.h describes it.
 "use strict";
 
-const report = JSON.parse($("metrics").textContent), { test, data, folds, about } = report;
-const rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
-const days = data.test.days, frauds = test.frauds, genuine = test.rows - frauds;
+let report, test, data, folds, about, rivals, days, frauds, genuine;
+
+function take(text) {
+  report = JSON.parse(text);
+  ({ test, data, folds, about } = report);
+  rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
+  days = data.test.days;
+  frauds = test.frauds;
+  genuine = test.rows - frauds;
+}
+
 const isKnown = (x) => x !== null && x !== undefined;
 const dash = (x, show) => (isKnown(x) ? show(x).replace("-", "−") : "–");
 const fixed = (x, digits) => dash(x, (x) => x.toFixed(digits));
@@ -222,6 +230,15 @@ function showSlices() {
     [{ ...test, slicing: "all", name: "", fraud_share: data.test.fraud_share }, ...slices]);
 }
 
-for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showWeights, showSlices]) show();
-showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
-showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
+function showReport(text) {
+  take(text);
+  for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showWeights, showSlices]) show();
+  showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
+  showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
+}
+
+const held = $("metrics")?.textContent;
+if (held) {
+  enter("live");
+  showReport(held);
+} else visit("/model/metrics.json", showReport);
