@@ -213,6 +213,21 @@ uint64_t plan_checksum(const struct plan *p)
     return h;
 }
 
+bool plan_follows_calendar(const struct plan *p, size_t input)
+{
+    int *reads = xcalloc(p->n_nodes, sizeof *reads); // 1: the calendar, 2: anything else
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        const struct node *x = &p->nodes[i];
+        if (x->op >= NODE_ADD && x->op < NODE_HOUR)
+            reads[i] = reads[x->a] | reads[x->b]; // operands come first
+        else if (x->op != NODE_NUMBER)
+            reads[i] = x->op == NODE_HOUR || x->op == NODE_WEEKDAY ? 1 : 2;
+    }
+    const bool follows = reads[p->inputs[input].node] == 1;
+    free(reads);
+    return follows;
+}
+
 const char *plan_warning(const struct plan *p)
 {
     return p->n_label_lanes == 0 || schema_find_kind(&p->schema, COLUMN_ID) >= 0

@@ -113,6 +113,10 @@ void plan_release(struct plan *p);
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
 
+// True if the input follows the calendar: it reads hour() or weekday() of the time and nothing else,
+// so it differs from training in every period that is not made of whole weeks.
+bool plan_follows_calendar(const struct plan *p, size_t input);
+
 // A warning for whoever runs the plan, or NULL.
 const char *plan_warning(const struct plan *p);
 

@@ -52,11 +52,11 @@ static void write_http(struct reply *r, const struct counters *c)
 }
 
 static void write_feature(struct reply *r, const char *name, const struct plan *p, size_t i,
-                          double x)
+                          const char *label, double x)
 {
     reply_add(r, "%s{feature=", name);
     reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
-    reply_add(r, "} %.17g\n", x);
+    reply_add(r, "%s} %.17g\n", label, x);
 }
 
 static void write_decisions(struct reply *r, const struct counters *c, const struct plan *p)
@@ -84,7 +84,7 @@ static void write_decisions(struct reply *r, const struct counters *c, const str
     head(r, "assay_inputs_outside_training_total", "counter",
          "Decisions with an input outside the range that training saw.");
     for (size_t i = 0; i < p->n_inputs; i++)
-        write_feature(r, "assay_inputs_outside_training_total", p, i,
+        write_feature(r, "assay_inputs_outside_training_total", p, i, "",
                       (double)atomic_load(&c->outside[i]));
 }
 
@@ -94,8 +94,9 @@ static void write_quality(struct reply *r, struct recent *recent)
     recent_quality(recent, q);
     const double caught = (double)q[1][1], reviewed = (double)(q[1][0] + q[1][1]),
                  frauds = (double)(q[0][1] + q[1][1]);
-    gauge(r, "assay_live_labels", "Newest labels, from which the next two are computed.",
+    gauge(r, "assay_live_labels", "Newest labels, from which the next three are computed.",
           reviewed + (double)(q[0][0] + q[0][1]));
+    gauge(r, "assay_live_frauds", "Frauds among them.", frauds);
     if (reviewed > 0)
         gauge(r, "assay_live_precision", "Share of frauds among the transactions reviewed.",
               caught / reviewed);
@@ -111,9 +112,11 @@ static void write_drift(struct reply *r, struct recent *recent, const struct mod
           "Newest predictions, from which the drift is computed.", (double)n);
     if (n > 0) {
         head(r, "assay_feature_drift_psi", "gauge",
-             "Population stability index against the training rows.");
+             "Population stability index against the training rows; calendar: true where it always "
+             "drifts in a part of a week.");
         for (size_t i = 0; i < m->n_inputs; i++)
-            write_feature(r, "assay_feature_drift_psi", &m->plan, i, psi[i]);
+            write_feature(r, "assay_feature_drift_psi", &m->plan, i,
+                          plan_follows_calendar(&m->plan, i) ? ",calendar=\"true\"" : "", psi[i]);
         gauge(r, "assay_score_drift_psi", "The same for the probabilities answered.",
               psi[m->n_inputs]);
     }

@@ -64,8 +64,12 @@ static char *describe(const struct champion *c, const char *models)
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
     struct err none;
     json_t *metrics = results_load(path, &none);
-    json_t *all = json_pack("{s:s, s:s, s:O*}", "model", c->version, "sha256", c->model.sha256,
-                            "metrics", json_object_get(metrics, "test"));
+    json_t *calendar = json_array();
+    for (size_t i = 0; i < c->model.n_inputs; i++)
+        if (plan_follows_calendar(&c->model.plan, i))
+            json_array_append_new(calendar, json_string(c->model.inputs[i].name));
+    json_t *all = json_pack("{s:s, s:s, s:o, s:O*}", "model", c->version, "sha256", c->model.sha256,
+                            "calendar", calendar, "metrics", json_object_get(metrics, "test"));
     json_object_update_new(all, model_to_json(&c->model));
     char *text = xchecked(json_dumps(all, JSON_COMPACT));
     json_decref(all);

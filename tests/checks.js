@@ -38,12 +38,14 @@ function prometheus() {
   return found.map((x, i) => (Object.is(x, expected[i]) ? "" : `${i}: ${x}, not ${expected[i]}`)).join("");
 }
 
-// The drift that is drawn is that of the server, the largest first.
+// The drift that is drawn is that of the server, the largest first, and those that follow the calendar last.
 async function drift() {
   const text = await (await fetch("/metrics")).text();
-  const told = [...text.matchAll(/^assay_(?:feature|score)_drift_psi\S* (\S+)/gm)].map((m) => Number(m[1]))
-    .filter(Number.isFinite).sort((a, b) => b - a).slice(0, 24);
-  const drawn = Chart.getChart("chart-drift")?.data.datasets[0].data;
+  const of = (...labels) => [...text.matchAll(/^assay_(?:feature|score)_drift_psi(\S*) (\S+)/gm)].filter((m) => labels.includes(m[1].includes("calendar=")))
+    .map((m) => Number(m[2])).filter(Number.isFinite).sort((a, b) => b - a);
+  const told = [...of(false), ...of(true)].slice(0, 24), chart = Chart.getChart("chart-drift"), drawn = chart?.data.datasets[0].data;
+  const grey = chart?.getDatasetMeta(0).data.filter((bar) => bar.options.backgroundColor === colour("idle")()).length;
+  if (grey !== 2) return `${grey} bars are grey`;
   return told.length > 0 && JSON.stringify(told) === JSON.stringify(drawn) ? "" : `${told} is drawn as ${drawn}`;
 }
 

@@ -143,6 +143,20 @@ class Dashboard(Served):
         self.check("drift()")
         self.assertEqual(b.complaints(), [])
 
+    def test_inputs_that_follow_the_calendar_are_not_counted_as_drifted(self):
+        b = self.browser
+        _, url = self.server()
+        rows = [{"id": f"c{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 10 + i % 90}
+                for i in range(1000)]  # on a Sunday: all of them at the weekend
+        urllib.request.urlopen(urllib.request.Request(f"{url}/predict", json.dumps(rows).encode(),
+                                                      {"Content-Type": "application/json"})).close()
+        self.page(url)
+        b.wait(text("drift-note") + ".includes(' of 14 drifted')")  # 15 inputs and the score
+        self.assertIn("Grey bars follow the calendar", b.value(text("drift-note")))
+        with urllib.request.urlopen(f"{url}/model") as answer:
+            self.assertEqual(json.load(answer)["calendar"], ["weekend", "night"])
+        self.check("drift()")
+
     def test_a_problem_is_shown_at_its_field(self):
         b = self.browser
         self.page(URL)

@@ -58,6 +58,38 @@ TEST_CASE(equal_parts_are_one_node_and_helpers_are_no_inputs)
     plan_release(&p);
 }
 
+TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
+{
+    static const struct {
+        const char *helper, *expression;
+        bool follows;
+    } cases[] = {
+        {"1", "weekday(time) >= 5", true},
+        {"hour(time)", "_helper", true},
+        {"weekday(time) == 4", "min(_helper, 1 - (hour(time) <= 6)) * 2 / 3", true},
+        {"hour(time)", "log1p(abs(-_helper))", true},
+        {"1 + 1", "_helper", false}, // a constant never drifts
+        {"hour(time)", "_helper * amount", false},
+        {"amount", "hour(time) + 0 * _helper", false},
+        {"1", "time", false},
+        {"1", "time / 3600 - hour(time)", false},
+        {"hour(time) <= 6", "sum(customer, _helper, 7d)", false},
+        {"1", "hour(time) * count(customer, 1d)", false},
+        {"1", "since(customer) > hour(time)", false},
+        {"1", "hour(time) + mean(terminal, label, 7d, delay=7d)", false},
+        {"1", "onehot(channel, \"web\")", false},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const struct definition d[] = {
+            {"before", "amount"}, {"_helper", cases[i].helper}, {"x", cases[i].expression}};
+        struct plan p;
+        plan_make(&p, d, LENGTH(d));
+        if (plan_follows_calendar(&p, 1) != cases[i].follows || plan_follows_calendar(&p, 0))
+            fail_msg("%s with _helper = %s", cases[i].expression, cases[i].helper);
+        plan_release(&p);
+    }
+}
+
 #define INI                                                                                        \
     "[input]\ntime_format = epoch\n\n[columns]\n"                                                  \
     "id = I, id\ntime = T, time\ncustomer = C, key\nterminal = P, key\namount = A, number\n"       \
@@ -325,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_bind_and_group_as_in_arithmetic),
         cmocka_unit_test(equal_parts_are_one_node_and_helpers_are_no_inputs),
+        cmocka_unit_test(inputs_of_hour_and_weekday_alone_follow_the_calendar),
         cmocka_unit_test(a_wrong_expression_is_refused_and_pointed_at),
         cmocka_unit_test(definitions_that_cannot_be_are_refused_and_others_not),
         cmocka_unit_test(nesting_and_the_number_of_values_are_limited),

@@ -152,11 +152,13 @@ function fitNames(axis, names) {
   axis.width = Math.min(0.6 * axis.chart.width, 14 + Math.max(...names.map((name) => axis.ctx.measureText(name).width)));
 }
 
-// drifts: {name, psi}, the largest first.
+const CALENDAR = " · calendar"; // after the names of inputs that follow the calendar
+
+// drifts: {name, psi}, from top to bottom.
 function drawDrift(text, drifts) {
   const paint = (c) => {
     const psi = c.raw ?? 0;
-    return colour(psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
+    return colour(c.chart.data.labels[c.dataIndex]?.endsWith(CALENDAR) ? "idle" : psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
   };
   document.getElementById("drift-plot").style.height = `${drifts.length * 23 + 60}px`;
   show("chart-drift", text, { labels: drifts.map((d) => d.name), sets: [drifts.map((d) => d.psi)] }, () => ({

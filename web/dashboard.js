@@ -83,7 +83,7 @@ function showTiles(metrics) {
   const approved = metrics.sum("assay_predictions_total", { decision: "approve" });
   const reviewed = metrics.sum("assay_predictions_total", { decision: "review" });
   const recent = ring.reduce((sum, s) => [sum[0] + (s.reviewed ?? 0), sum[1] + (s.approved ?? 0) + (s.reviewed ?? 0)], [0, 0]);
-  const refused = metrics.sum("assay_requests_refused_total"), labels = metrics.sum("assay_labels_total");
+  const refused = metrics.sum("assay_requests_refused_total"), labels = metrics.get("assay_live_labels") ?? 0;
   const precision = metrics.get("assay_live_precision"), recall = metrics.get("assay_live_recall");
   const seconds = timed ? Math.round(Date.now() / 1000 - timed.time) : 0;
 
@@ -97,10 +97,10 @@ function showTiles(metrics) {
   put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
   put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
-  put("tile-labels-note", labels ? `${plural(metrics.sum("assay_labels_total", { label: "fraud" }), "fraud")} among them` : "none yet");
+  put("tile-labels-note", labels ? `the newest, ${plural(metrics.get("assay_live_frauds"), "fraud")} among them` : "none yet");
   const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
   put("tile-quality", precision === undefined && recall === undefined ? "–" : shown.join(" · "));
-  put("tile-quality-note", labels ? `over ${plural(metrics.get("assay_live_labels") ?? 0, "label")}` : "when labels arrive");
+  put("tile-quality-note", labels ? `of the newest ${plural(labels, "label")}` : "when labels arrive");
 }
 
 // ---- charts ----
@@ -136,18 +136,21 @@ function showScores(metrics) {
   drawScores(`${text}; review from ${number(threshold)}`, finite, counts.slice(0, finite.length), threshold);
 }
 
-function showDrift(metrics) {
+function showDrift(metrics, { calendar }) {
   const drifts = metrics.all("assay_feature_drift_psi").map((s) => ({ name: s.labels.feature, psi: s.value }));
   const score = metrics.get("assay_score_drift_psi"), n = metrics.get("assay_drift_window_predictions") ?? 0;
   if (score !== undefined) drifts.push({ name: "the score itself", psi: score });
-  const known = drifts.filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi), drifted = known.filter((d) => d.psi >= 0.2).length;
-  const moved = known.filter((d) => d.psi >= 0.1 && d.psi < 0.2).length;
+  const known = drifts.filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi);
+  const counted = known.filter((d) => !calendar.includes(d.name)), drifted = counted.filter((d) => d.psi >= 0.2).length;
+  const moved = counted.filter((d) => d.psi >= 0.1).length - drifted;
+  const others = known.filter((d) => calendar.includes(d.name)).map((d) => ({ name: d.name + CALENDAR, psi: d.psi }));
   const of = `Stability index against training, newest ${plural(n, "decision")}`;
   const text = !known.length ? "Not measured yet: no decisions"
              : n < MIN_DRIFT ? `${of}: too few to judge by, ${MIN_DRIFT} are enough`
-             : `${of}: ${drifted || "none"} of ${known.length} drifted, ${moved || "none"} moved`;
-  put("drift-note", known.length > MAX_DRIFTS ? `${text}; the ${MAX_DRIFTS} largest are shown` : text);
-  drawDrift(`${text}. ${known.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}`, known.slice(0, MAX_DRIFTS));
+             : `${of}: ${drifted || "none"} of ${counted.length} drifted, ${moved || "none"} moved`;
+  const not = others.length ? `. Grey bars follow the calendar: they differ in any part of a week, so they do not count` : "";
+  put("drift-note", `${text}${known.length > MAX_DRIFTS ? `; the ${MAX_DRIFTS} largest are shown` : ""}${not}.`);
+  drawDrift(`${text}. ${counted.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}${not}`, [...counted, ...others].slice(0, MAX_DRIFTS));
 }
 
 // ---- the champion ----
@@ -223,7 +226,7 @@ async function refresh() {
   showTiles(metrics);
   showTraffic();
   showScores(metrics);
-  showDrift(metrics);
+  showDrift(metrics, model);
   showModel(model, metrics);
   showDecisions(await read("/decisions"));
   const ready = metrics.get("assay_ready") !== 0;
