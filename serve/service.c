@@ -57,7 +57,7 @@ void service_let(struct service *s)
 
 // ---- the champion ----
 
-// Version, identity and, where there are some, the metrics of the test rows, then the members of
+// Version, identity and, where there are some, the metrics of the test rows and their titles, then the members of
 // the model's file.
 static char *describe(const struct champion *c, const char *models)
 {
@@ -68,8 +68,10 @@ static char *describe(const struct champion *c, const char *models)
     for (size_t i = 0; i < c->model.n_inputs; i++)
         if (plan_follows_calendar(&c->model.plan, i))
             json_array_append_new(calendar, json_string(c->model.inputs[i].name));
-    json_t *all = json_pack("{s:s, s:s, s:o, s:O*}", "model", c->version, "sha256", c->model.sha256,
-                            "calendar", calendar, "metrics", json_object_get(metrics, "test"));
+    json_t *all =
+        json_pack("{s:s, s:s, s:o, s:O*, s:O*}", "model", c->version, "sha256", c->model.sha256,
+                  "calendar", calendar, "metrics", json_object_get(metrics, "test"), "titles",
+                  json_object_get(metrics, "titles"));
     json_object_update_new(all, model_to_json(&c->model));
     char *text = xchecked(json_dumps(all, JSON_COMPACT));
     json_decref(all);

@@ -60,7 +60,8 @@ function reasons() {
 // The figures of the report's first table are those of metrics.json, and its curve ends with all frauds.
 function figures() {
   const rows = [...document.querySelectorAll("#table-metrics tbody tr")].map((tr) => [...tr.cells].map((td) => td.textContent));
-  const wrong = rows.filter(([name, shown]) => shown !== (report.test[name]?.toFixed(4) ?? "–"));
+  const wrong = rows.filter(([title, shown], i) => title !== Object.values(report.titles)[i]
+    || shown !== (report.test[Object.keys(report.titles)[i]]?.toFixed(4) ?? "–"));
   const curve = Chart.getChart("plot-pr").data.datasets[0].data, frauds = curve.at(-1).x * report.test.frauds;
   return rows.length === 11 && Math.abs(frauds - report.test.frauds) < 1e-9 ? wrong.join() : `${rows.length} rows, ${frauds} frauds`;
 }

@@ -42,7 +42,7 @@ def figures():
     for line in [
         f"# Model card: sample, version 1\n\nIn the test ({week['test']}) it finds "
         f"{found['true_positives']} of {frauds} ",
-        f"| brier | {test['brier']:.4f} | {low:.4f} to {high:.4f} | ",
+        f"| Brier score | {test['brier']:.4f} | {low:.4f} to {high:.4f} | ",
         f"| {fold['test']} | {fold['rows']} | {fold['frauds']} | {fold['roc_auc']:.4f} |",
         f"| {weight['feature']} | {weight['weight']:.3f} | {weight['low']:.3f} to "
         f"{weight['high']:.3f} |",

@@ -227,17 +227,17 @@ struct metrics metrics_compute(const double *score, const int8_t *judged, size_t
 }
 
 const struct metric metric_list[N_METRICS] = {
-    {"roc_auc", 1},
-    {"average_precision", 1},
-    {"card_precision_at_100", 1},
-    {"log_loss", -1},
-    {"brier", -1},
-    {"ece", -1},
-    {"precision", 1},
-    {"recall", 1},
-    {"f1", 1},
-    {"false_positive_rate", -1},
-    {"selection_rate", 0},
+    {"roc_auc", "ROC AUC", 1},
+    {"average_precision", "Average precision", 1},
+    {"card_precision_at_100", "Card precision @100", 1},
+    {"log_loss", "Log loss", -1},
+    {"brier", "Brier score", -1},
+    {"ece", "Calibration error (ECE)", -1},
+    {"precision", "Precision", 1},
+    {"recall", "Recall", 1},
+    {"f1", "F1", 1},
+    {"false_positive_rate", "False positive rate", -1},
+    {"selection_rate", "Selection rate", 0},
 };
 
 double metrics_get(const struct metrics *m, size_t metric)

@@ -85,8 +85,8 @@ struct metrics metrics_finish(const struct tally *t, const struct ranking *k, do
 // The metrics one by one, in the order of the struct.
 enum { N_METRICS = 11 };
 extern const struct metric {
-    const char *name; // as in JSON
-    int better;       // 1: more is better, -1: less, 0: neither
+    const char *name, *title; // as in JSON; for people
+    int better;               // 1: more is better, -1: less, 0: neither
 } metric_list[N_METRICS];
 double metrics_get(const struct metrics *m, size_t metric);
 

@@ -20,6 +20,7 @@
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
 //      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
 //                 which the metric is defined; worst is null where neither direction is better
+//      "titles": {"roc_auc": "ROC AUC", ...},       the metrics' names for people
 //      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  test rows of fold 0 at
 //                 or above some hundred thresholds, from which precision, recall and so on follow
 //      "l2", "false_positives_at_recall",           train/evaluate.h

@@ -89,6 +89,14 @@ static json_t *summary(const struct candidate *c, size_t n)
     return j;
 }
 
+static json_t *titles(void)
+{
+    json_t *j = json_object();
+    for (size_t i = 0; i < N_METRICS; i++)
+        json_object_set_new(j, metric_list[i].name, json_string(metric_list[i].title));
+    return j;
+}
+
 // A point is kept if the next one would be half a percent of the frauds or 5 % of the genuine rows
 // further: close enough for logarithmic axes, too.
 static json_t *curve(const struct fit *t)
@@ -341,5 +349,6 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
                   v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
                   v->settings.review_outside, "card", words);
     json_object_update_new(results, more);
+    json_object_set_new(results, "titles", titles());
     return results;
 }

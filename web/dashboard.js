@@ -155,7 +155,7 @@ function showDrift(metrics, { calendar }) {
 
 // ---- the champion ----
 
-const METRICS = { roc_auc: "ROC AUC", average_precision: "Average precision", precision: "Precision", recall: "Recall", brier: "Brier score" };
+const METRICS = ["roc_auc", "average_precision", "precision", "recall", "brier"];
 
 // "A .. B" as "A to B", with line breaks between the days only.
 const period = (text) => text.split(" .. ").flatMap((day, i) => [i ? " to " : "", element("span", { className: "day", textContent: day })]);
@@ -168,7 +168,7 @@ function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
   $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", ...period(training.test), ", days it was not trained or tuned on"] : []));
-  facts("metrics", Object.keys(METRICS).filter((key) => measured[key] != null).map((key) => [METRICS[key], number(measured[key])]));
+  facts("metrics", METRICS.filter((key) => measured[key] != null).map((key) => [model.titles?.[key] ?? key, number(measured[key])]));
   facts("facts", [
     ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
     ["Threshold", number(model.threshold, 4)],

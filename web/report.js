@@ -1,11 +1,11 @@
 // The report: metrics.json, which is in the file or comes from the server, as tiles, tables and plots. train/report.h describes it.
 "use strict";
 
-let report, test, data, folds, about, rivals, days, frauds, genuine;
+let report, test, data, folds, about, titles, rivals, days, frauds, genuine;
 
 function take(text) {
   report = JSON.parse(text);
-  ({ test, data, folds, about } = report);
+  ({ test, data, folds, about, titles } = report);
   rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
   days = data.test.days;
   frauds = test.frauds;
@@ -44,8 +44,8 @@ function showWords() {
 function showTiles() {
   const interval = (name) => `95 %: ${range(test.intervals[name], 3)}`;
   const tiles = [
-    ["Average precision", fixed(test.average_precision, 3), interval("average_precision")],
-    ["ROC AUC", fixed(test.roc_auc, 3), interval("roc_auc")],
+    [titles.average_precision, fixed(test.average_precision, 3), interval("average_precision")],
+    [titles.roc_auc, fixed(test.roc_auc, 3), interval("roc_auc")],
     ["Frauds caught", share(test.recall, 0), `${count(test.confusion.true_positives)} of ${count(frauds)}`],
     ["Alerts a day", fixed(data.test.alerts_per_day, 1), `${share(test.precision, 0)} are frauds`],
     ["Genuine payments alerted", share(test.false_positive_rate), `${count(test.confusion.false_positives)} of ${count(genuine)}`],
@@ -66,16 +66,16 @@ function table(id, texts, columns, rows) {
 function showQuality() {
   const many = folds.length > 1, mean = ({ mean, folds: n }) => (n > 0 && n < folds.length ? `${fixed(mean, 4)} of ${n}` : fixed(mean, 4));
   table("table-metrics", 1, [
-    ["", (name) => name], ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
+    ["", (name) => titles[name]], ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
     ...(many ? [[`mean of ${folds.length}`, (name) => mean(report.summary[name])], ["sd", (name) => fixed(report.summary[name].sd, 4)],
                 ["worst", (name) => fixed(report.summary[name].worst, 4)]] : []),
   ], Object.keys(report.summary));
   const model = { ...report, name: "model", inputs: report.weights };
   table("table-baselines", 1, [
-    ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], ["ROC AUC", (c) => fixed(c.test.roc_auc, 4)],
-    ["AP", (c) => fixed(c.test.average_precision, 4)], ["CP@100", (c) => fixed(c.test.card_precision_at_100, 4)],
-    ...(many ? [[`AP, mean of ${folds.length}`, (c) => mean(c.summary.average_precision)]] : []),
-    ["AP more by (95\u00a0%)", (c) => (c.difference ? range(c.difference.average_precision.slice(1), 3) : "–")],
+    ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], [titles.roc_auc, (c) => fixed(c.test.roc_auc, 4)],
+    [titles.average_precision, (c) => fixed(c.test.average_precision, 4)], [titles.card_precision_at_100, (c) => fixed(c.test.card_precision_at_100, 4)],
+    ...(many ? [[`mean of ${folds.length}`, (c) => mean(c.summary.average_precision)]] : []),
+    ["more by (95\u00a0%)", (c) => (c.difference ? range(c.difference.average_precision.slice(1), 3) : "–")],
     ["FP at equal recall", (c) => count(c.false_positives_at_recall)],
   ], [model, ...report.baselines]);
 }
@@ -83,12 +83,12 @@ function showQuality() {
 function showTables() {
   const parts = test.brier_parts;
   table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], ["frauds", (f) => count(f.frauds)],
-    ["ROC AUC", (f) => fixed(f.roc_auc, 4)], ["AP", (f) => fixed(f.average_precision, 4)], ["CP@100", (f) => fixed(f.card_precision_at_100, 4)],
-    ["precision", (f) => fixed(f.precision, 4)], ["recall", (f) => fixed(f.recall, 4)], ["threshold", (f) => fixed(f.threshold, 4)]], folds);
+    [titles.roc_auc, (f) => fixed(f.roc_auc, 4)], [titles.average_precision, (f) => fixed(f.average_precision, 4)], [titles.card_precision_at_100, (f) => fixed(f.card_precision_at_100, 4)],
+    [titles.precision, (f) => fixed(f.precision, 4)], [titles.recall, (f) => fixed(f.recall, 4)], ["threshold", (f) => fixed(f.threshold, 4)]], folds);
   table("table-calibration", 2, [["", (r) => r[0]], ["", (r) => r[1]], ["test", (r) => r[2]]], [
     ["mean probability", "expected by the model", share(test.mean_probability, 3)], ["fraud share", "found", share(data.test.fraud_share, 3)],
-    ["ece", "expected calibration error over ten ranges", fixed(test.ece, 5)],
-    ["brier", "reliability − resolution + uncertainty + within", fixed(test.brier, 6)],
+    [titles.ece, "over ten ranges of probability", fixed(test.ece, 5)],
+    [titles.brier, "reliability − resolution + uncertainty + within", fixed(test.brier, 6)],
     ["reliability", "how far probabilities are off; 0 is best", fixed(parts.reliability, 6)],
     ["resolution", "how well they separate the rows; more is better", fixed(parts.resolution, 6)],
     ["uncertainty", "of the data, whatever the model", fixed(parts.uncertainty, 6)],
@@ -225,7 +225,7 @@ function showSlices() {
   const rate = (key) => (s) => share(s[key]) + (isKnown(s.difference?.[key]) ? ` (${signed(s.difference[key])}, ${fixed(s.ratio[key], 2)})` : "");
   table("table-slices", 2, [["by", (s) => s.slicing], ["slice", (s) => `${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
     ["frauds", (s) => count(s.frauds)], ["fraud share", (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
-    ["ROC AUC", (s) => fixed(s.roc_auc, 3)], ["AP", (s) => fixed(s.average_precision, 3)],
+    [titles.roc_auc, (s) => fixed(s.roc_auc, 3)], [titles.average_precision, (s) => fixed(s.average_precision, 3)],
     ["alerts", rate("selection_rate")], ["frauds found", rate("recall")], ["false alarms", rate("false_positive_rate")]],
     [{ ...test, slicing: "all", name: "", fraud_share: data.test.fraud_share }, ...slices]);
 }
