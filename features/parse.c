@@ -166,9 +166,8 @@ static int column_value(struct parser *ps, const char *at, int column)
         return fail(ps, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
     if (c->kind == COLUMN_LABEL)
         ps->label_at = at;
-    return plan_node(
-        ps->plan,
-        (struct node){.op = NODE_COLUMN, .a = column, .labelled = c->kind == COLUMN_LABEL});
+    const int reads = c->kind == COLUMN_LABEL ? READS_LABEL : READS_OTHER;
+    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .reads = reads});
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)
@@ -185,7 +184,7 @@ static int name_value(struct parser *ps, const char *at, const char *name)
                     name);
     if (d->node < 0)
         return fail(ps, at, "'%s' is a onehot: it has several values, not one", name);
-    if (p->nodes[d->node].labelled)
+    if (p->nodes[d->node].reads & READS_LABEL)
         ps->label_at = at;
     return d->node;
 }
@@ -279,7 +278,7 @@ static int window(struct parser *ps, enum node_op op, const char *function)
     if ((op != NODE_SINCE && window_arguments(ps, &w)) ||
         expect(ps, ")", "at the end of the window"))
         return -1;
-    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].labelled &&
+    if (w.lane_node >= 0 && ps->plan->nodes[w.lane_node].reads & READS_LABEL &&
         (w.delay == 0 || w.delay < ps->plan->label_delay))
         return fail(
             ps, ps->label_at,
@@ -420,7 +419,7 @@ static void input_name(char *buf, const char *name, const char *value)
 static int onehot_value(struct parser *ps, int column)
 {
     char name[INPUT_NAME];
-    struct node is_text = {.op = NODE_IS_TEXT, .a = column};
+    struct node is_text = {.op = NODE_IS_TEXT, .a = column, .reads = READS_OTHER};
     struct plan *p = ps->plan;
     const char *at = ps->at;
     if (take_text(ps, is_text.text))
@@ -500,7 +499,7 @@ static int add_value(struct parser *ps, int node)
     const struct node *n = &p->nodes[node];
     const bool helper = d->name[0] == '_',
                number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
-    if (n->labelled && !helper)
+    if (n->reads & READS_LABEL && !helper)
         return fail(ps, ps->label_at ? ps->label_at : ps->text,
                     "the label is what the model predicts; it can only stand inside a window with "
                     "a delay, like mean(key, label, 28d, delay=7d)");

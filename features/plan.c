@@ -35,7 +35,8 @@ int plan_operation(struct plan *p, enum node_op op, int a, int b)
     const struct node *x = &p->nodes[a], *y = &p->nodes[b];
     struct node node = {.op = op, .a = a, .b = b};
     node.level = x->level > y->level ? x->level : y->level;
-    node.labelled = x->labelled || y->labelled;
+    const bool calendar = op == NODE_HOUR || op == NODE_WEEKDAY;
+    node.reads = calendar ? READS_CALENDAR : x->reads | y->reads;
     return plan_node(p, node);
 }
 
@@ -66,6 +67,7 @@ int plan_window(struct plan *p, const struct window_spec *w)
     const int level = w->lane_node < 0 ? 0 : p->nodes[w->lane_node].level;
     struct node node = w->node;
     node.level = level + 1;
+    node.reads = READS_OTHER;
     node.track = find_track(p, w->key_column, level);
     struct track *t = &p->tracks[node.track];
     if (w->lane_node >= 0)
@@ -115,7 +117,7 @@ static void finish_track(struct plan *p, size_t t)
     p->label_lanes =
         xreallocarray(p->label_lanes, p->n_label_lanes + track->n_lanes, sizeof *p->label_lanes);
     for (size_t l = 0; l < track->n_lanes; l++)
-        if (p->nodes[track->lanes[l]].labelled)
+        if (p->nodes[track->lanes[l]].reads & READS_LABEL)
             p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
 }
 
@@ -215,17 +217,7 @@ uint64_t plan_checksum(const struct plan *p)
 
 bool plan_follows_calendar(const struct plan *p, size_t input)
 {
-    int *reads = xcalloc(p->n_nodes, sizeof *reads); // 1: the calendar, 2: anything else
-    for (size_t i = 0; i < p->n_nodes; i++) {
-        const struct node *x = &p->nodes[i];
-        if (x->op >= NODE_ADD && x->op < NODE_HOUR)
-            reads[i] = reads[x->a] | reads[x->b]; // operands come first
-        else if (x->op != NODE_NUMBER)
-            reads[i] = x->op == NODE_HOUR || x->op == NODE_WEEKDAY ? 1 : 2;
-    }
-    const bool follows = reads[p->inputs[input].node] == 1;
-    free(reads);
-    return follows;
+    return p->nodes[p->inputs[input].node].reads == READS_CALENDAR;
 }
 
 const char *plan_warning(const struct plan *p)

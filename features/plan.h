@@ -43,6 +43,8 @@ enum node_op {
 enum { LABEL_DELAY = 7 * 86400 }; // [split] label_delay where it is not said
 enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
 
+// What a node depends on. LABEL may be read by windows with a delay only, which depend on OTHER.
+enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
 struct node {
     enum node_op op;
     int a, b;                 // operands; see the ops
@@ -53,7 +55,7 @@ struct node {
     int upper, lower;         // windows: edges of the track; lower -1 for `all`
     double prior, weight;     // MEAN
     int level;                // runs after the tracks of the levels below it
-    bool labelled;            // depends on the label, so only a window with a delay may use it
+    int reads;                // READS_..., 0 for a constant
 };
 
 // A track is the history of all keys of one column: for each key its events' times and, per lane,

@@ -393,7 +393,7 @@ static void run_label(struct state *s, const struct events *events, int label, d
     const struct plan *p = s->plan;
     const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0, false};
     for (size_t node = 0; node < p->n_nodes; node++)
-        if (p->nodes[node].labelled)
+        if (p->nodes[node].reads & READS_LABEL)
             run_node(&r, node, 0, events->n);
     for (size_t i = 0; i < events->n; i++)
         for (size_t l = 0; l < p->n_label_lanes; l++) {

@@ -7,19 +7,66 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 const double counters_seconds[COUNTERS_BOUNDS] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1};
 const double counters_scores[COUNTERS_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,    0.1,
                                                  0.25,  0.5,    0.75,  0.9,  1,     INFINITY};
 
-void counters_observe(struct counters_histogram *h, const double *bounds, double x)
+size_t counters_observe(struct counters_histogram *h, const double *bounds, double x)
 {
     size_t b = 0;
     while (b < COUNTERS_BOUNDS && x > bounds[b])
         b++;
     atomic_fetch_add(&h->counts[b], 1);
     atomic_fetch_add(&h->sum, (unsigned long long)(x * 1e6));
+    return b;
+}
+
+static pthread_mutex_t traffic_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// A clock that is set back by less than a minute counts in the last bin until it has caught up. One
+// that is set back further begins a new history.
+static uint32_t *current_bin(struct traffic *t)
+{
+    const int64_t bin = (int64_t)time(NULL) / TRAFFIC_SECONDS;
+    if (bin < t->last - 60 / TRAFFIC_SECONDS)
+        t->first = bin, t->last = bin - 1;
+    while (t->last < bin)
+        memset(t->bins[++t->last % TRAFFIC_BINS], 0, sizeof *t->bins);
+    return t->bins[t->last % TRAFFIC_BINS];
+}
+
+void traffic_count(struct traffic *t, size_t what)
+{
+    pthread_mutex_lock(&traffic_lock);
+    current_bin(t)[what]++;
+    pthread_mutex_unlock(&traffic_lock);
+}
+
+void traffic_write(struct traffic *t, struct reply *reply)
+{
+    char start[TIME_TEXT];
+    pthread_mutex_lock(&traffic_lock);
+    current_bin(t);
+    const struct traffic copy = *t; // so that requests do not have to wait
+    pthread_mutex_unlock(&traffic_lock);
+    const int64_t kept = copy.last - TRAFFIC_BINS + 1,
+                  first = kept > copy.first ? kept : copy.first;
+    reply_add(reply, "{\"seconds\":%d,\"bins\":", TRAFFIC_SECONDS);
+    for (int64_t n = first; n <= copy.last; n++) {
+        const uint32_t *bin = copy.bins[n % TRAFFIC_BINS];
+        reply_add(reply,
+                  "%s{\"start\":\"%s\",\"requests\":%u,\"errors_4xx\":%u,\"errors_5xx\":%u,"
+                  "\"approve\":%u,\"review\":%u,\"latency\":",
+                  n > first ? "," : "[", time_text(start, n * TRAFFIC_SECONDS), bin[BIN_REQUESTS],
+                  bin[BIN_4XX], bin[BIN_5XX], bin[BIN_APPROVE], bin[BIN_REVIEW]);
+        for (size_t k = BIN_LATENCY; k < TRAFFIC_COUNTS; k++)
+            reply_add(reply, "%s%u", k > BIN_LATENCY ? "," : "[", bin[k]);
+        reply_text(reply, "]}");
+    }
+    reply_text(reply, "]}");
 }
 
 void counters_decision(struct counters *c, const struct store_row *row, size_t n_inputs)
@@ -35,6 +82,7 @@ void counters_decision(struct counters *c, const struct store_row *row, size_t n
         i++;
     atomic_store(&c->models[i].version, d->version);
     atomic_fetch_add(&c->models[i].decisions[d->review], 1);
+    traffic_count(&c->traffic, d->review ? BIN_REVIEW : BIN_APPROVE);
     counters_observe(&c->score, counters_scores, d->probability);
     for (size_t k = 0; k < n_inputs; k++)
         if (row->outside[k])

@@ -23,12 +23,26 @@ struct counters_histogram {
     atomic_ullong sum;                         // in millionths of the unit
 };
 
+// The traffic of the last 15 minutes, in bins that begin at multiples of TRAFFIC_SECONDS of the clock;
+// the last one is not complete. Whoever counts or asks first in a bin claims it.
+enum { TRAFFIC_SECONDS = 10, TRAFFIC_BINS = 91, TRAFFIC_COUNTS = 6 + COUNTERS_BOUNDS };
+enum { BIN_REQUESTS, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
+
+struct traffic {
+    int64_t first, last; // numbers of bins, seconds since 1970 / TRAFFIC_SECONDS
+    uint32_t bins[TRAFFIC_BINS][TRAFFIC_COUNTS]; // a ring: bin n is at n % TRAFFIC_BINS
+};
+
+void traffic_count(struct traffic *t, size_t what); // a BIN_...
+void traffic_write(struct traffic *t, struct reply *reply);
+
 struct counters {
     // By route and index of reply_status; the last route is for paths that no route takes.
     atomic_ullong http[COUNTERS_ROUTES][REPLY_STATUSES];
     atomic_int connections, in_flight;
     atomic_ullong cut; // answers that their clients did not take in time
     struct counters_histogram predict, score, commit;
+    struct traffic traffic;
     struct { // each model that has decided since the start; the last one shared by all later ones
         atomic_llong version;       // 0: unused
         atomic_ullong decisions[2]; // [review]
@@ -38,7 +52,8 @@ struct counters {
     atomic_ullong *outside;     // [n_inputs]: decisions with this input outside training's range
 };
 
-void counters_observe(struct counters_histogram *h, const double *bounds, double x);
+// Returns the index of x in counts.
+size_t counters_observe(struct counters_histogram *h, const double *bounds, double x);
 void counters_decision(struct counters *c, const struct store_row *row, size_t n_inputs);
 
 enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };

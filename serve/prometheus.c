@@ -18,8 +18,8 @@ static void gauge(struct reply *r, const char *name, const char *help, double x)
     reply_add(r, "%s %.17g\n", name, x);
 }
 
-static unsigned long long histogram(struct reply *r, const char *name, const char *help,
-                                    const struct counters_histogram *h, const double *bounds)
+static void histogram(struct reply *r, const char *name, const char *help,
+                      const struct counters_histogram *h, const double *bounds)
 {
     unsigned long long n = 0;
     head(r, name, "histogram", help);
@@ -31,7 +31,6 @@ static unsigned long long histogram(struct reply *r, const char *name, const cha
     n += atomic_load(&h->counts[COUNTERS_BOUNDS]);
     reply_add(r, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.17g\n%s_count %llu\n", name, n, name,
               (double)atomic_load(&h->sum) / 1e6, name, n);
-    return n;
 }
 
 static void write_http(struct reply *r, const struct counters *c)
@@ -145,12 +144,9 @@ static void write_database(struct reply *r, struct service *s)
     head(r, "assay_requests_refused_total", "counter", "Requests refused by a full queue.");
     reply_add(r, "assay_requests_refused_total{reason=\"queue\"} %llu\n",
               atomic_load(&s->counters.refused));
-    const unsigned long long commits =
-        histogram(r, "assay_commit_duration_seconds",
-                  "Time to compute, write and commit a group of requests.", &s->counters.commit,
-                  counters_seconds);
-    head(r, "assay_commits_total", "counter", "Commits to the database.");
-    reply_add(r, "assay_commits_total %llu\n", commits);
+    histogram(r, "assay_commit_duration_seconds",
+              "Time to compute, write and commit a group of requests.", &s->counters.commit,
+              counters_seconds);
     gauge(r, "assay_database_bytes", "Size of the database with its log.",
           (double)store_bytes(&s->store));
     const bool all_saved = atomic_load(&w->position) == atomic_load(&w->saved_order);

@@ -36,6 +36,11 @@ static void get_decisions(struct request *q)
     recent_write_decisions(&q->service->recent, q->reply);
 }
 
+static void get_history(struct request *q)
+{
+    traffic_write(&q->service->counters.traffic, q->reply);
+}
+
 static void get_readyz(struct request *q)
 {
     if (service_ready(q->service, q->reply))
@@ -161,6 +166,7 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/predict", SEND, .post = predict},
     {"/feedback", SEND, .post = feedback},
     {"/decisions", READ, .answer = get_decisions},
+    {"/history", READ, .answer = get_history},
     {"/metrics", READ, .answer = get_metrics, .health = true},
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
     {"/readyz", READ, .answer = get_readyz, .open = true, .health = true},

@@ -378,6 +378,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
 {
     memset(s, 0, sizeof *s);
     s->started = (int64_t)time(NULL);
+    s->counters.traffic.first = s->counters.traffic.last = s->started / TRAFFIC_SECONDS;
     s->writer = (struct writer){.state = &s->state,
                                 .store = &s->store,
                                 .counters = &s->counters,

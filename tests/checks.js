@@ -85,6 +85,16 @@ function inlined() {
   return window.ran === undefined ? "" : "it ran";
 }
 
+// The charts over time have the decisions of the server's bins, at equal distances up to now; bins that are not complete are hollow.
+function traffic(decisions) {
+  const bars = Chart.getChart("chart-decisions"), sets = bars.data.datasets.map((set) => set.data), x = sets[0].map((point) => point.x);
+  const n = sets.flat().reduce((sum, point) => sum + (point.y ?? 0), 0), hollow = bars.getDatasetMeta(0).data.filter((bar, i) =>
+    sets[0][i].y !== null && bar.options.backgroundColor === "transparent").length;
+  const even = x.every((at, i) => at === 5 - 10 * (x.length - 1 - i)) && x[0] === bars.options.scales.x.min + 5;
+  const rates = Chart.getChart("chart-rate").data.datasets.map((set) => set.data.length - x.length).join();
+  return n === decisions && even && (hollow === 1 || hollow === 2) && rates === "-1,-1,-1" ? "" : `${n} at ${x}, ${hollow} hollow, ${rates}`;
+}
+
 // How much two charts and the table have grown since.
 function remember() {
   const points = (id) => Chart.getChart(id).data.datasets.flatMap((set) => set.data).reduce((sum, point) => sum + (point.y ?? 0), 0);

@@ -157,6 +157,27 @@ class Dashboard(Served):
             self.assertEqual(json.load(answer)["calendar"], ["weekend", "night"])
         self.check("drift()")
 
+    def test_the_traffic_before_a_reload_and_the_labels_before_a_restart_are_shown(self):
+        b, post = self.browser, lambda path, rows: urllib.request.urlopen(urllib.request.Request(
+            url + path, json.dumps(rows).encode(), {"Content-Type": "application/json"})).close()
+        server, url = self.server()
+        post("/predict", [{"id": f"t{i}", "time": "2018-07-02T10:00:00Z", "customer": i, "terminal": i, "amount": 9 + i}
+                          for i in range(20)])
+        post("/feedback", [{"id": f"t{i}", "label": i < 4} for i in range(15)])
+        for _ in range(2):
+            self.page(url)
+            b.wait(LIVE)
+            self.check("traffic(20)")
+        server.terminate()
+        server.wait()
+        _, url = self.server()
+        self.page(url)
+        b.wait(LIVE)
+        self.check("traffic(0)")
+        self.assertEqual(b.value(text("tile-labels")), "15")
+        self.assertEqual(b.value(text("tile-labels-note")), "the newest, 4 frauds among them")
+        self.assertEqual(b.value(text("tile-quality-note")), "of the newest 15 labels")
+
     def test_a_problem_is_shown_at_its_field(self):
         b = self.browser
         self.page(URL)

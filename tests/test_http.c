@@ -72,7 +72,8 @@ TEST_CASE(head_is_get_without_the_text)
         close(fd);
         assert_int_equal(head.status, 200);
         assert_int_equal(get.status, 200);
-        if (strcmp(path, "/metrics") != 0) // changes from one request to the next
+        // These change from one request to the next.
+        if (strcmp(path, "/metrics") != 0 && strcmp(path, "/history") != 0)
             assert_int_equal(strtoul(strstr(head.head, "Content-Length: ") + 16, NULL, 10), get.n);
         answer_free(&head);
         answer_free(&get);
@@ -509,6 +510,67 @@ TEST_CASE(where_times_are_numbers_the_example_has_one)
 }
 
 // The last test, since the server is gone then.
+// The sum of a number over all bins; of "latency", over its counts.
+static int sum_of(const json_t *history, const char *name)
+{
+    json_int_t sum = 0;
+    json_t *part, *count;
+    size_t i, k;
+    json_array_foreach(json_object_get(history, "bins"), i, part)
+    {
+        json_t *value = json_object_get(part, name);
+        sum += json_integer_value(value);
+        json_array_foreach(value, k, count) sum += json_integer_value(count);
+    }
+    return (int)sum;
+}
+
+static json_t *ask_history(void)
+{
+    struct answer a;
+    ask_at(own.port, &a, GET("/history"));
+    json_t *json = json_loadb(a.text, a.n, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    answer_free(&a);
+    return json;
+}
+
+TEST_CASE(the_history_counts_what_was_sent_and_begins_anew_with_the_server)
+{
+#define ROW(id)                                                                                    \
+    "{\"id\":\"" id                                                                                \
+    "\",\"time\":\"2018-05-03T10:00:00Z\",\"customer\":\"h\",\"terminal\":\"h\",\"amount\":5}"
+    static const char *const good[] = {ROW("h1"), "[" ROW("h2") "," ROW("h3") "]", ROW("h1")},
+                             *const bad[] = {"{", "[]"};
+    struct answer a;
+    *own.database = '\0';
+    server_begin(&own, "8", NULL);
+    for (size_t i = 0; i < 5; i++) {
+        const int fd = dial(own.port);
+        say_post(fd, i < 3 ? good[i] : bad[i - 3]);
+        hear(fd, &a);
+        assert_int_equal(a.status, i < 3 ? 200 : 400);
+        answer_free(&a);
+        close(fd);
+    }
+    check_answer_at(own.port, GET("/nowhere"), 404, "");
+    check_answer_at(own.port, GET("/metrics"), 200, "");
+    json_t *json = ask_history();
+    assert_int_equal(sum_of(json, "requests"), 6); // without the read that succeeded
+    assert_int_equal(sum_of(json, "errors_4xx"), 3);
+    assert_int_equal(sum_of(json, "errors_5xx"), 0);
+    assert_int_equal(sum_of(json, "approve") + sum_of(json, "review"), 3);
+    assert_int_equal(sum_of(json, "latency"), 3);
+    json_decref(json);
+    assert_int_equal(server_end(&own), 0);
+    server_begin(&own, "8", NULL); // on the same database
+    json = ask_history();
+    assert_int_equal(sum_of(json, "requests") + sum_of(json, "approve"), 0);
+    json_decref(json);
+    assert_int_equal(server_end(&own), 0);
+    *own.database = '\0';
+}
+
 TEST_CASE(sigterm_answers_what_is_in_flight_and_exits_with_0)
 {
     static const char head[] = JSON_POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
@@ -550,6 +612,7 @@ int main(void)
         cmocka_unit_test(every_route_is_documented_with_its_methods_and_security),
         cmocka_unit_test(the_schema_takes_what_the_server_takes),
         cmocka_unit_test(where_times_are_numbers_the_example_has_one),
+        OWN(the_history_counts_what_was_sent_and_begins_anew_with_the_server),
         cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);

@@ -186,6 +186,7 @@ static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void *
                                         "/predict/../admin/reload",
                                         "/",
                                         "/decisions",
+                                        "/history",
                                         "/metrics?x=/predict",
                                         "/v2/../metrics",
                                         "/nowhere"};

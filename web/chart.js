@@ -65,10 +65,14 @@ const decade = (y) => Math.abs(Math.log10(y) - Math.round(Math.log10(y))) < 1e-9
 const logAxis = (min, suggestedMax) => ({ ...valueAxis, type: "logarithmic", beginAtZero: false, min, suggestedMax,
                                           ticks: { padding: 6, callback: (y) => (decade(y) ? short(y) : null) } });
 const timeAxis = {
-  type: "linear", min: -300, max: 0, offset: false, afterBuildTicks: (axis) => { axis.ticks = axis.ticks.filter((t) => t.value <= 0); }, grid: { display: false, drawBorder: false },
-  ticks: { stepSize: 30, maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
+  type: "linear", min: -300, max: 0, offset: false, grid: { display: false, drawBorder: false },
+  afterBuildTicks: (axis) => {
+    const step = axis.min < -60 ? 60 * Math.ceil(-axis.min / 300) : 30, n = Math.floor(-axis.min / step);
+    axis.ticks = Array.from({ length: n + 1 }, (_, i) => ({ value: step * (i - n) }));
+  },
+  ticks: { maxRotation: 0, autoSkipPadding: 12, callback: (x) => (x === 0 ? "now" : x % 60 ? `${-x} s` : `${-x / 60} min`) },
 };
-const ago = (items) => `${Math.round(-items[0].parsed.x)} s ago`;
+const ago = ([{ parsed: { x }, raw: { open } }]) => (x > 0 ? "now" : x > -120 ? `${-x} s ago` : `${number(-x / 60, 2)} min ago`) + (open ? ", incomplete" : "");
 const said = (unit) => (item) => ` ${item.dataset.label}: ${number(item.parsed.y)}${unit}`;
 
 // Creates the chart with its first data and replaces the data later. `text` describes it in words.
@@ -88,13 +92,13 @@ const lineSet = (label, stroke) => ({
   label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, cubicInterpolationMode: "monotone", data: [],
 });
 
-// from: the left end of the axis, in seconds from now. sets: two lists of {x: seconds from now, y}; y is null if
-// nothing was measured. The axis of milliseconds is logarithmic, so that p50 is visible below p99.
+// from: the left end of the axis, in seconds from now. sets: lists of {x: seconds from now, y}; y is null if nothing
+// was measured. The axis of milliseconds is logarithmic, so that p50 is visible below p99.
 function drawLines(id, text, labels, unit, from, sets) {
   const y = unit === " ms" ? logAxis(0.05, 20) : { ...valueAxis, suggestedMax: 1 };
   show(id, text, { sets, from }, () => ({
     type: "line",
-    data: { datasets: [lineSet(labels[0], colour("approve")), lineSet(labels[1], colour("second"))] },
+    data: { datasets: labels.map((label, i) => ({ ...lineSet(label, colour(["approve", "second", "review"][i])), borderDash: i === 2 ? [4, 3] : [] })) },
     options: {
       interaction: { mode: "index", intersect: false }, scales: { x: timeAxis, y },
       plugins: { tooltip: { callbacks: { title: ago, label: said(unit) } } },
@@ -102,9 +106,10 @@ function drawLines(id, text, labels, unit, from, sets) {
   }));
 }
 
-// sets: lists of {x: seconds from now, y: decisions}, approved and reviewed.
+// sets: lists of {x: seconds from now, y: decisions, open}, approved and reviewed, at equal distances. Bars of open bins are hollow.
 function drawDecisions(text, from, sets) {
-  const bars = (label, fill) => ({ label, backgroundColor: fill, barThickness: "flex", barPercentage: 0.85, categoryPercentage: 1, data: [] });
+  const bars = (label, fill) => ({ label, backgroundColor: (c) => (c.raw?.open ? "transparent" : fill()), borderColor: fill,
+                                   borderWidth: (c) => (c.raw?.open ? 1 : 0), barPercentage: 0.85, categoryPercentage: 1, data: [] });
   show("chart-decisions", text, { sets, from }, () => ({
     type: "bar",
     data: { datasets: [bars("approve", colour("bar")), bars("review", colour("review"))] },

@@ -1,10 +1,9 @@
-// The dashboard: asks /metrics, /model and /decisions every two seconds and shows what they say.
+// The dashboard: asks /metrics, /history and /decisions every two seconds, and /model when it changes, and shows what they say.
 //
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
 
 const INTERVAL = 2000;        // ms
-const WINDOW = 300, BIN = 10; // s, of the charts over time
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
 const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monitor]
 
@@ -49,48 +48,36 @@ function quantile(edges, counts, q) {
   return edges[edges.length - 2];
 }
 
-// ---- the ring of samples ----
+// ---- traffic, in the server's bins ----
 
-const ring = []; // {time, rate, decisionRate, p50, p99, approved, reviewed}, the oldest first; rates since the one before
-let last = null; // the scrape before
-
-function remember(metrics) {
-  const now = {
-    time: Date.now() / 1000, start: metrics.get("process_start_time_seconds"),
-    requests: metrics.sum("assay_http_requests_total"),
-    approved: metrics.sum("assay_predictions_total", { decision: "approve" }),
-    reviewed: metrics.sum("assay_predictions_total", { decision: "review" }),
-    latency: metrics.histogram("assay_predict_duration_seconds"),
-  };
-  if (last && now.time - last.time < 1) return; // a scrape right after a decision: too short for a rate
-  // A restarted server counts from 0 again.
-  if (last && last.start === now.start && now.requests >= last.requests) {
-    const seconds = now.time - last.time, approved = now.approved - last.approved, reviewed = now.reviewed - last.reviewed;
-    const counts = now.latency.counts.map((n, i) => n - (last.latency.counts[i] ?? 0));
-    const ms = (q) => { const x = quantile(now.latency.edges, counts, q); return x === null ? null : 1000 * x; };
-    if (seconds > 3 * INTERVAL / 1000) ring.push({ time: last.time + 1 }); // the tab was hidden: a gap
-    ring.push({ time: now.time, rate: (now.requests - last.requests) / seconds, decisionRate: (approved + reviewed) / seconds,
-                p50: ms(0.5), p99: ms(0.99), approved, reviewed });
-  }
-  last = now;
-  while (ring.length && ring[0].time < now.time - WINDOW - BIN) ring.shift();
+// One point for each bin, the oldest first. x is in seconds, 0 the beginning of the last bin. Rates are per second. That bin, and the one
+// in which the server started, are open: not complete, so without rates. Points before it have only an x; they give the axis whole minutes.
+function points({ seconds, bins }, edges, started) {
+  const n = bins.length - 1, first = n - 60 / seconds * Math.max(1, Math.ceil(n * seconds / 60));
+  return Array.from({ length: n + 1 - Math.min(0, first) }, (_, k) => {
+    const i = k + Math.min(0, first), bin = bins[i], x = (i - n) * seconds;
+    if (!bin) return { x };
+    const open = i === n || Date.parse(bin.start) / 1000 < started, rate = (count) => (open ? null : count / seconds);
+    const [p50, p99] = [0.5, 0.99].map((q) => quantile(edges, bin.latency, q)).map((s) => (s === null ? null : 1000 * s));
+    return { x, open, requests: rate(bin.requests), errors: rate(bin.errors_4xx + bin.errors_5xx), decisions: rate(bin.approve + bin.review),
+             p50, p99, approve: bin.approve, review: bin.review };
+  });
 }
 
 // ---- tiles ----
 
-function showTiles(metrics) {
-  const now = ring.at(-1), timed = ring.findLast((s) => s.p99 != null);
+function showTiles(metrics, traffic, seconds) {
+  const now = traffic.at(-2), timed = traffic.findLast((p) => p.p99 != null), sum = (key) => traffic.reduce((n, p) => n + (p[key] ?? 0), 0);
   const approved = metrics.sum("assay_predictions_total", { decision: "approve" });
   const reviewed = metrics.sum("assay_predictions_total", { decision: "review" });
-  const recent = ring.reduce((sum, s) => [sum[0] + (s.reviewed ?? 0), sum[1] + (s.approved ?? 0) + (s.reviewed ?? 0)], [0, 0]);
+  const recent = [sum("review"), sum("review") + sum("approve")];
   const refused = metrics.sum("assay_requests_refused_total"), labels = metrics.get("assay_live_labels") ?? 0;
   const precision = metrics.get("assay_live_precision"), recall = metrics.get("assay_live_recall");
-  const seconds = timed ? Math.round(Date.now() / 1000 - timed.time) : 0;
 
-  put("tile-rate", now ? number(now.decisionRate) : "–");
+  put("tile-rate", now.decisions == null ? "–" : number(now.decisions));
   put("tile-rate-note", `${short(approved + reviewed)} since the start`);
   put("tile-latency", timed ? `${number(timed.p50, 2)} · ${number(timed.p99, 2)} ms` : "–");
-  put("tile-latency-note", !timed ? "no decision yet" : seconds <= 3 ? "of the last two seconds" : `of ${seconds} s ago`);
+  put("tile-latency-note", !timed ? "no decision lately" : timed.x >= -seconds ? "of the last seconds" : `of ${-timed.x} s ago`);
   put("tile-review", approved + reviewed ? percent(reviewed / (approved + reviewed)) : "–");
   put("tile-review-note", recent[1] ? `${percent(recent[0] / recent[1])} of the last minutes` : "since the start");
   // One of the requests is this page's own.
@@ -105,26 +92,20 @@ function showTiles(metrics) {
 
 // ---- charts ----
 
-function bins(key, now) {
-  const sums = new Map();
-  for (const s of ring) {
-    const bin = Math.floor(s.time / BIN) * BIN;
-    if (s[key] !== undefined) sums.set(bin, (sums.get(bin) ?? 0) + s[key]);
-  }
-  return [...sums].map(([bin, y]) => ({ x: bin + BIN / 2 - now, y })).filter((p) => p.x > -WINDOW);
-}
+const span = (seconds) => (seconds < 60 ? plural(seconds, "second") : plural(Math.floor(seconds / 60), "minute"));
 
-function showTraffic() {
-  const now = last.time, series = (key) => ring.map((s) => ({ x: s.time - now, y: s[key] ?? null }));
-  // Whole minutes that include the first sample, five at most.
-  const from = Math.max(-WINDOW, Math.min(-60, 60 * Math.floor(((ring[0]?.time ?? now) - now) / 60)));
-  const newest = ring.at(-1) ?? {}, said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
-  drawLines("chart-rate", `Requests per second: now ${said(newest.rate, "")}; decisions per second: now ${said(newest.decisionRate, "")}`,
-            ["requests", "decisions"], " /s", from, [series("rate"), series("decisionRate")]);
-  drawLines("chart-latency", `Latency now: p50 ${said(newest.p50, " ms")}, p99 ${said(newest.p99, " ms")}`,
+function showTraffic(traffic, { seconds, bins }) {
+  const kept = (bins.length - 1) * seconds, from = traffic[0].x, last = traffic.at(-2), total = (key) => bins.reduce((n, bin) => n + bin[key], 0);
+  const series = (key, list = traffic.slice(0, -1)) => list.map((p) => ({ x: p.x + seconds / 2, y: p[key] ?? null, open: p.open }));
+  const said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
+  put("traffic-note", `${traffic[0].open === false ? `The last ${span(kept)}` : `Since the server started ${span(kept)} ago`}, in steps of ${seconds} seconds. `
+    + "Requests are those that send something, and all that fail.");
+  drawLines("chart-rate", `Per second: ${said(last.requests, " requests")}, ${said(last.decisions, " decisions")}, ${said(last.errors, " errors")}`,
+            ["requests", "decisions", "errors"], " /s", from, [series("requests"), series("decisions"), series("errors")]);
+  drawLines("chart-latency", `Latency: p50 ${said(last.p50, " ms")}, p99 ${said(last.p99, " ms")}`,
             ["p50", "p99"], " ms", from, [series("p50"), series("p99")]);
-  const approved = bins("approved", now), reviewed = bins("reviewed", now), total = (points) => points.reduce((sum, p) => sum + p.y, 0);
-  drawDecisions(`Decisions of the last five minutes: ${total(approved)} approved, ${total(reviewed)} sent to review`, from, [approved, reviewed]);
+  drawDecisions(`Decisions of the last ${span(kept)}: ${total("approve")} approved, ${total("review")} sent to review`, from,
+                [series("approve", traffic), series("review", traffic)]);
 }
 
 function showScores(metrics) {
@@ -205,7 +186,7 @@ function showDecisions(text) {
 
 // ---- the loop ----
 
-let timer = 0, polling = false, model = null;
+let timer = 0, polling = false, model = null, answered = null;
 
 function say(word) {
   put("status-word", word);
@@ -222,13 +203,15 @@ async function refresh() {
   const info = metrics.all("assay_model_info")[0]?.labels;
   if (!model || !info || info.sha256 !== model.sha256 || info.version !== model.model) model = JSON.parse(await read("/model"));
   follow(model, metrics.get("assay_state_newest_event_timestamp_seconds") ?? null);
-  remember(metrics);
-  showTiles(metrics);
-  showTraffic();
+  const history = JSON.parse(await read("/history")), { edges } = metrics.histogram("assay_predict_duration_seconds");
+  const traffic = points(history, edges, metrics.get("process_start_time_seconds"));
+  showTiles(metrics, traffic, history.seconds);
+  showTraffic(traffic, history);
   showScores(metrics);
   showDrift(metrics, model);
   showModel(model, metrics);
   showDecisions(await read("/decisions"));
+  answered = new Date();
   const ready = metrics.get("assay_ready") !== 0;
   enter(ready ? "live" : "away", ready ? "" : "The server answers, but cannot decide now.");
   say(ready ? "Live" : "Not ready");
@@ -243,7 +226,7 @@ async function poll() {
   } catch (e) {
     if (e instanceof Locked) locked();
     else {
-      fail(e, last ? ` and shows ${clock(new Date(1000 * last.time))}` : "");
+      fail(e, answered ? ` and shows ${clock(answered)}` : "");
       say("No answer");
     }
   }
