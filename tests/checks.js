@@ -18,7 +18,7 @@ function flaws() {
   const all = [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility());
   const texts = all.filter((e) => !e.closest("canvas, svg, :disabled")
     && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
-  const unnamed = all.filter((e) => (e.matches("input") && !e.labels.length)
+  const unnamed = all.filter((e) => (e.matches("input, select, textarea") && !e.labels.length)
     || (e.matches("canvas") && !(e.getAttribute("aria-label") && e.textContent))
     || (e.matches("table") && e.querySelectorAll("th[scope=col]").length !== e.tHead.rows[0].cells.length));
   const wide = all.filter((e) => !e.closest(".unseen, thead, .scroll, pre") && isWide(e.getBoundingClientRect()));
@@ -64,6 +64,14 @@ function figures() {
     || shown !== (report.test[Object.keys(report.titles)[i]]?.toFixed(4) ?? "–"));
   const curve = Chart.getChart("plot-pr").data.datasets[0].data, frauds = curve.at(-1).x * report.test.frauds;
   return rows.length === 11 && Math.abs(frauds - report.test.frauds) < 1e-9 ? wrong.join() : `${rows.length} rows, ${frauds} frauds`;
+}
+
+// The card has nothing but these elements, the text as it was written, and tables with the same number of cells in each row.
+function card(text) {
+  const known = "H1 H2 H3 P UL LI PRE DIV TABLE THEAD TBODY TR TH TD".split(" "), all = [...document.querySelectorAll("#card *")];
+  const uneven = [...document.querySelectorAll("#card tr")].filter((tr) => tr.cells.length !== tr.closest("table").tHead.rows[0].cells.length);
+  const found = all.filter((e) => e.tagName === "P" && e.textContent === text).length;
+  return [...all.filter((e) => !known.includes(e.tagName)), ...uneven].map((e) => e.outerHTML).join() || (found === 1 ? "" : `${found} times`);
 }
 
 // Charts on paper are small and light.

@@ -5,6 +5,7 @@
 Checks in the pages' own language are in checks.js.
 """
 
+import functools
 import json
 import os
 import signal
@@ -22,11 +23,23 @@ CHECKS = Path("tests/checks.js").read_text(encoding="utf-8")
 LIVE = "document.body.dataset.state === 'live'"
 DECIDED = "!document.getElementById('result-full').hidden"
 TOKEN = "0123456789abcdef"
-HOSTILE = "</script><script>window.ran = true</script><!-- <b>"  # would end the script if it were not escaped
+# Would end the script that holds it, or a cell of a table, or become an element, if it were not escaped.
+HOSTILE = r"</script><script>window.ran = true</script><!-- <b> \\ & | * [x](javascript:1) `x`"
 
 
 def text(name):
     return f"document.getElementById('{name}').textContent"
+
+
+@functools.cache
+def hostile():
+    """A registry whose model has hostile texts in its settings."""
+    config = FOLDER / "hostile.ini"
+    sample = Path("datasets/sample.ini").read_text(encoding="utf-8")
+    config.write_text(f"{sample}\n[card]\nlimits = {HOSTILE}\n")
+    subprocess.run([BIN / "train", "--config", config, "--output", FOLDER / "hostile", "--promote", FOLDER / "features"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return FOLDER / "hostile"
 
 
 class Pages(unittest.TestCase):
@@ -54,15 +67,15 @@ class Pages(unittest.TestCase):
                 self.browser.size(width, dark=dark)
                 self.browser.wait(
                     f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {'dark' if dark else 'light'})')"
-                    ".matches && Object.values(Chart.instances).every((c) => "
+                    ".matches && Object.values(window.Chart?.instances ?? {}).every((c) => "
                     "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
                 self.check("flaws()")
         self.browser.size(1280)
 
 
 class Served(Pages):
-    def server(self, *more):
-        server, url = start([BIN / "serve", "--models", FOLDER / "models", "--state", FOLDER / "before/state.bin",
+    def server(self, *more, models=FOLDER / "models"):
+        server, url = start([BIN / "serve", "--models", models, "--state", FOLDER / "before/state.bin",
                              "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}.db", "--port", "0", *more],
                             r"(http://127\.0\.0\.1:\d+)")
         self.addCleanup(server.stdout.close)
@@ -81,7 +94,8 @@ class Served(Pages):
         """A page without the token shows nothing and asks for it."""
         b = self.browser
         self.page(url)
-        b.wait("document.body.dataset.state === 'locked' && !document.querySelector('section').checkVisibility()")
+        b.wait("document.body.dataset.state === 'locked'"
+               " && ![...document.querySelectorAll('section, article')].some((e) => e.checkVisibility())")
         b.type("#token", "of-another-server")
         b.click("#access button")
         b.wait(text("token-error") + ".includes('not take')")
@@ -98,8 +112,9 @@ class Dashboard(Served):
     def test_each_file_comes_whole_with_its_type_and_a_policy(self):
         files = {"web/style.css": "text/css", "web/page.js": "text/javascript", "web/chart.js": "text/javascript",
                  "web/form.js": "text/javascript", "web/dashboard.js": "text/javascript", "web/icon.svg": "image/svg+xml",
-                 "web/report.js": "text/javascript", "web/chart.min.js": "text/javascript", "": "text/html"}
-        places = {"": "web/dashboard.html", "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
+                 "web/report.js": "text/javascript", "web/card.js": "text/javascript", "web/chart.min.js": "text/javascript",
+                 "": "text/html", "card": "text/html"}
+        places = {"": "web/dashboard.html", "card": "web/card.html", "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
         for path, kind in files.items():
             with urllib.request.urlopen(f"{URL}/{path}") as answer:
                 self.assertEqual(answer.read(), Path(places.get(path, path)).read_bytes(), path)
@@ -234,16 +249,32 @@ class Shells(Served):
         self.assert_fits_and_is_readable()
         self.assertEqual(self.browser.complaints(), [])
 
-    def test_no_page_asks_another_server(self):
-        for path in ("", "report"):
-            self.page(f"{URL}/{path}")
-            self.browser.wait(LIVE)
-            places = self.browser.value("performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)")
+    def test_the_card_of_the_model_that_decides(self):
+        b, (_, url) = self.browser, self.server(models=hostile())
+        self.page(f"{url}/card")
+        self.check(f"card({json.dumps(HOSTILE)})")
+        self.assertTrue(b.value("window.ran === undefined"))
+        with open(hostile() / "1/metrics.json", encoding="utf-8") as f:
+            test = json.load(f)["test"]
+        self.assertIn(f"{test['average_precision']:.4f}", b.value(text("card")))
+        self.assert_fits_and_is_readable()
+        self.assertEqual(b.complaints(), [])
+
+    def test_pages_lead_to_each_other_and_ask_no_other_server(self):
+        b, paths = self.browser, ["/", "/report", "/card"]
+        self.page(URL)
+        for path in [*paths[1:], *paths]:
+            b.click(f".site a[href='{path}']")
+            b.wait(f"location.pathname === '{path}' && {LIVE}")
+            links = b.value("[...document.querySelectorAll('.site a')].map((a) => [a.getAttribute('href'), a.ariaCurrent])")
+            self.assertEqual(links, [[p, "page" if p == path else None] for p in paths])
+            places = b.value("performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)")
             self.assertEqual(set(places), {URL}, path)
+        self.assertEqual(b.complaints(), [])
 
     def test_each_page_asks_for_the_token(self):
         url = self.server_with_token()
-        for path in ("report",):
+        for path in ("report", "card"):
             self.unlock(f"{url}/{path}")
             self.assertEqual(self.browser.complaints(), [], path)
             self.browser.value("sessionStorage.clear()")
@@ -264,11 +295,7 @@ class Report(Pages):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        config = FOLDER / "hostile.ini"
-        sample = Path("datasets/sample.ini").read_text(encoding="utf-8")
-        config.write_text(f"{sample}\n[card]\nlimits = {HOSTILE}\n")
-        subprocess.run([BIN / "train", "--config", config, "--output", FOLDER / "hostile", FOLDER / "features"],
-                       check=True, stdout=subprocess.DEVNULL)
+        hostile()
 
     def setUp(self):
         self.browser.open((FOLDER / "hostile/1/report.html").as_uri())
@@ -283,6 +310,7 @@ class Report(Pages):
             self.assertEqual(b.value("report"), json.load(f))
         self.assertEqual(b.value("document.title"), "Assay: hostile, version 1")
         self.check("figures()")
+        self.assertTrue(b.value("document.querySelector('.site') === null"))
         self.assertEqual(b.value(text("card-limits")), HOSTILE)
         self.assertTrue(b.value("window.ran === undefined"))
         self.assertTrue(b.value("performance.getEntriesByType('resource').length === 0"))
