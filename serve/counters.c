@@ -60,8 +60,9 @@ void traffic_write(struct traffic *t, struct reply *reply)
         reply_add(reply,
                   "%s{\"start\":\"%s\",\"requests\":%u,\"errors_4xx\":%u,\"errors_5xx\":%u,"
                   "\"approve\":%u,\"review\":%u,\"latency\":",
-                  n > first ? "," : "[", time_text(start, n * TRAFFIC_SECONDS), bin[BIN_REQUESTS],
-                  bin[BIN_4XX], bin[BIN_5XX], bin[BIN_APPROVE], bin[BIN_REVIEW]);
+                  n > first ? "," : "[", time_text(start, n * TRAFFIC_SECONDS),
+                  bin[BIN_GOOD] + bin[BIN_4XX] + bin[BIN_5XX], bin[BIN_4XX], bin[BIN_5XX],
+                  bin[BIN_APPROVE], bin[BIN_REVIEW]);
         for (size_t k = BIN_LATENCY; k < TRAFFIC_COUNTS; k++)
             reply_add(reply, "%s%u", k > BIN_LATENCY ? "," : "[", bin[k]);
         reply_text(reply, "]}");

@@ -26,7 +26,7 @@ struct counters_histogram {
 // The traffic of the last 15 minutes, in bins that begin at multiples of TRAFFIC_SECONDS of the clock;
 // the last one is not complete. Whoever counts or asks first in a bin claims it.
 enum { TRAFFIC_SECONDS = 10, TRAFFIC_BINS = 91, TRAFFIC_COUNTS = 6 + COUNTERS_BOUNDS };
-enum { BIN_REQUESTS, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
+enum { BIN_GOOD, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
 
 struct traffic {
     int64_t first, last; // numbers of bins, seconds since 1970 / TRAFFIC_SECONDS

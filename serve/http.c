@@ -99,10 +99,8 @@ static void answer(const struct request *q)
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
         traffic_count(&c->traffic,
                       BIN_LATENCY + counters_observe(&c->predict, counters_seconds, seconds));
-    if (status >= 400)
-        traffic_count(&c->traffic, status < 500 ? BIN_4XX : BIN_5XX);
     if (status >= 400 || strcmp(q->info->request_method, "POST") == 0) // no reads that succeed
-        traffic_count(&c->traffic, BIN_REQUESTS);
+        traffic_count(&c->traffic, status < 400 ? BIN_GOOD : status < 500 ? BIN_4XX : BIN_5XX);
     if (q->server->access_log && !q->health) // probes would flood it
         log_request(q, seconds);
     patience_for(HEAD_SECONDS, true);

@@ -84,7 +84,7 @@ function showTiles(metrics, traffic, seconds) {
   put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
   put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
-  put("tile-labels-note", labels ? `the newest, ${plural(metrics.get("assay_live_frauds"), "fraud")} among them` : "none yet");
+  put("tile-labels-note", labels ? `${plural(metrics.get("assay_live_frauds"), "fraud")} among them` : "none yet");
   const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
   put("tile-quality", precision === undefined && recall === undefined ? "–" : shown.join(" · "));
   put("tile-quality-note", labels ? `of the newest ${plural(labels, "label")}` : "when labels arrive");
