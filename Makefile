@@ -10,6 +10,7 @@ define newline
 endef
 space := $() $()
 $(foreach v,$(GIVEN),$(if $(findstring $(newline),$(value $v)),$(error $v has more than one line)))
+TYPED := $(foreach v,$(GIVEN),$(if $(filter command,$(origin $v)),$v))
 $(foreach v,$(GIVEN),$(if $(filter command environment,$(origin $v)),$(eval override $v := $$(value $v))))
 quote  = '$(subst ','\'',$(1))'
 # refuse NAME,PATTERN of the shell,MESSAGE
@@ -181,7 +182,8 @@ endif
 
 pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
-	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with" $(call quote,$(CONFIG)); fi
+	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with" $(call quote,$(CONFIG)); \
+	    tail -n 2 $(D)/pipeline.txt; fi
 
 $(SIMULATED): $(BIN)/simulate build/data/simulate.args
 	$(BIN)/simulate $(foreach w,$(SIMULATE),$(call quote,$w)) --output $@ >build/data/simulate.txt
@@ -208,12 +210,17 @@ $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.t
 	$(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $@ $(D)/features \
 	    >$(D)/monitor.txt
 
+# It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long.
+again = make $(1)$(foreach v,$(filter-out THREADS,$(TYPED)), $v=$(call quote,$($v)))
 $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
-	@{ printf '\n%-10s %10s %8s %18s %s\n' stage rows seconds rate artifact; \
+	@{ printf '%-8s %10s %8s %15s %s\n' stage rows seconds rate artifact; \
 	   for stage in $(if $(IS_SIMULATED),build/data/simulate) \
-	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done; \
-	   echo; $(BIN)/registry --models $(M) show; } >$@
-	@cat $@; touch $(D)/.ran
+	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
+	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
+	   echo; $(BIN)/registry --models $(M) show && \
+	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
+	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@
+	@echo; cat $@; touch $(D)/.ran
 
 # awk prints the section without comments and blank lines. ingest runs again when its file has another time
 # or size; the file is no prerequisite, because make cannot write every name.

@@ -1,6 +1,8 @@
 // getopt_long driven by a table, and help printed from it.
 #define _GNU_SOURCE // getopt_long
 #include "base/option.h"
+#include "base/progress.h"
+#include "base/value.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,17 +16,18 @@ enum { HELP = 1000, VERSION };
 
 static void print_help(const struct program *p)
 {
-    printf("usage: %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", p->name, *p->arguments ? " " : "",
-           p->arguments, p->purpose);
+    printf("usage: %s [OPTIONS]%s%s\n\n", p->name, *p->arguments ? " " : "", p->arguments);
+    print_wrapped(p->purpose, 0);
+    puts("\noptions:");
     for (const struct option_spec *s = p->specs; s->name; s++) {
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", s->name, s->arg ? " " : "", s->arg ? s->arg : "");
-        printf("  %-22s %s", left, s->help);
+        char preset[128] = "", line[512];
         if (s->number)
-            printf(" (default %" PRId64 ")", *s->number);
+            snprintf(preset, sizeof preset, " (default %" PRId64 ")", *s->number);
         if (s->text && *s->text)
-            printf(" (default %s)", *s->text);
-        putchar('\n');
+            snprintf(preset, sizeof preset, " (default %s)", *s->text);
+        snprintf(line, sizeof line, "  --%s %-*s %s%s", s->name, 19 - (int)strlen(s->name),
+                 s->arg ? s->arg : "", s->help, preset);
+        print_wrapped(line, 25);
     }
     printf("  %-22s %s\n  %-22s %s\n\nexample:\n  %s\n", "--help", "show this text", "--version",
            "show the version", p->example);
@@ -49,6 +52,9 @@ static int set_value(const struct option_spec *s, const char *text, struct err *
     int64_t n = 0;
     if (s->number)
         return set_number(s, text, err);
+    if (s->time && value_moment(text, strlen(text), s->time))
+        return err_set(err, "--%s: '%s' is neither 2026-11-22 nor 2026-11-22T10:00:00Z", s->name,
+                       text);
     if (s->flag)
         *s->flag = true;
     if (s->text)

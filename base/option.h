@@ -35,12 +35,13 @@ struct option_spec {
     const char **list; // [max + 1] the values of an option that is repeated, then NULL
     int64_t *number;   // within [min, max]
     int64_t min, max;
+    int64_t *time; // seconds since 1970-01-01 UTC; its default is not shown
 };
 
 struct program {
     const char *name;
     const char *arguments; // the positional ones, may be ""; "[FILE]": it may be missing
-    const char *purpose;   // one or more sentences
+    const char *purpose;   // one or more sentences; a long line is broken by --help
     const char *example;   // one command line that works after `make pipeline`
     struct option_spec specs[OPTION_MAX + 1]; // the last one stays empty
 };

@@ -1,7 +1,8 @@
-// The progress bar and the closing line of a stage.
+// What a program writes to a terminal.
 #include "base/progress.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,28 +16,22 @@ double seconds_now(void)
 void progress_init(struct progress *p, const char *stage, uint64_t total)
 {
     double now = seconds_now();
-    *p = (struct progress){stage, total, now, now + 0.1, isatty(STDERR_FILENO)};
+    *p = (struct progress){stage, "", total, now, now + 0.1, isatty(STDERR_FILENO)};
 }
 
 void progress_set(struct progress *p, uint64_t done)
 {
-    enum { WIDTH = 30 };
-    if (!p->terminal)
-        return;
-    double now = seconds_now();
+    enum { WIDTH = 12 };
+    const double now = p->terminal ? seconds_now() : 0;
     if (now < p->next)
         return;
     p->next = now + 0.1;
-    double elapsed = now - p->start, rate = (double)done / elapsed;
-    if (p->total == 0 || done > p->total) {
-        fprintf(stderr, "\r%-10s %.1f M, %.1f M/s\033[K", p->stage, (double)done / 1e6, rate / 1e6);
-        return;
-    }
-    double share = (double)done / (double)p->total;
-    int full = (int)(share * WIDTH);
-    fprintf(stderr, "\r%-10s [%.*s%*s] %3.0f %%  %.1f M/s  %.0f s left\033[K", p->stage, full,
-            "==============================", WIDTH - full, "", 100 * share, rate / 1e6,
-            done ? (double)(p->total - done) / rate : 0.0);
+    const double share = (double)done / (double)p->total, left = (now - p->start) * (1 / share - 1);
+    if (p->total == 0 || done > p->total)
+        fprintf(stderr, "\r%-10s %.1f M\033[K", p->stage, (double)done / 1e6);
+    else
+        fprintf(stderr, "\r%-10s [%-*.*s] %3.0f %%  %.0f s left  %.35s\033[K", p->stage, WIDTH,
+                (int)(share * WIDTH), "============", 100 * share, done ? left : 0, p->step);
 }
 
 void progress_done(struct progress *p)
@@ -49,9 +44,23 @@ int summary_print(const char *stage, uint64_t rows, double start, double work, c
                   const char *artifact, struct err *err)
 {
     const double seconds = seconds_now() - start;
-    printf("%-10s %10llu %8.2f %10.1f %-7s %s\n", stage, (unsigned long long)rows, seconds,
+    printf("%-8s %10llu %8.2f %8.1f %-6s %s\n", stage, (unsigned long long)rows, seconds,
            work / seconds, unit, artifact);
     return stdout_close(err);
+}
+
+void print_wrapped(const char *text, size_t indent)
+{
+    for (size_t before = 0; *text;) {
+        const size_t line = strcspn(text, "\n");
+        size_t n = before + line > 80 ? 80 - before : line;
+        while (n > 0 && n < line && text[n] != ' ')
+            n--;
+        n = n > 0 ? n : line; // it has no blank
+        printf("%*s%.*s\n", (int)before, "", (int)n, text);
+        before = n < line ? indent : 0;
+        text += n + (text[n] != '\0');
+    }
 }
 
 int stdout_close(struct err *err)

@@ -1,4 +1,4 @@
-// progress: a bar on a terminal while a stage works, and its one closing line.
+// progress: a bar on a terminal while a stage works, its one closing line, and wrapped text.
 //
 //     struct progress p;
 //     progress_init(&p, "ingest", bytes_in_all)     0 where the total is not known
@@ -18,6 +18,7 @@
 
 struct progress {
     const char *stage;
+    char step[80]; // shown behind the bar; "" unless the caller writes it
     uint64_t total;
     double start, next; // seconds of the monotonic clock
     bool terminal;
@@ -34,6 +35,10 @@ void progress_done(struct progress *p);
 // and the work that was done in one of them. A failed write is an error.
 int summary_print(const char *stage, uint64_t rows, double start, double work, const char *unit,
                   const char *artifact, struct err *err);
+
+// Prints text in lines of at most 80 bytes: a longer line is broken at blanks, and goes on after
+// `indent` blanks.
+void print_wrapped(const char *text, size_t indent);
 
 // Flush stdout; a program whose results could not be written has failed.
 int stdout_close(struct err *err);

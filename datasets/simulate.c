@@ -356,9 +356,8 @@ int main(int argc, char **argv)
         "simulate",
         "",
         "Simulate card transactions and frauds; datasets/README.md says how. With --shift, from "
-        "that\n"
-        "day on: amounts are 1.5 times as high, a tenth of the purchases moves to the night,\n"
-        "amounts over 330 are fraud (before: 220), four terminals a day are compromised (two),\n"
+        "that day on: amounts are 1.5 times as high, a tenth of the purchases moves to the night, "
+        "amounts over 330 are fraud (before: 220), four terminals a day are compromised (two), "
         "and a stolen card's amounts double (fivefold).",
         "build/bin/simulate --shift 2018-08-15 --output build/data/shifted.csv",
         {

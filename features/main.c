@@ -3,13 +3,11 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "base/value.h"
 #include "features/batch.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 static int work(const char *config_path, const char *table, const char *output, unsigned threads,
@@ -33,7 +31,6 @@ static int work(const char *config_path, const char *table, const char *output, 
 int main(int argc, char **argv)
 {
     const char *config = "datasets/simulated.ini", *output = "build/simulated/features";
-    const char *until_text = NULL;
     int64_t threads = parallel_threads(), until = INT64_MAX;
     const struct program program = {
         "features",
@@ -44,7 +41,7 @@ int main(int argc, char **argv)
             {"config", "FILE", "dataset description", .text = &config},
             {"output", "DIR", "feature table to write", .text = &output},
             {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
-            {"until", "TIME", "only rows before this date or time, UTC", .text = &until_text},
+            {"until", "TIME", "only rows before this date or time, UTC", .time = &until},
         }};
     struct err err;
     umask(077); // only the owner may read pseudonyms and amounts
@@ -52,11 +49,6 @@ int main(int argc, char **argv)
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    if (until_text && value_moment(until_text, strlen(until_text), &until)) {
-        err_set(&err, "--until: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", until_text);
-        return option_exit(&program, -1, &err);
-    }
-    if (work(config, argv[first], output, (unsigned)threads, until, &err))
-        return err_report("features", &err);
-    return 0;
+    const int rc = work(config, argv[first], output, (unsigned)threads, until, &err);
+    return rc ? err_report("features", &err) : 0;
 }

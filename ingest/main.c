@@ -47,9 +47,9 @@ int main(int argc, char **argv)
     const struct program program = {
         "ingest",
         "[INPUT]",
-        "Read a CSV, plain, .gz or .zst, into a column table. INPUT replaces the file that the\n"
+        "Read a CSV, plain, .gz or .zst, into a column table. INPUT replaces the file that the "
         "description names; - is standard input.",
-        "build/bin/ingest --config datasets/simulated.ini --output build/simulated/table",
+        "build/bin/ingest --output build/simulated/table",
         {
             {"config", "FILE", "the dataset's description", .text = &config},
             {"output", "FOLDER", "the table", .text = &output},

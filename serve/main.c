@@ -36,7 +36,7 @@ static const struct program program = {
     "serve",
     "",
     "Decide on transactions with the champion model, over HTTP, and store the decisions.",
-    "serve --models models/simulated --state build/simulated/features/state.bin --port 8080",
+    "build/bin/serve --port 8080",
     {
         {"models", "DIR", "registry whose champion decides", .text = &files.models},
         {"state", "FILE", "snapshot that features wrote", .text = &files.state},

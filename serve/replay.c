@@ -541,23 +541,15 @@ static int replay(void)
     return output_path ? write_lines() : 0;
 }
 
-static int read_moment(const char *name, const char *text, int64_t *moment)
-{
-    if (!text || value_moment(text, strlen(text), moment) == 0)
-        return 0;
-    return err_set(&err, "--%s: '%s' is neither YYYY-MM-DD nor 'YYYY-MM-DD HH:MM:SS'", name, text);
-}
-
 int main(int argc, char **argv)
 {
-    const char *lower = NULL, *upper = NULL;
     const struct program program = {
         "replay",
         "[FILE]",
         "Send the transactions of a CSV, plain, .gz or .zst, to a running server. FILE replaces "
-        "the\nfile that the description names; - is standard input. A file out of time order is "
-        "sorted in\nmemory first; the rows of a pipe are sent as they come.",
-        "build/bin/replay --config datasets/simulated.ini --from 2018-08-15 --until 2018-08-16",
+        "the file that the description names; - is standard input. A file out of time order is "
+        "sorted in memory first; the rows of a pipe are sent as they come.",
+        "build/bin/replay --from 2018-08-15 --until 2018-08-16",
         {
             {"config", "FILE", "the dataset's description", .text = &config},
             {"url", "URL", "the server", .text = &server},
@@ -567,8 +559,8 @@ int main(int argc, char **argv)
             {"batch", "N", "transactions a request", .number = &batch, 1, 1000},
             {"rate", "N", "transactions a second, 0: as fast as answered", .number = &rate, 0,
              10000000},
-            {"from", "TIME", "only rows from this date or time on, UTC", .text = &lower},
-            {"until", "TIME", "only rows before this date or time, UTC", .text = &upper},
+            {"from", "TIME", "only rows from this date or time on, UTC", .time = &from},
+            {"until", "TIME", "only rows before this date or time, UTC", .time = &until},
             {"labels", "DAYS",
              "post each row's label that many days of the file after it, -1: none",
              .number = &delay_days, -1, 36500},
@@ -576,9 +568,7 @@ int main(int argc, char **argv)
              .number = &retry, 0, 86400},
             {"output", "FILE", "CSV of the decisions", .text = &output_path},
         }};
-    int first = option_parse(&program, argc, argv, &err);
-    if (first > 0 && (read_moment("from", lower, &from) || read_moment("until", upper, &until)))
-        first = -1;
+    const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
     input = first < argc ? argv[first] : NULL;

@@ -37,7 +37,7 @@ def ranges():
 def figures():
     shown = subprocess.check_output(["registry", "--models", "models", "show"], text=True)
     week, fold, weight, s = *m["folds"][:2], m["weights"][14], m["slices"][0]["slices"][2]
-    low, high = test["intervals"]["brier"]
+    (low, high), (from_, to) = test["intervals"]["brier"], test["intervals"]["roc_auc"]
     amount = m["baselines"][1]["test"]["roc_auc"]
     for line in [
         f"# Model card: sample, version 1\n\nIn the test ({week['test']}) it finds "
@@ -50,10 +50,9 @@ def figures():
     ]:
         assert line in card, line
     for line in [
-        f"test 2018-04-29 .. 2018-05-05, {test['rows']} rows",
-        "gives 5 alerts a day on the training rows.\n",
-        f"\nbrier                 {test['brier']:7.4f}  {low:6.4f} to {high:6.4f} ",
-        f"\namount                     1  {amount:7.4f} ",
+        f"tested on 2018-04-29 .. 2018-05-05: {test['rows']} rows",
+        ": 5 alerts a day on the training rows, ",
+        f"\nROC AUC                       {test['roc_auc']:.4f}  {from_:.4f} to {to:.4f}       {amount:.4f}\n",
     ]:
         assert line in shown, line
 

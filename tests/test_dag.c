@@ -59,27 +59,72 @@ static int dag_make(void **state)
     return -1;
 }
 
+// From the table of stages on, the output has at most 20 lines of at most 80 columns. The last two
+// are what to type next and a path, which may be longer.
+static void assert_fits_a_terminal(void)
+{
+    const char *line = strstr(out, "\nstage ");
+    int lines = 0;
+    assert_non_null(line);
+    for (line++; *line; line += strcspn(line, "\n") + 1, lines++)
+        if (strcspn(line, "\n") > 80 && strncmp(line, "Next ", 5) != 0 &&
+            strncmp(line, "Report ", 7) != 0)
+            fail_msg("too long: %.*s", (int)strcspn(line, "\n"), line);
+    if (lines > 20)
+        fail_msg("%d lines:\n%s", lines, out);
+}
+
 // ---- tests ----
 
 TEST_CASE(the_first_run_runs_every_stage_and_prints_its_tables)
 {
     memcpy(out, first_run, sizeof out);
     assert_string_equal(ran(), "ingest features train monitor");
-    assert_contains(out, "\nstage            rows  seconds               rate artifact\n"
-                         "ingest           5512");
-    assert_contains(out, "\nfeatures         5512");
-    assert_contains(out, "build/sample/features\ntrain             908");
-    assert_contains(out, "models/sample/1\nmonitor          1800");
-    assert_contains(out, "\nroc_auc ");
-    assert_contains(out, "\ncard_precision_at_100 ");
+    assert_contains(out, "\nstage          rows  seconds            rate artifact\n"
+                         "ingest         5512");
+    assert_contains(out, "\nfeatures       5512");
+    assert_contains(out, "build/sample/features\ntrain           908");
+    assert_contains(out, "models/sample/1\nmonitor        1800");
+    assert_contains(out, "\nROC AUC ");
+    assert_contains(out, "\nCard precision @100 ");
+    assert_contains(out, "\nWarning");
+    assert_contains(out, "\nNext    make serve CONFIG='sample.ini'   # then open "
+                         "http://localhost:8080\nReport  models/sample/champion/report.html\n");
+    assert_fits_a_terminal();
     assert_null(strstr(out, "nothing to do"));
     assert_null(strstr(out, "  ld ")); // or this copy was compiled again
+}
+
+#define LONG "a_name_that_is_as_long_as_names_can_be_"
+
+TEST_CASE(the_result_fits_a_terminal_whatever_the_dataset_is)
+{
+    static const char *const edits[] = {
+        "/alerts_per_day/d; s/^l2 .*/cost_fraud = 1234.5\\ncost_alert = 12.25\\nl2 = 1e-3/",
+        "/^amount = amount$/d", // no baseline but the constant
+        "s/^amount = amount$/&\\n" LONG "1 = amount\\n" LONG "2 = amount\\nc = amount/",
+        "s/^test .*/test = 2018-04-24 .. 2018-04-24/; s/^folds.*/folds = 1/", // four warnings
+        "s/^train .*/train = 0% .. 60%/; s/^test .*/test = 60% .. 100%/; /^folds/d",
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        char command[1024];
+        snprintf(command, sizeof command,
+                 "sed -i '%s' sample.ini && cp sample.ini " LONG ".ini && " MAKE "CONFIG=" LONG
+                 ".ini pipeline",
+                 edits[i]);
+        succeed(command);
+        assert_fits_a_terminal();
+        assert_contains(out, "\nReport  models/" LONG "/champion/report.html\n");
+        assert_null(strstr(out, "nan"));
+        stages_copy(NULL);
+    }
 }
 
 TEST_CASE(a_second_run_does_nothing_and_says_so)
 {
     expect_stages("", MAKE "pipeline");
     assert_contains(out, "pipeline: nothing to do, build/sample and models/sample are up to date");
+    assert_contains(out, "\nNext    make serve ");
     succeed("diff -r ../good .");
 }
 
@@ -127,7 +172,7 @@ TEST_CASE(another_input_reruns_all)
     const char *const other = MAKE "INPUT=other.csv pipeline";
     succeed("sed 5000d sample.csv >other.csv");
     expect_stages("ingest features train monitor", other);
-    assert_contains(out, "\ningest           5511");
+    assert_contains(out, "\ningest         5511");
     expect_stages("", other);
     expect_stages("ingest features train monitor", MAKE "pipeline");
     expect_stages("ingest features train monitor", "touch sample.csv && " MAKE "pipeline");
@@ -177,6 +222,10 @@ TEST_CASE(a_file_may_have_any_name_and_no_shell_reads_it)
             "mv sample.ini \"it's `echo`mine/any.ini\"");
     expect_stages("ingest features train monitor", MINE "pipeline");
     expect_stages("", MINE "pipeline");
+    expect_stages(
+        "", "next=$(sed -n 's/^Next *make serve\\(.*\\)   # .*/\\1/p' build/any/pipeline.txt) "
+            "&& [ \"$next\" ] && eval \"" MAKE "$next pipeline\"");
+    assert_contains(out, "build/any and models/any are up to date");
     expect_stages("ingest", "sed -i 5000d \"$(cat name)\"; " MINE "build/any/table/manifest.json");
     expect_stages("ingest", "cp -- \"$(cat name)\" \"-$(cat name)\"; " MINE
                             "INPUT=\"-$(cat name)\" build/any/table/manifest.json");
@@ -209,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         stages_test(the_first_run_runs_every_stage_and_prints_its_tables),
+        stages_test(the_result_fits_a_terminal_whatever_the_dataset_is),
         stages_test(a_second_run_does_nothing_and_says_so),
         stages_test(a_comment_in_the_description_reruns_nothing),
         stages_test(another_l2_reruns_training_and_monitoring),

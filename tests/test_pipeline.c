@@ -87,7 +87,7 @@ TEST_CASE(a_dataset_without_ids_keys_and_windows_needs_only_its_description)
            "monitor " ULB "--fail-on-drift --models ulb/models "
            "--output ulb/drift.json ulb/features");
     assert_no_verdict();
-    expect(0, "test 60% .. 100%, 1200 rows", "registry --models ulb/models show");
+    expect(0, "tested on 60% .. 100%: 1200 rows", "registry --models ulb/models show");
     expect(0, "\"decision\":\"review\"",
            "body='{\"time\": 172792, \"amount\": 12.5'; for v in $(seq 28); do "
            "[ $((v % 7)) = 3 ] && x=-2 || x=0; body=\"$body, \\\"v$v\\\": $x\"; done; "
@@ -133,7 +133,7 @@ TEST_CASE(labels_that_are_not_known_yet_are_refused)
     expect(0, "\nLabels are known after 6d. No row is left out",
            "sed 's/^label_delay.*/label_delay = 6d/; s/^blocked.*/blocked = none/' "
            "datasets/sample.ini >early.ini && train --config early.ini --output m --promote "
-           "features && registry --models m show");
+           "features && cat m/1/card.md");
     expect(0, "The test begins less than 7d after training ends",
            "sed 's/^test .*/test = 2018-04-28 .. 2018-05-04/' datasets/sample.ini >close.ini && "
            "train --config close.ini --output c --promote features && registry --models c show");
@@ -156,7 +156,7 @@ TEST_CASE(a_model_that_reviews_whatever_lies_outside_says_so)
 {
     expect(0, "\nWhatever lies outside the range of the training rows is reviewed, too",
            "sed 's/^l2 = .*/l2 = 1e-2\\noutside = review/' datasets/sample.ini >o.ini && train "
-           "--config o.ini --output o --promote features && registry --models o show && "
+           "--config o.ini --output o --promote features && cat o/1/card.md && "
            "grep -q '\"outside\": \"review\"' o/1/model.json");
 }
 
@@ -191,6 +191,16 @@ TEST_CASE(a_version_is_promoted_and_rolled_back)
     expect(1, "models: there was no champion at 2001-01-01T00:00:00Z",
            "registry --models models who --at 2001-01-01");
     expect(1, "models: there is no version 3 in the ledger", "registry --models models promote 3");
+}
+
+TEST_CASE(without_models_the_only_registry_is_found_or_the_message_says_what_to_type)
+{
+    expect(1, "no registry below models/: type make pipeline", "registry who");
+    expect_exactly("1\n", "mv models a && mkdir models && mv a models && registry who");
+    expect(0, "\nROC AUC ", "registry show");
+    expect(1, "so say which: --models models/a, --models models/b",
+           "cp -r models/a models/b && registry who");
+    expect_exactly("1\n", "registry who --models models/b");
 }
 
 // As an older program has written it.
@@ -278,13 +288,31 @@ TEST_CASE(every_help_has_defaults_and_an_example_that_works)
         snprintf(command, sizeof command, "%s --help", programs[i]);
         snprintf(words, sizeof words, "usage: %s [OPTIONS]", programs[i]);
         expect(0, words, command);
-        assert_contains(out, " (default ");
+        assert_contains(out, " (default");
         copy_example(example, sizeof example);
         run_example(programs[i], example);
         snprintf(command, sizeof command, "%s --version", programs[i]);
         snprintf(words, sizeof words, "%s 0.", programs[i]);
         expect(0, words, command);
     }
+    succeed("for p in simulate ingest features train monitor registry serve replay; do $p --help | "
+            "awk 'length > 80 { print; bad = 1 } "
+            "END { exit bad || NR < 8 }' || exit 1; done");
+}
+
+// script gives the command a terminal.
+TEST_CASE(training_shows_its_steps_on_a_terminal_and_nowhere_else)
+{
+    scratch_text("work/drift.ini", drift_ini);
+    succeed("awk '/^l2/ { for (i = 1; i < 16; i++) l2 = l2 i \"e-5, \"; $0 = \"l2 = \" l2 \"1\" } "
+            "{ print } END { print \"[baselines]\"; for (i = 0; i < 15; i++) "
+            "print \"b\" i \" = amount, night, customer_mean_7d\" }' drift.ini >s.ini && " SIMULATE
+            "--customers 2000 "
+            "&& ingest --config s.ini --key key --output t && "
+            "features --config s.ini --output f t");
+    expect(0, " of 306: ", "script -qec 'train --threads 1 --config s.ini --output s f' /dev/null");
+    assert_contains(out, "\rtrain      [=");
+    succeed("rm -r s; train --threads 1 --config s.ini --output s f 2>said && [ ! -s said ]");
 }
 
 int main(void)
@@ -299,10 +327,12 @@ int main(void)
         stages_test(the_same_features_again_add_no_version),
         stages_test(what_tells_of_customers_is_its_owners_alone),
         stages_test(a_version_is_promoted_and_rolled_back),
+        stages_test(without_models_the_only_registry_is_found_or_the_message_says_what_to_type),
         stages_test(
             a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again),
         stages_test(drift_exits_with_3_where_that_is_wanted),
         stages_test(every_help_has_defaults_and_an_example_that_works),
+        stages_test(training_shows_its_steps_on_a_terminal_and_nowhere_else),
     };
     return cmocka_run_group_tests(tests, stages_make, scratch_remove);
 }

@@ -5,6 +5,7 @@
 #include "base/value.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,11 +305,24 @@ static size_t test_rows(const struct fold *f)
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
-static int choose_l2(struct candidate *c, const struct fold *fold, const struct settings *s,
-                     struct err *err)
+// The next step begins. Candidates take theirs at the same time.
+static void step(struct evaluation *v, const struct candidate *c, const char *what)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    snprintf(v->progress.step, sizeof v->progress.step, "%u of %u: %.12s, %s", v->steps + 1,
+             (unsigned)v->progress.total, c->name, what);
+    progress_set(&v->progress, v->steps++);
+    pthread_mutex_unlock(&lock);
+}
+
+static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
+{
+    const struct settings *s = &v->settings;
+    const struct fold *fold = &v->folds[0];
     size_t best = 0;
     for (size_t i = 0; i < s->n_l2; i++) {
+        step(v, c, "choose l2");
         double sum = 0, n = 0, *mean = c->validation;
         for (size_t k = 0; k < fold->n_validation; k++) {
             const struct fold *on = &fold->validation[k];
@@ -389,15 +403,18 @@ static int run_fold(struct fold_result *r, struct candidate *c, const struct fol
     return 0;
 }
 
-static int run_candidate(const struct evaluation *v, struct candidate *c, struct err *err)
+static int run_candidate(struct evaluation *v, struct candidate *c, struct err *err)
 {
     const struct fold *fold = &v->folds[0];
     c->results = xcalloc(v->n_folds, sizeof *c->results);
-    int rc = choose_l2(c, fold, &v->settings, err);
-    for (size_t k = 0; k < v->n_folds && rc == 0; k++)
+    int rc = choose_l2(c, v, err);
+    for (size_t k = 0; k < v->n_folds && rc == 0; k++) {
+        step(v, c, "test");
         rc = run_fold(&c->results[k], c, &v->folds[k], &v->settings, err);
+    }
     if (rc)
         return c == &v->model ? -1 : err_prefix(err, "baseline %s", c->name);
+    step(v, c, "intervals");
     bootstrap_run(&c->bootstrap, &c->examples, fold->test, c->results[0].fit->score, fold->judged,
                   c->results[0].threshold);
     return 0;
@@ -420,7 +437,10 @@ static int run_candidates(struct evaluation *v, unsigned threads, struct err *er
     v->lanes = threads < n ? threads : n;
     for (unsigned i = 0; i < n; i++)
         (i ? &v->baselines[i - 1] : &v->model)->threads = threads / v->lanes;
-    return parallel_run(v->lanes, run_lane, v, err);
+    progress_init(&v->progress, "train", n * (v->settings.n_l2 + v->n_folds + 1));
+    const int rc = parallel_run(v->lanes, run_lane, v, err);
+    progress_done(&v->progress);
+    return rc;
 }
 
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,

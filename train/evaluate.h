@@ -20,6 +20,7 @@
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
+#include "base/progress.h"
 #include "train/bootstrap.h"
 #include "train/logreg.h"
 #include "train/registry.h"
@@ -85,6 +86,8 @@ struct evaluation {
     struct slicing *slicings; // [n_slicings], of the model on fold 0
     size_t n_slicings;
     unsigned lanes; // candidates evaluated at the same time
+    struct progress progress;
+    unsigned steps; // that have begun
 };
 
 // Sets the examples' card.

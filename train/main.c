@@ -58,7 +58,7 @@ int main(int argc, char **argv)
         "train",
         "FEATURES",
         "Train a model on a feature table, measure it, and add it to a registry.",
-        "build/bin/train --config datasets/simulated.ini --promote build/simulated/features",
+        "build/bin/train --promote build/simulated/features",
         {
             {"config", "FILE", "dataset description", .text = &config_path},
             {"output", "DIR", "registry to add the model to", .text = &models},

@@ -230,14 +230,14 @@ const struct metric metric_list[N_METRICS] = {
     {"roc_auc", "ROC AUC", 1},
     {"average_precision", "Average precision", 1},
     {"card_precision_at_100", "Card precision @100", 1},
-    {"log_loss", "Log loss", -1},
-    {"brier", "Brier score", -1},
-    {"ece", "Calibration error (ECE)", -1},
     {"precision", "Precision", 1},
     {"recall", "Recall", 1},
     {"f1", "F1", 1},
     {"false_positive_rate", "False positive rate", -1},
     {"selection_rate", "Selection rate", 0},
+    {"log_loss", "Log loss", -1},
+    {"brier", "Brier score", -1},
+    {"ece", "Calibration error (ECE)", -1},
 };
 
 double metrics_get(const struct metrics *m, size_t metric)

@@ -69,9 +69,9 @@ void tally_row(struct tally *t, double score, int8_t judged, double threshold);
 void tally_add(struct tally *t, const struct tally *other, double times);
 
 struct metrics { // all doubles; those of metric_list first
-    double roc_auc, average_precision, card_precision_at_100, log_loss, brier, ece;
+    double roc_auc, average_precision, card_precision_at_100;
     double precision, recall, f1, false_positive_rate, selection_rate;
-    double threshold, mean_probability;
+    double log_loss, brier, ece, threshold, mean_probability;
     double reliability, resolution, uncertainty, within;
     struct tally tally;
 };

@@ -6,15 +6,34 @@
 #include "train/registry.h"
 #include "train/report.h"
 
+#include <glob.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char *models = "models/simulated";
-static const char *at, *version_name; // NULL where not given
+static const char *models, *version_name; // NULL where not given
+static int64_t at = INT64_MAX;
+
+// The only registry below models/.
+static int find_registry(struct err *err)
+{
+    static glob_t found; // lives as long as the program, as models points into it
+    char known[512] = "";
+    const size_t n = glob("models/*/ledger.jsonl", 0, NULL, &found) ? 0 : found.gl_pathc;
+    for (size_t i = 0; i < n; i++) {
+        const size_t used = strlen(known);
+        models = dirname(found.gl_pathv[i]);
+        snprintf(known + used, sizeof known - used, "%s --models %s", i ? "," : "", models);
+    }
+    if (n == 0)
+        return err_set(err, "there is no registry below models/: type make pipeline to train a "
+                            "first version, or name another folder with --models");
+    return n == 1 ? 0 : err_set(err, "there are several registries, so say which:%s", known);
+}
 
 // "3", "latest" or, by default, the champion.
 static int find_version(const struct registry *r, int64_t *version, struct err *err)
@@ -96,9 +115,7 @@ static int change_champion(struct registry *r, struct err *err)
 static int who(struct registry *r, struct err *err)
 {
     char when[TIME_TEXT];
-    int64_t moment = (int64_t)time(NULL);
-    if (at && value_moment(at, strlen(at), &moment))
-        return err_set(err, "--at: '%s' is neither 2026-11-22T10:00:00Z nor 2026-11-22", at);
+    const int64_t moment = at == INT64_MAX ? (int64_t)time(NULL) : at;
     const int64_t version = registry_champion_at(r, moment);
     if (version == 0)
         return err_set(err, "%s: there was no champion at %s", models, time_text(when, moment));
@@ -116,13 +133,16 @@ int main(int argc, char **argv)
     const struct program program = {
         "registry",
         "COMMAND [VERSION]",
-        "list: all versions. show [VERSION|latest]: metrics, of the champion by default.\n"
-        "promote VERSION|latest: make it the champion. rollback: back to the champion before.\n"
+        "list: all versions.\n"
+        "show [VERSION|latest]: test metrics and baselines, of the champion by default.\n"
+        "promote VERSION|latest: make it the champion.\n"
+        "rollback: back to the champion before.\n"
         "who: which version is champion, or was at a time.",
         "build/bin/registry --models models/simulated show",
         {
-            {"models", "DIR", "the registry", .text = &models},
-            {"at", "TIME", "who: at this time or date, UTC; else now", .text = &at},
+            {"models", "DIR", "the registry (default: the only one below models/)",
+             .text = &models},
+            {"at", "TIME", "who: at this time or date, UTC; else now", .time = &at},
         }};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
@@ -133,11 +153,13 @@ int main(int argc, char **argv)
     size_t c = 0;
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
-    if (at && c != WHO)
+    if (at != INT64_MAX && c != WHO)
         err_set(&err, "--at is for who only (see --help)");
     else if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
         struct registry r = {0};
-        int rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
+        int rc = models ? 0 : find_registry(&err);
+        if (rc == 0)
+            rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
                  : c < PROMOTE        ? registry_read(&r, models, &err)
                                       : registry_open(&r, models, &err);
         rc = rc || commands[c](&r, &err) || stdout_close(&err);

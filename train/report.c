@@ -1,5 +1,6 @@
 #include "train/report.h"
 #include "base/memory.h"
+#include "base/progress.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -57,15 +58,15 @@ static void put(const struct scope *s, const char *format, ...)
 static void put_text(const struct scope *s, const char *text, const char *format)
 {
     static const char *const special[] = {[PLAIN] = "", [MARKDOWN] = "|*<[]&\\`", [PAGE] = "<"};
-    const int blanks = (int)-strtol(format, NULL, 10) - (int)strlen(text);
+    char *end;
+    const int width = (int)strtol(format, &end, 10);
     for (size_t n;; text += n + 1) {
         n = strcspn(text, *format == 'r' ? "" : special[s->mode]);
-        put(s, "%.*s", (int)n, text);
+        put(s, "%*.*s", width, *end == '.' ? (int)strtol(end + 1, NULL, 10) : (int)n, text);
         if (!text[n])
             break;
         put(s, s->mode == PAGE ? "\\u%04x" : "\\%c", text[n]);
     }
-    put(s, "%*s", blanks > 0 ? blanks : 0, "");
 }
 
 static void put_number(const struct scope *s, double x, const char *format)
@@ -104,17 +105,20 @@ static const char *fill_section(const struct scope *s, const char *tag, const ch
 {
     struct scope inner = *s;
     json_t *j = s->hidden ? NULL : (json_t *)find(s, tag + 1), *item;
-    const char *end = NULL, *key;
+    const char *end = NULL, *key, *colon = tag + strcspn(tag, ":}");
+    const size_t most = *colon == ':' ? strtoul(colon + 1, NULL, 10) : SIZE_MAX;
     size_t i;
     inner.hidden = s->hidden || *tag == '^';
     json_array_foreach(j, i, item)
     {
         inner.item = item;
+        inner.hidden |= i >= most;
         end = fill(&inner, text);
     }
     json_object_foreach(j, key, item)
     {
         inner.key = key;
+        inner.hidden |= i++ >= most;
         end = fill(&inner, text);
     }
     if (end)
@@ -239,7 +243,7 @@ int report_print(const char *path, struct err *err)
     if (rc)
         err_set(err, "%s: has no test metrics", path);
     else
-        fputs(text, stdout); // main checks that stdout could be written
+        print_wrapped(text, 0); // main checks that stdout could be written
     free(text);
     json_decref(j);
     return rc;

@@ -10,8 +10,9 @@
 // after "$." at the root.
 //
 //     FORMAT             printf's width and precision, % after them for per cent; raw: no escapes
-//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *;
-//                        else once, unless the value is missing, null, false or 0
+//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *, with
+//                        {{#path:N}} for the first N; else once, unless the value is missing, null,
+//                        false or 0
 //     {{^path}}...{{/}}  if the value is one of these
 //
 // metrics.json:
