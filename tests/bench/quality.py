@@ -297,20 +297,36 @@ Made on {datetime.date.today()} with {program}, Python {platform.python_version(
 numpy {np.__version__}, scikit-learn {sklearn.__version__}, xgboost {xgboost.__version__};
 simulator seeds {", ".join(map(str, results))}.
 
+## How to read it
+
+Look at *Mean over the seeds* first: the line *ours* against the others, which learned from the same rows and are
+judged on the same rows. *Book* is the *Fraud Detection Handbook* (Le Borgne and others, 2022), whose simulator and
+fifteen features this project rebuilt. A *seed* is another draw of the simulated data. More is better:
+
+- **AUC**: the probability that a fraud has a higher score than a genuine row; 0.5 is guessing. Frauds are so rare
+  that it says little about the alerts, and models differ little in it.
+- **AP**, average precision: the share of frauds among the alerts, averaged over the thresholds at which each fraud
+  is found. Guessing gives the share of frauds in the data, less than 0.01. Most claims below are about it.
+- **CP@100**, card precision: each day the 100 customers with the highest scores are checked, without those found on
+  a day before; the share of them that had a fraud that day, averaged over the days. It stays below 1, as fewer
+  than 100 customers have a fraud on one of these days.
+
+{reading(every)}
+
 ## Agreement
 
-Of fold 0: the largest difference between metrics.json and the eight metrics that scikit-learn and
-numpy compute from model.json and the feature table (allowed: {METRICS_AGREE:.0e}), and between our weights
-and those of scikit-learn's newton-cholesky on the same objective (allowed: {WEIGHTS_AGREE:.0e}).
+Measured on the first test week (fold 0): the largest difference between the eight metrics in metrics.json
+and those that scikit-learn and numpy compute from model.json and the feature table (allowed: {METRICS_AGREE:.0e}), and
+between our weights and those of scikit-learn's newton-cholesky on the same objective (allowed: {WEIGHTS_AGREE:.0e}).
 
 {agreement}
 
 ## Comparison
 
 All models train on the same rows and are judged on the same rows: {weeks} weeks, each with the training
-days of its fold, without cards known to be compromised (`train/metrics.h`). CP@100 is the book's
-card precision. *Book's 15* are the features of `{BOOK}`; *all inputs* are those of
-the model that `{CONFIG}` describes. Ours is what `train` writes to
+days of its fold, without cards known to be compromised (`train/metrics.h`). *Book's 15* are the
+features of `{BOOK}`; *all inputs* are those of the model that
+`{CONFIG}` describes. Ours is what `train` writes to
 metrics.json. The random forest has 100 trees of any depth, XGBoost its defaults with tree_method
 hist, scikit-learn's logistic regression its defaults (C = 1) on standardised inputs. Apart from hist,
 these are the settings of the book's first comparison (chapter 3).
@@ -331,10 +347,6 @@ Worst is the worst week of all seeds, seconds are the median.
 The figures are the margins by which each claim holds.
 
 {claims_table(results)}
-
-## Reading
-
-{reading(every)}
 """
 
 
