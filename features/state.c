@@ -385,6 +385,32 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     return 0;
 }
 
+// The run is on another state that has copies of these keys' histories and no others.
+int state_try(struct state *s, const struct events *events, float *const *out, struct err *err)
+{
+    const struct plan *p = s->plan;
+    struct state copy;
+    state_init(&copy, p, 1);
+    copy.last_time = s->last_time;
+    memcpy(copy.text_codes, s->text_codes, p->n_nodes * sizeof *s->text_codes);
+    for (size_t t = 0; t < p->n_tracks; t++)
+        for (size_t i = 0; i < events->n; i++) {
+            const uint64_t key = ((const uint64_t *)events->columns[p->tracks[t].column])[i];
+            const struct history *h = find_history(s, t, key);
+            if (!h || find_history(&copy, t, key))
+                continue;
+            const struct shape *shape = &p->tracks[t].shape;
+            struct history *to = state_history(&copy, t, key, h->capacity);
+            memcpy(to->cursors, h->cursors,
+                   shape->n_edges * sizeof *h->cursors + (h->next - h->first) * shape->event_size);
+            *to = (struct history){h->first, h->next, h->capacity, to->cursors};
+        }
+    const int rc = state_run(&copy, events, out, err);
+    s->refused = copy.refused;
+    state_release(&copy);
+    return rc;
+}
+
 // ---- labels that arrive later ----
 
 // The nodes that depend on the label, over the block that ran last, all events with that label.

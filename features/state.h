@@ -70,6 +70,8 @@ void state_bind(struct state *s, int column, const char *const *texts, size_t n)
 // out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are
 // not finite become 0 and are counted. -1 where an event comes too late; then nothing has changed.
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err);
+// What state_run would return and write, but the state stays as it was, except for refused.
+int state_try(struct state *s, const struct events *events, float *const *out, struct err *err);
 
 // genuine[e][l], fraud[e][l]: what event e of the block that ran last adds to lane l with label 0
 // and with label 1, for each l of plan->label_lanes.

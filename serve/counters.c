@@ -149,9 +149,19 @@ size_t recent_drift(struct recent *r, const struct model *m, double *psi)
     return n;
 }
 
+// The transaction's entry in the ring, NULL where it has none.
+static struct recent_label *find_label(const struct recent *r, int64_t order)
+{
+    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
+        if (r->labels[i].order == order)
+            return &r->labels[i];
+    return NULL;
+}
+
 static void write_decision(const struct recent *r, size_t at, struct reply *reply)
 {
     const struct recent_decision *d = &r->decisions[at];
+    const struct recent_label *label = find_label(r, d->order);
     const double *number = r->values + at * r->width + r->plan->n_inputs + 1;
     char received[TIME_TEXT], time[TIME_TEXT];
     const char *comma = "";
@@ -172,28 +182,22 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
     reply_add(reply, ",\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
               d->decision.review ? "review" : "approve", d->decision.version);
     decision_write_reasons(&d->decision, r->plan, reply);
-    reply_text(reply, "}");
+    reply_text(reply, !label ? "}" : label->fraud ? ",\"label\":1}" : ",\"label\":0}");
 }
 
-void recent_write_decisions(struct recent *r, struct reply *reply)
+void recent_write_decisions(struct recent *r, bool reviews, struct reply *reply)
 {
     reply_text(reply, "{\"decisions\":[");
     pthread_mutex_lock(&r->lock);
-    for (size_t k = 0; k < kept(r->n_decisions, RECENT_SHOWN); k++) {
-        reply_text(reply, k ? "," : "");
-        write_decision(r, (size_t)((r->n_decisions - 1 - k) % RECENT_DECISIONS), reply);
+    for (size_t k = 0, n = 0; k < kept(r->n_decisions, RECENT_DECISIONS) && n < RECENT_SHOWN; k++) {
+        const size_t at = (size_t)((r->n_decisions - 1 - k) % RECENT_DECISIONS);
+        if (reviews && !r->decisions[at].decision.review)
+            continue;
+        reply_text(reply, n++ ? "," : "");
+        write_decision(r, at, reply);
     }
     pthread_mutex_unlock(&r->lock);
     reply_text(reply, "]}");
-}
-
-// The transaction's entry in the ring, NULL where it has none.
-static struct recent_label *find_label(struct recent *r, int64_t order)
-{
-    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
-        if (r->labels[i].order == order)
-            return &r->labels[i];
-    return NULL;
 }
 
 void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label)

@@ -1,11 +1,12 @@
 #include "base/memory.h"
 #include "serve/transaction.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct item {
-    const json_t *id;
+    const json_t *id; // NULL: it was named by its order
     uint64_t pseudonym;
     int64_t order; // of the transaction
     int label;
@@ -27,19 +28,22 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
     if (!json_is_object(v))
         return reply_problem(r, 422, NULL, index,
                              "element %ld is not {\"id\": ..., \"label\": 0 or 1}", index);
-    const json_t *is = json_object_get(v, "label");
+    const json_t *is = json_object_get(v, "label"), *order = json_object_get(v, "order");
     const json_int_t label = json_is_boolean(is) ? json_is_true(is) : json_integer_value(is);
     item->id = json_object_get(v, "id");
-    if (transaction_pseudonym(q->service, item->id, &item->pseudonym))
-        return reply_problem(r, 422, "id", index,
-                             "'id' must be the string or integer of a transaction");
+    item->order = json_integer_value(order);
+    if (!item->id == !order ||
+        (order ? item->order < 1 : transaction_pseudonym(q->service, item->id, &item->pseudonym)))
+        return reply_problem(r, 422, order ? "order" : "id", index,
+                             "either 'id' must be the string or integer of a transaction, or "
+                             "'order' its integer in GET /decisions");
     if (!(json_is_integer(is) || json_is_boolean(is)) || label < 0 || label > 1)
         return reply_problem(r, 422, "label", index,
                              "'label' must be 1 or true for fraud, 0 or false for genuine");
     if (json_object_size(v) > 2)
         return reply_problem(r, 400, NULL, index,
-                             "feedback has 'id' and 'label' and nothing else, whatever [columns] "
-                             "calls them");
+                             "feedback has 'id' or 'order', 'label', and nothing else, whatever "
+                             "[columns] calls them");
     item->label = (int)label;
     return 0;
 }
@@ -47,10 +51,9 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
 static int read_all(struct feedback_request *q, const char *body, size_t n)
 {
     const struct schema *schema = &q->service->plan->schema;
-    if (schema_find_kind(schema, COLUMN_ID) < 0 || schema_find_kind(schema, COLUMN_LABEL) < 0)
+    if (schema_find_kind(schema, COLUMN_LABEL) < 0)
         return reply_problem(q->reply, 409, NULL, -1,
-                             "the model's [columns] have no id or no label, so no transaction can "
-                             "get its label later");
+                             "the model's [columns] have no label, so no transaction can get one");
     if (body_parse(&q->body, body, n, 2, "feedback", q->reply))
         return -1;
     q->items = xcalloc(q->body.n, sizeof *q->items);
@@ -83,14 +86,17 @@ static int run(void *arg, struct err *err)
     struct feedback_request *q = arg;
     struct service *s = q->service;
     for (size_t i = 0; i < q->body.n; i++) {
-        if (store_find(&s->store, q->items[i].pseudonym, &q->items[i].order, err))
+        struct item *item = &q->items[i];
+        if (item->id ? store_find(&s->store, item->pseudonym, &item->order, err)
+                     : store_has(&s->store, &item->order, err))
             return -1;
-        if (q->items[i].order > 0)
+        if (item->order > 0)
             continue;
         q->refused = true;
-        reply_problem(q->reply, 404, "id", body_index(&q->body, i),
-                      "no transaction of that id was predicted, or it is no longer kept; no label "
-                      "of this request was applied");
+        reply_problem(
+            q->reply, 404, item->id ? "id" : "order", body_index(&q->body, i),
+            "no such transaction was predicted, or it is no longer kept; no label of this "
+            "request was applied");
         return 0;
     }
     for (size_t i = 0; i < q->body.n; i++)
@@ -104,7 +110,10 @@ static void write_labels(const struct feedback_request *q, struct reply *r)
     for (size_t i = 0; i < q->body.n; i++) {
         body_mark(&q->body, i, r);
         reply_text(r, "{");
-        decision_write_id(q->items[i].id, r);
+        if (q->items[i].id)
+            decision_write_id(q->items[i].id, r);
+        else
+            reply_add(r, "\"order\":%" PRId64 ",", q->items[i].order);
         reply_add(r, "\"label\":%d,\"changed\":%s}", q->items[i].label,
                   q->items[i].changed ? "true" : "false");
     }

@@ -96,7 +96,7 @@ static void answer(const struct request *q)
     const double seconds = seconds_now() - q->start;
     const size_t at = q->route ? (size_t)(q->route - routes) : COUNTERS_ROUTES - 1;
     atomic_fetch_add(&c->http[at][reply_status(status)], 1);
-    if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0)
+    if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0 && !*q->query)
         traffic_count(&c->traffic,
                       BIN_LATENCY + counters_observe(&c->predict, counters_seconds, seconds));
     if (status >= 400 || strcmp(q->info->request_method, "POST") == 0) // no reads that succeed

@@ -61,6 +61,7 @@ struct request {
     bool close;              // the client wants the connection closed, or speaks HTTP/1.0
     bool unread;             // a body is still to come
     const char *host, *path; // of the target; host NULL: none was sent, as in HTTP/1.0
+    const char *query;       // of the target, without the question mark
     char authority[SEGMENT]; // host's memory, where the target has one
     // Set by route:
     const struct route *route; // NULL: there is none
@@ -75,8 +76,9 @@ struct route {
     void (*answer)(struct request *q);
     void (*post)(struct service *s, const char *body, size_t n, struct reply *r);
     const char *text;
-    bool open;   // needs no token
-    bool health; // is answered on the health port
+    const char *query; // the only one that is taken; NULL: any, and it is ignored
+    bool open;         // needs no token
+    bool health;       // is answered on the health port
 };
 extern const struct route routes[COUNTERS_ROUTES]; // the last one, and all after it, have no path
 

@@ -11,6 +11,7 @@ struct predict_request {
     struct service *service;
     struct reply *reply;
     struct body body;
+    bool store;             // false: nothing is stored or counted, and no id is looked up
     struct store_row *rows; // [body.n]
     int64_t *memory;        // holds all that follows
     size_t *source;         // [body.n]: whose decision it gets, for ids that come twice
@@ -89,7 +90,7 @@ static int look_up(struct predict_request *q, size_t event, struct err *err)
 {
     struct store *store = &q->service->store;
     struct store_row *rows = q->rows;
-    const int id = schema_find_kind(&q->service->plan->schema, COLUMN_ID);
+    const int id = q->store ? schema_find_kind(&q->service->plan->schema, COLUMN_ID) : -1;
     const struct store_row *stored;
     int64_t order = 0;
     size_t first = id < 0 ? event : 0;
@@ -136,6 +137,8 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
     memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
     memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
     decision_make(&row->decision, &c->model, c->number, row->x, row->outside, q->contributions);
+    if (!q->store)
+        return 0;
     if (store_put(&s->store, row, err))
         return -1;
     recent_add(&s->recent, row);
@@ -164,16 +167,17 @@ static int run(void *arg, struct err *err)
     if (!q->refused && q->n_fresh > 0) {
         gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->columns};
-        if (state_run(&s->state, &events, q->inputs, &late)) {
+        if ((q->store ? state_run : state_try)(&s->state, &events, q->inputs, &late)) {
             refuse(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),
                    late.msg);
             return 0;
         }
-        state_label_values(&s->state, &events, q->genuine, q->fraud);
+        if (q->store)
+            state_label_values(&s->state, &events, q->genuine, q->fraud);
         if (decide_all(q, err))
             return -1;
     }
-    for (size_t i = 0; i < q->body.n && !q->refused; i++) {
+    for (size_t i = 0; i < q->body.n && q->store && !q->refused; i++) {
         struct store_row *row = &q->rows[i], *source = &q->rows[q->source[i]];
         if (source != row) { // it came twice in one array: answered twice and counted once
             row->decision = source->decision;
@@ -201,9 +205,9 @@ static void write_decisions(const struct predict_request *q, struct reply *r)
     body_mark(&q->body, q->body.n, r);
 }
 
-void predict(struct service *s, const char *body, size_t n, struct reply *r)
+void predict(struct service *s, const char *body, size_t n, bool store, struct reply *r)
 {
-    struct predict_request q = {.service = s, .reply = r};
+    struct predict_request q = {.service = s, .reply = r, .store = store};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
     if (body_parse(&q.body, body, n, s->plan->schema.n, "transaction", r) == 0) {

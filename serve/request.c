@@ -125,6 +125,7 @@ static int check_target(struct request *q)
     char *query = strchr(target, '?'); // the library cuts it off where the target is a path
     if (query)
         *query = '\0';
+    q->query = query ? query + 1 : q->info->query_string ? q->info->query_string : "";
     q->path = target;
     const bool whole = strcmp(target, "*") == 0 && strcmp(q->info->request_method, "OPTIONS") == 0;
     if ((*target == '/' || whole) && !strchr(target, '%') && (!q->host || host_name(q->host) > 0))

@@ -31,9 +31,17 @@ static char *read_json(struct request *q)
     return NULL;
 }
 
+static void post_predict(struct request *q)
+{
+    char *body = read_json(q);
+    if (body)
+        predict(q->service, body, (size_t)q->length, !*q->query, q->reply);
+    free(body);
+}
+
 static void get_decisions(struct request *q)
 {
-    recent_write_decisions(&q->service->recent, q->reply);
+    recent_write_decisions(&q->service->recent, *q->query, q->reply);
 }
 
 static void get_history(struct request *q)
@@ -165,9 +173,9 @@ static void post_v2_infer(struct request *q)
 #define V2_VERSION V2_MODEL "/versions/{version}"
 
 const struct route routes[COUNTERS_ROUTES] = {
-    {"/predict", SEND, .post = predict},
+    {"/predict", SEND, .answer = post_predict, .query = "store=false"},
     {"/feedback", SEND, .post = feedback},
-    {"/decisions", READ, .answer = get_decisions},
+    {"/decisions", READ, .answer = get_decisions, .query = "decision=review"},
     {"/history", READ, .answer = get_history},
     {"/metrics", READ, .answer = get_metrics, .health = true},
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
@@ -280,6 +288,8 @@ void route(struct request *q)
     } else if (strcmp(method, "OPTIONS") == 0) {
         q->allow = r->allow;
         q->reply->status = 204;
+    } else if (r->query && *q->query && strcmp(q->query, r->query) != 0) {
+        PROBLEM(q, 400, "%s takes no query, or ?%s", path, r->query);
     } else if (r->text) {
         reply_text(q->reply, r->text);
     } else if (r->answer) {

@@ -84,10 +84,13 @@ void service_let(struct service *s);
 // another one. Reasons are the inputs with the largest |contribution|, the terms of the margin
 // (train/model.h). Numbers read back to the same bits. An id that was seen before, with the same
 // transaction, gets its stored answer again and changes nothing.
-void predict(struct service *s, const char *body, size_t n, struct reply *r);
+//
+// store false, POST /predict?store=false: the same answer as of now, but nothing is stored, counted
+// or remembered, and ids are echoed only: known ones and equal ones are no conflict.
+void predict(struct service *s, const char *body, size_t n, bool store, struct reply *r);
 // POST /feedback, labels that arrive later: {"id":"T1","label":1} or true, whatever the schema
-// calls them. Also 404 where an id was never predicted or is no longer kept; 409 where the model's
-// columns have no id or no label. A label enters the windows as if it had been known from the
+// calls them, or "order" of GET /decisions for the id. Also 404 where a transaction was never
+// predicted or is no longer kept; 409 where the model's columns have no label. A label enters the windows as if it had been known from the
 // start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 

@@ -586,15 +586,16 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     return 0;
 }
 
+int store_has(struct store *s, int64_t *order, struct err *err)
+{
+    return execute(s, "read", order, err, "SELECT seq FROM prediction WHERE seq = %lld", *order);
+}
+
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
 {
     if (ids_find(&s->ids, id, order))
         return failed(s, "look for an id", err);
-    if (*order == 0 || *order >= s->dropped)
-        return 0;
-    return execute(s, "read", order, err,
-                   "SELECT seq FROM prediction WHERE seq = %lld", // its row may be gone
-                   *order);
+    return *order == 0 || *order >= s->dropped ? 0 : store_has(s, order, err); // may be gone
 }
 
 int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err)

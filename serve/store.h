@@ -126,6 +126,8 @@ int store_sync(const struct store *s, struct err *err);
 
 // *order: 0 where no transaction of that id is there.
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
+// *order: set to 0 where no transaction has that number.
+int store_has(struct store *s, int64_t *order, struct err *err);
 // *row stays valid until the next store_get, store_begin or store_commit.
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
 // Gives the row its order and time of receipt.

@@ -210,9 +210,9 @@ int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *p
     char number[24];
     size_t n = 0;
     const char *text = key_text(id, number, &n);
-    if (n == 0)
+    const int column = schema_find_kind(schema, COLUMN_ID);
+    if (n == 0 || column < 0)
         return -1;
-    *pseudonym = pseudonym_hash(&s->pseudonym,
-                                schema->columns[schema_find_kind(schema, COLUMN_ID)].name, text, n);
+    *pseudonym = pseudonym_hash(&s->pseudonym, schema->columns[column].name, text, n);
     return 0;
 }

@@ -48,7 +48,13 @@ static inline const json_t *take_answer(void)
 
 static inline const json_t *ask(const char *body)
 {
-    predict(&small.service, body, strlen(body), &reply);
+    predict(&small.service, body, strlen(body), true, &reply);
+    return take_answer();
+}
+
+static inline const json_t *ask_what_if(const char *body)
+{
+    predict(&small.service, body, strlen(body), false, &reply);
     return take_answer();
 }
 

@@ -141,13 +141,22 @@ TEST_CASE(the_windows_know_a_keys_earlier_and_late_transactions_at_their_own_tim
 TEST_CASE(more_than_seven_days_late_is_refused_with_all_of_the_array)
 {
     ask("{" BASE ",\"amount\":10}");
-    expect("{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}", 409);
+    static const char late[] =
+        "{\"id\":2,\"time\":\"2018-09-24T08:14:59Z\",\"customer\":\"596\",\"amount\":1}";
+    expect(late, 409);
     assert_non_null(strstr(text(latest, "detail"), "is 7 days 0 h older than"));
-    expect("[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":10},{\"id\":9,"
-           "\"time\":\"2018-09-01T00:00:00Z\",\"customer\":\"596\",\"amount\":1}]",
-           409);
-    assert_int_equal(json_integer_value(json_object_get(latest, "index")), 2);
-    assert_string_equal(text(latest, "field"), "time");
+    ask_what_if(late);
+    assert_int_equal(reply.status, 409);
+    static const char array[] =
+        "[{" BASE ",\"amount\":10},{" SECOND ",\"amount\":10},{\"id\":9,"
+        "\"time\":\"2018-09-01T00:00:00Z\",\"customer\":\"596\",\"amount\":1}]";
+    for (int store = 0; store < 2; store++) {
+        predict(&small.service, array, sizeof array - 1, store, &reply);
+        take_answer();
+        assert_int_equal(reply.status, 409);
+        assert_int_equal(json_integer_value(json_object_get(latest, "index")), 2);
+        assert_string_equal(text(latest, "field"), "time");
+    }
     assert_int_equal(small.service.state.events, 1);
     assert_scored(ask("{" SECOND ",\"amount\":30}"), 30, 2, 20);
 }
@@ -349,6 +358,90 @@ TEST_CASE(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_par
     reply_release(&r);
 }
 
+// What a service holds that grows or changes with a transaction.
+static void note_size(uint64_t size[8])
+{
+    const struct service *s = &small.service;
+    const uint64_t all[8] = {s->state.events,
+                             s->state.shards[0].n,
+                             (uint64_t)s->state.last_time,
+                             (uint64_t)s->store.next,
+                             s->store.ids.n,
+                             s->recent.n_decisions,
+                             s->dictionaries[5].n,
+                             atomic_load(&s->counters.models[0].decisions[0]) +
+                                 atomic_load(&s->counters.models[0].decisions[1]) +
+                                 atomic_load(&s->counters.repeated) +
+                                 atomic_load(&s->counters.outside[0])};
+    memcpy(size, all, sizeof all);
+}
+
+// Ten transactions of five keys, so that later elements see earlier ones, some of them late.
+static char *array_from(int from)
+{
+    char *all = xstrdup("");
+    for (int i = 0; i < 10; i++) {
+        char *more = xasprintf("%s%s%s", all, i ? "," : "[", transaction(from + i));
+        free(all);
+        all = more;
+    }
+    char *array = xasprintf("%s]", all);
+    free(all);
+    return array;
+}
+
+// Compared with a service that is never asked what if.
+static void what_if_tells_what_predict_will_answer_and_leaves_no_trace(void **state)
+{
+    char *told[12], label[64];
+    for (int asked = 0; asked < 2; asked++) {
+        for (int k = 0; k < 12; k++) {
+            uint64_t before[8], after[8];
+            char *array = array_from(10 * k), *one = xstrdup(transaction(10 * k)), *what = NULL;
+            note_size(before);
+            if (asked) { // also of another transaction, with keys and a category that nobody has
+                ask_what_if("{\"id\":1,\"time\":1538400000,\"customer\":\"new\",\"amount\":5000,"
+                            "\"channel\":\"new\"}");
+                assert_int_equal(reply.status, 200);
+                const double p = number(ask_what_if(one), "probability");
+                ask_what_if(array);
+                assert_true(number(json_array_get(latest, 0), "probability") == p);
+                what = xstrdup(reply.text);
+            }
+            note_size(after);
+            assert_memory_equal(before, after, sizeof before);
+            expect(array, 200);
+            if (what)
+                assert_string_equal(reply.text, what);
+            if (asked)
+                assert_string_equal(reply.text, told[k]);
+            else
+                told[k] = xstrdup(reply.text);
+            snprintf(label, sizeof label, "{\"id\":\"T%d\",\"label\":1}", 10 * k + 1);
+            tell(label);
+            free(array);
+            free(one);
+            free(what);
+        }
+        if (!asked) {
+            teardown(state);
+            assert_int_equal(setup(state), 0);
+        }
+    }
+    for (int k = 0; k < 12; k++)
+        free(told[k]);
+}
+
+TEST_CASE(what_if_echoes_ids_and_takes_equal_ones_for_different_transactions)
+{
+    ask("{" BASE ",\"amount\":10}");
+    assert_scored(ask_what_if("{" BASE ",\"amount\":30}"), 30, 2, 20); // a known id
+    assert_string_equal(text(latest, "id"), "T1");
+    ask_what_if("[{" SECOND ",\"amount\":30},{" SECOND ",\"amount\":80}]");
+    assert_scored(json_array_get(latest, 1), 80, 3, 40);
+    assert_scored(ask("{" SECOND ",\"amount\":50}"), 50, 2, 30);
+}
+
 static const struct {
     const char *body;
     int status, index; // -1: none
@@ -394,6 +487,10 @@ TEST_CASE(a_bad_body_is_refused_with_its_place_and_nothing_is_counted)
             fail_msg("%s: %s", cases[i].body, reply.text);
         assert_string_equal(text(a, "error"), text(a, "detail"));
         assert_int_equal(json_integer_value(json_object_get(a, "status")), cases[i].status);
+        char *answer = xstrdup(reply.text);
+        ask_what_if(cases[i].body);
+        assert_string_equal(reply.text, answer);
+        free(answer);
     }
     assert_true(small.service.state.events == 0);
 }
@@ -431,13 +528,56 @@ TEST_CASE(a_label_is_applied_once_and_can_change)
         {"[{\"id\":\"T1\",\"label\":0}]", "[{\"id\":\"T1\",\"label\":0,\"changed\":true}]"},
         {"{\"id\":\"T1\",\"label\":true}", "{\"id\":\"T1\",\"label\":1,\"changed\":true}"},
         {"{\"id\":\"T1\",\"label\":false}", "{\"id\":\"T1\",\"label\":0,\"changed\":true}"},
+        {"{\"order\":1,\"label\":0}", "{\"order\":1,\"label\":0,\"changed\":false}"},
+        {"[{\"label\":1,\"order\":1}]", "[{\"order\":1,\"label\":1,\"changed\":true}]"},
     };
     expect("{" BASE ",\"amount\":1}", 200);
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         tell(told[i][0]);
         assert_string_equal(reply.text, told[i][1]);
     }
-    assert_int_equal(count("SELECT count(*) FROM feedback"), 4);
+    assert_int_equal(count("SELECT count(*) FROM feedback"), 5);
+    assert_int_equal(count("SELECT label FROM label WHERE prediction = 1"), 1);
+}
+
+// A key in the place of the id is a dataset without one.
+TEST_CASE(without_an_id_a_transaction_gets_its_label_by_its_order)
+{
+    small.service.plan->schema.columns[0].kind = COLUMN_KEY;
+    ask("[{" BASE ",\"amount\":1},{" BASE ",\"amount\":1}]");
+    tell("{\"id\":\"T1\",\"label\":1}");
+    assert_int_equal(reply.status, 422);
+    tell("{\"order\":2,\"label\":1}");
+    assert_string_equal(reply.text, "{\"order\":2,\"label\":1,\"changed\":true}");
+    small.service.plan->schema.columns[0].kind = COLUMN_ID;
+}
+
+TEST_CASE(the_newest_decisions_have_their_labels_and_reviews_are_found_among_all_that_are_kept)
+{
+    char body[128];
+    struct recent *r = &small.service.recent;
+    for (int i = 1; i <= 60; i++) { // the first two are reviewed
+        snprintf(body, sizeof body, "{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":%d}",
+                 i, i, i < 3 ? 900 : 1);
+        expect(body, 200);
+    }
+    tell("[{\"order\":1,\"label\":1},{\"order\":60,\"label\":0}]");
+    for (int restarted = 0; restarted < 2; restarted++) {
+        reply_reset(&reply);
+        recent_write_decisions(r, false, &reply);
+        const json_t *all = json_object_get(take_answer(), "decisions");
+        assert_int_equal(json_array_size(all), RECENT_SHOWN);
+        assert_true(number(json_array_get(all, 0), "label") == 0);
+        assert_null(json_object_get(json_array_get(all, 1), "label"));
+        reply_reset(&reply);
+        recent_write_decisions(r, true, &reply);
+        all = json_object_get(take_answer(), "decisions");
+        assert_int_equal(json_array_size(all), 2);
+        assert_true(number(json_array_get(all, 1), "order") == 1);
+        assert_true(number(json_array_get(all, 1), "label") == 1);
+        assert_null(json_object_get(json_array_get(all, 0), "label"));
+        restart();
+    }
 }
 
 TEST_CASE(bad_feedback_is_refused_as_a_whole)
@@ -451,6 +591,14 @@ TEST_CASE(bad_feedback_is_refused_as_a_whole)
         {"[{\"id\":\"T1\",\"label\":1},5]", 422, "element 1"},
         {"{\"id\":1.5,\"label\":1}", 422, "'id' must be"},
         {"{\"id\":\"\",\"label\":1}", 422, "'id' must be"},
+        {"{\"id\":\"T1\",\"order\":1,\"label\":1}", 422, "or 'order'"},
+        {"{\"label\":1}", 422, "or 'order'"},
+        {"{\"order\":0,\"label\":1}", 422, "\"order\""},
+        {"{\"order\":1.5,\"label\":1}", 422, "\"order\""},
+        {"{\"order\":\"1\",\"label\":1}", 422, "\"order\""},
+        {"{\"order\":2,\"label\":1}", 404, "\"order\""},
+        {"[{\"order\":1,\"label\":1},{\"order\":9223372036854775807,\"label\":1}]", 404,
+         "index\":1"},
         {"{\"id\":\"T1\",\"label\":2}", 422, "'label' must be"},
         {"{\"id\":\"T1\"}", 422, "'label' must be"},
         {"{\"id\":\"T1\",\"label\":\"1\"}", 422, "'label' must be"},
@@ -484,10 +632,14 @@ int main(void)
         cmocka_unit_test(a_string_comes_back_from_its_json),
         cmocka_unit_test(a_body_that_cannot_be_parsed_is_400_and_without_memory_503),
         cmocka_unit_test(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_parsed),
+        TEST(what_if_tells_what_predict_will_answer_and_leaves_no_trace),
+        TEST(what_if_echoes_ids_and_takes_equal_ones_for_different_transactions),
         TEST(a_bad_body_is_refused_with_its_place_and_nothing_is_counted),
         TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
         TEST(a_long_unknown_name_makes_a_valid_reply),
         TEST(a_label_is_applied_once_and_can_change),
+        TEST(without_an_id_a_transaction_gets_its_label_by_its_order),
+        TEST(the_newest_decisions_have_their_labels_and_reviews_are_found_among_all_that_are_kept),
         TEST(bad_feedback_is_refused_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ TEST_CASE(the_newest_decisions_drift_and_quality_are_known_after_a_restart)
     for (int i = 0; i < 2; i++) {
         struct recent *r = &small.service.recent;
         reply_reset(&shown[i]);
-        recent_write_decisions(r, &shown[i]);
+        recent_write_decisions(r, false, &shown[i]);
         recent_quality(r, quality[i]);
         assert_int_equal(recent_drift(r, &small.service.champion->model, drift[i]), 80);
         restart();

@@ -260,6 +260,8 @@ TEST_CASE(a_database_that_another_program_holds_is_503_until_it_lets_go)
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     expect(transaction(1), 503);
     assert_int_equal(reply.retry_after, 1);
+    ask_what_if(transaction(1)); // like the same request that stores
+    assert_int_equal(reply.status, 503);
     assert_non_null(strstr(reported, "another program holds it"));
     assert_int_equal(service_ready(&small.service, &reply), -1);
     assert_non_null(strstr(reply.text, "another program"));

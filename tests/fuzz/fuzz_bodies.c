@@ -1,6 +1,6 @@
-// Any bytes as the body of /predict, /feedback or an inference request, by the first byte: the
-// reply is valid JSON with a status that the endpoint's header names. Transaction "T1" exists for
-// feedback.
+// Any bytes as the body of /predict, stored or not, /feedback or an inference request, by the first
+// byte: the reply is valid JSON with a status that the endpoint's header names. Transaction "T1"
+// exists for feedback, with order 1.
 #include "serve/http.h"
 #include "tests/small_service.h"
 
@@ -20,7 +20,7 @@ static void begin(struct reply *r)
     if (small_service_make(&small, &err))
         abort();
     atexit(end);
-    predict(&small.service, known, sizeof known - 1, r);
+    predict(&small.service, known, sizeof known - 1, true, r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,9 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     reply_reset(&r);
-    if (data[0] % 3 == 0)
-        predict(&small.service, body, size - 1, &r);
-    else if (data[0] % 3 == 1)
+    if (data[0] % 4 == 0 || data[0] % 4 == 3)
+        predict(&small.service, body, size - 1, data[0] % 4 == 0, &r);
+    else if (data[0] % 4 == 1)
         feedback(&small.service, body, size - 1, &r);
     else
         inference(&q, body, size - 1);

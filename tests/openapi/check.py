@@ -61,15 +61,18 @@ def check_answer(where, operation, answer):
 def check_operation(path, method, operation, real):
     where = f"{method} {path}"
     body = follow(operation["requestBody"])["content"] if "requestBody" in operation else None
-    if not body:
-        answer = ask(method, real)
-        assert answer.status < 300, f"{where}: {answer.status}"
-        check_answer(where, operation, answer)
-    for name, example in (body["application/json"]["examples"] if body else {}).items():
-        text = json.dumps(follow(example)["value"])
-        answer = ask(method, real, text, {"Content-Type": "application/json"})
-        assert answer.status == 200, f"{where}: {answer.status} for the example {name}"
-        check_answer(where, operation, answer)
+    queries = {p["name"]: json.dumps(p["example"]).strip('"') for p in
+               map(follow, operation.get("parameters", [])) if p["in"] == "query"}
+    for name, example in (body["application/json"]["examples"] if body else {"none": {"value": None}}).items():
+        text = json.dumps(follow(example)["value"]) if body else None
+        for query in ["", *(f"?{key}={value}" for key, value in queries.items())]:
+            answer = ask(method, real + query, text, {"Content-Type": "application/json"})
+            assert answer.status < 300, f"{where}{query}: {answer.status} for the example {name}"
+            check_answer(where, operation, answer)
+        for key in queries:
+            answer = ask(method, f"{real}?{key}=other", text, {"Content-Type": "application/json"})
+            assert answer.status == 400, f"{where}: {answer.status} for another {key}"
+            check_answer(where, operation, answer)
     for head, text, status in MISTAKES if body else MISTAKES[3:]:
         answer = ask(method, real, text, head if text is None else {"Content-Type": head})
         assert answer.status == status, f"{where}: {answer.status} for {head}, {text}"
@@ -104,7 +107,7 @@ for path, item in document["paths"].items():
     real = path
     for method in item:
         for parameter in map(follow, item[method].get("parameters", [])):
-            real = real.replace("{" + parameter["name"] + "}", parameter["example"])
+            real = real.replace("{" + parameter["name"] + "}", str(parameter["example"]))
         operations += 1
         check_operation(path, method.upper(), item[method], real)
 print(operations, "operations are answered as documented")
