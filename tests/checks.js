@@ -1,26 +1,47 @@
 // What test_page.c asks of a page, evaluated in it.
 
+// The contrast of two colours, [red, green, blue] of 0 to 255 (WCAG 2.1).
+function contrast(one, other) {
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (c) => c.map((v) => linear(v / 255)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const [a, b] = [light(one), light(other)];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}
+
+// Colours of the style sheet with less contrast to a background on which they are used than text (4.5) or lines, dots
+// and borders that carry meaning need (3); and those that are not listed here. --line only parts what stands apart anyway.
+function palette() {
+  const uses = {
+    ink: [4.5, "paper card field approve-soft review-soft"], muted: [4.5, "paper card field"], idle: [4.5, "card"],
+    approve: [4.5, "paper card field approve-soft"], review: [4.5, "paper card field review-soft"], "on-primary": [4.5, "approve"],
+    rule: [3, "paper card field approve-soft"], second: [3, "card"], bar: [3, "card"], moved: [3, "card"],
+    "baseline-0": [3, "card"], "baseline-1": [3, "card"], "baseline-2": [3, "card"], "baseline-3": [3, "card"],
+  };
+  const style = getComputedStyle(document.documentElement), value = (name) => style.getPropertyValue(`--${name}`).trim();
+  const rgb = (name) => value(name).match(/^#(..)(..)(..)$/).slice(1).map((hex) => parseInt(hex, 16));
+  const names = [...document.styleSheets[0].cssRules[0].style].map((name) => name.slice(2)).filter((name) => value(name).startsWith("#"));
+  const unlisted = names.filter((name) => !uses[name] && !/^(line|paper|card|field|.*-soft)$/.test(name));
+  const dim = Object.entries(uses).flatMap(([name, [least, grounds]]) => grounds.split(" ").map((ground) => [name, ground, contrast(rgb(name), rgb(ground)), least]))
+    .filter(([, , is, least]) => !(is >= least)).map(([name, ground, is]) => `--${name} on --${ground}: ${is.toFixed(2)}`);
+  return names.length < 20 ? "too few colours" : [...dim, ...unlisted].join("\n");
+}
+
 // Elements with less contrast than 4.5 to the background behind them (WCAG 2.1, 1.4.3), those outside of
 // the page's width, and those without a name for people who do not see them.
 function flaws() {
-  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  const light = (c) => c.map((v) => linear(v / 255)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const rgb = (text) => text.match(/[\d.]+/g).map(Number);
   const behind = (e) => {
     const c = rgb(getComputedStyle(e).backgroundColor);
     return c.length === 3 || c[3] === 1 ? c.slice(0, 3) : behind(e.parentElement);
   };
-  const isDim = (e) => {
-    const a = light(rgb(getComputedStyle(e).color).slice(0, 3)), b = light(behind(e));
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
-  };
+  const isDim = (e) => contrast(rgb(getComputedStyle(e).color).slice(0, 3), behind(e)) < 4.5;
   const isWide = ({ left, right }) => right > innerWidth + 0.5 || left < -0.5;
   const all = [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility());
   const texts = all.filter((e) => !e.closest("canvas, svg, :disabled")
     && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
-  const unnamed = all.filter((e) => (e.matches("input, select, textarea") && !e.labels.length)
+  const unnamed = all.filter((e) => (e.matches("input, select, textarea") && !e.labels.length && !e.ariaLabel)
     || (e.matches("canvas") && !(e.getAttribute("aria-label") && e.textContent))
-    || (e.matches("table") && e.querySelectorAll("th[scope=col]").length !== e.tHead.rows[0].cells.length));
+    || (e.matches("table") && e.tHead.querySelectorAll("th[scope=col]").length !== e.tHead.rows[0].cells.length));
   const wide = all.filter((e) => !e.closest(".unseen, thead, .scroll, pre") && isWide(e.getBoundingClientRect()));
   const described = [...texts.filter(isDim), ...wide, ...unnamed].map((e) => e.outerHTML.slice(0, 80));
   return texts.length < 50 ? "too few texts" : described.join("\n");
@@ -55,6 +76,15 @@ function reasons() {
     || bar.className !== (bar.closest("tr").lastChild.textContent[0] === "+" ? "review" : "approve"));
   const rows = document.querySelectorAll("#reasons tr").length;
   return rows === 4 ? wrong.map((bar) => bar.outerHTML).join() : `${rows} reasons`;
+}
+
+// An open row shows the reasons and the numbers of the decision.
+function opened(decision) {
+  const more = document.querySelector(".more"), rows = [...more.querySelectorAll(".reasons tbody tr")];
+  const names = rows.map((tr) => `${tr.cells[0].textContent} ${tr.cells[3].textContent}`).join();
+  const expected = decision.reasons.map((r) => `${r.feature} ${signed(r.contribution)}`).join();
+  const numbers = [...more.querySelectorAll("dl > div")].map((e) => e.textContent).join();
+  return names === expected && numbers === Object.entries(decision.numbers).map((pair) => pair.join("")).join() ? "" : `${names}, not ${expected}; ${numbers}`;
 }
 
 // The figures of the report's first table are those of metrics.json, and its curve ends with all frauds.

@@ -70,6 +70,7 @@ class Pages(unittest.TestCase):
                     ".matches && Object.values(window.Chart?.instances ?? {}).every((c) => "
                     "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
                 self.check("flaws()")
+                self.check("palette()")
         self.browser.size(1280)
 
 
@@ -193,18 +194,138 @@ class Dashboard(Served):
         self.assertEqual(b.value(text("tile-labels-note")), "4 frauds among them")
         self.assertEqual(b.value(text("tile-quality-note")), "of the newest 15 labels")
 
-    def test_a_problem_is_shown_at_its_field(self):
+    def test_a_problem_is_shown_at_its_field_in_plain_words(self):
         b = self.browser
+        cases = (("amount", "12,50", "Amount needs a number, such as "), ("amount", "", "Amount needs a number, such as "),
+                 ("amount", "-3", "Amount cannot be less than 0."), ("customer", "", "Customer needs a name or a number, such as "),
+                 ("time", "tomorrow", "Time needs a date with its time, such as 20"),
+                 ("time", "2199-01-01T00:00:00Z", "in the future"))  # the server's own words
         self.page(URL)
-        b.type("#field-amount", "12,50")
-        b.click("#send")
-        b.wait(text("error-amount") + ".includes('a number') && "
-               "document.querySelector('[aria-invalid=true]') === document.activeElement")
-        b.type("#field-amount", "3")
+        b.wait(LIVE)
+        for name, value, words in cases:
+            b.click("#usual")
+            b.type(f"#field-{name}", value)
+            b.click("#send")
+            b.wait(text(f"error-{name}") + f".includes({words!r}) && "
+                   f"document.querySelector('#field-{name}[aria-invalid=true]') === document.activeElement")
+        b.click("#usual")
         b.click("#send")
         b.wait(DECIDED + " && !document.querySelector('[aria-invalid]')")
-        self.assertEqual(b.value(text("error-amount")), "")
-        self.assertEqual(len(b.complaints()), 1)  # the browser's about status 422
+        self.assertEqual(b.value(text("error-time")), "")
+        self.assertEqual(len(b.complaints()), len(cases))  # the browser's about status 422
+
+    def predict(self, url, rows):
+        urllib.request.urlopen(urllib.request.Request(f"{url}/predict", json.dumps(rows).encode(),
+                                                      {"Content-Type": "application/json"})).close()
+
+    def decisions(self, url, query=""):
+        with urllib.request.urlopen(f"{url}/decisions{query}") as answer:
+            return json.load(answer)["decisions"]
+
+    def press(self, selector, key):
+        self.browser.element(selector, "value", {"text": key})
+
+    def test_reviews_are_filtered_and_an_open_row_stays(self):
+        b = self.browser
+        _, url = self.server()
+        rows = [{"id": f"f{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 900 if i < 2 else 9}
+                for i in range(60)]
+        self.predict(url, rows)
+        self.assertEqual({d["decision"] for d in self.decisions(url)}, {"approve"})  # the reviews are older than these
+        self.page(url)
+        b.wait("document.querySelectorAll('#decisions > tr').length === 50")
+        b.click("#reviews")
+        b.wait("document.querySelectorAll('#decisions > tr').length === 2 && " + LIVE)
+        second = "#decisions > tr:nth-child(2) .open"
+        self.press(second, "\ue007")  # Enter
+        self.check(f"opened({json.dumps(self.decisions(url, '?decision=review')[1])})")
+        self.predict(url, [{**rows[0], "id": "another"}])
+        b.wait(text("tile-rate-note") + ".startsWith('61 ')")
+        b.wait(text("decisions-note") + ".includes('waits')")
+        kept = f"document.querySelector({second!r}) === document.activeElement && document.querySelector('.more')"
+        self.assertTrue(b.value(f"{kept} !== null && document.querySelectorAll('#decisions > tr:not(.more)').length === 2"))
+        self.press(second, "\ue007")
+        self.assertTrue(b.value("!document.querySelector('.more')"))
+        b.value("document.activeElement.blur()")
+        b.wait("document.querySelectorAll('#decisions > tr').length === 3")
+        b.click("#every")
+        b.wait("document.querySelectorAll('#decisions > tr').length === 50")
+        self.assertEqual(b.complaints(), [])
+
+    def test_a_row_gives_its_label(self):
+        b, said = self.browser, "document.querySelector('.more [role=status]').textContent"
+        server, url = self.server()
+        self.predict(url, [{"id": f"l{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 5}
+                           for i in range(2)])
+        self.page(url)
+        b.wait("document.querySelectorAll('#decisions > tr').length === 2")
+        b.click("#decisions > tr:last-child")
+        fraud, genuine = ".more .presets button:first-child", ".more .presets button:last-child"
+        for button, words, label in ((fraud, "Stored: it was fraud.", 1), (fraud, "That is known already: it was fraud.", 1),
+                                     (genuine, "Stored: it was genuine.", 0)):
+            b.click(button)
+            b.wait(f"{said} === {words!r}")
+            self.assertEqual([d.get("label") for d in self.decisions(url)], [None, label])
+            self.assertTrue(b.value(f"document.querySelector({button!r}).ariaPressed === 'true'"))
+        self.page(url)
+        b.wait("document.querySelectorAll('#decisions > tr').length === 2 && "
+               "document.querySelector('#decisions > tr:last-child .truth').textContent === 'was genuine'")
+        b.click("#decisions > tr:last-child .open")
+        self.assertTrue(b.value(f"document.querySelector({genuine!r}).ariaPressed === 'true'"))
+        self.assertEqual(b.complaints(), [])
+        server.terminate()
+        server.wait()
+        b.click(fraud)
+        b.wait(f"{said}.startsWith('The server did not answer.')")
+        b.complaints()
+
+    def test_a_label_needs_the_token(self):
+        b, url = self.browser, self.server_with_token()
+        self.unlock(url)
+        b.click("#send")
+        b.wait("document.querySelectorAll('#decisions > tr').length === 1")
+        b.click("#decisions .open")
+        b.value("sessionStorage.setItem('token', 'of-another-server')")
+        b.click(".more .presets button")
+        b.wait("document.querySelector('.more [role=status]').textContent.startsWith('Not stored') && "
+               "document.body.dataset.state === 'locked'")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait(LIVE + " && document.querySelector('.more [role=status]').checkVisibility()")  # the row is still open
+        b.click(".more .presets button")
+        b.wait("document.querySelector('.more [role=status]').textContent === 'Stored: it was fraud.'")
+        b.complaints()  # the browser's about status 401
+
+    def test_a_slider_asks_what_if_and_nothing_is_stored(self):
+        b = self.browser
+        slider, shown, end, home = "#fields input[type=range]", text("result-probability"), "\ue010", "\ue011"
+        _, url = self.server()
+        self.page(url)
+        b.wait(LIVE)
+        b.click("#usual")
+        self.press(slider, end)
+        b.wait(DECIDED + " && document.getElementById('result-kind').checkVisibility()")
+        most = b.value(shown)
+        self.assertGreater(b.value("Number(document.getElementById('field-amount').value)"), 200)
+        # The answer to this comes after that to the next one.
+        b.value("void (() => { const real = ask; let held = false; window.ask = async (...sent) => { const answer = await real(...sent);"
+                "  if (!held) { held = true; await new Promise((go) => { window.release = go; }); } return answer; }; })()")
+        b.value("document.querySelector('#fields input[type=range]').focus()")
+        self.press(slider, "\ue012")  # the left arrow
+        b.wait("window.release !== undefined")
+        self.press(slider, home)
+        b.wait(f"{shown} !== {most!r}")
+        least = b.value(shown)
+        b.value("void (window.release(), setTimeout(() => { window.released = true; }, 100))")
+        b.wait("window.released")
+        self.assertEqual(b.value(shown), least)
+        self.assertEqual(self.decisions(url), [])
+        b.click("#send")
+        b.wait("!document.getElementById('result-kind').checkVisibility() && " + text("result-model") + ".startsWith('Decided')")
+        self.assertEqual(b.value(shown), least)
+        self.assertEqual(len(self.decisions(url)), 1)
+        b.type("#field-amount", "x")
+        self.assertEqual(b.complaints(), [])
 
     def test_the_policy_refuses_an_inline_script(self):
         """Without this no test could tell that the console works."""
@@ -231,7 +352,10 @@ class Dashboard(Served):
         self.page(URL)
         self.browser.click("#unusual")
         self.browser.click("#send")
-        self.browser.wait(DECIDED + " && Object.keys(Chart.instances).length === 5")
+        self.browser.wait(DECIDED + " && Object.keys(Chart.instances).length === 5 && document.querySelector('#decisions .open')")
+        self.browser.click("#decisions .open")
+        self.press("#fields input[type=range]", "\ue011")
+        self.browser.wait("document.getElementById('result-kind').checkVisibility() && document.querySelector('.more')")
         self.assert_fits_and_is_readable()
         self.assertEqual(self.browser.complaints(), [])
 

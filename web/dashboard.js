@@ -3,7 +3,7 @@
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
 
-const INTERVAL = 2000;        // ms
+const INTERVAL = 2000, PAUSE = 50; // ms: between questions, and after a slider moved
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
 const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monitor]
 
@@ -141,9 +141,8 @@ const METRICS = ["roc_auc", "average_precision", "precision", "recall", "brier"]
 // "A .. B" as "A to B", with line breaks between the days only.
 const period = (text) => text.split(" .. ").flatMap((day, i) => [i ? " to " : "", element("span", { className: "day", textContent: day })]);
 
-function facts(id, pairs) {
-  $(id).replaceChildren(...pairs.map(([name, ...shown]) => element("div", {}, element("dt", { textContent: name }), element("dd", {}, ...shown))));
-}
+const fact = ([name, ...shown]) => element("div", {}, element("dt", { textContent: name }), element("dd", {}, ...shown));
+const facts = (id, pairs) => $(id).replaceChildren(...pairs.map(fact));
 
 function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
@@ -167,21 +166,91 @@ function inputs(numbers) {
   return all.length > 3 ? `${shown}, ${all.length - 3} more` : shown;
 }
 
-let shown = "";
+const TRUTH = ["genuine", "fraud"];
+
+// Sends the label of a decision and says in words what came of it; the pressed button shows the label.
+async function tell(d, label, said, show) {
+  said.textContent = "Sending …";
+  try {
+    const answer = await post("/feedback", { order: d.order, label }), body = await answer.json();
+    said.textContent = !answer.ok ? sentence(body.detail) : body.changed ? `Stored: it was ${TRUTH[label]}.` : `That is known already: it was ${TRUTH[label]}.`;
+    if (answer.ok) show(d.label = label);
+  } catch (e) {
+    said.textContent = e instanceof Locked ? "Not stored: the server needs its token." : "The server did not answer. Press it again: a label counts once.";
+    if (e instanceof Locked) locked();
+  }
+}
+
+// What a row opens to: its reasons, its numbers, and the buttons that give its label. show: tells the row.
+function details(d, show) {
+  const reasons = document.querySelector("#result .reasons").cloneNode(true), said = element("p", { className: "note" });
+  said.setAttribute("role", "status");
+  reasons.tBodies[0].removeAttribute("id");
+  showReasons(reasons.tBodies[0], d.reasons);
+  const buttons = ["Was fraud", "Was genuine"].map((textContent, i) => element("button", { type: "button", textContent, onclick: () => tell(d, 1 - i, said, press) }));
+  const press = (label) => {
+    buttons.forEach((button, i) => { button.ariaPressed = String(label === 1 - i); });
+    show(label);
+  };
+  press(d.label);
+  const td = cell(element("div", { className: "pair try" }, reasons, element("div", {},
+    element("dl", { className: "facts small" }, ...Object.entries(d.numbers ?? {}).map(([name, x]) => fact([name, number(x, 9)]))),
+    element("p", { className: "presets" }, ...buttons), said)));
+  td.colSpan = 8;
+  return Object.assign(row(td), { className: "more" });
+}
+
+function decisionRow(d, i) {
+  const first = d.reasons?.[0], time = clock(new Date(d.received)), label = cell("", "truth");
+  const open = element("button", { type: "button", className: "open", textContent: time, ariaLabel: `${time}, details`, ariaExpanded: "false" });
+  const show = (is) => { label.textContent = is === undefined ? "" : `was ${TRUTH[is]}`; };
+  const tr = row(cell(open), cell(String(d.time).replace("T", " ").replace("Z", "")), cell(inputs(d.numbers), "wrap"),
+                 cell(probability(d.probability), "number"), cell(badge(element("span"), d.decision)),
+                 cell(first ? `${first.feature} ${signed(first.contribution)}` : "–", "wrap"), label, cell(d.model, "number"));
+  show(d.label);
+  tr.classList.toggle("later", i >= FIRST_DECISIONS);
+  tr.addEventListener("click", () => {
+    if (!getSelection().isCollapsed) return; // somebody selects its text
+    open.ariaExpanded = String(open.ariaExpanded !== "true");
+    open.ariaExpanded === "true" ? tr.after(details(d, show)) : tr.nextSibling.remove();
+    noteDecisions();
+  });
+  return tr;
+}
+
+let shown = "", only = ""; // only: the query of the filter
+
+// The list waits while somebody is in it, so that no row moves away and no button under the pointer becomes another's.
+const held = () => $("decisions").querySelector("[aria-expanded=true], :focus-visible");
+
+function noteDecisions() {
+  put("decisions-note", held() ? "The list waits while a row is open or has the focus." :
+                        $("decisions").rows.length ? "The newest first; identifiers are not kept here." :
+                        only ? "No review among the newest 10,000 decisions." : "None yet.");
+}
 
 function showDecisions(text) {
-  if (text === shown) return; // keeps a selection and the scroll position
+  if (held() || text === shown) return; // keeps a selection and the scroll position
   shown = text;
   const { decisions } = JSON.parse(text);
   put("all", `Show all ${decisions.length}`);
   $("all").hidden = decisions.length <= FIRST_DECISIONS || $("all").ariaExpanded === "true";
-  put("decisions-note", decisions.length ? "The newest first; identifiers are not kept here." : "None yet.");
-  $("decisions").replaceChildren(...decisions.map((d) => {
-    const first = d.reasons?.[0];
-    return row(cell(clock(new Date(d.received))), cell(String(d.time).replace("T", " ").replace("Z", "")), cell(inputs(d.numbers), "wrap"),
-               cell(probability(d.probability), "number"), cell(badge(element("span"), d.decision)),
-               cell(first ? `${first.feature} ${signed(first.contribution)}` : "–", "wrap"), cell(d.model, "number"));
-  }));
+  $("decisions").replaceChildren(...decisions.map(decisionRow));
+}
+
+async function listDecisions() {
+  const query = only, text = await read(`/decisions${query}`);
+  if (query === only) showDecisions(text);
+  noteDecisions();
+}
+
+function filterDecisions(query) {
+  only = query;
+  shown = "";
+  $("decisions").replaceChildren();
+  $("every").ariaPressed = String(!query);
+  $("reviews").ariaPressed = String(Boolean(query));
+  listDecisions().catch(failed);
 }
 
 // ---- the loop ----
@@ -198,6 +267,12 @@ function locked() {
   say("Locked");
 }
 
+function failed(e) {
+  if (e instanceof Locked) return locked();
+  fail(e, answered ? ` and shows ${clock(answered)}` : "");
+  say("No answer");
+}
+
 async function refresh() {
   const metrics = new Metrics(await read("/metrics"));
   const info = metrics.all("assay_model_info")[0]?.labels;
@@ -210,7 +285,7 @@ async function refresh() {
   showScores(metrics);
   showDrift(metrics, model);
   showModel(model, metrics);
-  showDecisions(await read("/decisions"));
+  await listDecisions();
   answered = new Date();
   const ready = metrics.get("assay_ready") !== 0;
   enter(ready ? "live" : "away", ready ? "" : "The server answers, but cannot decide now.");
@@ -224,11 +299,7 @@ async function poll() {
   try {
     await refresh();
   } catch (e) {
-    if (e instanceof Locked) locked();
-    else {
-      fail(e, answered ? ` and shows ${clock(answered)}` : "");
-      say("No answer");
-    }
+    failed(e);
   }
   polling = false;
   if (document.body.dataset.state !== "locked") timer = setTimeout(poll, INTERVAL);
@@ -236,8 +307,15 @@ async function poll() {
 
 $("try").addEventListener("submit", (event) => {
   event.preventDefault();
-  send().then((decided) => decided && poll()).catch((e) => { if (e instanceof Locked) locked(); else throw e; });
+  send(true).then((decided) => decided && poll()).catch(failed);
 });
+let pause = 0;
+$("try").addEventListener("input", ({ target }) => {
+  clearTimeout(pause);
+  if (target.type === "range") pause = setTimeout(() => send(false).catch(failed), PAUSE);
+});
+$("every").addEventListener("click", () => filterDecisions(""));
+$("reviews").addEventListener("click", () => filterDecisions("?decision=review"));
 $("usual").addEventListener("click", () => fill(0));
 $("unusual").addEventListener("click", () => fill(6));
 $("all").addEventListener("click", () => {

@@ -2,12 +2,14 @@
 "use strict";
 
 const FIRST_FIELDS = 12; // more are folded
+const STEPS = 200;       // of a slider
 
 // ---- the decision ----
 
-function showReasons(reasons) {
+// body: of a table of reasons.
+function showReasons(body, reasons) {
   const largest = Math.max(...reasons.map((r) => Math.abs(r.contribution)), 1e-9);
-  $("reasons").replaceChildren(...reasons.map((r) => {
+  body.replaceChildren(...reasons.map((r) => {
     const part = element("i", { className: r.contribution < 0 ? "approve" : "review" });
     const bar = element("div", { className: "bar" }, part);
     bar.setAttribute("aria-hidden", "true");
@@ -16,23 +18,27 @@ function showReasons(reasons) {
   }));
 }
 
-function showResult(d) {
+// stored: false if it is the answer to "what if".
+function showResult(d, stored) {
   const place = (p) => `${100 * Math.max(0, Math.min(1, 1 + Math.log10(Math.max(p, 1e-9)) / 4))}%`; // the rail shows 0.0001 to 1
   $("result-empty").hidden = true;
   $("result-full").hidden = false;
+  $("result-kind").hidden = stored;
+  $("result").classList.toggle("what-if", !stored);
   badge($("result-decision"), d.decision);
   put("result-probability", probability(d.probability));
   put("result-ratio", `probability of fraud, ${number(d.probability / d.threshold, 2)} times the threshold of ${number(d.threshold)}`);
   $("scale-review").style.left = place(d.threshold);
   $("scale-dot").style.left = place(d.probability);
   $("scale").setAttribute("aria-label", `Probability ${probability(d.probability)} on a scale on which review begins at ${number(d.threshold)}`);
-  showReasons(d.reasons);
-  put("result-model", `Decided by model ${d.model}${d.id === undefined ? "" : `, transaction ${d.id}`}.`);
+  showReasons($("reasons"), d.reasons);
+  put("result-model", stored ? `Decided by model ${d.model}${d.id === undefined ? "" : `, transaction ${d.id}`}.`
+                             : `What model ${d.model} would answer now. Nothing was stored or counted.`);
 }
 
 // ---- the form ----
 
-const form = { columns: [], model: null, touched: new Set(), newest: null };
+const form = { columns: [], model: null, touched: new Set(), newest: null, asked: 0 }; // asked: how often
 const KEYS = ["1000", "3195", "27"];
 const HINTS = { id: "any text", key: "any text", category: "text" };
 
@@ -54,16 +60,42 @@ function knownValues(column) {
   return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unquote(text));
 }
 
+// What training saw of a number that is an input, or whose log1p is one: the least, the most, and the value that many
+// standard deviations above the mean.
+function training(column) {
+  const { name, min = -1e15, max = 1e15 } = column, inside = (x) => Math.min(max, Math.max(min, x));
+  const back = { [name]: (x) => x, [`log1p(${name})`]: Math.expm1 }, same = form.model.plan.features.find((f) => back[f.expression]);
+  const input = form.model.inputs.find((i) => i.name === same?.name), value = back[same?.expression];
+  if (!input) return { low: min > -1e14 ? min : 0, high: max < 1e14 ? max : 1000, at: () => inside(1) };
+  return { low: inside(value(input.min)), high: inside(value(input.max)), at: (deviations) => inside(value(input.mean + deviations * input.scale)) };
+}
+
+// A slider goes over the range of training, because the model takes what lies outside for its ends, and has the mean in
+// its middle: value = low + (high - low) * expm1(k * place) / expm1(k), place from 0 to 1.
+function makeSlider(column, input) {
+  const { low, high, at } = training(column), share = Math.min(0.999, Math.max(0.001, (at(0) - low) / (high - low) || 0.5));
+  const k = 2 * Math.log(1 / share - 1) || 1e-9, slider = element("input", { type: "range", max: STEPS, ariaLabel: `${column.name}, what if` });
+  const follow = () => {
+    slider.value = STEPS * Math.log1p(Math.min(1, Math.max(0, ((input.value === "" ? at(0) : Number(input.value)) - low) / (high - low) || 0)) * Math.expm1(k)) / k;
+    slider.ariaValueText = input.value;
+  };
+  slider.addEventListener("input", () => {
+    input.value = Math.min(high, Math.max(low, round(low + (high - low) * Math.expm1(k * slider.value / STEPS) / Math.expm1(k))));
+    slider.ariaValueText = input.value;
+  });
+  input.addEventListener("input", follow);
+  input.addEventListener("change", follow);
+  return slider;
+}
+
 // deviations: distance from the training mean in standard deviations, for numbers that are inputs themselves.
 function example(column, deviations) {
-  const { kind, name, min = -Infinity, max = Infinity } = column;
+  const { kind } = column;
   if (kind === "id") return `try-${Date.now().toString(36)}`;
   if (kind === "key") return KEYS[form.columns.filter((c) => c.kind === "key").indexOf(column) % KEYS.length];
   if (kind === "category") return knownValues(column)[0] ?? "";
   if (kind === "time") return exampleTime();
-  const same = form.model.plan.features.find((f) => f.expression === name);
-  const input = form.model.inputs.find((i) => i.name === same?.name);
-  return String(round(Math.min(max, Math.max(min, input ? input.mean + deviations * input.scale : 1))));
+  return String(round(training(column).at(deviations)));
 }
 
 // After the newest event that the server knows, because it may refuse an older one of the same keys.
@@ -79,7 +111,8 @@ function makeField(column) {
   input.setAttribute("aria-describedby", `error-${name}`);
   input.addEventListener("input", () => form.touched.add(name));
   const label = element("label", { htmlFor: input.id }, name, element("span", { className: "note", textContent: hint(column) }));
-  const box = element("div", { className: kind === "time" || kind === "id" ? "field wide" : "field" }, label, input, element("p", { className: "error", id: `error-${name}` }));
+  const box = element("div", { className: kind === "time" || kind === "id" ? "field wide" : "field" }, label, input,
+                      ...(kind === "number" ? [makeSlider(column, input)] : []), element("p", { className: "error", id: `error-${name}` }));
   if (values.length) {
     input.setAttribute("list", `list-${name}`);
     box.append(element("datalist", { id: `list-${name}` }, ...values.map((text) => element("option", { value: text }))));
@@ -109,7 +142,10 @@ function renew(kind) {
 // Fills all fields with example values, that many standard deviations above the training mean.
 function fill(deviations) {
   form.touched.clear();
-  for (const c of form.columns) field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
+  for (const c of form.columns) {
+    field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
+    field(c.name).dispatchEvent(new Event("change")); // for its slider
+  }
   clearErrors();
 }
 
@@ -128,41 +164,51 @@ function clearErrors() {
   }
 }
 
-// Text that is not a number is sent unchanged: the server's error says what it expects.
+const numeric = (kind) => kind === "number" || (kind === "time" && counted());
+
+// Text that is not a number is sent unchanged: the server refuses it.
 function transaction() {
-  const numeric = (kind) => kind === "number" || (kind === "time" && counted());
   return Object.fromEntries(form.columns.map(({ name, kind }) => [name, kind, field(name).value.trim()]).filter(([, , text]) => text !== "")
     .map(([name, kind, text]) => [name, numeric(kind) && Number.isFinite(Number(text)) ? Number(text) : text]));
 }
 
-function showProblem(problem) {
-  $("result-full").hidden = true; // it belongs to another transaction
-  $("result-empty").hidden = false;
-  const at = form.columns.some((c) => c.name === problem.field) ? problem.field : null;
-  put(at ? `error-${at}` : "try-error", problem.detail ?? "the server refused it");
-  if (!at) return;
-  if (form.columns.findIndex((c) => c.name === at) >= FIRST_FIELDS) $("more").open = true;
-  field(at).setAttribute("aria-invalid", "true");
-  field(at).focus();
+// What a person would say of such a text in that column; null if the server says it better.
+function words({ kind, name, min, max, ...column }, text) {
+  const title = sentence(name.replaceAll("_", " ")).slice(0, -1), x = Number(text);
+  const what = numeric(kind) ? "a number" : { time: "a date with its time", category: "a text" }[kind] ?? "a name or a number";
+  const fits = text !== "" && (numeric(kind) ? Number.isFinite(x) : kind !== "time" || Date.parse(text));
+  if (!fits) return `${title} needs ${what}, such as ${example({ kind, name, min, max, ...column }, 0) || "web"}.`;
+  if (kind === "number" && x < min) return `${title} cannot be less than ${number(min, 6)}.`;
+  return kind === "number" && x > max ? `${title} cannot be more than ${number(max, 6)}.` : null;
 }
 
-// Sends the form and shows the answer; true if it was decided. The caller handles Locked.
-async function send() {
+function showProblem(problem, stored) {
+  $("result-full").hidden = true; // it belongs to another transaction
+  $("result-empty").hidden = false;
+  const at = form.columns.findIndex((c) => c.name === problem.field), column = form.columns[at];
+  put(column ? `error-${column.name}` : "try-error", (column && words(column, field(column.name).value.trim())) ?? sentence(problem.detail));
+  if (!column) return;
+  if (at >= FIRST_FIELDS) $("more").open = true;
+  field(column.name).setAttribute("aria-invalid", "true");
+  if (stored) field(column.name).focus();
+}
+
+// Sends the form and shows the answer, if nothing was asked since; true if it was decided. stored: false asks what if.
+// The caller handles Locked.
+async function send(stored) {
+  const mine = ++form.asked;
   clearErrors();
-  $("send").disabled = true;
+  if (stored) $("send").disabled = true;
   try {
-    const answer = await ask("/predict", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(transaction()) });
-    const body = await answer.json();
-    if (answer.ok) {
-      showResult(body);
-      renew("id");
-    } else showProblem(body);
+    const answer = await post(stored ? "/predict" : "/predict?store=false", transaction()), body = await answer.json();
+    if (mine === form.asked) answer.ok ? showResult(body, stored) : showProblem(body, stored);
+    if (stored && answer.ok) renew("id");
     return answer.ok;
   } catch (e) {
     if (e instanceof Locked) throw e;
-    put("try-error", "The server did not answer. Send it again: one id counts once.");
+    put("try-error", `The server did not answer. ${stored ? "Send it again: one id counts once." : "Move the slider again."}`);
     return false;
   } finally {
-    $("send").disabled = false;
+    if (stored) $("send").disabled = false;
   }
 }

@@ -32,6 +32,8 @@ async function ask(path, options = {}) {
   return answer;
 }
 
+const post = (path, value) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+
 async function read(path) {
   const answer = await ask(path);
   if (answer.ok) return answer.text();
@@ -113,4 +115,6 @@ const row = (...cells) => {
   tr.setAttribute("role", "row");
   return tr;
 };
+// The server's words begin small and end without a full stop.
+const sentence = (text = "the server does not say why") => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const signed = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
