@@ -84,7 +84,7 @@ function opened(decision) {
   const names = rows.map((tr) => `${tr.cells[0].textContent} ${tr.cells[3].textContent}`).join();
   const expected = decision.reasons.map((r) => `${r.feature} ${signed(r.contribution)}`).join();
   const numbers = [...more.querySelectorAll("dl > div")].map((e) => e.textContent).join();
-  return names === expected && numbers === Object.entries(decision.numbers).map((pair) => pair.join("")).join() ? "" : `${names}, not ${expected}; ${numbers}`;
+  return names === expected && numbers === [["time", when(decision)], ...Object.entries(decision.numbers)].map((pair) => pair.join("")).join() ? "" : `${names}, not ${expected}; ${numbers}`;
 }
 
 // The figures of the report's first table are those of metrics.json, and its curve ends with all frauds.

@@ -166,7 +166,7 @@ function inputs(numbers) {
   return all.length > 3 ? `${shown}, ${all.length - 3} more` : shown;
 }
 
-const TRUTH = ["genuine", "fraud"];
+const TRUTH = ["genuine", "fraud"], when = (d) => String(d.time).replace("T", " ").replace("Z", "");
 
 // Sends the label of a decision and says in words what came of it; the pressed button shows the label.
 async function tell(d, label, said, show) {
@@ -194,7 +194,7 @@ function details(d, show) {
   };
   press(d.label);
   const td = cell(element("div", { className: "pair try" }, reasons, element("div", {},
-    element("dl", { className: "facts small" }, ...Object.entries(d.numbers ?? {}).map(([name, x]) => fact([name, number(x, 9)]))),
+    element("dl", { className: "facts small" }, fact(["time", when(d)]), ...Object.entries(d.numbers ?? {}).map(([name, x]) => fact([name, number(x, 9)]))),
     element("p", { className: "presets" }, ...buttons), said)));
   td.colSpan = 8;
   return Object.assign(row(td), { className: "more" });
@@ -204,7 +204,7 @@ function decisionRow(d, i) {
   const first = d.reasons?.[0], time = clock(new Date(d.received)), label = cell("", "truth");
   const open = element("button", { type: "button", className: "open", textContent: time, ariaLabel: `${time}, details`, ariaExpanded: "false" });
   const show = (is) => { label.textContent = is === undefined ? "" : `was ${TRUTH[is]}`; };
-  const tr = row(cell(open), cell(String(d.time).replace("T", " ").replace("Z", "")), cell(inputs(d.numbers), "wrap"),
+  const tr = row(cell(open), cell(when(d)), cell(inputs(d.numbers), "wrap"),
                  cell(probability(d.probability), "number"), cell(badge(element("span"), d.decision)),
                  cell(first ? `${first.feature} ${signed(first.contribution)}` : "–", "wrap"), label, cell(d.model, "number"));
   show(d.label);
