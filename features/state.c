@@ -341,15 +341,16 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
             const int64_t same_key = newest_before(s, t, e, time, i);
             char is[TIME_TEXT], was[TIME_TEXT];
             s->refused = i;
+            if (bound >= same_key)
+                continue;
             const long long hours = (same_key - time[i]) / 3600;
-            if (bound < same_key)
-                return err_set(err,
-                               "an event of %s comes too late: it is %lld days %lld h older than "
-                               "the newest event of the same %s, of %s, and may be at most %d days "
-                               "older",
-                               time_text(is, time[i]), hours / 24, hours % 24,
-                               s->plan->schema.columns[s->plan->tracks[t].column].name,
-                               time_text(was, same_key), (int)(LATE_SECONDS / SECONDS_PER_DAY));
+            return err_set(err,
+                           "an event of %s comes too late: it is %lld days %lld h older than "
+                           "the newest event of the same %s, of %s, and may be at most %d days "
+                           "older",
+                           time_text(is, time[i]), hours / 24, hours % 24,
+                           s->plan->schema.columns[s->plan->tracks[t].column].name,
+                           time_text(was, same_key), (int)(LATE_SECONDS / SECONDS_PER_DAY));
         }
         newest = time[i] > newest ? time[i] : newest;
     }

@@ -159,6 +159,9 @@ TEST_CASE(more_than_seven_days_late_is_refused_with_all_of_the_array)
     }
     assert_int_equal(small.service.state.events, 1);
     assert_scored(ask("{" SECOND ",\"amount\":30}"), 30, 2, 20);
+    // A key that nobody has seen may be as late as it likes.
+    assert_scored(ask("{\"id\":3,\"time\":\"2018-09-01T08:00:00Z\",\"customer\":8,\"amount\":7}"),
+                  7, 1, 7);
 }
 
 static int status_at(long long time)
