@@ -204,7 +204,8 @@ class Dashboard(Served):
         b.wait(LIVE)
         for name, value, words in cases:
             b.click("#usual")
-            b.type(f"#field-{name}", value)
+            b.value(f"void (() => {{ const field = document.getElementById('field-{name}'); field.value = {value!r};"
+                    " field.dispatchEvent(new Event('input')); })()")  # at once: examples of the time follow the server
             b.click("#send")
             b.wait(text(f"error-{name}") + f".includes({words!r}) && "
                    f"document.querySelector('#field-{name}[aria-invalid=true]') === document.activeElement")
@@ -272,6 +273,15 @@ class Dashboard(Served):
                "document.querySelector('#decisions > tr:last-child .truth').textContent === 'was genuine'")
         b.click("#decisions > tr:last-child .open")
         self.assertTrue(b.value(f"document.querySelector({genuine!r}).ariaPressed === 'true'"))
+        b.click("#decisions > tr:nth-child(2) .open")  # closes it
+        x, y = b.value("(({ x, y }) => [x + 9, y + 9])(document.querySelector('#decisions > tr').getBoundingClientRect())")
+        b.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self.predict(url, [{"id": "l2", "time": "2018-07-01T10:00:00Z", "customer": 2, "terminal": 2, "amount": 5}])
+        b.wait(text("tile-rate-note") + ".startsWith('3 ')")
+        b.wait("document.querySelectorAll('#decisions > tr').length === 2 && " + text("decisions-note") + ".includes('waits')")
+        b.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)  # away from the list
+        b.wait("document.querySelectorAll('#decisions > tr').length === 3")
+        b.click("#decisions > tr:last-child .open")
         self.assertEqual(b.complaints(), [])
         server.terminate()
         server.wait()
@@ -353,7 +363,7 @@ class Dashboard(Served):
         self.browser.click("#unusual")
         self.browser.click("#send")
         self.browser.wait(DECIDED + " && Object.keys(Chart.instances).length === 5 && document.querySelector('#decisions .open')")
-        self.browser.click("#decisions .open")
+        self.browser.value("document.querySelector('#decisions .open').click()")  # not replaced between two commands
         self.press("#fields input[type=range]", "\ue011")
         self.browser.wait("document.getElementById('result-kind').checkVisibility() && document.querySelector('.more')")
         self.assert_fits_and_is_readable()

@@ -256,7 +256,7 @@ static void only_modern_tls_and_our_name_get_a_handshake(void **state)
 static void the_log_is_json_and_holds_nothing_of_what_clients_send(void **state)
 {
     (void)state;
-    expect(422, "",
+    expect(400, "",
            JSON "-H 'User-Agent: secret' -H 'Referer: secret' -H 'X-Request-Id: seen' "
                 "-d '{\"customer\":\"secret\"}' '" URL "/predict?card=secret'");
     expect(501, "", "-X SECRET '" URL "/secret?card=secret'");
@@ -265,7 +265,7 @@ static void the_log_is_json_and_holds_nothing_of_what_clients_send(void **state)
     await_line("nginx/log/assay.log", "\"id\":\"last\"");
     succeed("cd %s/nginx/log && ! grep -iE 'secret|healthz' assay.log && "
             "grep '\"id\":\"seen\"' assay.log | "
-            "grep '\"method\":\"POST\",\"path\":\"/predict\",\"status\":422'",
+            "grep '\"method\":\"POST\",\"path\":\"/predict\",\"status\":400'",
             folder);
     succeed(
         "s='\"[^\"]*\"' n='[0-9.]+'; ! grep -vE \"^\\{\\\"time\\\":$s,\\\"id\\\":$s,"

@@ -218,13 +218,13 @@ function decisionRow(d, i) {
   return tr;
 }
 
-let shown = "", only = ""; // only: the query of the filter
+let shown = "", only = "", pointed = false; // only: the query of the filter
 
 // The list waits while somebody is in it, so that no row moves away and no button under the pointer becomes another's.
-const held = () => $("decisions").querySelector("[aria-expanded=true], :focus-visible");
+const held = () => pointed || $("decisions").querySelector("[aria-expanded=true], :focus-visible");
 
 function noteDecisions() {
-  put("decisions-note", held() ? "The list waits while a row is open or has the focus." :
+  put("decisions-note", held() ? "The list waits while a row is open, has the focus or is pointed at." :
                         $("decisions").rows.length ? "The newest first; identifiers are not kept here." :
                         only ? "No review among the newest 10,000 decisions." : "None yet.");
 }
@@ -314,6 +314,8 @@ $("try").addEventListener("input", ({ target }) => {
   clearTimeout(pause);
   if (target.type === "range") pause = setTimeout(() => send(false).catch(failed), PAUSE);
 });
+$("decisions").addEventListener("pointerenter", ({ pointerType }) => { pointed = pointerType === "mouse"; }); // a finger stays nowhere
+$("decisions").addEventListener("pointerleave", () => { pointed = false; });
 $("every").addEventListener("click", () => filterDecisions(""));
 $("reviews").addEventListener("click", () => filterDecisions("?decision=review"));
 $("usual").addEventListener("click", () => fill(0));
