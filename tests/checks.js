@@ -70,6 +70,14 @@ async function drift() {
   return told.length > 0 && JSON.stringify(told) === JSON.stringify(drawn) ? "" : `${told} is drawn as ${drawn}`;
 }
 
+// Lines of one chart, and bars of one stack, differ in more than their colour.
+function unlike() {
+  const dashes = (id) => Chart.getChart(id).data.datasets.map((_, i) => String(Chart.getChart(id).getDatasetMeta(i).dataset.options.borderDash));
+  const striped = (i) => Chart.getChart("chart-decisions").getDatasetMeta(i).data.some((bar) => bar.options.backgroundColor instanceof CanvasPattern);
+  const same = ["chart-rate", "chart-latency"].filter((id) => new Set(dashes(id)).size !== dashes(id).length);
+  return same.join() + (striped(0) || !striped(1) ? "chart-decisions" : "");
+}
+
 // The reasons' bars have the length and side of their contributions.
 function reasons() {
   const wrong = [...document.querySelectorAll("#reasons i")].filter((bar, i) => (i === 0 && bar.offsetWidth <= 20)

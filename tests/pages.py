@@ -157,6 +157,7 @@ class Dashboard(Served):
         b.wait("['chart-rate', 'chart-latency'].every((id) => "
                "Chart.getChart(id).data.datasets[1].data.some((point) => point.y > 0))")
         self.check("drift()")
+        self.check("unlike()")
         self.assertEqual(b.complaints(), [])
 
     def test_inputs_that_follow_the_calendar_are_not_counted_as_drifted(self):

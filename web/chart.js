@@ -98,7 +98,7 @@ function drawLines(id, text, labels, unit, from, sets) {
   const y = unit === " ms" ? logAxis(0.05, 20) : { ...valueAxis, suggestedMax: 1 };
   show(id, text, { sets, from }, () => ({
     type: "line",
-    data: { datasets: labels.map((label, i) => ({ ...lineSet(label, colour(["approve", "second", "review"][i])), borderDash: i === 2 ? [4, 3] : [] })) },
+    data: { datasets: labels.map((label, i) => ({ ...lineSet(label, colour(["approve", "second", "review"][i])), borderDash: [[], [7, 2], [2, 3]][i] })) },
     options: {
       interaction: { mode: "index", intersect: false }, scales: { x: timeAxis, y },
       plugins: { tooltip: { callbacks: { title: ago, label: said(unit) } } },
@@ -106,13 +106,23 @@ function drawLines(id, text, labels, unit, from, sets) {
   }));
 }
 
+// Stripes tell from a plain bar without its colour.
+const striped = (name) => () => {
+  const tile = element("canvas", { width: 6, height: 6 }), pen = tile.getContext("2d");
+  pen.fillStyle = colour(name)();
+  pen.fillRect(0, 0, 6, 6);
+  pen.strokeStyle = card();
+  pen.stroke(new Path2D("M-1 1 1-1M0 6 6 0M5 7 7 5"));
+  return pen.createPattern(tile, "repeat");
+};
+
 // sets: lists of {x: seconds from now, y: decisions, open}, approved and reviewed, at equal distances. Bars of open bins are hollow.
 function drawDecisions(text, from, sets) {
-  const bars = (label, fill) => ({ label, backgroundColor: (c) => (c.raw?.open ? "transparent" : fill()), borderColor: fill,
+  const bars = (label, name, fill) => ({ label, backgroundColor: (c) => (c.raw?.open ? "transparent" : fill()), borderColor: colour(name),
                                    borderWidth: (c) => (c.raw?.open ? 1 : 0), barPercentage: 0.85, categoryPercentage: 1, data: [] });
   show("chart-decisions", text, { sets, from }, () => ({
     type: "bar",
-    data: { datasets: [bars("approve", colour("bar")), bars("review", colour("review"))] },
+    data: { datasets: [bars("approve", "bar", colour("bar")), bars("review", "review", striped("review"))] },
     options: {
       interaction: { mode: "index", intersect: false },
       scales: { x: { ...timeAxis, max: 10, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
