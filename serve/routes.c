@@ -104,8 +104,8 @@ static void get_openapi(struct request *q)
     reply_text(q->reply, q->server->openapi);
 }
 
-extern const char dashboard_html[], card_html[], style_css[], icon_svg[], page_js[], chart_js[];
-extern const char form_js[], dashboard_js[], report_js[], card_js[], chart_min_js[];
+extern const char dashboard_html[], shell_html[], style_css[], icon_svg[], page_js[], chart_js[];
+extern const char form_js[], dashboard_js[], report_js[], card_js[], docs_js[], chart_min_js[];
 
 #define PAGE   "text/html; charset=utf-8"
 #define SCRIPT "text/javascript; charset=utf-8"
@@ -116,7 +116,8 @@ static const struct file {
 } files[] = {
     {"/", PAGE, dashboard_html},
     {"/report", PAGE, NULL},
-    {"/card", PAGE, card_html},
+    {"/card", PAGE, shell_html},
+    {"/docs", PAGE, shell_html},
     {"/web/style.css", "text/css; charset=utf-8", style_css},
     {"/web/page.js", SCRIPT, page_js},
     {"/web/chart.js", SCRIPT, chart_js},
@@ -124,6 +125,7 @@ static const struct file {
     {"/web/dashboard.js", SCRIPT, dashboard_js},
     {"/web/report.js", SCRIPT, report_js},
     {"/web/card.js", SCRIPT, card_js},
+    {"/web/docs.js", SCRIPT, docs_js},
     {"/web/chart.min.js", SCRIPT, chart_min_js},
     {"/web/icon.svg", "image/svg+xml", icon_svg},
 };
@@ -198,6 +200,7 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/", READ, .answer = get_file, .open = true},
     {"/report", READ, .answer = get_file, .open = true},
     {"/card", READ, .answer = get_file, .open = true},
+    {"/docs", READ, .answer = get_file, .open = true},
     {"/web/{file}", READ, .answer = get_file, .open = true},
     {0},
 };

@@ -106,8 +106,8 @@ function figures() {
 
 // The card has nothing but these elements, the text as it was written, and tables with the same number of cells in each row.
 function card(text) {
-  const known = "H1 H2 H3 P UL LI PRE DIV TABLE THEAD TBODY TR TH TD".split(" "), all = [...document.querySelectorAll("#card *")];
-  const uneven = [...document.querySelectorAll("#card tr")].filter((tr) => tr.cells.length !== tr.closest("table").tHead.rows[0].cells.length);
+  const known = "H1 H2 H3 P UL LI PRE DIV TABLE THEAD TBODY TR TH TD".split(" "), all = [...document.querySelectorAll("article *")];
+  const uneven = [...document.querySelectorAll("article tr")].filter((tr) => tr.cells.length !== tr.closest("table").tHead.rows[0].cells.length);
   const found = all.filter((e) => e.tagName === "P" && e.textContent === text).length;
   return [...all.filter((e) => !known.includes(e.tagName)), ...uneven].map((e) => e.outerHTML).join() || (found === 1 ? "" : `${found} times`);
 }

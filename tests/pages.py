@@ -75,9 +75,9 @@ class Pages(unittest.TestCase):
 
 
 class Served(Pages):
-    def server(self, *more, models=FOLDER / "models"):
+    def server(self, *more, models=FOLDER / "models", name=""):
         server, url = start([BIN / "serve", "--models", models, "--state", FOLDER / "before/state.bin",
-                             "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}.db", "--port", "0", *more],
+                             "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}{name}.db", "--port", "0", *more],
                             r"(http://127\.0\.0\.1:\d+)")
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
@@ -89,7 +89,7 @@ class Served(Pages):
         path = FOLDER / "page.token"
         path.touch(0o600)
         path.write_text(TOKEN)
-        return self.server("--token-file", path)[1]
+        return self.server("--token-file", path, name="-token")[1]
 
     def unlock(self, url):
         """A page without the token shows nothing and asks for it."""
@@ -113,9 +113,10 @@ class Dashboard(Served):
     def test_each_file_comes_whole_with_its_type_and_a_policy(self):
         files = {"web/style.css": "text/css", "web/page.js": "text/javascript", "web/chart.js": "text/javascript",
                  "web/form.js": "text/javascript", "web/dashboard.js": "text/javascript", "web/icon.svg": "image/svg+xml",
-                 "web/report.js": "text/javascript", "web/card.js": "text/javascript", "web/chart.min.js": "text/javascript",
-                 "": "text/html", "card": "text/html"}
-        places = {"": "web/dashboard.html", "card": "web/card.html", "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
+                 "web/report.js": "text/javascript", "web/card.js": "text/javascript", "web/docs.js": "text/javascript",
+                 "web/chart.min.js": "text/javascript", "": "text/html", "card": "text/html", "docs": "text/html"}
+        places = {"": "web/dashboard.html", "card": "web/shell.html", "docs": "web/shell.html",
+                  "web/chart.min.js": "/usr/share/javascript/chart.js/chart.min.js"}
         for path, kind in files.items():
             with urllib.request.urlopen(f"{URL}/{path}") as answer:
                 self.assertEqual(answer.read(), Path(places.get(path, path)).read_bytes(), path)
@@ -391,12 +392,12 @@ class Shells(Served):
         self.assertTrue(b.value("window.ran === undefined"))
         with open(hostile() / "1/metrics.json", encoding="utf-8") as f:
             test = json.load(f)["test"]
-        self.assertIn(f"{test['average_precision']:.4f}", b.value(text("card")))
+        self.assertIn(f"{test['average_precision']:.4f}", b.value(text("content")))
         self.assert_fits_and_is_readable()
         self.assertEqual(b.complaints(), [])
 
     def test_pages_lead_to_each_other_and_ask_no_other_server(self):
-        b, paths = self.browser, ["/", "/report", "/card"]
+        b, paths = self.browser, ["/", "/report", "/card", "/docs"]
         self.page(URL)
         for path in [*paths[1:], *paths]:
             b.click(f".site a[href='{path}']")
@@ -409,7 +410,7 @@ class Shells(Served):
 
     def test_each_page_asks_for_the_token(self):
         url = self.server_with_token()
-        for path in ("report", "card"):
+        for path in ("report", "card", "docs"):
             self.unlock(f"{url}/{path}")
             self.assertEqual(self.browser.complaints(), [], path)
             self.browser.value("sessionStorage.clear()")
@@ -424,6 +425,91 @@ class Shells(Served):
         metrics.with_suffix(".moved").rename(metrics)
         self.browser.wait(self.DRAWN)
         self.browser.complaints()  # the browser's about status 404
+
+
+    def send(self, operation):
+        """The status that a form of the API page shows."""
+        b, state = self.browser, f"document.querySelector('#{operation} [aria-live]').textContent"
+        b.value(f"void (document.getElementById('{operation}').open = true)")
+        b.click(f"#{operation} .primary")
+        b.wait(f"{state} !== ''")
+        return b.value(state)
+
+    def curl(self, operation, *more):
+        """What the line of a form prints when a shell runs it."""
+        line = self.browser.value(f"document.querySelector('#{operation} .curl').textContent")
+        return subprocess.run(["sh", "-c", " ".join([line, *more])], check=True, capture_output=True, text=True,
+                              env=os.environ | {"TOKEN": TOKEN}, cwd=FOLDER).stdout
+
+    def test_each_request_of_the_api_page_is_answered_and_so_is_its_curl_line(self):
+        for url in (self.server()[1], self.server_with_token()):
+            self.page(f"{url}/docs")
+            if self.browser.value("document.body.dataset.state === 'locked'"):
+                self.browser.type("#token", TOKEN)
+                self.browser.click("#access button")
+                self.browser.wait(LIVE)
+            self.browser.complaints()  # the browser's about status 401
+            operations = self.browser.value("[...document.querySelectorAll('.operation')].map((e) => e.id)")
+            self.assertEqual(sorted(operations), sorted(self.browser.value(
+                "Object.values(api.paths).flatMap((item) => Object.values(item).map((op) => op.operationId))")))
+            for operation in operations:
+                status = self.send(operation).split()[0]
+                self.assertEqual(self.curl(operation, "-o /dev/null -w '%{http_code}'"), status, operation)
+                if operation != "post_feedback":  # of a transaction that may not be stored
+                    self.assertEqual(status, "200", operation)
+        self.browser.complaints()  # the browser's about that
+
+    def test_a_shell_takes_the_curl_line_as_it_is_meant(self):
+        b, url = self.browser, self.server()[1]
+        self.page(f"{url}/docs")
+        b.click("#post_predict .presets button")
+        row = json.loads(b.value("document.getElementById('post_predict-body').value"))
+        row["id"] = "it's $(touch ran) `touch ran` \\ \"%s\" é"
+        b.type("#post_predict-body", json.dumps(row, ensure_ascii=False))
+        b.type("[id='post_predict-X-Request-Id']", "o'k $PATH")
+        self.assertEqual(self.send("post_predict").split()[0], "200")
+        shown = json.loads(b.value("document.querySelector('#post_predict .body').textContent"))
+        self.assertEqual(shown["id"], row["id"])
+        self.assertEqual(json.loads(self.curl("post_predict")), shown)
+        self.assertFalse((FOLDER / "ran").exists())
+        self.assertEqual(b.complaints(), [])
+
+    def test_the_api_page_says_why_there_is_no_answer(self):
+        b, url = self.browser, self.server_with_token()
+        self.page(f"{url}/docs")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait(LIVE)
+        b.value("sessionStorage.clear()")
+        b.click("#post_predict .primary")
+        b.wait("document.body.dataset.state === 'locked'")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait("document.querySelector('#post_predict [aria-live]').textContent.startsWith('200 ')")
+        server, url = self.server()
+        self.addCleanup(server.kill)  # SIGTERM does not end a stopped one
+        self.page(f"{url}/docs")
+        b.wait(LIVE)
+        os.kill(server.pid, signal.SIGSTOP)
+        self.assertIn("did not answer within five seconds", self.send("get_model"))
+        os.kill(server.pid, signal.SIGCONT)
+        server.kill()
+        server.wait()
+        b.click("#get_model .primary")
+        b.wait("document.querySelector('#get_model [aria-live]').textContent.includes('cannot be reached')")
+        b.complaints()
+
+    def test_the_api_page_fits_prints_and_is_readable(self):
+        b = self.browser
+        b.open("about:blank")  # else only the part after # would change
+        self.page(f"{URL}/docs#post_v2_infer")
+        self.send("post_predict")
+        self.assert_fits_and_is_readable()
+        self.assertEqual(b.value("[...document.querySelectorAll('.operation[open]')].map((e) => e.id)"),
+                         ["post_predict", "post_v2_infer"])
+        b.cdp("Page.printToPDF")
+        self.assertTrue(b.value("[...document.querySelectorAll('details')].every((e) => e.open)"))
+        self.assertEqual(b.complaints(), [])
 
 
 class Report(Pages):

@@ -134,7 +134,8 @@ TEST_CASE(without_the_token_only_open_routes_answer)
         const char *path = real_path(route);
         const bool health = strstr(path, "/health") || strcmp(path, "/readyz") == 0;
         const bool page = strncmp(path, "/web/", 5) == 0 || strcmp(path, "/") == 0 ||
-                          strcmp(path, "/report") == 0 || strcmp(path, "/card") == 0;
+                          strcmp(path, "/report") == 0 || strcmp(path, "/card") == 0 ||
+                          strcmp(path, "/docs") == 0;
         assert_int_equal(route->open, health || page);
         check_path(own.port, "OPTIONS", path, "", route->open ? 204 : 401,
                    route->open ? "" : "\r\nWWW-Authenticate: Bearer realm=\"assay\"\r\n");

@@ -262,10 +262,7 @@ function say(word) {
   put("status-time", word === "Live" ? clock(new Date()) : "");
 }
 
-function locked() {
-  lock(poll);
-  say("Locked");
-}
+const locked = () => { lock(poll); say("Locked"); };
 
 function failed(e) {
   if (e instanceof Locked) return locked();

@@ -19,6 +19,15 @@ function element(tag, properties = {}, ...children) {
   return e;
 }
 
+// A table that scrolls by itself where it is too wide. sides: the class of each column's cells.
+function sheet(headings, rows, sides = []) {
+  const one = (tag) => (content, i) => element(tag, { className: sides[i] ?? "", scope: tag === "th" ? "col" : undefined }, ...[content].flat());
+  return element("div", { className: "scroll", tabIndex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...headings.map(one("th")))),
+    element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map(one("td")))))));
+}
+
+for (const a of document.querySelectorAll(".site a")) if (a.pathname === location.pathname) a.ariaCurrent = "page";
+
 // ---- the server ----
 
 class Locked extends Error {}
@@ -57,36 +66,28 @@ function lock(again) {
   const tried = sessionStorage.getItem("token") !== null, input = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
   sessionStorage.removeItem("token");
   input.setAttribute("aria-describedby", "token-error");
-  if (!$("access")) {
-    $("alarm").after(element("form", { id: "access", className: "card" }, element("h2", { textContent: "This server asks for its token" }),
-      element("p", { className: "note", textContent: "It is kept for this tab only and sent to this server only." }),
-      element("div", { className: "field" }, element("label", { htmlFor: "token", textContent: "Token" }), input, element("p", { id: "token-error", className: "error" })),
-      element("button", { className: "primary", textContent: "Open the page" })));
-    $("access").addEventListener("submit", (event) => {
-      event.preventDefault();
-      sessionStorage.setItem("token", $("token").value);
-      $("token").value = "";
-      put("token-error", "");
-      again();
-    });
-  }
+  if (!$("access")) $("alarm").after(element("form", { id: "access", className: "card" }, element("h2", { textContent: "This server asks for its token" }),
+    element("p", { className: "note", textContent: "It is kept for this tab only and sent to this server only." }),
+    element("div", { className: "field" }, element("label", { htmlFor: "token", textContent: "Token" }), input, element("p", { id: "token-error", className: "error" })),
+    element("button", { className: "primary", textContent: "Open the page" })));
+  $("access").onsubmit = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("token", $("token").value);
+    $("token").value = "";
+    again();
+  };
   if (tried) put("token-error", "The server does not take this token.");
   enter("locked");
 }
 
 // Shows a text of the server, as soon as it answers and takes the token.
-async function visit(path, show) {
+function visit(path, show) {
   const again = () => visit(path, show);
-  let text;
-  try {
-    text = await read(path);
-  } catch (e) {
+  read(path).then((text) => { enter("live"); show(text); }, (e) => {
     if (e instanceof Locked) return lock(again);
     fail(e);
-    return setTimeout(again, RETRY);
-  }
-  enter("live");
-  show(text);
+    setTimeout(again, RETRY);
+  });
 }
 
 // ---- decisions ----
