@@ -187,6 +187,8 @@ static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void *
                                         "/",
                                         "/decisions",
                                         "/history",
+                                        "/docs",
+                                        "/model/metrics.json",
                                         "/metrics?x=/predict",
                                         "/v2/../metrics",
                                         "/nowhere"};
