@@ -2,7 +2,6 @@
 "use strict";
 
 let api;
-
 const resolve = (node) => (node?.$ref ? resolve(node.$ref.slice(2).split("/").reduce((at, name) => at[name], api)) : node ?? {});
 const code = (textContent) => element("code", { textContent });
 const note = (text) => element("p", { className: "note", textContent: (text ?? "").replace(/`([^`]*)`/g, "“$1”") });
