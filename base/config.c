@@ -24,7 +24,7 @@ static const char *const sections[][9] = {
     {"model", "l2", "alerts_per_day", "cost_fraud", "cost_alert", "outside"},
     {"baselines"},
     {"slices"},
-    {"card", "intended_use", "data", "limits"},
+    {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
     {"monitor", "psi_alert", "min_rows"},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };

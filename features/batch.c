@@ -218,11 +218,11 @@ static int commit(struct batch *b, const struct config *c, struct err *err)
     int rc = snapshot_save(&b->state, fd, b->writer.dir.path, err);
     if (output_dir_close(&b->writer.dir, fd, err) || rc)
         return -1;
-    json_t *provenance =
-        json_pack("{s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "config_xxh3",
-                  checksum_text(checksum, config_checksum(c, sections)), "plan",
-                  plan_to_json(&b->plan), "not_finite",
-                  (json_int_t)atomic_load(&b->state.not_finite), "program", "assay " ASSAY_VERSION);
+    json_t *provenance = json_pack(
+        "{s:O, s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "columns", b->table.summary,
+        "config_xxh3", checksum_text(checksum, config_checksum(c, sections)), "plan",
+        plan_to_json(&b->plan), "not_finite", (json_int_t)atomic_load(&b->state.not_finite),
+        "program", "assay " ASSAY_VERSION);
     if (table_writer_finish(&b->writer, provenance, err))
         return -1;
     return output_commit(&b->writer.dir, err);

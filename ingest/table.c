@@ -107,6 +107,12 @@ static int column_from_json(struct table *t, json_t *json, struct err *err)
             return err_set(err, "column '%.100s': its dictionary is not of texts", name);
         c->dictionary[c->dictionary_size] = xstrdup(text);
     }
+    static const char *const told[] = {"name", "kind", "min", "max", "nulls"};
+    json_t *summary = json_pack("{so}", "distinct",
+                                texts ? json_integer((json_int_t)c->dictionary_size) : json_null());
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        json_object_set(summary, told[i], json_object_get(json, told[i]));
+    json_array_append_new(t->summary, summary);
     return 0;
 }
 
@@ -133,6 +139,7 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
         return err_set(err, "no table has %lld rows of %zu columns", (long long)rows, n);
     t->rows = (uint64_t)rows;
     t->columns = xcalloc(n, sizeof *t->columns);
+    t->summary = json_array();
     for (size_t i = 0; i < n; i++)
         if (column_from_json(t, json_array_get(columns, i), err))
             return -1;

@@ -48,6 +48,8 @@ struct table {
     uint64_t rows;
     struct table_column *columns;
     size_t n;
+    json_t *summary; // per column {"name","kind","min","max","nulls","distinct"}, of the manifest;
+                     // distinct: texts of a category, else null
     json_t *provenance;
 };
 

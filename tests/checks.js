@@ -95,12 +95,19 @@ function opened(decision) {
   return names === expected && numbers === [["time", when(decision)], ...Object.entries(decision.numbers)].map((pair) => pair.join("")).join() ? "" : `${names}, not ${expected}; ${numbers}`;
 }
 
-// The figures of the report's first table are those of metrics.json, and its curve ends with all frauds.
+// The figures of the report's tables are those of metrics.json, and its curve ends with all frauds.
 function figures() {
-  const rows = [...document.querySelectorAll("#table-metrics tbody tr")].map((tr) => [...tr.cells].map((td) => td.textContent));
-  const wrong = rows.filter(([title, shown], i) => title !== Object.values(report.titles)[i]
-    || shown !== (report.test[Object.keys(report.titles)[i]]?.toFixed(4) ?? "–"));
+  const cells = (id) => [...document.querySelectorAll(`#${id} tbody tr`)].map((tr) => [...tr.cells].map((td) => td.textContent));
+  const rows = cells("table-metrics"), keys = Object.keys(report.titles), four = (x) => x?.toFixed(4) ?? "–";
+  const wrong = rows.filter(([title, training, test], i) => title !== report.titles[keys[i]] || training !== four(report.training[keys[i]])
+    || test !== four(report.test[keys[i]]));
   const curve = Chart.getChart("plot-pr").data.datasets[0].data, frauds = curve.at(-1).x * report.test.frauds;
+  const { true_positives: tp, false_negatives: fn, false_positives: fp, true_negatives: tn } = report.test.confusion;
+  const counts = [tp, fn, tp + fn, fp, tn, fp + tn, tp + fp, fn + tn, report.test.rows].map((n) => n.toLocaleString("en"));
+  if (cells("table-confusion").flatMap((row) => row.slice(1)).join(" ") !== counts.join(" ")) wrong.push("confusion");
+  const dots = Chart.getChart("plot-reliability").data.datasets[0].data.length;
+  if (dots !== report.reliability.length || cells("table-reliability").length !== dots) wrong.push(`${dots} dots`);
+  if (Chart.getChart("plot-daily").data.datasets[0].data.length !== report.data.daily.length) wrong.push("days");
   return rows.length === 11 && Math.abs(frauds - report.test.frauds) < 1e-9 ? wrong.join() : `${rows.length} rows, ${frauds} frauds`;
 }
 
@@ -112,6 +119,25 @@ function card(text) {
   return [...all.filter((e) => !known.includes(e.tagName)), ...uneven].map((e) => e.outerHTML).join() || (found === 1 ? "" : `${found} times`);
 }
 
+// The contributions that are shown add up to the log-odds, and these to the probability; the longest bar is half of its box.
+function explained() {
+  const cards = [...document.querySelectorAll("#explained > .card")], shown = Object.values(report.decisions);
+  const wrong = cards.filter((card, i) => {
+    const numbers = [...card.querySelectorAll("tbody tr")].map((tr) => Number(tr.lastChild.textContent.replace("−", "-").replace("±", "")));
+    const total = numbers.pop(), added = numbers.reduce((sum, x) => sum + x, 0), p = shown[i].probability;
+    const bars = [...card.querySelectorAll(".bar i")].map((bar) => bar.offsetWidth / bar.parentElement.offsetWidth);
+    return Math.abs(total - added) > 0.06 || Math.abs(total - Math.log(p / (1 - p))) > 0.006 || Math.abs(Math.max(...bars) - 0.5) > 0.02
+      || card.querySelector(".decision").textContent !== (shown[i].review ? "review" : "approve");
+  });
+  return cards.length === 3 ? wrong.map((card) => card.innerText).join() : `${cards.length} decisions`;
+}
+
+// Tables that are wider than their box.
+function cut() {
+  return [...document.querySelectorAll(".report .scroll, article .scroll")].filter((box) => box.scrollWidth > box.clientWidth)
+    .map((box) => `${box.firstElementChild.id || box.textContent.slice(0, 40)} ${box.scrollWidth} ${box.clientWidth}`).join();
+}
+
 // Charts on paper are small and light.
 function watchPrint() {
   addEventListener("beforeprint", () => { window.onPaper = `${charts["plot-pr"].width} ${ink()}`; });
@@ -120,7 +146,7 @@ function watchPrint() {
 
 function printed() {
   const now = `${charts["plot-pr"].width} ${ink()}`;
-  return onPaper === "330 #18212b" && now.endsWith(" #e5e9ed") && parseInt(now) > 400 ? "" : `${onPaper} on paper, then ${now}`;
+  return onPaper === "420 #18212b" && now.endsWith(" #e5e9ed") && parseInt(now) > 400 ? "" : `${onPaper} on paper, then ${now}`;
 }
 
 // An inline script does not run.

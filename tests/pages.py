@@ -5,6 +5,7 @@
 Checks in the pages' own language are in checks.js.
 """
 
+import datetime
 import functools
 import json
 import os
@@ -62,7 +63,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(found, "", call)
 
     def assert_fits_and_is_readable(self):
-        for width in (1440, 768, 390):
+        for width in (1440, 1024, 768, 390):
             for dark in (False, True):
                 self.browser.size(width, dark=dark)
                 self.browser.wait(
@@ -71,6 +72,7 @@ class Pages(unittest.TestCase):
                     "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
                 self.check("flaws()")
                 self.check("palette()")
+                self.check("cut()")
         self.browser.size(1280)
 
 
@@ -381,6 +383,7 @@ class Shells(Served):
         self.browser.wait(self.DRAWN)
         with open(FOLDER / "models/1/metrics.json", encoding="utf-8") as f:
             self.assertEqual(self.browser.value("report"), json.load(f))
+        self.browser.wait("document.getElementById('champion').checkVisibility()")
         self.check("figures()")
         self.assert_fits_and_is_readable()
         self.assertEqual(self.browser.complaints(), [])
@@ -520,7 +523,7 @@ class Report(Pages):
 
     def setUp(self):
         self.browser.open((FOLDER / "hostile/1/report.html").as_uri())
-        self.browser.wait("Object.keys(Chart.instances).length === 10")
+        self.browser.wait("Object.keys(Chart.instances).length === document.querySelectorAll('canvas').length")
 
     def tearDown(self):
         self.assertEqual(self.browser.complaints(), [])
@@ -532,6 +535,10 @@ class Report(Pages):
         self.assertEqual(b.value("document.title"), "Assay: hostile, version 1")
         self.check("figures()")
         self.assertTrue(b.value("document.querySelector('.site') === null"))
+        self.check("explained()")
+        self.assertTrue(b.value("document.getElementById('champion').hidden"))  # a file cannot know
+        written = datetime.datetime.fromtimestamp((FOLDER / "hostile/1/report.html").stat().st_mtime, datetime.timezone.utc)
+        self.assertIn(f"written on {written.date()}", b.value(text("identity")))
         self.assertEqual(b.value(text("card-limits")), HOSTILE)
         self.assertTrue(b.value("window.ran === undefined"))
         self.assertTrue(b.value("performance.getEntriesByType('resource').length === 0"))

@@ -1,7 +1,10 @@
-"""Checks of models/1, each a function that test_report.c names: its files agree with each other."""
+"""Checks of models/1, each a function that test_report.c names: its files agree with each other, and with features/."""
 import json
+import math
 import subprocess
 import sys
+
+import numpy as np
 
 
 def read(name):
@@ -27,9 +30,17 @@ def curves():
 
 
 def ranges():
-    bins, scores = m["reliability"], m["scores"]
-    assert sum(b["rows"] for b in bins) == test["rows"]
-    assert all(b["low"] <= b["fraud_share"] <= b["high"] for b in bins)
+    bins, scores, left = m["reliability"], m["scores"], test["rows"]
+    for b, after in zip(bins, [*bins[1:], {"from": 2}], strict=True):
+        assert b["low"] <= b["fraud_share"] == b["frauds"] / b["rows"] <= b["high"]
+        assert b["from"] <= b["mean_probability"] <= b["to"] < after["from"]
+        # the lower half of the rows that are left, or less where that would be wider than a tenth
+        assert b["rows"] >= 30 and (b["rows"] <= left / 2 + 1 or left - b["rows"] == 0), b
+        assert b["rows"] >= left / 2 or b["to"] - b["from"] >= 0.1 or b["rows"] == 30 or left - b["rows"] == 0, b
+        left -= b["rows"]
+    assert left == 0 and sum(b["frauds"] for b in bins) == frauds and len(bins) > 3
+    mean = sum(b["rows"] * b["mean_probability"] for b in bins) / test["rows"]
+    assert abs(mean - test["mean_probability"]) < 1e-12
     assert len(scores["genuine"]) == 40 and sum(scores["genuine"]) == genuine
     assert sum(scores["frauds"]) == frauds
 
@@ -42,7 +53,7 @@ def figures():
     for line in [
         f"# Model card: sample, version 1\n\nIn the test ({week['test']}) it finds "
         f"{found['true_positives']} of {frauds} ",
-        f"| Brier score | {test['brier']:.4f} | {low:.4f} to {high:.4f} | ",
+        f"| Brier score | {m['training']['brier']:.4f} | {test['brier']:.4f} | {low:.4f} to {high:.4f} | ",
         f"| {fold['test']} | {fold['rows']} | {fold['frauds']} | {fold['roc_auc']:.4f} |",
         f"| {weight['feature']} | {weight['weight']:.3f} | {weight['low']:.3f} to "
         f"{weight['high']:.3f} |",
@@ -55,6 +66,47 @@ def figures():
         f"\nROC AUC                       {test['roc_auc']:.4f}  {from_:.4f} to {to:.4f}       {amount:.4f}\n",
     ]:
         assert line in shown, line
+
+
+def recomputed():
+    """Training metrics, explained decisions, distributions and days, from the features with numpy."""
+    with open("models/1/model.json", encoding="utf-8") as f:
+        model = json.load(f)
+    inputs, column = model["inputs"], lambda name: np.load(f"features/{name}.npy")
+    label, time, x = column("label"), column("time"), [column(i["name"]).astype(float) for i in inputs]
+    terms = [i["weight"] * (np.clip(v, i["min"], i["max"]) - i["mean"]) / i["scale"] for i, v in zip(inputs, x)]
+    p, day = 1 / (1 + np.exp(-(sum(terms) + model["intercept"]))), time // 86400
+
+    def rows_of(part):
+        return (day >= part["first_day"]) & (day <= part["last_day"])
+
+    is_train, is_test, t = rows_of(m["data"]["train"]), rows_of(m["data"]["test"]), m["training"]
+    score, fraud = p[is_train], label[is_train] == 1
+    alerts, pairs = score >= model["threshold"], score[fraud][:, None] - score[~fraud][None, :]
+    assert t["known_cards"] == 0 and t["rows"] == len(score) and t["frauds"] == fraud.sum() > 0
+    for name, value in {"roc_auc": ((pairs > 0) + 0.5 * (pairs == 0)).mean(), "recall": alerts[fraud].mean(),
+                        "precision": fraud[alerts].mean(), "brier": ((score - fraud) ** 2).mean(),
+                        "log_loss": -np.log(np.where(fraud, score, 1 - score)).mean()}.items():
+        assert abs(t[name] - value) < 1e-9, name
+    for name, wanted in {"highest_fraud": 1, "highest_genuine": 0, "lowest_fraud": 1}.items():
+        d = m["decisions"][name]
+        parts = [c["contribution"] for c in d["contributions"]]
+        assert abs(sum(parts) + m["intercept"]["weight"] - math.log(d["probability"] / (1 - d["probability"]))) < 1e-6
+        row = np.flatnonzero(is_test & (abs(p - d["probability"]) < 1e-12))[0]
+        assert str(np.datetime64(int(time[row]), "s")) + "Z" == d["time"] and label[row] == wanted
+        assert np.allclose(parts, [v[row] for v in terms], rtol=0, atol=1e-9)
+        assert [c["value"] for c in d["contributions"]] == [v[row] for v in x]
+        assert d["review"] == (p[row] >= model["threshold"])
+    assert m["decisions"]["highest_fraud"]["probability"] > m["decisions"]["lowest_fraud"]["probability"]
+    assert m["curve"]["threshold"][0] == max(m["decisions"][n]["probability"] for n in ("highest_fraud", "highest_genuine"))
+    for w, v, i in zip(m["weights"], x, inputs, strict=True):
+        for name, wanted in (("genuine", 0), ("frauds", 1)):
+            at = np.searchsorted(i["reference"]["edges"], v[is_train & (label == wanted)], side="right")
+            assert w[name]["counts"] == np.bincount(at, minlength=len(i["reference"]["counts"])).tolist(), w["feature"]
+    assert m["data"]["daily"] == [[int(d), int((day == d).sum()), int(label[day == d].sum())] for d in np.unique(day)]
+    amount = next(c for c in m["data"]["columns"] if c["name"] == "amount")
+    raw = np.load("table/amount.npy")
+    assert (amount["kind"], amount["min"], amount["max"], amount["nulls"]) == ("number", raw.min(), raw.max(), 0)
 
 
 def costs():

@@ -95,11 +95,19 @@ static const struct {
      {.week = {[3] = GENUINE}},
      FEATURED SPLIT MODEL BASELINE "[slices]\nnight = night\namount = amount: 40\n",
      {"none(t, 'roc_auc', 'average_precision', 'recall')", "t['intervals']['roc_auc'][0] is None",
+      "none(m['decisions'], 'highest_fraud', 'lowest_fraud') and"
+      " all(b['fraud_share'] == b['low'] == 0 < b['high'] for b in m['reliability'])",
       "baseline('amount')['false_positives_at_recall'] is None"}},
     {"a test of nothing but frauds",
      {.week = {[3] = FRAUDS}},
      FEATURED SPLIT MODEL BASELINE "[slices]\nnight = night\namount = amount: 40\n",
-     {"none(t, 'roc_auc', 'false_positive_rate') and t['average_precision'] == 1"}},
+     {"none(t, 'roc_auc', 'false_positive_rate') and t['average_precision'] == 1",
+      "none(m['decisions'], 'highest_genuine') and m['decisions']['lowest_fraud']['review'] in (0, "
+      "1)"}},
+    {"scores that are all equal",
+     {.hours = 24},
+     INPUT CARD REST "[features]\nfixed = fixed\n" SPLIT UNPENALISED,
+     {"[b['rows'] for b in m['reliability']] == [t['rows']] and t['roc_auc'] == 0.5"}},
     {"separable classes with a penalty",
      {.separable = true},
      FEATURED SPLIT MODEL BASELINE,
@@ -119,7 +127,7 @@ static const struct {
      {.hours = 24},
      FEATURED SPLIT MODEL BASELINE "[slices]\namount = amount: 0, 1000\nchannel = channel\n",
      {"all(s['rows'] == 0 and s['small'] and none(s, 'roc_auc', 'selection_rate') and"
-      " none(s['difference'], 'recall') and none(s['ratio'], 'recall') for s in"
+      " none(s['difference'], 'recall') for s in"
       " (slices('amount')[0], slices('amount')[2], named(slices('channel'), 'old')))",
       "sum(s['rows'] for s in slices('channel')) == t['rows']",
       "named(slices('channel'), 'none')['rows'] > 50",

@@ -31,6 +31,11 @@ TEST_CASE(the_ranges_of_probability_hold_all_rows)
     succeed(CHECK "ranges");
 }
 
+TEST_CASE(numpy_finds_the_same_training_metrics_decisions_distributions_and_days)
+{
+    succeed(CHECK "recomputed");
+}
+
 TEST_CASE(card_and_terminal_have_the_figures)
 {
     succeed(CHECK "figures");
@@ -56,6 +61,7 @@ int main(void)
         stages_test(the_same_input_gives_the_same_bytes_of_every_file),
         stages_test(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics),
         stages_test(the_ranges_of_probability_hold_all_rows),
+        stages_test(numpy_finds_the_same_training_metrics_decisions_distributions_and_days),
         stages_test(card_and_terminal_have_the_figures),
         stages_test(the_card_states_what_the_test_costs),
         stages_test(the_page_holds_metrics_json_whatever_its_texts_are),

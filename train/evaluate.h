@@ -102,7 +102,7 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
 // Completes the model of fold 0 and writes it with its report into the folder of a new version, for
 // registry_record (publish.c). output_release the folder.
 int publish(struct registry *r, struct output *folder, const struct config *config,
-            struct evaluation *v, int64_t *version, char sha256[SHA256_HEX], struct err *err);
+            struct evaluation *v, int64_t *version, struct err *err);
 
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);

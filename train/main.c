@@ -27,7 +27,6 @@ static int train(const char *path, unsigned threads, struct err *err)
     static struct registry before, registry;
     struct output folder = {0};
     int64_t version;
-    char sha256[SHA256_HEX];
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&before, models, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
@@ -37,9 +36,10 @@ static int train(const char *path, unsigned threads, struct err *err)
         return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
-    int rc = publish(&registry, &folder, &config, &evaluation, &version, sha256, err);
+    int rc = publish(&registry, &folder, &config, &evaluation, &version, err);
     if (rc == 0) {
         char *artifact = xasprintf("%s/%" PRId64, models, version);
+        const char *sha256 = evaluation.model.results[0].fit->model.sha256;
         const double rows = evaluation.model.results[0].fit->logreg.known;
         // Printed first: after an error there is neither another version nor another champion.
         rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||

@@ -117,7 +117,7 @@ size_t histogram_bin(const struct histogram *h, double value)
     return b;
 }
 
-static json_t *histogram_to_json(const struct histogram *h)
+json_t *histogram_to_json(const struct histogram *h)
 {
     json_t *edges = json_array(), *counts = json_array();
     for (size_t i = 0; i < h->n_edges; i++)

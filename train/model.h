@@ -86,6 +86,7 @@ double round_digits(double x);
 // rest. A constant gets two edges: for less, equal and more.
 void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
+json_t *histogram_to_json(const struct histogram *h);
 
 void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
 int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err);

@@ -61,16 +61,16 @@ static int write_model(struct output *folder, const struct model *m, const char 
 }
 
 int publish(struct registry *r, struct output *folder, const struct config *config,
-            struct evaluation *v, int64_t *version, char sha256[SHA256_HEX], struct err *err)
+            struct evaluation *v, int64_t *version, struct err *err)
 {
     struct model *m = &v->model.results[0].fit->model;
     char *text = NULL;
-    json_t *results = results_new(v, config, err);
-    int rc = !results || complete(m, v, config, err);
+    json_t *results = NULL;
+    int rc = complete(m, v, config, err) || !(results = results_new(v, config, err));
     if (rc == 0) {
         text = model_to_text(m);
-        sha256_hex(sha256, text, strlen(text));
-        rc = registry_next(r, sha256, folder, version, err);
+        sha256_hex(m->sha256, text, strlen(text));
+        rc = registry_next(r, m->sha256, folder, version, err);
     }
     if (rc == 0 && folder->path)
         rc = write_model(folder, m, text, err) ||

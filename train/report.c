@@ -166,13 +166,14 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
     json_t *j = plan_to_json(&m->plan);
     json_object_del(j, "schema");
     json_object_update(j, m->provenance);
-    json_object_update_new(j, json_pack("{s:s%, s:s, s:I}", "dataset", name,
+    json_object_update_new(j, json_pack("{s:s%, s:s, s:I, s:s}", "dataset", name,
                                         dot ? (size_t)(dot - name) : strlen(name), "config", config,
-                                        "version", (json_int_t)version));
+                                        "version", (json_int_t)version, "sha256", m->sha256));
     return j;
 }
 
-// Each line of the filled template starts with the name of the list to add its sentence to.
+// Each line of the filled template starts with the name of the list to add its sentence to, or of
+// the text that it is.
 static json_t *sentences(const json_t *results)
 {
     json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
@@ -180,7 +181,8 @@ static json_t *sentences(const json_t *results)
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *blank = strchr(line, ' ');
         *blank = '\0';
-        json_array_append_new(json_object_get(j, line), json_string(blank + 1));
+        if (json_array_append_new(json_object_get(j, line), json_string(blank + 1)))
+            json_object_set_new(j, line, json_string(blank + 1));
     }
     free(text);
     return j;

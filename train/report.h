@@ -19,25 +19,33 @@
 //
 //     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
-//      "summary": {"roc_auc": {"folds","mean","sd","worst","worst_test"}, ...}  over the folds in
+//      "training": {metrics},   of fold 0's training rows by the test's rules
+//      "summary": {"roc_auc": {"folds","mean","sd","worst"}, ...}  over the folds in
 //                 which the metric is defined; worst is null where neither direction is better
 //      "titles": {"roc_auc": "ROC AUC", ...},       the metrics' names for people
 //      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  test rows of fold 0 at
 //                 or above some hundred thresholds, from which precision, recall and so on follow
 //      "l2", "false_positives_at_recall",           train/evaluate.h
 //      "bootstrap": {"unit","units","replicates","seed"} or null        train/bootstrap.h
-//      "validation": [{"l2","mean_average_precision"}, ...],
 //      "threshold": {"policy": "alerts_per_day", "alerts_per_day"}
 //                or {"policy": "cost", "cost_fraud","cost_alert","test_cost","test_cost_no_alert",
 //                    "test_cost_all_alerts"},
-//      "data":   {"train": {"rows","known","frauds","days","unknown","fraud_share"},
-//                 "test":  {"rows","frauds","days","alerts_per_day","fraud_share"}},
-//      "weights": [{"feature","mean","scale","weight","standard_error","low","high","z",
-//                   "odds_ratio"}, ...], "intercept": {"weight","standard_error"},
-//      "reliability": [{"from","to","rows","mean_probability","fraud_share","low","high"}, ...],
+//      "data":   {"train": {"rows","frauds","days","unknown","fraud_share","first_day","last_day"},
+//                 "test":  {"rows","frauds","days","alerts_per_day","fraud_share","first_day",
+//                           "last_day"},               the two count days from 1970-01-01
+//                 "daily": [[day, rows with a known label, frauds], ...],     of the whole table
+//                 "columns": [...]},     ingest/table.h's summary of the table that features read
+//      "weights": [{"feature","min","max","weight","standard_error","low","high","z","odds_ratio",
+//                   "genuine": {"edges","counts"}, "frauds": {...}}, ...],    training rows
+//      "intercept": {"weight"},
+//      "reliability": [{"from","to","rows","frauds","mean_probability","fraud_share","low","high"},
+//                      ...],     from and to: the lowest and the highest probability
+//      "decisions": {"highest_fraud": {"time","probability","review",
+//                        "contributions": [{"feature","value","contribution"}, ...]} or null,
+//                    "highest_genuine", "lowest_fraud"},      test rows of fold 0
 //      "scores": {"from","to","genuine": [...], "frauds": [...]},
 //      "slices": [{"name","small","many_small", "slices": [{"slicing","name","small", metrics,
-//                  "fraud_share", "difference": {...}, "ratio": {...}}, ...]}, ...],
+//                  "fraud_share", "difference": {...}}, ...]}, ...],     to "test"
 //      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
 //                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
@@ -45,16 +53,17 @@
 //      "review_outside",                            true for [model] outside = review
 //      "warnings": {"few_rows","late_labels","known_cards","no_validation",
 //                   "threshold_from_training","over_budget"},
-//      "card": {"intended_use","data","limits"},    those that [card] has
+//      "card": {"intended_use", ...},               those that [card] has
 //      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
-//                "data_xxh3","config_xxh3","program"},
-//      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...]}}  sentences
+//                "data_xxh3","config_xxh3","program","sha256"},       sha256: of model.json
+//      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...],   sentences
+//               and the members of "card", each with a general text for one that is missing}}
 //
-// A weight belongs to the standardised input; low and high
-// are its 95 % interval, weight ± 1.96 standard errors; odds_ratio = exp(weight) is for a standard
-// deviation. "reliability" has the non-empty ranges of ten of probability, low and high by Wilson.
-// "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond.
-// A number that is not defined is null.
+// A weight belongs to the standardised input; low and high are its 95 % interval, weight ± 1.96
+// standard errors; odds_ratio = exp(weight) is for a standard deviation. "reliability" has ranges
+// of probability, low and high by Wilson; ece and brier_parts have ten equal ones (metrics.h).
+// "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond. A
+// number that is not defined is null.
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 

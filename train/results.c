@@ -1,8 +1,10 @@
 // Building JSON cannot fail here: jansson allocates with xmalloc.
-#include "ingest/table.h"
+#include "base/memory.h"
+#include "base/value.h"
 #include "train/report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *number(double x)
@@ -59,7 +61,6 @@ static json_t *folds(const struct candidate *c, size_t n)
 static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
 {
     double sum = 0, squares = 0, known = 0, worst = NAN;
-    const char *when = NULL;
     const int better = metric_list[metric].better;
     for (size_t k = 0; k < n; k++) {
         const double x = metrics_get(&c->results[k].metrics, metric);
@@ -67,18 +68,15 @@ static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
             continue;
         sum += x;
         known++;
-        if (better != 0 && (!when || better * x < better * worst)) {
+        if (better != 0 && !(better * x >= better * worst))
             worst = x;
-            when = c->results[k].fit->fold->test_text;
-        }
     }
     for (size_t k = 0; k < n; k++) {
         const double apart = metrics_get(&c->results[k].metrics, metric) - sum / known;
         squares += isnan(apart) ? 0 : apart * apart;
     }
-    return json_pack("{s:i, s:o, s:o, s:o, s:s?}", "folds", (int)known, "mean", number(sum / known),
-                     "sd", number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst",
-                     number(worst), "worst_test", when);
+    return json_pack("{s:i, s:o, s:o, s:o}", "folds", (int)known, "mean", number(sum / known), "sd",
+                     number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst", number(worst));
 }
 
 static json_t *summary(const struct candidate *c, size_t n)
@@ -86,14 +84,6 @@ static json_t *summary(const struct candidate *c, size_t n)
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(j, metric_list[i].name, summary_of(c, n, i));
-    return j;
-}
-
-static json_t *titles(void)
-{
-    json_t *j = json_object();
-    for (size_t i = 0; i < N_METRICS; i++)
-        json_object_set_new(j, metric_list[i].name, json_string(metric_list[i].title));
     return j;
 }
 
@@ -133,21 +123,68 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 
 // ---- the model ----------------------------------------------------------------------------------
 
+// Of the rows that fitted it, by the test's rules: much better ones are a sign of overfitting.
+static json_t *training(const struct candidate *c, int64_t label_delay)
+{
+    const struct fold_result *f = &c->results[0];
+    const struct row_range rows = f->fit->fold->train;
+    double *score = scores_new(&c->examples, &f->fit->model, rows);
+    int8_t *judged = cards_judge(&c->examples, rows.first, rows, label_delay);
+    struct metrics m =
+        metrics_compute(score, judged, (size_t)(rows.end - rows.first), f->threshold);
+    m.card_precision_at_100 = cards_precision(&c->examples, rows, score, judged, NULL);
+    free(score);
+    free(judged);
+    return metrics_to_json(&m);
+}
+
+// What the model says about row i of the test, and why; null for -1.
+static json_t *decision(const struct candidate *c, int64_t i)
+{
+    if (i < 0)
+        return json_null();
+    const struct fit *t = c->results[0].fit;
+    const struct model *m = &t->model;
+    const uint64_t row = t->fold->test.first + (uint64_t)i;
+    double *terms = xmalloc(m->n_inputs * (sizeof *terms + sizeof(float)));
+    float *x = (float *)(terms + m->n_inputs);
+    json_t *list = json_array();
+    char time[TIME_TEXT];
+    for (size_t k = 0; k < m->n_inputs; k++)
+        x[k] = c->examples.x[k][row];
+    model_contributions(m, x, terms);
+    for (size_t k = 0; k < m->n_inputs; k++)
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature", m->inputs[k].name,
+                                              "value", (double)x[k], "contribution", terms[k]));
+    json_t *j = json_pack("{s:s, s:f, s:b, s:o}", "time", time_text(time, c->examples.time[row]),
+                          "probability", t->score[i], "review", model_reviews(m, x, t->score[i]),
+                          "contributions", list);
+    free(terms);
+    return j;
+}
+
+static json_t *decisions(const struct candidate *c)
+{
+    const struct fold *fold = c->results[0].fit->fold;
+    const double *score = c->results[0].fit->score;
+    int64_t at[3] = {-1, -1, -1}; // highest genuine row, highest fraud, lowest fraud
+    for (int64_t i = 0; i < (int64_t)(fold->test.end - fold->test.first); i++) {
+        const int8_t label = fold->judged[i];
+        if (label >= 0 && (at[label] < 0 || score[i] > score[at[label]]))
+            at[label] = i;
+        if (label == 1 && (at[2] < 0 || score[i] < score[at[2]]))
+            at[2] = i;
+    }
+    return json_pack("{s:o, s:o, s:o}", "highest_fraud", decision(c, at[1]), "highest_genuine",
+                     decision(c, at[0]), "lowest_fraud", decision(c, at[2]));
+}
+
 static json_t *bootstrap(const struct bootstrap *b)
 {
     if (!b->unit)
         return json_null();
     return json_pack("{s:s, s:o, s:i, s:i}", "unit", b->unit, "units", count((double)b->units),
                      "replicates", BOOTSTRAP_REPLICATES, "seed", BOOTSTRAP_SEED);
-}
-
-static json_t *validation(const struct candidate *c, const struct settings *s)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->n_l2; i++)
-        json_array_append_new(list, json_pack("{s:f, s:o}", "l2", s->l2[i],
-                                              "mean_average_precision", number(c->validation[i])));
-    return list;
 }
 
 static json_t *policy(const struct settings *s, const struct tally *t)
@@ -163,20 +200,55 @@ static json_t *policy(const struct settings *s, const struct tally *t)
                      (json_int_t)s->alerts_per_day);
 }
 
-static json_t *data(const struct fold_result *f)
+// [day since 1970, rows with a known label, frauds] of each day that has rows.
+static json_t *daily(const struct examples *e)
 {
+    json_t *list = json_array();
+    for (uint64_t r = 0; r < e->rows;) {
+        const int64_t day = day_of(e->time[r]);
+        json_int_t known = 0, frauds = 0;
+        for (; r < e->rows && day_of(e->time[r]) == day; r++) {
+            known += e->label[r] >= 0;
+            frauds += e->label[r] == 1;
+        }
+        json_array_append_new(list, json_pack("[I, I, I]", (json_int_t)day, known, frauds));
+    }
+    return list;
+}
+
+static json_t *data(const struct candidate *c)
+{
+    const struct fold_result *f = &c->results[0];
     const struct fit *t = f->fit;
+    const struct row_range train = t->fold->train, test = t->fold->test;
     const struct tally *m = &f->metrics.tally;
-    const double rows = (double)(t->fold->train.end - t->fold->train.first);
-    const double test_rows = (double)(t->fold->test.end - t->fold->test.first);
-    const double alerts = m->true_positives + m->false_positives;
+    const double rows = (double)(train.end - train.first), known = t->logreg.known;
+    const int64_t *time = c->examples.time;
     return json_pack(
-        "{s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "train", "rows",
-        count(rows), "known", count(t->logreg.known), "frauds", count(t->logreg.frauds), "days",
-        number(t->fold->train_days), "unknown", count(rows - t->logreg.known), "fraud_share",
-        number(t->logreg.frauds / t->logreg.known), "test", "rows", count(test_rows), "frauds",
-        count(m->frauds), "days", number(t->fold->test_days), "alerts_per_day",
-        number(alerts / t->fold->test_days), "fraud_share", number(m->frauds / m->rows));
+        "{s:{s:o, s:o, s:o, s:o, s:o, s:I, s:I}, s:{s:o, s:o, s:o, s:o, s:o, s:I, s:I}, "
+        "s:o, s:O*}",
+        "train", "rows", count(rows), "frauds", count(t->logreg.frauds), "days",
+        number(t->fold->train_days), "unknown", count(rows - known), "fraud_share",
+        number(t->logreg.frauds / known), "first_day", (json_int_t)day_of(time[train.first]),
+        "last_day", (json_int_t)day_of(time[train.end - 1]), "test", "rows",
+        count((double)(test.end - test.first)), "frauds", count(m->frauds), "days",
+        number(t->fold->test_days), "alerts_per_day",
+        number((m->true_positives + m->false_positives) / t->fold->test_days), "fraud_share",
+        number(m->frauds / m->rows), "first_day", (json_int_t)day_of(time[test.first]), "last_day",
+        (json_int_t)day_of(time[test.end - 1]), "daily", daily(&c->examples), "columns",
+        json_object_get(c->examples.table.provenance, "columns"));
+}
+
+// How the training rows of a class lie in the input's reference.
+static json_t *distribution(const struct candidate *c, size_t input, int8_t label)
+{
+    const struct fit *t = c->results[0].fit;
+    struct histogram h = t->model.inputs[input].reference;
+    memset(h.counts, 0, sizeof h.counts);
+    for (uint64_t r = t->fold->train.first; r < t->fold->train.end; r++)
+        if (c->examples.label[r] == label)
+            h.counts[histogram_bin(&h, (double)c->examples.x[input][r])]++;
+    return histogram_to_json(&h);
 }
 
 static json_t *weights(const struct candidate *c)
@@ -186,31 +258,45 @@ static json_t *weights(const struct candidate *c)
     for (size_t i = 0; i < t->model.n_inputs; i++) {
         const struct model_input *in = &t->model.inputs[i];
         const double w = in->weight, e = t->logreg.standard_error[i], reach = Z_95 * e;
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                                              "feature", c->examples.names[i], "mean",
-                                              number(in->mean), "scale", number(in->scale),
-                                              "weight", number(w), "standard_error", number(e),
-                                              "low", number(w - reach), "high", number(w + reach),
-                                              "z", number(w / e), "odds_ratio", number(exp(w))));
+        json_array_append_new(
+            list, json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feature",
+                            in->name, "min", in->min, "max", in->max, "weight", w, "standard_error",
+                            number(e), "low", number(w - reach), "high", number(w + reach), "z",
+                            number(w / e), "odds_ratio", number(exp(w)), "genuine",
+                            distribution(c, i, 0), "frauds", distribution(c, i, 1)));
     }
     return list;
 }
 
-static json_t *reliability(const struct tally *t)
+// Each range holds the lower half of the rows that are left, so some lie on both sides of any
+// threshold, however rare frauds are; less where it gets wider than a tenth. Rows of one score stay
+// together.
+static json_t *reliability(const struct fit *t)
 {
+    enum { LEAST = 30 }; // rows of a range
+    struct ranking k;
     json_t *list = json_array();
-    for (int b = 0; b < CALIBRATION_BINS; b++) {
-        double low, high;
-        if (t->bin_rows[b] == 0)
-            continue;
-        wilson_interval(t->bin_frauds[b], t->bin_rows[b], &low, &high);
-        json_array_append_new(
-            list,
-            json_pack("{s:f, s:f, s:o, s:f, s:o, s:f, s:f}", "from", (double)b / CALIBRATION_BINS,
-                      "to", (double)(b + 1) / CALIBRATION_BINS, "rows", count(t->bin_rows[b]),
-                      "mean_probability", t->bin_probability[b] / t->bin_rows[b], "fraud_share",
-                      number(t->bin_frauds[b] / t->bin_rows[b]), "low", low, "high", high));
+    ranking_make(&k, t->score, t->fold->judged, (size_t)(t->fold->test.end - t->fold->test.first));
+    for (size_t end = k.n, from; end > 0; end = from) {
+        const double all = (double)(k.frauds[end - 1] + k.genuine[end - 1]); // rows that are left
+        double above = all, frauds = (double)k.frauds[end - 1], sum = 0, low, high;
+        for (from = end;
+             from > 0 && (above < LEAST || all - above < LEAST ||
+                          (above > all / 2 && k.score[from] < k.score[end - 1] + 0.1));) {
+            const double with = above;
+            above = --from ? (double)(k.frauds[from - 1] + k.genuine[from - 1]) : 0;
+            sum += k.score[from] * (with - above);
+        }
+        frauds -= from ? (double)k.frauds[from - 1] : 0;
+        const double rows = all - above;
+        wilson_interval(frauds, rows, &low, &high);
+        json_array_append_new(list,
+                              json_pack("{s:f, s:f, s:o, s:o, s:f, s:f, s:f, s:f}", "from",
+                                        k.score[end - 1], "to", k.score[from], "rows", count(rows),
+                                        "frauds", count(frauds), "mean_probability", sum / rows,
+                                        "fraud_share", frauds / rows, "low", low, "high", high));
     }
+    ranking_release(&k);
     return list;
 }
 
@@ -236,15 +322,13 @@ static double member(const json_t *j, const char *key)
 static json_t *slice(const struct slicing *by, const struct slice *s, const json_t *all)
 {
     static const char *const rates[] = {"selection_rate", "recall", "false_positive_rate"};
-    json_t *j = metrics_to_json(&s->metrics), *difference = json_object(), *ratio = json_object();
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        const double x = member(j, rates[i]), of_all = member(all, rates[i]);
-        json_object_set_new(difference, rates[i], number(x - of_all));
-        json_object_set_new(ratio, rates[i], number(x / of_all));
-    }
-    json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "slicing", by->name,
-                                        "name", s->name, "small", s->small, "difference",
-                                        difference, "ratio", ratio, "fraud_share",
+    json_t *j = metrics_to_json(&s->metrics), *difference = json_object();
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        json_object_set_new(difference, rates[i],
+                            number(member(j, rates[i]) - member(all, rates[i])));
+    json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name",
+                                        s->name, "small", s->small, "difference", difference,
+                                        "fraud_share",
                                         number(member(j, "frauds") / member(j, "rows"))));
     return j;
 }
@@ -271,17 +355,16 @@ static json_t *warnings(const struct candidate *m, const struct settings *s, int
 {
     const struct fold_result *f = &m->results[0];
     const struct tally *t = &f->metrics.tally;
-    const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
-    const double alerts = (t->true_positives + t->false_positives);
-    const double budget = (double)s->alerts_per_day * f->fit->fold->test_days;
     const struct fold *fold = f->fit->fold;
+    const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
+    const double alerts = t->true_positives + t->false_positives;
     const int64_t *time = m->examples.time;
     const bool late = time[fold->test.first] - time[fold->train.end - 1] < label_delay;
     return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "late_labels", late,
                      "known_cards", t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
-                     !s->by_cost && alerts > 2 * budget);
+                     !s->by_cost && alerts > 2 * (double)s->alerts_per_day * fold->test_days);
 }
 
 // ---- baselines and [card] -----------------------------------------------------------------------
@@ -308,17 +391,15 @@ static json_t *baseline(const json_t *model, const struct evaluation *v, const s
 
 static json_t *card(const struct config *config, struct err *err)
 {
-    static const char *const keys[] = {"intended_use", "data", "limits"};
-    enum { N_KEYS = sizeof keys / sizeof *keys };
     json_t *j = json_object();
     int rc = 0;
-    for (size_t i = 0; i < N_KEYS && rc == 0; i++) {
-        const struct config_entry *e = config_find(config, "card", keys[i]);
-        if (e && *e->value == '\0')
+    for (const struct config_entry *e = config->entries; e < config->entries + config->n && !rc;
+         e++)
+        if (strcmp(e->section, "card") == 0 && *e->value == '\0')
             rc = config_error(config, e, -1, err, "is empty: remove the line for a general text");
-        else if (e && json_object_set_new(j, keys[i], json_string(e->value)))
+        else if (strcmp(e->section, "card") == 0 &&
+                 json_object_set_new(j, e->key, json_string(e->value)))
             rc = config_error(config, e, 0, err, "its value is not UTF-8");
-    }
     if (rc == 0)
         return j;
     json_decref(j);
@@ -329,26 +410,26 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
 {
     const struct candidate *m = &v->model;
     const struct fold_result *f = &m->results[0];
-    const struct model *fitted = &f->fit->model;
     json_t *words = card(config, err);
     if (!words)
         return NULL;
     json_t *results = candidate(v, m), *baselines = json_array();
     for (size_t i = 0; i < v->n_baselines; i++)
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
-    json_t *more =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, "
-                  "s:b, s:o}",
-                  "bootstrap", bootstrap(&m->bootstrap), "validation", validation(m, &v->settings),
-                  "threshold", policy(&v->settings, &f->metrics.tally), "data", data(f), "weights",
-                  weights(m), "intercept", "weight", number(fitted->intercept), "standard_error",
-                  number(f->fit->logreg.standard_error[fitted->n_inputs]), "reliability",
-                  reliability(&f->metrics.tally), "scores", scores(f->fit), "slices",
-                  slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
-                  warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
-                  v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
-                  v->settings.review_outside, "card", words);
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, s:b, s:o, s:o, s:o, "
+        "s:{}}",
+        "bootstrap", bootstrap(&m->bootstrap), "threshold", policy(&v->settings, &f->metrics.tally),
+        "data", data(m), "weights", weights(m), "intercept", "weight",
+        number(f->fit->model.intercept), "reliability", reliability(f->fit), "scores",
+        scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",
+        baselines, "warnings", warnings(m, &v->settings, v->split.label_delay), "split",
+        "label_delay", v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
+        v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
+        "decisions", decisions(m), "titles");
     json_object_update_new(results, more);
-    json_object_set_new(results, "titles", titles());
+    for (size_t i = 0; i < N_METRICS; i++)
+        json_object_set_new(json_object_get(results, "titles"), metric_list[i].name,
+                            json_string(metric_list[i].title));
     return results;
 }

@@ -23,4 +23,5 @@ function cardBlock([block, level, title, code]) {
 if (location.pathname === "/card") visit("/model/card.md", (text) => {
   document.title = "Assay: model card";
   $("content").replaceChildren(element("article", { className: "card" }, ...[...text.matchAll(BLOCK)].map(cardBlock)));
+  fitTables();
 });

@@ -196,7 +196,7 @@ function drawDrift(text, drifts) {
 
 // ---- the report ----
 
-// Text next to points: dataset.texts[i], with \n between lines; above them if dataset.centred.
+// Text next to points: dataset.texts[i], with \n between lines; above them if dataset.centred, or below if dataset.under.
 Chart.register({
   id: "texts",
   afterDatasetsDraw(chart) {
@@ -206,7 +206,7 @@ Chart.register({
     ctx.lineWidth = 4;
     chart.data.datasets.forEach((set, k) => set.texts?.forEach((text, i) => {
       const { x, y } = chart.getDatasetMeta(k).data[i], lines = text.split("\n");
-      const end = x > (area.left + area.right) / 2, below = y < area.top + 30 && !set.centred;
+      const end = x > (area.left + area.right) / 2, below = set.under || (y < area.top + 30 && !set.centred);
       ctx.textAlign = set.centred ? "center" : end ? "right" : "left";
       ctx.strokeStyle = card();
       ctx.fillStyle = set.borderColor();
@@ -227,6 +227,13 @@ const shareAxis = (title, more = {}) => ({ type: "linear", min: 0, max: 1, grid,
 const decadeAxis = (title, min, max, label) => ({ type: "logarithmic", min, max, grid, title: titled(title),
   ticks: { maxRotation: 0, padding: 6, autoSkip: false, callback: (x) => (decade(x) ? label(x) : null) } });
 
+const LOGIT_TICKS = [1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999];
+const logit = (p) => Math.log(p / (1 - p));
+const logitAxis = (title, min, max) => ({ type: "linear", min, max, grid, title: titled(title),
+  afterBuildTicks: (axis) => { axis.ticks = LOGIT_TICKS.map((p) => ({ value: logit(p) })).filter(({ value }) => value >= min && value <= max); },
+  ticks: { maxRotation: 0, autoSkipPadding: 6, padding: 6, callback: (v) => `${Number((100 / (1 + Math.exp(-v))).toPrecision(4))} %` } });
+const tint = (tone) => () => `${colour(tone)()}40`;
+
 // Datasets: a line through points, and points alone. tone: a colour of the style sheet.
 const lineOf = (label, tone, data, more = {}) => ({ label, tone, data, borderColor: colour(tone), backgroundColor: colour(tone),
   showLine: true, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 6, ...more });
@@ -246,6 +253,19 @@ function drawPlot(id, text, datasets, scales, says, marks = []) {
   show(id, text, { sets: [] }, () => ({
     type: "scatter", data: { datasets },
     options: { scales, layout: { padding }, plugins: { marks: { list: marks }, tooltip: { callbacks: { label: says } } } },
+  }));
+}
+
+// The shares of both classes in the ranges of an input: {feature, min, genuine, frauds}, each class with edges and counts.
+function drawShares(id, input) {
+  const labels = [input.min, ...input.genuine.edges].map((x) => number(x)), classes = { genuine: colour("idle"), frauds: striped("review") };
+  const shares = (counts) => counts.map((n) => n / Math.max(1, counts.reduce((sum, x) => sum + x, 0)));
+  show(id, `${input.feature} of genuine payments and of frauds, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({
+    type: "bar",
+    data: { datasets: Object.entries(classes).map(([label, backgroundColor]) => ({ label, data: shares(input[label].counts), backgroundColor, barPercentage: 1, categoryPercentage: 0.8 })) },
+    options: { scales: { x: { grid: { display: false, drawBorder: false }, ticks: { maxRotation: 0, autoSkipPadding: 8, font: { size: 10 } } },
+                         y: { display: false, beginAtZero: true } },
+               plugins: { tooltip: { callbacks: { title: ([item]) => `from ${item.label}`, label: (item) => ` ${shareTick(item.parsed.y)} of ${item.dataset.label}` } } } },
   }));
 }
 
@@ -270,7 +290,7 @@ function forPrint(on) {
   for (const chart of Object.values(charts)) {
     const box = chart.canvas.parentElement;
     chart.options.devicePixelRatio = on ? 3 : undefined;
-    on ? chart.resize(Number(box.dataset.printWidth ?? 330), box.clientHeight) : chart.resize();
+    on ? chart.resize(Number(box.dataset.printWidth ?? (box.closest(".multiples") ? 160 : 420)), 0.9 * box.clientHeight) : chart.resize();
     chart.update("none");
   }
 }

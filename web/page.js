@@ -19,14 +19,27 @@ function element(tag, properties = {}, ...children) {
   return e;
 }
 
-// A table that scrolls by itself where it is too wide. sides: the class of each column's cells.
+// A table whose rows become blocks where it is too wide (fitTables). sides: the class of each column's cells.
 function sheet(headings, rows, sides = []) {
-  const one = (tag) => (content, i) => element(tag, { className: sides[i] ?? "", scope: tag === "th" ? "col" : undefined }, ...[content].flat());
+  const one = (tag) => (content, i) => {
+    const e = element(tag, { className: sides[i] ?? "", scope: tag === "th" ? "col" : undefined }, ...[content].flat());
+    e.dataset.heading = tag === "td" ? headings[i] : "";
+    return e;
+  };
   return element("div", { className: "scroll", tabIndex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...headings.map(one("th")))),
     element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map(one("td")))))));
 }
 
 for (const a of document.querySelectorAll(".site a")) if (a.pathname === location.pathname) a.ariaCurrent = "page";
+
+// The rows of a table that is wider than its box become blocks.
+function fitTables() {
+  for (const box of document.querySelectorAll(".report .scroll, article .scroll")) {
+    box.classList.remove("stacked");
+    box.classList.toggle("stacked", box.scrollWidth > box.clientWidth);
+  }
+}
+addEventListener("resize", fitTables);
 
 // ---- the server ----
 
@@ -118,4 +131,4 @@ const row = (...cells) => {
 };
 // The server's words begin small and end without a full stop.
 const sentence = (text = "the server does not say why") => `${text[0].toUpperCase()}${text.slice(1)}.`;
-const signed = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
+const signed = (x) => `${Math.abs(x) < 0.005 ? "±" : x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;

@@ -18,14 +18,19 @@ const fixed = (x, digits) => dash(x, (x) => x.toFixed(digits));
 const count = (x) => dash(x, (x) => x.toLocaleString("en"));
 const share = (x, digits = 2) => dash(x, (x) => `${(100 * x).toFixed(digits)} %`);
 const brief = (x) => dash(x, (x) => `${Number((100 * x).toPrecision(2))} %`);
+const fine = (x) => (x > 0.5 ? `${Number((100 - Number((100 * (1 - x)).toPrecision(2))).toPrecision(9))} %` : brief(x)); // near 0 and 1
 const range = ([low, high], digits) => (isKnown(low) && isKnown(high) ? `${fixed(low, digits)} to ${fixed(high, digits)}` : "–");
 
+const day = (n) => new Date(864e5 * n).toISOString().slice(0, 10); // n: days since 1970
+
 // ---- words ----
+
+const CARD = ["intended_use", "limits", "risks", "on_failure", "data", "contact", "licence"];
 
 const list = (id, lines) => $(id).replaceChildren(...lines.map((textContent) => element("li", { textContent })));
 
 function showWords() {
-  const { text, card: words, bootstrap: b } = report;
+  const { text, bootstrap: b } = report;
   document.title = `Assay: ${about.dataset}, version ${about.version}`;
   put("title", `${about.dataset}, version ${about.version}`);
   put("lead", text.lead.join(" "));
@@ -35,10 +40,13 @@ function showWords() {
   list("comparisons", text.comparisons);
   put("bootstrap", b ? `The intervals come from a bootstrap over the ${b.units} ${b.unit}s of the test (${b.replicates} draws).
     With few ${b.unit}s they tend to be too short.` : "There are no intervals: the test has rows in fewer than five hours.");
-  for (const [key, own] of Object.entries(words)) put(`card-${key}`, own); // in place of the general text
+  for (const key of CARD) put(`card-${key}`, text[key]);
+  put("identity", `Version ${about.version} of ${about.dataset}, SHA-256 ${about.sha256.slice(0, 12)}…, trained on ${folds[0].train},
+    tested on ${folds[0].test}, of data from ${day(data.daily[0][0])} to ${day(data.daily.at(-1)[0])}`);
+  $("identity").title = about.sha256;
   put("definitions", about.features.map((f) => `${f.name} = ${f.expression}`).join("\n"));
   put("reproduce", `make pipeline CONFIG=${about.config} with ${about.program}. The input's XXH3 checksum is ${about.data_xxh3},
-    that of the settings ${about.config_xxh3}; the same input and settings give the same model to the last bit.`);
+    that of the settings ${about.config_xxh3}, the model's SHA-256 ${about.sha256}; the same input and settings give the same model to the last bit.`);
 }
 
 function showTiles() {
@@ -56,20 +64,32 @@ function showTiles() {
 
 // ---- tables ----
 
-// columns: [heading, text of a row]; the first `texts` of them are left-aligned.
+// columns: [heading, text of a row, or the cell's parts]; the first `texts` of them are left-aligned. Cells know their
+// heading, for tables whose rows become blocks.
 function table(id, texts, columns, rows) {
-  const one = (tag, i, textContent) => element(tag, { textContent, className: i < texts ? "" : "number", scope: tag === "th" ? "col" : undefined });
-  $(id).replaceChildren(element("thead", {}, element("tr", {}, ...columns.map(([heading], i) => one("th", i, heading)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...columns.map(([, text], i) => one("td", i, text(row)))))));
+  const one = (tag, role, i, parts, heading = "") => {
+    const e = element(tag, { className: i < texts ? "" : "number", scope: tag === "th" ? "col" : undefined }, ...[parts].flat());
+    e.setAttribute("role", role);
+    e.dataset.heading = heading;
+    return e;
+  };
+  const part = (tag, ...lines) => group(element(tag, {}, ...lines), "rowgroup"), group = (e, role) => { e.setAttribute("role", role); return e; };
+  const tr = (...cells) => group(element("tr", {}, ...cells), "row");
+  group($(id), "table").replaceChildren(part("thead", tr(...columns.map(([heading], i) => one("th", "columnheader", i, heading)))),
+    part("tbody", ...rows.map((row) => tr(...columns.map(([heading, text], i) => one("td", "cell", i, text(row), heading))))));
 }
 
 function showQuality() {
   const many = folds.length > 1, mean = ({ mean, folds: n }) => (n > 0 && n < folds.length ? `${fixed(mean, 4)} of ${n}` : fixed(mean, 4));
   table("table-metrics", 1, [
-    ["", (name) => titles[name]], ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
+    ["", (name) => titles[name]], ["training", (name) => fixed(report.training[name], 4)], ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
     ...(many ? [[`mean of ${folds.length}`, (name) => mean(report.summary[name])], ["sd", (name) => fixed(report.summary[name].sd, 4)],
                 ["worst", (name) => fixed(report.summary[name].worst, 4)]] : []),
   ], Object.keys(report.summary));
+  const { true_positives: tp, false_positives: fp, false_negatives: fn, true_negatives: tn } = test.confusion;
+  table("table-confusion", 1, [["", ([name]) => name], ["review", ([, alerts]) => count(alerts)], ["approve", ([, , passed]) => count(passed)],
+    ["total", ([, alerts, passed]) => count(alerts + passed)]], [["fraud", tp, fn], ["genuine", fp, tn], ["total", tp + fp, fn + tn]]);
+  put("confusion", `${plural(tp, "fraud")} found, ${plural(fn, "fraud")} missed; ${plural(fp, "genuine payment")} alerted for nothing.`);
   const model = { ...report, name: "model", inputs: report.weights };
   table("table-baselines", 1, [
     ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], [titles.roc_auc, (c) => fixed(c.test.roc_auc, 4)],
@@ -93,11 +113,10 @@ function showTables() {
     ["resolution", "how well they separate the rows; more is better", fixed(parts.resolution, 6)],
     ["uncertainty", "of the data, whatever the model", fixed(parts.uncertainty, 6)],
     ["within", "differences inside the ten ranges", fixed(parts.within, 6)]]);
-  const train = { name: "training", when: folds[0].train, ...data.train, cards: 0 };
-  const tested = { name: "test", when: folds[0].test, ...data.test, unknown: test.unknown_labels, cards: test.known_cards };
-  table("table-data", 2, [["", (d) => d.name], ["when", (d) => d.when], ["days", (d) => fixed(d.days, 1)], ["rows", (d) => count(d.rows)],
-    ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
-    ["share", (d) => share(d.fraud_share, 3)]], [train, tested]);
+  const span = (low, high) => `${fine(low).replace(" %", "")} to ${fine(high)}`;
+  table("table-reliability", 1, [["probability", (b) => span(b.from, b.to)], ["rows", (b) => count(b.rows)],
+    ["frauds", (b) => count(b.frauds)], ["predicted", (b) => fine(b.mean_probability)], ["found", (b) => fine(b.fraud_share)],
+    ["95 % interval", (b) => span(b.low, b.high)]], report.reliability);
 }
 
 // ---- curves ----
@@ -160,33 +179,71 @@ function showWeeks(id, key, title, show) {
 
 // ---- probabilities ----
 
-const logit = (p) => Math.log(p / (1 - p));
+function showReliability() {
+  const bins = report.reliability, known = [test.threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])].filter((p) => p > 0 && p < 1);
+  const inside = (p) => clamp(p, 1e-6, 1 - 1e-4), low = logit(inside(Math.min(...known, 0.1))) - 0.6, high = logit(inside(Math.max(...known, 0.1))) + 1.2;
+  const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
+  const isHollow = ({ fraud_share: y }) => y === 0 || y === 1;
+  const numbers = [[], []]; // of rows, above and below the intervals, where there is room
+  bins.forEach((b, i) => {
+    const isFree = (texts) => !bins.some((other, j) => texts[j] && Math.abs(at(other.mean_probability) - at(b.mean_probability)) < (high - low) / 11);
+    const texts = numbers.find(isFree);
+    if (texts) texts[i] = short(b.rows);
+  });
+  drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
+    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share)), { backgroundColor: ({ raw }) => (raw && isHollow(raw.bin) ? card : colour("approve"))() }),
+     lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
+     lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
+     ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
+       { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
+    { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
+    ({ raw: { bin } }) => (bin ? ` ${bin.frauds} of ${count(bin.rows)} rows are frauds: ${brief(bin.fraud_share)} (${brief(bin.low)} to ${brief(bin.high)})` : ""),
+    thresholdMark());
+}
+
+const thresholdMark = () => (test.threshold > 0 && test.threshold < 1 ? [{ at: logit(test.threshold), text: `review from ${brief(test.threshold)}`, colour: ink }] : []);
 
 function showProbabilities() {
-  const bins = report.reliability, point = (bin, y) => ({ x: bin.mean_probability, y, bin });
-  drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${share(b.mean_probability, 1)} ${share(b.fraud_share, 1)}`).join(", ")}`,
-    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share))),
-     lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
-     lineOf("", "idle", bins.length ? [{ x: 0, y: 0 }, { x: 1, y: 1 }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
-     dotsOf("", "idle", bins.map((b) => ({ x: (b.from + b.to) / 2, y: 1 })),
-            { pointRadius: 0, pointHitRadius: 0, centred: true, texts: bins.map((b) => short(b.rows)) })],
-    { x: shareAxis("probability that the model gives"), y: shareAxis("share that are frauds") },
-    ({ raw: { bin } }) => (bin ? ` ${share(bin.fraud_share, 1)} of ${count(bin.rows)} rows are frauds (${share(bin.low, 1)} to ${share(bin.high, 1)})` : ""));
-
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
   const steps = (counts, all) => (all > 0 ? [...counts, counts[n - 1]].map((y, i) => ({ x: edge(i), y: y / all })) : []);
   const area = { stepped: "before", fill: "origin", borderWidth: 1.5 };
-  const tint = (tone) => () => `${colour(tone)()}40`;
-  const marks = [0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999];
-  const x = { type: "linear", min: scores.from, max: scores.to, grid, title: titled("probability that the model gives"),
-              afterBuildTicks: (axis) => { axis.ticks = marks.map((p) => ({ value: logit(p) })); },
-              ticks: { maxRotation: 0, autoSkipPadding: 6, callback: (v) => `${Number((100 / (1 + Math.exp(-v))).toPrecision(4))} %` } };
   drawPlot("plot-scores", `Distribution of the probabilities of ${count(genuine)} genuine payments and ${count(frauds)} frauds`,
     [lineOf("genuine", "idle", steps(scores.genuine, genuine), { ...area, backgroundColor: tint("idle") }),
      lineOf("frauds", "review", steps(scores.frauds, frauds), { ...area, backgroundColor: tint("review") })],
-    { x, y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
-    (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`,
-    test.threshold > 0 && test.threshold < 1 ? [{ at: logit(test.threshold), text: `alerts from ${number(test.threshold)}`, colour: ink }] : []);
+    { x: logitAxis("probability that the model gives", scores.from, scores.to), y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
+    (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`, thresholdMark());
+}
+
+// ---- decisions ----
+
+// How the log-odds of a decision come about: its five largest contributions, and the rest.
+function explain(id, { contributions }) {
+  const all = contributions.map(({ feature: name, value, contribution: x }, i) => {
+    const limit = clamp(value, report.weights[i].min, report.weights[i].max);
+    return { name, value: number(value, 4) + (limit === value ? "" : `, counts as ${number(limit, 4)}`), x };
+  }).sort((a, b) => Math.abs(b.x) - Math.abs(a.x));
+  const sum = (list) => list.reduce((total, { x }) => total + x, 0), others = all.slice(5), intercept = report.intercept.weight;
+  const named = ({ name, x, plain }) => {
+    const bar = element("i", { className: x < 0 ? "approve" : "review" });
+    bar.style.width = `${Math.min(50, 50 * Math.abs(x / all[0].x))}%`;
+    return plain ? name : [name, element("div", { className: "bar" }, bar)];
+  };
+  table(id, 1, [["input", named], ["value", ({ value = "" }) => value], ["log-odds", ({ x }) => signed(x)]],
+    [...all.slice(0, 5), ...(others.length ? [{ name: plural(others.length, "other input"), x: sum(others) }] : []),
+     { name: "intercept", x: intercept, plain: true }, { name: "sum", x: sum(all) + intercept, plain: true }]);
+}
+
+function showDecisions() {
+  const { highest_fraud: top, highest_genuine: genuine, lowest_fraud: low } = report.decisions;
+  const fraud = ({ review }) => (review ? "A fraud that it found" : "A fraud that it missed");
+  const cases = [[top, fraud, "the fraud with the highest probability"],
+                 [genuine, ({ review }) => (review ? "A false alarm" : "A genuine payment that it approved"), "the genuine payment with the highest probability"],
+                 [JSON.stringify(low) !== JSON.stringify(top) && low, fraud, "the fraud with the lowest probability"]].filter(([decision]) => decision);
+  $("explained").replaceChildren(...cases.map(([decision, title, which], i) => element("div", { className: "card" }, element("h3", { textContent: title(decision) }),
+    element("p", { className: "verdict" }, badge(element("span"), decision.review ? "review" : "approve"), `probability ${probability(decision.probability)}`),
+    element("p", { className: "note", textContent: `Of the test, ${which}. ${decision.time.replace("T", " ").replace("Z", " UTC")}.` }),
+    element("div", { className: "scroll" }, element("table", { id: `table-decision-${i}` })))));
+  cases.forEach(([decision], i) => explain(`table-decision-${i}`, decision));
 }
 
 // ---- weights and slices ----
@@ -221,24 +278,59 @@ function showSlices() {
   panel("plot-slices-fpr", "false_positive_rate", "genuine payments alerted",
     { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled("genuine alerted"), ticks }, false);
 
-  const signed = (x) => `${x < 0 ? "" : "+"}${fixed(100 * x, 2)}`;
-  const rate = (key) => (s) => share(s[key]) + (isKnown(s.difference?.[key]) ? ` (${signed(s.difference[key])}, ${fixed(s.ratio[key], 2)})` : "");
-  table("table-slices", 2, [["by", (s) => s.slicing], ["slice", (s) => `${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
+  const rate = (key) => (s) => {
+    const x = s.difference?.[key];
+    return [share(s[key]), ...(isKnown(x) ? [element("small", { textContent: signed(100 * x) })] : [])];
+  };
+  table("table-slices", 1, [["slice", (s) => `${s.slicing} ${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
     ["frauds", (s) => count(s.frauds)], ["fraud share", (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
     [titles.roc_auc, (s) => fixed(s.roc_auc, 3)], [titles.average_precision, (s) => fixed(s.average_precision, 3)],
     ["alerts", rate("selection_rate")], ["frauds found", rate("recall")], ["false alarms", rate("false_positive_rate")]],
-    [{ ...test, slicing: "all", name: "", fraud_share: data.test.fraud_share }, ...slices]);
+    [{ ...test, slicing: "all payments", name: "", fraud_share: data.test.fraud_share }, ...slices]);
+}
+
+// ---- data ----
+
+function showData() {
+  const { train, test: tested, daily, columns = [] } = data, last = daily.at(-1)[0], first = daily[0][0];
+  const known = daily.filter(([, rows]) => rows > 0), most = Math.max(...known.map(([, rows, n]) => n / rows), 1e-4);
+  const band = (label, tone, part) => lineOf(label, tone, [part.first_day, part.last_day + 1].map((x) => ({ x, y: 1.15 * most })),
+    { fill: "origin", backgroundColor: tint(tone), borderWidth: 0, pointHitRadius: 0, order: 1 });
+  drawPlot("plot-daily", `Share of frauds from ${day(first)} to ${day(last)}, at most ${brief(most)} of a day`,
+    [lineOf("frauds", "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
+     band("training", "approve", train), band("test", "second", tested)],
+    { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false }, ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: day } },
+      y: { ...valueAxis, max: 1.15 * most, title: titled("frauds"), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
+    ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} payments are frauds, ${brief(raw.y)}` : ` ${dataset.label}`));
+  const parts = [{ name: "training", when: folds[0].train, ...train, cards: 0 },
+                 { name: "test", when: folds[0].test, ...tested, unknown: test.unknown_labels, cards: test.known_cards }];
+  table("table-data", 1, [["", (d) => d.name], ["when", (d) => d.when], ["days", (d) => fixed(d.days, 1)], ["rows", (d) => count(d.rows)],
+    ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
+    ["share", (d) => share(d.fraud_share, 3)]], parts);
+  const values = { id: () => "pseudonyms", key: () => "pseudonyms", category: (c) => plural(c.distinct, "text"), label: () => "0 genuine, 1 fraud",
+                   time: (c) => [c.min, c.max].map((x) => day(x / 86400)).join(" to "), number: (c) => [c.min, c.max].map((x) => number(x, 6)).join(" to ") };
+  table("table-columns", 3, [["column", (c) => c.name], ["kind", (c) => c.kind], ["values", (c) => values[c.kind](c)],
+    ["missing", (c) => count(c.nulls)]], columns);
+  $("distributions").replaceChildren(...report.weights.map((w, i) => element("div", {}, element("h4", { textContent: w.feature }),
+    element("div", { className: "plot" }, element("canvas", { id: `plot-input-${i}` })))));
+  report.weights.forEach((w, i) => drawShares(`plot-input-${i}`, w));
 }
 
 function showReport(text) {
   take(text);
-  for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showWeights, showSlices]) show();
+  for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showReliability, showProbabilities, showDecisions,
+    showWeights, showSlices, showData]) show();
   showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
   showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
+  fitTables();
 }
 
 const held = $("metrics")?.textContent;
 if (held) {
   enter("live");
   showReport(held);
-} else visit("/model/metrics.json", showReport);
+  $("identity").append(`. This file was written on ${new Date(document.lastModified).toISOString().slice(0, 10)}`); // its bytes have no date
+} else visit("/model/metrics.json", (text) => {
+  showReport(text);
+  read("/model").then((model) => { $("champion").hidden = JSON.parse(model).sha256 !== about.sha256; }, () => {}); // no answer, no claim
+});
