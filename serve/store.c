@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum { CACHE_KIB = 65536, BUSY_MS = 1000 };
-enum { WITHOUT_OUTSIDE = 2 }; // the schema before this one: its rows get a NULL
 
 enum {
     C_ORDER,
@@ -219,7 +218,7 @@ static int check_kind(struct store *s, int64_t *kind, struct err *err)
                 STORE_APPLICATION))
         return -1;
     const int64_t schema = *kind;
-    if (schema == 0 || schema == STORE_SCHEMA || schema == WITHOUT_OUTSIDE)
+    if (schema == 0 || schema == STORE_SCHEMA)
         return 0;
     if (schema < 0)
         return err_set(err, "%s: is a database of another program", s->path);
@@ -250,9 +249,6 @@ static int check_places(struct store *s, struct err *err)
 static int connect(struct store *s, bool full, const struct store_identity *identity,
                    struct err *err)
 {
-    static const char add_outside[] =
-        "BEGIN IMMEDIATE; ALTER TABLE prediction ADD COLUMN outside BLOB;"
-        "PRAGMA user_version=%d; COMMIT";
     char pragmas[256];
     int64_t schema;
     snprintf(pragmas, sizeof pragmas,
@@ -260,9 +256,7 @@ static int connect(struct store *s, bool full, const struct store_identity *iden
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              full ? "FULL" : "NORMAL", CACHE_KIB);
     if (check_kind(s, &schema, err) || take_lock(s, err) ||
-        execute(s, "set up", NULL, err, "%s", pragmas) ||
-        (schema == 0 && create(s, identity, err)) ||
-        (schema == WITHOUT_OUTSIDE && execute(s, "set up", NULL, err, add_outside, STORE_SCHEMA)))
+        execute(s, "set up", NULL, err, "%s", pragmas) || (schema == 0 && create(s, identity, err)))
         return -1;
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
