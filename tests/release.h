@@ -34,6 +34,7 @@ static inline void table_release(struct table *t)
     }
     free(t->columns);
     free(t->path);
+    json_decref(t->summary);
     json_decref(t->provenance);
     *t = (struct table){0};
 }
