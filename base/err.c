@@ -1,4 +1,3 @@
-// Error messages, and suggestions for mistyped names.
 #include "base/err.h"
 
 #include <stdarg.h>

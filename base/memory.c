@@ -1,4 +1,3 @@
-// Wrappers that end the program when the system gives no memory.
 #define _GNU_SOURCE // vasprintf, reallocarray
 #include "base/memory.h"
 

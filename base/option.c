@@ -1,4 +1,3 @@
-// getopt_long driven by a table, and help printed from it.
 #define _GNU_SOURCE // getopt_long
 #include "base/option.h"
 #include "base/progress.h"
@@ -9,7 +8,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { HELP = 1000, VERSION };

@@ -1,7 +1,3 @@
-// Atomic files and folders: a locked temporary beside the target, renamed when it is complete.
-//
-// The temporary's name is the target's with ".tmp" at its end. A process that dies drops its flock,
-// so the lock tells another writer's temporary from a leftover, which is removed.
 #define _GNU_SOURCE // renameat2: exchanges two folders in one step
 #include "base/output.h"
 
@@ -41,6 +37,23 @@ int sync_parent(const char *path, struct err *err)
     return rc;
 }
 
+// Make the missing folders above path ("a/b" also above "a/b/") and write their names to disk.
+static int make_parents(const char *path, struct err *err)
+{
+    char *copy = xstrdup(path);
+    int rc = 0;
+    for (char *p = strchr(copy + 1, '/'); p && rc == 0; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        if (mkdir(copy, 0777) == 0)
+            rc = sync_parent(copy, err);
+        else if (errno != EEXIST)
+            rc = err_sys(err, "%s: cannot make the folder", copy);
+        *p = '/';
+    }
+    free(copy);
+    return rc;
+}
+
 int lock_parent(const char *path, bool wait, struct err *err)
 {
     if (make_parents(path, err))
@@ -55,22 +68,6 @@ int lock_parent(const char *path, bool wait, struct err *err)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-int make_parents(const char *path, struct err *err)
-{
-    char *copy = xstrdup(path);
-    int rc = 0;
-    for (char *p = strchr(copy + 1, '/'); p && rc == 0; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        if (mkdir(copy, 0777) == 0)
-            rc = sync_parent(copy, err);
-        else if (errno != EEXIST)
-            rc = err_sys(err, "%s: cannot make the folder", copy);
-        *p = '/';
-    }
-    free(copy);
-    return rc;
 }
 
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err)

@@ -1,10 +1,10 @@
 // output: artifacts that are complete or absent.
 //
-// An output is written under a temporary name beside its target and gets the target's name only in
-// _commit, when everything is on disk: write, flush, fsync, rename, fsync the folder. Until then
-// the old artifact stays, and no reader can see half of a new one. The temporary is locked while it
-// is written, so a second program that wants to write the same artifact is refused. A killed
-// process leaves its temporary behind unlocked, and the next writer of the artifact removes it.
+// An output is written to a temporary beside its target, with ".tmp" behind the name, and gets the
+// target's name only in _commit, when everything is on disk: write, flush, fsync, rename, fsync the
+// folder. Until then the old artifact stays, and no reader can see half of a new one. The temporary
+// is locked while it is written, so a second program that wants to write the same artifact is
+// refused. A killed process leaves its temporary behind unlocked, and the next writer removes it.
 //
 //     struct output o;                        struct output d;
 //     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
@@ -58,8 +58,6 @@ void output_settle(struct output *o);
 // Without a commit before, the old artifact stays and the temporary is removed.
 void output_release(struct output *o);
 
-// Make the missing folders above path ("a/b" also above "a/b/") and write their names to disk.
-int make_parents(const char *path, struct err *err);
 // fsync the folder that holds path: a name that was made or removed there is on disk then.
 int sync_parent(const char *path, struct err *err);
 // Open a file that is read whole; NULL and a message where it is none: a pipe could keep its reader

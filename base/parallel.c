@@ -1,4 +1,3 @@
-// Threads for one function, started and joined in one call.
 #define _GNU_SOURCE // sched_getaffinity
 #include "base/parallel.h"
 

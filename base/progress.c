@@ -1,4 +1,3 @@
-// What a program writes to a terminal.
 #include "base/progress.h"
 
 #include <stdio.h>

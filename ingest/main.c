@@ -1,6 +1,4 @@
-// The program ingest: a CSV, as its .ini describes it, becomes a column table. Where more rows
-// break the schema than [input] max_reject_rate allows, the old table stays, and only rejects.csv
-// is new.
+// ingest: a CSV, as its .ini describes it, becomes a column table.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"

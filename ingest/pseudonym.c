@@ -1,12 +1,10 @@
 #include "ingest/pseudonym.h"
 
-#include "base/memory.h"
 #include "base/output.h"
 
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

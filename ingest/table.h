@@ -64,7 +64,21 @@ int table_find_kind(const struct table *t, enum column_kind kind);
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,
                        struct err *err);
 
-struct dictionary;
+// The texts of a category column, whose codes count from 0 in the order of arrival. A zeroed one is
+// empty; it owns copies of the texts until dictionary_release.
+enum { DICTIONARY_MAX = 65536 }; // a column with more distinct values is a key
+struct dictionary {
+    char **texts; // [n] by code
+    size_t n, size;
+    uint32_t *sorted; // [n] the codes in the order of their texts
+    size_t sorted_size;
+};
+
+// The code of a text, which is added if it is new; -1 where that would be more than DICTIONARY_MAX.
+int dictionary_code(struct dictionary *d, const char *text, uint32_t *code, struct err *err);
+// The code of a text, d->n if it is not there.
+uint32_t dictionary_find(const struct dictionary *d, const char *text);
+void dictionary_release(struct dictionary *d);
 
 struct table_writer {
     struct output dir; // further files of the table may be created in it before the commit
@@ -87,22 +101,6 @@ void table_writer_dictionary(struct table_writer *w, size_t column, const struct
 // w->dir is the caller's.
 int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err);
 void table_writer_release(struct table_writer *w);
-
-// The texts of a category column, whose codes count from 0 in the order of arrival. A zeroed one is
-// empty; it owns copies of the texts until dictionary_release.
-enum { DICTIONARY_MAX = 65536 }; // a column with more distinct values is a key
-struct dictionary {
-    char **texts; // [n] by code
-    size_t n, size;
-    uint32_t *sorted; // [n] the codes in the order of their texts
-    size_t sorted_size;
-};
-
-// The code of a text, which is added if it is new; -1 where that would be more than DICTIONARY_MAX.
-int dictionary_code(struct dictionary *d, const char *text, uint32_t *code, struct err *err);
-// The code of a text, d->n if it is not there.
-uint32_t dictionary_find(const struct dictionary *d, const char *text);
-void dictionary_release(struct dictionary *d);
 
 // For artifacts of all stages: a number, null where it is not finite.
 json_t *json_number_or_null(double x);

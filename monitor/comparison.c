@@ -1,4 +1,3 @@
-// Reads both periods, measures one column after the other, and writes what was found.
 #include "monitor/comparison.h"
 
 #include "base/memory.h"

@@ -1,4 +1,3 @@
-// Measures of drift on counts and on sorted samples.
 #include "monitor/drift.h"
 
 #include <math.h>

@@ -1,7 +1,4 @@
-// monitor: has the data changed since the model was trained?
-//
-// Compares the rows after the test window, or another table, with the training rows and writes
-// drift.json and a table (comparison.h).
+// monitor: has the data changed since the model was trained? Writes drift.json and a table.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
@@ -10,7 +7,6 @@
 #include "train/registry.h"
 
 #include <malloc.h>
-#include <stdlib.h>
 
 enum { EXIT_DRIFTED = 3 };
 
