@@ -137,6 +137,9 @@ static void everything_acknowledged_is_there_once_after_every_kill(void **state)
     }
     server_begin(&own, "16", NULL);
     check_answers();
+    printf("note: %d kills, %lld transactions and %lld labels, all there once\n", kills,
+           (long long)query("SELECT count(*) FROM prediction"),
+           (long long)query("SELECT count(*) FROM feedback"));
     assert_int_equal(server_end(&own), 0);
     for (int i = 0; i < CLIENTS; i++) {
         assert_true(clients[i].sent > 0);

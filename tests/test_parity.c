@@ -57,6 +57,8 @@ static void compare(const struct batch_scores *e)
     }
     fclose(f);
     assert_true(n == e->n);
+    printf("note: %llu probabilities equal the batch's to the bit, across %d kills\n",
+           (unsigned long long)n, kills);
 }
 
 static void every_probability_has_the_bits_of_the_batch_across_kills(void **state)
