@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The pictures of README.md: a part of the champion's report, and the dashboard while replay sends it traffic.
+"""The pictures of README.md: a part of the champion's report, and the dashboard, light and dark, while replay sends it
+traffic.
 
 Needs chromium and chromedriver (tests/packages.txt), nothing else. `make pictures` calls it.
 """
@@ -27,7 +28,7 @@ def report(browser, page, output):
     browser.shoot(output, WIDTH, top - 12, bottom + 12)
 
 
-def dashboard(browser, a, output):
+def dashboard(browser, a, docs):
     server, url = start([a.bin / "serve", "--models", a.models, "--state", a.state, "--database", a.work / "served.db",
                          "--port", "0"], r"(http://127\.0\.0\.1:\d+)")
     replay = subprocess.Popen([a.bin / "replay", "--url", url, "--from", a.since, "--rate", "300", "--labels", "3",
@@ -39,7 +40,10 @@ def dashboard(browser, a, output):
         browser.click("#send")
         time.sleep(3)
         bottom = browser.value("document.querySelector('.trio').getBoundingClientRect().bottom + scrollY")
-        browser.shoot(output, WIDTH, 0, bottom + 16)
+        for name, dark in (("dashboard.png", False), ("dashboard-dark.png", True)):
+            browser.size(WIDTH, dark=dark)
+            time.sleep(3)  # the page draws its charts again
+            browser.shoot(docs / name, WIDTH, 0, bottom + 16)
     finally:
         for process in (replay, server):
             process.terminate()
@@ -57,7 +61,7 @@ def main():
     try:
         browser.size(WIDTH)
         report(browser, a.models / "champion" / "report.html", a.docs / "report.png")
-        dashboard(browser, a, a.docs / "dashboard.png")
+        dashboard(browser, a, a.docs)
     finally:
         browser.end()
         shutil.rmtree(a.work)
