@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ASSAY_VERSION "0.1.0"
+#define ASSAY_VERSION "0.2.0"
 
 enum { OPTION_MAX = 32 };
 

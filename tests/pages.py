@@ -420,15 +420,17 @@ class Shells(Served):
 
     def test_a_file_that_is_gone_is_told_and_so_is_its_return(self):
         metrics = FOLDER / "models/1/metrics.json"
-        self.addCleanup(lambda: metrics.exists() or metrics.with_suffix(".moved").rename(metrics))
+        self.addCleanup(lambda: metrics.with_suffix(".moved").exists() and metrics.with_suffix(".moved").rename(metrics))
         metrics.rename(metrics.with_suffix(".moved"))
         self.page(f"{URL}/report")
         self.browser.wait("document.body.dataset.state === 'away' && "
                           + text("alarm") + ".includes('metrics.json of the model that decides is gone')")
+        metrics.write_text('{"test": {}}')  # as of a program before this one
+        self.browser.wait(text("alarm") + ".includes('older program')")
         metrics.with_suffix(".moved").rename(metrics)
+        self.page(f"{URL}/report")
         self.browser.wait(self.DRAWN)
         self.browser.complaints()  # the browser's about status 404
-
 
     def send(self, operation):
         """The status that a form of the API page shows."""

@@ -180,7 +180,7 @@ TEST_CASE(a_path_is_answered_exactly_or_not_found)
     } cases[] = {
         {"/healthz", "{\"status\":\"ok\"}"},
         {"/readyz?now", "{\"status\":\"ready\",\"model\":\"1\"}"},
-        {"/v2", "{\"name\":\"assay\",\"version\":\"0.1.0\",\"extensions\":[]}"},
+        {"/v2", "{\"name\":\"assay\",\"version\":\"0.2.0\",\"extensions\":[]}"},
         {"/v2/health/live", "{\"live\":true}"},
         {"/v2/health/ready", "{\"ready\":true}"},
         {"/v2/models/" NAME "/ready", "{\"name\":\"models\",\"ready\":true}"},

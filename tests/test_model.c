@@ -20,7 +20,7 @@ static const char *const valid =
     "   \"max\": 1.0, \"reference\": {\"edges\": [1.0], \"counts\": [10, 2]}}],\n"
     " \"intercept\": -4.5, \"threshold\": 0.125, \"l2\": 0.001, \"outside\": \"score\",\n"
     " \"score_reference\": {\"edges\": [0.01], \"counts\": [7, 5]},\n"
-    " \"training\": {\"rows\": 12}, \"provenance\": {\"program\": \"assay 0.1.0\"}}\n";
+    " \"training\": {\"rows\": 12}, \"provenance\": {\"program\": \"assay 0.2.0\"}}\n";
 
 static void load(struct model *m, const char *text)
 {

@@ -331,6 +331,7 @@ if (held) {
   showReport(held);
   $("identity").append(`. This file was written on ${new Date(document.lastModified).toISOString().slice(0, 10)}`); // its bytes have no date
 } else visit("/model/metrics.json", (text) => {
+  if (!JSON.parse(text).training) return enter("away", "An older program wrote this version's metrics.json, and this page cannot show it: open report.html beside it.");
   showReport(text);
   read("/model").then((model) => { $("champion").hidden = JSON.parse(model).sha256 !== about.sha256; }, () => {}); // no answer, no claim
 });

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from browser import Browser, start  # noqa: E402
 
-TRAFFIC_SECONDS = 45
+TRAFFIC_SECONDS = 180
 WIDTH = 1100
 
 
