@@ -173,14 +173,12 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
             continue;
         reply_text(reply, comma);
         reply_string(reply, column->name, strlen(column->name));
-        reply_text(reply, ":");
-        reply_number(reply, *number++, 17);
+        reply_add(reply, ":%.17g", *number++);
         comma = ",";
     }
-    reply_text(reply, "},\"probability\":");
-    reply_number(reply, d->decision.probability, 17);
-    reply_add(reply, ",\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
-              d->decision.review ? "review" : "approve", d->decision.version);
+    reply_add(reply, "},\"probability\":%.17g,\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
+              d->decision.probability, d->decision.review ? "review" : "approve",
+              d->decision.version);
     decision_write_reasons(&d->decision, r->plan, reply);
     reply_text(reply, !label ? "}" : label->fraud ? ",\"label\":1}" : ",\"label\":0}");
 }

@@ -36,11 +36,8 @@ void decision_write_reasons(const struct decision *d, const struct plan *p, stru
         const char *name = p->inputs[d->reasons[k].input].name;
         reply_text(r, k > 0 ? ",{\"feature\":" : "{\"feature\":");
         reply_string(r, name, strlen(name));
-        reply_text(r, ",\"value\":");
-        reply_number(r, (double)d->reasons[k].value, 9);
-        reply_text(r, ",\"contribution\":");
-        reply_number(r, d->reasons[k].contribution, 17);
-        reply_text(r, "}");
+        reply_add(r, ",\"value\":%.9g,\"contribution\":%.17g}", (double)d->reasons[k].value,
+                  d->reasons[k].contribution);
     }
     reply_text(r, "]");
 }
@@ -62,12 +59,11 @@ void decision_write(const struct decision *d, const unsigned char *outside, cons
     reply_text(r, "{");
     if (id)
         decision_write_id(id, r);
-    reply_text(r, "\"probability\":");
-    reply_number(r, d->probability, 17);
-    reply_text(r, d->review ? ",\"decision\":\"review\"" : ",\"decision\":\"approve\"");
-    reply_text(r, ",\"threshold\":");
-    reply_number(r, d->threshold, 17);
-    reply_add(r, ",\"model\":\"%" PRId64 "\",\"sha256\":\"%s\",", d->version, d->sha256);
+    reply_add(r,
+              "\"probability\":%.17g,\"decision\":\"%s\",\"threshold\":%.17g,\"model\":\"%" PRId64
+              "\",\"sha256\":\"%s\",",
+              d->probability, d->review ? "review" : "approve", d->threshold, d->version,
+              d->sha256);
     decision_write_reasons(d, p, r);
     for (size_t i = 0; i < p->n_inputs; i++) {
         if (!outside[i])

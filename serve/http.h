@@ -70,11 +70,11 @@ struct request {
 };
 
 // In a path, {name} matches one segment that is not empty: /v2/models/{model}/infer. One of
-// answer, post (with the JSON that was sent) and text makes the reply.
+// answer, post (with the n bytes of JSON that were sent) and text makes the reply.
 struct route {
     const char *path, *allow;
     void (*answer)(struct request *q);
-    void (*post)(struct service *s, const char *body, size_t n, struct reply *r);
+    void (*post)(struct request *q, const char *body, size_t n);
     const char *text;
     const char *query; // the only one that is taken; NULL: any, and it is ignored
     bool open;         // needs no token

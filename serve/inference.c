@@ -43,10 +43,8 @@ struct inference {
     size_t wanted[N_OUTPUTS], n_wanted;
 };
 
-static void require(struct inference *q, bool ok, int status, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void require(struct inference *q, bool ok, int status, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void require(struct inference *q, bool ok, int status,
+                                                          const char *fmt, ...)
 {
     char why[256];
     va_list args;
@@ -215,7 +213,7 @@ static void write_output(const struct inference *q, const struct model *m, size_
         if (o == REVIEW)
             reply_text(r, model_reviews(m, x, probability) ? "true" : "false");
         else
-            reply_number(r, o == MARGIN ? margin : probability, 17);
+            reply_add(r, "%.17g", o == MARGIN ? margin : probability);
     }
     reply_text(r, "]}");
 }

@@ -12,22 +12,17 @@
 
 extern const char openapi_json[];
 
-// The values that the model knows; others are taken, too.
-static json_t *known_texts(const struct dictionary *d)
-{
-    json_t *texts = json_array();
-    for (size_t i = 0; i < d->n; i++)
-        json_array_append_new(texts, json_string(d->texts[i]));
-    return texts;
-}
-
 // Absent and null are the same: the column's missing value. id and time have none.
 static json_t *column_schema(const struct service *s, size_t c)
 {
     const struct schema_column *column = &s->plan->schema.columns[c];
     const struct dictionary *known = &s->dictionaries[c];
     const char *missing = column->missing, *null = missing ? "null" : NULL;
+    json_t *texts =
+        known->n > 0 ? json_array() : NULL; // that the model knows; others are taken, too
     double number;
+    for (size_t i = 0; i < known->n; i++)
+        json_array_append_new(texts, json_string(known->texts[i]));
     switch (column->kind) {
     case COLUMN_NUMBER:
         return json_pack(
@@ -44,8 +39,7 @@ static json_t *column_schema(const struct service *s, size_t c)
     default: // texts; ids and keys may be sent as integers
         return json_pack("{s:[s, s*, s*], s:s*, s:o*, s:o*}", "type", "string",
                          column->kind == COLUMN_CATEGORY ? NULL : "integer", null, "default",
-                         missing, "minLength", missing ? NULL : json_integer(1), "examples",
-                         known->n > 0 ? known_texts(known) : NULL);
+                         missing, "minLength", missing ? NULL : json_integer(1), "examples", texts);
     }
 }
 
@@ -76,15 +70,8 @@ static json_t *example_inference(const struct service *s)
     json_t *data = json_array();
     for (size_t i = 0; i < m->n_inputs; i++)
         json_array_append_new(data, json_real(m->inputs[i].mean));
-    return json_pack("{s:s, s:[{s:s, s:s, s:[i, i], s:o}]}", "id", "R1", "inputs", "name",
-                     "features", "datatype", "FP64", "shape", 1, (int)m->n_inputs, "data", data);
-}
-
-static void put(json_t *document, const char *group, const char *name, const char *key,
-                json_t *value)
-{
-    json_t *components = json_object_get(document, "components");
-    json_object_set_new(json_object_get(json_object_get(components, group), name), key, value);
+    return json_pack("{s:[{s:s, s:s, s:[i, i], s:o}]}", "inputs", "name", "features", "datatype",
+                     "FP64", "shape", 1, (int)m->n_inputs, "data", data);
 }
 
 // Runs before requests and reloads do, so nothing is held.
@@ -105,17 +92,20 @@ char *openapi_text(struct service *s)
         for (size_t i = 0; i < 3; i++)
             json_object_set_new(examples[i], column->name, example_value(s, c, ids[i]));
     }
-    json_object_set_new(json_object_get(document, "info"), "version", json_string(ASSAY_VERSION));
-    put(document, "schemas", "Transaction", "properties", properties);
-    put(document, "schemas", "Transaction", "required", required);
-    put(document, "schemas", "Transaction", "examples", json_pack("[O]", examples[0]));
-    put(document, "examples", "Transaction", "value", examples[0]);
-    put(document, "examples", "Transactions", "value",
-        json_pack("[o, o]", examples[1], examples[2]));
-    put(document, "examples", "InferenceRequest", "value", example_inference(s));
-    put(document, "parameters", "Model", "example", json_string(s->name));
-    put(document, "parameters", "Version", "example", json_string(s->champion->version));
+    json_t *filled = json_pack(
+        "{s:{s:s}, s:{s:o, s:o, s:o}}", "info", "version", ASSAY_VERSION, "components", "schemas",
+        json_pack("{s:{s:o, s:o, s:[O]}}", "Transaction", "properties", properties, "required",
+                  required, "examples", examples[0]),
+        "examples",
+        json_pack("{s:{s:o}, s:{s:[o, o]}, s:{s:o}}", "Transaction", "value", examples[0],
+                  "Transactions", "value", examples[1], examples[2], "InferenceRequest", "value",
+                  example_inference(s)),
+        "parameters",
+        json_pack("{s:{s:o*}, s:{s:s}}", "Model", "example", json_string(s->name), "Version",
+                  "example", s->champion->version));
+    json_object_update_recursive(document, filled);
     char *text = xchecked(json_dumps(document, JSON_COMPACT));
+    json_decref(filled);
     json_decref(document);
     return text;
 }

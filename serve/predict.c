@@ -145,17 +145,6 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
     return 0;
 }
 
-static int decide_all(struct predict_request *q, struct err *err)
-{
-    struct service *s = q->service;
-    const struct champion *c = service_hold(s); // all decisions of a request are one model's
-    int rc = 0;
-    for (size_t k = 0; k < q->n_fresh && rc == 0; k++)
-        rc = decide(q, c, k, err);
-    service_let(s);
-    return rc;
-}
-
 static int run(void *arg, struct err *err)
 {
     struct predict_request *q = arg;
@@ -174,7 +163,12 @@ static int run(void *arg, struct err *err)
         }
         if (q->store)
             state_label_values(&s->state, &events, q->genuine, q->fraud);
-        if (decide_all(q, err))
+        const struct champion *c = service_hold(s); // all decisions of a request are one model's
+        int rc = 0;
+        for (size_t k = 0; k < q->n_fresh && rc == 0; k++)
+            rc = decide(q, c, k, err);
+        service_let(s);
+        if (rc)
             return -1;
     }
     for (size_t i = 0; i < q->body.n && q->store && !q->refused; i++) {

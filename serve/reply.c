@@ -4,7 +4,6 @@
 #include "base/value.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,14 +121,6 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
         reply_add(r, ",\"index\":%ld", index);
     reply_text(r, "}");
     return -1;
-}
-
-void reply_number(struct reply *r, double x, int digits)
-{
-    if (isfinite(x))
-        reply_add(r, "%.*g", digits, x);
-    else
-        reply_text(r, "null");
 }
 
 static int check_bytes(const char *body, size_t n, size_t most, struct reply *r)

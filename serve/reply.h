@@ -29,9 +29,6 @@ static inline void reply_text(struct reply *r, const char *text)
 }
 // text[0..n) as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 void reply_string(struct reply *r, const char *text, size_t n);
-// digits: significant ones; 17 read back to the bits of a double, 9 to those of a float. null where
-// x is not finite.
-void reply_number(struct reply *r, double x, int digits);
 
 // Replace the text by {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with
 // the member `error` of the Open Inference Protocol (the same text as `detail`). field: NULL for

@@ -78,16 +78,11 @@ size_t host_name(const char *host)
     return port[strspn(port, "0123456789")] == '\0' ? n : 0;
 }
 
-// Blanks at the end of a value are no part of it. The library has skipped those before it.
-static void trim(const char *value)
-{
-    for (char *end = strchr(value, '\0'); end > value && end[-1] == ' ';)
-        *--end = '\0';
-}
-
 static int check_header(struct request *q, const char *name, const char *value)
 {
-    trim(value);
+    // Blanks at the end of a value are no part of it. The library has skipped those before it.
+    for (char *end = strchr(value, '\0'); end > value && end[-1] == ' ';)
+        *--end = '\0';
     if (!consists_of(name, ALPHANUMERIC "!#$%&'*+-.^_`|~") || !is_printable(value))
         return PROBLEM(q, 400, "a header line has characters that are not allowed");
     if (strcasecmp(name, "Host") == 0) {

@@ -7,18 +7,18 @@
 #include <stdio.h>
 #include <strings.h>
 
-// True for application/json, with or without parameters.
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json";
-    const size_t n = sizeof json - 1;
-    return type && strncasecmp(type, json, n) == 0 && strchr(" ;\t", type[n]);
-}
-
 // The body of a POST, to be freed; NULL, with the problem in the reply, where it is not accepted.
 static char *read_json(struct request *q)
 {
-    if (!is_json(mg_get_header(q->connection, "Content-Type")))
+    static const char json[] = "application/json";
+    const size_t n = sizeof json - 1;
+    const char *type = mg_get_header(q->connection, "Content-Type"); // may have parameters
+    if (q->route->post == inference &&
+        mg_get_header(q->connection, "Inference-Header-Content-Length"))
+        PROBLEM(q, 415,
+                "binary tensors are not read here: send JSON alone, without "
+                "Inference-Header-Content-Length");
+    else if (!type || strncasecmp(type, json, n) != 0 || !strchr(" ;\t", type[n]))
         PROBLEM(q, 415, "the Content-Type must be application/json");
     else if (mg_get_header(q->connection, "Content-Encoding"))
         PROBLEM(q, 415, "a body with a Content-Encoding is not read: send it as it is");
@@ -31,12 +31,14 @@ static char *read_json(struct request *q)
     return NULL;
 }
 
-static void post_predict(struct request *q)
+static void post_predict(struct request *q, const char *body, size_t n)
 {
-    char *body = read_json(q);
-    if (body)
-        predict(q->service, body, (size_t)q->length, !*q->query, q->reply);
-    free(body);
+    predict(q->service, body, n, !*q->query, q->reply);
+}
+
+static void post_feedback(struct request *q, const char *body, size_t n)
+{
+    feedback(q->service, body, n, q->reply);
 }
 
 static void get_decisions(struct request *q)
@@ -155,28 +157,14 @@ static void get_v2_ready(struct request *q)
         reply_text(q->reply, "{\"ready\":true}");
 }
 
-static void post_v2_infer(struct request *q)
-{
-    if (mg_get_header(q->connection, "Inference-Header-Content-Length")) {
-        PROBLEM(q, 415,
-                "binary tensors are not read here: send JSON alone, without "
-                "Inference-Header-Content-Length");
-        return;
-    }
-    char *body = read_json(q);
-    if (body)
-        inference(q, body, (size_t)q->length);
-    free(body);
-}
-
 #define READ       "GET, HEAD, OPTIONS"
 #define SEND       "POST, OPTIONS"
 #define V2_MODEL   "/v2/models/{model}"
 #define V2_VERSION V2_MODEL "/versions/{version}"
 
 const struct route routes[COUNTERS_ROUTES] = {
-    {"/predict", SEND, .answer = post_predict, .query = "store=false"},
-    {"/feedback", SEND, .post = feedback},
+    {"/predict", SEND, .post = post_predict, .query = "store=false"},
+    {"/feedback", SEND, .post = post_feedback},
     {"/decisions", READ, .answer = get_decisions, .query = "decision=review"},
     {"/history", READ, .answer = get_history},
     {"/metrics", READ, .answer = get_metrics, .health = true},
@@ -193,10 +181,10 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/v2/health/ready", READ, .answer = get_v2_ready, .open = true, .health = true},
     {V2_MODEL, READ, .answer = inference_model},
     {V2_MODEL "/ready", READ, .answer = inference_ready},
-    {V2_MODEL "/infer", SEND, .answer = post_v2_infer},
+    {V2_MODEL "/infer", SEND, .post = inference},
     {V2_VERSION, READ, .answer = inference_model},
     {V2_VERSION "/ready", READ, .answer = inference_ready},
-    {V2_VERSION "/infer", SEND, .answer = post_v2_infer},
+    {V2_VERSION "/infer", SEND, .post = inference},
     {"/", READ, .answer = get_file, .open = true},
     {"/report", READ, .answer = get_file, .open = true},
     {"/card", READ, .answer = get_file, .open = true},
@@ -298,7 +286,7 @@ void route(struct request *q)
     } else if (r->answer) {
         r->answer(q);
     } else if ((body = read_json(q))) {
-        r->post(q->service, body, (size_t)q->length, q->reply);
+        r->post(q, body, (size_t)q->length);
     }
     free(body);
 }

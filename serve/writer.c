@@ -45,14 +45,6 @@ static void break_down(struct writer *w, const struct err *err)
         writer_report(w, true, "%s; nothing more is decided", err->msg);
 }
 
-// Groups end in order, and group g + 2 is gathered only after group g has ended, so all that sleep
-// on a futex wait for the same group. A late waker may find a later number; numbers may wrap.
-static void wait_for(atomic_uint *done, uint32_t group)
-{
-    for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
-        syscall(SYS_futex, done, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
-}
-
 enum job_outcome writer_run(struct writer *w, struct job *job)
 {
     if (atomic_fetch_add(&w->waiting, 1) >= w->limit) {
@@ -71,7 +63,12 @@ enum job_outcome writer_run(struct writer *w, struct job *job)
     }
     w->last = job;
     pthread_mutex_unlock(&w->lock);
-    wait_for(&w->done[group % 2], group);
+    // Groups end in order, and group g + 2 is gathered only after group g has ended, so all that
+    // sleep on a futex wait for the same group. A late waker may find a later number; numbers may
+    // wrap.
+    atomic_uint *done = &w->done[group % 2];
+    for (uint32_t is; (int32_t)((is = atomic_load(done)) - group) < 0;)
+        syscall(SYS_futex, done, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
     atomic_fetch_sub(&w->waiting, 1);
     return job->outcome;
 }

@@ -258,19 +258,6 @@ TEST_CASE(a_service_needs_a_champion_its_key_and_an_unaltered_state)
     }
 }
 
-// Numbers and strings as JSON.
-TEST_CASE(a_number_has_its_digits_and_one_that_is_not_finite_is_null)
-{
-    struct reply r = {0};
-    reply_number(&r, 0.1, 17);
-    reply_text(&r, " ");
-    reply_number(&r, (double)0.1F, 9);
-    reply_text(&r, " ");
-    reply_number(&r, INFINITY, 17);
-    assert_string_equal(r.text, "0.10000000000000001 0.100000001 null");
-    reply_release(&r);
-}
-
 TEST_CASE(a_string_comes_back_from_its_json)
 {
     static const struct {
@@ -631,7 +618,6 @@ int main(void)
         TEST(clients_cannot_move_a_key_further_ahead_than_a_day_after_the_clock),
         TEST(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_the_first_state),
         TEST(a_service_needs_a_champion_its_key_and_an_unaltered_state),
-        cmocka_unit_test(a_number_has_its_digits_and_one_that_is_not_finite_is_null),
         cmocka_unit_test(a_string_comes_back_from_its_json),
         cmocka_unit_test(a_body_that_cannot_be_parsed_is_400_and_without_memory_503),
         cmocka_unit_test(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_parsed),

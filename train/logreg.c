@@ -319,16 +319,6 @@ static int check_blas(struct err *err)
                  : 0;
 }
 
-static int check_classes(const struct logreg *s, struct err *err)
-{
-    if (s->frauds > 0 && s->frauds < s->known)
-        return 0;
-    return err_set(err,
-                   "%.0f of the %.0f training rows with a known label are frauds: a model needs "
-                   "both classes; choose another [split] train",
-                   s->frauds, s->known);
-}
-
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,
                 struct err *err)
 {
@@ -351,8 +341,13 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
     }
     for (size_t i = 0; i < e->n_inputs; i++)
         standardise(s, i);
-    if (check_blas(err) || check_classes(s, err))
+    if (check_blas(err))
         return -1;
+    if (s->frauds == 0 || s->frauds == s->known)
+        return err_set(err,
+                       "%.0f of the %.0f training rows with a known label are frauds: a model "
+                       "needs both classes; choose another [split] train",
+                       s->frauds, s->known);
     // Without any input the optimum is the log odds: a good place to start.
     s->w[e->n_inputs] = log(s->frauds / (s->known - s->frauds));
     return 0;

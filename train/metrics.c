@@ -158,15 +158,10 @@ void wilson_interval(double k, double n, double *low, double *high)
 
 // ---- all metrics --------------------------------------------------------------------------------
 
-static double log_loss_of(double score, int8_t label)
-{
-    double p = fmin(fmax(score, DBL_EPSILON), 1 - DBL_EPSILON);
-    return label == 1 ? -log(p) : -log1p(-p);
-}
-
 void tally_row(struct tally *t, double score, int8_t judged, double threshold)
 {
     const bool alert = score >= threshold, fraud = judged == 1;
+    const double p = fmin(fmax(score, DBL_EPSILON), 1 - DBL_EPSILON);
     const int bin = score < 1 ? (int)(score * CALIBRATION_BINS) : CALIBRATION_BINS - 1;
     t->unknown_labels += judged == LABEL_UNKNOWN;
     t->known_cards += judged == LABEL_KNOWN_CARD;
@@ -178,7 +173,7 @@ void tally_row(struct tally *t, double score, int8_t judged, double threshold)
     t->false_positives += alert && !fraud;
     t->false_negatives += !alert && fraud;
     t->true_negatives += !alert && !fraud;
-    t->log_loss += log_loss_of(score, judged);
+    t->log_loss -= fraud ? log(p) : log1p(-p);
     t->squares += (score - fraud) * (score - fraud);
     t->bin_rows[bin]++;
     t->bin_frauds[bin] += fraud;

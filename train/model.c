@@ -73,24 +73,18 @@ double round_digits(double x)
 
 // ---- histograms ----
 
-// The smallest of the sorted values that is larger than v; v itself where none is.
-static double next_larger(const double *values, size_t n, double v)
-{
-    size_t i;
-    LOWER_BOUND(i, 0, n, values[i] <= v);
-    return i < n ? values[i] : v;
-}
-
 // An edge at the smallest value, or at a value that is several quantiles at once, would put it into
 // one bin with all that is larger: the edge is the next larger value then.
 static void fit_edges(struct histogram *h, const double *values, size_t n)
 {
     double before = values[0], last = values[0];
     for (size_t b = 1; b < HISTOGRAM_BINS; b++) {
-        double quantile = values[n / HISTOGRAM_BINS * b + n % HISTOGRAM_BINS * b / HISTOGRAM_BINS];
-        double edge = quantile == before ? next_larger(values, n, quantile) : quantile;
-        if (edge > last)
-            h->edges[h->n_edges++] = last = edge;
+        size_t i = n / HISTOGRAM_BINS * b + n % HISTOGRAM_BINS * b / HISTOGRAM_BINS;
+        const double quantile = values[i];
+        if (quantile == before)
+            LOWER_BOUND(i, 0, n, values[i] <= quantile);
+        if (i < n && values[i] > last)
+            h->edges[h->n_edges++] = last = values[i];
         before = quantile;
     }
     if (h->n_edges == 0) {
@@ -202,28 +196,22 @@ static char *read_file(const char *path, size_t *n, struct err *err)
     return text;
 }
 
-static int read_input(struct model *m, size_t i, json_t *j, struct err *err)
-{
-    struct model_input *in = &m->inputs[i];
-    json_error_t why;
-    json_t *reference;
-    in->name = m->plan.inputs[i].name;
-    if (json_unpack_ex(j, &why, 0, "{s:F, s:F, s:F, s:F, s:F, s:o}", "mean", &in->mean, "scale",
-                       &in->scale, "weight", &in->weight, "min", &in->min, "max", &in->max,
-                       "reference", &reference))
-        return err_set(err, "inputs[%zu]: %s", i, why.text);
-    if (histogram_from_json(&in->reference, reference, err))
-        return err_prefix(err, "inputs[%zu].reference", i);
-    return 0;
-}
-
 static int read_inputs(struct model *m, const json_t *inputs, struct err *err)
 {
     m->n_inputs = m->plan.n_inputs;
     m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
-    for (size_t i = 0; i < m->n_inputs; i++)
-        if (read_input(m, i, json_array_get(inputs, i), err))
-            return -1;
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        struct model_input *in = &m->inputs[i];
+        json_error_t why;
+        json_t *reference;
+        in->name = m->plan.inputs[i].name;
+        if (json_unpack_ex(json_array_get(inputs, i), &why, 0, "{s:F, s:F, s:F, s:F, s:F, s:o}",
+                           "mean", &in->mean, "scale", &in->scale, "weight", &in->weight, "min",
+                           &in->min, "max", &in->max, "reference", &reference))
+            return err_set(err, "inputs[%zu]: %s", i, why.text);
+        if (histogram_from_json(&in->reference, reference, err))
+            return err_prefix(err, "inputs[%zu].reference", i);
+    }
     return 0;
 }
 

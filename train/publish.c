@@ -49,17 +49,6 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     return 0;
 }
 
-static int write_model(struct output *folder, const struct model *m, const char *text,
-                       struct err *err)
-{
-    size_t n_onnx;
-    unsigned char *onnx = onnx_from_model(m, &n_onnx);
-    int rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
-             output_dir_file(folder, "model.onnx", onnx, n_onnx, err);
-    free(onnx);
-    return rc ? -1 : 0;
-}
-
 int publish(struct registry *r, struct output *folder, const struct config *config,
             struct evaluation *v, int64_t *version, struct err *err)
 {
@@ -72,9 +61,14 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
         sha256_hex(m->sha256, text, strlen(text));
         rc = registry_next(r, m->sha256, folder, version, err);
     }
-    if (rc == 0 && folder->path)
-        rc = write_model(folder, m, text, err) ||
+    if (rc == 0 && folder->path) {
+        size_t n_onnx;
+        unsigned char *onnx = onnx_from_model(m, &n_onnx);
+        rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
+             output_dir_file(folder, "model.onnx", onnx, n_onnx, err) ||
              report_write(folder, results, m, config->path, *version, err);
+        free(onnx);
+    }
     json_decref(results);
     free(text);
     return rc ? -1 : 0;

@@ -12,16 +12,11 @@ static json_t *number(double x)
     return json_number_or_null(x);
 }
 
-static json_t *count(double n)
-{
-    return json_integer((json_int_t)n);
-}
-
 static json_t *counts(const uint64_t *n, size_t size)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < size; i++)
-        json_array_append_new(list, count((double)n[i]));
+        json_array_append_new(list, json_integer((json_int_t)n[i]));
     return list;
 }
 
@@ -57,33 +52,32 @@ static json_t *folds(const struct candidate *c, size_t n)
     return list;
 }
 
-// Over the folds in which the metric is defined.
-static json_t *summary_of(const struct candidate *c, size_t n, size_t metric)
-{
-    double sum = 0, squares = 0, known = 0, worst = NAN;
-    const int better = metric_list[metric].better;
-    for (size_t k = 0; k < n; k++) {
-        const double x = metrics_get(&c->results[k].metrics, metric);
-        if (isnan(x))
-            continue;
-        sum += x;
-        known++;
-        if (better != 0 && !(better * x >= better * worst))
-            worst = x;
-    }
-    for (size_t k = 0; k < n; k++) {
-        const double apart = metrics_get(&c->results[k].metrics, metric) - sum / known;
-        squares += isnan(apart) ? 0 : apart * apart;
-    }
-    return json_pack("{s:i, s:o, s:o, s:o}", "folds", (int)known, "mean", number(sum / known), "sd",
-                     number(known > 1 ? sqrt(squares / (known - 1)) : NAN), "worst", number(worst));
-}
-
+// Of each metric, over the folds in which it is defined.
 static json_t *summary(const struct candidate *c, size_t n)
 {
     json_t *j = json_object();
-    for (size_t i = 0; i < N_METRICS; i++)
-        json_object_set_new(j, metric_list[i].name, summary_of(c, n, i));
+    for (size_t i = 0; i < N_METRICS; i++) {
+        double sum = 0, squares = 0, known = 0, worst = NAN;
+        const int better = metric_list[i].better;
+        for (size_t k = 0; k < n; k++) {
+            const double x = metrics_get(&c->results[k].metrics, i);
+            if (isnan(x))
+                continue;
+            sum += x;
+            known++;
+            if (better != 0 && !(better * x >= better * worst))
+                worst = x;
+        }
+        for (size_t k = 0; k < n; k++) {
+            const double apart = metrics_get(&c->results[k].metrics, i) - sum / known;
+            squares += isnan(apart) ? 0 : apart * apart;
+        }
+        json_object_set_new(j, metric_list[i].name,
+                            json_pack("{s:i, s:o, s:o, s:o}", "folds", (int)known, "mean",
+                                      number(sum / known), "sd",
+                                      number(known > 1 ? sqrt(squares / (known - 1)) : NAN),
+                                      "worst", number(worst)));
+    }
     return j;
 }
 
@@ -183,7 +177,7 @@ static json_t *bootstrap(const struct bootstrap *b)
 {
     if (!b->unit)
         return json_null();
-    return json_pack("{s:s, s:o, s:i, s:i}", "unit", b->unit, "units", count((double)b->units),
+    return json_pack("{s:s, s:I, s:i, s:i}", "unit", b->unit, "units", (json_int_t)b->units,
                      "replicates", BOOTSTRAP_REPLICATES, "seed", BOOTSTRAP_SEED);
 }
 
@@ -218,24 +212,23 @@ static json_t *daily(const struct examples *e)
 
 static json_t *data(const struct candidate *c)
 {
-    const struct fold_result *f = &c->results[0];
-    const struct fit *t = f->fit;
-    const struct row_range train = t->fold->train, test = t->fold->test;
-    const struct tally *m = &f->metrics.tally;
-    const double rows = (double)(train.end - train.first), known = t->logreg.known;
+    const struct fold *fold = c->results[0].fit->fold;
+    const struct logreg *fit = &c->results[0].fit->logreg;
+    const struct tally *test = &c->results[0].metrics.tally;
     const int64_t *time = c->examples.time;
+    const uint64_t rows[] = {fold->train.end - fold->train.first,
+                             fold->test.end - fold->test.first};
     return json_pack(
-        "{s:{s:o, s:o, s:o, s:o, s:o, s:I, s:I}, s:{s:o, s:o, s:o, s:o, s:o, s:I, s:I}, "
-        "s:o, s:O*}",
-        "train", "rows", count(rows), "frauds", count(t->logreg.frauds), "days",
-        number(t->fold->train_days), "unknown", count(rows - known), "fraud_share",
-        number(t->logreg.frauds / known), "first_day", (json_int_t)day_of(time[train.first]),
-        "last_day", (json_int_t)day_of(time[train.end - 1]), "test", "rows",
-        count((double)(test.end - test.first)), "frauds", count(m->frauds), "days",
-        number(t->fold->test_days), "alerts_per_day",
-        number((m->true_positives + m->false_positives) / t->fold->test_days), "fraud_share",
-        number(m->frauds / m->rows), "first_day", (json_int_t)day_of(time[test.first]), "last_day",
-        (json_int_t)day_of(time[test.end - 1]), "daily", daily(&c->examples), "columns",
+        "{s:{s:I, s:I, s:f, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:f, s:f, s:f, s:I, s:I}, s:o, s:O*}",
+        "train", "rows", (json_int_t)rows[0], "frauds", (json_int_t)fit->frauds, "days",
+        fold->train_days, "unknown", (json_int_t)rows[0] - (json_int_t)fit->known, "fraud_share",
+        fit->frauds / fit->known, "first_day", (json_int_t)day_of(time[fold->train.first]),
+        "last_day", (json_int_t)day_of(time[fold->train.end - 1]), "test", "rows",
+        (json_int_t)rows[1], "frauds", (json_int_t)test->frauds, "days", fold->test_days,
+        "alerts_per_day", (test->true_positives + test->false_positives) / fold->test_days,
+        "fraud_share", test->frauds / test->rows, "first_day",
+        (json_int_t)day_of(time[fold->test.first]), "last_day",
+        (json_int_t)day_of(time[fold->test.end - 1]), "daily", daily(&c->examples), "columns",
         json_object_get(c->examples.table.provenance, "columns"));
 }
 
@@ -290,11 +283,11 @@ static json_t *reliability(const struct fit *t)
         frauds -= from ? (double)k.frauds[from - 1] : 0;
         const double rows = all - above;
         wilson_interval(frauds, rows, &low, &high);
-        json_array_append_new(list,
-                              json_pack("{s:f, s:f, s:o, s:o, s:f, s:f, s:f, s:f}", "from",
-                                        k.score[end - 1], "to", k.score[from], "rows", count(rows),
-                                        "frauds", count(frauds), "mean_probability", sum / rows,
-                                        "fraud_share", frauds / rows, "low", low, "high", high));
+        json_array_append_new(list, json_pack("{s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:f}", "from",
+                                              k.score[end - 1], "to", k.score[from], "rows",
+                                              (json_int_t)rows, "frauds", (json_int_t)frauds,
+                                              "mean_probability", sum / rows, "fraud_share",
+                                              frauds / rows, "low", low, "high", high));
     }
     ranking_release(&k);
     return list;
@@ -377,33 +370,30 @@ static double mean_ap(const json_t *j)
 static json_t *baseline(const json_t *model, const struct evaluation *v, const struct candidate *c)
 {
     json_t *j = candidate(v, c), *inputs = json_array();
-    const double mine = member(model, "false_positives_at_recall");
-    const double others = member(j, "false_positives_at_recall");
+    const double change =
+        member(model, "false_positives_at_recall") / member(j, "false_positives_at_recall") - 1;
     for (size_t i = 0; i < c->examples.n_inputs; i++)
         json_array_append_new(inputs, json_string(c->examples.names[i]));
-    json_object_set_new(j, "name", json_string(c->name));
-    json_object_set_new(j, "inputs", inputs);
-    json_object_set_new(j, "difference", intervals(&v->model, c));
-    json_object_set_new(j, "change", number(mine / others - 1));
-    json_object_set_new(j, "better", json_boolean(mean_ap(j) > mean_ap(model)));
+    json_object_update_new(j, json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", c->name, "inputs",
+                                        inputs, "difference", intervals(&v->model, c), "change",
+                                        number(change), "better", mean_ap(j) > mean_ap(model)));
     return j;
 }
 
 static json_t *card(const struct config *config, struct err *err)
 {
     json_t *j = json_object();
-    int rc = 0;
-    for (const struct config_entry *e = config->entries; e < config->entries + config->n && !rc;
-         e++)
-        if (strcmp(e->section, "card") == 0 && *e->value == '\0')
-            rc = config_error(config, e, -1, err, "is empty: remove the line for a general text");
-        else if (strcmp(e->section, "card") == 0 &&
-                 json_object_set_new(j, e->key, json_string(e->value)))
-            rc = config_error(config, e, 0, err, "its value is not UTF-8");
-    if (rc == 0)
-        return j;
-    json_decref(j);
-    return NULL;
+    for (const struct config_entry *e = config->entries; e < config->entries + config->n; e++) {
+        if (strcmp(e->section, "card") != 0 ||
+            (*e->value && json_object_set_new(j, e->key, json_string(e->value)) == 0))
+            continue;
+        config_error(config, e, *e->value ? 0 : -1, err,
+                     *e->value ? "its value is not UTF-8"
+                               : "is empty: remove the line for a general text");
+        json_decref(j);
+        return NULL;
+    }
+    return j;
 }
 
 json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err)
