@@ -168,7 +168,9 @@ static void forget(struct output *o)
 {
     if (!o->path)
         return;
-    if (o->fd >= 0)
+    if (o->file)
+        fclose(o->file); // and fd
+    else if (o->fd >= 0)
         close(o->fd);
     if (o->old >= 0)
         close(o->old);
@@ -203,12 +205,10 @@ int output_open(struct output *o, const char *path, mode_t mode, struct err *err
     *o = (struct output){0};
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) // a device or a pipe
         return err_set(err, "%s: is not a plain file, so it is not replaced by one", path);
-    return begin(o, path, S_IFREG | mode, err);
-}
-
-int output_write(struct output *o, const void *data, size_t n, struct err *err)
-{
-    return write_all(o->fd, data, n, o->path, err);
+    if (begin(o, path, S_IFREG | mode, err))
+        return -1;
+    o->file = xchecked(fdopen(o->fd, "w"));
+    return 0;
 }
 
 // ---- folders ----
@@ -292,6 +292,8 @@ static int swap(const struct output *o)
 // writer would take it for a leftover.
 int output_replace(struct output *o, struct err *err)
 {
+    if (o->file && (fflush(o->file) || ferror(o->file)))
+        return err_sys(err, "%s: cannot write", o->path);
     if (fsync(o->fd))
         return err_sys(err, "%s: cannot write to disk", o->path);
     if (o->is_folder && (o->old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)

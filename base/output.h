@@ -8,7 +8,7 @@
 //
 //     struct output o;                        struct output d;
 //     output_open(&o, path, 0644, &err)       output_dir_open(&d, path, "manifest.json", &err)
-//     output_write(&o, text, n, &err)         int fd = output_dir_create(&d, "amount.npy", &err)
+//     fputs(text, o.file)                     int fd = output_dir_create(&d, "amount.npy", &err)
 //                                             ... write ..., output_dir_close(&d, fd, &err)
 //     output_commit(&o, &err)                 output_commit(&d, &err)
 //     output_release(&o)                      output_release(&d)
@@ -31,6 +31,7 @@ struct output {
     char *temporary;
     bool is_folder;
     int fd;        // of the temporary file or folder
+    FILE *file;    // to write to a file, on fd; NULL for a folder. Errors are those of the commit
     int old;       // of the folder that is being replaced, or -1
     bool replaced; // the target is the new one
     int n_files;   // in a folder
@@ -38,7 +39,6 @@ struct output {
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
 int output_open(struct output *o, const char *path, mode_t mode, struct err *err);
-int output_write(struct output *o, const void *data, size_t n, struct err *err);
 // An existing folder of that name is replaced only if it is empty, or if it holds plain files alone
 // and one of them is called marker (NULL: only an empty one). Any other is refused here.
 int output_dir_open(struct output *o, const char *path, const char *marker, struct err *err);

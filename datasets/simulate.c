@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     DAY = SECONDS_PER_DAY,
@@ -221,7 +220,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
     struct output o;
     if (output_open(&o, s->output, 0644, err))
         return -1;
-    FILE *f = xchecked(fdopen(dup(o.fd), "w"));
+    FILE *f = o.file;
     fputs("TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_TIME_SECONDS,"
           "TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n",
           f);
@@ -239,11 +238,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
     }
     progress_done(&progress);
     *bytes = (uint64_t)ftell(f);
-    int rc = ferror(f);
-    if (fclose(f) || rc)
-        rc = err_sys(err, "%s: cannot write", s->output);
-    else
-        rc = output_commit(&o, err);
+    const int rc = output_commit(&o, err);
     output_release(&o);
     return rc;
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE // qsort_r
 #include "features/batch.h"
 
 #include "base/memory.h"
@@ -42,17 +43,14 @@ static bool is_copied(const struct batch *b, size_t column)
 
 // ---- opening ----
 
-struct timed {
-    int64_t time;
-    uint64_t row;
-};
-
-static int by_time(const void *a, const void *b)
+// Of two rows, by their numbers.
+static int by_time(const void *a, const void *b, void *times)
 {
-    const struct timed *x = a, *y = b;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    const int64_t *time = times;
+    if (time[x] != time[y])
+        return time[x] < time[y] ? -1 : 1;
+    return x < y ? -1 : 1;
 }
 
 static void sort_rows(struct batch *b)
@@ -65,18 +63,14 @@ static void sort_rows(struct batch *b)
     b->time = time;
     if (i >= n)
         return;
-    struct timed *timed = xreallocarray(NULL, n, sizeof *timed);
     int64_t *sorted = xreallocarray(NULL, n, sizeof *sorted);
     b->order = xreallocarray(NULL, n, sizeof *b->order);
     for (i = 0; i < n; i++)
-        timed[i] = (struct timed){time[i], i};
-    qsort(timed, n, sizeof *timed, by_time);
-    for (i = 0; i < n; i++) {
-        sorted[i] = timed[i].time;
-        b->order[i] = timed[i].row;
-    }
+        b->order[i] = i;
+    qsort_r(b->order, n, sizeof *b->order, by_time, (void *)time);
+    for (i = 0; i < n; i++)
+        sorted[i] = time[b->order[i]];
     b->time = sorted;
-    free(timed);
 }
 
 static int check_columns(const struct batch *b, struct err *err)

@@ -6,7 +6,7 @@
 // table's, "config_xxh3", "plan", "not_finite", "program"}. onehots are fitted to the training
 // window of [split].
 //
-// Memory: the state and one block; for a table out of time order 16 bytes a row, 32 while it sorts.
+// Memory: the state and one block; for a table out of time order 16 bytes a row, 24 while it sorts.
 #ifndef FEATURES_BATCH_H
 #define FEATURES_BATCH_H
 

@@ -153,14 +153,13 @@ static int open_rejects(struct convert *c, const char *path, struct err *err)
 {
     if (output_open(&c->rejects, path, 0600, err))
         return -1;
-    c->rejects_file = xchecked(fdopen(dup(c->rejects.fd), "w"));
-    fprintf(c->rejects_file, "line,column,reason,value%s\n", c->csv->keep_raw ? ",row" : "");
+    fprintf(c->rejects.file, "line,column,reason,value%s\n", c->csv->keep_raw ? ",row" : "");
     return 0;
 }
 
 static void add_reject(struct convert *c, const struct csv_block *b, const struct reject *r)
 {
-    FILE *f = c->rejects_file;
+    FILE *f = c->rejects.file;
     if (!*c->first_reject)
         snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->row->line,
                  r->column, *r->column ? ": " : "", r->reason);
@@ -347,8 +346,6 @@ static int commit(struct convert *c, const char *rejects, double max_rejects,
 {
     struct err share;
     const bool enough = convert_check(c, max_rejects, &share) == 0;
-    if (fflush(c->rejects_file) || ferror(c->rejects_file))
-        return err_sys(err, "%s: cannot write", c->rejects.path);
     if (enough && (finish_table(c, config, err) || output_replace(&c->writer.dir, err)))
         return -1;
     const int rc = output_commit(&c->rejects, err);

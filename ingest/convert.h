@@ -21,8 +21,6 @@
 #include "ingest/schema.h"
 #include "ingest/table.h"
 
-#include <stdio.h>
-
 struct convert_column {
     const struct schema_column *schema;
     size_t field; // its place in a row of the CSV, SIZE_MAX for row numbers
@@ -48,7 +46,6 @@ struct convert {
     } * ids;    // [CSV_BLOCK_ROWS] of the rows taken
     int ids_fd; // a file of all of them
     struct output rejects;
-    FILE *rejects_file;
     char first_reject[256]; // "line 17: amount: not a number"
 };
 

@@ -34,12 +34,14 @@ static int make_key(const char *path, struct err *err)
     if (lock < 0)
         return -1;
     randombytes_buf(key, sizeof key);
-    int rc =
-        access(path, F_OK) && (output_open(&o, path, 0600, err) ||
-                               output_write(&o, key, sizeof key, err) || output_commit(&o, err));
+    int rc = 0;
+    if (access(path, F_OK) && (rc = output_open(&o, path, 0600, err)) == 0) {
+        fwrite(key, sizeof key, 1, o.file);
+        rc = output_commit(&o, err);
+    }
     output_release(&o);
     close(lock);
-    return rc ? -1 : 0;
+    return rc;
 }
 
 int pseudonym_load(struct pseudonym *p, const char *path, bool make, struct err *err)

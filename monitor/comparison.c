@@ -229,14 +229,17 @@ static json_t *comparison_json(const struct comparison *c)
 int comparison_write(const struct comparison *c, const char *path, struct err *err)
 {
     json_t *json = comparison_json(c);
-    char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     struct output o = {0};
-    int rc = output_open(&o, path, 0644, err) || output_write(&o, text, strlen(text), err) ||
-             output_write(&o, "\n", 1, err) || output_commit(&o, err);
+    int rc = json ? output_open(&o, path, 0644, err)
+                  : err_set(err, "%s: the name of a table in it is not UTF-8", path);
+    if (rc == 0) {
+        json_dumpf(json, o.file, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+        putc('\n', o.file);
+        rc = output_commit(&o, err);
+    }
     output_release(&o);
-    free(text);
     json_decref(json);
-    return rc ? -1 : 0;
+    return rc;
 }
 
 // ---- table ----

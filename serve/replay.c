@@ -442,7 +442,7 @@ static int add_token(void)
 
 static int write_output(void)
 {
-    FILE *f = xchecked(fdopen(dup(output.fd), "w"));
+    FILE *f = output.file;
     fputs("id,probability,decision,model\n", f);
     for (const struct row *r = rows; r < rows + n_rows; r++) {
         // In quotes where RFC 4180 wants them, or where ingest would drop its blanks.
@@ -452,9 +452,6 @@ static int write_output(void)
             fputs(r->id, f);
         fputs(r->decision ? r->decision : ",,,\n", f);
     }
-    const bool bad = ferror(f);
-    if (fclose(f) || bad)
-        return err_sys(&err, "%s: cannot write", output_path);
     return output_commit(&output, &err);
 }
 

@@ -370,6 +370,16 @@ TEST_CASE(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict)
     assert_written(without_rows, COUNT(without_rows));
 }
 
+TEST_CASE(a_table_whose_name_is_not_utf8_is_an_error)
+{
+    struct err err;
+    rows.table.path = "a/\xff";
+    compare_with(1, SPLIT);
+    assert_int_equal(comparison_write(&c, scratch_path("drift.json"), &err), -1);
+    assert_contains(err.msg, "not UTF-8");
+    assert_int_equal(access(scratch_path("drift.json"), F_OK), -1);
+}
+
 #define PERIODS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -386,6 +396,7 @@ int main(void)
         PERIODS(weeks_are_counted_from_the_first_day_of_the_current_period),
         PERIODS(another_table_that_is_the_same_has_not_drifted),
         PERIODS(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict),
+        PERIODS(a_table_whose_name_is_not_utf8_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
