@@ -1,5 +1,5 @@
-// GET /card: the Markdown of train/card.md as elements. Only what that template uses is read, and every text becomes a text node,
-// so whatever a dataset's .ini says, it cannot become an element.
+// GET /card: the Markdown of train/card.md as elements. Only the Markdown of that template is read, and every text becomes
+// a text node, so a text of a dataset's .ini cannot become an element.
 "use strict";
 
 const plain = (text) => text.trim().replace(/\\([!-/:-@[-`{-~])/g, "$1");
@@ -16,7 +16,7 @@ function cardBlock([block, level, title, code]) {
   if (level) return element(`h${level.length}`, { textContent: plain(title) });
   if (code !== undefined) return element("pre", { tabIndex: 0, textContent: code });
   if (block.startsWith("|")) return cardTable(lines);
-  if (block.startsWith("- ")) return element("ul", {}, ...lines.map((line) => element("li", { textContent: plain(line.slice(2)) })));
+  if (block.startsWith("- ")) return element("ul", {}, ...lines.map((text) => element("li", { textContent: plain(text.slice(2)) })));
   return element("p", { textContent: plain(lines.join(" ")) });
 }
 

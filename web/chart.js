@@ -1,4 +1,4 @@
-// The charts of all pages, on Chart.js 3. Every function takes numbers and draws them; none asks the server.
+// The charts of all pages, on Chart.js 3. The functions draw numbers; none of them sends a request.
 //
 // Colours are read from the style sheet when they are used, so a change of the colour scheme is a redraw.
 "use strict";
@@ -106,7 +106,7 @@ function drawLines(id, text, labels, unit, from, sets) {
   }));
 }
 
-// Stripes tell from a plain bar without its colour.
+// Striped and plain bars differ even for readers who do not see their colours.
 const striped = (name) => () => {
   const tile = element("canvas", { width: 6, height: 6 }), pen = tile.getContext("2d");
   pen.fillStyle = colour(name)();
@@ -118,8 +118,10 @@ const striped = (name) => () => {
 
 // sets: lists of {x: seconds from now, y: decisions, open}, approved and reviewed, at equal distances. Bars of open bins are hollow.
 function drawDecisions(text, from, sets) {
-  const bars = (label, name, fill) => ({ label, backgroundColor: (c) => (c.raw?.open ? "transparent" : fill()), borderColor: colour(name),
-                                   borderWidth: (c) => (c.raw?.open ? 1 : 0), barPercentage: 0.85, categoryPercentage: 1, data: [] });
+  const bars = (label, name, fill) => ({
+    label, backgroundColor: (c) => (c.raw?.open ? "transparent" : fill()), borderColor: colour(name),
+    borderWidth: (c) => (c.raw?.open ? 1 : 0), barPercentage: 0.85, categoryPercentage: 1, data: [],
+  });
   show("chart-decisions", text, { sets, from }, () => ({
     type: "bar",
     data: { datasets: [bars("approve", "bar", colour("bar")), bars("review", "review", striped("review"))] },
@@ -161,7 +163,7 @@ function drawScores(text, edges, counts, threshold) {
   }));
 }
 
-// The library cuts names that need more than its share of the width; here they get up to three fifths.
+// Names may take up to three fifths of the width: the library would cut them sooner.
 function fitNames(axis, names) {
   axis.ctx.font = `12px ${Chart.defaults.font.family}`;
   axis.width = Math.min(0.6 * axis.chart.width, 14 + Math.max(...names.map((name) => axis.ctx.measureText(name).width)));
@@ -183,7 +185,8 @@ function drawDrift(text, drifts) {
       indexAxis: "y", layout: { padding: { top: 20, right: 46 } },
       scales: {
         x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // larger values are cut
-        y: { grid: { display: false, drawBorder: false }, afterFit: (axis) => fitNames(axis, axis.getLabels()), ticks: { autoSkip: false, padding: 4, color: ink } },
+        y: { grid: { display: false, drawBorder: false }, afterFit: (axis) => fitNames(axis, axis.getLabels()),
+             ticks: { autoSkip: false, padding: 4, color: ink } },
       },
       plugins: {
         values: { draw: true },
@@ -240,7 +243,7 @@ const lineOf = (label, tone, data, more = {}) => ({ label, tone, data, borderCol
 const dotsOf = (label, tone, data, more = {}) => lineOf(label, tone, data,
   { showLine: false, pointRadius: 4.5, pointHoverRadius: 4.5, borderWidth: 2, clip: false, ...more });
 
-// says: gives the tooltip's text of an item. The figure's legend lists the datasets that have a label.
+// says(item): the tooltip's text. The figure's legend lists the datasets that have a label.
 function drawPlot(id, text, datasets, scales, says, marks = []) {
   const figure = $(id).closest("figure"), legend = figure.querySelector(".legend");
   const padding = { top: marks.length || datasets.some((set) => set.centred) ? 20 : 8, right: 10 };
@@ -258,14 +261,22 @@ function drawPlot(id, text, datasets, scales, says, marks = []) {
 
 // The shares of both classes in the ranges of an input: {feature, min, genuine, frauds}, each class with edges and counts.
 function drawShares(id, input) {
-  const labels = [input.min, ...input.genuine.edges].map((x) => number(x)), classes = { genuine: colour("idle"), frauds: striped("review") };
+  const labels = [input.min, ...input.genuine.edges].map((x) => number(x)), ranges = { barPercentage: 1, categoryPercentage: 0.8 };
   const shares = (counts) => counts.map((n) => n / Math.max(1, counts.reduce((sum, x) => sum + x, 0)));
+  const bars = (label, backgroundColor) => ({ label, data: shares(input[label].counts), backgroundColor, ...ranges });
   show(id, `${input.feature} of genuine payments and of frauds, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({
     type: "bar",
-    data: { datasets: Object.entries(classes).map(([label, backgroundColor]) => ({ label, data: shares(input[label].counts), backgroundColor, barPercentage: 1, categoryPercentage: 0.8 })) },
-    options: { scales: { x: { grid: { display: false, drawBorder: false }, ticks: { maxRotation: 0, autoSkipPadding: 8, font: { size: 10 } } },
-                         y: { display: false, beginAtZero: true } },
-               plugins: { tooltip: { callbacks: { title: ([item]) => `from ${item.label}`, label: (item) => ` ${shareTick(item.parsed.y)} of ${item.dataset.label}` } } } },
+    data: { datasets: [bars("genuine", colour("idle")), bars("frauds", striped("review"))] },
+    options: {
+      scales: {
+        x: { grid: { display: false, drawBorder: false }, ticks: { maxRotation: 0, autoSkipPadding: 8, font: { size: 10 } } },
+        y: { display: false, beginAtZero: true },
+      },
+      plugins: { tooltip: { callbacks: {
+        title: ([item]) => `from ${item.label}`,
+        label: (item) => ` ${shareTick(item.parsed.y)} of ${item.dataset.label}`,
+      } } },
+    },
   }));
 }
 

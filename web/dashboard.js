@@ -3,7 +3,7 @@
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
 
-const INTERVAL = 2000, PAUSE = 50; // ms: between questions, and after a slider moved
+const INTERVAL = 2000, PAUSE = 50; // ms: between requests, and after a slider moved
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
 const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monitor]
 
@@ -50,8 +50,9 @@ function quantile(edges, counts, q) {
 
 // ---- traffic, in the server's bins ----
 
-// One point for each bin, the oldest first. x is in seconds, 0 the beginning of the last bin. Rates are per second. That bin, and the one
-// in which the server started, are open: not complete, so without rates. Points before it have only an x; they give the axis whole minutes.
+// One point for each bin, the oldest first. x is in seconds from the beginning of the last bin; rates are per second. The last
+// bin, and the one in which the server started, are open: they are not complete and have no rates. Points before the server's
+// start have only an x; with them the axis covers whole minutes.
 function points({ seconds, bins }, edges, started) {
   const n = bins.length - 1, first = n - 60 / seconds * Math.max(1, Math.ceil(n * seconds / 60));
   return Array.from({ length: n + 1 - Math.min(0, first) }, (_, k) => {
@@ -67,7 +68,8 @@ function points({ seconds, bins }, edges, started) {
 // ---- tiles ----
 
 function showTiles(metrics, traffic, seconds) {
-  const now = traffic.at(-2), timed = traffic.findLast((p) => p.p99 != null), sum = (key) => traffic.reduce((n, p) => n + (p[key] ?? 0), 0);
+  const now = traffic.at(-2), timed = traffic.findLast((p) => p.p99 != null);
+  const sum = (key) => traffic.reduce((n, p) => n + (p[key] ?? 0), 0);
   const approved = metrics.sum("assay_predictions_total", { decision: "approve" });
   const reviewed = metrics.sum("assay_predictions_total", { decision: "review" });
   const recent = [sum("review"), sum("review") + sum("approve")];
@@ -95,7 +97,8 @@ function showTiles(metrics, traffic, seconds) {
 const span = (seconds) => (seconds < 60 ? plural(seconds, "second") : plural(Math.floor(seconds / 60), "minute"));
 
 function showTraffic(traffic, { seconds, bins }) {
-  const kept = (bins.length - 1) * seconds, from = traffic[0].x, last = traffic.at(-2), total = (key) => bins.reduce((n, bin) => n + bin[key], 0);
+  const kept = (bins.length - 1) * seconds, from = traffic[0].x, last = traffic.at(-2);
+  const total = (key) => bins.reduce((n, bin) => n + bin[key], 0);
   const series = (key, list = traffic.slice(0, -1)) => list.map((p) => ({ x: p.x + seconds / 2, y: p[key] ?? null, open: p.open }));
   const said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
   put("traffic-note", `${traffic[0].open === false ? `The last ${span(kept)}` : `Since the server started ${span(kept)} ago`}, in steps of ${seconds} seconds. `
@@ -129,16 +132,17 @@ function showDrift(metrics, { calendar }) {
   const text = !known.length ? "Not measured yet: no decisions"
              : n < MIN_DRIFT ? `${of}: too few to judge by, ${MIN_DRIFT} are enough`
              : `${of}: ${drifted || "none"} of ${counted.length} drifted, ${moved || "none"} moved`;
-  const not = others.length ? `. Grey bars follow the calendar: they differ in any part of a week, so they do not count` : "";
+  const not = others.length ? ". Grey bars follow the calendar: they differ in any part of a week, so they do not count" : "";
   put("drift-note", `${text}${known.length > MAX_DRIFTS ? `; the ${MAX_DRIFTS} largest are shown` : ""}${not}.`);
-  drawDrift(`${text}. ${counted.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}${not}`, [...counted, ...others].slice(0, MAX_DRIFTS));
+  drawDrift(`${text}. ${counted.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}${not}`,
+            [...counted, ...others].slice(0, MAX_DRIFTS));
 }
 
 // ---- the champion ----
 
 const METRICS = ["roc_auc", "average_precision", "precision", "recall", "brier"];
 
-// "A .. B" as "A to B", with line breaks between the days only.
+// "A .. B" as "A to B"; a line may break next to "to", but not within a day.
 const period = (text) => text.split(" .. ").flatMap((day, i) => [i ? " to " : "", element("span", { className: "day", textContent: day })]);
 
 const fact = ([name, ...shown]) => element("div", {}, element("dt", { textContent: name }), element("dd", {}, ...shown));
@@ -147,7 +151,8 @@ const facts = (id, pairs) => $(id).replaceChildren(...pairs.map(fact));
 function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
-  $("model-lead").replaceChildren(`Version ${model.model}`, ...(training.test ? [", measured on ", ...period(training.test), ", days it was not trained or tuned on"] : []));
+  $("model-lead").replaceChildren(`Version ${model.model}`,
+    ...(training.test ? [", measured on ", ...period(training.test), ", days it was not trained or tuned on"] : []));
   facts("metrics", METRICS.filter((key) => measured[key] != null).map((key) => [model.titles?.[key] ?? key, number(measured[key])]));
   facts("facts", [
     ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
@@ -168,26 +173,27 @@ function inputs(numbers) {
 
 const TRUTH = ["genuine", "fraud"], when = (d) => String(d.time).replace("T", " ").replace("Z", "");
 
-// Sends the label of a decision and says in words what came of it; the pressed button shows the label.
+// Sends the label of a decision and puts the result into words; the pressed button shows the label.
 async function tell(d, label, said, show) {
   said.textContent = "Sending …";
   try {
     const answer = await post("/feedback", { order: d.order, label }), body = await answer.json();
-    said.textContent = !answer.ok ? sentence(body.detail) : body.changed ? `Stored: it was ${TRUTH[label]}.` : `That is known already: it was ${TRUTH[label]}.`;
+    said.textContent = answer.ok ? `${body.changed ? "Stored" : "That is known already"}: it was ${TRUTH[label]}.` : sentence(body.detail);
     if (answer.ok) show(d.label = label);
   } catch (e) {
-    said.textContent = e instanceof Locked ? "Not stored: the server needs its token." : "The server did not answer. Press it again: a label counts once.";
+    said.textContent = e instanceof Locked ? "Not stored: the server needs its token."
+                                           : "The server did not answer. Press the button again: a label counts once.";
     if (e instanceof Locked) locked();
   }
 }
 
-// What a row opens to: its reasons, its numbers, and the buttons that give its label. show: tells the row.
+// The row below an open one: reasons, numbers, and the buttons that give the label. show(label) shows it in the row above.
 function details(d, show) {
-  const reasons = document.querySelector("#result .reasons").cloneNode(true), said = element("p", { className: "note" });
-  said.setAttribute("role", "status");
+  const reasons = document.querySelector("#result .reasons").cloneNode(true), said = element("p", { className: "note", role: "status" });
   reasons.tBodies[0].removeAttribute("id");
   showReasons(reasons.tBodies[0], d.reasons);
-  const buttons = ["Was fraud", "Was genuine"].map((textContent, i) => element("button", { type: "button", textContent, onclick: () => tell(d, 1 - i, said, press) }));
+  const buttons = ["Was fraud", "Was genuine"].map((textContent, i) =>
+    element("button", { type: "button", textContent, onclick: () => tell(d, 1 - i, said, press) }));
   const press = (label) => {
     buttons.forEach((button, i) => { button.ariaPressed = String(label === 1 - i); });
     show(label);
@@ -210,7 +216,7 @@ function decisionRow(d, i) {
   show(d.label);
   tr.classList.toggle("later", i >= FIRST_DECISIONS);
   tr.addEventListener("click", () => {
-    if (!getSelection().isCollapsed) return; // somebody selects its text
+    if (!getSelection().isCollapsed) return; // the user selects its text
     open.ariaExpanded = String(open.ariaExpanded !== "true");
     open.ariaExpanded === "true" ? tr.after(details(d, show)) : tr.nextSibling.remove();
     noteDecisions();
@@ -220,11 +226,11 @@ function decisionRow(d, i) {
 
 let shown = "", only = "", pointed = false; // only: the query of the filter
 
-// The list waits while somebody is in it, so that no row moves away and no button under the pointer becomes another's.
+// The list does not change while somebody uses it, so that a click never meets another row than the one that was there.
 const held = () => pointed || $("decisions").querySelector("[aria-expanded=true], :focus-visible");
 
 function noteDecisions() {
-  put("decisions-note", held() ? "The list waits while a row is open, has the focus or is pointed at." :
+  put("decisions-note", held() ? "The list waits while a row is open, has the focus or is under the pointer." :
                         $("decisions").rows.length ? "The newest first; identifiers are not kept here." :
                         only ? "No review among the newest 10,000 decisions." : "None yet.");
 }
@@ -311,7 +317,7 @@ $("try").addEventListener("input", ({ target }) => {
   clearTimeout(pause);
   if (target.type === "range") pause = setTimeout(() => send(false).catch(failed), PAUSE);
 });
-$("decisions").addEventListener("pointerenter", ({ pointerType }) => { pointed = pointerType === "mouse"; }); // a finger stays nowhere
+$("decisions").addEventListener("pointerenter", ({ pointerType }) => { pointed = pointerType === "mouse"; }); // a finger does not stay on it
 $("decisions").addEventListener("pointerleave", () => { pointed = false; });
 $("every").addEventListener("click", () => filterDecisions(""));
 $("reviews").addEventListener("click", () => filterDecisions("?decision=review"));

@@ -18,17 +18,15 @@ function kind(node) {
   return [type ?? "any"].flat().map((t) => (t === "array" ? `array of ${kind(items).replace(/^[a-z]+$/, "$&s")}` : t)).join(" or ");
 }
 
-// A column without a bound has ±1e15.
-function span(low = -1e15, high = 1e15) {
-  return low === high ? `${low}` : low > -1e15 ? (high < 1e15 ? `${low} to ${high}` : `from ${low}`) : high < 1e15 ? `up to ${high}` : "";
+// The meaning of a value and its limits, besides its type.
+function meaning(s) {
+  const length = bounds(s.minItems, s.maxItems);
+  return [s.description?.replaceAll("`", ""), bounds(s.minimum, s.maximum), "exclusiveMinimum" in s && `above ${s.exclusiveMinimum}`,
+    length && `length ${length}`, s.minLength && "not empty", s.pattern && `like ${s.pattern}`, s.format,
+    "default" in s && `${s.default} if absent`, s.examples && `such as ${s.examples.join(", ")}`].filter(Boolean).join("; ");
 }
 
-// What a value means and may be, besides its type.
-const meaning = (s) => [s.description?.replaceAll("`", ""), span(s.minimum, s.maximum), "exclusiveMinimum" in s && `above ${s.exclusiveMinimum}`,
-  span(s.minItems, s.maxItems) && `length ${span(s.minItems, s.maxItems)}`, s.minLength && "not empty", s.pattern && `like ${s.pattern}`, s.format,
-  "default" in s && `${s.default} if absent`, s.examples && `such as ${s.examples.join(", ")}`].filter(Boolean).join("; ");
-
-// The fields of a schema, each followed by its own fields one level deeper; what several refer to is shown once.
+// The fields of a schema, each followed by its own fields one level deeper; a schema with several references is shown once.
 function fields(node, example, depth = 0, seen = new Set()) {
   const s = resolve(node);
   if (node.$ref && seen.has(node.$ref)) return [];
@@ -36,8 +34,10 @@ function fields(node, example, depth = 0, seen = new Set()) {
   if (Array.isArray(example)) [example] = example;
   if (s.items) return fields(s.items, example, depth, seen);
   if (!s.properties) return (s.oneOf ?? []).flatMap((one) => fields(one, example, depth, seen));
-  return Object.entries(s.properties).flatMap(([name, p]) => [{ name, depth, schema: resolve(p), optional: !s.required?.includes(name), example: example?.[name] },
-                                                              ...fields(p, example?.[name], depth + 1, seen)]);
+  return Object.entries(s.properties).flatMap(([name, p]) => [
+    { name, depth, schema: resolve(p), optional: !s.required?.includes(name), example: example?.[name] },
+    ...fields(p, example?.[name], depth + 1, seen),
+  ]);
 }
 
 const fieldTable = (all) => sheet(["Field", "Type", "Meaning"], all.map(({ name, depth, schema, optional, example }) => {
@@ -47,15 +47,17 @@ const fieldTable = (all) => sheet(["Field", "Type", "Meaning"], all.map(({ name,
           [meaning(schema), element("small", { textContent: ["string", "number"].includes(typeof example) ? `example ${JSON.stringify(example)}` : "" })]];
 }));
 
-// The examples of 4XX and 5XX are the statuses that these stand for.
+// The examples of 4XX and 5XX name the single statuses.
 function answers(responses) {
   const rows = Object.entries(responses).flatMap(([status, node]) => {
     const { description, content = {} } = resolve(node), parts = status.endsWith("XX") ? Object.values(content)[0]?.examples : {};
-    return [[status, note(description)], ...Object.entries(parts ?? {}).filter(([s]) => !(s in responses)).map(([s, { summary }]) => [s, note(summary)])];
+    const single = Object.entries(parts ?? {}).filter(([s]) => !(s in responses));
+    return [[status, note(description)], ...single.map(([s, { summary }]) => [s, note(summary)])];
   });
   const [type, { schema, example } = {}] = Object.entries(resolve(responses[200]).content)[0], all = fields(schema, example);
   return [heading("Answers"), sheet(["Status", "Meaning"], rows.sort(([a], [b]) => a.localeCompare(b))),
-          all.length ? element("details", {}, element("summary", { textContent: "Fields of the answer 200" }), fieldTable(all)) : note(`The answer 200 is ${type}.`)];
+          all.length ? element("details", {}, element("summary", { textContent: "Fields of the answer 200" }), fieldTable(all))
+                     : note(`The answer 200 is ${type}.`)];
 }
 
 // ---- requests ----
@@ -69,7 +71,7 @@ const curlLine = ({ url, headers, body }) => [
 const labelled = (input, name, hint, ...more) => element("div", { className: "field" },
   element("label", { htmlFor: input.id }, name, element("span", { className: "note", textContent: hint })), input, ...more);
 
-// A trial of POST /predict stores nothing unless one asks for it.
+// The form of POST /predict begins with store=false, so that a trial stores nothing.
 function parameterField(id, p) {
   const some = choices(resolve(p.schema)), own = { id: `${id}-${p.name}`, name: p.name };
   const input = some ? element("select", own, ...["", ...some].map((x) => element("option", { textContent: String(x) })))
@@ -81,27 +83,32 @@ function parameterField(id, p) {
 function requestForm(path, method, { operationId: id, parameters = [] }, media, example) {
   const known = parameters.map(resolve), body = element("textarea", { id: `${id}-body`, rows: 9, spellcheck: false });
   const [line, text] = ["curl", "body"].map((className) => element("pre", { className, tabIndex: 0, hidden: className === "body" }));
-  const state = element("b"), head = note(""), send = element("button", { className: "primary", textContent: "Send" }), copy = element("button", { type: "button", textContent: "Copy" });
+  const state = element("b"), head = note(""), button = (textContent, more) => element("button", { type: "button", textContent, ...more });
+  const send = button("Send", { type: "submit", className: "primary" }), copy = button("Copy");
   const form = element("form", { className: "request", noValidate: true }, ...known.map((p) => parameterField(id, p)));
   if (media) {
     const fill = (value) => { body.value = JSON.stringify(value, null, 2); };
-    const presets = Object.values(media.examples).map(resolve).map(({ summary, value }) => element("button", { type: "button", textContent: summary, onclick: () => { fill(value); renew(); } }));
+    const presets = Object.values(media.examples).map(resolve).map(({ summary, value }) =>
+      button(summary, { onclick: () => { fill(value); renew(); } }));
     fill(example);
     form.append(labelled(body, "Body", "application/json", element("p", { className: "presets" }, ...presets)));
   }
   if (path === "/predict") form.append(note("Without store=false this is a real transaction: the server keeps it and counts it for its keys."));
-  form.append(element("div", { className: "foot" }, send), element("p", { ariaLive: "polite" }, state), head, text, heading("The same with curl"), line, copy);
+  form.append(element("div", { className: "foot" }, send), element("p", { ariaLive: "polite" }, state), head, text,
+              heading("The same with curl"), line, copy);
 
   const given = (place) => known.filter((p) => p.in === place && form.elements[p.name].value).map((p) => [p.name, form.elements[p.name].value]);
   function request() {
-    const query = new URLSearchParams(given("query")).toString(), own = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
+    const query = new URLSearchParams(given("query")).toString();
+    const own = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
     return { url: query ? `${own}?${query}` : own, method: method.toUpperCase(), body: media ? body.value : method === "post" ? "" : undefined,
              headers: { ...Object.fromEntries(given("header")), ...(media && { "Content-Type": "application/json" }) } };
   }
   function renew() { line.textContent = curlLine(request()); }
   function show(words, headers, got) {
     state.textContent = words;
-    head.textContent = ["Content-Type", "X-Request-Id", "Retry-After"].filter((name) => headers?.has(name)).map((name) => `${name}: ${headers.get(name)}`).join(" · ");
+    head.textContent = ["Content-Type", "X-Request-Id", "Retry-After"].filter((name) => headers?.has(name))
+      .map((name) => `${name}: ${headers.get(name)}`).join(" · ");
     text.textContent = headers?.get("Content-Type")?.includes("json") ? JSON.stringify(JSON.parse(got), null, 2) : got;
     text.hidden = !got;
   }
@@ -111,11 +118,12 @@ function requestForm(path, method, { operationId: id, parameters = [] }, media, 
       show(`${answer.status} ${answer.statusText}, ${Math.round(performance.now() - start)} ms`, answer.headers, await answer.text());
     }).catch((e) => {
       if (e instanceof Locked) lock(() => { enter("live"); renew(); submit(); });
-      else show(e.name === "TimeoutError" ? "The server did not answer within five seconds." : "The server cannot be reached, or a header has letters that cannot be sent.");
+      else show(e.name === "TimeoutError" ? "The server did not answer within five seconds."
+                                          : "The server cannot be reached, or a header has letters that cannot be sent.");
     });
   }
   copy.onclick = () => {
-    getSelection().selectAllChildren(line); // for a browser that lets no script write to the clipboard
+    getSelection().selectAllChildren(line); // some browsers let no script write to the clipboard
     navigator.clipboard?.writeText(line.textContent).then(() => { copy.textContent = "Copied"; }, () => {});
   };
   renew();
@@ -127,16 +135,18 @@ function operation(path, method, op) {
   const words = media ? [heading("Body"), note(body.description), fieldTable(fields(media.schema, example))] : [];
   return element("details", { id: op.operationId, className: "card operation" },
     element("summary", {}, element("b", { className: method, textContent: method.toUpperCase() }), code(path), op.summary),
-    element("div", {}, note(op.description), element("div", { className: "two" }, requestForm(path, method, op, media, example), element("div", {}, ...words, ...answers(op.responses)))));
+    element("div", {}, note(op.description), element("div", { className: "two" }, requestForm(path, method, op, media, example),
+                                                     element("div", {}, ...words, ...answers(op.responses)))));
 }
 
 if (location.pathname === "/docs") visit("/openapi.json", (text) => {
   api = JSON.parse(text);
   const all = Object.entries(api.paths).flatMap(([path, item]) => Object.entries(item).map(([method, op]) => [path, method, op]));
   document.title = "Assay: API";
-  $("content").replaceChildren(element("h1", { textContent: "API" }), element("p", { className: "lead", textContent: `${api.info.summary}. ${api.info.description}.` }),
+  $("content").replaceChildren(element("h1", { textContent: "API" }),
+    element("p", { className: "lead", textContent: `${api.info.summary}. ${api.info.description}.` }),
     note("This page shows `GET /openapi.json`. Send asks this server, with the token if it was asked for."),
-    ...api.tags.map(({ name, description }) => element("section", {}, element("h2", { textContent: name[0].toUpperCase() + name.slice(1) }), note(description),
+    ...api.tags.map(({ name, description }) => element("section", {}, element("h2", { textContent: capital(name) }), note(description),
       ...all.filter(([, , op]) => op.tags.includes(name)).map((one) => operation(...one)))));
   ($(location.hash.slice(1)) ?? $("post_predict")).open = true;
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((e) => { e.open = true; }));

@@ -6,21 +6,16 @@ const STEPS = 200;       // of a slider
 
 // ---- the decision ----
 
-// body: of a table of reasons.
+// body: the tbody of a table of reasons.
 function showReasons(body, reasons) {
-  const largest = Math.max(...reasons.map((r) => Math.abs(r.contribution)), 1e-9);
-  body.replaceChildren(...reasons.map((r) => {
-    const part = element("i", { className: r.contribution < 0 ? "approve" : "review" });
-    const bar = element("div", { className: "bar" }, part);
-    bar.setAttribute("aria-hidden", "true");
-    part.style.width = `${50 * Math.abs(r.contribution) / largest}%`;
-    return row(cell(r.feature), cell(number(r.value, 4), "number"), cell(bar), cell(signed(r.contribution), "number"));
-  }));
+  const largest = Math.max(...reasons.map((r) => Math.abs(r.contribution)));
+  body.replaceChildren(...reasons.map(({ feature, value, contribution: x }) =>
+    row(cell(feature), cell(number(value, 4), "number"), cell(contributionBar(x, largest)), cell(signed(x), "number"))));
 }
 
 // stored: false if it is the answer to "what if".
 function showResult(d, stored) {
-  const place = (p) => `${100 * Math.max(0, Math.min(1, 1 + Math.log10(Math.max(p, 1e-9)) / 4))}%`; // the rail shows 0.0001 to 1
+  const place = (p) => `${100 * clamp(1 + Math.log10(Math.max(p, 1e-9)) / 4, 0, 1)}%`; // the rail shows 0.0001 to 1
   $("result-empty").hidden = true;
   $("result-full").hidden = false;
   $("result-kind").hidden = stored;
@@ -38,7 +33,7 @@ function showResult(d, stored) {
 
 // ---- the form ----
 
-const form = { columns: [], model: null, touched: new Set(), newest: null, asked: 0 }; // asked: how often
+const form = { columns: [], model: null, touched: new Set(), newest: null, asked: 0 }; // asked: number of requests
 const KEYS = ["1000", "3195", "27"];
 const HINTS = { id: "any text", key: "any text", category: "text" };
 
@@ -47,40 +42,41 @@ const counted = () => form.model.plan.schema.time_format === "epoch" || form.mod
 const round = (x) => Number(x.toPrecision(4));
 
 function hint(column) {
-  const { kind, min, max, missing } = column, low = min > -1e14, high = max < 1e14;
+  const { kind, min, max, missing } = column;
   if (missing !== undefined) return "may be left out";
   if (kind === "time") return counted() ? "number" : "UTC";
-  if (kind === "number") return low && high ? `${number(min)} to ${number(max)}` : low ? `from ${number(min)}` : high ? `up to ${number(max)}` : "number";
+  if (kind === "number") return bounds(min, max, number) || "number";
   return HINTS[kind];
 }
 
-// The fitted expression has the known values of a category: onehot(name, "a", "b").
+// The known values of a category are in its expression: onehot(name, "a", "b").
 function knownValues(column) {
   const call = form.model.plan.features.find((f) => new RegExp(`^onehot\\(${column.name},`).test(f.expression));
   return [...(call?.expression.matchAll(/"((?:[^"\\]|\\.)*)"/g) ?? [])].map(([, text]) => unquote(text));
 }
 
-// What training saw of a number that is an input, or whose log1p is one: the least, the most, and the value that many
-// standard deviations above the mean.
+// The range of a column in training, and at(n): its value n standard deviations above the mean. They are known if the
+// column or its log1p is an input.
 function training(column) {
-  const { name, min = -1e15, max = 1e15 } = column, inside = (x) => Math.min(max, Math.max(min, x));
+  const { name, min = -1e15, max = 1e15 } = column, inside = (x) => clamp(x, min, max);
   const back = { [name]: (x) => x, [`log1p(${name})`]: Math.expm1 }, same = form.model.plan.features.find((f) => back[f.expression]);
   const input = form.model.inputs.find((i) => i.name === same?.name), value = back[same?.expression];
   if (!input) return { low: min > -1e14 ? min : 0, high: max < 1e14 ? max : 1000, at: () => inside(1) };
   return { low: inside(value(input.min)), high: inside(value(input.max)), at: (deviations) => inside(value(input.mean + deviations * input.scale)) };
 }
 
-// A slider goes over the range of training, because the model takes what lies outside for its ends, and has the mean in
-// its middle: value = low + (high - low) * expm1(k * place) / expm1(k), place from 0 to 1.
+// A slider covers the range of training, because a value outside counts as the nearer end. The mean is in its middle:
+// value = low + (high - low) * expm1(k * place) / expm1(k), place from 0 to 1.
 function makeSlider(column, input) {
-  const { low, high, at } = training(column), share = Math.min(0.999, Math.max(0.001, (at(0) - low) / (high - low) || 0.5));
+  const { low, high, at } = training(column), share = clamp((at(0) - low) / (high - low) || 0.5, 0.001, 0.999);
   const k = 2 * Math.log(1 / share - 1) || 1e-9, slider = element("input", { type: "range", max: STEPS, ariaLabel: `${column.name}, what if` });
   const follow = () => {
-    slider.value = STEPS * Math.log1p(Math.min(1, Math.max(0, ((input.value === "" ? at(0) : Number(input.value)) - low) / (high - low) || 0)) * Math.expm1(k)) / k;
+    const value = input.value === "" ? at(0) : Number(input.value), part = clamp((value - low) / (high - low) || 0, 0, 1);
+    slider.value = STEPS * Math.log1p(part * Math.expm1(k)) / k;
     slider.ariaValueText = input.value;
   };
   slider.addEventListener("input", () => {
-    input.value = Math.min(high, Math.max(low, round(low + (high - low) * Math.expm1(k * slider.value / STEPS) / Math.expm1(k))));
+    input.value = clamp(round(low + (high - low) * Math.expm1(k * slider.value / STEPS) / Math.expm1(k)), low, high);
     slider.ariaValueText = input.value;
   });
   input.addEventListener("input", follow);
@@ -88,7 +84,7 @@ function makeSlider(column, input) {
   return slider;
 }
 
-// deviations: distance from the training mean in standard deviations, for numbers that are inputs themselves.
+// deviations: how many standard deviations a number is above the mean of training.
 function example(column, deviations) {
   const { kind } = column;
   if (kind === "id") return `try-${Date.now().toString(36)}`;
@@ -98,7 +94,7 @@ function example(column, deviations) {
   return String(round(training(column).at(deviations)));
 }
 
-// After the newest event that the server knows, because it may refuse an older one of the same keys.
+// Later than the newest event that the server knows, because it may refuse an older one of the same keys.
 function exampleTime() {
   const { time_format: format } = form.model.plan.schema, next = (form.newest ?? Date.now() / 1000) + (format === "row" ? 1 : 60);
   return counted() ? String(Math.floor(next)) : new Date(1000 * Math.floor(next)).toISOString().replace(".000", "");
@@ -139,7 +135,7 @@ function renew(kind) {
   for (const c of form.columns) if (c.kind === kind && !form.touched.has(c.name)) field(c.name).value = example(c);
 }
 
-// Fills all fields with example values, that many standard deviations above the training mean.
+// Fills all fields with examples. deviations: as in example().
 function fill(deviations) {
   form.touched.clear();
   for (const c of form.columns) {
@@ -172,9 +168,9 @@ function transaction() {
     .map(([name, kind, text]) => [name, numeric(kind) && Number.isFinite(Number(text)) ? Number(text) : text]));
 }
 
-// What a person would say of such a text in that column; null if the server says it better.
+// Says in a person's words what is wrong with the text in a column; null if the server's message is better.
 function words({ kind, name, min, max, ...column }, text) {
-  const title = sentence(name.replaceAll("_", " ")).slice(0, -1), x = Number(text);
+  const title = capital(name.replaceAll("_", " ")), x = Number(text);
   const what = numeric(kind) ? "a number" : { time: "a date with its time", category: "a text" }[kind] ?? "a name or a number";
   const fits = text !== "" && (numeric(kind) ? Number.isFinite(x) : kind !== "time" || Date.parse(text));
   if (!fits) return `${title} needs ${what}, such as ${example({ kind, name, min, max, ...column }, 0) || "web"}.`;
@@ -183,7 +179,7 @@ function words({ kind, name, min, max, ...column }, text) {
 }
 
 function showProblem(problem, stored) {
-  $("result-full").hidden = true; // it belongs to another transaction
+  $("result-full").hidden = true; // the result is that of another transaction
   $("result-empty").hidden = false;
   const at = form.columns.findIndex((c) => c.name === problem.field), column = form.columns[at];
   put(column ? `error-${column.name}` : "try-error", (column && words(column, field(column.name).value.trim())) ?? sentence(problem.detail));
@@ -193,8 +189,8 @@ function showProblem(problem, stored) {
   if (stored) field(column.name).focus();
 }
 
-// Sends the form and shows the answer, if nothing was asked since; true if it was decided. stored: false asks what if.
-// The caller handles Locked.
+// Sends the form, and shows the answer unless a newer request was sent meanwhile. Returns true for a decision.
+// stored: false asks what if. The caller handles Locked.
 async function send(stored) {
   const mine = ++form.asked;
   clearErrors();

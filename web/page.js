@@ -12,6 +12,15 @@ const plural = (n, one, many = `${one}s`) => `${short(n)} ${n === 1 ? one : many
 const probability = (p) => (p < 0.00005 ? "< 0.0001" : p > 0.99995 ? "> 0.9999" : p.toFixed(4));
 const unquote = (text) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
 const clock = (date) => date.toISOString().slice(11, 19);
+const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+// The values between two bounds in words; "" without bounds. A column without a bound has ±1e15.
+function bounds(low = -1e15, high = 1e15, show = String) {
+  if (low === high) return show(low);
+  if (low > -1e15 && high < 1e15) return `${show(low)} to ${show(high)}`;
+  return low > -1e15 ? `from ${show(low)}` : high < 1e15 ? `up to ${show(high)}` : "";
+}
 
 function element(tag, properties = {}, ...children) {
   const e = Object.assign(document.createElement(tag), properties);
@@ -19,18 +28,26 @@ function element(tag, properties = {}, ...children) {
   return e;
 }
 
-// A table whose rows become blocks where it is too wide (fitTables). sides: the class of each column's cells.
-function sheet(headings, rows, sides = []) {
-  const one = (tag) => (content, i) => {
-    const e = element(tag, { className: sides[i] ?? "", scope: tag === "th" ? "col" : undefined }, ...[content].flat());
-    e.dataset.heading = tag === "td" ? headings[i] : "";
-    return e;
-  };
-  return element("div", { className: "scroll", tabIndex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...headings.map(one("th")))),
-    element("tbody", {}, ...rows.map((cells) => element("tr", {}, ...cells.map(one("td")))))));
+// ---- tables ----
+
+// With these roles a table stays one for screen readers where the style sheet makes blocks of its rows.
+const cell = (content, className = "") => element("td", { role: "cell", className }, ...[content].flat());
+const row = (...cells) => element("tr", { role: "row" }, ...cells);
+
+// A cell is a text or a list of texts and elements. sides: the class of each column's cells.
+function fillTable(table, headings, rows, sides = []) {
+  const head = headings.map((text, i) => element("th", { role: "columnheader", scope: "col", className: sides[i] ?? "" }, text));
+  const body = rows.map((cells) => row(...cells.map((content, i) => {
+    const td = cell(content, sides[i]);
+    td.dataset.heading = headings[i];
+    return td;
+  })));
+  table.role = "table";
+  table.replaceChildren(element("thead", { role: "rowgroup" }, row(...head)), element("tbody", { role: "rowgroup" }, ...body));
+  return table;
 }
 
-for (const a of document.querySelectorAll(".site a")) if (a.pathname === location.pathname) a.ariaCurrent = "page";
+const sheet = (...content) => element("div", { className: "scroll", tabIndex: 0 }, fillTable(element("table"), ...content));
 
 // The rows of a table that is wider than its box become blocks.
 function fitTables() {
@@ -42,6 +59,8 @@ function fitTables() {
 addEventListener("resize", fitTables);
 
 // ---- the server ----
+
+for (const a of document.querySelectorAll(".site a")) if (a.pathname === location.pathname) a.ariaCurrent = "page";
 
 class Locked extends Error {}
 class Refused extends Error {}
@@ -71,17 +90,21 @@ function enter(state, alarm = "") {
   $("alarm").hidden = !alarm;
 }
 
-// Says what failed; more: what still holds.
-const fail = (e, more = "") => enter("away", `${e instanceof Refused ? e.message : "The server does not answer"}. The page tries again every two seconds${more}.`);
+// more: what the page does meanwhile.
+const fail = (e, more = "") => enter("away",
+  `${e instanceof Refused ? e.message : "The server does not answer"}. The page tries again every two seconds${more}.`);
 
-// Asks for the token, and calls again() with each that is given.
+// Asks for the token, and calls again() each time one is given.
 function lock(again) {
-  const tried = sessionStorage.getItem("token") !== null, input = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  const tried = sessionStorage.getItem("token") !== null;
+  const input = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
   sessionStorage.removeItem("token");
   input.setAttribute("aria-describedby", "token-error");
-  if (!$("access")) $("alarm").after(element("form", { id: "access", className: "card" }, element("h2", { textContent: "This server asks for its token" }),
+  if (!$("access")) $("alarm").after(element("form", { id: "access", className: "card" },
+    element("h2", { textContent: "This server asks for its token" }),
     element("p", { className: "note", textContent: "It is kept for this tab only and sent to this server only." }),
-    element("div", { className: "field" }, element("label", { htmlFor: "token", textContent: "Token" }), input, element("p", { id: "token-error", className: "error" })),
+    element("div", { className: "field" }, element("label", { htmlFor: "token", textContent: "Token" }), input,
+            element("p", { id: "token-error", className: "error" })),
     element("button", { className: "primary", textContent: "Open the page" })));
   $("access").onsubmit = (event) => {
     event.preventDefault();
@@ -93,7 +116,7 @@ function lock(again) {
   enter("locked");
 }
 
-// Shows a text of the server, as soon as it answers and takes the token.
+// Shows what GET path answers, as soon as the server answers and accepts the token.
 function visit(path, show) {
   const again = () => visit(path, show);
   read(path).then((text) => { enter("live"); show(text); }, (e) => {
@@ -105,11 +128,11 @@ function visit(path, show) {
 
 // ---- decisions ----
 
-// Colour, word and shape say the same, for readers who cannot use one of them.
+// Colour, word and shape say the same, because some readers cannot use one of them.
 function badge(target, decision) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(svg.namespaceURI, "path");
-  const shape = decision === "review" ? "M8 2v7M8 12.6v.4" : "M3 8.5 6.5 12 13 4.5";
-  const style = { d: shape, fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" };
+  const d = decision === "review" ? "M8 2v7M8 12.6v.4" : "M3 8.5 6.5 12 13 4.5";
+  const style = { d, fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" };
   for (const [key, text] of Object.entries(style)) path.setAttribute(key, text);
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");
@@ -119,16 +142,13 @@ function badge(target, decision) {
   return target;
 }
 
-const cell = (content, className = "") => {
-  const td = element("td", { className }, content);
-  td.setAttribute("role", "cell");
-  return td;
-};
-const row = (...cells) => {
-  const tr = element("tr", {}, ...cells);
-  tr.setAttribute("role", "row");
-  return tr;
-};
-// The server's words begin small and end without a full stop.
-const sentence = (text = "the server does not say why") => `${text[0].toUpperCase()}${text.slice(1)}.`;
+// A contribution: to the right it speaks for a review, to the left for approval. The largest one takes half of the box.
+function contributionBar(x, largest) {
+  const part = element("i", { className: x < 0 ? "approve" : "review" });
+  part.style.width = `${Math.min(50, 50 * Math.abs(x / (largest || 1)))}%`;
+  return element("div", { className: "bar", ariaHidden: "true" }, part);
+}
+
+// The server's messages begin in lower case and have no full stop.
+const sentence = (text = "the server does not say why") => `${capital(text)}.`;
 const signed = (x) => `${Math.abs(x) < 0.005 ? "±" : x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;

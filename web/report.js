@@ -1,4 +1,4 @@
-// The report: metrics.json, which is in the file or comes from the server, as tiles, tables and plots. train/report.h describes it.
+// The report: metrics.json, from the file itself or from the server, as tiles, tables and plots. train/report.h describes it.
 "use strict";
 
 let report, test, data, folds, about, titles, rivals, days, frauds, genuine;
@@ -16,7 +16,7 @@ const isKnown = (x) => x !== null && x !== undefined;
 const dash = (x, show) => (isKnown(x) ? show(x).replace("-", "−") : "–");
 const fixed = (x, digits) => dash(x, (x) => x.toFixed(digits));
 const count = (x) => dash(x, (x) => x.toLocaleString("en"));
-const share = (x, digits = 2) => dash(x, (x) => `${(100 * x).toFixed(digits)} %`);
+const share = (x, digits = 2) => dash(x, (x) => percent(x, digits));
 const brief = (x) => dash(x, (x) => `${Number((100 * x).toPrecision(2))} %`);
 const fine = (x) => (x > 0.5 ? `${Number((100 - Number((100 * (1 - x)).toPrecision(2))).toPrecision(9))} %` : brief(x)); // near 0 and 1
 const range = ([low, high], digits) => (isKnown(low) && isKnown(high) ? `${fixed(low, digits)} to ${fixed(high, digits)}` : "–");
@@ -64,25 +64,17 @@ function showTiles() {
 
 // ---- tables ----
 
-// columns: [heading, text of a row, or the cell's parts]; the first `texts` of them are left-aligned. Cells know their
-// heading, for tables whose rows become blocks.
+// columns: [heading, the cell's content of a row]; the first `texts` of them are left-aligned.
 function table(id, texts, columns, rows) {
-  const one = (tag, role, i, parts, heading = "") => {
-    const e = element(tag, { className: i < texts ? "" : "number", scope: tag === "th" ? "col" : undefined }, ...[parts].flat());
-    e.setAttribute("role", role);
-    e.dataset.heading = heading;
-    return e;
-  };
-  const part = (tag, ...lines) => group(element(tag, {}, ...lines), "rowgroup"), group = (e, role) => { e.setAttribute("role", role); return e; };
-  const tr = (...cells) => group(element("tr", {}, ...cells), "row");
-  group($(id), "table").replaceChildren(part("thead", tr(...columns.map(([heading], i) => one("th", "columnheader", i, heading)))),
-    part("tbody", ...rows.map((row) => tr(...columns.map(([heading, text], i) => one("td", "cell", i, text(row), heading))))));
+  fillTable($(id), columns.map(([heading]) => heading), rows.map((row) => columns.map(([, content]) => content(row))),
+            columns.map((_, i) => (i < texts ? "" : "number")));
 }
 
 function showQuality() {
   const many = folds.length > 1, mean = ({ mean, folds: n }) => (n > 0 && n < folds.length ? `${fixed(mean, 4)} of ${n}` : fixed(mean, 4));
   table("table-metrics", 1, [
-    ["", (name) => titles[name]], ["training", (name) => fixed(report.training[name], 4)], ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
+    ["", (name) => titles[name]], ["training", (name) => fixed(report.training[name], 4)],
+    ["test", (name) => fixed(test[name], 4)], ["95 % interval", (name) => range(test.intervals[name], 4)],
     ...(many ? [[`mean of ${folds.length}`, (name) => mean(report.summary[name])], ["sd", (name) => fixed(report.summary[name].sd, 4)],
                 ["worst", (name) => fixed(report.summary[name].worst, 4)]] : []),
   ], Object.keys(report.summary));
@@ -103,8 +95,8 @@ function showQuality() {
 function showTables() {
   const parts = test.brier_parts;
   table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], ["frauds", (f) => count(f.frauds)],
-    [titles.roc_auc, (f) => fixed(f.roc_auc, 4)], [titles.average_precision, (f) => fixed(f.average_precision, 4)], [titles.card_precision_at_100, (f) => fixed(f.card_precision_at_100, 4)],
-    [titles.precision, (f) => fixed(f.precision, 4)], [titles.recall, (f) => fixed(f.recall, 4)], ["threshold", (f) => fixed(f.threshold, 4)]], folds);
+    ...["roc_auc", "average_precision", "card_precision_at_100", "precision", "recall"].map((key) => [titles[key], (f) => fixed(f[key], 4)]),
+    ["threshold", (f) => fixed(f.threshold, 4)]], folds);
   table("table-calibration", 2, [["", (r) => r[0]], ["", (r) => r[1]], ["test", (r) => r[2]]], [
     ["mean probability", "expected by the model", share(test.mean_probability, 3)], ["fraud share", "found", share(data.test.fraud_share, 3)],
     [titles.ece, "over ten ranges of probability", fixed(test.ece, 5)],
@@ -132,7 +124,6 @@ const says = (x, y) => (item) => ` ${item.dataset.label || at}: ${y(item.parsed.
 
 // The points of a candidate's curve, f(frauds, genuine rows) at or above each threshold.
 const curve = (c, f) => (frauds > 0 && genuine > 0 ? c.curve.frauds.map((n, i) => ({ ...f(n, c.curve.genuine[i]), threshold: c.curve.threshold[i] })) : []);
-const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
 const decadeBelow = (x) => 10 ** Math.floor(Math.log10(x) + 1e-9);
 
 function showCurves() {
@@ -180,8 +171,9 @@ function showWeeks(id, key, title, show) {
 // ---- probabilities ----
 
 function showReliability() {
-  const bins = report.reliability, known = [test.threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])].filter((p) => p > 0 && p < 1);
-  const inside = (p) => clamp(p, 1e-6, 1 - 1e-4), low = logit(inside(Math.min(...known, 0.1))) - 0.6, high = logit(inside(Math.max(...known, 0.1))) + 1.2;
+  const bins = report.reliability, shares = [test.threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])];
+  const known = shares.filter((p) => p > 0 && p < 1), end = (p) => logit(clamp(p, 1e-6, 1 - 1e-4));
+  const low = end(Math.min(...known, 0.1)) - 0.6, high = end(Math.max(...known, 0.1)) + 1.2;
   const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
   const isHollow = ({ fraud_share: y }) => y === 0 || y === 1;
   const numbers = [[], []]; // of rows, above and below the intervals, where there is room
@@ -191,17 +183,21 @@ function showReliability() {
     if (texts) texts[i] = short(b.rows);
   });
   drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
-    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share)), { backgroundColor: ({ raw }) => (raw && isHollow(raw.bin) ? card : colour("approve"))() }),
+    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share)),
+            { backgroundColor: ({ raw }) => (raw && isHollow(raw.bin) ? card : colour("approve"))() }),
      lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
      lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
      ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
        { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
     { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
-    ({ raw: { bin } }) => (bin ? ` ${bin.frauds} of ${count(bin.rows)} rows are frauds: ${brief(bin.fraud_share)} (${brief(bin.low)} to ${brief(bin.high)})` : ""),
+    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${brief(b.fraud_share)} (${brief(b.low)} to ${brief(b.high)})` : ""),
     thresholdMark());
 }
 
-const thresholdMark = () => (test.threshold > 0 && test.threshold < 1 ? [{ at: logit(test.threshold), text: `review from ${brief(test.threshold)}`, colour: ink }] : []);
+function thresholdMark() {
+  const p = test.threshold;
+  return p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${brief(p)}`, colour: ink }] : [];
+}
 
 function showProbabilities() {
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
@@ -210,24 +206,21 @@ function showProbabilities() {
   drawPlot("plot-scores", `Distribution of the probabilities of ${count(genuine)} genuine payments and ${count(frauds)} frauds`,
     [lineOf("genuine", "idle", steps(scores.genuine, genuine), { ...area, backgroundColor: tint("idle") }),
      lineOf("frauds", "review", steps(scores.frauds, frauds), { ...area, backgroundColor: tint("review") })],
-    { x: logitAxis("probability that the model gives", scores.from, scores.to), y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
+    { x: logitAxis("probability that the model gives", scores.from, scores.to),
+      y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
     (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`, thresholdMark());
 }
 
 // ---- decisions ----
 
-// How the log-odds of a decision come about: its five largest contributions, and the rest.
+// The log-odds of a decision as a sum: its five largest contributions, and the rest.
 function explain(id, { contributions }) {
   const all = contributions.map(({ feature: name, value, contribution: x }, i) => {
     const limit = clamp(value, report.weights[i].min, report.weights[i].max);
     return { name, value: number(value, 4) + (limit === value ? "" : `, counts as ${number(limit, 4)}`), x };
   }).sort((a, b) => Math.abs(b.x) - Math.abs(a.x));
   const sum = (list) => list.reduce((total, { x }) => total + x, 0), others = all.slice(5), intercept = report.intercept.weight;
-  const named = ({ name, x, plain }) => {
-    const bar = element("i", { className: x < 0 ? "approve" : "review" });
-    bar.style.width = `${Math.min(50, 50 * Math.abs(x / all[0].x))}%`;
-    return plain ? name : [name, element("div", { className: "bar" }, bar)];
-  };
+  const named = ({ name, x, plain }) => (plain ? name : [name, contributionBar(x, all[0].x)]);
   table(id, 1, [["input", named], ["value", ({ value = "" }) => value], ["log-odds", ({ x }) => signed(x)]],
     [...all.slice(0, 5), ...(others.length ? [{ name: plural(others.length, "other input"), x: sum(others) }] : []),
      { name: "intercept", x: intercept, plain: true }, { name: "sum", x: sum(all) + intercept, plain: true }]);
@@ -237,9 +230,11 @@ function showDecisions() {
   const { highest_fraud: top, highest_genuine: genuine, lowest_fraud: low } = report.decisions;
   const fraud = ({ review }) => (review ? "A fraud that it found" : "A fraud that it missed");
   const cases = [[top, fraud, "the fraud with the highest probability"],
-                 [genuine, ({ review }) => (review ? "A false alarm" : "A genuine payment that it approved"), "the genuine payment with the highest probability"],
+                 [genuine, ({ review }) => (review ? "A false alarm" : "A genuine payment that it approved"),
+                  "the genuine payment with the highest probability"],
                  [JSON.stringify(low) !== JSON.stringify(top) && low, fraud, "the fraud with the lowest probability"]].filter(([decision]) => decision);
-  $("explained").replaceChildren(...cases.map(([decision, title, which], i) => element("div", { className: "card" }, element("h3", { textContent: title(decision) }),
+  $("explained").replaceChildren(...cases.map(([decision, title, which], i) => element("div", { className: "card" },
+    element("h3", { textContent: title(decision) }),
     element("p", { className: "verdict" }, badge(element("span"), decision.review ? "review" : "approve"), `probability ${probability(decision.probability)}`),
     element("p", { className: "note", textContent: `Of the test, ${which}. ${decision.time.replace("T", " ").replace("Z", " UTC")}.` }),
     element("div", { className: "scroll" }, element("table", { id: `table-decision-${i}` })))));
@@ -299,7 +294,8 @@ function showData() {
   drawPlot("plot-daily", `Share of frauds from ${day(first)} to ${day(last)}, at most ${brief(most)} of a day`,
     [lineOf("frauds", "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
      band("training", "approve", train), band("test", "second", tested)],
-    { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false }, ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: day } },
+    { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false },
+           ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: day } },
       y: { ...valueAxis, max: 1.15 * most, title: titled("frauds"), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
     ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} payments are frauds, ${brief(raw.y)}` : ` ${dataset.label}`));
   const parts = [{ name: "training", when: folds[0].train, ...train, cards: 0 },
@@ -331,7 +327,8 @@ if (held) {
   showReport(held);
   $("identity").append(`. This file was written on ${new Date(document.lastModified).toISOString().slice(0, 10)}`); // its bytes have no date
 } else visit("/model/metrics.json", (text) => {
-  if (!JSON.parse(text).training) return enter("away", "An older program wrote this version's metrics.json, and this page cannot show it: open report.html beside it.");
+  if (!JSON.parse(text).training)
+    return enter("away", "An older program wrote this version's metrics.json, and this page cannot show it: open report.html beside it.");
   showReport(text);
   read("/model").then((model) => { $("champion").hidden = JSON.parse(model).sha256 !== about.sha256; }, () => {}); // no answer, no claim
 });
