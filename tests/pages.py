@@ -87,6 +87,10 @@ class Served(Pages):
         self.addCleanup(self.browser.open, "about:blank")
         return server, url
 
+    def post(self, url, value):
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(value).encode(),
+                                                      {"Content-Type": "application/json"})).close()
+
     def server_with_token(self):
         path = FOLDER / "page.token"
         path.touch(0o600)
@@ -154,8 +158,7 @@ class Dashboard(Served):
         self.check("remember()")
         rows = [{"id": f"d{i}", "time": f"2018-07-01T10:00:{i:02d}Z", "customer": 100 + i, "terminal": 200 + i,
                  "amount": 10 + 40 * i} for i in range(20)]
-        urllib.request.urlopen(urllib.request.Request(f"{URL}/predict", json.dumps(rows).encode(),
-                                                      {"Content-Type": "application/json"})).close()
+        self.post(f"{URL}/predict", rows)
         b.wait("grown() === '20 20 20'")
         b.wait("['chart-rate', 'chart-latency'].every((id) => "
                "Chart.getChart(id).data.datasets[1].data.some((point) => point.y > 0))")
@@ -168,8 +171,7 @@ class Dashboard(Served):
         _, url = self.server()
         rows = [{"id": f"c{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 10 + i % 90}
                 for i in range(1000)]  # on a Sunday: all of them at the weekend
-        urllib.request.urlopen(urllib.request.Request(f"{url}/predict", json.dumps(rows).encode(),
-                                                      {"Content-Type": "application/json"})).close()
+        self.post(f"{url}/predict", rows)
         self.page(url)
         b.wait(text("drift-note") + ".includes(' of 14 drifted')")  # 15 inputs and the score
         self.assertIn("Grey bars follow the calendar", b.value(text("drift-note")))
@@ -178,12 +180,11 @@ class Dashboard(Served):
         self.check("drift()")
 
     def test_the_traffic_before_a_reload_and_the_labels_before_a_restart_are_shown(self):
-        b, post = self.browser, lambda path, rows: urllib.request.urlopen(urllib.request.Request(
-            url + path, json.dumps(rows).encode(), {"Content-Type": "application/json"})).close()
+        b = self.browser
         server, url = self.server()
-        post("/predict", [{"id": f"t{i}", "time": "2018-07-02T10:00:00Z", "customer": i, "terminal": i, "amount": 9 + i}
-                          for i in range(20)])
-        post("/feedback", [{"id": f"t{i}", "label": i < 4} for i in range(15)])
+        self.post(f"{url}/predict", [{"id": f"t{i}", "time": "2018-07-02T10:00:00Z", "customer": i, "terminal": i,
+                                      "amount": 9 + i} for i in range(20)])
+        self.post(f"{url}/feedback", [{"id": f"t{i}", "label": i < 4} for i in range(15)])
         for _ in range(2):
             self.page(url)
             b.wait(LIVE)
@@ -219,10 +220,6 @@ class Dashboard(Served):
         self.assertEqual(b.value(text("error-time")), "")
         self.assertEqual(len(b.complaints()), len(cases))  # the browser's about status 422
 
-    def predict(self, url, rows):
-        urllib.request.urlopen(urllib.request.Request(f"{url}/predict", json.dumps(rows).encode(),
-                                                      {"Content-Type": "application/json"})).close()
-
     def decisions(self, url, query=""):
         with urllib.request.urlopen(f"{url}/decisions{query}") as answer:
             return json.load(answer)["decisions"]
@@ -235,7 +232,7 @@ class Dashboard(Served):
         _, url = self.server()
         rows = [{"id": f"f{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 900 if i < 2 else 9}
                 for i in range(60)]
-        self.predict(url, rows)
+        self.post(f"{url}/predict", rows)
         self.assertEqual({d["decision"] for d in self.decisions(url)}, {"approve"})  # the reviews are older than these
         self.page(url)
         b.wait("document.querySelectorAll('#decisions > tr').length === 50")
@@ -244,7 +241,7 @@ class Dashboard(Served):
         second = "#decisions > tr:nth-child(2) .open"
         self.press(second, "\ue007")  # Enter
         self.check(f"opened({json.dumps(self.decisions(url, '?decision=review')[1])})")
-        self.predict(url, [{**rows[0], "id": "another"}])
+        self.post(f"{url}/predict", [{**rows[0], "id": "another"}])
         b.wait(text("tile-rate-note") + ".startsWith('61 ')")
         b.wait(text("decisions-note") + ".includes('waits')")
         kept = f"document.querySelector({second!r}) === document.activeElement && document.querySelector('.more')"
@@ -260,8 +257,8 @@ class Dashboard(Served):
     def test_a_row_gives_its_label(self):
         b, said = self.browser, "document.querySelector('.more [role=status]').textContent"
         server, url = self.server()
-        self.predict(url, [{"id": f"l{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 5}
-                           for i in range(2)])
+        self.post(f"{url}/predict", [{"id": f"l{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 5}
+                                     for i in range(2)])
         self.page(url)
         b.wait("document.querySelectorAll('#decisions > tr').length === 2")
         b.click("#decisions > tr:last-child")
@@ -280,7 +277,7 @@ class Dashboard(Served):
         b.click("#decisions > tr:nth-child(2) .open")  # closes it
         x, y = b.value("(({ x, y }) => [x + 9, y + 9])(document.querySelector('#decisions > tr').getBoundingClientRect())")
         b.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-        self.predict(url, [{"id": "l2", "time": "2018-07-01T10:00:00Z", "customer": 2, "terminal": 2, "amount": 5}])
+        self.post(f"{url}/predict", [{"id": "l2", "time": "2018-07-01T10:00:00Z", "customer": 2, "terminal": 2, "amount": 5}])
         b.wait(text("tile-rate-note") + ".startsWith('3 ')")
         b.wait("document.querySelectorAll('#decisions > tr').length === 2 && " + text("decisions-note") + ".includes('waits')")
         b.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)  # away from the list
