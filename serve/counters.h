@@ -23,8 +23,8 @@ struct counters_histogram {
     atomic_ullong sum;                         // in millionths of the unit
 };
 
-// The traffic of the last 15 minutes, in bins that begin at multiples of TRAFFIC_SECONDS of the clock;
-// the last one is not complete. Whoever counts or asks first in a bin claims it.
+// The traffic of the last 15 minutes, in bins that begin at multiples of TRAFFIC_SECONDS of the
+// clock; the last one is not complete. Whoever counts or asks first in a bin claims it.
 enum { TRAFFIC_SECONDS = 10, TRAFFIC_BINS = 91, TRAFFIC_COUNTS = 6 + COUNTERS_BOUNDS };
 enum { BIN_GOOD, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
 

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
                    unsigned char *outside, double *contributions)

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct item {
     const json_t *id; // NULL: it was named by its order
@@ -50,8 +49,7 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
 
 static int read_all(struct feedback_request *q, const char *body, size_t n)
 {
-    const struct schema *schema = &q->service->plan->schema;
-    if (schema_find_kind(schema, COLUMN_LABEL) < 0)
+    if (schema_find_kind(&q->service->plan->schema, COLUMN_LABEL) < 0)
         return reply_problem(q->reply, 409, NULL, -1,
                              "the model's [columns] have no label, so no transaction can get one");
     if (body_parse(&q->body, body, n, 2, "feedback", q->reply))

@@ -1,8 +1,9 @@
 // http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, and GET
 // /openapi.json describes them.
 //
-// With a token, everything except health paths, the pages' files and OPTIONS * needs it, else 401. Without one, Host must be a name of loopback or an allowed one, else 403, since a page may
-// have its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
+// With a token, everything except health paths, the pages' files and OPTIONS * needs it, else 401.
+// Without one, Host must be a name of loopback or an allowed one, else 403, since a page may have
+// its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
 // works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
 // client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
 // has one line of JSON per request on stderr, except those on the health port; the id is the only

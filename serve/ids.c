@@ -7,7 +7,6 @@
 #include "serve/store.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 int ids_open(struct ids *ids, sqlite3 *db, const char *column)
 {

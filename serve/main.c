@@ -14,15 +14,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void report(const char *what, bool fatal);
-
 static struct service service; // large, with its counters
 static struct service_files files = {.models = "models/simulated",
                                      .state = "build/simulated/features/state.bin",
                                      .key = "var/pseudonym.key",
                                      .database = "var/assay.db",
-                                     .queue = 1024,
-                                     .report = report};
+                                     .queue = 1024};
 static const char *durability = "normal", *time_limit = "wall", *token_file,
                   *allowed[33] = {"localhost", "[::1]"};
 static struct http server = {.service = &service,
@@ -194,6 +191,7 @@ int main(int argc, char **argv)
     // third more of them a second, measured on two cores. If it is not allowed, nothing changes.
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     const sigset_t signals = block_signals();
+    files.report = report;
     if ((token_file && token_read(server.token, token_file, &err)) ||
         service_load(&service, &files, &err))
         return fail(1, &err);

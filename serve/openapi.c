@@ -1,8 +1,6 @@
 // serve/openapi.json is part of the program. It is complete except for what depends on the dataset,
-// which is filled in here: info.version; the schema Transaction, from the columns; the examples
-// Transaction, Transactions and InferenceRequest, which the running server accepts; and the
-// examples of the parameters Model and Version. No reload changes a column or the number of inputs,
-// so the text stays true.
+// which is filled in here, with examples that the running server accepts. No reload changes a
+// column or the number of inputs, so the text stays true.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
 #include "base/value.h"
@@ -64,23 +62,14 @@ static json_t *example_value(struct service *s, size_t c, const char *id)
     }
 }
 
-static json_t *example_inference(const struct service *s)
-{
-    const struct model *m = &s->champion->model;
-    json_t *data = json_array();
-    for (size_t i = 0; i < m->n_inputs; i++)
-        json_array_append_new(data, json_real(m->inputs[i].mean));
-    return json_pack("{s:[{s:s, s:s, s:[i, i], s:o}]}", "inputs", "name", "features", "datatype",
-                     "FP64", "shape", 1, (int)m->n_inputs, "data", data);
-}
-
 // Runs before requests and reloads do, so nothing is held.
 char *openapi_text(struct service *s)
 {
     static const char *const ids[] = {"T1", "T2", "T3"};
     const struct schema *schema = &s->plan->schema;
     json_t *document = json_loads(openapi_json, JSON_REJECT_DUPLICATES, NULL);
-    json_t *properties = json_object(), *required = json_array();
+    json_t *properties = json_object(), *required = json_array(), *means = json_array();
+    const struct model *m = &s->champion->model;
     json_t *examples[] = {json_object(), json_object(), json_object()};
     for (size_t c = 0; c < schema->n; c++) {
         const struct schema_column *column = &schema->columns[c];
@@ -92,14 +81,17 @@ char *openapi_text(struct service *s)
         for (size_t i = 0; i < 3; i++)
             json_object_set_new(examples[i], column->name, example_value(s, c, ids[i]));
     }
+    for (size_t i = 0; i < m->n_inputs; i++)
+        json_array_append_new(means, json_real(m->inputs[i].mean));
     json_t *filled = json_pack(
         "{s:{s:s}, s:{s:o, s:o, s:o}}", "info", "version", ASSAY_VERSION, "components", "schemas",
         json_pack("{s:{s:o, s:o, s:[O]}}", "Transaction", "properties", properties, "required",
                   required, "examples", examples[0]),
         "examples",
-        json_pack("{s:{s:o}, s:{s:[o, o]}, s:{s:o}}", "Transaction", "value", examples[0],
-                  "Transactions", "value", examples[1], examples[2], "InferenceRequest", "value",
-                  example_inference(s)),
+        json_pack("{s:{s:o}, s:{s:[o, o]}, s:{s:{s:[{s:s, s:s, s:[i, i], s:o}]}}}", "Transaction",
+                  "value", examples[0], "Transactions", "value", examples[1], examples[2],
+                  "InferenceRequest", "value", "inputs", "name", "features", "datatype", "FP64",
+                  "shape", 1, (int)m->n_inputs, "data", means),
         "parameters",
         json_pack("{s:{s:o*}, s:{s:s}}", "Model", "example", json_string(s->name), "Version",
                   "example", s->champion->version));

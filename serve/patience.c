@@ -7,7 +7,6 @@
 
 #include "base/progress.h"
 
-#include <errno.h>
 #include <math.h>
 #include <poll.h>
 #include <sys/socket.h>

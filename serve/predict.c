@@ -5,7 +5,6 @@
 #include "serve/transaction.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct predict_request {
     struct service *service;

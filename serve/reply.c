@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/value.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 #define SERVE_REPLY_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 

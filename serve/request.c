@@ -1,11 +1,6 @@
 // CivetWeb parses leniently. This file refuses everything that two programs in a row could read
-// differently (request smuggling), before anything is done with a request: a bare LF, folded lines,
-// 64 or more header lines and a head of more than 16 KiB (431), names that are no tokens, control
-// characters in values, not exactly one Host of valid form (HTTP/1.0 may have none), a
-// Content-Length that is not 1 to 18 digits or comes twice, any Transfer-Encoding (501; 400 with a
-// Content-Length), a target that is neither a path nor http://HOST/PATH or contains '%', and any
-// Expect but 100-continue (417). Upgrade is ignored, so that clients that offer HTTP/2 get their
-// answer in HTTP/1.1.
+// differently (request smuggling), before anything is done with a request. Upgrade is ignored, so
+// that clients that offer HTTP/2 get their answer in HTTP/1.1.
 #include "serve/http.h"
 
 #include "base/memory.h"

@@ -1,7 +1,6 @@
 // The table of routes, and one function for each.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
-#include "base/output.h"
 #include "serve/http.h"
 
 #include <stdio.h>
@@ -71,19 +70,18 @@ static void get_model_file(struct request *q)
 {
     const char *name = strrchr(q->path, '/') + 1;
     char *path = xasprintf("%s/%s/%s", q->service->models, service_hold(q->service)->version, name);
-    char part[4096];
+    size_t n = 0;
     struct err why;
     service_let(q->service);
-    FILE *f = file_open(path, false, &why);
-    for (size_t n; f && (n = fread(part, 1, sizeof part, f)) > 0;)
-        reply_bytes(q->reply, part, n);
-    if (!f || ferror(f))
+    char *text = file_read(path, &n, &why);
+    if (text)
+        reply_bytes(q->reply, text, n);
+    else
         PROBLEM(q, 404, "%s of the model that decides is gone from the registry, or unreadable",
                 name);
-    else if (strcmp(name, "card.md") == 0)
+    if (text && strcmp(name, "card.md") == 0)
         q->reply->type = "text/markdown; charset=utf-8";
-    if (f)
-        fclose(f);
+    free(text);
     free(path);
 }
 

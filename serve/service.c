@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,8 +56,8 @@ void service_let(struct service *s)
 
 // ---- the champion ----
 
-// Version, identity and, where there are some, the metrics of the test rows and their titles, then the members of
-// the model's file.
+// Version, identity and, where there are some, the metrics of the test rows and their titles, then
+// the members of the model's file.
 static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
@@ -355,18 +354,11 @@ static int load_model(struct service *s, const char *models, struct err *err)
     s->champion = s->first = champion_load(models, NULL, err);
     if (!s->first)
         return -1;
-    s->plan = &s->first->model.plan;
-    s->counters.outside = xcalloc(s->plan->n_inputs, sizeof *s->counters.outside);
-    recent_init(&s->recent, s->plan);
-    return 0;
-}
-
-// Every category text that a node of the plan compares with.
-static int fill_dictionaries(struct service *s, struct err *err)
-{
-    const struct plan *p = s->plan;
+    const struct plan *p = s->plan = &s->first->model.plan;
     uint32_t code;
+    s->counters.outside = xcalloc(p->n_inputs, sizeof *s->counters.outside);
     s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
+    recent_init(&s->recent, p);
     for (size_t i = 0; i < p->n_nodes; i++)
         if (p->nodes[i].op == NODE_IS_TEXT &&
             dictionary_code(&s->dictionaries[p->nodes[i].a], p->nodes[i].text, &code, err))
@@ -392,7 +384,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->replacement = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
     s->reloading = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (load_model(s, files->models, err) ||
-        pseudonym_load(&s->pseudonym, files->key, false, err) || fill_dictionaries(s, err) ||
+        pseudonym_load(&s->pseudonym, files->key, false, err) ||
         recover_through_link(s, files, err) || writer_start(&s->writer, err)) {
         service_release(s);
         return -1;

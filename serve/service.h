@@ -90,8 +90,8 @@ void service_let(struct service *s);
 void predict(struct service *s, const char *body, size_t n, bool store, struct reply *r);
 // POST /feedback, labels that arrive later: {"id":"T1","label":1} or true, whatever the schema
 // calls them, or "order" of GET /decisions for the id. Also 404 where a transaction was never
-// predicted or is no longer kept; 409 where the model's columns have no label. A label enters the windows as if it had been known from the
-// start, and may change.
+// predicted or is no longer kept; 409 where the model's columns have no label. A label enters the
+// windows as if it had been known from the start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,

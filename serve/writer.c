@@ -5,7 +5,6 @@
 #include "base/progress.h"
 #include "features/snapshot.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <math.h>

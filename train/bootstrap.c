@@ -6,9 +6,7 @@
 #include "base/value.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct days { // or hours
     size_t n, groups;

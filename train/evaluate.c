@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 // ---- [model] ------------------------------------------------------------------------------------
 
@@ -208,12 +207,6 @@ static int read_inputs(struct candidate *c, const struct examples *e, const stru
     return 0;
 }
 
-static bool good_name(const char *name)
-{
-    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
-           strlen(name) <= 40 && strcmp(name, "constant") != 0 && strcmp(name, "model") != 0;
-}
-
 static int read_baselines(struct evaluation *v, const struct examples *e,
                           const struct config *config, struct err *err)
 {
@@ -221,9 +214,12 @@ static int read_baselines(struct evaluation *v, const struct examples *e,
     candidate_init(&v->baselines[v->n_baselines++], "constant", e);
     for (size_t i = 0; i < config->n; i++) {
         const struct config_entry *entry = &config->entries[i];
+        const char *name = entry->key;
+        const size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
         if (strcmp(entry->section, "baselines") != 0)
             continue;
-        if (!good_name(entry->key))
+        if (n == 0 || n > 40 || name[n] || strcmp(name, "constant") == 0 ||
+            strcmp(name, "model") == 0)
             return config_error(
                 config, entry, -1, err,
                 "a baseline's name has small letters, digits and _, at most 40, and "
@@ -231,7 +227,7 @@ static int read_baselines(struct evaluation *v, const struct examples *e,
         if (v->n_baselines > BASELINES_MAX)
             return config_error(config, entry, -1, err, "more than %d baselines", BASELINES_MAX);
         struct candidate *c = &v->baselines[v->n_baselines++];
-        candidate_init(c, entry->key, e);
+        candidate_init(c, name, e);
         if (read_inputs(c, e, config, entry, err))
             return -1;
     }
@@ -474,9 +470,8 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
     if (wanted == 0)
         return -1;
     ranking_make(&k, c->results[0].fit->score, fold->judged, test_rows(fold));
-    size_t i = 0;
-    while (i + 1 < k.n && (double)k.frauds[i] < wanted)
-        i++;
+    size_t i;
+    LOWER_BOUND(i, 0, k.n - 1, (double)k.frauds[i] < wanted);
     const int64_t count = (int64_t)k.genuine[i];
     ranking_release(&k);
     return count;

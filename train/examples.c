@@ -2,8 +2,6 @@
 #include "train/examples.h"
 #include "base/memory.h"
 
-#include <stdlib.h>
-
 // The first column of a kind; NULL where there is none.
 static const void *first(const struct table *t, enum column_kind kind)
 {

@@ -9,9 +9,7 @@
 #include <cblas.h>
 #include <f77blas.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BLOCK = 512, PARTS = 32, MAX_PASSES = 200 };
 

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static bool promote;

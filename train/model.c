@@ -9,7 +9,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define FORMAT "assay model"
@@ -142,7 +141,7 @@ static int histogram_from_json(struct histogram *h, json_t *json, struct err *er
 
 // ---- writing ----
 
-static json_t *inputs_to_json(const struct model *m)
+json_t *model_to_json(const struct model *m)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->n_inputs; i++) {
@@ -152,15 +151,10 @@ static json_t *inputs_to_json(const struct model *m)
                                               "weight", in->weight, "min", in->min, "max", in->max,
                                               "reference", histogram_to_json(&in->reference)));
     }
-    return list;
-}
-
-json_t *model_to_json(const struct model *m)
-{
     return json_pack("{s:s, s:i, s:o, s:o, s:f, s:f, s:f, s:s, s:o, s:O, s:O}", "format", FORMAT,
-                     "version", VERSION, "plan", plan_to_json(&m->plan), "inputs",
-                     inputs_to_json(m), "intercept", m->intercept, "threshold", m->threshold, "l2",
-                     m->l2, "outside", m->review_outside ? "review" : "score", "score_reference",
+                     "version", VERSION, "plan", plan_to_json(&m->plan), "inputs", list,
+                     "intercept", m->intercept, "threshold", m->threshold, "l2", m->l2, "outside",
+                     m->review_outside ? "review" : "score", "score_reference",
                      histogram_to_json(&m->score_reference), "training", m->training, "provenance",
                      m->provenance);
 }
@@ -175,8 +169,7 @@ char *model_to_text(const struct model *m)
 
 // ---- reading ----
 
-// The whole file, *n bytes, to be freed by the caller; NULL and a message otherwise.
-static char *read_file(const char *path, size_t *n, struct err *err)
+char *file_read(const char *path, size_t *n, struct err *err)
 {
     struct stat st;
     char *text = NULL;
@@ -248,7 +241,7 @@ int model_load(struct model *m, const char *path, struct err *err)
     size_t n = 0;
     json_error_t why;
     *m = (struct model){0};
-    char *text = read_file(path, &n, err);
+    char *text = file_read(path, &n, err);
     if (!text)
         return -1;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
@@ -280,7 +273,7 @@ void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n)
 int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err)
 {
     size_t n = 0;
-    char *text = read_file(path, &n, err);
+    char *text = file_read(path, &n, err);
     if (!text)
         return -1;
     sha256_hex(hex, text, n);

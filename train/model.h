@@ -5,8 +5,9 @@
 //     probability = 1 / (1 + exp(−margin))
 //     decision    = probability >= threshold ? "review" : "approve"
 //
-// min and max are the range of the training rows. Without them a linear model extrapolates, and with a
-// negative weight an extreme value would hide any fraud. With `outside` = "review" a row with such an input is reviewed anyway.
+// min and max are the range of the training rows. Without them a linear model extrapolates, and
+// with a negative weight an extreme value would hide any fraud. With `outside` = "review" a row with
+// such an input is reviewed anyway.
 //
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
 // Means, scales, weights, intercept and threshold have 7 significant digits, and all that is said
@@ -88,6 +89,8 @@ void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
 json_t *histogram_to_json(const struct histogram *h);
 
+// A whole file of at most 64 MiB, *n bytes, to be freed; NULL and a message otherwise.
+char *file_read(const char *path, size_t *n, struct err *err);
 void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
 int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err);
 

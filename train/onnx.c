@@ -1,13 +1,6 @@
 // A model as an ONNX file, made of the messages that protoc-c generates from ONNX's own onnx.proto.
-//
-//     features [rows, n_inputs] → Max → Min → clamped
-//     clamped → Sub → Div → MatMul → Add → Sigmoid → probability [rows, 1]
-//     features → Sub(clamped) → Abs → MatMul(ones) → Greater(allowed) → outside
-//     probability → GreaterOrEqual(threshold) → Or(outside) → Cast → decision [rows, 1], int64:
-//                                                                    1 is "review"
-//
-// allowed is 0 where rows with an input outside its range are reviewed, else infinite.
-// All numbers are doubles, so the margin differs from model_margin by the order of a sum at most.
+// Input: features [rows, n_inputs]; outputs: probability [rows, 1], and decision [rows, 1], int64,
+// 1 for review. All numbers are doubles, so the margin differs from model_margin by the order of a sum at most.
 // The metadata property "inputs" is a JSON array of the inputs' names, in the order of the columns.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
@@ -15,7 +8,6 @@
 #include "train/onnx.pb-c.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 enum { IR_VERSION = 8, OPSET = 13 };
@@ -54,7 +46,8 @@ static Onnx__NodeProto nodes[] = {
 };
 enum { N_NODES = sizeof nodes / sizeof *nodes };
 
-// The first ones are numbers, the others have one for each input.
+// The first ones are numbers, the others have one for each input. allowed is 0 where rows with an
+// input outside its range are reviewed, else infinite.
 static char *const constants[] = {"intercept", "threshold", "allowed", "min", "max",
                                   "mean",      "scale",     "weight",  "ones"};
 enum { N_CONSTANTS = sizeof constants / sizeof *constants, N_NUMBERS = 3 };

@@ -5,7 +5,6 @@
 #include "train/report.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 // The references count rows with unknown labels, too: drift compares them with all later rows.
 static void add_references(struct model *m, const struct examples *e, struct row_range rows)

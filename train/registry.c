@@ -4,13 +4,11 @@
 #include "base/memory.h"
 #include "base/value.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -206,17 +204,6 @@ int registry_read(struct registry *r, const char *path, struct err *err)
     return rc;
 }
 
-// Repair what a crash left.
-static int repair(struct registry *r, struct err *err)
-{
-    unlinkat(r->lock, "champion.tmp", 0); // a failure would make the next symlinkat fail
-    if (r->torn && truncate(r->ledger, r->size))
-        return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
-    const int rc = repair_link(r, err);
-    r->repaired |= r->torn;
-    return rc;
-}
-
 int registry_open(struct registry *r, const char *path, struct err *err)
 {
     *r = (struct registry){0};
@@ -228,7 +215,16 @@ int registry_open(struct registry *r, const char *path, struct err *err)
         return -1;
     const int rc = registry_read(r, path, err);
     r->lock = lock;
-    return rc || repair(r, err) ? -1 : 0;
+    if (rc)
+        return -1;
+    // Repair what a crash left.
+    unlinkat(lock, "champion.tmp", 0); // a failure would make the next symlinkat fail
+    if (r->torn && truncate(r->ledger, r->size))
+        return err_sys(err, "%s: cannot remove half a line at its end", r->ledger);
+    if (repair_link(r, err))
+        return -1;
+    r->repaired |= r->torn;
+    return 0;
 }
 
 void registry_release(struct registry *r)

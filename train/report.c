@@ -4,10 +4,8 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 // The Makefile embeds the files of these names.
 extern const char sentences_txt[], summary_txt[], card_md[], report_html[];

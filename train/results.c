@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static json_t *number(double x)
 {
@@ -29,12 +28,11 @@ static json_t *intervals(const struct candidate *c, const struct candidate *base
     for (size_t i = 0; i < N_METRICS; i++) {
         const struct interval x =
             bootstrap_interval(&c->bootstrap, baseline ? &baseline->bootstrap : NULL, i);
-        json_t *list = json_pack("[o, o]", number(x.low), number(x.high));
-        if (baseline)
-            json_array_insert_new(list, 0,
-                                  number(metrics_get(&c->results[0].metrics, i) -
-                                         metrics_get(&baseline->results[0].metrics, i)));
-        json_object_set_new(j, metric_list[i].name, list);
+        json_t *difference = baseline ? number(metrics_get(&c->results[0].metrics, i) -
+                                               metrics_get(&baseline->results[0].metrics, i))
+                                      : NULL;
+        json_object_set_new(j, metric_list[i].name,
+                            json_pack("[o*, o, o]", difference, number(x.low), number(x.high)));
     }
     return j;
 }
@@ -171,14 +169,6 @@ static json_t *decisions(const struct candidate *c)
     }
     return json_pack("{s:o, s:o, s:o}", "highest_fraud", decision(c, at[1]), "highest_genuine",
                      decision(c, at[0]), "lowest_fraud", decision(c, at[2]));
-}
-
-static json_t *bootstrap(const struct bootstrap *b)
-{
-    if (!b->unit)
-        return json_null();
-    return json_pack("{s:s, s:I, s:i, s:i}", "unit", b->unit, "units", (json_int_t)b->units,
-                     "replicates", BOOTSTRAP_REPLICATES, "seed", BOOTSTRAP_SEED);
 }
 
 static json_t *policy(const struct settings *s, const struct tally *t)
@@ -403,18 +393,23 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
     json_t *words = card(config, err);
     if (!words)
         return NULL;
-    json_t *results = candidate(v, m), *baselines = json_array();
+    json_t *results = candidate(v, m), *baselines = json_array(), *bootstrap = NULL;
+    if (m->bootstrap.unit)
+        bootstrap = json_pack("{s:s, s:I, s:i, s:i}", "unit", m->bootstrap.unit, "units",
+                              (json_int_t)m->bootstrap.units, "replicates", BOOTSTRAP_REPLICATES,
+                              "seed", BOOTSTRAP_SEED);
     for (size_t i = 0; i < v->n_baselines; i++)
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
     json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, s:b, s:o, s:o, s:o, "
+        "{s:o?, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, s:b, s:o, s:o, "
+        "s:o, "
         "s:{}}",
-        "bootstrap", bootstrap(&m->bootstrap), "threshold", policy(&v->settings, &f->metrics.tally),
-        "data", data(m), "weights", weights(m), "intercept", "weight",
-        number(f->fit->model.intercept), "reliability", reliability(f->fit), "scores",
-        scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",
-        baselines, "warnings", warnings(m, &v->settings, v->split.label_delay), "split",
-        "label_delay", v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
+        "bootstrap", bootstrap, "threshold", policy(&v->settings, &f->metrics.tally), "data",
+        data(m), "weights", weights(m), "intercept", "weight", number(f->fit->model.intercept),
+        "reliability", reliability(f->fit), "scores", scores(f->fit), "slices",
+        slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
+        warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
+        v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
         v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
         "decisions", decisions(m), "titles");
     json_object_update_new(results, more);

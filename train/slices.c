@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 // The shortest decimal that reads as the same float32.
 static void number_text(char text[32], double x)
