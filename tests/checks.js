@@ -1,4 +1,4 @@
-// What test_page.c asks of a page, evaluated in it.
+// Checks of test_page.c that run inside a page.
 
 // The contrast of two colours, [red, green, blue] of 0 to 255 (WCAG 2.1).
 function contrast(one, other) {
@@ -9,7 +9,7 @@ function contrast(one, other) {
 }
 
 // Colours of the style sheet with less contrast to a background on which they are used than text (4.5) or lines, dots
-// and borders that carry meaning need (3); and those that are not listed here. --line only parts what stands apart anyway.
+// and borders that carry meaning need (3); and those that are not listed here. --line only separates what stands apart anyway.
 function palette() {
   const uses = {
     ink: [4.5, "paper card field approve-soft review-soft"], muted: [4.5, "paper card field"], idle: [4.5, "card"],

@@ -560,7 +560,7 @@ static json_t *ask_history(void)
     return json;
 }
 
-TEST_CASE(the_history_counts_what_was_sent_and_begins_anew_with_the_server)
+TEST_CASE(the_history_counts_requests_and_is_empty_after_a_restart)
 {
 #define ROW(id)                                                                                    \
     "{\"id\":\"" id                                                                                \
@@ -638,7 +638,7 @@ int main(void)
         cmocka_unit_test(every_route_is_documented_with_its_methods_and_security),
         cmocka_unit_test(the_schema_takes_what_the_server_takes),
         cmocka_unit_test(where_times_are_numbers_the_example_has_one),
-        OWN(the_history_counts_what_was_sent_and_begins_anew_with_the_server),
+        OWN(the_history_counts_requests_and_is_empty_after_a_restart),
         cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
     };
     return cmocka_run_group_tests(tests, server_artifacts, server_remove);

@@ -102,7 +102,7 @@ function showTraffic(traffic, { seconds, bins }) {
   const series = (key, list = traffic.slice(0, -1)) => list.map((p) => ({ x: p.x + seconds / 2, y: p[key] ?? null, open: p.open }));
   const said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
   put("traffic-note", `${traffic[0].open === false ? `The last ${span(kept)}` : `Since the server started ${span(kept)} ago`}, in steps of ${seconds} seconds. `
-    + "Requests are those that send something, and all that fail.");
+    + "Only POST requests, and all that fail, are counted as requests.");
   drawLines("chart-rate", `Per second: ${said(last.requests, " requests")}, ${said(last.decisions, " decisions")}, ${said(last.errors, " errors")}`,
             ["requests", "decisions", "errors"], " /s", from, [series("requests"), series("decisions"), series("errors")]);
   drawLines("chart-latency", `Latency: p50 ${said(last.p50, " ms")}, p99 ${said(last.p99, " ms")}`,

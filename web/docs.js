@@ -145,7 +145,7 @@ if (location.pathname === "/docs") visit("/openapi.json", (text) => {
   document.title = "Assay: API";
   $("content").replaceChildren(element("h1", { textContent: "API" }),
     element("p", { className: "lead", textContent: `${api.info.summary}. ${api.info.description}.` }),
-    note("This page shows `GET /openapi.json`. Send asks this server, with the token if it was asked for."),
+    note("This page shows `GET /openapi.json`. Send sends the request to this server, with the token if the server asks for one."),
     ...api.tags.map(({ name, description }) => element("section", {}, element("h2", { textContent: capital(name) }), note(description),
       ...all.filter(([, , op]) => op.tags.includes(name)).map((one) => operation(...one)))));
   ($(location.hash.slice(1)) ?? $("post_predict")).open = true;
