@@ -36,7 +36,7 @@ def dashboard(browser, a, docs):
     try:
         browser.open(url)
         time.sleep(TRAFFIC_SECONDS)
-        browser.click("#unusual")
+        browser.type("#field-amount", "170")
         browser.click("#send")
         time.sleep(3)
         bottom = browser.value("document.querySelector('.trio').getBoundingClientRect().bottom + scrollY")
