@@ -134,7 +134,7 @@ function explained() {
 
 // Tables that are wider than their box.
 function cut() {
-  return [...document.querySelectorAll(".report .scroll, article .scroll")].filter((box) => box.scrollWidth > box.clientWidth)
+  return [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth)
     .map((box) => `${box.firstElementChild.id || box.textContent.slice(0, 40)} ${box.scrollWidth} ${box.clientWidth}`).join();
 }
 

@@ -359,6 +359,17 @@ class Dashboard(Served):
         self.browser.wait(DECIDED)
         self.assertEqual(self.browser.complaints(), [])
 
+    def test_a_token_that_no_header_can_have_is_refused(self):
+        b, url = self.browser, self.server_with_token()
+        self.page(url)
+        b.type("#token", "кириллица")
+        b.click("#access button")
+        b.wait(text("token-error") + ".includes('not take') && document.body.dataset.state === 'locked'")
+        b.type("#token", TOKEN)
+        b.click("#access button")
+        b.wait(LIVE)
+        b.complaints()  # the browser's about status 401
+
     def test_it_fits_phones_and_desktops_and_is_readable(self):
         self.page(URL)
         self.browser.click("#unusual")
@@ -424,10 +435,23 @@ class Shells(Served):
                           + text("alarm") + ".includes('metrics.json of the model that decides is gone')")
         metrics.write_text('{"test": {}}')  # as of a program before this one
         self.browser.wait(text("alarm") + ".includes('older program')")
-        metrics.with_suffix(".moved").rename(metrics)
-        self.page(f"{URL}/report")
-        self.browser.wait(self.DRAWN)
         self.browser.complaints()  # the browser's about status 404
+        whole = metrics.with_suffix(".moved").read_text()
+        for damaged in ("", "null", whole[:5000], '{"training": {}}'):
+            metrics.write_text(damaged)
+            self.page(f"{URL}/report")
+            self.browser.wait("document.body.dataset.state === 'away' && " + text("alarm") + ".includes('is damaged')")
+        other = json.loads(whole)
+        other["about"]["sha256"] = "0" * 64
+        metrics.write_text(json.dumps(other))
+        self.page(f"{URL}/report")
+        self.browser.wait(text("alarm") + ".includes('of another model')")
+        self.assertTrue(self.browser.value("document.getElementById('champion').hidden"))
+        metrics.with_suffix(".moved").rename(metrics)
+        self.browser.open("about:blank")  # else only the part after # would change
+        self.page(f"{URL}/report#slices")
+        self.browser.wait(self.DRAWN + " && document.getElementById('alarm').hidden && scrollY > 1000")
+        self.assertEqual(self.browser.complaints(), [])
 
     def send(self, operation):
         """The status that a form of the API page shows."""

@@ -78,8 +78,8 @@ static void put_number(const struct scope *s, double x, const char *format)
     else if (*end == 'g')
         put(s, "%*.*g", width, decimals, x);
     else
-        put(s, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals, *end == '%' ? 100 * x : x,
-            *end == '%' ? " %" : "");
+        put(s, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals,
+            *end == '%' || *end == 'p' ? 100 * x : x, *end == '%' ? " %" : "");
 }
 
 static void put_field(const struct scope *s, const char *tag)

@@ -9,7 +9,8 @@
 // {{path}} or {{path:FORMAT}}. A path has names, indices and *, and starts at the current item, or
 // after "$." at the root.
 //
-//     FORMAT             printf's width and precision, % after them for per cent; raw: no escapes
+//     FORMAT             printf's width and precision, % after them for per cent, p for percentage
+//                        points without a sign; raw: no escapes
 //     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *, with
 //                        {{#path:N}} for the first N; else once, unless the value is missing, null,
 //                        false or 0

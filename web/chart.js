@@ -261,7 +261,8 @@ function drawPlot(id, text, datasets, scales, says, marks = []) {
 
 // The shares of both classes in the ranges of an input: {feature, min, genuine, frauds}, each class with edges and counts.
 function drawShares(id, input) {
-  const labels = [input.min, ...input.genuine.edges].map((x) => number(x)), ranges = { barPercentage: 1, categoryPercentage: 0.8 };
+  const edges = [input.min, ...input.genuine.edges], texts = (digits) => edges.map((x) => number(x, digits)); // no two alike:
+  const labels = [3, 4, 5, 6].map(texts).find((list) => new Set(list).size === edges.length) ?? texts(6), ranges = { barPercentage: 1, categoryPercentage: 0.8 };
   const shares = (counts) => counts.map((n) => n / Math.max(1, counts.reduce((sum, x) => sum + x, 0)));
   const bars = (label, backgroundColor) => ({ label, data: shares(input[label].counts), backgroundColor, ...ranges });
   show(id, `${input.feature} of genuine payments and of frauds, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({

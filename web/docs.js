@@ -148,6 +148,8 @@ if (location.pathname === "/docs") visit("/openapi.json", (text) => {
     note("This page shows `GET /openapi.json`. Send sends the request to this server, with the token if the server asks for one."),
     ...api.tags.map(({ name, description }) => element("section", {}, element("h2", { textContent: capital(name) }), note(description),
       ...all.filter(([, , op]) => op.tags.includes(name)).map((one) => operation(...one)))));
-  ($(location.hash.slice(1)) ?? $("post_predict")).open = true;
+  const open = () => { ($(location.hash.slice(1)) ?? $("post_predict")).open = true; };
+  open();
+  addEventListener("hashchange", open);
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((e) => { e.open = true; }));
 });

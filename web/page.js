@@ -51,12 +51,13 @@ const sheet = (...content) => element("div", { className: "scroll", tabIndex: 0 
 
 // The rows of a table that is wider than its box become blocks.
 function fitTables() {
-  for (const box of document.querySelectorAll(".report .scroll, article .scroll")) {
+  for (const box of document.querySelectorAll(".scroll")) {
     box.classList.remove("stacked");
     box.classList.toggle("stacked", box.scrollWidth > box.clientWidth);
   }
 }
 addEventListener("resize", fitTables);
+addEventListener("toggle", fitTables, true); // a closed <details> has no width
 
 // ---- the server ----
 
@@ -67,6 +68,7 @@ class Refused extends Error {}
 
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem("token");
+  if (/[^\x20-\xff]/.test(token ?? "")) throw new Locked(); // no header can have such a letter
   const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   const answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
   if (answer.status === 401) throw new Locked();
@@ -116,13 +118,20 @@ function lock(again) {
   enter("locked");
 }
 
-// Shows what GET path answers, as soon as the server answers and accepts the token.
+// Shows what GET path answers, as soon as the server answers and accepts the token, from the part on that the address names.
 function visit(path, show) {
   const again = () => visit(path, show);
-  read(path).then((text) => { enter("live"); show(text); }, (e) => {
+  read(path).then((text) => {
+    enter("live"); // what is hidden has no size to draw in
+    show(text);
+    $(location.hash.slice(1))?.scrollIntoView();
+  }, (e) => {
     if (e instanceof Locked) return lock(again);
     fail(e);
     setTimeout(again, RETRY);
+  }).catch((e) => {
+    console.info(e);
+    enter("away", `This page cannot read what GET ${path} answers: the file is damaged. Restore it, then load the page again.`);
   });
 }
 

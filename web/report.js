@@ -3,15 +3,6 @@
 
 let report, test, data, folds, about, titles, rivals, days, frauds, genuine;
 
-function take(text) {
-  report = JSON.parse(text);
-  ({ test, data, folds, about, titles } = report);
-  rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
-  days = data.test.days;
-  frauds = test.frauds;
-  genuine = test.rows - frauds;
-}
-
 const isKnown = (x) => x !== null && x !== undefined;
 const dash = (x, show) => (isKnown(x) ? show(x).replace("-", "−") : "–");
 const fixed = (x, digits) => dash(x, (x) => x.toFixed(digits));
@@ -21,11 +12,10 @@ const brief = (x) => dash(x, (x) => `${Number((100 * x).toPrecision(2))} %`);
 const fine = (x) => (x > 0.5 ? `${Number((100 - Number((100 * (1 - x)).toPrecision(2))).toPrecision(9))} %` : brief(x)); // near 0 and 1
 const range = ([low, high], digits) => (isKnown(low) && isKnown(high) ? `${fixed(low, digits)} to ${fixed(high, digits)}` : "–");
 
-const day = (n) => new Date(864e5 * n).toISOString().slice(0, 10); // n: days since 1970
+const isDated = () => data.daily.at(-1)[0] > 3652; // times before 1980 count from 0, or are the numbers of rows
+const day = (n) => (isDated() ? new Date(864e5 * n).toISOString().slice(0, 10) : `day ${number(n)}`); // n: days since 1970
 
 // ---- words ----
-
-const CARD = ["intended_use", "limits", "risks", "on_failure", "data", "contact", "licence"];
 
 const list = (id, lines) => $(id).replaceChildren(...lines.map((textContent) => element("li", { textContent })));
 
@@ -40,9 +30,9 @@ function showWords() {
   list("comparisons", text.comparisons);
   put("bootstrap", b ? `The intervals come from a bootstrap over the ${b.units} ${b.unit}s of the test (${b.replicates} draws).
     With few ${b.unit}s they tend to be too short.` : "There are no intervals: the test has rows in fewer than five hours.");
-  for (const key of CARD) put(`card-${key}`, text[key]);
+  for (const key of ["intended_use", "limits", "risks", "on_failure", "data", "contact", "licence"]) put(`card-${key}`, text[key]);
   put("identity", `Version ${about.version} of ${about.dataset}, SHA-256 ${about.sha256.slice(0, 12)}…, trained on ${folds[0].train},
-    tested on ${folds[0].test}, of data from ${day(data.daily[0][0])} to ${day(data.daily.at(-1)[0])}`);
+    tested on ${folds[0].test}${isDated() ? `, of data from ${day(data.daily[0][0])} to ${day(data.daily.at(-1)[0])}` : ""}`);
   $("identity").title = about.sha256;
   put("definitions", about.features.map((f) => `${f.name} = ${f.expression}`).join("\n"));
   put("reproduce", `make pipeline CONFIG=${about.config} with ${about.program}. The input's XXH3 checksum is ${about.data_xxh3},
@@ -86,9 +76,9 @@ function showQuality() {
   table("table-baselines", 1, [
     ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], [titles.roc_auc, (c) => fixed(c.test.roc_auc, 4)],
     [titles.average_precision, (c) => fixed(c.test.average_precision, 4)], [titles.card_precision_at_100, (c) => fixed(c.test.card_precision_at_100, 4)],
-    ...(many ? [[`mean of ${folds.length}`, (c) => mean(c.summary.average_precision)]] : []),
-    ["more by (95\u00a0%)", (c) => (c.difference ? range(c.difference.average_precision.slice(1), 3) : "–")],
-    ["FP at equal recall", (c) => count(c.false_positives_at_recall)],
+    ...(many ? [[`${titles.average_precision}, mean of ${folds.length}`, (c) => mean(c.summary.average_precision)]] : []),
+    [`${titles.average_precision} more by (95\u00a0%)`, (c) => (c.difference ? range(c.difference.average_precision.slice(1), 3) : "–")],
+    ["False alarms, same recall", (c) => count(c.false_positives_at_recall)],
   ], [model, ...report.baselines]);
 }
 
@@ -175,7 +165,6 @@ function showReliability() {
   const known = shares.filter((p) => p > 0 && p < 1), end = (p) => logit(clamp(p, 1e-6, 1 - 1e-4));
   const low = end(Math.min(...known, 0.1)) - 0.6, high = end(Math.max(...known, 0.1)) + 1.2;
   const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
-  const isHollow = ({ fraud_share: y }) => y === 0 || y === 1;
   const numbers = [[], []]; // of rows, above and below the intervals, where there is room
   bins.forEach((b, i) => {
     const isFree = (texts) => !bins.some((other, j) => texts[j] && Math.abs(at(other.mean_probability) - at(b.mean_probability)) < (high - low) / 11);
@@ -184,20 +173,17 @@ function showReliability() {
   });
   drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
     [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share)),
-            { backgroundColor: ({ raw }) => (raw && isHollow(raw.bin) ? card : colour("approve"))() }),
+            { backgroundColor: ({ raw }) => (raw && [0, 1].includes(raw.bin.fraud_share) ? card : colour("approve"))() }),
      lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
      lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
      ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
        { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
     { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
-    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${brief(b.fraud_share)} (${brief(b.low)} to ${brief(b.high)})` : ""),
+    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
     thresholdMark());
 }
 
-function thresholdMark() {
-  const p = test.threshold;
-  return p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${brief(p)}`, colour: ink }] : [];
-}
+const thresholdMark = ({ threshold: p } = test) => (p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${fine(p)}`, colour: ink }] : []);
 
 function showProbabilities() {
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
@@ -236,7 +222,7 @@ function showDecisions() {
   $("explained").replaceChildren(...cases.map(([decision, title, which], i) => element("div", { className: "card" },
     element("h3", { textContent: title(decision) }),
     element("p", { className: "verdict" }, badge(element("span"), decision.review ? "review" : "approve"), `probability ${probability(decision.probability)}`),
-    element("p", { className: "note", textContent: `Of the test, ${which}. ${decision.time.replace("T", " ").replace("Z", " UTC")}.` }),
+    element("p", { className: "note", textContent: `Of the test, ${which}${isDated() ? `. ${decision.time.replace("T", " ").replace("Z", " UTC")}` : ""}.` }),
     element("div", { className: "scroll" }, element("table", { id: `table-decision-${i}` })))));
   cases.forEach(([decision], i) => explain(`table-decision-${i}`, decision));
 }
@@ -295,7 +281,7 @@ function showData() {
     [lineOf("frauds", "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
      band("training", "approve", train), band("test", "second", tested)],
     { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false },
-           ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: day } },
+           ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: (x) => (x > last ? null : day(x)) } },
       y: { ...valueAxis, max: 1.15 * most, title: titled("frauds"), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
     ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} payments are frauds, ${brief(raw.y)}` : ` ${dataset.label}`));
   const parts = [{ name: "training", when: folds[0].train, ...train, cards: 0 },
@@ -304,7 +290,8 @@ function showData() {
     ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
     ["share", (d) => share(d.fraud_share, 3)]], parts);
   const values = { id: () => "pseudonyms", key: () => "pseudonyms", category: (c) => plural(c.distinct, "text"), label: () => "0 genuine, 1 fraud",
-                   time: (c) => [c.min, c.max].map((x) => day(x / 86400)).join(" to "), number: (c) => [c.min, c.max].map((x) => number(x, 6)).join(" to ") };
+                   time: (c) => (isDated() ? [c.min, c.max].map((x) => day(x / 86400)).join(" to ") : values.number(c)),
+                   number: (c) => [c.min, c.max].map((x) => number(x, 6)).join(" to ") };
   table("table-columns", 3, [["column", (c) => c.name], ["kind", (c) => c.kind], ["values", (c) => values[c.kind](c)],
     ["missing", (c) => count(c.nulls)]], columns);
   $("distributions").replaceChildren(...report.weights.map((w, i) => element("div", {}, element("h4", { textContent: w.feature }),
@@ -313,7 +300,12 @@ function showData() {
 }
 
 function showReport(text) {
-  take(text);
+  report = JSON.parse(text);
+  ({ test, data, folds, about, titles } = report);
+  rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
+  days = data.test.days;
+  frauds = test.frauds;
+  genuine = test.rows - frauds;
   for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showReliability, showProbabilities, showDecisions,
     showWeights, showSlices, showData]) show();
   showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
@@ -330,5 +322,8 @@ if (held) {
   if (!JSON.parse(text).training)
     return enter("away", "An older program wrote this version's metrics.json, and this page cannot show it: open report.html beside it.");
   showReport(text);
-  read("/model").then((model) => { $("champion").hidden = JSON.parse(model).sha256 !== about.sha256; }, () => {}); // no answer, no claim
+  read("/model").then((model) => {
+    if (JSON.parse(model).sha256 === about.sha256) $("champion").hidden = false;
+    else enter("live", "This report is of another model than the one that decides: the SHA-256 in its metrics.json differs from GET /model.");
+  }, () => {}); // no answer, no claim
 });
