@@ -173,7 +173,8 @@ class Dashboard(Served):
                 for i in range(1000)]  # on a Sunday: all of them at the weekend
         self.post(f"{url}/predict", rows)
         self.page(url)
-        b.wait(text("drift-note") + ".includes(' of 14 drifted')")  # 15 inputs and the score
+        b.wait(text("drift-note") + ".includes(' of 13 inputs drifted')")  # and two follow the calendar
+        self.assertIn("; the score ", b.value(text("drift-note")))
         self.assertIn("Grey bars follow the calendar", b.value(text("drift-note")))
         with urllib.request.urlopen(f"{url}/model") as answer:
             self.assertEqual(json.load(answer)["calendar"], ["weekend", "night"])
@@ -202,7 +203,7 @@ class Dashboard(Served):
     def test_a_problem_is_shown_at_its_field_in_plain_words(self):
         b = self.browser
         cases = (("amount", "12,50", "Amount needs a number, such as "), ("amount", "", "Amount needs a number, such as "),
-                 ("amount", "-3", "Amount cannot be less than 0."), ("customer", "", "Customer needs a name or a number, such as "),
+                 ("amount", "-3", "Amount cannot be less than 0."), ("customer", "", "Customer needs a name or a number, such as 1000."),
                  ("time", "tomorrow", "Time needs a date with its time, such as 20"),
                  ("time", "2199-01-01T00:00:00Z", "in the future"))  # the server's own words
         self.page(URL)
@@ -229,7 +230,8 @@ class Dashboard(Served):
 
     def test_reviews_are_filtered_and_an_open_row_stays(self):
         b = self.browser
-        _, url = self.server()
+        server, url = self.server()
+        self.addCleanup(server.kill)  # SIGTERM does not end a stopped one
         rows = [{"id": f"f{i}", "time": "2018-07-01T10:00:00Z", "customer": i, "terminal": i, "amount": 900 if i < 2 else 9}
                 for i in range(60)]
         self.post(f"{url}/predict", rows)
@@ -252,6 +254,12 @@ class Dashboard(Served):
         b.wait("document.querySelectorAll('#decisions > tr').length === 3")
         b.click("#every")
         b.wait("document.querySelectorAll('#decisions > tr').length === 50")
+        os.kill(server.pid, signal.SIGSTOP)
+        b.click("#reviews")
+        b.wait(text("decisions-note") + ".includes('has not answered')")
+        self.assertEqual(b.value("document.querySelectorAll('#decisions > tr').length"), 50)
+        os.kill(server.pid, signal.SIGCONT)
+        b.wait("document.querySelectorAll('#decisions > tr').length === 3")
         self.assertEqual(b.complaints(), [])
 
     def test_a_row_gives_its_label(self):
@@ -336,6 +344,42 @@ class Dashboard(Served):
         self.assertEqual(b.value(shown), least)
         self.assertEqual(len(self.decisions(url)), 1)
         b.type("#field-amount", "x")
+        self.assertEqual(b.complaints(), [])
+
+    def test_an_answer_to_what_if_follows_all_fields(self):
+        b, shown = self.browser, text("result-probability")
+        _, url = self.server()
+        self.page(url)
+        b.wait(LIVE)
+        self.press("#fields input[type=range]", "\ue010")  # End
+        b.wait(DECIDED)
+        for change in ("document.getElementById('usual').click()",
+                       "(() => { const field = document.getElementById('field-amount'); field.value = '900';"
+                       " field.dispatchEvent(new Event('input', { bubbles: true })); })()"):
+            before = b.value(shown)
+            b.value(f"void {change}")
+            b.wait(f"{shown} !== {before!r} && document.getElementById('result-kind').checkVisibility()")
+        self.assertEqual(self.decisions(url), [])
+        self.assertEqual(b.complaints(), [])
+
+    def test_a_transaction_without_an_answer_can_be_sent_again(self):
+        b, time = self.browser, "document.getElementById('field-time').value"
+        server, url = self.server()
+        self.addCleanup(server.kill)  # SIGTERM does not end a stopped one
+        self.page(url)
+        b.wait(LIVE)
+        os.kill(server.pid, signal.SIGSTOP)
+        b.click("#send")
+        b.wait(text("try-error") + ".startsWith('The server did not answer. Send it again')")
+        os.kill(server.pid, signal.SIGCONT)
+        sent = b.value("transaction()")
+        self.post(f"{url}/predict", sent)  # it may have arrived or not
+        b.wait(LIVE + " && " + text("tile-rate-note") + ".startsWith('1 ')")  # examples of the time are later now
+        b.click("#send")
+        b.wait(DECIDED)
+        self.assertIn(f"transaction {sent['id']}.", b.value(text("result-model")))
+        self.assertEqual(len(self.decisions(url)), 1)
+        b.wait(f"{time} > {sent['time']!r}")
         self.assertEqual(b.complaints(), [])
 
     def test_the_policy_refuses_an_inline_script(self):

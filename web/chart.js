@@ -65,7 +65,7 @@ const decade = (y) => Math.abs(Math.log10(y) - Math.round(Math.log10(y))) < 1e-9
 const logAxis = (min, suggestedMax) => ({ ...valueAxis, type: "logarithmic", beginAtZero: false, min, suggestedMax,
                                           ticks: { padding: 6, callback: (y) => (decade(y) ? short(y) : null) } });
 const timeAxis = {
-  type: "linear", min: -300, max: 0, offset: false, grid: { display: false, drawBorder: false },
+  type: "linear", min: -300, max: 10, offset: false, grid: { display: false, drawBorder: false }, // the last bin is open
   afterBuildTicks: (axis) => {
     const step = axis.min < -60 ? 60 * Math.ceil(-axis.min / 300) : 30, n = Math.floor(-axis.min / step);
     axis.ticks = Array.from({ length: n + 1 }, (_, i) => ({ value: step * (i - n) }));
@@ -88,8 +88,10 @@ function show(id, text, data, make) {
   chart.update("none");
 }
 
+// A point without neighbours is drawn as a dot.
+const alone = ({ dataset: { data }, dataIndex: i }) => data[i - 1]?.y == null && data[i + 1]?.y == null;
 const lineSet = (label, stroke) => ({
-  label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: 0, pointHitRadius: 12, cubicInterpolationMode: "monotone", data: [],
+  label, borderColor: stroke, backgroundColor: stroke, borderWidth: 1.75, pointRadius: (c) => (alone(c) ? 2.5 : 0), pointHitRadius: 12, data: [],
 });
 
 // from: the left end of the axis, in seconds from now. sets: lists of {x: seconds from now, y}; y is null if nothing
@@ -127,7 +129,7 @@ function drawDecisions(text, from, sets) {
     data: { datasets: [bars("approve", "bar", colour("bar")), bars("review", "review", striped("review"))] },
     options: {
       interaction: { mode: "index", intersect: false },
-      scales: { x: { ...timeAxis, max: 10, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
+      scales: { x: { ...timeAxis, stacked: true }, y: { ...valueAxis, stacked: true, suggestedMax: 4 } },
       plugins: { tooltip: { callbacks: { title: ago, label: said("") } } },
     },
   }));
@@ -177,7 +179,8 @@ function drawDrift(text, drifts) {
     const psi = c.raw ?? 0;
     return colour(c.chart.data.labels[c.dataIndex]?.endsWith(CALENDAR) ? "idle" : psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
   };
-  document.getElementById("drift-plot").style.height = `${drifts.length * 23 + 60}px`;
+  $("drift-plot").hidden = !drifts.length;
+  $("drift-plot").style.height = `${drifts.length * 23 + 60}px`;
   show("chart-drift", text, { labels: drifts.map((d) => d.name), sets: [drifts.map((d) => d.psi)] }, () => ({
     type: "bar",
     data: { datasets: [{ label: "PSI", backgroundColor: paint, barPercentage: 0.72, categoryPercentage: 1, data: [] }] },

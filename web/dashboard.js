@@ -3,9 +3,10 @@
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
 
-const INTERVAL = 2000, PAUSE = 50; // ms: between requests, and after a slider moved
+const INTERVAL = 2000, PAUSE = 50, TYPING = 400; // ms: between requests, and after a slider moved or a key was pressed
 const MAX_DRIFTS = 24, FIRST_DECISIONS = 12; // as in the style sheet
-const MIN_DRIFT = 1000; // small samples drift by chance; as min_rows of [monitor]
+const SCORE = "the score itself"; // in the list of drifts
+const MIN_DRIFT = 1000, MIN_LABELS = 10; // small samples drift by chance; the first as min_rows of [monitor]
 
 // ---- metrics, as Prometheus writes them (text format 0.0.4) ----
 
@@ -87,9 +88,9 @@ function showTiles(metrics, traffic, seconds) {
   put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
   put("tile-labels-note", labels ? `${plural(metrics.get("assay_live_frauds"), "fraud")} among them` : "none yet");
-  const shown = [precision, recall].map((x) => (x === undefined ? "–" : percent(x, 0)));
-  put("tile-quality", precision === undefined && recall === undefined ? "–" : shown.join(" · "));
-  put("tile-quality-note", labels ? `of the newest ${plural(labels, "label")}` : "when labels arrive");
+  const shown = [precision, recall].map((x) => (x === undefined || labels < MIN_LABELS ? "–" : percent(x, 0)));
+  put("tile-quality", shown.every((x) => x === "–") ? "–" : shown.join(" · "));
+  put("tile-quality-note", labels < MIN_LABELS ? `from ${MIN_LABELS} labels on` : `of the newest ${plural(labels, "label")}`);
 }
 
 // ---- charts ----
@@ -123,15 +124,15 @@ function showScores(metrics) {
 function showDrift(metrics, { calendar }) {
   const drifts = metrics.all("assay_feature_drift_psi").map((s) => ({ name: s.labels.feature, psi: s.value }));
   const score = metrics.get("assay_score_drift_psi"), n = metrics.get("assay_drift_window_predictions") ?? 0;
-  if (score !== undefined) drifts.push({ name: "the score itself", psi: score });
-  const known = drifts.filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi);
-  const counted = known.filter((d) => !calendar.includes(d.name)), drifted = counted.filter((d) => d.psi >= 0.2).length;
-  const moved = counted.filter((d) => d.psi >= 0.1).length - drifted;
+  const known = [...drifts, { name: SCORE, psi: score }].filter((d) => Number.isFinite(d.psi)).sort((a, b) => b.psi - a.psi);
+  const counted = known.filter((d) => !calendar.includes(d.name)), inputs = counted.filter((d) => d.name !== SCORE);
+  const [drifted, moved] = [0.2, 0.1].map((limit) => inputs.filter((d) => d.psi >= limit).length);
+  const scores = inputs.length === counted.length ? "" : `; the score ${score >= 0.2 ? "drifted" : score >= 0.1 ? "moved" : "did not move"}`;
   const others = known.filter((d) => calendar.includes(d.name)).map((d) => ({ name: d.name + CALENDAR, psi: d.psi }));
   const of = `Stability index against training, newest ${plural(n, "decision")}`;
   const text = !known.length ? "Not measured yet: no decisions"
              : n < MIN_DRIFT ? `${of}: too few to judge by, ${MIN_DRIFT} are enough`
-             : `${of}: ${drifted || "none"} of ${counted.length} drifted, ${moved || "none"} moved`;
+             : `${of}: ${drifted || "none"} of ${plural(inputs.length, "input")} drifted, ${moved - drifted || "none"} moved${scores}`;
   const not = others.length ? ". Grey bars follow the calendar: they differ in any part of a week, so they do not count" : "";
   put("drift-note", `${text}${known.length > MAX_DRIFTS ? `; the ${MAX_DRIFTS} largest are shown` : ""}${not}.`);
   drawDrift(`${text}. ${counted.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}${not}`,
@@ -230,13 +231,14 @@ let shown = "", only = "", pointed = false; // only: the query of the filter
 const held = () => pointed || $("decisions").querySelector("[aria-expanded=true], :focus-visible");
 
 function noteDecisions() {
-  put("decisions-note", held() ? "The list waits while a row is open, has the focus or is under the pointer." :
+  put("decisions-note", !shown ? "These are the rows from before: the server has not answered yet." :
+                        held() ? "The list waits while a row is open, has the focus or is under the pointer." :
                         $("decisions").rows.length ? "The newest first; identifiers are not kept here." :
                         only ? "No review among the newest 10,000 decisions." : "None yet.");
 }
 
 function showDecisions(text) {
-  if (held() || text === shown) return; // keeps a selection and the scroll position
+  if ((shown && held()) || text === shown) return; // keeps a selection and the scroll position
   shown = text;
   const { decisions } = JSON.parse(text);
   put("all", `Show all ${decisions.length}`);
@@ -252,11 +254,10 @@ async function listDecisions() {
 
 function filterDecisions(query) {
   only = query;
-  shown = "";
-  $("decisions").replaceChildren();
+  shown = ""; // the rows stay until others are there
   $("every").ariaPressed = String(!query);
   $("reviews").ariaPressed = String(Boolean(query));
-  listDecisions().catch(failed);
+  listDecisions().catch((e) => { noteDecisions(); failed(e); });
 }
 
 // ---- the loop ----
@@ -308,14 +309,16 @@ async function poll() {
   if (document.body.dataset.state !== "locked") timer = setTimeout(poll, INTERVAL);
 }
 
+let pause = 0;
 $("try").addEventListener("submit", (event) => {
   event.preventDefault();
+  clearTimeout(pause);
   send(true).then((decided) => decided && poll()).catch(failed);
 });
-let pause = 0;
-$("try").addEventListener("input", ({ target }) => {
+for (const event of ["input", "change"]) $("try").addEventListener(event, ({ target: { type } }) => {
+  if (type !== "range" && $("result-kind").hidden) return; // an answer to "what if" follows all fields
   clearTimeout(pause);
-  if (target.type === "range") pause = setTimeout(() => send(false).catch(failed), PAUSE);
+  pause = setTimeout(() => send(false).catch(failed), type === "range" ? PAUSE : TYPING);
 });
 $("decisions").addEventListener("pointerenter", ({ pointerType }) => { pointed = pointerType === "mouse"; }); // a finger does not stay on it
 $("decisions").addEventListener("pointerleave", () => { pointed = false; });

@@ -33,11 +33,12 @@ function showResult(d, stored) {
 
 // ---- the form ----
 
-const form = { columns: [], model: null, touched: new Set(), newest: null, asked: 0 }; // asked: number of requests
+const form = { columns: [], model: null, touched: new Set(), newest: null, asked: 0, sent: "" }; // asked: requests; sent: newest id
 const KEYS = ["1000", "3195", "27"];
 const HINTS = { id: "any text", key: "any text", category: "text" };
 
 const field = (name) => $(`field-${name}`);
+const identity = () => form.columns.filter((c) => c.kind === "id").map((c) => field(c.name).value.trim()).join();
 const counted = () => form.model.plan.schema.time_format === "epoch" || form.model.plan.schema.time_format === "row";
 const round = (x) => Number(x.toPrecision(4));
 
@@ -140,16 +141,17 @@ function fill(deviations) {
   form.touched.clear();
   for (const c of form.columns) {
     field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
-    field(c.name).dispatchEvent(new Event("change")); // for its slider
+    field(c.name).dispatchEvent(new Event("change", { bubbles: true })); // for its slider, and for "what if"
   }
   clearErrors();
 }
 
 // Shows the form of this model. newest: time of the newest event in seconds since 1970, or null; examples are later.
+// A time that was sent stays with its id, so that the same transaction can be sent again.
 function follow(model, newest) {
   form.newest = newest;
   makeForm(model);
-  renew("time");
+  if (!form.sent || identity() !== form.sent) renew("time");
 }
 
 function clearErrors() {
@@ -169,11 +171,11 @@ function transaction() {
 }
 
 // Says in a person's words what is wrong with the text in a column; null if the server's message is better.
-function words({ kind, name, min, max, ...column }, text) {
-  const title = capital(name.replaceAll("_", " ")), x = Number(text);
+function words(column, text) {
+  const { kind, name, min, max } = column, title = capital(name.replaceAll("_", " ")), x = Number(text);
   const what = numeric(kind) ? "a number" : { time: "a date with its time", category: "a text" }[kind] ?? "a name or a number";
   const fits = text !== "" && (numeric(kind) ? Number.isFinite(x) : kind !== "time" || Date.parse(text));
-  if (!fits) return `${title} needs ${what}, such as ${example({ kind, name, min, max, ...column }, 0) || "web"}.`;
+  if (!fits) return `${title} needs ${what}, such as ${example(column, 0) || "web"}.`;
   if (kind === "number" && x < min) return `${title} cannot be less than ${number(min, 6)}.`;
   return kind === "number" && x > max ? `${title} cannot be more than ${number(max, 6)}.` : null;
 }
@@ -181,6 +183,7 @@ function words({ kind, name, min, max, ...column }, text) {
 function showProblem(problem, stored) {
   $("result-full").hidden = true; // the result is that of another transaction
   $("result-empty").hidden = false;
+  $("result-kind").hidden = stored;
   const at = form.columns.findIndex((c) => c.name === problem.field), column = form.columns[at];
   put(column ? `error-${column.name}` : "try-error", (column && words(column, field(column.name).value.trim())) ?? sentence(problem.detail));
   if (!column) return;
@@ -195,14 +198,17 @@ async function send(stored) {
   const mine = ++form.asked;
   clearErrors();
   if (stored) $("send").disabled = true;
+  if (stored) form.sent = identity();
   try {
     const answer = await post(stored ? "/predict" : "/predict?store=false", transaction()), body = await answer.json();
     if (mine === form.asked) answer.ok ? showResult(body, stored) : showProblem(body, stored);
     if (stored && answer.ok) renew("id");
+    if (stored && answer.status === 422) form.sent = ""; // it is not stored
     return answer.ok;
   } catch (e) {
     if (e instanceof Locked) throw e;
-    put("try-error", `The server did not answer. ${stored ? "Send it again: one id counts once." : "Move the slider again."}`);
+    const detail = `the server did not answer. ${stored ? "Send it again: one id counts once" : "Move a slider to ask again"}`;
+    if (stored || mine === form.asked) showProblem({ detail }, stored);
     return false;
   } finally {
     if (stored) $("send").disabled = false;
