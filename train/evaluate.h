@@ -85,8 +85,8 @@ struct evaluation {
     size_t n_baselines;
     struct slicing *slicings; // [n_slicings], of the model on fold 0
     size_t n_slicings;
-    unsigned lanes; // candidates evaluated at the same time
     struct progress progress;
+    unsigned lanes; // candidates evaluated at the same time
     unsigned steps; // that have begun
 };
 
