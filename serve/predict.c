@@ -148,7 +148,7 @@ static int run(void *arg, struct err *err)
 {
     struct predict_request *q = arg;
     struct service *s = q->service;
-    struct err late;
+    struct err late = {""};
     for (size_t i = 0; i < q->body.n && !q->refused; i++)
         if (look_up(q, i, err))
             return -1;

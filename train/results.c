@@ -138,8 +138,8 @@ static json_t *decision(const struct candidate *c, int64_t i)
     const struct fit *t = c->results[0].fit;
     const struct model *m = &t->model;
     const uint64_t row = t->fold->test.first + (uint64_t)i;
-    double *terms = xmalloc(m->n_inputs * (sizeof *terms + sizeof(float)));
-    float *x = (float *)(terms + m->n_inputs);
+    double *terms = xcalloc(m->n_inputs, sizeof *terms);
+    float *x = xcalloc(m->n_inputs, sizeof *x);
     json_t *list = json_array();
     char time[TIME_TEXT];
     for (size_t k = 0; k < m->n_inputs; k++)
@@ -152,6 +152,7 @@ static json_t *decision(const struct candidate *c, int64_t i)
                           "probability", t->score[i], "review", model_reviews(m, x, t->score[i]),
                           "contributions", list);
     free(terms);
+    free(x);
     return j;
 }
 
