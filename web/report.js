@@ -281,7 +281,7 @@ function showData() {
     [lineOf("frauds", "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
      band("training", "approve", train), band("test", "second", tested)],
     { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false },
-           ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: (x) => day(Math.min(x, last)) } },
+           ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: (x) => (x > last ? null : day(x)) } },
       y: { ...valueAxis, max: 1.15 * most, title: titled("frauds"), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
     ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} payments are frauds, ${brief(raw.y)}` : ` ${dataset.label}`));
   const parts = [{ name: "training", when: folds[0].train, ...train, cards: 0 },
