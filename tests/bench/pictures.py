@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from browser import Browser, start  # noqa: E402
 
-TRAFFIC_SECONDS = 180
+TRAFFIC_SECONDS = 120
 WIDTH = 1100
 
 
@@ -41,7 +41,7 @@ def dashboard(browser, a, docs):
         time.sleep(3)
         bottom = browser.value("document.querySelector('.trio').getBoundingClientRect().bottom + scrollY")
         for name, dark in (("dashboard.png", False), ("dashboard-dark.png", True)):
-            browser.size(WIDTH, dark=dark)
+            browser.size(WIDTH, int(bottom) + 16, dark=dark)  # a picture beyond the window has empty charts
             time.sleep(3)  # the page draws its charts again
             browser.shoot(docs / name, WIDTH, 0, bottom + 16)
     finally:
