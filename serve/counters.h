@@ -89,6 +89,7 @@ void recent_label(struct recent *r, int64_t order, bool review, bool changed, in
 size_t recent_drift(struct recent *r, const struct model *m, double *psi);
 void recent_quality(struct recent *r, uint64_t quality[2][2]); // counts: [review][fraud]
 // {"decisions":[...]}, the newest first, at most RECENT_SHOWN, with labels of the newest ones.
-void recent_write_decisions(struct recent *r, bool reviews, struct reply *reply); // these alone
+// reviews: only decisions for review.
+void recent_write_decisions(struct recent *r, bool reviews, struct reply *reply);
 
 #endif
