@@ -117,7 +117,7 @@ def costs():
 
 
 def page():
-    held = read("report.html").split('<script type="application/json" id="metrics">')[1]
+    held = read("report.html").split('<script type="application/json" id="embedded">')[1]
     assert json.loads(held.split("</script>")[0]) == m
     assert m["card"]["limits"] == r'</script><script>alert(1)</script><!-- "\ & {{x}} | *'
     assert r'\</script>\<script>alert(1)\</script>\<!-- "\\ \& {{x}} \| \*' in card

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 // The Makefile embeds the files of these names.
-extern const char sentences_txt[], summary_txt[], card_md[], report_html[];
-extern const char style_css[], page_js[], chart_js[], report_js[], chart_min_js[];
+extern const char sentences_txt[], summary_txt[], card_md[], page_html[];
+extern const char report_html[], report_js[], drift_html[], drift_js[];
+extern const char style_css[], page_js[], chart_js[], chart_min_js[];
 
 // ---- templates ----------------------------------------------------------------------------------
 
@@ -188,16 +189,28 @@ static json_t *sentences(const json_t *results)
 
 // ---- files --------------------------------------------------------------------------------------
 
-char *report_page(const json_t *results)
+// name.js is the script's path on a server.
+static char *page(const char *name, const char *body, const char *script, const json_t *data)
 {
-    char *json = json_dumps(results, JSON_COMPACT | JSON_REAL_PRECISION(17)); // NULL: NULL
-    json_t *parts = json_pack("{s:s*, s:s, s:s, s:s, s:s, s:s}", "metrics", json, "style_css",
-                              style_css, "chart_min_js", chart_min_js, "page_js", page_js,
-                              "chart_js", chart_js, "report_js", report_js);
-    char *text = fill_template(report_html, PAGE, parts);
+    char *json = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(17)); // NULL: NULL
+    json_t *parts =
+        json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:s}", "name", name, "body", body, "script",
+                  script, "data", json, "style_css", style_css, "chart_min_js", chart_min_js,
+                  "page_js", page_js, "chart_js", chart_js);
+    char *text = fill_template(page_html, PAGE, parts);
     json_decref(parts);
     free(json);
     return text;
+}
+
+char *report_page(const json_t *results)
+{
+    return page("report", report_html, report_js, results);
+}
+
+char *drift_page(const json_t *drift)
+{
+    return page("drift", drift_html, drift_js, drift);
 }
 
 // Frees the text.

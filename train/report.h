@@ -1,8 +1,9 @@
 // report: the files of a version that tell how good its model is.
 //
 //     metrics.json     everything known about its quality; the others show what is in it
-//     report.html      one page that needs no other file: web/report.html with metrics.json,
-//                      Chart.js, style sheet and scripts in it (serve/ has the same page without)
+//     report.html      one page that needs no other file: web/page.html with web/report.html,
+//                      metrics.json, Chart.js, style sheet and scripts in it (serve/ has the same
+//                      page without)
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
 // Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
@@ -81,6 +82,8 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
 // The page, to be freed. Without results (NULL) it has links to style sheet and scripts instead of
 // their texts, and asks its server for metrics.json.
 char *report_page(const json_t *results);
+// The page of a drift.json, to be freed; it needs no other file.
+char *drift_page(const json_t *drift);
 // Reads a metrics.json; NULL and a message, or the caller's.
 json_t *results_load(const char *path, struct err *err);
 // Prints a version's metrics and baselines. path: its metrics.json.

@@ -313,7 +313,7 @@ function showReport(text) {
   fitTables();
 }
 
-const held = $("metrics")?.textContent;
+const held = $("embedded")?.textContent;
 if (held) {
   enter("live");
   showReport(held);
