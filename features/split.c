@@ -102,17 +102,25 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
     return config_duration(c, "split", "label_delay", &s->label_delay, err);
 }
 
+struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows)
+{
+    struct row_range r;
+    LOWER_BOUND(r.first, 0, rows, time[r.first] < from);
+    LOWER_BOUND(r.end, r.first, rows, time[r.end] < until);
+    return r;
+}
+
+static uint64_t cut(double share, const int64_t *time, uint64_t rows)
+{
+    const uint64_t at = (uint64_t)llround(share * (double)rows);
+    return at < rows ? time_rows(time[at], INT64_MAX, time, rows).first : rows;
+}
+
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows)
 {
-    const double ends[2] = {part->from, part->to};
-    uint64_t row[2];
-    for (int k = 0; k < 2; k++) {
-        const int64_t start = ((int64_t)ends[k] + days) * SECONDS_PER_DAY;
-        if (part->percent)
-            row[k] = (uint64_t)llround(ends[k] * (double)rows);
-        else
-            LOWER_BOUND(row[k], 0, rows, time[row[k]] < start);
-    }
-    return (struct row_range){row[0], row[1]};
+    if (part->percent)
+        return (struct row_range){cut(part->from, time, rows), cut(part->to, time, rows)};
+    return time_rows(((int64_t)part->from + days) * SECONDS_PER_DAY,
+                     ((int64_t)part->to + days) * SECONDS_PER_DAY, time, rows);
 }

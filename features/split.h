@@ -38,7 +38,10 @@ int split_from_config(struct split *s, const struct config *c, struct err *err);
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);
 
-// The rows of a part moved by days (0 for percent), in time[0..rows), which does not decrease.
+// The rows with from <= time < until, in time[0..rows), which does not decrease.
+struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows);
+// The rows of a part moved by days (0 for percent). A share is cut between rows of different times,
+// so that a part can be found again by its times: rows of the cut's time fall behind it.
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows);
 

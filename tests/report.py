@@ -81,9 +81,15 @@ def recomputed():
         return (day >= part["first_day"]) & (day <= part["last_day"])
 
     is_train, is_test, t = rows_of(m["data"]["train"]), rows_of(m["data"]["test"]), m["training"]
-    score, fraud = p[is_train], label[is_train] == 1
+    # The training days are one block, whose cards are known by frauds of the 14 days before it and of its own.
+    card, start = column(m["split"]["blocked"]), m["data"]["train"]["first_day"]
+    back = start - (m["data"]["test"]["first_day"] - start)
+    known = [bool(((card == c) & (label == 1) & (day >= back) & (day < d - 7)).any()) for c, d in zip(card, day)]
+    assert t["known_cards"] == (is_train & known).sum() > 0
+    judged = is_train & ~np.array(known)
+    score, fraud = p[judged], label[judged] == 1
     alerts, pairs = score >= model["threshold"], score[fraud][:, None] - score[~fraud][None, :]
-    assert t["known_cards"] == 0 and t["rows"] == len(score) and t["frauds"] == fraud.sum() > 0
+    assert t["rows"] == len(score) and t["frauds"] == fraud.sum() > 0
     for name, value in {"roc_auc": ((pairs > 0) + 0.5 * (pairs == 0)).mean(), "recall": alerts[fraud].mean(),
                         "precision": fraud[alerts].mean(), "brier": ((score - fraud) ** 2).mean(),
                         "log_loss": -np.log(np.where(fraud, score, 1 - score)).mean()}.items():

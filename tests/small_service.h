@@ -80,17 +80,18 @@ static inline int small_model(struct model *m, const char *folder, struct err *e
     char path[128];
     struct config config;
     snprintf(path, sizeof path, "%s/small.ini", folder);
-    *m = (struct model){.inputs = xcalloc(SMALL_INPUTS, sizeof *m->inputs),
-                        .n_inputs = SMALL_INPUTS,
-                        .intercept = small_intercept,
-                        .threshold = small_threshold,
-                        .l2 = 1e-3,
-                        .training = json_pack("{s:s, s:s, s:i, s:i, s:s}", "train", "0% .. 60%",
-                                              "test", "60% .. 100%", "rows", 4, "frauds", 1,
-                                              "threshold_from", "validation"),
-                        .provenance =
-                            json_pack("{s:s, s:s, s:s}", "data_xxh3", "0123456789abcdef",
-                                      "config_xxh3", "0123456789abcdef", "program", "test")};
+    *m = (struct model){
+        .inputs = xcalloc(SMALL_INPUTS, sizeof *m->inputs),
+        .n_inputs = SMALL_INPUTS,
+        .intercept = small_intercept,
+        .threshold = small_threshold,
+        .l2 = 1e-3,
+        .training =
+            json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i}", "train", "0% .. 60%", "test",
+                      "60% .. 100%", "rows", 4, "frauds", 1, "threshold_from", "validation",
+                      "train_from", 0, "train_until", 6, "test_from", 6, "test_until", 10),
+        .provenance = json_pack("{s:s, s:s, s:s}", "data_xxh3", "0123456789abcdef", "config_xxh3",
+                                "0123456789abcdef", "program", "test")};
     if (small_write(path, small_ini, sizeof small_ini - 1, 0644) || config_load(&config, path, err))
         return -1;
     const int rc = plan_from_config(&m->plan, &config, err);

@@ -251,7 +251,7 @@ static void add(int64_t day, uint64_t of, double s, int8_t y)
 }
 
 // Days below 0 are the past, the others the test, whose rows are judged.
-static int64_t delay = 7; // of labels, in days
+static int64_t delay = 7, history = 30; // in days
 
 static double precision(void)
 {
@@ -259,7 +259,7 @@ static double precision(void)
     while (test.first < rows.rows && seconds[test.first] < 0)
         test.first++;
     free(judged);
-    judged = cards_judge(&rows, 0, test, delay * DAY);
+    judged = cards_judge(&rows, test, history * DAY, delay * DAY);
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
@@ -313,6 +313,23 @@ TEST_CASE(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_know
     }
 }
 
+TEST_CASE(each_block_of_seven_days_looks_back_as_far_as_the_first)
+{
+    static const int64_t days[] = {0, 7, 8, 13, 14, 15};
+    delay = 7;
+    for (history = 6; history <= 7; history++) {
+        rows.rows = 0;
+        for (size_t i = 0; i < 6; i++)
+            add(days[i], 7, 0.1, i == 0); // the fraud of day 0 is known on day 7
+        precision();
+        // Days 7 to 13 look back to day 1 or to day 0, days 14 and 15 to day 7 or 8.
+        const int8_t known = history < 7 ? 0 : LABEL_KNOWN_CARD;
+        const int8_t expected[] = {1, 0, known, known, 0, 0};
+        assert_memory_equal(judged, expected, sizeof expected);
+    }
+    history = 30;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +345,7 @@ int main(void)
         cmocka_unit_test(
             the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows),
         cmocka_unit_test(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_known),
+        cmocka_unit_test(each_block_of_seven_days_looks_back_as_far_as_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "tests/training.h"
 
 static const char *const valid =
-    "{\"format\": \"assay model\", \"version\": 2,\n"
+    "{\"format\": \"assay model\", \"version\": 3,\n"
     " \"plan\": {\"schema\": {\"time_format\": \"epoch\", \"columns\": [\n"
     "   {\"name\": \"id\", \"header\": \"ID\", \"kind\": \"id\"},\n"
     "   {\"name\": \"time\", \"header\": \"T\", \"kind\": \"time\"},\n"
@@ -20,7 +20,8 @@ static const char *const valid =
     "   \"max\": 1.0, \"reference\": {\"edges\": [1.0], \"counts\": [10, 2]}}],\n"
     " \"intercept\": -4.5, \"threshold\": 0.125, \"l2\": 0.001, \"outside\": \"score\",\n"
     " \"score_reference\": {\"edges\": [0.01], \"counts\": [7, 5]},\n"
-    " \"training\": {\"rows\": 12}, \"provenance\": {\"program\": \"assay 0.2.0\"}}\n";
+    " \"training\": {\"train_from\": 0, \"train_until\": 9, \"test_from\": 9, \"test_until\": 12}, "
+    "\"provenance\": {\"program\": \"assay 0.2.0\"}}\n";
 
 static void load(struct model *m, const char *text)
 {
@@ -128,15 +129,17 @@ TEST_CASE(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passe
 TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
 {
     static const char members[][16] = {
-        "format",          "version",  "plan",       "inputs", "intercept", "threshold", "l2",
-        "schema",          "mean",     "scale",      "weight", "reference", "edges",     "counts",
-        "score_reference", "training", "provenance", "min",    "max",       "outside",
+        "format",     "version",     "plan",      "inputs",     "intercept",
+        "threshold",  "l2",          "schema",    "mean",       "scale",
+        "weight",     "reference",   "edges",     "counts",     "score_reference",
+        "training",   "provenance",  "min",       "max",        "outside",
+        "train_from", "train_until", "test_from", "test_until",
     };
     static const char *const cases[][3] = {
         {"\"l2\"", "\"x\": 0, \"l2\"", "x"}, // an unknown member
         {"\"l2\"", "\"l2\": 0.5, \"l2\"", "duplicate"},
         {"assay model", "other model", "format is 'other model'"},
-        {"\"version\": 2", "\"version\": 1", "version 2: train again with this program"},
+        {"\"version\": 3", "\"version\": 2", "version 3: train again with this program"},
         {"\"score\"", "\"ignore\"", "outside is 'ignore'"},
         {"40.1", "\"40.1\"", "inputs[0]"},
         {"50.25", "NaN", "is not JSON"},

@@ -207,10 +207,10 @@ TEST_CASE(without_models_the_only_registry_is_found_or_the_message_says_what_to_
 // As an older program has written it.
 TEST_CASE(a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again)
 {
-    refused("models/1/model.json: its format is 'assay model', version 1; this program reads "
-            "'assay model', version 2: train again with this program",
+    refused("models/1/model.json: its format is 'assay model', version 2; this program reads "
+            "'assay model', version 3: train again with this program",
             "old=$(sha256sum <models/1/model.json | head -c 64)\n"
-            "sed -i 's/\"version\": 2/\"version\": 1/' models/1/model.json\n"
+            "sed -i 's/\"version\": 3/\"version\": 2/' models/1/model.json\n"
             "sed -i \"1s/$old/$(sha256sum <models/1/model.json | head -c 64)/; 2d\" "
             "models/ledger.jsonl\n"
             "rm models/champion; before=$(all); registry --models models promote 1");

@@ -48,13 +48,26 @@ TEST_CASE(days_are_whole_and_both_included_and_move_by_days)
 TEST_CASE(shares_that_touch_share_no_row_and_leave_none_out)
 {
     const struct split s = parsed("train = 0% .. 62.5%\ntest = 62.5% .. 100%");
+    int64_t time[50];
     assert_int_equal(s.folds, 1);
+    for (int64_t i = 0; i < 50; i++)
+        time[i] = i;
     for (uint64_t rows = 0; rows < 50; rows++) {
-        const struct row_range train = split_rows(&s.train, 7, NULL, rows);
+        const struct row_range train = split_rows(&s.train, 7, time, rows);
         assert_int_equal(train.first, 0);
-        assert_rows(split_rows(&s.test, 7, NULL, rows), train.end, rows);
+        assert_rows(split_rows(&s.test, 7, time, rows), train.end, rows);
     }
-    assert_rows(split_rows(&s.train, 0, NULL, 16), 0, 10);
+    assert_rows(split_rows(&s.train, 0, time, 16), 0, 10);
+}
+
+TEST_CASE(a_share_is_cut_between_different_times)
+{
+    const struct split s = parsed("train = 0% .. 50%\ntest = 50% .. 100%");
+    static const int64_t time[] = {1, 2, 3, 3, 3, 3, 4, 5}, same[] = {1, 1, 1};
+    assert_rows(split_rows(&s.train, 0, time, 8), 0, 2);
+    assert_rows(split_rows(&s.test, 0, time, 8), 2, 8);
+    assert_rows(split_rows(&s.train, 0, same, 3), 0, 0);
+    assert_rows(split_rows(&s.test, 0, same, 3), 0, 3);
 }
 
 TEST_CASE(mistakes_are_refused_and_named)
@@ -138,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(days_are_whole_and_both_included_and_move_by_days),
         cmocka_unit_test(shares_that_touch_share_no_row_and_leave_none_out),
+        cmocka_unit_test(a_share_is_cut_between_different_times),
         cmocka_unit_test(mistakes_are_refused_and_named),
         cmocka_unit_test(
             the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after_seven_days),

@@ -83,12 +83,31 @@ static double span(const struct examples *e, struct row_range r)
     return (double)(seconds > 0 ? seconds : 1) / SECONDS_PER_DAY;
 }
 
+// Of the rows of a share, which may have none.
+static struct period_times times(struct row_range rows, const struct examples *e)
+{
+    if (rows.first == rows.end)
+        return (struct period_times){0, 0};
+    return (struct period_times){e->time[rows.first], e->time[rows.end - 1] + 1};
+}
+
+static struct period_times part_times(const struct split_part *part, int64_t days,
+                                      struct row_range rows, const struct examples *e)
+{
+    if (part->percent)
+        return times(rows, e);
+    return (struct period_times){((int64_t)part->from + days) * SECONDS_PER_DAY,
+                                 ((int64_t)part->to + days) * SECONDS_PER_DAY};
+}
+
 static struct fold moved(const struct split *s, int64_t days, const struct examples *e)
 {
     struct fold f = {.train = split_rows(&s->train, days, e->time, e->rows),
                      .test = split_rows(&s->test, days, e->time, e->rows)};
     f.train_days = s->train.percent ? span(e, f.train) : s->train.to - s->train.from;
     f.test_days = s->test.percent ? span(e, f.test) : s->test.to - s->test.from;
+    f.train_times = part_times(&s->train, days, f.train, e);
+    f.test_times = part_times(&s->test, days, f.test, e);
     part_text(f.train_text, &s->train, days);
     part_text(f.test_text, &s->test, days);
     return f;
@@ -104,7 +123,15 @@ static struct fold last_quarter(const struct fold *of, const struct examples *e)
     f.test.first = f.train.end;
     f.train_days = span(e, f.train);
     f.test_days = span(e, f.test);
+    f.train_times = times(f.train, e);
+    f.test_times = times(f.test, e);
     return f;
+}
+
+int8_t *fold_judge(const struct fold *f, struct row_range rows, const struct examples *e,
+                   int64_t label_delay)
+{
+    return cards_judge(e, rows, f->test_times.from - f->train_times.from, label_delay);
 }
 
 static bool holds(const struct examples *e, struct row_range rows, int8_t label)
@@ -126,7 +153,7 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
         struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
         if (!holds(e, f.train, 0) || !holds(e, f.train, 1) || !holds(e, f.test, 1))
             continue;
-        f.judged = cards_judge(e, f.train.first, f.test, s->label_delay);
+        f.judged = fold_judge(&f, f.test, e, s->label_delay);
         fold->validation[fold->n_validation++] = f;
     }
 }
@@ -156,7 +183,7 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
         *f = moved(split, WEEK * k, e);
         if (check_fold(f, k, split, e, err))
             return -1;
-        f->judged = cards_judge(e, f->train.first, f->test, split->label_delay);
+        f->judged = fold_judge(f, f->test, e, split->label_delay);
         validate(f, k, split, e);
     }
     return 0;

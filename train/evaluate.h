@@ -40,6 +40,7 @@ struct settings {
 struct fold {
     struct row_range train, test;
     double train_days, test_days; // their duration
+    struct period_times train_times, test_times;
     char train_text[64], test_text[64];
     int8_t *judged;          // [test rows]: their labels as metrics judge them
     struct fold *validation; // [n_validation], the latest first; without validation of their own
@@ -104,6 +105,9 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
 int publish(struct registry *r, struct output *folder, const struct config *config,
             struct evaluation *v, int64_t *version, struct err *err);
 
+// cards_judge with the fold's history, of its test rows or its training rows.
+int8_t *fold_judge(const struct fold *f, struct row_range rows, const struct examples *e,
+                   int64_t label_delay);
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);
 

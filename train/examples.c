@@ -14,6 +14,8 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
     e->rows = e->table.rows;
     e->label = first(&e->table, COLUMN_LABEL);
     e->time = first(&e->table, COLUMN_TIME);
+    const json_t *as_of = json_object_get(e->table.provenance, "labels_as_of");
+    e->labels_as_of = json_is_integer(as_of) ? json_integer_value(as_of) : INT64_MAX;
     if (!e->time)
         return err_set(err, "%s: has no time column", e->table.path);
     e->n_inputs = plan->n_inputs;
@@ -48,4 +50,12 @@ int examples_open(struct examples *e, const char *path, const struct plan *input
     if (table_open(&e->table, path, err) || (!inputs && open_plan(e, err)))
         return -1;
     return find_columns(e, inputs ? inputs : &e->plan, err);
+}
+
+struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay)
+{
+    if (e->labels_as_of < INT64_MAX)
+        LOWER_BOUND(rows.end, rows.first, rows.end,
+                    e->time[rows.end] <= e->labels_as_of - label_delay);
+    return rows;
 }

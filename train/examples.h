@@ -3,7 +3,7 @@
 #ifndef TRAIN_EXAMPLES_H
 #define TRAIN_EXAMPLES_H
 
-#include "features/plan.h"
+#include "features/split.h"
 #include "ingest/table.h"
 
 struct examples {
@@ -16,10 +16,14 @@ struct examples {
     const int8_t *label;  // label[r]: 1, 0, -1 not known; NULL where a model's table has none
     const int64_t *time;  // time[r], seconds since 1970-01-01 UTC
     const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
+    int64_t labels_as_of; // the data clock at which the labels were known; INT64_MAX: all are
 };
 
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
 // needs labels.
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
+// Those of the rows whose labels have had label_delay seconds to become known, the first ones. Of
+// later rows only frauds that were found quickly have a label, so these would bias every metric.
+struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay);
 
 #endif

@@ -315,6 +315,8 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 
 // ---- cards ----
 
+enum { BLOCK = 7 * SECONDS_PER_DAY };
+
 struct card {
     uint64_t card, row; // its first row, which orders ties
     double score;       // the highest of its rows
@@ -365,27 +367,39 @@ static const struct card *find(const struct card *list, size_t n, uint64_t card)
     return i < n && list[i].card == card ? &list[i] : NULL;
 }
 
-int8_t *cards_judge(const struct examples *e, uint64_t first, struct row_range test,
-                    int64_t label_delay)
+// Marks the rows of a block, whose cards are known by frauds from row `first` on.
+static void judge_block(const struct examples *e, uint64_t first, struct row_range block,
+                        int64_t label_delay, int8_t *judged)
 {
     struct card *stolen = NULL;
     size_t n = 0, capacity = 0;
-    int8_t *judged = xmalloc((size_t)(test.end - test.first));
-    memcpy(judged, e->label + test.first, (size_t)(test.end - test.first));
-    if (!e->card)
-        return judged;
-    for (uint64_t r = first; r < test.end; r++)
+    for (uint64_t r = first; r < block.end; r++)
         if (e->label[r] == 1) {
             ARRAY_GROW(stolen, n + 1, capacity);
             stolen[n++] = (struct card){.card = e->card[r], .row = r};
         }
     n = merge(stolen, n);
-    for (uint64_t r = test.first; r < test.end; r++) {
+    for (uint64_t r = block.first; r < block.end; r++) {
         const struct card *c = find(stolen, n, e->card[r]);
         if (c && day_of(e->time[c->row] + label_delay) < day_of(e->time[r]))
-            judged[r - test.first] = LABEL_KNOWN_CARD;
+            judged[r - block.first] = LABEL_KNOWN_CARD;
     }
     free(stolen);
+}
+
+int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t history,
+                    int64_t label_delay)
+{
+    const size_t n = (size_t)(rows.end - rows.first);
+    int8_t *judged = xmalloc(n);
+    memcpy(judged, e->label + rows.first, n);
+    int64_t start = n > 0 ? day_of(e->time[rows.first]) * SECONDS_PER_DAY : 0;
+    for (uint64_t r = rows.first; e->card && r < rows.end; start += BLOCK) {
+        const struct row_range block = {r, time_rows(start, start + BLOCK, e->time, rows.end).end};
+        const uint64_t first = time_rows(start - history, INT64_MAX, e->time, block.end).first;
+        judge_block(e, first, block, label_delay, judged + (r - rows.first));
+        r = block.end;
+    }
     return judged;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #define FORMAT "assay model"
-enum { VERSION = 2, MAX_BYTES = 64 << 20 };
+enum { VERSION = 3, MAX_BYTES = 64 << 20 };
 
 // ---- scoring ----
 
@@ -224,7 +224,10 @@ static int from_json(struct model *m, json_t *j, struct err *err)
             j, &why, JSON_STRICT, "{s:s, s:i, s:o, s:o, s:F, s:F, s:F, s:s, s:o, s:O, s:O}",
             "format", &format, "version", &version, "plan", &plan, "inputs", &inputs, "intercept",
             &m->intercept, "threshold", &m->threshold, "l2", &m->l2, "outside", &outside,
-            "score_reference", &score, "training", &m->training, "provenance", &m->provenance))
+            "score_reference", &score, "training", &m->training, "provenance", &m->provenance) ||
+        json_unpack_ex(m->training, &why, 0, "{s:I, s:I, s:I, s:I}", "train_from", &m->train.from,
+                       "train_until", &m->train.until, "test_from", &m->test.from, "test_until",
+                       &m->test.until))
         return err_set(err, "%s", why.text);
     m->review_outside = strcmp(outside, "review") == 0;
     if (!m->review_outside && strcmp(outside, "score") != 0)

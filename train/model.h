@@ -15,13 +15,14 @@
 // (Unless a number lies on the edge between two roundings: tested on several kernels, not proven.)
 //
 // model.json:
-//     {"format": "assay model", "version": 2,
+//     {"format": "assay model", "version": 3,
 //      "plan": {...},                                features/plan.h: columns, expressions
 //      "inputs": [{"name","mean","scale","weight","min","max",
 //                  "reference":{"edges":[...],"counts":[...]}}],
 //      "intercept", "threshold", "l2", "outside",    outside: "score" or "review"
 //      "score_reference": {"edges","counts"},        of the training rows' probabilities
-//      "training": {"train","test","rows","frauds","threshold_from"},
+//      "training": {"train","test","rows","frauds","threshold_from",
+//                   "train_from","train_until","test_from","test_until"},    struct period_times
 //      "provenance": {"data_xxh3","config_xxh3","program"}}
 // Numbers are written with 17 significant digits and come back as the same doubles. The file holds
 // no clock time: the same input gives the same file, whose sha256 is the model's identity.
@@ -49,6 +50,10 @@ struct model_input {
     struct histogram reference;
 };
 
+struct period_times { // seconds since 1970-01-01 UTC, [from, until)
+    int64_t from, until;
+};
+
 struct model {
     struct plan plan;
     struct model_input *inputs; // in the order of plan.inputs
@@ -56,8 +61,9 @@ struct model {
     double intercept, threshold, l2;
     bool review_outside; // rows with an input outside its range
     struct histogram score_reference;
-    json_t *training, *provenance; // as in the file
-    char sha256[SHA256_HEX];       // of the file's bytes
+    json_t *training, *provenance;   // as in the file
+    struct period_times train, test; // their rows; no later row chose weights, l2 or threshold
+    char sha256[SHA256_HEX];         // of the file's bytes
 };
 
 // Reads the file, checks its format and members, and hashes it. Release it after an error, too.

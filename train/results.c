@@ -119,9 +119,10 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 static json_t *training(const struct candidate *c, int64_t label_delay)
 {
     const struct fold_result *f = &c->results[0];
-    const struct row_range rows = f->fit->fold->train;
+    const struct fold *fold = f->fit->fold;
+    const struct row_range rows = fold->train;
     double *score = scores_new(&c->examples, &f->fit->model, rows);
-    int8_t *judged = cards_judge(&c->examples, rows.first, rows, label_delay);
+    int8_t *judged = fold_judge(fold, rows, &c->examples, label_delay);
     struct metrics m =
         metrics_compute(score, judged, (size_t)(rows.end - rows.first), f->threshold);
     m.card_precision_at_100 = cards_precision(&c->examples, rows, score, judged, NULL);
