@@ -153,11 +153,11 @@ static int open_rejects(struct convert *c, const char *path, struct err *err)
 {
     if (output_open(&c->rejects, path, 0600, err))
         return -1;
-    fprintf(c->rejects.file, "line,column,reason,value%s\n", c->csv->keep_raw ? ",row" : "");
+    fputs("line,column,reason,value\n", c->rejects.file);
     return 0;
 }
 
-static void add_reject(struct convert *c, const struct csv_block *b, const struct reject *r)
+static void add_reject(struct convert *c, const struct reject *r)
 {
     FILE *f = c->rejects.file;
     if (!*c->first_reject)
@@ -168,10 +168,6 @@ static void add_reject(struct convert *c, const struct csv_block *b, const struc
     putc(',', f);
     if (r->value)
         csv_fwrite(f, r->value, r->value_n);
-    if (c->csv->keep_raw) {
-        putc(',', f);
-        csv_fwrite(f, b->raw + r->row->raw, r->row->raw_n);
-    }
     putc('\n', f);
 }
 
@@ -216,7 +212,7 @@ static int convert_block(struct convert *c, const struct csv_block *b, struct er
     for (size_t i = 0; i < b->n_rows; i++) {
         struct reject why;
         if (!convert_row(c, b, &b->rows[i], taken, &why)) {
-            add_reject(c, b, &why);
+            add_reject(c, &why);
             continue;
         }
         if (set_codes(c, b, &b->rows[i], taken, err))
@@ -313,7 +309,7 @@ static int drop_repeated(struct convert *c, struct err *err)
         if (!is_first(ids, i)) {
             const struct csv_row row = {.line = ids[i].line & ~REPEATED};
             const char *name = c->schema->columns[id].name;
-            add_reject(c, &c->blocks[0], &(struct reject){&row, name, "repeated", NULL, 0});
+            add_reject(c, &(struct reject){&row, name, "repeated", NULL, 0});
         }
     const int rc = c->repeated ? table_writer_filter(&c->writer, is_first, ids, err) : 0;
     munmap(ids, size);

@@ -10,8 +10,8 @@
 // row. The same rows are taken; ids and keys are 0, and categories get no code.
 //
 // rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is
-// wrong), reason, value (empty for ids and keys) and, if the CSV keeps raw rows, row. Its mode is
-// 0600, because it may hold what the table must not. Ownership: the converter borrows what it is
+// wrong), reason and value (empty for ids and keys). Its mode is 0600, because it may hold what the
+// table must not. Ownership: the converter borrows what it is
 // given, and both live as long as the program.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H

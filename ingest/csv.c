@@ -114,7 +114,6 @@ static void on_row(int terminator, void *arg)
     (void)terminator;
     struct csv *c = arg;
     struct csv_block *b = c->block;
-    c->row.raw_n = b->raw_used - c->row.raw;
     ARRAY_GROW(b->rows, b->n_rows + 1, b->rows_size);
     b->rows[b->n_rows++] = c->row;
     c->row.first = b->n_fields;
@@ -187,15 +186,8 @@ static int take_line(struct csv *c, struct err *err)
     if (c->special && memchr(line, '\0', n))
         return err_set(err, "%s:%" PRIu64 ": a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read",
                        c->name, c->line);
-    if (begins) {
+    if (begins)
         c->row.line = c->line;
-        c->row.raw = b->raw_used;
-    }
-    if (c->keep_raw) {
-        ARRAY_GROW(b->raw, b->raw_used + n, b->raw_size);
-        memcpy(b->raw + b->raw_used, line, n);
-        b->raw_used += n;
-    }
     if (!(begins && split_plain(c, line, n)) && feed_libcsv(c, line, n, err))
         return -1;
     if (c->row.n > CSV_MAX_FIELDS || (b->n_rows > 0 && b->rows[b->n_rows - 1].n > CSV_MAX_FIELDS))
@@ -227,7 +219,7 @@ static int next_piece(struct csv *c, struct err *err)
 
 int csv_next(struct csv *c, struct csv_block *b, size_t max_rows, struct err *err)
 {
-    b->used = b->n_fields = b->n_rows = b->raw_used = 0;
+    b->used = b->n_fields = b->n_rows = 0;
     c->block = b;
     c->row.first = 0;
     while (!c->ended &&

@@ -32,9 +32,8 @@ struct csv_field {
 };
 
 struct csv_row {
-    uint64_t line;     // 1-based physical line of its first byte
-    size_t first, n;   // fields[first .. first + n)
-    size_t raw, raw_n; // raw[raw .. raw + raw_n) with keep_raw
+    uint64_t line;   // 1-based physical line of its first byte
+    size_t first, n; // fields[first .. first + n)
 };
 
 struct csv_block {
@@ -44,8 +43,6 @@ struct csv_block {
     size_t n_fields, fields_size;
     struct csv_row *rows;
     size_t n_rows, rows_size;
-    char *raw; // the bytes of the rows as they came, line breaks included
-    size_t raw_used, raw_size;
 };
 
 struct csv {
@@ -56,7 +53,6 @@ struct csv {
     const char *data;   // data[at .. n) was read but is not in a block yet
     size_t at, n;
     int fd;
-    bool keep_raw; // may be set before the first csv_next
     bool ended;
 
     // The others are private to csv.c.

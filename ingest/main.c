@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static bool keep_raw;
 static const char *config = "datasets/simulated.ini", *output = "build/simulated/table";
 static const char *key_file = "var/pseudonym.key", *rejects, *input;
 static struct dataset dataset;
@@ -23,10 +22,8 @@ static int ingest(struct err *err)
     const double start = seconds_now();
     if (dataset_load(&dataset, config, input, err) ||
         csv_open(&csv, dataset.file, dataset.delimiter, err) ||
-        pseudonym_load(&pseudonym, key_file, true, err))
-        return -1;
-    csv.keep_raw = keep_raw;
-    if (convert_open(&convert, &csv, &dataset, &pseudonym, err) ||
+        pseudonym_load(&pseudonym, key_file, true, err) ||
+        convert_open(&convert, &csv, &dataset, &pseudonym, err) ||
         convert_table(&convert, output, rejects, dataset.max_reject_rate, &dataset.config, err))
         return -1;
     const uint64_t rejected = convert_broken(&convert);
@@ -54,8 +51,6 @@ int main(int argc, char **argv)
             {"rejects", "FILE", "rows that break the schema (default rejects.csv beside the table)",
              .text = &rejects},
             {"key", "FILE", "the secret key of the pseudonyms, made if missing", .text = &key_file},
-            {"keep-raw-rejects", NULL, "keep rejected rows whole, identifiers included",
-             .flag = &keep_raw},
         }};
     struct err err;
     umask(077); // only the owner may read pseudonyms and amounts

@@ -86,7 +86,6 @@ static inline char *rows_by_us(const char *path, char delimiter, bool lines)
     free(b.text);
     free(b.fields);
     free(b.rows);
-    free(b.raw);
     csv_release(&c);
     fclose(f);
     return text;
