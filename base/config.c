@@ -25,6 +25,7 @@ static const char *const sections[][9] = {
     {"baselines"},
     {"slices"},
     {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
+    {"retrain", "metric"},
     {"monitor", "psi_alert", "min_rows"},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };

@@ -88,7 +88,7 @@ static int check_arguments(const struct program *p, int argc, char **argv, struc
     int given = argc - optind, least = 0, most = 0;
     for (const char *word = p->arguments; *word; word += strspn(word, " ")) {
         least += *word != '[';
-        most++;
+        most = strstr(word, "...") ? argc : most + 1;
         word += strcspn(word, " ");
     }
     if (given < least)

@@ -75,6 +75,19 @@ json_t *json_number_or_null(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+int json_save(const json_t *j, const char *path, struct err *err)
+{
+    struct output o;
+    int rc = output_open(&o, path, 0644, err);
+    if (rc == 0) {
+        json_dumpf(j, o.file, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+        putc('\n', o.file);
+        rc = output_commit(&o, err);
+    }
+    output_release(&o);
+    return rc;
+}
+
 // The manifest must not have its member "xxh3" yet.
 static uint64_t manifest_xxh3(const json_t *manifest)
 {
@@ -134,6 +147,7 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
     json_object_del(json, "xxh3");
     if (strcmp(told, checksum_text(is, manifest_xxh3(json))) != 0)
         return err_set(err, "it was altered: its checksum differs; make the table again");
+    t->xxh3 = strtoull(told, NULL, 16);
     const size_t n = json_array_size(columns);
     if (rows < 0 || rows > INT64_MAX / 16 || n == 0 || n > OUTPUT_MAX_FILES)
         return err_set(err, "no table has %lld rows of %zu columns", (long long)rows, n);

@@ -46,6 +46,7 @@ struct table {
     char *path;
     int dir; // only while it is opened, so that all files are of one table
     uint64_t rows;
+    uint64_t xxh3; // the manifest's, which covers those of all columns
     struct table_column *columns;
     size_t n;
     json_t *summary; // per column {"name","kind","min","max","nulls","distinct"}, of the manifest;
@@ -104,6 +105,8 @@ void table_writer_release(struct table_writer *w);
 
 // For artifacts of all stages: a number, null where it is not finite.
 json_t *json_number_or_null(double x);
+// Replace a file by the JSON.
+int json_save(const json_t *j, const char *path, struct err *err);
 // A 64-bit checksum as 16 hexadecimal digits; buf holds 17.
 const char *checksum_text(char buf[17], uint64_t xxh3);
 

@@ -99,6 +99,9 @@ static void assert_replicates(const char *unit, size_t units, int64_t unit_secon
         for (size_t i = 0; i < units; i++)
             rows = append(draw_unit(&x, units), (double)unit_seconds, scores, labels, rows);
         const struct metrics m = metrics_compute(scores, labels, rows, THRESHOLD);
+        const double alerts = m.tally.true_positives + m.tally.false_positives;
+        assert_near(b.values[r][BOOTSTRAP_ALERTS],
+                    alerts / (double)units * (double)(DAY / unit_seconds), 1e-12);
         for (size_t k = 0; k < N_METRICS; k++)
             if (k != CARD_PRECISION)
                 assert_near(b.values[r][k], metrics_get(&m, k), 1e-12);
@@ -122,10 +125,12 @@ TEST_CASE(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
 
 // ---- intervals ----------------------------------------------------------------------------------
 
-// Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025.
+// Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025, and
+// numpy.std(range(1000), ddof=1) is 288.8194360957494.
 TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
 {
-    static double values[BOOTSTRAP_REPLICATES][N_METRICS], others[BOOTSTRAP_REPLICATES][N_METRICS];
+    static double values[BOOTSTRAP_REPLICATES][N_BOOTSTRAP];
+    static double others[BOOTSTRAP_REPLICATES][N_BOOTSTRAP];
     for (int r = 0; r < BOOTSTRAP_REPLICATES; r++) {
         values[r][BRIER] = r * 567 % 1000;
         others[r][BRIER] = values[r][BRIER] - r;
@@ -133,6 +138,7 @@ TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     const struct bootstrap a = {"day", 7, values}, b = {"day", 7, others};
     assert_interval(&a, NULL, BRIER, 24.975, 974.025);
     assert_interval(&a, &b, BRIER, 24.975, 974.025); // 0 .. 999 again
+    assert_near(bootstrap_interval(&a, &b, BRIER).error, 288.8194360957494, 1e-9);
     assert_interval(&b, &a, BRIER, -974.025, -24.975);
     others[500][BRIER] = NAN; // one is enough
     assert_interval(&b, NULL, BRIER, NAN, NAN);

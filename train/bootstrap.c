@@ -10,6 +10,7 @@
 
 struct days { // or hours
     size_t n, groups;
+    double a_day;        // how many are a day
     bool cards;          // with card precision; false for hours
     uint32_t *of_row;    // [rows]: the day of each row
     struct tally *tally; // [n]
@@ -75,7 +76,7 @@ static void rank(struct ranking *k, const struct days *d, const uint32_t *times)
     }
 }
 
-static void replicate(double values[N_METRICS], const struct days *d, const uint32_t *times,
+static void replicate(double values[N_BOOTSTRAP], const struct days *d, const uint32_t *times,
                       struct ranking *k, double threshold)
 {
     struct tally sum = {0};
@@ -87,6 +88,7 @@ static void replicate(double values[N_METRICS], const struct days *d, const uint
         m.card_precision_at_100 = sum.card_precision / (double)d->n;
     for (size_t i = 0; i < N_METRICS; i++)
         values[i] = metrics_get(&m, i);
+    values[BOOTSTRAP_ALERTS] = (sum.true_positives + sum.false_positives) / (double)d->n * d->a_day;
 }
 
 static void draw_all(struct bootstrap *b, const struct days *d, double threshold)
@@ -119,6 +121,7 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
         d.n = number_days(d.of_row, time, rows, 24);
     if (d.n >= BOOTSTRAP_LEAST_UNITS) {
         *b = (struct bootstrap){.unit = daily ? "day" : "hour", .units = d.n};
+        d.a_day = daily ? 1 : 24;
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)
             tally_row(&d.tally[d.of_row[i]], score[i], judged[i], threshold);
@@ -147,14 +150,18 @@ static double quantile(const double *sorted, double p)
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric)
 {
-    double values[BOOTSTRAP_REPLICATES];
+    double values[BOOTSTRAP_REPLICATES], sum = 0, squares = 0;
     if (!a->values || (b && !b->values))
-        return (struct interval){NAN, NAN};
+        return (struct interval){NAN, NAN, NAN};
     for (size_t r = 0; r < BOOTSTRAP_REPLICATES; r++) {
         values[r] = a->values[r][metric] - (b ? b->values[r][metric] : 0);
-        if (isnan(values[r]))
-            return (struct interval){NAN, NAN};
+        sum += values[r];
     }
+    if (isnan(sum))
+        return (struct interval){NAN, NAN, NAN};
+    for (size_t r = 0; r < BOOTSTRAP_REPLICATES; r++)
+        squares += pow(values[r] - sum / BOOTSTRAP_REPLICATES, 2);
     sort_doubles(values, BOOTSTRAP_REPLICATES);
-    return (struct interval){quantile(values, 0.025), quantile(values, 0.975)};
+    return (struct interval){quantile(values, 0.025), quantile(values, 0.975),
+                             sqrt(squares / (BOOTSTRAP_REPLICATES - 1))};
 }

@@ -19,20 +19,24 @@
 
 enum { BOOTSTRAP_REPLICATES = 1000, BOOTSTRAP_SEED = 1, BOOTSTRAP_LEAST_UNITS = 5 };
 
+// The metrics of metric_list, then the alerts a day.
+enum { BOOTSTRAP_ALERTS = N_METRICS, N_BOOTSTRAP };
+
 struct interval {
-    double low, high; // NAN where the metric has no meaning in some replicate
+    double low, high, error; // NAN where the metric has no meaning in some replicate
 };
 
 struct bootstrap {
     const char *unit; // "day" or "hour"; NULL: too few for intervals
     size_t units;
-    double (*values)[N_METRICS]; // [BOOTSTRAP_REPLICATES]; NULL without a unit
+    double (*values)[N_BOOTSTRAP]; // [BOOTSTRAP_REPLICATES]; NULL without a unit
 };
 
 // score[i], judged[i]: of row test.first + i.
 void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
                    const double *score, const int8_t *judged, double threshold);
-// The interval of a's metric or, with b, of a's minus b's.
+// The interval and the standard error (the replicates' standard deviation) of a's metric or, with b,
+// of a's minus b's.
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric);
 

@@ -2,6 +2,8 @@
 #include "train/examples.h"
 #include "base/memory.h"
 
+#include <stdlib.h>
+
 // The first column of a kind; NULL where there is none.
 static const void *first(const struct table *t, enum column_kind kind)
 {
@@ -58,4 +60,75 @@ struct row_range mature_rows(const struct examples *e, struct row_range rows, in
         LOWER_BOUND(rows.end, rows.first, rows.end,
                     e->time[rows.end] <= e->labels_as_of - label_delay);
     return rows;
+}
+
+// ---- several tables -----------------------------------------------------------------------------
+
+// Codes of one table's dictionary become those of all.
+static int recode(uint32_t *codes, uint64_t rows, const struct table_column *c,
+                  struct dictionary *all, struct err *err)
+{
+    uint32_t *code = xcalloc(c->dictionary_size, sizeof *code);
+    int rc = 0;
+    for (size_t k = 0; k < c->dictionary_size && rc == 0; k++)
+        rc = dictionary_code(all, c->dictionary[k], &code[k], err);
+    for (uint64_t r = 0; r < rows && rc == 0; r++)
+        codes[r] = code[codes[r]];
+    free(code);
+    return rc;
+}
+
+// Nothing where a table has no column of that name and kind. rows[n]: how many of each table.
+static int join_column(struct table *to, struct table_column c, const struct examples *tables,
+                       const uint64_t *rows, size_t n, struct err *err)
+{
+    struct dictionary texts = {0};
+    const size_t size = column_size(c.kind);
+    char *data = xmalloc(to->rows * size), *end = data;
+    for (size_t i = 0; i < n; i++) {
+        const int at = table_find(&tables[i].table, c.name);
+        const struct table_column *from = at < 0 ? NULL : &tables[i].table.columns[at];
+        if (!from || from->kind != c.kind) {
+            free(data);
+            return 0;
+        }
+        memcpy(end, from->data, rows[i] * size);
+        if (c.kind == COLUMN_CATEGORY &&
+            recode((uint32_t *)(void *)end, rows[i], from, &texts, err))
+            return err_prefix(err, "%s: %s", tables[i].table.path, c.name);
+        end += rows[i] * size;
+    }
+    free(texts.sorted);
+    c.data = data;
+    c.dictionary = texts.texts;
+    c.dictionary_size = texts.n;
+    to->columns[to->n++] = c;
+    return 0;
+}
+
+int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,
+                  struct err *err)
+{
+    const struct examples *last = &tables[n - 1];
+    struct table *to = &e->table;
+    uint64_t *rows = xcalloc(n, sizeof *rows);
+    int rc = 0;
+    *e = *last;
+    to->columns = xcalloc(last->table.n, sizeof *to->columns);
+    to->rows = to->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct row_range all = {0, tables[i].rows};
+        rows[i] = i + 1 < n ? mature_rows(&tables[i], all, label_delay).end : all.end;
+        to->rows += rows[i];
+        if (i > 0 && all.end > 0 && tables[i - 1].rows > 0 &&
+            tables[i].time[0] <= tables[i - 1].time[tables[i - 1].rows - 1])
+            rc = err_set(err,
+                         "%s: begins before %s has ended: give tables that do not overlap, the "
+                         "oldest first",
+                         tables[i].table.path, tables[i - 1].table.path);
+    }
+    for (size_t c = 0; c < last->table.n && rc == 0; c++)
+        rc = join_column(to, last->table.columns[c], tables, rows, n, err);
+    free(rows);
+    return rc ? -1 : find_columns(e, &e->plan, err);
 }

@@ -22,6 +22,11 @@ struct examples {
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
 // needs labels.
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
+// Several tables of one plan as one in memory, with the columns that all of them have. They follow
+// each other in time, or it is an error. Of all but the last only the mature rows are taken: labels
+// are as of the last table.
+int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,
+                  struct err *err);
 // Those of the rows whose labels have had label_delay seconds to become known, the first ones. Of
 // later rows only frauds that were found quickly have a label, so these would bias every metric.
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay);

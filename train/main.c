@@ -6,7 +6,7 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "train/evaluate.h"
+#include "train/compare.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +14,28 @@
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static bool promote;
+
+// Prints the new version against the champion, on the rows after both; it fails nothing.
+static void compare_with_champion(const struct registry *r, int64_t version,
+                                  const struct evaluation *v, const struct config *config)
+{
+    static struct model champion;
+    const struct model *m = &v->model.results[0].fit->model;
+    const struct period_times always = {INT64_MIN, INT64_MAX};
+    struct compare_side sides[] = {{&champion, registry_champion_at(r, INT64_MAX)}, {m, version}};
+    struct err err;
+    if (sides[0].version == 0)
+        return;
+    const int rc = registry_load(r, sides[0].version, &champion, &err);
+    if (rc == 0 && strcmp(champion.sha256, m->sha256) == 0)
+        return;
+    json_t *j = rc ? NULL : compare_new(sides, &v->model.examples, 1, config, always, &err);
+    if (j)
+        compare_print(j, true);
+    else
+        printf("Not compared with the champion: %s\n", err.msg);
+    json_decref(j);
+}
 
 static int train(const char *path, unsigned threads, struct err *err)
 {
@@ -40,6 +62,7 @@ static int train(const char *path, unsigned threads, struct err *err)
         char *artifact = xasprintf("%s/%" PRId64, models, version);
         const char *sha256 = evaluation.model.results[0].fit->model.sha256;
         const double rows = evaluation.model.results[0].fit->logreg.known;
+        compare_with_champion(&registry, version, &evaluation, &config);
         // Printed first: after an error there is neither another version nor another champion.
         rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
              registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||

@@ -3,7 +3,7 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "base/value.h"
-#include "train/registry.h"
+#include "train/compare.h"
 #include "train/report.h"
 
 #include <glob.h>
@@ -14,8 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *models, *version_name; // NULL where not given
+static const char *models, *output; // NULL where not given
+static const char *config_path = "datasets/simulated.ini";
+static char **words; // [n_words] behind the command
+static size_t n_words;
 static int64_t at = INT64_MAX;
+static struct period_times within = {INT64_MIN, INT64_MAX};
 
 // The only registry below models/.
 static int find_registry(struct err *err)
@@ -34,15 +38,16 @@ static int find_registry(struct err *err)
     return n == 1 ? 0 : err_set(err, "there are several registries, so say which:%s", known);
 }
 
-// "3", "latest" or, by default, the champion.
-static int find_version(const struct registry *r, int64_t *version, struct err *err)
+// Word i: "3", "latest", "champion" or, by default, the latter.
+static int find_version(const struct registry *r, size_t i, int64_t *version, struct err *err)
 {
-    if (!version_name)
+    const char *name = i < n_words ? words[i] : "champion";
+    if (strcmp(name, "champion") == 0)
         return registry_champion(r, version, err);
-    if (registry_parse_version(version_name, version) == 0)
+    if (registry_parse_version(name, version) == 0)
         return 0;
-    if (strcmp(version_name, "latest") != 0)
-        return err_set(err, "'%s' is no version: give a number or latest", version_name);
+    if (strcmp(name, "latest") != 0)
+        return err_set(err, "'%s' is no version: give a number, latest or champion", name);
     *version = registry_latest(r);
     return *version ? 0 : err_set(err, "%s: there is no version yet", models);
 }
@@ -83,7 +88,7 @@ static int list(struct registry *r, struct err *err)
 static int show(struct registry *r, struct err *err)
 {
     int64_t version;
-    if (find_version(r, &version, err))
+    if (find_version(r, 0, &version, err))
         return -1;
     char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
     int rc = report_print(path, err);
@@ -95,12 +100,12 @@ static int show(struct registry *r, struct err *err)
 // error there would not undo.
 static int change_champion(struct registry *r, struct err *err)
 {
-    const bool back = !version_name;
+    const bool back = n_words == 0;
     static struct model m; // loaded to be sure that it could be served
     int64_t version;
     if (r->repaired)
         fprintf(stderr, "registry: %s: a crash had left half a change; it is taken back\n", models);
-    if ((back ? registry_previous(r, &version, err) : find_version(r, &version, err)) ||
+    if ((back ? registry_previous(r, &version, err) : find_version(r, 0, &version, err)) ||
         registry_load(r, version, &m, err))
         return -1;
     printf("version %" PRId64 " becomes the champion of %s%s\n", version, models,
@@ -122,54 +127,99 @@ static int who(struct registry *r, struct err *err)
     return 0;
 }
 
-static const char *const names[] = {"list", "show", "who", "promote", "rollback"};
-static int (*const commands[])(struct registry *, struct err *) = {list, show, who, change_champion,
-                                                                   change_champion};
-enum { LIST, SHOW, WHO, PROMOTE, ROLLBACK, N_COMMANDS };
+static int compare(struct registry *r, struct err *err)
+{
+    // They live as long as the program.
+    static struct config config;
+    static struct model model[2];
+    struct compare_side sides[2] = {{&model[0], 0}, {&model[1], 0}};
+    const size_t n = n_words - 2;
+    static struct examples *tables;
+    tables = xcalloc(n, sizeof *tables);
+    int rc = config_load(&config, config_path, err);
+    for (size_t i = 0; i < 2 && rc == 0; i++)
+        rc = find_version(r, i, &sides[i].version, err) ||
+             registry_load(r, sides[i].version, &model[i], err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = examples_open(&tables[i], words[2 + i], NULL, err);
+    json_t *j = rc ? NULL : compare_new(sides, tables, n, &config, within, err);
+    if (!j)
+        return -1;
+    compare_print(j, false);
+    rc = output ? json_save(j, output, err) : 0;
+    json_decref(j);
+    return rc;
+}
+
+static const char *const names[] = {"list", "show", "who", "compare", "promote", "rollback"};
+static int (*const commands[])(struct registry *, struct err *) = {
+    list, show, who, compare, change_champion, change_champion};
+enum { LIST, SHOW, WHO, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
+
+// What is wrong with the words behind a command, and the options.
+static int check(size_t c, const char *name, struct err *err)
+{
+    const size_t least[] = {[COMPARE] = 3, [PROMOTE] = 1, [N_COMMANDS] = 0};
+    const size_t most[] = {[SHOW] = 1, [COMPARE] = SIZE_MAX, [PROMOTE] = 1, [N_COMMANDS] = 0};
+    const bool narrowed = within.from != INT64_MIN || within.until != INT64_MAX;
+    if (c == N_COMMANDS)
+        return err_set(err, "unknown command '%s'%s (see --help)", name,
+                       err_did_you_mean(name, names, N_COMMANDS).text);
+    if (at != INT64_MAX && c != WHO)
+        return err_set(err, "--at is for who only (see --help)");
+    if ((narrowed || output) && c != COMPARE)
+        return err_set(err, "--from, --until and --output are for compare only (see --help)");
+    if (n_words < least[c])
+        return err_set(err, c == COMPARE ? "compare what? give two versions and a feature table"
+                                         : "promote which version? give a number or latest");
+    if (n_words > most[c])
+        return err_set(err, "%s takes %s version, so not '%s' (see --help)", name,
+                       most[c] ? "one" : "no", words[most[c]]);
+    return 0;
+}
 
 int main(int argc, char **argv)
 {
     const struct program program = {
         "registry",
-        "COMMAND [VERSION]",
+        "COMMAND [VERSION...] [TABLE...]",
         "list: all versions.\n"
-        "show [VERSION|latest]: test metrics and baselines, of the champion by default.\n"
-        "promote VERSION|latest: make it the champion.\n"
+        "show [VERSION]: test metrics and baselines, of the champion by default.\n"
+        "promote VERSION: make it the champion.\n"
         "rollback: back to the champion before.\n"
-        "who: which version is champion, or was at a time.",
-        "build/bin/registry --models models/simulated show",
+        "who: which version is champion, or was at a time.\n"
+        "compare VERSION VERSION TABLE...: which is better on the rows of feature tables after "
+        "their training, and which decisions differ.\n"
+        "A VERSION is a number, latest or champion.",
+        "build/bin/registry compare champion latest build/simulated/features",
         {
             {"models", "DIR", "the registry (default: the only one below models/)",
              .text = &models},
             {"at", "TIME", "who: at this time or date, UTC; else now", .time = &at},
+            {"config", "FILE", "compare: dataset description", .text = &config_path},
+            {"from", "TIME", "compare: only rows from this time or date on", .time = &within.from},
+            {"until", "TIME", "compare: only rows before it", .time = &within.until},
+            {"output", "FILE", "compare: all results as JSON", .text = &output},
         }};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    version_name = first + 1 < argc ? argv[first + 1] : NULL;
+    words = argv + first + 1;
+    n_words = (size_t)(argc - first - 1);
     size_t c = 0;
     while (c < N_COMMANDS && strcmp(argv[first], names[c]) != 0)
         c++;
-    if (at != INT64_MAX && c != WHO)
-        err_set(&err, "--at is for who only (see --help)");
-    else if (c < N_COMMANDS && (version_name ? c == SHOW || c == PROMOTE : c != PROMOTE)) {
-        struct registry r = {0};
-        int rc = models ? 0 : find_registry(&err);
-        if (rc == 0)
-            rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
-                 : c < PROMOTE        ? registry_read(&r, models, &err)
-                                      : registry_open(&r, models, &err);
-        rc = rc || commands[c](&r, &err) || stdout_close(&err);
-        registry_release(&r);
-        return rc ? err_report("registry", &err) : 0;
-    } else if (c == PROMOTE)
-        err_set(&err, "promote which version? give a number or latest");
-    else if (c < N_COMMANDS)
-        err_set(&err, "%s takes no version, so not '%s' (see --help)", names[c], version_name);
-    else
-        err_set(&err, "unknown command '%s'%s (see --help)", argv[first],
-                err_did_you_mean(argv[first], names, N_COMMANDS).text);
-    return option_exit(&program, -1, &err);
+    if (check(c, argv[first], &err))
+        return option_exit(&program, -1, &err);
+    struct registry r = {0};
+    int rc = models ? 0 : find_registry(&err);
+    if (rc == 0)
+        rc = access(models, F_OK) ? err_sys(&err, "%s: cannot open the registry", models)
+             : c < PROMOTE        ? registry_read(&r, models, &err)
+                                  : registry_open(&r, models, &err);
+    rc = rc || commands[c](&r, &err) || stdout_close(&err);
+    registry_release(&r);
+    return rc ? err_report("registry", &err) : 0;
 }

@@ -171,12 +171,10 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
     return j;
 }
 
-// Each line of the filled template starts with the name of the list to add its sentence to, or of
-// the text that it is.
-static json_t *sentences(const json_t *results)
+json_t *sentences_new(const char *template, const json_t *results)
 {
     json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
-    char *text = fill_template(sentences_txt, PLAIN, results), *rest;
+    char *text = fill_template(template, PLAIN, results), *rest;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *blank = strchr(line, ' ');
         *blank = '\0';
@@ -225,7 +223,7 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
                  int64_t version, struct err *err)
 {
     json_object_set_new(results, "about", about(m, config, version));
-    json_object_set_new(results, "text", sentences(results));
+    json_object_set_new(results, "text", sentences_new(sentences_txt, results));
     char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (write_file(folder, "metrics.json", metrics, err) ||
         write_file(folder, "card.md", fill_template(card_md, MARKDOWN, results), err))
@@ -245,6 +243,13 @@ json_t *results_load(const char *path, struct err *err)
     return results;
 }
 
+void template_print(const char *template, const json_t *results)
+{
+    char *text = fill_template(template, PLAIN, results);
+    print_wrapped(text, 0); // main checks that stdout could be written
+    free(text);
+}
+
 int report_print(const char *path, struct err *err)
 {
     const char *test;
@@ -252,12 +257,10 @@ int report_print(const char *path, struct err *err)
     if (!j)
         return -1;
     int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
-    char *text = fill_template(summary_txt, PLAIN, j);
     if (rc)
         err_set(err, "%s: has no test metrics", path);
     else
-        print_wrapped(text, 0); // main checks that stdout could be written
-    free(text);
+        template_print(summary_txt, j);
     json_decref(j);
     return rc;
 }

@@ -86,6 +86,11 @@ char *report_page(const json_t *results);
 char *drift_page(const json_t *drift);
 // Reads a metrics.json; NULL and a message, or the caller's.
 json_t *results_load(const char *path, struct err *err);
+// Each line of the filled template starts with the name of the list to add its sentence to ("lead",
+// "policy", "comparisons" or "warnings"), or of the text that it is.
+json_t *sentences_new(const char *template, const json_t *results);
+// Prints the filled template in lines of 80 columns.
+void template_print(const char *template, const json_t *results);
 // Prints a version's metrics and baselines. path: its metrics.json.
 int report_print(const char *path, struct err *err);
 

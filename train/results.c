@@ -341,12 +341,11 @@ static json_t *warnings(const struct candidate *m, const struct settings *s, int
     const struct fold_result *f = &m->results[0];
     const struct tally *t = &f->metrics.tally;
     const struct fold *fold = f->fit->fold;
-    const bool few = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
     const double alerts = t->true_positives + t->false_positives;
     const int64_t *time = m->examples.time;
     const bool late = time[fold->test.first] - time[fold->train.end - 1] < label_delay;
-    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", few, "late_labels", late,
-                     "known_cards", t->known_cards > t->rows, "no_validation",
+    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", slice_is_small(t), "late_labels",
+                     late, "known_cards", t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
                      !s->by_cost && alerts > 2 * (double)s->alerts_per_day * fold->test_days);

@@ -178,19 +178,28 @@ static size_t slice_of(const struct slicing *s, uint64_t row)
     return i;
 }
 
+int8_t *slice_judged(const struct slicing *s, size_t k, struct row_range test, const int8_t *judged)
+{
+    int8_t *labels = xmalloc((size_t)(test.end - test.first));
+    for (uint64_t r = test.first; r < test.end; r++)
+        labels[r - test.first] =
+            slice_of(s, r) == k ? judged[r - test.first] : (int8_t)LABEL_ELSEWHERE;
+    return labels;
+}
+
+bool slice_is_small(const struct tally *t)
+{
+    return t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
+}
+
 void slicing_measure(struct slicing *s, struct row_range test, const double *score,
                      const int8_t *judged, double threshold)
 {
-    enum { ELSEWHERE = -3 }; // a label of rows of other slices
-    const size_t n = (size_t)(test.end - test.first);
-    int8_t *labels = xmalloc(n);
     for (size_t k = 0; k < s->n; k++) {
         struct slice *slice = &s->slices[k];
-        for (size_t i = 0; i < n; i++)
-            labels[i] = slice_of(s, test.first + i) == k ? judged[i] : (int8_t)ELSEWHERE;
-        slice->metrics = metrics_compute(score, labels, n, threshold);
-        const struct tally *t = &slice->metrics.tally;
-        slice->small = t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
+        int8_t *labels = slice_judged(s, k, test, judged);
+        slice->metrics = metrics_compute(score, labels, (size_t)(test.end - test.first), threshold);
+        slice->small = slice_is_small(&slice->metrics.tally);
+        free(labels);
     }
-    free(labels);
 }

@@ -31,6 +31,11 @@ struct slicing {
 // Values become slices where they are in the test rows.
 int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
                        struct row_range test, const struct config *c, struct err *err);
+// judged[test rows] with LABEL_ELSEWHERE for the rows of other slices than slice k; to be freed.
+enum { LABEL_ELSEWHERE = -3 };
+int8_t *slice_judged(const struct slicing *s, size_t k, struct row_range test,
+                     const int8_t *judged);
+bool slice_is_small(const struct tally *t);
 // score[i], judged[i]: of row test.first + i.
 void slicing_measure(struct slicing *s, struct row_range test, const double *score,
                      const int8_t *judged, double threshold);

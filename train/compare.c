@@ -1,0 +1,310 @@
+// The rows that both versions are judged on, the figures of each, their differences, and the flips.
+#include "train/compare.h"
+#include "base/memory.h"
+#include "base/value.h"
+#include "train/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+extern const char compare_txt[], compare_more_txt[], verdict_txt[];
+
+#define METRIC(name) (offsetof(struct metrics, name) / sizeof(double)) // in metric_list
+enum { HISTORY = 28 * SECONDS_PER_DAY };
+
+struct trial { // of versions A and B on the same rows
+    const struct compare_side *sides;
+    struct examples e;
+    struct split split; // its label_delay and blocked
+    size_t metric;      // the primary one, in metric_list
+    struct row_range rows;
+    size_t n, days;   // rows, and days that have some
+    int8_t *judged;   // [n]
+    double *score[2]; // [n]
+};
+
+struct figures { // of A and B
+    struct metrics metrics[2];
+    struct bootstrap bootstrap[2];
+};
+
+static json_t *number(double x)
+{
+    return json_number_or_null(x);
+}
+
+// ---- rows ---------------------------------------------------------------------------------------
+
+static int read_metric(struct trial *t, const struct config *config, struct err *err)
+{
+    const struct config_entry *e = config_find(config, "retrain", "metric");
+    t->metric = METRIC(average_precision);
+    if (!e || strcmp(e->value, metric_list[t->metric].name) == 0)
+        return 0;
+    t->metric = METRIC(card_precision_at_100);
+    if (t->split.blocked && strcmp(e->value, metric_list[t->metric].name) == 0)
+        return 0;
+    return config_error(config, e, 0, err,
+                        "'%.60s' is neither average_precision nor, with a key in [split] blocked, "
+                        "card_precision_at_100",
+                        e->value);
+}
+
+static int open_tables(struct trial *t, const struct examples *tables, size_t n,
+                       const struct config *config, struct err *err)
+{
+    for (size_t i = 0; i < 2 * n; i++)
+        if (plan_checksum(&t->sides[i % 2].model->plan) != plan_checksum(&tables[i / 2].plan))
+            return err_set(err,
+                           "version %" PRId64 " was trained on other [columns] or [features] than "
+                           "%s has: compare versions and tables of one description",
+                           t->sides[i % 2].version, tables[i / 2].table.path);
+    static struct examples joined; // lives as long as the program
+    if (split_labels(&t->split, config, &tables[0].plan.schema, err) ||
+        read_metric(t, config, err) ||
+        (n > 1 && examples_join(&joined, tables, n, t->split.label_delay, err)))
+        return -1;
+    t->e = n > 1 ? joined : tables[0];
+    const char *blocked = t->split.blocked;
+    t->e.card = blocked ? table_data(&t->e.table, blocked, COLUMN_KEY, err) : NULL;
+    return blocked && !t->e.card ? -1 : 0;
+}
+
+static void find_rows(struct trial *t, struct period_times within)
+{
+    const int64_t *time = t->e.time, delay = t->split.label_delay;
+    for (int i = 0; i < 2; i++)
+        if (within.from < t->sides[i].model->train.until)
+            within.from = t->sides[i].model->train.until;
+    t->rows = mature_rows(&t->e, time_rows(within.from, within.until, time, t->e.rows), delay);
+    t->n = (size_t)(t->rows.end - t->rows.first);
+    for (uint64_t r = t->rows.first; r < t->rows.end; r++)
+        t->days += r == t->rows.first || day_of(time[r]) != day_of(time[r - 1]);
+    t->judged = cards_judge(&t->e, t->rows, HISTORY + delay, delay);
+    for (int i = 0; i < 2; i++)
+        t->score[i] = scores_new(&t->e, t->sides[i].model, t->rows);
+}
+
+// ---- figures ------------------------------------------------------------------------------------
+
+static void measure(const struct trial *t, const int8_t *judged, struct figures *f)
+{
+    for (int i = 0; i < 2; i++) {
+        struct metrics *m = &f->metrics[i];
+        *m = metrics_compute(t->score[i], judged, t->n, t->sides[i].model->threshold);
+        m->card_precision_at_100 = cards_precision(&t->e, t->rows, t->score[i], judged, NULL);
+    }
+}
+
+static void draw(const struct trial *t, const int8_t *judged, struct figures *f)
+{
+    for (int i = 0; i < 2; i++)
+        bootstrap_run(&f->bootstrap[i], &t->e, t->rows, t->score[i], judged,
+                      t->sides[i].model->threshold);
+}
+
+static void release(struct figures *f)
+{
+    free(f->bootstrap[0].values);
+    free(f->bootstrap[1].values);
+}
+
+// metric: in metric_list, or BOOTSTRAP_ALERTS.
+static double value(const struct trial *t, const struct metrics *m, size_t metric)
+{
+    const double alerts = m->tally.true_positives + m->tally.false_positives;
+    return metric == BOOTSTRAP_ALERTS ? alerts / (double)t->days : metrics_get(m, metric);
+}
+
+static json_t *difference(const struct trial *t, const struct figures *f, size_t metric)
+{
+    static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
+    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
+    const double a = value(t, &f->metrics[0], metric), b = value(t, &f->metrics[1], metric);
+    const struct interval i = bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "metric", is->name, "title",
+                     is->title, "a", number(a), "b", number(b), "value", number(b - a), "low",
+                     number(i.low), "high", number(i.high), "detectable", number(2.8 * i.error));
+}
+
+// NULL where no slice counts.
+static json_t *worst_slice(const struct trial *t, const struct slicing *s, size_t n)
+{
+    json_t *worst = NULL;
+    double change = INFINITY;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < s[i].n; k++) {
+            struct figures f = {0};
+            int8_t *judged = slice_judged(&s[i], k, t->rows, t->judged);
+            measure(t, judged, &f);
+            const double by =
+                metrics_get(&f.metrics[1], t->metric) - metrics_get(&f.metrics[0], t->metric);
+            if (!slice_is_small(&f.metrics[0].tally) && by < change) {
+                change = by;
+                draw(t, judged, &f);
+                json_decref(worst);
+                worst = difference(t, &f, t->metric);
+                json_object_update_new(worst, json_pack("{s:s, s:s}", "slicing", s[i].name, "name",
+                                                        s[i].slices[k].name));
+            }
+            release(&f);
+            free(judged);
+        }
+    return worst;
+}
+
+// ---- flips --------------------------------------------------------------------------------------
+
+struct flip {
+    double apart; // the distance of the probabilities
+    size_t i;     // of row rows.first + i
+};
+
+static int farthest_first(const void *a, const void *b)
+{
+    const struct flip *x = a, *y = b;
+    return x->apart != y->apart ? (x->apart < y->apart) - (x->apart > y->apart)
+                                : (x->i > y->i) - (x->i < y->i);
+}
+
+static json_t *flip(const struct trial *t, size_t i)
+{
+    const int id = table_find_kind(&t->e.table, COLUMN_ID);
+    const uint64_t row = t->rows.first + i, *ids = id < 0 ? NULL : t->e.table.columns[id].data;
+    char text[24], time[TIME_TEXT];
+    snprintf(text, sizeof text, "%" PRId64, ids ? (int64_t)ids[row] : 0);
+    return json_pack("{s:s?, s:s, s:b, s:f, s:f}", "id", ids ? text : NULL, "time",
+                     time_text(time, t->e.time[row]), "fraud", t->judged[i] == 1, "a",
+                     t->score[0][i], "b", t->score[1][i]);
+}
+
+static json_t *flips(const struct trial *t)
+{
+    struct flip *list = NULL;
+    size_t n = 0, capacity = 0;
+    json_int_t rows[2] = {0}, frauds[2] = {0}; // to approve, to review
+    json_t *each = json_array();
+    for (size_t i = 0; i < t->n; i++) {
+        const double a = t->score[0][i], b = t->score[1][i];
+        const bool review = b >= t->sides[1].model->threshold;
+        if (t->judged[i] < 0 || review == (a >= t->sides[0].model->threshold))
+            continue;
+        rows[review]++;
+        frauds[review] += t->judged[i];
+        ARRAY_GROW(list, n + 1, capacity);
+        list[n++] = (struct flip){fabs(b - a), i};
+    }
+    if (n > 0)
+        qsort(list, n, sizeof *list, farthest_first);
+    for (size_t k = 0; k < n && k < COMPARE_FLIPS; k++)
+        json_array_append_new(each, flip(t, list[k].i));
+    free(list);
+    return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:o}", "to_review", "rows", rows[1], "frauds",
+                     frauds[1], "to_approve", "rows", rows[0], "frauds", frauds[0], "rows", each);
+}
+
+// ---- the comparison -----------------------------------------------------------------------------
+
+static json_t *side(const struct compare_side *s, const struct metrics *m)
+{
+    return json_pack("{s:I, s:s, s:O, s:o}", "version", (json_int_t)s->version, "sha256",
+                     s->model->sha256, "training", s->model->training, "metrics",
+                     metrics_to_json(m));
+}
+
+static json_t *table(const struct examples *e)
+{
+    char sum[17], text[TIME_TEXT];
+    const char *as_of = e->labels_as_of == INT64_MAX ? NULL : time_text(text, e->labels_as_of);
+    return json_pack("{s:s, s:s, s:I, s:s?}", "path", e->table.path, "xxh3",
+                     checksum_text(sum, e->table.xxh3), "rows", (json_int_t)e->rows, "labels_as_of",
+                     as_of);
+}
+
+static json_t *period(const struct trial *t, const struct examples *tables, size_t n)
+{
+    const int64_t from = t->e.time[t->rows.first];
+    const int64_t since = day_of(from - HISTORY - t->split.label_delay);
+    const bool late = t->e.card && day_of(t->e.time[0]) > since;
+    json_int_t not_mature = -(json_int_t)t->e.rows;
+    char text[3][TIME_TEXT];
+    for (size_t i = 0; i < n; i++)
+        not_mature += (json_int_t)tables[i].rows;
+    return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I}", "from", time_text(text[0], from), "to",
+                     time_text(text[1], t->e.time[t->rows.end - 1]), "days", (json_int_t)t->days,
+                     "rows", (json_int_t)t->n, "cards_from",
+                     late ? date_text(text[2], since) : NULL, "not_mature", not_mature);
+}
+
+static json_t *verdict(const struct trial *t, const struct figures *f)
+{
+    const struct interval i = bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], t->metric);
+    static const char *const said[][2] = {{"few_days", "Too few days to judge"},
+                                          {"few_frauds", "Too few frauds to judge"},
+                                          {"better", "Better"},
+                                          {"worse", "Worse"},
+                                          {"none", "No difference shown"}};
+    const bool holds[] = {t->days<COMPARE_LEAST_DAYS, isnan(i.low), i.low> 0, i.high < 0, true};
+    size_t k = 0;
+    while (!holds[k])
+        k++;
+    return json_pack("{s:s, s:s}", "code", said[k][0], "title", said[k][1]);
+}
+
+static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
+                       size_t n_slicings, const struct examples *tables, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, table(&tables[i]));
+    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o], s:o?, s:o}", "format",
+                          "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
+                          side(&t->sides[0], &f->metrics[0]), "b",
+                          side(&t->sides[1], &f->metrics[1]), "tables", list, "period",
+                          period(t, tables, n), "differences", difference(t, f, t->metric),
+                          difference(t, f, METRIC(log_loss)), difference(t, f, BOOTSTRAP_ALERTS),
+                          "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
+    json_t *text = sentences_new(verdict_txt, j), *to = json_object_get(j, "verdict");
+    json_object_set(to, "sentence", json_object_get(text, "sentence"));
+    json_object_set(to, "notes", json_object_get(text, "warnings"));
+    json_decref(text);
+    return j;
+}
+
+json_t *compare_new(const struct compare_side sides[2], const struct examples *tables, size_t n,
+                    const struct config *config, struct period_times within, struct err *err)
+{
+    struct trial t = {.sides = sides};
+    struct figures f = {0};
+    struct slicing *slicings = NULL;
+    size_t n_slicings;
+    json_t *j = NULL;
+    if (open_tables(&t, tables, n, config, err))
+        return NULL;
+    find_rows(&t, within);
+    measure(&t, t.judged, &f);
+    if (f.metrics[0].tally.rows == 0)
+        err_set(err,
+                "%s: has no row that is later than the training of both versions, with a "
+                "mature label, and of a card that is not blocked: give a table with later rows",
+                t.e.table.path);
+    else if (slices_from_config(&slicings, &n_slicings, &t.e, t.rows, config, err) == 0) {
+        draw(&t, t.judged, &f);
+        j = results(&t, &f, slicings, n_slicings, tables, n);
+    }
+    release(&f);
+    free(slicings);
+    free(t.judged);
+    free(t.score[0]);
+    free(t.score[1]);
+    return j;
+}
+
+void compare_print(const json_t *comparison, bool brief)
+{
+    template_print(compare_txt, comparison);
+    if (!brief)
+        template_print(compare_more_txt, comparison);
+}
