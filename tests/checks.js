@@ -12,7 +12,7 @@ function contrast(one, other) {
 // and borders that carry meaning need (3); and those that are not listed here. --line only separates what stands apart anyway.
 function palette() {
   const uses = {
-    ink: [4.5, "paper card field approve-soft review-soft"], muted: [4.5, "paper card field"], idle: [4.5, "card"],
+    ink: [4.5, "paper card field approve-soft review-soft heat-1 heat-2 heat-3"], muted: [4.5, "paper card field"], idle: [4.5, "card"],
     approve: [4.5, "paper card field approve-soft"], review: [4.5, "paper card field review-soft"], "on-primary": [4.5, "approve"],
     rule: [3, "paper card field approve-soft"], second: [3, "card"], bar: [3, "card"], moved: [3, "card"],
     "baseline-0": [3, "card"], "baseline-1": [3, "card"], "baseline-2": [3, "card"], "baseline-3": [3, "card"],
@@ -20,7 +20,7 @@ function palette() {
   const style = getComputedStyle(document.documentElement), value = (name) => style.getPropertyValue(`--${name}`).trim();
   const rgb = (name) => value(name).match(/^#(..)(..)(..)$/).slice(1).map((hex) => parseInt(hex, 16));
   const names = [...document.styleSheets[0].cssRules[0].style].map((name) => name.slice(2)).filter((name) => value(name).startsWith("#"));
-  const unlisted = names.filter((name) => !uses[name] && !/^(line|paper|card|field|.*-soft)$/.test(name));
+  const unlisted = names.filter((name) => !uses[name] && !/^(line|paper|card|field|.*-soft|heat-.)$/.test(name));
   const dim = Object.entries(uses).flatMap(([name, [least, grounds]]) => grounds.split(" ").map((ground) => [name, ground, contrast(rgb(name), rgb(ground)), least]))
     .filter(([, , is, least]) => !(is >= least)).map(([name, ground, is]) => `--${name} on --${ground}: ${is.toFixed(2)}`);
   return names.length < 20 ? "too few colours" : [...dim, ...unlisted].join("\n");

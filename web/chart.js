@@ -262,22 +262,55 @@ function drawPlot(id, text, datasets, scales, says, marks = []) {
   }));
 }
 
-// The shares of both classes in the ranges of an input: {feature, min, genuine, frauds}, each class with edges and counts.
-function drawShares(id, input) {
-  const edges = [input.min, ...input.genuine.edges], texts = (digits) => edges.map((x) => number(x, digits)); // no two alike:
-  const labels = [3, 4, 5, 6].map(texts).find((list) => new Set(list).size === edges.length) ?? texts(6), ranges = { barPercentage: 1, categoryPercentage: 0.8 };
+// The x axis of weeks 0, 1, ..., which are named by their beginnings.
+const weekAxis = (begins) => ({ type: "linear", min: -0.4, max: Math.max(0, begins.length - 1) + 0.4, grid: { display: false, drawBorder: false },
+  afterBuildTicks: (axis) => { axis.ticks = begins.map((_, value) => ({ value })); },
+  ticks: { maxRotation: 0, autoSkipPadding: 16, callback: (i) => begins[i] } });
+const gap = { x: NaN, y: NaN };
+const thresholdMark = (p) => (p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${fine(p)}`, colour: ink }] : []);
+
+// Groups of {label, tone, bins}, with bins as "reliability" of train/report.h. One group alone has the numbers of its rows.
+function drawReliability(id, groups, threshold) {
+  const bins = groups.flatMap((g) => g.bins), known = [threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])].filter((p) => p > 0 && p < 1);
+  const end = (p) => logit(clamp(p, 1e-6, 1 - 1e-4)), low = end(Math.min(...known, 0.1)) - 0.6, high = end(Math.max(...known, 0.1)) + 1.2;
+  const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
+  const numbers = [[], []]; // of rows, above and below the intervals, where there is room
+  if (groups.length === 1) bins.forEach((b, i) => {
+    const isFree = (texts) => !bins.some((other, j) => texts[j] && Math.abs(at(other.mean_probability) - at(b.mean_probability)) < (high - low) / 11);
+    const texts = numbers.slice(at(b.high) > high - 0.7 ? 1 : 0).find(isFree); // at the top is the threshold's
+    if (texts) texts[i] = short(b.rows);
+  });
+  drawPlot(id, `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
+    [...groups.flatMap(({ label, tone, bins, ...more }) => [
+       dotsOf(label, tone, bins.map((b) => point(b, b.fraud_share)),
+              { backgroundColor: ({ raw }) => (raw && [0, 1].includes(raw.bin.fraud_share) ? card : colour(tone))(), ...more }),
+       lineOf("", tone, bins.flatMap((b) => [point(b, b.low), point(b, b.high), gap]))]),
+     lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
+     ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
+       { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
+    { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
+    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
+    thresholdMark(threshold));
+}
+
+// The shares of samples in the same ranges, whose lower ends are given. sets: [name, counts, colour]; overlaid: one in front of the other.
+function drawShares(id, text, edges, sets, overlaid = false) {
+  const texts = (digits) => edges.map((x) => number(x, digits)); // no two alike:
+  const labels = [3, 4, 5, 6].map(texts).find((list) => new Set(list).size === edges.length) ?? texts(6);
+  if (edges[0] === -Infinity) labels[0] = edges.length > 1 ? "less" : "all";
   const shares = (counts) => counts.map((n) => n / Math.max(1, counts.reduce((sum, x) => sum + x, 0)));
-  const bars = (label, backgroundColor) => ({ label, data: shares(input[label].counts), backgroundColor, ...ranges });
-  show(id, `${input.feature} of genuine payments and of frauds, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({
+  const bars = sets.map(([label, counts, backgroundColor], i) => ({ label, data: shares(counts), backgroundColor, grouped: !overlaid, order: -i,
+    barPercentage: overlaid && i > 0 ? 0.5 : 1, categoryPercentage: overlaid ? 0.9 : 0.8 }));
+  show(id, `${text}, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({
     type: "bar",
-    data: { datasets: [bars("genuine", colour("idle")), bars("frauds", striped("review"))] },
+    data: { datasets: bars },
     options: {
       scales: {
         x: { grid: { display: false, drawBorder: false }, ticks: { maxRotation: 0, autoSkipPadding: 8, font: { size: 10 } } },
         y: { display: false, beginAtZero: true },
       },
       plugins: { tooltip: { callbacks: {
-        title: ([item]) => `from ${item.label}`,
+        title: ([item]) => `${/\d/.test(item.label) ? "from " : ""}${item.label}`,
         label: (item) => ` ${shareTick(item.parsed.y)} of ${item.dataset.label}`,
       } } },
     },
@@ -287,7 +320,7 @@ function drawShares(id, input) {
 // rows: {name, value, low, high, hollow, heading}, one below the other; a heading has no value.
 function drawRows(id, text, rows, x, says, marks, named = true) {
   const at = (key) => rows.map((row, y) => ({ x: row[key] ?? NaN, y }));
-  const low = at("low"), high = at("high"), intervals = low.flatMap((point, i) => [point, high[i], { x: NaN, y: NaN }]);
+  const low = at("low"), high = at("high"), intervals = low.flatMap((point, i) => [point, high[i], gap]);
   const names = rows.map((row) => row.name), fill = (c) => (rows[c.dataIndex]?.hollow ? card : colour("approve"))();
   const y = { type: "linear", reverse: true, min: -0.7, max: rows.length - 0.3, grid,
               afterBuildTicks: (axis) => { axis.ticks = rows.map((_, value) => ({ value })); },
@@ -305,7 +338,7 @@ function forPrint(on) {
   for (const chart of Object.values(charts)) {
     const box = chart.canvas.parentElement;
     chart.options.devicePixelRatio = on ? 3 : undefined;
-    on ? chart.resize(Number(box.dataset.printWidth ?? (box.closest(".multiples") ? 160 : 420)), 0.9 * box.clientHeight) : chart.resize();
+    on ? chart.resize(Number(box.dataset.printWidth ?? (box.closest(".multiples") ? 160 : box.closest(".three") ? 260 : 420)), 0.9 * box.clientHeight) : chart.resize();
     chart.update("none");
   }
 }

@@ -1,26 +1,267 @@
 // The drift page: drift.json, which the file holds, as words, tiles, tables and plots. monitor/comparison.h describes it.
 "use strict";
 
-let drift;
+const drift = JSON.parse($("embedded").textContent);
+const { model, settings, periods, weeks, threshold, performance: quality, verdict } = drift, { current } = periods;
+const { reference: before, current: now, estimate } = quality, [least, last] = settings.alarm;
+const columns = drift.columns.map((c) => ({ ...c, ratio: excess(c) })).sort((a, b) => b.ratio - a.ratio);
+const inputs = columns.filter((c) => c.kind === "input"), moved = inputs.filter((c) => c.alarm);
+const score = columns.find((c) => c.kind === "score"), decision = columns.find((c) => c.kind === "decision");
+const counting = weeks.filter((w) => w.counts).length;
+
+const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
+const ap = (side) => side?.average_precision, change = triple(quality.difference?.average_precision);
+const hasFallen = isKnown(change[2]) && change[2] < -settings.ap_drop;
+const isBlind = hasFallen && ap(estimate) - ap(now) > settings.ap_drop; // the estimate does not see the fall
+
+// How many times PSI is the bound, at most: that of the period, and those of the weeks that count.
+function excess({ psi, bound, weeks: list }) {
+  const known = [psi, ...list.filter((_, i) => weeks[i].counts)].filter(isKnown);
+  return Math.max(-1, ...known.map((x) => x / (bound || settings.psi_alert)));
+}
+
+const two = (x) => fixed(x, 2), three = (x) => fixed(x, 3), four = (x) => dash(x, (x) => number(x, 4));
+const date = (time) => (time ? time.slice(0, 10) : "–"), day = (week) => week.from.slice(5);
+const daily = (x) => (x < 10 ? fixed(x, 1) : count(Math.round(x)));
+const then = (a, b, show) => `${show(a)} → ${show(b)}`;
+const spread = ([, low, high], digits) => range([low, high], digits);
+const isCalendar = (c) => c.kind === "calendar", named = (c) => `${c.name}${isCalendar(c) ? CALENDAR : ""}`;
+const warned = (textContent) => element("b", { className: "alarm", textContent });
+
+// ---- words ----
 
 function showWords() {
-  const { dataset, model, verdict } = drift;
-  document.title = `Assay: drift of ${dataset}`;
-  put("title", `Drift of ${dataset}`);
+  const days = `${date(current.from)} to ${date(current.to)}`, few = `* fewer than ${count(settings.min_rows)} rows: the week does not count.`;
+  document.title = `Assay: drift of ${drift.dataset}, ${days}`;
+  put("title", `Drift of ${drift.dataset}`);
   put("verdict", verdict.sentence);
-  $("notes").replaceChildren(...verdict.notes.map((textContent) => element("li", { textContent })));
-  put("identity", `Version ${model.version}, SHA-256 ${model.sha256.slice(0, 12)}…`);
+  list("notes", verdict.notes);
+  $("outcome").classList.toggle("good", !verdict.drift && !hasFallen && isKnown(score?.psi));
+  put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
+    SHA-256 ${model.sha256.slice(0, 12)}…`);
+  $("identity").title = model.sha256;
+  put("rule", `An input has moved where its PSI reaches its bound in ${least} of the last ${last} weeks. The bound comes from how much the
+    input varies between weeks without a change, and is never under ${settings.psi_alert} or over ${2 * settings.psi_alert}. Grey inputs
+    follow the calendar: they differ in any part of a week, so they do not count. ${counting < weeks.length ? few : ""}`);
+  put("reproduce", "All figures of this page are in drift.json beside it. Times are UTC.");
+  if (!current.rows) for (const id of ["weeks", "worst", "quality", "score", "measures"]) {
+    $(id).hidden = true;
+    document.querySelector(`nav a[href="#${id}"]`).hidden = true;
+  }
 }
+
+function showTiles() {
+  const was = triple(drift.alerts_per_day.reference), is = triple(drift.alerts_per_day.current), worst = inputs[0];
+  const interval = (side) => [ap(side), ...(side?.intervals?.average_precision ?? [])];
+  const both = (sides, digits) => `95 %: ${sides.filter(([x]) => isKnown(x)).map((x) => spread(x, digits)).join(" → ")}`;
+  fillTiles([
+    ["Inputs moved", `${moved.length} of ${inputs.length}`,
+     worst?.ratio >= 0 ? `most: ${worst.name}, PSI ${two(worst.psi)}` : "nothing was measured"],
+    ["PSI of the score", two(score?.psi),
+     `bound ${two(score?.bound)}: ${score?.alarm ? "moved" : isKnown(score?.psi) ? "no alarm" : "not measured"}`],
+    ["Average precision", then(ap(before), ap(now), two),
+     now ? both([interval(before), interval(now)], 2) : `no mature labels; estimated: ${two(ap(estimate))}`],
+    ["Alerts a day", then(was[0], is[0], daily), both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
+  ]);
+}
+
+// ---- what to do ----
+
+const code = (textContent) => element("code", { textContent });
+
+function trainAgain() {
+  const earlier = isBlind ? ["An earlier version cannot help: it has not seen the new frauds either."]
+                          : ["If an earlier version was better, go back to it with ", code("registry rollback"), "."];
+  return ["The ranking is worse on rows whose labels are known. Move train and test of [split] to the newest weeks with labels, run ",
+          code("make pipeline"), ", and hold the new version against this one with ", code("registry compare"), " before you promote it. ", ...earlier];
+}
+
+function showAdvice() {
+  const is = triple(drift.alerts_per_day.current), was = triple(drift.alerts_per_day.reference), fell = quality.alarm;
+  const alerts = `${daily(is[0])} alerts a day, not ${daily(was[0])}`, of = (key) => `${brief(now?.[key])} (before: ${brief(before?.[key])})`;
+  const learn = fell || hasFallen ? "a new version has to learn it." : isKnown(change[0])
+    ? `the model bears it so far: its average precision is not lower by more than ${settings.ap_drop}. Train a new version at the next occasion.`
+    : "only labels can tell whether the model bears it.";
+  const cases = [
+    [!current.rows, "Look for the rows.",
+     "The period has none: check its dates, and whether the export or the server has transactions of these days."],
+    [fell, "Train a new version.", ...trainAgain()],
+    [!fell && hasFallen, "Do not wait for an alarm.", `Over the whole period the average precision is lower than in the test by
+     ${range([-change[2], -change[1]], 2)}. That is more than ${settings.ap_drop}, but an alarm needs it in ${least} of the last ${last} weeks.
+     Look at the newest week below: if it is as bad, train a new version.`],
+    [is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are frauds` : ""}.
+     Until a new version decides, let them begin with the highest scores.`],
+    [isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
+     `There are ${alerts}${isKnown(now?.recall) ? `; ${of("recall")} of the frauds are caught` : ""}.`],
+    [moved.length, "Find out why the inputs moved.", `Begin with ${moved.slice(0, 3).map((c) => c.name).join(", ")}. First rule out a fault:
+     another unit or currency, a field that a client no longer fills, a new default. If customers or fraudsters behave differently, ${learn}`],
+    [score?.alarm && !moved.length, "Look at the score.",
+     "It moved although no single input did: inputs may have moved together, or several by a little. See the weeks below."],
+    [current.rows && !now, "Get labels.", `No transaction of the period has a label that is old enough (${number(settings.label_delay / 86400)} days),
+     so nobody knows yet whether the model still finds the frauds. Send labels to `, code("POST /feedback"), ` and run the monitor again.
+     Until then there is an estimate, which cannot see new kinds of fraud.`],
+    [!isKnown(ap(before)), "Label the test window.",
+     "No fraud is known in the test window of this version, so there is nothing to hold the period's quality against."],
+    [current.rows && counting < least, "Wait for more weeks.", `An alarm needs ${least} of the last ${last} weeks with at least
+     ${count(settings.min_rows)} rows each; ${counting} of this period ${counting === 1 ? "has" : "have"} them. Judge the figures yourself until then:
+     ${inputs.filter((c) => c.ratio >= 1).length} of the inputs are at or beyond their bounds.`],
+  ].filter(([applies]) => applies);
+  if (!cases.length) cases.push([true, "Nothing.", `Inputs, score and quality are as the model knew them. Run the monitor again next week, when more
+    labels are known.`]);
+  list("actions", cases.map(([, head, ...text]) => [element("b", { textContent: head }), " ", ...text]));
+}
+
+// ---- tables ----
 
 function showPeriods() {
-  const { train, test, current } = drift.periods;
-  fillTable($("table-periods"), ["period", "table", "from", "to", "rows"],
-    [["training", train], ["test", test], ["current", current]].map(([name, p]) =>
-      [name, p.table ?? "–", p.from ?? "–", p.to ?? "–", p.rows.toLocaleString("en")]), ["", "", "", "", "number"]);
+  table("table-periods", 6, [["period", (p) => p.name], ["reference", (p) => p.what], ["table", (p) => p.table ?? "–"],
+    ["model", () => `version ${model.version}`], ["from", (p) => date(p.from)], ["to", (p) => date(p.to)], ["rows", (p) => count(p.rows)]],
+    [{ name: "training", what: "of inputs and score", ...periods.train }, { name: "test", what: "of quality and alerts", ...periods.test },
+     { name: "current", what: "held against both", ...current }]);
+  const missing = current.unlabelled_rows ? `, of which ${count(current.unlabelled_rows)} have no label and are left out` : "";
+  put("labels", now ? `Labels are those known on ${date(current.labels_as_of)}. Rows up to ${date(current.mature_until)} are old enough to be judged:
+    ${count(current.mature_rows)} of them${missing}.` : "No row of the current period has a mature label.");
 }
 
-drift = JSON.parse($("embedded").textContent);
+// A cell of the heat map: its colour says again what its number is to the bound.
+function heat(c, psi, counts = true) {
+  const times = psi / (c.bound || settings.psi_alert), level = times >= 3 ? "far" : times >= 1 ? "moved" : times >= 0.5 ? "near" : "";
+  return element("span", { className: `heat-cell ${isCalendar(c) || !counts ? "" : level}`, textContent: two(psi) });
+}
+
+function showWeeks() {
+  const order = ({ kind }) => ["input", "calendar"].indexOf(kind), rows = [...columns].sort((a, b) => order(a) - order(b));
+  table("table-weeks", 1, [["", (c) => (c.alarm ? [named(c), " ", warned("moved")] : named(c))],
+    ["bound", (c) => (isCalendar(c) ? "–" : two(c.bound))],
+    ...weeks.map((w, i) => [`${day(w)}${w.counts ? "" : " *"}`, (c) => heat(c, c.weeks[i], w.counts)]),
+    ["period", (c) => heat(c, c.psi)]], rows);
+  $("table-weeks").style.setProperty("--columns", weeks.length + 2);
+  $("table-weeks").parentElement.classList.add(weeks.length < 7 ? "few" : weeks.length > 24 ? "many" : "some"); // for phones and paper
+  rows.forEach((c, i) => { $("table-weeks").tBodies[0].rows[i].classList.toggle("calendar", isCalendar(c)); });
+}
+
+const BOUND_FROM = { training: "training weeks", parent: "parent's weeks", psi_alert: "psi_alert" };
+// heading, value, how it is shown, definition
+const MEASURES = [
+  ["input", named],
+  ["PSI", (c) => c.psi, three,
+   "population stability index: differences of shares, weighted by the logarithm of their ratio; 0 is no difference"],
+  ["bound", (c) => c.bound, three, "PSI from which on a week counts as moved"],
+  ["bound from", (c) => BOUND_FROM[c.bound_from], (x) => x ?? "–",
+   "the weeks whose variation set the bound, in the training window or in that of the version before; else psi_alert of [monitor]"],
+  ["KS", (c) => c.ks, three, "Kolmogorov–Smirnov: the largest difference of the cumulative shares, 0 to 1"],
+  ["p of KS", (c) => c.ks_p, (p) => dash(p, (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3))),
+   "how often chance alone gives such a KS; with many rows it is near 0 for tiny differences, so it raises no alarm"],
+  ["JS", (c) => c.jensen_shannon, three, "Jensen–Shannon distance of the shares, 0 to 0.83"],
+  ["Wasserstein / sd", (c) => c.wasserstein_normalised, three,
+   "how far values have moved on average, in standard deviations of the training rows"],
+  ["out of range", (c) => c.out_of_range, share, "share of rows below the least or above the largest value of training"],
+  ["mean then", (c) => c.mean_reference, four, "mean of the training rows"],
+  ["mean now", (c) => c.mean_current, four, "mean of the current rows"],
+];
+
+// Turns the headings into buttons that sort the rows: texts rising at first, numbers falling, unknown ones last.
+function makeSortable(table, values) {
+  const body = table.tBodies[0], rows = [...body.rows].map((tr, i) => ({ tr, values: values[i] })), heads = [...table.tHead.rows[0].cells];
+  heads.forEach((th, i) => {
+    const isText = rows.some(({ values }) => typeof values[i] === "string");
+    th.replaceChildren(element("button", { type: "button", textContent: th.textContent, onclick() {
+      const rises = th.ariaSort ? th.ariaSort === "descending" : isText, order = (a, b) => (isText ? a.localeCompare(b) : a - b);
+      for (const other of heads) other.ariaSort = null;
+      th.ariaSort = rises ? "ascending" : "descending";
+      rows.sort(({ values: { [i]: a } }, { values: { [i]: b } }) =>
+        isKnown(b) - isKnown(a) || (isKnown(a) ? (rises ? order(a, b) : order(b, a)) : 0));
+      body.append(...rows.map(({ tr }) => tr));
+    } }));
+  });
+  return heads.map((th) => th.firstChild);
+}
+
+function showMeasures() {
+  const rows = columns.filter((c) => c !== decision);
+  table("table-measures", 1, MEASURES.map(([heading, of, show = String]) => [heading, (c) => show(of(c))]), rows);
+  makeSortable($("table-measures"), rows.map((c) => MEASURES.map(([, of]) => of(c))))[1].click();
+  $("definitions").replaceChildren(...MEASURES.slice(1).map(([name, , , text]) =>
+    element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: text }))));
+}
+
+// ---- plots ----
+
+const weekEnds = [-0.4, Math.max(0, weeks.length - 1) + 0.4];
+const level = (label, tone, y, borderDash) =>
+  lineOf(label, tone, isKnown(y) ? weekEnds.map((x) => ({ x, y })) : [], { borderDash, pointHitRadius: 0 });
+
+function showInput(c, i) {
+  const hollow = ({ raw }) => (weeks[raw?.x]?.counts === false ? card : colour("approve"))();
+  drawShares(`plot-shares-${i}`, `Shares of ${c.name}`, [-Infinity, ...c.edges],
+    [["training", c.reference, colour("idle")], ["now", c.current, striped("bar")]], true);
+  drawPlot(`plot-psi-${i}`, `PSI of ${c.name} by week: ${weeks.map((w, k) => `${w.from} ${two(c.weeks[k])}`).join(", ")}`,
+    [lineOf("", "approve", c.weeks.map((y, x) => ({ x, y: y ?? NaN })), { pointRadius: 3.5, pointBackgroundColor: hollow }),
+     level("bound", "review", c.bound, [5, 4])],
+    { x: weekAxis(weeks.map(day)), y: { ...valueAxis, suggestedMax: 1.2 * (c.bound ?? settings.psi_alert), ticks: { maxTicksLimit: 4, padding: 6 } } },
+    (item) => ` ${weeks[item.raw.x]?.from}: PSI ${number(item.raw.y)}`);
+  $(`plot-psi-${i}`).closest("figure").querySelector(".legend").prepend(
+    element("li", { className: "filled idle", textContent: "training" }), element("li", { className: "filled approve striped", textContent: "now" }));
+}
+
+function showInputs() {
+  const six = inputs.slice(0, 6), canvas = (id) => element("div", { className: "plot small" }, element("canvas", { id, role: "img" }));
+  $("inputs").replaceChildren(...six.map((c, i) => element("figure", { className: "card" }, element("h3", { textContent: c.name }),
+    element("p", { className: "note", textContent: `PSI ${two(c.psi)}, bound ${two(c.bound)}; mean ${then(c.mean_reference, c.mean_current, four)}` }),
+    element("ul", { className: "legend" }), canvas(`plot-shares-${i}`), canvas(`plot-psi-${i}`))));
+  six.forEach(showInput);
+}
+
+function showScore() {
+  const edges = (score?.edges ?? []).map((p) => logit(clamp(p, 1e-9, 1 - 1e-9))), line = thresholdMark(threshold)[0]?.at ?? 0;
+  const low = Math.min(line, ...edges) - 1, high = Math.max(line, ...edges) + 1.5, ends = [low, ...edges, high];
+  const steps = (counts = []) => {
+    const all = counts.reduce((sum, n) => sum + n, 0);
+    return all ? [...counts, counts.at(-1)].map((n, i) => ({ x: ends[i], y: n / all })) : [];
+  };
+  drawPlot("plot-score", `Shares of rows in ranges of the score; the threshold is ${number(threshold)}`,
+    [lineOf("now", "approve", steps(score?.current), { stepped: "before", borderWidth: 2.5 }),
+     lineOf("training", "idle", steps(score?.reference), { stepped: "before", fill: "origin", backgroundColor: tint("idle") })],
+    { x: logitAxis("probability that the model gives", low, high),
+      y: { ...valueAxis, title: titled("share of rows"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
+    (item) => ` ${brief(item.parsed.y)} of ${item.dataset.label}`, thresholdMark(threshold));
+  const part = (counts) => (counts[0] + counts[1] > 0 ? brief(counts[1] / (counts[0] + counts[1])) : "–");
+  put("alerts", decision ? `: ${part(decision.reference)} of the training rows, ${part(decision.current)} of the current ones` : "");
+}
+
+// ---- quality ----
+
+function showFall() {
+  const known = ` The estimate from the probabilities is an average precision of ${two(ap(estimate))}, a precision of ${brief(estimate?.precision)}
+    and a recall of ${brief(estimate?.recall)}.`;
+  $("unknown").hidden = Boolean(now);
+  put("unknown", `There are no mature labels of this period: whether the model still finds the frauds is not known.${isKnown(ap(estimate)) ? known : ""}`);
+  $("concept").hidden = !isBlind;
+  put("concept", `The concept changed. From the probabilities one would expect an average precision of ${two(ap(estimate))}, but the labels show
+    ${two(ap(now))}: what used to be the sign of a fraud no longer is, or frauds have signs that the model never learnt. The estimate cannot see
+    this, because it believes the model's own probabilities; only labels can show it, and only training on newer rows can repair it.`);
+}
+
+function showQuality() {
+  const found = quality.weeks.map((w) => triple(w?.average_precision)), point = (y, x) => ({ x, y: y ?? NaN });
+  const spoken = weeks.map((w, i) => `${w.from} ${two(found[i][0])} and ${two(quality.weeks[i]?.estimate)}`);
+  drawPlot("plot-quality", `Average precision by week, found and estimated: ${spoken.join(", ")}`,
+    [lineOf("found", "approve", found.map(([y], x) => point(y, x)), { pointRadius: 4.5, borderWidth: 2.5 }),
+     lineOf("", "approve", found.flatMap(([, low, high], x) => [point(low, x), point(high, x), gap])),
+     lineOf("estimated", "second", quality.weeks.map((w, x) => point(w?.estimate, x)), { borderDash: [7, 3], pointRadius: 3 }),
+     level("test window", "idle", ap(before), [2, 4])],
+    { x: weekAxis(weeks.map(day)), y: shareAxis("average precision", { ticks: { stepSize: 0.2, padding: 6 } }) },
+    (item) => ` ${item.dataset.label || "95 %"}: ${three(item.parsed.y)}`);
+  drawReliability("plot-reliability", [
+    { label: "test window", tone: "idle", bins: quality.calibration.reference ?? [], pointStyle: "triangle" },
+    { label: "now", tone: "approve", bins: quality.calibration.current ?? [] }], threshold);
+  table("table-quality", 1, [["week", (w) => day(w.week)], ["rows judged", (w) => count(w.rows)], ["frauds", (w) => count(w.frauds)],
+    ["average precision", (w) => three(triple(w.average_precision)[0])], ["95 % interval", (w) => spread(triple(w.average_precision), 3)],
+    ["difference to the test (95\u00a0%)", (w) => (w.difference ? `${two(w.difference[0])} (${spread(w.difference, 2)})` : "–")],
+    ["estimated", (w) => three(w.estimate)], ["precision", (w) => share(w.precision, 0)], ["recall", (w) => share(w.recall, 0)],
+    ["", (w) => (w.alarm ? warned("fell") : "")]], weeks.map((week, i) => ({ week, ...quality.weeks[i] })));
+}
+
 enter("live");
-showWords();
-showPeriods();
+for (const show of [showWords, showTiles, showAdvice, showPeriods, showWeeks, showMeasures, showInputs, showScore, showFall, showQuality]) show();
 fitTables();

@@ -13,6 +13,14 @@ const probability = (p) => (p < 0.00005 ? "< 0.0001" : p > 0.99995 ? "> 0.9999" 
 const unquote = (text) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
 const clock = (date) => date.toISOString().slice(11, 19);
 const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
+const isKnown = (x) => x !== null && x !== undefined;
+const dash = (x, show) => (isKnown(x) ? show(x).replace("-", "−") : "–");
+const fixed = (x, digits) => dash(x, (x) => (Number(x.toFixed(digits)) + 0).toFixed(digits)); // + 0: no −0
+const count = (x) => dash(x, (x) => x.toLocaleString("en"));
+const share = (x, digits = 2) => dash(x, (x) => percent(x, digits));
+const brief = (x) => dash(x, (x) => `${Number((100 * x).toPrecision(2))} %`);
+const fine = (x) => (x > 0.5 ? `${Number((100 - Number((100 * (1 - x)).toPrecision(2))).toPrecision(9))} %` : brief(x)); // near 0 and 1
+const range = ([low, high], digits) => (isKnown(low) && isKnown(high) ? `${fixed(low, digits)} to ${fixed(high, digits)}` : "–");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 // The values between two bounds in words; "" without bounds. A column without a bound has ±1e15.
@@ -47,15 +55,29 @@ function fillTable(table, headings, rows, sides = []) {
   return table;
 }
 
+// columns: [heading, the cell's content of a row]; the first `texts` of them are left-aligned.
+function table(id, texts, columns, rows) {
+  fillTable($(id), columns.map(([heading]) => heading), rows.map((row) => columns.map(([, content]) => content(row))),
+            columns.map((_, i) => (i < texts ? "" : "number")));
+}
+
+const list = (id, lines) => $(id).replaceChildren(...lines.map((content) => element("li", {}, ...[content].flat())));
+
+// tiles: [name, value, note].
+const fillTiles = (tiles) => $("tiles").replaceChildren(...tiles.map(([name, shown, note]) => element("div", {}, element("dt", { textContent: name }),
+  element("dd", { textContent: shown }), element("dd", { className: "note", textContent: note }))));
+
 const sheet = (...content) => element("div", { className: "scroll", tabIndex: 0 }, fillTable(element("table"), ...content));
 
-// The rows of a table that is wider than its box become blocks.
-function fitTables() {
+// The rows of a table that is wider than its box become blocks. Paper has room for all but those of many columns.
+function fitTables({ type } = {}) {
   for (const box of document.querySelectorAll(".scroll")) {
     box.classList.remove("stacked");
-    box.classList.toggle("stacked", box.scrollWidth > box.clientWidth);
+    box.classList.toggle("stacked", type === "beforeprint" ? box.classList.contains("many") : box.scrollWidth > box.clientWidth);
   }
 }
+addEventListener("beforeprint", fitTables);
+addEventListener("afterprint", fitTables);
 addEventListener("resize", fitTables);
 addEventListener("toggle", fitTables, true); // a closed <details> has no width
 

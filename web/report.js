@@ -3,21 +3,10 @@
 
 let report, test, data, folds, about, titles, rivals, days, frauds, genuine;
 
-const isKnown = (x) => x !== null && x !== undefined;
-const dash = (x, show) => (isKnown(x) ? show(x).replace("-", "−") : "–");
-const fixed = (x, digits) => dash(x, (x) => x.toFixed(digits));
-const count = (x) => dash(x, (x) => x.toLocaleString("en"));
-const share = (x, digits = 2) => dash(x, (x) => percent(x, digits));
-const brief = (x) => dash(x, (x) => `${Number((100 * x).toPrecision(2))} %`);
-const fine = (x) => (x > 0.5 ? `${Number((100 - Number((100 * (1 - x)).toPrecision(2))).toPrecision(9))} %` : brief(x)); // near 0 and 1
-const range = ([low, high], digits) => (isKnown(low) && isKnown(high) ? `${fixed(low, digits)} to ${fixed(high, digits)}` : "–");
-
 const isDated = () => data.daily.at(-1)[0] > 3652; // times before 1980 count from 0, or are the numbers of rows
 const day = (n) => (isDated() ? new Date(864e5 * n).toISOString().slice(0, 10) : `day ${number(n)}`); // n: days since 1970
 
 // ---- words ----
-
-const list = (id, lines) => $(id).replaceChildren(...lines.map((textContent) => element("li", { textContent })));
 
 function showWords() {
   const { text, bootstrap: b } = report;
@@ -41,24 +30,16 @@ function showWords() {
 
 function showTiles() {
   const interval = (name) => `95 %: ${range(test.intervals[name], 3)}`;
-  const tiles = [
+  fillTiles([
     [titles.average_precision, fixed(test.average_precision, 3), interval("average_precision")],
     [titles.roc_auc, fixed(test.roc_auc, 3), interval("roc_auc")],
     ["Frauds caught", share(test.recall, 0), `${count(test.confusion.true_positives)} of ${count(frauds)}`],
     ["Alerts a day", fixed(data.test.alerts_per_day, 1), `${share(test.precision, 0)} are frauds`],
     ["Genuine payments alerted", share(test.false_positive_rate), `${count(test.confusion.false_positives)} of ${count(genuine)}`],
-  ];
-  $("tiles").replaceChildren(...tiles.map(([name, shown, note]) => element("div", {}, element("dt", { textContent: name }),
-    element("dd", { textContent: shown }), element("dd", { className: "note", textContent: note }))));
+  ]);
 }
 
 // ---- tables ----
-
-// columns: [heading, the cell's content of a row]; the first `texts` of them are left-aligned.
-function table(id, texts, columns, rows) {
-  fillTable($(id), columns.map(([heading]) => heading), rows.map((row) => columns.map(([, content]) => content(row))),
-            columns.map((_, i) => (i < texts ? "" : "number")));
-}
 
 function showQuality() {
   const many = folds.length > 1, mean = ({ mean, folds: n }) => (n > 0 && n < folds.length ? `${fixed(mean, 4)} of ${n}` : fixed(mean, 4));
@@ -146,46 +127,19 @@ function showCurves() {
 }
 
 function showWeeks(id, key, title, show) {
-  const begins = folds.map((f) => f.test.split(" ")[0]), last = folds.length - 1, few = last < 12;
+  const begins = folds.map((f) => f.test.split(" ")[0]), few = folds.length < 13;
   const weeks = (c) => c.folds.map((f, x) => ({ x, y: f[key] ?? NaN }));
   const sets = lines(weeks, { pointRadius: 3 });
   if (few) Object.assign(sets[0], { centred: true, texts: folds.map((f) => (isKnown(f[key]) ? show(f[key]) : "")) });
-  const x = { type: "linear", min: -0.4, max: last + 0.4, grid: { display: false, drawBorder: false },
-              afterBuildTicks: (axis) => { axis.ticks = begins.map((_, value) => ({ value })); },
-              ticks: { maxRotation: 0, autoSkipPadding: 16, callback: (i) => begins[i] } };
   drawPlot(id, `${title} in each test period: ${folds.map((f) => `${f.test} ${fixed(f[key], 3)}`).join(", ")}`, sets,
-    { x, y: shareAxis(title, { ticks: { stepSize: 0.5, padding: 6, callback: key === "recall" ? shareTick : (y) => y } }) },
+    { x: weekAxis(begins), y: shareAxis(title, { ticks: { stepSize: 0.5, padding: 6, callback: key === "recall" ? shareTick : (y) => y } }) },
     says((x) => folds[x].test, show));
 }
 
 // ---- probabilities ----
 
-function showReliability() {
-  const bins = report.reliability, shares = [test.threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])];
-  const known = shares.filter((p) => p > 0 && p < 1), end = (p) => logit(clamp(p, 1e-6, 1 - 1e-4));
-  const low = end(Math.min(...known, 0.1)) - 0.6, high = end(Math.max(...known, 0.1)) + 1.2;
-  const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
-  const numbers = [[], []]; // of rows, above and below the intervals, where there is room
-  bins.forEach((b, i) => {
-    const isFree = (texts) => !bins.some((other, j) => texts[j] && Math.abs(at(other.mean_probability) - at(b.mean_probability)) < (high - low) / 11);
-    const texts = numbers.slice(at(b.high) > high - 0.7 ? 1 : 0).find(isFree); // at the top is the threshold's
-    if (texts) texts[i] = short(b.rows);
-  });
-  drawPlot("plot-reliability", `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
-    [dotsOf("", "approve", bins.map((b) => point(b, b.fraud_share)),
-            { backgroundColor: ({ raw }) => (raw && [0, 1].includes(raw.bin.fraud_share) ? card : colour("approve"))() }),
-     lineOf("", "approve", bins.flatMap((b) => [point(b, b.low), point(b, b.high), { x: NaN, y: NaN }])),
-     lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
-     ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
-       { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
-    { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
-    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
-    thresholdMark());
-}
-
-const thresholdMark = ({ threshold: p } = test) => (p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${fine(p)}`, colour: ink }] : []);
-
 function showProbabilities() {
+  drawReliability("plot-reliability", [{ label: "", tone: "approve", bins: report.reliability }], test.threshold);
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
   const steps = (counts, all) => (all > 0 ? [...counts, counts[n - 1]].map((y, i) => ({ x: edge(i), y: y / all })) : []);
   const area = { stepped: "before", fill: "origin", borderWidth: 1.5 };
@@ -194,7 +148,7 @@ function showProbabilities() {
      lineOf("frauds", "review", steps(scores.frauds, frauds), { ...area, backgroundColor: tint("review") })],
     { x: logitAxis("probability that the model gives", scores.from, scores.to),
       y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
-    (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`, thresholdMark());
+    (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`, thresholdMark(test.threshold));
 }
 
 // ---- decisions ----
@@ -296,7 +250,8 @@ function showData() {
     ["missing", (c) => count(c.nulls)]], columns);
   $("distributions").replaceChildren(...report.weights.map((w, i) => element("div", {}, element("h4", { textContent: w.feature }),
     element("div", { className: "plot" }, element("canvas", { id: `plot-input-${i}` })))));
-  report.weights.forEach((w, i) => drawShares(`plot-input-${i}`, w));
+  report.weights.forEach(({ feature, min, genuine, frauds }, i) => drawShares(`plot-input-${i}`, `${feature} of genuine payments and of frauds`,
+    [min, ...genuine.edges], [["genuine", genuine.counts, colour("idle")], ["frauds", frauds.counts, striped("review")]]));
 }
 
 function showReport(text) {
@@ -306,7 +261,7 @@ function showReport(text) {
   days = data.test.days;
   frauds = test.frauds;
   genuine = test.rows - frauds;
-  for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showReliability, showProbabilities, showDecisions,
+  for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showDecisions,
     showWeights, showSlices, showData]) show();
   showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
   showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
