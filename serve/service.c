@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 #include "features/snapshot.h"
+#include "serve/recovery.h"
 #include "train/registry.h"
 #include "train/report.h"
 
@@ -153,22 +154,8 @@ int service_reload(struct service *s, struct err *err)
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)
 {
-    const struct schema *schema = &s->plan->schema;
-    state_init(&s->state, s->plan, 1);
-    for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind == COLUMN_CATEGORY)
-            state_bind(&s->state, (int)c, (const char *const *)s->dictionaries[c].texts,
-                       s->dictionaries[c].n);
-    if (snapshot_load(&s->state, path, err) == 0) {
-        if (s->state.key_fingerprint == pseudonym_fingerprint(&s->pseudonym))
-            return 0;
-        err_set(err,
-                "%s: was made under another pseudonym key than this one, so none of its keys "
-                "would be found again",
-                path);
-    }
-    state_release(&s->state);
-    return -1;
+    return recovery_load(&s->state, s->plan, s->dictionaries, pseudonym_fingerprint(&s->pseudonym),
+                         path, err);
 }
 
 // The newest that can be read: the checkpoint, the one before it, or the snapshot that the database
@@ -205,48 +192,6 @@ static int load_newest(struct service *s, const char *base, struct err *err)
                    "%s: holds transactions up to order %" PRId64 ", %s only up to %" PRId64
                    ": these two do not belong together",
                    w->checkpoint, position, s->store.path, s->store.next - 1);
-}
-
-struct replay {
-    struct service *service;
-    float *x, **out; // [n_inputs]: the inputs of a row, and their places
-};
-
-// The inputs that were stored when the row was served must come out again, else the file was
-// altered, or this program computes otherwise than the one that wrote it.
-static int replay_row(void *arg, const struct store_row *row, const struct store_label *label,
-                      struct err *err)
-{
-    const struct replay *r = arg;
-    struct service *s = r->service;
-    const struct events one = {1, s->store.columns};
-    if (label) {
-        store_relabel(&s->store, label, &s->state);
-        return 0;
-    }
-    if (state_run(&s->state, &one, r->out, err))
-        return -1;
-    for (size_t i = 0; i < s->plan->n_inputs; i++)
-        if (r->x[i] != row->x[i])
-            return err_set(err,
-                           "%s: order %" PRId64 ": %s was %.9g when it was served and is %.9g when "
-                           "it is replayed: not the rows of this state",
-                           s->store.path, row->order, s->plan->inputs[i].name, (double)row->x[i],
-                           (double)r->x[i]);
-    return 0;
-}
-
-static int replay(struct service *s, struct err *err)
-{
-    const size_t n = s->plan->n_inputs;
-    const int64_t from = (int64_t)s->state.position + 1;
-    struct replay r = {s, xcalloc(n, sizeof *r.x), xcalloc(n, sizeof *r.out)};
-    for (size_t i = 0; i < n; i++)
-        r.out[i] = &r.x[i];
-    const int rc = store_each(&s->store, from, 0, replay_row, &r, err);
-    free(r.x);
-    free(r.out);
-    return rc;
 }
 
 static int remember(void *arg, const struct store_row *row, const struct store_label *label,
@@ -321,10 +266,10 @@ static int recover(struct service *s, const struct service_files *files, const c
     atomic_store(&w->saved_order, (long long)s->state.position);
     if (snapshot_peek(w->previous, &previous, &why) == 0 && previous.position <= s->state.position)
         w->previous_order = (int64_t)previous.position; // rows after it are kept
-    if (replay(s, err))
+    if (recovery_replay(&s->state, &s->store, NULL, err))
         return -1;
     writer_note_state(w);
-    return store_each(&s->store, 0, RECENT_DECISIONS, remember, &s->recent, err);
+    return store_each(&s->store, 0, s->store.next, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
 // SQLite puts its files beside the one that a link names; lock and checkpoint belong there, too.
@@ -355,15 +300,10 @@ static int load_model(struct service *s, const char *models, struct err *err)
     if (!s->first)
         return -1;
     const struct plan *p = s->plan = &s->first->model.plan;
-    uint32_t code;
     s->counters.outside = xcalloc(p->n_inputs, sizeof *s->counters.outside);
-    s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
     recent_init(&s->recent, p);
-    for (size_t i = 0; i < p->n_nodes; i++)
-        if (p->nodes[i].op == NODE_IS_TEXT &&
-            dictionary_code(&s->dictionaries[p->nodes[i].a], p->nodes[i].text, &code, err))
-            return -1;
-    return 0;
+    s->dictionaries = dictionaries_of_plan(p, err);
+    return s->dictionaries ? 0 : -1;
 }
 
 int service_load(struct service *s, const struct service_files *files, struct err *err)
@@ -398,9 +338,7 @@ void service_release(struct service *s)
     store_close(&s->store);
     state_release(&s->state);
     recent_release(&s->recent);
-    for (size_t c = 0; s->dictionaries && c < s->plan->schema.n; c++)
-        dictionary_release(&s->dictionaries[c]);
-    free(s->dictionaries);
+    dictionaries_free(s->dictionaries, s->plan);
     free(s->counters.outside);
     if (s->champion != s->first)
         champion_free(s->champion);

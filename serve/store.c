@@ -1,4 +1,4 @@
-// The database: opening and identifying it, its rows, and its transactions.
+// The database: its rows and its transactions; store_open.c makes, opens and identifies it.
 //
 // A row of `prediction` has the columns of the enum below, then those of the transaction with t_
 // before their names, then `outside`. Inputs and label values are blobs of little-endian numbers in
@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CACHE_KIB = 65536, BUSY_MS = 1000 };
-
 enum {
     C_ORDER,
     C_RECEIVED,
@@ -33,7 +31,7 @@ enum {
 };
 enum { R_VERSION, R_SHA256, R_THRESHOLD, R_LABEL, R_ROW }; // what STORE_ROW puts before them
 
-static int failed(const struct store *s, const char *what, struct err *err)
+int store_failed(const struct store *s, const char *what, struct err *err)
 {
     return err_set(err, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
@@ -45,9 +43,8 @@ static int take_number(void *x, int n, char **values, char **names)
     return 0;
 }
 
-// Run SQL, in sqlite3_mprintf's format. x takes the number that it returns, 0 for none, or is NULL.
-static int execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
-                   ...)
+int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
+                  ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -57,64 +54,21 @@ static int execute(struct store *s, const char *what, int64_t *x, struct err *er
         *x = 0;
     const int rc = sql ? sqlite3_exec(s->db, sql, x ? take_number : NULL, x, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
-    return rc == SQLITE_OK ? 0 : failed(s, what, err);
+    return rc == SQLITE_OK ? 0 : store_failed(s, what, err);
 }
 
-// Run a statement and reset it. x: as above.
+// Run a statement and reset it. x: as in store_execute.
 static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, struct err *err)
 {
     const int step = sqlite3_step(q);
-    const int rc = step == SQLITE_ROW || step == SQLITE_DONE ? 0 : failed(s, what, err);
+    const int rc = step == SQLITE_ROW || step == SQLITE_DONE ? 0 : store_failed(s, what, err);
     if (x)
         *x = step == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_reset(q);
     return rc;
 }
 
-static int create(struct store *s, const struct store_identity *identity, struct err *err)
-{
-    const struct schema *schema = &s->plan->schema;
-    sqlite3_str *columns = sqlite3_str_new(s->db), *inputs = sqlite3_str_new(s->db);
-    for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind != COLUMN_LABEL)
-            sqlite3_str_appendf(columns, ", \"t_%w\" %s", schema->columns[c].name,
-                                schema->columns[c].kind == COLUMN_NUMBER     ? "REAL"
-                                : schema->columns[c].kind == COLUMN_CATEGORY ? "TEXT"
-                                                                             : "INTEGER");
-    for (size_t i = 0; i < s->plan->n_inputs; i++)
-        sqlite3_str_appendf(inputs, "%s(%d, %Q)", i > 0 ? ", " : "", (int)i,
-                            s->plan->inputs[i].name);
-    char *more = sqlite3_str_finish(columns), *names = sqlite3_str_finish(inputs);
-    const int rc = execute(
-        s, "create the tables", NULL, err,
-        "BEGIN IMMEDIATE;"
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
-        "INSERT INTO meta VALUES ('plan_xxh3', %lld), ('base_xxh3', %lld), ('key_fingerprint',"
-        " %lld);"
-        "CREATE TABLE model (id INTEGER PRIMARY KEY, version INTEGER, sha256 TEXT, threshold REAL,"
-        " first_used INTEGER, UNIQUE (sha256, version));"
-        "CREATE TABLE input (number INTEGER PRIMARY KEY, name TEXT);"
-        "INSERT INTO input VALUES %s;"
-        "CREATE TABLE seen (id INTEGER PRIMARY KEY, seq INTEGER);"
-        "CREATE TABLE feedback (seq INTEGER PRIMARY KEY, received INTEGER, clock INTEGER,"
-        " prediction INTEGER, was INTEGER, label INTEGER);"
-        "CREATE INDEX feedback_prediction ON feedback (prediction, seq);"
-        "CREATE TABLE prediction (seq INTEGER PRIMARY KEY, received INTEGER, clock INTEGER,"
-        " model INTEGER REFERENCES model, probability REAL, review INTEGER,"
-        " reason_1 INTEGER, contribution_1 REAL, reason_2 INTEGER, contribution_2 REAL,"
-        " reason_3 INTEGER, contribution_3 REAL, reason_4 INTEGER, contribution_4 REAL,"
-        " inputs BLOB, label_values BLOB%s, outside BLOB);"
-        "CREATE VIEW label AS SELECT prediction, label, received, clock, max(seq) AS seq"
-        " FROM feedback GROUP BY prediction;"
-        "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-        plan_checksum(s->plan), identity->base, identity->key_fingerprint, names, more,
-        STORE_APPLICATION, STORE_SCHEMA);
-    sqlite3_free(more);
-    sqlite3_free(names);
-    return rc;
-}
-
-static int prepare(struct store *s, struct err *err)
+int store_prepare(struct store *s, struct err *err)
 {
     static const char *const texts[STORE_STATEMENTS] = {
         [STORE_BEGIN] = "BEGIN IMMEDIATE",
@@ -138,7 +92,7 @@ static int prepare(struct store *s, struct err *err)
     for (size_t i = 0; i < STORE_STATEMENTS && rc == 0; i++) {
         char *sql = sqlite3_mprintf(texts[i], all);
         if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL))
-            rc = failed(s, "prepare a statement", err);
+            rc = store_failed(s, "prepare a statement", err);
         sqlite3_free(sql);
     }
     sqlite3_free(all);
@@ -171,171 +125,9 @@ static size_t label_values_size(const struct store *s)
     return 2 * s->plan->n_label_lanes * sizeof(double);
 }
 
-// ---- opening ----
-
-// SQLite takes some names for something else than a file. A new file is made here, so that only its
-// owner can read it and its log. Its folder must exist: a mistyped name would begin a new history.
-static int open_file(struct store *s, struct err *err)
-{
-    struct stat st;
-    if (!*s->path || *s->path == ':' || strncmp(s->path, "file:", 5) == 0)
-        return err_set(err, "--database '%s': give the path of a file, like var/assay.db", s->path);
-    const int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(err, "%s: cannot open or make the database", s->path);
-    const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    close(fd);
-    if (!is_file)
-        return err_set(err, "%s: not a file; give --database a path of its own", s->path);
-    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
-        return failed(s, "open", err);
-    sqlite3_busy_timeout(s->db, BUSY_MS);
-    return 0;
-}
-
-// Two servers on one file would each know half of the windows. A record lock, because a child that
-// writes a checkpoint does not inherit it; on a file of its own, because SQLite locks the database.
-static int take_lock(struct store *s, struct err *err)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char *path = xasprintf("%s.lock", s->path);
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(path);
-    if (s->lock >= 0 && fcntl(s->lock, F_SETLK, &whole) == 0)
-        return 0;
-    if (s->lock >= 0 && (errno == EACCES || errno == EAGAIN))
-        return err_set(err, "%s: another server writes to it", s->path);
-    return err_sys(err, "%s.lock: cannot lock", s->path);
-}
-
-// Only reads, so that nothing is made beside a file of another program.
-static int check_kind(struct store *s, int64_t *kind, struct err *err)
-{
-    if (execute(s, "read", kind, err,
-                "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM sqlite_schema) THEN 0"
-                " WHEN (SELECT application_id FROM pragma_application_id) <> %d THEN -1"
-                " ELSE (SELECT user_version FROM pragma_user_version) END",
-                STORE_APPLICATION))
-        return -1;
-    const int64_t schema = *kind;
-    if (schema == 0 || schema == STORE_SCHEMA)
-        return 0;
-    if (schema < 0)
-        return err_set(err, "%s: is a database of another program", s->path);
-    return err_set(err,
-                   "%s: was written by %s program (schema %" PRId64 "; this one reads %d); use "
-                   "that program, or keep it elsewhere and start with a new one (--database)",
-                   s->path, schema > STORE_SCHEMA ? "a newer" : "an older", schema, STORE_SCHEMA);
-}
-
-// Writes to an unlinked file are lost when the process ends, and another program that opens a new
-// file under its name would damage the first. The first call notes where the files are.
-static int check_places(struct store *s, struct err *err)
-{
-    struct stat st;
-    for (size_t i = 0; i < STORE_FILES; i++) {
-        if (stat(s->files[i], &st) || (s->inodes[i] && st.st_ino != s->inodes[i]))
-            return err_set(err,
-                           "%s: was moved, removed or replaced under the server; put it back, with "
-                           "all that belongs to it, before you start the server again",
-                           s->files[i]);
-        if (!s->inodes[i] && st.st_mode & (S_IRWXG | S_IRWXO) && chmod(s->files[i], 0600))
-            return err_sys(err, "%s: others may read it: chmod 600 it", s->files[i]);
-        s->inodes[i] = st.st_ino;
-    }
-    return 0;
-}
-
-static int connect(struct store *s, bool full, const struct store_identity *identity,
-                   struct err *err)
-{
-    char pragmas[256];
-    int64_t schema;
-    snprintf(pragmas, sizeof pragmas,
-             "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
-             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
-             full ? "FULL" : "NORMAL", CACHE_KIB);
-    if (check_kind(s, &schema, err) || take_lock(s, err) ||
-        execute(s, "set up", NULL, err, "%s", pragmas) || (schema == 0 && create(s, identity, err)))
-        return -1;
-    return store_log_start(&s->log, s->db, s->path, pragmas, err);
-}
-
-static int check_identity(struct store *s, const struct store_identity *identity, struct err *err)
-{
-    const struct {
-        const char *key;
-        uint64_t value;
-        const char *why;
-    } parts[] = {
-        {"plan_xxh3", plan_checksum(s->plan),
-         "holds transactions with other [columns] or [features] than the model's; keep it "
-         "elsewhere and start with a new one (--database)"},
-        {"key_fingerprint", identity->key_fingerprint,
-         "its pseudonyms were made under another key than this one"},
-        {"base_xxh3", identity->base,
-         "goes on from another state than this one; give --state the snapshot that it began with, "
-         "or keep it elsewhere and start with a new one (--database)"}};
-    int64_t value;
-    for (size_t i = 0; i < 3; i++) {
-        if (execute(s, "read", &value, err, "SELECT value FROM meta WHERE key = %Q", parts[i].key))
-            return -1;
-        if ((uint64_t)value != parts[i].value)
-            return err_set(err, "%s: %s", s->path, parts[i].why);
-    }
-    return 0;
-}
-
-int store_open(struct store *s, const char *path, const struct plan *plan,
-               const struct dictionary *dictionaries, bool full,
-               const struct store_identity *identity, struct err *err)
-{
-    static const char next[] = // meta has it from when rows were dropped
-        "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
-        " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
-        " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))";
-    const size_t n = plan->schema.n;
-    *s = (struct store){
-        .lock = -1,
-        .log = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER},
-        .plan = plan,
-        .dictionaries = dictionaries,
-        .files = {xstrdup(path), xasprintf("%s-wal", path), xasprintf("%s-shm", path)},
-        .one = store_rows_new(plan, 1),
-        .columns = xcalloc(n, sizeof *s->columns)};
-    s->path = s->files[0];
-    for (size_t c = 0; c < n; c++)
-        s->columns[c] = &s->one->values[c];
-    if (open_file(s, err) || connect(s, full, identity, err) || check_identity(s, identity, err) ||
-        check_places(s, err) || prepare(s, err) ||
-        execute(s, "read", &s->dropped, err, "SELECT value FROM meta WHERE key = 'dropped'") ||
-        execute(s, "read", &s->next, err, next))
-        return -1;
-    const int id = schema_find_kind(&plan->schema, COLUMN_ID);
-    return id >= 0 && ids_open(&s->ids, s->db, plan->schema.columns[id].name)
-               ? failed(s, "read the ids", err)
-               : 0;
-}
-
-void store_close(struct store *s)
-{
-    for (size_t i = 0; i < STORE_STATEMENTS; i++)
-        sqlite3_finalize(s->statements[i]);
-    for (size_t i = 0; i < STORE_FILES; i++)
-        free(s->files[i]);
-    ids_release(&s->ids);
-    store_log_stop(&s->log);
-    sqlite3_close(s->db); // moves the log into the file
-    if (s->path && s->lock >= 0)
-        close(s->lock);
-    free(s->one);
-    free(s->columns);
-    *s = (struct store){0};
-}
-
 // ---- transactions of the database ----
 
-// A program that has opened the file and holds a write lock is waited for once, for BUSY_MS, and
+// A program that has opened the file and holds a write lock is waited for once, for STORE_BUSY_MS, and
 // then not again until it has let go.
 int store_begin(struct store *s, struct err *err)
 {
@@ -344,10 +136,10 @@ int store_begin(struct store *s, struct err *err)
     const int rc = sqlite3_step(q);
     const bool held = rc == SQLITE_BUSY;
     if (rc != SQLITE_DONE)
-        failed(s, "begin a transaction", err);
+        store_failed(s, "begin a transaction", err);
     sqlite3_reset(q);
     if (held != atomic_exchange(&s->held, held))
-        sqlite3_busy_timeout(s->db, held ? 0 : BUSY_MS);
+        sqlite3_busy_timeout(s->db, held ? 0 : STORE_BUSY_MS);
     if (held)
         return STORE_BUSY;
     return rc == SQLITE_DONE ? 0 : -1;
@@ -356,10 +148,10 @@ int store_begin(struct store *s, struct err *err)
 int store_commit(struct store *s, struct err *err)
 {
     sqlite3_reset(s->statements[STORE_ROW]); // an open read would keep the log from restarting
-    if (check_places(s, err))
+    if (store_check_places(s, err))
         return -1;
     if (ids_merge(&s->ids, s->next, s->dropped > 0))
-        return failed(s, "write ids", err);
+        return store_failed(s, "write ids", err);
     return run(s, s->statements[STORE_COMMIT], "commit", NULL, err);
 }
 
@@ -478,29 +270,31 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
     const char *time = schema->columns[schema_find_kind(schema, COLUMN_TIME)].name;
     const int64_t first = *from;
     int64_t last;
-    if (execute(s, "read", &last, err,
-                "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
-                " LIMIT %d)",
-                first, n))
+    if (store_execute(
+            s, "read", &last, err,
+            "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
+            " LIMIT %d)",
+            first, n))
         return -1;
     *from = last + 1;
     if (last == 0)
         return 0;
-    if (execute(s, "drop old transactions", NULL, err,
-                "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
-                " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
-                " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
-                first, last, order, time, until, order))
+    if (store_execute(s, "drop old transactions", NULL, err,
+                      "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
+                      " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
+                      " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
+                      first, last, order, time, until, order))
         return -1;
     const int dropped = sqlite3_changes(s->db);
     if (dropped == 0)
         return 0;
     s->dropped = order;
-    return execute(s, "drop old labels", NULL, err,
-                   "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
-                   " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
-                   "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
-                   first, last, order, s->next)
+    return store_execute(
+               s, "drop old labels", NULL, err,
+               "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
+               " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
+               "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
+               first, last, order, s->next)
                ? -1
                : dropped;
 }
@@ -565,9 +359,10 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     if (rc == SQLITE_DONE)
         return err_set(err, "%s: transaction %" PRId64 " is not there", s->path, order);
     if (rc != SQLITE_ROW)
-        return failed(s, "read a transaction", err);
+        return store_failed(s, "read a transaction", err);
     one->order = order;
     one->received = sqlite3_column_int64(q, R_ROW + C_RECEIVED);
+    one->clock = sqlite3_column_int64(q, R_ROW + C_CLOCK);
     one->label = sqlite3_column_int(q, R_LABEL);
     memset(one->outside, 0, s->plan->n_inputs);
     if ((sqlite3_column_type(q, outside) != SQLITE_NULL &&
@@ -582,21 +377,23 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
 
 int store_has(struct store *s, int64_t *order, struct err *err)
 {
-    return execute(s, "read", order, err, "SELECT seq FROM prediction WHERE seq = %lld", *order);
+    return store_execute(s, "read", order, err, "SELECT seq FROM prediction WHERE seq = %lld",
+                         *order);
 }
 
 int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
 {
     if (ids_find(&s->ids, id, order))
-        return failed(s, "look for an id", err);
+        return store_failed(s, "look for an id", err);
     return *order == 0 || *order >= s->dropped ? 0 : store_has(s, order, err); // may be gone
 }
 
-int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err)
+int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
+               struct err *err)
 {
 #define FROM(table)                                                                                \
     " FROM " table " WHERE seq >= max(?1, coalesce((SELECT min(seq) FROM (SELECT seq FROM " table  \
-    " ORDER BY seq DESC LIMIT ?2)), 0))"
+    " ORDER BY seq DESC LIMIT ?2)), 0)) AND seq < ?3"
     static const char sql[] =
         "SELECT seq, 0, 0, 0" FROM("prediction") " UNION ALL SELECT seq, prediction, coalesce(was, "
                                                  "-1), label" FROM("feedback") " ORDER BY seq";
@@ -604,9 +401,10 @@ int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg
     sqlite3_stmt *q;
     int step, rc = 0;
     if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
-        return failed(s, "read", err);
+        return store_failed(s, "read", err);
     sqlite3_bind_int64(q, 1, from);
     sqlite3_bind_int(q, 2, n);
+    sqlite3_bind_int64(q, 3, until);
     while (rc == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
         const int64_t of = sqlite3_column_int64(q, 1); // 0: it is a transaction
         const struct store_label change = {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)};
@@ -615,7 +413,7 @@ int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg
             rc = take(arg, row, of ? &change : NULL, err);
     }
     if (rc == 0 && step != SQLITE_DONE)
-        rc = failed(s, "read", err);
+        rc = store_failed(s, "read", err);
     sqlite3_finalize(q);
     return rc;
 }

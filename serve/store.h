@@ -72,6 +72,12 @@ struct store_label { // that became known, or changed
     int was, label;  // was: -1 where none was known
 };
 
+struct store_identity {       // what a database goes on from, and cannot change
+    uint64_t plan;            // its checksum; store_open takes it from the plan
+    uint64_t base;            // checksum of the snapshot that it began with
+    uint64_t key_fingerprint; // of its pseudonyms
+};
+
 enum store_statement {
     STORE_BEGIN,
     STORE_COMMIT,
@@ -81,7 +87,8 @@ enum store_statement {
     STORE_PUT_MODEL,
     STORE_STATEMENTS
 };
-enum { STORE_FILES = 3 }; // the database, its log and SQLite's shared memory
+enum { STORE_BUSY_MS = 1000 }; // that a lock of another program is waited for
+enum { STORE_FILES = 3 };      // the database, its log and SQLite's shared memory
 
 struct store {
     char *files[STORE_FILES], *path; // path: the first of them
@@ -89,6 +96,7 @@ struct store {
     atomic_bool held; // another program was found to hold a write lock; any thread may read it
     int lock;         // descriptor of the lock file
     sqlite3 *db;
+    struct store_identity identity;
     const struct plan *plan;
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
     sqlite3_stmt *statements[STORE_STATEMENTS];
@@ -102,17 +110,18 @@ struct store {
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
-// The beginnings that a database goes on from.
-struct store_identity {
-    uint64_t base;            // checksum of the snapshot that it began with
-    uint64_t key_fingerprint; // of its pseudonyms
-};
-
 // Made where it is missing. One of another plan, identity or schema is refused. What is committed
 // survives the end of the process; full: a power cut, too.
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
+// To read an existing one, whether or not a server writes to it meanwhile: its identity first, and
+// the rest once the plan is found. A reader takes no lock and begins no transaction; it holds back
+// the log only while store_each or another call runs.
+int store_open_reader(struct store *s, const char *path, struct err *err);
+int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
+               struct err *err);
+int store_check_key(const struct store *s, uint64_t fingerprint, struct err *err);
 void store_close(struct store *s); // also zeroed, or after a failed store_open
 
 // STORE_BUSY where another program holds a write lock: the first time after a second, then at once.
@@ -143,12 +152,16 @@ void store_relabel(const struct store *s, const struct store_label *label, struc
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// Call take for each transaction and each label from order number `from` on, in their order, until
-// it returns -1; n > 0: for the newest n transactions and the newest n labels alone. row: the
-// transaction, also of a label; label: NULL for a transaction.
+// For a reader, whose rows a server may drop: read s->dropped again.
+int store_read_dropped(struct store *s, struct err *err);
+
+// Call take for each transaction and each label of the order numbers from <= order < until, in
+// their order, until it returns -1; n > 0: for the newest n transactions and the newest n labels
+// alone. row: the transaction, also of a label; label: NULL for a transaction.
 typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
                        struct err *err);
-int store_each(struct store *s, int64_t from, int n, store_take *take, void *arg, struct err *err);
+int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
+               struct err *err);
 
 // store_log.c: a second connection that moves the log into the file.
 int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, const char *pragmas,
@@ -165,5 +178,15 @@ int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
 // next order number. dropped: rows were dropped, so remove the ids of lower ones than the lowest.
 int ids_merge(struct ids *ids, int64_t next, int dropped);
 void ids_release(struct ids *ids);
+
+// ---- between store.c and store_open.c ----
+
+int store_failed(const struct store *s, const char *what, struct err *err); // with SQLite's message
+// Run SQL, in sqlite3_mprintf's format. x takes the number that it returns, 0 for none, or is NULL.
+int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
+                  ...);
+int store_prepare(struct store *s, struct err *err); // the statements
+// Are the files where they were? The first call notes where they are.
+int store_check_places(struct store *s, struct err *err);
 
 #endif

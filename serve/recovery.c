@@ -1,0 +1,122 @@
+#include "serve/recovery.h"
+
+#include "base/memory.h"
+#include "features/snapshot.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct dictionary *dictionaries_of_plan(const struct plan *p, struct err *err)
+{
+    struct dictionary *all = xcalloc(p->schema.n, sizeof *all);
+    uint32_t code;
+    for (size_t i = 0; i < p->n_nodes; i++)
+        if (p->nodes[i].op == NODE_IS_TEXT &&
+            dictionary_code(&all[p->nodes[i].a], p->nodes[i].text, &code, err)) {
+            dictionaries_free(all, p);
+            return NULL;
+        }
+    return all;
+}
+
+void dictionaries_free(struct dictionary *d, const struct plan *p)
+{
+    for (size_t c = 0; d && c < p->schema.n; c++)
+        dictionary_release(&d[c]);
+    free(d);
+}
+
+int recovery_load(struct state *s, const struct plan *p, const struct dictionary *dictionaries,
+                  uint64_t key_fingerprint, const char *path, struct err *err)
+{
+    state_init(s, p, 1);
+    for (size_t c = 0; c < p->schema.n; c++)
+        if (p->schema.columns[c].kind == COLUMN_CATEGORY)
+            state_bind(s, (int)c, (const char *const *)dictionaries[c].texts, dictionaries[c].n);
+    if (snapshot_load(s, path, err) == 0) {
+        if (s->key_fingerprint == key_fingerprint)
+            return 0;
+        err_set(err,
+                "%s: was made under another pseudonym key than this one, so none of its keys "
+                "would be found again",
+                path);
+    }
+    state_release(s);
+    return -1;
+}
+
+struct replay {
+    struct state *state;
+    struct store *store;
+    struct replayed *found;
+    float *x, **out; // [n_inputs]: the inputs of a row, and their places
+    double *values;  // [2][n_lanes]: its label values
+};
+
+static int differ(const struct replay *r, const struct store_row *row, const char *what, double was,
+                  double is, struct err *err)
+{
+    if (r->found && r->found->differ++ > 0)
+        return 0;
+    err_set(r->found ? &r->found->first : err,
+            "%s: order %" PRId64 ": %s was %.9g when it was served and is %.9g when it is "
+            "replayed: not the rows of this state",
+            r->store->path, row->order, what, was, is);
+    return r->found ? 0 : -1;
+}
+
+static int replay_row(void *arg, const struct store_row *row, const struct store_label *label,
+                      struct err *err)
+{
+    const struct replay *r = arg;
+    const struct plan *p = r->store->plan;
+    const struct events one = {1, r->store->columns};
+    const size_t lanes = p->n_label_lanes;
+    if (label) {
+        store_relabel(r->store, label, r->state);
+        return 0;
+    }
+    if (state_run(r->state, &one, r->out, err))
+        return -1;
+    state_label_values(r->state, &one, r->values, r->values + lanes);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        if (r->x[i] != row->x[i] &&
+            differ(r, row, p->inputs[i].name, (double)row->x[i], (double)r->x[i], err))
+            return -1;
+    for (size_t i = 0; i < 2 * lanes; i++)
+        if (r->values[i] != row->label_values[i] &&
+            differ(r, row, "a label value", row->label_values[i], r->values[i], err))
+            return -1;
+    if (r->found) {
+        r->found->rows++;
+        r->found->values += p->n_inputs + 2 * lanes;
+    }
+    return 0;
+}
+
+int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err)
+{
+    enum { PART = 10000 }; // order numbers that are read at a time
+    const size_t n = store->plan->n_inputs, lanes = store->plan->n_label_lanes;
+    struct replay r = {s,
+                       store,
+                       found,
+                       xcalloc(n, sizeof *r.x),
+                       xcalloc(n, sizeof *r.out),
+                       xcalloc(2 * lanes, sizeof *r.values)};
+    int rc = 0;
+    for (size_t i = 0; i < n; i++)
+        r.out[i] = &r.x[i];
+    for (int64_t from = (int64_t)s->position + 1; from < store->next && rc == 0; from += PART) {
+        const int64_t until = store->next - from < PART ? store->next : from + PART;
+        rc = store_each(store, from, until, 0, replay_row, &r, err) ||
+             store_read_dropped(store, err);
+        if (rc == 0 && store->dropped > from)
+            rc = err_set(err, "%s: the server dropped rows that were to be replayed; try again",
+                         store->path);
+    }
+    free(r.x);
+    free(r.out);
+    free(r.values);
+    return rc ? -1 : 0;
+}
