@@ -65,14 +65,14 @@ help: ## this list
 # links its own stage and those before it.
 STAGES := base ingest features train monitor serve
 MAINS  := datasets/simulate.c ingest/main.c features/main.c train/main.c train/registry_main.c \
-          monitor/main.c serve/main.c serve/replay.c
+          monitor/main.c serve/main.c serve/replay.c serve/export.c
 upto    = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2)))))
 reverse = $(if $(1),$(call reverse,$(wordlist 2,9,$(1))) $(firstword $(1)))
 # The libraries of a stage and of those before it, the last first, as the linker wants them.
 libs    = $(patsubst %,$(BUILD)/lib%.a,$(call reverse,$(call upto,$(1),$(STAGES))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
 
-programs: $(addprefix $(BIN)/,simulate ingest features train registry monitor serve replay tiny) ## build all
+programs: $(addprefix $(BIN)/,simulate ingest features train registry monitor serve replay export tiny) ## build all
 
 define stage_library
 $(BUILD)/lib$(1).a: $(call objects,$(1))
@@ -117,11 +117,13 @@ $(BIN)/registry: $(BUILD)/train/registry_main.o $(call libs,train)
 $(BIN)/monitor:  $(BUILD)/monitor/main.o $(call libs,monitor)
 $(BIN)/serve:    $(BUILD)/serve/main.o $(call libs,serve)
 $(BIN)/replay:   $(BUILD)/serve/replay.o $(call libs,ingest)
+$(BIN)/export:   $(BUILD)/serve/export.o $(call libs,serve)
 $(BIN)/tiny:     $(BUILD)/tests/tiny.o
 $(BIN)/tiny: LIBS = -lopenblas -lm
 $(BIN)/train $(BIN)/registry $(BIN)/monitor: LIBS += -lopenblas -lprotobuf-c
 $(BIN)/serve: LIBS += -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 $(BIN)/replay: LIBS += -lcurl
+$(BIN)/export: LIBS += -lopenblas -lprotobuf-c -lsqlite3
 $(BIN)/%:
 	@mkdir -p $(@D)
 	@echo '  ld $@'

@@ -51,13 +51,10 @@ void decision_write_id(const json_t *id, struct reply *r)
     reply_text(r, ",");
 }
 
-void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
-                    const json_t *id, struct reply *r)
+void decision_write_members(const struct decision *d, const unsigned char *outside,
+                            const struct plan *p, struct reply *r)
 {
     bool any = false;
-    reply_text(r, "{");
-    if (id)
-        decision_write_id(id, r);
     reply_add(r,
               "\"probability\":%.17g,\"decision\":\"%s\",\"threshold\":%.17g,\"model\":\"%" PRId64
               "\",\"sha256\":\"%s\",",
@@ -71,5 +68,15 @@ void decision_write(const struct decision *d, const unsigned char *outside, cons
         reply_string(r, p->inputs[i].name, strlen(p->inputs[i].name));
         any = true;
     }
-    reply_text(r, any ? "]}" : "}");
+    reply_text(r, any ? "]" : "");
+}
+
+void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
+                    const json_t *id, struct reply *r)
+{
+    reply_text(r, "{");
+    if (id)
+        decision_write_id(id, r);
+    decision_write_members(d, outside, p, r);
+    reply_text(r, "}");
 }

@@ -32,7 +32,9 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
     item->id = json_object_get(v, "id");
     item->order = json_integer_value(order);
     if (!item->id == !order ||
-        (order ? item->order < 1 : transaction_pseudonym(q->service, item->id, &item->pseudonym)))
+        (order ? item->order < 1
+               : transaction_pseudonym(&q->service->plan->schema, &q->service->pseudonym, item->id,
+                                       &item->pseudonym)))
         return reply_problem(r, 422, order ? "order" : "id", index,
                              "either 'id' must be the string or integer of a transaction, or "
                              "'order' its integer in GET /decisions");

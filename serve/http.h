@@ -78,6 +78,7 @@ struct route {
     void (*post)(struct request *q, const char *body, size_t n);
     const char *text;
     const char *query; // the only one that is taken; NULL: any, and it is ignored
+    const char *asked; // another one that is taken, with any value: "id="
     bool open;         // needs no token
     bool health;       // is answered on the health port
 };

@@ -6,24 +6,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-struct dictionary *dictionaries_of_plan(const struct plan *p, struct err *err)
+int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err *err)
 {
-    struct dictionary *all = xcalloc(p->schema.n, sizeof *all);
     uint32_t code;
     for (size_t i = 0; i < p->n_nodes; i++)
         if (p->nodes[i].op == NODE_IS_TEXT &&
-            dictionary_code(&all[p->nodes[i].a], p->nodes[i].text, &code, err)) {
-            dictionaries_free(all, p);
-            return NULL;
-        }
-    return all;
-}
-
-void dictionaries_free(struct dictionary *d, const struct plan *p)
-{
-    for (size_t c = 0; d && c < p->schema.n; c++)
-        dictionary_release(&d[c]);
-    free(d);
+            dictionary_code(&d[p->nodes[i].a], p->nodes[i].text, &code, err))
+            return -1;
+    return 0;
 }
 
 int recovery_load(struct state *s, const struct plan *p, const struct dictionary *dictionaries,
@@ -110,7 +100,7 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
     for (int64_t from = (int64_t)s->position + 1; from < store->next && rc == 0; from += PART) {
         const int64_t until = store->next - from < PART ? store->next : from + PART;
         rc = store_each(store, from, until, 0, replay_row, &r, err) ||
-             store_read_dropped(store, err);
+             store_execute(store, "read", &store->dropped, err, STORE_DROPPED);
         if (rc == 0 && store->dropped > from)
             rc = err_set(err, "%s: the server dropped rows that were to be replayed; try again",
                          store->path);

@@ -5,9 +5,8 @@
 
 #include "serve/store.h"
 
-// The texts of categories that the plan asks for, [p->schema.n]. Both release functions take NULL.
-struct dictionary *dictionaries_of_plan(const struct plan *p, struct err *err);
-void dictionaries_free(struct dictionary *d, const struct plan *p);
+// The texts of categories that the plan asks for: fills d[p->schema.n], which is zeroed.
+int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err *err);
 
 // Initialises the state, too; after an error there is nothing to release.
 int recovery_load(struct state *s, const struct plan *p, const struct dictionary *dictionaries,

@@ -40,8 +40,23 @@ static void post_feedback(struct request *q, const char *body, size_t n)
     feedback(q->service, body, n, q->reply);
 }
 
+// Is the query the route's `asked`, with a value?
+static bool asks(const struct request *q)
+{
+    const char *asked = q->route->asked;
+    return asked && strncmp(q->query, asked, strlen(asked)) == 0 && !strchr(q->query, '&');
+}
+
 static void get_decisions(struct request *q)
 {
+    if (asks(q)) {
+        const char *value = q->query + strlen(q->route->asked);
+        const size_t n = strlen(value);
+        char *id = xmalloc(n + 1); // decoded, it is not longer
+        record(q->service, id, (size_t)mg_url_decode(value, (int)n, id, (int)n + 1, 1), q->reply);
+        free(id);
+        return;
+    }
     recent_write_decisions(&q->service->recent, *q->query, q->reply);
 }
 
@@ -163,7 +178,7 @@ static void get_v2_ready(struct request *q)
 const struct route routes[COUNTERS_ROUTES] = {
     {"/predict", SEND, .post = post_predict, .query = "store=false"},
     {"/feedback", SEND, .post = post_feedback},
-    {"/decisions", READ, .answer = get_decisions, .query = "decision=review"},
+    {"/decisions", READ, .answer = get_decisions, .query = "decision=review", .asked = "id="},
     {"/history", READ, .answer = get_history},
     {"/metrics", READ, .answer = get_metrics, .health = true},
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
@@ -277,8 +292,9 @@ void route(struct request *q)
     } else if (strcmp(method, "OPTIONS") == 0) {
         q->allow = r->allow;
         q->reply->status = 204;
-    } else if (r->query && *q->query && strcmp(q->query, r->query) != 0) {
-        PROBLEM(q, 400, "%s takes no query, or ?%s", path, r->query);
+    } else if (r->query && *q->query && strcmp(q->query, r->query) != 0 && !asks(q)) {
+        PROBLEM(q, 400, "%s takes no query, or ?%s%s%s", path, r->query,
+                r->asked ? ", or one ?" : "", r->asked ? r->asked : "");
     } else if (r->text) {
         reply_text(q->reply, r->text);
     } else if (r->answer) {

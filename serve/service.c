@@ -248,7 +248,8 @@ static int recover(struct service *s, const struct service_files *files, const c
                    struct err *err)
 {
     struct writer *w = &s->writer;
-    struct store_identity identity = {.key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
+    struct store_identity identity = {.plan = plan_checksum(s->plan),
+                                      .key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(database, F_OK) != 0;
     struct snapshot_head base, previous;
     struct err why;
@@ -272,20 +273,6 @@ static int recover(struct service *s, const struct service_files *files, const c
     return store_each(&s->store, 0, s->store.next, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
-// SQLite puts its files beside the one that a link names; lock and checkpoint belong there, too.
-static int recover_through_link(struct service *s, const struct service_files *files,
-                                struct err *err)
-{
-    struct stat file;
-    const bool is_link = lstat(files->database, &file) == 0 && S_ISLNK(file.st_mode);
-    char *target = is_link ? realpath(files->database, NULL) : NULL;
-    if (is_link && !target)
-        return err_sys(err, "%s: cannot follow the link", files->database);
-    const int rc = recover(s, files, target ? target : files->database, err);
-    free(target);
-    return rc;
-}
-
 // ---- loading ----
 
 static int load_model(struct service *s, const char *models, struct err *err)
@@ -302,12 +289,13 @@ static int load_model(struct service *s, const char *models, struct err *err)
     const struct plan *p = s->plan = &s->first->model.plan;
     s->counters.outside = xcalloc(p->n_inputs, sizeof *s->counters.outside);
     recent_init(&s->recent, p);
-    s->dictionaries = dictionaries_of_plan(p, err);
-    return s->dictionaries ? 0 : -1;
+    s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
+    return dictionaries_of_plan(s->dictionaries, p, err);
 }
 
 int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
+    char *database = NULL;
     memset(s, 0, sizeof *s);
     s->started = (int64_t)time(NULL);
     s->counters.traffic.first = s->counters.traffic.last = s->started / TRAFFIC_SECONDS;
@@ -325,10 +313,13 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->reloading = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (load_model(s, files->models, err) ||
         pseudonym_load(&s->pseudonym, files->key, false, err) ||
-        recover_through_link(s, files, err) || writer_start(&s->writer, err)) {
+        !(database = store_follow(files->database, err)) || recover(s, files, database, err) ||
+        writer_start(&s->writer, err)) {
+        free(database);
         service_release(s);
         return -1;
     }
+    free(database);
     return 0;
 }
 
@@ -338,7 +329,9 @@ void service_release(struct service *s)
     store_close(&s->store);
     state_release(&s->state);
     recent_release(&s->recent);
-    dictionaries_free(s->dictionaries, s->plan);
+    for (size_t c = 0; s->dictionaries && c < s->plan->schema.n; c++)
+        dictionary_release(&s->dictionaries[c]);
+    free(s->dictionaries);
     free(s->counters.outside);
     if (s->champion != s->first)
         champion_free(s->champion);

@@ -94,6 +94,16 @@ void predict(struct service *s, const char *body, size_t n, bool store, struct r
 // windows as if it had been known from the start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
+// GET /decisions?id=: one decision as it was stored, with its inputs, and its labels until now.
+// {"id","order","received","clock","transaction":{...},"inputs":{...}, the members of /predict's
+// answer, "labels":[{"label","order","received","clock"}, ...]}; ids and keys of the transaction
+// are pseudonyms, except the id that was asked for, n bytes. 404 where it was never predicted or
+// is no longer kept.
+void record(struct service *s, const char *id, size_t n, struct reply *r);
+// The same from a database with the pseudonym key that it was written under.
+int record_write(struct store *s, const struct pseudonym *key, const char *id, size_t n,
+                 struct reply *r, struct err *err);
+
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,
 // or where it has other columns or features than the running state; RELOAD_LATER where there is no
 // thread for it. Reports the outcome.

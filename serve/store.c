@@ -70,13 +70,19 @@ static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, s
 
 int store_prepare(struct store *s, struct err *err)
 {
+#define TIME "'%%Y-%%m-%%dT%%H:%%M:%%SZ'"
     static const char *const texts[STORE_STATEMENTS] = {
         [STORE_BEGIN] = "BEGIN IMMEDIATE",
         [STORE_COMMIT] = "COMMIT",
         [STORE_INSERT] = "INSERT INTO prediction VALUES (?%s)",
-        [STORE_ROW] = ("SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
-                       " WHERE prediction = ?1 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
-                       " FROM prediction JOIN model ON id = model WHERE seq = ?1"),
+        [STORE_ROW] =
+            ("SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
+             " WHERE prediction = ?1 AND clock <= ?2 ORDER BY seq DESC LIMIT 1), -1), prediction.*"
+             " FROM prediction JOIN model ON id = model WHERE seq = ?1"),
+        [STORE_LABELS] = ("SELECT json_group_array(json_object('label', label, 'order', seq,"
+                          " 'received', strftime(" TIME ", received / 1000, 'unixepoch'),"
+                          " 'clock', strftime(" TIME ", clock, 'unixepoch')))"
+                          " FROM (SELECT * FROM feedback WHERE prediction = ? ORDER BY seq)"),
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
         [STORE_PUT_MODEL] = ("INSERT INTO model (version, sha256, threshold, first_used)"
                              " VALUES (?, ?, ?, ?) ON CONFLICT (sha256, version)"
@@ -96,6 +102,8 @@ int store_prepare(struct store *s, struct err *err)
         sqlite3_free(sql);
     }
     sqlite3_free(all);
+    if (rc == 0)
+        store_labels_as_of(s, INT64_MAX);
     return rc;
 }
 
@@ -375,6 +383,23 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     return 0;
 }
 
+void store_labels_as_of(struct store *s, int64_t clock)
+{
+    sqlite3_reset(s->statements[STORE_ROW]);
+    sqlite3_bind_int64(s->statements[STORE_ROW], 2, clock); // a reset keeps it
+}
+
+int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err)
+{
+    sqlite3_stmt *q = s->statements[STORE_LABELS];
+    sqlite3_bind_int64(q, 1, order);
+    const int rc = sqlite3_step(q) == SQLITE_ROW ? 0 : store_failed(s, "read labels", err);
+    if (rc == 0)
+        reply_text(r, (const char *)sqlite3_column_text(q, 0));
+    sqlite3_reset(q);
+    return rc;
+}
+
 int store_has(struct store *s, int64_t *order, struct err *err)
 {
     return store_execute(s, "read", order, err, "SELECT seq FROM prediction WHERE seq = %lld",
@@ -415,5 +440,81 @@ int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *
     if (rc == 0 && step != SQLITE_DONE)
         rc = store_failed(s, "read", err);
     sqlite3_finalize(q);
+    return rc;
+}
+
+struct moment {
+    int64_t time, order;
+};
+
+// Rows that a reader takes in one transaction, so that the log is not held back.
+enum { PART = 10000 };
+
+static int find_moments(struct store *s, const int64_t period[2], struct moment **m, size_t *n,
+                        struct err *err)
+{
+    const struct schema *schema = &s->plan->schema;
+    size_t room = 0;
+    sqlite3_stmt *q;
+    char *sql = sqlite3_mprintf("SELECT \"t_%w\" AS t, seq FROM prediction WHERE t >= ? AND t < ?"
+                                " AND seq BETWEEN ? AND ?",
+                                schema->columns[schema_find_kind(schema, COLUMN_TIME)].name);
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    for (int64_t first = 1; first < s->next && rc == SQLITE_OK; first += PART) {
+        const int64_t last = s->next - first < PART ? s->next - 1 : first + PART - 1;
+        const int64_t bounds[] = {period[0], period[1], first, last};
+        for (int i = 0; i < 4; i++)
+            sqlite3_bind_int64(q, i + 1, bounds[i]);
+        while (sqlite3_step(q) == SQLITE_ROW) {
+            ARRAY_GROW(*m, *n + 1, room);
+            (*m)[(*n)++] = (struct moment){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1)};
+        }
+        rc = sqlite3_reset(q);
+    }
+    sqlite3_free(sql);
+    sqlite3_finalize(q);
+    return rc == SQLITE_OK ? 0 : store_failed(s, "read", err);
+}
+
+static bool is_later(const struct moment *a, const struct moment *b)
+{
+    return a->time != b->time ? a->time > b->time : a->order > b->order;
+}
+
+// Shell sort (gaps: Gonnet & Baeza-Yates 1991): fast where few rows came late, and in place, while
+// qsort would need as much memory again.
+static void sort_moments(struct moment *m, size_t n)
+{
+    for (size_t gap = n; gap > 1;) {
+        gap = gap < 5 ? 1 : (5 * gap - 1) / 11;
+        for (size_t i = gap; i < n; i++) {
+            const struct moment x = m[i];
+            size_t k = i;
+            for (; k >= gap && is_later(&m[k - gap], &x); k -= gap)
+                m[k] = m[k - gap];
+            m[k] = x;
+        }
+    }
+}
+
+int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
+                       struct err *err)
+{
+    const struct store_row *row;
+    struct moment *m = NULL;
+    size_t n = 0;
+    int rc = find_moments(s, (int64_t[]){from, until}, &m, &n, err);
+    sort_moments(m, n);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (i % PART == 0)
+            rc = store_execute(s, "read", NULL, err, "BEGIN");
+        if (rc || (rc = store_get(s, m[i].order, &row, err)) || (rc = take(arg, row, NULL, err)))
+            break;
+        if (i % PART == PART - 1 || i == n - 1) {
+            sqlite3_reset(s->statements[STORE_ROW]); // else the transaction goes on
+            rc = store_execute(s, "read", NULL, err, "COMMIT");
+        }
+    }
+    free(m);
     return rc;
 }

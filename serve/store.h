@@ -64,7 +64,7 @@ struct store_row { // a transaction with its decision
     float *x;               // [n_inputs]
     unsigned char *outside; // [n_inputs]: 1 where x lay outside the range of the model's training
     double *label_values;   // [2][n_lanes]: added to each lane if it is genuine, if it is fraud
-    int label;              // the newest that is known, -1: none; store_get's
+    int label;              // store_get's: the newest known (store_labels_as_of), -1: none
 };
 struct store_row *store_rows_new(const struct plan *p, size_t n); // [n], to be freed
 
@@ -73,7 +73,7 @@ struct store_label { // that became known, or changed
 };
 
 struct store_identity {       // what a database goes on from, and cannot change
-    uint64_t plan;            // its checksum; store_open takes it from the plan
+    uint64_t plan;            // its checksum
     uint64_t base;            // checksum of the snapshot that it began with
     uint64_t key_fingerprint; // of its pseudonyms
 };
@@ -83,6 +83,7 @@ enum store_statement {
     STORE_COMMIT,
     STORE_INSERT,
     STORE_ROW,
+    STORE_LABELS,
     STORE_PUT_LABEL,
     STORE_PUT_MODEL,
     STORE_STATEMENTS
@@ -110,6 +111,9 @@ struct store {
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
+// SQLite puts its files beside the one that a link names, so lock and checkpoint belong there, too:
+// the path of that file, to be freed, or NULL.
+char *store_follow(const char *path, struct err *err);
 // Made where it is missing. One of another plan, identity or schema is refused. What is committed
 // survives the end of the process; full: a power cut, too.
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -121,7 +125,6 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
 int store_open_reader(struct store *s, const char *path, struct err *err);
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
                struct err *err);
-int store_check_key(const struct store *s, uint64_t fingerprint, struct err *err);
 void store_close(struct store *s); // also zeroed, or after a failed store_open
 
 // STORE_BUSY where another program holds a write lock: the first time after a second, then at once.
@@ -139,6 +142,10 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
 int store_has(struct store *s, int64_t *order, struct err *err);
 // *row stays valid until the next store_get, store_begin or store_commit.
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
+// A row's label is from now on the newest one that the data clock had reached.
+void store_labels_as_of(struct store *s, int64_t clock);
+// Add the JSON array of the transaction's labels, in their order.
+int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err);
 // Gives the row its order and time of receipt.
 int store_put(struct store *s, struct store_row *row, struct err *err);
 // order: of the transaction. clock: the data clock.
@@ -152,9 +159,6 @@ void store_relabel(const struct store *s, const struct store_label *label, struc
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// For a reader, whose rows a server may drop: read s->dropped again.
-int store_read_dropped(struct store *s, struct err *err);
-
 // Call take for each transaction and each label of the order numbers from <= order < until, in
 // their order, until it returns -1; n > 0: for the newest n transactions and the newest n labels
 // alone. row: the transaction, also of a label; label: NULL for a transaction.
@@ -162,6 +166,11 @@ typedef int store_take(void *arg, const struct store_row *row, const struct stor
                        struct err *err);
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
                struct err *err);
+
+// The same for the transactions with from <= time < until, by time, equal times by order. 16 bytes
+// of memory for each.
+int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
+                       struct err *err);
 
 // store_log.c: a second connection that moves the log into the file.
 int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, const char *pragmas,
@@ -179,13 +188,15 @@ int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
 int ids_merge(struct ids *ids, int64_t next, int dropped);
 void ids_release(struct ids *ids);
 
-// ---- between store.c and store_open.c ----
-
-int store_failed(const struct store *s, const char *what, struct err *err); // with SQLite's message
 // Run SQL, in sqlite3_mprintf's format. x takes the number that it returns, 0 for none, or is NULL.
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                   ...);
-int store_prepare(struct store *s, struct err *err); // the statements
+#define STORE_DROPPED "SELECT value FROM meta WHERE key = 'dropped'" // a server may, meanwhile
+
+// ---- between store.c and store_open.c ----
+
+int store_failed(const struct store *s, const char *what, struct err *err); // with SQLite's message
+int store_prepare(struct store *s, struct err *err);                        // the statements
 // Are the files where they were? The first call notes where they are.
 int store_check_places(struct store *s, struct err *err);
 

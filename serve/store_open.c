@@ -1,4 +1,5 @@
 // Making and opening the database, and telling what it is.
+#define _GNU_SOURCE // realpath
 #include "serve/store.h"
 
 #include "base/memory.h"
@@ -50,11 +51,22 @@ static int create(struct store *s, const struct store_identity *identity, struct
         "CREATE VIEW label AS SELECT prediction, label, received, clock, max(seq) AS seq"
         " FROM feedback GROUP BY prediction;"
         "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-        plan_checksum(s->plan), identity->base, identity->key_fingerprint, names, more,
-        STORE_APPLICATION, STORE_SCHEMA);
+        identity->plan, identity->base, identity->key_fingerprint, names, more, STORE_APPLICATION,
+        STORE_SCHEMA);
     sqlite3_free(more);
     sqlite3_free(names);
     return rc;
+}
+
+char *store_follow(const char *path, struct err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) || !S_ISLNK(st.st_mode))
+        return xstrdup(path);
+    char *target = realpath(path, NULL);
+    if (!target)
+        err_sys(err, "%s: cannot follow the link", path);
+    return target;
 }
 
 // SQLite takes some names for something else than a file. A new file is made here, so that only its
@@ -150,43 +162,31 @@ static int connect(struct store *s, bool full, const struct store_identity *iden
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
-static int read_identity(struct store *s, struct err *err)
+// wanted: what it must be; NULL: anything.
+static int read_identity(struct store *s, const struct store_identity *wanted, struct err *err)
 {
-    static const char *const keys[] = {"plan_xxh3", "base_xxh3", "key_fingerprint"};
-    uint64_t *const parts[] = {&s->identity.plan, &s->identity.base, &s->identity.key_fingerprint};
-    int64_t value;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (store_execute(s, "read", &value, err, "SELECT value FROM meta WHERE key = %Q", keys[i]))
+    const struct store_identity w = wanted ? *wanted : (struct store_identity){0};
+    const struct {
+        const char *key;
+        uint64_t *is, wanted;
+        const char *why;
+    } parts[] = {
+        {"plan_xxh3", &s->identity.plan, w.plan,
+         "holds transactions with other [columns] or [features] than the model's; keep it "
+         "elsewhere and start with a new one (--database)"},
+        {"key_fingerprint", &s->identity.key_fingerprint, w.key_fingerprint,
+         "its pseudonyms were made under another key than this one"},
+        {"base_xxh3", &s->identity.base, w.base,
+         "goes on from another state than this one; give --state the snapshot that it began with, "
+         "or keep it elsewhere and start with a new one (--database)"}};
+    for (size_t i = 0; i < 3; i++) {
+        if (store_execute(s, "read", (int64_t *)parts[i].is, err,
+                          "SELECT value FROM meta WHERE key = %Q", parts[i].key))
             return -1;
-        *parts[i] = (uint64_t)value;
+        if (wanted && *parts[i].is != parts[i].wanted)
+            return err_set(err, "%s: %s", s->path, parts[i].why);
     }
     return 0;
-}
-
-int store_check_key(const struct store *s, uint64_t fingerprint, struct err *err)
-{
-    if (s->identity.key_fingerprint == fingerprint)
-        return 0;
-    return err_set(err, "%s: its pseudonyms were made under another key than this one", s->path);
-}
-
-static int check_identity(struct store *s, const struct store_identity *is, struct err *err)
-{
-    if (read_identity(s, err))
-        return -1;
-    if (s->identity.plan != plan_checksum(s->plan))
-        return err_set(err,
-                       "%s: holds transactions with other [columns] or [features] than the "
-                       "model's; keep it elsewhere and start with a new one (--database)",
-                       s->path);
-    if (store_check_key(s, is->key_fingerprint, err))
-        return -1;
-    if (s->identity.base == is->base)
-        return 0;
-    return err_set(err,
-                   "%s: goes on from another state than this one; give --state the snapshot that "
-                   "it began with, or keep it elsewhere and start with a new one (--database)",
-                   s->path);
 }
 
 static void begin(struct store *s, const char *path)
@@ -196,12 +196,6 @@ static void begin(struct store *s, const char *path)
         .log = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER},
         .files = {xstrdup(path), xasprintf("%s-wal", path), xasprintf("%s-shm", path)}};
     s->path = s->files[0];
-}
-
-int store_read_dropped(struct store *s, struct err *err)
-{
-    return store_execute(s, "read", &s->dropped, err,
-                         "SELECT value FROM meta WHERE key = 'dropped'");
 }
 
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
@@ -218,7 +212,7 @@ int store_bind(struct store *s, const struct plan *plan, const struct dictionary
     s->columns = xcalloc(n, sizeof *s->columns);
     for (size_t c = 0; c < n; c++)
         s->columns[c] = &s->one->values[c];
-    if (store_prepare(s, err) || store_read_dropped(s, err) ||
+    if (store_prepare(s, err) || store_execute(s, "read", &s->dropped, err, STORE_DROPPED) ||
         store_execute(s, "read", &s->next, err, next))
         return -1;
     const int id = schema_find_kind(&plan->schema, COLUMN_ID);
@@ -234,7 +228,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     begin(s, path);
     s->plan = plan;
     return open_file(s, true, err) || connect(s, full, identity, err) ||
-                   check_identity(s, identity, err) || store_check_places(s, err) ||
+                   read_identity(s, identity, err) || store_check_places(s, err) ||
                    store_bind(s, plan, dictionaries, err)
                ? -1
                : 0;
@@ -244,9 +238,16 @@ int store_open_reader(struct store *s, const char *path, struct err *err)
 {
     int64_t schema;
     begin(s, path);
-    if (open_file(s, false, err) || check_kind(s, &schema, err))
+    if (open_file(s, false, err))
         return -1;
-    return schema ? read_identity(s, err) : err_set(err, "%s: is an empty database", path);
+    if (check_kind(s, &schema, err)) {
+        const int code = sqlite3_errcode(s->db) & 0xff;
+        return code == SQLITE_CANTOPEN || code == SQLITE_READONLY
+                   ? err_prefix(err, "SQLite must write its -shm beside it, so copy it to a folder "
+                                     "of your own")
+                   : -1;
+    }
+    return schema ? read_identity(s, NULL, err) : err_set(err, "%s: is an empty database", path);
 }
 
 void store_close(struct store *s)

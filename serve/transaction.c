@@ -203,15 +203,15 @@ int transactions_read(struct service *s, const struct body *b, struct store_row 
     return 0;
 }
 
-int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym)
+int transaction_pseudonym(const struct schema *schema, const struct pseudonym *key,
+                          const json_t *id, uint64_t *pseudonym)
 {
-    const struct schema *schema = &s->plan->schema;
     char number[24];
     size_t n = 0;
     const char *text = key_text(id, number, &n);
     const int column = schema_find_kind(schema, COLUMN_ID);
     if (n == 0 || column < 0)
         return -1;
-    *pseudonym = pseudonym_hash(&s->pseudonym, schema->columns[column].name, text, n);
+    *pseudonym = pseudonym_hash(key, schema->columns[column].name, text, n);
     return 0;
 }

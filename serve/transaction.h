@@ -43,6 +43,7 @@ int transactions_read(struct service *s, const struct body *b, struct store_row 
                       struct reply *r);
 // The identity of a transaction in state and database, from its id as it was sent. -1 where that is
 // neither a string nor an integer, or empty, or where the schema has no id.
-int transaction_pseudonym(const struct service *s, const json_t *id, uint64_t *pseudonym);
+int transaction_pseudonym(const struct schema *schema, const struct pseudonym *key,
+                          const json_t *id, uint64_t *pseudonym);
 
 #endif

@@ -1,0 +1,330 @@
+// export: a served period as a feature table, one decision as JSON, or a check that what was served
+// can be computed again. It reads the database while a server writes to it, or without one.
+//
+// The table has the format of features/batch.h: inputs as they were served, labels as they were
+// known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for
+// approve) and _version, which may change within a table. Provenance: {"plan", "labels_as_of",
+// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "columns", "program"}; table and columns
+// take the place of the ingested table's: a checksum of the rows, and their summary.
+#include "base/memory.h"
+#include "base/option.h"
+#include "base/progress.h"
+#include "base/value.h"
+#include "features/snapshot.h"
+#include "features/split.h"
+#include "serve/recovery.h"
+#include "serve/service.h"
+#include "train/registry.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+enum { BLOCK = 8192 }; // rows that are written at a time
+
+static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
+static const char *database = "var/assay.db", *output = "build/simulated/served", *id;
+static const char *state_path = "build/simulated/features/state.bin", *key = "var/pseudonym.key";
+static int64_t from = INT64_MIN, until = INT64_MAX, labels_as_of = INT64_MIN;
+static bool verify;
+
+// They live as long as the program.
+static struct model model; // any with the database's plan
+static const struct plan *const plan = &model.plan;
+static const struct schema *const schema = &model.plan.schema;
+static struct store store;
+static struct dictionary *known; // [schema->n]: what the plan asks for
+
+// The champion, or the newest version that has the plan.
+static int find_model(struct err *err)
+{
+    struct registry r;
+    struct err why = {""};
+    if (registry_read(&r, models, err))
+        return -1;
+    int64_t version = registry_champion_at(&r, INT64_MAX), next = registry_latest(&r);
+    for (; version > 0; version = next--, model_release(&model))
+        if (registry_load(&r, version, &model, &why) == 0 &&
+            plan_checksum(plan) == store.identity.plan)
+            return 0;
+    return err_set(err,
+                   "%s: holds transactions with other [columns] or [features] than the models of "
+                   "%s; give --models the registry whose models decided%s%.500s",
+                   store.path, models, *why.msg ? "; " : "", why.msg);
+}
+
+static int open_database(struct err *err)
+{
+    database = store_follow(database, err);
+    if (!database || store_open_reader(&store, database, err) || find_model(err))
+        return -1;
+    known = xcalloc(schema->n, sizeof *known);
+    return dictionaries_of_plan(known, plan, err) || store_bind(&store, plan, known, err) ? -1 : 0;
+}
+
+// ---- the table ----
+
+static struct table_writer writer;
+static struct table_column *columns; // [n_columns] of the table
+static uint64_t *block;              // [n_columns][BLOCK]: room for any kind of value
+static size_t n_columns, n;          // n: rows of the block
+static XXH3_state_t *hash;
+static struct progress progress;
+static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
+static int64_t label_delay;
+static struct summary {
+    struct dictionary texts; // of a category
+    double min, max;
+    uint64_t nulls;
+} * summaries; // [schema->n]
+
+static void add_column(char *name, enum column_kind kind)
+{
+    columns[n_columns++] = (struct table_column){.name = name, .kind = kind};
+}
+
+static int open_table(struct err *err)
+{
+    columns = xcalloc(schema->n + plan->n_inputs + 3, sizeof *columns);
+    summaries = xcalloc(schema->n, sizeof *summaries);
+    hash = xchecked(XXH3_createState());
+    XXH3_64bits_reset(hash);
+    for (size_t c = 0; c < schema->n; c++) {
+        summaries[c].min = summaries[c].max = NAN;
+        if (schema->columns[c].kind != COLUMN_NUMBER)
+            add_column(schema->columns[c].name, schema->columns[c].kind);
+    }
+    for (size_t i = 0; i < plan->n_inputs; i++)
+        add_column(plan->inputs[i].name, COLUMN_FEATURE);
+    add_column("_probability", COLUMN_NUMBER); // no input begins with _
+    add_column("_decision", COLUMN_NUMBER);
+    add_column("_version", COLUMN_NUMBER);
+    block = xcalloc(n_columns * BLOCK, sizeof *block);
+    return table_writer_open(&writer, output, columns, n_columns, err);
+}
+
+static int write_block(struct err *err)
+{
+    for (size_t c = 0; c < n_columns; c++) {
+        const uint64_t *values = block + c * BLOCK;
+        XXH3_64bits_update(hash, values, n * column_size(columns[c].kind));
+        if (table_writer_append(&writer, c, values, n, err))
+            return -1;
+    }
+    rows += n;
+    n = 0;
+    progress_set(&progress, rows);
+    return 0;
+}
+
+static void put(size_t column, const void *value)
+{
+    const size_t size = column_size(columns[column].kind);
+    memcpy((char *)(block + column * BLOCK) + n * size, value, size);
+}
+
+// x: a value that has a range, else NAN.
+static void put_column(const struct store_row *row, size_t c, size_t *at, uint32_t code)
+{
+    const enum column_kind kind = schema->columns[c].kind;
+    const void *value = &row->values[c];
+    const int8_t label = (int8_t)row->label;
+    const double x = kind == COLUMN_NUMBER                ? *(const double *)value
+                     : kind == COLUMN_TIME                ? (double)row->values[c]
+                     : kind == COLUMN_LABEL && label >= 0 ? label
+                                                          : NAN;
+    summaries[c].min = fmin(summaries[c].min, x);
+    summaries[c].max = fmax(summaries[c].max, x);
+    summaries[c].nulls += kind == COLUMN_LABEL && label < 0;
+    if (kind != COLUMN_NUMBER)
+        put((*at)++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &label : value);
+}
+
+static int put_row(void *arg, const struct store_row *row, const struct store_label *label,
+                   struct err *err)
+{
+    const double decided[] = {row->decision.probability, row->decision.review,
+                              (double)row->decision.version};
+    const int64_t time = row->values[schema_find_kind(schema, COLUMN_TIME)];
+    size_t at = 0;
+    uint32_t code = 0;
+    (void)arg, (void)label;
+    for (size_t c = 0; c < schema->n; c++) {
+        if (schema->columns[c].kind == COLUMN_CATEGORY &&
+            dictionary_code(&summaries[c].texts, row->texts[c], &code, err))
+            return err_prefix(err, "%s: %s", store.path, schema->columns[c].name);
+        put_column(row, c, &at, code);
+    }
+    for (size_t i = 0; i < plan->n_inputs; i++)
+        put(at++, &row->x[i]);
+    for (size_t i = 0; i < 3; i++)
+        put(at++, &decided[i]);
+    labelled += row->label >= 0;
+    overdue += row->label < 0 && time <= labels_as_of - label_delay;
+    return ++n == BLOCK ? write_block(err) : 0;
+}
+
+static int commit(struct err *err)
+{
+    char sum[3][17];
+    json_t *list = json_array();
+    for (size_t c = 0, at = 0; c < schema->n; c++) {
+        const struct schema_column *column = &schema->columns[c];
+        const struct summary *s = &summaries[c];
+        const bool texts = column->kind == COLUMN_CATEGORY;
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "name", column->name, "kind",
+                            column_kinds[column->kind], "min", json_number_or_null(s->min), "max",
+                            json_number_or_null(s->max), "nulls", (json_int_t)s->nulls, "distinct",
+                            texts ? json_integer((json_int_t)s->texts.n) : json_null()));
+        if (texts)
+            table_writer_dictionary(&writer, at, &s->texts);
+        at += column->kind != COLUMN_NUMBER;
+    }
+    json_t *provenance =
+        json_pack("{s:o, s:I, s:{s:s, s:s, s:s}, s:o, s:s}", "plan", plan_to_json(plan),
+                  "labels_as_of", (json_int_t)labels_as_of, "table", "input_xxh3",
+                  checksum_text(sum[0], XXH3_64bits_digest(hash)), "key_fingerprint",
+                  checksum_text(sum[1], store.identity.key_fingerprint), "base_xxh3",
+                  checksum_text(sum[2], store.identity.base), "columns", list, "program",
+                  "assay " ASSAY_VERSION);
+    if (table_writer_finish(&writer, provenance, err))
+        return -1;
+    return output_commit(&writer.dir, err);
+}
+
+static int export_table(double start, struct err *err)
+{
+    static struct config config;
+    struct split split;
+    int64_t clock;
+    char text[TIME_TEXT];
+    if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
+        store_execute(&store, "read", &clock, err,
+                      "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1") ||
+        open_table(err))
+        return -1;
+    label_delay = split.label_delay;
+    labels_as_of = labels_as_of == INT64_MIN ? clock : labels_as_of;
+    store_labels_as_of(&store, labels_as_of);
+    progress_init(&progress, "export", 0);
+    int rc = store_each_by_time(&store, from, until, put_row, NULL, err) || write_block(err);
+    if (rc == 0 && rows == 0)
+        rc = err_set(err, "%s: has no transaction of that period; its newest ones are of %s",
+                     store.path, store.next > 1 ? time_text(text, clock) : "no time");
+    rc = rc || commit(err);
+    progress_done(&progress);
+    table_writer_release(&writer);
+    if (rc)
+        return -1;
+    printf("labels as of %s: %" PRIu64 " known, %" PRIu64
+           " missing of mature transactions, %" PRIu64 " not mature\n",
+           time_text(text, labels_as_of), labelled, overdue, rows - labelled - overdue);
+    return summary_print("export", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
+}
+
+// ---- verification ----
+
+static int load(struct state *s, const char *path, bool is_base, struct err *err)
+{
+    struct snapshot_head head;
+    if (snapshot_peek(path, &head, err))
+        return -1;
+    if (is_base && head.checksum != store.identity.base)
+        return err_set(err, "%s: is not the state that %s began with", path, database);
+    if ((int64_t)head.position + 1 < store.dropped || (int64_t)head.position >= store.next)
+        return err_set(err, "%s: %s does not have all rows since then", path, database);
+    return recovery_load(s, plan, known, store.identity.key_fingerprint, path, err);
+}
+
+// From the oldest state whose later rows are all there.
+static int export_verify(double start, struct err *err)
+{
+    const char *const names[] = {state_path, xasprintf("%s-state-1", database),
+                                 xasprintf("%s-state", database)};
+    static struct state state;
+    struct replayed found = {0};
+    int64_t before;
+    size_t i = 0;
+    for (; i < 3 && load(&state, names[i], i == 0, err); i++)
+        fprintf(stderr, "export: %s\n", err->msg);
+    if (i == 3)
+        return err_set(err,
+                       "%s: there is no state to compute from; give --state the snapshot that "
+                       "it began with",
+                       database);
+    if (store_execute(&store, "count", &before, err,
+                      "SELECT count(*) FROM prediction WHERE seq <= %lld",
+                      (long long)state.position) ||
+        recovery_replay(&state, &store, &found, err))
+        return -1;
+    printf("%" PRIu64 " values, %" PRIu64 " differ; %" PRId64
+           " transactions before %s cannot be verified\n",
+           found.values, found.differ, before, names[i]);
+    if (summary_print("export", found.rows, start, 1e-6 * (double)found.rows, "Mrow/s", database,
+                      err))
+        return -1;
+    return found.differ == 0 ? 0 : err_set(err, "%s", found.first.msg);
+}
+
+static int export_decision(struct err *err)
+{
+    struct pseudonym pseudonym;
+    struct reply r = {.status = 200};
+    if (pseudonym_load(&pseudonym, key, false, err))
+        return -1;
+    if (pseudonym_fingerprint(&pseudonym) != store.identity.key_fingerprint)
+        return err_set(err, "%s: the ids of %s were made under another key", key, database);
+    if (record_write(&store, &pseudonym, id, strlen(id), &r, err))
+        return -1;
+    if (r.status != 200)
+        return err_set(err, "%s: no transaction has the id '%s', or it is no longer kept", database,
+                       id);
+    puts(r.text);
+    return stdout_close(err);
+}
+
+int main(int argc, char **argv)
+{
+    const double start = seconds_now();
+    const struct program program = {
+        "export",
+        "",
+        "Write the transactions that were served as a feature table; or print one decision (--id); "
+        "or compute all inputs again and compare them (--verify). A server may run meanwhile.",
+        "build/bin/export --from 2018-09-25 --until 2018-10-02",
+        {
+            {"database", "FILE", "the server's database", .text = &database},
+            {"from", "TIME", "only transactions from this date or time on, UTC", .time = &from},
+            {"until", "TIME", "and before this one", .time = &until},
+            {"labels-as-of", "TIME",
+             "labels that were known at this time of the data clock; without it, now",
+             .time = &labels_as_of},
+            {"output", "DIR", "feature table to write", .text = &output},
+            {"id", "ID", "print the decision on this transaction as JSON", .text = &id},
+            {"verify", NULL, "compare what was stored; exit 1 if a value differs", .flag = &verify},
+            {"models", "DIR", "registry with a model of the same features", .text = &models},
+            {"config", "FILE", "dataset description, for its label_delay", .text = &config_path},
+            {"state", "FILE", "to verify: the snapshot that the database began with",
+             .text = &state_path},
+            {"key", "FILE", "for --id: the pseudonym key", .text = &key},
+        }};
+    struct err err;
+    umask(077); // only the owner may read pseudonyms
+    json_set_alloc_funcs(xmalloc, free);
+    int rc = option_parse(&program, argc, argv, &err);
+    if (rc > 0 && (from >= until || (id && verify)))
+        rc = err_set(&err, id ? "--id and --verify exclude each other"
+                              : "the period is empty: --from must be earlier than --until");
+    if (rc <= 0)
+        return option_exit(&program, rc, &err);
+    rc = open_database(&err) ? -1
+         : id                ? export_decision(&err)
+         : verify            ? export_verify(start, &err)
+                             : export_table(start, &err);
+    store_close(&store);
+    return rc ? err_report("export", &err) : 0;
+}
