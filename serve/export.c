@@ -41,7 +41,7 @@ static struct dictionary *known; // [schema->n]: what the plan asks for
 // The champion, or the newest version that has the plan.
 static int find_model(struct err *err)
 {
-    struct registry r;
+    static struct registry r;
     struct err why = {""};
     if (registry_read(&r, models, err))
         return -1;
@@ -243,12 +243,14 @@ static int load(struct state *s, const char *path, bool is_base, struct err *err
 // From the oldest state whose later rows are all there.
 static int export_verify(double start, struct err *err)
 {
-    const char *const names[] = {state_path, xasprintf("%s-state-1", database),
-                                 xasprintf("%s-state", database)};
+    static const char *names[3];
     static struct state state;
     struct replayed found = {0};
     int64_t before;
     size_t i = 0;
+    names[0] = state_path;
+    names[1] = xasprintf("%s-state-1", database);
+    names[2] = xasprintf("%s-state", database);
     for (; i < 3 && load(&state, names[i], i == 0, err); i++)
         fprintf(stderr, "export: %s\n", err->msg);
     if (i == 3)
@@ -273,7 +275,7 @@ static int export_verify(double start, struct err *err)
 static int export_decision(struct err *err)
 {
     struct pseudonym pseudonym;
-    struct reply r = {.status = 200};
+    static struct reply r = {.status = 200};
     if (pseudonym_load(&pseudonym, key, false, err))
         return -1;
     if (pseudonym_fingerprint(&pseudonym) != store.identity.key_fingerprint)
@@ -295,13 +297,14 @@ int main(int argc, char **argv)
         "",
         "Write the transactions that were served as a feature table; or print one decision (--id); "
         "or compute all inputs again and compare them (--verify). A server may run meanwhile.",
-        "build/bin/export --from 2018-09-25 --until 2018-10-02",
+        "build/bin/export --verify",
         {
             {"database", "FILE", "the server's database", .text = &database},
             {"from", "TIME", "only transactions from this date or time on, UTC", .time = &from},
             {"until", "TIME", "and before this one", .time = &until},
             {"labels-as-of", "TIME",
-             "labels that were known at this time of the data clock; without it, now",
+             "labels as they were known at this time of the data clock (default: at the newest "
+             "transaction)",
              .time = &labels_as_of},
             {"output", "DIR", "feature table to write", .text = &output},
             {"id", "ID", "print the decision on this transaction as JSON", .text = &id},

@@ -67,7 +67,7 @@ static int replay_row(void *arg, const struct store_row *row, const struct store
         return 0;
     }
     if (state_run(r->state, &one, r->out, err))
-        return -1;
+        return err_prefix(err, "%s: order %" PRId64, r->store->path, row->order);
     state_label_values(r->state, &one, r->values, r->values + lanes);
     for (size_t i = 0; i < p->n_inputs; i++)
         if (r->x[i] != row->x[i] &&

@@ -293,8 +293,8 @@ void route(struct request *q)
         q->allow = r->allow;
         q->reply->status = 204;
     } else if (r->query && *q->query && strcmp(q->query, r->query) != 0 && !asks(q)) {
-        PROBLEM(q, 400, "%s takes no query, or ?%s%s%s", path, r->query,
-                r->asked ? ", or one ?" : "", r->asked ? r->asked : "");
+        PROBLEM(q, 400, "%s takes no query, or ?%s%s%s", path, r->query, r->asked ? ", or ?" : "",
+                r->asked ? r->asked : "");
     } else if (r->text) {
         reply_text(q->reply, r->text);
     } else if (r->answer) {

@@ -243,8 +243,10 @@ int store_open_reader(struct store *s, const char *path, struct err *err)
     if (check_kind(s, &schema, err)) {
         const int code = sqlite3_errcode(s->db) & 0xff;
         return code == SQLITE_CANTOPEN || code == SQLITE_READONLY
-                   ? err_prefix(err, "SQLite must write its -shm beside it, so copy it to a folder "
-                                     "of your own")
+                   ? err_set(err,
+                             "%s: to read it, SQLite has to write its -shm beside it: copy it "
+                             "to a folder where it can",
+                             path)
                    : -1;
     }
     return schema ? read_identity(s, NULL, err) : err_set(err, "%s: is an empty database", path);

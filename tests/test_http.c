@@ -225,13 +225,16 @@ TEST_CASE(the_files_of_the_model_come_as_they_are_in_the_registry)
 }
 
 // Over HTTP; test_predict.c and test_recovery.c have what they answer.
-TEST_CASE(two_routes_take_one_query_each_and_refuse_others)
+TEST_CASE(two_routes_take_their_queries_and_refuse_others)
 {
 #define WHAT_IF(query)                                                                             \
     "POST " query " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 94"   \
     "\r\n\r\n{\"id\":\"W1\",\"time\":\"2018-05-20T00:00:00Z\",\"customer\":\"7\",\"terminal\":"    \
     "\"7\","                                                                                       \
     "\"amount\":        612.5}"
+    static const char *const unknown[] = {"/decisions?id=", "/decisions?id=%00",
+                                          "/decisions?id=W1%00", "/decisions?id=%ff%",
+                                          "/decisions?id=W1%20"};
     static const char timed[] = "assay_predict_duration_seconds_count 0\n";
     server_begin(&own, "4", NULL);
     check_answer_at(own.port, WHAT_IF("/predict?store=false"), 200, "{\"id\":\"W1\",\"prob");
@@ -245,6 +248,11 @@ TEST_CASE(two_routes_take_one_query_each_and_refuse_others)
     check_path(own.port, "GET", "/metrics", "", 200, "assay_predict_duration_seconds_count 1\n");
     check_path(own.port, "GET", "/decisions?decision=review", "", 200, "{\"decisions\":[");
     check_path(own.port, "GET", "/decisions?decision=all", "", 400, "?decision=review");
+    check_path(own.port, "GET", "/decisions?id=W%31", "", 200, "{\"id\":\"W1\",\"order\":1,");
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        check_path(own.port, "GET", unknown[i], "", 404, "no transaction of this id");
+    check_path(own.port, "GET", "/decisions?id=W1&decision=review", "", 400, "or ?id=");
+    check_path(own.port, "POST", "/predict?id=W1", "Content-Length: 0\r\n", 400, "takes no query");
     assert_int_equal(server_end(&own), 0);
 }
 
@@ -626,7 +634,7 @@ int main(void)
         cmocka_unit_test(the_line_of_the_readme_is_answered),
         cmocka_unit_test(a_path_is_answered_exactly_or_not_found),
         cmocka_unit_test(the_files_of_the_model_come_as_they_are_in_the_registry),
-        OWN(two_routes_take_one_query_each_and_refuse_others),
+        OWN(two_routes_take_their_queries_and_refuse_others),
         cmocka_unit_test(another_version_and_binary_tensors_are_refused),
         cmocka_unit_test(answers_follow_each_other_on_one_connection),
         cmocka_unit_test(a_request_has_the_clients_id_or_one_of_ours),

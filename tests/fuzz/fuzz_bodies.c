@@ -1,6 +1,6 @@
-// Any bytes as the body of /predict, stored or not, /feedback or an inference request, by the first
-// byte: the reply is valid JSON with a status that the endpoint's header names. Transaction "T1"
-// exists for feedback, with order 1.
+// Any bytes as the body of /predict, stored or not, /feedback or an inference request, or as the id
+// of /decisions, by the first byte: the reply is valid JSON with a status that the endpoint's header
+// names. Transaction "T1" exists for feedback, with order 1.
 #include "serve/http.h"
 #include "tests/small_service.h"
 
@@ -33,10 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     reply_reset(&r);
-    if (data[0] % 4 == 0 || data[0] % 4 == 3)
-        predict(&small.service, body, size - 1, data[0] % 4 == 0, &r);
-    else if (data[0] % 4 == 1)
+    if (data[0] % 5 == 0 || data[0] % 5 == 3)
+        predict(&small.service, body, size - 1, data[0] % 5 == 0, &r);
+    else if (data[0] % 5 == 1)
         feedback(&small.service, body, size - 1, &r);
+    else if (data[0] % 5 == 4)
+        record(&small.service, body, size - 1, &r);
     else
         inference(&q, body, size - 1);
     json_t *answer = json_loadb(r.text, r.n, JSON_REJECT_DUPLICATES, NULL);

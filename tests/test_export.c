@@ -1,0 +1,470 @@
+// export: the table, one decision, and verification, of a small service that runs meanwhile.
+#include "tests/asking.h"
+
+static char out[8192];      // what the last export printed
+static struct table served; // that it wrote
+
+enum { START = 1538352000 }; // 2018-10-01T00:00:00Z
+
+static int export(const char *options)
+{
+    const char *bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
+    return run_command(out, sizeof out,
+                       "%s/export --database %s --models %s --config %s/small.ini --state %s --key "
+                       "%s --output %s/served %s",
+                       bin, small.database, small.models, small.folder, small.state, small.key,
+                       small.folder, options);
+}
+
+// parts: as in assert_parts.
+static void expect_export(int status, const char *parts, const char *options)
+{
+    const int found = export(options);
+    if (found != status)
+        fail_msg("export %s: exit status %d, expected %d:\n%s", options, found, status, out);
+    assert_parts(out, parts);
+}
+
+static void open_served(void)
+{
+    struct err err = {""};
+    char path[128];
+    snprintf(path, sizeof path, "%s/served", small.folder);
+    table_release(&served);
+    if (table_open(&served, path, &err))
+        fail_msg("%s", err.msg);
+}
+
+static const void *column(const char *name, enum column_kind kind)
+{
+    struct err err = {""};
+    const void *data = table_data(&served, name, kind, &err);
+    if (!data)
+        fail_msg("%s", err.msg);
+    return data;
+}
+
+static double number_of(const char *name, uint64_t row)
+{
+    return ((const double *)column(name, COLUMN_NUMBER))[row];
+}
+
+static int label_of(uint64_t row)
+{
+    return ((const int8_t *)column("label", COLUMN_LABEL))[row];
+}
+
+static void ask_at(const char *id, long long seconds)
+{
+    char body[160];
+    snprintf(body, sizeof body, "{\"id\":\"%s\",\"time\":%lld,\"customer\":1,\"amount\":5}", id,
+             START + seconds);
+    expect(body, 200);
+}
+
+static void label(const char *id, int is)
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"id\":\"%s\",\"label\":%d}", id, is);
+    tell(body);
+    assert_int_equal(reply.status, 200);
+}
+
+// ---- the table ----
+
+// What SQLite says of the row is the oracle.
+static void compare_row(uint64_t row, sqlite3_stmt *q)
+{
+    const struct table_column *channel = &served.columns[table_find(&served, "channel")];
+    const uint64_t *id = column("id", COLUMN_ID), *customer = column("customer", COLUMN_KEY);
+    const int64_t *time = column("time", COLUMN_TIME);
+    const float *x = sqlite3_column_blob(q, 0);
+    const struct plan *p = small.service.plan;
+    assert_int_equal(sqlite3_column_bytes(q, 0), SMALL_INPUTS * sizeof *x);
+    for (size_t i = 0; i < SMALL_INPUTS; i++)
+        assert_memory_equal((const float *)column(p->inputs[i].name, COLUMN_FEATURE) + row, &x[i],
+                            sizeof *x);
+    assert_true(number_of("_probability", row) == sqlite3_column_double(q, 1));
+    assert_true(number_of("_decision", row) == sqlite3_column_double(q, 2));
+    assert_true(number_of("_version", row) == sqlite3_column_double(q, 3));
+    assert_int_equal(label_of(row), sqlite3_column_int(q, 4));
+    assert_int_equal(time[row], sqlite3_column_int64(q, 5));
+    assert_true(id[row] == (uint64_t)sqlite3_column_int64(q, 6));
+    assert_true(customer[row] == (uint64_t)sqlite3_column_int64(q, 7));
+    assert_string_equal(channel->dictionary[((const uint32_t *)channel->data)[row]],
+                        (const char *)sqlite3_column_text(q, 8));
+}
+
+static void compare_all(void)
+{
+    static const char sql[] =
+        "SELECT inputs, probability, review, version, coalesce((SELECT label FROM label WHERE "
+        "prediction = p.seq), -1), t_time, t_id, t_customer, t_channel FROM prediction AS p JOIN "
+        "model AS m ON m.id = p.model ORDER BY t_time, seq";
+    uint64_t row = 0;
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    assert_int_equal(sqlite3_open_v2(small.database, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    for (; sqlite3_step(q) == SQLITE_ROW; row++)
+        compare_row(row, q);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    assert_true(row == served.rows && row > 60);
+}
+
+// Late transactions and equal times are among them, and another version decides the last ones.
+TEST_CASE(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times)
+{
+    const json_t *as_of;
+    free(answers(0, 60));
+    ask_at("equal 1", 100000);
+    ask_at("late", 50000);
+    small.service.champion->number = 2;
+    ask_at("equal 2", 100000);
+    expect_export(0, ": 15 known, 46 missing|export           63 ", "");
+    open_served();
+    compare_all();
+    assert_true(number_of("_version", 61) == 1 && number_of("_version", 62) == 2);
+    as_of = json_object_get(served.provenance, "labels_as_of");
+    assert_int_equal(json_integer_value(as_of), START + 100000);
+    shell("cp -r served first"); // the same rows give the same bytes
+    expect_export(0, "", "");
+    shell("diff -r served first");
+}
+
+TEST_CASE(a_period_has_its_transactions_alone)
+{
+    ask_at("A", 0);
+    ask_at("B", 3600);
+    ask_at("C", 7200);
+    ask_at("D", 3599);
+    expect_export(0, "export            2 ",
+                  "--from 2018-10-01T00:59:59Z --until '2018-10-01 02:00:00'");
+    open_served();
+    const int64_t *time = column("time", COLUMN_TIME);
+    assert_int_equal(served.rows, 2);
+    assert_int_equal(time[0], START + 3599);
+    assert_int_equal(time[1], START + 3600);
+}
+
+// label_delay is an hour.
+TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
+{
+    static const struct {
+        const char *as_of, *counts;
+        int label;
+    } cases[] = {
+        {"1970-01-01", ": 0 known, 0 missing of mature transactions, 4 not mature", -1},
+        {"'2018-10-01 01:59:59'", ": 0 known, 1 missing of mature transactions, 3 not mature", -1},
+        {"'2018-10-01 02:00:00'", ": 1 known, 1 missing of mature transactions, 2 not mature", 1},
+        {"'2018-10-01 03:59:59'", ": 1 known, 2 missing of mature transactions, 1 not mature", 1},
+        {"'2018-10-01 04:00:00'", ": 1 known, 2 missing of mature transactions, 1 not mature", 0},
+    };
+    char options[64];
+    ask_at("A", 0);
+    ask_at("B", 3600);
+    ask_at("C", 7200);
+    label("A", 1);
+    ask_at("D", 14400);
+    label("A", 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(options, sizeof options, "--labels-as-of %s", cases[i].as_of);
+        expect_export(0, cases[i].counts, options);
+        open_served();
+        assert_int_equal(label_of(0), cases[i].label);
+        assert_int_equal(label_of(1), -1);
+    }
+}
+
+// ---- one decision ----
+
+TEST_CASE(a_decision_is_told_with_its_inputs_and_all_its_labels)
+{
+    static const double inputs[SMALL_INPUTS] = {17.25, 0, 1, 17.25, 40, 1, 0, 0};
+    size_t i = 0;
+    const char *name;
+    json_t *x;
+    expect(transaction(0), 200);
+    expect(transaction(1), 200);
+    const json_t *answer = json_deep_copy(latest);
+    label("T1", 1);
+    expect(transaction(2), 200);
+    label("T1", 0);
+    expect_export(0, "", "--id T1");
+    record(&small.service, "T1", 2, &reply);
+    assert_int_equal(strlen(out), reply.n + 1); // and a line break
+    assert_memory_equal(out, reply.text, reply.n);
+    const json_t *told = take_answer(), *members = json_object_get(told, "inputs");
+    json_object_foreach((json_t *)members, name, x)
+    {
+        assert_string_equal(name, small.service.plan->inputs[i].name);
+        assert_true(json_number_value(x) == inputs[i++]);
+    }
+    assert_int_equal(i, SMALL_INPUTS);
+    json_object_foreach((json_t *)answer, name, x) // all that /predict answered
+        assert_true(json_equal(x, json_object_get(told, name)));
+    json_decref((json_t *)answer);
+    members = json_object_get(told, "transaction");
+    assert_string_equal(text(members, "id"), "T1");
+    assert_string_equal(text(members, "time"), "2018-10-01T08:25:00Z");
+    assert_string_equal(text(members, "channel"), "web");
+    assert_true(number(members, "amount") == 17.25);
+    assert_int_equal((int64_t)strtoull(text(members, "customer"), NULL, 10),
+                     count("SELECT t_customer FROM prediction WHERE seq = 2"));
+    assert_int_equal(number(told, "order"), 2);
+    assert_string_equal(text(told, "clock"), "2018-10-01T08:25:00Z");
+    members = json_object_get(told, "labels");
+    assert_int_equal(json_array_size(members), 2);
+    assert_int_equal(number(json_array_get(members, 0), "label"), 1);
+    assert_string_equal(text(json_array_get(members, 0), "clock"), "2018-10-01T08:25:00Z");
+    assert_int_equal(number(json_array_get(members, 1), "label"), 0);
+    assert_int_equal(number(json_array_get(members, 1), "order"), 5);
+    assert_string_equal(text(json_array_get(members, 1), "clock"), "2018-10-01T08:35:00Z");
+}
+
+TEST_CASE(an_unknown_id_and_another_key_are_errors)
+{
+    expect(transaction(1), 200);
+    expect_export(1, "no transaction has the id 'T2'", "--id T2");
+    expect_export(1, "no transaction has the id ''", "--id ''");
+    shell("printf 0123456789abcdeX >other; chmod 600 other");
+    char *options = xasprintf("--id T1 --key %s/other", small.folder);
+    expect_export(1, "made under another key", options);
+    free(options);
+    record(&small.service, "T2", 2, &reply);
+    assert_int_equal(reply.status, 404);
+    assert_string_equal(text(take_answer(), "field"), "id");
+}
+
+// ---- verification ----
+
+TEST_CASE(what_was_served_can_be_computed_again)
+{
+    free(answers(0, 60)); // 8 inputs and 2 label values
+    expect_export(0, "600 values, 0 differ; 0 transactions before|state.bin cannot", "--verify");
+    restart();
+    free(answers(60, 20));
+    expect_export(0, "800 values, 0 differ; 0 transactions before", "--verify");
+    shell("mv state.bin moved; cp assay.db-state assay.db-state-1");
+    expect_export(0, "200 values, 0 differ; 60 transactions before|-state-1 cannot", "--verify");
+    shell("rm assay.db-state-1");
+    expect_export(0, "200 values, 0 differ; 60 transactions before|-state cannot", "--verify");
+    shell("rm assay.db-state");
+    expect_export(1, "there is no state to compute from", "--verify");
+    shell("mv moved state.bin");
+}
+
+TEST_CASE(a_value_that_differs_is_named)
+{
+    static const struct {
+        const char *sql, *parts;
+    } cases[] = {
+        {"UPDATE prediction SET t_amount = 99 WHERE seq = 3",
+         "200 values, |order 3: amount was 24.25 when it was served and is 99"},
+        {"UPDATE prediction SET label_values = zeroblob(16) WHERE seq = 3",
+         "200 values, 1 differ|order 3: a label value was 0 when it was served and is 24.25"},
+        {"UPDATE prediction SET t_time = t_time + 1000000 WHERE seq = 3", "order 10: an event of"},
+        {"UPDATE prediction SET inputs = zeroblob(31) WHERE seq = 3", "3 was altered"},
+    };
+    free(answers(0, 20));
+    stop();
+    shell("mkdir good; cp assay.db* good");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        database_change(small.database, cases[i].sql);
+        expect_export(1, cases[i].parts, "--verify");
+        shell("rm assay.db*; cp good/* .");
+    }
+    start();
+}
+
+static void old(const char *id, const char *day)
+{
+    char body[128];
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":1,\"amount\":1}", id, day);
+    expect(body, 200);
+}
+
+// The older checkpoint is the oldest state then, also while rows before it are still there.
+TEST_CASE(after_rows_were_dropped_the_rest_is_verified_and_exported)
+{
+    stop();
+    small.files.retain = 15;
+    start();
+    free(answers(0, 20)); // of the first of October, with labels
+    old("N", "12-24");
+    restart();
+    old("O", "12-25");
+    old("Q", "12-26");
+    restart();
+    for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > 3; ms += 10)
+        poll(NULL, 0, 10);
+    old("P", "12-27");
+    expect_export(0, "30 values, 0 differ; 1 transactions before|-state-1 cannot", "--verify");
+    expect_export(0, "export            4 |0 known, 3 missing of mature transactions, 1 not mature",
+                  "");
+    expect_export(1, "has no transaction of that period; its newest ones are of 2018-12-27",
+                  "--until 2018-11-01");
+    expect_export(1, "no transaction has the id 'T1'", "--id T1");
+}
+
+// ---- beside a server, and without one ----
+
+static atomic_bool enough;
+static atomic_int asked, refused;
+
+static void *ask_on(void *arg)
+{
+    struct reply r = {0};
+    for (int i = 0; !atomic_load(&enough); i++) {
+        const char *body = transaction(i);
+        predict(&small.service, body, strlen(body), true, &r);
+        atomic_fetch_add(r.status == 200 ? &asked : &refused, 1);
+    }
+    reply_release(&r);
+    return arg;
+}
+
+TEST_CASE(a_server_goes_on_meanwhile)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ask_on, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        while (atomic_load(&asked) < 1000 * (i + 1))
+            poll(NULL, 0, 1);
+        const int before = atomic_load(&asked);
+        expect_export(0, " values, 0 differ", "--verify");
+        expect_export(0, "", "");
+        open_served();
+        assert_true(served.rows >= (uint64_t)before);
+        assert_true(atomic_load(&asked) > before);
+        expect_export(0, "\"order\":8,", "--id T7");
+    }
+    atomic_store(&enough, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&refused), 0);
+}
+
+// After kill -9 the newest rows are in the log alone; and a copy may have no other file.
+TEST_CASE(a_database_is_read_as_a_server_left_it)
+{
+    free(answers(0, 20));
+    shell("mkdir copy; cp assay.db assay.db-wal copy");
+    stop();
+    shell("mkdir good; mv assay.db* good; mv copy/* .");
+    expect_export(0, "200 values, 0 differ; 0 transactions", "--verify");
+    expect_export(0, "export           20 ", "");
+    shell("rm assay.db*; cp good/assay.db .");
+    expect_export(0, "200 values, 0 differ; 0 transactions", "--verify");
+    expect_export(0, "\"order\":2,", "--id T1");
+    shell("mv assay.db good; rm -f assay.db*; ln -s good/assay.db assay.db; mv state.bin moved");
+    expect_export(0, "0 values, 0 differ; 20 transactions before|good/assay.db-state cannot",
+                  "--verify");
+    shell("rm assay.db*; mv good/* .; mv moved state.bin");
+    start(); // nothing hinders it
+    assert_int_equal(small.service.state.events, 20);
+}
+
+// ---- what is refused ----
+
+TEST_CASE(what_cannot_be_read_or_written_is_told)
+{
+    static const struct {
+        int status;
+        const char *change, *options, *words;
+    } cases[] = {
+        {2, "", "--from 2018-10-02 --until 2018-10-01", "--from must be earlier than --until"},
+        {2, "", "--from 2018-10-01 --until 2018-10-01", "the period is empty"},
+        {2, "", "--id T1 --verify", "exclude each other"},
+        {2, "", "--from yesterday", "yesterday"},
+        {1, "", "--from 2019-01-01", "its newest ones are of 2018-10-01T11"},
+        {1, "", "--database missing.db", "missing.db: cannot open the database: No such file"},
+        {1, "", "--database :memory:", "give the path of a file"},
+        {1, "", "--database /dev/null", "not a file"},
+        {1, "", "--models nowhere", "than the models of nowhere; give --models"},
+        {1, "", "--config nowhere.ini", "nowhere.ini"},
+        {1, "", "--output datasets", "holds files of others"},
+        {1, "", "--id T1 --key nowhere", "nowhere"},
+        {1, ": >assay.db", "", "is an empty database"},
+        {1, "echo text >assay.db", "", "file is not a database"},
+        {1, "truncate -s 8192 assay.db", "", "malformed"},
+        {1, "rm assay.db; sqlite3 assay.db 'CREATE TABLE x (y)'", "", "of another program"},
+        {1, "sqlite3 assay.db 'PRAGMA user_version = 2'", "", "an older program (schema 2"},
+        {1, "sqlite3 assay.db \"UPDATE meta SET value = 7 WHERE key = 'plan_xxh3'\"", "",
+         "other [columns] or [features]"},
+        {1,
+         "sqlite3 assay.db \"UPDATE meta SET value = 7 WHERE key = 'base_xxh3'\"; rm "
+         "assay.db-state",
+         "--verify", "is not the state that|there is no state to compute from"},
+        {1, "sqlite3 assay.db 'DELETE FROM prediction; DELETE FROM feedback'", "", "of no time"},
+    };
+    free(answers(0, 20));
+    stop();
+    shell("mkdir good; cp assay.db* good");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (*cases[i].change)
+            shell(cases[i].change);
+        expect_export(cases[i].status, cases[i].words, cases[i].options);
+        shell("rm assay.db*; cp good/* .; ! test -e served");
+    }
+    start();
+}
+
+// An earlier champion had the plan, the present one has another.
+TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
+{
+    expect(transaction(1), 200);
+    shell("sed 's/[(]hour[(]time[)] <= 6[)]/(hour(time) <= 7)/' models/1/model.json >other.json; "
+          "! cmp -s other.json models/1/model.json");
+    struct registry registry;
+    struct output folder = {0};
+    struct err err = {""};
+    char sha256[SHA256_HEX], path[128];
+    int64_t version;
+    size_t n;
+    snprintf(path, sizeof path, "%s/other.json", small.folder);
+    char *text = file_read(path, &n, &err);
+    assert_non_null(text);
+    sha256_hex(sha256, text, n);
+    if (registry_open(&registry, small.models, &err) ||
+        registry_next(&registry, sha256, &folder, &version, &err) ||
+        output_dir_file(&folder, "model.json", text, n, &err) ||
+        registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, &err) ||
+        registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, &err))
+        fail_msg("%s", err.msg);
+    output_release(&folder);
+    registry_release(&registry);
+    free(text);
+    expect_export(0, "export            1 ", "");
+    shell("sed -i s/1/2/ models/1/model.json"); // the only one that fits is damaged
+    expect_export(1, "give --models|models/1", "");
+}
+
+static int end(void **state)
+{
+    table_release(&served);
+    return teardown(state);
+}
+
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times),
+        TEST(a_period_has_its_transactions_alone),
+        TEST(labels_are_those_that_the_data_clock_had_reached),
+        TEST(a_decision_is_told_with_its_inputs_and_all_its_labels),
+        TEST(an_unknown_id_and_another_key_are_errors),
+        TEST(what_was_served_can_be_computed_again),
+        TEST(a_value_that_differs_is_named),
+        TEST(after_rows_were_dropped_the_rest_is_verified_and_exported),
+        TEST(a_server_goes_on_meanwhile),
+        TEST(a_database_is_read_as_a_server_left_it),
+        TEST(what_cannot_be_read_or_written_is_told),
+        TEST(the_plan_comes_from_any_version_of_the_registry),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
