@@ -306,7 +306,9 @@ TEST_CASE(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthes
         int r = FIRST;
         while (r < ROWS && ids[r] != (uint64_t)strtoll(id, NULL, 10)) // as SQLite has it
             r++;
-        assert_true(r < ROWS && judged[r] >= 0);
+        if (r == ROWS)
+            fail_msg("no row has the id %s", id);
+        assert_true(judged[r] >= 0);
         assert_is(member(flip, "a"), score[0][r]);
         assert_is(member(flip, "b"), score[1][r]);
         assert_true((score[0][r] >= models[0].threshold) != (score[1][r] >= models[1].threshold));

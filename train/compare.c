@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-extern const char compare_txt[], compare_more_txt[], verdict_txt[];
+extern const char verdict_txt[];
 
 #define METRIC(name) (offsetof(struct metrics, name) / sizeof(double)) // in metric_list
 enum { HISTORY = 28 * SECONDS_PER_DAY };
@@ -20,7 +20,8 @@ struct trial { // of versions A and B on the same rows
     struct split split; // its label_delay and blocked
     size_t metric;      // the primary one, in metric_list
     struct row_range rows;
-    size_t n, days;   // rows, and days that have some
+    size_t n;
+    double days;      // that have rows
     int8_t *judged;   // [n]
     double *score[2]; // [n]
 };
@@ -29,11 +30,6 @@ struct figures { // of A and B
     struct metrics metrics[2];
     struct bootstrap bootstrap[2];
 };
-
-static json_t *number(double x)
-{
-    return json_number_or_null(x);
-}
 
 // ---- rows ---------------------------------------------------------------------------------------
 
@@ -89,20 +85,20 @@ static void find_rows(struct trial *t, struct period_times within)
 
 // ---- figures ------------------------------------------------------------------------------------
 
-static void measure(const struct trial *t, const int8_t *judged, struct figures *f)
+static void measure(const struct trial *t, const int8_t *judged, bool draw, struct figures *f)
 {
     for (int i = 0; i < 2; i++) {
-        struct metrics *m = &f->metrics[i];
-        *m = metrics_compute(t->score[i], judged, t->n, t->sides[i].model->threshold);
-        m->card_precision_at_100 = cards_precision(&t->e, t->rows, t->score[i], judged, NULL);
+        const double *score = t->score[i], threshold = t->sides[i].model->threshold;
+        f->metrics[i] = metrics_compute(score, judged, t->n, threshold);
+        f->metrics[i].card_precision_at_100 = cards_precision(&t->e, t->rows, score, judged, NULL);
+        if (draw)
+            bootstrap_run(&f->bootstrap[i], &t->e, t->rows, score, judged, threshold);
     }
 }
 
-static void draw(const struct trial *t, const int8_t *judged, struct figures *f)
+static double change(const struct trial *t, const struct figures *f)
 {
-    for (int i = 0; i < 2; i++)
-        bootstrap_run(&f->bootstrap[i], &t->e, t->rows, t->score[i], judged,
-                      t->sides[i].model->threshold);
+    return metrics_get(&f->metrics[1], t->metric) - metrics_get(&f->metrics[0], t->metric);
 }
 
 static void release(struct figures *f)
@@ -112,42 +108,42 @@ static void release(struct figures *f)
 }
 
 // metric: in metric_list, or BOOTSTRAP_ALERTS.
-static double value(const struct trial *t, const struct metrics *m, size_t metric)
-{
-    const double alerts = m->tally.true_positives + m->tally.false_positives;
-    return metric == BOOTSTRAP_ALERTS ? alerts / (double)t->days : metrics_get(m, metric);
-}
-
 static json_t *difference(const struct trial *t, const struct figures *f, size_t metric)
 {
     static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
     const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
-    const double a = value(t, &f->metrics[0], metric), b = value(t, &f->metrics[1], metric);
     const struct interval i = bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "metric", is->name, "title",
-                     is->title, "a", number(a), "b", number(b), "value", number(b - a), "low",
-                     number(i.low), "high", number(i.high), "detectable", number(2.8 * i.error));
+    double of[2];
+    for (int k = 0; k < 2; k++) {
+        const struct metrics *m = &f->metrics[k];
+        of[k] = is == &alerts ? (m->tally.true_positives + m->tally.false_positives) / t->days
+                              : metrics_get(m, metric);
+    }
+    const double values[] = {of[0], of[1], of[1] - of[0], i.low, i.high, 2.8 * i.error};
+    static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
+    json_t *j = json_pack("{s:s, s:s}", "metric", is->name, "title", is->title);
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++)
+        json_object_set_new(j, names[k], json_number_or_null(values[k]));
+    return j;
 }
 
 // NULL where no slice counts.
 static json_t *worst_slice(const struct trial *t, const struct slicing *s, size_t n)
 {
     json_t *worst = NULL;
-    double change = INFINITY;
+    double lowest = INFINITY;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < s[i].n; k++) {
             struct figures f = {0};
             int8_t *judged = slice_judged(&s[i], k, t->rows, t->judged);
-            measure(t, judged, &f);
-            const double by =
-                metrics_get(&f.metrics[1], t->metric) - metrics_get(&f.metrics[0], t->metric);
-            if (!slice_is_small(&f.metrics[0].tally) && by < change) {
-                change = by;
-                draw(t, judged, &f);
+            measure(t, judged, false, &f);
+            if (!slice_is_small(&f.metrics[0].tally) && change(t, &f) < lowest) {
+                lowest = change(t, &f);
+                measure(t, judged, true, &f);
                 json_decref(worst);
                 worst = difference(t, &f, t->metric);
-                json_object_update_new(worst, json_pack("{s:s, s:s}", "slicing", s[i].name, "name",
-                                                        s[i].slices[k].name));
+                json_object_set_new(worst, "slicing", json_string(s[i].name));
+                json_object_set_new(worst, "name", json_string(s[i].slices[k].name));
             }
             release(&f);
             free(judged);
@@ -284,27 +280,18 @@ json_t *compare_new(const struct compare_side sides[2], const struct examples *t
     if (open_tables(&t, tables, n, config, err))
         return NULL;
     find_rows(&t, within);
-    measure(&t, t.judged, &f);
+    measure(&t, t.judged, true, &f);
     if (f.metrics[0].tally.rows == 0)
         err_set(err,
                 "%s: has no row that is later than the training of both versions, with a "
                 "mature label, and of a card that is not blocked: give a table with later rows",
                 t.e.table.path);
-    else if (slices_from_config(&slicings, &n_slicings, &t.e, t.rows, config, err) == 0) {
-        draw(&t, t.judged, &f);
+    else if (slices_from_config(&slicings, &n_slicings, &t.e, t.rows, config, err) == 0)
         j = results(&t, &f, slicings, n_slicings, tables, n);
-    }
     release(&f);
     free(slicings);
     free(t.judged);
     free(t.score[0]);
     free(t.score[1]);
     return j;
-}
-
-void compare_print(const json_t *comparison, bool brief)
-{
-    template_print(compare_txt, comparison);
-    if (!brief)
-        template_print(compare_more_txt, comparison);
 }

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "train/compare.h"
+#include "train/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static void compare_with_champion(const struct registry *r, int64_t version,
         return;
     json_t *j = rc ? NULL : compare_new(sides, &v->model.examples, 1, config, always, &err);
     if (j)
-        compare_print(j, true);
+        template_print(compare_txt, j);
     else
         printf("Not compared with the champion: %s\n", err.msg);
     json_decref(j);

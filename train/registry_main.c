@@ -145,7 +145,8 @@ static int compare(struct registry *r, struct err *err)
     json_t *j = rc ? NULL : compare_new(sides, tables, n, &config, within, err);
     if (!j)
         return -1;
-    compare_print(j, false);
+    template_print(compare_txt, j);
+    template_print(compare_more_txt, j);
     rc = output ? json_save(j, output, err) : 0;
     json_decref(j);
     return rc;

@@ -140,13 +140,18 @@ class Fold:
                 "card_precision_at_100": self.card_precision(score)}
 
 
+def probabilities(table, rows, model):
+    """What model.json says of these rows."""
+    margin = np.full(len(rows), model["intercept"])
+    for i in model["inputs"]:  # input by input, so that equal rows get equal scores
+        x = table.column(i["name"])[rows].astype(np.float64).clip(i["min"], i["max"])
+        margin += i["weight"] * ((x - i["mean"]) / i["scale"])
+    return 1 / (1 + np.exp(-margin))
+
+
 def check_metrics(table, fold, model, said):
     """Scores the test rows with model.json; the largest difference of a metric to metrics.json."""
-    margin = np.full(len(fold.test), model["intercept"])
-    for i in model["inputs"]:  # input by input, so that equal rows get equal scores
-        x = table.column(i["name"])[fold.test.row].astype(np.float64).clip(i["min"], i["max"])
-        margin += i["weight"] * ((x - i["mean"]) / i["scale"])
-    score, label = 1 / (1 + np.exp(-margin)), fold.test.label
+    score, label = probabilities(table, fold.test.row, model), fold.test.label
     alert = score >= model["threshold"]
     ours = fold.measure(score) | {
         "log_loss": metrics.log_loss(label, score), "brier": metrics.brier_score_loss(label, score),
@@ -172,6 +177,79 @@ def check_weights(table, fold, model):
     difference = np.abs(theirs - ours).max()
     if not difference < WEIGHTS_AGREE:
         fail(f"a weight differs by {difference:.1e} from scikit-learn's")
+    return difference
+
+
+def blocked_out(table, rows, history_days):
+    """Rows of the period to judge, by the rule of train/metrics.h: not those of cards with a known
+    fraud since history_days before the block of seven days."""
+    days = table.time // DAY
+    frauds = pd.DataFrame({"card": table.card, "day": days})[table.label == 1]
+    keep, first = table.label[rows] >= 0, days[rows.start]
+    for start in range(first, days[rows.stop - 1] + 1, 7):
+        known = frauds[frauds.day >= start - history_days].groupby("card").day.min()
+        block = slice(*np.searchsorted(days, (start, start + 7)))
+        block = slice(block.start, min(block.stop, rows.stop))
+        since = pd.Series(table.card[block]).map(known).to_numpy()
+        late = since < days[block] - LABEL_DELAY_DAYS  # never: NaN, not late
+        keep[block.start - rows.start:block.stop - rows.start] &= ~late
+    return keep
+
+
+def drawn_days(n):
+    """times[replicate][day] of train/bootstrap.h: xorshift64* from the seed 1."""
+    x, times = 1, np.zeros((1000, n), dtype=int)
+    for replicate in times:
+        for _ in range(n):
+            x ^= x >> 12
+            x = (x ^ x << 25) % 2**64
+            x ^= x >> 27
+            replicate[(x * 2685821657736338717 % 2**64 >> 32) * n >> 32] += 1
+    return times
+
+
+def drawn_average_precision(score, label, weight):
+    """Of rows in falling order of score, each counted weight times; equal scores together."""
+    last = np.append(score[1:] != score[:-1], True)
+    frauds, rows = np.cumsum(weight * label)[last], np.cumsum(weight)[last]
+    new = np.diff(frauds, prepend=0)
+    return np.sum(new[new > 0] * (frauds[new > 0] / rows[new > 0])) / frauds[-1]
+
+
+def check_comparison(programs, work, table):
+    """registry compare of two versions against numpy on the same rows and draws; the largest
+    difference."""
+    config = work / "second.ini"
+    text = Path(CONFIG).read_text(encoding="utf-8")
+    config.write_text(re.sub(r"(?m)^l2 .*", "l2 = 1e-2", text), encoding="utf-8")
+    run(programs / "train", "--config", config, "--output", work / "models", work / "features")
+    run(programs / "registry", "--config", CONFIG, "--models", work / "models", "compare", 1, 2,
+        work / "features", "--until", "2018-08-22", "--output", work / "compare.json")
+    said = json.loads((work / "compare.json").read_text(encoding="utf-8"))
+    rows = table.days("2018-08-01 .. 2018-08-21")
+    kept = np.arange(rows.start, rows.stop)[blocked_out(table, rows, 28 + LABEL_DELAY_DAYS)]
+    label, day = table.label[kept].astype(int), table.time[kept] // DAY - table.time[rows.start] // DAY
+    n = int(day[-1]) + 1
+    times, values = drawn_days(n), []
+    for version in (1, 2):
+        model = json.loads((work / f"models/{version}/model.json").read_text(encoding="utf-8"))
+        score = probabilities(table, kept, model)
+        fall = np.argsort(-score, kind="stable")
+        loss = np.bincount(day, -np.log(np.where(label == 1, score, 1 - score)), n)
+        alerts = np.bincount(day, score >= model["threshold"], n)
+        values.append(np.array([[drawn_average_precision(score[fall], label[fall], w[day[fall]]),
+                                 w @ loss / (w @ np.bincount(day)), w @ alerts / n]
+                                for w in (np.ones(n, dtype=int), *times)]))
+    change = values[1] - values[0]
+    ours = np.array([[d["a"], d["b"], d["low"], d["high"], d["detectable"]]
+                     for d in said["differences"]])
+    theirs = np.column_stack([values[0][0], values[1][0],
+                              *np.percentile(change[1:], (2.5, 97.5), axis=0),
+                              2.8 * change[1:].std(axis=0, ddof=1)])
+    difference = np.abs(ours - theirs).max()
+    if not difference <= METRICS_AGREE or said["a"]["metrics"]["rows"] != len(kept):
+        fail(f"registry compare says\n{ours}\nof {said['a']['metrics']['rows']} rows, numpy\n{theirs}"
+             f"\nof {len(kept)}")
     return difference
 
 
@@ -206,8 +284,9 @@ def run_seed(programs, work, seed):
     table = FeatureTable(work / "features")
     folds = [Fold(table, f) for f in said["folds"]]
     agreement = (check_metrics(table, folds[0], model, said["test"]),
-                 check_weights(table, folds[0], model))
-    say("seed {}: metrics agree to {:.1e}, weights to {:.1e}".format(seed, *agreement))
+                 check_weights(table, folds[0], model), check_comparison(programs, work, table))
+    say("seed {}: metrics agree to {:.1e}, weights to {:.1e}, comparison to {:.1e}".format(
+        seed, *agreement))
     sets = {"book's 15": book_features(), "all inputs": [i["name"] for i in model["inputs"]]}
     ours = [{k: f[k] for k in KINDS} | {"seconds": train_seconds} for f in said["folds"]]
     return agreement, {OURS: ours} | compare(table, folds, sets, seed)
@@ -285,7 +364,7 @@ def page(results, program):
     every = {m: [w for _, models in results.values() for w in models[m]]
              for m in next(iter(results.values()))[1]}
     weeks = len(next(iter(results.values()))[1][OURS])
-    agreement = markdown(["seed", "metrics", "weights"], [
+    agreement = markdown(["seed", "metrics", "weights", "comparison"], [
         [str(s), *(f"{d:.1e}" for d in a)] for s, (a, _) in results.items()])
     tables = "\n\n".join(f"### Seed {s}\n\n{quality_table(m)}" for s, (_, m) in results.items())
     return f"""# Quality
@@ -318,6 +397,9 @@ fifteen features this project rebuilt. A *seed* is another draw of the simulated
 Measured on the first test week (fold 0): the largest difference between the eight metrics in metrics.json
 and those that scikit-learn and numpy compute from model.json and the feature table (allowed: {METRICS_AGREE:.0e}), and
 between our weights and those of scikit-learn's newton-cholesky on the same objective (allowed: {WEIGHTS_AGREE:.0e}).
+*Comparison* is the largest difference between what `registry compare` says about two versions on 21 days (average
+precision, log loss, alerts a day, the intervals of their differences in 1000 draws of days, and the standard errors) and
+what numpy computes on the same rows and draws (allowed: {METRICS_AGREE:.0e}).
 
 {agreement}
 
