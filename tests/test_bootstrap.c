@@ -101,7 +101,7 @@ static void assert_replicates(const char *unit, size_t units, int64_t unit_secon
         const struct metrics m = metrics_compute(scores, labels, rows, THRESHOLD);
         const double alerts = m.tally.true_positives + m.tally.false_positives;
         assert_near(b.values[r][BOOTSTRAP_ALERTS],
-                    alerts / (double)units * (double)(DAY / unit_seconds), 1e-12);
+                    alerts / (double)units * (double)DAY / (double)unit_seconds, 1e-12);
         for (size_t k = 0; k < N_METRICS; k++)
             if (k != CARD_PRECISION)
                 assert_near(b.values[r][k], metrics_get(&m, k), 1e-12);

@@ -148,19 +148,24 @@ static void judge(void)
     }
 }
 
+static int day_at(int r)
+{
+    return r / PER_DAY;
+}
+
 // Σ over the frauds of the precision at their score / frauds; each row times[day] times.
 static double slow_ap(const double *s, const int8_t *labels, const int *times)
 {
     double sum = 0, frauds = 0;
     for (int r = FIRST; r < ROWS; r++) {
         double above[2] = {0, 0};
-        if (labels[r] != 1 || times[r / PER_DAY] == 0)
+        if (labels[r] != 1 || times[day_at(r)] == 0)
             continue;
         for (int k = FIRST; k < ROWS; k++)
             if (labels[k] >= 0 && s[k] >= s[r])
-                above[labels[k]] += times[k / PER_DAY];
-        sum += times[r / PER_DAY] * above[1] / (above[0] + above[1]);
-        frauds += times[r / PER_DAY];
+                above[labels[k]] += times[day_at(k)];
+        sum += times[day_at(r)] * above[1] / (above[0] + above[1]);
+        frauds += times[day_at(r)];
     }
     return sum / frauds;
 }
@@ -170,8 +175,8 @@ static double slow_loss(const double *s, const int *times)
     double sum = 0, n = 0;
     for (int r = 0; r < ROWS; r++)
         if (judged[r] >= 0) {
-            sum -= times[r / PER_DAY] * log(judged[r] == 1 ? s[r] : 1 - s[r]);
-            n += times[r / PER_DAY];
+            sum -= times[day_at(r)] * log(judged[r] == 1 ? s[r] : 1 - s[r]);
+            n += times[day_at(r)];
         }
     return sum / n;
 }
@@ -181,7 +186,7 @@ static double slow_alerts(int side, const int *times, int days)
     double sum = 0;
     for (int r = 0; r < ROWS; r++)
         if (judged[r] >= 0 && score[side][r] >= models[side].threshold)
-            sum += times[r / PER_DAY];
+            sum += times[day_at(r)];
     return sum / days;
 }
 
@@ -277,6 +282,15 @@ TEST_CASE(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force)
 
 // ---- flips, rows and the verdict ----------------------------------------------------------------
 
+static int row_of(const char *id)
+{
+    for (int r = 0; r < ROWS; r++)
+        if (ids[r] == (uint64_t)strtoll(id, NULL, 10)) // as SQLite has it
+            return r;
+    fail_msg("no row has the id %s", id);
+    return 0;
+}
+
 TEST_CASE(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthest_first)
 {
     json_int_t rows[2] = {0}, frauds[2] = {0}, counted[4] = {0};
@@ -303,11 +317,7 @@ TEST_CASE(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthes
     json_array_foreach(list, k, flip)
     {
         const char *id = json_string_value(json_object_get(flip, "id"));
-        int r = FIRST;
-        while (r < ROWS && ids[r] != (uint64_t)strtoll(id, NULL, 10)) // as SQLite has it
-            r++;
-        if (r == ROWS)
-            fail_msg("no row has the id %s", id);
+        const int r = row_of(id);
         assert_true(judged[r] >= 0);
         assert_is(member(flip, "a"), score[0][r]);
         assert_is(member(flip, "b"), score[1][r]);
@@ -532,7 +542,7 @@ TEST_CASE(train_compares_with_the_champion_before_its_summary_unless_it_is_the_s
 {
     expect(0, "\ntrain ", SECOND("s/^l2 = .*/l2 = 1e-1/") " | tail -n 10");
     assert_parts(out, "Worse: version 2 against 1.|\nAlerts a day |\nWorst slice |models/2\n");
-    assert_null(strstr(out, "Version 2 reviews"));
+    assert_null(strstr(out, "Only version 2 reviews"));
     assert_null(strstr(strstr(out, "\ntrain "), "\n\n"));
     succeed("train " SAMPLE "--output models features");
     assert_int_equal(strncmp(out, "train ", 6), 0); // the champion again
@@ -547,10 +557,14 @@ TEST_CASE(versions_that_cannot_be_compared_are_refused_with_the_reason_and_train
     assert_contains(out, " models/2\n");
     refused("registry: version 2 was trained on other [columns] or [features] than features has",
             COMPARE "1 2 features --output c.json");
-    refused("registry: features2: has no row that is later than the training of both versions",
-            "features " SAMPLE "--until 2018-04-20 --output features2 table >said; rm said; "
-            "before=$(all); " COMPARE "1 1 features2");
+    refused(
+        "registry: features2: no row counts: it must be later than the training of both versions",
+        "features " SAMPLE "--until 2018-04-20 --output features2 table >said; rm said; "
+        "before=$(all); " COMPARE "1 1 features2");
     refused("registry: models: there is no version 3", COMPARE "1 3 features");
+    refused("rename this table: its name is not UTF-8",
+            "cp -r features \"$(printf 'f\\377')\"; before=$(all); " COMPARE
+            "1 1 \"$(printf 'f\\377')\"");
     refused("second.ini:", "echo '[retrain]\nmetric = recall' >>second.ini; before=$(all); "
                            "registry --config second.ini --models models compare 1 1 features");
     expect(2, "compare what? give two versions and a feature table", COMPARE "1 2");

@@ -51,6 +51,10 @@ static int read_metric(struct trial *t, const struct config *config, struct err 
 static int open_tables(struct trial *t, const struct examples *tables, size_t n,
                        const struct config *config, struct err *err)
 {
+    for (size_t i = 0; i < n; i++)
+        if (!value_utf8(tables[i].table.path, strlen(tables[i].table.path)))
+            return err_set(err, "%s: rename this table: its name is not UTF-8",
+                           tables[i].table.path);
     for (size_t i = 0; i < 2 * n; i++)
         if (plan_checksum(&t->sides[i % 2].model->plan) != plan_checksum(&tables[i / 2].plan))
             return err_set(err,
@@ -283,8 +287,8 @@ json_t *compare_new(const struct compare_side sides[2], const struct examples *t
     measure(&t, t.judged, true, &f);
     if (f.metrics[0].tally.rows == 0)
         err_set(err,
-                "%s: has no row that is later than the training of both versions, with a "
-                "mature label, and of a card that is not blocked: give a table with later rows",
+                "%s: no row counts: it must be later than the training of both versions, within "
+                "--from and --until, with a mature label, and of a card that is not blocked",
                 t.e.table.path);
     else if (slices_from_config(&slicings, &n_slicings, &t.e, t.rows, config, err) == 0)
         j = results(&t, &f, slicings, n_slicings, tables, n);
