@@ -86,6 +86,7 @@ $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 WEB := $(wildcard web/*) web/chart.min.js
 $(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.string.o))
 $(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard train/*.txt) train/card.md)
+$(BUILD)/libmonitor.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard monitor/*.txt) monitor/drift.prom)
 $(BUILD)/libserve.a: $(BUILD)/serve/openapi.json.string.o
 define embed
 	@mkdir -p $(@D)
@@ -212,7 +213,8 @@ $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.t
 	$(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $@ $(D)/features \
 	    >$(D)/monitor.txt
 
-# It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long.
+# It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
+# monitor's verdict ends before its notes.
 again = make $(1)$(foreach v,$(filter-out THREADS,$(TYPED)), $v=$(call quote,$($v)))
 $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	@{ printf '%-8s %10s %8s %15s %s\n' stage rows seconds rate artifact; \
@@ -220,6 +222,7 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show && \
+	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@
 	@echo; cat $@; touch $(D)/.ran

@@ -26,7 +26,7 @@ static const char *const sections[][9] = {
     {"slices"},
     {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
     {"retrain", "metric"},
-    {"monitor", "psi_alert", "min_rows"},
+    {"monitor", "psi_alert", "min_rows", "alarm", "ap_drop"},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };
 

@@ -1,312 +1,306 @@
 #include "monitor/comparison.h"
 
 #include "base/memory.h"
-#include "base/output.h"
 #include "base/parallel.h"
 #include "base/value.h"
+#include "train/evaluate.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAYS_PER_WEEK = 7 };
+enum { MARGIN = 7200, WEEKS_MAX = 520 };
 
 size_t period_rows(const struct period *p)
 {
-    return p->rows.end - p->rows.first;
+    return (size_t)(p->rows.end - p->rows.first);
 }
 
-// ---- rows ----
-
-static void find_weeks(struct comparison *c)
+size_t weeks_counting(const struct period *p)
 {
-    const struct period *p = &c->current;
-    struct week *last = NULL;
-    for (uint64_t row = p->rows.first; row < p->rows.end; row++) {
-        const int64_t day = day_of(p->examples->time[row]);
-        if (!last || day >= last->from + DAYS_PER_WEEK) {
-            const int64_t from = last ? day - (day - last->from) % DAYS_PER_WEEK : day;
-            ARRAY_GROW(c->weeks, c->n_weeks + 1, c->weeks_capacity);
-            last = &c->weeks[c->n_weeks++];
-            *last = (struct week){from, {row, row}};
-        }
-        last->rows.end = row + 1;
+    size_t n = 0;
+    for (size_t w = 0; w < p->n_weeks; w++)
+        n += p->weeks[w].counts;
+    return n;
+}
+
+// ---- periods ----
+
+static void find_weeks(struct period *p, struct period_times t, size_t least)
+{
+    const int64_t *time = p->examples->time;
+    const int64_t first = time[p->rows.first], last = time[p->rows.end - 1];
+    int64_t from = day_of((t.from > INT64_MIN ? t.from : first - MARGIN) + SECONDS_PER_DAY - 1);
+    int64_t until = day_of(t.until < INT64_MAX ? t.until : last + MARGIN);
+    from = from > day_of(first) ? from : day_of(first);
+    until = until <= day_of(last) ? until : day_of(last) + 1;
+    if (from >= until)
+        return;
+    p->whole = time_rows(from * SECONDS_PER_DAY, until * SECONDS_PER_DAY, time, p->rows.end);
+    const int64_t weeks = (until - from) / DAYS_PER_WEEK;
+    p->n_weeks = (size_t)(weeks < WEEKS_MAX ? weeks : WEEKS_MAX);
+    p->weeks = xcalloc(p->n_weeks, sizeof *p->weeks);
+    from = until - (int64_t)p->n_weeks * DAYS_PER_WEEK;
+    for (struct week *w = p->weeks; w < p->weeks + p->n_weeks; w++, from += DAYS_PER_WEEK) {
+        *w = (struct week){.from = from};
+        w->rows = time_rows(from * SECONDS_PER_DAY, (from + DAYS_PER_WEEK) * SECONDS_PER_DAY, time,
+                            p->rows.end);
+        w->counts = w->rows.end - w->rows.first >= least;
     }
 }
 
-static int choose_rows(struct comparison *c, const struct config *config, struct err *err)
+static void open_period(struct period *p, const struct comparison *c, const struct examples *e,
+                        struct period_times t)
 {
-    struct period *before = &c->reference, *now = &c->current;
-    const struct examples *e = before->examples;
-    struct split split;
-    if (split_from_config(&split, config, err) ||
-        config_number(config, "monitor", "psi_alert", 0, 1e6, &c->psi_alert, err) ||
-        config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err))
-        return -1;
-    before->rows = split_rows(&split.train, 0, e->time, e->rows);
-    now->rows.end = now->examples->rows;
-    if (now->examples == e)
-        now->rows.first = split_rows(&split.test, 0, e->time, e->rows).end;
-    if (period_rows(before) == 0)
-        return err_set(err, "%s: no row lies in the training part", e->table.path);
-    const size_t least = (size_t)c->min_rows;
-    c->enough_rows = period_rows(before) >= least && period_rows(now) >= least;
+    const struct model *m = c->model;
+    float *x = xcalloc(m->n_inputs, sizeof *x);
+    *p = (struct period){.examples = e, .rows = time_rows(t.from, t.until, e->time, e->rows)};
+    const size_t n = period_rows(p), least = (size_t)c->min_rows;
+    if (n > 0)
+        find_weeks(p, t, p == &c->train || period_rows(&c->train) >= least ? least : SIZE_MAX);
+    p->score = scores_new(e, m, p->rows);
+    p->judged = cards_judge(e, p->rows, m->test.from - m->train.from, c->label_delay);
+    p->alert = xcalloc(n, sizeof *p->alert);
+    for (size_t r = 0; r < n; r++) {
+        for (size_t i = 0; i < m->n_inputs; i++)
+            x[i] = e->x[i][p->rows.first + r];
+        p->alert[r] = model_reviews(m, x, p->score[r]);
+    }
+    free(x);
+}
+
+static int open_periods(struct comparison *c, struct err *err)
+{
+    const struct model *m = c->model;
+    const struct examples *now = c->other ? c->other : c->features;
+    open_period(&c->train, c, c->features, m->train);
+    if (period_rows(&c->train) == 0)
+        return err_set(err,
+                       "%s: has no row of the model's training window, %s: compute features of "
+                       "the data that it was trained on",
+                       c->features->table.path,
+                       json_string_value(json_object_get(m->training, "train")));
+    open_period(&c->test, c, c->features, m->test);
+    open_period(&c->current, c, now, c->within);
+    c->mature = mature_rows(now, c->current.rows, c->label_delay);
+    c->bounds = &c->train;
+    c->bounds_from = "training";
+    if (weeks_counting(&c->train) < WEEKS_LEAST && c->parent) {
+        open_period(&c->before, c, c->features, *c->parent);
+        c->bounds = &c->before;
+        c->bounds_from = "parent";
+    }
+    if (weeks_counting(c->bounds) < WEEKS_LEAST) {
+        c->bounds = NULL;
+        c->bounds_from = "psi_alert";
+    }
     return 0;
 }
 
 // ---- columns ----
 
-// Column i of a period's rows as doubles, to be freed. The one after the inputs is the score, with
-// which the model is measured, too.
-static double *load(struct period *p, const struct model *m, size_t i)
+// Column i of a period's rows, to be freed.
+static double *load(const struct period *p, const struct model *m, size_t i)
 {
     const size_t n = period_rows(p), first = p->rows.first;
-    const struct examples *e = p->examples;
-    if (i == m->n_inputs) {
-        double *score = scores_new(e, m, p->rows);
-        if (e->label)
-            p->metrics = metrics_compute(score, e->label + first, n, m->threshold);
-        return score;
-    }
     double *x = xmalloc(n * sizeof *x);
     for (size_t r = 0; r < n; r++)
-        x[r] = e->x[i][first + r];
+        x[r] = i < m->n_inputs    ? (double)p->examples->x[i][first + r]
+               : i == m->n_inputs ? p->score[r]
+                                  : p->alert[r];
     return x;
 }
 
-// values: of the current rows. The weeks cover them, so their counts add up to q, those of the
-// period.
-static void count_weeks(const struct comparison *c, const struct histogram *h, const double *values,
-                        const uint64_t *p, uint64_t *q, double *psi)
+// values: of all rows of the period.
+static void count(const struct histogram *h, const struct period *p, struct row_range rows,
+                  const double *values, uint64_t *counts)
 {
-    for (size_t w = 0; w < c->n_weeks; w++) {
-        uint64_t week[HISTOGRAM_BINS] = {0};
-        const struct row_range *rows = &c->weeks[w].rows;
-        for (uint64_t row = rows->first; row < rows->end; row++)
-            week[histogram_bin(h, *values++)]++;
-        psi[w] = drift_psi(p, week, h->n_edges + 1);
-        for (size_t b = 0; b <= h->n_edges; b++)
-            q[b] += week[b];
-    }
+    memset(counts, 0, HISTOGRAM_BINS * sizeof *counts);
+    for (uint64_t r = rows.first; r < rows.end; r++)
+        counts[histogram_bin(h, values[r - p->rows.first])]++;
 }
 
-static void compare_column(struct comparison *c, size_t i)
+// Mean + 3 sd of the PSI of the weeks, each against the other rows.
+static double usual_psi(const struct histogram *h, const struct period *p, const double *values)
+{
+    uint64_t all[HISTOGRAM_BINS], week[HISTOGRAM_BINS], rest[HISTOGRAM_BINS];
+    double n = 0, mean = 0, squares = 0; // Welford 1962
+    count(h, p, p->rows, values, all);
+    for (size_t w = 0; w < p->n_weeks; w++) {
+        if (!p->weeks[w].counts)
+            continue;
+        count(h, p, p->weeks[w].rows, values, week);
+        for (size_t b = 0; b < HISTOGRAM_BINS; b++)
+            rest[b] = all[b] - week[b];
+        const double psi = drift_psi(rest, week, h->n_edges + 1), apart = psi - mean;
+        mean += apart / ++n;
+        squares += apart * (psi - mean);
+    }
+    return mean + 3 * sqrt(squares / (n - 1));
+}
+
+static double bound(const struct comparison *c, const struct comparison_column *k, size_t i)
+{
+    if (strcmp(k->kind, "calendar") == 0)
+        return NAN;
+    if (!c->bounds)
+        return c->psi_alert;
+    double *values = load(c->bounds, c->model, i);
+    const double usual = usual_psi(&k->reference, c->bounds, values);
+    free(values);
+    return fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
+}
+
+static bool alarms(const struct comparison *c, const signed char *over)
+{
+    int seen = 0, beyond = 0;
+    for (size_t w = c->current.n_weeks; w-- > 0 && seen < c->last;) {
+        seen += over[w] >= 0;
+        beyond += over[w] > 0;
+    }
+    return beyond >= c->least;
+}
+
+static void measure_weeks(const struct comparison *c, struct comparison_column *k,
+                          const double *values)
+{
+    const struct period *p = &c->current;
+    signed char *over = xcalloc(p->n_weeks, sizeof *over);
+    k->week_psi = xcalloc(p->n_weeks, sizeof *k->week_psi);
+    for (size_t w = 0; w < p->n_weeks; w++) {
+        uint64_t counts[HISTOGRAM_BINS];
+        count(&k->reference, p, p->weeks[w].rows, values, counts);
+        k->week_psi[w] = drift_psi(k->reference.counts, counts, k->reference.n_edges + 1);
+        over[w] = p->weeks[w].counts ? k->week_psi[w] >= k->bound : -1; // a bound of NAN: 0
+        k->moved = over[w] > 0 ? k->week_psi[w] : k->moved;
+    }
+    k->alarm = alarms(c, over);
+    free(over);
+}
+
+static void measure_column(struct comparison *c, size_t i)
 {
     const struct model *m = c->model;
-    const struct histogram *h = i < m->n_inputs ? &m->inputs[i].reference : &m->score_reference;
-    const size_t n_before = period_rows(&c->reference), n_now = period_rows(&c->current);
-    double *before = load(&c->reference, m, i), *now = load(&c->current, m, i);
-    struct comparison_column *column = &c->columns[i];
-    uint64_t p[HISTOGRAM_BINS] = {0}, q[HISTOGRAM_BINS] = {0};
-    column->name = i < m->n_inputs ? m->inputs[i].name : "score";
-    column->week_psi = xcalloc(c->n_weeks, sizeof *column->week_psi);
-    for (size_t r = 0; r < n_before; r++)
-        p[histogram_bin(h, before[r])]++;
-    count_weeks(c, h, now, p, q, column->week_psi);
+    const bool input = i < m->n_inputs, score = i == m->n_inputs;
+    struct comparison_column *k = &c->columns[i];
+    double *before = load(&c->train, m, i), *now = load(&c->current, m, i);
+    const size_t n_before = period_rows(&c->train), n_now = period_rows(&c->current);
+    k->name = input ? m->inputs[i].name : score ? "score" : "decision";
+    k->kind = input && plan_follows_calendar(&m->plan, i) ? "calendar" : input ? "input" : k->name;
+    k->reference = input   ? m->inputs[i].reference
+                   : score ? m->score_reference
+                           : (struct histogram){.n_edges = 1, .edges = {0.5}};
+    k->current = k->reference;
+    count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
+    count(&k->current, &c->current, c->current.rows, now, k->current.counts);
+    k->bound = bound(c, k, i);
+    measure_weeks(c, k, now);
     sort_doubles(before, n_before);
     sort_doubles(now, n_now);
-    column->drift = drift_measure(before, n_before, now, n_now, p, q, h->n_edges + 1);
-    column->drifted = c->enough_rows && column->drift.psi >= c->psi_alert;
+    k->drift = drift_measure(before, n_before, now, n_now, k->reference.counts, k->current.counts,
+                             k->reference.n_edges + 1);
     free(before);
     free(now);
 }
 
-// The last column, the score, costs most and goes first.
+// ---- performance ----
+
+static void measure_rows(const struct comparison *c, const struct period *p, struct row_range rows,
+                         struct performance *to)
+{
+    const size_t at = (size_t)(rows.first - p->rows.first);
+    performance_measure(to, p->examples, rows, p->score + at, p->judged + at, c->model->threshold);
+}
+
+static void find_fall(struct comparison *c)
+{
+    const struct period *p = &c->current;
+    c->differences = xcalloc(p->n_weeks, sizeof *c->differences);
+    c->fell = xcalloc(p->n_weeks, sizeof *c->fell);
+    for (size_t w = 0; w < p->n_weeks; w++) {
+        const struct interval i = bootstrap_difference(&c->weeks[w].bootstrap,
+                                                       &c->reference.bootstrap, AVERAGE_PRECISION);
+        c->differences[w] = i;
+        c->fell[w] = p->weeks[w].counts && !isnan(i.high) ? i.high < -c->ap_drop : -1;
+    }
+    c->performance_alarm = alarms(c, c->fell);
+}
+
+// ---- all of it ----
+
+// The longest pieces of work go first: the bootstrap of the whole period, and the score's column.
 static int work(void *arg, unsigned thread, struct err *err)
 {
     struct comparison *c = arg;
+    const struct period *p = &c->current;
     (void)thread;
     (void)err;
-    for (size_t k; (k = atomic_fetch_add(&c->next, 1)) < c->n;)
-        compare_column(c, c->n - 1 - k);
+    for (size_t k; (k = atomic_fetch_add(&c->next, 1)) < 2 + c->n + p->n_weeks;) {
+        if (k == 0)
+            measure_rows(c, p, c->mature, &c->now);
+        else if (k == 1)
+            measure_rows(c, &c->test, c->test.rows, &c->reference);
+        else if (k < 2 + c->n)
+            measure_column(c, c->n + 1 - k);
+        else if (p->weeks[k - 2 - c->n].rows.end <= c->mature.end)
+            measure_rows(c, p, p->weeks[k - 2 - c->n].rows, &c->weeks[k - 2 - c->n]);
+    }
     return 0;
 }
 
-int comparison_init(struct comparison *c, const struct model *m, const struct examples *features,
-                    const struct examples *other, const struct config *config, unsigned threads,
-                    struct err *err)
+static int read_settings(struct comparison *c, const struct config *config, struct err *err)
 {
-    *c = (struct comparison){.model = m,
-                             .reference.examples = features,
-                             .current.examples = other ? other : features,
-                             .n = m->n_inputs + 1,
-                             .psi_alert = 0.2,
-                             .min_rows = 1000};
-    if (choose_rows(c, config, err))
+    const struct config_entry *alarm = config_find(config, "monitor", "alarm");
+    struct examples *const tables[] = {c->features, c->other};
+    struct split split;
+    char more;
+    c->psi_alert = 0.2;
+    c->ap_drop = 0.1;
+    c->min_rows = 1000;
+    c->least = 2;
+    c->last = 3;
+    if (config_number(config, "monitor", "psi_alert", 0, 1e6, &c->psi_alert, err) ||
+        config_number(config, "monitor", "ap_drop", 0, 1, &c->ap_drop, err) ||
+        config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err) ||
+        split_labels(&split, config, &c->model->plan.schema, err))
         return -1;
-    find_weeks(c);
-    c->columns = xcalloc(c->n, sizeof *c->columns);
-    parallel_run(threads < c->n ? threads : (unsigned)c->n, work, c, err);
-    for (size_t i = 0; i < c->n; i++)
-        c->drifted = c->drifted || c->columns[i].drifted;
+    if (alarm && (sscanf(alarm->value, "%2d of %2d %c", &c->least, &c->last, &more) != 2 ||
+                  c->least < 1 || c->least > c->last))
+        return config_error(config, alarm, 0, err,
+                            "'%s' is not so many of the last so many weeks, like 2 of 3",
+                            alarm->value);
+    c->label_delay = split.label_delay;
+    for (size_t i = 0; i < 2 && split.blocked; i++)
+        if (tables[i] &&
+            !(tables[i]->card = table_data(&tables[i]->table, split.blocked, COLUMN_KEY, err)))
+            return -1;
     return 0;
 }
 
-// ---- drift.json ----
-
-// The measures in the order of struct drift; those with a title are in the table, too.
-static const struct {
-    const char *name, *title, *format;
-    int width;
-} measures[] = {
-    {"psi", "PSI", "%.4f", 8},
-    {"ks", "KS", "%.4f", 7},
-    {"ks_p", NULL, NULL, 0},
-    {"jensen_shannon", "JS", "%.4f", 7},
-    {"wasserstein", NULL, NULL, 0},
-    {"wasserstein_normalised", "W1/sd", "%.3f", 7},
-    {"out_of_range", "outside", "%.4f", 8},
-    {"mean_reference", "mean before", "%.4g", 11},
-    {"mean_current", "mean now", "%.4g", 11},
-};
-enum { MEASURES = sizeof measures / sizeof *measures };
-
-static json_t *period_json(const struct period *p)
-{
-    char from[TIME_TEXT], to[TIME_TEXT];
-    const bool any = period_rows(p) > 0;
-    const int64_t *time = p->examples->time;
-    return json_pack("{s:s, s:I, s:s?, s:s?}", "table", p->examples->table.path, "rows",
-                     (json_int_t)period_rows(p), "from",
-                     any ? time_text(from, time[p->rows.first]) : NULL, "to",
-                     any ? time_text(to, time[p->rows.end - 1]) : NULL);
-}
-
-static json_t *weeks_json(const struct comparison *c, const double *psi)
-{
-    json_t *weeks = json_array();
-    for (size_t w = 0; w < c->n_weeks; w++) {
-        char from[TIME_TEXT];
-        const struct week *week = &c->weeks[w];
-        json_array_append_new(weeks,
-                              json_pack("{s:s, s:I, s:o}", "from", date_text(from, week->from),
-                                        "rows", (json_int_t)(week->rows.end - week->rows.first),
-                                        "psi", json_number_or_null(psi[w])));
-    }
-    return weeks;
-}
-
-static json_t *column_json(const struct comparison *c, const struct comparison_column *column)
-{
-    json_t *j = json_pack("{s:s}", "name", column->name);
-    for (size_t i = 0; i < MEASURES; i++)
-        json_object_set_new(j, measures[i].name,
-                            json_number_or_null(((const double *)&column->drift)[i]));
-    json_object_set_new(j, "drifted", json_boolean(column->drifted));
-    json_object_set_new(j, "weeks", weeks_json(c, column->week_psi));
-    return j;
-}
-
-static json_t *performance_json(const struct metrics *m)
-{
-    return m->tally.rows > 0 ? metrics_to_json(m) : json_null();
-}
-
-static json_t *comparison_json(const struct comparison *c)
-{
-    json_t *inputs = json_array();
-    for (size_t i = 0; i + 1 < c->n; i++)
-        json_array_append_new(inputs, column_json(c, &c->columns[i]));
-    return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:{s:o, s:o}}", //
-                     "format", "assay drift",                                                 //
-                     "version", 1,                                                            //
-                     "model", c->model->sha256,                                               //
-                     "reference", period_json(&c->reference),                                 //
-                     "current", period_json(&c->current),                                     //
-                     "psi_alert", json_number_or_null(c->psi_alert),                          //
-                     "min_rows", (json_int_t)c->min_rows,                                     //
-                     "enough_rows", c->enough_rows,                                           //
-                     "drifted", c->drifted,                                                   //
-                     "inputs", inputs,                                                        //
-                     "score", column_json(c, &c->columns[c->n - 1]),                          //
-                     "performance",                                                           //
-                     "reference", performance_json(&c->reference.metrics),                    //
-                     "current", performance_json(&c->current.metrics));
-}
-
-int comparison_write(const struct comparison *c, const char *path, struct err *err)
-{
-    json_t *json = comparison_json(c);
-    struct output o = {0};
-    int rc = json ? output_open(&o, path, 0644, err)
-                  : err_set(err, "%s: the name of a table in it is not UTF-8", path);
-    if (rc == 0) {
-        json_dumpf(json, o.file, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-        putc('\n', o.file);
-        rc = output_commit(&o, err);
-    }
-    output_release(&o);
-    json_decref(json);
-    return rc;
-}
-
-// ---- table ----
-
-// Larger PSI first; without current rows all are NAN and stay in order.
 static int by_psi(const void *a, const void *b)
 {
-    const double x = ((const struct comparison_column *)a)->drift.psi;
-    const double y = ((const struct comparison_column *)b)->drift.psi;
-    return (x < y) - (x > y);
+    const struct comparison_column *x = a, *y = b;
+    if (x->alarm != y->alarm)
+        return y->alarm - x->alarm;
+    return (x->drift.psi < y->drift.psi) - (x->drift.psi > y->drift.psi); // NAN: without rows
 }
 
-static void print_column(const struct comparison_column *column, int width)
+int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
+                   struct err *err)
 {
-    printf("%-*s", width, column->name);
-    for (size_t i = 0; i < MEASURES; i++) {
-        const double x = ((const double *)&column->drift)[i];
-        char text[32] = "-";
-        if (measures[i].title && isfinite(x))
-            snprintf(text, sizeof text, measures[i].format, x);
-        if (measures[i].title)
-            printf(" %*s", measures[i].width, text);
-    }
-    printf("%s\n", column->drifted ? "  drifted" : "");
-}
-
-static void print_columns(const struct comparison *c)
-{
-    int width = 0;
-    struct comparison_column *sorted = xcalloc(c->n, sizeof *sorted);
-    memcpy(sorted, c->columns, c->n * sizeof *sorted);
-    qsort(sorted, c->n, sizeof *sorted, by_psi);
+    if (read_settings(c, config, err) || open_periods(c, err))
+        return -1;
+    c->n = c->model->n_inputs + 2;
+    c->columns = xcalloc(c->n, sizeof *c->columns);
+    c->weeks = xcalloc(c->current.n_weeks, sizeof *c->weeks);
+    parallel_run(threads, work, c, err);
+    c->estimate = estimate_make(c->current.score, c->current.judged, period_rows(&c->current),
+                                c->model->threshold);
+    find_fall(c);
+    c->drift = c->performance_alarm;
     for (size_t i = 0; i < c->n; i++)
-        width = (int)strlen(sorted[i].name) > width ? (int)strlen(sorted[i].name) : width;
-    printf("%-*s", width, "input");
-    for (size_t i = 0; i < MEASURES; i++)
-        if (measures[i].title)
-            printf(" %*s", measures[i].width, measures[i].title);
-    printf("\n");
-    for (size_t i = 0; i < c->n; i++)
-        print_column(&sorted[i], width);
-    free(sorted);
-}
-
-static void print_period(const char *title, const struct period *p)
-{
-    char from[TIME_TEXT], to[TIME_TEXT];
-    printf("%-9s %9zu rows", title, period_rows(p));
-    if (period_rows(p) > 0)
-        printf("  %s .. %s", time_text(from, p->examples->time[p->rows.first]),
-               time_text(to, p->examples->time[p->rows.end - 1]));
-    printf("  %s\n", p->examples->table.path);
-}
-
-void comparison_print(const struct comparison *c)
-{
-    const struct metrics *before = &c->reference.metrics, *now = &c->current.metrics;
-    print_period("reference", &c->reference);
-    print_period("current", &c->current);
-    print_columns(c);
-    if (before->tally.rows > 0 && now->tally.rows > 0 && isfinite(before->roc_auc) &&
-        isfinite(now->roc_auc))
-        printf("ROC AUC %.4f before, %.4f now; average precision %.4f before, %.4f now\n",
-               before->roc_auc, now->roc_auc, before->average_precision, now->average_precision);
-    if (!c->enough_rows)
-        printf("no verdict: fewer than min_rows = %" PRId64 " rows on one side\n", c->min_rows);
-    else
-        printf("%s: PSI %s %g\n", c->drifted ? "drifted" : "no drift",
-               c->drifted ? "reaches" : "stays below", c->psi_alert);
+        c->drift |= c->columns[i].alarm;
+    qsort(c->columns, c->n, sizeof *c->columns, by_psi);
+    return 0;
 }

@@ -1,81 +1,127 @@
-// comparison: the drift of a period's rows against the rows a model was trained on, as drift.json
-// and as a table.
+// comparison: a period held against the rows that a model was trained and tested on: what moved, by
+// how much, and is it more than usual?
 //
-//     comparison_init(&c, &model, &features, NULL, &config, threads, &err)
-//     comparison_write(&c, "drift.json", &err), comparison_print(&c)
+//     struct comparison c = {.model = &model, .features = &features, .within = {from, INT64_MAX}};
+//     comparison_run(&c, &config, threads, &err)
+//     json_t *drift = comparison_json(&c, "simulated")
+//     comparison_write(drift, "drift.json", &err), comparison_print(drift, "drift.json")
 //
-// Each input of the model and its score is measured over the bins of the model's reference
-// histograms, and PSI for each week, too. A column has drifted where PSI reaches psi_alert and both
-// sides have min_rows rows. The result does not depend on the number of threads; each holds one
-// column of both periods, and the same again while it sorts.
+// Inputs, score and decisions are held against the model's training window, by the measures of
+// drift.h over the bins of its reference histograms; performance, where labels are mature
+// (train/examples.h), against its test window. Cards are left out as in the report (cards_judge), so
+// the test window has the report's figures.
 //
-// drift.json:
-//     {"format": "assay drift", "version": 1, "model": sha256 of model.json,
-//      "reference": {"table", "rows", "from", "to"}, "current": {...},   UTC times of the first and
-//                                                       the last row, null without rows
-//      "psi_alert", "min_rows", "enough_rows", "drifted",
-//      "inputs": [{"name", "psi", "ks", "ks_p", "jensen_shannon", "wasserstein",
-//                  "wasserstein_normalised", "out_of_range", "mean_reference", "mean_current",
-//                  "drifted", "weeks": [{"from", "rows", "psi"}]}],
-//      "score": {the same},
-//      "performance": {"reference": {as in metrics.json, see train/metrics.h}, "current": {...}}}
-// Performance is null where no label is known, and so is a measure that is not defined (drift.h).
-// There is no clock time in it: the same input gives the same file.
+// Weeks are blocks of seven whole days (UTC); the last one ends with the period's last whole day. A
+// day at an end of the period is whole if the period was cut there, or if it has rows within two
+// hours of that midnight. A week counts if it and the training window have min_rows rows.
 //
-// Without current rows the measures are NAN; a reference without rows is an error. Ownership: a
-// comparison borrows model and tables, and lives as long as its program.
+// A column alarms if its PSI reaches its bound in `least` of the `last` newest weeks that count. The
+// bound is mean + 3 sd of the PSI of the weeks inside the training window, each against the other
+// rows of it. With fewer than WEEKS_LEAST weeks there, the training window of the champion before is
+// taken, and without enough in that, psi_alert. No bound lies below psi_alert, nor above twice
+// psi_alert: a model that was trained across a change would go blind. Inputs that follow the
+// calendar never alarm.
+// Performance alarms if the 95 % interval of a week's average precision minus the test's lies below
+// -ap_drop in `least` of the `last` newest weeks that count and have it. Days of both are drawn
+// independently.
+//
+// drift.json; times are ISO text, and what is not defined is null:
+//     {"format": "assay drift", "version": 2, "model": {"version","sha256"}, "dataset",
+//      "verdict": {"drift","sentence","notes": [...], and the figures of these (findings.txt)},
+//      "settings": {"psi_alert","min_rows","alarm": [least, last],"ap_drop","label_delay"},
+//      "periods": {"train": {"table","rows","from","to"}, "test": {...},
+//                  "current": {..., "labels_as_of","mature_until","mature_rows","unlabelled_rows"}},
+//      "weeks": [{"from","to","rows","counts"}, ...],    the oldest first; so are all other weeks
+//      "columns": [{"name","kind","alarm","moved","bound","bound_from", measures as in drift.h,
+//                   "edges","reference","current","weeks": [PSI, ...]}, ...],
+//                   those that alarm first, then the largest PSI; kind: "input", "calendar", "score"
+//                   or "decision" (1 is an alert); bound_from: "training", "parent", "psi_alert" or
+//                   "none"; moved: the PSI of the newest week beyond the bound
+//      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...]},
+//      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,
+//                      "difference": {"average_precision": [value, low, high]} or null,
+//                      "estimate": {"average_precision","precision","recall"},    performance.h
+//                      "weeks": [{as above, "frauds","average_precision": [value, low, high],
+//                                 "precision","recall","difference": [value, low, high],
+//                                 "estimate","alarm"} or null, ...],
+//                      "calibration": {"reference": [as "reliability" of metrics.json],"current"},
+//                      "alarm"}}
+// Ownership: a comparison borrows model and tables, and lives as long as its program.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
 
 #include "monitor/drift.h"
-#include "train/evaluate.h"
+#include "monitor/performance.h"
+#include "train/model.h"
 
 #include <stdatomic.h>
 
-struct period {
-    const struct examples *examples;
-    struct row_range rows;
-    struct metrics metrics; // of the score; without judged rows where no label is known
-};
+// A standard deviation of n weeks is off by a share of 1 / sqrt(2(n - 1)): 41 % with four.
+enum { WEEKS_LEAST = 4, DAYS_PER_WEEK = 7 };
 
-// Seven days, counted from the current period's first day (UTC); weeks without a row are left out.
 struct week {
     int64_t from; // days since 1970-01-01
     struct row_range rows;
+    bool counts;
+};
+
+struct period {
+    const struct examples *examples;
+    struct row_range rows, whole; // whole: those of whole days
+    struct week *weeks;           // [n_weeks]
+    size_t n_weeks;
+    double *score;  // [rows]
+    bool *alert;    // [rows]
+    int8_t *judged; // [rows]
 };
 
 struct comparison_column {
-    const char *name; // the model's
+    const char *name, *kind;
     struct drift drift;
-    double *week_psi; // [n_weeks]
-    bool drifted;
+    struct histogram reference, current;
+    double *week_psi; // [weeks of the current period]
+    double bound;     // NAN: never alarms
+    double moved;     // PSI of the newest week that reaches it
+    bool alarm;
 };
 
 struct comparison {
+    // of the caller
     const struct model *model;
-    struct period reference, current;
-    double psi_alert;                  // [monitor], default 0.2
-    int64_t min_rows;                  // [monitor], default 1000
-    struct comparison_column *columns; // [n]: the model's inputs in their order, then "score"
+    int64_t version;
+    const struct period_times *parent; // training window of the champion before; NULL: none
+    struct examples *features, *other; // training and test; the period, NULL: it is in features
+    struct period_times within; // of the period; INT64_MIN, INT64_MAX: as far as there are rows
+    // [monitor], [split]
+    double psi_alert, ap_drop;
+    int64_t min_rows, label_delay;
+    int least, last;
+    // results
+    struct period train, test, current, before; // before: the parent's training window
+    const struct period *bounds;                // whose weeks give the bounds; NULL: psi_alert does
+    const char *bounds_from;
+    struct comparison_column *columns; // [n]: as in drift.json
     size_t n;
-    struct week *weeks; // [n_weeks]
-    size_t n_weeks, weeks_capacity;
-    bool enough_rows;
-    bool drifted;       // some column did
-    atomic_size_t next; // column to measure
+    struct row_range mature;           // of the current rows
+    struct performance reference, now; // of the test window, of the mature rows
+    struct performance *weeks;         // [current.n_weeks]; zeroed where labels are not mature
+    struct interval *differences;      // [current.n_weeks] of average precision
+    signed char *fell;                 // [current.n_weeks]: 1 yes, 0 no, -1 does not count
+    struct estimate estimate;          // of all current rows
+    bool performance_alarm, drift;
+    atomic_size_t next; // piece of work
 };
 
-// The training rows of features against all rows of other, or, where other is NULL, against the
-// rows of features after the test window; both were opened with the model's plan. config: [split]
-// and [monitor] are read.
-int comparison_init(struct comparison *c, const struct model *m, const struct examples *features,
-                    const struct examples *other, const struct config *config, unsigned threads,
-                    struct err *err);
+// The result does not depend on the number of threads. An error: a setting, or no training row.
+int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
+                   struct err *err);
 size_t period_rows(const struct period *p);
+size_t weeks_counting(const struct period *p); // weeks that count
 
-// Write drift.json to path, whole or not at all.
-int comparison_write(const struct comparison *c, const char *path, struct err *err);
-// Print the table to stdout, the column with the largest PSI first.
-void comparison_print(const struct comparison *c);
+// The rest is in verdict.c. drift.json, the caller's; NULL where a table's name is not UTF-8.
+json_t *comparison_json(const struct comparison *c, const char *dataset);
+// Writes path, and beside it its page .html and its metrics for Prometheus .prom.
+int comparison_write(const json_t *drift, const char *path, struct err *err);
+void comparison_print(const json_t *drift, const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-// monitor: has the data changed since the model was trained? Writes drift.json and a table.
+// monitor: is the model still good for what comes in? Prints a verdict, and writes drift.json with
+// its page and its metrics.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
@@ -12,27 +13,52 @@ enum { EXIT_DRIFTED = 3 };
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static const char *output = "build/simulated/monitor/drift.json", *current;
+static struct comparison c = {.within = {INT64_MIN, INT64_MAX}};
+
+// The champion, and the one before it, which there need not be.
+static int load_models(struct err *err)
+{
+    static struct registry registry;
+    static struct model champion, before;
+    struct err ignored;
+    int64_t previous;
+    if (registry_read(&registry, models, err) || registry_champion(&registry, &c.version, err) ||
+        registry_load(&registry, c.version, &champion, err))
+        return -1;
+    c.model = &champion;
+    if (registry_previous(&registry, &previous, &ignored) == 0 &&
+        registry_load(&registry, previous, &before, &ignored) == 0)
+        c.parent = &before.train;
+    return 0;
+}
 
 static int monitor(const char *path, unsigned threads, bool *drifted, struct err *err)
 {
     const double start = seconds_now();
     // They live as long as the program.
     static struct config config;
-    static struct model model;
     static struct examples features, other;
-    static struct comparison comparison;
-    int64_t version;
-    if (config_load(&config, config_path, err) ||
-        registry_load_champion(models, &model, &version, err) ||
-        examples_open(&features, path, &model.plan, err) ||
-        (current && examples_open(&other, current, &model.plan, err)) ||
-        comparison_init(&comparison, &model, &features, current ? &other : NULL, &config, threads,
-                        err) ||
-        comparison_write(&comparison, output, err))
+    if (config_load(&config, config_path, err) || load_models(err) ||
+        examples_open(&features, path, &c.model->plan, err) ||
+        (current && examples_open(&other, current, &c.model->plan, err)))
         return -1;
-    comparison_print(&comparison);
-    *drifted = comparison.drifted;
-    const uint64_t rows = period_rows(&comparison.reference) + period_rows(&comparison.current);
+    c.features = &features;
+    c.other = current ? &other : NULL;
+    if (!current && c.within.from == INT64_MIN)
+        c.within.from = c.model->test.until;
+    if (comparison_run(&c, &config, threads, err))
+        return -1;
+    const char *slash = strrchr(config_path, '/'), *name = slash ? slash + 1 : config_path;
+    const char *dot = strrchr(name, '.');
+    char *dataset = xasprintf("%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+    json_t *drift = comparison_json(&c, dataset);
+    if (!drift)
+        return err_set(err, "%s: the name of a table in it is not UTF-8", output);
+    if (comparison_write(drift, output, err))
+        return -1;
+    comparison_print(drift, output);
+    *drifted = c.drift;
+    const uint64_t rows = period_rows(&c.train) + period_rows(&c.test) + period_rows(&c.current);
     return summary_print("monitor", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
 
@@ -43,15 +69,17 @@ int main(int argc, char **argv)
     const struct program program = {
         "monitor",
         "FEATURES",
-        "Compare the rows after the test window of a feature table with its training rows.",
+        "Compare a period with the rows that the champion was trained and tested on: has the data "
+        "changed, and are frauds still found?",
         "build/bin/monitor --fail-on-drift build/simulated/features",
         {
             {"config", "FILE", "dataset description", .text = &config_path},
             {"models", "DIR", "registry whose champion is compared with", .text = &models},
-            {"output", "FILE", "report as JSON", .text = &output},
-            {"current", "DIR",
-             "other feature table to compare (default: the rows after the test window)",
-             .text = &current},
+            {"output", "FILE", "report as JSON; .html and .prom go beside it", .text = &output},
+            {"current", "DIR", "table that holds the period (default: FEATURES)", .text = &current},
+            {"from", "TIME", "first time of the period (default: after the test window)",
+             .time = &c.within.from},
+            {"until", "TIME", "only rows before this date or time, UTC", .time = &c.within.until},
             {"fail-on-drift", NULL, "exit 3 on drift", .flag = &fail_on_drift},
             {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
         }};

@@ -103,6 +103,9 @@ class Case:
             if "models/champion" in self.old:
                 recorded["models/champion"] = self.old["models/champion"]
             self.between = [recorded]
+        if self.command[0] == "monitor":  # each of its files is whole, drift.json the last
+            written = [x for x in ("drift.prom", "drift.html") if x in self.new]
+            self.between = [self.old | {x: self.new[x] for x in written[:n]} for n in (1, 2)]
         self.key = self.new["key"] != self.old.get("key")  # random: the table's bytes, too
 
     def points(self, base):

@@ -145,6 +145,42 @@ TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     assert_interval(&a, &b, BRIER, NAN, NAN);
 }
 
+TEST_CASE(a_difference_of_other_rows_takes_another_replicate_of_each)
+{
+    static double values[BOOTSTRAP_REPLICATES][N_BOOTSTRAP],
+        others[BOOTSTRAP_REPLICATES][N_BOOTSTRAP];
+    double differences[BOOTSTRAP_REPLICATES];
+    for (int r = 0; r < BOOTSTRAP_REPLICATES; r++) {
+        values[r][BRIER] = r * 567 % 1000;
+        others[r][BRIER] = r * 123 % 1000;
+    }
+    for (int r = 0; r < BOOTSTRAP_REPLICATES; r++)
+        differences[r] = values[r][BRIER] - others[(r + 1) % BOOTSTRAP_REPLICATES][BRIER];
+    sort_doubles(differences, BOOTSTRAP_REPLICATES);
+    const struct bootstrap a = {"day", 7, values}, b = {"day", 7, others}, none = {0};
+    const struct interval i = bootstrap_difference(&a, &b, BRIER);
+    // 0.025 · 999 = 24.975 and 0.975 · 999 = 974.025, as in numpy.percentile
+    assert_near(i.low, 0.025 * differences[24] + 0.975 * differences[25], 1e-12);
+    assert_near(i.high, 0.975 * differences[974] + 0.025 * differences[975], 1e-12);
+    assert_is(bootstrap_difference(&a, &none, BRIER).high, NAN);
+    assert_is(bootstrap_difference(&none, &b, BRIER).low, NAN);
+}
+
+// Of a sample and itself, which as drawn together would not differ: as wide as √2 single ones.
+TEST_CASE(days_of_both_periods_are_drawn_independently)
+{
+    sample_ties(9, DAY);
+    struct bootstrap b = run();
+    for (size_t k = 0; k <= AVERAGE_PRECISION; k++) {
+        const struct interval one = bootstrap_interval(&b, NULL, k);
+        const struct interval two = bootstrap_difference(&b, &b, k);
+        assert_near((two.high - two.low) / (one.high - one.low), sqrt(2), 0.15);
+        assert_near(two.low + two.high, 0, 0.1 * (two.high - two.low));
+        assert_is(bootstrap_interval(&b, &b, k).high, 0);
+    }
+    free(b.values);
+}
+
 TEST_CASE(a_metric_without_a_meaning_in_some_draw_has_no_interval)
 {
     sample_ties(6, DAY);
@@ -167,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours),
         cmocka_unit_test(an_interval_is_that_of_the_percentiles_of_values_or_differences),
+        cmocka_unit_test(a_difference_of_other_rows_takes_another_replicate_of_each),
+        cmocka_unit_test(days_of_both_periods_are_drawn_independently),
         cmocka_unit_test(a_metric_without_a_meaning_in_some_draw_has_no_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,383 +1,656 @@
-// The measures of drift are held against values of SciPy 1.10.1 (the call is named beside each),
-// sums by hand and slow definitions. Periods of rows in memory are compared with the same rows
-// picked by hand; drift.json and the printed table are read back.
+// Rows in memory, of which one input, the labels or nothing changes from some week on: weeks, bounds
+// and alarms are held against the same rules written out slowly; drift.json and its companions are
+// read back.
 #include "monitor/comparison.h"
 
 #include "tests/release.h"
 #include "tests/training.h"
+#include "train/evaluate.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-// ---- measures ----
+// Training is five weeks, the test the seventh, the period the six weeks after it.
+enum { DAY_ROWS = 96, WEEK = 7, TRAIN = 35, TEST = 42, PERIOD = 49, DAYS = 91 };
+enum { ROWS = DAYS * DAY_ROWS, WEEKS = 6 };
+static const int64_t START = 1532476800; // 2018-07-25
+#define DATASET                                                                                    \
+    "[input]\ntime_format = epoch\n[columns]\ntime = T, time\nmoving = M, number\n"                \
+    "risk = R, number\nlabel = L, label\n[features]\nmoving = moving\nrisk = risk\n"               \
+    "night = hour(time) <= 6\n"
+#define MONITOR DATASET "[monitor]\nmin_rows = 300\n"
 
-// Sorted, with many ties within a sample and between two.
-static void fill(double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] = 0.25 * (double)(draw(23)) - 2;
-    sort_doubles(x, n);
-}
-
-static const double A[] = {-1.5, 0.5, 1.25, 1.25, 2, 3.5, 3.5, 7};
-static const double B[] = {1.25, 2, 2, 3.5, 4, 9.75};
-
-static struct drift counted(const uint64_t *p, const uint64_t *q, size_t bins)
-{
-    const double any[] = {1};
-    return drift_measure(any, 1, any, 1, p, q, bins);
-}
-
-// Counts with one edge at 0.
-static struct drift measure(const double *a, size_t n, const double *b, size_t m)
-{
-    uint64_t p[2] = {0}, q[2] = {0};
-    for (size_t i = 0; i < n; i++)
-        p[a[i] >= 0]++;
-    for (size_t i = 0; i < m; i++)
-        q[b[i] >= 0]++;
-    return drift_measure(a, n, b, m, p, q, 2);
-}
-
-TEST_CASE(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty)
-{
-    // Shares (10 + 1/2)/21 twice, 10.5/41 and 30.5/41:
-    // (10.5/41 - 1/2) ln(10.5/20.5) + (30.5/41 - 1/2) ln(30.5/20.5) = 10/41 ln(61/21)
-    const uint64_t p[] = {10, 10}, q[] = {10, 30};
-    assert_near(drift_psi(p, q, 2), 10.0 / 41 * log(61.0 / 21), 1e-15);
-    // Shares 30.5, 70.5, 0.5 of 101.5 and 20.5, 0.5, 30.5 of 51.5.
-    const uint64_t first[] = {30, 70, 0}, last[] = {20, 0, 30};
-    assert_near(drift_psi(first, last, 3), 5.764851356613271, 1e-12);
-    assert_near(drift_psi(last, first, 3), 5.764851356613271, 1e-12);
-}
-
-TEST_CASE(the_measures_agree_with_scipy)
-{
-    // scipy.spatial.distance.jensenshannon([10,20,30,40,0], [15,0,35,30,20])
-    const uint64_t p[] = {10, 20, 30, 40, 0}, q[] = {15, 0, 35, 30, 20};
-    const uint64_t one[] = {5, 0, 1}, other[] = {0, 9, 0}; // disjoint
-    assert_near(counted(p, q, 5).jensen_shannon, 0.3816969227443573, 1e-14);
-    assert_near(counted(one, other, 3).jensen_shannon, sqrt(log(2)), 1e-15);
-    // scipy.stats.ks_2samp(A, B).statistic, scipy.stats.wasserstein_distance(A, B)
-    const struct drift d = measure(A, COUNT(A), B, COUNT(B));
-    assert_near(d.ks, 1.0 / 3, 1e-15);
-    assert_near(d.wasserstein, 1.5624999999999998, 1e-14);
-}
-
-static double slow_ks(const double *a, size_t n, const double *b, size_t m)
-{
-    double d = 0;
-    for (size_t i = 0; i < n + m; i++) {
-        double at = i < n ? a[i] : b[i - n], gap = 0;
-        for (size_t k = 0; k < n + m; k++)
-            gap += k < n ? (a[k] <= at) / (double)n : -(b[k - n] <= at) / (double)m;
-        d = fmax(d, fabs(gap));
-    }
-    return d;
-}
-
-// A value of a stands for m equal masses and a value of b for n: the k-th mass moves to the k-th
-// place, and the distance is the mean way.
-static double slow_wasserstein(const double *a, size_t n, const double *b, size_t m)
-{
-    double sum = 0;
-    for (size_t k = 0; k < n * m; k++)
-        sum += fabs(a[k / m] - b[k / n]);
-    return sum / (double)(n * m);
-}
-
-TEST_CASE(sample_measures_agree_with_their_slow_definitions)
-{
-    for (int round = 0; round < 200; round++) {
-        double a[40] = {0}, b[40] = {0};
-        size_t n = 1 + draw(40), m = 1 + draw(40);
-        fill(a, n);
-        fill(b, m);
-        const struct drift d = measure(a, n, b, m), back = measure(b, m, a, n);
-        assert_near(d.ks, slow_ks(a, n, b, m), 1e-13);
-        assert_near(d.wasserstein, slow_wasserstein(a, n, b, m), 1e-12);
-        assert_true(d.ks == back.ks && d.wasserstein == back.wasserstein);
-    }
-}
-
-TEST_CASE(the_p_value_agrees_with_scipy_on_both_series)
-{
-    // scipy.special.kolmogorov(x); n = m = 2 makes λ = d.
-    const double expected[][2] = {{0.2, 0.999999999999495},     {0.5, 0.9639452436648751},
-                                  {0.828, 0.4993296211937983},  {0.999, 0.27107316411506394},
-                                  {1.0, 0.26999967167735456},   {1.2, 0.11224966667072497},
-                                  {1.63, 0.009846364888486529}, {2.5, 7.453306344157342e-06}};
-    for (size_t i = 0; i < COUNT(expected); i++)
-        assert_near(drift_ks_p(expected[i][0], 2, 2), expected[i][1], 1e-14);
-    assert_true(drift_ks_p(0, 10, 10) == 1);
-    // λ = 0.1 · sqrt(100 · 300 / 400)
-    assert_near(drift_ks_p(0.1, 100, 300), drift_ks_p(sqrt(0.75), 2, 2), 1e-14);
-}
-
-TEST_CASE(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
-{
-    const double a[] = {10, 30}, b[] = {0, 10, 20, 30, 40}; // a: mean 20, sd 10
-    struct drift d = measure(a, 2, b, 5);
-    assert_true(d.mean_reference == 20 && d.mean_current == 20);
-    assert_near(d.out_of_range, 0.4, 1e-15);
-    // In order, fifths of b against halves of a: 0.2·10 + 0.2·0 + 0.1·10, and the same mirrored
-    assert_near(d.wasserstein, 6, 1e-14);
-    assert_near(d.wasserstein_normalised, 0.6, 1e-15);
-    // a constant reference has no spread to normalise by
-    const double constant[] = {0.1, 0.1, 0.1}, other[] = {0.1, 0.1, 0.4};
-    d = measure(constant, 3, constant, 2);
-    assert_true(d.wasserstein_normalised == 0 && d.ks == 0 && d.ks_p == 1 && d.out_of_range == 0);
-    d = measure(constant, 3, other, 3);
-    assert_is(d.wasserstein_normalised, NAN);
-    assert_near(d.wasserstein, 0.1, 1e-15);
-    assert_near(d.out_of_range, 1.0 / 3, 1e-15);
-    d = measure(A, COUNT(A), NULL, 0);
-    assert_true(isnan(d.psi) && isnan(d.jensen_shannon) && isnan(d.ks) && isnan(d.ks_p));
-    assert_true(isnan(d.wasserstein) && isnan(d.wasserstein_normalised));
-    assert_true(isnan(d.out_of_range) && isnan(d.mean_current));
-    assert_near(d.mean_reference, 2.1875, 1e-15);
-}
-
-// ---- periods ----
-
-enum { DAY_ROWS = 96, ROWS = 4000 };
-enum { REFERENCE_END = 15 * DAY_ROWS, CURRENT_FIRST = 17 * DAY_ROWS }; // of SPLIT below
-static const int64_t START = 1532476800;                               // 2018-07-25
-#define SPLIT "[split]\ntrain = 2018-07-25 .. 2018-08-08\ntest = 2018-08-10 .. 2018-08-10\n"
-
-// Rows with two inputs and labels, a model of them, and its comparison.
+enum { MOVING, RISK, NIGHT, INPUTS };
 static int64_t seconds[ROWS];
-static float moving[ROWS], steady[ROWS];
+static float moving[ROWS], risk[ROWS], night[ROWS];
 static int8_t label[ROWS];
-static const float *x[] = {moving, steady};
-static struct examples rows;
-static struct model_input inputs[2];
-static struct model model = {.inputs = inputs, .n_inputs = 2, .sha256 = "5e1f"};
-static struct comparison c;
+static const float *const x[INPUTS] = {moving, risk, night};
+static struct examples rows, other;
+static struct model_input inputs[INPUTS];
+static struct model model;
+static struct comparison asked, c; // asked: what the caller says
+static json_t *drift;
+
+static double random_share(void)
+{
+    return (double)draw(1 << 24) / (1 << 24);
+}
+
+// Frauds come with the probability that the model gives them.
+static void fill(void)
+{
+    seed = 3;
+    for (size_t i = 0; i < ROWS; i++) {
+        seconds[i] = START + (int64_t)i * DAY / DAY_ROWS;
+        moving[i] = (float)random_share();
+        risk[i] = (float)random_share();
+        night[i] = seconds[i] % DAY < 7 * HOUR;
+        label[i] = random_share() < 1 / (1 + exp(3 - 8 * ((double)risk[i] - 0.5)));
+    }
+}
+
+static void make_model(void)
+{
+    const struct histogram quarters = {.n_edges = 3, .edges = {0.25, 0.5, 0.75}};
+    struct config config = config_of(DATASET);
+    struct err err;
+    model = (struct model){.inputs = inputs, .n_inputs = INPUTS, .intercept = -3, .threshold = 0.4};
+    must(plan_from_config(&model.plan, &config, &err), &err);
+    config_release(&config);
+    inputs[MOVING] = (struct model_input){"moving", 0.5, 1, 0, -1e9, 1e9, quarters};
+    inputs[RISK] = (struct model_input){"risk", 0.5, 1, 8, -1e9, 1e9, quarters};
+    inputs[NIGHT] = (struct model_input){"night", 0.5, 1, 0, 0, 1, {.n_edges = 1, .edges = {0.5}}};
+    model.score_reference = (struct histogram){.n_edges = 1, .edges = {0.5}};
+    model.train = (struct period_times){START, START + TRAIN * DAY};
+    model.test = (struct period_times){START + TEST * DAY, START + PERIOD * DAY};
+    model.training = json_pack("{s:s}", "train", "2018-07-25 .. 2018-08-28");
+    snprintf(model.sha256, sizeof model.sha256, "5e1f");
+}
 
 static int setup(void **state)
 {
-    const struct histogram quarters = {.n_edges = 3, .edges = {0.25, 0.5, 0.75}};
-    seed = 3;
-    for (size_t i = 0; i < ROWS; i++) {
-        seconds[i] = START + (int64_t)i * 900;
-        steady[i] = (float)draw(1 << 24) / (1 << 24);
-        moving[i] = (float)draw(1 << 24) / (1 << 24) + (i >= CURRENT_FIRST ? 0.2F : 0);
-        label[i] = 0;
-    }
-    rows = (struct examples){
-        .table.path = "a/table", .rows = ROWS, .x = x, .time = seconds, .label = label};
-    inputs[0] = (struct model_input){"moving", 0.5, 0.3, 2, -1e9, 1e9, quarters};
-    inputs[1] = (struct model_input){"steady", 0.5, 0.3, 0, -1e9, 1e9, quarters};
-    model.score_reference = (struct histogram){.n_edges = 1, .edges = {0.5}};
-    return scratch_make(state);
+    if (scratch_make(state))
+        return -1;
+    asked = (struct comparison){0};
+    fill();
+    make_model();
+    rows = (struct examples){.table.path = "a/table",
+                             .rows = ROWS,
+                             .x = (const float **)x,
+                             .time = seconds,
+                             .label = label,
+                             .labels_as_of = INT64_MAX};
+    return 0;
 }
 
-static void comparison_release(void)
+static void release_period(struct period *p)
 {
+    free(p->weeks);
+    free(p->score);
+    free(p->alert);
+    free(p->judged);
+}
+
+static void release(void)
+{
+    struct period *const periods[] = {&c.train, &c.test, &c.current, &c.before};
+    for (size_t i = 0; i < COUNT(periods); i++)
+        release_period(periods[i]);
     for (size_t i = 0; c.columns && i < c.n; i++)
         free(c.columns[i].week_psi);
+    for (size_t w = 0; c.weeks && w < c.current.n_weeks; w++)
+        free(c.weeks[w].bootstrap.values);
+    free(c.reference.bootstrap.values);
+    free(c.now.bootstrap.values);
     free(c.columns);
     free(c.weeks);
+    free(c.differences);
+    free(c.fell);
+    json_decref(drift);
+    drift = NULL;
     c = (struct comparison){0};
 }
 
 static int teardown(void **state)
 {
-    comparison_release();
+    release();
+    plan_release(&model.plan);
+    json_decref(model.training);
     return scratch_remove(state);
 }
 
-static int compare(const struct examples *other, unsigned threads, const char *ini, struct err *err)
+static int try(const char *ini, unsigned threads, struct err *err)
 {
     struct config config = config_of(ini);
-    comparison_release();
-    int rc = comparison_init(&c, &model, &rows, other, &config, threads, err);
+    release();
+    c = asked;
+    c.model = &model;
+    c.features = &rows;
+    if (c.within.until == 0)
+        c.within = (struct period_times){model.test.until, INT64_MAX};
+    const int rc = comparison_run(&c, &config, threads, err);
+    if (rc == 0)
+        drift = comparison_json(&c, "small");
     config_release(&config);
     return rc;
 }
 
-static void compare_with(unsigned threads, const char *ini)
+static void compare(const char *ini)
 {
     struct err err = {""};
-    must(compare(NULL, threads, ini, &err), &err);
+    must(try(ini, 2, &err), &err);
 }
 
-// Counts between the edges by definition, and the sorted values.
-static void pick(const float *from, size_t first, size_t end, double *out, uint64_t counts[4])
+static const struct comparison_column *column(const char *name)
 {
-    for (size_t i = first; i < end; i++) {
-        out[i - first] = from[i];
+    for (size_t i = 0; i < c.n; i++)
+        if (strcmp(c.columns[i].name, name) == 0)
+            return &c.columns[i];
+    fail_msg("no column %s", name);
+    return NULL;
+}
+
+// Moves an input in days from .. until.
+static void move(float *input, size_t from, size_t until, float by)
+{
+    for (size_t i = from * DAY_ROWS; i < until * DAY_ROWS; i++)
+        input[i] += by;
+}
+
+// ---- columns ----
+
+// Counts between the edges by definition, and the sorted values, of the days from .. until.
+static size_t pick(const float *from, size_t day, size_t until, double *out, uint64_t counts[4])
+{
+    memset(counts, 0, 4 * sizeof *counts);
+    for (size_t i = day * DAY_ROWS; i < until * DAY_ROWS; i++) {
+        out[i - day * DAY_ROWS] = (double)from[i];
         counts[(from[i] >= 0.25F) + (from[i] >= 0.5F) + (from[i] >= 0.75F)]++;
     }
-    sort_doubles(out, end - first);
+    const size_t n = (until - day) * DAY_ROWS;
+    sort_doubles(out, n);
+    return n;
 }
 
 TEST_CASE(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads)
 {
-    static double before[ROWS], after[ROWS];
-    for (size_t i = 0; i < 4; i++) {
-        uint64_t p[4] = {0}, q[4] = {0};
-        compare_with(i < 2 ? 1 : 7, SPLIT);
-        assert_int_equal(c.n, 3);
-        assert_string_equal(c.columns[i % 2].name, inputs[i % 2].name);
-        pick(x[i % 2], 0, REFERENCE_END, before, p);
-        pick(x[i % 2], CURRENT_FIRST, ROWS, after, q);
-        struct drift expected =
-            drift_measure(before, REFERENCE_END, after, ROWS - CURRENT_FIRST, p, q, 4);
-        assert_memory_equal(&c.columns[i % 2].drift, &expected, sizeof expected);
-    }
-    // The probability increases with `moving` alone, so ranks, and with them KS, are the same.
-    double sum = 0;
-    assert_is(c.columns[2].drift.ks, c.columns[0].drift.ks);
-    for (size_t i = CURRENT_FIRST; i < ROWS; i++)
-        sum += 1 / (1 + exp(-2 * ((double)moving[i] - 0.5) / 0.3));
-    assert_near(c.columns[2].drift.mean_current, sum / (ROWS - CURRENT_FIRST), 1e-12);
-}
-
-TEST_CASE(performance_is_that_of_the_rows_with_labels)
-{
-    double known = 0, frauds = 0;
-    for (size_t i = 0; i < ROWS; i++) {
-        label[i] = (int8_t)(i % 7 == 0 ? -1 : (float)draw(8) < 4 * moving[i]);
-        known += i >= CURRENT_FIRST && label[i] >= 0;
-        frauds += i >= CURRENT_FIRST && label[i] == 1;
-    }
-    compare_with(2, SPLIT);
-    assert_is(c.current.metrics.tally.rows, known);
-    assert_is(c.current.metrics.tally.frauds, frauds);
-    assert_true(c.reference.metrics.roc_auc > 0.6 && c.current.metrics.roc_auc > 0.6);
     rows.label = NULL;
-    compare_with(2, SPLIT);
-    assert_true(c.reference.metrics.tally.rows == 0 && c.current.metrics.tally.rows == 0);
+    static double before[ROWS], after[ROWS];
+    struct err err;
+    move(moving, PERIOD, DAYS, 0.2F);
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t p[4], q[4];
+        must(try(MONITOR, i < 2 ? 1 : 7, &err), &err);
+        const struct comparison_column *k = column(inputs[i % 2].name);
+        const size_t n = pick(x[i % 2], 0, TRAIN, before, p);
+        const size_t m = pick(x[i % 2], PERIOD, DAYS, after, q);
+        const struct drift expected = drift_measure(before, n, after, m, p, q, 4);
+        assert_memory_equal(&k->drift, &expected, sizeof expected);
+        assert_memory_equal(k->reference.counts, p, sizeof p);
+        assert_memory_equal(k->current.counts, q, sizeof q);
+    }
+    // The probability increases with `risk` alone, so ranks, and with them KS, are the same.
+    assert_is(column("score")->drift.ks, column("risk")->drift.ks);
+    double alerts = 0;
+    for (size_t i = PERIOD * DAY_ROWS; i < ROWS; i++)
+        alerts += 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
+    assert_near(column("decision")->drift.mean_current, alerts / (WEEKS * WEEK * DAY_ROWS), 1e-12);
 }
 
-TEST_CASE(an_alarm_needs_size_and_rows_and_the_settings_must_make_sense)
+// With outside = review a row is an alert whatever its score.
+TEST_CASE(an_input_outside_its_range_is_an_alert_where_the_model_says_so)
 {
-    static const char *const cases[][2] = {
-        {SPLIT "[monitor]\npsi_alert = -1\n", "-1 is not within 0"},
-        {"[split]\ntrain = 2017-01-01 .. 2017-01-02\ntest = 2018-08-10 .. 2018-08-10\n",
-         "a/table: no row lies in the training part"}};
-    compare_with(2, SPLIT); // psi_alert is 0.2
-    assert_true(c.columns[0].drifted && !c.columns[1].drifted && c.drifted && c.enough_rows);
-    compare_with(2, SPLIT "[monitor]\nmin_rows = 1441\n"); // the reference has 1440
-    assert_true(c.columns[0].drift.psi >= 0.2);
-    assert_true(!c.columns[0].drifted && !c.drifted && !c.enough_rows);
-    compare_with(2, SPLIT "[monitor]\npsi_alert = 10\n");
-    assert_true(!c.drifted && c.enough_rows);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct err err = {""};
-        assert_int_equal(compare(NULL, 2, cases[i][0], &err), -1);
-        assert_contains(err.msg, cases[i][1]);
+    rows.label = NULL;
+    model.review_outside = true;
+    inputs[MOVING].max = 0.5;
+    compare(MONITOR);
+    double outside = 0;
+    for (size_t i = 0; i < TRAIN * DAY_ROWS; i++)
+        outside += moving[i] > 0.5F || 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
+    assert_near(column("decision")->drift.mean_reference, outside / (TRAIN * DAY_ROWS), 1e-12);
+}
+
+// ---- weeks ----
+
+// Whole days of the rows first .. end - 1, by day since START, and from them the weeks.
+static void assert_weeks(size_t first, size_t end, int64_t from, int64_t until)
+{
+    int64_t whole[DAYS + 2], n = 0;
+    for (int64_t day = -1; day <= DAYS; day++) {
+        const int64_t begin = START + day * DAY;
+        size_t in = 0;
+        for (size_t i = first; i < end; i++)
+            in += seconds[i] >= begin && seconds[i] < begin + DAY;
+        const bool begun = from > INT64_MIN ? begin >= from : begin + 2 * HOUR >= seconds[first];
+        const bool ended =
+            until < INT64_MAX ? begin + DAY <= until : begin + DAY - 2 * HOUR <= seconds[end - 1];
+        if (in > 0 && begun && ended)
+            whole[n++] = day;
+    }
+    assert_int_equal(c.current.n_weeks, n / WEEK);
+    for (int64_t w = 0; w < n / WEEK; w++) {
+        const struct week *week = &c.current.weeks[w];
+        const int64_t day = whole[n - 1] - WEEK * (n / WEEK - w) + 1;
+        assert_int_equal(week->from, START / DAY + day);
+        for (size_t i = first; i < end; i++) {
+            const bool in = i >= week->rows.first && i < week->rows.end;
+            assert_int_equal(in, seconds[i] >= START + day * DAY &&
+                                     seconds[i] < START + (day + WEEK) * DAY);
+        }
     }
 }
 
-TEST_CASE(another_table_that_is_the_same_has_not_drifted)
+TEST_CASE(weeks_are_seven_whole_days_and_end_with_the_last_whole_day)
 {
-    struct err err;
-    rows.rows = REFERENCE_END;
-    struct examples other = rows;
-    must(compare(&other, 2, SPLIT, &err), &err);
-    for (const struct comparison_column *k = c.columns; k < c.columns + c.n; k++)
-        assert_true(k->drift.psi == 0 && k->drift.jensen_shannon == 0 && k->drift.ks_p == 1 &&
-                    k->drift.wasserstein == 0 && k->drift.ks == 0 && k->drift.out_of_range == 0);
-    assert_false(c.drifted);
+    rows.label = NULL;
+    const int64_t midnight = START + 80 * DAY, noon = midnight + DAY / 2, never = INT64_MAX;
+    const struct {
+        int64_t from, until;
+        size_t rows; // of the table
+    } cases[] = {
+        {model.test.until, never, ROWS},      {model.test.until, never, ROWS - 7}, // to 22:00
+        {model.test.until, never, ROWS - 8},                                       // to 21:45
+        {model.test.until, never, ROWS - 40},                                      // until the day
+        {START + 50 * DAY, midnight, ROWS},   {START + 50 * DAY + 1, midnight - 1, ROWS},
+        {START + 50 * DAY, noon, ROWS},       {INT64_MIN, noon, ROWS},
+        {START + 74 * DAY, midnight, ROWS}, // six days
+        {START + 73 * DAY, midnight, ROWS}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        rows.rows = cases[i].rows;
+        asked.within = (struct period_times){cases[i].from, cases[i].until};
+        compare(MONITOR);
+        assert_weeks((size_t)c.current.rows.first, (size_t)c.current.rows.end, cases[i].from,
+                     cases[i].until);
+    }
+    assert_int_equal(c.current.n_weeks, 1);
 }
 
-TEST_CASE(weeks_are_counted_from_the_first_day_of_the_current_period)
+TEST_CASE(the_rows_of_a_table_that_begins_at_noon_are_in_weeks_from_the_next_day_on)
+{
+    rows.label = NULL;
+    for (size_t skip = 0; skip <= 60; skip += 5) { // quarters of an hour
+        other = rows;
+        other.time += skip;
+        other.rows -= skip;
+        asked = (struct comparison){.other = &other, .within = {INT64_MIN, INT64_MAX}};
+        compare(MONITOR);
+        const size_t first = skip <= 8 ? 0 : 1; // two hours after midnight
+        assert_int_equal(c.current.n_weeks, (DAYS - first) / WEEK);
+    }
+}
+
+// ---- bounds ----
+
+// Mean + 3 sd of each week of training against the other four, of moving.
+static double slow_bound(size_t weeks)
 {
     static double values[ROWS];
-    // The period begins on 2018-08-11; nothing happens in the three weeks after 2018-08-24.
-    const size_t pause = 31 * DAY_ROWS;
-    for (size_t i = pause; i < ROWS; i++)
-        seconds[i] += 21 * DAY;
-    compare_with(1, SPLIT);
-    const int64_t first = START / DAY + 17, from[] = {first, first + 7, first + 35, first + 42};
-    const size_t ends[] = {24 * DAY_ROWS, pause, 38 * DAY_ROWS, ROWS};
-    assert_int_equal(c.n_weeks, 4);
-    uint64_t p[4] = {0};
-    pick(moving, 0, REFERENCE_END, values, p);
-    for (size_t k = 0, row = CURRENT_FIRST; k < 4; row = ends[k++]) {
-        uint64_t q[4] = {0};
-        assert_int_equal(c.weeks[k].from, from[k]);
-        assert_int_equal(c.weeks[k].rows.first, row);
-        assert_int_equal(c.weeks[k].rows.end, ends[k]);
-        pick(moving, row, ends[k], values, q);
-        assert_is(c.columns[0].week_psi[k], drift_psi(p, q, 4));
+    double psi[TRAIN / WEEK], mean = 0, squares = 0;
+    for (size_t w = 0; w < weeks; w++) {
+        uint64_t all[4], week[4];
+        pick(moving, 0, weeks * WEEK, values, all);
+        pick(moving, w * WEEK, (w + 1) * WEEK, values, week);
+        for (size_t b = 0; b < 4; b++)
+            all[b] -= week[b];
+        psi[w] = drift_psi(all, week, 4);
+        mean += psi[w] / (double)weeks;
+    }
+    for (size_t w = 0; w < weeks; w++)
+        squares += (psi[w] - mean) * (psi[w] - mean);
+    return mean + 3 * sqrt(squares / (double)(weeks - 1));
+}
+
+#define PSI_ALERT(x) MONITOR "psi_alert = " #x "\n"
+
+TEST_CASE(a_bound_is_three_sd_above_the_mean_of_the_weeks_in_training_within_its_limits)
+{
+    rows.label = NULL;
+    move(moving, 7, 14, 0.12F);
+    const double bound = slow_bound(5);
+    assert_near(bound, 0.15, 0.045);
+    compare(PSI_ALERT(0.1));
+    assert_near(column("moving")->bound, bound, 1e-12);
+    assert_string_equal(c.bounds_from, "training");
+    compare(PSI_ALERT(0.2)); // never below psi_alert
+    assert_is(column("moving")->bound, 0.2);
+    compare(PSI_ALERT(0.05)); // nor above twice that
+    assert_is(column("moving")->bound, 0.1);
+    assert_is(column("night")->bound, NAN);
+    // One week with too few rows leaves four: still enough.
+    compare(MONITOR "psi_alert = 0.01\n");
+    assert_string_equal(c.bounds_from, "training");
+}
+
+TEST_CASE(with_too_few_weeks_in_training_the_bounds_come_from_the_champion_before_or_are_psi_alert)
+{
+    rows.label = NULL;
+    const struct period_times parent = {START, START + 28 * DAY},
+                              short_one = {START, START + 3 * DAY};
+    move(moving, 7, 14, 0.12F);
+    model.train = (struct period_times){START + 14 * DAY, START + TRAIN * DAY}; // three weeks
+    compare(PSI_ALERT(0.1));
+    assert_is(column("moving")->bound, 0.1);
+    assert_string_equal(c.bounds_from, "psi_alert");
+    asked.parent = &parent;
+    compare(PSI_ALERT(0.1));
+    assert_string_equal(c.bounds_from, "parent");
+    assert_near(column("moving")->bound, slow_bound(4), 1e-12);
+    asked.parent = &short_one;
+    compare(PSI_ALERT(0.1));
+    assert_string_equal(c.bounds_from, "psi_alert");
+}
+
+// ---- alarms ----
+
+// Moves the input in the weeks of the period that are marked; '-': a week with too few rows.
+static void mark(float *input, const char *weeks)
+{
+    size_t kept = PERIOD * DAY_ROWS;
+    for (size_t i = kept; i < ROWS; i++) {
+        const char week = weeks[(seconds[i] - START) / DAY / WEEK - WEEK];
+        if (week == '-' && i % DAY_ROWS > 20)
+            continue;
+        seconds[kept] = seconds[i];
+        for (size_t k = 0; k < INPUTS; k++)
+            ((float *)x[k])[kept] = x[k][i];
+        input[kept] += week == '0' ? 0 : 0.5F;
+        label[kept++] = label[i];
+    }
+    rows.rows = kept;
+}
+
+TEST_CASE(an_alarm_needs_k_of_the_last_n_weeks_that_count)
+{
+    rows.label = NULL;
+    static const struct {
+        const char *weeks, *setting;
+        bool alarm;
+    } cases[] = {{"000011", "", true},
+                 {"000101", "", true},
+                 {"000110", "", true},
+                 {"001001", "", false}, // one of the last three
+                 {"111100", "", false}, // it is over
+                 {"000001", "", false},
+                 {"000001", "alarm = 1 of 1\n", true},
+                 {"111110", "alarm = 1 of 1\n", false},
+                 {"100000", "alarm = 1 of 6\n", true},
+                 {"011111", "alarm = 6 of 6\n", false},
+                 {"00011-", "", true}, // weeks with too few rows are no weeks
+                 {"00100-", "", false},
+                 {"0101--", "", true},
+                 {"----01", "", false},
+                 {"-----1", "", false}, // fewer than K weeks
+                 {"-----1", "alarm = 1 of 3\n", true}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char ini[512];
+        snprintf(ini, sizeof ini, MONITOR "%s", cases[i].setting);
+        fill();
+        mark(moving, cases[i].weeks);
+        compare(ini);
+        if (column("moving")->alarm != cases[i].alarm || c.drift != cases[i].alarm)
+            fail_msg("weeks %s, %s: alarm %d", cases[i].weeks, cases[i].setting, c.drift);
+        assert_false(column("risk")->alarm || column("score")->alarm || c.performance_alarm);
     }
 }
 
-// ---- drift.json and the table ----
-
-static void assert_number(const char *text, const char *name, double value)
+TEST_CASE(neither_the_calendar_nor_a_part_of_a_day_nor_few_training_rows_raise_an_alarm)
 {
-    char number[64];
-    snprintf(number, sizeof number, isnan(value) ? "\"%s\": null" : "\"%s\": %.17g", name, value);
-    assert_contains(text, number);
+    rows.label = NULL;
+    move(night, PERIOD, DAYS, 1);
+    move(moving, DAYS - 1, DAYS, 100);
+    rows.rows -= 30; // the last day ends at 16:30
+    compare(MONITOR);
+    assert_true(column("night")->drift.psi > 1 && column("moving")->drift.out_of_range > 0);
+    assert_false(c.drift);
+    move(moving, PERIOD, DAYS, 1);
+    compare(MONITOR);
+    assert_true(c.drift && column("moving")->alarm && !column("night")->alarm);
+    compare(DATASET "[monitor]\nmin_rows = 3361\n"); // one more than training has
+    assert_false(c.drift);
+    assert_int_equal(weeks_counting(&c.current), 0);
 }
 
-// drift.json and then the table hold these lines; drift.json every measure, too.
-static void assert_written(const char *const lines[], size_t n)
+TEST_CASE(the_score_and_the_decisions_alarm_too)
 {
-    static const char *const measures[] = {"psi", "ks", "ks_p", "jensen_shannon", "wasserstein"};
+    move(risk, PERIOD + 28, DAYS, 0.4F);
+    compare(MONITOR);
+    assert_true(column("score")->alarm && column("decision")->alarm && column("risk")->alarm);
+    assert_string_equal(column("score")->kind, "score");
+    assert_string_equal(column("decision")->kind, "decision");
+    assert_string_equal(column("night")->kind, "calendar");
+    assert_is(column("risk")->moved, column("risk")->week_psi[WEEKS - 1]);
+}
+
+// ---- performance ----
+
+// Labels of these weeks of the period tell nothing of the risk any more.
+static void shuffle_labels(const char *weeks)
+{
+    for (size_t i = PERIOD * DAY_ROWS; i < ROWS; i++)
+        if (weeks[i / DAY_ROWS / WEEK - WEEK] == '1')
+            label[i] = draw(6) == 0;
+}
+
+static void assert_performance(const struct performance *p, size_t day, size_t until)
+{
+    const size_t first = day * DAY_ROWS, n = (until - day) * DAY_ROWS;
+    double *score = scores_new(&rows, &model, (struct row_range){first, first + n});
+    const struct metrics m = metrics_compute(score, label + first, n, model.threshold);
+    assert_is(p->metrics.average_precision, m.average_precision);
+    assert_memory_equal(&p->metrics.tally, &m.tally, sizeof m.tally);
+    const struct interval i = bootstrap_interval(&p->bootstrap, NULL, AVERAGE_PRECISION);
+    assert_true(i.low < m.average_precision && m.average_precision < i.high);
+    free(score);
+}
+
+TEST_CASE(performance_is_that_of_the_test_of_the_period_and_of_each_week)
+{
+    for (size_t i = 0; i < ROWS; i += 7)
+        label[i] = LABEL_UNKNOWN;
+    compare(MONITOR);
+    assert_performance(&c.reference, TEST, PERIOD);
+    assert_performance(&c.now, PERIOD, DAYS);
+    assert_true(c.now.metrics.tally.unknown_labels > 0);
+    for (size_t w = 0; w < WEEKS; w++)
+        assert_performance(&c.weeks[w], PERIOD + WEEK * w, PERIOD + WEEK * (w + 1));
+    assert_true(c.reference.metrics.average_precision > 0.4);
+    assert_false(c.performance_alarm);
+}
+
+TEST_CASE(only_rows_whose_labels_have_had_their_delay_count)
+{
+    other = rows;
+    other.labels_as_of = START + 84 * DAY; // mature: until day 77
+    asked.other = &other;
+    asked.within = (struct period_times){model.test.until, INT64_MAX};
+    compare(MONITOR);
+    assert_int_equal(c.mature.end, 77 * DAY_ROWS + 1); // that of the last second, too
+    assert_true(c.weeks[3].metrics.tally.rows > 0 && c.weeks[4].metrics.tally.rows == 0);
+    assert_true(json_is_null(
+        json_array_get(json_object_get(json_object_get(drift, "performance"), "weeks"), 4)));
+    other.labels_as_of = START; // none
+    compare(MONITOR);
+    assert_true(c.now.metrics.tally.rows == 0 && !c.performance_alarm);
+    assert_true(json_is_null(json_object_get(json_object_get(drift, "performance"), "current")));
+    const double estimate = c.estimate.average_precision;
+    other.label = NULL; // not even a column
+    compare(MONITOR);
+    assert_is(c.estimate.average_precision, estimate);
+}
+
+TEST_CASE(a_fall_alarms_in_k_of_the_last_n_weeks_and_the_estimate_does_not_see_it)
+{
+    static const struct {
+        const char *weeks, *setting;
+        bool alarm;
+    } cases[] = {{"000000", "", false}, {"000011", "", true},
+                 {"000101", "", true},  {"111100", "", false},
+                 {"001001", "", false}, {"111111", "ap_drop = 0.9\n", false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char ini[512];
+        snprintf(ini, sizeof ini, MONITOR "%s", cases[i].setting);
+        fill();
+        shuffle_labels(cases[i].weeks);
+        compare(ini);
+        if (c.performance_alarm != cases[i].alarm || c.drift != cases[i].alarm)
+            fail_msg("weeks %s, %s: alarm %d", cases[i].weeks, cases[i].setting, c.drift);
+        for (size_t w = 0; w < WEEKS; w++) {
+            const struct interval d = c.differences[w];
+            assert_int_equal(c.fell[w], d.high < -c.ap_drop);
+            assert_near(c.weeks[w].estimate.average_precision,
+                        c.reference.metrics.average_precision, 0.15);
+        }
+    }
+}
+
+// ---- verdict and files ----
+
+static void assert_said(const char *text)
+{
+    const json_t *verdict = json_object_get(drift, "verdict");
+    char *all = json_dumps(verdict, JSON_INDENT(1));
+    assert_contains(all, text);
+    free(all);
+}
+
+TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
+{
+    struct examples cut;
+    compare(MONITOR);
+    assert_said("\"No drift: 0 of 2 inputs moved; AP 0.");
+    assert_said("\"notes\": []");
+    move(moving, PERIOD, DAYS, 1);
+    shuffle_labels("111111");
+    compare(MONITOR);
+    assert_said("\"DRIFT: 1 of 2 inputs moved (moving ");
+    assert_said(" in the week to 2018-10-23.\"");
+    assert_said("The probabilities alone promise an AP of 0.");
+    compare(DATASET "[monitor]\nmin_rows = 673\n"); // a week has 672
+    assert_said("\"No verdict: fewer than 2 weeks have min_rows = 673 rows.\"");
+    assert_said("every bound is psi_alert");
+    asked.within = (struct period_times){START + 45 * DAY, INT64_MAX};
+    compare(MONITOR);
+    assert_said("The period begins before the test window ends");
+    cut = rows;
+    cut.x = NULL;
+    cut.rows = 0;
+    asked.other = &cut;
+    compare(MONITOR);
+    assert_said("The period has no rows.");
+    asked.other = NULL;
+    for (size_t i = 0; i < ROWS; i++)
+        label[i] = LABEL_UNKNOWN;
+    compare(MONITOR);
+    assert_said("No label of the period is mature");
+    assert_said("The test window has no fraud with a label");
+}
+
+TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
+{
+    static uint64_t card[ROWS];
+    static const float *later[INPUTS];
+    for (size_t i = 0; i < ROWS; i++)
+        card[i] = draw(500);
+    const size_t from = (PERIOD - TEST) * DAY_ROWS; // 42 days before the period would be needed
+    rows.card = card;
+    other = rows;
+    for (size_t i = 0; i < INPUTS; i++)
+        later[i] = x[i] + from + 1;
+    other.x = later;
+    other.time += from + 1;
+    other.label += from + 1;
+    other.card += from + 1;
+    other.rows -= from + 1;
+    asked.other = &other;
+    asked.within = (struct period_times){model.test.until, INT64_MAX};
+    compare(MONITOR);
+    assert_said("\"notes\": []"); // it begins on the day that is needed
+    other.time += DAY_ROWS;
+    for (size_t i = 0; i < INPUTS; i++)
+        later[i] += DAY_ROWS;
+    other.label += DAY_ROWS;
+    other.card += DAY_ROWS;
+    other.rows -= DAY_ROWS;
+    compare(MONITOR);
+    assert_said("The table begins on 2018-08-02, so cards with an earlier fraud are not left out; "
+                "with the rows from 2018-08-01 on they would be.");
+    assert_true(c.now.metrics.tally.known_cards > 0);
+}
+
+static char printed[16384];
+
+TEST_CASE(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_reads_them)
+{
     struct err err;
-    const char *path = scratch_path("drift.json");
-    must(comparison_write(&c, path, &err), &err);
+    inputs[MOVING].name = "mov\"ing\\\n\xc3\xa4";
+    move(moving, PERIOD, DAYS, 1);
+    compare(MONITOR);
+    const char *path = scratch_path("d.json");
+    must(comparison_write(drift, path, &err), &err);
+    json_t *read = json_load_file(path, 0, NULL);
+    assert_true(json_equal(read, drift));
+    json_decref(read);
+    char *page = scratch_read(scratch_path("d.html"), NULL);
+    assert_contains(page, "\"format\":\"assay drift\",\"version\":2");
+    free(page);
+    char *metrics = scratch_read(scratch_path("d.prom"), NULL);
+    assert_contains(metrics,
+                    "assay_drift_psi{column=\"mov\\\"ing\\\\\\n\xc3\xa4\",kind=\"input\"} ");
+    assert_contains(metrics, "\nassay_drift_detected{version=\"0\"} 1\n");
+    assert_contains(metrics, "\nassay_drift_rows{period=\"current\"} 4032\n");
+    assert_null(strstr(metrics, "column=\"night\",kind=\"calendar\"} NaN"));
+    free(metrics);
+    if (run_command(printed, sizeof printed, "build/tools/promtool check metrics <'%s'",
+                    scratch_path("d.prom")))
+        fail_msg("%s", printed);
+    assert_int_equal(scratch_count(scratch), 4); // and test.ini
+}
+
+TEST_CASE(the_table_is_at_most_80_columns_wide)
+{
+    struct err err;
+    move(moving, PERIOD, DAYS, 1);
+    compare(MONITOR);
     fflush(stdout);
+    const char *path = scratch_text("out", "");
     const int saved = dup(STDOUT_FILENO);
-    assert_non_null(freopen(path, "a", stdout));
-    comparison_print(&c);
+    assert_non_null(freopen(path, "w", stdout));
+    comparison_print(drift, "some/drift.json");
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     char *text = scratch_read(path, NULL);
-    for (size_t i = 0; i < n; i++)
-        assert_contains(text, lines[i]);
-    for (size_t i = 0; i < c.n * COUNT(measures); i++)
-        assert_number(text, measures[i % COUNT(measures)],
-                      ((const double *)&c.columns[i / COUNT(measures)].drift)[i % COUNT(measures)]);
-    for (size_t w = 0; w < c.n_weeks; w++)
-        assert_number(text, "psi", c.columns[0].week_psi[w]);
-    const char *first = strstr(text, "\nmoving "), *second = strstr(text, "\nsteady ");
-    assert_true(first && second && first < second); // sorted by PSI
-    assert_null(strstr(first, "nan"));
+    assert_int_equal(strncmp(text, "DRIFT: 1 of 2 inputs moved (moving ", 35), 0);
+    assert_contains(text, "some/drift.html\n");
+    assert_contains(text, "  MOVED\n");
+    assert_null(strstr(text, "nan"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        if (strcspn(line, "\n") > 80)
+            fail_msg("too long: %.*s", (int)strcspn(line, "\n"), line);
     free(text);
+    (void)err;
 }
 
-TEST_CASE(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict)
+TEST_CASE(settings_and_tables_that_make_no_sense_are_refused)
 {
-    static const char *const lines[] = {
-        "\"format\": \"assay drift\",\n \"version\": 1,\n \"model\": \"5e1f\"",
-        "\"min_rows\": 1000,\n \"enough_rows\": true,\n \"drifted\": true",
-        "\"table\": \"a/table\",\n  \"rows\": 1440,\n  \"from\": \"2018-07-25T00:00:00Z\"",
-        "\"to\": \"2018-08-08T23:45:00Z\"",
-        "\"from\": \"2018-08-11T00:00:00Z\"",
-        "\"from\": \"2018-08-18\",\n    \"rows\": 672",
-        "\"performance\": {\n  \"reference\": null",
-        "\"frauds\": 1,",
-        "1440 rows  2018-07-25T00:00:00Z .. 2018-08-08T23:45:00Z  a/table",
-        "\ndrifted: PSI reaches 0.2\n",
-    };
-    static const char *const without_rows[] = {
-        "\"enough_rows\": false,\n \"drifted\": false", "\"weeks\": []",
-        "\"rows\": 0,\n  \"from\": null,\n  \"to\": null",
-        "\nno verdict: fewer than min_rows = 1000 rows on one side\n"};
-    memset(label, -1, REFERENCE_END * sizeof *label);
-    label[CURRENT_FIRST] = 1;
-    compare_with(2, SPLIT);
-    assert_written(lines, COUNT(lines));
-    rows.rows = CURRENT_FIRST;
-    compare_with(2, SPLIT);
-    assert_written(without_rows, COUNT(without_rows));
-}
-
-TEST_CASE(a_table_whose_name_is_not_utf8_is_an_error)
-{
-    struct err err;
+    static const char *const cases[][2] = {
+        {MONITOR "psi_alert = -1\n", "-1 is not within 0"},
+        {MONITOR "ap_drop = 1.5\n", "1.5 is not within 0"},
+        {MONITOR "alarm = 3 of 2\n", "[monitor] alarm: '3 of 2' is not so many of the last"},
+        {MONITOR "alarm = 0 of 2\n", "alarm: '0 of 2'"},
+        {MONITOR "alarm = 2\n", "alarm: '2'"},
+        {MONITOR "alarm = 2 of 3 weeks\n", "alarm: '2 of 3 weeks'"}};
+    struct err err = {""};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(try(cases[i][0], 2, &err), -1);
+        assert_contains(err.msg, cases[i][1]);
+    }
+    model.train = (struct period_times){START - 9 * DAY, START};
+    assert_int_equal(try(MONITOR, 2, &err), -1);
+    assert_contains(err.msg, "a/table: has no row of the model's training window, 2018-07-25 .. ");
+    model.train = (struct period_times){START, START + DAY};
     rows.table.path = "a/\xff";
-    compare_with(1, SPLIT);
-    assert_int_equal(comparison_write(&c, scratch_path("drift.json"), &err), -1);
-    assert_contains(err.msg, "not UTF-8");
-    assert_int_equal(access(scratch_path("drift.json"), F_OK), -1);
+    compare(MONITOR);
+    assert_null(drift);
 }
 
 #define PERIODS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -385,18 +658,24 @@ TEST_CASE(a_table_whose_name_is_not_utf8_is_an_error)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty),
-        cmocka_unit_test(the_measures_agree_with_scipy),
-        cmocka_unit_test(sample_measures_agree_with_their_slow_definitions),
-        cmocka_unit_test(the_p_value_agrees_with_scipy_on_both_series),
-        cmocka_unit_test(the_summary_holds_means_spread_and_range_or_nothing_without_rows),
         PERIODS(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads),
-        PERIODS(performance_is_that_of_the_rows_with_labels),
-        PERIODS(an_alarm_needs_size_and_rows_and_the_settings_must_make_sense),
-        PERIODS(weeks_are_counted_from_the_first_day_of_the_current_period),
-        PERIODS(another_table_that_is_the_same_has_not_drifted),
-        PERIODS(the_file_and_the_table_hold_the_periods_the_measures_and_the_verdict),
-        PERIODS(a_table_whose_name_is_not_utf8_is_an_error),
+        PERIODS(an_input_outside_its_range_is_an_alert_where_the_model_says_so),
+        PERIODS(weeks_are_seven_whole_days_and_end_with_the_last_whole_day),
+        PERIODS(the_rows_of_a_table_that_begins_at_noon_are_in_weeks_from_the_next_day_on),
+        PERIODS(a_bound_is_three_sd_above_the_mean_of_the_weeks_in_training_within_its_limits),
+        PERIODS(
+            with_too_few_weeks_in_training_the_bounds_come_from_the_champion_before_or_are_psi_alert),
+        PERIODS(an_alarm_needs_k_of_the_last_n_weeks_that_count),
+        PERIODS(neither_the_calendar_nor_a_part_of_a_day_nor_few_training_rows_raise_an_alarm),
+        PERIODS(the_score_and_the_decisions_alarm_too),
+        PERIODS(performance_is_that_of_the_test_of_the_period_and_of_each_week),
+        PERIODS(only_rows_whose_labels_have_had_their_delay_count),
+        PERIODS(a_fall_alarms_in_k_of_the_last_n_weeks_and_the_estimate_does_not_see_it),
+        PERIODS(the_verdict_names_what_moved_and_what_limits_it),
+        PERIODS(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so),
+        PERIODS(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_reads_them),
+        PERIODS(the_table_is_at_most_80_columns_wide),
+        PERIODS(settings_and_tables_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

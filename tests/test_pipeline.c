@@ -56,12 +56,13 @@ static void assert_sane_metrics(void)
 static void assert_no_verdict(void)
 {
     json_t *drift = load_json("ulb/drift.json");
-    const json_t *current = json_object_get(drift, "current");
+    const json_t *current = json_object_get(json_object_get(drift, "periods"), "current");
     assert_int_equal(json_integer_value(json_object_get(current, "rows")), 0);
-    assert_true(json_is_false(json_object_get(drift, "enough_rows")));
-    assert_true(json_is_false(json_object_get(drift, "drifted")));
-    const json_t *score = json_object_get(drift, "score");
-    assert_true(json_is_null(json_object_get(score, "psi")));
+    assert_true(json_is_false(json_object_get(json_object_get(drift, "verdict"), "drift")));
+    for (size_t i = 0; i < 31; i++) // 29 inputs, score and decision
+        assert_true(json_is_null(
+            json_object_get(json_array_get(json_object_get(drift, "columns"), i), "psi")));
+    assert_int_equal(json_array_size(json_object_get(drift, "columns")), 31);
     json_decref(drift);
 }
 
@@ -83,7 +84,7 @@ TEST_CASE(a_dataset_without_ids_keys_and_windows_needs_only_its_description)
     expect(0, " 3000 ", "features " ULB "--output ulb/features ulb/table");
     expect(0, " 1800 ", "train " ULB "--promote --output ulb/models ulb/features");
     assert_sane_metrics();
-    expect(0, "no verdict: fewer than min_rows = 1000 rows on one side",
+    expect(0, "No verdict: fewer than 2 weeks have min_rows = 1000 rows. Open ulb/drift.html\n",
            "monitor " ULB "--fail-on-drift --models ulb/models "
            "--output ulb/drift.json ulb/features");
     assert_no_verdict();
@@ -239,12 +240,48 @@ static const char drift_ini[] =
 TEST_CASE(drift_exits_with_3_where_that_is_wanted)
 {
     scratch_text("work/drift.ini", drift_ini);
-    expect(0, "no drift: PSI stays below 0.1", SIMULATE "&& " WATCH);
-    expect(3, "drifted: PSI reaches 0.1", SIMULATE "--shift 2018-05-13 && " WATCH);
-    expect(0, "drifted", "monitor --config drift.ini --models m --output d f");
+    expect(0, "\nNo drift: 0 of 2 inputs moved; AP ", SIMULATE "&& " WATCH);
+    expect(3, "\nDRIFT: 2 of 2 inputs moved (", SIMULATE "--shift 2018-05-13 && " WATCH);
+    expect(0, "Open d.html\n", "monitor --config drift.ini --models m --output d f");
+    expect(0,
+           "No verdict: ", "monitor --config drift.ini --models m --output d --until 2018-05-26 f");
+    expect(0,
+           "No verdict: ", "monitor --config drift.ini --models m --output d --from 2018-05-14 f");
     json_t *drift = load_json("d.json");
-    assert_true(json_is_true(json_object_get(drift, "drifted")));
+    assert_true(json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")));
     json_decref(drift);
+}
+
+TEST_CASE(the_test_window_has_the_figures_of_the_report)
+{
+    json_t *drift = load_json("drift.json"), *metrics = load_json("models/1/metrics.json");
+    const json_t *performance = json_object_get(drift, "performance");
+    const json_t *test = json_object_get(metrics, "test");
+    assert_within(0.1, 1, test, "average_precision");
+    assert_true(json_integer_value(json_object_get(test, "known_cards")) > 0);
+    assert_true(json_equal(json_object_get(performance, "reference"), test));
+    assert_true(
+        json_equal(json_object_get(json_object_get(performance, "calibration"), "reference"),
+                   json_object_get(metrics, "reliability")));
+    json_decref(drift);
+    json_decref(metrics);
+}
+
+// The later training window begins with the earlier one's four weeks and cannot learn from its own.
+TEST_CASE(a_bound_is_learned_from_the_training_of_the_champion_before)
+{
+    scratch_text("work/drift.ini", drift_ini);
+    succeed("sed -i 's/^test .*/test = 2018-05-20 .. 2018-05-26/' drift.ini && "
+            "sed 's/^train .*/train = 2018-04-08 .. 2018-05-05/' drift.ini >first.ini && " SIMULATE
+            "--days 70 && ingest --config drift.ini --key key --output t && "
+            "features --config drift.ini --output f t && "
+            "train --config first.ini --output m --promote f && "
+            "train --config drift.ini --output m --promote f");
+    expect(0, "training window of the champion before.",
+           "monitor --config drift.ini --models m --output d.json f");
+    succeed("registry --models m rollback >who");
+    succeed("monitor --config drift.ini --models m --output d.json f >said && "
+            "! grep 'learn bounds' said && grep -q '\"bound_from\": \"training\"' d.json");
 }
 
 // ---- --help ----
@@ -332,6 +369,8 @@ int main(void)
         stages_test(
             a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again),
         stages_test(drift_exits_with_3_where_that_is_wanted),
+        stages_test(the_test_window_has_the_figures_of_the_report),
+        stages_test(a_bound_is_learned_from_the_training_of_the_champion_before),
         stages_test(every_help_has_defaults_and_an_example_that_works),
         stages_test(training_shows_its_steps_on_a_terminal_and_nowhere_else),
     };

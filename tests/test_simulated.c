@@ -1,7 +1,9 @@
-// What holds of the model on the simulated data: other kernels give the same files, and no extreme
-// value gets past it. On a fifth of the customers; ASSAY_SIMULATE, options of simulate, for others
+// What holds of the model on the simulated data: other kernels give the same files, the monitor sees
+// the simulator's shift and nothing without it, and no extreme value gets past it. On a fifth of the customers; ASSAY_SIMULATE, options of simulate, for others
 // (`make soak`: all).
 #include "tests/stages.h"
+
+#include <jansson.h>
 
 #define CONFIG "--config datasets/simulated.ini "
 
@@ -51,6 +53,54 @@ TEST_CASE(every_kernel_of_openblas_gives_the_same_files_to_the_last_byte)
     }
 }
 
+static json_t *moved_column(const json_t *drift, const char *name)
+{
+    size_t i;
+    json_t *column;
+    json_array_foreach(json_object_get(drift, "columns"), i, column)
+    {
+        if (strcmp(json_string_value(json_object_get(column, "name")), name) == 0)
+            return column;
+    }
+    fail_msg("no column %s", name);
+    return NULL;
+}
+
+// Prices rise by half, frauds change, and a tenth of the purchases moves into the night.
+TEST_CASE(the_shift_is_named_and_the_estimate_does_not_see_that_average_precision_falls)
+{
+    static const char *const stay[] = {"customer_count_7d", "terminal_count_7d",
+                                       "terminal_risk_30d", "weekend"};
+    const char *options = getenv("ASSAY_SIMULATE");
+    char command[1024];
+    snprintf(command, sizeof command,
+             "mkdir shift && cd shift && ln -s ../datasets . && simulate %s --shift 2018-09-03 "
+             "--output data.csv && "
+             "ingest " CONFIG "--key key --output table data.csv && "
+             "features " CONFIG "--output features table && cd .. && "
+             "monitor " CONFIG "--models models --output shift/drift.json --fail-on-drift "
+             "shift/features",
+             options ? options : "--customers 1000 --terminals 2000 --radius 11");
+    expect(3, "DRIFT: ", command);
+    assert_contains(out, "customer_spikes_14d ");
+    assert_contains(out, " in the week to 2018-09-30.");
+    json_t *drift = json_load_file(scratch_path("work/shift/drift.json"), 0, NULL);
+    double before, now, estimate;
+    assert_int_equal(json_unpack(drift, "{s:{s:{s:f}, s:{s:f}, s:{s:f}}}", "performance",
+                                 "reference", "average_precision", &before, "current",
+                                 "average_precision", &now, "estimate", "average_precision",
+                                 &estimate),
+                     0);
+    assert_true(before > 0.5 && now < before - 0.2 && estimate > before - 0.1);
+    assert_true(json_is_true(json_object_get(moved_column(drift, "amount"), "alarm")));
+    assert_true(json_is_true(json_object_get(moved_column(drift, "score"), "alarm")));
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+        assert_true(json_is_false(json_object_get(moved_column(drift, stay[i]), "alarm")));
+    json_decref(drift);
+    expect(0, "No drift: 0 of 20 inputs moved; AP 0.",
+           "monitor " CONFIG "--models models --output drift.json --fail-on-drift features");
+}
+
 // 400 new customers, each at a terminal of its own, pay an amount that training has never seen.
 static const char pay[] =
     "import json, sys, urllib.request as u\n"
@@ -77,6 +127,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_of_openblas_gives_the_same_files_to_the_last_byte),
+        cmocka_unit_test(
+            the_shift_is_named_and_the_estimate_does_not_see_that_average_precision_falls),
         cmocka_unit_test(
             no_amount_beyond_training_is_approved_more_often_than_the_largest_of_training),
     };

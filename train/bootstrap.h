@@ -39,5 +39,10 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
 // of a's minus b's.
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric);
+// The same of a's metric minus b's where they are of other rows, so that days of both are drawn
+// independently: periods of as many days have the same draws, but each draw stands against the next
+// one of b.
+struct interval bootstrap_difference(const struct bootstrap *a, const struct bootstrap *b,
+                                     size_t metric);
 
 #endif

@@ -392,6 +392,8 @@ int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t his
 {
     const size_t n = (size_t)(rows.end - rows.first);
     int8_t *judged = xmalloc(n);
+    if (!e->label)
+        return memset(judged, LABEL_UNKNOWN, n);
     memcpy(judged, e->label + rows.first, n);
     int64_t start = n > 0 ? day_of(e->time[rows.first]) * SECONDS_PER_DAY : 0;
     for (uint64_t r = rows.first; e->card && r < rows.end; start += BLOCK) {

@@ -120,7 +120,7 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 enum { CARDS_CHECKED = 100 };
 
 // judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; the caller frees it. label_delay
-// in seconds. Without cards every row stays.
+// in seconds. Without cards every row stays, without labels all are unknown.
 int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t history,
                     int64_t label_delay);
 

@@ -14,11 +14,9 @@ extern const char style_css[], page_js[], chart_js[], chart_min_js[];
 
 // ---- templates ----------------------------------------------------------------------------------
 
-enum mode { PLAIN, MARKDOWN, PAGE }; // in a page only JSON inside <script> has to be escaped
-
 struct scope {
     FILE *f;
-    enum mode mode;
+    enum template_mode mode;
     bool hidden;
     const json_t *root, *item;
     const char *key; // what * stands for
@@ -56,7 +54,8 @@ static void put(const struct scope *s, const char *format, ...)
 
 static void put_text(const struct scope *s, const char *text, const char *format)
 {
-    static const char *const special[] = {[PLAIN] = "", [MARKDOWN] = "|*<[]&\\`", [PAGE] = "<"};
+    // In a page only JSON inside <script> has to be escaped.
+    static const char *const special[] = {"", "|*<[]&\\`", "<", "\"\\\n"};
     char *end;
     const int width = (int)strtol(format, &end, 10);
     for (size_t n;; text += n + 1) {
@@ -64,7 +63,7 @@ static void put_text(const struct scope *s, const char *text, const char *format
         put(s, "%*.*s", width, *end == '.' ? (int)strtol(end + 1, NULL, 10) : (int)n, text);
         if (!text[n])
             break;
-        put(s, s->mode == PAGE ? "\\u%04x" : "\\%c", text[n]);
+        put(s, s->mode == TEMPLATE_PAGE ? "\\u%04x" : "\\%c", text[n] == '\n' ? 'n' : text[n]);
     }
 }
 
@@ -75,7 +74,7 @@ static void put_number(const struct scope *s, double x, const char *format)
     const int width = (int)strtol(format + sign, &end, 10);
     const int decimals = *end == '.' ? (int)strtol(end + 1, &end, 10) : 0;
     if (isnan(x))
-        put(s, "%*s", width, "-");
+        put(s, "%*s", width, s->mode == TEMPLATE_PROMETHEUS ? "NaN" : "-");
     else if (*end == 'g')
         put(s, "%*.*g", width, decimals, x);
     else
@@ -145,8 +144,7 @@ static const char *fill(const struct scope *s, const char *text)
     return text + strlen(text);
 }
 
-// The template with its fields filled, allocated.
-static char *fill_template(const char *template, enum mode mode, const json_t *root)
+char *template_fill(const char *template, enum template_mode mode, const json_t *root)
 {
     char *text = NULL;
     size_t n;
@@ -174,7 +172,7 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
 json_t *sentences_new(const char *template, const json_t *results)
 {
     json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
-    char *text = fill_template(template, PLAIN, results), *rest;
+    char *text = template_fill(template, TEMPLATE_PLAIN, results), *rest;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *blank = strchr(line, ' ');
         *blank = '\0';
@@ -195,7 +193,7 @@ static char *page(const char *name, const char *body, const char *script, const 
         json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s, s:s, s:s}", "name", name, "body", body, "script",
                   script, "data", json, "style_css", style_css, "chart_min_js", chart_min_js,
                   "page_js", page_js, "chart_js", chart_js);
-    char *text = fill_template(page_html, PAGE, parts);
+    char *text = template_fill(page_html, TEMPLATE_PAGE, parts);
     json_decref(parts);
     free(json);
     return text;
@@ -226,7 +224,7 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
     json_object_set_new(results, "text", sentences_new(sentences_txt, results));
     char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (write_file(folder, "metrics.json", metrics, err) ||
-        write_file(folder, "card.md", fill_template(card_md, MARKDOWN, results), err))
+        write_file(folder, "card.md", template_fill(card_md, TEMPLATE_MARKDOWN, results), err))
         return -1;
     return write_file(folder, "report.html", report_page(results), err);
 }
@@ -245,7 +243,7 @@ json_t *results_load(const char *path, struct err *err)
 
 void template_print(const char *template, const json_t *results)
 {
-    char *text = fill_template(template, PLAIN, results);
+    char *text = template_fill(template, TEMPLATE_PLAIN, results);
     print_wrapped(text, 0); // main checks that stdout could be written
     free(text);
 }

@@ -75,9 +75,20 @@
 // All but "about" and "text" (results.c); NULL and a message for a bad key or value in [card].
 json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err);
 
+// Its "test": metrics with their intervals.
+json_t *results_metrics(const struct metrics *m, const struct bootstrap *b);
+// Its "reliability". Each range holds the lower half of the rows that are left, so some lie on both
+// sides of any threshold, however rare frauds are; less where it gets wider than a tenth. Rows of one
+// score stay together.
+json_t *results_reliability(const double *score, const int8_t *judged, size_t n);
+
 // Completes the results and writes the files. config: the path of the .ini.
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
                  int64_t version, struct err *err);
+
+// The template with its fields filled, to be freed. Texts are escaped for what they stand in.
+enum template_mode { TEMPLATE_PLAIN, TEMPLATE_MARKDOWN, TEMPLATE_PAGE, TEMPLATE_PROMETHEUS };
+char *template_fill(const char *template, enum template_mode mode, const json_t *root);
 
 // The page, to be freed. Without results (NULL) it has links to style sheet and scripts instead of
 // their texts, and asks its server for metrics.json.

@@ -21,18 +21,28 @@ static json_t *counts(const uint64_t *n, size_t size)
 
 // ---- the model and each baseline ----------------------------------------------------------------
 
-// Each metric's [low, high], or [value, low, high] of its difference to a baseline.
-static json_t *intervals(const struct candidate *c, const struct candidate *baseline)
+json_t *results_metrics(const struct metrics *m, const struct bootstrap *b)
+{
+    json_t *j = metrics_to_json(m), *intervals = json_object();
+    for (size_t i = 0; i < N_METRICS; i++) {
+        const struct interval x = bootstrap_interval(b, NULL, i);
+        json_object_set_new(intervals, metric_list[i].name,
+                            json_pack("[o, o]", number(x.low), number(x.high)));
+    }
+    json_object_set_new(j, "intervals", intervals);
+    return j;
+}
+
+// Each metric's [value, low, high] of a - b.
+static json_t *difference(const struct candidate *a, const struct candidate *b)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++) {
-        const struct interval x =
-            bootstrap_interval(&c->bootstrap, baseline ? &baseline->bootstrap : NULL, i);
-        json_t *difference = baseline ? number(metrics_get(&c->results[0].metrics, i) -
-                                               metrics_get(&baseline->results[0].metrics, i))
-                                      : NULL;
+        const struct interval x = bootstrap_interval(&a->bootstrap, &b->bootstrap, i);
+        const double change =
+            metrics_get(&a->results[0].metrics, i) - metrics_get(&b->results[0].metrics, i);
         json_object_set_new(j, metric_list[i].name,
-                            json_pack("[o*, o, o]", difference, number(x.low), number(x.high)));
+                            json_pack("[o, o, o]", number(change), number(x.low), number(x.high)));
     }
     return j;
 }
@@ -105,11 +115,10 @@ static json_t *curve(const struct fit *t)
 static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 {
     const int64_t wrong = evaluation_false_positives(v, c);
-    json_t *test = metrics_to_json(&c->results[0].metrics);
-    json_object_set_new(test, "intervals", intervals(c, NULL));
-    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:o}", "test", test, "folds", folds(c, v->n_folds),
-                     "summary", summary(c, v->n_folds), "curve", curve(c->results[0].fit), "l2",
-                     c->l2, "false_positives_at_recall",
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:o}", "test",
+                     results_metrics(&c->results[0].metrics, &c->bootstrap), "folds",
+                     folds(c, v->n_folds), "summary", summary(c, v->n_folds), "curve",
+                     curve(c->results[0].fit), "l2", c->l2, "false_positives_at_recall",
                      wrong < 0 ? json_null() : json_integer(wrong));
 }
 
@@ -253,15 +262,12 @@ static json_t *weights(const struct candidate *c)
     return list;
 }
 
-// Each range holds the lower half of the rows that are left, so some lie on both sides of any
-// threshold, however rare frauds are; less where it gets wider than a tenth. Rows of one score stay
-// together.
-static json_t *reliability(const struct fit *t)
+json_t *results_reliability(const double *score, const int8_t *judged, size_t n)
 {
     enum { LEAST = 30 }; // rows of a range
     struct ranking k;
     json_t *list = json_array();
-    ranking_make(&k, t->score, t->fold->judged, (size_t)(t->fold->test.end - t->fold->test.first));
+    ranking_make(&k, score, judged, n);
     for (size_t end = k.n, from; end > 0; end = from) {
         const double all = (double)(k.frauds[end - 1] + k.genuine[end - 1]); // rows that are left
         double above = all, frauds = (double)k.frauds[end - 1], sum = 0, low, high;
@@ -366,7 +372,7 @@ static json_t *baseline(const json_t *model, const struct evaluation *v, const s
     for (size_t i = 0; i < c->examples.n_inputs; i++)
         json_array_append_new(inputs, json_string(c->examples.names[i]));
     json_object_update_new(j, json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", c->name, "inputs",
-                                        inputs, "difference", intervals(&v->model, c), "change",
+                                        inputs, "difference", difference(&v->model, c), "change",
                                         number(change), "better", mean_ap(j) > mean_ap(model)));
     return j;
 }
@@ -407,12 +413,14 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         "s:{}}",
         "bootstrap", bootstrap, "threshold", policy(&v->settings, &f->metrics.tally), "data",
         data(m), "weights", weights(m), "intercept", "weight", number(f->fit->model.intercept),
-        "reliability", reliability(f->fit), "scores", scores(f->fit), "slices",
-        slicings(v, json_object_get(results, "test")), "baselines", baselines, "warnings",
-        warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
-        v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
-        v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
-        "decisions", decisions(m), "titles");
+        "reliability",
+        results_reliability(f->fit->score, f->fit->fold->judged,
+                            (size_t)(f->fit->fold->test.end - f->fit->fold->test.first)),
+        "scores", scores(f->fit), "slices", slicings(v, json_object_get(results, "test")),
+        "baselines", baselines, "warnings", warnings(m, &v->settings, v->split.label_delay),
+        "split", "label_delay", v->split.label_delay_text, "blocked", v->split.blocked,
+        "review_outside", v->settings.review_outside, "card", words, "training",
+        training(m, v->split.label_delay), "decisions", decisions(m), "titles");
     json_object_update_new(results, more);
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(json_object_get(results, "titles"), metric_list[i].name,

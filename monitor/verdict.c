@@ -1,0 +1,262 @@
+// What a comparison found, as drift.json, and what is made of that file.
+#include "base/memory.h"
+#include "base/output.h"
+#include "base/progress.h"
+#include "base/value.h"
+#include "monitor/comparison.h"
+#include "train/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const char findings_txt[], drift_txt[], drift_prom[]; // templates, see train/report.h
+
+static json_t *number(double x)
+{
+    return json_number_or_null(x);
+}
+
+static json_t *range(double value, struct interval i)
+{
+    return json_pack("[o, o, o]", number(value), number(i.low), number(i.high));
+}
+
+static json_t *when(bool known, int64_t seconds)
+{
+    char text[TIME_TEXT];
+    return known ? json_string(time_text(text, seconds)) : json_null();
+}
+
+static json_t *date(int64_t days)
+{
+    char text[TIME_TEXT];
+    return json_string(date_text(text, days));
+}
+
+// ---- verdict ------------------------------------------------------------------------------------
+
+// What limits the verdict; findings.txt has a sentence for each.
+static json_t *limits(const struct comparison *c)
+{
+    const struct period *p = &c->current;
+    const struct examples *e = p->examples;
+    const double expected = c->estimate.average_precision, ap = c->now.metrics.average_precision;
+    const int64_t history = c->model->test.from - c->model->train.from;
+    const int64_t first = period_rows(p) > 0 ? e->time[0] : 0;
+    const int64_t from = period_rows(p) > 0 ? e->time[p->rows.first] : INT64_MAX;
+    const bool cards = e->card && e->label && day_of(first) > day_of(from - history);
+    int weeks = 0;
+    for (size_t w = 0; w < p->n_weeks; w++)
+        weeks += c->fell[w] >= 0;
+    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o, s:o}", "few_training_rows",
+                     period_rows(&c->train) < (size_t)c->min_rows, c->bounds_from, true,
+                     "few_labels", weeks < c->least, "estimate_blind",
+                     c->performance_alarm && expected > ap + c->ap_drop, "known_rows",
+                     from < c->model->test.until, "cards_before",
+                     cards ? date(day_of(first)) : json_null(), "cards_from",
+                     cards ? date(day_of(from - history)) : json_null());
+}
+
+// Without its words.
+static json_t *verdict(const struct comparison *c)
+{
+    int inputs = 0, moved = 0;
+    size_t week = SIZE_MAX;
+    for (const struct comparison_column *k = c->columns; k < c->columns + c->n; k++) {
+        inputs += strcmp(k->kind, "input") == 0;
+        moved += strcmp(k->kind, "input") == 0 && k->alarm;
+    }
+    for (size_t w = 0; c->performance_alarm && w < c->current.n_weeks; w++)
+        week = c->fell[w] > 0 ? w : week;
+    const struct performance *now = week < SIZE_MAX ? &c->weeks[week] : &c->now;
+    return json_pack(
+        "{s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "drift", c->drift, "possible",
+        weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved", moved, "week",
+        week < SIZE_MAX ? date(c->current.weeks[week].from + DAYS_PER_WEEK - 1) : json_null(), "ap",
+        number(now->metrics.average_precision), "limits", limits(c));
+}
+
+static void add_words(json_t *drift)
+{
+    json_t *text = sentences_new(findings_txt, drift), *j = json_object_get(drift, "verdict");
+    json_object_set(j, "sentence", json_object_get(text, "sentence"));
+    json_object_set(j, "notes", json_object_get(text, "warnings"));
+    json_decref(text);
+}
+
+// ---- drift.json ---------------------------------------------------------------------------------
+
+static json_t *period_json(const struct period *p)
+{
+    const bool any = period_rows(p) > 0;
+    return json_pack("{s:s, s:I, s:o, s:o}", "table", p->examples->table.path, "rows",
+                     (json_int_t)period_rows(p), "from",
+                     when(any, any ? p->examples->time[p->rows.first] : 0), "to",
+                     when(any, any ? p->examples->time[p->rows.end - 1] : 0));
+}
+
+static json_t *current_json(const struct comparison *c)
+{
+    const int64_t as_of = c->current.examples->labels_as_of;
+    const bool said = as_of < INT64_MAX;
+    json_t *j = period_json(&c->current);
+    json_object_update_new(
+        j, json_pack("{s:o, s:o, s:I, s:I}", "labels_as_of", when(said, as_of), "mature_until",
+                     when(said, as_of - c->label_delay), "mature_rows",
+                     (json_int_t)(c->mature.end - c->mature.first), "unlabelled_rows",
+                     (json_int_t)c->now.metrics.tally.unknown_labels));
+    return j;
+}
+
+static json_t *week_json(const struct week *w)
+{
+    return json_pack("{s:o, s:o, s:I, s:b}", "from", date(w->from), "to",
+                     date(w->from + DAYS_PER_WEEK - 1), "rows",
+                     (json_int_t)(w->rows.end - w->rows.first), "counts", w->counts);
+}
+
+static json_t *column_json(const struct comparison *c, const struct comparison_column *k)
+{
+    // as in struct drift
+    static const char *const measures[] = {"psi",          "ks",
+                                           "ks_p",         "jensen_shannon",
+                                           "wasserstein",  "wasserstein_normalised",
+                                           "out_of_range", "mean_reference",
+                                           "mean_current"};
+    json_t *before = histogram_to_json(&k->reference), *now = histogram_to_json(&k->current);
+    json_t *j = json_pack(
+        "{s:s, s:s, s:b, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name, "kind", k->kind,
+        "alarm", k->alarm, "moved", number(k->alarm ? k->moved : NAN), "bound", number(k->bound),
+        "bound_from", isnan(k->bound) ? "none" : c->bounds_from, "edges",
+        json_object_get(before, "edges"), "reference", json_object_get(before, "counts"), "current",
+        json_object_get(now, "counts"), "weeks");
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
+        json_object_set_new(j, measures[i], number(((const double *)&k->drift)[i]));
+    for (size_t w = 0; w < c->current.n_weeks; w++)
+        json_array_append_new(json_object_get(j, "weeks"), number(k->week_psi[w]));
+    json_decref(before);
+    json_decref(now);
+    return j;
+}
+
+static json_t *week_performance(const struct comparison *c, size_t w)
+{
+    const struct performance *p = &c->weeks[w];
+    const struct metrics *m = &p->metrics;
+    if (m->tally.rows == 0)
+        return json_null();
+    const struct interval i = bootstrap_interval(&p->bootstrap, NULL, AVERAGE_PRECISION);
+    const double change = m->average_precision - c->reference.metrics.average_precision;
+    json_t *j = week_json(&c->current.weeks[w]);
+    json_object_update_new(
+        j, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "rows", (json_int_t)m->tally.rows,
+                     "frauds", (json_int_t)m->tally.frauds, "average_precision",
+                     range(m->average_precision, i), "precision", number(m->precision), "recall",
+                     number(m->recall), "difference", range(change, c->differences[w]), "estimate",
+                     number(p->estimate.average_precision), "alarm", c->fell[w] > 0));
+    return j;
+}
+
+static json_t *performance_json(const struct comparison *c)
+{
+    const struct performance *before = &c->reference, *now = &c->now;
+    const struct estimate *e = &c->estimate;
+    json_t *j = json_pack("{s:o, s:n, s:n, s:{s:o, s:o, s:o}, s:[], s:{s:o, s:n}, s:b}",
+                          "reference", results_metrics(&before->metrics, &before->bootstrap),
+                          "current", "difference", "estimate", "average_precision",
+                          number(e->average_precision), "precision", number(e->precision), "recall",
+                          number(e->recall), "weeks", "calibration", "reference",
+                          results_reliability(c->test.score, c->test.judged, period_rows(&c->test)),
+                          "current", "alarm", c->performance_alarm);
+    for (size_t w = 0; w < c->current.n_weeks; w++)
+        json_array_append_new(json_object_get(j, "weeks"), week_performance(c, w));
+    if (now->metrics.tally.rows == 0)
+        return j;
+    const double change = now->metrics.average_precision - before->metrics.average_precision;
+    const struct interval i =
+        bootstrap_difference(&now->bootstrap, &before->bootstrap, AVERAGE_PRECISION);
+    json_object_set_new(j, "current", results_metrics(&now->metrics, &now->bootstrap));
+    json_object_set_new(j, "difference", json_pack("{s:o}", "average_precision", range(change, i)));
+    json_object_set_new(json_object_get(j, "calibration"), "current",
+                        results_reliability(c->current.score, c->current.judged,
+                                            (size_t)(c->mature.end - c->mature.first)));
+    return j;
+}
+
+static json_t *alerts_json(const struct comparison *c, const struct period *p)
+{
+    const size_t at = (size_t)(p->whole.first - p->rows.first);
+    struct interval i;
+    const double alerts = alerts_per_day(p->examples, p->whole, p->score + at, p->judged + at,
+                                         c->model->threshold, &i);
+    return range(alerts, i);
+}
+
+json_t *comparison_json(const struct comparison *c, const char *dataset)
+{
+    json_t *weeks = json_array(), *columns = json_array();
+    for (size_t w = 0; w < c->current.n_weeks; w++)
+        json_array_append_new(weeks, week_json(&c->current.weeks[w]));
+    for (size_t i = 0; i < c->n; i++)
+        json_array_append_new(columns, column_json(c, &c->columns[i]));
+    json_t *j = json_pack(
+        "{s:s, s:i, s:{s:I, s:s}, s:s, s:o, s:{s:o, s:I, s:[i, i], s:o, s:I}, s:{s:o, s:o, s:o}, "
+        "s:o, s:o, s:o, s:{s:o, s:o}, s:o}",
+        "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->version, "sha256",
+        c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings", "psi_alert",
+        number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm", c->least, c->last,
+        "ap_drop", number(c->ap_drop), "label_delay", (json_int_t)c->label_delay, "periods",
+        "train", period_json(&c->train), "test", period_json(&c->test), "current", current_json(c),
+        "weeks", weeks, "columns", columns, "threshold", number(c->model->threshold),
+        "alerts_per_day", "reference", alerts_json(c, &c->test), "current",
+        alerts_json(c, &c->current), "performance", performance_json(c));
+    if (j)
+        add_words(j);
+    return j;
+}
+
+// ---- files --------------------------------------------------------------------------------------
+
+// path with another ending than .json.
+static char *beside(const char *path, const char *ending)
+{
+    const size_t n = strlen(path), json = n > 5 && strcmp(path + n - 5, ".json") == 0 ? 5 : 0;
+    return xasprintf("%.*s%s", (int)(n - json), path, ending);
+}
+
+// drift.json is opened first, so that errors name it, and replaced last, when the others are there.
+int comparison_write(const json_t *drift, const char *path, struct err *err)
+{
+    enum { FILES = 3 };
+    char *names[FILES] = {xstrdup(path), beside(path, ".html"), beside(path, ".prom")};
+    char *texts[FILES] = {json_dumps(drift, JSON_INDENT(1) | JSON_REAL_PRECISION(17)),
+                          drift_page(drift), template_fill(drift_prom, TEMPLATE_PROMETHEUS, drift)};
+    struct output o[FILES] = {0};
+    int rc = 0;
+    for (size_t i = 0; i < FILES && rc == 0; i++) {
+        rc = output_open(&o[i], names[i], 0644, err);
+        if (rc == 0 && (fprintf(o[i].file, "%s\n", texts[i]) < 0 || fflush(o[i].file)))
+            rc = err_sys(err, "%s: cannot write", names[i]);
+    }
+    for (size_t i = FILES; i-- > 0;) {
+        rc = rc == 0 ? output_commit(&o[i], err) : rc;
+        output_release(&o[i]);
+        free(names[i]);
+        free(texts[i]);
+    }
+    return rc;
+}
+
+void comparison_print(const json_t *drift, const char *path)
+{
+    const json_t *verdict = json_object_get(drift, "verdict");
+    char *page = beside(path, ".html");
+    char *first =
+        xasprintf("%s Open %s\n", json_string_value(json_object_get(verdict, "sentence")), page);
+    print_wrapped(first, 2);
+    template_print(drift_txt, drift);
+    free(first);
+    free(page);
+}
