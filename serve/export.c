@@ -81,13 +81,9 @@ static struct summary {
     uint64_t nulls;
 } * summaries; // [schema->n]
 
-static void add_column(char *name, enum column_kind kind)
-{
-    columns[n_columns++] = (struct table_column){.name = name, .kind = kind};
-}
-
 static int open_table(struct err *err)
 {
+    static char names[][16] = {"_probability", "_decision", "_version"}; // no input begins with _
     columns = xcalloc(schema->n + plan->n_inputs + 3, sizeof *columns);
     summaries = xcalloc(schema->n, sizeof *summaries);
     hash = xchecked(XXH3_createState());
@@ -95,13 +91,14 @@ static int open_table(struct err *err)
     for (size_t c = 0; c < schema->n; c++) {
         summaries[c].min = summaries[c].max = NAN;
         if (schema->columns[c].kind != COLUMN_NUMBER)
-            add_column(schema->columns[c].name, schema->columns[c].kind);
+            columns[n_columns++] = (struct table_column){.name = schema->columns[c].name,
+                                                         .kind = schema->columns[c].kind};
     }
     for (size_t i = 0; i < plan->n_inputs; i++)
-        add_column(plan->inputs[i].name, COLUMN_FEATURE);
-    add_column("_probability", COLUMN_NUMBER); // no input begins with _
-    add_column("_decision", COLUMN_NUMBER);
-    add_column("_version", COLUMN_NUMBER);
+        columns[n_columns++] =
+            (struct table_column){.name = plan->inputs[i].name, .kind = COLUMN_FEATURE};
+    for (size_t i = 0; i < 3; i++)
+        columns[n_columns++] = (struct table_column){.name = names[i], .kind = COLUMN_NUMBER};
     block = xcalloc(n_columns * BLOCK, sizeof *block);
     return table_writer_open(&writer, output, columns, n_columns, err);
 }

@@ -17,10 +17,9 @@ struct replayed {
     struct err first;              // about the first value that differs
 };
 // Replay what the store holds after the state's position. The inputs and label values that were
-// stored when a row was served must come out again: else the file was altered, or this program
-// computes otherwise than the one that wrote it. found counts; NULL: the first difference is an
-// error. A server may write to the store meanwhile: it is read in parts, up to the row that was its
-// newest when it was opened.
+// stored when a row was served should come out again: else the file was altered, or this program
+// computes otherwise than the one that wrote it. A server may write to the store meanwhile: it is
+// read in parts, up to the row that was its newest when it was opened.
 int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err);
 
 #endif

@@ -252,6 +252,7 @@ static int recover(struct service *s, const struct service_files *files, const c
                                       .key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
     const bool fresh = access(database, F_OK) != 0;
     struct snapshot_head base, previous;
+    struct replayed found = {0};
     struct err why;
     w->checkpoint = xasprintf("%s-state", database);
     w->previous = xasprintf("%s-state-1", database);
@@ -267,8 +268,10 @@ static int recover(struct service *s, const struct service_files *files, const c
     atomic_store(&w->saved_order, (long long)s->state.position);
     if (snapshot_peek(w->previous, &previous, &why) == 0 && previous.position <= s->state.position)
         w->previous_order = (int64_t)previous.position; // rows after it are kept
-    if (recovery_replay(&s->state, &s->store, NULL, err))
+    if (recovery_replay(&s->state, &s->store, &found, err))
         return -1;
+    if (found.differ)
+        return err_set(err, "%s", found.first.msg);
     writer_note_state(w);
     return store_each(&s->store, 0, s->store.next, RECENT_DECISIONS, remember, &s->recent, err);
 }

@@ -447,8 +447,7 @@ struct moment {
     int64_t time, order;
 };
 
-// Rows that a reader takes in one transaction, so that the log is not held back.
-enum { PART = 10000 };
+enum { PART = 10000 }; // rows that are read at a time, so that the log is not held back
 
 static int find_moments(struct store *s, const int64_t period[2], struct moment **m, size_t *n,
                         struct err *err)
@@ -505,16 +504,9 @@ int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take 
     size_t n = 0;
     int rc = find_moments(s, (int64_t[]){from, until}, &m, &n, err);
     sort_moments(m, n);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        if (i % PART == 0)
-            rc = store_execute(s, "read", NULL, err, "BEGIN");
-        if (rc || (rc = store_get(s, m[i].order, &row, err)) || (rc = take(arg, row, NULL, err)))
-            break;
-        if (i % PART == PART - 1 || i == n - 1) {
-            sqlite3_reset(s->statements[STORE_ROW]); // else the transaction goes on
-            rc = store_execute(s, "read", NULL, err, "COMMIT");
-        }
-    }
+    for (size_t i = 0; i < n && rc == 0; i++)
+        if ((rc = store_get(s, m[i].order, &row, err)) == 0)
+            rc = take(arg, row, NULL, err);
     free(m);
     return rc;
 }

@@ -120,8 +120,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
 // To read an existing one, whether or not a server writes to it meanwhile: its identity first, and
-// the rest once the plan is found. A reader takes no lock and begins no transaction; it holds back
-// the log only while store_each or another call runs.
+// the rest once the plan is found. It holds back the log only while one of these functions runs.
 int store_open_reader(struct store *s, const char *path, struct err *err);
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
                struct err *err);

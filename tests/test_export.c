@@ -1,4 +1,5 @@
 // export: the table, one decision, and verification, of a small service that runs meanwhile.
+#include "serve/recovery.h"
 #include "tests/asking.h"
 
 static char out[8192];      // what the last export printed
@@ -120,12 +121,16 @@ TEST_CASE(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times
     free(answers(0, 60));
     ask_at("equal 1", 100000);
     ask_at("late", 50000);
-    small.service.champion->number = 2;
     ask_at("equal 2", 100000);
-    expect_export(0, ": 15 known, 46 missing|export           63 ", "");
+    ask_at("equal 3", 100000);
+    small.service.champion->number = 2;
+    small.service.champion->model.review_outside = true;
+    expect("{\"id\":\"outside\",\"time\":1538452000,\"customer\":1,\"amount\":5,\"age\":130}", 200);
+    expect_export(0, ": 15 known, 46 missing|export           65 ", "");
     open_served();
     compare_all();
-    assert_true(number_of("_version", 61) == 1 && number_of("_version", 62) == 2);
+    assert_true(number_of("_version", 63) == 1 && number_of("_version", 64) == 2);
+    assert_true(number_of("_decision", 64) == 1 && number_of("_probability", 64) < small_threshold);
     as_of = json_object_get(served.provenance, "labels_as_of");
     assert_int_equal(json_integer_value(as_of), START + 100000);
     shell("cp -r served first"); // the same rows give the same bytes
@@ -148,6 +153,45 @@ TEST_CASE(a_period_has_its_transactions_alone)
     assert_int_equal(time[1], START + 3600);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+// Ten have the same time, and every third one arrives up to two hours late.
+TEST_CASE(more_rows_than_are_read_at_a_time_come_out_once_each)
+{
+    enum { ROWS = 25000, PART = 1000, AMOUNTS = 10000 };
+    char *body = xmalloc(PART * 96);
+    uint64_t *ids = xcalloc(ROWS, sizeof *ids);
+    for (int i = 0; i < ROWS; i += PART) {
+        size_t n = 0;
+        for (int k = i; k < i + PART; k++)
+            n += (size_t)sprintf(
+                body + n, "%c{\"id\":%d,\"time\":%d,\"customer\":%d,\"amount\":%d}",
+                k == i ? '[' : ',', k, START + k / 10 * 200 - (k % 3 == 0 ? 200 * (k % 37) : 0),
+                k % 99, k % AMOUNTS);
+        memcpy(body + n, "]", 2);
+        expect(body, 200);
+    }
+    expect_export(0, "export        25000 ", "");
+    expect_export(0, "250000 values, 0 differ; 0 transactions before", "--verify");
+    open_served();
+    const int64_t *time = column("time", COLUMN_TIME);
+    const float *amount = column("amount", COLUMN_FEATURE);
+    assert_int_equal(served.rows, ROWS);
+    memcpy(ids, column("id", COLUMN_ID), ROWS * sizeof *ids);
+    qsort(ids, ROWS, sizeof *ids, by_value);
+    for (int i = 1; i < ROWS; i++) {
+        const int later = (int)(amount[i] - amount[i - 1]); // in the order of arrival
+        assert_true(ids[i - 1] < ids[i] && time[i - 1] <= time[i]);
+        assert_true(time[i - 1] < time[i] || (later + AMOUNTS) % AMOUNTS < AMOUNTS / 2);
+    }
+    free(ids);
+    free(body);
+}
+
 // label_delay is an hour.
 TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
 {
@@ -161,7 +205,7 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
         {"'2018-10-01 03:59:59'", ": 1 known, 2 missing of mature transactions, 1 not mature", 1},
         {"'2018-10-01 04:00:00'", ": 1 known, 2 missing of mature transactions, 1 not mature", 0},
     };
-    char options[64];
+    char options[64], checksum[17] = "";
     ask_at("A", 0);
     ask_at("B", 3600);
     ask_at("C", 7200);
@@ -174,6 +218,10 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
         open_served();
         assert_int_equal(label_of(0), cases[i].label);
         assert_int_equal(label_of(1), -1);
+        json_t *table = json_object_get(served.provenance, "table");
+        const bool same = strcmp(checksum, text(table, "input_xxh3")) == 0;
+        assert_int_equal(same, i > 0 && cases[i].label == cases[i - 1].label);
+        snprintf(checksum, sizeof checksum, "%s", text(table, "input_xxh3"));
     }
 }
 
@@ -202,8 +250,10 @@ TEST_CASE(a_decision_is_told_with_its_inputs_and_all_its_labels)
         assert_true(json_number_value(x) == inputs[i++]);
     }
     assert_int_equal(i, SMALL_INPUTS);
-    json_object_foreach((json_t *)answer, name, x) // all that /predict answered
+    json_object_foreach((json_t *)answer, name, x)
+    { // all that /predict answered
         assert_true(json_equal(x, json_object_get(told, name)));
+    }
     json_decref((json_t *)answer);
     members = json_object_get(told, "transaction");
     assert_string_equal(text(members, "id"), "T1");
@@ -307,6 +357,38 @@ TEST_CASE(after_rows_were_dropped_the_rest_is_verified_and_exported)
     expect_export(1, "has no transaction of that period; its newest ones are of 2018-12-27",
                   "--until 2018-11-01");
     expect_export(1, "no transaction has the id 'T1'", "--id T1");
+}
+
+static int count_row(void *arg, const struct store_row *row, const struct store_label *change,
+                     struct err *err)
+{
+    (void)row, (void)change, (void)err;
+    ++*(int *)arg;
+    return 0;
+}
+
+// As a server does it beside a program that has begun.
+TEST_CASE(rows_that_are_dropped_meanwhile_are_an_error)
+{
+    const struct plan *p = small.service.plan;
+    const struct dictionary *known = small.service.dictionaries;
+    struct store reader;
+    struct state windows;
+    struct replayed found = {0};
+    struct err err = {""};
+    int rows = 0;
+    free(answers(0, 20));
+    if (store_open_reader(&reader, small.database, &err) || store_bind(&reader, p, known, &err) ||
+        recovery_load(&windows, p, known, reader.identity.key_fingerprint, small.state, &err))
+        fail_msg("%s", err.msg);
+    database_change(small.database, "DELETE FROM prediction WHERE seq = 3; DELETE FROM feedback "
+                                    "WHERE prediction = 3; INSERT INTO meta VALUES ('dropped', 4)");
+    assert_int_equal(recovery_replay(&windows, &reader, &found, &err), -1);
+    assert_contains(err.msg, "the server dropped rows");
+    assert_int_equal(store_each_by_time(&reader, INT64_MIN, INT64_MAX, count_row, &rows, &err), 0);
+    assert_int_equal(rows, 19);
+    state_release(&windows);
+    store_close(&reader);
 }
 
 // ---- beside a server, and without one ----
@@ -455,12 +537,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times),
         TEST(a_period_has_its_transactions_alone),
+        TEST(more_rows_than_are_read_at_a_time_come_out_once_each),
         TEST(labels_are_those_that_the_data_clock_had_reached),
         TEST(a_decision_is_told_with_its_inputs_and_all_its_labels),
         TEST(an_unknown_id_and_another_key_are_errors),
         TEST(what_was_served_can_be_computed_again),
         TEST(a_value_that_differs_is_named),
         TEST(after_rows_were_dropped_the_rest_is_verified_and_exported),
+        TEST(rows_that_are_dropped_meanwhile_are_an_error),
         TEST(a_server_goes_on_meanwhile),
         TEST(a_database_is_read_as_a_server_left_it),
         TEST(what_cannot_be_read_or_written_is_told),
