@@ -1,6 +1,14 @@
+// features: a column table into a feature table, in blocks of rows in time order, and the state that
+// a server starts from.
+//
+// The feature table has the ingested table's id, time, keys, categories and label, one float32
+// column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
+// are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
+// table's, "columns": its summary, "config_xxh3", "plan", "not_finite", "program"}. onehots are
+// fitted to the training window of [split].
+//
+// Memory: the state and one block; for a table out of time order 16 bytes a row, 24 while it sorts.
 #define _GNU_SOURCE // qsort_r
-#include "features/batch.h"
-
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
@@ -11,34 +19,38 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Rows of a block: enough that threads seldom wait for each other, few enough for the caches.
 enum { BLOCK = 32768 };
 
-struct batch {
-    struct table table;
-    struct plan plan;
-    struct state state;
-    struct table_writer writer;
-    unsigned threads;
-    const int64_t *time;  // [table.rows] in time order
-    uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
-    uint64_t *gathered;   // [schema.n][BLOCK] the block's rows, where they must be put in order
-    const void **columns; // [schema.n] the block's columns
-    float **inputs;       // [n_inputs][BLOCK], one allocation
-    struct table_column *written; // [n_written] of the feature table; data: the block's
-    size_t n_written, n;          // n: rows of the block
-};
+static const char *config_path = "datasets/simulated.ini", *output = "build/simulated/features";
+static int64_t threads, until = INT64_MAX;
 
-static const struct table_column *source(const struct batch *b, size_t column)
+// They live as long as the program: a million histories are slow to free.
+static struct config config;
+static struct table table;
+static struct plan plan;
+static const struct schema *const schema = &plan.schema;
+static struct state state;
+static struct table_writer writer;
+static const int64_t *time;  // [table.rows] in time order
+static uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
+static uint64_t *gathered;   // [schema->n][BLOCK] the block's rows, where they are put in order
+static const void **columns; // [schema->n] the block's columns
+static float **inputs;       // [n_inputs][BLOCK], one allocation
+static struct table_column *written; // [n_written] of the feature table; data: the block's
+static size_t n_written, n;          // n: rows of the block
+
+static const struct table_column *source(size_t column)
 {
-    return &b->table.columns[table_find(&b->table, b->plan.schema.columns[column].name)];
+    return &table.columns[table_find(&table, schema->columns[column].name)];
 }
 
 // A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
-static bool is_copied(const struct batch *b, size_t column)
+static bool is_copied(size_t column)
 {
-    return b->plan.schema.columns[column].kind != COLUMN_NUMBER;
+    return schema->columns[column].kind != COLUMN_NUMBER;
 }
 
 // ---- opening ----
@@ -47,205 +59,219 @@ static bool is_copied(const struct batch *b, size_t column)
 static int by_time(const void *a, const void *b, void *times)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    const int64_t *time = times;
-    if (time[x] != time[y])
-        return time[x] < time[y] ? -1 : 1;
+    const int64_t *t = times;
+    if (t[x] != t[y])
+        return t[x] < t[y] ? -1 : 1;
     return x < y ? -1 : 1;
 }
 
-static void sort_rows(struct batch *b)
+static void sort_rows(void)
 {
-    const uint64_t n = b->table.rows;
-    const int64_t *time = b->table.columns[table_find_kind(&b->table, COLUMN_TIME)].data;
+    const int64_t *unsorted = table.columns[table_find_kind(&table, COLUMN_TIME)].data;
     uint64_t i = 1;
-    while (i < n && time[i] >= time[i - 1])
+    while (i < table.rows && unsorted[i] >= unsorted[i - 1])
         i++;
-    b->time = time;
-    if (i >= n)
+    time = unsorted;
+    if (i >= table.rows)
         return;
-    int64_t *sorted = xreallocarray(NULL, n, sizeof *sorted);
-    b->order = xreallocarray(NULL, n, sizeof *b->order);
-    for (i = 0; i < n; i++)
-        b->order[i] = i;
-    qsort_r(b->order, n, sizeof *b->order, by_time, (void *)time);
-    for (i = 0; i < n; i++)
-        sorted[i] = time[b->order[i]];
-    b->time = sorted;
+    int64_t *sorted = xreallocarray(NULL, table.rows, sizeof *sorted);
+    order = xreallocarray(NULL, table.rows, sizeof *order);
+    for (i = 0; i < table.rows; i++)
+        order[i] = i;
+    qsort_r(order, table.rows, sizeof *order, by_time, (void *)unsorted);
+    for (i = 0; i < table.rows; i++)
+        sorted[i] = unsorted[order[i]];
+    time = sorted;
 }
 
-static int check_columns(const struct batch *b, struct err *err)
+static int check_columns(struct err *err)
 {
-    const struct schema *s = &b->plan.schema;
-    for (size_t i = 0; i < s->n; i++)
-        if (!table_data(&b->table, s->columns[i].name, s->columns[i].kind, err))
+    for (size_t i = 0; i < schema->n; i++)
+        if (!table_data(&table, schema->columns[i].name, schema->columns[i].kind, err))
             return err_prefix(err, "the table and [columns] differ, run ingest again");
     return 0;
 }
 
 // Spell out the values of the onehots of a category column.
-static int fit_column(struct batch *b, int column, struct row_range rows, struct err *err)
+static int fit_column(int column, struct row_range rows, struct err *err)
 {
-    const struct table_column *c = source(b, (size_t)column);
+    const struct table_column *c = source((size_t)column);
     const uint32_t *codes = c->data;
     struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
     for (size_t i = 0; i < c->dictionary_size; i++)
         values[i].text = c->dictionary[i];
     for (uint64_t i = rows.first; i < rows.end; i++)
-        values[codes[b->order ? b->order[i] : i]].rows++;
-    int rc = plan_fit(&b->plan, column, values, c->dictionary_size, err);
+        values[codes[order ? order[i] : i]].rows++;
+    int rc = plan_fit(&plan, column, values, c->dictionary_size, err);
     free(values);
     return rc;
 }
 
-static int fit_onehots(struct batch *b, const struct config *c, struct err *err)
+static int fit_onehots(struct err *err)
 {
     struct split split;
-    if (split_labels(&split, c, &b->plan.schema, err)) // train would refuse it later
+    if (split_labels(&split, &config, schema, err)) // train would refuse it later
         return -1;
-    if (plan_unfitted(&b->plan) < 0)
+    if (plan_unfitted(&plan) < 0)
         return 0;
-    if (split_from_config(&split, c, err))
+    if (split_from_config(&split, &config, err))
         return -1;
-    const struct row_range rows = split_rows(&split.train, 0, b->time, b->table.rows);
-    for (int column; (column = plan_unfitted(&b->plan)) >= 0;)
-        if (fit_column(b, column, rows, err))
+    const struct row_range rows = split_rows(&split.train, 0, time, table.rows);
+    for (int column; (column = plan_unfitted(&plan)) >= 0;)
+        if (fit_column(column, rows, err))
             return -1;
     return 0;
 }
 
-static void open_state(struct batch *b)
+static void open_state(void)
 {
-    const json_t *key = json_object_get(b->table.provenance, "key_fingerprint");
-    state_init(&b->state, &b->plan, b->threads);
+    const json_t *key = json_object_get(table.provenance, "key_fingerprint");
+    state_init(&state, &plan, (unsigned)threads);
     if (json_is_string(key))
-        b->state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
-    for (size_t i = 0; i < b->plan.schema.n; i++) {
-        const struct table_column *c = source(b, i);
+        state.key_fingerprint = strtoull(json_string_value(key), NULL, 16);
+    for (size_t i = 0; i < schema->n; i++) {
+        const struct table_column *c = source(i);
         if (c->kind == COLUMN_CATEGORY)
-            state_bind(&b->state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
+            state_bind(&state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
     }
 }
 
 // The columns of the feature table, and room for a block of them.
-static int open_writer(struct batch *b, const char *output, struct err *err)
+static int open_writer(struct err *err)
 {
-    const struct plan *p = &b->plan;
-    size_t n = 0;
-    b->gathered = xcalloc(b->order ? p->schema.n * BLOCK : 0, sizeof *b->gathered);
-    b->columns = xcalloc(p->schema.n, sizeof *b->columns);
-    b->inputs = xcalloc(p->n_inputs, sizeof *b->inputs);
-    b->written = xcalloc(p->schema.n + p->n_inputs, sizeof *b->written);
-    b->inputs[0] = xcalloc(p->n_inputs * BLOCK, sizeof **b->inputs);
-    for (size_t i = 0; i < p->schema.n; i++)
-        if (is_copied(b, i))
-            b->written[n++] = *source(b, i);
-    for (size_t i = 0; i < p->n_inputs; i++) {
-        b->inputs[i] = b->inputs[0] + i * BLOCK;
-        b->written[n++] = (struct table_column){
-            .name = p->inputs[i].name, .kind = COLUMN_FEATURE, .data = b->inputs[i]};
+    gathered = xcalloc(order ? schema->n * BLOCK : 0, sizeof *gathered);
+    columns = xcalloc(schema->n, sizeof *columns);
+    inputs = xcalloc(plan.n_inputs, sizeof *inputs);
+    written = xcalloc(schema->n + plan.n_inputs, sizeof *written);
+    inputs[0] = xcalloc(plan.n_inputs * BLOCK, sizeof **inputs);
+    for (size_t i = 0; i < schema->n; i++)
+        if (is_copied(i))
+            written[n_written++] = *source(i);
+    for (size_t i = 0; i < plan.n_inputs; i++) {
+        inputs[i] = inputs[0] + i * BLOCK;
+        written[n_written++] = (struct table_column){
+            .name = plan.inputs[i].name, .kind = COLUMN_FEATURE, .data = inputs[i]};
     }
-    b->n_written = n;
-    return table_writer_open(&b->writer, output, b->written, n, err);
+    return table_writer_open(&writer, output, written, n_written, err);
 }
 
 // ---- running ----
 
-// Rows [first, first + b->n) in time order of a column: in place, or gathered.
-static const void *column_rows(const struct batch *b, size_t column, uint64_t first)
+// Rows [first, first + n) in time order of a column: in place, or gathered.
+static const void *column_rows(size_t column, uint64_t first)
 {
-    const struct table_column *c = source(b, column);
+    const struct table_column *c = source(column);
     const size_t size = column_size(c->kind);
     const char *data = c->data;
-    if (!b->order)
+    if (!order)
         return data + first * size;
-    char *to = (char *)(b->gathered + column * BLOCK);
-    for (size_t i = 0; i < b->n; i++)
-        memcpy(to + i * size, data + b->order[first + i] * size, size);
+    char *to = (char *)(gathered + column * BLOCK);
+    for (size_t i = 0; i < n; i++)
+        memcpy(to + i * size, data + order[first + i] * size, size);
     return to;
 }
 
 // Columns are written independently of each other, so each thread takes every so many-th of them.
-static int append_share(void *arg, unsigned thread, struct err *err)
+static int append_share(void *none, unsigned thread, struct err *err)
 {
-    struct batch *b = arg;
-    for (size_t i = thread; i < b->n_written; i += b->threads)
-        if (table_writer_append(&b->writer, i, b->written[i].data, b->n, err))
+    (void)none;
+    for (size_t i = thread; i < n_written; i += (size_t)threads)
+        if (table_writer_append(&writer, i, written[i].data, n, err))
             return -1;
     return 0;
 }
 
-static int run_block(struct batch *b, uint64_t first, struct err *err)
+static int run_block(uint64_t first, struct err *err)
 {
-    size_t written = 0;
-    for (size_t i = 0; i < b->plan.schema.n; i++) {
-        b->columns[i] = column_rows(b, i, first);
-        if (is_copied(b, i))
-            b->written[written++].data = b->columns[i];
+    size_t at = 0;
+    for (size_t i = 0; i < schema->n; i++) {
+        columns[i] = column_rows(i, first);
+        if (is_copied(i))
+            written[at++].data = columns[i];
     }
-    const struct events events = {b->n, b->columns};
-    if (state_run(&b->state, &events, b->inputs, err))
+    const struct events events = {n, columns};
+    if (state_run(&state, &events, inputs, err))
         return -1;
-    return parallel_run(b->threads, append_share, b, err);
+    return parallel_run((unsigned)threads, append_share, NULL, err);
 }
 
-static int run_blocks(struct batch *b, uint64_t rows, struct err *err)
+static int run_blocks(uint64_t rows, struct err *err)
 {
     struct progress progress;
     int rc = 0;
     progress_init(&progress, "features", rows);
-    for (uint64_t first = 0; first < rows && rc == 0; first += b->n) {
-        b->n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
-        rc = run_block(b, first, err);
-        progress_set(&progress, first + b->n);
+    for (uint64_t first = 0; first < rows && rc == 0; first += n) {
+        n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
+        rc = run_block(first, err);
+        progress_set(&progress, first + n);
     }
     progress_done(&progress);
     return rc;
 }
 
-static int commit(struct batch *b, const struct config *c, struct err *err)
+static int commit(struct err *err)
 {
     static const char *const sections[] = {"columns", "features", "split", NULL};
     char checksum[17];
-    const int fd = output_dir_create(&b->writer.dir, SNAPSHOT_NAME, err);
+    const int fd = output_dir_create(&writer.dir, SNAPSHOT_NAME, err);
     if (fd < 0)
         return -1;
-    int rc = snapshot_save(&b->state, fd, b->writer.dir.path, err);
-    if (output_dir_close(&b->writer.dir, fd, err) || rc)
+    int rc = snapshot_save(&state, fd, writer.dir.path, err);
+    if (output_dir_close(&writer.dir, fd, err) || rc)
         return -1;
     json_t *provenance = json_pack(
-        "{s:O, s:O, s:s, s:o, s:I, s:s}", "table", b->table.provenance, "columns", b->table.summary,
-        "config_xxh3", checksum_text(checksum, config_checksum(c, sections)), "plan",
-        plan_to_json(&b->plan), "not_finite", (json_int_t)atomic_load(&b->state.not_finite),
-        "program", "assay " ASSAY_VERSION);
-    if (table_writer_finish(&b->writer, provenance, err))
+        "{s:O, s:O, s:s, s:o, s:I, s:s}", "table", table.provenance, "columns", table.summary,
+        "config_xxh3", checksum_text(checksum, config_checksum(&config, sections)), "plan",
+        plan_to_json(&plan), "not_finite", (json_int_t)atomic_load(&state.not_finite), "program",
+        "assay " ASSAY_VERSION);
+    if (table_writer_finish(&writer, provenance, err))
         return -1;
-    return output_commit(&b->writer.dir, err);
+    return output_commit(&writer.dir, err);
 }
 
-static int run(struct batch *b, const struct config *c, const char *table, const char *output,
-               int64_t until, struct batch_result *result, struct err *err)
+static int features(const char *path, struct err *err)
 {
-    if (plan_from_config(&b->plan, c, err) || table_open(&b->table, table, err) ||
-        check_columns(b, err))
+    const double start = seconds_now();
+    uint64_t rows;
+    if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
+        table_open(&table, path, err) || check_columns(err))
         return -1;
-    sort_rows(b);
-    if (fit_onehots(b, c, err))
+    sort_rows();
+    if (fit_onehots(err))
         return -1;
-    open_state(b);
-    LOWER_BOUND(result->rows, 0, b->table.rows, b->time[result->rows] < until);
-    if (open_writer(b, output, err) || run_blocks(b, result->rows, err) || commit(b, c, err))
+    open_state();
+    LOWER_BOUND(rows, 0, table.rows, time[rows] < until);
+    const int rc = open_writer(err) || run_blocks(rows, err) || commit(err);
+    table_writer_release(&writer);
+    if (rc)
         return -1;
-    result->warning = plan_warning(&b->plan);
-    result->not_finite = atomic_load(&b->state.not_finite);
-    return 0;
+    if (state.not_finite)
+        fprintf(stderr, "features: %llu values were not finite and became 0\n",
+                (unsigned long long)state.not_finite);
+    if (plan_warning(&plan))
+        fprintf(stderr, "features: %s\n", plan_warning(&plan));
+    return summary_print("features", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
 
-int batch_run(const struct config *c, const char *table, const char *output, unsigned threads,
-              int64_t until, struct batch_result *result, struct err *err)
+int main(int argc, char **argv)
 {
-    static struct batch b; // lives as long as the program: a million histories are slow to free
-    b.threads = threads;
-    int rc = run(&b, c, table, output, until, result, err);
-    table_writer_release(&b.writer);
-    return rc;
+    threads = parallel_threads();
+    const struct program program = {
+        "features",
+        "TABLE",
+        "Compute the features of a column table, and the state after its last row.",
+        "build/bin/features --config datasets/simulated.ini build/simulated/table",
+        {
+            {"config", "FILE", "dataset description", .text = &config_path},
+            {"output", "DIR", "feature table to write", .text = &output},
+            {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
+            {"until", "TIME", "only rows before this date or time, UTC", .time = &until},
+        }};
+    struct err err;
+    umask(077); // only the owner may read pseudonyms and amounts
+    json_set_alloc_funcs(xmalloc, free);
+    int first = option_parse(&program, argc, argv, &err);
+    if (first <= 0)
+        return option_exit(&program, first, &err);
+    return features(argv[first], &err) ? err_report("features", &err) : 0;
 }

@@ -20,9 +20,9 @@ enum { ID_SLOTS = 1 << 21 };
 // ---- the header ----
 
 // Find the field whose header the column names; there must be exactly one.
-static int find_field(const struct convert *c, struct convert_column *col,
-                      const struct config *config, struct err *err)
+static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
 {
+    const struct config *config = &c->dataset->config;
     const struct csv_block *b = &c->blocks[0];
     const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
@@ -40,28 +40,29 @@ static int find_field(const struct convert *c, struct convert_column *col,
     if (found == 0)
         hint = err_did_you_mean(wanted, headers, c->n_fields);
     return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s",
-                   c->csv->name, b->rows[0].line,
+                   c->csv.name, b->rows[0].line,
                    found > 0 ? "more than one column has" : "no column has", wanted,
                    col->schema->name, config->path, e->line, hint.text);
 }
 
-int convert_open(struct convert *c, struct csv *csv, const struct dataset *dataset,
+int convert_open(struct convert *c, const struct dataset *dataset,
                  const struct pseudonym *pseudonym, struct err *err)
 {
     const struct schema *schema = &dataset->schema;
-    *c =
-        (struct convert){csv, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns), .seen = 0};
-    if (csv_next(csv, &c->blocks[0], 1, err))
+    *c = (struct convert){dataset, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns),
+                          .n_fields = 0};
+    if (csv_open(&c->csv, dataset->file, dataset->delimiter, err) ||
+        csv_next(&c->csv, &c->blocks[0], 1, err))
         return -1;
     if (c->blocks[0].n_rows == 0)
-        return err_set(err, "%s: it is empty: not even a header", csv->name);
+        return err_set(err, "%s: it is empty: not even a header", c->csv.name);
     c->n_fields = c->blocks[0].rows[0].n;
     for (size_t i = 0; i < schema->n; i++) {
         struct convert_column *col = &c->columns[i];
         col->schema = &schema->columns[i];
         col->field = SIZE_MAX;
         col->values = xmalloc(CSV_BLOCK_ROWS * column_size(col->schema->kind));
-        if (*col->schema->header && find_field(c, col, &dataset->config, err))
+        if (*col->schema->header && find_field(c, col, err))
             return -1;
     }
     return 0;
@@ -113,7 +114,7 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
                  struct reject *why)
 {
-    *why = (struct reject){row, "", c->reason, NULL, 0};
+    *why = (struct reject){row->line, "", c->reason, NULL, 0};
     c->seen++;
     if (row->n != c->n_fields) {
         snprintf(c->reason, sizeof c->reason, "%zu fields where the header has %zu", row->n,
@@ -129,7 +130,8 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
         const char *text = b->text + f->at, *reason = set_value(c, col, r, text, f->n);
         if (reason) {
             const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
-            *why = (struct reject){row, col->schema->name, reason, secret ? NULL : text, f->n};
+            *why =
+                (struct reject){row->line, col->schema->name, reason, secret ? NULL : text, f->n};
             return false;
         }
     }
@@ -139,14 +141,15 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects ----
 
-int convert_check(const struct convert *c, double max_rejects, struct err *err)
+int convert_check(const struct convert *c, struct err *err)
 {
+    const double max_rejects = c->dataset->max_reject_rate;
     const uint64_t n = convert_broken(c);
     if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
         return 0;
     return err_set(
         err, "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%",
-        c->csv->name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects);
+        c->csv.name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects);
 }
 
 static int open_rejects(struct convert *c, const char *path, struct err *err)
@@ -161,9 +164,9 @@ static void add_reject(struct convert *c, const struct reject *r)
 {
     FILE *f = c->rejects.file;
     if (!*c->first_reject)
-        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->row->line,
+        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->line,
                  r->column, *r->column ? ": " : "", r->reason);
-    fprintf(f, "%" PRIu64 ",%s,", r->row->line, r->column);
+    fprintf(f, "%" PRIu64 ",%s,", r->line, r->column);
     csv_fwrite(f, r->reason, strlen(r->reason));
     putc(',', f);
     if (r->value)
@@ -199,8 +202,7 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
         const struct csv_field *f = &b->fields[row->first + col->field];
         const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
         if (dictionary_code(&col->dictionary, text, (uint32_t *)col->values + r, err))
-            return err_prefix(err, "%s:%" PRIu64 ": %s", c->csv->name, row->line,
-                              col->schema->name);
+            return err_prefix(err, "%s:%" PRIu64 ": %s", c->csv.name, row->line, col->schema->name);
     }
     return 0;
 }
@@ -234,7 +236,7 @@ static int run_half(void *arg, unsigned half, struct err *err)
 {
     struct convert *c = arg;
     return half == 0 ? convert_block(c, &c->blocks[c->current], err)
-                     : csv_next(c->csv, &c->blocks[!c->current], CSV_BLOCK_ROWS, err);
+                     : csv_next(&c->csv, &c->blocks[!c->current], CSV_BLOCK_ROWS, err);
 }
 
 // One thread reads the next block while another converts this one; they meet after each block, so
@@ -242,15 +244,15 @@ static int run_half(void *arg, unsigned half, struct err *err)
 static int convert_rows(struct convert *c, struct err *err)
 {
     struct progress progress;
-    progress_init(&progress, "ingest", c->csv->size);
-    int rc = csv_next(c->csv, &c->blocks[0], CSV_BLOCK_ROWS, err);
+    progress_init(&progress, "ingest", c->csv.size);
+    int rc = csv_next(&c->csv, &c->blocks[0], CSV_BLOCK_ROWS, err);
     for (; rc == 0 && c->blocks[c->current].n_rows > 0; c->current = !c->current) {
         rc = parallel_run(2, run_half, c, err);
-        progress_set(&progress, c->csv->bytes);
+        progress_set(&progress, c->csv.bytes);
     }
     progress_done(&progress);
     if (rc == 0 && c->seen == 0)
-        rc = err_set(err, "%s: no rows after the header", c->csv->name);
+        rc = err_set(err, "%s: no rows after the header", c->csv.name);
     return rc;
 }
 
@@ -306,30 +308,28 @@ static int drop_repeated(struct convert *c, struct err *err)
     c->repeated = mark_repeated(ids, n);
     c->rows -= c->repeated;
     for (size_t i = 0; i < n && c->repeated > 0; i++)
-        if (!is_first(ids, i)) {
-            const struct csv_row row = {.line = ids[i].line & ~REPEATED};
-            const char *name = c->schema->columns[id].name;
-            add_reject(c, &(struct reject){&row, name, "repeated", NULL, 0});
-        }
+        if (!is_first(ids, i))
+            add_reject(c, &(struct reject){ids[i].line & ~REPEATED, c->schema->columns[id].name,
+                                           "repeated", NULL, 0});
     const int rc = c->repeated ? table_writer_filter(&c->writer, is_first, ids, err) : 0;
     munmap(ids, size);
     return rc;
 }
 
-static int finish_table(struct convert *c, const struct config *config, struct err *err)
+static int finish_table(struct convert *c, struct err *err)
 {
     static const char *const sections[] = {"input", "columns", NULL};
     char input[17], settings[17], key[17];
     json_t *provenance =
-        json_pack("{ss, sI, ss, ss, ss, ss, so, sI, sI}", "input", c->csv->name, "input_bytes",
-                  (json_int_t)c->csv->bytes, "input_xxh3",
-                  checksum_text(input, XXH3_64bits_digest(c->csv->hash)), "config_xxh3",
-                  checksum_text(settings, config_checksum(config, sections)), "key_fingerprint",
-                  checksum_text(key, pseudonym_fingerprint(c->pseudonym)), "program",
-                  "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema), "rejected",
-                  (json_int_t)convert_broken(c), "repeated", (json_int_t)c->repeated);
+        json_pack("{ss, sI, ss, ss, ss, ss, so, sI, sI}", "input", c->csv.name, "input_bytes",
+                  (json_int_t)c->csv.bytes, "input_xxh3",
+                  checksum_text(input, XXH3_64bits_digest(c->csv.hash)), "config_xxh3",
+                  checksum_text(settings, config_checksum(&c->dataset->config, sections)),
+                  "key_fingerprint", checksum_text(key, pseudonym_fingerprint(c->pseudonym)),
+                  "program", "assay " ASSAY_VERSION, "schema", schema_to_json(c->schema),
+                  "rejected", (json_int_t)convert_broken(c), "repeated", (json_int_t)c->repeated);
     if (!provenance)
-        return err_set(err, "%s: its name is not UTF-8", c->csv->name);
+        return err_set(err, "%s: its name is not UTF-8", c->csv.name);
     for (size_t i = 0; i < c->schema->n; i++)
         table_writer_dictionary(&c->writer, i, &c->columns[i].dictionary);
     return table_writer_finish(&c->writer, provenance, err);
@@ -337,12 +337,11 @@ static int finish_table(struct convert *c, const struct config *config, struct e
 
 // Table and rejects take their names together or not at all; without enough good rows, the rejects
 // alone.
-static int commit(struct convert *c, const char *rejects, double max_rejects,
-                  const struct config *config, struct err *err)
+static int commit(struct convert *c, const char *rejects, struct err *err)
 {
     struct err share;
-    const bool enough = convert_check(c, max_rejects, &share) == 0;
-    if (enough && (finish_table(c, config, err) || output_replace(&c->writer.dir, err)))
+    const bool enough = convert_check(c, &share) == 0;
+    if (enough && (finish_table(c, err) || output_replace(&c->writer.dir, err)))
         return -1;
     const int rc = output_commit(&c->rejects, err);
     if (enough && (rc == 0 || c->rejects.replaced))
@@ -353,11 +352,10 @@ static int commit(struct convert *c, const char *rejects, double max_rejects,
                    rejects);
 }
 
-int convert_table(struct convert *c, const char *table, const char *rejects, double max_rejects,
-                  const struct config *config, struct err *err)
+int convert_table(struct convert *c, const char *table, const char *rejects, struct err *err)
 {
     int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-             drop_repeated(c, err) || commit(c, rejects, max_rejects, config, err);
+             drop_repeated(c, err) || commit(c, rejects, err);
     output_release(&c->rejects);
     table_writer_release(&c->writer);
     return rc ? -1 : 0;

@@ -13,7 +13,6 @@
 static const char *config = "datasets/simulated.ini", *output = "build/simulated/table";
 static const char *key_file = "var/pseudonym.key", *rejects, *input;
 static struct dataset dataset;
-static struct csv csv;
 static struct pseudonym pseudonym;
 static struct convert convert;
 
@@ -21,10 +20,9 @@ static int ingest(struct err *err)
 {
     const double start = seconds_now();
     if (dataset_load(&dataset, config, input, err) ||
-        csv_open(&csv, dataset.file, dataset.delimiter, err) ||
         pseudonym_load(&pseudonym, key_file, true, err) ||
-        convert_open(&convert, &csv, &dataset, &pseudonym, err) ||
-        convert_table(&convert, output, rejects, dataset.max_reject_rate, &dataset.config, err))
+        convert_open(&convert, &dataset, &pseudonym, err) ||
+        convert_table(&convert, output, rejects, err))
         return -1;
     const uint64_t rejected = convert_broken(&convert);
     if (rejected > 0)
@@ -33,8 +31,8 @@ static int ingest(struct err *err)
     if (convert.repeated > 0)
         fprintf(stderr, "ingest: %" PRIu64 " with the id of an earlier row left out; see %s\n",
                 convert.repeated, rejects);
-    return summary_print("ingest", convert.rows, start, 1e-6 * (double)csv.bytes, "MB/s", output,
-                         err);
+    return summary_print("ingest", convert.rows, start, 1e-6 * (double)convert.csv.bytes, "MB/s",
+                         output, err);
 }
 
 int main(int argc, char **argv)

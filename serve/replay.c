@@ -35,9 +35,9 @@ static int64_t delay_days = -1, retry; // -1: no labels; seconds
 
 static struct dataset dataset;
 static const struct schema *const schema = &dataset.schema;
-static struct csv csv;
 static struct csv_block block;
 static struct convert convert;
+static const struct csv *const csv = &convert.csv;
 static int id, label; // columns of the schema, or -1
 static struct progress progress;
 
@@ -90,17 +90,15 @@ static int open_input(void)
     if (delay_days >= 0 && (id < 0 || label < 0))
         return err_set(&err, "--labels: %s: [columns] has no column of kind %s", config,
                        id < 0 ? "id" : "label");
-    if (csv_open(&csv, dataset.file, dataset.delimiter, &err))
-        return -1;
-    return convert_open(&convert, &csv, &dataset, NULL, &err);
+    return convert_open(&convert, &dataset, NULL, &err);
 }
 
 static void reject(const struct reject *why)
 {
     const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
     if (convert_broken(&convert) <= SHOWN)
-        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv.name,
-                why->row->line, why->column, *why->column ? ": " : "", why->reason,
+        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv->name,
+                why->line, why->column, *why->column ? ": " : "", why->reason,
                 why->value ? ": " : "", quote, value, quote);
 }
 
@@ -126,7 +124,7 @@ static void add_row(int64_t time)
         if (json_object_set_new(json, c->schema->name, value) == 0)
             continue;
         convert.rows--;
-        reject(&(struct reject){&block.rows[0], c->schema->name, "not UTF-8", NULL, 0});
+        reject(&(struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL, 0});
         json_decref(json);
         return;
     }
@@ -155,9 +153,9 @@ static int read_rows(void)
     char last[TIME_TEXT];
     struct reject why;
     int rc;
-    progress_init(&progress, "replay", csv.size);
-    while ((rc = csv_next(&csv, &block, 1, &err)) == 0 && block.n_rows > 0) {
-        progress_set(&progress, csv.bytes);
+    progress_init(&progress, "replay", csv->size);
+    while ((rc = csv_next(&convert.csv, &block, 1, &err)) == 0 && block.n_rows > 0) {
+        progress_set(&progress, csv->bytes);
         if (!convert_row(&convert, &block, block.rows, 0, &why))
             reject(&why);
         else if (*time >= from && *time < until)
@@ -165,12 +163,12 @@ static int read_rows(void)
     }
     progress_done(&progress);
     if (rc == 0 && convert.seen == 0)
-        rc = err_set(&err, "%s: no rows after the header", csv.name);
-    if (rc || convert_check(&convert, dataset.max_reject_rate, &err))
+        rc = err_set(&err, "%s: no rows after the header", csv->name);
+    if (rc || convert_check(&convert, &err))
         return -1;
     if (n_rows == 0)
         return err_set(&err, "%s: no row is between --from and --until; the last one is of %s",
-                       csv.name, time_text(last, *time));
+                       csv->name, time_text(last, *time));
     qsort(rows, n_rows, sizeof *rows, by_time);
     progress_init(&progress, "replay", n_rows);
     return 0;
