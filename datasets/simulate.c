@@ -19,9 +19,9 @@
 
 enum {
     DAY = SECONDS_PER_DAY,
-    LAST_DAY = 2932896, // 9999-12-31, since 1970-01-01
-    NIGHT = 7 * 3600,   // when the night ends
-    GRID = 100,         // side of the square that holds customers and terminals
+    START = 17622,    // 2018-04-01, in days since 1970-01-01
+    NIGHT = 7 * 3600, // when the night ends
+    GRID = 100,       // side of the square that holds customers and terminals
 };
 
 // The fraud pattern, and what --shift makes of it.
@@ -46,9 +46,8 @@ struct transaction {
 
 struct simulation {
     int64_t customers, terminals, days, radius, seed;
-    const char *output, *start_text, *shift_text;
-    int64_t start; // days since 1970-01-01
-    int64_t shift; // the first shifted day, counted from start; days where there is none
+    const char *output;
+    int64_t shift; // the first shifted day, counted from START; beyond the last where there is none
     struct transaction *rows;
     size_t n, capacity;
 };
@@ -230,7 +229,7 @@ static int write_csv(const struct simulation *s, uint64_t *bytes, struct err *er
         const uint32_t day = t->second / DAY, second = t->second % DAY;
         const lldiv_t amount = lldiv(t->cents, 100);
         if (i == 0 || day != s->rows[i - 1].second / DAY)
-            date_text(date, s->start + day);
+            date_text(date, START + day);
         fprintf(f, "%zu,%s %02u:%02u:%02u,%u,%u,%lld.%02lld,%u,%u,%d,%d\n", i, date, second / 3600,
                 second / 60 % 60, second % 60, t->customer, t->terminal, amount.quot, amount.rem,
                 t->second, day, t->scenario > 0, t->scenario);
@@ -262,31 +261,17 @@ static int simulate(struct simulation *s, struct err *err)
     return summary_print("simulate", s->n, start, 1e-6 * (double)bytes, "MB/s", s->output, err);
 }
 
-static int parse_date(const char *option, const char *text, int64_t *day, struct err *err)
+// From a time to a day.
+static int check_shift(struct simulation *s, struct err *err)
 {
-    int64_t second;
-    if (value_time("%Y-%m-%d", text, strlen(text), &second) || second < 0)
-        return err_set(err, "--%s: '%s' is not a date like 2018-04-01, from 1970 on", option, text);
-    *day = second / DAY;
-    return 0;
-}
-
-static int parse_dates(struct simulation *s, struct err *err)
-{
-    char last[TIME_TEXT];
-    if (parse_date("start", s->start_text, &s->start, err))
-        return -1;
-    if (s->start + s->days - 1 > LAST_DAY)
-        return err_set(err, "--days: %lld days from %s on go beyond the year 9999",
-                       (long long)s->days, s->start_text);
-    s->shift = s->start + s->days;
-    if (s->shift_text && parse_date("shift", s->shift_text, &s->shift, err))
-        return -1;
-    s->shift -= s->start;
-    if (s->shift_text && (s->shift < 0 || s->shift >= s->days))
-        return err_set(err, "--shift: %s is not within %s .. %s", s->shift_text, s->start_text,
-                       date_text(last, s->start + s->days - 1));
-    return 0;
+    char is[TIME_TEXT], first[TIME_TEXT], last[TIME_TEXT];
+    const int64_t day = day_of(s->shift);
+    const bool given = s->shift < INT64_MAX;
+    s->shift = day - START;
+    if (!given || (s->shift >= 0 && s->shift < s->days))
+        return 0;
+    return err_set(err, "--shift: %s is not within %s .. %s", date_text(is, day),
+                   date_text(first, START), date_text(last, START + s->days - 1));
 }
 
 int main(int argc, char **argv)
@@ -297,7 +282,7 @@ int main(int argc, char **argv)
                            .radius = 5,
                            .seed = 2, // a typical draw: datasets/README.md compares some
                            .output = "build/data/simulated.csv",
-                           .start_text = "2018-04-01"};
+                           .shift = INT64_MAX};
     struct program program = {
         "simulate",
         "",
@@ -310,16 +295,15 @@ int main(int argc, char **argv)
             {"output", "FILE", "the CSV", .text = &s.output},
             {"customers", "N", "customers", .number = &s.customers, 1, 10000000},
             {"terminals", "N", "terminals", .number = &s.terminals, 1, 10000000},
-            {"days", "N", "days", .number = &s.days, 1, 36500},
-            {"start", "DATE", "the first day", .text = &s.start_text},
+            {"days", "N", "days from 2018-04-01 on", .number = &s.days, 1, 36500},
             {"radius", "N", "customers use terminals nearer than this, on a square of 100 x 100",
              .number = &s.radius, 1, 150},
             {"seed", "N", "another seed, other transactions", .number = &s.seed, 0, INT64_MAX},
-            {"shift", "DATE", "the day on which the change begins", .text = &s.shift_text},
+            {"shift", "DATE", "the day on which the change begins", .time = &s.shift},
         }};
     struct err err;
     int first = option_parse(&program, argc, argv, &err);
-    if (first > 0 && parse_dates(&s, &err))
+    if (first > 0 && check_shift(&s, &err))
         first = -1;
     if (first <= 0)
         return option_exit(&program, first, &err);
