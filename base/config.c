@@ -178,12 +178,18 @@ int config_list_next(const struct config_entry *e, const char **at, char *item, 
                      int *offset)
 {
     const char *start = *at + strspn(*at, " \t");
-    const size_t n = strcspn(start, ", \t");
-    const char *next = start + n + strspn(start + n, " \t");
+    const bool quoted = *start == '"';
+    start += quoted;
+    size_t n = strcspn(start, quoted ? "\"" : ",");
+    const char *next = start + n;
+    while (!quoted && n > 0 && strchr(" \t", start[n - 1]))
+        n--;
+    const bool bad = n == 0 || n >= size || (quoted && !*next);
+    next += quoted && *next ? 1 + strspn(next + 1, " \t") : 0;
     snprintf(item, size, "%.*s", (int)n, start);
     *offset = (int)(start - e->value);
     *at = *next == ',' ? next + 1 : NULL;
-    return n == 0 || n >= size || (*next && *next != ',') ? -1 : 0;
+    return bad || (*next && *next != ',') ? -1 : 0;
 }
 
 int config_number(const struct config *c, const char *section, const char *key, double min,

@@ -42,8 +42,9 @@ int config_error(const struct config *c, const struct config_entry *e, int offse
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 // The next item of a comma-separated list. *at starts at the value, moves behind the item and its
-// comma, and is NULL after the last item. item: a copy without the blanks around it; *offset: its
-// place in the value. -1 where the item is empty, holds a blank, or has size bytes or more.
+// comma, and is NULL after the last item. item: a copy without the blanks around it or out of its
+// double quotes; *offset: its place in the value. -1 where the item is empty, has size bytes or
+// more, or its quote is not closed or not followed by a comma.
 int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,
                      int *offset);
 

@@ -482,9 +482,7 @@ static int onehot(struct parser *ps)
 
 static int check_name(struct parser *ps, const char *name)
 {
-    char word[NAME];
-    struct parser in_name = {.at = name};
-    if (take_name(&in_name, word) != name || *in_name.at != '\0')
+    if (!schema_is_name(name))
         return fail(ps, ps->text, "a feature's name is letters, digits and _, 63 at most");
     if (find_definition(ps->plan, name) < ps->definition)
         return fail(ps, ps->text, "the feature '%s' is defined already", name);

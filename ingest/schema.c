@@ -60,8 +60,7 @@ void schema_release(struct schema *s)
 
 // ---- rules ----
 
-// Names are used in expressions and as file names.
-static bool is_identifier(const char *s)
+bool schema_is_name(const char *s)
 {
     size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     return n > 0 && n <= MAX_NAME && s[n] == '\0' && (s[0] < '0' || s[0] > '9');
@@ -102,7 +101,7 @@ static int complete_column(struct schema *s, struct err *err)
 {
     struct schema_column *c = &s->columns[s->n - 1];
     const bool number = c->kind == COLUMN_NUMBER;
-    if (!is_identifier(c->name))
+    if (!schema_is_name(c->name))
         return err_set(err, "'%s' is not a name of letters, digits and _ (at most %d)", c->name,
                        MAX_NAME);
     if (c->kind == COLUMN_TIME && schema_counts_rows(s) && *c->header)
@@ -148,29 +147,6 @@ static int complete(struct schema *s, struct err *err)
 
 // ---- from the .ini ----
 
-// Cut the next part out of a value: up to a comma, trimmed or out of its quotes. *at moves behind
-// the comma.
-static int next_part(char **at, char **part, const char *what, struct err *err)
-{
-    *at += strspn(*at, " \t");
-    const bool quoted = **at == '"';
-    *part = *at + quoted;
-    char *end = *part + strcspn(*part, quoted ? "\"" : ","), *comma = end;
-    if (quoted && !*end)
-        return err_set(err, "the quote is not closed");
-    if (quoted)
-        comma += 1 + strspn(end + 1, " \t");
-    while (!quoted && end > *part && strchr(" \t", end[-1]))
-        end--;
-    if (*comma && *comma != ',')
-        return err_set(err, "a comma must follow the closing quote");
-    *at = comma + (*comma == ',');
-    *end = '\0';
-    if (end == *part)
-        return err_set(err, "%s is missing; write: HEADER, kind[, min=][, max=][, missing=]", what);
-    return 0;
-}
-
 // min=NUMBER, max=NUMBER or missing=VALUE
 static int set_option(struct schema_column *column, char *part, struct err *err)
 {
@@ -196,39 +172,44 @@ static int set_option(struct schema_column *column, char *part, struct err *err)
     return 0;
 }
 
+// HEADER, kind and options
 static int column_from_config(struct schema *s, const struct config *c,
                               const struct config_entry *e, struct err *err)
 {
-    struct schema_column *column = NULL;
-    char *value = xstrdup(e->value), *at = value, *part = value;
-    struct err why;
-    int rc = next_part(&at, &part, "the header", &why);
-    if (rc == 0) {
-        column = add_column(s, e->key, part);
-        rc = next_part(&at, &part, "the kind", &why) || set_kind(column, part, &why);
-    }
+    static const char *const parts[] = {"the header", "the kind", "an option"};
+    const char *at = e->value;
+    char item[512];
+    int offset = 0, rc = 0;
+    for (size_t n = 0; rc == 0 && (at || n < 2); n++)
+        if (!at || config_list_next(e, &at, item, sizeof item, &offset))
+            rc = err_set(err,
+                         "%s is missing, or its quotes are wrong; write: HEADER, kind[, min=]"
+                         "[, max=][, missing=]",
+                         parts[n < 2 ? n : 2]);
+        else if (n == 0)
+            add_column(s, e->key, item);
+        else
+            rc = n == 1 ? set_kind(&s->columns[s->n - 1], item, err)
+                        : set_option(&s->columns[s->n - 1], item, err);
     if (rc == 0 && !value_utf8(e->value, strlen(e->value)))
-        rc = err_set(&why, "it is not UTF-8");
-    while (rc == 0 && *at)
-        rc = next_part(&at, &part, "an option", &why) || set_option(column, part, &why);
-    const int offset = rc ? (int)(part - value) : 0;
-    free(value);
-    if (rc || complete_column(s, &why))
-        return config_error(c, e, offset, err, "%s", why.msg);
-    return 0;
+        rc = err_set(err, "it is not UTF-8");
+    if (rc == 0) {
+        offset = 0;
+        rc = complete_column(s, err);
+    }
+    return rc ? config_error(c, e, offset, err, "%s", err_copy(err).msg) : 0;
 }
 
 static int time_format_from_config(struct schema *s, const struct config *c, struct err *err)
 {
     const struct config_entry *e = config_find(c, "input", "time_format");
-    struct err why;
     if (!e)
         return err_set(err,
                        "%s: [input] time_format is missing: epoch, row, or a format such as %s",
                        c->path, "%Y-%m-%d %H:%M:%S");
     s->time_format = xstrdup(e->value);
-    if (!schema_counts_rows(s) && time_format_check(e->value, &why))
-        return config_error(c, e, 0, err, "%s", why.msg);
+    if (!schema_counts_rows(s) && time_format_check(e->value, err))
+        return config_error(c, e, 0, err, "%s", err_copy(err).msg);
     return 0;
 }
 

@@ -53,6 +53,9 @@ extern const char *const column_kinds[]; // "id", "time", "key", ..., by kind
 // -1 for another name.
 int column_kind_parse(const char *name, enum column_kind *kind);
 
+// Letters, digits and _, 63 at most, no digit first: names stand in expressions and name files.
+bool schema_is_name(const char *s);
+
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);
 // {"time_format", "columns": [{"name", "header", "kind", "min"?, "max"?, "missing"?}, ...]}
 json_t *schema_to_json(const struct schema *s);
