@@ -51,19 +51,6 @@ static void npy_header(char header[HEADER], enum column_kind kind, uint64_t rows
     header[HEADER - 1] = '\n';
 }
 
-// Any name becomes a file in the table's folder and nowhere else. Allocated.
-static char *file_name(const char *name)
-{
-    char *file = xmalloc(3 * strlen(name) + sizeof ".npy"), *end = file;
-    for (const char *p = name; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        bool plain = c >= ' ' && c != 0x7f && c != '/' && c != '%' && !(c == '.' && p == name);
-        end += sprintf(end, plain ? "%c" : "%%%02X", c);
-    }
-    memcpy(end, ".npy", sizeof ".npy");
-    return file;
-}
-
 const char *checksum_text(char buf[17], uint64_t xxh3)
 {
     snprintf(buf, 17, "%016" PRIx64, xxh3);
@@ -110,6 +97,8 @@ static int column_from_json(struct table *t, json_t *json, struct err *err)
         return err_set(err, "column %zu: %s", t->n, why.text);
     if (column_kind_parse(kind, &c->kind))
         return err_set(err, "column '%.100s': its kind '%.40s' is not known", name, kind);
+    if (strchr(name, '/'))
+        return err_set(err, "column '%.100s': its file would be in another folder", name);
     t->n++;
     c->name = xstrdup(name);
     c->xxh3 = strtoull(xxh3, NULL, 16);
@@ -206,7 +195,7 @@ static int load_file(const struct table *t, struct table_column *c, int fd, stru
 static int load_column(void *arg, unsigned i, struct err *err)
 {
     struct table *t = arg;
-    char *file = file_name(t->columns[i].name);
+    char *file = xasprintf("%s.npy", t->columns[i].name);
     int fd = openat(t->dir, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc = 0;
     if (load_file(t, &t->columns[i], fd, err))
         rc = err_prefix(err, "%s/%s", t->path, file);
@@ -280,7 +269,7 @@ static int open_column(struct table_writer *w, const struct table_column *about,
 {
     struct table_writer_column *c = &w->columns[w->n++];
     *c = (struct table_writer_column){*about, .hash = xchecked(XXH3_createState())};
-    char *file = file_name(about->name);
+    char *file = xasprintf("%s.npy", about->name);
     c->fd = output_dir_create(&w->dir, file, err);
     free(file);
     rewind_column(c);

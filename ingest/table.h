@@ -1,8 +1,8 @@
 // table: the one data format. A folder with one NumPy .npy file per column and a manifest.json.
 //
-// Each column is `<name>.npy` ('/', '%', control characters and a leading '.' become %XX), format
-// 1.0, little-endian, shape (rows,), data from byte 128 on, as numpy.load(..., mmap_mode="r") reads
-// it. The manifest says
+// Each column is `<name>.npy`, format 1.0, little-endian, shape (rows,), data from byte 128 on, as
+// numpy.load(..., mmap_mode="r") reads it; a name has no '/' (the parser of features writes it as
+// %2F). The manifest says
 //
 //     {"format": "assay table", "version": 1, "rows": N,
 //      "columns": [{"name", "kind", "dtype", "min", "max", "nulls", "xxh3", "dictionary"?}, ...],

@@ -89,8 +89,7 @@ class FeatureTable:
 
     def column(self, name):
         """A column, mapped."""
-        escaped = re.sub(r"[/%\x00-\x1f\x7f]|^\.", lambda m: f"%{ord(m[0]):02X}", name)
-        return np.load(self.folder / f"{escaped}.npy", mmap_mode="r")
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
 
     def inputs(self, names, rows):
         """x[row][input], as float64."""
