@@ -60,7 +60,7 @@ function prometheus() {
 }
 
 // The drift that is drawn is that of the server, the largest first, and those that follow the calendar last.
-async function drift() {
+async function drawnDrift() {
   const text = await (await fetch("/metrics")).text();
   const of = (...labels) => [...text.matchAll(/^assay_(?:feature|score)_drift_psi(\S*) (\S+)/gm)].filter((m) => labels.includes(m[1].includes("calendar=")))
     .map((m) => Number(m[2])).filter(Number.isFinite).sort((a, b) => b - a);
@@ -132,10 +132,25 @@ function explained() {
   return cards.length === 3 ? wrong.map((card) => card.innerText).join() : `${cards.length} decisions`;
 }
 
-// Tables that are wider than their box.
-function cut() {
-  return [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth)
+// Tables that are wider than their box; on paper, also those that are higher.
+function cut(paper = false) {
+  return [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth || (paper && box.scrollHeight > box.clientHeight))
     .map((box) => `${box.firstElementChild.id || box.textContent.slice(0, 40)} ${box.scrollWidth} ${box.clientWidth}`).join();
+}
+
+// A row for each column of drift.json, with its PSI of each week and of the period; colours and words say what the numbers do; calendar last.
+function heatMap() {
+  const rows = [...document.querySelectorAll("#table-weeks tbody tr")], two = (x) => x?.toFixed(2) ?? "–", calendar = rows.map((tr) => tr.className === "calendar");
+  const wrong = rows.filter((tr) => {
+    const name = tr.cells[0].textContent.replace(/ moved$/, ""), c = drift.columns.find((one) => named(one) === name), psi = [...c.weeks, c.psi];
+    const level = (x, i) => (x >= c.bound && c.bound !== null && (i === c.weeks.length || drift.weeks[i].counts) ? /(moved|far)$/ : /( |near)$/);
+    return [...tr.cells].slice(2).map((td) => td.textContent).join() !== psi.map(two).join() || tr.cells[1].textContent !== two(c.bound)
+      || [...tr.querySelectorAll(".heat-cell")].some((e, i) => !level(psi[i], i).test(e.className)) || c.alarm !== / moved$/.test(tr.cells[0].textContent);
+  });
+  const heads = [...document.querySelectorAll("#table-weeks th")].slice(2, -1).map((th) => th.textContent);
+  if (heads.join() !== drift.weeks.map((w) => `${w.from.slice(5)}${w.counts ? "" : " *"}`).join()) wrong.push({ innerText: heads.join() });
+  const ordered = calendar.indexOf(true) === drift.columns.filter((c) => c.kind !== "calendar").length && rows.length === drift.columns.length;
+  return drift.weeks.length && ordered ? wrong.map((tr) => tr.innerText).join() : `${rows.length} rows, ${calendar}`;
 }
 
 // Charts on paper are small and light.

@@ -5,6 +5,7 @@
 Checks in the pages' own language are in checks.js.
 """
 
+import copy
 import datetime
 import functools
 import json
@@ -62,8 +63,8 @@ class Pages(unittest.TestCase):
         found = self.browser.ask("/execute/sync", {"script": f"{CHECKS}; return {call}", "args": []})
         self.assertEqual(found, "", call)
 
-    def assert_fits_and_is_readable(self):
-        for width in (1440, 1024, 768, 390):
+    def assert_fits_and_is_readable(self, widths=(1440, 1024, 768, 390)):
+        for width in widths:
             for dark in (False, True):
                 self.browser.size(width, dark=dark)
                 self.browser.wait(
@@ -162,7 +163,7 @@ class Dashboard(Served):
         b.wait("grown() === '20 20 20'")
         b.wait("['chart-rate', 'chart-latency'].every((id) => "
                "Chart.getChart(id).data.datasets[1].data.some((point) => point.y > 0))")
-        self.check("drift()")
+        self.check("drawnDrift()")
         self.check("unlike()")
         self.assertEqual(b.complaints(), [])
 
@@ -178,7 +179,7 @@ class Dashboard(Served):
         self.assertIn("Grey bars follow the calendar", b.value(text("drift-note")))
         with urllib.request.urlopen(f"{url}/model") as answer:
             self.assertEqual(json.load(answer)["calendar"], ["weekend", "night"])
-        self.check("drift()")
+        self.check("drawnDrift()")
 
     def test_the_traffic_before_a_reload_and_the_labels_before_a_restart_are_shown(self):
         b = self.browser
@@ -617,6 +618,171 @@ class Report(Pages):
         self.browser.cdp("Page.printToPDF")
         self.check("printed()")
         self.browser.size(1280)
+
+
+class Drift(Pages):
+    """The monitor's page on data that the simulator shifts, and the same page with changes in its JSON."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = FOLDER / "shifted"
+        cls.folder.mkdir()
+        config = Path("datasets/simulated.ini").read_text(encoding="utf-8")
+        (cls.folder / "s.ini").write_text(config.replace("build/data/simulated.csv", "s.csv").replace("folds = 7", "folds = 1"))
+        run = f"PATH={BIN.resolve()}:$PATH; cd {cls.folder}; exec >/dev/null; config='--config s.ini'; set -e;"
+        subprocess.run(run + """
+            simulate --customers 300 --terminals 600 --start 2018-06-25 --days 98 --shift 2018-08-29 --output s.csv
+            ingest $config --key key --output table; features $config --output features table
+            train $config --output models --promote features
+            monitor $config --models models --output drift.json features
+            monitor $config --models models --from 2018-11-01 --output none.json features""", shell=True, check=True)
+        cls.drift = json.loads((cls.folder / "drift.json").read_text())
+
+    def show(self, name="drift", change=None):
+        """The page, after change(drift.json)."""
+        path = self.folder / f"{name}.html"
+        if change:
+            drift = copy.deepcopy(self.drift)
+            change(drift)
+            head, rest = (self.folder / "drift.html").read_text().split('id="embedded">')
+            path.write_text(f'{head}id="embedded">{json.dumps(drift)}{rest[rest.index("</script>"):]}')
+        self.browser.open("about:blank")
+        self.browser.open(path.as_uri())
+        self.browser.wait(LIVE + " && document.querySelector('#table-measures tbody') !== null")
+
+    def tearDown(self):
+        self.assertEqual(self.browser.complaints(), [])
+
+    def seen(self, name):
+        return self.browser.value(f"document.getElementById('{name}').checkVisibility()")
+
+    def test_the_verdict_comes_first_and_nothing_is_loaded(self):
+        b = self.browser
+        self.show()
+        self.assertEqual(b.value("drift"), self.drift)
+        self.assertTrue(self.drift["verdict"]["drift"])
+        self.assertEqual(b.value("document.querySelector('main').innerText.split('\\n')[0]"), self.drift["verdict"]["sentence"])
+        self.assertEqual(b.value("[...document.querySelectorAll('#notes li')].map((e) => e.textContent)"), self.drift["verdict"]["notes"])
+        self.assertFalse(b.value("document.getElementById('outcome').classList.contains('good')"))
+        self.assertTrue(b.value("performance.getEntriesByType('resource').length === 0"))
+
+    def test_the_heat_map_has_a_cell_for_each_number(self):
+        self.show()
+        self.check("heatMap()")
+
+    def test_the_measures_are_sorted_by_click_and_by_key(self):
+        def unknown(drift):
+            drift["columns"][0]["ks"] = None
+        self.show("unknown", unknown)
+        column = "[...document.querySelectorAll('#table-measures tbody tr')].map((tr) => tr.cells[{}].textContent)"
+        order = "document.querySelector('#table-measures th:nth-child({})').ariaSort"
+        ks = "#table-measures th:nth-child(5) button"
+        self.browser.click(ks)
+        falling = self.browser.value(column.format(4))
+        self.assertEqual(falling, sorted(falling[:-1], reverse=True) + ["–"])
+        self.assertEqual(self.browser.value(order.format(5)), "descending")
+        self.browser.element(ks, "value", {"text": "\ue007"})  # Enter
+        rising = self.browser.value(column.format(4))
+        self.assertEqual(rising, sorted(falling[:-1]) + ["–"])
+        self.assertGreater(len(set(rising)), 10)
+        self.browser.click("#table-measures th:first-child button")
+        names = self.browser.value(column.format(0))
+        self.assertEqual(names, sorted(names))
+        self.assertEqual([self.browser.value(order.format(i)) for i in (1, 2, 5)], ["ascending", None, None])
+
+    def test_the_concept_changed_only_where_labels_and_estimate_say_so(self):
+        def same_fall_in_the_estimate(drift):
+            drift["performance"]["estimate"]["average_precision"] = drift["performance"]["current"]["average_precision"]
+            drift["verdict"]["limits"]["estimate_blind"] = False
+
+        self.show()
+        self.assertTrue(self.seen("concept"))
+        self.assertIn(f"{self.drift['verdict']['ap']:.2f} in the week to {self.drift['verdict']['week']}", self.browser.value(text("concept")))
+        self.assertIn("Train a new version.", self.browser.value(text("actions")))
+        self.show("estimated", same_fall_in_the_estimate)
+        self.assertFalse(self.seen("concept"))
+
+    def without_labels(self, drift):
+        quality = drift["performance"]
+        quality.update(current=None, difference=None, alarm=False)
+        quality["calibration"]["current"] = None
+        for week in quality["weeks"]:
+            week.update(average_precision=None, difference=None, precision=None, recall=None, alarm=False)
+        drift["periods"]["current"].update(mature_until=None, mature_rows=0)
+        drift["verdict"]["limits"]["estimate_blind"] = False
+
+    def test_without_mature_labels_it_says_so(self):
+        self.show("unlabelled", self.without_labels)
+        self.assertTrue(self.seen("unknown"))
+        self.assertFalse(self.seen("concept"))
+        self.assertIn("No row of the current period has a mature label.", self.browser.value(text("labels")))
+        self.assertIn("Get labels.", self.browser.value(text("actions")))
+        self.assertNotIn("Train a new version.", self.browser.value(text("actions")))
+
+    def test_a_period_without_rows_shows_nothing_of_them(self):
+        self.show("none")
+        self.assertEqual(self.browser.value("document.querySelectorAll('#actions li').length"), 1)
+        self.assertIn("Look for the rows.", self.browser.value(text("actions")))
+        self.assertFalse(any(self.seen(name) for name in ("weeks", "worst", "quality", "score", "measures")))
+
+    def test_a_quiet_period_asks_for_nothing(self):
+        def calm(drift):
+            for column in drift["columns"]:
+                column.update(alarm=False, moved=None)
+            drift["verdict"].update(drift=False, notes=[])
+            drift["verdict"]["limits"]["estimate_blind"] = False
+            drift["performance"].update(alarm=False, difference={"average_precision": [0, -0.03, 0.03]})
+            drift["alerts_per_day"]["current"] = drift["alerts_per_day"]["reference"]
+
+        self.show("calm", calm)
+        self.assertIn("Nothing.", self.browser.value(text("actions")))
+        self.assertTrue(self.browser.value("document.getElementById('outcome').classList.contains('good')"))
+
+    def test_it_bears_what_is_not_defined(self):
+        def undefined(drift):
+            self.without_labels(drift)
+            for column in drift["columns"]:
+                column.update({key: None for key, value in column.items() if isinstance(value, float)},
+                              weeks=[None for _ in drift["weeks"]], edges=[], reference=[9], current=[0])
+            drift["columns"] = [c for c in drift["columns"] if c["kind"] != "decision"]
+            drift["alerts_per_day"]["current"] = [None, None, None]
+            drift["performance"]["estimate"] = {"average_precision": None, "precision": None, "recall": None}
+            drift["performance"]["reference"].update(average_precision=None, precision=None, recall=None)
+            drift["performance"]["calibration"]["reference"] = []
+            drift["performance"]["weeks"] = [None for _ in drift["weeks"]]
+            drift["threshold"] = 1e-5
+
+        def one_week(drift):
+            for rows in (drift["weeks"], drift["performance"]["weeks"], *(c["weeks"] for c in drift["columns"])):
+                del rows[:-1]
+            drift["weeks"][0]["counts"] = False
+
+        self.show("undefined", undefined)
+        self.assertFalse(self.browser.value("/NaN|undefined|null|Infinity/.test(document.querySelector('main').innerText)"))
+        self.assertIn("Label the test window.", self.browser.value(text("actions")))
+        self.show("short", one_week)
+        self.check("heatMap()")
+        self.assertIn("Wait for more weeks.", self.browser.value(text("actions")))
+
+    def test_it_fits_and_is_printed_whole_with_many_inputs_or_weeks(self):
+        def many_inputs(drift):
+            inputs = [c for c in drift["columns"] if c["kind"] == "input"]
+            drift["columns"] = [c for c in drift["columns"] if c["kind"] != "input"]
+            drift["columns"] += [{**inputs[i % len(inputs)], "name": f"{i:03}_{'customer_mean_30d_' * 5}"[:80]} for i in range(200)]
+
+        def many_weeks(drift):
+            for rows in (drift["weeks"], drift["performance"]["weeks"], *(c["weeks"] for c in drift["columns"])):
+                rows[:] = (rows * 9)[:52]
+
+        for change in (None, many_inputs, many_weeks):
+            self.show(change.__name__ if change else "drift", change)
+            self.assert_fits_and_is_readable(widths=(1440, 390) if change else (1440, 1024, 768, 390))
+            self.browser.size(703)  # of A4 between the margins
+            self.browser.cdp("Emulation.setEmulatedMedia", media="print")
+            self.browser.value("void dispatchEvent(new Event('beforeprint'))")
+            self.check("cut(true)")
+            self.browser.cdp("Emulation.setEmulatedMedia", media="")
+            self.browser.size(1280)
 
 
 if __name__ == "__main__":

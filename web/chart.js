@@ -299,7 +299,7 @@ function drawShares(id, text, edges, sets, overlaid = false) {
   const labels = [3, 4, 5, 6].map(texts).find((list) => new Set(list).size === edges.length) ?? texts(6);
   if (edges[0] === -Infinity) labels[0] = edges.length > 1 ? "less" : "all";
   const shares = (counts) => counts.map((n) => n / Math.max(1, counts.reduce((sum, x) => sum + x, 0)));
-  const bars = sets.map(([label, counts, backgroundColor], i) => ({ label, data: shares(counts), backgroundColor, grouped: !overlaid, order: -i,
+  const bars = sets.map(([label, counts, backgroundColor], i) => ({ label, data: shares(counts), backgroundColor, grouped: !overlaid, order: overlaid ? -i : 0,
     barPercentage: overlaid && i > 0 ? 0.5 : 1, categoryPercentage: overlaid ? 0.9 : 0.8 }));
   show(id, `${text}, in ranges from ${labels.join(", ")}`, { labels, sets: [] }, () => ({
     type: "bar",

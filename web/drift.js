@@ -12,7 +12,8 @@ const counting = weeks.filter((w) => w.counts).length;
 const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
 const ap = (side) => side?.average_precision, change = triple(quality.difference?.average_precision);
 const hasFallen = isKnown(change[2]) && change[2] < -settings.ap_drop;
-const isBlind = hasFallen && ap(estimate) - ap(now) > settings.ap_drop; // the estimate does not see the fall
+// The estimate does not see the fall.
+const isBlind = Boolean(verdict.limits?.estimate_blind) || (hasFallen && ap(estimate) - ap(now) > settings.ap_drop);
 
 // How many times PSI is the bound, at most: that of the period, and those of the weeks that count.
 function excess({ psi, bound, weeks: list }) {
@@ -21,6 +22,7 @@ function excess({ psi, bound, weeks: list }) {
 }
 
 const two = (x) => fixed(x, 2), three = (x) => fixed(x, 3), four = (x) => dash(x, (x) => number(x, 4));
+const newest = (c) => c.moved ?? c.weeks.findLast((psi, i) => isKnown(psi) && weeks[i].counts) ?? c.psi;
 const date = (time) => (time ? time.slice(0, 10) : "–"), day = (week) => week.from.slice(5);
 const daily = (x) => (x < 10 ? fixed(x, 1) : count(Math.round(x)));
 const then = (a, b, show) => `${show(a)} → ${show(b)}`;
@@ -36,7 +38,7 @@ function showWords() {
   put("title", `Drift of ${drift.dataset}`);
   put("verdict", verdict.sentence);
   list("notes", verdict.notes);
-  $("outcome").classList.toggle("good", !verdict.drift && !hasFallen && isKnown(score?.psi));
+  $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen);
   put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
     SHA-256 ${model.sha256.slice(0, 12)}…`);
   $("identity").title = model.sha256;
@@ -56,10 +58,10 @@ function showTiles() {
   const both = (sides, digits) => `95 %: ${sides.filter(([x]) => isKnown(x)).map((x) => spread(x, digits)).join(" → ")}`;
   fillTiles([
     ["Inputs moved", `${moved.length} of ${inputs.length}`,
-     worst?.ratio >= 0 ? `most: ${worst.name}, PSI ${two(worst.psi)}` : "nothing was measured"],
-    ["PSI of the score", two(score?.psi),
+     worst?.ratio >= 0 ? `most: ${worst.name}, ${two(newest(worst))} in the newest week` : "nothing was measured"],
+    ["PSI of the score, newest week", score ? two(newest(score)) : "–",
      `bound ${two(score?.bound)}: ${score?.alarm ? "moved" : isKnown(score?.psi) ? "no alarm" : "not measured"}`],
-    ["Average precision", then(ap(before), ap(now), two),
+    ["Average precision of the period", then(ap(before), ap(now), two),
      now ? both([interval(before), interval(now)], 2) : `no mature labels; estimated: ${two(ap(estimate))}`],
     ["Alerts a day", then(was[0], is[0], daily), both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
@@ -119,8 +121,9 @@ function showPeriods() {
     [{ name: "training", what: "of inputs and score", ...periods.train }, { name: "test", what: "of quality and alerts", ...periods.test },
      { name: "current", what: "held against both", ...current }]);
   const missing = current.unlabelled_rows ? `, of which ${count(current.unlabelled_rows)} have no label and are left out` : "";
-  put("labels", now ? `Labels are those known on ${date(current.labels_as_of)}. Rows up to ${date(current.mature_until)} are old enough to be judged:
-    ${count(current.mature_rows)} of them${missing}.` : "No row of the current period has a mature label.");
+  const known = current.labels_as_of ? `Labels are those known on ${date(current.labels_as_of)}. Rows up to ${date(current.mature_until)} are old
+    enough to be judged: ` : "The table has all labels, so all rows are old enough to be judged: ";
+  put("labels", now ? `${known}${count(current.mature_rows)}${missing}.` : "No row of the current period has a mature label.");
 }
 
 // A cell of the heat map: its colour says again what its number is to the bound.
@@ -238,7 +241,7 @@ function showFall() {
   put("unknown", `There are no mature labels of this period: whether the model still finds the frauds is not known.${isKnown(ap(estimate)) ? known : ""}`);
   $("concept").hidden = !isBlind;
   put("concept", `The concept changed. From the probabilities one would expect an average precision of ${two(ap(estimate))}, but the labels show
-    ${two(ap(now))}: what used to be the sign of a fraud no longer is, or frauds have signs that the model never learnt. The estimate cannot see
+    ${verdict.week ? `${two(verdict.ap)} in the week to ${verdict.week}` : two(ap(now))}: what used to be the sign of a fraud no longer is, or frauds have signs that the model never learnt. The estimate cannot see
     this, because it believes the model's own probabilities; only labels can show it, and only training on newer rows can repair it.`);
 }
 
