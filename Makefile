@@ -55,7 +55,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .SECONDARY:
 .SUFFIXES:
 .PHONY: FORCE help programs deps test-deps pipeline serve tiny test check asan tsan soak fuzz coverage lint \
-    layers sizes format clean pictures bench-quality bench-serve openapi
+    layers sizes format clean pictures bench-quality bench-monitor bench-serve openapi
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -324,6 +324,11 @@ bench-quality: programs ## compare our model with scikit-learn and XGBoost in do
 	$(call install,$(strip $(file <tests/bench/packages.txt)))
 	/usr/bin/python3 tests/bench/quality.py --bin $(BIN) --work $(BUILD)/quality --seeds 2,3,4 \
 	    --output docs/quality.md
+
+bench-monitor: programs ## measure false alarms of the monitor, and its delay, for docs/monitoring.md
+	$(call install,$(strip $(file <tests/bench/packages.txt)))
+	/usr/bin/python3 -B tests/bench/monitor.py --bin $(BIN) --work $(BUILD)/bench-monitor \
+	    --output docs/monitoring.md
 
 bench-serve: programs $(D)/monitor/drift.json $(BUILD)/tests/bench/bare ## measure speed and memory of the server for docs/benchmarks.md
 	$(call install,$(strip $(file <tests/bench/packages.txt)))

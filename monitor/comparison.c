@@ -43,7 +43,7 @@ static void find_weeks(struct period *p, struct period_times t, size_t least)
     p->weeks = xcalloc(p->n_weeks, sizeof *p->weeks);
     from = until - (int64_t)p->n_weeks * DAYS_PER_WEEK;
     for (struct week *w = p->weeks; w < p->weeks + p->n_weeks; w++, from += DAYS_PER_WEEK) {
-        *w = (struct week){.from = from};
+        w->from = from;
         w->rows = time_rows(from * SECONDS_PER_DAY, (from + DAYS_PER_WEEK) * SECONDS_PER_DAY, time,
                             p->rows.end);
         w->counts = w->rows.end - w->rows.first >= least;
@@ -54,20 +54,12 @@ static void open_period(struct period *p, const struct comparison *c, const stru
                         struct period_times t)
 {
     const struct model *m = c->model;
-    float *x = xcalloc(m->n_inputs, sizeof *x);
     *p = (struct period){.examples = e, .rows = time_rows(t.from, t.until, e->time, e->rows)};
-    const size_t n = period_rows(p), least = (size_t)c->min_rows;
-    if (n > 0)
+    const size_t least = (size_t)c->min_rows;
+    if (period_rows(p) > 0)
         find_weeks(p, t, p == &c->train || period_rows(&c->train) >= least ? least : SIZE_MAX);
     p->score = scores_new(e, m, p->rows);
     p->judged = cards_judge(e, p->rows, m->test.from - m->train.from, c->label_delay);
-    p->alert = xcalloc(n, sizeof *p->alert);
-    for (size_t r = 0; r < n; r++) {
-        for (size_t i = 0; i < m->n_inputs; i++)
-            x[i] = e->x[i][p->rows.first + r];
-        p->alert[r] = model_reviews(m, x, p->score[r]);
-    }
-    free(x);
 }
 
 static int open_periods(struct comparison *c, struct err *err)
@@ -76,24 +68,16 @@ static int open_periods(struct comparison *c, struct err *err)
     const struct examples *now = c->other ? c->other : c->features;
     open_period(&c->train, c, c->features, m->train);
     if (period_rows(&c->train) == 0)
-        return err_set(err,
-                       "%s: has no row of the model's training window, %s: compute features of "
-                       "the data that it was trained on",
-                       c->features->table.path,
-                       json_string_value(json_object_get(m->training, "train")));
+        return err_set(
+            err, "%s: has no row of %s, the training window: compute features of it, too",
+            c->features->table.path, json_string_value(json_object_get(m->training, "train")));
     open_period(&c->test, c, c->features, m->test);
     open_period(&c->current, c, now, c->within);
     c->mature = mature_rows(now, c->current.rows, c->label_delay);
-    c->bounds = &c->train;
-    c->bounds_from = "training";
-    if (weeks_counting(&c->train) < WEEKS_LEAST && c->parent) {
+    c->bounds = weeks_counting(&c->train) >= WEEKS_LEAST ? &c->train : NULL;
+    if (!c->bounds && c->parent) {
         open_period(&c->before, c, c->features, *c->parent);
-        c->bounds = &c->before;
-        c->bounds_from = "parent";
-    }
-    if (weeks_counting(c->bounds) < WEEKS_LEAST) {
-        c->bounds = NULL;
-        c->bounds_from = "psi_alert";
+        c->bounds = weeks_counting(&c->before) >= WEEKS_LEAST ? &c->before : NULL;
     }
     return 0;
 }
@@ -104,11 +88,17 @@ static int open_periods(struct comparison *c, struct err *err)
 static double *load(const struct period *p, const struct model *m, size_t i)
 {
     const size_t n = period_rows(p), first = p->rows.first;
+    const float *const *from = (const float *const *)p->examples->x;
     double *x = xmalloc(n * sizeof *x);
-    for (size_t r = 0; r < n; r++)
-        x[r] = i < m->n_inputs    ? (double)p->examples->x[i][first + r]
+    float *row = xcalloc(m->n_inputs, sizeof *row);
+    for (size_t r = 0; r < n; r++) {
+        for (size_t k = 0; i > m->n_inputs && k < m->n_inputs; k++)
+            row[k] = from[k][first + r];
+        x[r] = i < m->n_inputs    ? (double)from[i][first + r]
                : i == m->n_inputs ? p->score[r]
-                                  : p->alert[r];
+                                  : model_reviews(m, row, p->score[r]);
+    }
+    free(row);
     return x;
 }
 
@@ -140,43 +130,42 @@ static double usual_psi(const struct histogram *h, const struct period *p, const
     return mean + 3 * sqrt(squares / (n - 1));
 }
 
-static double bound(const struct comparison *c, const struct comparison_column *k, size_t i)
+static double find_bound(const struct comparison *c, const struct comparison_column *k, size_t i)
 {
-    if (strcmp(k->kind, "calendar") == 0)
-        return NAN;
-    if (!c->bounds)
-        return c->psi_alert;
-    double *values = load(c->bounds, c->model, i);
-    const double usual = usual_psi(&k->reference, c->bounds, values);
-    free(values);
-    return fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
+    double usual = c->psi_alert;
+    if (c->bounds) {
+        double *values = load(c->bounds, c->model, i);
+        usual = usual_psi(&k->reference, c->bounds, values);
+        free(values);
+    }
+    return strcmp(k->kind, "calendar") == 0 ? NAN
+                                            : fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
 }
 
-static bool alarms(const struct comparison *c, const signed char *over)
+// Do `least` of the last `last` weeks reach the bound? A week of NAN does not count.
+static bool alarms(const struct comparison *c, const double *weeks, double bound)
 {
-    int seen = 0, beyond = 0;
+    int seen = 0, over = 0;
     for (size_t w = c->current.n_weeks; w-- > 0 && seen < c->last;) {
-        seen += over[w] >= 0;
-        beyond += over[w] > 0;
+        seen += !isnan(weeks[w]);
+        over += weeks[w] >= bound;
     }
-    return beyond >= c->least;
+    return over >= c->least;
 }
 
 static void measure_weeks(const struct comparison *c, struct comparison_column *k,
                           const double *values)
 {
     const struct period *p = &c->current;
-    signed char *over = xcalloc(p->n_weeks, sizeof *over);
-    k->week_psi = xcalloc(p->n_weeks, sizeof *k->week_psi);
+    k->weeks = xcalloc(p->n_weeks, sizeof *k->weeks);
     for (size_t w = 0; w < p->n_weeks; w++) {
         uint64_t counts[HISTOGRAM_BINS];
         count(&k->reference, p, p->weeks[w].rows, values, counts);
-        k->week_psi[w] = drift_psi(k->reference.counts, counts, k->reference.n_edges + 1);
-        over[w] = p->weeks[w].counts ? k->week_psi[w] >= k->bound : -1; // a bound of NAN: 0
-        k->moved = over[w] > 0 ? k->week_psi[w] : k->moved;
+        const double psi = drift_psi(k->reference.counts, counts, k->reference.n_edges + 1);
+        k->weeks[w] = p->weeks[w].counts ? psi : NAN;
+        k->moved = k->weeks[w] >= k->bound ? psi : k->moved;
     }
-    k->alarm = alarms(c, over);
-    free(over);
+    k->alarm = alarms(c, k->weeks, k->bound);
 }
 
 static void measure_column(struct comparison *c, size_t i)
@@ -194,7 +183,7 @@ static void measure_column(struct comparison *c, size_t i)
     k->current = k->reference;
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
     count(&k->current, &c->current, c->current.rows, now, k->current.counts);
-    k->bound = bound(c, k, i);
+    k->bound = find_bound(c, k, i);
     measure_weeks(c, k, now);
     sort_doubles(before, n_before);
     sort_doubles(now, n_now);
@@ -215,19 +204,16 @@ static void measure_rows(const struct comparison *c, const struct period *p, str
 
 static void find_fall(struct comparison *c)
 {
-    const struct period *p = &c->current;
-    c->differences = xcalloc(p->n_weeks, sizeof *c->differences);
-    c->fell = xcalloc(p->n_weeks, sizeof *c->fell);
-    for (size_t w = 0; w < p->n_weeks; w++) {
-        const struct interval i = bootstrap_difference(&c->weeks[w].bootstrap,
-                                                       &c->reference.bootstrap, AVERAGE_PRECISION);
-        c->differences[w] = i;
-        c->fell[w] = p->weeks[w].counts && !isnan(i.high) ? i.high < -c->ap_drop : -1;
+    const size_t n = c->current.n_weeks;
+    c->differences = xcalloc(n, sizeof *c->differences);
+    c->falls = xcalloc(n, sizeof *c->falls);
+    for (size_t w = 0; w < n; w++) {
+        c->differences[w] = bootstrap_difference(&c->weeks[w].bootstrap, &c->reference.bootstrap,
+                                                 AVERAGE_PRECISION);
+        c->falls[w] = c->current.weeks[w].counts ? -c->differences[w].high : NAN;
     }
-    c->performance_alarm = alarms(c, c->fell);
+    c->performance_alarm = alarms(c, c->falls, c->ap_drop);
 }
-
-// ---- all of it ----
 
 // The longest pieces of work go first: the bootstrap of the whole period, and the score's column.
 static int work(void *arg, unsigned thread, struct err *err)
@@ -267,9 +253,7 @@ static int read_settings(struct comparison *c, const struct config *config, stru
         return -1;
     if (alarm && (sscanf(alarm->value, "%2d of %2d %c", &c->least, &c->last, &more) != 2 ||
                   c->least < 1 || c->least > c->last))
-        return config_error(config, alarm, 0, err,
-                            "'%s' is not so many of the last so many weeks, like 2 of 3",
-                            alarm->value);
+        return config_error(config, alarm, 0, err, "'%s' is not K of N, like 2 of 3", alarm->value);
     c->label_delay = split.label_delay;
     for (size_t i = 0; i < 2 && split.blocked; i++)
         if (tables[i] &&
@@ -281,9 +265,8 @@ static int read_settings(struct comparison *c, const struct config *config, stru
 static int by_psi(const void *a, const void *b)
 {
     const struct comparison_column *x = a, *y = b;
-    if (x->alarm != y->alarm)
-        return y->alarm - x->alarm;
-    return (x->drift.psi < y->drift.psi) - (x->drift.psi > y->drift.psi); // NAN: without rows
+    const int order = (x->drift.psi < y->drift.psi) - (x->drift.psi > y->drift.psi); // 0 for NAN
+    return x->alarm != y->alarm ? y->alarm - x->alarm : order;
 }
 
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,

@@ -6,24 +6,20 @@
 //     json_t *drift = comparison_json(&c, "simulated")
 //     comparison_write(drift, "drift.json", &err), comparison_print(drift, "drift.json")
 //
-// Inputs, score and decisions are held against the model's training window, by the measures of
-// drift.h over the bins of its reference histograms; performance, where labels are mature
-// (train/examples.h), against its test window. Cards are left out as in the report (cards_judge), so
-// the test window has the report's figures.
+// Inputs, score and decisions are held against the training window, over the bins of the model's
+// reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
+// the test window, which has the report's figures, because cards are left out alike (cards_judge).
 //
-// Weeks are blocks of seven whole days (UTC); the last one ends with the period's last whole day. A
-// day at an end of the period is whole if the period was cut there, or if it has rows within two
-// hours of that midnight. A week counts if it and the training window have min_rows rows.
-//
-// A column alarms if its PSI reaches its bound in `least` of the `last` newest weeks that count. The
-// bound is mean + 3 sd of the PSI of the weeks inside the training window, each against the other
-// rows of it. With fewer than WEEKS_LEAST weeks there, the training window of the champion before is
-// taken, and without enough in that, psi_alert. No bound lies below psi_alert, nor above twice
-// psi_alert: a model that was trained across a change would go blind. Inputs that follow the
-// calendar never alarm.
-// Performance alarms if the 95 % interval of a week's average precision minus the test's lies below
-// -ap_drop in `least` of the `last` newest weeks that count and have it. Days of both are drawn
-// independently.
+// Weeks are blocks of seven whole days (UTC) that end with the period's last whole day. A day at an
+// end of the period is whole if the period was cut there, or if it has rows within two hours of that
+// midnight. A week counts if it and the training window have min_rows rows. An alarm takes `least`
+// of the `last` newest weeks that count:
+//   - A column's PSI reaches its bound: mean + 3 sd of the PSI of the weeks in the training window,
+//     each against the rest of it; with fewer than WEEKS_LEAST weeks there, in the training window of
+//     the champion before; else psi_alert. At least psi_alert, at most twice that: a model trained
+//     across a change would go blind. Inputs that follow the calendar never alarm.
+//   - The 95 % interval of average precision minus the test's lies below -ap_drop, where days of both
+//     are drawn independently and labels are mature.
 //
 // drift.json; times are ISO text, and what is not defined is null:
 //     {"format": "assay drift", "version": 2, "model": {"version","sha256"}, "dataset",
@@ -34,9 +30,9 @@
 //      "weeks": [{"from","to","rows","counts"}, ...],    the oldest first; so are all other weeks
 //      "columns": [{"name","kind","alarm","moved","bound","bound_from", measures as in drift.h,
 //                   "edges","reference","current","weeks": [PSI, ...]}, ...],
-//                   those that alarm first, then the largest PSI; kind: "input", "calendar", "score"
-//                   or "decision" (1 is an alert); bound_from: "training", "parent", "psi_alert" or
-//                   "none"; moved: the PSI of the newest week beyond the bound
+//           those that alarm first, then the largest PSI; kind: "input", "calendar", "score" or
+//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; bound_from:
+//           "training", "parent", "psi_alert" or "none"
 //      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...]},
 //      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,
 //                      "difference": {"average_precision": [value, low, high]} or null,
@@ -71,7 +67,6 @@ struct period {
     struct week *weeks;           // [n_weeks]
     size_t n_weeks;
     double *score;  // [rows]
-    bool *alert;    // [rows]
     int8_t *judged; // [rows]
 };
 
@@ -79,9 +74,9 @@ struct comparison_column {
     const char *name, *kind;
     struct drift drift;
     struct histogram reference, current;
-    double *week_psi; // [weeks of the current period]
-    double bound;     // NAN: never alarms
-    double moved;     // PSI of the newest week that reaches it
+    double *weeks; // [weeks of the current period] their PSI; NAN where one does not count
+    double bound;  // NAN: never alarms
+    double moved;  // PSI of the newest week that reaches it
     bool alarm;
 };
 
@@ -99,14 +94,13 @@ struct comparison {
     // results
     struct period train, test, current, before; // before: the parent's training window
     const struct period *bounds;                // whose weeks give the bounds; NULL: psi_alert does
-    const char *bounds_from;
-    struct comparison_column *columns; // [n]: as in drift.json
+    struct comparison_column *columns;          // [n]: as in drift.json
     size_t n;
     struct row_range mature;           // of the current rows
     struct performance reference, now; // of the test window, of the mature rows
     struct performance *weeks;         // [current.n_weeks]; zeroed where labels are not mature
     struct interval *differences;      // [current.n_weeks] of average precision
-    signed char *fell;                 // [current.n_weeks]: 1 yes, 0 no, -1 does not count
+    double *falls;                     // [current.n_weeks]: at least so much; NAN: does not count
     struct estimate estimate;          // of all current rows
     bool performance_alarm, drift;
     atomic_size_t next; // piece of work

@@ -90,14 +90,6 @@ static double standard_deviation(const double *x, size_t n, double centre)
     return sqrt(sum / (double)n);
 }
 
-static double out_of_range(const double *reference, size_t n, const double *x, size_t m)
-{
-    size_t out = 0;
-    for (size_t i = 0; i < m; i++)
-        out += x[i] < reference[0] || x[i] > reference[n - 1];
-    return (double)out / (double)m;
-}
-
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
                            const uint64_t *p, const uint64_t *q, size_t bins)
 {
@@ -112,6 +104,9 @@ struct drift drift_measure(const double *reference, size_t n, const double *curr
     const double sd = standard_deviation(reference, n, d.mean_reference);
     if (sd > 0 || d.wasserstein == 0)
         d.wasserstein_normalised = sd > 0 ? d.wasserstein / sd : 0;
-    d.out_of_range = out_of_range(reference, n, current, m);
+    d.out_of_range = 0;
+    for (size_t i = 0; i < m; i++)
+        d.out_of_range += current[i] < reference[0] || current[i] > reference[n - 1];
+    d.out_of_range /= (double)m;
     return d;
 }

@@ -32,7 +32,7 @@ static int load_models(struct err *err)
     return 0;
 }
 
-static int monitor(const char *path, unsigned threads, bool *drifted, struct err *err)
+static int monitor(const char *path, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
     // They live as long as the program.
@@ -57,14 +57,13 @@ static int monitor(const char *path, unsigned threads, bool *drifted, struct err
     if (comparison_write(drift, output, err))
         return -1;
     comparison_print(drift, output);
-    *drifted = c.drift;
     const uint64_t rows = period_rows(&c.train) + period_rows(&c.test) + period_rows(&c.current);
     return summary_print("monitor", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
 
 int main(int argc, char **argv)
 {
-    bool fail_on_drift = false, drifted = false;
+    bool fail_on_drift = false;
     int64_t threads = parallel_threads();
     const struct program program = {
         "monitor",
@@ -90,7 +89,7 @@ int main(int argc, char **argv)
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    if (monitor(argv[first], (unsigned)threads, &drifted, &err))
+    if (monitor(argv[first], (unsigned)threads, &err))
         return err_report("monitor", &err);
-    return drifted && fail_on_drift ? EXIT_DRIFTED : 0;
+    return c.drift && fail_on_drift ? EXIT_DRIFTED : 0;
 }

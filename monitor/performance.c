@@ -44,7 +44,6 @@ struct estimate estimate_make(const double *score, const int8_t *judged, size_t 
 double alerts_per_day(const struct examples *e, struct row_range rows, const double *score,
                       const int8_t *judged, double threshold, struct interval *interval)
 {
-    struct examples plain = *e;
     struct bootstrap b;
     double alerts = 0;
     const size_t n = (size_t)(rows.end - rows.first);
@@ -53,8 +52,7 @@ double alerts_per_day(const struct examples *e, struct row_range rows, const dou
         counted[i] = judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
         alerts += counted[i] == 0 && score[i] >= threshold;
     }
-    plain.card = NULL; // card precision is not asked for
-    bootstrap_run(&b, &plain, rows, score, counted, threshold);
+    bootstrap_run(&b, e, rows, score, counted, threshold);
     *interval = bootstrap_interval(&b, NULL, BOOTSTRAP_ALERTS);
     free(b.values);
     free(counted);

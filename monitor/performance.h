@@ -16,8 +16,7 @@
 
 #include "train/bootstrap.h"
 
-// In metric_list (train/metrics.h).
-enum { AVERAGE_PRECISION = 1, PRECISION = 3, RECALL = 4 };
+enum { AVERAGE_PRECISION = 1 }; // in metric_list (train/metrics.h)
 
 struct estimate {
     double average_precision, precision, recall; // NAN without rows, or without alerts

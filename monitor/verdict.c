@@ -23,10 +23,11 @@ static json_t *range(double value, struct interval i)
     return json_pack("[o, o, o]", number(value), number(i.low), number(i.high));
 }
 
-static json_t *when(bool known, int64_t seconds)
+// null for INT64_MAX.
+static json_t *when(int64_t seconds)
 {
     char text[TIME_TEXT];
-    return known ? json_string(time_text(text, seconds)) : json_null();
+    return seconds < INT64_MAX ? json_string(time_text(text, seconds)) : json_null();
 }
 
 static json_t *date(int64_t days)
@@ -36,6 +37,11 @@ static json_t *date(int64_t days)
 }
 
 // ---- verdict ------------------------------------------------------------------------------------
+
+static const char *bounds_from(const struct comparison *c)
+{
+    return c->bounds == &c->train ? "training" : c->bounds ? "parent" : "psi_alert";
+}
 
 // What limits the verdict; findings.txt has a sentence for each.
 static json_t *limits(const struct comparison *c)
@@ -49,41 +55,32 @@ static json_t *limits(const struct comparison *c)
     const bool cards = e->card && e->label && day_of(first) > day_of(from - history);
     int weeks = 0;
     for (size_t w = 0; w < p->n_weeks; w++)
-        weeks += c->fell[w] >= 0;
-    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o, s:o}", "few_training_rows",
-                     period_rows(&c->train) < (size_t)c->min_rows, c->bounds_from, true,
-                     "few_labels", weeks < c->least, "estimate_blind",
-                     c->performance_alarm && expected > ap + c->ap_drop, "known_rows",
-                     from < c->model->test.until, "cards_before",
-                     cards ? date(day_of(first)) : json_null(), "cards_from",
-                     cards ? date(day_of(from - history)) : json_null());
+        weeks += !isnan(c->falls[w]);
+    return json_pack(
+        "{s:b, s:b, s:b, s:b, s:o, s:o}", bounds_from(c), true, "few_labels", weeks < c->least,
+        "estimate_blind", c->performance_alarm && expected > ap + c->ap_drop, "known_rows",
+        from < c->model->test.until, "cards_before", cards ? date(day_of(first)) : json_null(),
+        "cards_from", cards ? date(day_of(from - history)) : json_null());
 }
 
-// Without its words.
 static json_t *verdict(const struct comparison *c)
 {
     int inputs = 0, moved = 0;
-    size_t week = SIZE_MAX;
+    const struct performance *now = &c->now;
+    const struct week *week = NULL;
     for (const struct comparison_column *k = c->columns; k < c->columns + c->n; k++) {
         inputs += strcmp(k->kind, "input") == 0;
         moved += strcmp(k->kind, "input") == 0 && k->alarm;
     }
     for (size_t w = 0; c->performance_alarm && w < c->current.n_weeks; w++)
-        week = c->fell[w] > 0 ? w : week;
-    const struct performance *now = week < SIZE_MAX ? &c->weeks[week] : &c->now;
-    return json_pack(
-        "{s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "drift", c->drift, "possible",
-        weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved", moved, "week",
-        week < SIZE_MAX ? date(c->current.weeks[week].from + DAYS_PER_WEEK - 1) : json_null(), "ap",
-        number(now->metrics.average_precision), "limits", limits(c));
-}
-
-static void add_words(json_t *drift)
-{
-    json_t *text = sentences_new(findings_txt, drift), *j = json_object_get(drift, "verdict");
-    json_object_set(j, "sentence", json_object_get(text, "sentence"));
-    json_object_set(j, "notes", json_object_get(text, "warnings"));
-    json_decref(text);
+        if (c->falls[w] >= c->ap_drop) {
+            week = &c->current.weeks[w];
+            now = &c->weeks[w];
+        }
+    return json_pack("{s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "drift", c->drift, "possible",
+                     weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved",
+                     moved, "week", week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
+                     number(now->metrics.average_precision), "limits", limits(c));
 }
 
 // ---- drift.json ---------------------------------------------------------------------------------
@@ -93,18 +90,17 @@ static json_t *period_json(const struct period *p)
     const bool any = period_rows(p) > 0;
     return json_pack("{s:s, s:I, s:o, s:o}", "table", p->examples->table.path, "rows",
                      (json_int_t)period_rows(p), "from",
-                     when(any, any ? p->examples->time[p->rows.first] : 0), "to",
-                     when(any, any ? p->examples->time[p->rows.end - 1] : 0));
+                     when(any ? p->examples->time[p->rows.first] : INT64_MAX), "to",
+                     when(any ? p->examples->time[p->rows.end - 1] : INT64_MAX));
 }
 
 static json_t *current_json(const struct comparison *c)
 {
     const int64_t as_of = c->current.examples->labels_as_of;
-    const bool said = as_of < INT64_MAX;
     json_t *j = period_json(&c->current);
     json_object_update_new(
-        j, json_pack("{s:o, s:o, s:I, s:I}", "labels_as_of", when(said, as_of), "mature_until",
-                     when(said, as_of - c->label_delay), "mature_rows",
+        j, json_pack("{s:o, s:o, s:I, s:I}", "labels_as_of", when(as_of), "mature_until",
+                     when(as_of < INT64_MAX ? as_of - c->label_delay : as_of), "mature_rows",
                      (json_int_t)(c->mature.end - c->mature.first), "unlabelled_rows",
                      (json_int_t)c->now.metrics.tally.unknown_labels));
     return j;
@@ -129,13 +125,13 @@ static json_t *column_json(const struct comparison *c, const struct comparison_c
     json_t *j = json_pack(
         "{s:s, s:s, s:b, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name, "kind", k->kind,
         "alarm", k->alarm, "moved", number(k->alarm ? k->moved : NAN), "bound", number(k->bound),
-        "bound_from", isnan(k->bound) ? "none" : c->bounds_from, "edges",
+        "bound_from", isnan(k->bound) ? "none" : bounds_from(c), "edges",
         json_object_get(before, "edges"), "reference", json_object_get(before, "counts"), "current",
         json_object_get(now, "counts"), "weeks");
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
         json_object_set_new(j, measures[i], number(((const double *)&k->drift)[i]));
     for (size_t w = 0; w < c->current.n_weeks; w++)
-        json_array_append_new(json_object_get(j, "weeks"), number(k->week_psi[w]));
+        json_array_append_new(json_object_get(j, "weeks"), number(k->weeks[w]));
     json_decref(before);
     json_decref(now);
     return j;
@@ -155,7 +151,7 @@ static json_t *week_performance(const struct comparison *c, size_t w)
                      "frauds", (json_int_t)m->tally.frauds, "average_precision",
                      range(m->average_precision, i), "precision", number(m->precision), "recall",
                      number(m->recall), "difference", range(change, c->differences[w]), "estimate",
-                     number(p->estimate.average_precision), "alarm", c->fell[w] > 0));
+                     number(p->estimate.average_precision), "alarm", c->falls[w] >= c->ap_drop));
     return j;
 }
 
@@ -212,8 +208,10 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
         "weeks", weeks, "columns", columns, "threshold", number(c->model->threshold),
         "alerts_per_day", "reference", alerts_json(c, &c->test), "current",
         alerts_json(c, &c->current), "performance", performance_json(c));
-    if (j)
-        add_words(j);
+    json_t *to = json_object_get(j, "verdict"), *text = to ? sentences_new(findings_txt, j) : NULL;
+    json_object_set(to, "sentence", json_object_get(text, "sentence"));
+    json_object_set(to, "notes", json_object_get(text, "warnings"));
+    json_decref(text);
     return j;
 }
 

@@ -24,6 +24,8 @@ import numpy as np
 import pandas as pd
 import sklearn
 import xgboost
+from scipy import special, stats
+from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 CONFIG, BOOK = "datasets/simulated.ini", "datasets/handbook.ini"
-METRICS_AGREE, WEIGHTS_AGREE = 1e-9, 1e-6  # largest allowed differences
+METRICS_AGREE, WEIGHTS_AGREE, DRIFT_AGREES = 1e-9, 1e-6, 1e-9  # largest allowed differences
 MEAN_AP, WEEK_AP = 0.71, 0.68              # what the project claims: at least
 CARDS_CHECKED, LABEL_DELAY_DAYS, DAY = 100, 7, 86400
 KINDS = {"roc_auc": "AUC", "average_precision": "AP", "card_precision_at_100": "CP@100"}
@@ -252,6 +254,39 @@ def check_comparison(programs, work, table):
     return difference
 
 
+def check_drift(programs, work, table, model, said):
+    """drift.json against SciPy on the rows of its periods; the largest difference of a measure, of
+    those above 1 as a share."""
+    run(programs / "monitor", "--config", CONFIG, "--models", work / "models", "--output",
+        work / "drift.json", work / "features")
+    drift = json.loads((work / "drift.json").read_text(encoding="utf-8"))
+    if drift["performance"]["reference"] != said["test"]:
+        fail("the test window has other figures in drift.json than in metrics.json")
+    train, test = (table.days(said["folds"][0][part]) for part in ("train", "test"))
+    periods = np.arange(train.start, train.stop), np.arange(test.stop, len(table.time))
+    scores = [probabilities(table, rows, model) for rows in periods]
+    largest = 0
+    for column in drift["columns"]:
+        name, edges = column["name"], np.array(column["edges"])
+        if name == "score":  # edges are scores of rows, which differ from ours in the last bits
+            edges *= 1 - 1e-12
+        values = {"score": lambda: scores,
+                  "decision": lambda: [s >= model["threshold"] for s in scores]}
+        a, b = (np.asarray(x, dtype=np.float64) for x in values.get(
+            column["kind"], lambda n=name: [table.column(n)[rows] for rows in periods])())
+        counts = [np.bincount(np.searchsorted(edges, x, "right"), minlength=len(edges) + 1) for x in (a, b)]
+        ks, moved = stats.ks_2samp(a, b, method="asymp").statistic, stats.wasserstein_distance(a, b)
+        theirs = {"ks": ks, "ks_p": special.kolmogorov(ks * np.sqrt(len(a) / (len(a) + len(b)) * len(b))),
+                  "jensen_shannon": jensenshannon(*counts), "wasserstein": moved,
+                  "wasserstein_normalised": moved / a.std()}
+        for measure, value in theirs.items():
+            difference = abs(value - column[measure]) / max(1, abs(value))
+            if not difference <= DRIFT_AGREES:
+                fail(f"{name}: {measure} is {column[measure]!r} in drift.json, by SciPy {value!r}")
+            largest = max(largest, difference)
+    return largest
+
+
 def compare(table, folds, sets, seed):
     """Fits and measures every classifier: {(classifier, features): [measures of each fold]}."""
     result = {(name, features): [] for features in sets for name in CLASSIFIERS}
@@ -283,8 +318,9 @@ def run_seed(programs, work, seed):
     table = FeatureTable(work / "features")
     folds = [Fold(table, f) for f in said["folds"]]
     agreement = (check_metrics(table, folds[0], model, said["test"]),
-                 check_weights(table, folds[0], model), check_comparison(programs, work, table))
-    say("seed {}: metrics agree to {:.1e}, weights to {:.1e}, comparison to {:.1e}".format(
+                 check_weights(table, folds[0], model), check_comparison(programs, work, table),
+                 check_drift(programs, work, table, model, said))
+    say("seed {}: metrics agree to {:.1e}, weights to {:.1e}, comparison to {:.1e}, drift to {:.1e}".format(
         seed, *agreement))
     sets = {"book's 15": book_features(), "all inputs": [i["name"] for i in model["inputs"]]}
     ours = [{k: f[k] for k in KINDS} | {"seconds": train_seconds} for f in said["folds"]]
@@ -363,7 +399,7 @@ def page(results, program):
     every = {m: [w for _, models in results.values() for w in models[m]]
              for m in next(iter(results.values()))[1]}
     weeks = len(next(iter(results.values()))[1][OURS])
-    agreement = markdown(["seed", "metrics", "weights", "comparison"], [
+    agreement = markdown(["seed", "metrics", "weights", "comparison", "drift"], [
         [str(s), *(f"{d:.1e}" for d in a)] for s, (a, _) in results.items()])
     tables = "\n\n".join(f"### Seed {s}\n\n{quality_table(m)}" for s, (_, m) in results.items())
     return f"""# Quality
@@ -399,6 +435,10 @@ between our weights and those of scikit-learn's newton-cholesky on the same obje
 *Comparison* is the largest difference between what `registry compare` says about two versions on 21 days (average
 precision, log loss, alerts a day, the intervals of their differences in 1000 draws of days, and the standard errors) and
 what numpy computes on the same rows and draws (allowed: {METRICS_AGREE:.0e}).
+*Drift* is the largest difference between the KS statistic with its p-value, the Wasserstein and the Jensen-Shannon
+distance of each input, the score and the decisions that `monitor` writes to drift.json, and SciPy's on the same rows:
+training against all rows after the test (allowed: {DRIFT_AGREES:.0e}, of numbers above 1 as a share). The figures of the test window in
+drift.json are those of metrics.json.
 
 {agreement}
 
