@@ -252,8 +252,6 @@ int output_dir_open(struct output *o, const char *path, const char *marker, stru
 
 int output_dir_create(struct output *o, const char *name, struct err *err)
 {
-    if (o->n_files++ == OUTPUT_MAX_FILES)
-        return err_set(err, "%s: more than %d files in one folder", o->path, OUTPUT_MAX_FILES);
     int fd = openat(o->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     return fd < 0 ? err_sys(err, "%s/%s: cannot create", o->temporary, name) : fd;
 }
@@ -271,11 +269,8 @@ int output_dir_file(struct output *o, const char *name, const void *data, size_t
     int fd = output_dir_create(o, name, err);
     if (fd < 0)
         return -1;
-    if (write_all(fd, data, n, name, err)) {
-        close(fd);
-        return err_prefix(err, "%s", o->path);
-    }
-    return output_dir_close(o, fd, err);
+    const int rc = write_all(fd, data, n, name, err) ? err_prefix(err, "%s", o->path) : 0;
+    return output_dir_close(o, fd, err) || rc ? -1 : 0;
 }
 
 // ---- both ----

@@ -24,8 +24,6 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum { OUTPUT_MAX_FILES = 512 }; // in one folder: a table keeps all its columns open
-
 struct output {
     char *path; // the target; NULL when not open
     char *temporary;
@@ -34,7 +32,6 @@ struct output {
     FILE *file;    // to write to a file, on fd; NULL for a folder. Errors are those of the commit
     int old;       // of the folder that is being replaced, or -1
     bool replaced; // the target is the new one
-    int n_files;   // in a folder
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.

@@ -146,7 +146,7 @@ int time_format_check(const char *format, struct err *err)
 {
     static const char letters[] = "YmdHMSfz";
     bool seen[sizeof letters] = {false};
-    if (strcmp(format, "epoch") == 0)
+    if (strcmp(format, "epoch") == 0 || strcmp(format, "row") == 0)
         return 0;
     for (const char *p = format; (p = strchr(p, '%')); p++) {
         const char *letter = *++p ? strchr(letters, *p) : NULL;

@@ -22,7 +22,7 @@
 // text[0..n) as a whole; a 0 byte must follow it.
 int value_number(const char *text, size_t n, double *value);
 
-// Is this a format for value_time?
+// Is this a format for value_time, or "row"?
 int time_format_check(const char *format, struct err *err);
 // Seconds since 1970-01-01 UTC.
 int value_time(const char *format, const char *text, size_t n, int64_t *seconds);

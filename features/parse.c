@@ -84,7 +84,7 @@ static int take_number(struct parser *ps, double *value)
     skip_space(ps);
     char *end;
     if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
-        return fail(ps, ps->at, "a number is expected here");
+        return fail(ps, ps->at, "a value is expected here");
     *value = strtod(ps->at, &end); // no program here calls setlocale, so this is the C locale
     size_t n = strspn(ps->at, "0123456789.");
     if (end > ps->at + n)
@@ -346,8 +346,6 @@ static int inside_factor(struct parser *ps)
         return take(ps, "(") ? function(ps, at, name) : name_value(ps, at, name);
     if (is_letter(*ps->at))
         return fail(ps, ps->at, "a name has at most 63 characters");
-    if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
-        return fail(ps, ps->at, "a value is expected here");
     return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
 }
 

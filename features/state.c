@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_PARALLEL = 1024 }; // events; below it threads cost more than they bring
-enum { AHEAD = 6 };           // events between asking for memory and using it
+enum { AHEAD = 6 }; // events between asking for memory and using it
 
 // ---- histories by key ----
 
@@ -114,7 +113,6 @@ struct run {
     const int64_t *time; // the events' times
     float *const *out;
     int label; // 0 or 1: all events count as that; -1: as the label column says
-    unsigned workers;
     int level;
     bool tracks; // this step runs the tracks of the level, after its nodes
 };
@@ -212,7 +210,8 @@ static void round_inputs(const struct run *r, size_t first, size_t end)
 static void run_rows(const struct run *r, unsigned worker)
 {
     const struct plan *p = r->state->plan;
-    size_t n = r->events->n, first = n * worker / r->workers, end = n * (worker + 1) / r->workers;
+    const unsigned workers = r->state->threads;
+    size_t n = r->events->n, first = n * worker / workers, end = n * (worker + 1) / workers;
     for (size_t node = 0; node < p->n_nodes; node++)
         if (p->nodes[node].level == r->level && p->nodes[node].op < NODE_COUNT)
             run_node(r, node, first, end);
@@ -273,21 +272,21 @@ static void prefetch_events(const struct state *s, size_t track, uint64_t key)
     __builtin_prefetch(history_event(h, &s->plan->tracks[track].shape, h->next));
 }
 
-// The events whose keys are in the worker's shard; all, where one worker has all shards.
+// The events whose keys are in the worker's shard.
 static void run_track(const struct run *r, size_t track, unsigned worker)
 {
     struct state *s = r->state;
-    const struct shard *own = r->workers == 1 ? NULL : &s->shards[track * s->threads + worker];
+    const struct shard *own = &s->shards[track * s->threads + worker];
     const struct track *t = &s->plan->tracks[track];
     const uint64_t *keys = r->events->columns[t->column];
     const size_t n = r->events->n;
     for (size_t i = 0; i < n; i++) {
         const size_t soon = i + AHEAD, later = i + 2 * AHEAD;
-        if (later < n && (!own || find_shard(s, track, keys[later]) == own))
+        if (later < n && find_shard(s, track, keys[later]) == own)
             prefetch_slot(s, track, keys[later]);
-        if (soon < n && (!own || find_shard(s, track, keys[soon]) == own))
+        if (soon < n && find_shard(s, track, keys[soon]) == own)
             prefetch_events(s, track, keys[soon]);
-        if (!own || find_shard(s, track, keys[i]) == own)
+        if (find_shard(s, track, keys[i]) == own)
             run_event(r, t, state_history(s, track, keys[i], 4), i);
     }
 }
@@ -366,7 +365,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 {
     const struct plan *p = s->plan;
     const int64_t *time = times_of(s, events);
-    struct run r = {s, events, time, out, -1, events->n < MIN_PARALLEL ? 1 : s->threads, 0, false};
+    struct run r = {s, events, time, out, -1, 0, false};
     if (check_order(s, events, time, err))
         return -1;
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
@@ -376,7 +375,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     for (int step = 0; step < 2 * p->n_levels - 1; step++) { // the last level has no tracks
         r.level = step / 2;
         r.tracks = step % 2;
-        parallel_run(r.workers, run_share, &r, err);
+        parallel_run(s->threads, run_share, &r, err);
         if (step == 0)
             prefetch_few(&r, prefetch_events);
     }
@@ -418,7 +417,7 @@ int state_try(struct state *s, const struct events *events, float *const *out, s
 static void run_label(struct state *s, const struct events *events, int label, double *out)
 {
     const struct plan *p = s->plan;
-    const struct run r = {s, events, times_of(s, events), NULL, label, 1, 0, false};
+    const struct run r = {s, events, times_of(s, events), NULL, label, 0, false};
     for (size_t node = 0; node < p->n_nodes; node++)
         if (p->nodes[node].reads & READS_LABEL)
             run_node(&r, node, 0, events->n);

@@ -152,14 +152,6 @@ int convert_check(const struct convert *c, struct err *err)
         c->csv.name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects);
 }
 
-static int open_rejects(struct convert *c, const char *path, struct err *err)
-{
-    if (output_open(&c->rejects, path, 0600, err))
-        return -1;
-    fputs("line,column,reason,value\n", c->rejects.file);
-    return 0;
-}
-
 static void add_reject(struct convert *c, const struct reject *r)
 {
     FILE *f = c->rejects.file;
@@ -354,8 +346,11 @@ static int commit(struct convert *c, const char *rejects, struct err *err)
 
 int convert_table(struct convert *c, const char *table, const char *rejects, struct err *err)
 {
-    int rc = open_table(c, table, err) || open_rejects(c, rejects, err) || convert_rows(c, err) ||
-             drop_repeated(c, err) || commit(c, rejects, err);
+    int rc = open_table(c, table, err) || output_open(&c->rejects, rejects, 0600, err);
+    if (rc == 0) {
+        fputs("line,column,reason,value\n", c->rejects.file);
+        rc = convert_rows(c, err) || drop_repeated(c, err) || commit(c, rejects, err);
+    }
     output_release(&c->rejects);
     table_writer_release(&c->writer);
     return rc ? -1 : 0;

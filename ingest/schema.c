@@ -208,7 +208,7 @@ static int time_format_from_config(struct schema *s, const struct config *c, str
                        "%s: [input] time_format is missing: epoch, row, or a format such as %s",
                        c->path, "%Y-%m-%d %H:%M:%S");
     s->time_format = xstrdup(e->value);
-    if (!schema_counts_rows(s) && time_format_check(e->value, err))
+    if (time_format_check(e->value, err))
         return config_error(c, e, 0, err, "%s", err_copy(err).msg);
     return 0;
 }
@@ -262,9 +262,8 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
     const char *format = json_string_value(json_object_get(json, "time_format"));
     const json_t *columns = json_object_get(json, "columns");
     *s = (struct schema){.time_format = xstrdup(format ? format : "")};
-    int rc = !json_is_array(columns) ? err_set(err, "columns: is not an array")
-             : schema_counts_rows(s) ? 0
-                                     : time_format_check(s->time_format, err);
+    int rc = json_is_array(columns) ? time_format_check(s->time_format, err)
+                                    : err_set(err, "columns: is not an array");
     for (size_t i = 0; i < json_array_size(columns) && rc == 0; i++)
         rc = column_from_json(s, json_array_get(columns, i), err);
     return rc || complete(s, err) ? err_prefix(err, "schema") : 0;

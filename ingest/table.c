@@ -18,7 +18,7 @@
 
 #define FORMAT   "assay table"
 #define MANIFEST "manifest.json"
-enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192 };
+enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192, MAX_COLUMNS = 512 }; // all are open at once
 
 static const struct {
     size_t size;
@@ -138,7 +138,7 @@ static int manifest_from_json(struct table *t, json_t *json, struct err *err)
         return err_set(err, "it was altered: its checksum differs; make the table again");
     t->xxh3 = strtoull(told, NULL, 16);
     const size_t n = json_array_size(columns);
-    if (rows < 0 || rows > INT64_MAX / 16 || n == 0 || n > OUTPUT_MAX_FILES)
+    if (rows < 0 || rows > INT64_MAX / 16 || n == 0 || n > MAX_COLUMNS)
         return err_set(err, "no table has %lld rows of %zu columns", (long long)rows, n);
     t->rows = (uint64_t)rows;
     t->columns = xcalloc(n, sizeof *t->columns);
@@ -280,6 +280,8 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
                       size_t n, struct err *err)
 {
     *w = (struct table_writer){.columns = xcalloc(n, sizeof *w->columns)};
+    if (n > MAX_COLUMNS)
+        return err_set(err, "%s: more than %d columns", path, MAX_COLUMNS);
     int rc = output_dir_open(&w->dir, path, MANIFEST, err);
     while (w->n < n && rc == 0)
         rc = open_column(w, &columns[w->n], err);
