@@ -4,6 +4,7 @@
 
 #include "ingest/csv.h"
 
+#include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,8 @@ static inline void csv_release(struct csv *c)
         inflateEnd(&c->gzip);
     ZSTD_freeDStream(c->zstd);
     XXH3_freeState(c->hash);
-    csv_free(&c->parser);
     free(c->raw);
-    free(c->text);
+    free(c->data);
     if (c->fd >= 0)
         close(c->fd);
 }
