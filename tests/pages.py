@@ -631,7 +631,7 @@ class Drift(Pages):
         (cls.folder / "s.ini").write_text(config.replace("build/data/simulated.csv", "s.csv").replace("folds = 7", "folds = 1"))
         run = f"PATH={BIN.resolve()}:$PATH; cd {cls.folder}; exec >/dev/null; config='--config s.ini'; set -e;"
         subprocess.run(run + """
-            simulate --customers 300 --terminals 600 --start 2018-06-25 --days 98 --shift 2018-08-29 --output s.csv
+            simulate --customers 300 --terminals 600 --days 183 --shift 2018-08-29 --output s.csv
             ingest $config --key key --output table; features $config --output features table
             train $config --output models --promote features
             monitor $config --models models --output drift.json features
