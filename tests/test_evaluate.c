@@ -82,11 +82,6 @@ static struct evaluation run(const char *split)
     return v;
 }
 
-static size_t count_test(const struct fold *f)
-{
-    return (size_t)(f->test.end - f->test.first);
-}
-
 // ---- folds --------------------------------------------------------------------------------------
 
 // "train test" of the fold and of each of its validation folds, in days of the rows.
@@ -97,8 +92,9 @@ static void assert_fold(const char *split, size_t k, const char *expected)
     for (size_t i = 0; i <= v.folds[k].n_validation; i++) {
         const struct fold *f = i ? &v.folds[k].validation[i - 1] : &v.folds[k];
         snprintf(found + strlen(found), sizeof found - strlen(found), "%s%d-%d %d-%d",
-                 i ? ", " : "", (int)f->train.first / PER_DAY, (int)f->train.end / PER_DAY,
-                 (int)f->test.first / PER_DAY, (int)f->test.end / PER_DAY);
+                 i ? ", " : "", (int)f->train.rows.first / PER_DAY,
+                 (int)f->train.rows.end / PER_DAY, (int)f->test.rows.first / PER_DAY,
+                 (int)f->test.rows.end / PER_DAY);
     }
     assert_string_equal(found, expected);
 }
@@ -124,16 +120,16 @@ TEST_CASE(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training
     const double *mean = v.model.validation;
     assert_true(isfinite(mean[0]) && isfinite(mean[1]));
     assert_is(v.model.l2, mean[0] > mean[1] ? 1e-3 : 10);
-    assert_string_equal(v.folds[1].train_text, "1970-02-12 .. 1970-02-18");
-    assert_is(v.folds[1].test_days, 7);
+    assert_string_equal(v.folds[1].train.text, "1970-02-12 .. 1970-02-18");
+    assert_is(v.folds[1].test.days, 7);
     assert_string_equal(v.model.results[0].threshold_from, "validation");
     int alerts = 0, weeks_seen = 0;
     for (const struct fit *f = v.model.fits; f; f = f->next) {
-        const uint64_t day = f->fold->test.first / PER_DAY;
+        const uint64_t day = f->fold->test.rows.first / PER_DAY;
         if (f->l2 != v.model.l2 || (day != 28 && day != 21))
             continue;
         weeks_seen++;
-        for (size_t i = 0; i < count_test(f->fold); i++)
+        for (size_t i = 0; i < f->fold->test.n; i++)
             alerts += f->fold->judged[i] != LABEL_KNOWN_CARD &&
                       f->score[i] >= v.model.results[0].threshold;
     }
@@ -160,9 +156,9 @@ TEST_CASE(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training
 static double auc_by_input(const struct fold *f, const float *input)
 {
     double scaled[ROWS];
-    for (size_t i = 0; i < count_test(f); i++)
-        scaled[i] = 0.5 + (double)input[f->test.first + i] / 100;
-    return metrics_compute(scaled, f->judged, count_test(f), 0.5).roc_auc;
+    for (size_t i = 0; i < f->test.n; i++)
+        scaled[i] = 0.5 + (double)input[f->test.rows.first + i] / 100;
+    return metrics_compute(scaled, f->judged, f->test.n, 0.5).roc_auc;
 }
 
 TEST_CASE(a_baseline_ranks_as_its_input_or_reversed_and_false_positives_are_the_fewest_for_recall)
@@ -180,9 +176,9 @@ TEST_CASE(a_baseline_ranks_as_its_input_or_reversed_and_false_positives_are_the_
     for (int wanted = 1; wanted <= (int)model->frauds; wanted++) {
         model->true_positives = wanted;
         double fewest = INFINITY; // of all thresholds at which the baseline finds as many frauds
-        for (size_t i = 0; i < count_test(v.folds); i++) {
+        for (size_t i = 0; i < v.folds->test.n; i++) {
             const struct metrics m =
-                metrics_compute(score, v.folds->judged, count_test(v.folds), score[i]);
+                metrics_compute(score, v.folds->judged, v.folds->test.n, score[i]);
             if (m.tally.true_positives >= model->true_positives)
                 fewest = fmin(fewest, m.tally.false_positives);
         }

@@ -1,5 +1,4 @@
-// slices: which rows belong to which slice, their metrics against those of rows picked by hand, and
-// names. What [slices] refuses is in test_evaluate.c.
+// slices: which rows belong to which slice, against those picked by hand, and names. What [slices] refuses is in test_evaluate.c.
 #include "train/slices.h"
 
 #include "tests/release.h"
@@ -8,11 +7,9 @@
 // The test rows begin at FIRST: an index that is not moved by it gives other rows.
 enum { FIRST = 70, ROWS = 470, DICTIONARY = 40 };
 static const struct row_range test_rows = {FIRST, ROWS};
-static const double threshold = 0.6;
 
 static float amount[ROWS], night[ROWS];
 static uint32_t channel[ROWS];
-static double score[ROWS];
 static int8_t judged[ROWS];
 static char *texts[DICTIONARY];
 static struct table_column column = {
@@ -30,7 +27,6 @@ static int set_up(void **state)
         amount[r] = (float)(5 * draw(25));
         night[r] = r < FIRST ? 99 : 2.5F * (float)draw(3) - 2.5F; // 99 is in no test row
         channel[r] = (uint32_t)draw(3);
-        score[r] = (double)draw(50) / 50;
         judged[r] = draw(4) ? draw(3) == 0 : -(int8_t)draw(3);
     }
     for (size_t k = 0; k < DICTIONARY; k++) {
@@ -48,8 +44,7 @@ static int tear_down(void **state)
     return scratch_remove(state);
 }
 
-// The slices of these lines, measured.
-static void measure(const char *lines)
+static void read_slices(const char *lines)
 {
     static const float *x[] = {amount, night};
     static const char *names[] = {"amount", "night"};
@@ -63,8 +58,6 @@ static void measure(const char *lines)
     snprintf(text, sizeof text, "[slices]\n%s\n", lines);
     config = config_of(text);
     must(slices_from_config(&slicings, &n_slicings, &e, test_rows, &config, &err), &err);
-    for (size_t i = 0; i < n_slicings; i++)
-        slicing_measure(&slicings[i], test_rows, score + FIRST, judged + FIRST, threshold);
 }
 
 // names: with " | " between them.
@@ -73,7 +66,7 @@ static void assert_names(const struct slicing *s, const char *names)
     char found[1024] = "";
     for (size_t k = 0; k < s->n; k++)
         snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", k ? " | " : "",
-                 s->slices[k].name);
+                 s->names[k]);
     assert_string_equal(found, names);
 }
 
@@ -82,21 +75,20 @@ static void assert_names(const struct slicing *s, const char *names)
     do {                                                                                           \
         int8_t labels[ROWS];                                                                       \
         for (size_t r = 0; r < ROWS; r++)                                                          \
-            labels[r] = (condition) ? judged[r] : -3;                                              \
-        assert_slice(&slicings[i].slices[k], labels);                                              \
+            labels[r] = (condition) ? judged[r] : LABEL_ELSEWHERE;                                 \
+        assert_slice(&slicings[i], k, labels);                                                     \
     } while (0)
 
-// Rows of a label below -2 are neither judged nor counted.
-static void assert_slice(const struct slice *s, const int8_t *labels)
+static void assert_slice(const struct slicing *s, size_t k, const int8_t *labels)
 {
-    const struct metrics expected =
-        metrics_compute(score + FIRST, labels + FIRST, ROWS - FIRST, threshold);
-    assert_memory_equal(&s->metrics, &expected, sizeof expected);
+    int8_t *found = slice_judged(s, k, test_rows, judged + FIRST);
+    assert_memory_equal(found, labels + FIRST, ROWS - FIRST);
+    free(found);
 }
 
 TEST_CASE(a_band_holds_its_lower_edge_and_each_value_of_the_test_rows_is_a_slice)
 {
-    measure("by = amount: 20, 50, 100\nb = amount:0\nc = night");
+    read_slices("by = amount: 20, 50, 100\nb = amount:0\nc = night");
     assert_int_equal(n_slicings, 3);
     assert_string_equal(slicings[0].name, "by");
     assert_names(&slicings[0], "under 20 | 20 to under 50 | 50 to under 100 | 100 and over");
@@ -117,7 +109,7 @@ TEST_CASE(edges_and_names_are_those_of_the_feature_as_a_float)
         amount[r] = r % 3 == 0 ? 0.7F : r % 3 == 1 ? nextafterf(0.7F, 0) : -0.1F;
         night[r] = r % 2 ? 1234567 : 1234568;
     }
-    measure("a = amount: 0.7\nb = amount: -1e-1\nc = night: 1234567, 1234568\nd = night");
+    read_slices("a = amount: 0.7\nb = amount: -1e-1\nc = night: 1234567, 1234568\nd = night");
     assert_names(&slicings[0], "under 0.7 | 0.7 and over");
     ASSERT_SLICE(0, 1, r % 3 == 0);
     ASSERT_SLICE(1, 0, false);
@@ -135,16 +127,16 @@ TEST_CASE(the_rare_ones_of_many_texts_share_a_slice)
         const bool rare = r < FIRST || r % 10 == 0;
         channel[r] = (uint32_t)(rare ? r / 10 % OTHERS : OTHERS + r % (SLICES_MAX - 1));
     }
-    measure("by = channel");
+    read_slices("by = channel");
     assert_int_equal(slicings[0].n, SLICES_MAX);
     for (size_t k = 0; k < SLICES_MAX - 1; k++) {
-        const uint32_t code = (uint32_t)strtoul(slicings[0].slices[k].name + 1, NULL, 10);
+        const uint32_t code = (uint32_t)strtoul(slicings[0].names[k] + 1, NULL, 10);
         assert_in_range(code, OTHERS, DICTIONARY - 1);
         assert_false(seen[code]);
         seen[code] = true;
         ASSERT_SLICE(0, k, channel[r] == code);
     }
-    assert_string_equal(slicings[0].slices[SLICES_MAX - 1].name, "(others)");
+    assert_string_equal(slicings[0].names[SLICES_MAX - 1], "(others)");
     ASSERT_SLICE(0, SLICES_MAX - 1, channel[r] < OTHERS);
 }
 
@@ -159,7 +151,7 @@ TEST_CASE(a_text_becomes_a_name_without_control_characters_and_half_characters)
     char *cases[] = {even, odd, exact, (char[]){"a\tb\nc\x01 d\x1f"}, (char[]){""}};
     memcpy(texts, cases, sizeof cases);
     column.dictionary_size = 5;
-    measure("by = channel");
+    read_slices("by = channel");
     snprintf(expected, sizeof expected, "%.78s | %.79s | %s | a b c  d  | ", even, odd, exact);
     assert_names(&slicings[0], expected);
 }
@@ -178,12 +170,17 @@ TEST_CASE(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empt
         channel[r] = (uint32_t)(i % 5);
         judged[r] = i % 2 ? LABEL_UNKNOWN : LABEL_KNOWN_CARD;
     }
-    measure("by = channel");
-    for (size_t k = 0; k < 6; k++)
-        assert_int_equal(slicings[0].slices[k].small, k > 0);
-    assert_int_equal(slicings[0].slices[5].metrics.tally.unknown_labels, 0);
-    for (size_t k = 0; k < N_METRICS; k++)
-        assert_is(metrics_get(&slicings[0].slices[5].metrics, k), NAN);
+    read_slices("by = channel");
+    for (size_t k = 0; k < 6; k++) {
+        struct tally t = {0};
+        int8_t *labels = slice_judged(&slicings[0], k, test_rows, judged + FIRST);
+        for (size_t i = 0; i < ROWS - FIRST; i++)
+            tally_row(&t, 0, labels[i], 1);
+        assert_int_equal(slice_is_small(&t), k > 0);
+        if (k == 5)
+            assert_is(t.rows + t.unknown_labels + t.known_cards, 0);
+        free(labels);
+    }
 }
 
 #define slices_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -93,10 +93,9 @@ static void measure(const struct trial *t, const int8_t *judged, bool draw, stru
 {
     for (int i = 0; i < 2; i++) {
         const double *score = t->score[i], threshold = t->sides[i].model->threshold;
-        f->metrics[i] = metrics_compute(score, judged, t->n, threshold);
-        if (draw || t->metric == METRIC(card_precision_at_100)) // it is slow
-            f->metrics[i].card_precision_at_100 =
-                cards_precision(&t->e, t->rows, score, judged, NULL);
+        f->metrics[i] = draw || t->metric == METRIC(card_precision_at_100) // which is slow
+                            ? metrics_with_cards(&t->e, t->rows, score, judged, threshold)
+                            : metrics_compute(score, judged, t->n, threshold);
         if (draw)
             bootstrap_run(&f->bootstrap[i], &t->e, t->rows, score, judged, threshold);
     }
@@ -149,7 +148,7 @@ static json_t *worst_slice(const struct trial *t, const struct slicing *s, size_
                 json_decref(worst);
                 worst = difference(t, &f, t->metric);
                 json_object_set_new(worst, "slicing", json_string(s[i].name));
-                json_object_set_new(worst, "name", json_string(s[i].slices[k].name));
+                json_object_set_new(worst, "name", json_string(s[i].names[k]));
             }
             release(&f);
             free(judged);

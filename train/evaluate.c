@@ -66,77 +66,58 @@ static int settings_from_config(struct settings *s, const struct config *c, stru
 
 enum { WEEK = 7 };
 
-static void part_text(char text[64], const struct split_part *part, int64_t days)
+// Days from the first row to the last, at least a second, so that a rate per day is a number. A share
+// may have no rows.
+static void measure(struct part *p, const struct examples *e)
 {
+    p->n = (size_t)(p->rows.end - p->rows.first);
+    if (p->n > 0)
+        p->times = (struct period_times){e->time[p->rows.first], e->time[p->rows.end - 1] + 1};
+    p->days = fmax(1, (double)(p->times.until - p->times.from - 1)) / SECONDS_PER_DAY;
+}
+
+static struct part moved_part(const struct split_part *s, int64_t days, const struct examples *e)
+{
+    struct part p = {.rows = split_rows(s, days, e->time, e->rows)};
     char from[TIME_TEXT], to[TIME_TEXT];
-    if (part->percent)
-        snprintf(text, 64, "%s", part->text);
-    else
-        snprintf(text, 64, "%.29s .. %.29s", date_text(from, (int64_t)part->from + days),
-                 date_text(to, (int64_t)part->to + days - 1));
-}
-
-// Days from the first row to the last, at least a second, so that a rate per day is a number.
-static double span(const struct examples *e, struct row_range r)
-{
-    int64_t seconds = r.first < r.end ? e->time[r.end - 1] - e->time[r.first] : 0;
-    return (double)(seconds > 0 ? seconds : 1) / SECONDS_PER_DAY;
-}
-
-// Of the rows of a share, which may have none.
-static struct period_times times(struct row_range rows, const struct examples *e)
-{
-    if (rows.first == rows.end)
-        return (struct period_times){0, 0};
-    return (struct period_times){e->time[rows.first], e->time[rows.end - 1] + 1};
-}
-
-static struct period_times part_times(const struct split_part *part, int64_t days,
-                                      struct row_range rows, const struct examples *e)
-{
-    if (part->percent)
-        return times(rows, e);
-    return (struct period_times){((int64_t)part->from + days) * SECONDS_PER_DAY,
-                                 ((int64_t)part->to + days) * SECONDS_PER_DAY};
+    measure(&p, e);
+    snprintf(p.text, sizeof p.text, "%s", s->text);
+    if (s->percent)
+        return p;
+    p.days = s->to - s->from;
+    p.times = (struct period_times){((int64_t)s->from + days) * SECONDS_PER_DAY,
+                                    ((int64_t)s->to + days) * SECONDS_PER_DAY};
+    snprintf(p.text, sizeof p.text, "%.29s .. %.29s", date_text(from, (int64_t)s->from + days),
+             date_text(to, (int64_t)s->to + days - 1));
+    return p;
 }
 
 static struct fold moved(const struct split *s, int64_t days, const struct examples *e)
 {
-    struct fold f = {.train = split_rows(&s->train, days, e->time, e->rows),
-                     .test = split_rows(&s->test, days, e->time, e->rows)};
-    f.train_days = s->train.percent ? span(e, f.train) : s->train.to - s->train.from;
-    f.test_days = s->test.percent ? span(e, f.test) : s->test.to - s->test.from;
-    f.train_times = part_times(&s->train, days, f.train, e);
-    f.test_times = part_times(&s->test, days, f.test, e);
-    part_text(f.train_text, &s->train, days);
-    part_text(f.test_text, &s->test, days);
-    return f;
+    return (struct fold){.train = moved_part(&s->train, days, e),
+                         .test = moved_part(&s->test, days, e)};
 }
 
 static struct fold last_quarter(const struct fold *of, const struct examples *e)
 {
-    struct fold f = {.train = of->train,
-                     .test = of->train,
-                     .train_text = "first three quarters of train",
-                     .test_text = "last quarter of train"};
-    f.train.end -= (f.train.end - f.train.first) / 4;
-    f.test.first = f.train.end;
-    f.train_days = span(e, f.train);
-    f.test_days = span(e, f.test);
-    f.train_times = times(f.train, e);
-    f.test_times = times(f.test, e);
+    struct fold f = {.train = {.rows = of->train.rows, .text = "first three quarters of train"},
+                     .test = {.rows = of->train.rows, .text = "last quarter of train"}};
+    f.train.rows.end -= of->train.n / 4;
+    f.test.rows.first = f.train.rows.end;
+    measure(&f.train, e);
+    measure(&f.test, e);
     return f;
 }
 
-int8_t *fold_judge(const struct fold *f, struct row_range rows, const struct examples *e,
+int8_t *fold_judge(const struct fold *f, const struct part *of, const struct examples *e,
                    int64_t label_delay)
 {
-    return cards_judge(e, rows, f->test_times.from - f->train_times.from, label_delay);
+    return cards_judge(e, of->rows, f->test.times.from - f->train.times.from, label_delay);
 }
 
-static bool holds(const struct examples *e, struct row_range rows, int8_t label)
+static bool holds(const struct examples *e, const struct part *p, int8_t label)
 {
-    return memchr(e->label + rows.first, label, (size_t)(rows.end - rows.first));
+    return memchr(e->label + p->rows.first, label, p->n);
 }
 
 // The validation of fold k: with shares one fold, else as many as there are folds, where the rows
@@ -151,9 +132,9 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
         if (percent ? i > 0 : day_of(e->time[0]) > first)
             break;
         struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
-        if (!holds(e, f.train, 0) || !holds(e, f.train, 1) || !holds(e, f.test, 1))
+        if (!holds(e, &f.train, 0) || !holds(e, &f.train, 1) || !holds(e, &f.test, 1))
             continue;
-        f.judged = fold_judge(&f, f.test, e, s->label_delay);
+        f.judged = fold_judge(&f, &f.test, e, s->label_delay);
         fold->validation[fold->n_validation++] = f;
     }
 }
@@ -161,15 +142,14 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
 static int check_fold(const struct fold *f, int64_t k, const struct split *s,
                       const struct examples *e, struct err *err)
 {
-    const bool no_train = f->train.first == f->train.end;
-    if (no_train || (k == 0 && f->test.first == f->test.end))
+    if (f->train.n == 0 || (k == 0 && f->test.n == 0))
         return err_set(err, "there are no rows in [split] %s = %s: choose days that the data has",
-                       no_train ? "train" : "test", no_train ? f->train_text : f->test_text);
+                       f->train.n ? "test" : "train", f->train.n ? f->test.text : f->train.text);
     if (k > 0 && day_of(e->time[e->rows - 1]) < (int64_t)s->test.to - 1 + WEEK * k)
         return err_set(err,
                        "fold %lld would test on %s, and the data ends before: set [split] folds to "
                        "%lld or less",
-                       (long long)k + 1, f->test_text, (long long)k);
+                       (long long)k + 1, f->test.text, (long long)k);
     return 0;
 }
 
@@ -183,7 +163,7 @@ static int make_folds(struct evaluation *v, const struct split *split, const str
         *f = moved(split, WEEK * k, e);
         if (check_fold(f, k, split, e, err))
             return -1;
-        f->judged = fold_judge(f, f->test, e, split->label_delay);
+        f->judged = fold_judge(f, &f->test, e, split->label_delay);
         validate(f, k, split, e);
     }
     return 0;
@@ -280,7 +260,7 @@ static int fit_weights(struct fit *f, const struct candidate *c, struct err *err
 {
     struct logreg *s = &f->logreg;
     struct model *m = &f->model;
-    if (logreg_init(s, &c->examples, f->fold->train, c->threads, err))
+    if (logreg_init(s, &c->examples, f->fold->train.rows, c->threads, err))
         return -1;
     if (f->next) // the fit before: the optimum of another week or of another l2 is near
         memcpy(s->w, f->next->logreg.w, s->k * sizeof *s->w);
@@ -299,31 +279,23 @@ static int fit_weights(struct fit *f, const struct candidate *c, struct err *err
     return 0;
 }
 
-static bool same(struct row_range a, struct row_range b)
-{
-    return a.first == b.first && a.end == b.end;
-}
-
 // The fit of these rows and this l2, made where there is none yet; NULL and a message otherwise.
 static struct fit *fit_of(struct candidate *c, const struct fold *fold, double l2, struct err *err)
 {
     for (struct fit *f = c->fits; f; f = f->next)
-        if (same(f->fold->train, fold->train) && same(f->fold->test, fold->test) && f->l2 == l2)
+        if (memcmp(&f->fold->train.rows, &fold->train.rows, sizeof fold->train.rows) == 0 &&
+            memcmp(&f->fold->test.rows, &fold->test.rows, sizeof fold->test.rows) == 0 &&
+            f->l2 == l2)
             return f;
     struct fit *f = xmalloc(sizeof *f);
     *f = (struct fit){.fold = fold, .l2 = l2, .next = c->fits};
     c->fits = f;
     if (fit_weights(f, c, err)) {
-        err_prefix(err, "training on %s", fold->train_text);
+        err_prefix(err, "training on %s", fold->train.text);
         return NULL;
     }
-    f->score = scores_new(&c->examples, &f->model, fold->test);
+    f->score = scores_new(&c->examples, &f->model, fold->test.rows);
     return f;
-}
-
-static size_t test_rows(const struct fold *f)
-{
-    return (size_t)(f->test.end - f->test.first);
 }
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
@@ -353,7 +325,7 @@ static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
             if (!f)
                 return -1;
             const double value = // NAN: all its frauds are on known cards
-                metrics_compute(f->score, on->judged, test_rows(on), 1).average_precision;
+                metrics_compute(f->score, on->judged, on->test.n, 1).average_precision;
             sum += isnan(value) ? 0 : value;
             n += !isnan(value);
         }
@@ -371,33 +343,33 @@ static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
 static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                             const struct settings *s, struct err *err)
 {
-    size_t n = 0, room = (size_t)(fold->train.end - fold->train.first);
+    size_t n = 0, room = fold->train.n;
     double days = 0;
     bool decides = false;
     for (size_t k = 0; k < fold->n_validation; k++) {
         if (!fit_of(c, &fold->validation[k], c->l2, err))
             return -1;
-        room += test_rows(&fold->validation[k]);
+        room += fold->validation[k].test.n;
     }
     double *score = xmalloc(room * sizeof *score);
     int8_t *judged = xmalloc(room);
     for (size_t k = 0; k < fold->n_validation; k++) {
         const struct fold *from = &fold->validation[k];
         const struct fit *f = fit_of(c, from, c->l2, err);
-        for (size_t i = 0; i < test_rows(from); i++, n++) {
+        for (size_t i = 0; i < from->test.n; i++, n++) {
             score[n] = f->score[i];
             judged[n] = from->judged[i];
             decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
         }
-        days += from->test_days;
+        days += from->test.days;
     }
     r->threshold_from = decides ? "validation" : "training";
     if (!decides) {
         free(score);
-        score = scores_new(&c->examples, &r->fit->model, fold->train);
-        n = (size_t)(fold->train.end - fold->train.first);
-        memcpy(judged, c->examples.label + fold->train.first, n);
-        days = fold->train_days;
+        score = scores_new(&c->examples, &r->fit->model, fold->train.rows);
+        n = fold->train.n;
+        memcpy(judged, c->examples.label + fold->train.rows.first, n);
+        days = fold->train.days;
     }
     r->threshold = s->by_cost
                        ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
@@ -415,14 +387,13 @@ static int run_fold(struct fold_result *r, struct candidate *c, const struct fol
     r->fit = fit_of(c, fold, c->l2, err);
     if (!r->fit || choose_threshold(r, c, fold, s, err))
         return -1;
-    r->metrics = metrics_compute(r->fit->score, fold->judged, test_rows(fold), r->threshold);
+    r->metrics = metrics_with_cards(&c->examples, fold->test.rows, r->fit->score, fold->judged,
+                                    r->threshold);
     if (r->metrics.tally.rows == 0)
         return err_set(err,
                        "[split] test: none of the %zu rows of %s can be judged: their labels are "
                        "not known, or their cards are known to be compromised",
-                       test_rows(fold), fold->test_text);
-    r->metrics.card_precision_at_100 =
-        cards_precision(&c->examples, fold->test, r->fit->score, fold->judged, NULL);
+                       fold->test.n, fold->test.text);
     return 0;
 }
 
@@ -438,8 +409,8 @@ static int run_candidate(struct evaluation *v, struct candidate *c, struct err *
     if (rc)
         return c == &v->model ? -1 : err_prefix(err, "baseline %s", c->name);
     step(v, c, "intervals");
-    bootstrap_run(&c->bootstrap, &c->examples, fold->test, c->results[0].fit->score, fold->judged,
-                  c->results[0].threshold);
+    bootstrap_run(&c->bootstrap, &c->examples, fold->test.rows, c->results[0].fit->score,
+                  fold->judged, c->results[0].threshold);
     return 0;
 }
 
@@ -479,14 +450,10 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
     if (settings_from_config(&v->settings, config, err) || make_folds(v, s, e, err) ||
-        slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test, config, err) ||
-        read_baselines(v, e, config, err) || run_candidates(v, threads, err))
+        slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test.rows, config, err) ||
+        read_baselines(v, e, config, err))
         return -1;
-    const struct fold_result *r = &v->model.results[0];
-    for (size_t i = 0; i < v->n_slicings; i++)
-        slicing_measure(&v->slicings[i], r->fit->fold->test, r->fit->score, r->fit->fold->judged,
-                        r->threshold);
-    return 0;
+    return run_candidates(v, threads, err);
 }
 
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c)
@@ -496,7 +463,7 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
     struct ranking k;
     if (wanted == 0)
         return -1;
-    ranking_make(&k, c->results[0].fit->score, fold->judged, test_rows(fold));
+    ranking_make(&k, c->results[0].fit->score, fold->judged, fold->test.n);
     size_t i;
     LOWER_BOUND(i, 0, k.n - 1, (double)k.frauds[i] < wanted);
     const int64_t count = (int64_t)k.genuine[i];

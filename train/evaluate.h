@@ -37,12 +37,17 @@ struct settings {
     bool review_outside; // rows with an input outside the range of training
 };
 
+struct part { // the training or test rows of a fold
+    struct row_range rows;
+    size_t n;
+    double days; // their duration
+    struct period_times times;
+    char text[64];
+};
+
 struct fold {
-    struct row_range train, test;
-    double train_days, test_days; // their duration
-    struct period_times train_times, test_times;
-    char train_text[64], test_text[64];
-    int8_t *judged;          // [test rows]: their labels as metrics judge them
+    struct part train, test;
+    int8_t *judged;          // [test.n]: their labels as metrics judge them
     struct fold *validation; // [n_validation], the latest first; without validation of their own
     size_t n_validation;
 };
@@ -54,7 +59,7 @@ struct fit {
     double l2;
     struct logreg logreg;
     struct model model; // inputs without references, and the intercept, rounded; nothing else
-    double *score;      // [test rows]
+    double *score;      // [test.n]
     struct fit *next;
 };
 
@@ -105,8 +110,8 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
 int publish(struct registry *r, struct output *folder, const struct config *config,
             struct evaluation *v, int64_t *version, struct err *err);
 
-// cards_judge with the fold's history, of its test rows or its training rows.
-int8_t *fold_judge(const struct fold *f, struct row_range rows, const struct examples *e,
+// cards_judge of the fold's test or training rows, with the fold's history.
+int8_t *fold_judge(const struct fold *f, const struct part *of, const struct examples *e,
                    int64_t label_delay);
 // score[i]: the probability of row rows.first + i. The caller frees it.
 double *scores_new(const struct examples *e, const struct model *m, struct row_range rows);

@@ -435,3 +435,11 @@ double cards_precision(const struct examples *e, struct row_range test, const do
     free(found);
     return (double)n_found / CARDS_CHECKED / (double)days;
 }
+
+struct metrics metrics_with_cards(const struct examples *e, struct row_range rows,
+                                  const double *score, const int8_t *judged, double threshold)
+{
+    struct metrics m = metrics_compute(score, judged, (size_t)(rows.end - rows.first), threshold);
+    m.card_precision_at_100 = cards_precision(e, rows, score, judged, NULL);
+    return m;
+}

@@ -11,7 +11,7 @@
 //     precision, recall, f1     of the decisions score >= threshold
 //     false_positive_rate       alerts among the genuine rows
 //     selection_rate            alerts among all rows
-//     card_precision_at_100     cards_precision; NAN until the caller sets it
+//     card_precision_at_100     cards_precision; NAN from metrics_compute
 //
 // Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin
 // b has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all
@@ -131,6 +131,9 @@ int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t his
 // daily: NULL, or the tally of each day that has rows, for its precision.
 double cards_precision(const struct examples *e, struct row_range test, const double *score,
                        const int8_t *judged, struct tally *daily);
+// metrics_compute with the card precision.
+struct metrics metrics_with_cards(const struct examples *e, struct row_range rows,
+                                  const double *score, const int8_t *judged, double threshold);
 
 // Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
 void sort_doubles(double *values, size_t n);

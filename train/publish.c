@@ -38,18 +38,18 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     m->threshold = r->threshold;
     m->l2 = v->model.l2;
     m->review_outside = v->settings.review_outside;
-    m->train = fold->train_times;
-    m->test = fold->test_times;
+    m->train = fold->train.times;
+    m->test = fold->test.times;
     m->training =
-        json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "train", fold->train_text,
-                  "test", fold->test_text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
+        json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "train", fold->train.text,
+                  "test", fold->test.text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
                   (json_int_t)r->fit->logreg.frauds, "threshold_from", r->threshold_from,
                   "train_from", m->train.from, "train_until", m->train.until, //
                   "test_from", m->test.from, "test_until", m->test.until);
     m->provenance = json_pack("{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
                               checksum_text(sum, config_checksum(config, sections)), "program",
                               "assay " ASSAY_VERSION);
-    add_references(m, e, fold->train);
+    add_references(m, e, fold->train.rows);
     return 0;
 }
 

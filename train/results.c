@@ -52,8 +52,8 @@ static json_t *folds(const struct candidate *c, size_t n)
     json_t *list = json_array();
     for (size_t k = 0; k < n; k++) {
         const struct fold_result *f = &c->results[k];
-        json_t *j = json_pack("{s:s, s:s, s:s}", "train", f->fit->fold->train_text, "test",
-                              f->fit->fold->test_text, "threshold_from", f->threshold_from);
+        json_t *j = json_pack("{s:s, s:s, s:s}", "train", f->fit->fold->train.text, "test",
+                              f->fit->fold->test.text, "threshold_from", f->threshold_from);
         json_object_update_new(j, metrics_to_json(&f->metrics));
         json_array_append_new(list, j);
     }
@@ -96,7 +96,7 @@ static json_t *curve(const struct fit *t)
     struct ranking k;
     size_t kept = 0;
     json_t *thresholds = json_array();
-    ranking_make(&k, t->score, t->fold->judged, (size_t)(t->fold->test.end - t->fold->test.first));
+    ranking_make(&k, t->score, t->fold->judged, t->fold->test.n);
     const uint64_t step = (uint64_t)ranking_frauds(&k) / 200 + 1;
     uint64_t f = 0, g = 0; // of the last point kept
     for (size_t i = 0; i < k.n; i++) {
@@ -128,13 +128,11 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 static json_t *training(const struct candidate *c, int64_t label_delay)
 {
     const struct fold_result *f = &c->results[0];
-    const struct fold *fold = f->fit->fold;
-    const struct row_range rows = fold->train;
-    double *score = scores_new(&c->examples, &f->fit->model, rows);
-    int8_t *judged = fold_judge(fold, rows, &c->examples, label_delay);
-    struct metrics m =
-        metrics_compute(score, judged, (size_t)(rows.end - rows.first), f->threshold);
-    m.card_precision_at_100 = cards_precision(&c->examples, rows, score, judged, NULL);
+    const struct part *train = &f->fit->fold->train;
+    double *score = scores_new(&c->examples, &f->fit->model, train->rows);
+    int8_t *judged = fold_judge(f->fit->fold, train, &c->examples, label_delay);
+    const struct metrics m =
+        metrics_with_cards(&c->examples, train->rows, score, judged, f->threshold);
     free(score);
     free(judged);
     return metrics_to_json(&m);
@@ -147,7 +145,7 @@ static json_t *decision(const struct candidate *c, int64_t i)
         return json_null();
     const struct fit *t = c->results[0].fit;
     const struct model *m = &t->model;
-    const uint64_t row = t->fold->test.first + (uint64_t)i;
+    const uint64_t row = t->fold->test.rows.first + (uint64_t)i;
     double *terms = xcalloc(m->n_inputs, sizeof *terms);
     float *x = xcalloc(m->n_inputs, sizeof *x);
     json_t *list = json_array();
@@ -171,7 +169,7 @@ static json_t *decisions(const struct candidate *c)
     const struct fold *fold = c->results[0].fit->fold;
     const double *score = c->results[0].fit->score;
     int64_t at[3] = {-1, -1, -1}; // highest genuine row, highest fraud, lowest fraud
-    for (int64_t i = 0; i < (int64_t)(fold->test.end - fold->test.first); i++) {
+    for (int64_t i = 0; i < (int64_t)fold->test.n; i++) {
         const int8_t label = fold->judged[i];
         if (label >= 0 && (at[label] < 0 || score[i] > score[at[label]]))
             at[label] = i;
@@ -213,23 +211,21 @@ static json_t *daily(const struct examples *e)
 
 static json_t *data(const struct candidate *c)
 {
-    const struct fold *fold = c->results[0].fit->fold;
+    const struct part *train = &c->results[0].fit->fold->train;
+    const struct part *test = &c->results[0].fit->fold->test;
     const struct logreg *fit = &c->results[0].fit->logreg;
-    const struct tally *test = &c->results[0].metrics.tally;
+    const struct tally *t = &c->results[0].metrics.tally;
     const int64_t *time = c->examples.time;
-    const uint64_t rows[] = {fold->train.end - fold->train.first,
-                             fold->test.end - fold->test.first};
     return json_pack(
         "{s:{s:I, s:I, s:f, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:f, s:f, s:f, s:I, s:I}, s:o, s:O*}",
-        "train", "rows", (json_int_t)rows[0], "frauds", (json_int_t)fit->frauds, "days",
-        fold->train_days, "unknown", (json_int_t)rows[0] - (json_int_t)fit->known, "fraud_share",
-        fit->frauds / fit->known, "first_day", (json_int_t)day_of(time[fold->train.first]),
-        "last_day", (json_int_t)day_of(time[fold->train.end - 1]), "test", "rows",
-        (json_int_t)rows[1], "frauds", (json_int_t)test->frauds, "days", fold->test_days,
-        "alerts_per_day", (test->true_positives + test->false_positives) / fold->test_days,
-        "fraud_share", test->frauds / test->rows, "first_day",
-        (json_int_t)day_of(time[fold->test.first]), "last_day",
-        (json_int_t)day_of(time[fold->test.end - 1]), "daily", daily(&c->examples), "columns",
+        "train", "rows", (json_int_t)train->n, "frauds", (json_int_t)fit->frauds, "days",
+        train->days, "unknown", (json_int_t)train->n - (json_int_t)fit->known, "fraud_share",
+        fit->frauds / fit->known, "first_day", (json_int_t)day_of(time[train->rows.first]),
+        "last_day", (json_int_t)day_of(time[train->rows.end - 1]), "test", "rows",
+        (json_int_t)test->n, "frauds", (json_int_t)t->frauds, "days", test->days, "alerts_per_day",
+        (t->true_positives + t->false_positives) / test->days, "fraud_share", t->frauds / t->rows,
+        "first_day", (json_int_t)day_of(time[test->rows.first]), "last_day",
+        (json_int_t)day_of(time[test->rows.end - 1]), "daily", daily(&c->examples), "columns",
         json_object_get(c->examples.table.provenance, "columns"));
 }
 
@@ -239,7 +235,7 @@ static json_t *distribution(const struct candidate *c, size_t input, int8_t labe
     const struct fit *t = c->results[0].fit;
     struct histogram h = t->model.inputs[input].reference;
     memset(h.counts, 0, sizeof h.counts);
-    for (uint64_t r = t->fold->train.first; r < t->fold->train.end; r++)
+    for (uint64_t r = t->fold->train.rows.first; r < t->fold->train.rows.end; r++)
         if (c->examples.label[r] == label)
             h.counts[histogram_bin(&h, (double)c->examples.x[input][r])]++;
     return histogram_to_json(&h);
@@ -295,7 +291,7 @@ static json_t *scores(const struct fit *t)
 {
     enum { RANGES = 40, REACH = 10 }; // of log-odds, to both sides
     uint64_t rows[2][RANGES] = {0};
-    for (uint64_t i = 0; i < t->fold->test.end - t->fold->test.first; i++) {
+    for (uint64_t i = 0; i < t->fold->test.n; i++) {
         const double at = (log(t->score[i] / (1 - t->score[i])) + REACH) * RANGES / (2 * REACH);
         if (t->fold->judged[i] >= 0)
             rows[t->fold->judged[i]][at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1]++;
@@ -310,17 +306,23 @@ static double member(const json_t *j, const char *key)
     return json_is_number(x) ? json_number_value(x) : NAN;
 }
 
-static json_t *slice(const struct slicing *by, const struct slice *s, const json_t *all)
+// all: the metrics of all rows.
+static json_t *slice(const struct slicing *by, size_t k, const struct fold_result *f,
+                     const json_t *all)
 {
     static const char *const rates[] = {"selection_rate", "recall", "false_positive_rate"};
-    json_t *j = metrics_to_json(&s->metrics), *difference = json_object();
+    const struct fold *fold = f->fit->fold;
+    int8_t *judged = slice_judged(by, k, fold->test.rows, fold->judged);
+    const struct metrics m = metrics_compute(f->fit->score, judged, fold->test.n, f->threshold);
+    json_t *j = metrics_to_json(&m), *difference = json_object();
+    free(judged);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         json_object_set_new(difference, rates[i],
                             number(member(j, rates[i]) - member(all, rates[i])));
     json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name",
-                                        s->name, "small", s->small, "difference", difference,
-                                        "fraud_share",
-                                        number(member(j, "frauds") / member(j, "rows"))));
+                                        by->names[k], "small", slice_is_small(&m.tally),
+                                        "difference", difference, "fraud_share",
+                                        number(m.tally.frauds / m.tally.rows)));
     return j;
 }
 
@@ -332,8 +334,9 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
         json_t *each = json_array();
         int small = 0;
         for (size_t k = 0; k < s->n; k++) {
-            json_array_append_new(each, slice(s, &s->slices[k], all));
-            small += s->slices[k].small;
+            json_t *one = slice(s, k, &v->model.results[0], all);
+            json_array_append_new(each, one);
+            small += json_is_true(json_object_get(one, "small"));
         }
         json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:o}", "name", s->name, "small",
                                               small, "many_small", small > 3, "slices", each));
@@ -349,12 +352,12 @@ static json_t *warnings(const struct candidate *m, const struct settings *s, int
     const struct fold *fold = f->fit->fold;
     const double alerts = t->true_positives + t->false_positives;
     const int64_t *time = m->examples.time;
-    const bool late = time[fold->test.first] - time[fold->train.end - 1] < label_delay;
+    const bool late = time[fold->test.rows.first] - time[fold->train.rows.end - 1] < label_delay;
     return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", slice_is_small(t), "late_labels",
                      late, "known_cards", t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
-                     !s->by_cost && alerts > 2 * (double)s->alerts_per_day * fold->test_days);
+                     !s->by_cost && alerts > 2 * (double)s->alerts_per_day * fold->test.days);
 }
 
 // ---- baselines and [card] -----------------------------------------------------------------------
@@ -414,13 +417,12 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         "bootstrap", bootstrap, "threshold", policy(&v->settings, &f->metrics.tally), "data",
         data(m), "weights", weights(m), "intercept", "weight", number(f->fit->model.intercept),
         "reliability",
-        results_reliability(f->fit->score, f->fit->fold->judged,
-                            (size_t)(f->fit->fold->test.end - f->fit->fold->test.first)),
-        "scores", scores(f->fit), "slices", slicings(v, json_object_get(results, "test")),
-        "baselines", baselines, "warnings", warnings(m, &v->settings, v->split.label_delay),
-        "split", "label_delay", v->split.label_delay_text, "blocked", v->split.blocked,
-        "review_outside", v->settings.review_outside, "card", words, "training",
-        training(m, v->split.label_delay), "decisions", decisions(m), "titles");
+        results_reliability(f->fit->score, f->fit->fold->judged, f->fit->fold->test.n), "scores",
+        scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",
+        baselines, "warnings", warnings(m, &v->settings, v->split.label_delay), "split",
+        "label_delay", v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
+        v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
+        "decisions", decisions(m), "titles");
     json_object_update_new(results, more);
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(json_object_get(results, "titles"), metric_list[i].name,

@@ -1,4 +1,3 @@
-// Reads [slices] and measures each group of rows.
 #include "train/slices.h"
 #include "base/memory.h"
 #include "base/value.h"
@@ -41,7 +40,7 @@ static int read_edges(struct slicing *s, const char *at, const struct config *c,
             return config_error(c, entry, offset, err, "the edges must rise");
     }
     for (size_t i = 0; i < s->n; i++) {
-        char *name = s->slices[i].name, from[32], to[32];
+        char *name = s->names[i], from[32], to[32];
         number_text(from, s->at[i]);
         number_text(to, i + 1 < s->n ? s->at[i + 1] : 0);
         if (i == 0)
@@ -72,7 +71,7 @@ static int collect_values(struct slicing *s, struct row_range rows)
         s->at[i] = x;
     }
     for (size_t i = 0; i < s->n; i++)
-        number_text(s->slices[i].name, s->at[i]);
+        number_text(s->names[i], s->at[i]);
     return 0;
 }
 
@@ -106,7 +105,7 @@ static void collect_codes(struct slicing *s, const struct table_column *c, struc
                 best = k;
         count[best] = -1;
         s->at[i] = (double)best;
-        name_text(s->slices[i].name, s->others && i == s->n - 1 ? "(others)" : c->dictionary[best]);
+        name_text(s->names[i], s->others && i == s->n - 1 ? "(others)" : c->dictionary[best]);
     }
     free(count);
 }
@@ -167,7 +166,7 @@ int slices_from_config(struct slicing **list, size_t *n, const struct examples *
     return 0;
 }
 
-// ---- measuring ----------------------------------------------------------------------------------
+// ---- rows ---------------------------------------------------------------------------------------
 
 static size_t slice_of(const struct slicing *s, uint64_t row)
 {
@@ -190,16 +189,4 @@ int8_t *slice_judged(const struct slicing *s, size_t k, struct row_range test, c
 bool slice_is_small(const struct tally *t)
 {
     return t->frauds < SLICE_LEAST || t->rows - t->frauds < SLICE_LEAST;
-}
-
-void slicing_measure(struct slicing *s, struct row_range test, const double *score,
-                     const int8_t *judged, double threshold)
-{
-    for (size_t k = 0; k < s->n; k++) {
-        struct slice *slice = &s->slices[k];
-        int8_t *labels = slice_judged(s, k, test, judged);
-        slice->metrics = metrics_compute(score, labels, (size_t)(test.end - test.first), threshold);
-        slice->small = slice_is_small(&slice->metrics.tally);
-        free(labels);
-    }
 }

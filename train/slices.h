@@ -1,8 +1,7 @@
-// slices: the metrics of groups of test rows, which [slices] of docs/configuration.md declares.
+// slices: groups of test rows, which [slices] of docs/configuration.md declares.
 //
-// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. A slice
-// without rows has counts of 0 and metrics that are NAN. Errors name file, line and value.
-// Ownership: the list is the caller's to free; examples and config must live as long.
+// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows. Errors name
+// file, line and value. Ownership: the list is the caller's to free; examples and config must live as long.
 #ifndef TRAIN_SLICES_H
 #define TRAIN_SLICES_H
 
@@ -12,20 +11,14 @@
 
 enum { SLICES_MAX = 32, SLICE_LEAST = 10, SLICE_NAME = 80 };
 
-struct slice {
-    char name[SLICE_NAME];
-    struct metrics metrics;
-    bool small;
-};
-
 struct slicing {
     const char *name;      // the config's
     const float *x;        // of all rows; NULL for a category
     const uint32_t *codes; // of all rows; NULL for a feature
     double at[SLICES_MAX]; // rising: the lower edges of bands, or the values or codes of slices
     bool others;           // the last slice takes the codes that have no slice of their own
-    struct slice slices[SLICES_MAX];
-    size_t n;
+    char names[SLICES_MAX][SLICE_NAME];
+    size_t n; // slices
 };
 
 // Values become slices where they are in the test rows.
@@ -36,8 +29,5 @@ enum { LABEL_ELSEWHERE = -3 };
 int8_t *slice_judged(const struct slicing *s, size_t k, struct row_range test,
                      const int8_t *judged);
 bool slice_is_small(const struct tally *t);
-// score[i], judged[i]: of row test.first + i.
-void slicing_measure(struct slicing *s, struct row_range test, const double *score,
-                     const int8_t *judged, double threshold);
 
 #endif
