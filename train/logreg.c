@@ -32,63 +32,29 @@ static size_t block_rows(uint64_t first, uint64_t end)
 
 // ---- means and scales ---------------------------------------------------------------------------
 
-struct moments {
-    double n, mean, m2, min, max; // m2: sum of squared distances from the mean
-};
-
-// Moments of one block's known rows, from distances to the first value: a constant has none.
-static struct moments moments_of(const float *x, const int8_t *label, size_t n)
-{
-    double first = 0, sum = 0;
-    struct moments m = {0};
-    for (size_t r = 0; r < n; r++) {
-        if (label[r] < 0)
-            continue;
-        first = m.n > 0 ? first : (double)x[r];
-        sum += (double)x[r] - first;
-        m.min = m.n == 0 || (double)x[r] < m.min ? (double)x[r] : m.min;
-        m.max = m.n == 0 || (double)x[r] > m.max ? (double)x[r] : m.max;
-        m.n++;
-    }
-    m.mean = m.n > 0 ? first + sum / m.n : 0;
-    for (size_t r = 0; r < n; r++)
-        if (label[r] >= 0)
-            m.m2 += ((double)x[r] - m.mean) * ((double)x[r] - m.mean);
-    return m;
-}
-
-// Chan, Golub, LeVeque 1983.
-static void join(struct moments *a, const struct moments *b)
-{
-    const double n = a->n + b->n, apart = b->mean - a->mean;
-    if (b->n == 0)
-        return;
-    if (a->n == 0)
-        *a = (struct moments){.min = b->min, .max = b->max};
-    a->m2 = a->m2 + b->m2 + apart * apart * (a->n / n) * b->n;
-    a->mean += apart * (b->n / n);
-    a->min = fmin(a->min, b->min);
-    a->max = fmax(a->max, b->max);
-    a->n = n;
-}
-
+// Mean, scale and range of the known rows, from distances to the first value: a constant has none.
 static void standardise(struct logreg *s, size_t input)
 {
-    struct moments all = {0};
-    for (unsigned p = 0; p < PARTS; p++) {
-        const struct row_range rows = part_rows(s, p);
-        struct moments part = {0};
-        for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
-            const struct moments block = moments_of(
-                s->examples->x[input] + r, s->examples->label + r, block_rows(r, rows.end));
-            join(&part, &block);
-        }
-        join(&all, &part);
+    const float *x = s->examples->x[input];
+    const int8_t *label = s->examples->label;
+    double first = NAN, min = 0, max = 0, sum = 0, squares = 0;
+    for (uint64_t r = s->rows.first; r < s->rows.end; r++) {
+        if (label[r] < 0)
+            continue;
+        if (isnan(first))
+            first = min = max = (double)x[r];
+        sum += (double)x[r] - first;
+        min = (double)x[r] < min ? (double)x[r] : min;
+        max = (double)x[r] > max ? (double)x[r] : max;
     }
-    s->mean[input] = all.m2 == 0 ? all.mean : round_digits(all.mean); // a constant has z = 0
-    s->scale[input] = all.m2 == 0 ? 1 : round_digits(sqrt(all.m2 / all.n));
-    s->min[input] = all.min;
-    s->max[input] = all.max;
+    const double mean = s->known > 0 ? first + sum / s->known : 0;
+    for (uint64_t r = s->rows.first; r < s->rows.end; r++)
+        if (label[r] >= 0)
+            squares += ((double)x[r] - mean) * ((double)x[r] - mean);
+    s->mean[input] = squares == 0 ? mean : round_digits(mean); // a constant has z = 0
+    s->scale[input] = squares == 0 ? 1 : round_digits(sqrt(squares / s->known));
+    s->min[input] = min;
+    s->max[input] = max;
 }
 
 // ---- objective, gradient, Hessian ---------------------------------------------------------------
