@@ -29,7 +29,6 @@ static char *channels[] = {"chip", "web", "phone"};
 static struct plan plan;
 static struct config config;
 static struct model models[2];
-static struct compare_side sides[2] = {{&models[0], 7}, {&models[1], 8}};
 static const struct period_times always = {INT64_MIN, INT64_MAX};
 static struct err err;
 
@@ -73,7 +72,8 @@ static int make_rows(void **state)
                                    .threshold = i ? 0.45 : 0.2,
                                    .training = json_object(),
                                    .train = {0, (TRAINED - 4 * i) * DAY},
-                                   .sha256 = "a"};
+                                   .sha256 = "a",
+                                   .version = 7 + i};
     }
     return scratch_make(state);
 }
@@ -120,7 +120,7 @@ static struct examples rows_of(uint64_t first, uint64_t end)
 
 static json_t *compare(const struct examples *tables, size_t n, struct period_times within)
 {
-    json_t *j = compare_new(sides, tables, n, &config, within, &err);
+    json_t *j = compare_new(&models[0], &models[1], tables, n, &config, within, &err);
     if (!j)
         fail_msg("%s", err.msg);
     return j;
@@ -373,9 +373,8 @@ TEST_CASE(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds)
 TEST_CASE(a_version_against_itself_differs_by_nothing_at_all)
 {
     const struct examples all = rows_of(0, ROWS);
-    const struct compare_side same[2] = {sides[0], sides[0]};
     configure("[slices]\nchannel = channel\n");
-    json_t *j = compare_new(same, &all, 1, &config, always, &err), *d;
+    json_t *j = compare_new(&models[0], &models[0], &all, 1, &config, always, &err), *d;
     size_t k;
     assert_non_null(j);
     json_array_foreach(json_object_get(j, "differences"), k, d)
@@ -430,11 +429,11 @@ TEST_CASE(the_metric_is_one_of_two)
     assert_is(member(d, "b"), member(m, "card_precision_at_100"));
     json_decref(j);
     configure("[retrain]\nmetric = roc_auc\n");
-    assert_null(compare_new(sides, &all, 1, &config, always, &err));
+    assert_null(compare_new(&models[0], &models[1], &all, 1, &config, always, &err));
     assert_contains(err.msg,
                     "test.ini:2:10: [retrain] metric: 'roc_auc' is neither average_precision");
     configure("[retrain]\nmetric = card_precision_at_100\n[split]\nblocked = none\n");
-    assert_null(compare_new(sides, &all, 1, &config, always, &err));
+    assert_null(compare_new(&models[0], &models[1], &all, 1, &config, always, &err));
     assert_contains(err.msg, "with a key in [split] blocked");
 }
 

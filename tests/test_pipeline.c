@@ -202,7 +202,7 @@ TEST_CASE(without_models_the_only_registry_is_found_or_the_message_says_what_to_
     expect(1, "no registry below models/: type make pipeline", "registry who");
     expect_exactly("1\n", "mv models a && mkdir models && mv a models && registry who");
     expect(0, "\nROC AUC ", "registry show");
-    expect(1, "so say which: --models models/a, --models models/b",
+    expect(1, "there are 2 registries below models/: choose one with --models",
            "cp -r models/a models/b && registry who");
     expect_exactly("1\n", "registry who --models models/b");
 }

@@ -15,7 +15,7 @@ extern const char verdict_txt[];
 enum { HISTORY = 28 * SECONDS_PER_DAY };
 
 struct trial { // of versions A and B on the same rows
-    const struct compare_side *sides;
+    const struct model *models[2];
     struct examples e;
     struct split split; // its label_delay and blocked
     size_t metric;      // the primary one, in metric_list
@@ -56,11 +56,11 @@ static int open_tables(struct trial *t, const struct examples *tables, size_t n,
             return err_set(err, "%s: rename this table: its name is not UTF-8",
                            tables[i].table.path);
     for (size_t i = 0; i < 2 * n; i++)
-        if (plan_checksum(&t->sides[i % 2].model->plan) != plan_checksum(&tables[i / 2].plan))
+        if (plan_checksum(&t->models[i % 2]->plan) != plan_checksum(&tables[i / 2].plan))
             return err_set(err,
                            "version %" PRId64 " was trained on other [columns] or [features] than "
                            "%s has: compare versions and tables of one description",
-                           t->sides[i % 2].version, tables[i / 2].table.path);
+                           t->models[i % 2]->version, tables[i / 2].table.path);
     static struct examples joined; // lives as long as the program
     if (split_labels(&t->split, config, &tables[0].plan.schema, err) ||
         read_metric(t, config, err) ||
@@ -76,15 +76,15 @@ static void find_rows(struct trial *t, struct period_times within)
 {
     const int64_t *time = t->e.time, delay = t->split.label_delay;
     for (int i = 0; i < 2; i++)
-        if (within.from < t->sides[i].model->train.until)
-            within.from = t->sides[i].model->train.until;
+        if (within.from < t->models[i]->train.until)
+            within.from = t->models[i]->train.until;
     t->rows = mature_rows(&t->e, time_rows(within.from, within.until, time, t->e.rows), delay);
     t->n = (size_t)(t->rows.end - t->rows.first);
     for (uint64_t r = t->rows.first; r < t->rows.end; r++)
         t->days += r == t->rows.first || day_of(time[r]) != day_of(time[r - 1]);
     t->judged = cards_judge(&t->e, t->rows, HISTORY + delay, delay);
     for (int i = 0; i < 2; i++)
-        t->score[i] = scores_new(&t->e, t->sides[i].model, t->rows);
+        t->score[i] = scores_new(&t->e, t->models[i], t->rows);
 }
 
 // ---- figures ------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ static void find_rows(struct trial *t, struct period_times within)
 static void measure(const struct trial *t, const int8_t *judged, bool draw, struct figures *f)
 {
     for (int i = 0; i < 2; i++) {
-        const double *score = t->score[i], threshold = t->sides[i].model->threshold;
+        const double *score = t->score[i], threshold = t->models[i]->threshold;
         f->metrics[i] = draw || t->metric == METRIC(card_precision_at_100) // which is slow
                             ? metrics_with_cards(&t->e, t->rows, score, judged, threshold)
                             : metrics_compute(score, judged, t->n, threshold);
@@ -189,8 +189,8 @@ static json_t *flips(const struct trial *t)
     json_t *each = json_array();
     for (size_t i = 0; i < t->n; i++) {
         const double a = t->score[0][i], b = t->score[1][i];
-        const bool review = b >= t->sides[1].model->threshold;
-        if (t->judged[i] < 0 || review == (a >= t->sides[0].model->threshold))
+        const bool review = b >= t->models[1]->threshold;
+        if (t->judged[i] < 0 || review == (a >= t->models[0]->threshold))
             continue;
         rows[review]++;
         frauds[review] += t->judged[i];
@@ -208,11 +208,10 @@ static json_t *flips(const struct trial *t)
 
 // ---- the comparison -----------------------------------------------------------------------------
 
-static json_t *side(const struct compare_side *s, const struct metrics *m)
+static json_t *side(const struct model *m, const struct metrics *metrics)
 {
-    return json_pack("{s:I, s:s, s:O, s:o}", "version", (json_int_t)s->version, "sha256",
-                     s->model->sha256, "training", s->model->training, "metrics",
-                     metrics_to_json(m));
+    return json_pack("{s:I, s:s, s:O, s:o}", "version", (json_int_t)m->version, "sha256", m->sha256,
+                     "training", m->training, "metrics", metrics_to_json(metrics));
 }
 
 static json_t *table(const struct examples *e)
@@ -262,8 +261,8 @@ static json_t *results(const struct trial *t, const struct figures *f, const str
         json_array_append_new(list, table(&tables[i]));
     json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o], s:o?, s:o}", "format",
                           "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
-                          side(&t->sides[0], &f->metrics[0]), "b",
-                          side(&t->sides[1], &f->metrics[1]), "tables", list, "period",
+                          side(t->models[0], &f->metrics[0]), "b",
+                          side(t->models[1], &f->metrics[1]), "tables", list, "period",
                           period(t, tables, n), "differences", difference(t, f, t->metric),
                           difference(t, f, METRIC(log_loss)), difference(t, f, BOOTSTRAP_ALERTS),
                           "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
@@ -274,10 +273,11 @@ static json_t *results(const struct trial *t, const struct figures *f, const str
     return j;
 }
 
-json_t *compare_new(const struct compare_side sides[2], const struct examples *tables, size_t n,
-                    const struct config *config, struct period_times within, struct err *err)
+json_t *compare_new(const struct model *a, const struct model *b, const struct examples *tables,
+                    size_t n, const struct config *config, struct period_times within,
+                    struct err *err)
 {
-    struct trial t = {.sides = sides};
+    struct trial t = {.models = {a, b}};
     struct figures f = {0};
     struct slicing *slicings = NULL;
     size_t n_slicings;

@@ -42,16 +42,12 @@
 
 enum { COMPARE_LEAST_DAYS = 14, COMPARE_FLIPS = 5000 };
 
-struct compare_side {
-    const struct model *model;
-    int64_t version;
-};
-
 // tables: [n], each opened with its own plan. Only rows within the times count. The caller's; NULL
 // and a message where the inputs of versions and tables differ, or no row is left. What is joined
 // lives as long as the program.
-json_t *compare_new(const struct compare_side sides[2], const struct examples *tables, size_t n,
-                    const struct config *config, struct period_times within, struct err *err);
+json_t *compare_new(const struct model *a, const struct model *b, const struct examples *tables,
+                    size_t n, const struct config *config, struct period_times within,
+                    struct err *err);
 
 // Templates for template_print (report.h): verdict and figures; flips, in 24 lines together.
 extern const char compare_txt[], compare_more_txt[];

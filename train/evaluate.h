@@ -108,7 +108,7 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
 // Completes the model of fold 0 and writes it with its report into the folder of a new version, for
 // registry_record (publish.c). output_release the folder.
 int publish(struct registry *r, struct output *folder, const struct config *config,
-            struct evaluation *v, int64_t *version, struct err *err);
+            struct evaluation *v, struct err *err);
 
 // cards_judge of the fold's test or training rows, with the fold's history.
 int8_t *fold_judge(const struct fold *f, const struct part *of, const struct examples *e,

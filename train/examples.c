@@ -78,31 +78,27 @@ static int recode(uint32_t *codes, uint64_t rows, const struct table_column *c,
     return rc;
 }
 
-// Nothing where a table has no column of that name and kind. rows[n]: how many of each table.
-static int join_column(struct table *to, struct table_column c, const struct examples *tables,
-                       const uint64_t *rows, size_t n, struct err *err)
+// c: a column of the last table, which becomes that of all. rows[n]: how many of each table.
+static int join_column(struct table_column *c, const struct examples *tables, const uint64_t *rows,
+                       size_t n, uint64_t all, struct err *err)
 {
     struct dictionary texts = {0};
-    const size_t size = column_size(c.kind);
-    char *data = xmalloc(to->rows * size), *end = data;
-    for (size_t i = 0; i < n; i++) {
-        const int at = table_find(&tables[i].table, c.name);
-        const struct table_column *from = at < 0 ? NULL : &tables[i].table.columns[at];
-        if (!from || from->kind != c.kind) {
-            free(data);
-            return 0;
-        }
-        memcpy(end, from->data, rows[i] * size);
-        if (c.kind == COLUMN_CATEGORY &&
-            recode((uint32_t *)(void *)end, rows[i], from, &texts, err))
-            return err_prefix(err, "%s: %s", tables[i].table.path, c.name);
-        end += rows[i] * size;
+    const size_t size = column_size(c->kind);
+    char *data = xmalloc(all * size), *end = data;
+    for (size_t i = 0; i < n; end += rows[i++] * size) {
+        const struct table *t = &tables[i].table;
+        const void *from = table_data(t, c->name, c->kind, err);
+        if (!from)
+            return -1;
+        memcpy(end, from, rows[i] * size);
+        if (c->kind == COLUMN_CATEGORY && recode((uint32_t *)(void *)end, rows[i],
+                                                 &t->columns[table_find(t, c->name)], &texts, err))
+            return err_prefix(err, "%s: %s", t->path, c->name);
     }
     free(texts.sorted);
-    c.data = data;
-    c.dictionary = texts.texts;
-    c.dictionary_size = texts.n;
-    to->columns[to->n++] = c;
+    c->data = data;
+    c->dictionary = texts.texts;
+    c->dictionary_size = texts.n;
     return 0;
 }
 
@@ -127,8 +123,11 @@ int examples_join(struct examples *e, const struct examples *tables, size_t n, i
                          "oldest first",
                          tables[i].table.path, tables[i - 1].table.path);
     }
-    for (size_t c = 0; c < last->table.n && rc == 0; c++)
-        rc = join_column(to, last->table.columns[c], tables, rows, n, err);
+    for (size_t c = 0; c < last->table.n && rc == 0; c++) {
+        to->columns[to->n] = last->table.columns[c];
+        if (to->columns[to->n].kind != COLUMN_NUMBER)
+            rc = join_column(&to->columns[to->n++], tables, rows, n, to->rows, err);
+    }
     free(rows);
     return rc ? -1 : find_columns(e, &e->plan, err);
 }

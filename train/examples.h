@@ -22,7 +22,7 @@ struct examples {
 // inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
 // needs labels.
 int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
-// Several tables of one plan as one in memory, with the columns that all of them have. They follow
+// Several tables of one plan as one in memory, without the numbers beside its inputs. They follow
 // each other in time, or it is an error. Of all but the last only the mature rows are taken: labels
 // are as of the last table.
 int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,

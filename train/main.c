@@ -17,20 +17,19 @@ static const char *config_path = "datasets/simulated.ini", *models = "models/sim
 static bool promote;
 
 // Prints the new version against the champion, on the rows after both; it fails nothing.
-static void compare_with_champion(const struct registry *r, int64_t version,
-                                  const struct evaluation *v, const struct config *config)
+static void compare_with_champion(const struct registry *r, const struct model *m,
+                                  const struct examples *e, const struct config *config)
 {
     static struct model champion;
-    const struct model *m = &v->model.results[0].fit->model;
+    const int64_t version = registry_champion_at(r, INT64_MAX);
     const struct period_times always = {INT64_MIN, INT64_MAX};
-    struct compare_side sides[] = {{&champion, registry_champion_at(r, INT64_MAX)}, {m, version}};
     struct err err;
-    if (sides[0].version == 0)
+    if (version == 0)
         return;
-    const int rc = registry_load(r, sides[0].version, &champion, &err);
+    const int rc = registry_load(r, version, &champion, &err);
     if (rc == 0 && strcmp(champion.sha256, m->sha256) == 0)
         return;
-    json_t *j = rc ? NULL : compare_new(sides, &v->model.examples, 1, config, always, &err);
+    json_t *j = rc ? NULL : compare_new(&champion, m, e, 1, config, always, &err);
     if (j)
         template_print(compare_txt, j);
     else
@@ -48,7 +47,6 @@ static int train(const char *path, unsigned threads, struct err *err)
     static struct evaluation evaluation;
     static struct registry before, registry;
     struct output folder = {0};
-    int64_t version;
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&before, models, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
@@ -58,16 +56,18 @@ static int train(const char *path, unsigned threads, struct err *err)
         return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
-    int rc = publish(&registry, &folder, &config, &evaluation, &version, err);
+    int rc = publish(&registry, &folder, &config, &evaluation, err);
     if (rc == 0) {
-        char *artifact = xasprintf("%s/%" PRId64, models, version);
-        const char *sha256 = evaluation.model.results[0].fit->model.sha256;
-        const double rows = evaluation.model.results[0].fit->logreg.known;
-        compare_with_champion(&registry, version, &evaluation, &config);
+        const struct fit *fit = evaluation.model.results[0].fit;
+        const struct model *m = &fit->model;
+        const double rows = fit->logreg.known;
+        char *artifact = xasprintf("%s/%" PRId64, models, m->version);
+        compare_with_champion(&registry, m, &examples, &config);
         // Printed first: after an error there is neither another version nor another champion.
         rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
-             registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
-             (promote && registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err));
+             registry_record(&registry, LEDGER_TRAIN, m->version, m->sha256, &folder, err) ||
+             (promote &&
+              registry_record(&registry, LEDGER_PROMOTE, m->version, m->sha256, NULL, err));
         free(artifact);
     }
     output_release(&folder);

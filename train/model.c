@@ -272,14 +272,3 @@ void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n)
     crypto_hash_sha256(hash, data, n);
     sodium_bin2hex(hex, SHA256_HEX, hash, sizeof hash);
 }
-
-int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err)
-{
-    size_t n = 0;
-    char *text = file_read(path, &n, err);
-    if (!text)
-        return -1;
-    sha256_hex(hex, text, n);
-    free(text);
-    return 0;
-}

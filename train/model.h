@@ -64,6 +64,7 @@ struct model {
     json_t *training, *provenance;   // as in the file
     struct period_times train, test; // their rows; no later row chose weights, l2 or threshold
     char sha256[SHA256_HEX];         // of the file's bytes
+    int64_t version;                 // in its registry, which sets it
 };
 
 // Reads the file, checks its format and members, and hashes it. Release it after an error, too.
@@ -98,6 +99,5 @@ json_t *histogram_to_json(const struct histogram *h);
 // A whole file of at most 64 MiB, *n bytes, to be freed; NULL and a message otherwise.
 char *file_read(const char *path, size_t *n, struct err *err);
 void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
-int sha256_file(char hex[SHA256_HEX], const char *path, struct err *err);
 
 #endif

@@ -54,7 +54,7 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
 }
 
 int publish(struct registry *r, struct output *folder, const struct config *config,
-            struct evaluation *v, int64_t *version, struct err *err)
+            struct evaluation *v, struct err *err)
 {
     struct model *m = &v->model.results[0].fit->model;
     char *text = NULL;
@@ -63,14 +63,14 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
     if (rc == 0) {
         text = model_to_text(m);
         sha256_hex(m->sha256, text, strlen(text));
-        rc = registry_next(r, m->sha256, folder, version, err);
+        rc = registry_next(r, m->sha256, folder, &m->version, err);
     }
     if (rc == 0 && folder->path) {
         size_t n_onnx;
         unsigned char *onnx = onnx_from_model(m, &n_onnx);
         rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
              output_dir_file(folder, "model.onnx", onnx, n_onnx, err) ||
-             report_write(folder, results, m, config->path, *version, err);
+             report_write(folder, results, m, config->path, err);
         free(onnx);
     }
     json_decref(results);

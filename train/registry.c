@@ -257,12 +257,15 @@ int registry_next(struct registry *r, const char *sha256, struct output *folder,
                   struct err *err)
 {
     struct err none;
-    char latest[SHA256_HEX];
+    char latest[SHA256_HEX] = "";
+    size_t n;
     *version = registry_latest(r);
-    char *path = model_path(r->path, *version);
-    const bool same = sha256_file(latest, path, &none) == 0 && strcmp(latest, sha256) == 0;
+    char *path = model_path(r->path, *version), *text = file_read(path, &n, &none);
+    if (text)
+        sha256_hex(latest, text, n);
     free(path);
-    if (same)
+    free(text);
+    if (strcmp(latest, sha256) == 0)
         return 0;
     if (r->missing && write_line(r->ledger, "", err)) // so that its loss will be noticed
         return -1;
@@ -284,6 +287,7 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     const char *trained = r->entries[i - 1].sha256;
     char *path = model_path(r->path, version);
     int rc = model_load(m, path, err);
+    m->version = version;
     if (rc == 0 && strcmp(m->sha256, trained) != 0)
         rc = err_set(err, "%s: was altered since its training (sha256 %.12s…, not %.12s…)", path,
                      m->sha256, trained);

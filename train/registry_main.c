@@ -25,17 +25,23 @@ static struct period_times within = {INT64_MIN, INT64_MAX};
 static int find_registry(struct err *err)
 {
     static glob_t found; // lives as long as the program, as models points into it
-    char known[512] = "";
     const size_t n = glob("models/*/ledger.jsonl", 0, NULL, &found) ? 0 : found.gl_pathc;
-    for (size_t i = 0; i < n; i++) {
-        const size_t used = strlen(known);
-        models = dirname(found.gl_pathv[i]);
-        snprintf(known + used, sizeof known - used, "%s --models %s", i ? "," : "", models);
-    }
     if (n == 0)
         return err_set(err, "there is no registry below models/: type make pipeline to train a "
                             "first version, or name another folder with --models");
-    return n == 1 ? 0 : err_set(err, "there are several registries, so say which:%s", known);
+    if (n > 1)
+        return err_set(err, "there are %zu registries below models/: choose one with --models", n);
+    models = dirname(found.gl_pathv[0]);
+    return 0;
+}
+
+// The metrics.json of a version; NULL and a message, or the caller's.
+static json_t *load_metrics(int64_t version, struct err *err)
+{
+    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
+    json_t *metrics = results_load(path, err);
+    free(path);
+    return metrics;
 }
 
 // Word i: "3", "latest", "champion" or, by default, the latter.
@@ -56,9 +62,8 @@ static void print_version(const struct ledger_entry *e, bool champion)
 {
     static const char *const shown[] = {"average_precision", "roc_auc"};
     char when[TIME_TEXT], metric[2][16] = {"-", "-"};
-    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, e->version);
     struct err none;
-    json_t *metrics = results_load(path, &none); // NULL is printed as no metrics
+    json_t *metrics = load_metrics(e->version, &none); // NULL is printed as no metrics
     for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
         if (json_is_number(value))
@@ -67,7 +72,6 @@ static void print_version(const struct ledger_entry *e, bool champion)
     printf("%7" PRId64 "  %-9s %.12s %8s %8s  %s\n", e->version, champion ? "champion" : "",
            e->sha256, metric[0], metric[1], time_text(when, e->time));
     json_decref(metrics);
-    free(path);
 }
 
 static int list(struct registry *r, struct err *err)
@@ -88,12 +92,11 @@ static int list(struct registry *r, struct err *err)
 static int show(struct registry *r, struct err *err)
 {
     int64_t version;
-    if (find_version(r, 0, &version, err))
-        return -1;
-    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
-    int rc = report_print(path, err);
-    free(path);
-    return rc;
+    json_t *metrics = find_version(r, 0, &version, err) ? NULL : load_metrics(version, err);
+    if (metrics)
+        template_print(summary_txt, metrics);
+    json_decref(metrics);
+    return metrics ? 0 : -1;
 }
 
 // A promotion names a version, a rollback does not. The line is printed before the change, which an
@@ -132,17 +135,16 @@ static int compare(struct registry *r, struct err *err)
     // They live as long as the program.
     static struct config config;
     static struct model model[2];
-    struct compare_side sides[2] = {{&model[0], 0}, {&model[1], 0}};
-    const size_t n = n_words - 2;
     static struct examples *tables;
+    const size_t n = n_words - 2;
+    int64_t version;
     tables = xcalloc(n, sizeof *tables);
     int rc = config_load(&config, config_path, err);
     for (size_t i = 0; i < 2 && rc == 0; i++)
-        rc = find_version(r, i, &sides[i].version, err) ||
-             registry_load(r, sides[i].version, &model[i], err);
+        rc = find_version(r, i, &version, err) || registry_load(r, version, &model[i], err);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = examples_open(&tables[i], words[2 + i], NULL, err);
-    json_t *j = rc ? NULL : compare_new(sides, tables, n, &config, within, err);
+    json_t *j = rc ? NULL : compare_new(&model[0], &model[1], tables, n, &config, within, err);
     if (!j)
         return -1;
     template_print(compare_txt, j);

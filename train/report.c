@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 // The Makefile embeds the files of these names.
-extern const char sentences_txt[], summary_txt[], card_md[], page_html[];
+extern const char sentences_txt[], card_md[], page_html[];
 extern const char report_html[], report_js[], drift_html[], drift_js[];
 extern const char style_css[], page_js[], chart_js[], chart_min_js[];
 
@@ -156,7 +156,7 @@ char *template_fill(const char *template, enum template_mode mode, const json_t 
 
 // ---- what is added to metrics.json --------------------------------------------------------------
 
-static json_t *about(const struct model *m, const char *config, int64_t version)
+static json_t *about(const struct model *m, const char *config)
 {
     const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
     const char *dot = strrchr(name, '.');
@@ -165,7 +165,7 @@ static json_t *about(const struct model *m, const char *config, int64_t version)
     json_object_update(j, m->provenance);
     json_object_update_new(j, json_pack("{s:s%, s:s, s:I, s:s}", "dataset", name,
                                         dot ? (size_t)(dot - name) : strlen(name), "config", config,
-                                        "version", (json_int_t)version, "sha256", m->sha256));
+                                        "version", (json_int_t)m->version, "sha256", m->sha256));
     return j;
 }
 
@@ -218,9 +218,9 @@ static int write_file(struct output *folder, const char *name, char *text, struc
 }
 
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
-                 int64_t version, struct err *err)
+                 struct err *err)
 {
-    json_object_set_new(results, "about", about(m, config, version));
+    json_object_set_new(results, "about", about(m, config));
     json_object_set_new(results, "text", sentences_new(sentences_txt, results));
     char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (write_file(folder, "metrics.json", metrics, err) ||
@@ -246,19 +246,4 @@ void template_print(const char *template, const json_t *results)
     char *text = template_fill(template, TEMPLATE_PLAIN, results);
     print_wrapped(text, 0); // main checks that stdout could be written
     free(text);
-}
-
-int report_print(const char *path, struct err *err)
-{
-    const char *test;
-    json_t *j = results_load(path, err);
-    if (!j)
-        return -1;
-    int rc = json_unpack(j, "{s:[{s:s}]}", "folds", "test", &test);
-    if (rc)
-        err_set(err, "%s: has no test metrics", path);
-    else
-        template_print(summary_txt, j);
-    json_decref(j);
-    return rc;
 }

@@ -84,7 +84,7 @@ json_t *results_reliability(const double *score, const int8_t *judged, size_t n)
 
 // Completes the results and writes the files. config: the path of the .ini.
 int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
-                 int64_t version, struct err *err);
+                 struct err *err);
 
 // The template with its fields filled, to be freed. Texts are escaped for what they stand in.
 enum template_mode { TEMPLATE_PLAIN, TEMPLATE_MARKDOWN, TEMPLATE_PAGE, TEMPLATE_PROMETHEUS };
@@ -102,7 +102,6 @@ json_t *results_load(const char *path, struct err *err);
 json_t *sentences_new(const char *template, const json_t *results);
 // Prints the filled template in lines of 80 columns.
 void template_print(const char *template, const json_t *results);
-// Prints a version's metrics and baselines. path: its metrics.json.
-int report_print(const char *path, struct err *err);
+extern const char summary_txt[]; // of a metrics.json, for template_print
 
 #endif
