@@ -49,7 +49,7 @@ json_t *compare_new(const struct model *a, const struct model *b, const struct e
                     size_t n, const struct config *config, struct period_times within,
                     struct err *err);
 
-// Templates for template_print (report.h): verdict and figures; flips, in 24 lines together.
-extern const char compare_txt[], compare_more_txt[];
+// Its template for template_print (report.h): verdict, figures and flips, in 24 lines.
+extern const char compare_txt[];
 
 #endif

@@ -148,7 +148,6 @@ static int compare(struct registry *r, struct err *err)
     if (!j)
         return -1;
     template_print(compare_txt, j);
-    template_print(compare_more_txt, j);
     rc = output ? json_save(j, output, err) : 0;
     json_decref(j);
     return rc;
