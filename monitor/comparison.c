@@ -208,8 +208,8 @@ static void find_fall(struct comparison *c)
     c->differences = xcalloc(n, sizeof *c->differences);
     c->falls = xcalloc(n, sizeof *c->falls);
     for (size_t w = 0; w < n; w++) {
-        c->differences[w] = bootstrap_difference(&c->weeks[w].bootstrap, &c->reference.bootstrap,
-                                                 AVERAGE_PRECISION);
+        c->differences[w] = bootstrap_interval(&c->weeks[w].bootstrap, &c->reference.bootstrap,
+                                               METRIC(average_precision), INDEPENDENT);
         c->falls[w] = c->current.weeks[w].counts ? -c->differences[w].high : NAN;
     }
     c->performance_alarm = alarms(c, c->falls, c->ap_drop);

@@ -83,7 +83,6 @@ struct comparison_column {
 struct comparison {
     // of the caller
     const struct model *model;
-    int64_t version;
     const struct period_times *parent; // training window of the champion before; NULL: none
     struct examples *features, *other; // training and test; the period, NULL: it is in features
     struct period_times within; // of the period; INT64_MIN, INT64_MAX: as far as there are rows

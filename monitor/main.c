@@ -21,9 +21,9 @@ static int load_models(struct err *err)
     static struct registry registry;
     static struct model champion, before;
     struct err ignored;
-    int64_t previous;
-    if (registry_read(&registry, models, err) || registry_champion(&registry, &c.version, err) ||
-        registry_load(&registry, c.version, &champion, err))
+    int64_t version, previous;
+    if (registry_read(&registry, models, err) || registry_champion(&registry, &version, err) ||
+        registry_load(&registry, version, &champion, err))
         return -1;
     c.model = &champion;
     if (registry_previous(&registry, &previous, &ignored) == 0 &&

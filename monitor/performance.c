@@ -8,10 +8,8 @@
 void performance_measure(struct performance *p, const struct examples *e, struct row_range rows,
                          const double *score, const int8_t *judged, double threshold)
 {
-    const size_t n = (size_t)(rows.end - rows.first);
-    p->metrics = metrics_compute(score, judged, n, threshold);
-    p->metrics.card_precision_at_100 = cards_precision(e, rows, score, judged, NULL);
-    p->estimate = estimate_make(score, judged, n, threshold);
+    p->metrics = metrics_with_cards(e, rows, score, judged, threshold);
+    p->estimate = estimate_make(score, judged, (size_t)(rows.end - rows.first), threshold);
     bootstrap_run(&p->bootstrap, e, rows, score, judged, threshold);
 }
 
@@ -53,7 +51,7 @@ double alerts_per_day(const struct examples *e, struct row_range rows, const dou
         alerts += counted[i] == 0 && score[i] >= threshold;
     }
     bootstrap_run(&b, e, rows, score, counted, threshold);
-    *interval = bootstrap_interval(&b, NULL, BOOTSTRAP_ALERTS);
+    *interval = bootstrap_interval(&b, NULL, BOOTSTRAP_ALERTS, PAIRED);
     free(b.values);
     free(counted);
     if (!b.unit)

@@ -16,8 +16,6 @@
 
 #include "train/bootstrap.h"
 
-enum { AVERAGE_PRECISION = 1 }; // in metric_list (train/metrics.h)
-
 struct estimate {
     double average_precision, precision, recall; // NAN without rows, or without alerts
 };

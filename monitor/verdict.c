@@ -77,10 +77,11 @@ static json_t *verdict(const struct comparison *c)
             week = &c->current.weeks[w];
             now = &c->weeks[w];
         }
-    return json_pack("{s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "drift", c->drift, "possible",
-                     weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved",
-                     moved, "week", week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
-                     number(now->metrics.average_precision), "limits", limits(c));
+    return json_pack(
+        "{s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:s, s:[]}", "drift", c->drift, "possible",
+        weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved", moved, "week",
+        week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
+        number(now->metrics.average_precision), "limits", limits(c), "sentence", "", "notes");
 }
 
 // ---- drift.json ---------------------------------------------------------------------------------
@@ -143,7 +144,8 @@ static json_t *week_performance(const struct comparison *c, size_t w)
     const struct metrics *m = &p->metrics;
     if (m->tally.rows == 0)
         return json_null();
-    const struct interval i = bootstrap_interval(&p->bootstrap, NULL, AVERAGE_PRECISION);
+    const struct interval i =
+        bootstrap_interval(&p->bootstrap, NULL, METRIC(average_precision), PAIRED);
     const double change = m->average_precision - c->reference.metrics.average_precision;
     json_t *j = week_json(&c->current.weeks[w]);
     json_object_update_new(
@@ -171,8 +173,8 @@ static json_t *performance_json(const struct comparison *c)
     if (now->metrics.tally.rows == 0)
         return j;
     const double change = now->metrics.average_precision - before->metrics.average_precision;
-    const struct interval i =
-        bootstrap_difference(&now->bootstrap, &before->bootstrap, AVERAGE_PRECISION);
+    const struct interval i = bootstrap_interval(&now->bootstrap, &before->bootstrap,
+                                                 METRIC(average_precision), INDEPENDENT);
     json_object_set_new(j, "current", results_metrics(&now->metrics, &now->bootstrap));
     json_object_set_new(j, "difference", json_pack("{s:o}", "average_precision", range(change, i)));
     json_object_set_new(json_object_get(j, "calibration"), "current",
@@ -200,18 +202,16 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
     json_t *j = json_pack(
         "{s:s, s:i, s:{s:I, s:s}, s:s, s:o, s:{s:o, s:I, s:[i, i], s:o, s:I}, s:{s:o, s:o, s:o}, "
         "s:o, s:o, s:o, s:{s:o, s:o}, s:o}",
-        "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->version, "sha256",
-        c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings", "psi_alert",
-        number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm", c->least, c->last,
-        "ap_drop", number(c->ap_drop), "label_delay", (json_int_t)c->label_delay, "periods",
-        "train", period_json(&c->train), "test", period_json(&c->test), "current", current_json(c),
-        "weeks", weeks, "columns", columns, "threshold", number(c->model->threshold),
-        "alerts_per_day", "reference", alerts_json(c, &c->test), "current",
-        alerts_json(c, &c->current), "performance", performance_json(c));
-    json_t *to = json_object_get(j, "verdict"), *text = to ? sentences_new(findings_txt, j) : NULL;
-    json_object_set(to, "sentence", json_object_get(text, "sentence"));
-    json_object_set(to, "notes", json_object_get(text, "warnings"));
-    json_decref(text);
+        "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->model->version,
+        "sha256", c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings",
+        "psi_alert", number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm", c->least,
+        c->last, "ap_drop", number(c->ap_drop), "label_delay", (json_int_t)c->label_delay,
+        "periods", "train", period_json(&c->train), "test", period_json(&c->test), "current",
+        current_json(c), "weeks", weeks, "columns", columns, "threshold",
+        number(c->model->threshold), "alerts_per_day", "reference", alerts_json(c, &c->test),
+        "current", alerts_json(c, &c->current), "performance", performance_json(c));
+    if (j)
+        sentences_add(json_object_get(j, "verdict"), findings_txt, j);
     return j;
 }
 

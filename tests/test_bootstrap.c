@@ -52,7 +52,7 @@ static struct bootstrap run(void)
 static void assert_interval(const struct bootstrap *a, const struct bootstrap *b, size_t metric,
                             double low, double high)
 {
-    const struct interval i = bootstrap_interval(a, b, metric);
+    const struct interval i = bootstrap_interval(a, b, metric, PAIRED);
     assert_near(i.low, low, 1e-12);
     assert_near(i.high, high, 1e-12);
 }
@@ -138,7 +138,7 @@ TEST_CASE(an_interval_is_that_of_the_percentiles_of_values_or_differences)
     const struct bootstrap a = {"day", 7, values}, b = {"day", 7, others};
     assert_interval(&a, NULL, BRIER, 24.975, 974.025);
     assert_interval(&a, &b, BRIER, 24.975, 974.025); // 0 .. 999 again
-    assert_near(bootstrap_interval(&a, &b, BRIER).error, 288.8194360957494, 1e-9);
+    assert_near(bootstrap_interval(&a, &b, BRIER, PAIRED).error, 288.8194360957494, 1e-9);
     assert_interval(&b, &a, BRIER, -974.025, -24.975);
     others[500][BRIER] = NAN; // one is enough
     assert_interval(&b, NULL, BRIER, NAN, NAN);
@@ -158,12 +158,12 @@ TEST_CASE(a_difference_of_other_rows_takes_another_replicate_of_each)
         differences[r] = values[r][BRIER] - others[(r + 1) % BOOTSTRAP_REPLICATES][BRIER];
     sort_doubles(differences, BOOTSTRAP_REPLICATES);
     const struct bootstrap a = {"day", 7, values}, b = {"day", 7, others}, none = {0};
-    const struct interval i = bootstrap_difference(&a, &b, BRIER);
+    const struct interval i = bootstrap_interval(&a, &b, BRIER, INDEPENDENT);
     // 0.025 · 999 = 24.975 and 0.975 · 999 = 974.025, as in numpy.percentile
     assert_near(i.low, 0.025 * differences[24] + 0.975 * differences[25], 1e-12);
     assert_near(i.high, 0.975 * differences[974] + 0.025 * differences[975], 1e-12);
-    assert_is(bootstrap_difference(&a, &none, BRIER).high, NAN);
-    assert_is(bootstrap_difference(&none, &b, BRIER).low, NAN);
+    assert_is(bootstrap_interval(&a, &none, BRIER, INDEPENDENT).high, NAN);
+    assert_is(bootstrap_interval(&none, &b, BRIER, INDEPENDENT).low, NAN);
 }
 
 // Of a sample and itself, which as drawn together would not differ: as wide as √2 single ones.
@@ -172,11 +172,11 @@ TEST_CASE(days_of_both_periods_are_drawn_independently)
     sample_ties(9, DAY);
     struct bootstrap b = run();
     for (size_t k = 0; k <= AVERAGE_PRECISION; k++) {
-        const struct interval one = bootstrap_interval(&b, NULL, k);
-        const struct interval two = bootstrap_difference(&b, &b, k);
+        const struct interval one = bootstrap_interval(&b, NULL, k, PAIRED);
+        const struct interval two = bootstrap_interval(&b, &b, k, INDEPENDENT);
         assert_near((two.high - two.low) / (one.high - one.low), sqrt(2), 0.15);
         assert_near(two.low + two.high, 0, 0.1 * (two.high - two.low));
-        assert_is(bootstrap_interval(&b, &b, k).high, 0);
+        assert_is(bootstrap_interval(&b, &b, k, PAIRED).high, 0);
     }
     free(b.values);
 }
@@ -189,7 +189,7 @@ TEST_CASE(a_metric_without_a_meaning_in_some_draw_has_no_interval)
     struct bootstrap b = run();
     assert_interval(&b, NULL, ROC_AUC, NAN, NAN);
     assert_interval(&b, &b, AVERAGE_PRECISION, NAN, NAN);
-    assert_true(bootstrap_interval(&b, NULL, BRIER).low > 0);
+    assert_true(bootstrap_interval(&b, NULL, BRIER, PAIRED).low > 0);
     free(b.values);
     sample_ties(4, HOUR);
     b = run();

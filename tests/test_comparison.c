@@ -436,7 +436,8 @@ static void assert_performance(const struct performance *p, size_t day, size_t u
     const struct metrics m = metrics_compute(score, label + first, n, model.threshold);
     assert_is(p->metrics.average_precision, m.average_precision);
     assert_memory_equal(&p->metrics.tally, &m.tally, sizeof m.tally);
-    const struct interval i = bootstrap_interval(&p->bootstrap, NULL, AVERAGE_PRECISION);
+    const struct interval i =
+        bootstrap_interval(&p->bootstrap, NULL, METRIC(average_precision), PAIRED);
     assert_true(i.low < m.average_precision && m.average_precision < i.high);
     free(score);
 }

@@ -147,15 +147,14 @@ static double quantile(const double *sorted, double p)
     return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
 }
 
-// Replicate r of a with replicate r + shift of b.
-static struct interval interval(const struct bootstrap *a, const struct bootstrap *b, size_t metric,
-                                size_t shift)
+struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
+                                   size_t metric, enum bootstrap_rows rows)
 {
     double values[BOOTSTRAP_REPLICATES], sum = 0, squares = 0;
     if (!a->values || (b && !b->values))
         return (struct interval){NAN, NAN, NAN};
     for (size_t r = 0; r < BOOTSTRAP_REPLICATES; r++) {
-        const size_t other = (r + shift) % BOOTSTRAP_REPLICATES;
+        const size_t other = (r + (rows == INDEPENDENT)) % BOOTSTRAP_REPLICATES;
         values[r] = a->values[r][metric] - (b ? b->values[other][metric] : 0);
         sum += values[r];
     }
@@ -166,16 +165,4 @@ static struct interval interval(const struct bootstrap *a, const struct bootstra
     sort_doubles(values, BOOTSTRAP_REPLICATES);
     return (struct interval){quantile(values, 0.025), quantile(values, 0.975),
                              sqrt(squares / (BOOTSTRAP_REPLICATES - 1))};
-}
-
-struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
-                                   size_t metric)
-{
-    return interval(a, b, metric, 0);
-}
-
-struct interval bootstrap_difference(const struct bootstrap *a, const struct bootstrap *b,
-                                     size_t metric)
-{
-    return interval(a, b, metric, 1);
 }

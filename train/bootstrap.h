@@ -36,13 +36,11 @@ struct bootstrap {
 void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
                    const double *score, const int8_t *judged, double threshold);
 // The interval and the standard error (the replicates' standard deviation) of a's metric or, with b,
-// of a's minus b's.
+// of a's minus b's. PAIRED: both are of the same rows, so the same draws are compared. INDEPENDENT: of
+// other rows, so days of both are drawn independently. Periods of as many days have the same draws,
+// but each draw stands against the next one of b.
+enum bootstrap_rows { PAIRED, INDEPENDENT };
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
-                                   size_t metric);
-// The same of a's metric minus b's where they are of other rows, so that days of both are drawn
-// independently: periods of as many days have the same draws, but each draw stands against the next
-// one of b.
-struct interval bootstrap_difference(const struct bootstrap *a, const struct bootstrap *b,
-                                     size_t metric);
+                                   size_t metric, enum bootstrap_rows rows);
 
 #endif

@@ -11,7 +11,6 @@
 
 extern const char verdict_txt[];
 
-#define METRIC(name) (offsetof(struct metrics, name) / sizeof(double)) // in metric_list
 enum { HISTORY = 28 * SECONDS_PER_DAY };
 
 struct trial { // of versions A and B on the same rows
@@ -117,7 +116,8 @@ static json_t *difference(const struct trial *t, const struct figures *f, size_t
 {
     static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
     const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
-    const struct interval i = bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric);
+    const struct interval i =
+        bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric, PAIRED);
     double of[2];
     for (int k = 0; k < 2; k++) {
         const struct metrics *m = &f->metrics[k];
@@ -240,7 +240,8 @@ static json_t *period(const struct trial *t, const struct examples *tables, size
 
 static json_t *verdict(const struct trial *t, const struct figures *f)
 {
-    const struct interval i = bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], t->metric);
+    const struct interval i =
+        bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], t->metric, PAIRED);
     static const char *const said[][2] = {{"few_days", "Too few days to judge"},
                                           {"few_frauds", "Too few frauds to judge"},
                                           {"better", "Better"},
@@ -250,7 +251,8 @@ static json_t *verdict(const struct trial *t, const struct figures *f)
     size_t k = 0;
     while (!holds[k])
         k++;
-    return json_pack("{s:s, s:s}", "code", said[k][0], "title", said[k][1]);
+    return json_pack("{s:s, s:s, s:s, s:[]}", "code", said[k][0], "title", said[k][1], "sentence",
+                     "", "notes");
 }
 
 static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
@@ -266,10 +268,7 @@ static json_t *results(const struct trial *t, const struct figures *f, const str
                           period(t, tables, n), "differences", difference(t, f, t->metric),
                           difference(t, f, METRIC(log_loss)), difference(t, f, BOOTSTRAP_ALERTS),
                           "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
-    json_t *text = sentences_new(verdict_txt, j), *to = json_object_get(j, "verdict");
-    json_object_set(to, "sentence", json_object_get(text, "sentence"));
-    json_object_set(to, "notes", json_object_get(text, "warnings"));
-    json_decref(text);
+    sentences_add(json_object_get(j, "verdict"), verdict_txt, j);
     return j;
 }
 

@@ -84,6 +84,7 @@ struct metrics metrics_finish(const struct tally *t, const struct ranking *k, do
 
 // The metrics one by one, in the order of the struct.
 enum { N_METRICS = 11 };
+#define METRIC(name) (offsetof(struct metrics, name) / sizeof(double)) // its index
 extern const struct metric {
     const char *name, *title; // as in JSON; for people
     int better;               // 1: more is better, -1: less, 0: neither

@@ -169,18 +169,16 @@ static json_t *about(const struct model *m, const char *config)
     return j;
 }
 
-json_t *sentences_new(const char *template, const json_t *results)
+void sentences_add(json_t *to, const char *template, const json_t *results)
 {
-    json_t *j = json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
     char *text = template_fill(template, TEMPLATE_PLAIN, results), *rest;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *blank = strchr(line, ' ');
         *blank = '\0';
-        if (json_array_append_new(json_object_get(j, line), json_string(blank + 1)))
-            json_object_set_new(j, line, json_string(blank + 1));
+        if (json_array_append_new(json_object_get(to, line), json_string(blank + 1)))
+            json_object_set_new(to, line, json_string(blank + 1));
     }
     free(text);
-    return j;
 }
 
 // ---- files --------------------------------------------------------------------------------------
@@ -221,7 +219,10 @@ int report_write(struct output *folder, json_t *results, const struct model *m, 
                  struct err *err)
 {
     json_object_set_new(results, "about", about(m, config));
-    json_object_set_new(results, "text", sentences_new(sentences_txt, results));
+    json_t *text =
+        json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
+    sentences_add(text, sentences_txt, results);
+    json_object_set_new(results, "text", text);
     char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (write_file(folder, "metrics.json", metrics, err) ||
         write_file(folder, "card.md", template_fill(card_md, TEMPLATE_MARKDOWN, results), err))

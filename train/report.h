@@ -97,9 +97,9 @@ char *report_page(const json_t *results);
 char *drift_page(const json_t *drift);
 // Reads a metrics.json; NULL and a message, or the caller's.
 json_t *results_load(const char *path, struct err *err);
-// Each line of the filled template starts with the name of the list to add its sentence to ("lead",
-// "policy", "comparisons" or "warnings"), or of the text that it is.
-json_t *sentences_new(const char *template, const json_t *results);
+// Each line of the filled template starts with the name of the list in `to` that its sentence is
+// appended to, or of the text in it that the sentence becomes.
+void sentences_add(json_t *to, const char *template, const json_t *results);
 // Prints the filled template in lines of 80 columns.
 void template_print(const char *template, const json_t *results);
 extern const char summary_txt[]; // of a metrics.json, for template_print

@@ -25,7 +25,7 @@ json_t *results_metrics(const struct metrics *m, const struct bootstrap *b)
 {
     json_t *j = metrics_to_json(m), *intervals = json_object();
     for (size_t i = 0; i < N_METRICS; i++) {
-        const struct interval x = bootstrap_interval(b, NULL, i);
+        const struct interval x = bootstrap_interval(b, NULL, i, PAIRED);
         json_object_set_new(intervals, metric_list[i].name,
                             json_pack("[o, o]", number(x.low), number(x.high)));
     }
@@ -38,7 +38,7 @@ static json_t *difference(const struct candidate *a, const struct candidate *b)
 {
     json_t *j = json_object();
     for (size_t i = 0; i < N_METRICS; i++) {
-        const struct interval x = bootstrap_interval(&a->bootstrap, &b->bootstrap, i);
+        const struct interval x = bootstrap_interval(&a->bootstrap, &b->bootstrap, i, PAIRED);
         const double change =
             metrics_get(&a->results[0].metrics, i) - metrics_get(&b->results[0].metrics, i);
         json_object_set_new(j, metric_list[i].name,
