@@ -35,8 +35,7 @@ static void find_weeks(struct period *p, struct period_times t, size_t least)
     int64_t until = day_of(t.until < INT64_MAX ? t.until : last + MARGIN);
     from = from > day_of(first) ? from : day_of(first);
     until = until <= day_of(last) ? until : day_of(last) + 1;
-    if (from >= until)
-        return;
+    until = until > from ? until : from;
     p->whole = time_rows(from * SECONDS_PER_DAY, until * SECONDS_PER_DAY, time, p->rows.end);
     const int64_t weeks = (until - from) / DAYS_PER_WEEK;
     p->n_weeks = (size_t)(weeks < WEEKS_MAX ? weeks : WEEKS_MAX);
@@ -88,13 +87,12 @@ static int open_periods(struct comparison *c, struct err *err)
 static double *load(const struct period *p, const struct model *m, size_t i)
 {
     const size_t n = period_rows(p), first = p->rows.first;
-    const float *const *from = (const float *const *)p->examples->x;
     double *x = xmalloc(n * sizeof *x);
     float *row = xcalloc(m->n_inputs, sizeof *row);
     for (size_t r = 0; r < n; r++) {
         for (size_t k = 0; i > m->n_inputs && k < m->n_inputs; k++)
-            row[k] = from[k][first + r];
-        x[r] = i < m->n_inputs    ? (double)from[i][first + r]
+            row[k] = p->examples->x[k][first + r];
+        x[r] = i < m->n_inputs    ? (double)p->examples->x[i][first + r]
                : i == m->n_inputs ? p->score[r]
                                   : model_reviews(m, row, p->score[r]);
     }
@@ -202,6 +200,17 @@ static void measure_rows(const struct comparison *c, const struct period *p, str
     performance_measure(to, p->examples, rows, p->score + at, p->judged + at, c->model->threshold);
 }
 
+// A week without its last hours will do, as a day does.
+static void measure_week(const struct comparison *c, const struct week *week,
+                         struct performance *to)
+{
+    const int64_t end = (week->from + DAYS_PER_WEEK) * SECONDS_PER_DAY;
+    struct row_range rows = week->rows;
+    rows.end = rows.end < c->mature.end ? rows.end : c->mature.end;
+    if (c->current.examples->labels_as_of >= end + c->label_delay - MARGIN)
+        measure_rows(c, &c->current, rows, to);
+}
+
 static void find_fall(struct comparison *c)
 {
     const size_t n = c->current.n_weeks;
@@ -229,8 +238,8 @@ static int work(void *arg, unsigned thread, struct err *err)
             measure_rows(c, &c->test, c->test.rows, &c->reference);
         else if (k < 2 + c->n)
             measure_column(c, c->n + 1 - k);
-        else if (p->weeks[k - 2 - c->n].rows.end <= c->mature.end)
-            measure_rows(c, p, p->weeks[k - 2 - c->n].rows, &c->weeks[k - 2 - c->n]);
+        else
+            measure_week(c, &p->weeks[k - 2 - c->n], &c->weeks[k - 2 - c->n]);
     }
     return 0;
 }
@@ -251,6 +260,7 @@ static int read_settings(struct comparison *c, const struct config *config, stru
         config_int(config, "monitor", "min_rows", 1, INT64_C(1) << 48, &c->min_rows, err) ||
         split_labels(&split, config, &c->model->plan.schema, err))
         return -1;
+    // NOLINTNEXTLINE(cert-err34-c): two digits do not overflow
     if (alarm && (sscanf(alarm->value, "%2d of %2d %c", &c->least, &c->last, &more) != 2 ||
                   c->least < 1 || c->least > c->last))
         return config_error(config, alarm, 0, err, "'%s' is not K of N, like 2 of 3", alarm->value);

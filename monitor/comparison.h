@@ -2,8 +2,7 @@
 // how much, and is it more than usual?
 //
 //     struct comparison c = {.model = &model, .features = &features, .within = {from, INT64_MAX}};
-//     comparison_run(&c, &config, threads, &err)
-//     json_t *drift = comparison_json(&c, "simulated")
+//     comparison_run(&c, &config, threads, &err), drift = comparison_json(&c, "simulated")
 //     comparison_write(drift, "drift.json", &err), comparison_print(drift, "drift.json")
 //
 // Inputs, score and decisions are held against the training window, over the bins of the model's

@@ -24,18 +24,13 @@ double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins)
     return sum;
 }
 
-// One term of a Kullback–Leibler divergence; 0 · ln 0 is 0.
-static double divergence(double p, double m)
-{
-    return p > 0 ? p * log(p / m) : 0;
-}
-
 static double jensen_shannon(const uint64_t *p, const uint64_t *q, size_t bins)
 {
     double n = total(p, bins), m = total(q, bins), sum = 0;
     for (size_t b = 0; b < bins; b++) {
         double from = (double)p[b] / n, to = (double)q[b] / m, middle = 0.5 * (from + to);
-        sum += 0.5 * (divergence(from, middle) + divergence(to, middle));
+        sum += from > 0 ? 0.5 * from * log(from / middle) : 0; // 0 · ln 0 is 0
+        sum += to > 0 ? 0.5 * to * log(to / middle) : 0;
     }
     return sqrt(fmax(sum, 0)); // rounding may leave a sum just below 0
 }

@@ -13,19 +13,18 @@ enum { EXIT_DRIFTED = 3 };
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static const char *output = "build/simulated/monitor/drift.json", *current;
-static struct comparison c = {.within = {INT64_MIN, INT64_MAX}};
+static struct model champion, before;
+static struct comparison c = {.model = &champion, .within = {INT64_MIN, INT64_MAX}};
 
 // The champion, and the one before it, which there need not be.
 static int load_models(struct err *err)
 {
     static struct registry registry;
-    static struct model champion, before;
     struct err ignored;
     int64_t version, previous;
     if (registry_read(&registry, models, err) || registry_champion(&registry, &version, err) ||
         registry_load(&registry, version, &champion, err))
         return -1;
-    c.model = &champion;
     if (registry_previous(&registry, &previous, &ignored) == 0 &&
         registry_load(&registry, previous, &before, &ignored) == 0)
         c.parent = &before.train;
@@ -39,13 +38,13 @@ static int monitor(const char *path, unsigned threads, struct err *err)
     static struct config config;
     static struct examples features, other;
     if (config_load(&config, config_path, err) || load_models(err) ||
-        examples_open(&features, path, &c.model->plan, err) ||
-        (current && examples_open(&other, current, &c.model->plan, err)))
+        examples_open(&features, path, &champion.plan, err) ||
+        (current && examples_open(&other, current, &champion.plan, err)))
         return -1;
     c.features = &features;
     c.other = current ? &other : NULL;
     if (!current && c.within.from == INT64_MIN)
-        c.within.from = c.model->test.until;
+        c.within.from = champion.test.until;
     if (comparison_run(&c, &config, threads, err))
         return -1;
     const char *slash = strrchr(config_path, '/'), *name = slash ? slash + 1 : config_path;

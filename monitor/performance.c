@@ -54,7 +54,5 @@ double alerts_per_day(const struct examples *e, struct row_range rows, const dou
     *interval = bootstrap_interval(&b, NULL, BOOTSTRAP_ALERTS, PAIRED);
     free(b.values);
     free(counted);
-    if (!b.unit)
-        return NAN;
-    return alerts / (double)b.units * (*b.unit == 'h' ? 24 : 1);
+    return b.unit ? alerts / (double)b.units * (*b.unit == 'h' ? 24 : 1) : NAN;
 }
