@@ -663,6 +663,7 @@ class Drift(Pages):
         self.assertTrue(self.drift["verdict"]["drift"])
         self.assertEqual(b.value("document.querySelector('main').innerText.split('\\n')[0]"), self.drift["verdict"]["sentence"])
         self.assertEqual(b.value("[...document.querySelectorAll('#notes li')].map((e) => e.textContent)"), self.drift["verdict"]["notes"])
+        self.assertIn(f"→ {self.drift['verdict']['ap']:.2f}", b.value(text("tiles")))
         self.assertFalse(b.value("document.getElementById('outcome').classList.contains('good')"))
         self.assertTrue(b.value("performance.getEntriesByType('resource').length === 0"))
 

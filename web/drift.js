@@ -55,16 +55,16 @@ function showWords() {
 function showTiles() {
   const was = triple(drift.alerts_per_day.reference), is = triple(drift.alerts_per_day.current), worst = inputs[0];
   const interval = (side) => [ap(side), ...(side?.intervals?.average_precision ?? [])];
-  const fallen = verdict.week && quality.weeks[weeks.findIndex((w) => w.to === verdict.week)]; // that the verdict names
+  const fallen = quality.weeks[weeks.findIndex((w) => w.to === verdict.week)]?.average_precision; // the week that the verdict names
   const both = (sides, digits) => `95 %: ${sides.filter(([x]) => isKnown(x)).map((x) => spread(x, digits)).join(" → ")}`;
   fillTiles([
     ["Inputs moved", `${moved.length} of ${inputs.length}`,
      worst?.ratio >= 0 ? `most: ${worst.name}, ${two(newest(worst))} in the newest week` : "nothing was measured"],
     ["PSI of the score, newest week", score ? two(newest(score)) : "–",
      `bound ${two(score?.bound)}: ${score?.alarm ? "moved" : isKnown(score?.psi) ? "no alarm" : "not measured"}`],
-    [`Average precision${fallen ? `, week to ${verdict.week.slice(5)}` : ""}`, then(ap(before), fallen ? fallen.average_precision[0] : ap(now), two),
+    [`Average precision${fallen ? `, week to ${verdict.week.slice(5)}` : ""}`, then(ap(before), fallen ? fallen[0] : ap(now), two),
      !now ? `no mature labels; estimated: ${two(ap(estimate))}`
-       : both([interval(before), fallen?.average_precision ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
+       : both([interval(before), fallen ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
     ["Alerts a day", then(was[0], is[0], daily), both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
 }
