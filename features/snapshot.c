@@ -29,9 +29,16 @@ static const int64_t max_time = INT64_C(1) << 53;
 
 // ---- saving ----
 
-static void put(FILE *f, const void *words, size_t n)
+struct image {
+    uint64_t *words;
+    size_t n, capacity;
+};
+
+static void put(struct image *m, const void *words, size_t n)
 {
-    fwrite(words, sizeof(uint64_t), n, f); // its errors are those of fclose
+    ARRAY_GROW(m->words, m->n + n, m->capacity);
+    memcpy(m->words + m->n, words, n * sizeof *m->words);
+    m->n += n;
 }
 
 static int by_key(const void *a, const void *b)
@@ -40,7 +47,7 @@ static int by_key(const void *a, const void *b)
     return ((*x)->key > (*y)->key) - ((*x)->key < (*y)->key);
 }
 
-static void put_track(FILE *f, const struct state *s, size_t track)
+static void put_track(struct image *m, const struct state *s, size_t track)
 {
     const struct shape *shape = &s->plan->tracks[track].shape;
     const struct shard *shards = &s->shards[track * s->threads];
@@ -54,22 +61,20 @@ static void put_track(FILE *f, const struct state *s, size_t track)
             if (shards[i].slots[j].history.capacity > 0)
                 keys[n++] = &shards[i].slots[j];
     qsort(keys, n, sizeof *keys, by_key);
-    put(f, &n, 1);
+    put(m, &n, 1);
     for (size_t k = 0; k < n; k++) {
         const struct history *h = &keys[k]->history;
         const uint64_t first = history_oldest_needed(h, shape);
-        put(f, (const uint64_t[]){keys[k]->key, first, h->next}, 3);
-        put(f, h->cursors, shape->n_edges);
-        put(f, history_event(h, shape, first), (h->next - first) * shape->event_size / 8);
+        put(m, (const uint64_t[]){keys[k]->key, first, h->next}, 3);
+        put(m, h->cursors, shape->n_edges);
+        put(m, history_event(h, shape, first), (h->next - first) * shape->event_size / 8);
     }
     free(keys);
 }
 
 int snapshot_save(const struct state *s, int fd, const char *name, struct err *err)
 {
-    uint64_t *words;
-    size_t size;
-    FILE *f = xchecked(open_memstream((char **)&words, &size));
+    struct image m = {0};
     uint64_t head[HEAD_WORDS] = {[PLAN] = plan_checksum(s->plan),
                                  [EVENTS] = s->events,
                                  [LAST_TIME] = (uint64_t)s->last_time,
@@ -78,15 +83,13 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
                                  [FINGERPRINT] = s->key_fingerprint,
                                  [POSITION] = s->position};
     memcpy(&head[MAGIC], magic, sizeof magic);
-    put(f, head, HEAD_WORDS);
+    put(&m, head, HEAD_WORDS);
     for (size_t t = 0; t < s->plan->n_tracks; t++)
-        put_track(f, s, t);
-    fflush(f);
-    const uint64_t hash = XXH3_64bits(words, size);
-    put(f, &hash, 1);
-    xchecked(fclose(f) ? NULL : words);
-    int rc = write_all(fd, words, size, name, err);
-    free(words);
+        put_track(&m, s, t);
+    const uint64_t hash = XXH3_64bits(m.words, m.n * sizeof *m.words);
+    put(&m, &hash, 1);
+    int rc = write_all(fd, m.words, m.n * sizeof *m.words, name, err);
+    free(m.words);
     return rc;
 }
 
