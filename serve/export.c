@@ -4,8 +4,7 @@
 // The table has the format of features/batch.h: inputs as they were served, labels as they were
 // known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for
 // approve) and _version, which may change within a table. Provenance: {"plan", "labels_as_of",
-// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "columns", "program"}; table and columns
-// take the place of the ingested table's: a checksum of the rows, and their summary.
+// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "program"}; input_xxh3 is of the rows.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
@@ -17,7 +16,6 @@
 #include "train/registry.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -75,25 +73,19 @@ static XXH3_state_t *hash;
 static struct progress progress;
 static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
 static int64_t label_delay;
-static struct summary {
-    struct dictionary texts; // of a category
-    double min, max;
-    uint64_t nulls;
-} * summaries; // [schema->n]
+static struct dictionary *texts; // [schema->n] of categories
 
 static int open_table(struct err *err)
 {
     static char names[][16] = {"_probability", "_decision", "_version"}; // no input begins with _
     columns = xcalloc(schema->n + plan->n_inputs + 3, sizeof *columns);
-    summaries = xcalloc(schema->n, sizeof *summaries);
+    texts = xcalloc(schema->n, sizeof *texts);
     hash = xchecked(XXH3_createState());
     XXH3_64bits_reset(hash);
-    for (size_t c = 0; c < schema->n; c++) {
-        summaries[c].min = summaries[c].max = NAN;
+    for (size_t c = 0; c < schema->n; c++)
         if (schema->columns[c].kind != COLUMN_NUMBER)
             columns[n_columns++] = (struct table_column){.name = schema->columns[c].name,
                                                          .kind = schema->columns[c].kind};
-    }
     for (size_t i = 0; i < plan->n_inputs; i++)
         columns[n_columns++] =
             (struct table_column){.name = plan->inputs[i].name, .kind = COLUMN_FEATURE};
@@ -123,37 +115,23 @@ static void put(size_t column, const void *value)
     memcpy((char *)(block + column * BLOCK) + n * size, value, size);
 }
 
-// x: a value that has a range, else NAN.
-static void put_column(const struct store_row *row, size_t c, size_t *at, uint32_t code)
-{
-    const enum column_kind kind = schema->columns[c].kind;
-    const void *value = &row->values[c];
-    const int8_t label = (int8_t)row->label;
-    const double x = kind == COLUMN_NUMBER                ? *(const double *)value
-                     : kind == COLUMN_TIME                ? (double)row->values[c]
-                     : kind == COLUMN_LABEL && label >= 0 ? label
-                                                          : NAN;
-    summaries[c].min = fmin(summaries[c].min, x);
-    summaries[c].max = fmax(summaries[c].max, x);
-    summaries[c].nulls += kind == COLUMN_LABEL && label < 0;
-    if (kind != COLUMN_NUMBER)
-        put((*at)++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &label : value);
-}
-
 static int put_row(void *arg, const struct store_row *row, const struct store_label *label,
                    struct err *err)
 {
     const double decided[] = {row->decision.probability, row->decision.review,
                               (double)row->decision.version};
     const int64_t time = row->values[schema_find_kind(schema, COLUMN_TIME)];
+    const int8_t is = (int8_t)row->label;
     size_t at = 0;
     uint32_t code = 0;
     (void)arg, (void)label;
     for (size_t c = 0; c < schema->n; c++) {
-        if (schema->columns[c].kind == COLUMN_CATEGORY &&
-            dictionary_code(&summaries[c].texts, row->texts[c], &code, err))
+        const enum column_kind kind = schema->columns[c].kind;
+        const void *value = &row->values[c];
+        if (kind == COLUMN_CATEGORY && dictionary_code(&texts[c], row->texts[c], &code, err))
             return err_prefix(err, "%s: %s", store.path, schema->columns[c].name);
-        put_column(row, c, &at, code);
+        if (kind != COLUMN_NUMBER)
+            put(at++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &is : value);
     }
     for (size_t i = 0; i < plan->n_inputs; i++)
         put(at++, &row->x[i]);
@@ -167,27 +145,17 @@ static int put_row(void *arg, const struct store_row *row, const struct store_la
 static int commit(struct err *err)
 {
     char sum[3][17];
-    json_t *list = json_array();
     for (size_t c = 0, at = 0; c < schema->n; c++) {
-        const struct schema_column *column = &schema->columns[c];
-        const struct summary *s = &summaries[c];
-        const bool texts = column->kind == COLUMN_CATEGORY;
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "name", column->name, "kind",
-                            column_kinds[column->kind], "min", json_number_or_null(s->min), "max",
-                            json_number_or_null(s->max), "nulls", (json_int_t)s->nulls, "distinct",
-                            texts ? json_integer((json_int_t)s->texts.n) : json_null()));
-        if (texts)
-            table_writer_dictionary(&writer, at, &s->texts);
-        at += column->kind != COLUMN_NUMBER;
+        if (schema->columns[c].kind == COLUMN_CATEGORY)
+            table_writer_dictionary(&writer, at, &texts[c]);
+        at += schema->columns[c].kind != COLUMN_NUMBER;
     }
     json_t *provenance =
-        json_pack("{s:o, s:I, s:{s:s, s:s, s:s}, s:o, s:s}", "plan", plan_to_json(plan),
-                  "labels_as_of", (json_int_t)labels_as_of, "table", "input_xxh3",
+        json_pack("{s:o, s:I, s:{s:s, s:s, s:s}, s:s}", "plan", plan_to_json(plan), "labels_as_of",
+                  (json_int_t)labels_as_of, "table", "input_xxh3",
                   checksum_text(sum[0], XXH3_64bits_digest(hash)), "key_fingerprint",
                   checksum_text(sum[1], store.identity.key_fingerprint), "base_xxh3",
-                  checksum_text(sum[2], store.identity.base), "columns", list, "program",
-                  "assay " ASSAY_VERSION);
+                  checksum_text(sum[2], store.identity.base), "program", "assay " ASSAY_VERSION);
     if (table_writer_finish(&writer, provenance, err))
         return -1;
     return output_commit(&writer.dir, err);

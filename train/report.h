@@ -36,7 +36,8 @@
 //                 "test":  {"rows","frauds","days","alerts_per_day","fraud_share","first_day",
 //                           "last_day"},               the two count days from 1970-01-01
 //                 "daily": [[day, rows with a known label, frauds], ...],     of the whole table
-//                 "columns": [...]},     ingest/table.h's summary of the table that features read
+//                 "columns": [...]},     ingest/table.h's summary of the table that features read;
+//                                        not there for an export
 //      "weights": [{"feature","min","max","weight","standard_error","low","high","z","odds_ratio",
 //                   "genuine": {"edges","counts"}, "frauds": {...}}, ...],    training rows
 //      "intercept": {"weight"},
