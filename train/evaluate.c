@@ -222,15 +222,12 @@ static int read_baselines(struct evaluation *v, const struct examples *e,
     for (size_t i = 0; i < config->n; i++) {
         const struct config_entry *entry = &config->entries[i];
         const char *name = entry->key;
-        const size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
         if (strcmp(entry->section, "baselines") != 0)
             continue;
-        if (n == 0 || n > 40 || name[n] || strcmp(name, "constant") == 0 ||
-            strcmp(name, "model") == 0)
-            return config_error(
-                config, entry, -1, err,
-                "a baseline's name has small letters, digits and _, at most 40, and "
-                "is not constant or model");
+        if (!schema_is_name(name) || strcmp(name, "constant") == 0 || strcmp(name, "model") == 0)
+            return config_error(config, entry, -1, err,
+                                "a baseline's name has letters, digits and _, at most 63, no digit "
+                                "first, and is not constant or model");
         if (v->n_baselines > BASELINES_MAX)
             return config_error(config, entry, -1, err, "more than %d baselines", BASELINES_MAX);
         struct candidate *c = &v->baselines[v->n_baselines++];

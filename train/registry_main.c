@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+extern const char versions_txt[];
+
 static const char *models, *output; // NULL where not given
 static const char *config_path = "datasets/simulated.ini";
 static char **words; // [n_words] behind the command
@@ -58,34 +60,25 @@ static int find_version(const struct registry *r, size_t i, int64_t *version, st
     return *version ? 0 : err_set(err, "%s: there is no version yet", models);
 }
 
-static void print_version(const struct ledger_entry *e, bool champion)
-{
-    static const char *const shown[] = {"average_precision", "roc_auc"};
-    char when[TIME_TEXT], metric[2][16] = {"-", "-"};
-    struct err none;
-    json_t *metrics = load_metrics(e->version, &none); // NULL is printed as no metrics
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *value = json_object_get(json_object_get(metrics, "test"), shown[i]);
-        if (json_is_number(value))
-            snprintf(metric[i], sizeof metric[i], "%.4f", json_number_value(value));
-    }
-    printf("%7" PRId64 "  %-9s %.12s %8s %8s  %s\n", e->version, champion ? "champion" : "",
-           e->sha256, metric[0], metric[1], time_text(when, e->time));
-    json_decref(metrics);
-}
-
 static int list(struct registry *r, struct err *err)
 {
-    int64_t champion, last = 0;
-    (void)registry_champion(r, &champion, err); // 0 where there is none
-    printf("%7s  %-9s %-12s %8s %8s  %s\n", "version", "", "sha256", "AP", "AUC", "trained");
+    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    int64_t last = 0;
+    json_t *versions = json_array(), *metrics;
+    char trained[TIME_TEXT];
     for (size_t i = 0; i < r->n; i++) { // versions count up: a repeated training is not above last
         const struct ledger_entry *e = &r->entries[i];
-        if (e->action == LEDGER_TRAIN && e->version > last) {
-            print_version(e, e->version == champion);
-            last = e->version;
-        }
+        if (e->action != LEDGER_TRAIN || e->version <= last)
+            continue;
+        last = e->version;
+        metrics = load_metrics(last, err); // NULL is printed as no metrics
+        json_array_append_new(versions, json_pack("{s:I, s:b, s:s, s:s, s:o?}", "version",
+                                                  (json_int_t)last, "champion", last == champion,
+                                                  "sha256", e->sha256, "trained",
+                                                  time_text(trained, e->time), "metrics", metrics));
     }
+    template_print(versions_txt, versions);
+    json_decref(versions);
     return 0;
 }
 
