@@ -1,10 +1,12 @@
-// Adds threshold, provenance and references to the fitted model, and writes a version's files.
+// Completes the fitted model and its results, and writes a version's files.
 #include "base/memory.h"
 #include "base/option.h"
 #include "train/registry.h"
 #include "train/report.h"
 
 #include <stdlib.h>
+
+extern const char sentences_txt[], card_md[];
 
 // The references count rows with unknown labels, too: drift compares them with all later rows.
 static void add_references(struct model *m, const struct examples *e, struct row_range rows)
@@ -53,6 +55,37 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     return 0;
 }
 
+static json_t *about(const struct model *m, const char *config)
+{
+    const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
+    const char *dot = strrchr(name, '.');
+    json_t *j = plan_to_json(&m->plan);
+    json_object_del(j, "schema");
+    json_object_update(j, m->provenance);
+    json_object_update_new(j, json_pack("{s:s%, s:s, s:I, s:s}", "dataset", name,
+                                        dot ? (size_t)(dot - name) : strlen(name), "config", config,
+                                        "version", (json_int_t)m->version, "sha256", m->sha256));
+    return j;
+}
+
+// Adds what metrics.json, card and page have beside the results.
+static void complete_results(json_t *results, const struct model *m, const struct config *config)
+{
+    json_t *text =
+        json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
+    json_object_set_new(results, "about", about(m, config->path));
+    sentences_add(text, sentences_txt, results);
+    json_object_set_new(results, "text", text);
+}
+
+// Frees the text.
+static int write_file(struct output *folder, const char *name, char *text, struct err *err)
+{
+    int rc = output_dir_file(folder, name, text, strlen(text), err);
+    free(text);
+    return rc;
+}
+
 int publish(struct registry *r, struct output *folder, const struct config *config,
             struct evaluation *v, struct err *err)
 {
@@ -68,9 +101,14 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
     if (rc == 0 && folder->path) {
         size_t n_onnx;
         unsigned char *onnx = onnx_from_model(m, &n_onnx);
+        complete_results(results, m, config);
         rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
              output_dir_file(folder, "model.onnx", onnx, n_onnx, err) ||
-             report_write(folder, results, m, config->path, err);
+             write_file(folder, "metrics.json",
+                        json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17)), err) ||
+             write_file(folder, "card.md", template_fill(card_md, TEMPLATE_MARKDOWN, results),
+                        err) ||
+             write_file(folder, "report.html", report_page(results), err);
         free(onnx);
     }
     json_decref(results);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 // The Makefile embeds the files of these names.
-extern const char sentences_txt[], card_md[], page_html[];
+extern const char page_html[];
 extern const char report_html[], report_js[], drift_html[], drift_js[];
 extern const char style_css[], page_js[], chart_js[], chart_min_js[];
 
@@ -154,21 +154,6 @@ char *template_fill(const char *template, enum template_mode mode, const json_t 
     return xchecked(fclose(f) ? NULL : text);
 }
 
-// ---- what is added to metrics.json --------------------------------------------------------------
-
-static json_t *about(const struct model *m, const char *config)
-{
-    const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
-    const char *dot = strrchr(name, '.');
-    json_t *j = plan_to_json(&m->plan);
-    json_object_del(j, "schema");
-    json_object_update(j, m->provenance);
-    json_object_update_new(j, json_pack("{s:s%, s:s, s:I, s:s}", "dataset", name,
-                                        dot ? (size_t)(dot - name) : strlen(name), "config", config,
-                                        "version", (json_int_t)m->version, "sha256", m->sha256));
-    return j;
-}
-
 void sentences_add(json_t *to, const char *template, const json_t *results)
 {
     char *text = template_fill(template, TEMPLATE_PLAIN, results), *rest;
@@ -181,7 +166,7 @@ void sentences_add(json_t *to, const char *template, const json_t *results)
     free(text);
 }
 
-// ---- files --------------------------------------------------------------------------------------
+// ---- pages --------------------------------------------------------------------------------------
 
 // name.js is the script's path on a server.
 static char *page(const char *name, const char *body, const char *script, const json_t *data)
@@ -205,29 +190,6 @@ char *report_page(const json_t *results)
 char *drift_page(const json_t *drift)
 {
     return page("drift", drift_html, drift_js, drift);
-}
-
-// Frees the text.
-static int write_file(struct output *folder, const char *name, char *text, struct err *err)
-{
-    int rc = output_dir_file(folder, name, text, strlen(text), err);
-    free(text);
-    return rc;
-}
-
-int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
-                 struct err *err)
-{
-    json_object_set_new(results, "about", about(m, config));
-    json_t *text =
-        json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
-    sentences_add(text, sentences_txt, results);
-    json_object_set_new(results, "text", text);
-    char *metrics = json_dumps(results, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    if (write_file(folder, "metrics.json", metrics, err) ||
-        write_file(folder, "card.md", template_fill(card_md, TEMPLATE_MARKDOWN, results), err))
-        return -1;
-    return write_file(folder, "report.html", report_page(results), err);
 }
 
 json_t *results_load(const char *path, struct err *err)

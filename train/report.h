@@ -73,7 +73,7 @@
 #include "base/output.h"
 #include "train/evaluate.h"
 
-// All but "about" and "text" (results.c); NULL and a message for a bad key or value in [card].
+// All but "about" and "text" (publish.c); NULL and a message for a bad key or value in [card].
 json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err);
 
 // Its "test": metrics with their intervals.
@@ -82,10 +82,6 @@ json_t *results_metrics(const struct metrics *m, const struct bootstrap *b);
 // sides of any threshold, however rare frauds are; less where it gets wider than a tenth. Rows of one
 // score stay together.
 json_t *results_reliability(const double *score, const int8_t *judged, size_t n);
-
-// Completes the results and writes the files. config: the path of the .ini.
-int report_write(struct output *folder, json_t *results, const struct model *m, const char *config,
-                 struct err *err);
 
 // The template with its fields filled, to be freed. Texts are escaped for what they stand in.
 enum template_mode { TEMPLATE_PLAIN, TEMPLATE_MARKDOWN, TEMPLATE_PAGE, TEMPLATE_PROMETHEUS };
