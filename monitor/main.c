@@ -8,6 +8,7 @@
 #include "train/registry.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 
 enum { EXIT_DRIFTED = 3 };
 
@@ -37,6 +38,7 @@ static int monitor(const char *path, unsigned threads, struct err *err)
     // They live as long as the program.
     static struct config config;
     static struct examples features, other;
+    static json_t *drift;
     if (config_load(&config, config_path, err) || load_models(err) ||
         examples_open(&features, path, &champion.plan, err) ||
         (current && examples_open(&other, current, &champion.plan, err)))
@@ -50,7 +52,8 @@ static int monitor(const char *path, unsigned threads, struct err *err)
     const char *slash = strrchr(config_path, '/'), *name = slash ? slash + 1 : config_path;
     const char *dot = strrchr(name, '.');
     char *dataset = xasprintf("%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
-    json_t *drift = comparison_json(&c, dataset);
+    drift = comparison_json(&c, dataset);
+    free(dataset);
     if (!drift)
         return err_set(err, "%s: the name of a table in it is not UTF-8", output);
     if (comparison_write(drift, output, err))
