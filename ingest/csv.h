@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 
+#include <csv.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <xxhash.h>
@@ -49,20 +50,23 @@ struct csv {
     uint64_t size;      // of the file, 0 for a pipe
     uint64_t bytes;     // read so far, before decompression
     XXH3_state_t *hash; // of them
-    char *data;         // data[at .. n) was read but is not in a block yet; then a 0 byte
-    size_t at, n, data_size;
+    const char *data;   // data[at .. n) was read but is not in a block yet
+    size_t at, n;
     int fd;
     bool ended;
 
     // The others are private to csv.c.
     bool gzipped, inside; // inside a gzip member or zstd frame
-    char *raw;            // as read
+    bool special;         // a quote, a carriage return or a 0 byte is in data
+    char *raw, *text;     // as read and, of compressed files, decompressed
     size_t raw_at, raw_n;
     z_stream gzip;
     ZSTD_DStream *zstd; // NULL where it is not zstd
-    char delimiter;
-    bool stops[256]; // the bytes that end an unquoted field
-    uint64_t line;   // of data[at]
+    struct csv_parser parser;
+    uint64_t line;      // of data[at]
+    struct csv_row row; // being read
+    unsigned rows_in_line;
+    struct csv_block *block;
 };
 
 // path "-" is standard input.

@@ -17,7 +17,6 @@
 #include "base/value.h"
 #include "ingest/convert.h"
 
-#include <csv.h>
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <math.h>

@@ -4,7 +4,6 @@
 
 #include "ingest/csv.h"
 
-#include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +47,9 @@ static inline void csv_release(struct csv *c)
         inflateEnd(&c->gzip);
     ZSTD_freeDStream(c->zstd);
     XXH3_freeState(c->hash);
+    csv_free(&c->parser);
     free(c->raw);
-    free(c->data);
+    free(c->text);
     if (c->fd >= 0)
         close(c->fd);
 }
