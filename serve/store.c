@@ -443,70 +443,31 @@ int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *
     return rc;
 }
 
-struct moment {
-    int64_t time, order;
-};
-
-enum { PART = 10000 }; // rows that are read at a time, so that the log is not held back
-
-static int find_moments(struct store *s, const int64_t period[2], struct moment **m, size_t *n,
-                        struct err *err)
-{
-    const struct schema *schema = &s->plan->schema;
-    size_t room = 0;
-    sqlite3_stmt *q;
-    char *sql = sqlite3_mprintf("SELECT \"t_%w\" AS t, seq FROM prediction WHERE t >= ? AND t < ?"
-                                " AND seq BETWEEN ? AND ?",
-                                schema->columns[schema_find_kind(schema, COLUMN_TIME)].name);
-    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
-    for (int64_t first = 1; first < s->next && rc == SQLITE_OK; first += PART) {
-        const int64_t last = s->next - first < PART ? s->next - 1 : first + PART - 1;
-        const int64_t bounds[] = {period[0], period[1], first, last};
-        for (int i = 0; i < 4; i++)
-            sqlite3_bind_int64(q, i + 1, bounds[i]);
-        while (sqlite3_step(q) == SQLITE_ROW) {
-            ARRAY_GROW(*m, *n + 1, room);
-            (*m)[(*n)++] = (struct moment){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1)};
-        }
-        rc = sqlite3_reset(q);
-    }
-    sqlite3_free(sql);
-    sqlite3_finalize(q);
-    return rc == SQLITE_OK ? 0 : store_failed(s, "read", err);
-}
-
-static bool is_later(const struct moment *a, const struct moment *b)
-{
-    return a->time != b->time ? a->time > b->time : a->order > b->order;
-}
-
-// Shell sort (gaps: Gonnet & Baeza-Yates 1991): fast where few rows came late, and in place, while
-// qsort would need as much memory again.
-static void sort_moments(struct moment *m, size_t n)
-{
-    for (size_t gap = n; gap > 1;) {
-        gap = gap < 5 ? 1 : (5 * gap - 1) / 11;
-        for (size_t i = gap; i < n; i++) {
-            const struct moment x = m[i];
-            size_t k = i;
-            for (; k >= gap && is_later(&m[k - gap], &x); k -= gap)
-                m[k] = m[k - gap];
-            m[k] = x;
-        }
-    }
-}
-
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err)
 {
+    const struct schema *schema = &s->plan->schema;
     const struct store_row *row;
-    struct moment *m = NULL;
-    size_t n = 0;
-    int rc = find_moments(s, (int64_t[]){from, until}, &m, &n, err);
-    sort_moments(m, n);
+    int64_t *orders = NULL;
+    size_t n = 0, room = 0;
+    sqlite3_stmt *q = NULL;
+    char *sql = sqlite3_mprintf("SELECT seq, \"t_%w\" AS t FROM prediction WHERE t >= ? AND t < ?"
+                                " ORDER BY t, seq",
+                                schema->columns[schema_find_kind(schema, COLUMN_TIME)].name);
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, until);
+    while (rc == 0 && sqlite3_step(q) == SQLITE_ROW) {
+        ARRAY_GROW(orders, n + 1, room);
+        orders[n++] = sqlite3_column_int64(q, 0);
+    }
+    if (rc || sqlite3_reset(q))
+        rc = store_failed(s, "read", err);
+    sqlite3_free(sql);
+    sqlite3_finalize(q); // before the rows are read, so that the log is not held back
     for (size_t i = 0; i < n && rc == 0; i++)
-        if ((rc = store_get(s, m[i].order, &row, err)) == 0)
+        if ((rc = store_get(s, orders[i], &row, err)) == 0)
             rc = take(arg, row, NULL, err);
-    free(m);
+    free(orders);
     return rc;
 }

@@ -166,8 +166,8 @@ typedef int store_take(void *arg, const struct store_row *row, const struct stor
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
                struct err *err);
 
-// The same for the transactions with from <= time < until, by time, equal times by order. 16 bytes
-// of memory for each.
+// The same for the transactions with from <= time < until, by time, equal times by order. 8 bytes of
+// memory for each.
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err);
 
