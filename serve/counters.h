@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { COUNTERS_ROUTES = 32, COUNTERS_MODELS = 64, COUNTERS_BOUNDS = 13 };
+enum { COUNTERS_ROUTES = 40, COUNTERS_MODELS = 64, COUNTERS_BOUNDS = 13 };
 
 extern const double counters_seconds[COUNTERS_BOUNDS], counters_scores[COUNTERS_BOUNDS];
 

@@ -77,6 +77,7 @@ struct route {
     void (*answer)(struct request *q);
     void (*post)(struct request *q, const char *body, size_t n);
     const char *text;
+    const char *type;  // of a page, a file or a text that is not JSON; NULL: JSON
     const char *query; // the only one that is taken; NULL: any, and it is ignored
     const char *asked; // another one that is taken, with any value: "id="
     bool open;         // needs no token

@@ -174,7 +174,6 @@ static void write_process(struct reply *r, const struct service *s)
 void get_metrics(struct request *q)
 {
     struct reply *r = q->reply;
-    r->type = "text/plain; version=0.0.4; charset=utf-8";
     write_http(r, &q->service->counters);
     write_decisions(r, &q->service->counters, q->service->plan);
     write_quality(r, &q->service->recent);

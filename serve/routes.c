@@ -94,8 +94,6 @@ static void get_model_file(struct request *q)
     else
         PROBLEM(q, 404, "%s of the model that decides is gone from the registry, or unreadable",
                 name);
-    if (text && strcmp(name, "card.md") == 0)
-        q->reply->type = "text/markdown; charset=utf-8";
     free(text);
     free(path);
 }
@@ -122,46 +120,18 @@ static void get_openapi(struct request *q)
 extern const char dashboard_html[], shell_html[], style_css[], icon_svg[], page_js[], chart_js[];
 extern const char form_js[], dashboard_js[], report_js[], card_js[], docs_js[], chart_min_js[];
 
-#define PAGE   "text/html; charset=utf-8"
-#define SCRIPT "text/javascript; charset=utf-8"
+// It may load from this server only, and run no inline script or style. Chart.js draws on canvas
+// and sets sizes through the object model, so it needs no exception.
+static const char page_head[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n";
 
-// The files contain nothing of the service, so they need no token.
-static const struct file {
-    const char *path, *type, *text; // NULL: the server's report page
-} files[] = {
-    {"/", PAGE, dashboard_html},
-    {"/report", PAGE, NULL},
-    {"/card", PAGE, shell_html},
-    {"/docs", PAGE, shell_html},
-    {"/web/style.css", "text/css; charset=utf-8", style_css},
-    {"/web/page.js", SCRIPT, page_js},
-    {"/web/chart.js", SCRIPT, chart_js},
-    {"/web/form.js", SCRIPT, form_js},
-    {"/web/dashboard.js", SCRIPT, dashboard_js},
-    {"/web/report.js", SCRIPT, report_js},
-    {"/web/card.js", SCRIPT, card_js},
-    {"/web/docs.js", SCRIPT, docs_js},
-    {"/web/chart.min.js", SCRIPT, chart_min_js},
-    {"/web/icon.svg", "image/svg+xml", icon_svg},
-};
-
-// The page may load from this server only, and run no inline script or style. Chart.js draws on
-// canvas and sets sizes through the object model, so it needs no exception.
-static void get_file(struct request *q)
+static void get_report(struct request *q)
 {
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (strcmp(files[i].path, q->path) == 0) {
-            q->reply->type = files[i].type;
-            reply_text(q->reply, files[i].text ? files[i].text : q->server->report);
-            q->reply->head =
-                "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-                "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                "frame-ancestors 'none'\r\n"
-                "X-Content-Type-Options: nosniff\r\n"
-                "Referrer-Policy: no-referrer\r\n";
-            return;
-        }
-    PROBLEM(q, 404, "the pages have no file %s", q->segments[0]);
+    reply_text(q->reply, q->server->report);
 }
 
 static void get_v2_ready(struct request *q)
@@ -170,22 +140,26 @@ static void get_v2_ready(struct request *q)
         reply_text(q->reply, "{\"ready\":true}");
 }
 
-#define READ       "GET, HEAD, OPTIONS"
-#define SEND       "POST, OPTIONS"
-#define V2_MODEL   "/v2/models/{model}"
-#define V2_VERSION V2_MODEL "/versions/{version}"
+#define READ        "GET, HEAD, OPTIONS"
+#define SEND        "POST, OPTIONS"
+#define METRICS     "text/plain; version=0.0.4; charset=utf-8"
+#define PART(media) .type = media "; charset=utf-8", .open = true
+#define PAGE        PART("text/html")
+#define SCRIPT      PART("text/javascript")
+#define V2_MODEL    "/v2/models/{model}"
+#define V2_VERSION  V2_MODEL "/versions/{version}"
 
 const struct route routes[COUNTERS_ROUTES] = {
     {"/predict", SEND, .post = post_predict, .query = "store=false"},
     {"/feedback", SEND, .post = post_feedback},
     {"/decisions", READ, .answer = get_decisions, .query = "decision=review", .asked = "id="},
     {"/history", READ, .answer = get_history},
-    {"/metrics", READ, .answer = get_metrics, .health = true},
+    {"/metrics", READ, .answer = get_metrics, .health = true, .type = METRICS},
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
     {"/readyz", READ, .answer = get_readyz, .open = true, .health = true},
     {"/model", READ, .answer = get_model},
     {"/model/metrics.json", READ, .answer = get_model_file},
-    {"/model/card.md", READ, .answer = get_model_file},
+    {"/model/card.md", READ, .answer = get_model_file, .type = "text/markdown; charset=utf-8"},
     {"/admin/reload", SEND, .answer = post_reload},
     {"/openapi.json", READ, .answer = get_openapi},
     {"/v2", READ,
@@ -198,11 +172,21 @@ const struct route routes[COUNTERS_ROUTES] = {
     {V2_VERSION, READ, .answer = inference_model},
     {V2_VERSION "/ready", READ, .answer = inference_ready},
     {V2_VERSION "/infer", SEND, .post = inference},
-    {"/", READ, .answer = get_file, .open = true},
-    {"/report", READ, .answer = get_file, .open = true},
-    {"/card", READ, .answer = get_file, .open = true},
-    {"/docs", READ, .answer = get_file, .open = true},
-    {"/web/{file}", READ, .answer = get_file, .open = true},
+    // These contain nothing of the service, so they need no token.
+    {"/", READ, .text = dashboard_html, PAGE},
+    {"/report", READ, .answer = get_report, PAGE},
+    {"/card", READ, .text = shell_html, PAGE},
+    {"/docs", READ, .text = shell_html, PAGE},
+    {"/web/style.css", READ, .text = style_css, PART("text/css")},
+    {"/web/page.js", READ, .text = page_js, SCRIPT},
+    {"/web/chart.js", READ, .text = chart_js, SCRIPT},
+    {"/web/form.js", READ, .text = form_js, SCRIPT},
+    {"/web/dashboard.js", READ, .text = dashboard_js, SCRIPT},
+    {"/web/report.js", READ, .text = report_js, SCRIPT},
+    {"/web/card.js", READ, .text = card_js, SCRIPT},
+    {"/web/docs.js", READ, .text = docs_js, SCRIPT},
+    {"/web/chart.min.js", READ, .text = chart_min_js, SCRIPT},
+    {"/web/icon.svg", READ, .text = icon_svg, PART("image/svg+xml")},
     {0},
 };
 
@@ -303,4 +287,8 @@ void route(struct request *q)
         r->post(q, body, (size_t)q->length);
     }
     free(body);
+    if (r && r->type && q->reply->status == 200) {
+        q->reply->type = r->type;
+        q->reply->head = page_head;
+    }
 }
