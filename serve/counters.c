@@ -164,17 +164,13 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
     const struct recent_label *label = find_label(r, d->order);
     const double *number = r->values + at * r->width + r->plan->n_inputs + 1;
     char received[TIME_TEXT], time[TIME_TEXT];
-    const char *comma = "";
     reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":\"%s\",\"numbers\":{",
               d->order, time_text(received, d->received / 1000), time_text(time, d->time));
     for (size_t c = 0; c < r->plan->schema.n; c++) {
-        const struct schema_column *column = &r->plan->schema.columns[c];
-        if (column->kind != COLUMN_NUMBER)
+        if (r->plan->schema.columns[c].kind != COLUMN_NUMBER)
             continue;
-        reply_text(reply, comma);
-        reply_string(reply, column->name, strlen(column->name));
-        reply_add(reply, ":%.17g", *number++);
-        comma = ",";
+        reply_name(reply, r->plan->schema.columns[c].name);
+        reply_add(reply, "%.17g", *number++);
     }
     reply_add(reply, "},\"probability\":%.17g,\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
               d->decision.probability, d->decision.review ? "review" : "approve",

@@ -70,13 +70,3 @@ void decision_write_members(const struct decision *d, const unsigned char *outsi
     }
     reply_text(r, any ? "]" : "");
 }
-
-void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
-                    const json_t *id, struct reply *r)
-{
-    reply_text(r, "{");
-    if (id)
-        decision_write_id(id, r);
-    decision_write_members(d, outside, p, r);
-    reply_text(r, "}");
-}

@@ -30,12 +30,10 @@ struct decision {
 void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
                    unsigned char *outside, double *contributions);
 
-// {"id"?,"probability","decision","threshold","model","sha256","reasons":[{"feature","value",
-// "contribution"}, ...],"outside_training"?:["feature", ...]}. id: as it was sent; NULL for none.
-void decision_write(const struct decision *d, const unsigned char *outside, const struct plan *p,
-                    const json_t *id, struct reply *r);
-// The members "id", followed by a comma; "probability" and all after it; and "reasons" alone.
+// The member "id", as it was sent, and a comma.
 void decision_write_id(const json_t *id, struct reply *r);
+// "probability","decision","threshold","model","sha256","reasons":[{"feature","value",
+// "contribution"}, ...],"outside_training"?:["feature", ...]; and "reasons" alone.
 void decision_write_members(const struct decision *d, const unsigned char *outside,
                             const struct plan *p, struct reply *r);
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);

@@ -17,7 +17,6 @@ struct feedback_request {
     struct reply *reply;
     struct body body;
     struct item *items; // [body.n]
-    bool refused;       // the reply says why
 };
 
 static int read_item(const struct feedback_request *q, struct item *item, const json_t *v,
@@ -92,7 +91,6 @@ static int run(void *arg, struct err *err)
             return -1;
         if (item->order > 0)
             continue;
-        q->refused = true;
         reply_problem(
             q->reply, 404, item->id ? "id" : "order", body_index(&q->body, i),
             "no such transaction was predicted, or it is no longer kept; no label of this "
@@ -125,7 +123,7 @@ void feedback(struct service *s, const char *body, size_t n, struct reply *r)
     struct feedback_request q = {.service = s, .reply = r};
     struct job job = {.run = run, .arg = &q};
     reply_reset(r);
-    if (read_all(&q, body, n) == 0 && service_run(s, &job, r) == 0 && !q.refused)
+    if (read_all(&q, body, n) == 0 && service_run(s, &job, r) == 0)
         write_labels(&q, r);
     free(q.items);
     json_decref(q.body.document);

@@ -7,8 +7,8 @@
 // A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
 // its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
 // probability and margin, FP64, and review, BOOL: the decision (train/model.h). Optional members
-// may be null. Unknown members and parameters are ignored, except those that ask for binary
-// tensors.
+// may be null. Unknown members and all parameters are ignored: tensors are JSON, and a client that
+// sends binary ones says so in a header, which is refused.
 //
 // A model has the name of its registry's folder and one version, the one that serves.
 // Problems name the place in the request, as `field`.
@@ -80,20 +80,6 @@ static const char *text_of(const json_t *v)
     return json_is_string(v) ? json_string_value(v) : "";
 }
 
-// base: where the object is, "" or like "inputs[0]"
-static void check_parameters(struct inference *q, const json_t *object, const char *base)
-{
-    static const char *const binary[] = {"binary_data_size", "binary_data", "binary_data_output"};
-    const json_t *parameters = member(object, "parameters");
-    if (parameters)
-        expect(q, parameters, JSON_OBJECT, base, *base ? ".parameters" : "parameters");
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *v = member(parameters, binary[i]);
-        require(q, !v || json_is_false(v), 400,
-                "has %s, but tensors are read and written as JSON only", binary[i]);
-    }
-}
-
 static void read_shape(struct inference *q, const json_t *shape)
 {
     const json_t *rows = json_array_get(shape, 0), *width = json_array_get(shape, 1);
@@ -157,7 +143,6 @@ static void read_inputs(struct inference *q, const json_t *inputs)
     expect(q, name, JSON_STRING, TENSOR, ".name");
     require(q, strcmp(text_of(name), input_name) == 0, 400,
             "is '%.64s', but the model's only input is '%s'", text_of(name), input_name);
-    check_parameters(q, tensor, TENSOR);
     expect(q, datatype, JSON_STRING, TENSOR, ".datatype");
     require(q, strcmp(text_of(datatype), "FP32") == 0 || strcmp(text_of(datatype), "FP64") == 0,
             422, "is '%.20s'; FP32 and FP64 are taken", text_of(datatype));
@@ -172,7 +157,6 @@ static void read_output(struct inference *q, const json_t *output, size_t index)
     size_t o = 0;
     snprintf(base, sizeof base, "outputs[%zu]", index);
     expect(q, output, JSON_OBJECT, base, "");
-    check_parameters(q, output, base);
     expect(q, name, JSON_STRING, base, ".name");
     while (o < N_OUTPUTS && strcmp(text_of(name), outputs[o].name) != 0)
         o++;
@@ -190,7 +174,6 @@ static void read_request(struct inference *q, const json_t *document)
     q->id = member(document, "id");
     if (q->id)
         expect(q, q->id, JSON_STRING, "id", "");
-    check_parameters(q, document, "");
     if (list)
         expect(q, list, JSON_ARRAY, "outputs", "");
     for (size_t i = 0; i < json_array_size(list); i++)
@@ -218,19 +201,14 @@ static void write_output(const struct inference *q, const struct model *m, size_
     reply_text(r, "]}");
 }
 
-static void write_name(struct reply *r, const char *member, const char *name)
-{
-    reply_add(r, "{\"%s\":", member);
-    reply_string(r, name, strlen(name));
-}
-
 static void write_answer(const struct inference *q, const char *name, const struct champion *c)
 {
     struct reply *r = q->reply;
-    write_name(r, "model_name", name);
-    reply_add(r, ",\"model_version\":\"%s\"", c->version);
+    reply_text(r, "{");
+    reply_member(r, "model_name", name);
+    reply_member(r, "model_version", c->version);
     if (q->id) {
-        reply_text(r, ",\"id\":");
+        reply_name(r, "id");
         reply_string(r, json_string_value(q->id), json_string_length(q->id));
     }
     for (size_t i = 0; i < q->n_wanted; i++) {
@@ -259,7 +237,8 @@ static const struct champion *hold(const struct request *q)
 void inference_ready(struct request *q)
 {
     if (hold(q) && service_ready(q->service, q->reply) == 0) {
-        write_name(q->reply, "name", q->service->name);
+        reply_text(q->reply, "{");
+        reply_member(q->reply, "name", q->service->name);
         reply_text(q->reply, ",\"ready\":true}");
     }
     service_let(q->service);
@@ -270,7 +249,8 @@ void inference_model(struct request *q)
     struct reply *r = q->reply;
     const struct champion *c = hold(q);
     if (c) {
-        write_name(r, "name", q->service->name);
+        reply_text(r, "{");
+        reply_member(r, "name", q->service->name);
         reply_add(r,
                   ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
                   "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":",

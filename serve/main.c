@@ -106,9 +106,9 @@ static void print_message(const char *level, const char *message)
     struct reply line = {0};
     char now[TIME_TEXT];
     if (server.access_log) {
-        reply_add(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":",
-                  time_text(now, (int64_t)time(NULL)), level);
-        reply_string(&line, message, strlen(message));
+        reply_add(&line, "{\"time\":\"%s\",\"level\":\"%s\"", time_text(now, (int64_t)time(NULL)),
+                  level);
+        reply_member(&line, "message", message);
         reply_text(&line, "}\n");
     } else {
         reply_add(&line, "serve: %s\n", message);

@@ -20,7 +20,6 @@ struct predict_request {
     float **inputs;          // [n_inputs], each [body.n]: as state_run writes them
     double *genuine, *fraud; // [n_fresh][n_lanes]
     double *contributions;   // [n_inputs], scratch
-    bool refused;            // the reply says why; nothing was counted
 };
 
 static void *take(int64_t **at, size_t n)
@@ -56,7 +55,6 @@ static void allocate(struct predict_request *q)
 
 static void refuse(struct predict_request *q, size_t event, int column, const char *why)
 {
-    q->refused = true;
     reply_problem(q->reply, 409, q->service->plan->schema.columns[column].name,
                   body_index(&q->body, event), "%s; nothing of this request was counted", why);
 }
@@ -149,10 +147,12 @@ static int run(void *arg, struct err *err)
     struct predict_request *q = arg;
     struct service *s = q->service;
     struct err late = {""};
-    for (size_t i = 0; i < q->body.n && !q->refused; i++)
+    for (size_t i = 0; i < q->body.n && q->reply->status == 200; i++)
         if (look_up(q, i, err))
             return -1;
-    if (!q->refused && q->n_fresh > 0) {
+    if (q->reply->status != 200) // refused: nothing is counted
+        return 0;
+    if (q->n_fresh > 0) {
         gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->columns};
         if ((q->store ? state_run : state_try)(&s->state, &events, q->inputs, &late)) {
@@ -170,7 +170,7 @@ static int run(void *arg, struct err *err)
         if (rc)
             return -1;
     }
-    for (size_t i = 0; i < q->body.n && q->store && !q->refused; i++) {
+    for (size_t i = 0; i < q->body.n && q->store; i++) {
         struct store_row *row = &q->rows[i], *source = &q->rows[q->source[i]];
         if (source != row) { // it came twice in one array: answered twice and counted once
             row->decision = source->decision;
@@ -190,10 +190,12 @@ static void write_decisions(const struct predict_request *q, struct reply *r)
     const int id = schema_find_kind(&p->schema, COLUMN_ID);
     for (size_t i = 0; i < q->body.n; i++) {
         body_mark(&q->body, i, r);
-        decision_write(
-            &q->rows[i].decision, q->rows[i].outside, p,
-            id < 0 ? NULL : json_object_get(body_element(&q->body, i), p->schema.columns[id].name),
-            r);
+        reply_text(r, "{");
+        if (id >= 0)
+            decision_write_id(
+                json_object_get(body_element(&q->body, i), p->schema.columns[id].name), r);
+        decision_write_members(&q->rows[i].decision, q->rows[i].outside, p, r);
+        reply_text(r, "}");
     }
     body_mark(&q->body, q->body.n, r);
 }
@@ -205,8 +207,7 @@ void predict(struct service *s, const char *body, size_t n, bool store, struct r
     reply_reset(r);
     if (body_parse(&q.body, body, n, s->plan->schema.n, "transaction", r) == 0) {
         allocate(&q);
-        if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0 &&
-            !q.refused)
+        if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0)
             write_decisions(&q, r);
     }
     free(q.rows);

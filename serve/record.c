@@ -4,24 +4,16 @@
 
 #include <inttypes.h>
 
-static void write_name(size_t before, const char *name, struct reply *r)
-{
-    reply_text(r, before > 0 ? "," : "");
-    reply_string(r, name, strlen(name));
-    reply_text(r, ":");
-}
-
 static void write_transaction(const struct schema *schema, const struct store_row *row,
                               const json_t *id, struct reply *r)
 {
     char time[TIME_TEXT];
-    size_t n = 0;
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
         const void *value = &row->values[c];
         if (kind == COLUMN_LABEL)
             continue;
-        write_name(n++, schema->columns[c].name, r);
+        reply_name(r, schema->columns[c].name);
         if (kind == COLUMN_ID)
             reply_string(r, json_string_value(id), json_string_length(id));
         else if (kind == COLUMN_TIME)
@@ -50,7 +42,7 @@ static int write_record(struct store *s, int64_t order, const json_t *id, struct
     write_transaction(&p->schema, row, id, r);
     reply_text(r, "},\"inputs\":{");
     for (size_t i = 0; i < p->n_inputs; i++) {
-        write_name(i, p->inputs[i].name, r);
+        reply_name(r, p->inputs[i].name);
         reply_add(r, "%.9g", (double)row->x[i]);
     }
     reply_text(r, "},");

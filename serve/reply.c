@@ -97,6 +97,20 @@ void reply_string(struct reply *r, const char *text, size_t n)
     reply_text(r, "\"");
 }
 
+void reply_name(struct reply *r, const char *name)
+{
+    if (r->text[r->n - 1] != '{')
+        reply_text(r, ",");
+    reply_string(r, name, strlen(name));
+    reply_text(r, ":");
+}
+
+void reply_member(struct reply *r, const char *name, const char *text)
+{
+    reply_name(r, name);
+    reply_string(r, text, strlen(text));
+}
+
 int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
 {
     char detail[1024]; // cuts a longer one, which quotes a client's long text
@@ -107,15 +121,12 @@ int reply_problem(struct reply *r, int status, const char *field, long index, co
     reply_reset(r);
     r->status = status;
     r->type = "application/problem+json";
-    reply_add(r, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+    reply_add(r, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
               reply_statuses[reply_status(status)].phrase, status);
-    reply_string(r, detail, strlen(detail));
-    reply_text(r, ",\"error\":");
-    reply_string(r, detail, strlen(detail));
-    if (field) {
-        reply_text(r, ",\"field\":");
-        reply_string(r, field, strlen(field));
-    }
+    reply_member(r, "detail", detail);
+    reply_member(r, "error", detail);
+    if (field)
+        reply_member(r, "field", field);
     if (index >= 0)
         reply_add(r, ",\"index\":%ld", index);
     reply_text(r, "}");

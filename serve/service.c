@@ -41,7 +41,9 @@ int service_run(struct service *s, struct job *job, struct reply *r)
     const enum job_outcome outcome = writer_run(&s->writer, job);
     if (outcome == JOB_FULL)
         atomic_fetch_add(&s->counters.refused, 1);
-    return outcome == JOB_COMMITTED ? 0 : refuse(r, outcome);
+    if (outcome != JOB_COMMITTED)
+        return refuse(r, outcome);
+    return r->status == 200 ? 0 : -1;
 }
 
 const struct champion *service_hold(struct service *s)

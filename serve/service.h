@@ -63,7 +63,8 @@ struct service {
 int service_load(struct service *s, const struct service_files *files, struct err *err);
 void service_release(struct service *s);
 
-// 0 once the job is committed; -1 where it was not, and the reply holds the problem (503).
+// 0 once the job is committed; -1 where it was not (503), or where it has refused the request: the
+// reply holds the problem.
 int service_run(struct service *s, struct job *job, struct reply *r);
 
 // 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503:
