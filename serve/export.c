@@ -245,7 +245,7 @@ static int export_decision(struct err *err)
         return -1;
     if (pseudonym_fingerprint(&pseudonym) != store.identity.key_fingerprint)
         return err_set(err, "%s: the ids of %s were made under another key", key, database);
-    if (record_write(&store, &pseudonym, id, strlen(id), &r, err))
+    if (record_write(&(struct record){&store, &pseudonym, id, strlen(id), &r}, err))
         return -1;
     if (r.status != 200)
         return err_set(err, "%s: no transaction has the id '%s', or it is no longer kept", database,

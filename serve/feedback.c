@@ -121,9 +121,8 @@ static void write_labels(const struct feedback_request *q, struct reply *r)
 void feedback(struct service *s, const char *body, size_t n, struct reply *r)
 {
     struct feedback_request q = {.service = s, .reply = r};
-    struct job job = {.run = run, .arg = &q};
     reply_reset(r);
-    if (read_all(&q, body, n) == 0 && service_run(s, &job, r) == 0)
+    if (read_all(&q, body, n) == 0 && service_run(s, run, &q, r) == 0)
         write_labels(&q, r);
     free(q.items);
     json_decref(q.body.document);

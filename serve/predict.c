@@ -203,11 +203,10 @@ static void write_decisions(const struct predict_request *q, struct reply *r)
 void predict(struct service *s, const char *body, size_t n, bool store, struct reply *r)
 {
     struct predict_request q = {.service = s, .reply = r, .store = store};
-    struct job job = {.run = run, .arg = &q};
     reply_reset(r);
     if (body_parse(&q.body, body, n, s->plan->schema.n, "transaction", r) == 0) {
         allocate(&q);
-        if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, &job, r) == 0)
+        if (transactions_read(s, &q.body, q.rows, r) == 0 && service_run(s, run, &q, r) == 0)
             write_decisions(&q, r);
     }
     free(q.rows);

@@ -27,13 +27,13 @@ static void write_transaction(const struct schema *schema, const struct store_ro
     }
 }
 
-static int write_record(struct store *s, int64_t order, const json_t *id, struct reply *r,
-                        struct err *err)
+static int write_record(const struct record *q, int64_t order, const json_t *id, struct err *err)
 {
-    const struct plan *p = s->plan;
+    const struct plan *p = q->store->plan;
     const struct store_row *row;
+    struct reply *r = q->reply;
     char received[TIME_TEXT], clock[TIME_TEXT];
-    if (store_get(s, order, &row, err))
+    if (store_get(q->store, order, &row, err))
         return -1;
     reply_text(r, "{");
     decision_write_id(id, r);
@@ -47,49 +47,31 @@ static int write_record(struct store *s, int64_t order, const json_t *id, struct
     }
     reply_text(r, "},");
     decision_write_members(&row->decision, row->outside, p, r);
-    reply_text(r, ",\"labels\":");
-    if (store_write_labels(s, order, r, err))
-        return -1;
-    reply_text(r, "}");
-    return 0;
+    return store_write_labels(q->store, order, r, err);
 }
 
-int record_write(struct store *s, const struct pseudonym *key, const char *id, size_t n,
-                 struct reply *r, struct err *err)
+int record_write(void *arg, struct err *err)
 {
-    json_t *text = xchecked(json_stringn_nocheck(id, n));
+    const struct record *q = arg;
+    json_t *id = xchecked(json_stringn_nocheck(q->id, q->n));
     uint64_t pseudonym;
     int64_t order = 0;
     int rc = 0;
-    if (transaction_pseudonym(&s->plan->schema, key, text, &pseudonym) == 0)
-        rc = store_find(s, pseudonym, &order, err);
+    if (transaction_pseudonym(&q->store->plan->schema, q->key, id, &pseudonym) == 0)
+        rc = store_find(q->store, pseudonym, &order, err);
     if (rc == 0 && order == 0)
-        reply_problem(r, 404, "id", -1,
+        reply_problem(q->reply, 404, "id", -1,
                       "no transaction of this id was predicted, or it is no longer kept");
     else if (rc == 0)
-        rc = write_record(s, order, text, r, err);
-    json_decref(text);
+        rc = write_record(q, order, id, err);
+    json_decref(id);
     return rc;
-}
-
-struct record_request {
-    struct service *service;
-    struct reply *reply;
-    const char *id;
-    size_t n;
-};
-
-static int run(void *arg, struct err *err)
-{
-    const struct record_request *q = arg;
-    return record_write(&q->service->store, &q->service->pseudonym, q->id, q->n, q->reply, err);
 }
 
 // On the writer's thread, since only that may read while it writes.
 void record(struct service *s, const char *id, size_t n, struct reply *r)
 {
-    struct record_request q = {s, r, id, n};
-    struct job job = {.run = run, .arg = &q};
+    struct record q = {&s->store, &s->pseudonym, id, n, r};
     reply_reset(r);
-    service_run(s, &job, r);
+    service_run(s, record_write, &q, r);
 }

@@ -171,10 +171,9 @@ json_t *json_from_body(const char *body, size_t n, size_t width, struct reply *r
         return NULL;
     errno = 0; // jansson tells a failed allocation only there
     json_t *document = json_loadb(body, n, JSON_REJECT_DUPLICATES, &e);
-    if (!document && (errno == ENOMEM || !*e.text)) {
+    if (!document && (errno == ENOMEM || !*e.text))
         reply_problem(r, 503, NULL, -1, "out of memory for a body of %zu bytes", n);
-        r->retry_after = 1;
-    } else if (!document)
+    else if (!document)
         reply_problem(
             r, 400, NULL, -1,
             json_error_code(&e) == json_error_numeric_overflow

@@ -10,8 +10,6 @@
 struct reply {
     int status;       // of HTTP; from 400 on the text is a problem (RFC 9457)
     const char *type; // media type of the text, application/json unless set; constant
-    const char *head; // more header lines, each with its CRLF; NULL: none
-    int retry_after;  // seconds, for 503; 0: no such header
     char *text;       // n bytes and a 0
     size_t n, size;
 };

@@ -104,7 +104,6 @@ static void post_reload(struct request *q)
     const int rc = service_reload(q->service, &err);
     if (rc) {
         PROBLEM(q, rc == RELOAD_LATER ? 503 : 409, "%s", err.msg);
-        q->reply->retry_after = rc == RELOAD_LATER;
         return;
     }
     const struct champion *c = service_hold(q->service);
@@ -119,15 +118,6 @@ static void get_openapi(struct request *q)
 
 extern const char dashboard_html[], shell_html[], style_css[], icon_svg[], page_js[], chart_js[];
 extern const char form_js[], dashboard_js[], report_js[], card_js[], docs_js[], chart_min_js[];
-
-// It may load from this server only, and run no inline script or style. Chart.js draws on canvas
-// and sets sizes through the object model, so it needs no exception.
-static const char page_head[] =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n";
 
 static void get_report(struct request *q)
 {
@@ -287,8 +277,6 @@ void route(struct request *q)
         r->post(q, body, (size_t)q->length);
     }
     free(body);
-    if (r && r->type && q->reply->status == 200) {
+    if (r && r->type && q->reply->status == 200)
         q->reply->type = r->type;
-        q->reply->head = page_head;
-    }
 }

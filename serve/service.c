@@ -22,11 +22,7 @@ static int refuse(struct reply *r, enum job_outcome outcome)
         [JOB_BUSY] = "another program holds the database, so nothing is decided; try again later",
         [JOB_FULL] = "too many requests are waiting already; try again later",
     };
-    if (r) {
-        reply_problem(r, 503, NULL, -1, "%s", why[outcome]);
-        r->retry_after = outcome == JOB_FAILED ? 5 : 1; // a supervisor may take 5 seconds
-    }
-    return -1;
+    return r ? reply_problem(r, 503, NULL, -1, "%s", why[outcome]) : -1;
 }
 
 int service_ready(struct service *s, struct reply *r)
@@ -36,9 +32,11 @@ int service_ready(struct service *s, struct reply *r)
     return atomic_load(&s->store.held) ? refuse(r, JOB_BUSY) : 0;
 }
 
-int service_run(struct service *s, struct job *job, struct reply *r)
+int service_run(struct service *s, int (*run)(void *arg, struct err *err), void *arg,
+                struct reply *r)
 {
-    const enum job_outcome outcome = writer_run(&s->writer, job);
+    struct job job = {.run = run, .arg = arg};
+    const enum job_outcome outcome = writer_run(&s->writer, &job);
     if (outcome == JOB_FULL)
         atomic_fetch_add(&s->counters.refused, 1);
     if (outcome != JOB_COMMITTED)

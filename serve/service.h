@@ -65,7 +65,8 @@ void service_release(struct service *s);
 
 // 0 once the job is committed; -1 where it was not (503), or where it has refused the request: the
 // reply holds the problem.
-int service_run(struct service *s, struct job *job, struct reply *r);
+int service_run(struct service *s, int (*run)(void *arg, struct err *err), void *arg,
+                struct reply *r);
 
 // 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503:
 // another program holds the database, until it lets go; or a write failed, for good, because the
@@ -102,8 +103,14 @@ void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 // is no longer kept.
 void record(struct service *s, const char *id, size_t n, struct reply *r);
 // The same from a database with the pseudonym key that it was written under.
-int record_write(struct store *s, const struct pseudonym *key, const char *id, size_t n,
-                 struct reply *r, struct err *err);
+struct record {
+    struct store *store;
+    const struct pseudonym *key;
+    const char *id;
+    size_t n;
+    struct reply *reply;
+};
+int record_write(void *record, struct err *err);
 
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,
 // or where it has other columns or features than the running state; RELOAD_LATER where there is no

@@ -395,7 +395,7 @@ int store_write_labels(struct store *s, int64_t order, struct reply *r, struct e
     sqlite3_bind_int64(q, 1, order);
     const int rc = sqlite3_step(q) == SQLITE_ROW ? 0 : store_failed(s, "read labels", err);
     if (rc == 0)
-        reply_text(r, (const char *)sqlite3_column_text(q, 0));
+        reply_add(r, ",\"labels\":%s}", (const char *)sqlite3_column_text(q, 0));
     sqlite3_reset(q);
     return rc;
 }

@@ -143,7 +143,7 @@ int store_has(struct store *s, int64_t *order, struct err *err);
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
 // A row's label is from now on the newest one that the data clock had reached.
 void store_labels_as_of(struct store *s, int64_t clock);
-// Add the JSON array of the transaction's labels, in their order.
+// Add ,"labels":[...]}, the transaction's labels in their order as the last member.
 int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err);
 // Gives the row its order and time of receipt.
 int store_put(struct store *s, struct store_row *row, struct err *err);

@@ -77,15 +77,12 @@ static int open_file(struct store *s, bool write, struct err *err)
     struct stat st;
     if (!*s->path || *s->path == ':' || strncmp(s->path, "file:", 5) == 0)
         return err_set(err, "--database '%s': give the path of a file, like var/assay.db", s->path);
-    const int fd = write ? open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (write && fd < 0)
-        return err_sys(err, "%s: cannot open or make the database", s->path);
-    const int missing = stat(s->path, &st);
-    if (fd >= 0)
-        close(fd);
-    if (missing)
+    const int fd = open(s->path, O_NONBLOCK | (write ? O_RDWR | O_CREAT : O_RDONLY), 0600);
+    if (fd < 0)
         return err_sys(err, "%s: cannot open the database", s->path);
-    if (!S_ISREG(st.st_mode))
+    const int unknown = fstat(fd, &st);
+    close(fd);
+    if (unknown || !S_ISREG(st.st_mode))
         return err_set(err, "%s: not a file; give --database a path of its own", s->path);
     if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL))
         return store_failed(s, "open", err);

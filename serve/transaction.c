@@ -160,13 +160,11 @@ static int refuse_name(const struct place *p, const char *name)
 {
     const struct schema *schema = &p->service->plan->schema;
     const char **known = xcalloc(schema->n, sizeof *known);
-    size_t n = 0;
-    for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind != COLUMN_LABEL)
-            known[n++] = schema->columns[c].name;
     char shown[65];
+    for (size_t c = 0; c < schema->n; c++)
+        known[c] = schema->columns[c].name;
     snprintf(shown, sizeof shown, "%s", name);
-    const struct hint hint = err_did_you_mean(shown, known, n);
+    const struct hint hint = err_did_you_mean(shown, known, schema->n);
     free(known);
     return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint.text);
 }

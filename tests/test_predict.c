@@ -321,7 +321,7 @@ TEST_CASE(a_body_that_cannot_be_parsed_is_400_and_without_memory_503)
         allocations = n;
         v = json_from_body(some, sizeof some - 1, 8, &r);
         json_set_alloc_funcs(malloc, free);
-        assert_true(v || (r.status == 503 && r.retry_after > 0));
+        assert_true(v || r.status == 503);
     }
     assert_true(n > 10);
     json_decref(v);

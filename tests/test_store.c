@@ -120,7 +120,7 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
         {"/dev/null", "not a file"},
         {small.folder, "Is a directory"},
         {text, "not a database"},
-        {missing, "mistyped/assay.db: cannot open or make"},
+        {missing, "mistyped/assay.db: cannot open"},
     };
     stop();
     shell("echo no database >text");
@@ -220,7 +220,6 @@ TEST_CASE(a_commit_that_fails_stops_the_service)
     expect(transaction(2), 503);
     assert_non_null(strstr(reply.text, "started again"));
     assert_null(strstr(reply.text, small.folder)); // no path goes to a client
-    assert_int_equal(reply.retry_after, 5);
     assert_true(atomic_load(&fatal));
     assert_non_null(strstr(reported, "no such table"));
     assert_int_equal(service_ready(&small.service, &reply), -1);
@@ -259,7 +258,6 @@ TEST_CASE(a_database_that_another_program_holds_is_503_until_it_lets_go)
     assert_int_equal(sqlite3_open(small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     expect(transaction(1), 503);
-    assert_int_equal(reply.retry_after, 1);
     ask_what_if(transaction(1)); // like the same request that stores
     assert_int_equal(reply.status, 503);
     assert_non_null(strstr(reported, "another program holds it"));
