@@ -1,4 +1,4 @@
-#include "serve/decision.h"
+#include "serve/store.h"
 
 #include <inttypes.h>
 #include <math.h>

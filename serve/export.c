@@ -11,7 +11,6 @@
 #include "base/value.h"
 #include "features/snapshot.h"
 #include "features/split.h"
-#include "serve/recovery.h"
 #include "serve/service.h"
 #include "train/registry.h"
 

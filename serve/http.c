@@ -60,8 +60,9 @@ static void add_head(const struct request *q, bool close)
         reply_text(&packet, "Retry-After: 1\r\n");
     if (r->status == 200 && q->route && q->route->type)
         reply_text(&packet, page_head);
-    if (q->allow)
-        reply_add(&packet, "Allow: %s\r\n", q->allow);
+    if (r->status == 204 || r->status == 405)
+        reply_add(&packet, "Allow: %s\r\n",
+                  q->route ? q->route->allow : "GET, HEAD, POST, OPTIONS");
     reply_text(&packet, "\r\n");
 }
 

@@ -66,7 +66,6 @@ struct request {
     char authority[SEGMENT]; // host's memory, where the target has one
     // Set by route:
     const struct route *route; // NULL: there is none
-    const char *allow;         // methods of the path, for 405 and OPTIONS
     char segments[2][SEGMENT]; // parts of the path in place of {...}; "" if unused
 };
 

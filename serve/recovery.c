@@ -1,4 +1,4 @@
-#include "serve/recovery.h"
+#include "serve/store.h"
 
 #include "base/memory.h"
 #include "features/snapshot.h"

@@ -249,7 +249,6 @@ void route(struct request *q)
                 "token no other is served",
                 q->host);
     } else if (strcmp(path, "*") == 0) { // the server as a whole
-        q->allow = "GET, HEAD, POST, OPTIONS";
         q->reply->status = 204;
     } else if (!(r && r->open) && *q->server->token &&
                !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
@@ -261,10 +260,8 @@ void route(struct request *q)
                 q->health ? "on this port, which is for /healthz, /readyz, /v2/health and /metrics"
                           : "here; GET /openapi.json lists all paths");
     } else if (!strstr(r->allow, method)) { // no method's name is part of another's
-        q->allow = r->allow;
         PROBLEM(q, 405, "%s does not take %.20s; it takes %s", path, method, r->allow);
     } else if (strcmp(method, "OPTIONS") == 0) {
-        q->allow = r->allow;
         q->reply->status = 204;
     } else if (r->query && *q->query && strcmp(q->query, r->query) != 0 && !asks(q)) {
         PROBLEM(q, 400, "%s takes no query, or ?%s%s%s", path, r->query, r->asked ? ", or ?" : "",

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/value.h"
 #include "features/snapshot.h"
-#include "serve/recovery.h"
 #include "train/registry.h"
 #include "train/report.h"
 

@@ -18,12 +18,51 @@
 
 #include "features/state.h"
 #include "ingest/table.h"
-#include "serve/decision.h"
+#include "serve/reply.h"
+#include "train/model.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/types.h>
+
+// ---- a decision, decision.c ----
+//
+// What the model says about one transaction, and the text that a client reads. It depends only on
+// the decision, which inputs were outside, the names of the plan's inputs and the request's id, so
+// a stored decision is written again to the same bytes.
+
+enum { N_REASONS = 4 };
+
+struct reason {
+    int input; // index into the plan's inputs
+    float value;
+    double contribution;
+};
+
+struct decision {
+    int64_t version; // of the model, in the registry
+    char sha256[65]; // of the model
+    double threshold, probability;
+    bool review;
+    bool repeated; // its id was known: this is the stored answer
+    int n_reasons;
+    struct reason reasons[N_REASONS]; // the largest |contribution| first
+};
+
+// x[n_inputs]: the inputs of the event; outside[n_inputs]: takes 1 for each that lies outside the
+// range of training; contributions[n_inputs]: scratch space.
+void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
+                   unsigned char *outside, double *contributions);
+// The member "id", as it was sent, and a comma.
+void decision_write_id(const json_t *id, struct reply *r);
+// "probability","decision","threshold","model","sha256","reasons":[{"feature","value",
+// "contribution"}, ...],"outside_training"?:["feature", ...]; and "reasons" alone.
+void decision_write_members(const struct decision *d, const unsigned char *outside,
+                            const struct plan *p, struct reply *r);
+void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);
+
+// ---- the database ----
 
 enum { STORE_SCHEMA = 3, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_version, application_id
 
@@ -191,6 +230,25 @@ void ids_release(struct ids *ids);
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                   ...);
 #define STORE_DROPPED "SELECT value FROM meta WHERE key = 'dropped'" // a server may, meanwhile
+
+// ---- recovery.c: the state that the rows lead to, from a snapshot or a checkpoint on. The server
+// starts with it, and `export --verify` checks with it what was served. ----
+
+// The texts of categories that the plan asks for: fills d[p->schema.n], which is zeroed.
+int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err *err);
+// Initialises the state, too; after an error there is nothing to release.
+int recovery_load(struct state *s, const struct plan *p, const struct dictionary *dictionaries,
+                  uint64_t key_fingerprint, const char *path, struct err *err);
+
+struct replayed {
+    uint64_t rows, values, differ; // transactions; their inputs and label values
+    struct err first;              // about the first value that differs
+};
+// Replay what the store holds after the state's position. The inputs and label values that were
+// stored when a row was served should come out again: else the file was altered, or this program
+// computes otherwise than the one that wrote it. A server may write to the store meanwhile: it is
+// read in parts, up to the row that was its newest when it was opened.
+int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err);
 
 // ---- between store.c and store_open.c ----
 

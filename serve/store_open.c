@@ -159,31 +159,32 @@ static int connect(struct store *s, bool full, const struct store_identity *iden
     return store_log_start(&s->log, s->db, s->path, pragmas, err);
 }
 
-// wanted: what it must be; NULL: anything.
-static int read_identity(struct store *s, const struct store_identity *wanted, struct err *err)
+static int read_identity(struct store *s, struct err *err)
 {
-    const struct store_identity w = wanted ? *wanted : (struct store_identity){0};
-    const struct {
-        const char *key;
-        uint64_t *is, wanted;
-        const char *why;
-    } parts[] = {
-        {"plan_xxh3", &s->identity.plan, w.plan,
-         "holds transactions with other [columns] or [features] than the model's; keep it "
-         "elsewhere and start with a new one (--database)"},
-        {"key_fingerprint", &s->identity.key_fingerprint, w.key_fingerprint,
-         "its pseudonyms were made under another key than this one"},
-        {"base_xxh3", &s->identity.base, w.base,
-         "goes on from another state than this one; give --state the snapshot that it began with, "
-         "or keep it elsewhere and start with a new one (--database)"}};
-    for (size_t i = 0; i < 3; i++) {
-        if (store_execute(s, "read", (int64_t *)parts[i].is, err,
-                          "SELECT value FROM meta WHERE key = %Q", parts[i].key))
-            return -1;
-        if (wanted && *parts[i].is != parts[i].wanted)
-            return err_set(err, "%s: %s", s->path, parts[i].why);
-    }
-    return 0;
+    static const char *const sql = "SELECT value FROM meta WHERE key = %Q";
+    struct store_identity *is = &s->identity;
+    return store_execute(s, "read", (int64_t *)&is->plan, err, sql, "plan_xxh3") ||
+                   store_execute(s, "read", (int64_t *)&is->base, err, sql, "base_xxh3") ||
+                   store_execute(s, "read", (int64_t *)&is->key_fingerprint, err, sql,
+                                 "key_fingerprint")
+               ? -1
+               : 0;
+}
+
+static int check_identity(struct store *s, const struct store_identity *wanted, struct err *err)
+{
+    const struct store_identity *is = &s->identity;
+    const char *why =
+        is->plan != wanted->plan
+            ? "holds transactions with other [columns] or [features] than the model's; keep it "
+              "elsewhere and start with a new one (--database)"
+        : is->key_fingerprint != wanted->key_fingerprint
+            ? "its pseudonyms were made under another key than this one"
+        : is->base != wanted->base
+            ? "goes on from another state than this one; give --state the snapshot that it began "
+              "with, or keep it elsewhere and start with a new one (--database)"
+            : NULL;
+    return why ? err_set(err, "%s: %s", s->path, why) : 0;
 }
 
 static void begin(struct store *s, const char *path)
@@ -224,8 +225,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
 {
     begin(s, path);
     s->plan = plan;
-    return open_file(s, true, err) || connect(s, full, identity, err) ||
-                   read_identity(s, identity, err) || store_check_places(s, err) ||
+    return open_file(s, true, err) || connect(s, full, identity, err) || read_identity(s, err) ||
+                   check_identity(s, identity, err) || store_check_places(s, err) ||
                    store_bind(s, plan, dictionaries, err)
                ? -1
                : 0;
@@ -246,7 +247,7 @@ int store_open_reader(struct store *s, const char *path, struct err *err)
                              path)
                    : -1;
     }
-    return schema ? read_identity(s, NULL, err) : err_set(err, "%s: is an empty database", path);
+    return schema ? read_identity(s, err) : err_set(err, "%s: is an empty database", path);
 }
 
 void store_close(struct store *s)

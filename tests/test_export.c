@@ -1,5 +1,4 @@
 // export: the table, one decision, and verification, of a small service that runs meanwhile.
-#include "serve/recovery.h"
 #include "tests/asking.h"
 
 static char out[8192];      // what the last export printed
