@@ -55,8 +55,7 @@ static int find_model(struct err *err)
 
 static int open_database(struct err *err)
 {
-    database = store_follow(database, err);
-    if (!database || store_open_reader(&store, database, err) || find_model(err))
+    if (store_open_reader(&store, database, err) || find_model(err))
         return -1;
     known = xcalloc(schema->n, sizeof *known);
     return dictionaries_of_plan(known, plan, err) || store_bind(&store, plan, known, err) ? -1 : 0;

@@ -2,7 +2,6 @@
 #include "serve/transaction.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 struct item {
     const json_t *id; // NULL: it was named by its order

@@ -6,8 +6,6 @@
 #include "base/memory.h"
 #include "serve/store.h"
 
-#include <stdlib.h>
-
 int ids_open(struct ids *ids, sqlite3 *db, const char *column)
 {
     sqlite3_stmt *rows = NULL;

@@ -17,8 +17,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static const char input_name[] = "features";
 #define TENSOR "inputs[0]"

@@ -1,10 +1,7 @@
 // The steps of a decision: read, look up, run, score, store, write. All but the first and the last
 // are on the writer's thread.
 #include "base/memory.h"
-#include "ingest/table.h"
 #include "serve/transaction.h"
-
-#include <stdlib.h>
 
 struct predict_request {
     struct service *service;

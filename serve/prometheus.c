@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "serve/http.h"
 
-#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 

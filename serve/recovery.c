@@ -4,7 +4,6 @@
 #include "features/snapshot.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err *err)
 {

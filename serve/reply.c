@@ -4,8 +4,6 @@
 #include "base/value.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 enum { KEPT = 16 * 1024 };
 

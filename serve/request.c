@@ -7,8 +7,6 @@
 #include "base/output.h"
 
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 enum { BODY_SECONDS = 2, MAX_HEADERS = 64, MAX_HEAD = 16 * 1024 };

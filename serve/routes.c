@@ -3,7 +3,6 @@
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 // The body of a POST, to be freed; NULL, with the problem in the reply, where it is not accepted.

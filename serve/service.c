@@ -8,8 +8,6 @@
 #include "train/report.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -243,9 +241,9 @@ static int check_new(const char *database, struct err *err)
     return 0;
 }
 
-static int recover(struct service *s, const struct service_files *files, const char *database,
-                   struct err *err)
+static int recover(struct service *s, const struct service_files *files, struct err *err)
 {
+    const char *database = files->database;
     struct writer *w = &s->writer;
     struct store_identity identity = {.plan = plan_checksum(s->plan),
                                       .key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
@@ -297,7 +295,6 @@ static int load_model(struct service *s, const char *models, struct err *err)
 
 int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
-    char *database = NULL;
     memset(s, 0, sizeof *s);
     s->started = (int64_t)time(NULL);
     s->counters.traffic.first = s->counters.traffic.last = s->started / TRAFFIC_SECONDS;
@@ -314,14 +311,11 @@ int service_load(struct service *s, const struct service_files *files, struct er
     s->replacement = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
     s->reloading = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (load_model(s, files->models, err) ||
-        pseudonym_load(&s->pseudonym, files->key, false, err) ||
-        !(database = store_follow(files->database, err)) || recover(s, files, database, err) ||
+        pseudonym_load(&s->pseudonym, files->key, false, err) || recover(s, files, err) ||
         writer_start(&s->writer, err)) {
-        free(database);
         service_release(s);
         return -1;
     }
-    free(database);
     return 0;
 }
 

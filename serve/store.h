@@ -150,10 +150,7 @@ struct store {
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
-// SQLite puts its files beside the one that a link names, so lock and checkpoint belong there, too:
-// the path of that file, to be freed, or NULL.
-char *store_follow(const char *path, struct err *err);
-// Made where it is missing. One of another plan, identity or schema is refused. What is committed
+// Made where it is missing. A link, and one of another plan, identity or schema is refused. What is committed
 // survives the end of the process; full: a power cut, too.
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,

@@ -12,8 +12,6 @@
 // log; at twice the bound, on a slow disk, it moves the rest whatever its length.
 #include "serve/store.h"
 
-#include <string.h>
-
 // Pages of the log, of 4 KB: moved at a time at least, from which on it is to be restarted, that
 // the writer moves itself then, and between two tries.
 enum { LOG_PAGES = 100, LOG_BOUND = 8000, LOG_REST = 400, LOG_STEP = 50 };

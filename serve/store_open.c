@@ -1,15 +1,10 @@
 // Making and opening the database, and telling what it is.
-#define _GNU_SOURCE // realpath
 #include "serve/store.h"
 
 #include "base/memory.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,26 +53,17 @@ static int create(struct store *s, const struct store_identity *identity, struct
     return rc;
 }
 
-char *store_follow(const char *path, struct err *err)
-{
-    struct stat st;
-    if (lstat(path, &st) || !S_ISLNK(st.st_mode))
-        return xstrdup(path);
-    char *target = realpath(path, NULL);
-    if (!target)
-        err_sys(err, "%s: cannot follow the link", path);
-    return target;
-}
-
-// SQLite takes some names for something else than a file. A new file is made here, so that only its
-// owner can read it and its log. Its folder must exist: a mistyped name would begin a new history.
+// SQLite takes some names for something else than a file, and puts its log beside the file that a
+// link names, so no link is followed. A new file is made here, so that only its owner can read it and
+// its log. Its folder must exist: a mistyped name would begin a new history.
 static int open_file(struct store *s, bool write, struct err *err)
 {
     const int flags = write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     struct stat st;
     if (!*s->path || *s->path == ':' || strncmp(s->path, "file:", 5) == 0)
         return err_set(err, "--database '%s': give the path of a file, like var/assay.db", s->path);
-    const int fd = open(s->path, O_NONBLOCK | (write ? O_RDWR | O_CREAT : O_RDONLY), 0600);
+    const int fd =
+        open(s->path, O_NOFOLLOW | O_NONBLOCK | (write ? O_RDWR | O_CREAT : O_RDONLY), 0600);
     if (fd < 0)
         return err_sys(err, "%s: cannot open the database", s->path);
     const int unknown = fstat(fd, &st);

@@ -4,8 +4,6 @@
 #include "base/value.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 // The value that is being read; index is -1 outside an array.
 struct place {

@@ -11,8 +11,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,8 +158,8 @@ static void fork_checkpoint(struct writer *w)
 {
     struct err err;
     const pid_t parent = getpid(), child = fork();
-    w->due_order = (int64_t)w->state->position + CHECKPOINT_ROWS / 2; // unless it succeeds
-    w->due_time = (int64_t)time(NULL) + RETRY_SECONDS;
+    w->due_order = (int64_t)w->state->position + CHECKPOINT_ROWS;
+    w->due_time = (int64_t)time(NULL) + RETRY_SECONDS; // unless it succeeds
     w->child = child > 0 ? child : 0;
     w->child_order = (int64_t)w->state->position;
     if (child != 0)
@@ -187,7 +185,6 @@ static void end_checkpoint(struct writer *w, int options)
         return;
     w->previous_order = w->saved_order;
     w->checkpoint_is_good = true;
-    w->due_order = w->child_order + CHECKPOINT_ROWS;
     w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
     w->drop_from = w->retain_seconds > 0;
     atomic_store(&w->saved_order, w->child_order);
