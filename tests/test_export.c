@@ -439,10 +439,10 @@ TEST_CASE(a_database_is_read_as_a_server_left_it)
     shell("rm assay.db*; cp good/assay.db .");
     expect_export(0, "200 values, 0 differ; 0 transactions", "--verify");
     expect_export(0, "\"order\":2,", "--id T1");
-    shell("mv assay.db good; rm -f assay.db*; ln -s good/assay.db assay.db; mv state.bin moved");
-    expect_export(0, "0 values, 0 differ; 20 transactions before|good/assay.db-state cannot",
+    shell("rm assay.db*; mv good/* .; mv state.bin moved");
+    expect_export(0, "0 values, 0 differ; 20 transactions before|assay.db-state cannot",
                   "--verify");
-    shell("rm assay.db*; mv good/* .; mv moved state.bin");
+    shell("mv moved state.bin");
     start(); // nothing hinders it
     assert_int_equal(small.service.state.events, 20);
 }
