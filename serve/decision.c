@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <math.h>
 
-void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
+void decision_make(struct decision *d, const struct model *m, const float *x,
                    unsigned char *outside, double *contributions)
 {
-    *d = (struct decision){.version = version,
+    *d = (struct decision){.version = m->version,
                            .threshold = m->threshold,
                            .probability = model_probability(model_margin(m, x))};
     memcpy(d->sha256, m->sha256, sizeof d->sha256);

@@ -35,15 +35,14 @@ static const struct schema *const schema = &model.plan.schema;
 static struct store store;
 static struct dictionary *known; // [schema->n]: what the plan asks for
 
-// The champion, or the newest version that has the plan.
+// The newest version that has the plan.
 static int find_model(struct err *err)
 {
     static struct registry r;
     struct err why = {""};
     if (registry_read(&r, models, err))
         return -1;
-    int64_t version = registry_champion_at(&r, INT64_MAX), next = registry_latest(&r);
-    for (; version > 0; version = next--, model_release(&model))
+    for (int64_t version = registry_latest(&r); version > 0; version--, model_release(&model))
         if (registry_load(&r, version, &model, &why) == 0 &&
             plan_checksum(plan) == store.identity.plan)
             return 0;

@@ -50,18 +50,16 @@ static void allocate(struct predict_request *q)
 
 // ---- on the writer's thread ----
 
-static void refuse(struct predict_request *q, size_t event, int column, const char *why)
-{
-    reply_problem(q->reply, 409, q->service->plan->schema.columns[column].name,
-                  body_index(&q->body, event), "%s; nothing of this request was counted", why);
-}
+#define REFUSE(q, event, column, fmt, ...)                                                         \
+    reply_problem((q)->reply, 409, (q)->service->plan->schema.columns[column].name,                \
+                  body_index(&(q)->body, event), fmt "; nothing of this request was counted",      \
+                  __VA_ARGS__)
 
 // Is that event the transaction that has its id? If not, the request is refused.
 static bool is_same(struct predict_request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
     const struct store_row *row = &q->rows[event];
-    char why[256];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
         if (kind == COLUMN_CATEGORY
@@ -69,11 +67,10 @@ static bool is_same(struct predict_request *q, size_t event, const struct store_
                 : kind == COLUMN_LABEL ||
                       memcmp(&row->values[c], &known->values[c], sizeof *row->values) == 0)
             continue;
-        snprintf(why, sizeof why,
-                 "the transaction that came first with this id had another '%s'; send the same "
-                 "again, or give this one an id of its own",
-                 schema->columns[c].name);
-        refuse(q, event, (int)c, why);
+        REFUSE(q, event, c,
+               "the transaction that came first with this id had another '%s'; send the same "
+               "again, or give this one an id of its own",
+               schema->columns[c].name);
         return false;
     }
     return true;
@@ -130,7 +127,7 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
     memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
-    decision_make(&row->decision, &c->model, c->number, row->x, row->outside, q->contributions);
+    decision_make(&row->decision, &c->model, row->x, row->outside, q->contributions);
     if (!q->store)
         return 0;
     if (store_put(&s->store, row, err))
@@ -153,8 +150,8 @@ static int run(void *arg, struct err *err)
         gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->columns};
         if ((q->store ? state_run : state_try)(&s->state, &events, q->inputs, &late)) {
-            refuse(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),
-                   late.msg);
+            REFUSE(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),
+                   "%s", late.msg);
             return 0;
         }
         if (q->store)

@@ -90,18 +90,18 @@ static void champion_free(struct champion *c)
 static struct champion *champion_load(const char *models, const struct plan *plan, struct err *err)
 {
     struct champion *c = xcalloc(1, sizeof *c);
-    int rc = registry_load_champion(models, &c->model, &c->number, err);
+    int rc = registry_load_champion(models, &c->model, &c->model.version, err);
     if (rc == 0 && plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
         rc = err_set(err,
                      "version %" PRId64 " was trained on other [columns] or [features] than the "
                      "running state has: start the server again with the state that its features "
                      "were made with",
-                     c->number);
+                     c->model.version);
     if (rc) {
         champion_free(c);
         return NULL;
     }
-    snprintf(c->version, sizeof c->version, "%" PRId64, c->number);
+    snprintf(c->version, sizeof c->version, "%" PRId64, c->model.version);
     c->loaded = (int64_t)time(NULL);
     c->text = describe(c, models);
     return c;

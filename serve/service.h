@@ -36,8 +36,7 @@ struct service_files {
 // A model that decides.
 struct champion {
     struct model model;
-    int64_t number;   // its version in the registry
-    char version[24]; // the same, decimal
+    char version[24]; // of the model, decimal
     int64_t loaded;   // seconds since 1970
     char *text;       // what GET /model answers
 };

@@ -52,7 +52,7 @@ struct decision {
 
 // x[n_inputs]: the inputs of the event; outside[n_inputs]: takes 1 for each that lies outside the
 // range of training; contributions[n_inputs]: scratch space.
-void decision_make(struct decision *d, const struct model *m, int64_t version, const float *x,
+void decision_make(struct decision *d, const struct model *m, const float *x,
                    unsigned char *outside, double *contributions);
 // The member "id", as it was sent, and a comma.
 void decision_write_id(const json_t *id, struct reply *r);

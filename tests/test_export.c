@@ -122,7 +122,7 @@ TEST_CASE(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times
     ask_at("late", 50000);
     ask_at("equal 2", 100000);
     ask_at("equal 3", 100000);
-    small.service.champion->number = 2;
+    small.service.champion->model.version = 2;
     small.service.champion->model.review_outside = true;
     expect("{\"id\":\"outside\",\"time\":1538452000,\"customer\":1,\"amount\":5,\"age\":130}", 200);
     expect_export(0, ": 15 known, 46 missing|export           65 ", "");

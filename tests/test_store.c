@@ -203,7 +203,7 @@ TEST_CASE(a_commit_that_fails_stops_the_service)
     small.service.writer.report = report;
     expect(transaction(1), 200);
     database_change(small.database, "DROP TABLE model");
-    small.service.champion->number = 2; // another model wants an entry
+    small.service.champion->model.version = 2; // another model wants an entry
     expect(transaction(2), 503);
     assert_non_null(strstr(reply.text, "started again"));
     assert_null(strstr(reply.text, small.folder)); // no path goes to a client
