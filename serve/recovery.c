@@ -1,3 +1,4 @@
+// recovery: the state that the rows of a database lead to, from a snapshot or a checkpoint on.
 #include "serve/store.h"
 
 #include "base/memory.h"
