@@ -185,6 +185,8 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
+    if (n == 0)
+        return err_set(err, "the name of the output is empty");
     *o = (struct output){.path = xasprintf("%.*s", (int)n, path),
                          .temporary = xasprintf("%.*s.tmp", (int)n, path),
                          .is_folder = S_ISDIR(mode),
@@ -220,7 +222,9 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
     struct stat st;
     DIR *dir = list_dir(AT_FDCWD, path);
     if (!dir)
-        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot rename a folder to it", path);
+        return errno == ENOENT    ? 0
+               : errno == ENOTDIR ? err_set(err, "%s: is a link or a file; name a folder", path)
+                                  : err_sys(err, "%s: cannot open", path);
     struct dirent *e;
     for (errno = 0; (e = readdir(dir)); errno = 0) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)

@@ -18,13 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 enum { BLOCK = 8192 }; // rows that are written at a time
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static const char *database = "var/assay.db", *output = "build/simulated/served", *id;
-static const char *state_path = "build/simulated/features/state.bin", *key = "var/pseudonym.key";
+static const char first_state[] = "build/simulated/features/state.bin";
+static const char *state_path = first_state, *key = "var/pseudonym.key";
 static int64_t from = INT64_MIN, until = INT64_MAX, labels_as_of = INT64_MIN;
 static bool verify;
 
@@ -158,16 +160,38 @@ static int commit(struct err *err)
     return output_commit(&writer.dir, err);
 }
 
+// A mistyped name must not replace the table that a model was trained on.
+static int check_output(struct err *err)
+{
+    char *path = xasprintf("%s/manifest.json", output);
+    json_t *j = json_load_file(path, 0, NULL);
+    int rc = access(path, F_OK) != 0 ||
+             json_object_get(json_object_get(j, "provenance"), "labels_as_of");
+    rc = rc ? 0
+            : err_set(err, "%s: is a table that is no export: name another --output, or remove it",
+                      output);
+    json_decref(j);
+    free(path);
+    return rc;
+}
+
 static int export_table(double start, struct err *err)
 {
     static struct config config;
     struct split split;
     int64_t clock;
-    char text[TIME_TEXT];
+    char text[TIME_TEXT], newest[TIME_TEXT];
     if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
         store_execute(&store, "read", &clock, err,
                       "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1") ||
-        open_table(err))
+        check_output(err))
+        return -1;
+    if (labels_as_of > clock)
+        return err_set(err,
+                       "--labels-as-of %s: is later than the newest transaction, which came at %s "
+                       "of the data clock: later labels cannot be known",
+                       time_text(text, labels_as_of), time_text(newest, clock));
+    if (open_table(err))
         return -1;
     label_delay = split.label_delay;
     labels_as_of = labels_as_of == INT64_MIN ? clock : labels_as_of;
@@ -182,8 +206,8 @@ static int export_table(double start, struct err *err)
     table_writer_release(&writer);
     if (rc)
         return -1;
-    printf("labels as of %s: %" PRIu64 " known, %" PRIu64
-           " missing of mature transactions, %" PRIu64 " not mature\n",
+    printf("labels as of %s: %" PRIu64 " known; of the other transactions %" PRIu64
+           " should have one by now and %" PRIu64 " are younger than label_delay\n",
            time_text(text, labels_as_of), labelled, overdue, rows - labelled - overdue);
     return summary_print("export", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
@@ -202,24 +226,27 @@ static int load(struct state *s, const char *path, bool is_base, struct err *err
     return recovery_load(s, plan, known, store.identity.key_fingerprint, path, err);
 }
 
-// From the oldest state whose later rows are all there.
+// From the oldest state whose later rows are all there, or from the one that was asked for.
 static int export_verify(double start, struct err *err)
 {
     static const char *names[3];
     static struct state state;
     struct replayed found = {0};
     int64_t before;
-    size_t i = 0;
+    size_t i = 0, states = state_path == first_state ? 3 : 1;
     names[0] = state_path;
     names[1] = xasprintf("%s-state-1", database);
     names[2] = xasprintf("%s-state", database);
-    for (; i < 3 && load(&state, names[i], i == 0, err); i++)
-        fprintf(stderr, "export: %s\n", err->msg);
-    if (i == 3)
-        return err_set(err,
-                       "%s: there is no state to compute from; give --state the snapshot that "
-                       "it began with",
-                       database);
+    for (; i < states && load(&state, names[i], i == 0, err); i++)
+        if (states > 1)
+            fprintf(stderr, "export: cannot begin there: %s\n", err->msg);
+    if (i == states)
+        return states == 1
+                   ? -1
+                   : err_set(err,
+                             "%s: there is no state to compute from; give --state the snapshot "
+                             "that it began with",
+                             database);
     if (store_execute(&store, "count", &before, err,
                       "SELECT count(*) FROM prediction WHERE seq <= %lld",
                       (long long)state.position) ||
@@ -270,10 +297,15 @@ int main(int argc, char **argv)
              .time = &labels_as_of},
             {"output", "DIR", "feature table to write", .text = &output},
             {"id", "ID", "print the decision on this transaction as JSON", .text = &id},
-            {"verify", NULL, "compare what was stored; exit 1 if a value differs", .flag = &verify},
+            {"verify", NULL,
+             "compute inputs and label values again and compare them with the stored ones; exit 1 "
+             "if one differs. Probabilities, decisions and labels are not checked",
+             .flag = &verify},
             {"models", "DIR", "registry with a model of the same features", .text = &models},
             {"config", "FILE", "dataset description, for its label_delay", .text = &config_path},
-            {"state", "FILE", "to verify: the snapshot that the database began with",
+            {"state", "FILE",
+             "to verify: the snapshot that the database began with. Where the default cannot be "
+             "used, a checkpoint is",
              .text = &state_path},
             {"key", "FILE", "for --id: the pseudonym key", .text = &key},
         }};
@@ -281,9 +313,13 @@ int main(int argc, char **argv)
     umask(077); // only the owner may read pseudonyms
     json_set_alloc_funcs(xmalloc, free);
     int rc = option_parse(&program, argc, argv, &err);
-    if (rc > 0 && (from >= until || (id && verify)))
-        rc = err_set(&err, id ? "--id and --verify exclude each other"
-                              : "the period is empty: --from must be earlier than --until");
+    const bool narrowed = from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN;
+    if (rc > 0 && (from >= until || (id && verify) || ((id || verify) && narrowed)))
+        rc = err_set(&err, id && verify   ? "--id and --verify exclude each other"
+                           : id || verify ? "--from, --until and --labels-as-of are for a table, "
+                                            "not for --id or --verify"
+                                          : "the period is empty: --from must be earlier than "
+                                            "--until");
     if (rc <= 0)
         return option_exit(&program, rc, &err);
     rc = open_database(&err) ? -1

@@ -6,14 +6,17 @@ static struct table served; // that it wrote
 
 enum { START = 1538352000 }; // 2018-10-01T00:00:00Z
 
+static bool with_default_state; // which no test has
+
 static int export(const char *options)
 {
     const char *bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
-    return run_command(out, sizeof out,
-                       "%s/export --database %s --models %s --config %s/small.ini --state %s --key "
-                       "%s --output %s/served %s",
-                       bin, small.database, small.models, small.folder, small.state, small.key,
-                       small.folder, options);
+    return run_command(
+        out, sizeof out,
+        "%s/export --database %s --models %s --config %s/small.ini --key %s --output "
+        "%s/served %s%s %s",
+        bin, small.database, small.models, small.folder, small.key, small.folder,
+        with_default_state ? "" : "--state ", with_default_state ? "" : small.state, options);
 }
 
 // parts: as in assert_parts.
@@ -125,7 +128,7 @@ TEST_CASE(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times
     small.service.champion->model.version = 2;
     small.service.champion->model.review_outside = true;
     expect("{\"id\":\"outside\",\"time\":1538452000,\"customer\":1,\"amount\":5,\"age\":130}", 200);
-    expect_export(0, ": 15 known, 46 missing|export           65 ", "");
+    expect_export(0, ": 15 known; of the other transactions 46 should|export           65 ", "");
     open_served();
     compare_all();
     assert_true(number_of("_version", 63) == 1 && number_of("_version", 64) == 2);
@@ -198,11 +201,16 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
         const char *as_of, *counts;
         int label;
     } cases[] = {
-        {"1970-01-01", ": 0 known, 0 missing of mature transactions, 4 not mature", -1},
-        {"'2018-10-01 01:59:59'", ": 0 known, 1 missing of mature transactions, 3 not mature", -1},
-        {"'2018-10-01 02:00:00'", ": 1 known, 1 missing of mature transactions, 2 not mature", 1},
-        {"'2018-10-01 03:59:59'", ": 1 known, 2 missing of mature transactions, 1 not mature", 1},
-        {"'2018-10-01 04:00:00'", ": 1 known, 2 missing of mature transactions, 1 not mature", 0},
+        {"1970-01-01",
+         ": 0 known; of the other transactions 0 should have one by now and 4 are younger", -1},
+        {"'2018-10-01 01:59:59'",
+         ": 0 known; of the other transactions 1 should have one by now and 3 are", -1},
+        {"'2018-10-01 02:00:00'",
+         ": 1 known; of the other transactions 1 should have one by now and 2 are", 1},
+        {"'2018-10-01 03:59:59'",
+         ": 1 known; of the other transactions 2 should have one by now and 1 are", 1},
+        {"'2018-10-01 04:00:00'",
+         ": 1 known; of the other transactions 2 should have one by now and 1 are", 0},
     };
     char options[64], checksum[17] = "";
     ask_at("A", 0);
@@ -292,15 +300,19 @@ TEST_CASE(what_was_served_can_be_computed_again)
 {
     free(answers(0, 60)); // 8 inputs and 2 label values
     expect_export(0, "600 values, 0 differ; 0 transactions before|state.bin cannot", "--verify");
+    expect_export(1, "/nowhere: cannot open", "--verify --state /nowhere");
     restart();
     free(answers(60, 20));
     expect_export(0, "800 values, 0 differ; 0 transactions before", "--verify");
     shell("mv state.bin moved; cp assay.db-state assay.db-state-1");
+    expect_export(1, "state.bin: cannot open", "--verify");
+    with_default_state = true;
     expect_export(0, "200 values, 0 differ; 60 transactions before|-state-1 cannot", "--verify");
     shell("rm assay.db-state-1");
     expect_export(0, "200 values, 0 differ; 60 transactions before|-state cannot", "--verify");
     shell("rm assay.db-state");
     expect_export(1, "there is no state to compute from", "--verify");
+    with_default_state = false;
     shell("mv moved state.bin");
 }
 
@@ -315,6 +327,12 @@ TEST_CASE(a_value_that_differs_is_named)
          "200 values, 1 differ|order 3: a label value was 0 when it was served and is 24.25"},
         {"UPDATE prediction SET t_time = t_time + 1000000 WHERE seq = 3", "order 10: an event of"},
         {"UPDATE prediction SET inputs = zeroblob(31) WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET probability = NULL WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET probability = 'high' WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET review = NULL WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET t_time = 'noon' WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET t_amount = NULL WHERE seq = 3", "3 was altered"},
+        {"UPDATE prediction SET t_channel = NULL WHERE seq = 3", "3 was altered"},
     };
     free(answers(0, 20));
     stop();
@@ -350,8 +368,12 @@ TEST_CASE(after_rows_were_dropped_the_rest_is_verified_and_exported)
     for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > 3; ms += 10)
         poll(NULL, 0, 10);
     old("P", "12-27");
+    with_default_state = true;
     expect_export(0, "30 values, 0 differ; 1 transactions before|-state-1 cannot", "--verify");
-    expect_export(0, "export            4 |0 known, 3 missing of mature transactions, 1 not mature",
+    with_default_state = false;
+    expect_export(0,
+                  "export            4 |0 known; of the other transactions 3 should have one by "
+                  "now and 1 are",
                   "");
     expect_export(1, "has no transaction of that period; its newest ones are of 2018-12-27",
                   "--until 2018-11-01");
@@ -440,8 +462,10 @@ TEST_CASE(a_database_is_read_as_a_server_left_it)
     expect_export(0, "200 values, 0 differ; 0 transactions", "--verify");
     expect_export(0, "\"order\":2,", "--id T1");
     shell("rm assay.db*; mv good/* .; mv state.bin moved");
+    with_default_state = true;
     expect_export(0, "0 values, 0 differ; 20 transactions before|assay.db-state cannot",
                   "--verify");
+    with_default_state = false;
     shell("mv moved state.bin");
     start(); // nothing hinders it
     assert_int_equal(small.service.state.events, 20);
@@ -459,6 +483,13 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
         {2, "", "--from 2018-10-01 --until 2018-10-01", "the period is empty"},
         {2, "", "--id T1 --verify", "exclude each other"},
         {2, "", "--from yesterday", "yesterday"},
+        {2, "", "--verify --from 2018-10-01", "not for --id or --verify"},
+        {2, "", "--id T1 --until 2018-10-01", "not for --id or --verify"},
+        {2, "", "--verify --labels-as-of 2018-10-01", "not for --id or --verify"},
+        {1, "", "--labels-as-of '2018-10-01 11:25:01'",
+         "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, which came at "
+         "2018-10-01T11:25:00Z of the data clock"},
+        {1, "", "--output ''", "the name of the output is empty"},
         {1, "", "--from 2019-01-01", "its newest ones are of 2018-10-01T11"},
         {1, "", "--database missing.db", "missing.db: cannot open the database: No such file"},
         {1, "", "--database :memory:", "give the path of a file"},
@@ -477,7 +508,7 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
         {1,
          "sqlite3 assay.db \"UPDATE meta SET value = 7 WHERE key = 'base_xxh3'\"; rm "
          "assay.db-state",
-         "--verify", "is not the state that|there is no state to compute from"},
+         "--verify", "is not the state that"},
         {1, "sqlite3 assay.db 'DELETE FROM prediction; DELETE FROM feedback'", "", "of no time"},
     };
     free(answers(0, 20));
@@ -490,6 +521,22 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
         shell("rm assay.db*; cp good/* .; ! test -e served");
     }
     start();
+}
+
+TEST_CASE(only_an_earlier_export_is_replaced)
+{
+    free(answers(0, 20));
+    expect_export(0, "export           20 ", "");
+    expect_export(0, "export           20 ", "");
+    shell("sed -i s/labels_as_of/other/ served/manifest.json; touch served/state.bin; "
+          "cp -r served before");
+    expect_export(1, "/served: is a table that is no export: name another --output", "");
+    shell("echo text >served/manifest.json; cp served/manifest.json before");
+    expect_export(1, "is no export", "");
+    shell("diff -r served before; rm -r served; ln -s before served");
+    expect_export(1, "is no export", "");
+    shell("rm before/manifest.json");
+    expect_export(1, "/served: is a link or a file; name a folder", "");
 }
 
 // An earlier champion had the plan, the present one has another.
@@ -547,6 +594,7 @@ int main(void)
         TEST(a_server_goes_on_meanwhile),
         TEST(a_database_is_read_as_a_server_left_it),
         TEST(what_cannot_be_read_or_written_is_told),
+        TEST(only_an_earlier_export_is_replaced),
         TEST(the_plan_comes_from_any_version_of_the_registry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
