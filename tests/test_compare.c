@@ -181,6 +181,20 @@ static double slow_loss(const double *s, const int *times)
     return sum / n;
 }
 
+// Of the alerts (of = false) or of the frauds: the share that is both.
+static double slow_share(int side, bool of_frauds, const int *times)
+{
+    double both = 0, n = 0;
+    for (int r = FIRST; r < ROWS; r++) {
+        const bool alert = score[side][r] >= models[side].threshold, fraud = judged[r] == 1;
+        if (judged[r] >= 0) {
+            both += times[day_at(r)] * (alert && fraud);
+            n += times[day_at(r)] * (of_frauds ? fraud : alert);
+        }
+    }
+    return both / n;
+}
+
 static double slow_alerts(int side, const int *times, int days)
 {
     double sum = 0;
@@ -234,7 +248,7 @@ static void assert_difference(const json_t *j, const char *metric, double a, dou
 
 TEST_CASE(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force)
 {
-    static double values[4][1000];
+    static double values[6][1000];
     static const char *const names[] = {"chip", "web", "phone", "under 50", "50 and over"};
     const char *name = NULL;
     int8_t slice[ROWS];
@@ -267,12 +281,17 @@ TEST_CASE(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force)
         values[1][r] = slow_loss(score[1], times) - slow_loss(score[0], times);
         values[2][r] = slow_alerts(1, times, N) - slow_alerts(0, times, N);
         values[3][r] = slow_ap(score[1], slice, times) - slow_ap(score[0], slice, times);
+        for (int k = 0; k < 2; k++)
+            values[4 + k][r] = slow_share(1, k, times) - slow_share(0, k, times);
     }
     assert_difference(json_array_get(d, 0), "average_precision", slow_ap(score[0], judged, once),
                       slow_ap(score[1], judged, once), values[0]);
     assert_difference(json_array_get(d, 1), "log_loss", slow_loss(score[0], once),
                       slow_loss(score[1], once), values[1]);
-    assert_difference(json_array_get(d, 2), "alerts_per_day", slow_alerts(0, once, N),
+    for (int k = 0; k < 2; k++)
+        assert_difference(json_array_get(d, 2 + (size_t)k), k ? "recall" : "precision",
+                          slow_share(0, k, once), slow_share(1, k, once), values[4 + k]);
+    assert_difference(json_array_get(d, 4), "alerts_per_day", slow_alerts(0, once, N),
                       slow_alerts(1, once, N), values[2]);
     assert_difference(worst, "average_precision", slow_ap(score[0], slice, once),
                       slow_ap(score[1], slice, once), values[3]);
@@ -374,7 +393,9 @@ TEST_CASE(a_version_against_itself_differs_by_nothing_at_all)
 {
     const struct examples all = rows_of(0, ROWS);
     configure("[slices]\nchannel = channel\n");
-    json_t *j = compare_new(&models[0], &models[0], &all, 1, &config, always, &err), *d;
+    struct model same = models[0];
+    same.version = 8;
+    json_t *j = compare_new(&models[0], &same, &all, 1, &config, always, &err), *d;
     size_t k;
     assert_non_null(j);
     json_array_foreach(json_object_get(j, "differences"), k, d)
@@ -383,11 +404,18 @@ TEST_CASE(a_version_against_itself_differs_by_nothing_at_all)
         assert_is(member(d, "low"), 0);
         assert_is(member(d, "high"), 0);
     }
-    assert_int_equal(k, 3);
+    assert_int_equal(k, 5);
     assert_is(member(json_object_get(j, "worst_slice"), "high"), 0);
     assert_int_equal(json_array_size(json_object_get(json_object_get(j, "flips"), "rows")), 0);
     assert_text(j, "verdict", "code", "none");
     json_decref(j);
+}
+
+static size_t notes_but_of_alerts(const json_t *j)
+{
+    const json_t *verdict = json_object_get(j, "verdict");
+    return json_array_size(json_object_get(verdict, "notes")) -
+           json_is_string(json_object_get(verdict, "alerts"));
 }
 
 TEST_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
@@ -397,24 +425,48 @@ TEST_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
     json_t *j = compare(&all, 1, always);
     assert_text(j, "period", "from", "1970-02-10T00:00:00Z"); // day 40
     assert_text(j, "period", "to", "1970-03-05T23:31:12Z");
-    assert_int_equal(json_array_size(json_object_get(json_object_get(j, "verdict"), "notes")), 0);
+    assert_int_equal(notes_but_of_alerts(j), 0);
     json_decref(j);
     models[1].train.until = (TRAINED + 1) * DAY;
     j = compare(&all, 1, (struct period_times){3 * DAY, (TRAINED + 20) * DAY});
     assert_text(j, "period", "from", "1970-02-11T00:00:00Z");
     assert_text(j, "period", "to", "1970-03-01T23:31:12Z");
     assert_is(member(json_object_get(j, "period"), "days"), 19);
+    assert_is(member(json_object_get(j, "period"), "young"), 0);
     json_decref(j);
     all.labels_as_of = DAYS * DAY - 1;
     j = compare(&all, 1, (struct period_times){(TRAINED + 1) * DAY + 1, INT64_MAX});
     assert_text(j, "period", "from", "1970-02-11T00:28:48Z");
     assert_text(j, "period", "to", "1970-02-26T23:31:12Z"); // a week before
+    assert_is(member(json_object_get(j, "period"), "young"), 7 * PER_DAY);
     json_decref(j);
     all = rows_of(7 * PER_DAY, ROWS); // 34 days before the period, not 35
     j = compare(&all, 1, always);
     assert_text(j, "period", "cards_from", "1970-01-07");
-    assert_int_equal(json_array_size(json_object_get(json_object_get(j, "verdict"), "notes")), 1);
+    assert_int_equal(notes_but_of_alerts(j), 1);
     json_decref(j);
+}
+
+TEST_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
+{
+    static const struct {
+        double threshold;
+        const char *words;
+    } cases[] = {{0.02, "makes more alerts"}, {0.05, NULL}, {0.9, "makes fewer alerts"}};
+    const struct examples all = rows_of(0, ROWS);
+    configure("");
+    models[1].inputs[1].weight = 0.05; // the same model, but for its threshold
+    models[0].threshold = 0.05;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        models[1].threshold = cases[i].threshold;
+        json_t *j = compare(&all, 1, always);
+        const json_t *verdict = json_object_get(j, "verdict"),
+                     *notes = json_object_get(verdict, "notes");
+        assert_int_equal(json_array_size(notes), cases[i].words != NULL);
+        if (cases[i].words)
+            assert_contains(json_string_value(json_array_get(notes, 0)), cases[i].words);
+        json_decref(j);
+    }
 }
 
 TEST_CASE(the_metric_is_one_of_two)
@@ -529,7 +581,8 @@ TEST_CASE(a_version_that_learnt_wrong_labels_is_worse)
         "--output wrong-features wrong");
     succeed("train " SAMPLE "--output models wrong-features");
     expect(0, "Worse: version 2 against 1. Average precision -", COMPARE "1 2 features");
-    assert_parts(out, "On 21 days, 2018-04-22 to 2018-05-12|Note: The tables do not reach back to "
+    assert_parts(out, "2018-04-22 to 2018-05-12, days with rows: 21.|\nPrecision |\nRecall |Note: "
+                      "The tables do not reach back to "
                       "2018-03-18|\nWorst slice |\n  night: 1");
     expect(0, "Better: version 1 against 2.", COMPARE "latest champion features");
     expect(0, "Too few days to judge: version 1 against 2.",
@@ -539,7 +592,7 @@ TEST_CASE(a_version_that_learnt_wrong_labels_is_worse)
 
 TEST_CASE(train_compares_with_the_champion_before_its_summary_unless_it_is_the_same_model)
 {
-    expect(0, "\ntrain ", SECOND("s/^l2 = .*/l2 = 1e-1/") " | tail -n 20");
+    expect(0, "\ntrain ", SECOND("s/^l2 = .*/l2 = 1e-1/") " | tail -n 24");
     assert_parts(out, "Worse: version 2 against 1.|\nAlerts a day |\nWorst slice |\nOnly version 2 "
                       "reviews |models/2\n");
     assert_null(strstr(strstr(out, "\ntrain "), "\n\n"));
@@ -556,16 +609,22 @@ TEST_CASE(versions_that_cannot_be_compared_are_refused_with_the_reason_and_train
     assert_contains(out, " models/2\n");
     refused("registry: version 2 was trained on other [columns] or [features] than features has",
             COMPARE "1 2 features --output c.json");
+    succeed("sed 's/^l2 = .*/l2 = 1e-1/' datasets/sample.ini >third.ini && "
+            "train --config third.ini --output models features"); // version 3
     refused(
         "registry: features2: no row counts: it must be later than the training of both versions",
         "features " SAMPLE "--until 2018-04-20 --output features2 table >said; rm said; "
-        "before=$(all); " COMPARE "1 1 features2");
-    refused("registry: models: there is no version 3", COMPARE "1 3 features");
+        "before=$(all); " COMPARE "1 3 features2");
+    refused("registry: models: there is no version 4", COMPARE "1 4 features");
     refused("rename this table: its name is not UTF-8",
             "cp -r features \"$(printf 'f\\377')\"; before=$(all); " COMPARE
-            "1 1 \"$(printf 'f\\377')\"");
+            "1 3 \"$(printf 'f\\377')\"");
     refused("second.ini:", "echo '[retrain]\nmetric = recall' >>second.ini; before=$(all); "
-                           "registry --config second.ini --models models compare 1 1 features");
+                           "registry --config second.ini --models models compare 1 3 features");
+    expect(1, "version 1 is named twice: compare two different ones",
+           COMPARE "champion 1 features");
+    expect(2, "the period is empty: --from must be earlier than --until",
+           COMPARE "1 2 features --from 2018-05-01 --until 2018-05-01");
     expect(2, "compare what? give two versions and a feature table", COMPARE "1 2");
     expect(2, "--from, --until and --output are for compare only", "registry list --output x");
 }
@@ -617,6 +676,7 @@ int main(void)
         rows_test(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds),
         rows_test(a_version_against_itself_differs_by_nothing_at_all),
         rows_test(rows_begin_after_both_trainings_and_end_where_labels_are_mature),
+        rows_test(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth),
         rows_test(the_metric_is_one_of_two),
         rows_test(joined_tables_are_the_one_that_they_were_cut_from),
         rows_test(tables_that_overlap_are_refused_and_labels_that_were_not_mature_left_out),

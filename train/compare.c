@@ -20,6 +20,7 @@ struct trial { // of versions A and B on the same rows
     size_t metric;      // the primary one, in metric_list
     struct row_range rows;
     size_t n;
+    uint64_t young;   // rows within the period after those, whose labels are not mature
     double days;      // that have rows
     int8_t *judged;   // [n]
     double *score[2]; // [n]
@@ -65,6 +66,9 @@ static int open_tables(struct trial *t, const struct examples *tables, size_t n,
         read_metric(t, config, err) ||
         (n > 1 && examples_join(&joined, tables, n, t->split.label_delay, err)))
         return -1;
+    if (t->models[0]->version == t->models[1]->version)
+        return err_set(err, "version %" PRId64 " is named twice: compare two different ones",
+                       t->models[0]->version);
     t->e = n > 1 ? joined : tables[0];
     const char *blocked = t->split.blocked;
     t->e.card = blocked ? table_data(&t->e.table, blocked, COLUMN_KEY, err) : NULL;
@@ -77,7 +81,9 @@ static void find_rows(struct trial *t, struct period_times within)
     for (int i = 0; i < 2; i++)
         if (within.from < t->models[i]->train.until)
             within.from = t->models[i]->train.until;
-    t->rows = mature_rows(&t->e, time_rows(within.from, within.until, time, t->e.rows), delay);
+    const struct row_range all = time_rows(within.from, within.until, time, t->e.rows);
+    t->rows = mature_rows(&t->e, all, delay);
+    t->young = all.end - t->rows.end;
     t->n = (size_t)(t->rows.end - t->rows.first);
     for (uint64_t r = t->rows.first; r < t->rows.end; r++)
         t->days += r == t->rows.first || day_of(time[r]) != day_of(time[r - 1]);
@@ -111,19 +117,22 @@ static void release(struct figures *f)
     free(f->bootstrap[1].values);
 }
 
+static double alerts(const struct trial *t, const struct figures *f, int side)
+{
+    const struct tally *y = &f->metrics[side].tally;
+    return (y->true_positives + y->false_positives) / t->days;
+}
+
 // metric: in metric_list, or BOOTSTRAP_ALERTS.
 static json_t *difference(const struct trial *t, const struct figures *f, size_t metric)
 {
-    static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
-    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
+    static const struct metric daily = {"alerts_per_day", "Alerts a day", 0};
+    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &daily : &metric_list[metric];
     const struct interval i =
         bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric, PAIRED);
     double of[2];
-    for (int k = 0; k < 2; k++) {
-        const struct metrics *m = &f->metrics[k];
-        of[k] = is == &alerts ? (m->tally.true_positives + m->tally.false_positives) / t->days
-                              : metrics_get(m, metric);
-    }
+    for (int k = 0; k < 2; k++)
+        of[k] = is == &daily ? alerts(t, f, k) : metrics_get(&f->metrics[k], metric);
     const double values[] = {of[0], of[1], of[1] - of[0], i.low, i.high, 2.8 * i.error};
     static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
     json_t *j = json_pack("{s:s, s:s}", "metric", is->name, "title", is->title);
@@ -232,10 +241,11 @@ static json_t *period(const struct trial *t, const struct examples *tables, size
     char text[3][TIME_TEXT];
     for (size_t i = 0; i < n; i++)
         not_mature += (json_int_t)tables[i].rows;
-    return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I}", "from", time_text(text[0], from), "to",
+    return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I}", "from", time_text(text[0], from), "to",
                      time_text(text[1], t->e.time[t->rows.end - 1]), "days", (json_int_t)t->days,
                      "rows", (json_int_t)t->n, "cards_from",
-                     late ? date_text(text[2], since) : NULL, "not_mature", not_mature);
+                     late ? date_text(text[2], since) : NULL, "not_mature", not_mature, "young",
+                     (json_int_t)t->young);
 }
 
 static json_t *verdict(const struct trial *t, const struct figures *f)
@@ -248,11 +258,16 @@ static json_t *verdict(const struct trial *t, const struct figures *f)
                                           {"worse", "Worse"},
                                           {"none", "No difference shown"}};
     const bool holds[] = {t->days<COMPARE_LEAST_DAYS, isnan(i.low), i.low> 0, i.high < 0, true};
+    const double a = alerts(t, f, 0), b = alerts(t, f, 1);
     size_t k = 0;
     while (!holds[k])
         k++;
-    return json_pack("{s:s, s:s, s:s, s:[]}", "code", said[k][0], "title", said[k][1], "sentence",
-                     "", "notes");
+    return json_pack("{s:s, s:s, s:s?, s:s, s:[]}", "code", said[k][0], "title", said[k][1],
+                     "alerts",
+                     b > 1.1 * a   ? "more"
+                     : b < 0.9 * a ? "fewer"
+                                   : NULL,
+                     "sentence", "", "notes");
 }
 
 static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
@@ -261,12 +276,13 @@ static json_t *results(const struct trial *t, const struct figures *f, const str
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, table(&tables[i]));
-    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o], s:o?, s:o}", "format",
-                          "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
+    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o, o, o], s:o?, s:o}",
+                          "format", "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
                           side(t->models[0], &f->metrics[0]), "b",
                           side(t->models[1], &f->metrics[1]), "tables", list, "period",
                           period(t, tables, n), "differences", difference(t, f, t->metric),
-                          difference(t, f, METRIC(log_loss)), difference(t, f, BOOTSTRAP_ALERTS),
+                          difference(t, f, METRIC(log_loss)), difference(t, f, METRIC(precision)),
+                          difference(t, f, METRIC(recall)), difference(t, f, BOOTSTRAP_ALERTS),
                           "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
     sentences_add(json_object_get(j, "verdict"), verdict_txt, j);
     return j;

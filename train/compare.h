@@ -19,15 +19,18 @@
 //
 //     {"format": "assay comparison", "version": 1,
 //      "verdict": {"code": "better", "worse", "none" (no difference shown), "few_days" or "few_frauds"
-//                  (some draw has none), "title", "sentence", "notes": [...]},
+//                  (some draw has none), "title", "sentence", "notes": [...],
+//                  "alerts": "more" or "fewer" by a tenth, or null},
 //      "a": {"version","sha256","training": {...},         train/model.h
 //            "metrics": {...}}, "b": {...},                train/metrics.h metrics_to_json
 //      "tables": [{"path","xxh3","rows","labels_as_of"}, ...],           xxh3: of the manifest
 //      "period": {"from","to","days","rows",               from and to: of the first and last row
 //                 "cards_from",                            null, or where the tables had to begin
-//                 "not_mature"},                           rows left out of all but the last table
+//                 "not_mature",                            rows left out of all but the last table
+//                 "young"},                                rows of the period that are not mature yet
 //      "differences": [{"metric","title","a","b","value","low","high","detectable"}, ...],
-//                           the primary metric, log_loss, alerts_per_day; value = b - a
+//                           the primary metric, log_loss, precision, recall, alerts_per_day;
+//                           value = b - a
 //      "worst_slice": {the same, "slicing","name"} or null,
 //      "flips": {"to_review": {"rows","frauds"}, "to_approve": {...},        from A to B
 //                "rows": [{"id","time","fraud","a","b"}, ...]}}     probabilities, the most different

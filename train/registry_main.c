@@ -164,6 +164,8 @@ static int check(size_t c, const char *name, struct err *err)
         return err_set(err, "--at is for who only (see --help)");
     if ((narrowed || output) && c != COMPARE)
         return err_set(err, "--from, --until and --output are for compare only (see --help)");
+    if (within.from >= within.until)
+        return err_set(err, "the period is empty: --from must be earlier than --until");
     if (n_words < least[c])
         return err_set(err, c == COMPARE ? "compare what? give two versions and a feature table"
                                          : "promote which version? give a number or latest");
@@ -186,7 +188,7 @@ int main(int argc, char **argv)
         "compare VERSION VERSION TABLE...: which is better on the rows of feature tables after "
         "their training, and which decisions differ.\n"
         "A VERSION is a number, latest or champion.",
-        "build/bin/registry compare champion latest build/simulated/features",
+        "build/bin/registry show latest",
         {
             {"models", "DIR", "the registry (default: the only one below models/)",
              .text = &models},

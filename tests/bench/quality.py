@@ -237,9 +237,11 @@ def check_comparison(programs, work, table):
         score = probabilities(table, kept, model)
         fall = np.argsort(-score, kind="stable")
         loss = np.bincount(day, -np.log(np.where(label == 1, score, 1 - score)), n)
-        alerts = np.bincount(day, score >= model["threshold"], n)
+        alert = score >= model["threshold"]
+        alerts, caught, frauds = (np.bincount(day, x, n) for x in (alert, alert & (label == 1), label))
         values.append(np.array([[drawn_average_precision(score[fall], label[fall], w[day[fall]]),
-                                 w @ loss / (w @ np.bincount(day)), w @ alerts / n]
+                                 w @ loss / (w @ np.bincount(day)), w @ caught / (w @ alerts),
+                                 w @ caught / (w @ frauds), w @ alerts / n]
                                 for w in (np.ones(n, dtype=int), *times)]))
     change = values[1] - values[0]
     ours = np.array([[d["a"], d["b"], d["low"], d["high"], d["detectable"]]
