@@ -58,21 +58,27 @@ static void open_period(struct period *p, const struct comparison *c, const stru
     if (period_rows(p) > 0)
         find_weeks(p, t, p == &c->train || period_rows(&c->train) >= least ? least : SIZE_MAX);
     p->score = scores_new(e, m, p->rows);
-    p->judged = cards_judge(e, p->rows, m->test.from - m->train.from, c->label_delay);
 }
 
 static int open_periods(struct comparison *c, struct err *err)
 {
     const struct model *m = c->model;
     const struct examples *now = c->other ? c->other : c->features;
+    const int64_t history = m->test.from - m->train.from, delay = c->label_delay;
+    if (c->other)
+        c->other->before = c->features;
     open_period(&c->train, c, c->features, m->train);
     if (period_rows(&c->train) == 0)
         return err_set(
             err, "%s: has no row of %s, the training window: compute features of it, too",
             c->features->table.path, json_string_value(json_object_get(m->training, "train")));
     open_period(&c->test, c, c->features, m->test);
+    c->test.judged = cards_judge(c->features, c->test.rows, 0, history, delay);
     open_period(&c->current, c, now, c->within);
-    c->mature = mature_rows(now, c->current.rows, c->label_delay);
+    const int64_t before_weeks = c->current.n_weeks ? c->current.weeks->from - DAYS_PER_WEEK : 0;
+    c->current.judged = cards_judge(now, c->current.rows, before_weeks, history, delay);
+    c->mature = mature_rows(now, c->current.rows, delay);
+    c->all_cards = !now->card || !now->label || !memchr(now->label, 1, c->current.rows.end);
     c->bounds = weeks_counting(&c->train) >= WEEKS_LEAST ? &c->train : NULL;
     if (!c->bounds && c->parent) {
         open_period(&c->before, c, c->features, *c->parent);
@@ -140,15 +146,15 @@ static double find_bound(const struct comparison *c, const struct comparison_col
                                             : fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
 }
 
-// Do `least` of the last `last` weeks reach the bound? A week of NAN does not count.
-static bool alarms(const struct comparison *c, const double *weeks, double bound)
+// How many of the last `last` weeks reach the bound. A week of NAN does not count.
+static int weeks_over(const struct comparison *c, const double *weeks, double bound)
 {
     int seen = 0, over = 0;
     for (size_t w = c->current.n_weeks; w-- > 0 && seen < c->last;) {
         seen += !isnan(weeks[w]);
         over += weeks[w] >= bound;
     }
-    return over >= c->least;
+    return over;
 }
 
 static void measure_weeks(const struct comparison *c, struct comparison_column *k,
@@ -163,10 +169,11 @@ static void measure_weeks(const struct comparison *c, struct comparison_column *
         k->weeks[w] = p->weeks[w].counts ? psi : NAN;
         k->moved = k->weeks[w] >= k->bound ? psi : k->moved;
     }
-    k->alarm = alarms(c, k->weeks, k->bound);
+    k->over = weeks_over(c, k->weeks, k->bound);
+    k->alarm = k->over >= c->least;
 }
 
-static void measure_column(struct comparison *c, size_t i)
+static int measure_column(struct comparison *c, size_t i, struct err *err)
 {
     const struct model *m = c->model;
     const bool input = i < m->n_inputs, score = i == m->n_inputs;
@@ -181,6 +188,7 @@ static void measure_column(struct comparison *c, size_t i)
     k->current = k->reference;
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
     count(&k->current, &c->current, c->current.rows, now, k->current.counts);
+
     k->bound = find_bound(c, k, i);
     measure_weeks(c, k, now);
     sort_doubles(before, n_before);
@@ -189,6 +197,13 @@ static void measure_column(struct comparison *c, size_t i)
                              k->reference.n_edges + 1);
     free(before);
     free(now);
+    if (input &&
+        memcmp(k->reference.counts, m->inputs[i].reference.counts, sizeof k->reference.counts) != 0)
+        return err_set(err,
+                       "%s: its rows of the training window are not those that trained the model: "
+                       "compute features of the same data, or train a model on this table",
+                       c->features->table.path);
+    return 0;
 }
 
 // ---- performance ----
@@ -221,7 +236,8 @@ static void find_fall(struct comparison *c)
                                                METRIC(average_precision), INDEPENDENT);
         c->falls[w] = c->current.weeks[w].counts ? -c->differences[w].high : NAN;
     }
-    c->performance_alarm = alarms(c, c->falls, c->ap_drop);
+    c->performance_over = weeks_over(c, c->falls, c->ap_drop);
+    c->performance_alarm = c->performance_over >= c->least;
 }
 
 // The longest pieces of work go first: the bootstrap of the whole period, and the score's column.
@@ -230,16 +246,15 @@ static int work(void *arg, unsigned thread, struct err *err)
     struct comparison *c = arg;
     const struct period *p = &c->current;
     (void)thread;
-    (void)err;
     for (size_t k; (k = atomic_fetch_add(&c->next, 1)) < 2 + c->n + p->n_weeks;) {
         if (k == 0)
             measure_rows(c, p, c->mature, &c->now);
         else if (k == 1)
             measure_rows(c, &c->test, c->test.rows, &c->reference);
-        else if (k < 2 + c->n)
-            measure_column(c, c->n + 1 - k);
-        else
+        else if (k >= 2 + c->n)
             measure_week(c, &p->weeks[k - 2 - c->n], &c->weeks[k - 2 - c->n]);
+        else if (measure_column(c, c->n + 1 - k, err))
+            return -1;
     }
     return 0;
 }
@@ -287,7 +302,8 @@ int comparison_run(struct comparison *c, const struct config *config, unsigned t
     c->n = c->model->n_inputs + 2;
     c->columns = xcalloc(c->n, sizeof *c->columns);
     c->weeks = xcalloc(c->current.n_weeks, sizeof *c->weeks);
-    parallel_run(threads, work, c, err);
+    if (parallel_run(threads, work, c, err))
+        return -1;
     c->estimate = estimate_make(c->current.score, c->current.judged, period_rows(&c->current),
                                 c->model->threshold);
     find_fall(c);

@@ -7,7 +7,8 @@
 //
 // Inputs, score and decisions are held against the training window, over the bins of the model's
 // reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
-// the test window, which has the report's figures, because cards are left out alike (cards_judge).
+// the test window, which has the report's figures, because cards are left out alike (cards_judge; in
+// the period its blocks are the weeks).
 //
 // Weeks are blocks of seven whole days (UTC) that end with the period's last whole day. A day at an
 // end of the period is whole if the period was cut there, or if it has rows within two hours of that
@@ -27,12 +28,14 @@
 //      "periods": {"train": {"table","rows","from","to"}, "test": {...},
 //                  "current": {..., "labels_as_of","mature_until","mature_rows","unlabelled_rows"}},
 //      "weeks": [{"from","to","rows","counts"}, ...],    the oldest first; so are all other weeks
-//      "columns": [{"name","kind","alarm","moved","bound","bound_from", measures as in drift.h,
+//      "columns": [{"name","kind","alarm","over","moved","bound","bound_from", measures as in drift.h,
 //                   "edges","reference","current","weeks": [PSI, ...]}, ...],
 //           those that alarm first, then the largest PSI; kind: "input", "calendar", "score" or
-//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; bound_from:
+//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; over:
+//           how many of the `last` newest are; bound_from:
 //           "training", "parent", "psi_alert" or "none"
-//      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...]},
+//      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...],
+//           "cards": "not blocked", or "all" on both sides if no label of the period blocks any},
 //      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,
 //                      "difference": {"average_precision": [value, low, high]} or null,
 //                      "estimate": {"average_precision","precision","recall"},    performance.h
@@ -66,7 +69,7 @@ struct period {
     struct week *weeks;           // [n_weeks]
     size_t n_weeks;
     double *score;  // [rows]
-    int8_t *judged; // [rows]
+    int8_t *judged; // [rows] of the test and the current period
 };
 
 struct comparison_column {
@@ -76,6 +79,7 @@ struct comparison_column {
     double *weeks; // [weeks of the current period] their PSI; NAN where one does not count
     double bound;  // NAN: never alarms
     double moved;  // PSI of the newest week that reaches it
+    int over;      // of the `last` newest weeks, how many reach it
     bool alarm;
 };
 
@@ -100,11 +104,14 @@ struct comparison {
     struct interval *differences;      // [current.n_weeks] of average precision
     double *falls;                     // [current.n_weeks]: at least so much; NAN: does not count
     struct estimate estimate;          // of all current rows
+    int performance_over;              // of the `last` newest weeks, in how many AP has fallen
     bool performance_alarm, drift;
+    bool all_cards;     // alerts are counted of: no fraud of the current table blocks a card
     atomic_size_t next; // piece of work
 };
 
-// The result does not depend on the number of threads. An error: a setting, or no training row.
+// The result does not depend on the number of threads. An error: a setting, or training rows that
+// are not those of the model.
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
                    struct err *err);
 size_t period_rows(const struct period *p);

@@ -78,7 +78,8 @@ int main(int argc, char **argv)
             {"models", "DIR", "registry whose champion is compared with", .text = &models},
             {"output", "FILE", "report as JSON; .html and .prom go beside it", .text = &output},
             {"current", "DIR", "table that holds the period (default: FEATURES)", .text = &current},
-            {"from", "TIME", "first time of the period (default: after the test window)",
+            {"from", "TIME",
+             "first time of the period (default: after the test window; of --current: all)",
              .time = &c.within.from},
             {"until", "TIME", "only rows before this date or time, UTC", .time = &c.within.until},
             {"fail-on-drift", NULL, "exit 3 on drift", .flag = &fail_on_drift},
@@ -88,7 +89,9 @@ int main(int argc, char **argv)
     json_set_alloc_funcs(xmalloc, free);
     mallopt(M_MMAP_THRESHOLD, 1 << 28); // buffers of a column come and go: keep their pages
     mallopt(M_TRIM_THRESHOLD, 1 << 28);
-    const int first = option_parse(&program, argc, argv, &err);
+    int first = option_parse(&program, argc, argv, &err);
+    if (first > 0 && c.within.from >= c.within.until)
+        first = err_set(&err, "the period is empty: --from must be earlier than --until");
     if (first <= 0)
         return option_exit(&program, first, &err);
     if (monitor(argv[first], (unsigned)threads, &err))

@@ -47,7 +47,7 @@ double alerts_per_day(const struct examples *e, struct row_range rows, const dou
     const size_t n = (size_t)(rows.end - rows.first);
     int8_t *counted = xmalloc(n); // as if every label were known
     for (size_t i = 0; i < n; i++) {
-        counted[i] = judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
+        counted[i] = judged && judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
         alerts += counted[i] == 0 && score[i] >= threshold;
     }
     bootstrap_run(&b, e, rows, score, counted, threshold);

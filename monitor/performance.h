@@ -34,7 +34,7 @@ void performance_measure(struct performance *p, const struct examples *e, struct
                          const double *score, const int8_t *judged, double threshold);
 struct estimate estimate_make(const double *score, const int8_t *judged, size_t n,
                               double threshold);
-// The alerts a day, known labels or not, and their 95 % interval.
+// The alerts a day, known labels or not, and their 95 % interval. judged NULL: of known cards, too.
 double alerts_per_day(const struct examples *e, struct row_range rows, const double *score,
                       const int8_t *judged, double threshold, struct interval *interval);
 

@@ -44,44 +44,58 @@ static const char *bounds_from(const struct comparison *c)
 }
 
 // What limits the verdict; findings.txt has a sentence for each.
-static json_t *limits(const struct comparison *c)
+static json_t *limits(const struct comparison *c, const struct performance *found)
 {
     const struct period *p = &c->current;
     const struct examples *e = p->examples;
-    const double expected = c->estimate.average_precision, ap = c->now.metrics.average_precision;
+    const double expected = found->estimate.average_precision;
+    const bool blind =
+        expected - found->metrics.average_precision > c->ap_drop &&
+        expected >
+            bootstrap_interval(&found->bootstrap, NULL, METRIC(average_precision), PAIRED).high;
     const int64_t history = c->model->test.from - c->model->train.from;
-    const int64_t first = period_rows(p) > 0 ? e->time[0] : 0;
+    int64_t first = period_rows(p) > 0 ? e->time[0] : 0;
+    const struct examples *t = e->before;
+    uint64_t n = t ? time_rows(INT64_MIN, first, t->time, t->rows).end : 0;
+    if (n > 0 && first - t->time[n - 1] < SECONDS_PER_DAY) // without a gap
+        first = t->time[0];
     const int64_t from = period_rows(p) > 0 ? e->time[p->rows.first] : INT64_MAX;
     const bool cards = e->card && e->label && day_of(first) > day_of(from - history);
     int weeks = 0;
     for (size_t w = 0; w < p->n_weeks; w++)
         weeks += !isnan(c->falls[w]);
-    return json_pack(
-        "{s:b, s:b, s:b, s:b, s:o, s:o}", bounds_from(c), true, "few_labels", weeks < c->least,
-        "estimate_blind", c->performance_alarm && expected > ap + c->ap_drop, "known_rows",
-        from < c->model->test.until, "cards_before", cards ? date(day_of(first)) : json_null(),
-        "cards_from", cards ? date(day_of(from - history)) : json_null());
+    return json_pack("{s:b, s:b, s:o, s:b, s:o, s:o}", bounds_from(c), true, "few_labels",
+                     weeks < c->least, "estimate_blind", number(blind ? expected : NAN),
+                     "known_rows", from < c->model->test.until, "cards_before",
+                     cards ? date(day_of(first)) : json_null(), "cards_from",
+                     cards ? date(day_of(from - history)) : json_null());
 }
 
 static json_t *verdict(const struct comparison *c)
 {
-    int inputs = 0, moved = 0;
-    const struct performance *now = &c->now;
+    enum { ONCE, MOVED, INPUTS_MOVED };
+    json_t *of[] = {json_array(), json_array(), json_array()};
+    int inputs = 0;
+    const struct performance *found = &c->now;
     const struct week *week = NULL;
     for (const struct comparison_column *k = c->columns; k < c->columns + c->n; k++) {
-        inputs += strcmp(k->kind, "input") == 0;
-        moved += strcmp(k->kind, "input") == 0 && k->alarm;
+        const bool input = strcmp(k->kind, "input") == 0;
+        inputs += input;
+        if (k->over > 0)
+            json_array_append_new(of[k->alarm ? MOVED + input : ONCE],
+                                  json_pack("{s:s, s:f}", "name", k->name, "psi", k->moved));
     }
-    for (size_t w = 0; c->performance_alarm && w < c->current.n_weeks; w++)
+    for (size_t w = 0; c->performance_over > 0 && w < c->current.n_weeks; w++)
         if (c->falls[w] >= c->ap_drop) {
             week = &c->current.weeks[w];
-            now = &c->weeks[w];
+            found = &c->weeks[w];
         }
-    return json_pack(
-        "{s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:s, s:[]}", "drift", c->drift, "possible",
-        weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs, "moved", moved, "week",
-        week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
-        number(now->metrics.average_precision), "limits", limits(c), "sentence", "", "notes");
+    return json_pack("{s:b, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:[]}", "drift", c->drift,
+                     "possible", weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs,
+                     "inputs_moved", of[INPUTS_MOVED], "others_moved", of[MOVED], "once", of[ONCE],
+                     "week", week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
+                     number(found->metrics.average_precision), "limits", limits(c, found),
+                     "sentence", "", "notes");
 }
 
 // ---- drift.json ---------------------------------------------------------------------------------
@@ -124,9 +138,9 @@ static json_t *column_json(const struct comparison *c, const struct comparison_c
                                            "mean_current"};
     json_t *before = histogram_to_json(&k->reference), *now = histogram_to_json(&k->current);
     json_t *j = json_pack(
-        "{s:s, s:s, s:b, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name, "kind", k->kind,
-        "alarm", k->alarm, "moved", number(k->alarm ? k->moved : NAN), "bound", number(k->bound),
-        "bound_from", isnan(k->bound) ? "none" : bounds_from(c), "edges",
+        "{s:s, s:s, s:b, s:i, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name, "kind",
+        k->kind, "alarm", k->alarm, "over", k->over, "moved", number(k->alarm ? k->moved : NAN),
+        "bound", number(k->bound), "bound_from", isnan(k->bound) ? "none" : bounds_from(c), "edges",
         json_object_get(before, "edges"), "reference", json_object_get(before, "counts"), "current",
         json_object_get(now, "counts"), "weeks");
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
@@ -187,8 +201,9 @@ static json_t *alerts_json(const struct comparison *c, const struct period *p)
 {
     const size_t at = (size_t)(p->whole.first - p->rows.first);
     struct interval i;
-    const double alerts = alerts_per_day(p->examples, p->whole, p->score + at, p->judged + at,
-                                         c->model->threshold, &i);
+    const double alerts =
+        alerts_per_day(p->examples, p->whole, p->score + at, c->all_cards ? NULL : p->judged + at,
+                       c->model->threshold, &i);
     return range(alerts, i);
 }
 
@@ -201,7 +216,7 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
         json_array_append_new(columns, column_json(c, &c->columns[i]));
     json_t *j = json_pack(
         "{s:s, s:i, s:{s:I, s:s}, s:s, s:o, s:{s:o, s:I, s:[i, i], s:o, s:I}, s:{s:o, s:o, s:o}, "
-        "s:o, s:o, s:o, s:{s:o, s:o}, s:o}",
+        "s:o, s:o, s:o, s:{s:o, s:o, s:s}, s:o}",
         "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->model->version,
         "sha256", c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings",
         "psi_alert", number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm", c->least,
@@ -209,7 +224,8 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
         "periods", "train", period_json(&c->train), "test", period_json(&c->test), "current",
         current_json(c), "weeks", weeks, "columns", columns, "threshold",
         number(c->model->threshold), "alerts_per_day", "reference", alerts_json(c, &c->test),
-        "current", alerts_json(c, &c->current), "performance", performance_json(c));
+        "current", alerts_json(c, &c->current), "cards", c->all_cards ? "all" : "not blocked",
+        "performance", performance_json(c));
     if (j)
         sentences_add(json_object_get(j, "verdict"), findings_txt, j);
     return j;

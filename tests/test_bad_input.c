@@ -17,6 +17,8 @@ TEST_CASE(wrong_command_lines_exit_with_2)
         {"usage: ingest [OPTIONS] [INPUT]", "ingest a b"},
         {"missing argument: usage: train [OPTIONS] FEATURES", "train"},
         {"missing argument: usage: monitor [OPTIONS] FEATURES", "monitor"},
+        {"the period is empty: --from must be earlier than --until",
+         "monitor --from 2018-09-03 --until 2018-09-03 f"},
         {"unexpected argument '8080': usage: serve [OPTIONS]", "serve 8080"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -29,6 +29,7 @@ static struct model_input inputs[INPUTS];
 static struct model model;
 static struct comparison asked, c; // asked: what the caller says
 static json_t *drift;
+static bool learnt; // else each comparison is with a model of its rows
 
 static double random_share(void)
 {
@@ -71,6 +72,7 @@ static int setup(void **state)
     if (scratch_make(state))
         return -1;
     asked = (struct comparison){0};
+    learnt = false;
     fill();
     make_model();
     rows = (struct examples){.table.path = "a/table",
@@ -117,10 +119,24 @@ static int teardown(void **state)
     return scratch_remove(state);
 }
 
+// The references of the inputs, as train counts them, of the first training days.
+static void learn(void)
+{
+    for (size_t k = 0; k < INPUTS; k++) {
+        struct histogram *h = &inputs[k].reference;
+        memset(h->counts, 0, sizeof h->counts);
+        for (size_t i = 0; i < rows.rows && seconds[i] < model.train.until; i++)
+            if (seconds[i] >= model.train.from)
+                h->counts[histogram_bin(h, (double)x[k][i])]++;
+    }
+}
+
 static int try(const char *ini, unsigned threads, struct err *err)
 {
     struct config config = config_of(ini);
     release();
+    if (!learnt)
+        learn();
     c = asked;
     c.model = &model;
     c.features = &rows;
@@ -519,6 +535,26 @@ static void assert_said(const char *text)
     free(all);
 }
 
+static char *print(void)
+{
+    fflush(stdout);
+    const char *path = scratch_text("out", "");
+    const int saved = dup(STDOUT_FILENO);
+    assert_non_null(freopen(path, "w", stdout));
+    comparison_print(drift, "some/drift.json");
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    return scratch_read(path, NULL);
+}
+
+static void assert_printed(const char *text)
+{
+    char *printed = print();
+    assert_contains(printed, text);
+    free(printed);
+}
+
 TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
 {
     struct examples cut;
@@ -534,7 +570,8 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     compare(DATASET "[monitor]\nmin_rows = 673\n"); // a week has 672
     assert_said("\"No verdict: an alarm takes 2 weeks and a training window of min_rows = 673 rows "
                 "each.\"");
-    assert_said("every bound is psi_alert");
+    assert_said("\"Training is shorter than 4 weeks, so a column moves where its PSI reaches "
+                "psi_alert = 0.20.\"\n ]");
     asked.within = (struct period_times){START + 45 * DAY, INT64_MAX};
     compare(MONITOR);
     assert_said("The period begins before the test window ends");
@@ -552,14 +589,68 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     assert_said("The test window has no fraud with a label");
 }
 
-TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
+TEST_CASE(what_moved_names_inputs_first_and_the_score_and_the_decisions_after_them)
+{
+    move(risk, PERIOD + 28, DAYS, 0.4F);
+    move(moving, PERIOD + 28, DAYS, 0.2F);
+    compare(MONITOR);
+    char text[256];
+    const double psi[] = {column("risk")->moved, column("moving")->moved, column("score")->moved,
+                          column("decision")->moved};
+    assert_true(psi[0] > psi[1] && psi[2] > psi[3] && psi[2] > psi[1]);
+    snprintf(
+        text, sizeof text,
+        "\"DRIFT: 2 of 2 inputs moved (risk %.2f, moving %.2f), and score %.2f, decision %.2f; ",
+        psi[0], psi[1], psi[2], psi[3]);
+    assert_said(text);
+}
+
+TEST_CASE(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said)
+{
+    char text[256];
+    move(moving, DAYS - WEEK, DAYS, 0.5F);
+    compare(MONITOR);
+    assert_said("\"No drift yet: 0 of 2 inputs moved; AP 0.");
+    assert_said(" in the period.\"");
+    snprintf(text, sizeof text,
+             "\"Beyond the bound in fewer than 2 of the last 3 weeks, so no alarm: moving %.2f.\"",
+             column("moving")->weeks[WEEKS - 1]);
+    assert_said(text);
+    assert_printed("  once\n");
+    shuffle_labels("000001");
+    compare(MONITOR);
+    assert_said(
+        "\"AP is lower by more than 0.10 in fewer than 2 of the last 3 weeks, so no alarm.\"");
+    assert_said(" in the week to 2018-10-23.\"");
+    snprintf(text, sizeof text, "The probabilities alone promise an AP of %.2f, and %.2f was found",
+             c.weeks[WEEKS - 1].estimate.average_precision,
+             c.weeks[WEEKS - 1].metrics.average_precision);
+    assert_said(text);
+    fill();
+    move(moving, DAYS - 5 * WEEK, DAYS - 4 * WEEK, 0.5F); // long ago
+    shuffle_labels("010000");
+    compare(MONITOR);
+    assert_said("\"No drift: 0 of 2 inputs moved; AP 0.");
+    assert_said("\"notes\": []");
+    shuffle_labels("100000"); // of the whole period, AP is below the estimate, too, but by less
+    compare(MONITOR "ap_drop = 0.01\n");
+    assert_false(c.performance_alarm);
+    assert_said("The probabilities alone promise an AP of ");
+}
+
+static void draw_cards(void)
 {
     static uint64_t card[ROWS];
-    static const float *later[INPUTS];
     for (size_t i = 0; i < ROWS; i++)
         card[i] = draw(500);
-    const size_t from = (PERIOD - TEST) * DAY_ROWS; // 42 days before the period would be needed
     rows.card = card;
+}
+
+TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
+{
+    static const float *later[INPUTS];
+    draw_cards();
+    const size_t from = (PERIOD - TEST) * DAY_ROWS; // 42 days before the period would be needed
     other = rows;
     for (size_t i = 0; i < INPUTS; i++)
         later[i] = x[i] + from + 1;
@@ -572,6 +663,7 @@ TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
     asked.within = (struct period_times){model.test.until, INT64_MAX};
     compare(MONITOR);
     assert_said("\"notes\": []"); // it begins on the day that is needed
+    rows.rows = from - DAY_ROWS;  // so that its frauds do not reach the other table
     other.time += DAY_ROWS;
     for (size_t i = 0; i < INPUTS; i++)
         later[i] += DAY_ROWS;
@@ -581,7 +673,59 @@ TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
     compare(MONITOR);
     assert_said("The table begins on 2018-08-02, so cards with an earlier fraud are not left out; "
                 "with the rows from 2018-08-01 on they would be.");
-    assert_true(c.now.metrics.tally.known_cards > 0);
+    const double known = c.now.metrics.tally.known_cards;
+    rows.rows = ROWS;
+    compare(MONITOR);
+    assert_said("\"notes\": []"); // the training table knows the frauds before
+    assert_true(known > 0 && c.now.metrics.tally.known_cards > known);
+}
+
+static double alerts_of(size_t day, size_t until)
+{
+    double alerts = 0;
+    for (size_t i = day * DAY_ROWS; i < until * DAY_ROWS; i++)
+        alerts += 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
+    return alerts / (double)(until - day);
+}
+
+TEST_CASE(without_labels_alerts_are_counted_of_all_cards_on_both_sides)
+{
+    static int8_t unknown[ROWS];
+    const char *const sides[] = {"reference", "current"};
+    const double all[] = {alerts_of(TEST, PERIOD), alerts_of(PERIOD, DAYS)};
+    memset(unknown, LABEL_UNKNOWN, sizeof unknown);
+    draw_cards();
+    for (int labels = 0; labels < 2; labels++) {
+        other = rows;
+        other.label = labels ? label : unknown;
+        asked.other = &other;
+        asked.within = (struct period_times){model.test.until, INT64_MAX};
+        compare(MONITOR);
+        const json_t *alerts = json_object_get(drift, "alerts_per_day");
+        assert_string_equal(json_string_value(json_object_get(alerts, "cards")),
+                            labels ? "not blocked" : "all");
+        assert_printed(labels ? "cards: not blocked.\n" : "cards: all.\n");
+        for (size_t i = 0; i < 2; i++) {
+            const double found =
+                json_number_value(json_array_get(json_object_get(alerts, sides[i]), 0));
+            assert_true(labels ? found < all[i] - 1 : fabs(found - all[i]) < 1e-9);
+        }
+    }
+}
+
+TEST_CASE(what_is_found_of_a_week_does_not_depend_on_the_first_day_of_the_period)
+{
+    struct tally tally = {0};
+    draw_cards();
+    for (int64_t day = 0; day < 9; day++) {
+        asked.within = (struct period_times){model.test.until + day * DAY + HOUR, INT64_MAX};
+        compare(MONITOR);
+        const struct tally *newest = &c.weeks[c.current.n_weeks - 1].metrics.tally;
+        assert_true(newest->known_cards > 0);
+        if (day > 0)
+            assert_memory_equal(newest, &tally, sizeof tally);
+        tally = *newest;
+    }
 }
 
 // The metrics that are written with drift.json, which Prometheus must be able to read.
@@ -604,6 +748,7 @@ TEST_CASE(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_rea
     move(moving, PERIOD, DAYS, 1);
     compare(MONITOR);
     assert_metrics("assay_drift_psi{column=\"mov\\\"ing\\\\\\n\xc3\xa4\",kind=\"input\"} |"
+                   "assay_drift_verdict_possible{version=\"0\"} 1\n|"
                    "\nassay_drift_detected{version=\"0\"} 1\n|"
                    "\nassay_drift_rows{period=\"current\"} 4032\n");
     json_t *read = json_load_file(scratch_path("d.json"), 0, NULL);
@@ -616,22 +761,18 @@ TEST_CASE(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_rea
     rows.label = NULL;
     compare(MONITOR);
     assert_metrics("\nassay_drift_average_precision{period=\"current\"} NaN\n");
+    compare(DATASET "[monitor]\nmin_rows = 673\n");
+    assert_metrics("assay_drift_verdict_possible{version=\"0\"} 0\n");
+    char *metrics = scratch_read(scratch_path("d.prom"), NULL);
+    assert_null(strstr(metrics, "assay_drift_detected"));
+    free(metrics);
 }
 
 TEST_CASE(the_table_is_at_most_80_columns_wide)
 {
-    struct err err;
     move(moving, PERIOD, DAYS, 1);
     compare(MONITOR);
-    fflush(stdout);
-    const char *path = scratch_text("out", "");
-    const int saved = dup(STDOUT_FILENO);
-    assert_non_null(freopen(path, "w", stdout));
-    comparison_print(drift, "some/drift.json");
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    char *text = scratch_read(path, NULL);
+    char *text = print();
     assert_int_equal(strncmp(text, "DRIFT: 1 of 2 inputs moved (moving ", 35), 0);
     assert_contains(text, "some/drift.html\n");
     assert_contains(text, "  MOVED\n");
@@ -640,7 +781,6 @@ TEST_CASE(the_table_is_at_most_80_columns_wide)
         if (strcspn(line, "\n") > 80)
             fail_msg("too long: %.*s", (int)strcspn(line, "\n"), line);
     free(text);
-    (void)err;
 }
 
 TEST_CASE(settings_and_tables_that_make_no_sense_are_refused)
@@ -657,6 +797,13 @@ TEST_CASE(settings_and_tables_that_make_no_sense_are_refused)
         assert_int_equal(try(cases[i][0], 2, &err), -1);
         assert_contains(err.msg, cases[i][1]);
     }
+    compare(MONITOR);
+    learnt = true;
+    risk[DAY_ROWS] = risk[DAY_ROWS] < 0.5F ? 0.9F : 0.1F;
+    assert_int_equal(try(MONITOR, 2, &err), -1);
+    assert_contains(err.msg, "a/table: its rows of the training window are not those that trained "
+                             "the model: compute features of the same data");
+    learnt = false;
     model.train = (struct period_times){START - 9 * DAY, START};
     assert_int_equal(try(MONITOR, 2, &err), -1);
     assert_contains(err.msg,
@@ -686,6 +833,10 @@ int main(void)
         PERIODS(only_rows_whose_labels_have_had_their_delay_count),
         PERIODS(a_fall_alarms_in_k_of_the_last_n_weeks_and_the_estimate_does_not_see_it),
         PERIODS(the_verdict_names_what_moved_and_what_limits_it),
+        PERIODS(what_moved_names_inputs_first_and_the_score_and_the_decisions_after_them),
+        PERIODS(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said),
+        PERIODS(without_labels_alerts_are_counted_of_all_cards_on_both_sides),
+        PERIODS(what_is_found_of_a_week_does_not_depend_on_the_first_day_of_the_period),
         PERIODS(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so),
         PERIODS(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_reads_them),
         PERIODS(the_table_is_at_most_80_columns_wide),

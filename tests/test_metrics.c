@@ -251,7 +251,7 @@ static void add(int64_t day, uint64_t of, double s, int8_t y)
 }
 
 // Days below 0 are the past, the others the test, whose rows are judged.
-static int64_t delay = 7, history = 30; // in days
+static int64_t delay = 7, history = 30, first_block; // in days
 
 static double precision(void)
 {
@@ -259,7 +259,7 @@ static double precision(void)
     while (test.first < rows.rows && seconds[test.first] < 0)
         test.first++;
     free(judged);
-    judged = cards_judge(&rows, test, history * DAY, delay * DAY);
+    judged = cards_judge(&rows, test, first_block, history * DAY, delay * DAY);
     return cards_precision(&rows, test, score + test.first, judged, NULL);
 }
 
@@ -330,6 +330,54 @@ TEST_CASE(each_block_of_seven_days_looks_back_as_far_as_the_first)
     history = 30;
 }
 
+TEST_CASE(blocks_may_begin_before_the_rows)
+{
+    static const int64_t days[] = {10, 17, 18, 20, 21, 24, 25};
+    static const struct {
+        int64_t block, history;
+        int8_t known[7]; // the fraud of day 10 is known on day 17, so day 18 is the first
+    } cases[] = {{10, 7, {0, 0, 1, 1, 1, 0, 0}}, // 10 to 16, 17 to 23, 24: from day 3, 10, 17 on
+                 {7, 7, {0, 0, 1, 1, 0, 0, 0}},  // 7 to 13, 14 to 20, 21: from day 0, 7, 14 on
+                 {8, 11, {0, 0, 1, 1, 1, 0, 0}}, // 8 to 14, 15 to 21, 22: from day -3, 4, 11 on
+                 {0, 14, {0, 0, 1, 1, 1, 1, 1}}};
+    delay = 7;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        rows.rows = 0;
+        for (size_t i = 0; i < 7; i++)
+            add(days[i], 7, 0.1, i == 0);
+        first_block = cases[c].block;
+        history = cases[c].history;
+        precision();
+        for (size_t i = 1; i < 7; i++)
+            assert_int_equal(judged[i], cases[c].known[i] ? LABEL_KNOWN_CARD : 0);
+    }
+    first_block = 0;
+    history = 30;
+}
+
+TEST_CASE(frauds_of_an_earlier_table_count_until_the_table_begins)
+{
+    static const int64_t times[] = {-9 * DAY, -8 * DAY, -1 * DAY, 60};
+    static const uint64_t cards[] = {6, 7, 7, 8}; // the last is of the table's own time
+    static const int8_t labels[] = {1, 1, 1, 1};
+    const struct examples before = {.rows = 4, .time = times, .card = cards, .label = labels};
+    delay = 7;
+    history = 8;
+    rows.rows = 0;
+    add(0, 6, 0.1, 0); // of day -9, before the history
+    add(0, 7, 0.1, 0); // of day -8, known on day -1
+    add(8, 7, 0.1, 0); // that of day -8 is too old, that of day -1 has been known since day 6
+    add(9, 8, 0.1, 0);
+    rows.before = &before;
+    precision();
+    static const int8_t expected[] = {0, LABEL_KNOWN_CARD, LABEL_KNOWN_CARD, 0};
+    assert_memory_equal(judged, expected, sizeof expected);
+    rows.before = NULL;
+    precision();
+    assert_memory_equal(judged, "\0\0\0", 4);
+    history = 30;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +394,8 @@ int main(void)
             the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows),
         cmocka_unit_test(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_known),
         cmocka_unit_test(each_block_of_seven_days_looks_back_as_far_as_the_first),
+        cmocka_unit_test(blocks_may_begin_before_the_rows),
+        cmocka_unit_test(frauds_of_an_earlier_table_count_until_the_table_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static void find_rows(struct trial *t, struct period_times within)
     t->n = (size_t)(t->rows.end - t->rows.first);
     for (uint64_t r = t->rows.first; r < t->rows.end; r++)
         t->days += r == t->rows.first || day_of(time[r]) != day_of(time[r - 1]);
-    t->judged = cards_judge(&t->e, t->rows, HISTORY + delay, delay);
+    t->judged = cards_judge(&t->e, t->rows, 0, HISTORY + delay, delay);
     for (int i = 0; i < 2; i++)
         t->score[i] = scores_new(&t->e, t->models[i], t->rows);
 }

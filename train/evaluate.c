@@ -112,7 +112,7 @@ static struct fold last_quarter(const struct fold *of, const struct examples *e)
 int8_t *fold_judge(const struct fold *f, const struct part *of, const struct examples *e,
                    int64_t label_delay)
 {
-    return cards_judge(e, of->rows, f->test.times.from - f->train.times.from, label_delay);
+    return cards_judge(e, of->rows, 0, f->test.times.from - f->train.times.from, label_delay);
 }
 
 static bool holds(const struct examples *e, const struct part *p, int8_t label)

@@ -27,8 +27,7 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
         e->names[i] = plan->inputs[i].name;
         e->x[i] = table_data(&e->table, e->names[i], COLUMN_FEATURE, err);
         if (!e->x[i])
-            return err_prefix(err, "the model was trained on other features than these: compute "
-                                   "them again, or promote a model of these");
+            return -1;
     }
     return 0;
 }
@@ -41,17 +40,23 @@ static int open_plan(struct examples *e, struct err *err)
                        e->table.path);
     if (plan_from_json(&e->plan, plan, err))
         return err_prefix(err, "%s/manifest.json: plan", e->table.path);
-    if (table_find_kind(&e->table, COLUMN_LABEL) < 0)
-        return err_set(err, "%s: has no label column, which training needs", e->table.path);
     return 0;
 }
 
-int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err)
+int examples_open(struct examples *e, const char *path, const struct plan *trained, struct err *err)
 {
     *e = (struct examples){0};
-    if (table_open(&e->table, path, err) || (!inputs && open_plan(e, err)))
+    if (table_open(&e->table, path, err) || open_plan(e, err))
         return -1;
-    return find_columns(e, inputs ? inputs : &e->plan, err);
+    if (trained && plan_checksum(trained) != plan_checksum(&e->plan))
+        return err_set(
+            err,
+            "the model was trained on other [columns] or [features] than %s has: compute "
+            "features as they were then, or promote a model of these",
+            path);
+    if (!trained && table_find_kind(&e->table, COLUMN_LABEL) < 0)
+        return err_set(err, "%s: has no label column, which training needs", path);
+    return find_columns(e, &e->plan, err);
 }
 
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay)

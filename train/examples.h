@@ -17,11 +17,13 @@ struct examples {
     const int64_t *time;  // time[r], seconds since 1970-01-01 UTC
     const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
     int64_t labels_as_of; // the data clock at which the labels were known; INT64_MAX: all are
+    const struct examples *before; // has rows earlier than the first of these; NULL: none
 };
 
-// inputs: a model's plan, borrowed; or NULL for the plan that made the table, to train on it, which
-// needs labels.
-int examples_open(struct examples *e, const char *path, const struct plan *inputs, struct err *err);
+// trained: the plan of a model, which has to be that of the table; NULL: to train on it, which needs
+// labels.
+int examples_open(struct examples *e, const char *path, const struct plan *trained,
+                  struct err *err);
 // Several tables of one plan as one in memory, without the numbers beside its inputs. They follow
 // each other in time, or it is an error. Of all but the last only the mature rows are taken: labels
 // are as of the last table.

@@ -318,27 +318,27 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 enum { BLOCK = 7 * SECONDS_PER_DAY };
 
 struct card {
-    uint64_t card, row; // its first row, which orders ties
-    double score;       // the highest of its rows
-    bool fraud;         // of one of its rows
+    uint64_t card;
+    int64_t first; // its first row, which orders ties, or the time of it
+    double score;  // the highest of its rows
+    bool fraud;    // of one of its rows
 };
 
-static int compare(uint64_t a, uint64_t b)
+static int by_first(const struct card *x, const struct card *y)
 {
-    return (a > b) - (a < b);
+    return (x->first > y->first) - (x->first < y->first);
 }
 
 static int by_card(const void *a, const void *b)
 {
     const struct card *x = a, *y = b;
-    return x->card != y->card ? compare(x->card, y->card) : compare(x->row, y->row);
+    return x->card != y->card ? (x->card > y->card) - (x->card < y->card) : by_first(x, y);
 }
 
 static int by_score(const void *a, const void *b)
 {
     const struct card *x = a, *y = b;
-    return x->score != y->score ? (x->score < y->score) - (x->score > y->score)
-                                : compare(x->row, y->row);
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : by_first(x, y);
 }
 
 // The rows of a card become one, in the order of cards; returns how many cards there are.
@@ -367,27 +367,31 @@ static const struct card *find(const struct card *list, size_t n, uint64_t card)
     return i < n && list[i].card == card ? &list[i] : NULL;
 }
 
-// Marks the rows of a block, whose cards are known by frauds from row `first` on.
-static void judge_block(const struct examples *e, uint64_t first, struct row_range block,
+// Marks the rows of a block, whose cards are known by frauds since `from`.
+static void judge_block(const struct examples *e, int64_t from, struct row_range block,
                         int64_t label_delay, int8_t *judged)
 {
     struct card *stolen = NULL;
     size_t n = 0, capacity = 0;
-    for (uint64_t r = first; r < block.end; r++)
-        if (e->label[r] == 1) {
-            ARRAY_GROW(stolen, n + 1, capacity);
-            stolen[n++] = (struct card){.card = e->card[r], .row = r};
-        }
+    for (const struct examples *t = e; t && t->label; t = t->before) {
+        const int64_t until = t == e ? INT64_MAX : e->time[0];
+        const struct row_range past = time_rows(from, until, t->time, t == e ? block.end : t->rows);
+        for (uint64_t r = past.first; r < past.end; r++)
+            if (t->label[r] == 1) {
+                ARRAY_GROW(stolen, n + 1, capacity);
+                stolen[n++] = (struct card){.card = t->card[r], .first = t->time[r]};
+            }
+    }
     n = merge(stolen, n);
     for (uint64_t r = block.first; r < block.end; r++) {
         const struct card *c = find(stolen, n, e->card[r]);
-        if (c && day_of(e->time[c->row] + label_delay) < day_of(e->time[r]))
+        if (c && day_of(c->first + label_delay) < day_of(e->time[r]))
             judged[r - block.first] = LABEL_KNOWN_CARD;
     }
     free(stolen);
 }
 
-int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t history,
+int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t block, int64_t history,
                     int64_t label_delay)
 {
     const size_t n = (size_t)(rows.end - rows.first);
@@ -395,12 +399,11 @@ int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t his
     if (!e->label)
         return memset(judged, LABEL_UNKNOWN, n);
     memcpy(judged, e->label + rows.first, n);
-    int64_t start = n > 0 ? day_of(e->time[rows.first]) * SECONDS_PER_DAY : 0;
+    int64_t start = (block || n == 0 ? block : day_of(e->time[rows.first])) * SECONDS_PER_DAY;
     for (uint64_t r = rows.first; e->card && r < rows.end; start += BLOCK) {
-        const struct row_range block = {r, time_rows(start, start + BLOCK, e->time, rows.end).end};
-        const uint64_t first = time_rows(start - history, INT64_MAX, e->time, block.end).first;
-        judge_block(e, first, block, label_delay, judged + (r - rows.first));
-        r = block.end;
+        const struct row_range in = {r, time_rows(start, start + BLOCK, e->time, rows.end).end};
+        judge_block(e, start - history, in, label_delay, judged + (r - rows.first));
+        r = in.end;
     }
     return judged;
 }
@@ -420,7 +423,7 @@ double cards_precision(const struct examples *e, struct row_range test, const do
         for (; r < test.end && day_of(e->time[r]) == today; r++) {
             const int8_t label = judged[r - test.first];
             if (label >= 0 && !find(found, before, e->card[r]))
-                day[n++] = (struct card){e->card[r], r, score[r - test.first], label == 1};
+                day[n++] = (struct card){e->card[r], (int64_t)r, score[r - test.first], label == 1};
         }
         n = merge(day, n);
         qsort(day, n, sizeof *day, by_score);

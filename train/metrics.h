@@ -113,16 +113,18 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 // ---- cards (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 3.4, 4.2) ----
 
 // A card, or whatever [split] blocked names, is blocked when a fraud of it is known, so its later
-// rows need no model. One rule holds for every period, in blocks of seven days from its first day: on
-// day d the rows of every card are left out that had a fraud from `history` seconds before the block
-// on, whose label was known before d. (With a delay of seven days: a fraud through day d - 8.) With
-// history = test start - training start, the first block of the test looks back to the first
-// training row. Without blocks a long period would lose more cards from week to week.
+// rows need no model. One rule holds for every period, in blocks of seven days: on day d the rows of
+// every card are left out that had a fraud from `history` seconds before the block on, among these
+// examples or those before them, whose label was known before d. (With a delay of seven days: a fraud
+// through day d - 8.) With history = test start - training start, the first block of the test looks
+// back to the first training row. Without blocks a long period would lose more cards from week to
+// week.
 enum { CARDS_CHECKED = 100 };
 
-// judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; the caller frees it. label_delay
-// in seconds. Without cards every row stays, without labels all are unknown.
-int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t history,
+// judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; the caller frees it. block: day
+// since 1970-01-01 on which the first one begins, 0: that of the first row. label_delay in seconds.
+// Without cards every row stays, without labels all are unknown.
+int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t block, int64_t history,
                     int64_t label_delay);
 
 // The share of stolen cards that reviewers find: on each test day every card that was not found on
