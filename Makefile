@@ -183,7 +183,7 @@ ifeq ($(INPUT),$(SIMULATED))
 IS_SIMULATED := yes
 endif
 
-pipeline: $(D)/pipeline.txt ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
+pipeline: $(D)/pipeline.txt programs ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
 	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with" $(call quote,$(CONFIG)); \
 	    tail -n 2 $(D)/pipeline.txt; fi
@@ -214,7 +214,7 @@ $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.t
 	    >$(D)/monitor.txt
 
 # It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
-# monitor's verdict ends before its notes.
+# monitor's verdict ends before its notes, and of a comparison with the champion one line is enough.
 again = make $(1)$(foreach v,$(filter-out THREADS,$(TYPED)), $v=$(call quote,$($v)))
 $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	@{ printf '%-8s %10s %8s %15s %s\n' stage rows seconds rate artifact; \
@@ -222,6 +222,7 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show && \
+	   awk '/: version [0-9]+ against [0-9]/ { sub(/ *\(95.*/, ""); print; exit }' $(D)/train.txt && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@

@@ -49,7 +49,8 @@ static int dag_make(void **state)
              "cp -a \"$here/datasets/sample.ini\" \"$here/datasets/sample.csv\" good && "
              "sed -i 's|^file = .*|file = sample.csv|' good/sample.ini && "
              "cd \"$programs/..\" && cp -a --parents bin lib*.a datasets/simulate.o */main.o "
-             "train/registry_main.o train/onnx.pb-c.* \"$OLDPWD/good/build\"",
+             "train/registry_main.o serve/replay.o serve/export.o tests/tiny.o train/onnx.pb-c.* "
+             "\"$OLDPWD/good/build\"",
              here);
     if (run_in(".", copy) == 0 && run_in("good", MAKE "-j2 pipeline") == 0) {
         memcpy(first_run, out, sizeof out);
@@ -140,6 +141,8 @@ TEST_CASE(another_l2_reruns_training_and_monitoring)
 {
     expect_stages("train monitor", "sed -i 's/^l2 = .*/l2 = 1e-2/' sample.ini && " MAKE "pipeline");
     assert_contains(out, "models/sample/2\n");
+    assert_contains(out, ": version 2 against 1. Average precision ");
+    assert_fits_a_terminal();
     expect_stages("", MAKE "pipeline");
     expect_stages("monitor",
                   "sed -i 's/^psi_alert .*/psi_alert = 0.3/' sample.ini && " MAKE "pipeline");
@@ -164,6 +167,8 @@ TEST_CASE(another_feature_reruns_all_but_ingest)
 
 TEST_CASE(a_new_program_reruns_its_stage_and_the_later_ones)
 {
+    expect(0, "  ld build/bin/export\n",
+           "touch build/libserve.a; rm build/bin/export; " MAKE "pipeline"); // every program
     expect_stages("monitor", "touch build/bin/monitor && " MAKE "pipeline");
     expect_stages("ingest features train monitor", "touch build/bin/ingest && " MAKE "pipeline");
     assert_contains(out, "models/sample/1\n"); // the same model is no new version
