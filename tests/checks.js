@@ -148,7 +148,7 @@ function heatMap() {
       || [...tr.querySelectorAll(".heat-cell")].some((e, i) => !level(psi[i], i).test(e.className)) || c.alarm !== / moved$/.test(tr.cells[0].textContent);
   });
   const heads = [...document.querySelectorAll("#table-weeks th")].slice(2, -1).map((th) => th.textContent);
-  if (heads.join() !== drift.weeks.map((w) => `${w.from.slice(5)}${w.counts ? "" : " *"}`).join()) wrong.push({ innerText: heads.join() });
+  if (heads.join() !== drift.weeks.map((w) => `${w.to.slice(5)}${w.counts ? "" : " *"}`).join()) wrong.push({ innerText: heads.join() });
   const ordered = calendar.indexOf(true) === drift.columns.filter((c) => c.kind !== "calendar").length && rows.length === drift.columns.length;
   return drift.weeks.length && ordered ? wrong.map((tr) => tr.innerText).join() : `${rows.length} rows, ${calendar}`;
 }

@@ -699,7 +699,11 @@ class Drift(Pages):
         self.show()
         self.assertTrue(self.seen("concept"))
         self.assertIn(f"{self.drift['verdict']['ap']:.2f} in the week to {self.drift['verdict']['week']}", self.browser.value(text("concept")))
-        self.assertIn("Train a new version.", self.browser.value(text("actions")))
+        actions = self.browser.value(text("actions"))
+        self.assertIn("Train a new version.", actions)
+        for command in ("build/bin/train --config CONFIG FEATURES", "build/bin/registry compare champion latest FEATURES",
+                        "build/bin/registry promote latest"):
+            self.assertIn(command, actions)
         self.show("estimated", same_fall_in_the_estimate)
         self.assertFalse(self.seen("concept"))
 
@@ -726,18 +730,61 @@ class Drift(Pages):
         self.assertIn("Look for the rows.", self.browser.value(text("actions")))
         self.assertFalse(any(self.seen(name) for name in ("weeks", "worst", "quality", "score", "measures")))
 
-    def test_a_quiet_period_asks_for_nothing(self):
-        def calm(drift):
-            for column in drift["columns"]:
-                column.update(alarm=False, moved=None)
-            drift["verdict"].update(drift=False, notes=[])
-            drift["verdict"]["limits"]["estimate_blind"] = False
-            drift["performance"].update(alarm=False, difference={"average_precision": [0, -0.03, 0.03]})
-            drift["alerts_per_day"]["current"] = drift["alerts_per_day"]["reference"]
+    def calm(self, drift):
+        for column in drift["columns"]:
+            column.update(alarm=False, moved=None, over=0)
+        drift["verdict"].update(drift=False, notes=[])
+        drift["verdict"]["limits"]["estimate_blind"] = False
+        drift["performance"].update(alarm=False, difference={"average_precision": [0, -0.03, 0.03]})
+        drift["alerts_per_day"].update(current=drift["alerts_per_day"]["reference"], cards="not blocked")
 
-        self.show("calm", calm)
+    def test_a_quiet_period_asks_for_nothing(self):
+        self.show("calm", self.calm)
         self.assertIn("Nothing.", self.browser.value(text("actions")))
         self.assertTrue(self.browser.value("document.getElementById('outcome').classList.contains('good')"))
+
+    def test_one_week_beyond_a_bound_is_said_to_be_no_alarm_yet(self):
+        def once(drift):
+            self.calm(drift)
+            self.score = next(c for c in drift["columns"] if c["kind"] == "score")
+            self.score.update(over=1)
+
+        self.show("once", once)
+        actions = " ".join(self.browser.value(text("actions")).split())
+        self.assertIn("Lately score reached its bound. That is no alarm yet, which takes 2 of the last 3 weeks.", actions)
+        self.assertNotIn("Nothing.", actions)
+        self.assertIn("reached in 1 of the last 3 weeks", self.browser.value(text("tiles")))
+        self.assertFalse(self.browser.value("document.getElementById('outcome').classList.contains('good')"))
+
+    def test_alerts_are_advised_on_where_both_sides_count_the_same_cards(self):
+        def more(drift, **values):
+            self.calm(drift)
+            drift["alerts_per_day"].update(reference=[10, 9, 11], current=[20, 18, 22], **values)
+
+        self.show("alerts", lambda drift: more(drift, cards="all"))
+        self.assertIn("Alerts a day, cards blocked or not10 → 20", self.browser.value(text("tiles")))
+        self.assertIn("They get 20 alerts a day, not 10", self.browser.value(text("actions")))
+        self.show("alerts", lambda drift: more(drift, cards="not blocked"))
+        self.assertIn("Alerts a day, cards not blocked10 → 20", self.browser.value(text("tiles")))
+        self.show("alerts", lambda drift: more(drift, cards=None))
+        self.assertNotIn("Prepare the reviewers.", self.browser.value(text("actions")))
+
+    def test_a_period_without_a_week_shows_nothing_of_weeks(self):
+        def short(drift):
+            self.calm(drift)
+            for rows in (drift["weeks"], drift["performance"]["weeks"], *(c["weeks"] for c in drift["columns"])):
+                rows.clear()
+            drift["verdict"].update(possible=False)
+
+        self.show("days", short)
+        self.assertFalse(any(self.seen(name) for name in ("weeks", "by-week", "quality-weeks", "plot-psi-0", "plot-quality")))
+        self.assertTrue(self.seen("worst") and self.seen("plot-reliability") and self.seen("plot-shares-0"))
+        tiles = self.browser.value(text("tiles"))
+        self.assertNotIn("newest week", self.browser.value("document.querySelector('main').innerText"))
+        self.assertIn("Inputs moved–no verdict; most: ", tiles)
+        self.assertIn("PSI of the score, whole period", tiles)
+        self.assertTrue(self.browser.value("[...document.querySelectorAll('table')].every((t) => !t.checkVisibility() || t.tBodies[0].rows.length)"))
+        self.assert_fits_and_is_readable(widths=(1440, 390))
 
     def test_it_bears_what_is_not_defined(self):
         def undefined(drift):

@@ -263,9 +263,9 @@ function drawPlot(id, text, datasets, scales, says, marks = []) {
 }
 
 // The x axis of weeks 0, 1, ..., which are named by their beginnings.
-const weekAxis = (begins) => ({ type: "linear", min: -0.4, max: Math.max(0, begins.length - 1) + 0.4, grid: { display: false, drawBorder: false },
-  afterBuildTicks: (axis) => { axis.ticks = begins.map((_, value) => ({ value })); },
-  ticks: { maxRotation: 0, autoSkipPadding: 16, callback: (i) => begins[i] } });
+const weekAxis = (days) => ({ type: "linear", min: -0.4, max: Math.max(0, days.length - 1) + 0.4, grid: { display: false, drawBorder: false },
+  afterBuildTicks: (axis) => { axis.ticks = days.map((_, value) => ({ value })); },
+  ticks: { maxRotation: 0, autoSkipPadding: 16, callback: (i) => days[i] } });
 const gap = { x: NaN, y: NaN };
 const thresholdMark = (p) => (p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${fine(p)}`, colour: ink }] : []);
 

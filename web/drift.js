@@ -8,6 +8,7 @@ const columns = drift.columns.map((c) => ({ ...c, ratio: excess(c) })).sort((a, 
 const inputs = columns.filter((c) => c.kind === "input"), moved = inputs.filter((c) => c.alarm);
 const score = columns.find((c) => c.kind === "score"), decision = columns.find((c) => c.kind === "decision");
 const counting = weeks.filter((w) => w.counts).length;
+const near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), { cards } = drift.alerts_per_day; // cards: whose alerts, on both sides
 
 const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
 const ap = (side) => side?.average_precision, change = triple(quality.difference?.average_precision);
@@ -22,8 +23,8 @@ function excess({ psi, bound, weeks: list }) {
 }
 
 const two = (x) => fixed(x, 2), three = (x) => fixed(x, 3), four = (x) => dash(x, (x) => number(x, 4));
-const newest = (c) => c.moved ?? c.weeks.findLast((psi, i) => isKnown(psi) && weeks[i].counts) ?? c.psi;
-const date = (time) => (time ? time.slice(0, 10) : "–"), day = (week) => week.from.slice(5);
+const newest = (c) => c.weeks.findLast((psi, i) => isKnown(psi) && weeks[i].counts) ?? c.psi, ofNewest = counting ? "newest week" : "whole period";
+const date = (time) => (time ? time.slice(0, 10) : "–"), day = (week) => week.to.slice(5); // weeks are named by their last day
 const daily = (x) => (x < 10 ? fixed(x, 1) : count(Math.round(x)));
 const then = (a, b, show) => `${show(a)} → ${show(b)}`;
 const spread = ([, low, high], digits) => range([low, high], digits);
@@ -38,7 +39,7 @@ function showWords() {
   put("title", `Drift of ${drift.dataset}`);
   put("verdict", verdict.sentence);
   list("notes", verdict.notes);
-  $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen);
+  $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen && !near.length);
   put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
     SHA-256 ${model.sha256.slice(0, 12)}…`);
   $("identity").title = model.sha256;
@@ -46,7 +47,8 @@ function showWords() {
     input varies between weeks without a change, and is never under ${settings.psi_alert} or over ${2 * settings.psi_alert}. Grey inputs
     follow the calendar: they differ in any part of a week, so they do not count. ${counting < weeks.length ? few : ""}`);
   put("reproduce", "All figures of this page are in drift.json beside it. Times are UTC.");
-  if (!current.rows) for (const id of ["weeks", "worst", "quality", "score", "measures"]) {
+  const empty = !current.rows ? ["weeks", "worst", "quality", "score", "measures"] : weeks.length ? [] : ["weeks"];
+  for (const id of empty) {
     $(id).hidden = true;
     document.querySelector(`nav a[href="#${id}"]`).hidden = true;
   }
@@ -58,14 +60,15 @@ function showTiles() {
   const fallen = quality.weeks[weeks.findIndex((w) => w.to === verdict.week)]?.average_precision; // the week that the verdict names
   const both = (sides, digits) => `95 %: ${sides.filter(([x]) => isKnown(x)).map((x) => spread(x, digits)).join(" → ")}`;
   fillTiles([
-    ["Inputs moved", `${moved.length} of ${inputs.length}`,
-     worst?.ratio >= 0 ? `most: ${worst.name}, ${two(newest(worst))} in the newest week` : "nothing was measured"],
-    ["PSI of the score, newest week", score ? two(newest(score)) : "–",
-     `bound ${two(score?.bound)}: ${score?.alarm ? "moved" : isKnown(score?.psi) ? "no alarm" : "not measured"}`],
+    ["Inputs moved", verdict.possible ? `${moved.length} of ${inputs.length}` : "–", (verdict.possible ? "" : "no verdict; ")
+     + (worst?.ratio >= 0 ? `most: ${worst.name}, ${two(newest(worst))} in the ${ofNewest}` : "nothing was measured")],
+    [`PSI of the score, ${ofNewest}`, score ? two(newest(score)) : "–", `bound ${two(score?.bound)}: ${score?.alarm ? "moved"
+     : !isKnown(score?.psi) ? "not measured" : score.over ? `reached in ${score.over} of the last ${last} weeks` : newest(score) < score.bound ? "below it" : "reached"}`],
     [`Average precision${fallen ? `, week to ${verdict.week.slice(5)}` : ""}`, then(ap(before), fallen ? fallen[0] : ap(now), two),
      !now ? `no mature labels; estimated: ${two(ap(estimate))}`
        : both([interval(before), fallen ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
-    ["Alerts a day", then(was[0], is[0], daily), both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
+    [`Alerts a day${cards ? `, cards ${cards === "all" ? "blocked or not" : cards}` : ""}`, then(was[0], is[0], daily),
+     both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
 }
 
@@ -73,11 +76,15 @@ function showTiles() {
 
 const code = (textContent) => element("code", { textContent });
 
+const listed = (some) => some.slice(0, 3).map((c) => c.name).join(", ");
+
 function trainAgain() {
   const earlier = isBlind ? ["An earlier version cannot help: it has not seen the new frauds either."]
-                          : ["If an earlier version was better, go back to it with ", code("registry rollback"), "."];
-  return ["The ranking is worse on rows whose labels are known. Move train and test of [split] to the newest weeks with labels, run ",
-          code("make pipeline"), ", and hold the new version against this one with ", code("registry compare"), " before you promote it. ", ...earlier];
+                          : ["If an earlier version was better, go back to it with ", code("build/bin/registry rollback"), "."];
+  return ["The ranking is worse on rows whose labels are known. Move train and test of [split] to the newest weeks with labels, with fewer folds if they are few. Then ",
+          code("build/bin/train --config CONFIG FEATURES"), " adds a version, ", code("build/bin/registry compare champion latest FEATURES"),
+          " holds it against this one, and if it is better, ", code("build/bin/registry promote latest"),
+          " lets it decide. (", code("make pipeline"), " would promote it at once.) ", ...earlier];
 }
 
 function showAdvice() {
@@ -90,14 +97,13 @@ function showAdvice() {
     [!current.rows, "Look for the rows.",
      "The period has none: check its dates, and whether the export or the server has transactions of these days."],
     [fell, "Train a new version.", ...trainAgain()],
-    [!fell && hasFallen, "Do not wait for an alarm.", `Over the whole period the average precision is lower than in the test by
-     ${range([-change[2], -change[1]], 2)}. That is more than ${settings.ap_drop}, but an alarm needs it in ${least} of the last ${last} weeks.
-     Look at the newest week below: if it is as bad, train a new version.`],
-    [is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are frauds` : ""}.
+    [!fell && (near.length || hasFallen), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the
+     test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
+    [cards && is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are frauds` : ""}.
      Until a new version decides, let them begin with the highest scores.`],
-    [isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
+    [cards && isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
      `There are ${alerts}${isKnown(now?.recall) ? `; ${of("recall")} of the frauds are caught` : ""}.`],
-    [moved.length, "Find out why the inputs moved.", `Begin with ${moved.slice(0, 3).map((c) => c.name).join(", ")}. First rule out a fault:
+    [moved.length, "Find out why the inputs moved.", `Begin with ${listed(moved)}. First rule out a fault:
      another unit or currency, a field that a client no longer fills, a new default. If customers or fraudsters behave differently, ${learn}`],
     [score?.alarm && !moved.length, "Look at the score.",
      "It moved although no single input did: inputs may have moved together, or several by a little. See the weeks below."],
@@ -200,11 +206,12 @@ function showInput(c, i) {
   const hollow = ({ raw }) => (weeks[raw?.x]?.counts === false ? card : colour("approve"))();
   drawShares(`plot-shares-${i}`, `Shares of ${c.name}`, [-Infinity, ...c.edges],
     [["training", c.reference, colour("idle")], ["now", c.current, striped("bar")]], true);
-  drawPlot(`plot-psi-${i}`, `PSI of ${c.name} by week: ${weeks.map((w, k) => `${w.from} ${two(c.weeks[k])}`).join(", ")}`,
+  if (weeks.length) drawPlot(`plot-psi-${i}`, `PSI of ${c.name} by week: ${weeks.map((w, k) => `${w.to} ${two(c.weeks[k])}`).join(", ")}`,
     [lineOf("", "approve", c.weeks.map((y, x) => ({ x, y: y ?? NaN })), { pointRadius: 3.5, pointBackgroundColor: hollow }),
      level("bound", "review", c.bound, [5, 4])],
     { x: weekAxis(weeks.map(day)), y: { ...valueAxis, suggestedMax: 1.2 * (c.bound ?? settings.psi_alert), ticks: { maxTicksLimit: 4, padding: 6 } } },
-    (item) => ` ${weeks[item.raw.x]?.from}: PSI ${number(item.raw.y)}`);
+    (item) => ` to ${weeks[item.raw.x]?.to}: PSI ${number(item.raw.y)}`);
+  $(`plot-psi-${i}`).parentElement.hidden = !weeks.length;
   $(`plot-psi-${i}`).closest("figure").querySelector(".legend").prepend(
     element("li", { className: "filled idle", textContent: "training" }), element("li", { className: "filled approve striped", textContent: "now" }));
 }
@@ -249,8 +256,9 @@ function showFall() {
 
 function showQuality() {
   const found = quality.weeks.map((w) => triple(w?.average_precision)), point = (y, x) => ({ x, y: y ?? NaN });
-  const spoken = weeks.map((w, i) => `${w.from} ${two(found[i][0])} and ${two(quality.weeks[i]?.estimate)}`);
-  drawPlot("plot-quality", `Average precision by week, found and estimated: ${spoken.join(", ")}`,
+  const spoken = weeks.map((w, i) => `${w.to} ${two(found[i][0])} and ${two(quality.weeks[i]?.estimate)}`);
+  for (const id of ["by-week", "quality-weeks", "psi-weeks"]) $(id).hidden = !weeks.length;
+  if (weeks.length) drawPlot("plot-quality", `Average precision by week, found and estimated: ${spoken.join(", ")}`,
     [lineOf("found", "approve", found.map(([y], x) => point(y, x)), { pointRadius: 4.5, borderWidth: 2.5 }),
      lineOf("", "approve", found.flatMap(([, low, high], x) => [point(low, x), point(high, x), gap])),
      lineOf("estimated", "second", quality.weeks.map((w, x) => point(w?.estimate, x)), { borderDash: [7, 3], pointRadius: 3 }),
@@ -260,7 +268,7 @@ function showQuality() {
   drawReliability("plot-reliability", [
     { label: "test window", tone: "idle", bins: quality.calibration.reference ?? [], pointStyle: "triangle" },
     { label: "now", tone: "approve", bins: quality.calibration.current ?? [] }], threshold);
-  table("table-quality", 1, [["week", (w) => day(w.week)], ["rows judged", (w) => count(w.rows)], ["frauds", (w) => count(w.frauds)],
+  table("table-quality", 1, [["week to", (w) => day(w.week)], ["rows judged", (w) => count(w.rows)], ["frauds", (w) => count(w.frauds)],
     ["average precision", (w) => three(triple(w.average_precision)[0])], ["95 % interval", (w) => spread(triple(w.average_precision), 3)],
     ["difference to the test (95\u00a0%)", (w) => (w.difference ? `${two(w.difference[0])} (${spread(w.difference, 2)})` : "–")],
     ["estimated", (w) => three(w.estimate)], ["precision", (w) => share(w.precision, 0)], ["recall", (w) => share(w.recall, 0)],
