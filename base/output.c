@@ -222,9 +222,7 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
     struct stat st;
     DIR *dir = list_dir(AT_FDCWD, path);
     if (!dir)
-        return errno == ENOENT    ? 0
-               : errno == ENOTDIR ? err_set(err, "%s: is a link or a file; name a folder", path)
-                                  : err_sys(err, "%s: cannot open", path);
+        return errno == ENOENT ? 0 : err_sys(err, "%s: cannot be replaced by a folder", path);
     struct dirent *e;
     for (errno = 0; (e = readdir(dir)); errno = 0) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)

@@ -160,19 +160,22 @@ static int commit(struct err *err)
     return output_commit(&writer.dir, err);
 }
 
-// A mistyped name must not replace the table that a model was trained on.
-static int check_output(struct err *err)
+// A mistyped name must not replace the table that a model was trained on. clock: of the newest row.
+static int check(int64_t clock, struct err *err)
 {
-    char *path = xasprintf("%s/manifest.json", output);
+    char *path = xasprintf("%s/manifest.json", output), text[2][TIME_TEXT];
     json_t *j = json_load_file(path, 0, NULL);
-    int rc = access(path, F_OK) != 0 ||
-             json_object_get(json_object_get(j, "provenance"), "labels_as_of");
-    rc = rc ? 0
-            : err_set(err, "%s: is a table that is no export: name another --output, or remove it",
-                      output);
+    const bool is_other = access(path, F_OK) == 0 &&
+                          !json_object_get(json_object_get(j, "provenance"), "labels_as_of");
     json_decref(j);
     free(path);
-    return rc;
+    if (is_other)
+        return err_set(err, "%s: is no export, so it is not replaced: name another --output",
+                       output);
+    if (labels_as_of > clock)
+        return err_set(err, "--labels-as-of %s: is later than the newest transaction, of %s",
+                       time_text(text[0], labels_as_of), time_text(text[1], clock));
+    return 0;
 }
 
 static int export_table(double start, struct err *err)
@@ -180,18 +183,11 @@ static int export_table(double start, struct err *err)
     static struct config config;
     struct split split;
     int64_t clock;
-    char text[TIME_TEXT], newest[TIME_TEXT];
+    char text[TIME_TEXT];
     if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
         store_execute(&store, "read", &clock, err,
                       "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1") ||
-        check_output(err))
-        return -1;
-    if (labels_as_of > clock)
-        return err_set(err,
-                       "--labels-as-of %s: is later than the newest transaction, which came at %s "
-                       "of the data clock: later labels cannot be known",
-                       time_text(text, labels_as_of), time_text(newest, clock));
-    if (open_table(err))
+        check(clock, err) || open_table(err))
         return -1;
     label_delay = split.label_delay;
     labels_as_of = labels_as_of == INT64_MIN ? clock : labels_as_of;
@@ -233,20 +229,20 @@ static int export_verify(double start, struct err *err)
     static struct state state;
     struct replayed found = {0};
     int64_t before;
-    size_t i = 0, states = state_path == first_state ? 3 : 1;
+    size_t i = 0;
     names[0] = state_path;
     names[1] = xasprintf("%s-state-1", database);
     names[2] = xasprintf("%s-state", database);
-    for (; i < states && load(&state, names[i], i == 0, err); i++)
-        if (states > 1)
-            fprintf(stderr, "export: cannot begin there: %s\n", err->msg);
-    if (i == states)
-        return states == 1
-                   ? -1
-                   : err_set(err,
-                             "%s: there is no state to compute from; give --state the snapshot "
-                             "that it began with",
-                             database);
+    for (; i < 3 && load(&state, names[i], i == 0, err); i++) {
+        if (state_path != first_state)
+            return -1;
+        fprintf(stderr, "export: cannot begin there: %s\n", err->msg);
+    }
+    if (i == 3)
+        return err_set(err,
+                       "%s: there is no state to compute from; give --state the snapshot that "
+                       "it began with",
+                       database);
     if (store_execute(&store, "count", &before, err,
                       "SELECT count(*) FROM prediction WHERE seq <= %lld",
                       (long long)state.position) ||
@@ -298,14 +294,11 @@ int main(int argc, char **argv)
             {"output", "DIR", "feature table to write", .text = &output},
             {"id", "ID", "print the decision on this transaction as JSON", .text = &id},
             {"verify", NULL,
-             "compute inputs and label values again and compare them with the stored ones; exit 1 "
-             "if one differs. Probabilities, decisions and labels are not checked",
+             "compute inputs and label values again, not decisions; exit 1 if one differs",
              .flag = &verify},
             {"models", "DIR", "registry with a model of the same features", .text = &models},
             {"config", "FILE", "dataset description, for its label_delay", .text = &config_path},
-            {"state", "FILE",
-             "to verify: the snapshot that the database began with. Where the default cannot be "
-             "used, a checkpoint is",
+            {"state", "FILE", "to verify: the snapshot that the database began with",
              .text = &state_path},
             {"key", "FILE", "for --id: the pseudonym key", .text = &key},
         }};
@@ -315,11 +308,10 @@ int main(int argc, char **argv)
     int rc = option_parse(&program, argc, argv, &err);
     const bool narrowed = from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN;
     if (rc > 0 && (from >= until || (id && verify) || ((id || verify) && narrowed)))
-        rc = err_set(&err, id && verify   ? "--id and --verify exclude each other"
-                           : id || verify ? "--from, --until and --labels-as-of are for a table, "
-                                            "not for --id or --verify"
-                                          : "the period is empty: --from must be earlier than "
-                                            "--until");
+        rc = err_set(&err, id || verify
+                               ? "--id, --verify, and --from, --until and --labels-as-of of a "
+                                 "table exclude each other"
+                               : "the period is empty: --from must be earlier than --until");
     if (rc <= 0)
         return option_exit(&program, rc, &err);
     rc = open_database(&err) ? -1

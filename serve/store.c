@@ -303,12 +303,6 @@ int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int
                : dropped;
 }
 
-// Also NULL or text in the place of a number would be read as 0.
-static bool is_type(sqlite3_stmt *q, int at, int type)
-{
-    return sqlite3_column_type(q, at) == type;
-}
-
 static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
 {
     const void *blob = sqlite3_column_blob(q, at);
@@ -327,8 +321,8 @@ static int read_decision(const struct store *s, sqlite3_stmt *q, const float *x,
                            .review = sqlite3_column_int(q, R_ROW + C_REVIEW),
                            .repeated = true};
     snprintf(d->sha256, sizeof d->sha256, "%s", (const char *)sqlite3_column_text(q, R_SHA256));
-    if (!is_type(q, R_ROW + C_PROBABILITY, SQLITE_FLOAT) ||
-        !is_type(q, R_ROW + C_REVIEW, SQLITE_INTEGER))
+    if (sqlite3_column_type(q, R_ROW + C_PROBABILITY) != SQLITE_FLOAT || // or it would be read as 0
+        sqlite3_column_type(q, R_ROW + C_REVIEW) != SQLITE_INTEGER)
         return -1;
     for (int at = R_ROW + C_REASONS; d->n_reasons < N_REASONS; at += 2) {
         const int input = sqlite3_column_int(q, at);
@@ -348,10 +342,10 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
     for (size_t c = 0; c < s->plan->schema.n; c++) {
         const enum column_kind kind = s->plan->schema.columns[c].kind;
         void *value = &s->one->values[c];
-        if (kind != COLUMN_LABEL && !is_type(q, at,
-                                             kind == COLUMN_CATEGORY ? SQLITE_TEXT
-                                             : kind == COLUMN_NUMBER ? SQLITE_FLOAT
-                                                                     : SQLITE_INTEGER))
+        const int type = kind == COLUMN_CATEGORY ? SQLITE_TEXT
+                         : kind == COLUMN_NUMBER ? SQLITE_FLOAT
+                                                 : SQLITE_INTEGER;
+        if (kind != COLUMN_LABEL && sqlite3_column_type(q, at) != type)
             return -1;
         if (kind == COLUMN_CATEGORY) {
             s->one->texts[c] = (const char *)sqlite3_column_text(q, at++);

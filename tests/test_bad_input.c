@@ -98,8 +98,8 @@ TEST_CASE(an_output_that_cannot_be_there_is_refused)
         {"file/x/ledger.jsonl: cannot open", TRAIN "--output file/x"},
         {"file/x: ", MONITOR "--output file/x"},
         {"table: is not a plain file", "simulate --customers 20 --days 5 --output table"},
-        {"file: is a link or a file", INGEST "--output file datasets/sample.csv"},
-        {"file: is a link or a file", FEATURES "--output file"},
+        {"file: cannot be replaced by a folder", INGEST "--output file datasets/sample.csv"},
+        {"file: cannot be replaced by a folder", FEATURES "--output file"},
         {"file/ledger.jsonl: cannot open", TRAIN "--output file"},
         {"table: is not a plain file", MONITOR "--output table"},
     };

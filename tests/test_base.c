@@ -455,7 +455,7 @@ TEST_CASE(a_link_to_a_folder_is_not_replaced)
     write_dir(scratch_path("d"), "old", "1");
     assert_int_equal(symlink("d", scratch_path("link")), 0);
     assert_int_equal(output_dir_open(&d, scratch_path("link"), "marker", &err), -1);
-    assert_contains(err.msg, "link: is a link or a file; name a folder");
+    assert_contains(err.msg, "link: cannot be replaced by a folder: Not a directory");
     output_release(&d);
     assert_file_is(scratch_path("link/old"), "1");
     assert_int_equal(scratch_count(scratch), 2);
@@ -543,7 +543,7 @@ TEST_CASE(an_output_that_cannot_be_created_is_an_error)
     assert_int_equal(output_dir_open(&d, "", "marker", &err), -1);
     assert_contains(err.msg, "the name of the output is empty");
     assert_int_equal(output_dir_open(&d, scratch_path("file"), "marker", &err), -1);
-    assert_contains(err.msg, "file: is a link or a file; name a folder");
+    assert_contains(err.msg, "file: cannot be replaced by a folder: Not a directory");
     output_release(&d);
     assert_file_is(scratch_path("file"), "x");
     assert_int_equal(scratch_count(scratch), 1);

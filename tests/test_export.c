@@ -483,12 +483,12 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
         {2, "", "--from 2018-10-01 --until 2018-10-01", "the period is empty"},
         {2, "", "--id T1 --verify", "exclude each other"},
         {2, "", "--from yesterday", "yesterday"},
-        {2, "", "--verify --from 2018-10-01", "not for --id or --verify"},
-        {2, "", "--id T1 --until 2018-10-01", "not for --id or --verify"},
-        {2, "", "--verify --labels-as-of 2018-10-01", "not for --id or --verify"},
+        {2, "", "--verify --from 2018-10-01", "exclude each other"},
+        {2, "", "--id T1 --until 2018-10-01", "exclude each other"},
+        {2, "", "--verify --labels-as-of 2018-10-01", "exclude each other"},
         {1, "", "--labels-as-of '2018-10-01 11:25:01'",
-         "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, which came at "
-         "2018-10-01T11:25:00Z of the data clock"},
+         "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, of "
+         "2018-10-01T11:25:00Z"},
         {1, "", "--output ''", "the name of the output is empty"},
         {1, "", "--from 2019-01-01", "its newest ones are of 2018-10-01T11"},
         {1, "", "--database missing.db", "missing.db: cannot open the database: No such file"},
@@ -530,13 +530,13 @@ TEST_CASE(only_an_earlier_export_is_replaced)
     expect_export(0, "export           20 ", "");
     shell("sed -i s/labels_as_of/other/ served/manifest.json; touch served/state.bin; "
           "cp -r served before");
-    expect_export(1, "/served: is a table that is no export: name another --output", "");
+    expect_export(1, "/served: is no export, so it is not replaced: name another --output", "");
     shell("echo text >served/manifest.json; cp served/manifest.json before");
     expect_export(1, "is no export", "");
     shell("diff -r served before; rm -r served; ln -s before served");
     expect_export(1, "is no export", "");
     shell("rm before/manifest.json");
-    expect_export(1, "/served: is a link or a file; name a folder", "");
+    expect_export(1, "/served: cannot be replaced by a folder: Not a directory", "");
 }
 
 // An earlier champion had the plan, the present one has another.

@@ -117,22 +117,19 @@ static void release(struct figures *f)
     free(f->bootstrap[1].values);
 }
 
-static double alerts(const struct trial *t, const struct figures *f, int side)
-{
-    const struct tally *y = &f->metrics[side].tally;
-    return (y->true_positives + y->false_positives) / t->days;
-}
-
 // metric: in metric_list, or BOOTSTRAP_ALERTS.
 static json_t *difference(const struct trial *t, const struct figures *f, size_t metric)
 {
-    static const struct metric daily = {"alerts_per_day", "Alerts a day", 0};
-    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &daily : &metric_list[metric];
+    static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
+    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
     const struct interval i =
         bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric, PAIRED);
     double of[2];
-    for (int k = 0; k < 2; k++)
-        of[k] = is == &daily ? alerts(t, f, k) : metrics_get(&f->metrics[k], metric);
+    for (int k = 0; k < 2; k++) {
+        const struct metrics *m = &f->metrics[k];
+        of[k] = is == &alerts ? (m->tally.true_positives + m->tally.false_positives) / t->days
+                              : metrics_get(m, metric);
+    }
     const double values[] = {of[0], of[1], of[1] - of[0], i.low, i.high, 2.8 * i.error};
     static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
     json_t *j = json_pack("{s:s, s:s}", "metric", is->name, "title", is->title);
@@ -258,16 +255,13 @@ static json_t *verdict(const struct trial *t, const struct figures *f)
                                           {"worse", "Worse"},
                                           {"none", "No difference shown"}};
     const bool holds[] = {t->days<COMPARE_LEAST_DAYS, isnan(i.low), i.low> 0, i.high < 0, true};
-    const double a = alerts(t, f, 0), b = alerts(t, f, 1);
+    const double a = f->metrics[0].selection_rate, b = f->metrics[1].selection_rate;
+    const char *alerts = b > 1.1 * a ? "more" : b < 0.9 * a ? "fewer" : NULL;
     size_t k = 0;
     while (!holds[k])
         k++;
     return json_pack("{s:s, s:s, s:s?, s:s, s:[]}", "code", said[k][0], "title", said[k][1],
-                     "alerts",
-                     b > 1.1 * a   ? "more"
-                     : b < 0.9 * a ? "fewer"
-                                   : NULL,
-                     "sentence", "", "notes");
+                     "alerts", alerts, "sentence", "", "notes");
 }
 
 static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
