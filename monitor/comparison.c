@@ -60,7 +60,7 @@ static void open_period(struct period *p, const struct comparison *c, const stru
     p->score = scores_new(e, m, p->rows);
 }
 
-static int open_periods(struct comparison *c, struct err *err)
+static void open_periods(struct comparison *c)
 {
     const struct model *m = c->model;
     const struct examples *now = c->other ? c->other : c->features;
@@ -68,10 +68,6 @@ static int open_periods(struct comparison *c, struct err *err)
     if (c->other)
         c->other->before = c->features;
     open_period(&c->train, c, c->features, m->train);
-    if (period_rows(&c->train) == 0)
-        return err_set(
-            err, "%s: has no row of %s, the training window: compute features of it, too",
-            c->features->table.path, json_string_value(json_object_get(m->training, "train")));
     open_period(&c->test, c, c->features, m->test);
     c->test.judged = cards_judge(c->features, c->test.rows, 0, history, delay);
     open_period(&c->current, c, now, c->within);
@@ -84,7 +80,6 @@ static int open_periods(struct comparison *c, struct err *err)
         open_period(&c->before, c, c->features, *c->parent);
         c->bounds = weeks_counting(&c->before) >= WEEKS_LEAST ? &c->before : NULL;
     }
-    return 0;
 }
 
 // ---- columns ----
@@ -178,7 +173,7 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
     const struct model *m = c->model;
     const bool input = i < m->n_inputs, score = i == m->n_inputs;
     struct comparison_column *k = &c->columns[i];
-    double *before = load(&c->train, m, i), *now = load(&c->current, m, i);
+    double *before = load(&c->train, m, i);
     const size_t n_before = period_rows(&c->train), n_now = period_rows(&c->current);
     k->name = input ? m->inputs[i].name : score ? "score" : "decision";
     k->kind = input && plan_follows_calendar(&m->plan, i) ? "calendar" : input ? "input" : k->name;
@@ -187,8 +182,16 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
                            : (struct histogram){.n_edges = 1, .edges = {0.5}};
     k->current = k->reference;
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
+    if (input && memcmp(&k->reference, &m->inputs[i].reference, sizeof k->reference) != 0) {
+        free(before);
+        return err_set(
+            err,
+            "%s: its rows of %s, the training window, are not those that trained the model: "
+            "compute features of the same data, or train a model on this table",
+            c->features->table.path, json_string_value(json_object_get(m->training, "train")));
+    }
+    double *now = load(&c->current, m, i);
     count(&k->current, &c->current, c->current.rows, now, k->current.counts);
-
     k->bound = find_bound(c, k, i);
     measure_weeks(c, k, now);
     sort_doubles(before, n_before);
@@ -197,12 +200,6 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
                              k->reference.n_edges + 1);
     free(before);
     free(now);
-    if (input &&
-        memcmp(k->reference.counts, m->inputs[i].reference.counts, sizeof k->reference.counts) != 0)
-        return err_set(err,
-                       "%s: its rows of the training window are not those that trained the model: "
-                       "compute features of the same data, or train a model on this table",
-                       c->features->table.path);
     return 0;
 }
 
@@ -297,8 +294,9 @@ static int by_psi(const void *a, const void *b)
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
                    struct err *err)
 {
-    if (read_settings(c, config, err) || open_periods(c, err))
+    if (read_settings(c, config, err))
         return -1;
+    open_periods(c);
     c->n = c->model->n_inputs + 2;
     c->columns = xcalloc(c->n, sizeof *c->columns);
     c->weeks = xcalloc(c->current.n_weeks, sizeof *c->weeks);

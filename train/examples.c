@@ -52,7 +52,7 @@ int examples_open(struct examples *e, const char *path, const struct plan *train
         return err_set(
             err,
             "the model was trained on other [columns] or [features] than %s has: compute "
-            "features as they were then, or promote a model of these",
+            "these again, or promote a model of them",
             path);
     if (!trained && table_find_kind(&e->table, COLUMN_LABEL) < 0)
         return err_set(err, "%s: has no label column, which training needs", path);

@@ -324,21 +324,18 @@ struct card {
     bool fraud;    // of one of its rows
 };
 
-static int by_first(const struct card *x, const struct card *y)
-{
-    return (x->first > y->first) - (x->first < y->first);
-}
+#define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
 
 static int by_card(const void *a, const void *b)
 {
     const struct card *x = a, *y = b;
-    return x->card != y->card ? (x->card > y->card) - (x->card < y->card) : by_first(x, y);
+    return x->card != y->card ? ORDER(x->card, y->card) : ORDER(x->first, y->first);
 }
 
 static int by_score(const void *a, const void *b)
 {
     const struct card *x = a, *y = b;
-    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : by_first(x, y);
+    return x->score != y->score ? ORDER(y->score, x->score) : ORDER(x->first, y->first);
 }
 
 // The rows of a card become one, in the order of cards; returns how many cards there are.
