@@ -733,7 +733,7 @@ class Drift(Pages):
     def calm(self, drift):
         for column in drift["columns"]:
             column.update(alarm=False, moved=None, over=0)
-        drift["verdict"].update(drift=False, notes=[])
+        drift["verdict"].update(drift=False, notes=[], week=None, ap=None, once=[])
         drift["verdict"]["limits"]["estimate_blind"] = False
         drift["performance"].update(alarm=False, difference={"average_precision": [0, -0.03, 0.03]})
         drift["alerts_per_day"].update(current=drift["alerts_per_day"]["reference"], cards="not blocked")
@@ -749,6 +749,14 @@ class Drift(Pages):
             self.score = next(c for c in drift["columns"] if c["kind"] == "score")
             self.score.update(over=1)
 
+        def fell_once(drift):
+            self.calm(drift)
+            drift["verdict"].update(week=drift["weeks"][-1]["to"], ap=0.25)
+
+        self.show("fell-once", fell_once)
+        actions = self.browser.value(text("actions"))
+        self.assertTrue(actions.startswith("Look again next week. In the week to "), actions)
+        self.assertFalse(self.browser.value("document.getElementById('outcome').classList.contains('good')"))
         self.show("once", once)
         actions = " ".join(self.browser.value(text("actions")).split())
         self.assertIn("Lately score reached its bound. That is no alarm yet, which takes 2 of the last 3 weeks.", actions)

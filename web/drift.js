@@ -8,7 +8,7 @@ const columns = drift.columns.map((c) => ({ ...c, ratio: excess(c) })).sort((a, 
 const inputs = columns.filter((c) => c.kind === "input"), moved = inputs.filter((c) => c.alarm);
 const score = columns.find((c) => c.kind === "score"), decision = columns.find((c) => c.kind === "decision");
 const counting = weeks.filter((w) => w.counts).length;
-const near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), { cards } = drift.alerts_per_day; // cards: whose alerts, on both sides
+const fellOnce = verdict.week && !quality.alarm, near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), { cards } = drift.alerts_per_day; // cards: whose alerts, on both sides
 
 const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
 const ap = (side) => side?.average_precision, change = triple(quality.difference?.average_precision);
@@ -39,7 +39,7 @@ function showWords() {
   put("title", `Drift of ${drift.dataset}`);
   put("verdict", verdict.sentence);
   list("notes", verdict.notes);
-  $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen && !near.length);
+  $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen && !fellOnce && !near.length);
   put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
     SHA-256 ${model.sha256.slice(0, 12)}…`);
   $("identity").title = model.sha256;
@@ -97,8 +97,8 @@ function showAdvice() {
     [!current.rows, "Look for the rows.",
      "The period has none: check its dates, and whether the export or the server has transactions of these days."],
     [fell, "Train a new version.", ...trainAgain()],
-    [!fell && (near.length || hasFallen), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the
-     test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
+    [!fell && (near.length || hasFallen || fellOnce), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${fellOnce ? `In the week to ${verdict.week} the average precision was
+     ${two(verdict.ap)}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
     [cards && is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are frauds` : ""}.
      Until a new version decides, let them begin with the highest scores.`],
     [cards && isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
