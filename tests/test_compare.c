@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/value.h"
+#include "train/report.h"
 
 enum { DAYS = 64, PER_DAY = 50, ROWS = DAYS * PER_DAY, CARDS = 400, CHANNELS = 3 };
 enum { TRAINED = 40, FIRST = TRAINED * PER_DAY, N = DAYS - TRAINED }; // days, rows, days
@@ -469,6 +470,23 @@ TEST_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
     }
 }
 
+TEST_CASE(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is)
+{
+    static const char *const keys[] = {"a", "b", "value", "low", "high"};
+    const struct examples all = rows_of(0, ROWS);
+    configure("");
+    json_t *j = compare(&all, 1, always);
+    for (size_t k = 0; k < 5; k++)
+        json_object_set_new(json_array_get(json_object_get(j, "differences"), 4), keys[k],
+                            json_real(-12345.678));
+    char *text = template_fill(compare_txt, TEMPLATE_PLAIN, j);
+    const char *row = strstr(text, "\nAlerts a day");
+    assert_non_null(row);
+    assert_in_range(strcspn(row + 1, "\n"), 60, 80);
+    free(text);
+    json_decref(j);
+}
+
 TEST_CASE(the_metric_is_one_of_two)
 {
     const struct examples all = rows_of(0, ROWS);
@@ -677,6 +695,7 @@ int main(void)
         rows_test(a_version_against_itself_differs_by_nothing_at_all),
         rows_test(rows_begin_after_both_trainings_and_end_where_labels_are_mature),
         rows_test(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth),
+        rows_test(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is),
         rows_test(the_metric_is_one_of_two),
         rows_test(joined_tables_are_the_one_that_they_were_cut_from),
         rows_test(tables_that_overlap_are_refused_and_labels_that_were_not_mature_left_out),
