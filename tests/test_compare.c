@@ -599,7 +599,7 @@ TEST_CASE(a_version_that_learnt_wrong_labels_is_worse)
         "--output wrong-features wrong");
     succeed("train " SAMPLE "--output models wrong-features");
     expect(0, "Worse: version 2 against 1. Average precision -", COMPARE "1 2 features");
-    assert_parts(out, "2018-04-22 to 2018-05-12, days with rows: 21.|\nPrecision |\nRecall |Note: "
+    assert_parts(out, "2018-04-22 to 2018-05-12 (days: 21): |\nPrecision |\nRecall |Note: "
                       "The tables do not reach back to "
                       "2018-03-18|\nWorst slice |\n  night: 1");
     expect(0, "Better: version 1 against 2.", COMPARE "latest champion features");
