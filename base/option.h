@@ -41,7 +41,7 @@ struct option_spec {
 struct program {
     const char *name;
     const char *arguments; // the positional ones, may be ""; "[FILE]": it may be missing;
-                           // "[FILE...]", at the end: any number of them
+                           // a word with "...": any number of them
     const char *purpose;   // one or more sentences; a long line is broken by --help
     const char *example;   // one command line that works after `make pipeline`
     struct option_spec specs[OPTION_MAX + 1]; // the last one stays empty

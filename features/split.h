@@ -41,7 +41,8 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
 // The rows with from <= time < until, in time[0..rows), which does not decrease.
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows);
 // The rows of a part moved by days (0 for percent). A share is cut between rows of different times,
-// so that a part can be found again by its times: rows of the cut's time fall behind it.
+// so that a part can be found again by its times: rows with the time of the cut all belong to the
+// later part.
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows);
 

@@ -187,13 +187,14 @@ static int export_table(double start, struct err *err)
     if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
         store_execute(&store, "read", &clock, err,
                       "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1") ||
-        check(clock, err) || open_table(err))
+        check(clock, err))
         return -1;
     label_delay = split.label_delay;
     labels_as_of = labels_as_of == INT64_MIN ? clock : labels_as_of;
     store_labels_as_of(&store, labels_as_of);
     progress_init(&progress, "export", 0);
-    int rc = store_each_by_time(&store, from, until, put_row, NULL, err) || write_block(err);
+    int rc = open_table(err) || store_each_by_time(&store, from, until, put_row, NULL, err) ||
+             write_block(err);
     if (rc == 0 && rows == 0)
         rc = err_set(err, "%s: has no transaction of that period; its newest ones are of %s",
                      store.path, store.next > 1 ? time_text(text, clock) : "no time");
@@ -217,8 +218,10 @@ static int load(struct state *s, const char *path, bool is_base, struct err *err
         return -1;
     if (is_base && head.checksum != store.identity.base)
         return err_set(err, "%s: is not the state that %s began with", path, database);
-    if ((int64_t)head.position + 1 < store.dropped || (int64_t)head.position >= store.next)
-        return err_set(err, "%s: %s does not have all rows since then", path, database);
+    if ((int64_t)head.position >= store.next)
+        return err_set(err, "%s: is a state of more rows than %s has", path, database);
+    if ((int64_t)head.position + 1 < store.dropped)
+        return err_set(err, "%s: %s has dropped rows that came after this state", path, database);
     return recovery_load(s, plan, known, store.identity.key_fingerprint, path, err);
 }
 

@@ -62,7 +62,7 @@ int record_write(void *arg, struct err *err)
     return store_write_labels(q->store, order, r, err);
 }
 
-// On the writer's thread, since only that may read while it writes.
+// Runs on the writer's thread, which owns the only connection that reads.
 void record(struct service *s, const char *id, size_t n, struct reply *r)
 {
     struct record q = {&s->store, &s->pseudonym, id, n, r};

@@ -49,8 +49,8 @@ static void compare(const struct replay *r, const struct store_row *row, const c
     if (was == is || r->found->differ++ > 0)
         return;
     err_set(&r->found->first,
-            "%s: order %" PRId64 ": %s was %.9g when it was served and is %.9g when it is "
-            "replayed: not the rows of this state",
+            "%s: order %" PRId64 ": %s was stored as %.17g and is computed as %.17g: the file was "
+            "altered, or its rows do not follow this state",
             r->store->path, row->order, what, was, is);
 }
 

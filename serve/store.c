@@ -367,7 +367,8 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     sqlite3_bind_int64(q, 1, order);
     const int rc = sqlite3_step(q), outside = sqlite3_column_count(q) - 1;
     if (rc == SQLITE_DONE)
-        return err_set(err, "%s: transaction %" PRId64 " is not there", s->path, order);
+        return err_set(err, "%s: transaction %" PRId64 " is not there, or was dropped meanwhile",
+                       s->path, order);
     if (rc != SQLITE_ROW)
         return store_failed(s, "read a transaction", err);
     one->order = order;
@@ -442,6 +443,7 @@ int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *
     if (rc == 0 && step != SQLITE_DONE)
         rc = store_failed(s, "read", err);
     sqlite3_finalize(q);
+    sqlite3_reset(s->statements[STORE_ROW]);
     return rc;
 }
 
@@ -470,6 +472,7 @@ int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take 
     for (size_t i = 0; i < n && rc == 0; i++)
         if ((rc = store_get(s, orders[i], &row, err)) == 0)
             rc = take(arg, row, NULL, err);
+    sqlite3_reset(s->statements[STORE_ROW]);
     free(orders);
     return rc;
 }

@@ -150,8 +150,8 @@ struct store {
     int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
-// Made where it is missing. A link, and one of another plan, identity or schema is refused. What is committed
-// survives the end of the process; full: a power cut, too.
+// Creates the database if it is missing. Refuses a symbolic link, and a database of another plan,
+// identity or schema. Commits survive the end of the process; with full, also a power cut.
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
@@ -177,7 +177,8 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
 int store_has(struct store *s, int64_t *order, struct err *err);
 // *row stays valid until the next store_get, store_begin or store_commit.
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
-// A row's label is from now on the newest one that the data clock had reached.
+// From now on store_get returns the newest label whose clock is not later than this. The row that it
+// returned before is no longer valid.
 void store_labels_as_of(struct store *s, int64_t clock);
 // Add ,"labels":[...]}, the transaction's labels in their order as the last member.
 int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err);
@@ -202,8 +203,8 @@ typedef int store_take(void *arg, const struct store_row *row, const struct stor
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
                struct err *err);
 
-// The same for the transactions with from <= time < until, by time, equal times by order. 8 bytes of
-// memory for each.
+// The same for the transactions with from <= time < until, by time, equal times by order. Memory:
+// up to 24 bytes for each, and SQLite's sort.
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err);
 
@@ -223,10 +224,12 @@ int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
 int ids_merge(struct ids *ids, int64_t next, int dropped);
 void ids_release(struct ids *ids);
 
-// Run SQL, in sqlite3_mprintf's format. x takes the number that it returns, 0 for none, or is NULL.
+// Run SQL, in sqlite3_mprintf's format. *x takes the first column of the last row, 0 without rows; x
+// may be NULL.
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                   ...);
-#define STORE_DROPPED "SELECT value FROM meta WHERE key = 'dropped'" // a server may, meanwhile
+#define STORE_DROPPED                                                                              \
+    "SELECT value FROM meta WHERE key = 'dropped'" // a server may drop rows meanwhile
 
 // ---- recovery.c: the state that the rows lead to, from a snapshot or a checkpoint on. The server
 // starts with it, and `export --verify` checks with it what was served. ----
@@ -241,9 +244,9 @@ struct replayed {
     uint64_t rows, values, differ; // transactions; their inputs and label values
     struct err first;              // about the first value that differs
 };
-// Replay what the store holds after the state's position. The inputs and label values that were
-// stored when a row was served should come out again: else the file was altered, or this program
-// computes otherwise than the one that wrote it. A server may write to the store meanwhile: it is
+// Replay what the store holds after the state's position, and compare each row's inputs and label
+// values with the stored ones. A difference means that the file was altered, or that this program
+// computes differently than the one that wrote it. A server may write to the store meanwhile: it is
 // read in parts, up to the row that was its newest when it was opened.
 int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err);
 

@@ -112,7 +112,7 @@ static int check_kind(struct store *s, int64_t *kind, struct err *err)
 }
 
 // Writes to an unlinked file are lost when the process ends, and another program that opens a new
-// file under its name would damage the first. The first call notes where the files are.
+// file under its name would damage the first.
 int store_check_places(struct store *s, struct err *err)
 {
     struct stat st;

@@ -322,9 +322,9 @@ TEST_CASE(a_value_that_differs_is_named)
         const char *sql, *parts;
     } cases[] = {
         {"UPDATE prediction SET t_amount = 99 WHERE seq = 3",
-         "200 values, |order 3: amount was 24.25 when it was served and is 99"},
+         "200 values, |order 3: amount was stored as 24.25 and is computed as 99"},
         {"UPDATE prediction SET label_values = zeroblob(16) WHERE seq = 3",
-         "200 values, 1 differ|order 3: a label value was 0 when it was served and is 24.25"},
+         "200 values, 1 differ|order 3: a label value was stored as 0 and is computed as 24.25"},
         {"UPDATE prediction SET t_time = t_time + 1000000 WHERE seq = 3", "order 10: an event of"},
         {"UPDATE prediction SET inputs = zeroblob(31) WHERE seq = 3", "3 was altered"},
         {"UPDATE prediction SET probability = NULL WHERE seq = 3", "3 was altered"},

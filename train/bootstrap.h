@@ -37,8 +37,8 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
                    const double *score, const int8_t *judged, double threshold);
 // The interval and the standard error (the replicates' standard deviation) of a's metric or, with b,
 // of a's minus b's. PAIRED: both are of the same rows, so the same draws are compared. INDEPENDENT: of
-// other rows, so days of both are drawn independently. Periods of as many days have the same draws,
-// but each draw stands against the next one of b.
+// other rows, so days of both are drawn independently. Two periods of equally many days draw the same
+// days, so draw r of a is compared with draw r + 1 of b.
 enum bootstrap_rows { PAIRED, INDEPENDENT };
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric, enum bootstrap_rows rows);

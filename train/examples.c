@@ -55,7 +55,7 @@ int examples_open(struct examples *e, const char *path, const struct plan *train
             "these again, or promote a model of them",
             path);
     if (!trained && table_find_kind(&e->table, COLUMN_LABEL) < 0)
-        return err_set(err, "%s: has no label column, which training needs", path);
+        return err_set(err, "%s: has no label column", path);
     return find_columns(e, &e->plan, err);
 }
 
@@ -63,7 +63,7 @@ struct row_range mature_rows(const struct examples *e, struct row_range rows, in
 {
     if (e->labels_as_of < INT64_MAX)
         LOWER_BOUND(rows.end, rows.first, rows.end,
-                    e->time[rows.end] <= e->labels_as_of - label_delay);
+                    e->time[rows.end] + label_delay <= e->labels_as_of);
     return rows;
 }
 
@@ -83,7 +83,7 @@ static int recode(uint32_t *codes, uint64_t rows, const struct table_column *c,
     return rc;
 }
 
-// c: a column of the last table, which becomes that of all. rows[n]: how many of each table.
+// c: in, a column of the last table; out, the joined one. rows[n]: how many of each table.
 static int join_column(struct table_column *c, const struct examples *tables, const uint64_t *rows,
                        size_t n, uint64_t all, struct err *err)
 {

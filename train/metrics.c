@@ -315,7 +315,7 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 
 // ---- cards ----
 
-enum { BLOCK = 7 * SECONDS_PER_DAY };
+enum { CARD_BLOCK = 7 * SECONDS_PER_DAY };
 
 struct card {
     uint64_t card;
@@ -397,8 +397,9 @@ int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t blo
         return memset(judged, LABEL_UNKNOWN, n);
     memcpy(judged, e->label + rows.first, n);
     int64_t start = (block || n == 0 ? block : day_of(e->time[rows.first])) * SECONDS_PER_DAY;
-    for (uint64_t r = rows.first; e->card && r < rows.end; start += BLOCK) {
-        const struct row_range in = {r, time_rows(start, start + BLOCK, e->time, rows.end).end};
+    for (uint64_t r = rows.first; e->card && r < rows.end; start += CARD_BLOCK) {
+        const struct row_range in = {r,
+                                     time_rows(start, start + CARD_BLOCK, e->time, rows.end).end};
         judge_block(e, start - history, in, label_delay, judged + (r - rows.first));
         r = in.end;
     }

@@ -46,7 +46,7 @@ static json_t *load_metrics(int64_t version, struct err *err)
     return metrics;
 }
 
-// Word i: "3", "latest", "champion" or, by default, the latter.
+// Word i: "3", "latest" or "champion", which is the default.
 static int find_version(const struct registry *r, size_t i, int64_t *version, struct err *err)
 {
     const char *name = i < n_words ? words[i] : "champion";
