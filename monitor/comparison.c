@@ -31,10 +31,10 @@ static void find_weeks(struct period *p, struct period_times t, size_t least)
 {
     const int64_t *time = p->examples->time;
     const int64_t first = time[p->rows.first], last = time[p->rows.end - 1];
-    int64_t from = day_of((t.from > INT64_MIN ? t.from : first - MARGIN) + SECONDS_PER_DAY - 1);
-    int64_t until = day_of(t.until < INT64_MAX ? t.until : last + MARGIN);
-    from = from > day_of(first) ? from : day_of(first);
-    until = until <= day_of(last) ? until : day_of(last) + 1;
+    const bool cut_first = t.from >= day_of(first) * SECONDS_PER_DAY;
+    const bool cut_last = t.until <= (day_of(last) + 1) * SECONDS_PER_DAY;
+    int64_t from = day_of((cut_first ? t.from : first - MARGIN) + SECONDS_PER_DAY - 1);
+    int64_t until = day_of(cut_last ? t.until : last + MARGIN);
     until = until > from ? until : from;
     p->whole = time_rows(from * SECONDS_PER_DAY, until * SECONDS_PER_DAY, time, p->rows.end);
     const int64_t weeks = (until - from) / DAYS_PER_WEEK;
@@ -212,14 +212,14 @@ static void measure_rows(const struct comparison *c, const struct period *p, str
     performance_measure(to, p->examples, rows, p->score + at, p->judged + at, c->model->threshold);
 }
 
-// A week without its last hours will do, as a day does.
+// Labels of the week's last hours may be missing, as rows of a day may (MARGIN).
 static void measure_week(const struct comparison *c, const struct week *week,
                          struct performance *to)
 {
     const int64_t end = (week->from + DAYS_PER_WEEK) * SECONDS_PER_DAY;
     struct row_range rows = week->rows;
     rows.end = rows.end < c->mature.end ? rows.end : c->mature.end;
-    if (c->current.examples->labels_as_of >= end + c->label_delay - MARGIN)
+    if (rows.end > rows.first && c->current.examples->labels_as_of >= end + c->label_delay - MARGIN)
         measure_rows(c, &c->current, rows, to);
 }
 

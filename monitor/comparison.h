@@ -7,10 +7,10 @@
 //
 // Inputs, score and decisions are held against the training window, over the bins of the model's
 // reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
-// the test window, which has the report's figures, because cards are left out alike (cards_judge; in
-// the period its blocks are the weeks).
+// the test window. It has the report's figures, because the same rule leaves out blocked cards
+// (cards_judge; in the period its blocks are the weeks).
 //
-// Weeks are blocks of seven whole days (UTC) that end with the period's last whole day. A day at an
+// Weeks are seven whole days (UTC); the newest ends with the period's last whole day. A day at an
 // end of the period is whole if the period was cut there, or if it has rows within two hours of that
 // midnight. A week counts if it and the training window have min_rows rows. An alarm takes `least`
 // of the `last` newest weeks that count:
@@ -23,7 +23,9 @@
 //
 // drift.json; times are ISO text, and what is not defined is null:
 //     {"format": "assay drift", "version": 2, "model": {"version","sha256"}, "dataset",
-//      "verdict": {"drift","sentence","notes": [...], and the figures of these (findings.txt)},
+//      "verdict": {"drift","sentence","notes": [...], and the figures that these use, which the page
+//                  reads, too: "possible","inputs","inputs_moved","others_moved","once": [{"name",
+//                  "psi"}, ...],"week","ap","limits"},
 //      "settings": {"psi_alert","min_rows","alarm": [least, last],"ap_drop","label_delay"},
 //      "periods": {"train": {"table","rows","from","to"}, "test": {...},
 //                  "current": {..., "labels_as_of","mature_until","mature_rows","unlabelled_rows"}},
@@ -110,8 +112,8 @@ struct comparison {
     atomic_size_t next; // piece of work
 };
 
-// The result does not depend on the number of threads. An error: a setting, or training rows that
-// are not those of the model.
+// The result does not depend on the number of threads. Fails on a bad setting, and where the training
+// rows are not those of the model.
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
                    struct err *err);
 size_t period_rows(const struct period *p);

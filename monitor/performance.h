@@ -26,8 +26,8 @@ struct performance {
     struct estimate estimate; // of the same rows
 };
 
-// In all three: score[i] and judged[i] (train/metrics.h) are of row rows.first + i, and rows of known
-// cards do not count.
+// score[i] and judged[i] (train/metrics.h) belong to row rows.first + i. Rows of known cards do not
+// count.
 //
 // The bootstrap's values are the caller's to free.
 void performance_measure(struct performance *p, const struct examples *e, struct row_range rows,

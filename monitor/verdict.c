@@ -130,7 +130,7 @@ static json_t *week_json(const struct week *w)
 
 static json_t *column_json(const struct comparison *c, const struct comparison_column *k)
 {
-    // as in struct drift
+    // The members of struct drift in their order, all of them doubles.
     static const char *const measures[] = {"psi",          "ks",
                                            "ks_p",         "jensen_shannon",
                                            "wasserstein",  "wasserstein_normalised",

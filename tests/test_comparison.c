@@ -230,14 +230,16 @@ TEST_CASE(an_input_outside_its_range_is_an_alert_where_the_model_says_so)
 static void assert_weeks(size_t first, size_t end, int64_t from, int64_t until)
 {
     int64_t whole[DAYS + 2] = {0}, n = 0;
+    const int64_t earliest = seconds[first] / DAY * DAY,
+                  latest = seconds[end - 1] / DAY * DAY + DAY;
     for (int64_t day = -1; day <= DAYS; day++) {
         const int64_t begin = START + day * DAY;
         size_t in = 0;
         for (size_t i = first; i < end; i++)
             in += seconds[i] >= begin && seconds[i] < begin + DAY;
-        const bool begun = from > INT64_MIN ? begin >= from : begin + 2 * HOUR >= seconds[first];
+        const bool begun = from >= earliest ? begin >= from : begin + 2 * HOUR >= seconds[first];
         const bool ended =
-            until < INT64_MAX ? begin + DAY <= until : begin + DAY - 2 * HOUR <= seconds[end - 1];
+            until <= latest ? begin + DAY <= until : begin + DAY - 2 * HOUR <= seconds[end - 1];
         if (in > 0 && begun && ended)
             whole[n++] = day;
     }
@@ -262,11 +264,15 @@ TEST_CASE(weeks_are_seven_whole_days_and_end_with_the_last_whole_day)
         int64_t from, until;
         size_t rows; // of the table
     } cases[] = {
-        {model.test.until, never, ROWS},      {model.test.until, never, ROWS - 7}, // to 22:00
-        {model.test.until, never, ROWS - 8},                                       // to 21:45
-        {model.test.until, never, ROWS - 40},                                      // until the day
-        {START + 50 * DAY, midnight, ROWS},   {START + 50 * DAY + 1, midnight - 1, ROWS},
-        {START + 50 * DAY, noon, ROWS},       {INT64_MIN, noon, ROWS},
+        {model.test.until, never, ROWS},
+        {model.test.until, never, ROWS - 7},              // to 22:00
+        {model.test.until, never, ROWS - 8},              // to 21:45
+        {model.test.until, never, ROWS - 40},             // until the day
+        {model.test.until, START + 500 * DAY, ROWS - 40}, // cut behind the rows, so not cut
+        {START + 50 * DAY, midnight, ROWS},
+        {START + 50 * DAY + 1, midnight - 1, ROWS},
+        {START + 50 * DAY, noon, ROWS},
+        {INT64_MIN, noon, ROWS},
         {START + 74 * DAY, midnight, ROWS}, // six days
         {START + 73 * DAY, midnight, ROWS}};
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -286,7 +292,8 @@ TEST_CASE(the_rows_of_a_table_that_begins_at_noon_are_in_weeks_from_the_next_day
         other = rows;
         other.time += skip;
         other.rows -= skip;
-        asked = (struct comparison){.other = &other, .within = {INT64_MIN, INT64_MAX}};
+        const int64_t from = skip % 2 ? INT64_MIN : START - 10 * DAY; // nothing is cut there
+        asked = (struct comparison){.other = &other, .within = {from, INT64_MAX}};
         compare(MONITOR);
         const size_t first = skip <= 8 ? 0 : 1; // two hours after midnight
         assert_int_equal(c.current.n_weeks, (DAYS - first) / WEEK);
@@ -568,8 +575,9 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     assert_said(" in the week to 2018-10-23.\"");
     assert_said("The probabilities alone promise an AP of 0.");
     compare(DATASET "[monitor]\nmin_rows = 673\n"); // a week has 672
-    assert_said("\"No verdict: an alarm takes 2 weeks and a training window of min_rows = 673 rows "
-                "each.\"");
+    assert_said(
+        "\"No verdict: an alarm needs 2 weeks and a training window, each with at least min_rows "
+        "= 673 rows.\"");
     assert_said("\"Training is shorter than 4 weeks, so a column moves where its PSI reaches "
                 "psi_alert = 0.20.\"\n ]");
     asked.within = (struct period_times){START + 45 * DAY, INT64_MAX};

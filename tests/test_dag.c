@@ -90,7 +90,7 @@ TEST_CASE(the_first_run_runs_every_stage_and_prints_its_tables)
     assert_contains(out, "\nCard precision @100 ");
     assert_contains(out, "\nWarning");
     assert_contains(
-        out, "\nNo verdict: an alarm takes 2 weeks and a training window of min_rows = 100 rows\n");
+        out, "\nNo verdict: an alarm needs 2 weeks and a training window, each with at least\n");
     assert_contains(out, "\nNext    make serve CONFIG='sample.ini'   # then open "
                          "http://localhost:8080\nReport  models/sample/champion/report.html\n");
     assert_fits_a_terminal();
