@@ -12,15 +12,14 @@ enum { MAX_FOLDS = 52, END_TEXT = 24 };
 // One end of a part: "2018-07-25" as a day, or "60%" as a share.
 static int parse_end(const char *text, bool percent, double *value)
 {
+    const size_t n = strlen(text);
     int64_t seconds = 0;
-    int n = 0;
     if (!percent) {
-        int rc = value_time("%Y-%m-%d", text, strlen(text), &seconds);
+        int rc = value_time("%Y-%m-%d", text, n, &seconds);
         *value = (double)day_of(seconds);
         return rc;
     }
-    if (sscanf(text, "%lf%%%n", value, &n) != 1 || n == 0 || text[n] ||
-        !(*value >= 0 && *value <= 100))
+    if (text[n - 1] != '%' || value_number(text, n - 1, value) || *value < 0 || *value > 100)
         return -1;
     *value /= 100;
     return 0;

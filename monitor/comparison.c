@@ -182,7 +182,7 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
                            : (struct histogram){.n_edges = 1, .edges = {0.5}};
     k->current = k->reference;
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
-    if (input && memcmp(&k->reference, &m->inputs[i].reference, sizeof k->reference) != 0) {
+    if (input && memcmp(k->reference.counts, k->current.counts, sizeof k->current.counts) != 0) {
         free(before);
         return err_set(
             err,
