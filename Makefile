@@ -254,7 +254,8 @@ tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/test_<module>.c links the stages up to the one that holds <module>.c, all of them for the others.
-TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+# The browser's tests take minutes, and test_http asks a server with sanitizers for the same pages.
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(SANITIZE),tests/test_page.c),$(wildcard tests/test_*.c)))
 ALL_LIBS := -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 
 define test_program
@@ -266,14 +267,14 @@ endef
 $(foreach t,$(patsubst $(BUILD)/tests/test_%,%,$(TESTS)),$(eval $(call test_program,$(t))))
 $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/test_*.c tests/fuzz/*.c)): | test-deps
 
-test: ## all tests, then all again under AddressSanitizer and UBSan
+test: ## all tests, then again under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(THREADS) check
 	@$(MAKE) --no-print-directory -j$(THREADS) asan
 
 check: programs $(TESTS) ## all tests once
 	@ASSAY_BIN=$(BIN) tests/run $(TESTS)
 
-asan: ## all tests under AddressSanitizer and UBSan
+asan: ## all tests but the browser's under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined check
 
 THREADED := $(addprefix tests/test_,state replay logreg evaluate http request service store recovery crash)

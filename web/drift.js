@@ -249,7 +249,7 @@ function showFall() {
   $("unknown").hidden = Boolean(now);
   put("unknown", `There are no mature labels of this period: whether the model still finds the frauds is not known.${isKnown(ap(estimate)) ? known : ""}`);
   $("concept").hidden = !isBlind;
-  put("concept", `The concept changed. From the probabilities one would expect an average precision of ${two(ap(estimate))}, but the labels show
+  put("concept", `The concept has probably changed. From the probabilities one would expect an average precision of ${two(ap(estimate))}, but the labels show
     ${verdict.week ? `${two(verdict.ap)} in the week to ${verdict.week}` : two(ap(now))}: what used to be the sign of a fraud no longer is, or frauds have signs that the model never learnt. The estimate cannot see
     this, because it believes the model's own probabilities; only labels can show it, and only training on newer rows can repair it.`);
 }
