@@ -64,7 +64,7 @@ help: ## this list
 # One static library per stage, from every file of its folder that is not a program's main; a program
 # links its own stage and those before it.
 STAGES := base ingest features train monitor serve
-MAINS  := datasets/simulate.c ingest/main.c features/batch.c train/main.c train/registry_main.c \
+MAINS  := datasets/simulate.c ingest/main.c features/main.c train/main.c train/registry_main.c \
           monitor/main.c serve/main.c serve/replay.c serve/export.c
 upto    = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2)))))
 reverse = $(if $(1),$(call reverse,$(wordlist 2,9,$(1))) $(firstword $(1)))
@@ -112,7 +112,7 @@ $(BUILD)/train/onnx.pb-c.o: $(BUILD)/train/onnx.pb-c.c
 
 $(BIN)/simulate: $(BUILD)/datasets/simulate.o $(call libs,base)
 $(BIN)/ingest:   $(BUILD)/ingest/main.o $(call libs,ingest)
-$(BIN)/features: $(BUILD)/features/batch.o $(call libs,features)
+$(BIN)/features: $(BUILD)/features/main.o $(call libs,features)
 $(BIN)/train:    $(BUILD)/train/main.o $(call libs,train)
 $(BIN)/registry: $(BUILD)/train/registry_main.o $(call libs,train)
 $(BIN)/monitor:  $(BUILD)/monitor/main.o $(call libs,monitor)

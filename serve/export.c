@@ -1,7 +1,7 @@
 // export: a served period as a feature table, one decision as JSON, or a check that what was served
 // can be computed again. It reads the database while a server writes to it, or without one.
 //
-// The table has the format of features/batch.c: inputs as they were served, labels as they were
+// The table has the format of features/main.c: inputs as they were served, labels as they were
 // known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for
 // approve) and _version, which may change within a table. Provenance: {"plan", "labels_as_of",
 // "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "program"}; input_xxh3 is of the rows.

@@ -90,7 +90,7 @@ static void champion_free(struct champion *c)
 static struct champion *champion_load(const char *models, const struct plan *plan, struct err *err)
 {
     struct champion *c = xcalloc(1, sizeof *c);
-    int rc = registry_load_champion(models, &c->model, &c->model.version, err);
+    int rc = registry_load_champion(models, &c->model, err);
     if (rc == 0 && plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
         rc = err_set(err,
                      "version %" PRId64 " was trained on other [columns] or [features] than the "

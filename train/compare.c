@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-extern const char verdict_txt[];
+extern const char compare_verdict_txt[];
 
 enum { HISTORY = 28 * SECONDS_PER_DAY };
 
@@ -278,7 +278,7 @@ static json_t *results(const struct trial *t, const struct figures *f, const str
                           difference(t, f, METRIC(log_loss)), difference(t, f, METRIC(precision)),
                           difference(t, f, METRIC(recall)), difference(t, f, BOOTSTRAP_ALERTS),
                           "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
-    sentences_add(json_object_get(j, "verdict"), verdict_txt, j);
+    sentences_add(json_object_get(j, "verdict"), compare_verdict_txt, j);
     return j;
 }
 

@@ -295,11 +295,12 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     return rc;
 }
 
-int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err)
+int registry_load_champion(const char *path, struct model *m, struct err *err)
 {
     struct registry r;
-    const int rc = registry_read(&r, path, err) || registry_champion(&r, version, err) ||
-                   registry_load(&r, *version, m, err);
+    int64_t version;
+    const int rc = registry_read(&r, path, err) || registry_champion(&r, &version, err) ||
+                   registry_load(&r, version, m, err);
     registry_release(&r);
     return rc ? -1 : 0;
 }

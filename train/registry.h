@@ -68,8 +68,8 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
 int registry_champion(const struct registry *r, int64_t *version, struct err *err);
 // The newest version; 0 where there is none.
 int64_t registry_latest(const struct registry *r);
-// The same of the champion, and its version.
-int registry_load_champion(const char *path, struct model *m, int64_t *version, struct err *err);
+// registry_load of the champion.
+int registry_load_champion(const char *path, struct model *m, struct err *err);
 // A version's name is a whole number from 1 on, without sign or leading zero. 0 or -1.
 int registry_parse_version(const char *name, int64_t *version);
 
