@@ -9,6 +9,7 @@
 //
 // With --labels, a row's label is posted, with nothing else in flight, before the first transaction
 // that is that much later. So the server knows the labels that `features` knew with this delay.
+// With --labels-from, rows before --from count as sent, by an earlier replay of the same file.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"
@@ -31,7 +32,7 @@ enum { POST_LABELS = 1000, ANSWER_SECONDS = 60, SHOWN = 10 }; // messages of a k
 static const char *config = "datasets/simulated.ini", *input, *server = "http://127.0.0.1:8080";
 static const char *token_file, *output_path;
 static int64_t connections = 8, batch = 1, rate, from = INT64_MIN, until = INT64_MAX;
-static int64_t delay_days = -1, retry; // -1: no labels; seconds
+static int64_t delay_days = -1, retry, labels_from = INT64_MIN; // -1: no labels; seconds
 
 static struct dataset dataset;
 static const struct schema *const schema = &dataset.schema;
@@ -63,6 +64,7 @@ static int64_t silences;   // requests without an answer before the first with o
 
 static struct output output;
 static size_t sent, answered, reviews; // transactions; rows[sent] is the next
+static size_t earlier;                 // rows that an earlier replay has sent; `sent` counts them
 static size_t next_label;              // rows before it have no label that is still to be posted
 static size_t requests, n_seconds, seconds_size; // all, and those that were answered
 static double *seconds, start, end;              // latencies; first request, latest answer
@@ -134,8 +136,11 @@ static void add_row(int64_t time)
                      .number = n_rows,
                      .id = xstrdup(id < 0 ? "" : block.text + fields[convert.columns[id].field].at),
                      .json = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)),
-                     .label = delay_days < 0 ? -1 : *(const int8_t *)convert.columns[label].values};
+                     .label = delay_days < 0 || time < labels_from
+                                  ? -1
+                                  : *(const int8_t *)convert.columns[label].values};
     n_rows++;
+    earlier += time < from;
     json_decref(json);
 }
 
@@ -158,7 +163,7 @@ static int read_rows(void)
         progress_set(&progress, csv->bytes);
         if (!convert_row(&convert, &block, block.rows, 0, &why))
             reject(&why);
-        else if (*time >= from && *time < until)
+        else if ((*time >= from || *time >= labels_from) && *time < until)
             add_row(*time);
     }
     progress_done(&progress);
@@ -166,10 +171,11 @@ static int read_rows(void)
         rc = err_set(&err, "%s: no rows after the header", csv->name);
     if (rc || convert_check(&convert, &err))
         return -1;
-    if (n_rows == 0)
+    if (earlier == n_rows)
         return err_set(&err, "%s: no row is between --from and --until; the last one is of %s",
                        csv->name, time_text(last, *time));
     qsort(rows, n_rows, sizeof *rows, by_time);
+    sent = earlier;
     progress_init(&progress, "replay", n_rows);
     return 0;
 }
@@ -345,7 +351,7 @@ static bool take(struct worker *w)
     progress_set(&progress, sent);
     if (requests++ == 0)
         start = end = seconds_now();
-    w->due = rate ? start + (double)w->first / (double)rate : seconds_now();
+    w->due = rate ? start + (double)(w->first - earlier) / (double)rate : seconds_now();
     in_flight++;
     return true;
 }
@@ -417,8 +423,8 @@ static void print_counts(void)
            "latency ms      p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n"
            "decisions       approve %zu  review %zu\n"
            "labels          %zu posted, %zu new to the server, %zu failed, %zu not yet due\n",
-           sent, answered, sent - answered, convert_broken(&convert), requests, again, took,
-           per_second * (double)answered, per_second * (double)requests, quantile(0.5),
+           sent - earlier, answered, sent - earlier - answered, convert_broken(&convert), requests,
+           again, took, per_second * (double)answered, per_second * (double)requests, quantile(0.5),
            quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), answered - reviews, reviews,
            labels_posted, labels_changed, labels_failed, waiting);
 }
@@ -442,7 +448,7 @@ static int write_output(void)
 {
     FILE *f = output.file;
     fputs("id,probability,decision,model\n", f);
-    for (const struct row *r = rows; r < rows + n_rows; r++) {
+    for (const struct row *r = rows + earlier; r < rows + n_rows; r++) {
         // In quotes where RFC 4180 wants them, or where ingest would drop its blanks.
         if (strpbrk(r->id, ",\"\r\n \t"))
             csv_fwrite(f, r->id, strlen(r->id));
@@ -489,6 +495,9 @@ int main(int argc, char **argv)
             {"labels", "DAYS",
              "post each row's label that many days of the file after it, -1: none",
              .number = &delay_days, -1, 36500},
+            {"labels-from", "TIME",
+             "only labels of rows from this time on, also of those sent before --from",
+             .time = &labels_from},
             {"retry", "SECONDS", "send again for so long what meets no answer, 503 or 429",
              .number = &retry, 0, 86400},
             {"output", "FILE", "CSV of the decisions", .text = &output_path},
@@ -496,6 +505,8 @@ int main(int argc, char **argv)
     const int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
+    if (labels_from == INT64_MIN)
+        labels_from = from;
     input = first < argc ? argv[first] : NULL;
     json_set_alloc_funcs(xmalloc, free);
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -507,5 +518,5 @@ int main(int argc, char **argv)
         print_counts();
     if (stdout_close(&err))
         return err_report("replay", &err);
-    return rc || answered < sent || labels_failed > 0;
+    return rc || answered < sent - earlier || labels_failed > 0;
 }

@@ -196,6 +196,29 @@ static void labels_come_before_the_first_transaction_that_may_know_them(void **s
          "a+b c [a=0 b=1 c=1] d+e", "2 not yet due");
 }
 
+static void a_file_replayed_in_parts_sends_each_row_and_label_once(void **state)
+{
+    const char *const rows = "a:0:1 b:1:0 c:86400:1 d:172801:0 e:259200:1 f:432001:";
+    (void)state;
+    play(rows, "--labels 2 --until 2018-04-03", "", 0, "a b c", "0 posted|3 not yet due");
+    play(rows, "--labels 2 --from 2018-04-03 --until 2018-04-05 --labels-from 2018-04-01", "", 0,
+         "[a=1 b=0] d [c=1] e", "2 sent, 2 answered, 0 failed|3 posted|2 not yet due");
+    play(rows, "--labels 2 --from 2018-04-05 --labels-from 2018-04-03 --output o.csv", "", 0,
+         "[d=0 e=1] f", "1 sent, 1 answered|2 posted|0 not yet due");
+    assert_file_is(scratch_path("o.csv"),
+                   "id,probability,decision,model\nf,0.059999999999999998,approve,7\n");
+    // without it, or without --labels, rows before --from are left out
+    play(rows, "--labels 2 --from 2018-04-03", "", 0, "d e [d=0 e=1] f", "3 sent");
+    play(rows, "--from 2018-04-05 --labels-from 2018-04-01", "", 0, "f", "1 sent|0 posted");
+    // a later time leaves labels out that an earlier replay may have posted
+    play(rows, "--labels 2 --labels-from 2018-04-03", "", 0, "a b c d e [d=0 e=1] f", "6 sent");
+    play(rows, "--labels 2 --from 2018-04-07 --labels-from 2018-04-01", "", 1, "",
+         "no row is between --from and --until");
+    play("a:0:1 b:86400:0 c:86401:0",
+         "--rate 2 --labels 1 --from 2018-04-02 --labels-from 2018-04-01", "", 0, "[a=1] b c",
+         "seconds         0.5");
+}
+
 static void nothing_is_in_flight_while_labels_are_posted(void **state)
 {
     (void)state;
@@ -391,6 +414,7 @@ int main(void)
         TEST(the_input_may_be_compressed_or_a_pipe),
         TEST(the_token_is_shown_and_a_wrong_one_ends_the_replay),
         TEST(labels_come_before_the_first_transaction_that_may_know_them),
+        TEST(a_file_replayed_in_parts_sends_each_row_and_label_once),
         TEST(nothing_is_in_flight_while_labels_are_posted),
         TEST(more_than_1000_labels_are_several_requests),
         TEST(the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows),
