@@ -1,14 +1,13 @@
-// features: a column table into a feature table, in blocks of rows in time order, and the state that
+// features: column tables into one feature table, in blocks of rows in time order, and the state that
 // a server starts from.
 //
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
-// table's, "columns": its summary, "config_xxh3", "plan", "not_finite", "program"}. onehots are
+// table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite", "program"}. onehots are
 // fitted to the training window of [split].
 //
-// Memory: the state and one block; for a table out of time order 16 bytes a row, 24 while it sorts.
-#define _GNU_SOURCE // qsort_r
+// Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
@@ -34,11 +33,9 @@ static struct plan plan;
 static const struct schema *const schema = &plan.schema;
 static struct state state;
 static struct table_writer writer;
-static const int64_t *time;  // [table.rows] in time order
-static uint64_t *order;      // [table.rows] row numbers in time order; NULL: they are already
-static uint64_t *gathered;   // [schema->n][BLOCK] the block's rows, where they are put in order
-static const void **columns; // [schema->n] the block's columns
-static float **inputs;       // [n_inputs][BLOCK], one allocation
+static const int64_t *time;          // [table.rows] in time order
+static const void **columns;         // [schema->n] the block's columns
+static float **inputs;               // [n_inputs][BLOCK], one allocation
 static struct table_column *written; // [n_written] of the feature table; data: the block's
 static size_t n_written, n;          // n: rows of the block
 
@@ -55,40 +52,20 @@ static bool is_copied(size_t column)
 
 // ---- opening ----
 
-// Of two rows, by their numbers.
-static int by_time(const void *a, const void *b, void *times)
+static int open_tables(char **paths, size_t n_tables, struct err *err)
 {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    const int64_t *t = times;
-    if (t[x] != t[y])
-        return t[x] < t[y] ? -1 : 1;
-    return x < y ? -1 : 1;
-}
-
-static void sort_rows(void)
-{
-    const int64_t *unsorted = table.columns[table_find_kind(&table, COLUMN_TIME)].data;
-    uint64_t i = 1;
-    while (i < table.rows && unsorted[i] >= unsorted[i - 1])
-        i++;
-    time = unsorted;
-    if (i >= table.rows)
-        return;
-    int64_t *sorted = xreallocarray(NULL, table.rows, sizeof *sorted);
-    order = xreallocarray(NULL, table.rows, sizeof *order);
-    for (i = 0; i < table.rows; i++)
-        order[i] = i;
-    qsort_r(order, table.rows, sizeof *order, by_time, (void *)unsorted);
-    for (i = 0; i < table.rows; i++)
-        sorted[i] = unsorted[order[i]];
-    time = sorted;
-}
-
-static int check_columns(struct err *err)
-{
-    for (size_t i = 0; i < schema->n; i++)
-        if (!table_data(&table, schema->columns[i].name, schema->columns[i].kind, err))
-            return err_prefix(err, "the table and [columns] differ, run ingest again");
+    struct table *tables = xcalloc(n_tables, sizeof *tables);
+    uint64_t *rows = xcalloc(n_tables, sizeof *rows);
+    for (size_t k = 0; k < n_tables; rows[k] = tables[k].rows, k++) {
+        if (table_open(&tables[k], paths[k], err))
+            return -1;
+        for (size_t i = 0; i < schema->n; i++)
+            if (!table_data(&tables[k], schema->columns[i].name, schema->columns[i].kind, err))
+                return err_prefix(err, "the table and [columns] differ, run ingest again");
+    }
+    if (table_join(&table, tables, n_tables, rows, err))
+        return -1;
+    time = table.columns[table_find_kind(&table, COLUMN_TIME)].data;
     return 0;
 }
 
@@ -101,7 +78,7 @@ static int fit_column(int column, struct row_range rows, struct err *err)
     for (size_t i = 0; i < c->dictionary_size; i++)
         values[i].text = c->dictionary[i];
     for (uint64_t i = rows.first; i < rows.end; i++)
-        values[codes[order ? order[i] : i]].rows++;
+        values[codes[i]].rows++;
     int rc = plan_fit(&plan, column, values, c->dictionary_size, err);
     free(values);
     return rc;
@@ -139,7 +116,6 @@ static void open_state(void)
 // The columns of the feature table, and room for a block of them.
 static int open_writer(struct err *err)
 {
-    gathered = xcalloc(order ? schema->n * BLOCK : 0, sizeof *gathered);
     columns = xcalloc(schema->n, sizeof *columns);
     inputs = xcalloc(plan.n_inputs, sizeof *inputs);
     written = xcalloc(schema->n + plan.n_inputs, sizeof *written);
@@ -157,20 +133,6 @@ static int open_writer(struct err *err)
 
 // ---- running ----
 
-// Rows [first, first + n) in time order of a column: in place, or gathered.
-static const void *column_rows(size_t column, uint64_t first)
-{
-    const struct table_column *c = source(column);
-    const size_t size = column_size(c->kind);
-    const char *data = c->data;
-    if (!order)
-        return data + first * size;
-    char *to = (char *)(gathered + column * BLOCK);
-    for (size_t i = 0; i < n; i++)
-        memcpy(to + i * size, data + order[first + i] * size, size);
-    return to;
-}
-
 // Columns are written independently of each other, so each thread takes every so many-th of them.
 static int append_share(void *none, unsigned thread, struct err *err)
 {
@@ -185,7 +147,7 @@ static int run_block(uint64_t first, struct err *err)
 {
     size_t at = 0;
     for (size_t i = 0; i < schema->n; i++) {
-        columns[i] = column_rows(i, first);
+        columns[i] = (const char *)source(i)->data + first * column_size(source(i)->kind);
         if (is_copied(i))
             written[at++].data = columns[i];
     }
@@ -229,15 +191,12 @@ static int commit(struct err *err)
     return output_commit(&writer.dir, err);
 }
 
-static int features(const char *path, struct err *err)
+static int features(char **paths, size_t n_tables, struct err *err)
 {
     const double start = seconds_now();
     uint64_t rows;
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
-        table_open(&table, path, err) || check_columns(err))
-        return -1;
-    sort_rows();
-    if (fit_onehots(err))
+        open_tables(paths, n_tables, err) || fit_onehots(err))
         return -1;
     open_state();
     LOWER_BOUND(rows, 0, table.rows, time[rows] < until);
@@ -258,8 +217,9 @@ int main(int argc, char **argv)
     threads = parallel_threads();
     const struct program program = {
         "features",
-        "TABLE",
-        "Compute the features of a column table, and the state after its last row.",
+        "TABLE...",
+        "Compute the features of a column table, and the state after its last row. Several tables "
+        "are joined by time, and an id that stands in two counts once.",
         "build/bin/features --config datasets/simulated.ini build/simulated/table",
         {
             {"config", "FILE", "dataset description", .text = &config_path},
@@ -273,5 +233,5 @@ int main(int argc, char **argv)
     int first = option_parse(&program, argc, argv, &err);
     if (first <= 0)
         return option_exit(&program, first, &err);
-    return features(argv[first], &err) ? err_report("features", &err) : 0;
+    return features(argv + first, (size_t)(argc - first), &err) ? err_report("features", &err) : 0;
 }

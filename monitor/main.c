@@ -32,7 +32,21 @@ static int load_models(struct err *err)
     return 0;
 }
 
-static int monitor(const char *path, unsigned threads, struct err *err)
+// They live as long as the program.
+static int open_features(struct examples *e, char **paths, size_t n, const struct config *config,
+                         struct err *err)
+{
+    struct examples *tables = xcalloc(n, sizeof *tables);
+    struct split split;
+    for (size_t i = 0; i < n; i++)
+        if (examples_open(&tables[i], paths[i], &champion.plan, err))
+            return -1;
+    if (split_labels(&split, config, &champion.plan.schema, err))
+        return -1;
+    return examples_join(e, tables, n, split.label_delay, err);
+}
+
+static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
     // They live as long as the program.
@@ -40,7 +54,7 @@ static int monitor(const char *path, unsigned threads, struct err *err)
     static struct examples features, other;
     static json_t *drift;
     if (config_load(&config, config_path, err) || load_models(err) ||
-        examples_open(&features, path, &champion.plan, err) ||
+        open_features(&features, paths, n, &config, err) ||
         (current && examples_open(&other, current, &champion.plan, err)))
         return -1;
     c.features = &features;
@@ -69,9 +83,9 @@ int main(int argc, char **argv)
     int64_t threads = parallel_threads();
     const struct program program = {
         "monitor",
-        "FEATURES",
+        "FEATURES...",
         "Compare a period with the rows that the champion was trained and tested on: has the data "
-        "changed, and are frauds still found?",
+        "changed, and are frauds still found? Several tables are joined: the oldest first.",
         "build/bin/monitor --fail-on-drift build/simulated/features",
         {
             {"config", "FILE", "dataset description", .text = &config_path},
@@ -94,7 +108,7 @@ int main(int argc, char **argv)
         first = err_set(&err, "the period is empty: --from must be earlier than --until");
     if (first <= 0)
         return option_exit(&program, first, &err);
-    if (monitor(argv[first], (unsigned)threads, &err))
+    if (monitor(argv + first, (size_t)(argc - first), (unsigned)threads, &err))
         return err_report("monitor", &err);
     return c.drift && fail_on_drift ? EXIT_DRIFTED : 0;
 }

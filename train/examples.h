@@ -24,9 +24,8 @@ struct examples {
 // labels.
 int examples_open(struct examples *e, const char *path, const struct plan *trained,
                   struct err *err);
-// Several tables of one plan as one in memory, without the numbers beside its inputs. They follow
-// each other in time, or it is an error. Of all but the last only the mature rows are taken: labels
-// are as of the last table.
+// Several tables of one plan as one in memory, by table_join (ingest/table.h). Of all but the last
+// only the mature rows are taken: labels are as of the last table.
 int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,
                   struct err *err);
 // Those of the rows whose labels have had label_delay seconds to become known, the first ones. Of
