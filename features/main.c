@@ -4,8 +4,8 @@
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
-// table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite", "program"}. onehots are
-// fitted to the training window of [split].
+// table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
+// "program"}. onehots are fitted to the training window of [split].
 //
 // Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
@@ -56,9 +56,10 @@ static int open_tables(char **paths, size_t n_tables, struct err *err)
 {
     struct table *tables = xcalloc(n_tables, sizeof *tables);
     uint64_t *rows = xcalloc(n_tables, sizeof *rows);
-    for (size_t k = 0; k < n_tables; rows[k] = tables[k].rows, k++) {
+    for (size_t k = 0; k < n_tables; k++) {
         if (table_open(&tables[k], paths[k], err))
             return -1;
+        rows[k] = tables[k].rows;
         for (size_t i = 0; i < schema->n; i++)
             if (!table_data(&tables[k], schema->columns[i].name, schema->columns[i].kind, err))
                 return err_prefix(err, "the table and [columns] differ, run ingest again");

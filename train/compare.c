@@ -234,10 +234,14 @@ static json_t *period(const struct trial *t, const struct examples *tables, size
     const int64_t from = t->e.time[t->rows.first];
     const int64_t since = day_of(from - HISTORY - t->split.label_delay);
     const bool late = t->e.card && day_of(t->e.time[0]) > since;
-    json_int_t not_mature = -(json_int_t)t->e.rows;
+    json_int_t not_mature = 0;
     char text[3][TIME_TEXT];
-    for (size_t i = 0; i < n; i++)
-        not_mature += (json_int_t)tables[i].rows;
+    for (size_t i = 0; i + 1 < n; i++) { // the next table has the rows from its first one on
+        const int64_t next = tables[i + 1].rows ? *tables[i + 1].time : INT64_MAX;
+        const struct row_range own = time_rows(INT64_MIN, next, tables[i].time, tables[i].rows);
+        not_mature +=
+            (json_int_t)(own.end - mature_rows(&tables[i], own, t->split.label_delay).end);
+    }
     return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I}", "from", time_text(text[0], from), "to",
                      time_text(text[1], t->e.time[t->rows.end - 1]), "days", (json_int_t)t->days,
                      "rows", (json_int_t)t->n, "cards_from",
