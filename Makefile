@@ -246,7 +246,7 @@ build/data/simulate.args: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
-	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin \
+	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --drift $(D)/monitor/drift.json \
 	    --database $(call quote,$(DATABASE)) --port $(call quote,$(PORT))
 
 tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample

@@ -1,5 +1,5 @@
-// serve: loads the champion and the state, and answers until SIGTERM or SIGINT. SIGHUP loads the
-// registry's new champion.
+// serve: loads the champion and the state, and answers until SIGTERM or SIGINT. A champion that
+// the registry names later is loaded within a second, or at once after SIGHUP.
 #define _GNU_SOURCE // SCHED_BATCH
 #include "base/memory.h"
 #include "base/option.h"
@@ -13,8 +13,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+enum { WATCH_NS = 400 * 1000 * 1000 }; // from one look at the registry to the next
+
 static struct service service; // large, with its counters
 static struct service_files files = {.models = "models/simulated",
+                                     .drift = "build/simulated/monitor/drift.json",
                                      .state = "build/simulated/features/state.bin",
                                      .key = "var/pseudonym.key",
                                      .database = "var/assay.db",
@@ -35,6 +38,7 @@ static const struct program program = {
     "build/bin/serve --port 8080",
     {
         {"models", "DIR", "registry whose champion decides", .text = &files.models},
+        {"drift", "FILE", "what monitor wrote last, for the dashboard", .text = &files.drift},
         {"state", "FILE", "snapshot that features wrote", .text = &files.state},
         {"key", "FILE", "pseudonym key that ingest used", .text = &files.key},
         {"database", "FILE", "SQLite file of decisions and labels; created if missing",
@@ -71,7 +75,7 @@ static const struct program program = {
          .flag = &server.access_log},
     }};
 
-// The signals are blocked in this thread and in all that it starts, and taken by sigwait. But a
+// The signals are blocked in this thread and in all that it starts, and taken by sigtimedwait. But a
 // library may have started threads before main, which do not block them: those pass them on to
 // here.
 static pthread_t main_thread;
@@ -139,9 +143,10 @@ static int run(const sigset_t *signals, struct err *err)
     const uint64_t events = service.state.events;
     char time[TIME_TEXT];
     const char *last = events ? time_text(time, service.state.last_time) : "";
-    int number;
+    int number = 0;
     if (plan_warning(service.plan))
         report(plan_warning(service.plan), false);
+    service_watch(&service);
     int rc = http_start(&server, err);
     if (rc == 0) {
         const struct champion *c = service_hold(&service);
@@ -155,8 +160,12 @@ static int run(const sigset_t *signals, struct err *err)
         service_let(&service);
         rc = stdout_close(err);
     }
-    while (rc == 0 && sigwait(signals, &number) == 0 && number == SIGHUP)
-        service_reload(&service, err); // reports how it went
+    while (rc == 0 && number != SIGTERM && number != SIGINT) {
+        number = sigtimedwait(signals, NULL, &(struct timespec){0, WATCH_NS});
+        if (number == SIGHUP)
+            service_reload(&service, err); // reports how it went
+        service_watch(&service);
+    }
     http_stop(&server);
     return rc;
 }

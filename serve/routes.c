@@ -110,6 +110,13 @@ static void post_reload(struct request *q)
     service_let(q->service);
 }
 
+static void get_loop(struct request *q)
+{
+    service_hold(q->service);
+    reply_add(q->reply, "{%s,%s}", q->service->monitor.text, q->service->ledger.text);
+    service_let(q->service);
+}
+
 static void get_openapi(struct request *q)
 {
     reply_text(q->reply, q->server->openapi);
@@ -149,6 +156,7 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/model", READ, .answer = get_model},
     {"/model/metrics.json", READ, .answer = get_model_file},
     {"/model/card.md", READ, .answer = get_model_file, .type = "text/markdown; charset=utf-8"},
+    {"/loop", READ, .answer = get_loop},
     {"/admin/reload", SEND, .answer = post_reload},
     {"/openapi.json", READ, .answer = get_openapi},
     {"/v2", READ,

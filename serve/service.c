@@ -94,8 +94,9 @@ static struct champion *champion_load(const char *models, const struct plan *pla
     if (rc == 0 && plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
         rc = err_set(err,
                      "version %" PRId64 " was trained on other [columns] or [features] than the "
-                     "running state has: start the server again with the state that its features "
-                     "were made with",
+                     "running state has: make a state for it from the ingested table and what "
+                     "export --transactions writes, and start again with that state and a new "
+                     "database; docs/server.md has the commands (A champion with other features)",
                      c->model.version);
     if (rc) {
         champion_free(c);
@@ -297,6 +298,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
 {
     memset(s, 0, sizeof *s);
     s->started = (int64_t)time(NULL);
+    s->drift = files->drift;
     s->counters.traffic.first = s->counters.traffic.last = s->started / TRAFFIC_SECONDS;
     s->writer = (struct writer){.state = &s->state,
                                 .store = &s->store,
@@ -329,6 +331,8 @@ void service_release(struct service *s)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
     free(s->counters.outside);
+    free(s->ledger.text);
+    free(s->monitor.text);
     if (s->champion != s->first)
         champion_free(s->champion);
     champion_free(s->first);

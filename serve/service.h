@@ -3,6 +3,7 @@
 //     struct service s;
 //     service_load(&s, &files, &err)           loads, checks, and replays what the database holds
 //     predict, feedback, service_run, service_ready, service_reload         any thread
+//     service_watch(&s)                        one thread, a few times a second
 //     champion = service_hold(&s); ... champion->model ...; service_let(&s)
 //     service_release(&s)                      writes a checkpoint
 //
@@ -20,8 +21,11 @@
 #include "serve/writer.h"
 #include "train/model.h"
 
+#include <sys/stat.h>
+
 struct service_files {
     const char *models;   // the registry's folder
+    const char *drift;    // what monitor wrote last; need not exist
     const char *state;    // the snapshot that features wrote
     const char *key;      // pseudonym key
     const char *database; // its checkpoint is beside it, with "-state" after the name
@@ -41,13 +45,20 @@ struct champion {
     char *text;       // what GET /model answers
 };
 
+// A file that service_watch looks at.
+struct watched {
+    struct stat seen;
+    char *text; // what GET /loop says of it, members of an object; NULL before the first look
+};
+
 struct service {
-    const char *models; // service_files'
-    char *name;         // the model's: the last component of that folder's path, links followed
+    const char *models, *drift; // service_files'
+    char *name; // the model's: the last component of that folder's path, links followed
     struct champion *champion;
-    struct champion *first;       // the one that the service started with
-    const struct plan *plan;      // the first one's
-    pthread_rwlock_t replacement; // around champion
+    struct champion *first;  // the one that the service started with
+    const struct plan *plan; // the first one's
+    struct watched ledger, monitor;
+    pthread_rwlock_t replacement; // around champion and these two texts
     pthread_mutex_t reloading;    // one reload at a time
     struct pseudonym pseudonym;
     struct dictionary *dictionaries; // [plan->schema.n]: of categories, what the plan asks for
@@ -73,7 +84,7 @@ int service_run(struct service *s, int (*run)(void *arg, struct err *err), void 
 // told paths.
 int service_ready(struct service *s, struct reply *r);
 
-// The champion is not replaced between these two, which must not be nested.
+// Nothing of the champion and of GET /loop is replaced between these two, which must not be nested.
 const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
@@ -116,5 +127,10 @@ int record_write(void *record, struct err *err);
 // thread for it. Reports the outcome.
 enum { RELOAD_LATER = -2 };
 int service_reload(struct service *s, struct err *err);
+
+// Call service_reload if the registry's ledger has changed and another version than the one that
+// decides is the champion, and read anew what GET /loop says if its files have changed. An error is
+// reported once for each change. The thread needs a large stack, since reading JSON recurses.
+void service_watch(struct service *s);
 
 #endif

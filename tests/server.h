@@ -90,9 +90,10 @@ static inline void server_begin(struct server *s, const char *threads, const cha
     assert_int_equal(pipe(fds), 0);
     int k = snprintf(
         command, sizeof command,
-        "exec %s/serve --models %s/models --state %s/before/state.bin --key %s/key "
+        "exec %s/serve --models %s/models --drift %s/drift.json --state %s/before/state.bin --key "
+        "%s/key "
         "--database %s --port 0 --threads %s --allow-host x --access-log 2>%s/access.log >&%d",
-        bin, folder, folder, folder, s->database, threads, folder, fds[1]);
+        bin, folder, folder, folder, folder, s->database, threads, folder, fds[1]);
     if (token)
         k += snprintf(command + k, sizeof command - (size_t)k, " --token-file %s", token);
     for (size_t i = 0; s->more[i]; i++)

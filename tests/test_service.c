@@ -18,35 +18,105 @@ static void assert_decides(const char *version)
     check_answer_at(shared.port, GET("/readyz"), 200, words);
 }
 
-static bool is_ready_with(const char *words)
+// Asks until the answer has the words.
+static void wait_for(const char *request, const char *words)
 {
-    struct answer a;
-    ask_at(shared.port, &a, GET("/readyz"));
-    const bool ready = strstr(a.text, words) != NULL;
-    answer_free(&a);
-    return ready;
+    bool found = false;
+    for (int ms = 0; ms < WAIT_MS && !found; ms += 10) {
+        struct answer a;
+        ask_at(shared.port, &a, request);
+        found = strstr(a.text, words) != NULL;
+        answer_free(&a);
+        poll(NULL, 0, 10);
+    }
+    check_answer_at(shared.port, request, 200, words);
 }
 
-TEST_CASE(a_promoted_model_is_loaded_by_request_and_by_sighup)
+static int logged(const char *words)
 {
+    int n = 0;
+    for (const char *at = folder_text("access.log"); (at = strstr(at, words)); at++)
+        n++;
+    return n;
+}
+
+static void wait_for_log(const char *words, int n)
+{
+    for (int ms = 0; ms < WAIT_MS && logged(words) < n; ms += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(logged(words), n);
+}
+
+// The setup has trained a version since the server started.
+TEST_CASE(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup)
+{
+    wait_for(GET("/loop"), "\"action\":\"train\",\"version\":2,");
+    assert_int_equal(logged("decides now"), 0);
     assert_decides("1");
     promote(2);
-    check_answer_at(shared.port, RELOAD, 200, "{\"model\":\"2\",\"sha256\":\"");
+    wait_for(GET("/metrics"), "assay_model_info{version=\"2\",");
     assert_decides("2");
-    promote(1);
-    assert_int_equal(kill(shared.pid, SIGHUP), 0);
-    for (int ms = 0; ms < WAIT_MS && !is_ready_with("\"1\""); ms += 10)
-        poll(NULL, 0, 10);
+    check_answer_at(shared.port, GET("/loop"), 200, "\"action\":\"promote\",\"version\":2,");
+    assert_int_equal(run("%s/registry --models %s/models rollback", bin, folder), 0);
+    wait_for(GET("/readyz"), "\"1\"");
     assert_decides("1");
+    assert_int_equal(logged("decides now"), 2);
+    check_answer_at(shared.port, RELOAD, 200, "{\"model\":\"1\",\"sha256\":\"");
+    assert_int_equal(kill(shared.pid, SIGHUP), 0);
+    wait_for_log("decides now", 4);
+}
+
+TEST_CASE(a_damaged_ledger_is_told_once_and_the_model_goes_on)
+{
+    assert_int_equal(
+        run("cd %s/models && cp ledger.jsonl kept && echo '{}' >>ledger.jsonl", folder), 0);
+    wait_for_log("the present model goes on", 1);
+    poll(NULL, 0, 1500);
+    assert_int_equal(logged("the present model goes on"), 1);
+    check_answer_at(shared.port, GET("/loop"), 200, "\"ledger\":null,\"ledger_error\":\"");
+    assert_decides("1");
+    assert_int_equal(run("mv %s/models/kept %s/models/ledger.jsonl", folder, folder), 0);
+    wait_for(GET("/loop"), "\"ledger\":[{");
+}
+
+TEST_CASE(the_loop_has_the_newest_drift_and_comparison_or_says_that_they_are_damaged)
+{
+    static const char drift[] =
+        "{\"model\":{\"version\":1},\"verdict\":{\"sentence\":\"No "
+        "drift.\"},\"periods\":{\"test\":{"
+        "\"table\":\"/secret\",\"rows\":7}},\"performance\":{\"alarm\":null,\"weeks\":[]}";
+    static const char comparison[] =
+        "{\"tables\":[\"/secret\"],\"verdict\":{\"code\":\"none\"},\"a\":{},\"b\":{},\"period\":{},"
+        "\"differences\":[],\"worst_slice\":null,\"flips\":{\"to_review\":{},\"rows\":[1]}";
+    char text[512];
+    check_answer_at(shared.port, GET("/loop"), 200, "{\"drift\":null,\"challenger\":null,\"l");
+    scratch_text("drift.json", drift); // without its end
+    wait_for(GET("/loop"), "{\"drift\":null,\"drift_error\":\"");
+    snprintf(text, sizeof text, "%s}", drift);
+    scratch_text("drift.json", text);
+    wait_for(GET("/loop"),
+             "\"periods\":{\"test\":{\"rows\":7}},\"performance\":{\"alarm\":null}},\"");
+    assert_int_equal(logged("drift.json"), 1);
+    scratch_text("models/2/comparison.json", comparison);
+    promote(1); // a line, and no other champion
+    wait_for(GET("/loop"), "\"challenger\":null,\"challenger_error\":\"");
+    snprintf(text, sizeof text, "%s}", comparison);
+    scratch_text("models/2/comparison.json", text);
+    promote(1);
+    wait_for(GET("/loop"), "\"worst_slice\":null,\"flips\":{\"to_review\":{}}},\"ledger");
+    assert_int_equal(logged("comparison.json"), 1);
 }
 
 TEST_CASE(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one)
 {
+    kill(shared.pid, SIGSTOP);
     promote(2);
     assert_int_equal(run("cd %s && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
                          "0.25/' models/2/model.json",
                          folder),
                      0);
+    kill(shared.pid, SIGCONT);
+    wait_for_log("was altered since its training", 1);
     check_answer_at(shared.port, RELOAD, 409, "the present model goes on");
     assert_decides("1");
     assert_int_equal(run("grep -q '^{.*\"level\":\"notice\".*the present model goes on\"}$' "
@@ -150,7 +220,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_promoted_model_is_loaded_by_request_and_by_sighup),
+        cmocka_unit_test(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup),
+        cmocka_unit_test(a_damaged_ledger_is_told_once_and_the_model_goes_on),
+        cmocka_unit_test(
+            the_loop_has_the_newest_drift_and_comparison_or_says_that_they_are_damaged),
         cmocka_unit_test(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one),
         cmocka_unit_test(racing_reloads_under_load_lose_no_request_and_bring_no_older_model_back),
     };
