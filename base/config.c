@@ -9,10 +9,7 @@
 #include <ini.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <xxhash.h>
 
 // Every section that some stage reads, followed by its keys; those without hold names of the user's.

@@ -1,15 +1,15 @@
 // config: an .ini file as a list of entries that know their line and column.
 //
-// Read with inih. A line of more than 198 bytes is an error (inih would cut it); a value continues
-// in the next line if that is indented. Unknown sections and keys, repeated keys, and keys outside a
-// section are errors, so that the first stage refuses what only a later one would read.
+// Read with inih. A value continues in the next line if that is indented. A line of more than 198
+// bytes (inih would cut it), an unknown section or key, a repeated key, and a key outside a section
+// are errors: the first stage refuses what only a later one would read.
 //
 //     struct config c;
 //     config_load(&c, "datasets/simulated.ini", &err)
 //     const struct config_entry *e = config_find(&c, "input", "file");
 //     return config_error(&c, e, offset, &err, "'%s' is not a date", e->value);
 //
-// Ownership: entries and their strings belong to the config, which lives as long as its program.
+// Ownership: the config owns its entries, and lives as long as its program.
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -35,34 +35,31 @@ int config_load(struct config *c, const char *path, struct err *err);
 const struct config_entry *config_find(const struct config *c, const char *section,
                                        const char *key);
 
-// Set "path:line: [section] key: message"; returns -1. With offset >= 0, a 0-based byte within the
-// value, the message has the column too ("path:line:column: ...", not in a value of several lines)
-// and shows the value with a caret below it. offset -1: neither.
+// Set "path:line: [section] key: message"; returns -1. offset: the 0-based byte of the value where
+// the mistake is: the message then has the column and shows the value with a caret; -1: neither.
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 // The next item of a comma-separated list. *at starts at the value, moves behind the item and its
-// comma, and is NULL after the last item. item: a copy without the blanks around it or out of its
-// double quotes; *offset: its place in the value. -1 where the item is empty, has size bytes or
-// more, or its quote is not closed or not followed by a comma.
+// comma, and is NULL after the last item. item: a copy without its blanks or double quotes;
+// *offset: its place in the value. -1 where it is empty, has size bytes or more, or its quote is
+// not closed or not followed by a comma.
 int config_list_next(const struct config_entry *e, const char **at, char *item, size_t size,
                      int *offset);
 
-// Optional numbers: without the key *value keeps its default; outside [min, max] is an error.
+// Optional values: without the key *value keeps its default; outside [min, max] is an error.
 int config_number(const struct config *c, const char *section, const char *key, double min,
                   double max, double *value, struct err *err);
 int config_int(const struct config *c, const char *section, const char *key, int64_t min,
                int64_t max, int64_t *value, struct err *err);
-
 int config_duration(const struct config *c, const char *section, const char *key, int64_t *seconds,
                     struct err *err);
 
-// The length of time that text begins with, like 30s, 15m, 12h or 7d, 36500d at most; returns what
-// follows it, NULL where there is none.
+// Reads a length of time like 30s, 15m, 12h or 7d, 36500d at most; returns what follows it, or
+// NULL where the text does not begin with one.
 const char *duration_parse(const char *text, int64_t *seconds);
 
-// XXH3 of the entries of the named sections, the last of which is NULL: it depends on the settings,
-// not on comments or layout.
+// XXH3 of the entries of the named sections, ended by NULL. Comments and layout do not change it.
 uint64_t config_checksum(const struct config *c, const char *const *sections);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 int err_write(struct err *err, const char *fmt, ...)
 {
@@ -26,7 +25,8 @@ static unsigned min2(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-// How many insertions, deletions, replacements and swaps of neighbours turn a into b.
+// How many insertions, deletions, replacements and swaps of neighbours turn a into b: the optimal
+// string alignment distance.
 static unsigned distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
@@ -51,7 +51,7 @@ static unsigned distance(const char *a, const char *b)
 struct hint err_did_you_mean(const char *name, const char *const *known, size_t n)
 {
     struct hint hint = {""};
-    size_t best = strlen(name) / 3 + (strlen(name) < 3) + 1;
+    size_t best = strlen(name) / 3 + (strlen(name) < 3) + 1; // a third of the name is still close
     for (size_t i = 0; i < n; i++) {
         size_t d = distance(name, known[i]);
         if (d < best) {

@@ -18,20 +18,20 @@ struct err {
     char msg[1024];
 };
 
-// Write the message and return -1, so that a caller can `return err_set(...)`: a macro, so that
+// Write the message and return -1, so that a caller can `return err_set(...)`. A macro, so that
 // compilers and analysers know the value.
+#define err_set(...) err_failed(err_write(__VA_ARGS__))
+// The same with ": " and the text of errno at the end.
+#define err_sys(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, strerror(errno))
+// The same with ": " and the message that is already there at the end.
+#define err_prefix(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, err_copy(err).msg)
+
+int err_write(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline int err_failed(int ignored)
 {
     (void)ignored;
     return -1;
 }
-
-#define err_set(...) err_failed(err_write(__VA_ARGS__))
-int err_write(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// The same with ": " and the text of errno at the end.
-#define err_sys(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, strerror(errno))
-// The same with ": " and the message that is already there at the end.
-#define err_prefix(err, fmt, ...) err_set(err, fmt ": %s", ##__VA_ARGS__, err_copy(err).msg)
 static inline struct err err_copy(const struct err *err)
 {
     return *err;
@@ -40,9 +40,7 @@ static inline struct err err_copy(const struct err *err)
 // Print "<program>: <message>" to stderr; returns 1, the exit code of failed work.
 int err_report(const char *program, const struct err *err);
 
-// For a message about an unknown name: ", did you mean 'x'?" with the closest known name (optimal
-// string alignment distance of at most a third of the name's length, at least 1), or "" where none
-// is close.
+// ", did you mean 'x'?" with the closest known name, or "" where none is close.
 struct hint {
     char text[128];
 };

@@ -1,8 +1,8 @@
 // memory: allocations that never fail, growing arrays, and binary search.
 //
-// When memory runs out the program prints one line and ends with exit code 1. Nothing is lost by
-// that: artifacts are atomic and the server's database is durable. Sizes that come from a file are
-// checked against the file before they get here.
+// When memory runs out the program prints one line and ends with exit code 1. Nothing is lost:
+// artifacts are atomic and the server's database is durable. Check a size that comes from a file
+// against the file first.
 //
 //     struct row *rows = NULL; size_t n = 0, capacity = 0;
 //     ARRAY_GROW(rows, n + 1, capacity);
@@ -27,7 +27,7 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // "folder/name", with one slash between them.
 char *path_join(const char *folder, const char *name);
 
-// Room for at least `needed` items; the capacity doubles, so n appends cost O(n).
+// Room for at least `needed` items; the capacity at least doubles.
 #define ARRAY_GROW(items, needed, capacity)                                                        \
     do {                                                                                           \
         if ((needed) > (capacity))                                                                 \
@@ -35,8 +35,8 @@ char *path_join(const char *folder, const char *name);
     } while (0)
 void *array_grow(void *items, size_t needed, size_t *capacity, size_t size);
 
-// Set i to the first index in [from, to) for which the condition `before` over i is false, or to
-// `to`. The condition must be true for a prefix of the range and false after it.
+// Set i to the first index in [from, to) for which `before`, a condition over i, is false, or to
+// `to`. Once false it must stay false.
 #define LOWER_BOUND(i, from, to, before)                                                           \
     do {                                                                                           \
         size_t low_ = (from), high_ = (to);                                                        \

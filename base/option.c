@@ -4,11 +4,9 @@
 #include "base/value.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { HELP = 1000, VERSION };
 

@@ -11,7 +11,7 @@
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);
 //
-// A variable's value before the call is its default and is shown by --help. An unknown option, a
+// A variable's value before the call is its default, which --help shows. An unknown option, a
 // missing or wrong value, and too few or too many arguments are errors; nothing is clamped.
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
@@ -40,15 +40,14 @@ struct option_spec {
 
 struct program {
     const char *name;
-    const char *arguments; // the positional ones, may be ""; "[FILE]": it may be missing;
-                           // a word with "...": any number of them
-    const char *purpose;   // one or more sentences; a long line is broken by --help
+    const char *arguments; // positional: "FILE", "[FILE]" where it may be missing, "FILE..."
+    const char *purpose;   // one or more sentences
     const char *example;   // one command line that works after `make pipeline`
     struct option_spec specs[OPTION_MAX + 1]; // the last one stays empty
 };
 
-// The index in argv of the first positional argument (argc without any; argv is reordered), 0 when
-// help or version was printed, -1 on an error.
+// The index in argv, which is reordered, of the first positional argument, argc where there is none;
+// 0 when help or version was printed; -1 on an error.
 int option_parse(const struct program *program, int argc, char **argv, struct err *err);
 
 // Prints the error. The exit code for a result <= 0 of option_parse: 0 or 2.

@@ -1,7 +1,6 @@
 #include "base/progress.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -16,7 +16,6 @@
 #include "base/err.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 // text[0..n) as a whole; a 0 byte must follow it.

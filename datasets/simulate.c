@@ -11,11 +11,7 @@
 #include "base/value.h"
 #include "datasets/random.h"
 
-#include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     DAY = SECONDS_PER_DAY,

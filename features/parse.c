@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
 enum { NAME = 64 };                        // room for a name with its 0

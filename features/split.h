@@ -11,9 +11,6 @@
 
 #include "features/plan.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct split_part {
     bool percent;
     double from, to; // [from, to) in shares of the rows, or in days since 1970-01-01

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { AHEAD = 6 }; // events between asking for memory and using it
 

@@ -18,7 +18,6 @@
 
 #include "ingest/csv.h"
 #include "ingest/pseudonym.h"
-#include "ingest/schema.h"
 #include "ingest/table.h"
 
 struct convert_column {

@@ -2,10 +2,7 @@
 
 #include "base/output.h"
 
-#include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 _Static_assert(PSEUDONYM_KEY_BYTES == crypto_shorthash_KEYBYTES, "the key is SipHash's");

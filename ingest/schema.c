@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char *const column_kinds[] = {"id", "time", "key", "number", "category", "label", "feature"};
 enum { N_KINDS = sizeof column_kinds / sizeof *column_kinds, MAX_NAME = 63 };

@@ -19,7 +19,6 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 enum column_kind {
     COLUMN_ID,       // uint64, pseudonym of the text

@@ -6,9 +6,7 @@
 #include "train/evaluate.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MARGIN = 7200, WEEKS_MAX = 520 };
 

@@ -1,15 +1,11 @@
 // What a comparison found, as drift.json, and what is made of that file.
 #include "base/memory.h"
-#include "base/output.h"
-#include "base/progress.h"
 #include "base/value.h"
 #include "monitor/comparison.h"
 #include "train/report.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 extern const char findings_txt[], drift_txt[], drift_prom[]; // templates, see train/report.h
 

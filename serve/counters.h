@@ -11,9 +11,6 @@
 #include "serve/store.h"
 #include "train/model.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 enum { COUNTERS_ROUTES = 40, COUNTERS_MODELS = 64, COUNTERS_BOUNDS = 13 };
 
 extern const double counters_seconds[COUNTERS_BOUNDS], counters_scores[COUNTERS_BOUNDS];

@@ -3,7 +3,6 @@
 // reached. An answer is one mg_write: head and body in two would wait for each other.
 #include "serve/http.h"
 
-#include "base/progress.h"
 #include "base/value.h"
 #include "train/report.h"
 

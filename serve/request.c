@@ -4,7 +4,6 @@
 #include "serve/http.h"
 
 #include "base/memory.h"
-#include "base/output.h"
 
 #include <sodium.h>
 #include <strings.h>

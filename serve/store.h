@@ -23,8 +23,6 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
-#include <sys/types.h>
 
 // ---- a decision, decision.c ----
 //

@@ -20,7 +20,6 @@
 #ifndef SERVE_TRANSACTION_H
 #define SERVE_TRANSACTION_H
 
-#include "serve/reply.h"
 #include "serve/service.h"
 
 // A body of one object, or of an array of 1 to MAX_ROWS elements. The caller releases the

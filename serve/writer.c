@@ -1,7 +1,6 @@
 #define _GNU_SOURCE // closefrom, pthread_cond_clockwait
 #include "serve/writer.h"
 
-#include "base/output.h"
 #include "base/progress.h"
 #include "features/snapshot.h"
 

@@ -8,7 +8,6 @@
 #define SERVE_WRITER_H
 
 #include "serve/counters.h"
-#include "serve/store.h"
 
 enum job_outcome {
     JOB_FAILED,    // a write has failed: nothing is decided until the server is started again

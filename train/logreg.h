@@ -29,7 +29,6 @@
 #ifndef TRAIN_LOGREG_H
 #define TRAIN_LOGREG_H
 
-#include "features/split.h"
 #include "train/examples.h"
 
 struct logreg {

@@ -29,7 +29,6 @@
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
-#include "features/split.h"
 #include "train/examples.h"
 
 // A 95 % interval of the normal distribution reaches this many standard deviations.

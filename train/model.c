@@ -2,12 +2,10 @@
 #include "train/model.h"
 
 #include "base/memory.h"
-#include "base/output.h"
 #include "train/metrics.h"
 
 #include <math.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 

@@ -1,10 +1,8 @@
 #include "train/report.h"
 #include "base/memory.h"
-#include "base/progress.h"
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 // The Makefile embeds the files of these names.

@@ -70,7 +70,6 @@
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
-#include "base/output.h"
 #include "train/evaluate.h"
 
 // All but "about" and "text" (publish.c); NULL and a message for a bad key or value in [card].

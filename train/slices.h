@@ -5,8 +5,6 @@
 #ifndef TRAIN_SLICES_H
 #define TRAIN_SLICES_H
 
-#include "features/split.h"
-#include "train/examples.h"
 #include "train/metrics.h"
 
 enum { SLICES_MAX = 32, SLICE_LEAST = 10, SLICE_NAME = 80 };
