@@ -2,11 +2,10 @@
 //
 // The [features] section holds `name = expression` lines (docs/features.md is the language). A plan
 // is their directed acyclic graph: equal subexpressions are one node, and operands come before
-// their users. The label may stand only inside a window with a delay; the parser refuses anything
-// else, so no model can be trained on what is not known when it has to answer.
+// their users. The parser refuses the label outside of a window with a delay, so no model is trained
+// on what it cannot know when it has to answer.
 //
-// Ownership: a plan owns its schema and all strings until plan_release, which is for a plan_from_...
-// that failed, too.
+// Ownership: a plan owns its schema and all strings. Release it after an error, too.
 #ifndef FEATURES_PLAN_H
 #define FEATURES_PLAN_H
 
@@ -40,10 +39,10 @@ enum node_op {
     NODE_SINCE,   // track: seconds since the key's previous event, infinite where there is none
 };
 
-enum { LABEL_DELAY = 7 * 86400 }; // [split] label_delay where it is not said
-enum { PLAN_TEXT = 60 }; // bytes of a onehot's text at most: its input becomes a file's name
+enum { LABEL_DELAY = 7 * 86400 }; // default of [split] label_delay
+enum { PLAN_TEXT = 60 };          // most bytes of a onehot's text, as its input becomes a file's name
 
-// What a node depends on. LABEL may be read by windows with a delay only, which depend on OTHER.
+// What a node depends on. A window over the label depends on OTHER.
 enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
 struct node {
     enum node_op op;
@@ -114,11 +113,9 @@ void plan_release(struct plan *p);
 
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
-
-// True if the input follows the calendar: it reads hour() or weekday() of the time and nothing else,
-// so it differs from training in every period that is not made of whole weeks.
+// True if the input reads hour() or weekday() and nothing else, so it differs from training in every
+// period that is not made of whole weeks.
 bool plan_follows_calendar(const struct plan *p, size_t input);
-
 // A warning for whoever runs the plan, or NULL.
 const char *plan_warning(const struct plan *p);
 
@@ -128,8 +125,8 @@ struct plan_value { // of a category column
 };
 // The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
 int plan_unfitted(const struct plan *p);
-// Spell them out, as in onehot(column, "a", "b"): those of at least 1 % of the rows, the 32 most
-// frequent at most. The inputs are name[value] and name[*]. values: all of the column; sorted here.
+// Spell out those of at least 1 % of the rows, at most the 32 most frequent: onehot(column, "a",
+// "b"), with inputs name[value] and name[*]. values: all of the column; sorted here.
 int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err);
 
 // ---- between plan.c and parse.c ----

@@ -1,8 +1,7 @@
 // snapshot: a state on disk, so that a server starts where the batch ended.
 //
-// Loading refuses a file that is truncated, altered or made by another plan, and does not trust its
-// numbers. The same events under the same pseudonym key give the same bytes for any number of
-// threads.
+// Loading refuses a file that is truncated, altered or made by another plan. The same events under
+// the same pseudonym key give the same bytes for any number of threads.
 #ifndef FEATURES_SNAPSHOT_H
 #define FEATURES_SNAPSHOT_H
 
@@ -13,10 +12,10 @@
 
 // Write to fd; name is for messages.
 int snapshot_save(const struct state *s, int fd, const char *name, struct err *err);
-// Into a state fresh from state_init; after an error it can only be released.
+// s: fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
-// What a snapshot says of itself; nothing of it is verified.
+// What a snapshot says of itself, not verified.
 struct snapshot_head {
     uint64_t position, checksum; // the checksum at its end
     int64_t last_time;           // as in struct state

@@ -31,15 +31,14 @@ struct row_range {
 };
 
 int split_from_config(struct split *s, const struct config *c, struct err *err);
-// label_delay and blocked. The split borrows the strings of config and schema.
+// Sets label_delay and blocked. The split borrows strings of config and schema.
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);
 
 // The rows with from <= time < until, in time[0..rows), which does not decrease.
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows);
-// The rows of a part moved by days (0 for percent). A share is cut between rows of different times,
-// so that a part can be found again by its times: rows with the time of the cut all belong to the
-// later part.
+// The rows of a part moved by days (0 for percent). Rows with the time of a cut all belong to the
+// later part, so that a part can be found again by its times.
 struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
                             uint64_t rows);
 

@@ -10,19 +10,16 @@
 //     state_release(&s)
 //
 // An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
-// features that a batch over all events so far would give it; features that were computed before
-// stay as they were, also inside other windows.
+// features that a batch over all events so far would give it. Earlier features stay as they were.
 //
-// An event is served with an unknown label, which counts as 0, genuine. Its values in some lanes
-// depend on the label, so the server keeps both and exchanges them when it learns the label. If it
-// does within the delay of each window over the label, all features equal those of a batch that
-// knew it from the start.
+// A served event has no label yet and counts as genuine. The server keeps what it adds to the lanes
+// under either label, and exchanges the values when it learns the label. If that is within the delay
+// of every window over the label, all features equal those of a batch that knew it from the start.
 //
 //     state_label_values(&s, &events, genuine, fraud)    of the block that state_run ran last
 //     state_relabel(&s, &one, genuine, fraud)            later: that event was fraud
 //
-// Ownership: the state borrows the plan, which must stay where it is. One thread at a time may call
-// into a state.
+// Ownership: the state borrows the plan, which must not move. One thread at a time may use a state.
 #ifndef FEATURES_STATE_H
 #define FEATURES_STATE_H
 
@@ -67,10 +64,10 @@ void state_release(struct state *s);
 // The dictionary of a category column: events carry codes into texts, or others for unknown values.
 void state_bind(struct state *s, int column, const char *const *texts, size_t n);
 
-// out[i][e]: input i of the plan for event e, i < plan->n_inputs, e < events->n. Values that are
-// not finite become 0 and are counted. -1 where an event comes too late; then nothing has changed.
+// out[i][e]: input i of the plan for event e. Values that are not finite become 0 and are counted.
+// -1 where an event comes too late; then nothing has changed.
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err);
-// What state_run would return and write, but the state stays as it was, except for refused.
+// The same without changing the state, except for refused.
 int state_try(struct state *s, const struct events *events, float *const *out, struct err *err);
 
 // genuine[e][l], fraud[e][l]: what event e of the block that ran last adds to lane l with label 0

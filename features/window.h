@@ -7,8 +7,7 @@
 //     count over (t - d - w, t - d]  =  c(d) - c(d + w)
 //     sum   over (t - d - w, t - d]  =  S_{c(d)-1} - S_{c(d+w)-1}
 //
-// plan_window in plan.c places a window's edges: change it to move an edge, by a second say.
-// is_behind in window.c orders events for everything, also for late events and changed labels.
+// plan_window in plan.c places a window's edges; is_behind in window.c says what is behind an edge.
 //
 // Totals are unevaluated sums of two doubles (106 bits; Dekker 1971, Knuth TAOCP 2, 4.2.2), so a
 // difference of two totals is the sum of the values between them, correctly rounded wherever 106
@@ -21,8 +20,8 @@
 //     history_resume(&h, &shape, hidden)          newer events, if any, count again
 //
 // A late event is placed behind those of its own time, and newer ones are hidden until
-// history_resume: then the history is as if all had arrived in the order of their times. A history
-// begins zeroed and is freed by history_release.
+// history_resume: then the history is as if all had arrived in the order of their times. A zeroed
+// history is empty.
 #ifndef FEATURES_WINDOW_H
 #define FEATURES_WINDOW_H
 
@@ -30,8 +29,8 @@
 #include <stdint.h>
 
 // How much older than its key's newest event an event may be, in seconds (in rows, where time is
-// the row number). Terminals without a connection upload their transactions days later; a longer
-// bound costs memory, because histories keep events that much longer.
+// the row number). Terminals without a connection upload their transactions days later. A longer
+// bound costs memory: histories keep events that much longer.
 #define LATE_SECONDS (INT64_C(7) * 86400)
 
 // Two special edges: all events so far, and all before the current one.
@@ -61,18 +60,17 @@ struct history {
     uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, the events kept
 };
 
-// Add an event, at most LATE_SECONDS older than the newest. Returns how many newer events are
-// hidden behind it now, and takes time in proportion to that number.
+// Add an event, at most LATE_SECONDS older than the newest. Returns how many newer ones are hidden
+// now, and takes time in proportion to that number.
 uint64_t history_insert(struct history *h, const struct shape *s, int64_t time);
 // Add to a lane of the event that was inserted last. Returns 1 where the value counts as 0, because
 // it or the total would not be finite; else 0.
 uint64_t history_add(struct history *h, const struct shape *s, size_t lane, double x);
-// Show the hidden events again, with the inserted one's values in their totals. Returns how many of
-// their values count as 0 now, as in history_add.
+// Show the hidden events again. Returns how many of their values count as 0 now.
 uint64_t history_resume(struct history *h, const struct shape *s, uint64_t hidden);
 
-// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. No
-// window can separate several such events, so any one is taken. An event that is no longer kept
+// Change the value `was`, which an event of that time gave to a lane, to `is`; both are finite. Of
+// several such events any is changed, since no window separates them. One that is no longer kept
 // changes all totals.
 void history_revise(struct history *h, const struct shape *s, int64_t time, size_t lane, double was,
                     double is);

@@ -6,13 +6,12 @@
 //     convert_open(&c, &dataset, &pseudonym, &err)    opens the CSV and reads its header
 //     convert_table(&c, "build/table", "build/rejects.csv", &err)
 //
-// To read a CSV under a schema without making a table: pseudonym NULL, and convert_row for each
-// row. The same rows are taken; ids and keys are 0, and categories get no code.
+// To read a CSV without making a table: pseudonym NULL, and convert_row for each row. The same rows
+// are taken; ids and keys are 0, and categories get no code.
 //
 // rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is
 // wrong), reason and value (empty for ids and keys). Its mode is 0600, because it may hold what the
-// table must not. Ownership: the converter borrows what it is given, and both live as long as the
-// program.
+// table must not. The converter borrows what it is given, and lives as long as the program.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
 

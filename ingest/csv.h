@@ -1,18 +1,17 @@
 // csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input; plain, gzip
 // or zstd, whatever its name.
 //
-// Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes; a
-// UTF-8 byte order mark and blank lines are skipped. Spaces and tabs around an unquoted field are
-// not part of it. These are errors that name the line: a quote that is not closed, is inside an
-// unquoted field or is followed by text, a 0 byte, a carriage return alone, a field of more than 64
-// KB, more than 10000 fields. Compressed data must not be damaged, end early or be followed by
-// other data.
+// Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes. A
+// UTF-8 byte order mark, blank lines, and spaces and tabs around an unquoted field are skipped.
+// These are errors that name the line: a quote that is not closed, is inside an unquoted field or is
+// followed by text, a 0 byte, a carriage return alone, a field of more than 64 KB, more than 10000
+// fields. Compressed data must be whole, with nothing behind it.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //
-// Ownership: a block owns its texts until the next csv_next into it; it must be zeroed before its
-// first use. Both live as long as the program.
+// Ownership: a block owns its texts until the next csv_next into it; zero it before its first use.
+// Both live as long as the program.
 #ifndef INGEST_CSV_H
 #define INGEST_CSV_H
 

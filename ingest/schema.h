@@ -4,14 +4,13 @@
 //     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
 //
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
-// header with a comma is put into double quotes. min and max are for numbers; missing= is for all
-// kinds but id and time, and limits do not apply to it (a label's may be -1, not known). With
-// [input] time_format = row the schema gets a column "time" with an empty header, whose values are
-// the row numbers, from 0 on. The schema travels as JSON through the manifests of tables and inside
-// the model, so a server needs no .ini to know what a transaction looks like.
+// header with a comma needs double quotes. min and max are for numbers; missing= is for all kinds
+// but id and time, and limits do not apply to it (a label's may be -1, not known). With [input]
+// time_format = row the schema gets a column "time" of row numbers from 0 on. The schema travels as
+// JSON in tables and in the model, so a server needs no .ini to know what a transaction looks like.
 //
-// Errors name the .ini, line and key. Ownership: a schema owns its strings until schema_release,
-// which is for a schema_from_... that failed, too; a dataset lives as long as its program.
+// Ownership: a schema owns its strings. Release it after an error, too; a dataset lives as long as
+// its program.
 #ifndef INGEST_SCHEMA_H
 #define INGEST_SCHEMA_H
 
@@ -31,7 +30,7 @@ enum column_kind {
 };
 
 // Numbers beyond it are refused unless the column's min or max allow them: sums of numbers within
-// it are exact to the cent, and no single one can swamp the history of its key.
+// it are exact to the cent.
 #define SCHEMA_LIMIT 1e15
 
 struct schema_column {
