@@ -7,8 +7,7 @@
 //
 // Inputs, score and decisions are held against the training window, over the bins of the model's
 // reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
-// the test window. It has the report's figures, because the same rule leaves out blocked cards
-// (cards_judge; in the period its blocks are the weeks).
+// the test window, by the rules of the report (cards_judge; in the period its blocks are the weeks).
 //
 // Weeks are seven whole days (UTC); the newest ends with the period's last whole day. A day at an
 // end of the period is whole if the period was cut there, or if it has rows within two hours of that
@@ -23,9 +22,9 @@
 //
 // drift.json; times are ISO text, and what is not defined is null:
 //     {"format": "assay drift", "version": 2, "model": {"version","sha256"}, "dataset",
-//      "verdict": {"drift","sentence","notes": [...], and the figures that these use, which the page
-//                  reads, too: "possible","inputs","inputs_moved","others_moved","once": [{"name",
-//                  "psi"}, ...],"week","ap","limits"},
+//      "verdict": {"drift","sentence","notes": [...], and the figures that these use: "possible",
+//                  "inputs","inputs_moved","others_moved","once": [{"name","psi"}, ...],"week","ap",
+//                  "limits"},
 //      "settings": {"psi_alert","min_rows","alarm": [least, last],"ap_drop","label_delay"},
 //      "periods": {"train": {"table","rows","from","to"}, "test": {...},
 //                  "current": {..., "labels_as_of","mature_until","mature_rows","unlabelled_rows"}},
@@ -33,9 +32,8 @@
 //      "columns": [{"name","kind","alarm","over","moved","bound","bound_from", measures as in drift.h,
 //                   "edges","reference","current","weeks": [PSI, ...]}, ...],
 //           those that alarm first, then the largest PSI; kind: "input", "calendar", "score" or
-//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; over:
-//           how many of the `last` newest are; bound_from:
-//           "training", "parent", "psi_alert" or "none"
+//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; over: how many
+//           of the `last` newest are; bound_from: "training", "parent", "psi_alert" or "none"
 //      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...],
 //           "cards": "not blocked", or "all" on both sides if no label of the period blocks any},
 //      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,

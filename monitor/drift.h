@@ -2,12 +2,10 @@
 //
 // From counts in the same bins, reference p and current q (shares p_b, q_b):
 //   PSI             Σ_b (q_b − p_b) · ln(q_b / p_b), the population stability index of credit
-//                   scoring (Siddiqi, Credit Risk Scorecards, 2006, ch. 10), the symmetric
-//                   divergence of Jeffreys (1946). Shares are (n_b + ½) / (n + B/2) over B bins:
-//                   an empty bin stays finite and the shares still sum to one.
-//   Jensen–Shannon  √(½ Σ p ln(p/m) + ½ Σ q ln(q/m)), m = (p + q)/2: the distance, with natural
-//                   logarithms, 0 .. √ln 2 (Endres and Schindelin, IEEE Trans. Inf. Theory 49,
-//                   2003). It needs no smoothing.
+//                   scoring (Siddiqi, Credit Risk Scorecards, 2006, ch. 10). Shares are
+//                   (n_b + ½) / (n + B/2) over B bins, so an empty bin stays finite.
+//   Jensen–Shannon  √(½ Σ p ln(p/m) + ½ Σ q ln(q/m)), m = (p + q)/2: the distance, 0 .. √ln 2
+//                   (Endres and Schindelin, IEEE Trans. Inf. Theory 49, 2003)
 // From both samples, sorted, with empirical distribution functions F and G; ties are exact:
 //   Kolmogorov–Smirnov  max |F − G|
 //   Wasserstein-1       ∫ |F − G| dx, in the unit of the values: how far the mass has to move

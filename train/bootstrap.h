@@ -8,10 +8,8 @@
 // short. A share that is 0 or 1 on every day has an interval of no width.
 //
 // The draws depend only on the number of days, so two candidates on the same rows are compared
-// replicate by replicate. The card precision of a replicate is the mean of its
-// days, each with the cards that were found before it in the real order; hours have none.
-//
-// Ownership: the values are the caller's; inputs are borrowed during the call.
+// replicate by replicate. A replicate's card precision is the mean of its days, each with the cards
+// that were found before it in the real order; hours have none.
 #ifndef TRAIN_BOOTSTRAP_H
 #define TRAIN_BOOTSTRAP_H
 
@@ -29,16 +27,15 @@ struct interval {
 struct bootstrap {
     const char *unit; // "day" or "hour"; NULL: too few for intervals
     size_t units;
-    double (*values)[N_BOOTSTRAP]; // [BOOTSTRAP_REPLICATES]; NULL without a unit
+    double (*values)[N_BOOTSTRAP]; // [BOOTSTRAP_REPLICATES], to be freed; NULL without a unit
 };
 
 // score[i], judged[i]: of row test.first + i.
 void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
                    const double *score, const int8_t *judged, double threshold);
 // The interval and the standard error (the replicates' standard deviation) of a's metric or, with b,
-// of a's minus b's. PAIRED: both are of the same rows, so the same draws are compared. INDEPENDENT: of
-// other rows, so days of both are drawn independently. Two periods of equally many days draw the same
-// days, so draw r of a is compared with draw r + 1 of b.
+// of a's minus b's. PAIRED: both are of the same rows, so the same draws are compared. INDEPENDENT:
+// of other rows, so draw r of a is compared with draw r + 1 of b.
 enum bootstrap_rows { PAIRED, INDEPENDENT };
 struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
                                    size_t metric, enum bootstrap_rows rows);

@@ -5,16 +5,15 @@
 //     f(w, b) = (1/n) Σ_r log(1 + exp(−s_r m_r)) + (l2/2) ‖w‖²
 //     m_r = b + Σ_i w_i z_ri,   z_ri = (x_ri − mean_i) / scale_i,   s_r = +1 fraud, −1 genuine
 //
-// (scikit-learn's C is 1/(l2·n)). The intercept b is not penalised. mean and scale are those of the
-// known rows, scale the population's standard deviation, both to 7 significant digits (model.h);
-// a constant input has scale 1 and weight 0.
+// (scikit-learn's C is 1/(l2·n)). The intercept b is not penalised. mean and scale (the population's
+// standard deviation) are those of the known rows, to 7 significant digits (model.h); a constant
+// input has scale 1 and weight 0.
 // With p = 1/(1 + exp(−m)), y = 1 fraud, 0 genuine, and z extended by a 1 for the intercept:
 //
 //     gradient = (1/n) Σ (p − y) z + l2 w,    Hessian = (1/n) Σ p (1 − p) z zᵀ + l2 I
 //
-// The standard error of w_i is √((n H)⁻¹_ii), H with the penalty: the normal approximation of the
-// posterior under the penalty's prior, and without penalty the usual one of maximum likelihood. It
-// takes rows as independent, which those of one card are not. That of a constant input is NAN.
+// The standard error of w_i is √((n H)⁻¹_ii), H with the penalty; NAN for a constant input. It takes
+// rows as independent, which those of one card are not.
 // (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
 // Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
 //
@@ -23,9 +22,8 @@
 //         ... s.mean, s.scale, s.w ...
 //
 // The result has the same bits for any number of threads. Memory does not grow with the rows.
-// Errors: a class that is missing, no finite or no single optimum.
-// Ownership: the examples are borrowed. All arrays of the struct are in two blocks, mean and sums,
-// which live as long as the program.
+// Errors: a class that is missing, no finite or no single optimum. The examples are borrowed, and
+// the arrays live as long as the program.
 #ifndef TRAIN_LOGREG_H
 #define TRAIN_LOGREG_H
 

@@ -1,8 +1,8 @@
 // metrics: how good scores are, and the threshold from which on a score is an alert.
 //
-// Only judged rows count: those with a known label whose card was not yet known to be stolen. The
-// other rows are only counted. A metric without a meaning (no frauds, no rows,
-// no alerts) is NAN here and null in JSON. Definitions, with ties as in scikit-learn:
+// Only judged rows count: those with a known label whose card was not yet known to be stolen. A
+// metric without a meaning (no frauds, no rows, no alerts) is NAN here and null in JSON.
+// Definitions, with ties as in scikit-learn:
 //
 //     roc_auc            P(score of a fraud > score of a genuine row), ties count half
 //     average_precision  Σ (recall_k − recall_{k−1}) precision_k over the distinct scores, falling
@@ -13,15 +13,14 @@
 //     selection_rate            alerts among all rows
 //     card_precision_at_100     cards_precision; NAN from metrics_compute
 //
-// Calibration compares probabilities with fraud shares in ten equally wide bins of probability. Bin
-// b has n_b of the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all
-// rows:
+// Calibration compares probabilities with fraud shares in ten equally wide bins: bin b has n_b of
+// the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all rows.
 //
 //     ece = Σ n_b/n |p_b − o_b|   expected calibration error (Naeini et al., AAAI 2015)
 //     brier = reliability − resolution + uncertainty + within
 //         reliability = Σ n_b/n (p_b − o_b)²    distance of the probabilities, 0 is best
 //         resolution  = Σ n_b/n (o_b − o)²      how well the bins separate the rows, more is better
-//         uncertainty = o (1 − o)               a property of the data, the same for every model
+//         uncertainty = o (1 − o)               a property of the data
 //         within      = the rest, because scores differ inside a bin
 //     (Murphy 1973; Stephenson, Coelho, Jolliffe, Weather and Forecasting 23, 2008)
 //
@@ -97,39 +96,37 @@ json_t *metrics_to_json(const struct metrics *m);
 // The 95 % interval of a share k / n, n > 0 (Wilson 1927).
 void wilson_interval(double k, double n, double *low, double *high);
 
-// Both thresholds are rounded down to 7 significant digits (model.h), and scores that are equal in
-// these are ties.
+// Thresholds are rounded down to 7 significant digits (model.h), and scores that are equal in these
+// are ties. Without rows they are 1.
 //
 // The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
 // a tie would make more alerts than that, the next higher score.
 double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts);
 // The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of
-// equal ones the highest. Where no alert is worth its cost, the next number of 7 digits above the
-// highest score, at most 1. Without rows both thresholds are 1.
+// equal ones the highest. Where no alert is worth its cost, just above the highest score, at most 1.
 double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
                          double cost_alert);
 
 // ---- cards (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 3.4, 4.2) ----
 
 // A card, or whatever [split] blocked names, is blocked when a fraud of it is known, so its later
-// rows need no model. One rule holds for every period, in blocks of seven days: on day d the rows of
-// every card are left out that had a fraud from `history` seconds before the block on, among these
-// examples or those before them, whose label was known before d. (With a delay of seven days: a fraud
-// through day d - 8.) With history = test start - training start, the first block of the test looks
-// back to the first training row. Without blocks a long period would lose more cards from week to
-// week.
+// rows need no model. A period is judged in blocks of seven days: on day d the rows of a card are
+// left out that had a fraud from `history` seconds before the block on, among these examples or those
+// before them, whose label was known before d. With history = test start - training start, the first
+// block of the test looks back to the first training row. Without blocks a long period would lose
+// more cards from week to week.
 enum { CARDS_CHECKED = 100 };
 
-// judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; the caller frees it. block: day
-// since 1970-01-01 on which the first one begins, 0: that of the first row. label_delay in seconds.
-// Without cards every row stays, without labels all are unknown.
+// judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; to be freed. block: the day on
+// which the first one begins, 0: that of the first row. Without cards every row stays, without
+// labels all are unknown.
 int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t block, int64_t history,
                     int64_t label_delay);
 
-// The share of stolen cards that reviewers find: on each test day every card that was not found on
-// an earlier one has the highest score and label of its rows of that day, the 100 cards with the
-// highest scores are checked (equal scores in the order of rows), and precision = found / 100. The
-// mean over the test days; NAN without cards or rows. score[i], judged[i]: of row test.first + i.
+// The share of stolen cards that reviewers find, a mean over the test days. On each day the 100
+// cards with the highest scores are checked, without those found on an earlier day: a card has the
+// highest score and label of its rows of that day, equal scores are in the order of rows, and
+// precision = found / 100. NAN without cards or rows. score[i], judged[i]: of row test.first + i.
 // daily: NULL, or the tally of each day that has rows, for its precision.
 double cards_precision(const struct examples *e, struct row_range test, const double *score,
                        const int8_t *judged, struct tally *daily);

@@ -5,14 +5,12 @@
 //     probability = 1 / (1 + exp(−margin))
 //     decision    = probability >= threshold ? "review" : "approve"
 //
-// min and max are the range of the training rows. Without them a linear model extrapolates, and
-// with a negative weight an extreme value would hide any fraud. With `outside` = "review" a row with
-// such an input is reviewed anyway.
+// min and max are the range of the training rows: without the clamp an extreme value with a negative
+// weight would hide any fraud. With `outside` = "review" a row with such an input is reviewed anyway.
 //
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
-// Means, scales, weights, intercept and threshold have 7 significant digits, and all that is said
-// about a model is computed from these, because the last bits of a fit differ between processors.
-// (Unless a number lies on the edge between two roundings: tested on several kernels, not proven.)
+// Means, scales, weights, intercept and threshold are rounded to 7 significant digits, because the
+// last bits of a fit differ between processors (tested on several kernels, not proven).
 //
 // model.json:
 //     {"format": "assay model", "version": 3,
@@ -90,8 +88,7 @@ bool model_reviews(const struct model *m, const float *x, double probability);
 double round_digits(double x);
 
 // Edges are quantiles of values[0..n), n >= 1, which are sorted in place. A value that holds
-// several quantiles gets a bin of its own, so that an input that is nearly always 0 still shows the
-// rest. A constant gets two edges: for less, equal and more.
+// several quantiles gets a bin of its own. A constant gets two edges: for less, equal and more.
 void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
 json_t *histogram_to_json(const struct histogram *h);

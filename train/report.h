@@ -2,8 +2,7 @@
 //
 //     metrics.json     everything known about its quality; the others show what is in it
 //     report.html      one page that needs no other file: web/page.html with web/report.html,
-//                      metrics.json, Chart.js, style sheet and scripts in it (serve/ has the same
-//                      page without)
+//                      metrics.json, Chart.js, style sheet and scripts in it
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
 // Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
@@ -17,56 +16,54 @@
 //                        false or 0
 //     {{^path}}...{{/}}  if the value is one of these
 //
-// metrics.json:
+// metrics.json; a number that is not defined is null:
 //
 //     {"test":   {metrics of train/metrics.h, "intervals": {"roc_auc": [low, high], ...}},
 //      "folds":  [{"train","test","threshold_from", metrics}, ...],    fold 0 is "test"
-//      "training": {metrics},   of fold 0's training rows by the test's rules
-//      "summary": {"roc_auc": {"folds","mean","sd","worst"}, ...}  over the folds in
-//                 which the metric is defined; worst is null where neither direction is better
-//      "titles": {"roc_auc": "ROC AUC", ...},       the metrics' names for people
-//      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]}  test rows of fold 0 at
+//      "training": {metrics},                   of fold 0's training rows by the test's rules
+//      "summary": {"roc_auc": {"folds","mean","sd","worst"}, ...},     over the folds where the
+//                 metric is defined; worst is null where neither direction is better
+//      "titles": {"roc_auc": "ROC AUC", ...},
+//      "curve":  {"threshold": [...], "frauds": [...], "genuine": [...]},    test rows of fold 0 at
 //                 or above some hundred thresholds, from which precision, recall and so on follow
-//      "l2", "false_positives_at_recall",           train/evaluate.h
-//      "bootstrap": {"unit","units","replicates","seed"} or null        train/bootstrap.h
-//      "threshold": {"policy": "alerts_per_day", "alerts_per_day"}
-//                or {"policy": "cost", "cost_fraud","cost_alert","test_cost","test_cost_no_alert",
+//      "l2", "false_positives_at_recall",       train/evaluate.h
+//      "bootstrap": {"unit","units","replicates","seed"} or null,      train/bootstrap.h
+//      "threshold": {"policy": "alerts_per_day", "alerts_per_day"} or {"policy": "cost",
+//                    "cost_fraud","cost_alert","test_cost","test_cost_no_alert",
 //                    "test_cost_all_alerts"},
 //      "data":   {"train": {"rows","frauds","days","unknown","fraud_share","first_day","last_day"},
-//                 "test":  {"rows","frauds","days","alerts_per_day","fraud_share","first_day",
-//                           "last_day"},               the two count days from 1970-01-01
+//                 "test":  {... without "unknown", "alerts_per_day"},    days count from 1970-01-01
 //                 "daily": [[day, rows with a known label, frauds], ...],     of the whole table
-//                 "columns": [...]},     ingest/table.h's summary of the table that features read;
-//                                        not there for an export
+//                 "columns": [...]},            ingest/table.h's summary of the table that features
+//                                               read; not there for an export
 //      "weights": [{"feature","min","max","weight","standard_error","low","high","z","odds_ratio",
-//                   "genuine": {"edges","counts"}, "frauds": {...}}, ...],    training rows
+//                   "genuine": {"edges","counts"}, "frauds": {...}}, ...],     training rows
 //      "intercept": {"weight"},
 //      "reliability": [{"from","to","rows","frauds","mean_probability","fraud_share","low","high"},
-//                      ...],     from and to: the lowest and the highest probability
-//      "decisions": {"highest_fraud": {"time","probability","review",
-//                        "contributions": [{"feature","value","contribution"}, ...]} or null,
-//                    "highest_genuine", "lowest_fraud"},      test rows of fold 0
-//      "scores": {"from","to","genuine": [...], "frauds": [...]},
+//                      ...],                    from, to: the lowest and highest probability
+//      "decisions": {"highest_fraud","highest_genuine","lowest_fraud"},   of fold 0's test, each
+//                 {"time","probability","review",
+//                  "contributions": [{"feature","value","contribution"}, ...]} or null
+//      "scores": {"from","to","genuine": [...], "frauds": [...]},      rows in equal ranges of
+//                 log-odds; the outermost ranges hold everything beyond
 //      "slices": [{"name","small","many_small", "slices": [{"slicing","name","small", metrics,
-//                  "fraud_share", "difference": {...}}, ...]}, ...],     to "test"
+//                  "fraud_share", "difference": {...}}, ...]}, ...],   difference: to "test"
 //      "baselines": [{"name","inputs": [...],"l2","test","folds","summary","curve",
 //                     "false_positives_at_recall","change","better",   change: model / baseline - 1
-//                     "difference": {"roc_auc": [value, low, high], ...}}, ...],   model - baseline
-//      "split":  {"label_delay","blocked"},         as [split] has them; blocked: null for none
-//      "review_outside",                            true for [model] outside = review
+//                     "difference": {"roc_auc": [value, low, high], ...}}, ...],  model - baseline
+//      "split":  {"label_delay","blocked"},     as [split] has them; blocked: null for none
+//      "review_outside",                        true for [model] outside = review
 //      "warnings": {"few_rows","late_labels","known_cards","no_validation",
 //                   "threshold_from_training","over_budget"},
-//      "card": {"intended_use", ...},               those that [card] has
+//      "card": {"intended_use", ...},           those that [card] has
 //      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
-//                "data_xxh3","config_xxh3","program","sha256"},       sha256: of model.json
+//                "data_xxh3","config_xxh3","program","sha256"},        sha256: of model.json
 //      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...],   sentences
 //               and the members of "card", each with a general text for one that is missing}}
 //
 // A weight belongs to the standardised input; low and high are its 95 % interval, weight ± 1.96
 // standard errors; odds_ratio = exp(weight) is for a standard deviation. "reliability" has ranges
 // of probability, low and high by Wilson; ece and brier_parts have ten equal ones (metrics.h).
-// "scores" counts rows in equal ranges of log-odds; the outermost ranges hold everything beyond. A
-// number that is not defined is null.
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
@@ -77,17 +74,16 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
 
 // Its "test": metrics with their intervals.
 json_t *results_metrics(const struct metrics *m, const struct bootstrap *b);
-// Its "reliability". Each range holds the lower half of the rows that are left, so some lie on both
-// sides of any threshold, however rare frauds are; less where it gets wider than a tenth. Rows of one
-// score stay together.
+// Its "reliability". Each range holds the lower half of the rows that are left, so that some lie on
+// both sides of any threshold; less where it gets wider than a tenth.
 json_t *results_reliability(const double *score, const int8_t *judged, size_t n);
 
 // The template with its fields filled, to be freed. Texts are escaped for what they stand in.
 enum template_mode { TEMPLATE_PLAIN, TEMPLATE_MARKDOWN, TEMPLATE_PAGE, TEMPLATE_PROMETHEUS };
 char *template_fill(const char *template, enum template_mode mode, const json_t *root);
 
-// The page, to be freed. Without results (NULL) it has links to style sheet and scripts instead of
-// their texts, and asks its server for metrics.json.
+// The page, to be freed. Without results (NULL) it is the server's: it links style sheet and
+// scripts, and asks for metrics.json.
 char *report_page(const json_t *results);
 // The page of a drift.json, to be freed; it needs no other file.
 char *drift_page(const json_t *drift);
