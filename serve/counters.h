@@ -1,10 +1,8 @@
 // counters: what the server counts, and the newest decisions and labels.
 //
-// Counters start at 0 with the process, as Prometheus expects: zero the struct.
-// Drift is the PSI (monitor/drift.h) of the newest RECENT_DECISIONS against the reference
-// histograms of the model that serves now. Quality is of the newest RECENT_LABELS labels; when a
-// label changes, its entry changes. Ownership: a recent owns its rings until recent_release and
-// borrows the plan.
+// Counters start at 0 with the process, as Prometheus expects: zero the struct. Drift is the PSI
+// (monitor/drift.h) of the newest RECENT_DECISIONS against the reference histograms of the model that
+// serves now. Quality is of the newest RECENT_LABELS labels. A recent borrows the plan.
 #ifndef SERVE_COUNTERS_H
 #define SERVE_COUNTERS_H
 
@@ -20,8 +18,7 @@ struct counters_histogram {
     atomic_ullong sum;                         // in millionths of the unit
 };
 
-// The traffic of the last 15 minutes, in bins that begin at multiples of TRAFFIC_SECONDS of the
-// clock; the last one is not complete. Whoever counts or asks first in a bin claims it.
+// The traffic of the last 15 minutes, in bins of TRAFFIC_SECONDS; the last one is not complete.
 enum { TRAFFIC_SECONDS = 10, TRAFFIC_BINS = 91, TRAFFIC_COUNTS = 6 + COUNTERS_BOUNDS };
 enum { BIN_GOOD, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
 

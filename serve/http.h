@@ -6,8 +6,7 @@
 // its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
 // works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
 // client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
-// has one line of JSON per request on stderr, except those on the health port; the id is the only
-// text in it that a client chose.
+// has a line of JSON on stderr for each request that is not on the health port.
 // The server borrows the service and must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
@@ -69,8 +68,8 @@ struct request {
     char segments[2][SEGMENT]; // parts of the path in place of {...}; "" if unused
 };
 
-// In a path, {name} matches one segment that is not empty: /v2/models/{model}/infer. One of
-// answer, post (with the n bytes of JSON that were sent) and text makes the reply.
+// In a path, {name} matches one segment: /v2/models/{model}/infer. One of answer, post (with the n
+// bytes of JSON that were sent) and text makes the reply.
 struct route {
     const char *path, *allow;
     void (*answer)(struct request *q);
@@ -111,11 +110,10 @@ void inference_model(struct request *q);
 void inference_ready(struct request *q);
 void inference(struct request *q, const char *body, size_t n);
 
-// -1, with the problem in the reply; the connection must then be closed, since nobody knows where
-// the next request begins.
+// -1, with the problem in the reply: close the connection then, since nobody knows where the next
+// request begins.
 int request_check(struct request *q);
-// The length of the name in a Host, which is name, name:port, or the same with [IPv6]; 0 where it
-// has another form.
+// The length of the name in a Host (name, name:port, or with [IPv6]); 0 where it has another form.
 size_t host_name(const char *host);
 // The body, of q->length bytes, to be freed; NULL, with the problem in the reply, where it does not
 // arrive in time.

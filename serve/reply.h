@@ -31,9 +31,8 @@ void reply_name(struct reply *r, const char *name);
 void reply_member(struct reply *r, const char *name, const char *text); // with a text's value
 
 // Replace the text by {"type","title","status","detail","error","field"?,"index"?}: RFC 9457, with
-// the member `error` of the Open Inference Protocol (the same text as `detail`). field: NULL for
-// none; index: of the array's element, -1 for none. Returns -1, so that a caller can
-// `return reply_problem(...)`.
+// `detail` again as the `error` of the Open Inference Protocol. field: NULL for none; index: of the
+// array's element, -1 for none. Returns -1, so that a caller can `return reply_problem(...)`.
 int reply_problem(struct reply *r, int status, const char *field, long index, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
@@ -46,10 +45,10 @@ struct reply_status {
 extern const struct reply_status reply_statuses[REPLY_STATUSES];
 size_t reply_status(int code); // its index
 
-// The body as JSON; NULL, and the reply holds the problem: a 400 that says where, 413 where it has
-// more values than MAX_ROWS rows of that width need (a value of 2 bytes takes 200 once parsed), or
-// a 503 where memory ran out. Byte 0, names that occur twice in an object, and nesting deeper than
-// MAX_JSON_DEPTH are refused: jansson recurses, and worker threads have small stacks.
+// The body as JSON; NULL, and the reply holds the problem: 400 for malformed JSON, a byte of 0, a
+// name twice in an object or nesting deeper than MAX_JSON_DEPTH (jansson recurses, and worker threads
+// have small stacks); 413 for more values than MAX_ROWS rows of that width need (a value of 2 bytes
+// takes 200 once parsed); 503 where memory ran out.
 enum { MAX_JSON_DEPTH = 32, MAX_ROWS = 1000 };
 json_t *json_from_body(const char *body, size_t n, size_t width, struct reply *r);
 // "an object", "a string", "null": how a message names the type.

@@ -3,16 +3,15 @@
 // the tables.
 //
 // Every transaction with its inputs and decision, and every label that came later, is a row with an
-// order number. Both tables share the numbers, so replaying rows in their order over the snapshot
-// that the database began with gives the state again, to the bit.
+// order number. Replaying the rows in their order over the snapshot that the database began with
+// gives the state again, to the bit.
 //
 //     store_open, then for each group of requests store_begin,
 //     store_find, store_get, store_put, store_put_label,
 //     store_commit (acknowledge only after this), at the end store_close
 //
-// Errors: -1 and SQLite's message with the file. After a failed write the state of the file is
-// unknown, so only store_close may follow. The store borrows plan and dictionaries and is not
-// thread-safe.
+// Errors: -1 and SQLite's message with the file. After a failed write only store_close may follow.
+// The store borrows plan and dictionaries and is not thread-safe.
 #ifndef SERVE_STORE_H
 #define SERVE_STORE_H
 
@@ -26,9 +25,8 @@
 
 // ---- a decision, decision.c ----
 //
-// What the model says about one transaction, and the text that a client reads. It depends only on
-// the decision, which inputs were outside, the names of the plan's inputs and the request's id, so
-// a stored decision is written again to the same bytes.
+// What the model says about one transaction, and the text that a client reads. A stored decision is
+// written again to the same bytes.
 
 enum { N_REASONS = 4 };
 
@@ -48,8 +46,8 @@ struct decision {
     struct reason reasons[N_REASONS]; // the largest |contribution| first
 };
 
-// x[n_inputs]: the inputs of the event; outside[n_inputs]: takes 1 for each that lies outside the
-// range of training; contributions[n_inputs]: scratch space.
+// x[n_inputs]: the event's inputs; outside[n_inputs]: set to 1 for each that lies outside the range
+// of training; contributions[n_inputs]: scratch space.
 void decision_make(struct decision *d, const struct model *m, const float *x,
                    unsigned char *outside, double *contributions);
 // The member "id", as it was sent, and a comma.
@@ -149,18 +147,18 @@ struct store {
 };
 
 // Creates the database if it is missing. Refuses a symbolic link, and a database of another plan,
-// identity or schema. Commits survive the end of the process; with full, also a power cut.
+// identity or schema. Commits survive the end of the process, with full a power cut, too.
 int store_open(struct store *s, const char *path, const struct plan *plan,
                const struct dictionary *dictionaries, bool full,
                const struct store_identity *identity, struct err *err);
-// To read an existing one, whether or not a server writes to it meanwhile: its identity first, and
-// the rest once the plan is found. It holds back the log only while one of these functions runs.
+// To read an existing one, while a server may write to it: first its identity, then, with the plan
+// of that identity, the rest. It holds back the log only while one of these functions runs.
 int store_open_reader(struct store *s, const char *path, struct err *err);
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
                struct err *err);
 void store_close(struct store *s); // also zeroed, or after a failed store_open
 
-// STORE_BUSY where another program holds a write lock: the first time after a second, then at once.
+// STORE_BUSY where another program holds a write lock: after a second, and from then on at once.
 enum { STORE_BUSY = 1 };
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
@@ -175,8 +173,7 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err);
 int store_has(struct store *s, int64_t *order, struct err *err);
 // *row stays valid until the next store_get, store_begin or store_commit.
 int store_get(struct store *s, int64_t order, const struct store_row **row, struct err *err);
-// From now on store_get returns the newest label whose clock is not later than this. The row that it
-// returned before is no longer valid.
+// From now on store_get returns the newest label whose clock is not later. The last row becomes invalid.
 void store_labels_as_of(struct store *s, int64_t clock);
 // Add ,"labels":[...]}, the transaction's labels in their order as the last member.
 int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err);
@@ -187,15 +184,15 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
                     struct err *err);
 // Tell the state the label of the row that store_get has returned.
 void store_relabel(const struct store *s, const struct store_label *label, struct state *state);
-// Drop transactions of times before `until` that the state of `order` no longer needs: with order
-// numbers below it, and without a label from it on. Looks at n rows from *from on and moves *from
+// Drop transactions of times before `until` that a replay from `order` on does not need: those
+// of lower order numbers without a label from it on. Looks at n rows from *from on and moves *from
 // behind them. Returns how many were dropped, or -1.
 int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
                struct err *err);
 
-// Call take for each transaction and each label of the order numbers from <= order < until, in
-// their order, until it returns -1; n > 0: for the newest n transactions and the newest n labels
-// alone. row: the transaction, also of a label; label: NULL for a transaction.
+// Call take for each transaction and label with from <= order number < until, in their order, until
+// it returns -1; n > 0: for the newest n transactions and the newest n labels alone. row: the
+// transaction, also of a label; label: NULL for a transaction.
 typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
                        struct err *err);
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
@@ -244,8 +241,7 @@ struct replayed {
 };
 // Replay what the store holds after the state's position, and compare each row's inputs and label
 // values with the stored ones. A difference means that the file was altered, or that this program
-// computes differently than the one that wrote it. A server may write to the store meanwhile: it is
-// read in parts, up to the row that was its newest when it was opened.
+// computes differently than the one that wrote it. A server may write meanwhile.
 int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err);
 
 // ---- between store.c and store_open.c ----

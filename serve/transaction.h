@@ -12,8 +12,7 @@
 //     label     refused: it is the answer
 //
 // A field that is absent or null takes the column's `missing=` value and is refused where it has
-// none. An array is taken whole or not at all: the first bad element refuses it, named by its
-// index.
+// none. An array is taken whole or not at all: the first bad element refuses it.
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed
 // JSON, an unknown field), 413 for too many, 422 for values that do not fit the schema.
@@ -40,8 +39,8 @@ void body_mark(const struct body *b, size_t i, struct reply *r);
 // rows: [b->n], of store_rows_new. Their columns and texts are set; texts point into the document.
 int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
                       struct reply *r);
-// The identity of a transaction in state and database, from its id as it was sent. -1 where that is
-// neither a string nor an integer, or empty, or where the schema has no id.
+// The pseudonym of an id as it was sent; -1 where that is neither a string nor an integer, or empty,
+// or where the schema has no id.
 int transaction_pseudonym(const struct schema *schema, const struct pseudonym *key,
                           const json_t *id, uint64_t *pseudonym);
 

@@ -2,8 +2,8 @@
 // checkpoints.
 //
 // Group commit: the writer takes all jobs that wait, runs them in the order in which they came,
-// commits once, and only then lets the requests go on. So the order of events in memory is the
-// order in the database, and everything that is acknowledged is committed.
+// commits once, and only then lets the requests go on. So the database has the events in the order of
+// the state, and everything that is acknowledged is committed.
 #ifndef SERVE_WRITER_H
 #define SERVE_WRITER_H
 
