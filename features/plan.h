@@ -40,7 +40,7 @@ enum node_op {
 };
 
 enum { LABEL_DELAY = 7 * 86400 }; // default of [split] label_delay
-enum { PLAN_TEXT = 60 };          // most bytes of a onehot's text, as its input becomes a file's name
+enum { PLAN_TEXT = 60 };          // most bytes of a onehot's text: its input names a file
 
 // What a node depends on. A window over the label depends on OTHER.
 enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
