@@ -1,8 +1,11 @@
 // asking: a small service decides, takes labels, stops and starts again, and its database is read.
-// TEST(name) makes a new service before the test and removes it after.
+// Each test gets a new service.
 #ifndef TESTS_ASKING_H
 #define TESTS_ASKING_H
 
+#ifndef EACH
+#define EACH setup, teardown
+#endif
 #include "tests/database.h"
 #include "tests/scratch.h"
 #include "tests/small_service.h"
@@ -31,8 +34,6 @@ static inline int teardown(void **state __attribute__((unused)))
     small_service_remove(&small);
     return 0;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 // The reply as JSON, which it must be.
 static inline const json_t *take_answer(void)

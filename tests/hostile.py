@@ -61,7 +61,6 @@ async def read_to_end(s):
     except ConnectionError:
         pass
     streams.append(data)
-    s.close()
 
 
 async def send(s, data):
@@ -69,6 +68,15 @@ async def send(s, data):
         await loop.sock_sendall(s, data)
     except ConnectionError:
         pass
+
+
+async def talk(data, buffer=None, late=0):
+    """The socket is closed last: no one wakes a sender whose socket was closed."""
+    s = await dial(buffer)
+    sender = asyncio.create_task(send(s, data))
+    await asyncio.sleep(late)
+    await asyncio.wait_for(asyncio.gather(sender, read_to_end(s)), 60)
+    s.close()
 
 
 async def drip(data, end):
@@ -86,34 +94,24 @@ async def drip(data, end):
 
 
 async def hold(end):
-    s = await dial(4096)
     request = b"GET /web/chart.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    sender = asyncio.create_task(send(s, 1000 * request))
-    await asyncio.sleep(end - time.time())
-    await asyncio.wait_for(asyncio.gather(sender, read_to_end(s)), 60)
+    await talk(1000 * request, buffer=4096, late=end - time.time())
 
 
 async def read_late():
     bodies = [json.dumps([{"id": f"L{id(loop)}-{k}-{i}", "time": "2018-05-03T08:15:00Z",
                            "customer": i, "terminal": i, "amount": 1} for i in range(1000)]).encode()
               for k in range(12)]
-    s = await dial()
-    sender = asyncio.create_task(send(s, b"".join(POST % len(b) + b"\r\n" + b for b in bodies)))
-    await asyncio.sleep(4)
-    await asyncio.wait_for(asyncio.gather(sender, read_to_end(s)), 60)
+    await talk(b"".join(POST % len(b) + b"\r\n" + b for b in bodies), late=4)
 
 
 async def pipeline():
-    s = await dial()
-    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    await asyncio.gather(send(s, 1000 * request), read_to_end(s))
+    await talk(1000 * b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 async def flood():
     body = b"[" + b",".join([b"{}"] * (MIB // 3 - 2)) + b"]"
-    s = await dial()
-    await asyncio.gather(send(s, POST % len(body) + b"Connection: close\r\n\r\n" + body),
-                         read_to_end(s))
+    await talk(POST % len(body) + b"Connection: close\r\n\r\n" + body)
 
 
 def check_stream(data):

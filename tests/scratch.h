@@ -21,8 +21,27 @@
 // cmocka.h wants setjmp.h, stdarg.h, stddef.h and stdint.h before it
 #include <cmocka.h>
 
-// TEST_CASE(name) { ... } is a test that needs no state.
-#define TEST_CASE(name) static void name(void **state __attribute__((unused)))
+// TEST_CASE(name) { ... } is a test, and TESTS(setup, teardown) at the end of a file is its main, which
+// runs the tests in their order. EACH is the setup and teardown of each test; a file or header that
+// has one defines it before it includes this.
+#ifndef EACH
+#define EACH NULL, NULL
+#endif
+static struct CMUnitTest all_tests[64] __attribute__((unused));
+static size_t n_tests __attribute__((unused));
+#define TEST_CASE(name) TEST_CASE_WITH(name, EACH)
+#define TEST_CASE_WITH(name, ...)                                                                  \
+    static void name(void **state);                                                                \
+    __attribute__((constructor(200 + __LINE__))) static void add_##name(void)                      \
+    {                                                                                              \
+        all_tests[n_tests++] = (struct CMUnitTest){#name, name, __VA_ARGS__, NULL};                \
+    }                                                                                              \
+    static void name(void **state __attribute__((unused)))
+#define TESTS(setup, teardown)                                                                     \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        return _cmocka_run_group_tests("tests", all_tests, n_tests, setup, teardown);              \
+    }
 
 static char scratch[256];
 

@@ -2,10 +2,13 @@
 // programs make from the committed sample. ASSAY_BIN names the folder of the programs.
 //
 // server_artifacts is a group's setup and leaves `shared` running, server_remove its teardown. A
-// test that starts `own` has server_end_own as teardown, in case it fails.
+// server that a test starts as `own` is ended after it, in case it fails.
 #ifndef TESTS_SERVER_H
 #define TESTS_SERVER_H
 
+#ifndef EACH
+#define EACH NULL, server_end_own
+#endif
 #include "ingest/table.h"
 #include "tests/scratch.h"
 #include "train/model.h"

@@ -6,6 +6,9 @@
 #ifndef TESTS_STAGES_H
 #define TESTS_STAGES_H
 
+#ifndef EACH
+#define EACH stages_copy, NULL
+#endif
 #include "tests/scratch.h"
 
 #define SAMPLE   "--config datasets/sample.ini "

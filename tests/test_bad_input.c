@@ -241,21 +241,4 @@ TEST_CASE(a_registry_in_use_is_not_changed)
     expect(0, "1\n", "flock models registry --models models who");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(wrong_command_lines_exit_with_2),
-        stages_test(a_missing_or_empty_input_is_named),
-        stages_test(a_pipe_in_place_of_a_file_is_refused_at_once),
-        stages_test(an_output_that_cannot_be_there_is_refused),
-        stages_test(a_write_that_fails_leaves_the_old_artifact),
-        stages_test(a_full_disk_is_an_error_and_nothing_stays_on_it),
-        stages_test(results_that_cannot_be_printed_are_an_error),
-        stages_test(every_column_is_checked),
-        stages_test(a_manifest_that_contradicts_its_files_is_refused),
-        stages_test(altered_artifacts_are_refused),
-        stages_test(the_second_of_two_writers_fails),
-        stages_test(a_registry_in_use_is_not_changed),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

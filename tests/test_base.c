@@ -1,4 +1,5 @@
 // base/: messages, options, configuration, threads, and artifacts that are complete or absent.
+#define EACH scratch_make, scratch_remove
 #include "base/config.h"
 #include "base/memory.h"
 #include "base/option.h"
@@ -567,37 +568,4 @@ TEST_CASE(a_full_disk_is_an_error)
     close(fd);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(an_array_grows_and_keeps_its_items),
-        scratch_test(a_failed_allocation_ends_the_program_with_a_message),
-        scratch_test(messages_are_built_from_the_inside_out),
-        scratch_test(a_long_message_is_cut_not_overrun),
-        scratch_test(the_hint_is_a_name_within_a_third_of_the_letters),
-        scratch_test(options_come_before_or_after_the_arguments),
-        scratch_test(absent_options_keep_their_defaults),
-        scratch_test(wrong_command_lines_are_explained),
-        scratch_test(help_and_version_are_always_there),
-        scratch_test(every_piece_runs_once_and_the_first_failure_is_reported),
-        scratch_test(entries_know_their_line_and_column),
-        scratch_test(a_0_byte_is_an_error_wherever_it_stands),
-        scratch_test(a_long_line_is_an_error_and_is_not_cut),
-        scratch_test(mistakes_are_reported_with_their_line),
-        scratch_test(an_error_points_a_caret_at_its_byte),
-        scratch_test(numbers_are_checked_against_their_limits),
-        scratch_test(the_checksum_depends_on_settings_and_not_on_layout),
-        scratch_test(a_file_takes_its_name_only_when_committed),
-        scratch_test(an_abandoned_output_leaves_the_old_one),
-        scratch_test(a_folder_replaces_the_whole_old_one),
-        scratch_test(a_folder_of_other_files_is_not_replaced),
-        scratch_test(a_link_to_a_folder_is_not_replaced),
-        scratch_test(a_second_writer_is_refused),
-        scratch_test(after_a_kill_the_next_writer_succeeds),
-        scratch_test(what_stands_under_the_temporary_name_is_not_written_to),
-        scratch_test(a_folder_that_was_replaced_can_be_brought_back),
-        scratch_test(an_output_that_cannot_be_created_is_an_error),
-        scratch_test(a_full_disk_is_an_error),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

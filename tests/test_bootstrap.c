@@ -198,14 +198,4 @@ TEST_CASE(a_metric_without_a_meaning_in_some_draw_has_no_interval)
     free(b.values);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours),
-        cmocka_unit_test(an_interval_is_that_of_the_percentiles_of_values_or_differences),
-        cmocka_unit_test(a_difference_of_other_rows_takes_another_replicate_of_each),
-        cmocka_unit_test(days_of_both_periods_are_drawn_independently),
-        cmocka_unit_test(a_metric_without_a_meaning_in_some_draw_has_no_interval),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,6 +1,7 @@
 // Rows in memory, of which one input, the labels or nothing changes from some week on: weeks, bounds
 // and alarms are held against the same rules written out slowly; drift.json and its companions are
 // read back.
+#define EACH setup, teardown
 #include "monitor/comparison.h"
 
 #include "tests/release.h"
@@ -821,33 +822,4 @@ TEST_CASE(settings_and_tables_that_make_no_sense_are_refused)
     assert_null(drift);
 }
 
-#define PERIODS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        PERIODS(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads),
-        PERIODS(an_input_outside_its_range_is_an_alert_where_the_model_says_so),
-        PERIODS(weeks_are_seven_whole_days_and_end_with_the_last_whole_day),
-        PERIODS(the_rows_of_a_table_that_begins_at_noon_are_in_weeks_from_the_next_day_on),
-        PERIODS(a_bound_is_three_sd_above_the_mean_of_the_weeks_in_training_within_its_limits),
-        PERIODS(
-            with_too_few_weeks_in_training_the_bounds_come_from_the_champion_before_or_are_psi_alert),
-        PERIODS(an_alarm_needs_k_of_the_last_n_weeks_that_count),
-        PERIODS(neither_the_calendar_nor_a_part_of_a_day_nor_few_training_rows_raise_an_alarm),
-        PERIODS(the_score_and_the_decisions_alarm_too),
-        PERIODS(performance_is_that_of_the_test_of_the_period_and_of_each_week),
-        PERIODS(only_rows_whose_labels_have_had_their_delay_count),
-        PERIODS(a_fall_alarms_in_k_of_the_last_n_weeks_and_the_estimate_does_not_see_it),
-        PERIODS(the_verdict_names_what_moved_and_what_limits_it),
-        PERIODS(what_moved_names_inputs_first_and_the_score_and_the_decisions_after_them),
-        PERIODS(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said),
-        PERIODS(without_labels_alerts_are_counted_of_all_cards_on_both_sides),
-        PERIODS(what_is_found_of_a_week_does_not_depend_on_the_first_day_of_the_period),
-        PERIODS(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so),
-        PERIODS(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_reads_them),
-        PERIODS(the_table_is_at_most_80_columns_wide),
-        PERIODS(settings_and_tables_that_make_no_sense_are_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

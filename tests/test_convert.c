@@ -1,5 +1,6 @@
 // ingest, the program: CSVs of every shape become a table, and each way a row or a file can be
 // wrong is explained. Runs ASSAY_BIN/ingest (default build/bin).
+#define EACH scratch_make, scratch_remove
 #include "ingest/table.h"
 #include "tests/release.h"
 #include "tests/scratch.h"
@@ -289,20 +290,4 @@ TEST_CASE(a_category_with_too_many_values_is_a_key)
     assert_contains(out, "in.csv:65538: c: more than 65536 different values; is it a key?");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(one_table_has_many_csvs_and_a_compressed_pipe),
-        scratch_test(rows_without_a_time_are_numbered),
-        scratch_test(many_blocks_give_every_row_in_order_and_always_the_same_bytes),
-        scratch_test(each_bad_row_is_kept_with_its_line_and_reason),
-        scratch_test(of_rows_with_one_id_the_first_is_taken_and_the_others_are_counted_apart),
-        scratch_test(memory_does_not_grow_with_the_rows_and_their_ids),
-        scratch_test(rejects_are_private_and_counted_in_the_manifest),
-        scratch_test(too_many_bad_rows_leave_the_old_table),
-        scratch_test(nothing_of_a_rejected_row_and_no_raw_identifier_is_in_an_artifact),
-        scratch_test(a_file_that_cannot_be_taken_is_explained_and_leaves_nothing),
-        scratch_test(a_category_with_too_many_values_is_a_key),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -112,12 +112,11 @@ static void check_answers(void)
     check_counts();
 }
 
-static void everything_acknowledged_is_there_once_after_every_kill(void **state)
+TEST_CASE(everything_acknowledged_is_there_once_after_every_kill)
 {
     const char *text = getenv("ASSAY_KILLS");
     const int kills = text ? (int)strtol(text, NULL, 10) : 3;
     unsigned seed = 1;
-    (void)state;
     for (int k = 0; k < kills; k++) {
         server_begin(&own, "16", NULL);
         check_answers();
@@ -150,11 +149,4 @@ static void everything_acknowledged_is_there_once_after_every_kill(void **state)
            sent, labelled);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(everything_acknowledged_is_there_once_after_every_kill,
-                                  server_end_own),
-    };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
-}
+TESTS(server_artifacts, server_remove)

@@ -1,6 +1,7 @@
 // ingest/csv: strict RFC 4180 with true line numbers, the fast way for lines without quotes against
 // libcsv, and compressed files.
 #define ZLIB_CONST // inputs are const
+#define EACH       scratch_make, scratch_remove
 #include "tests/csv_rows.h"
 #include "tests/scratch.h"
 
@@ -166,15 +167,4 @@ TEST_CASE(a_zstd_window_up_to_128_mib_is_read_and_a_larger_one_named)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(rows_and_fields_are_those_of_rfc_4180),
-        scratch_test(doubtful_rows_are_errors_that_name_the_line),
-        scratch_test(fields_and_rows_have_a_greatest_length),
-        scratch_test(any_text_reads_as_libcsv_reads_it),
-        scratch_test(compressed_rows_come_back_and_cut_or_damaged_data_is_an_error),
-        scratch_test(a_zstd_window_up_to_128_mib_is_read_and_a_larger_one_named),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

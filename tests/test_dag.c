@@ -261,22 +261,4 @@ TEST_CASE(settings_that_no_shell_should_read_are_refused_or_stay_one_word)
     succeed("[ ! -e pwned ]");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(the_first_run_runs_every_stage_and_prints_its_tables),
-        stages_test(the_result_fits_a_terminal_whatever_the_dataset_is),
-        stages_test(a_second_run_does_nothing_and_says_so),
-        stages_test(a_comment_in_the_description_reruns_nothing),
-        stages_test(another_l2_reruns_training_and_monitoring),
-        stages_test(another_champion_reruns_monitoring),
-        stages_test(another_feature_reruns_all_but_ingest),
-        stages_test(a_new_program_reruns_its_stage_and_the_later_ones),
-        stages_test(another_input_reruns_all),
-        stages_test(a_stage_that_fails_leaves_the_old_artifacts),
-        stages_test(a_training_that_fails_leaves_the_ledger),
-        stages_test(a_file_may_have_any_name_and_no_shell_reads_it),
-        stages_test(settings_that_no_shell_should_read_are_refused_or_stay_one_word),
-    };
-    return cmocka_run_group_tests(tests, dag_make, scratch_remove);
-}
+TESTS(dag_make, scratch_remove)

@@ -40,17 +40,15 @@ static int all_end(void **state)
 
 // ---- files ----
 
-static void promtool_takes_metrics_configuration_and_rules(void **state)
+TEST_CASE(promtool_takes_metrics_configuration_and_rules)
 {
-    (void)state;
     succeed("promtool check metrics <%s/metrics", folder);
     succeed("promtool check config deploy/prometheus.yml");
     succeed("promtool check rules --lint=all --lint-fatal deploy/alerts.yml");
 }
 
-static void each_alert_has_its_words_and_fires_when_it_should(void **state)
+TEST_CASE(each_alert_has_its_words_and_fires_when_it_should)
 {
-    (void)state;
     succeed("timeout 250 promtool test rules deploy/alerts_test.yml deploy/alerts_days_test.yml");
     succeed(
         "cd deploy && for part in 'expr: ' 'for: ' 'severity: ' 'summary: \"' 'description: >-'; "
@@ -65,9 +63,8 @@ static void each_alert_has_its_words_and_fires_when_it_should(void **state)
             folder, folder, folder);
 }
 
-static void each_panel_of_the_dashboard_has_its_words_and_queries(void **state)
+TEST_CASE(each_panel_of_the_dashboard_has_its_words_and_queries)
 {
-    (void)state;
     json_t *dashboard = json_load_file("deploy/grafana.json", JSON_REJECT_DUPLICATES, NULL), *panel;
     size_t i;
     assert_true(json_integer_value(json_object_get(dashboard, "schemaVersion")) >= 38);
@@ -91,9 +88,8 @@ static void each_panel_of_the_dashboard_has_its_words_and_queries(void **state)
         folder, folder, folder);
 }
 
-static void every_metric_in_alerts_and_dashboard_is_exposed(void **state)
+TEST_CASE(every_metric_in_alerts_and_dashboard_is_exposed)
 {
-    (void)state;
     // names of recording rules follow a colon
     succeed("grep -hoE '(^|[^:_a-z])(assay|process)_[a-z0-9_]+' deploy/alerts.yml "
             "deploy/grafana.json | grep -oE '(assay|process)_.*' | sort -u >%s/asked; "
@@ -102,9 +98,8 @@ static void every_metric_in_alerts_and_dashboard_is_exposed(void **state)
             folder, folder, folder, folder);
 }
 
-static void the_options_of_unit_and_container_are_the_servers(void **state)
+TEST_CASE(the_options_of_unit_and_container_are_the_servers)
 {
-    (void)state;
     succeed(
         "%s/serve --help >%s/help; for file in assay.service Dockerfile; do "
         "options=$(sed -n '/^ExecStart=\\|^ENTRYPOINT /,/^#/p' deploy/$file | "
@@ -114,9 +109,8 @@ static void the_options_of_unit_and_container_are_the_servers(void **state)
         bin, folder, folder);
 }
 
-static void systemd_takes_the_unit_and_finds_it_closed(void **state)
+TEST_CASE(systemd_takes_the_unit_and_finds_it_closed)
 {
-    (void)state;
     if (run("systemd-analyze --version"))
         skip(); // a machine without systemd
     succeed("sed 's|=/opt/assay/bin/serve|=/bin/true|' deploy/assay.service >%s/assay.service",
@@ -128,9 +122,8 @@ static void systemd_takes_the_unit_and_finds_it_closed(void **state)
 
 // ---- Prometheus ---------------------------------------------------------------------------------
 
-static int prometheus_start(void **state)
+static void prometheus_start(void)
 {
-    (void)state;
     succeed("cp deploy/alerts.yml %s && sed -e 's|127.0.0.1:8081|127.0.0.1:%d|; s|: 15s|: 1s|' "
             "-e 's|timeout: 10s|timeout: 1s|' deploy/prometheus.yml >%s/prometheus.yml",
             folder, shared.port, folder);
@@ -145,7 +138,6 @@ static int prometheus_start(void **state)
     succeed("curl -sS --fail --retry 200 --retry-delay 1 --retry-all-errors --retry-max-time 100 "
             "http://%s:9090/-/ready || { cat %s/prometheus.log; exit 1; }",
             own_address(), folder);
-    return 0;
 }
 
 // The value of a query that gives one sample; -1 if it gives none.
@@ -166,9 +158,9 @@ static void await_value(const char *query, double at_least)
     }
 }
 
-static void prometheus_sees_the_predictions_grow(void **state)
+TEST_CASE(prometheus_sees_the_predictions_grow)
 {
-    (void)state;
+    prometheus_start();
     await_value("up{job=\"assay\"}", 1);
     predict(101, 20);
     await_value("sum(assay_predictions_total)", 1);
@@ -179,9 +171,8 @@ static void prometheus_sees_the_predictions_grow(void **state)
     await_value("count(assay_model_info)", 1);
 }
 
-static void its_rules_evaluate_without_an_error_and_no_alert_fires(void **state)
+TEST_CASE(its_rules_evaluate_without_an_error_and_no_alert_fires)
 {
-    (void)state;
     await_value("job:assay_predictions:rate5m", 0);
     succeed("cd %s && curl -sS --max-time 60 http://%s:9090/api/v1/rules >rules && "
             "test $(grep -o '\"health\":' rules | wc -l) -ge 28 && "
@@ -189,17 +180,4 @@ static void its_rules_evaluate_without_an_error_and_no_alert_fires(void **state)
             folder, own_address());
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(promtool_takes_metrics_configuration_and_rules),
-        cmocka_unit_test(each_alert_has_its_words_and_fires_when_it_should),
-        cmocka_unit_test(each_panel_of_the_dashboard_has_its_words_and_queries),
-        cmocka_unit_test(every_metric_in_alerts_and_dashboard_is_exposed),
-        cmocka_unit_test(the_options_of_unit_and_container_are_the_servers),
-        cmocka_unit_test(systemd_takes_the_unit_and_finds_it_closed),
-        cmocka_unit_test_setup(prometheus_sees_the_predictions_grow, prometheus_start),
-        cmocka_unit_test(its_rules_evaluate_without_an_error_and_no_alert_fires),
-    };
-    return cmocka_run_group_tests(tests, metrics_make, all_end);
-}
+TESTS(metrics_make, all_end)

@@ -134,14 +134,4 @@ TEST_CASE(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
     assert_near(d.mean_reference, 2.1875, 1e-15);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(psi_is_the_sum_by_hand_and_finite_where_bins_are_empty),
-        cmocka_unit_test(the_measures_agree_with_scipy),
-        cmocka_unit_test(sample_measures_agree_with_their_slow_definitions),
-        cmocka_unit_test(the_p_value_agrees_with_scipy),
-        cmocka_unit_test(the_summary_holds_means_spread_and_range_or_nothing_without_rows),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,6 +1,7 @@
 // evaluate: folds and their validation; l2 and threshold from validation alone; baselines; and what
 // [model], [baselines] and [slices] refuse. The features are made in the test: one that is
 // informative and one of noise. That threads change nothing is in test_pipeline.c.
+#define EACH make_examples, scratch_remove
 #include "train/evaluate.h"
 
 #include "base/value.h"
@@ -244,16 +245,4 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
     }
 }
 
-#define evaluate_test(f) cmocka_unit_test_setup_teardown(f, make_examples, scratch_remove)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        evaluate_test(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_weeks),
-        evaluate_test(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training),
-        evaluate_test(
-            a_baseline_ranks_as_its_input_or_reversed_and_false_positives_are_the_fewest_for_recall),
-        evaluate_test(mistakes_are_named_with_file_line_and_value),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

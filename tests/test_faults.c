@@ -1,5 +1,6 @@
 // Runs a sample of faults.py: errors, kills and failed allocations in the programs that change
 // artifacts. `make soak` runs all of it.
+#define EACH scratch_make, scratch_remove
 #include "tests/scratch.h"
 
 TEST_CASE(after_an_error_or_a_kill_the_old_artifacts_stand_or_the_new_ones_are_whole)
@@ -17,10 +18,4 @@ TEST_CASE(after_an_error_or_a_kill_the_old_artifacts_stand_or_the_new_ones_are_w
         fail_msg("%s", out);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(after_an_error_or_a_kill_the_old_artifacts_stand_or_the_new_ones_are_whole),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -109,14 +109,4 @@ TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(the_rows_are_kept_and_threads_keys_and_their_order_change_no_feature),
-        stages_test(label_windows_that_no_feedback_will_reach_are_warned_of),
-        stages_test(until_leaves_out_rows_from_that_moment_on),
-        stages_test(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine),
-        stages_test(a_wrong_option_or_description_is_refused_and_the_old_features_stand),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

@@ -212,18 +212,4 @@ TEST_CASE(it_is_ready_until_a_write_has_failed)
     assert_int_equal(reply.status, 503);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(rows_flat_or_nested_are_scored_and_not_counted),
-        TEST(a_probability_at_the_threshold_is_for_review),
-        TEST(the_same_features_give_the_bits_of_predict),
-        TEST(a_double_is_rounded_to_a_float32_as_a_feature_is),
-        TEST(outputs_and_id_are_as_asked_for),
-        TEST(a_request_that_does_not_fit_is_refused_and_says_where),
-        TEST(another_model_or_version_is_not_found),
-        TEST(the_metadata_names_the_features_in_their_order),
-        TEST(it_is_ready_until_a_write_has_failed),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -176,12 +176,4 @@ TEST_CASE(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows)
     release(&m);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_equal_those_of_an_independent_solver),
-        cmocka_unit_test(value_gradient_and_hessian_are_those_of_the_objective),
-        cmocka_unit_test(standard_errors_are_the_roots_of_the_inverse_hessian_of_all_rows),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

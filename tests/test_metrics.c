@@ -378,24 +378,4 @@ TEST_CASE(frauds_of_an_earlier_table_count_until_the_table_begins)
     history = 30;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(metrics_equal_scikit_learns_with_tied_scores),
-        cmocka_unit_test(calibration_equals_the_sums_over_the_rows_of_each_bin),
-        cmocka_unit_test(
-            a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finite_loss),
-        cmocka_unit_test(wilsons_interval_equals_the_published_ones),
-        cmocka_unit_test(a_threshold_is_the_best_of_all_for_a_budget_or_costs),
-        cmocka_unit_test(numbers_sort_like_qsort),
-        cmocka_unit_test(
-            a_card_counts_once_a_day_with_its_highest_score_and_label_until_it_is_found),
-        cmocka_unit_test(
-            the_hundred_highest_cards_of_a_day_are_checked_and_equal_scores_keep_the_order_of_rows),
-        cmocka_unit_test(a_card_is_left_out_from_the_day_after_the_label_of_a_fraud_became_known),
-        cmocka_unit_test(each_block_of_seven_days_looks_back_as_far_as_the_first),
-        cmocka_unit_test(blocks_may_begin_before_the_rows),
-        cmocka_unit_test(frauds_of_an_earlier_table_count_until_the_table_begins),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,5 +1,6 @@
 // A model is read back to the bit, a damaged file is refused with the reason, a score is the sum
 // that the header states, and histograms have quantile edges.
+#define EACH scratch_make, scratch_remove
 #include "train/model.h"
 
 #include "tests/training.h"
@@ -206,14 +207,4 @@ TEST_CASE(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_ow
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(a_model_comes_back_as_it_was_written_and_its_identity_is_the_files_sha256),
-        scratch_test(a_score_is_the_logistic_function_of_intercept_and_contributions_in_order),
-        scratch_test(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passed),
-        scratch_test(what_is_missing_or_wrong_in_a_file_is_named),
-        cmocka_unit_test(edges_are_quantiles_and_a_value_that_holds_several_has_a_bin_of_its_own),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -93,9 +93,8 @@ static void await_line(const char *file, const char *word)
 
 // ---- tests ----
 
-static void predictions_come_through_tls_in_both_versions_of_http(void **state)
+TEST_CASE(predictions_come_through_tls_in_both_versions_of_http)
 {
-    (void)state;
     expect(200, "HTTP/1.1 200|\"probability\":", "--http1.1 " TRANSACTION("N1"));
     expect(200, "HTTP/2 200|\"id\":\"N2\"", "--http2 " TRANSACTION("N2"));
     expect(200, "strict-transport-security: max-age=63072000|\"status\":\"ready\"",
@@ -103,10 +102,9 @@ static void predictions_come_through_tls_in_both_versions_of_http(void **state)
     expect(200, "\"id\":\"N3\"", "--http1.1 -H 'Transfer-Encoding: chunked' " TRANSACTION("N3"));
 }
 
-static void a_request_keeps_its_id_or_gets_one_that_the_server_logs_too(void **state)
+TEST_CASE(a_request_keeps_its_id_or_gets_one_that_the_server_logs_too)
 {
     char id[64] = "";
-    (void)state;
     expect(200, "trace-4711", "-H 'X-Request-Id: trace-4711' " URL "/model");
     await_line("access.log", "\"id\":\"trace-4711\"");
     expect(200, "X-Request-Id: ", "--http1.1 -H 'X-Request-Id: }{ bad' " URL "/model");
@@ -117,11 +115,10 @@ static void a_request_keeps_its_id_or_gets_one_that_the_server_logs_too(void **s
     await_line("access.log", id);
 }
 
-static void a_body_over_the_limit_is_refused_and_one_at_it_touches_no_disk(void **state)
+TEST_CASE(a_body_over_the_limit_is_refused_and_one_at_it_touches_no_disk)
 {
 #define BODY(file)                                                                                 \
     JSON "-H 'X-Request-Id: " file "' -H Expect: --data-binary @" file " " URL "/predict"
-    (void)state;
     succeed("cd %s && head -c 1048576 /dev/zero >full && head -c 1048577 /dev/zero >over", folder);
     expect(413, "", "--http1.1 " BODY("over"));
     expect(413, "", "--http2 " BODY("over"));
@@ -150,9 +147,8 @@ static void expect_raw(int status, const char *bytes)
         fail_msg("%s: not %d but\n%s", bytes, status, log_text());
 }
 
-static void what_could_smuggle_a_request_does_not_reach_the_server(void **state)
+TEST_CASE(what_could_smuggle_a_request_does_not_reach_the_server)
 {
-    (void)state;
     expect_raw(400, RAW("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0") INNER);
     expect_raw(400, RAW("Content-Length: 0\r\nContent-Length: 90") INNER);
     expect_raw(400, RAW("Content-Length: 0, 90") INNER);
@@ -177,7 +173,7 @@ static void what_could_smuggle_a_request_does_not_reach_the_server(void **state)
     assert_false(is_in("access.log", "/admin/reload"));
 }
 
-static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void **state)
+TEST_CASE(inner_paths_are_refused_to_the_outside_however_they_are_spelt)
 {
     static const char *const paths[] = {"/metrics",
                                         "/admin/reload",
@@ -193,7 +189,6 @@ static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void *
                                         "/v2/../metrics",
                                         "/nowhere"};
     char curl[256];
-    (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         for (int post = 0; post < 2; post++) {
             snprintf(curl, sizeof curl, OUTSIDE "-H 'X-Request-Id: intruder' %s '" URL "%s'",
@@ -210,9 +205,8 @@ static void inner_paths_are_refused_to_the_outside_however_they_are_spelt(void *
     assert_false(is_in("access.log", "\"intruder\""));
 }
 
-static void a_client_that_asks_too_often_gets_429_and_the_others_their_answers(void **state)
+TEST_CASE(a_client_that_asks_too_often_gets_429_and_the_others_their_answers)
 {
-    (void)state;
     // 401 are allowed at once, and as many more as there were seconds
     succeed("cd %s && curl -s --http1.1 --max-time 100 --cacert nginx/fullchain.pem "
             "--connect-to assay.test:443:%s:8443 " FLOODING "'" URL "/metrics?[1-1000]' -o flood",
@@ -222,10 +216,9 @@ static void a_client_that_asks_too_often_gets_429_and_the_others_their_answers(v
     expect(200, "features", OUTSIDE URL "/model");
 }
 
-static void plain_http_is_redirected_for_readers_and_refused_for_writers(void **state)
+TEST_CASE(plain_http_is_redirected_for_readers_and_refused_for_writers)
 {
     char tls_port[256];
-    (void)state;
     snprintf(tls_port, sizeof tls_port,
              "-H 'X-Request-Id: plain' -H 'Host: assay.test' http://%s:8443/model", address);
     expect(308, "Location: " URL "/model?a=b\r\n", "'http://assay.test/model?a=b'");
@@ -244,9 +237,8 @@ static void shake_hands(bool good, const char *parts, const char *arguments)
     assert_parts(log_text(), parts);
 }
 
-static void only_modern_tls_and_our_name_get_a_handshake(void **state)
+TEST_CASE(only_modern_tls_and_our_name_get_a_handshake)
 {
-    (void)state;
     shake_hands(true, "", "-servername assay.test -tls1_3");
     shake_hands(true, "ECDHE", "-servername assay.test -tls1_2");
     shake_hands(false, "", "-servername assay.test -tls1_1 -cipher ALL:@SECLEVEL=0");
@@ -255,9 +247,8 @@ static void only_modern_tls_and_our_name_get_a_handshake(void **state)
     shake_hands(false, "", "-noservername");
 }
 
-static void the_log_is_json_and_holds_nothing_of_what_clients_send(void **state)
+TEST_CASE(the_log_is_json_and_holds_nothing_of_what_clients_send)
 {
-    (void)state;
     expect(400, "",
            JSON "-H 'User-Agent: secret' -H 'Referer: secret' -H 'X-Request-Id: seen' "
                 "-d '{\"customer\":\"secret\"}' '" URL "/predict?card=secret'");
@@ -278,28 +269,12 @@ static void the_log_is_json_and_holds_nothing_of_what_clients_send(void **state)
 }
 
 // The last test: it ends the server.
-static void without_the_server_the_answer_is_a_problem_at_once(void **state)
+TEST_CASE(without_the_server_the_answer_is_a_problem_at_once)
 {
-    (void)state;
     assert_int_equal(server_end(&shared), 0);
     expect(502, "Retry-After: 1\r\n|Strict-Transport-Security: |X-Request-Id: ",
            "--http1.1 " TRANSACTION("N9"));
     expect(502, "", URL "/readyz");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(predictions_come_through_tls_in_both_versions_of_http),
-        cmocka_unit_test(a_request_keeps_its_id_or_gets_one_that_the_server_logs_too),
-        cmocka_unit_test(a_body_over_the_limit_is_refused_and_one_at_it_touches_no_disk),
-        cmocka_unit_test(what_could_smuggle_a_request_does_not_reach_the_server),
-        cmocka_unit_test(inner_paths_are_refused_to_the_outside_however_they_are_spelt),
-        cmocka_unit_test(a_client_that_asks_too_often_gets_429_and_the_others_their_answers),
-        cmocka_unit_test(plain_http_is_redirected_for_readers_and_refused_for_writers),
-        cmocka_unit_test(only_modern_tls_and_our_name_get_a_handshake),
-        cmocka_unit_test(the_log_is_json_and_holds_nothing_of_what_clients_send),
-        cmocka_unit_test(without_the_server_the_answer_is_a_problem_at_once),
-    };
-    return cmocka_run_group_tests(tests, nginx_start, nginx_end);
-}
+TESTS(nginx_start, nginx_end)

@@ -1,5 +1,6 @@
 // Python's onnx, another implementation, checks the file's types and shapes; its graph is computed
 // there by NumPy and held against the model.
+#define EACH scratch_make, scratch_remove
 #include "train/model.h"
 
 #include "tests/training.h"
@@ -67,11 +68,4 @@ TEST_CASE(the_graph_reviews_a_row_outside_the_range_of_training_where_the_model_
     compare(true);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(the_graph_computes_the_models_probability_and_decision),
-        scratch_test(the_graph_reviews_a_row_outside_the_range_of_training_where_the_model_does),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

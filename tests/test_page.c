@@ -8,10 +8,4 @@ TEST_CASE(the_pages_work_in_a_browser)
         fail_msg("%s", log_text());
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_pages_work_in_a_browser),
-    };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
-}
+TESTS(server_artifacts, server_remove)

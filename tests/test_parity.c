@@ -170,11 +170,10 @@ static void compare_export(const struct batch_scores *e)
     table_release(&batch);
 }
 
-static void what_is_served_and_exported_has_the_bits_of_the_batch_across_kills(void **state)
+TEST_CASE(what_is_served_and_exported_has_the_bits_of_the_batch_across_kills)
 {
     struct batch_scores e = {0};
     int status;
-    (void)state;
     batch_scores(&e, from, until);
     assert_true(e.n > 500);
     own.more[0] = "--clock";
@@ -205,11 +204,4 @@ static int setup(void **state)
     return server_artifacts_of(state, config, from);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(
-            what_is_served_and_exported_has_the_bits_of_the_batch_across_kills, server_end_own),
-    };
-    return cmocka_run_group_tests(tests, setup, server_remove);
-}
+TESTS(setup, server_remove)

@@ -60,11 +60,4 @@ TEST_CASE(only_the_time_between_requests_is_not_counted)
     assert_int_equal(waits(POLLIN, &open), -1);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waits_end_together_at_the_deadline),
-        cmocka_unit_test(only_the_time_between_requests_is_not_counted),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

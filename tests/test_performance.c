@@ -116,14 +116,4 @@ TEST_CASE(alerts_are_counted_with_and_without_labels_but_not_those_of_known_card
     assert_is(alerts_per_day(&e, (struct row_range){0, 1}, score, judged, THRESHOLD, &i), NAN);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_estimate_counts_each_row_as_p_frauds_and_the_rest_genuine),
-        cmocka_unit_test(what_cannot_be_estimated_is_nan),
-        cmocka_unit_test(
-            the_estimate_is_the_mean_of_what_happens_to_frauds_drawn_by_the_probabilities),
-        cmocka_unit_test(alerts_are_counted_with_and_without_labels_but_not_those_of_known_cards),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

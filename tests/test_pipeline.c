@@ -355,26 +355,4 @@ TEST_CASE(training_shows_its_steps_on_a_terminal_and_nowhere_else)
     succeed("rm -r s; train --threads 1 --config s.ini --output s f 2>said && [ ! -s said ]");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(a_dataset_without_ids_keys_and_windows_needs_only_its_description),
-        stages_test(the_model_does_not_depend_on_the_number_of_threads),
-        stages_test(the_model_does_not_depend_on_the_secret_key),
-        stages_test(two_swapped_lines_of_columns_do_not_change_the_metrics),
-        stages_test(labels_that_are_not_known_yet_are_refused),
-        stages_test(a_model_that_reviews_whatever_lies_outside_says_so),
-        stages_test(the_same_features_again_add_no_version),
-        stages_test(what_tells_of_customers_is_its_owners_alone),
-        stages_test(a_version_is_promoted_and_rolled_back),
-        stages_test(without_models_the_only_registry_is_found_or_the_message_says_what_to_type),
-        stages_test(
-            a_version_of_an_older_format_is_not_promoted_and_the_message_says_to_train_again),
-        stages_test(drift_exits_with_3_where_that_is_wanted),
-        stages_test(the_test_window_has_the_figures_of_the_report),
-        stages_test(a_bound_is_learned_from_the_training_of_the_champion_before),
-        stages_test(every_help_has_defaults_and_an_example_that_works),
-        stages_test(training_shows_its_steps_on_a_terminal_and_nowhere_else),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

@@ -352,19 +352,4 @@ TEST_CASE(a_plan_survives_json_and_its_checksum_changes_with_any_definition)
     plan_release(&p);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators_bind_and_group_as_in_arithmetic),
-        cmocka_unit_test(equal_parts_are_one_node_and_helpers_are_no_inputs),
-        cmocka_unit_test(inputs_of_hour_and_weekday_alone_follow_the_calendar),
-        cmocka_unit_test(a_wrong_expression_is_refused_and_pointed_at),
-        cmocka_unit_test(definitions_that_cannot_be_are_refused_and_others_not),
-        cmocka_unit_test(nesting_and_the_number_of_values_are_limited),
-        cmocka_unit_test(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first),
-        cmocka_unit_test(
-            odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not),
-        cmocka_unit_test(a_plan_survives_json_and_its_checksum_changes_with_any_definition),
-    };
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
-}
+TESTS(scratch_make, scratch_remove)

@@ -381,7 +381,7 @@ static char *array_from(int from)
 }
 
 // Compared with a service that is never asked what if.
-static void what_if_tells_what_predict_will_answer_and_leaves_no_trace(void **state)
+TEST_CASE(what_if_tells_what_predict_will_answer_and_leaves_no_trace)
 {
     char *told[12], label[64];
     for (int asked = 0; asked < 2; asked++) {
@@ -604,32 +604,4 @@ TEST_CASE(bad_feedback_is_refused_as_a_whole)
     assert_int_equal(count("SELECT count(*) FROM feedback"), 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(a_transaction_is_answered_with_probability_decision_and_reasons),
-        TEST(inputs_outside_the_range_of_training_are_named_counted_and_sent_again),
-        TEST(a_model_may_review_whatever_lies_outside_the_range_of_training),
-        TEST(an_id_comes_back_as_it_was_sent),
-        TEST(absent_null_and_empty_fields_take_the_missing_value),
-        TEST(the_windows_know_a_keys_earlier_and_late_transactions_at_their_own_time),
-        TEST(more_than_seven_days_late_is_refused_with_all_of_the_array),
-        TEST(a_time_is_rounded_down_to_a_whole_second),
-        TEST(clients_cannot_move_a_key_further_ahead_than_a_day_after_the_clock),
-        TEST(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_the_first_state),
-        TEST(a_service_needs_a_champion_its_key_and_an_unaltered_state),
-        cmocka_unit_test(a_string_comes_back_from_its_json),
-        cmocka_unit_test(a_body_that_cannot_be_parsed_is_400_and_without_memory_503),
-        cmocka_unit_test(a_body_of_more_values_than_a_request_needs_is_refused_before_it_is_parsed),
-        TEST(what_if_tells_what_predict_will_answer_and_leaves_no_trace),
-        TEST(what_if_echoes_ids_and_takes_equal_ones_for_different_transactions),
-        TEST(a_bad_body_is_refused_with_its_place_and_nothing_is_counted),
-        TEST(an_array_of_1000_is_answered_and_one_of_1001_is_not),
-        TEST(a_long_unknown_name_makes_a_valid_reply),
-        TEST(a_label_is_applied_once_and_can_change),
-        TEST(without_an_id_a_transaction_gets_its_label_by_its_order),
-        TEST(the_newest_decisions_have_their_labels_and_reviews_are_found_among_all_that_are_kept),
-        TEST(bad_feedback_is_refused_as_a_whole),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

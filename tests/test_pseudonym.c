@@ -1,4 +1,5 @@
 // ingest/pseudonym: the key's file is made once and kept secret; the hash is SipHash-2-4.
+#define EACH scratch_make, scratch_remove
 #include "ingest/pseudonym.h"
 #include "tests/scratch.h"
 
@@ -79,13 +80,4 @@ TEST_CASE(a_key_that_is_missing_readable_or_of_another_length_is_refused)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_hash_is_siphash_2_4_of_column_0_text),
-        cmocka_unit_test(columns_keys_and_texts_give_different_pseudonyms),
-        scratch_test(programs_that_start_together_end_with_one_key),
-        scratch_test(a_key_that_is_missing_readable_or_of_another_length_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

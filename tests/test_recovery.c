@@ -11,7 +11,7 @@ static void crash_without_checkpoint(void)
 }
 
 // Compared with a service that never stops.
-static void after_any_end_the_service_goes_on_to_the_same_bits(void **state)
+TEST_CASE(after_any_end_the_service_goes_on_to_the_same_bits)
 {
     static void (*const ends[])(void) = {restart, crash, crash_without_checkpoint};
     char *all = answers(0, 180), *at = all;
@@ -252,19 +252,4 @@ TEST_CASE(when_all_rows_were_dropped_order_numbers_go_on)
     assert_int_equal(small.service.store.next, next);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(after_any_end_the_service_goes_on_to_the_same_bits),
-        TEST(the_newest_decisions_drift_and_quality_are_known_after_a_restart),
-        TEST(a_damaged_checkpoint_is_reported_and_does_not_replace_the_one_before),
-        TEST(a_new_database_beside_the_checkpoint_of_another_is_refused),
-        TEST(a_row_says_which_inputs_were_outside_the_range_of_training),
-        TEST(an_altered_or_foreign_database_is_refused),
-        TEST(retention_drops_old_rows_and_a_restart_goes_on),
-        TEST(retention_does_not_follow_the_times_that_clients_claim),
-        TEST(an_id_whose_row_was_dropped_is_new_again),
-        TEST(when_all_rows_were_dropped_order_numbers_go_on),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -25,9 +25,8 @@ static void assert_output_is_the_batch(void)
     free(b.probability);
 }
 
-static void a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays(void **state)
+TEST_CASE(a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays)
 {
-    (void)state;
     for (int batch = 1; batch < 40; batch += 36) {
         server_begin(&own, "8", NULL);
         if (run("%s/replay --config datasets/sample.ini --url http://127.0.0.1:%d --connections 1 "
@@ -40,9 +39,8 @@ static void a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays(void **stat
     }
 }
 
-static void transactions_that_the_server_refuses_are_reported_with_its_words(void **state)
+TEST_CASE(transactions_that_the_server_refuses_are_reported_with_its_words)
 {
-    (void)state;
     server_begin(&own, "8", NULL);
     assert_int_equal(run("{ printf Time; printf ',V%%d' $(seq 28); printf ',Amount,Class\\n0'; "
                          "printf ',-%%d.5' $(seq 28); echo ',1.5,0'; } | %s/replay "
@@ -67,9 +65,8 @@ static void start_other(const char *script)
     server_begin(&own, "8", NULL);
 }
 
-static void labels_are_replayed_whatever_the_columns_are_called(void **state)
+TEST_CASE(labels_are_replayed_whatever_the_columns_are_called)
 {
-    (void)state;
     start_other("s/^id /no /; s/^label /fraud /; s/, label, /, fraud, /");
     assert_null(strstr(folder_text("access.log"), "go stale"));
     if (run("%s/replay --config %s/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
@@ -80,24 +77,10 @@ static void labels_are_replayed_whatever_the_columns_are_called(void **state)
     assert_null(strstr(log_text(), " 0 posted, "));
 }
 
-static void a_server_says_at_start_that_its_label_windows_will_go_stale(void **state)
+TEST_CASE(a_server_says_at_start_that_its_label_windows_will_go_stale)
 {
-    (void)state;
     start_other("/^id /d");
     assert_non_null(strstr(folder_text("access.log"), "windows over the label will go stale"));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays,
-                                  server_end_own),
-        cmocka_unit_test_teardown(transactions_that_the_server_refuses_are_reported_with_its_words,
-                                  server_end_own),
-        cmocka_unit_test_teardown(labels_are_replayed_whatever_the_columns_are_called,
-                                  server_end_own),
-        cmocka_unit_test_teardown(a_server_says_at_start_that_its_label_windows_will_go_stale,
-                                  server_end_own),
-    };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
-}
+TESTS(server_artifacts, server_remove)

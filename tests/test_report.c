@@ -54,17 +54,4 @@ TEST_CASE(the_page_holds_metrics_json_whatever_its_texts_are)
             "</script><!-- \"\\ & {{x}} | *'; } >x.ini;" AGAIN "x.ini && " CHECK "page");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(a_version_has_its_model_metrics_report_and_card),
-        stages_test(the_same_input_gives_the_same_bytes_of_every_file),
-        stages_test(each_curve_ends_with_all_rows_and_has_the_area_of_the_metrics),
-        stages_test(the_ranges_of_probability_hold_all_rows),
-        stages_test(numpy_finds_the_same_training_metrics_decisions_distributions_and_days),
-        stages_test(card_and_terminal_have_the_figures),
-        stages_test(the_card_states_what_the_test_costs),
-        stages_test(the_page_holds_metrics_json_whatever_its_texts_are),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

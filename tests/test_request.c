@@ -440,24 +440,4 @@ TEST_CASE(a_short_hold_of_the_database_is_waited_for_by_as_many_as_the_queue_tak
     assert_int_equal(server_end(&own), 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_that_two_programs_could_read_differently_are_refused),
-        cmocka_unit_test(requests_that_the_library_refuses_get_a_reason),
-        cmocka_unit_test(what_the_standard_allows_is_answered),
-        cmocka_unit_test(a_head_of_more_than_16_KiB_is_refused),
-        cmocka_unit_test(a_body_that_trickles_is_given_up),
-        cmocka_unit_test(a_client_that_reads_late_gets_all_answers_whole),
-        cmocka_unit_test(a_large_body_in_pieces_is_read_whole),
-        cmocka_unit_test(a_file_holds_one_token_that_only_its_owner_may_read),
-        cmocka_unit_test(only_the_token_after_bearer_fits),
-        OWN(health_is_answered_at_once_while_1000_clients_hang_on),
-        OWN(a_client_that_never_reads_is_cut_off_and_counted),
-        OWN(the_health_port_answers_health_and_metrics_while_no_worker_is_free),
-        OWN(clients_that_drip_hold_read_late_and_pipeline_do_no_harm),
-        OWN(a_client_that_hangs_on_is_cut_off),
-        OWN(a_short_hold_of_the_database_is_waited_for_by_as_many_as_the_queue_takes),
-    };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
-}
+TESTS(server_artifacts, server_remove)

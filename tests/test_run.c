@@ -1,4 +1,5 @@
 // tests/run itself, on shell scripts that print what cmocka prints.
+#define EACH scratch_make, scratch_remove
 #include "tests/scratch.h"
 
 static char out[4096];
@@ -51,13 +52,4 @@ TEST_CASE(a_run_that_is_interrupted_leaves_nothing_behind)
     assert_int_equal(scratch_count(scratch), 1);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(skipped_tests_are_named_and_fail_in_ci),
-        scratch_test(a_program_that_leaves_files_behind_has_failed_and_they_are_removed),
-        scratch_test(what_a_program_started_ends_with_it),
-        scratch_test(a_run_that_is_interrupted_leaves_nothing_behind),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,5 +1,6 @@
 // ingest/schema: what [columns] and [input] may say, how mistakes are explained, and JSON there and
 // back.
+#define EACH scratch_make, scratch_remove
 #include "ingest/schema.h"
 #include "tests/release.h"
 #include "tests/scratch.h"
@@ -144,12 +145,4 @@ TEST_CASE(hostile_json_is_refused)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(a_schema_is_read_and_json_gives_it_back),
-        scratch_test(mistakes_are_explained),
-        cmocka_unit_test(hostile_json_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -259,19 +259,4 @@ static int make_worlds(void **state)
     return load("shift.csv", shifted) == n_rows ? 0 : -1;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_random_numbers_are_the_published_ones),
-        cmocka_unit_test(
-            rows_are_in_order_and_an_amount_is_fraud_by_itself_exactly_above_the_limit),
-        cmocka_unit_test(counts_amounts_and_times_follow_their_distributions),
-        cmocka_unit_test(a_compromised_terminal_sees_nothing_but_fraud_for_28_days),
-        cmocka_unit_test(a_third_of_a_stolen_cards_purchases_is_fraud_of_five_times_the_amount),
-        cmocka_unit_test(customers_buy_within_the_radius_or_not_at_all),
-        cmocka_unit_test(a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on),
-        cmocka_unit_test(the_committed_sample_is_what_the_data_cards_last_command_writes),
-        cmocka_unit_test(a_wrong_command_line_exits_with_2_and_says_why),
-    };
-    return cmocka_run_group_tests(tests, make_worlds, scratch_remove);
-}
+TESTS(make_worlds, scratch_remove)

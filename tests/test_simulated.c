@@ -1,6 +1,7 @@
 // What holds of the model on the simulated data: other kernels give the same files, the monitor sees
 // the simulator's shift and nothing without it, and no extreme value gets past it. On a fifth of the customers; ASSAY_SIMULATE, options of simulate, for others
 // (`make soak`: all).
+#define EACH NULL, NULL
 #include "tests/stages.h"
 
 #include <jansson.h>
@@ -123,14 +124,4 @@ TEST_CASE(no_amount_beyond_training_is_approved_more_often_than_the_largest_of_t
             "kill $!; wait $!; exit $rc");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kernel_of_openblas_gives_the_same_files_to_the_last_byte),
-        cmocka_unit_test(
-            the_shift_is_named_and_the_estimate_does_not_see_that_average_precision_falls),
-        cmocka_unit_test(
-            no_amount_beyond_training_is_approved_more_often_than_the_largest_of_training),
-    };
-    return cmocka_run_group_tests(tests, make_model, scratch_remove);
-}
+TESTS(make_model, scratch_remove)

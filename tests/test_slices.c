@@ -1,4 +1,5 @@
 // slices: which rows belong to which slice, against those picked by hand, and names. What [slices] refuses is in test_evaluate.c.
+#define EACH set_up, tear_down
 #include "train/slices.h"
 
 #include "tests/release.h"
@@ -183,16 +184,4 @@ TEST_CASE(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empt
     }
 }
 
-#define slices_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        slices_test(a_band_holds_its_lower_edge_and_each_value_of_the_test_rows_is_a_slice),
-        slices_test(edges_and_names_are_those_of_the_feature_as_a_float),
-        slices_test(the_rare_ones_of_many_texts_share_a_slice),
-        slices_test(a_text_becomes_a_name_without_control_characters_and_half_characters),
-        slices_test(a_slice_is_small_below_ten_judged_rows_of_either_class_and_may_be_empty),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -238,13 +238,4 @@ TEST_CASE(forged_numbers_are_refused)
     plan_release(&p);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stops_change_neither_features_nor_the_last_snapshot),
-        cmocka_unit_test(after_late_events_a_snapshot_is_what_it_had_been_in_time_order),
-        cmocka_unit_test(files_that_were_cut_or_altered_anywhere_are_refused),
-        cmocka_unit_test(forged_numbers_are_refused),
-    };
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
-}
+TESTS(scratch_make, scratch_remove)

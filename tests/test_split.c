@@ -146,16 +146,4 @@ TEST_CASE(a_window_over_labels_that_are_not_known_yet_is_refused)
                   "whose delay is [split] label_delay (7d if not set) or more");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(days_are_whole_and_both_included_and_move_by_days),
-        cmocka_unit_test(shares_that_touch_share_no_row_and_leave_none_out),
-        cmocka_unit_test(a_share_is_cut_between_different_times),
-        cmocka_unit_test(mistakes_are_refused_and_named),
-        cmocka_unit_test(
-            the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after_seven_days),
-        cmocka_unit_test(a_window_over_labels_that_are_not_known_yet_is_refused),
-    };
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
-}
+TESTS(scratch_make, scratch_remove)

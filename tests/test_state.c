@@ -395,15 +395,4 @@ TEST_CASE(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all)
     plan_release(&p);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_window_equals_its_definition_for_late_events_too),
-        cmocka_unit_test(blocks_threads_and_keys_that_collide_do_not_change_a_bit),
-        cmocka_unit_test(a_block_with_an_event_that_is_too_late_is_refused_and_changes_nothing),
-        cmocka_unit_test(times_before_1970_divisions_by_zero_and_values_that_are_not_finite),
-        cmocka_unit_test(labels_told_within_the_delay_give_the_bits_of_batch),
-        cmocka_unit_test(a_label_of_an_event_that_is_no_longer_kept_counts_in_windows_over_all),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -279,22 +279,4 @@ TEST_CASE(a_reload_without_a_thread_for_it_may_be_tried_again)
     assert_int_equal(service_reload(&small.service, &err), 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(an_id_seen_before_gets_its_answer_again_and_changes_nothing),
-        TEST(an_array_with_known_and_repeated_ids_counts_each_once),
-        TEST(an_id_of_another_transaction_is_refused_with_the_field_that_differs),
-        TEST(ids_that_moved_to_the_table_are_found_there),
-        TEST(a_name_that_cannot_be_a_database_is_refused),
-        TEST(a_database_that_others_could_read_becomes_its_owners_alone),
-        TEST(a_second_server_on_the_same_database_is_refused),
-        TEST(a_row_holds_the_transaction_its_decision_and_the_clocks),
-        TEST(the_documented_program_reads_the_blobs),
-        TEST(a_commit_that_fails_stops_the_service),
-        TEST(a_file_that_is_moved_or_removed_stops_the_service),
-        TEST(a_reload_without_a_thread_for_it_may_be_tried_again),
-        TEST(a_database_that_another_program_holds_is_503_until_it_lets_go),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -157,12 +157,4 @@ TEST_CASE(tiny_prints_its_table)
            "2018-04-29 1e-2");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        stages_test(the_pipeline_agrees_with_tiny_on_the_sample),
-        stages_test(the_pipeline_agrees_with_tiny_on_simulated_data),
-        stages_test(tiny_prints_its_table),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

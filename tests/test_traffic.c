@@ -95,11 +95,4 @@ TEST_CASE(each_count_has_its_name)
     json_decref(json);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bins_follow_the_clock),
-        cmocka_unit_test(each_count_has_its_name),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

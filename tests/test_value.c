@@ -169,14 +169,4 @@ TEST_CASE(malformed_utf8_is_found)
         assert_false(value_utf8(bad[i], strlen(bad[i])));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_at_the_edges_have_the_bits_of_strtod),
-        cmocka_unit_test(random_numbers_have_the_bits_of_strtod),
-        cmocka_unit_test(times_are_those_of_timegm_and_days_begin_at_midnight),
-        cmocka_unit_test(each_format_takes_its_times_and_no_others),
-        cmocka_unit_test(malformed_utf8_is_found),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -56,11 +56,4 @@ TEST_CASE(memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come
     history_release(&whole);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_are_rounded_correctly_whatever_their_values),
-        cmocka_unit_test(memory_is_bounded_by_the_longest_window_and_how_late_an_event_may_come),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)
