@@ -1,10 +1,11 @@
-// export: a served period as a feature table, one decision as JSON, or a check that what was served
-// can be computed again. It reads the database while a server writes to it, or without one.
+// export: a served period as a feature table or as a raw one (--transactions), one decision as JSON, or
+// a check that what was served can be computed again. It reads the database while a server writes to it, or without one.
 //
 // The table has the format of features/main.c: inputs as they were served, labels as they were
 // known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for
 // approve) and _version, which may change within a table. Provenance: {"plan", "labels_as_of",
-// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "program"}; input_xxh3 is of the rows.
+// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "program"}; input_xxh3 is of the rows. The
+// raw one has the columns of ingest's table, and the members of "table" without the plan.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"
@@ -28,7 +29,7 @@ static const char *database = "var/assay.db", *output = "build/simulated/served"
 static const char first_state[] = "build/simulated/features/state.bin";
 static const char *state_path = first_state, *key = "var/pseudonym.key";
 static int64_t from = INT64_MIN, until = INT64_MAX, labels_as_of = INT64_MIN;
-static bool verify;
+static bool verify, transactions;
 
 // They live as long as the program.
 static struct model model; // any with the database's plan
@@ -74,6 +75,12 @@ static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
 static int64_t label_delay;
 static struct dictionary *texts; // [schema->n] of categories
 
+// Numbers are in the inputs of a feature table.
+static bool is_written(size_t column)
+{
+    return transactions || schema->columns[column].kind != COLUMN_NUMBER;
+}
+
 static int open_table(struct err *err)
 {
     static char names[][16] = {"_probability", "_decision", "_version"}; // no input begins with _
@@ -82,13 +89,13 @@ static int open_table(struct err *err)
     hash = xchecked(XXH3_createState());
     XXH3_64bits_reset(hash);
     for (size_t c = 0; c < schema->n; c++)
-        if (schema->columns[c].kind != COLUMN_NUMBER)
+        if (is_written(c))
             columns[n_columns++] = (struct table_column){.name = schema->columns[c].name,
                                                          .kind = schema->columns[c].kind};
-    for (size_t i = 0; i < plan->n_inputs; i++)
+    for (size_t i = 0; i < plan->n_inputs && !transactions; i++)
         columns[n_columns++] =
             (struct table_column){.name = plan->inputs[i].name, .kind = COLUMN_FEATURE};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3 && !transactions; i++)
         columns[n_columns++] = (struct table_column){.name = names[i], .kind = COLUMN_NUMBER};
     block = xcalloc(n_columns * BLOCK, sizeof *block);
     return table_writer_open(&writer, output, columns, n_columns, err);
@@ -129,12 +136,12 @@ static int put_row(void *arg, const struct store_row *row, const struct store_la
         const void *value = &row->values[c];
         if (kind == COLUMN_CATEGORY && dictionary_code(&texts[c], row->texts[c], &code, err))
             return err_prefix(err, "%s: %s", store.path, schema->columns[c].name);
-        if (kind != COLUMN_NUMBER)
+        if (is_written(c))
             put(at++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &is : value);
     }
-    for (size_t i = 0; i < plan->n_inputs; i++)
+    for (size_t i = 0; i < plan->n_inputs && !transactions; i++)
         put(at++, &row->x[i]);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3 && !transactions; i++)
         put(at++, &decided[i]);
     labelled += row->label >= 0;
     overdue += row->label < 0 && time <= labels_as_of - label_delay;
@@ -147,14 +154,16 @@ static int commit(struct err *err)
     for (size_t c = 0, at = 0; c < schema->n; c++) {
         if (schema->columns[c].kind == COLUMN_CATEGORY)
             table_writer_dictionary(&writer, at, &texts[c]);
-        at += schema->columns[c].kind != COLUMN_NUMBER;
+        at += is_written(c);
     }
     json_t *provenance =
-        json_pack("{s:o, s:I, s:{s:s, s:s, s:s}, s:s}", "plan", plan_to_json(plan), "labels_as_of",
-                  (json_int_t)labels_as_of, "table", "input_xxh3",
-                  checksum_text(sum[0], XXH3_64bits_digest(hash)), "key_fingerprint",
-                  checksum_text(sum[1], store.identity.key_fingerprint), "base_xxh3",
-                  checksum_text(sum[2], store.identity.base), "program", "assay " ASSAY_VERSION);
+        json_pack("{s:s, s:s, s:s}", "input_xxh3", checksum_text(sum[0], XXH3_64bits_digest(hash)),
+                  "key_fingerprint", checksum_text(sum[1], store.identity.key_fingerprint),
+                  "base_xxh3", checksum_text(sum[2], store.identity.base));
+    if (!transactions)
+        provenance = json_pack("{s:o, s:o}", "plan", plan_to_json(plan), "table", provenance);
+    json_object_set_new(provenance, "labels_as_of", json_integer((json_int_t)labels_as_of));
+    json_object_set_new(provenance, "program", json_string("assay " ASSAY_VERSION));
     if (table_writer_finish(&writer, provenance, err))
         return -1;
     return output_commit(&writer.dir, err);
@@ -172,6 +181,11 @@ static int check(int64_t clock, struct err *err)
     if (is_other)
         return err_set(err, "%s: is no export, so it is not replaced: name another --output",
                        output);
+    if (transactions && from == INT64_MIN && store.dropped > 0)
+        return err_set(err,
+                       "%s: has dropped old transactions (--retain), which a state needs: join an "
+                       "earlier export of them, and give --from the time at which this one begins",
+                       store.path);
     if (labels_as_of > clock)
         return err_set(err, "--labels-as-of %s: is later than the newest transaction, of %s",
                        time_text(text[0], labels_as_of), time_text(text[1], clock));
@@ -294,7 +308,9 @@ int main(int argc, char **argv)
              "labels as they were known at this time of the data clock (default: at the newest "
              "transaction)",
              .time = &labels_as_of},
-            {"output", "DIR", "feature table to write", .text = &output},
+            {"output", "DIR", "table to write", .text = &output},
+            {"transactions", NULL, "the raw columns instead of the inputs: a table for features",
+             .flag = &transactions},
             {"id", "ID", "print the decision on this transaction as JSON", .text = &id},
             {"verify", NULL,
              "compute inputs and label values again, not decisions; exit 1 if one differs",
@@ -309,11 +325,12 @@ int main(int argc, char **argv)
     umask(077); // only the owner may read pseudonyms
     json_set_alloc_funcs(xmalloc, free);
     int rc = option_parse(&program, argc, argv, &err);
-    const bool narrowed = from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN;
+    const bool narrowed =
+        from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN || transactions;
     if (rc > 0 && (from >= until || (id && verify) || ((id || verify) && narrowed)))
         rc = err_set(&err, id || verify
-                               ? "--id, --verify, and --from, --until and --labels-as-of of a "
-                                 "table exclude each other"
+                               ? "--id, --verify, and --from, --until, --labels-as-of and "
+                                 "--transactions of a table exclude each other"
                                : "the period is empty: --from must be earlier than --until");
     if (rc <= 0)
         return option_exit(&program, rc, &err);

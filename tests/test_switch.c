@@ -1,0 +1,120 @@
+// switch: the recipe "A champion with other features" of docs/server.md, with the real programs on
+// the sample. Transactions are served from DAY on; the oracle is the batch over all of them, each once.
+#include "tests/server.h"
+
+// A shell command with $F the scratch folder and the programs in its PATH; it ends with that status
+// and prints the words.
+static void expect(int status, const char *words, const char *command)
+{
+    const int found =
+        run("F='%s'; PATH=\"$(cd '%s' && pwd):$PATH\"; set -e; %s", folder, bin, command);
+    if (found != status || !strstr(log_text(), words))
+        fail_msg("%s\nexit status %d, expected %d with '%s':\n%s", command, found, status, words,
+                 log_text());
+}
+
+// Replay rows of a CSV to the server that runs.
+static void replay(const char *options)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "replay --config datasets/sample.ini --connections 1 --url http://127.0.0.1:%d %s",
+             own.port, options);
+    expect(0, ", 0 failed; 0 rows that break", command);
+}
+
+static void start(const char *state)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s/state.bin", folder, state);
+    memcpy(own.more, (const char *[]){"--state", path}, 2 * sizeof *own.more);
+    *own.database = '\0';
+    server_begin(&own, "8", NULL);
+}
+
+static void wait_for(const char *words)
+{
+    for (int ms = 0; !strstr(folder_text("access.log"), words); ms += 10) {
+        assert_true(ms < WAIT_MS);
+        poll(NULL, 0, 10);
+    }
+}
+
+// Row 4095, a fraud, arrives when the server already has rows of later days. Row 4209 is in the
+// original table, and sent once more. Labels come a day later, so the last day's are not known.
+static void serve_three_days(void)
+{
+    expect(0, "",
+           "awk -F, 'NR == 1 || $2 < \"" DAY "\" && $1 != 4095' datasets/sample.csv >$F/base.csv\n"
+           "awk -F, 'NR == 1 || $1 == 4095 || $1 == 4209' datasets/sample.csv >$F/late.csv\n"
+           "awk -F, -v OFS=, 'NR == 1 || $2 < \"2018-05-06\"' datasets/sample.csv >$F/until.csv\n"
+           "awk -F, -v OFS=, -v end=$(tail -n 1 $F/until.csv | cut -d, -f6) "
+           "'NR > 1 && $1 != 4095 && $6 + 86400 > end { $8 = 0 } 1' $F/until.csv >$F/all.csv\n"
+           "o='--config datasets/sample.ini'; ingest $o --key $F/key --output $F/base $F/base.csv\n"
+           "features $o --output $F/first $F/base");
+    start("first");
+    replay("--from " DAY " --until 2018-05-06 --labels 1");
+    replay("--labels 0 $F/late.csv");
+}
+
+static void promote_other_features(void)
+{
+    expect(0, "becomes the champion",
+           "sed 's/^weekend .*/&\\nmean_3d = mean(terminal, amount, 3d)/; /^customer_mean_30d/d' "
+           "datasets/sample.ini >$F/new.ini; cd $F\n"
+           "features --config new.ini --output features table\n"
+           "train --config new.ini --output models features\n"
+           "registry --models models promote latest");
+    kill(own.pid, SIGHUP);
+    wait_for("was trained on other [columns] or [features] than the running state has");
+}
+
+// env: the shell has a command of that name.
+static void export_and_compute(void)
+{
+    char command[1024];
+    snprintf(
+        command, sizeof command,
+        "cd $F; served() { env export --config new.ini --database %s --models models \"$@\"; }\n"
+        "served --transactions --output served\n"
+        "features --config new.ini --output now base served\n"
+        "features --config new.ini --output soon --until 2018-05-05 base served\n"
+        "for table in base now; do ! served --transactions --output $table 2>said\n"
+        "grep 'is no export, so it is not replaced' said; done",
+        own.database);
+    expect(0, "", command);
+}
+
+static void an_export_and_the_original_table_give_the_state_of_a_batch_over_all(void **state)
+{
+    (void)state;
+    serve_three_days();
+    promote_other_features();
+    assert_int_equal(server_end(&own), 0);
+    export_and_compute();
+    expect(0, "",
+           "cd $F; ingest --config new.ini --key key --output all all.csv\n"
+           "features --config new.ini --output batch all; cmp batch/state.bin now/state.bin\n"
+           "diff -r -x manifest.json -x label.npy batch now");
+    start("now");
+    check_answer_at(own.port, GET("/decisions?id=4500"), 404, "");
+    replay("--from 2018-05-06 --until 2018-05-08 --output $F/one");
+    assert_int_equal(server_end(&own), 0);
+    start("soon"); // and send the rest again, so that its labels find it
+    replay("--from 2018-05-05 --until 2018-05-06");
+    replay("--from 2018-05-06 --until 2018-05-08 --output $F/two");
+    check_answer_at(own.port, GET("/decisions?id=4500"), 200, "");
+    expect(0, "", "[ $(wc -l <$F/one) -gt 200 ]; cmp $F/one $F/two");
+}
+
+static int artifacts(void **state)
+{
+    return server_artifacts_of(state, "datasets/sample.ini", DAY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        OWN(an_export_and_the_original_table_give_the_state_of_a_batch_over_all)};
+    return cmocka_run_group_tests(tests, artifacts, server_remove);
+}
