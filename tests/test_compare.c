@@ -679,6 +679,9 @@ TEST_CASE(several_tables_give_the_same_json_as_the_one_they_were_cut_from_and_ag
     succeed(COMPARE "1 2 features --output one && " COMPARE
                     "1 2 early late --output many && " COMPARE
                     "1 2 early late --output again && cmp many again");
+    succeed("monitor " SAMPLE "--models models --output a.json features && "
+            "monitor " SAMPLE "--models models --output b.json early late && "
+            "sed 's,early + late,features,' b.json | cmp - a.json");
     for (int i = 0; i < 2; i++)
         succeed(
             i ? "awk '/\"tables\"/ { n = 1 } n && /\\]/ { n = 0 } !n' many >left; cmp left right"

@@ -65,7 +65,6 @@ static void promote_other_features(void)
            "features --config new.ini --output features table\n"
            "train --config new.ini --output models features\n"
            "registry --models models promote latest");
-    kill(own.pid, SIGHUP);
     wait_for("was trained on other [columns] or [features] than the running state has");
 }
 
@@ -95,7 +94,7 @@ static void an_export_and_the_original_table_give_the_state_of_a_batch_over_all(
     expect(0, "",
            "cd $F; ingest --config new.ini --key key --output all all.csv\n"
            "features --config new.ini --output batch all; cmp batch/state.bin now/state.bin\n"
-           "diff -r -x manifest.json -x label.npy batch now");
+           "diff -r -x manifest.json -x label.npy batch now; grep labels_as_of now/manifest.json");
     start("now");
     check_answer_at(own.port, GET("/decisions?id=4500"), 404, "");
     replay("--from 2018-05-06 --until 2018-05-08 --output $F/one");
