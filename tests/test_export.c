@@ -140,6 +140,36 @@ TEST_CASE(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times
     shell("diff -r served first");
 }
 
+TEST_CASE(transactions_have_their_raw_columns_alone)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    uint64_t row = 0;
+    free(answers(0, 60));
+    expect_export(0, ": 15 known|export           60 ", "--transactions");
+    open_served();
+    const struct schema *schema = &small.service.plan->schema;
+    const struct table_column *channel = &served.columns[table_find(&served, "channel")];
+    assert_int_equal(served.n, schema->n);
+    for (size_t c = 0; c < schema->n; c++)
+        column(schema->columns[c].name, schema->columns[c].kind);
+    assert_int_equal(sqlite3_open_v2(small.database, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_prepare_v2(db,
+                       "SELECT t_id, t_amount, t_age, t_channel FROM prediction ORDER BY t_time",
+                       -1, &q, NULL);
+    for (; sqlite3_step(q) == SQLITE_ROW; row++) {
+        assert_true(((const int64_t *)column("id", COLUMN_ID))[row] == sqlite3_column_int64(q, 0));
+        assert_true(number_of("amount", row) == sqlite3_column_double(q, 1));
+        assert_true(number_of("age", row) == sqlite3_column_double(q, 2));
+        assert_string_equal(channel->dictionary[((const uint32_t *)channel->data)[row]],
+                            (const char *)sqlite3_column_text(q, 3));
+    }
+    assert_int_equal(row, 60);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    expect_export(0, "export           60 ", ""); // one kind of export may replace the other
+}
+
 TEST_CASE(a_period_has_its_transactions_alone)
 {
     ask_at("A", 0);
@@ -486,6 +516,9 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
         {2, "", "--verify --from 2018-10-01", "exclude each other"},
         {2, "", "--id T1 --until 2018-10-01", "exclude each other"},
         {2, "", "--verify --labels-as-of 2018-10-01", "exclude each other"},
+        {2, "", "--verify --transactions", "exclude each other"},
+        {1, "sqlite3 assay.db \"INSERT INTO meta VALUES ('dropped', 5)\"", "--transactions",
+         "has dropped old transactions (--retain), which a state needs"},
         {1, "", "--labels-as-of '2018-10-01 11:25:01'",
          "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, of "
          "2018-10-01T11:25:00Z"},
@@ -582,6 +615,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times),
+        TEST(transactions_have_their_raw_columns_alone),
         TEST(a_period_has_its_transactions_alone),
         TEST(more_rows_than_are_read_at_a_time_come_out_once_each),
         TEST(labels_are_those_that_the_data_clock_had_reached),
