@@ -113,7 +113,7 @@ static void post_reload(struct request *q)
 static void get_loop(struct request *q)
 {
     service_hold(q->service);
-    reply_add(q->reply, "{%s,%s}", q->service->monitor.text, q->service->ledger.text);
+    reply_text(q->reply, q->service->loop);
     service_let(q->service);
 }
 

@@ -150,6 +150,98 @@ int service_reload(struct service *s, struct err *err)
     return new ? 0 : started ? -1 : RELOAD_LATER;
 }
 
+// ---- the loop ----
+
+enum { NEWEST_LINES = 8, MAX_BYTES = 16 * 1024 * 1024 };
+
+static bool has_changed(const char *path, int64_t seen[4])
+{
+    struct stat f = {0};
+    if (stat(path, &f))
+        f.st_ino = 0;
+    const int64_t now[] = {(int64_t)f.st_ino, f.st_size, f.st_mtim.tv_sec, f.st_mtim.tv_nsec};
+    const bool same = memcmp(now, seen, sizeof now) == 0;
+    memcpy(seen, now, sizeof now);
+    return !same;
+}
+
+// A file with a verdict; NULL where there is none. all: gets an error where it is damaged.
+static json_t *load_verdict(const char *path, json_t *all, const char *error)
+{
+    struct stat file;
+    struct err why;
+    if (stat(path, &file))
+        return NULL;
+    json_t *j = file.st_size > MAX_BYTES ? NULL : results_load(path, &why);
+    if (json_is_string(json_object_get(json_object_get(j, "verdict"), "sentence")))
+        return j;
+    json_decref(j);
+    json_object_set_new(all, error, json_string("its file is damaged: write it again"));
+    return NULL;
+}
+
+static void add_registry(json_t *all, const struct registry *r)
+{
+    static const char *const actions[] = {
+        [LEDGER_TRAIN] = "train", [LEDGER_PROMOTE] = "promote", [LEDGER_ROLLBACK] = "rollback"};
+    static const char error[] = "challenger_error";
+    json_t *comparison = NULL, *lines = json_array();
+    char time[TIME_TEXT];
+    for (int64_t v = registry_latest(r); v && !comparison && !json_object_get(all, error); v--) {
+        char *path = xasprintf("%s/%" PRId64 "/comparison.json", r->path, v);
+        comparison = load_verdict(path, all, error);
+        free(path);
+    }
+    json_object_del(json_object_get(comparison, "flips"), "rows"); // up to 5000
+    for (size_t i = r->n; i > 0 && json_array_size(lines) < NEWEST_LINES; i--) {
+        const struct ledger_entry *e = &r->entries[i - 1];
+        json_array_append_new(lines,
+                              json_pack("{s:s, s:s?, s:I, s:s}", "time", time_text(time, e->time),
+                                        "action", actions[e->action], "version",
+                                        (json_int_t)e->version, "sha256", e->sha256));
+    }
+    json_object_update_new(all,
+                           json_pack("{s:o?, s:o}", "challenger", comparison, "ledger", lines));
+}
+
+void service_watch(struct service *s)
+{
+    struct registry r;
+    struct err err;
+    int64_t champion = 0;
+    char *ledger = path_join(s->models, "ledger.jsonl"), *old = s->loop;
+    const bool moved = has_changed(ledger, s->seen[0]);
+    free(ledger);
+    if (!has_changed(s->drift, s->seen[1]) && !moved && s->loop)
+        return;
+    json_t *all = json_pack("{s:n, s:n, s:n}", "drift", "challenger", "ledger"),
+           *drift = load_verdict(s->drift, all, "drift_error");
+    if (drift)
+        json_object_set_new(
+            all, "drift",
+            json_pack("{s:O?, s:O, s:O?, s:{s:O?}}", "model", json_object_get(drift, "model"),
+                      "verdict", json_object_get(drift, "verdict"), "periods",
+                      json_object_get(drift, "periods"), "performance", "alarm",
+                      json_object_get(json_object_get(drift, "performance"), "alarm")));
+    if (registry_read(&r, s->models, &err) || registry_champion(&r, &champion, &err))
+        json_object_set_new(all, "ledger_error", json_string("it cannot be read: see the log"));
+    else
+        add_registry(all, &r);
+    registry_release(&r);
+    char *text = xchecked(json_dumps(all, JSON_COMPACT));
+    json_decref(drift);
+    json_decref(all);
+    pthread_rwlock_wrlock(&s->replacement);
+    s->loop = text;
+    pthread_rwlock_unlock(&s->replacement);
+    free(old);
+    const bool same = service_hold(s)->model.version == champion;
+    service_let(s);
+    // Also where the ledger is damaged, which this reports.
+    if (moved && !same && service_reload(s, &err) == RELOAD_LATER)
+        s->seen[0][0] = 0;
+}
+
 static int load_snapshot(struct service *s, const char *path, struct err *err)
 {
     return recovery_load(&s->state, s->plan, s->dictionaries, pseudonym_fingerprint(&s->pseudonym),
@@ -331,8 +423,7 @@ void service_release(struct service *s)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);
     free(s->counters.outside);
-    free(s->ledger.text);
-    free(s->monitor.text);
+    free(s->loop);
     if (s->champion != s->first)
         champion_free(s->champion);
     champion_free(s->first);

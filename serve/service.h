@@ -21,8 +21,6 @@
 #include "serve/writer.h"
 #include "train/model.h"
 
-#include <sys/stat.h>
-
 struct service_files {
     const char *models;   // the registry's folder
     const char *drift;    // what monitor wrote last; need not exist
@@ -45,20 +43,15 @@ struct champion {
     char *text;       // what GET /model answers
 };
 
-// A file that service_watch looks at.
-struct watched {
-    struct stat seen;
-    char *text; // what GET /loop says of it, members of an object; NULL before the first look
-};
-
 struct service {
     const char *models, *drift; // service_files'
     char *name; // the model's: the last component of that folder's path, links followed
     struct champion *champion;
-    struct champion *first;  // the one that the service started with
-    const struct plan *plan; // the first one's
-    struct watched ledger, monitor;
-    pthread_rwlock_t replacement; // around champion and these two texts
+    struct champion *first;       // the one that the service started with
+    const struct plan *plan;      // the first one's
+    char *loop;                   // what GET /loop answers, by service_watch
+    int64_t seen[2][4];           // of its files: inode, size, mtime; all 0: missing
+    pthread_rwlock_t replacement; // around champion and loop
     pthread_mutex_t reloading;    // one reload at a time
     struct pseudonym pseudonym;
     struct dictionary *dictionaries; // [plan->schema.n]: of categories, what the plan asks for
@@ -84,7 +77,7 @@ int service_run(struct service *s, int (*run)(void *arg, struct err *err), void 
 // told paths.
 int service_ready(struct service *s, struct reply *r);
 
-// Nothing of the champion and of GET /loop is replaced between these two, which must not be nested.
+// Champion and loop are not replaced between these two, which must not be nested.
 const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
@@ -128,9 +121,8 @@ int record_write(void *record, struct err *err);
 enum { RELOAD_LATER = -2 };
 int service_reload(struct service *s, struct err *err);
 
-// Call service_reload if the registry's ledger has changed and another version than the one that
-// decides is the champion, and read anew what GET /loop says if its files have changed. An error is
-// reported once for each change. The thread needs a large stack, since reading JSON recurses.
+// Call service_reload if the registry's ledger has changed and names another champion than the one
+// that decides, and update what GET /loop answers. The thread needs a large stack: JSON recurses.
 void service_watch(struct service *s);
 
 #endif
