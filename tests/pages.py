@@ -415,6 +415,31 @@ class Dashboard(Served):
         b.wait(LIVE)
         b.complaints()  # the browser's about status 401
 
+    def test_the_loop_is_shown_and_so_is_what_is_missing_or_damaged(self):
+        b, drift, models = self.browser, FOLDER / "loop.json", hostile()
+        cells = "[...document.querySelectorAll('#table-{} tbody td')].map((td) => td.textContent)"
+        _, url = self.server("--drift", drift, models=models)
+        self.page(url)
+        b.wait(text("drift-verdict") + ".includes('has not run yet')")
+        self.assertIn("No comparison yet", b.value(text("compared")))
+        self.assertEqual(b.value(cells.format("ledger"))[1:3], ["promote", "1"])
+        drift.write_text("{")
+        b.wait(text("drift-verdict") + ".includes('is damaged')")
+        verdict = {"drift": True, "sentence": HOSTILE, "notes": [HOSTILE]}
+        drift.write_text(json.dumps({"model": {"version": 7}, "verdict": verdict, "performance": {"alarm": True}, "periods": {
+            "current": {"rows": 5, "to": "2018-07-01T10:00:00Z", "mature_rows": 3, "mature_until": "2018-06-24T00:00:00Z"}}}))
+        alerts = {"metric": "alerts_per_day", "title": HOSTILE, "a": 9, "b": 7.5, "value": -1.5, "low": -2, "high": None}
+        (models / "1/comparison.json").write_text(json.dumps({"verdict": verdict, "a": {"version": 7}, "b": {"version": 1},
+            "differences": [alerts], "period": {"rows": 5, "days": 2}, "worst_slice": {**alerts, "slicing": "s", "name": HOSTILE}}))
+        subprocess.run([BIN / "registry", "--models", models, "promote", "1"], check=True, stdout=subprocess.DEVNULL)
+        b.wait(text("compared") + f" === {json.dumps(HOSTILE)} && " + text("drift-verdict") + f" === {json.dumps(HOSTILE)}")
+        self.assertEqual(b.value(cells.format("compared"))[:6], [HOSTILE, "9.0", "7.5", "−1.5", "–", f"Worst slice: s {HOSTILE}"])
+        self.assertIn("7; 1 decides now", b.value(text("drift-facts")))
+        self.assertIn("3, up to 2018-06-24", b.value(text("drift-facts")))
+        self.assertTrue(b.value("window.ran === undefined"))
+        self.assert_fits_and_is_readable()
+        self.assertEqual(b.complaints(), [])
+
     def test_it_fits_phones_and_desktops_and_is_readable(self):
         self.page(URL)
         self.browser.click("#unusual")

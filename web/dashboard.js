@@ -1,4 +1,4 @@
-// The dashboard: asks /metrics, /history and /decisions every two seconds, and /model when it changes, and shows what they say.
+// The dashboard: asks /metrics, /history, /loop and /decisions every two seconds, and /model when it changes, and shows what they say.
 //
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
@@ -260,7 +260,57 @@ function filterDecisions(query) {
   listDecisions().catch((e) => { noteDecisions(); failed(e); });
 }
 
-// ---- the loop ----
+// ---- the loop: monitor, comparison, ledger ----
+
+const day = (time) => String(time ?? "–").slice(0, 10), minute = (time) => String(time ?? "–").slice(0, 16).replace("T", " ");
+const absent = (what, error, none) => (error ? `${what} cannot be shown: ${error}.` : none);
+const notes = (id, verdict) => list(id, verdict?.notes ?? []);
+
+function showMonitor(drift, error) {
+  const current = drift?.periods?.current, { version } = drift?.model ?? {};
+  const tone = !drift ? "note" : drift.verdict.drift ? "banner" : drift.verdict.possible ? "banner good" : "banner idle";
+  put("drift-verdict", drift?.verdict.sentence ?? absent("The monitor's result", error, "The monitor has not run yet: make pipeline runs it."));
+  $("drift-verdict").className = tone;
+  notes("drift-notes", drift?.verdict);
+  facts("drift-facts", !drift ? [] : [
+    ["Version watched", `${version}${String(version) === model.model ? ", which decides" : `; ${model.model} decides now`}`],
+    ["Rows watched", count(current?.rows)],
+    ["Up to", minute(current?.to)],
+    ["With mature labels", `${count(current?.mature_rows)}${current?.mature_until ? `, up to ${day(current.mature_until)}` : ""}`],
+  ]);
+}
+
+function showComparison(challenger, error) {
+  const { a, b, period, differences = [], worst_slice: slice } = challenger ?? {};
+  const digits = ({ metric }) => (metric === "alerts_per_day" ? 1 : 4), rows = slice ? [...differences, slice] : differences;
+  put("compared", challenger?.verdict.sentence ?? absent("The newest comparison", error, "No comparison yet: a version is compared with the champion when it is trained."));
+  $("compared").className = challenger ? "" : "note";
+  table("table-compared", 1, !rows.length ? [] : [["", (d) => (d === slice ? `Worst slice: ${d.slicing} ${d.name}` : d.title)],
+    [`version\u00a0${a?.version}`, (d) => fixed(d.a, digits(d))], [`version\u00a0${b?.version}`, (d) => fixed(d.b, digits(d))],
+    ["difference", (d) => `${d.value > 0 ? "+" : ""}${fixed(d.value, digits(d))}`], ["95\u00a0% interval", (d) => range([d.low, d.high], digits(d))]], rows);
+  put("compared-rows", period ? `On ${count(period.rows)} rows of ${plural(period.days, "day")}, ${day(period.from)} to ${day(period.to)}, which neither was trained on.` : "");
+  notes("compared-notes", challenger?.verdict);
+}
+
+function showLedger(ledger, error) {
+  put("ledger-note", ledger ? "The newest lines, the newest first." : absent("The ledger", error, "There is no ledger."));
+  table("table-ledger", 5, !ledger ? [] : [["time", (line) => minute(line.time)], ["action", (line) => line.action], ["version", (line) => String(line.version)],
+    ["by", (line) => line.by || "–"], ["reason", (line) => line.reason || "–"]], ledger ?? []);
+}
+
+let told = "";
+
+function showLoop(text) {
+  if (text + model.model === told) return; // keeps a selection
+  told = text + model.model;
+  const loop = JSON.parse(text);
+  showMonitor(loop.drift, loop.drift_error);
+  showComparison(loop.challenger, loop.challenger_error);
+  showLedger(loop.ledger, loop.ledger_error);
+  fitTables();
+}
+
+// ---- polling ----
 
 let timer = 0, polling = false, model = null, answered = null;
 
@@ -289,6 +339,7 @@ async function refresh() {
   showScores(metrics);
   showDrift(metrics, model);
   showModel(model, metrics);
+  showLoop(await read("/loop"));
   await listDecisions();
   answered = new Date();
   const ready = metrics.get("assay_ready") !== 0;
