@@ -224,7 +224,8 @@ void service_watch(struct service *s)
                       json_object_get(drift, "periods"), "performance", "alarm",
                       json_object_get(json_object_get(drift, "performance"), "alarm")));
     if (registry_read(&r, s->models, &err) || registry_champion(&r, &champion, &err))
-        json_object_set_new(all, "ledger_error", json_string("it is damaged: the server's log says where"));
+        json_object_set_new(all, "ledger_error",
+                            json_string("it is damaged: the server's log says where"));
     else
         add_registry(all, &r);
     registry_release(&r);
