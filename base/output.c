@@ -105,11 +105,8 @@ FILE *file_open(const char *path, bool secret, struct err *err)
 
 static DIR *list_dir(int at, const char *path)
 {
-    int fd = openat(at, path, DIR_FLAGS);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir && fd >= 0)
-        close(fd);
-    return dir;
+    const int fd = openat(at, path, DIR_FLAGS);
+    return fd < 0 ? NULL : xchecked(fdopendir(fd));
 }
 
 // Remove a file, or a folder, open as fd, with its files. Ours hold no folders, and unlinkat refuses

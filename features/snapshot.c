@@ -177,34 +177,31 @@ static bool get_track(struct source *f, struct state *s, size_t track)
     return n;
 }
 
-static int load(struct source *f, struct state *s, const char *path, struct err *err)
+int snapshot_load(struct state *s, const char *path, struct err *err)
 {
-    const uint64_t *head = get(f, 1, HEAD_WORDS), *checksum = --f->end;
-    bool sound = XXH3_64bits(head, (size_t)(f->end - head) * sizeof *head) == *checksum;
-    if (sound && (head[PLAN] != plan_checksum(s->plan) || head[TRACKS] != s->plan->n_tracks))
-        return err_set(err,
-                       "%s: was made by other feature expressions than the model's: promote the "
-                       "model that was trained on these features, or compute the features of this "
-                       "one again",
-                       path);
+    struct source f;
+    int rc = 0;
+    if (open_source(&f, path, err))
+        return -1;
+    const uint64_t *head = get(&f, 1, HEAD_WORDS), *checksum = --f.end;
+    const bool whole = XXH3_64bits(head, (size_t)(f.end - head) * sizeof *head) == *checksum;
+    const bool fits = head[PLAN] == plan_checksum(s->plan) && head[TRACKS] == s->plan->n_tracks;
+    bool sound = whole && fits;
     s->events = head[EVENTS];
     s->last_time = (int64_t)head[LAST_TIME];
     atomic_store(&s->not_finite, head[NOT_FINITE]);
     s->key_fingerprint = head[FINGERPRINT];
     s->position = head[POSITION];
     for (size_t t = 0; sound && t < s->plan->n_tracks; t++)
-        sound = get_track(f, s, t);
-    if (!sound || f->at != f->end)
-        return err_set(err, "%s: damaged snapshot; run features again to make a new one", path);
-    return 0;
-}
-
-int snapshot_load(struct state *s, const char *path, struct err *err)
-{
-    struct source f;
-    if (open_source(&f, path, err))
-        return -1;
-    int rc = load(&f, s, path, err);
+        sound = get_track(&f, s, t);
+    if (whole && !fits)
+        rc = err_set(err,
+                     "%s: was made by other feature expressions than the model's: promote the "
+                     "model that was trained on these features, or compute the features of this "
+                     "one again",
+                     path);
+    else if (!sound || f.at != f.end)
+        rc = err_set(err, "%s: damaged snapshot; run features again to make a new one", path);
     munmap((void *)f.start, f.size);
     return rc;
 }

@@ -222,20 +222,16 @@ static void run_rows(const struct run *r, unsigned worker)
 
 static double window_value(const struct node *n, const struct history *h, const struct shape *s)
 {
-    size_t lane = (size_t)n->lane;
-    switch (n->op) {
-    case NODE_COUNT:
-        return history_count(h, n->upper, n->lower);
-    case NODE_SUM:
-        return history_sum(h, s, lane, n->upper, n->lower);
-    case NODE_MEAN: {
-        double weight = history_count(h, n->upper, n->lower) + n->weight;
-        double sum = history_sum(h, s, lane, n->upper, n->lower) + n->weight * n->prior;
-        return weight == 0 ? 0 : sum / weight;
-    }
-    default:
+    if (n->op == NODE_SINCE)
         return history_since(h, s);
-    }
+    const double count = history_count(h, n->upper, n->lower);
+    if (n->op == NODE_COUNT)
+        return count;
+    const double sum = history_sum(h, s, (size_t)n->lane, n->upper, n->lower);
+    if (n->op == NODE_SUM)
+        return sum;
+    const double weight = count + n->weight;
+    return weight == 0 ? 0 : (sum + n->weight * n->prior) / weight;
 }
 
 // One event enters the history of its key, and the track's windows are read.
@@ -412,27 +408,23 @@ int state_try(struct state *s, const struct events *events, float *const *out, s
 
 // ---- labels that arrive later ----
 
-// The nodes that depend on the label, over the block that ran last, all events with that label.
-static void run_label(struct state *s, const struct events *events, int label, double *out)
+// Runs the nodes that depend on the label again, with the same label for all events.
+void state_label_values(struct state *s, const struct events *events, double *values)
 {
     const struct plan *p = s->plan;
-    const struct run r = {s, events, times_of(s, events), NULL, label, 0, false};
-    for (size_t node = 0; node < p->n_nodes; node++)
-        if (p->nodes[node].reads & READS_LABEL)
-            run_node(&r, node, 0, events->n);
-    for (size_t i = 0; i < events->n; i++)
-        for (size_t l = 0; l < p->n_label_lanes; l++) {
+    const size_t n = p->n_label_lanes;
+    for (int label = 0; label < 2; label++) {
+        const struct run r = {s, events, times_of(s, events), NULL, label, 0, false};
+        for (size_t node = 0; node < p->n_nodes; node++)
+            if (p->nodes[node].reads & READS_LABEL)
+                run_node(&r, node, 0, events->n);
+        for (size_t l = 0; l < n; l++) {
             const struct label_lane *lane = &p->label_lanes[l];
-            const double x = s->values[p->tracks[lane->track].lanes[lane->lane]][i];
-            *out++ = isfinite(x) ? x : 0; // as a window counts it
+            const double *x = s->values[p->tracks[lane->track].lanes[lane->lane]];
+            for (size_t i = 0; i < events->n; i++) // not finite counts as 0, as in a window
+                values[(2 * i + (size_t)label) * n + l] = isfinite(x[i]) ? x[i] : 0;
         }
-}
-
-void state_label_values(struct state *s, const struct events *events, double *genuine,
-                        double *fraud)
-{
-    run_label(s, events, 0, genuine);
-    run_label(s, events, 1, fraud);
+    }
 }
 
 void state_relabel(struct state *s, const struct events *one, const double *was, const double *is)

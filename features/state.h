@@ -16,8 +16,8 @@
 // under either label, and exchanges the values when it learns the label. If that is within the delay
 // of every window over the label, all features equal those of a batch that knew it from the start.
 //
-//     state_label_values(&s, &events, genuine, fraud)    of the block that state_run ran last
-//     state_relabel(&s, &one, genuine, fraud)            later: that event was fraud
+//     state_label_values(&s, &events, values)      of the block that state_run ran last
+//     state_relabel(&s, &one, genuine, fraud)      later: that event was fraud
 //
 // Ownership: the state borrows the plan, which must not move. One thread at a time may use a state.
 #ifndef FEATURES_STATE_H
@@ -70,10 +70,9 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
 // The same without changing the state, except for refused.
 int state_try(struct state *s, const struct events *events, float *const *out, struct err *err);
 
-// genuine[e][l], fraud[e][l]: what event e of the block that ran last adds to lane l with label 0
-// and with label 1, for each l of plan->label_lanes.
-void state_label_values(struct state *s, const struct events *events, double *genuine,
-                        double *fraud);
+// values[e][label][l]: what event e of the block that ran last adds to lane l of plan->label_lanes
+// with label 0 and with label 1.
+void state_label_values(struct state *s, const struct events *events, double *values);
 // An earlier event, given by its time and keys, now adds is[l] instead of was[l].
 void state_relabel(struct state *s, const struct events *one, const double *was, const double *is);
 

@@ -13,10 +13,10 @@ struct predict_request {
     size_t *source;         // [body.n]: whose decision it gets, for ids that come twice
     size_t *fresh;          // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    void **columns;          // [schema.n], each [body.n]: a block of them for the state
-    float **inputs;          // [n_inputs], each [body.n]: as state_run writes them
-    double *genuine, *fraud; // [n_fresh][n_lanes]
-    double *contributions;   // [n_inputs], scratch
+    void **columns;        // [schema.n], each [body.n]: a block of them for the state
+    float **inputs;        // [n_inputs], each [body.n]: as state_run writes them
+    double *label_values;  // [n_fresh][2][n_lanes]: as state_label_values writes them
+    double *contributions; // [n_inputs], scratch
 };
 
 static void *take(int64_t **at, size_t n)
@@ -29,10 +29,10 @@ static void *take(int64_t **at, size_t n)
 static void allocate(struct predict_request *q)
 {
     const struct plan *p = q->service->plan;
-    const size_t n = q->body.n, lanes = n * p->n_label_lanes;
+    const size_t n = q->body.n, n_values = n * 2 * p->n_label_lanes;
     q->rows = store_rows_new(p, n);
     q->memory =
-        xcalloc((2 + p->schema.n + p->n_inputs) * n + p->schema.n + 2 * p->n_inputs + 2 * lanes,
+        xcalloc((2 + p->schema.n + p->n_inputs) * n + p->schema.n + 2 * p->n_inputs + n_values,
                 sizeof *q->memory);
     int64_t *at = q->memory;
     q->source = take(&at, n);
@@ -44,8 +44,7 @@ static void allocate(struct predict_request *q)
     for (size_t i = 0; i < p->n_inputs; i++)
         q->inputs[i] = take(&at, n);
     q->contributions = take(&at, p->n_inputs);
-    q->genuine = take(&at, lanes);
-    q->fraud = take(&at, lanes);
+    q->label_values = take(&at, n_values);
 }
 
 // ---- on the writer's thread ----
@@ -121,12 +120,11 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
 {
     struct service *s = q->service;
     struct store_row *row = &q->rows[q->fresh[k]];
-    const size_t n_lanes = s->plan->n_label_lanes;
+    const size_t n_values = 2 * s->plan->n_label_lanes;
     row->clock = s->state.last_time;
     for (size_t i = 0; i < s->plan->n_inputs; i++)
         row->x[i] = q->inputs[i][k];
-    memcpy(row->label_values, q->genuine + k * n_lanes, n_lanes * sizeof(double));
-    memcpy(row->label_values + n_lanes, q->fraud + k * n_lanes, n_lanes * sizeof(double));
+    memcpy(row->label_values, q->label_values + k * n_values, n_values * sizeof(double));
     decision_make(&row->decision, &c->model, row->x, row->outside, q->contributions);
     if (!q->store)
         return 0;
@@ -155,7 +153,7 @@ static int run(void *arg, struct err *err)
             return 0;
         }
         if (q->store)
-            state_label_values(&s->state, &events, q->genuine, q->fraud);
+            state_label_values(&s->state, &events, q->label_values);
         const struct champion *c = service_hold(s); // all decisions of a request are one model's
         int rc = 0;
         for (size_t k = 0; k < q->n_fresh && rc == 0; k++)

@@ -67,7 +67,7 @@ static int replay_row(void *arg, const struct store_row *row, const struct store
     }
     if (state_run(r->state, &one, r->out, err))
         return err_prefix(err, "%s: order %" PRId64, r->store->path, row->order);
-    state_label_values(r->state, &one, r->values, r->values + lanes);
+    state_label_values(r->state, &one, r->values);
     for (size_t i = 0; i < p->n_inputs; i++)
         compare(r, row, p->inputs[i].name, (double)row->x[i], (double)r->x[i]);
     for (size_t i = 0; i < 2 * lanes; i++)

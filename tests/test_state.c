@@ -325,7 +325,7 @@ static void serve(struct state *s, struct served *e, double *results)
     unlabelled.label = -1;
     columns[LABEL] = NULL;
     assert_int_equal(run_block(s, &unlabelled, 1, results, &err), 0);
-    state_label_values(s, &one, e->values[0], e->values[1]);
+    state_label_values(s, &one, e->values[0]);
 }
 
 // changes: how often a label is told wrongly before it is told right.
