@@ -38,7 +38,7 @@
 //           "cards": "not blocked", or "all" on both sides if no label of the period blocks any},
 //      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,
 //                      "difference": {"average_precision": [value, low, high]} or null,
-//                      "estimate": {"average_precision","precision","recall"},    performance.h
+//                      "estimate": {"average_precision","precision","recall"},
 //                      "weeks": [{as above, "frauds","average_precision": [value, low, high],
 //                                 "precision","recall","difference": [value, low, high],
 //                                 "estimate","alarm"} or null, ...],
@@ -49,7 +49,7 @@
 #define MONITOR_COMPARISON_H
 
 #include "monitor/drift.h"
-#include "monitor/performance.h"
+#include "train/bootstrap.h"
 #include "train/model.h"
 
 #include <stdatomic.h>
@@ -70,6 +70,26 @@ struct period {
     size_t n_weeks;
     double *score;  // [rows]
     int8_t *judged; // [rows] of the test and the current period
+};
+
+// What to expect where there are no labels (CBPE, confidence-based performance estimation, as in
+// NannyML): a row of probability p counts as p frauds and 1 − p genuine rows.
+//
+//     precision          Σ_alerts p / alerts
+//     recall             Σ_alerts p / F, F = Σ p
+//     average_precision  Σ_k (F_k − F_{k−1})/F · F_k/N_k over the distinct scores, falling, where F_k
+//                        and N_k are the frauds and the rows with at least that score
+//
+// It is right as long as inputs mean what they meant in training: it cannot see other frauds behind
+// the same inputs.
+struct estimate {
+    double average_precision, precision, recall; // NAN without rows, or without alerts
+};
+
+struct performance { // of rows with labels, without those of known cards
+    struct metrics metrics;
+    struct bootstrap bootstrap;
+    struct estimate estimate; // of the same rows
 };
 
 struct comparison_column {
@@ -114,6 +134,12 @@ struct comparison {
 // rows are not those of the model.
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,
                    struct err *err);
+// score[n], judged[n] (train/metrics.h).
+struct estimate estimate_make(const double *score, const int8_t *judged, size_t n,
+                              double threshold);
+// The alerts a day, known labels or not, and their 95 % interval. judged NULL: of known cards, too.
+double alerts_per_day(const struct examples *e, struct row_range rows, const double *score,
+                      const int8_t *judged, double threshold, struct interval *interval);
 size_t period_rows(const struct period *p);
 size_t weeks_counting(const struct period *p); // weeks that count
 

@@ -1,6 +1,6 @@
 // Performance without labels against sums over all pairs of rows, and alerts a day against the rows
 // of each day.
-#include "monitor/performance.h"
+#include "monitor/comparison.h"
 
 #include "tests/training.h"
 
