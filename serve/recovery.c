@@ -39,8 +39,8 @@ struct replay {
     struct state *state;
     struct store *store;
     struct replayed *found;
-    float *x, **out; // [n_inputs]: the inputs of a row, and their places
-    double *values;  // [2][n_lanes]: its label values
+    struct store_row *computed; // what the state gives for a row: inputs and label values
+    float **out;                // [n_inputs]: the places of the inputs
 };
 
 static void compare(const struct replay *r, const struct store_row *row, const char *what,
@@ -67,11 +67,11 @@ static int replay_row(void *arg, const struct store_row *row, const struct store
     }
     if (state_run(r->state, &one, r->out, err))
         return err_prefix(err, "%s: order %" PRId64, r->store->path, row->order);
-    state_label_values(r->state, &one, r->values);
+    state_label_values(r->state, &one, r->computed->label_values);
     for (size_t i = 0; i < p->n_inputs; i++)
-        compare(r, row, p->inputs[i].name, (double)row->x[i], (double)r->x[i]);
+        compare(r, row, p->inputs[i].name, (double)row->x[i], (double)r->computed->x[i]);
     for (size_t i = 0; i < 2 * lanes; i++)
-        compare(r, row, "a label value", row->label_values[i], r->values[i]);
+        compare(r, row, "a label value", row->label_values[i], r->computed->label_values[i]);
     r->found->rows++;
     r->found->values += p->n_inputs + 2 * lanes;
     return 0;
@@ -80,16 +80,11 @@ static int replay_row(void *arg, const struct store_row *row, const struct store
 int recovery_replay(struct state *s, struct store *store, struct replayed *found, struct err *err)
 {
     enum { PART = 10000 }; // order numbers that are read at a time
-    const size_t n = store->plan->n_inputs, lanes = store->plan->n_label_lanes;
-    struct replay r = {s,
-                       store,
-                       found,
-                       xcalloc(n, sizeof *r.x),
-                       xcalloc(n, sizeof *r.out),
-                       xcalloc(2 * lanes, sizeof *r.values)};
+    const size_t n = store->plan->n_inputs;
+    struct replay r = {s, store, found, store_rows_new(store->plan, 1), xcalloc(n, sizeof *r.out)};
     int rc = 0;
     for (size_t i = 0; i < n; i++)
-        r.out[i] = &r.x[i];
+        r.out[i] = &r.computed->x[i];
     for (int64_t from = (int64_t)s->position + 1; from < store->next && rc == 0; from += PART) {
         const int64_t until = store->next - from < PART ? store->next : from + PART;
         rc = store_each(store, from, until, 0, replay_row, &r, err) ||
@@ -98,8 +93,7 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
             rc = err_set(err, "%s: the server dropped rows that were to be replayed; try again",
                          store->path);
     }
-    free(r.x);
+    free(r.computed);
     free(r.out);
-    free(r.values);
     return rc ? -1 : 0;
 }

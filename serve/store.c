@@ -68,8 +68,6 @@ int store_prepare(struct store *s, struct err *err)
 {
 #define TIME "'%%Y-%%m-%%dT%%H:%%M:%%SZ'"
     static const char *const texts[STORE_STATEMENTS] = {
-        [STORE_BEGIN] = "BEGIN IMMEDIATE",
-        [STORE_COMMIT] = "COMMIT",
         [STORE_INSERT] = "INSERT INTO prediction VALUES (?%s)",
         [STORE_ROW] =
             ("SELECT version, sha256, threshold, coalesce((SELECT label FROM feedback"
@@ -135,18 +133,14 @@ static size_t label_values_size(const struct store *s)
 // then not again until it has let go.
 int store_begin(struct store *s, struct err *err)
 {
-    sqlite3_stmt *q = s->statements[STORE_BEGIN];
     sqlite3_reset(s->statements[STORE_ROW]);
-    const int rc = sqlite3_step(q);
+    const int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     const bool held = rc == SQLITE_BUSY;
-    if (rc != SQLITE_DONE)
-        store_failed(s, "begin a transaction", err);
-    sqlite3_reset(q);
     if (held != atomic_exchange(&s->held, held))
         sqlite3_busy_timeout(s->db, held ? 0 : STORE_BUSY_MS);
     if (held)
         return STORE_BUSY;
-    return rc == SQLITE_DONE ? 0 : -1;
+    return rc ? store_failed(s, "begin a transaction", err) : 0;
 }
 
 int store_commit(struct store *s, struct err *err)
@@ -156,7 +150,7 @@ int store_commit(struct store *s, struct err *err)
         return -1;
     if (ids_merge(&s->ids, s->next, s->dropped > 0))
         return store_failed(s, "write ids", err);
-    return run(s, s->statements[STORE_COMMIT], "commit", NULL, err);
+    return store_execute(s, "commit", NULL, err, "COMMIT");
 }
 
 int64_t store_bytes(const struct store *s)

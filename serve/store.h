@@ -114,8 +114,6 @@ struct store_identity {       // what a database goes on from, and cannot change
 };
 
 enum store_statement {
-    STORE_BEGIN,
-    STORE_COMMIT,
     STORE_INSERT,
     STORE_ROW,
     STORE_LABELS,

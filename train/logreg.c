@@ -25,11 +25,6 @@ static struct row_range part_rows(const struct logreg *s, unsigned part)
     return (struct row_range){from < all.end ? from : all.end, to < all.end ? to : all.end};
 }
 
-static size_t block_rows(uint64_t first, uint64_t end)
-{
-    return end - first < BLOCK ? (size_t)(end - first) : BLOCK;
-}
-
 // ---- means and scales ---------------------------------------------------------------------------
 
 // Mean, scale and range of the known rows, from distances to the first value: a constant has none.
@@ -113,7 +108,7 @@ static int sum_parts(void *arg, unsigned thread, struct err *err)
         double *loss = s->sums + p * n_sums(s), *gradient = loss + 1, *hessian = gradient + k;
         memset(loss, 0, n_sums(s) * sizeof *loss);
         for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
-            const blasint n = (blasint)block_rows(r, rows.end);
+            const blasint n = rows.end - r < BLOCK ? (blasint)(rows.end - r) : BLOCK;
             fill(s, z, r, (size_t)n);
             cblas_dgemv(CblasColMajor, CblasNoTrans, n, k, 1, z, BLOCK, s->point, 1, 0, margin, 1);
             *loss += losses(margin, s->examples->label + r, (size_t)n, slope, root);
