@@ -477,15 +477,6 @@ static int onehot(struct parser *ps)
     return 0;
 }
 
-static int check_name(struct parser *ps, const char *name)
-{
-    if (!schema_is_name(name))
-        return fail(ps, ps->text, "a feature's name is letters, digits and _, 63 at most");
-    if (find_definition(ps->plan, name) < ps->definition)
-        return fail(ps, ps->text, "the feature '%s' is defined already", name);
-    return 0;
-}
-
 // The definition's own value, unless it is a helper, becomes an input.
 static int add_value(struct parser *ps, int node)
 {
@@ -513,8 +504,10 @@ int parse_definition(struct plan *p, struct plan_definition *d, struct err *err)
         .text = d->expression, .at = d->expression, .plan = p, .definition = d, .err = err};
     char name[NAME];
     d->node = d->unfitted = -1;
-    if (check_name(&ps, d->name))
-        return -1;
+    if (!schema_is_name(d->name))
+        return fail(&ps, ps.text, "a feature's name is letters, digits and _, 63 at most");
+    if (find_definition(p, d->name) < d)
+        return fail(&ps, ps.text, "the feature '%s' is defined already", d->name);
     const char *at = take_name(&ps, name);
     const bool several = at && strcmp(name, "onehot") == 0 && take(&ps, "(");
     if (!several)

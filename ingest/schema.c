@@ -226,18 +226,15 @@ int schema_from_config(struct schema *s, const struct config *c, struct err *err
 
 // ---- JSON ----
 
-static json_t *column_to_json(const struct schema_column *c)
-{
-    return json_pack("{ss, ss, ss, so*, so*, ss*}", "name", c->name, "header", c->header, "kind",
-                     column_kinds[c->kind], "min", isfinite(c->min) ? json_real(c->min) : NULL,
-                     "max", isfinite(c->max) ? json_real(c->max) : NULL, "missing", c->missing);
-}
-
 json_t *schema_to_json(const struct schema *s)
 {
     json_t *columns = json_array();
-    for (size_t i = 0; i < s->n; i++)
-        json_array_append_new(columns, column_to_json(&s->columns[i]));
+    for (const struct schema_column *c = s->columns; c < s->columns + s->n; c++)
+        json_array_append_new(columns, json_pack("{ss, ss, ss, so*, so*, ss*}", "name", c->name,
+                                                 "header", c->header, "kind", column_kinds[c->kind],
+                                                 "min", isfinite(c->min) ? json_real(c->min) : NULL,
+                                                 "max", isfinite(c->max) ? json_real(c->max) : NULL,
+                                                 "missing", c->missing));
     return json_pack("{ss, so}", "time_format", s->time_format, "columns", columns);
 }
 
