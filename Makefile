@@ -54,7 +54,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve tiny test check asan tsan soak fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps pipeline serve retrain tiny test check asan tsan soak fuzz coverage lint \
     layers sizes format clean pictures bench-quality bench-monitor bench-serve openapi
 
 help: ## this list
@@ -183,7 +183,7 @@ ifeq ($(INPUT),$(SIMULATED))
 IS_SIMULATED := yes
 endif
 
-pipeline: $(D)/pipeline.txt programs ## run every stage that is not up to date (DATASET= CONFIG= INPUT=)
+pipeline: $(D)/pipeline.txt programs ## run every stage that is not up to date (DATASET= CONFIG= INPUT= PROMOTE=1)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \
 	    echo "pipeline: nothing to do, $(D) and $(M) are up to date with" $(call quote,$(CONFIG)); \
 	    tail -n 2 $(D)/pipeline.txt; fi
@@ -202,16 +202,18 @@ $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
 	    >$(D)/features.txt
 
 $(D)/train.txt: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
-    $(if $(and $(wildcard $(M)/champion/model.json),$(wildcard $(M)/ledger.jsonl)),,FORCE)
-	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) --promote $(D)/features \
-	    >$@.tmp
+    $(if $(and $(wildcard $(M)/champion/model.json),$(wildcard $(M)/ledger.jsonl)),$(if $(PROMOTE),FORCE),FORCE)
+	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) \
+	    $(if $(PROMOTE),--promote,--decide) $(D)/features >$@.tmp
 	@mv $@.tmp $@
 
-# The ledger changes when another version is promoted by hand.
+# The ledger changes when another version is promoted by hand. After a retraining the champion's training
+# rows are in the export, too; where that has other features, the table alone is tried.
+monitor = $(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $(D)/monitor/drift.json $(D)/features
 $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.txt \
     $(wildcard $(M)/ledger.jsonl) $(call section,split monitor)
-	$(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $@ $(D)/features \
-	    >$(D)/monitor.txt
+	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || )\
+	    $(monitor) >$(D)/monitor.txt
 
 # It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
 # monitor's verdict ends before its notes, and of a comparison with the champion one line is enough.
@@ -221,8 +223,8 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	   for stage in $(if $(IS_SIMULATED),build/data/simulate) \
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
-	   echo; $(BIN)/registry --models $(M) show && \
-	   awk '/: version [0-9]+ against [0-9]/ { sub(/ *\(95.*/, ""); print; exit }' $(D)/train.txt && \
+	   echo; $(BIN)/registry --models $(M) show | sed '/^$$/,$$d' && \
+	   awk '/^(Promoted|Kept out) version/ { sub(/ *\(95.*/, ""); print; exit }' $(D)/train.txt && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@
@@ -248,6 +250,13 @@ build/data/simulate.args: FORCE
 serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
 	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --drift $(D)/monitor/drift.json \
 	    --database $(call quote,$(DATABASE)) --port $(call quote,$(PORT))
+
+retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE=)
+	$(BIN)/export --config $(call quote,$(CONFIG)) --models $(M) --database $(call quote,$(DATABASE)) \
+	    --output $(D)/retrain/served
+	$(monitor) $(D)/retrain/served
+	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(FORCE),--force) \
+	    --retrain $(D)/monitor/drift.json $(D)/features $(D)/retrain/served
 
 tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
 	$(BIN)/tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2

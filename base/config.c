@@ -13,7 +13,7 @@
 #include <xxhash.h>
 
 // Every section that some stage reads, followed by its keys; those without hold names of the user's.
-static const char *const sections[][9] = {
+static const char *const sections[][11] = {
     {"input", "file", "time_format", "max_reject_rate", "delimiter"},
     {"columns"},
     {"features"},
@@ -22,7 +22,8 @@ static const char *const sections[][9] = {
     {"baselines"},
     {"slices"},
     {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
-    {"retrain", "metric"},
+    {"retrain", "metric", "alarm", "new_frauds", "every", "cool_down", "train", "test", "margin",
+     "alert_rate_most", "calibration_most"},
     {"monitor", "psi_alert", "min_rows", "alarm", "ap_drop"},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };

@@ -66,6 +66,7 @@ int split_from_config(struct split *s, const struct config *c, struct err *err)
     if (s->train.percent && s->folds > 1)
         return config_error(c, config_find(c, "split", "folds"), 0, err,
                             "folds move by weeks, so train and test must be days");
+    s->last_quarter = s->train.percent;
     return 0;
 }
 

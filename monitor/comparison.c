@@ -166,7 +166,7 @@ static void measure_weeks(const struct comparison *c, struct comparison_column *
     k->alarm = k->over >= c->least;
 }
 
-static int measure_column(struct comparison *c, size_t i, struct err *err)
+static void measure_column(struct comparison *c, size_t i)
 {
     const struct model *m = c->model;
     const bool input = i < m->n_inputs, score = i == m->n_inputs;
@@ -180,14 +180,6 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
                            : (struct histogram){.n_edges = 1, .edges = {0.5}};
     k->current = k->reference;
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
-    if (input && memcmp(k->reference.counts, k->current.counts, sizeof k->current.counts) != 0) {
-        free(before);
-        return err_set(
-            err,
-            "%s: its rows of %s, the training window, are not those that trained the model: "
-            "compute features of the same data, or train a model on this table",
-            c->features->table.path, json_string_value(json_object_get(m->training, "train")));
-    }
     double *now = load(&c->current, m, i);
     count(&k->current, &c->current, c->current.rows, now, k->current.counts);
     k->bound = find_bound(c, k, i);
@@ -198,7 +190,6 @@ static int measure_column(struct comparison *c, size_t i, struct err *err)
                              k->reference.n_edges + 1);
     free(before);
     free(now);
-    return 0;
 }
 
 // ---- performance ----
@@ -288,7 +279,7 @@ static int work(void *arg, unsigned thread, struct err *err)
 {
     struct comparison *c = arg;
     const struct period *p = &c->current;
-    (void)thread;
+    (void)thread, (void)err;
     for (size_t k; (k = atomic_fetch_add(&c->next, 1)) < 2 + c->n + p->n_weeks;) {
         if (k == 0)
             measure_rows(c, p, c->mature, &c->now);
@@ -296,8 +287,8 @@ static int work(void *arg, unsigned thread, struct err *err)
             measure_rows(c, &c->test, c->test.rows, &c->reference);
         else if (k >= 2 + c->n)
             measure_week(c, &p->weeks[k - 2 - c->n], &c->weeks[k - 2 - c->n]);
-        else if (measure_column(c, c->n + 1 - k, err))
-            return -1;
+        else
+            measure_column(c, c->n + 1 - k);
     }
     return 0;
 }
@@ -342,6 +333,13 @@ int comparison_run(struct comparison *c, const struct config *config, unsigned t
 {
     if (read_settings(c, config, err))
         return -1;
+    if (!examples_trained(c->features, c->model))
+        return err_set(
+            err,
+            "%s: its rows of %s, the training window, are not those that trained the model: "
+            "compute features of the same data, or train a model on this table",
+            c->features->table.path,
+            json_string_value(json_object_get(c->model->training, "train")));
     open_periods(c);
     c->n = c->model->n_inputs + 2;
     c->columns = xcalloc(c->n, sizeof *c->columns);

@@ -109,20 +109,20 @@ static inline int small_model(struct model *m, const char *folder, struct err *e
     return rc;
 }
 
-// A registry with the model as its version 1 and champion.
+// A registry with the model as its next version and champion.
 static inline int small_registry(const char *models, const char *text, struct err *err)
 {
     struct registry registry;
     struct output folder = {0};
-    char sha256[SHA256_HEX];
-    int64_t version;
-    sha256_hex(sha256, text, strlen(text));
+    struct ledger_entry e = {.reason = "a test"};
+    sha256_hex(e.sha256, text, strlen(text));
     if (registry_open(&registry, models, err))
         return -1;
-    int bad = registry_next(&registry, sha256, &folder, &version, err) ||
+    int bad = registry_next(&registry, e.sha256, &folder, &e.version, err) ||
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
-              registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, err) ||
-              registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, err);
+              registry_record(&registry, &e, &folder, err);
+    e.action = LEDGER_PROMOTE;
+    bad = bad || registry_record(&registry, &e, NULL, err);
     output_release(&folder);
     registry_release(&registry);
     return bad ? -1 : 0;

@@ -65,7 +65,7 @@ static int evaluate(const char *sections, const char *split, struct evaluation *
     snprintf(text, sizeof text, "%s\n%s", sections, split);
     config_release(&config);
     config = config_of(text);
-    int rc = evaluation_run(v, &examples, &config, 2, err);
+    int rc = evaluation_run(v, &examples, &config, NULL, 2, err);
     assert_true(n_made < sizeof made / sizeof *made);
     made[n_made++] = *v;
     return rc;

@@ -578,24 +578,13 @@ TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
     expect(transaction(1), 200);
     shell("sed 's/[(]hour[(]time[)] <= 6[)]/(hour(time) <= 7)/' models/1/model.json >other.json; "
           "! cmp -s other.json models/1/model.json");
-    struct registry registry;
-    struct output folder = {0};
     struct err err = {""};
-    char sha256[SHA256_HEX], path[128];
-    int64_t version;
+    char path[128];
     size_t n;
     snprintf(path, sizeof path, "%s/other.json", small.folder);
     char *text = file_read(path, &n, &err);
-    assert_non_null(text);
-    sha256_hex(sha256, text, n);
-    if (registry_open(&registry, small.models, &err) ||
-        registry_next(&registry, sha256, &folder, &version, &err) ||
-        output_dir_file(&folder, "model.json", text, n, &err) ||
-        registry_record(&registry, LEDGER_TRAIN, version, sha256, &folder, &err) ||
-        registry_record(&registry, LEDGER_PROMOTE, version, sha256, NULL, &err))
+    if (!text || small_registry(small.models, text, &err))
         fail_msg("%s", err.msg);
-    output_release(&folder);
-    registry_release(&registry);
     free(text);
     expect_export(0, "export            1 ", "");
     shell("sed -i s/1/2/ models/1/model.json"); // the only one that fits is damaged

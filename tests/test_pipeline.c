@@ -172,23 +172,27 @@ static void expect_exactly(const char *text, const char *command)
     assert_string_equal(out, text);
 }
 
+#define WHO "registry --models models who | cut -d ' ' -f 1"
+
 TEST_CASE(a_version_is_promoted_and_rolled_back)
 {
-    expect_exactly("1\n", "registry --models models who");
+    succeed("registry --models models who | grep -q \"^1 $(sha256sum models/1/model.json | head -c "
+            "64)$\"");
+    expect_exactly("1\n", WHO);
     expect(0, "models/2\n",
            "sed 's/^l2 = .*/l2 = 3e-2/' datasets/sample.ini >l2.ini && train "
            "--config l2.ini --output models features");
-    expect_exactly("1\n", "registry --models models who");
+    expect_exactly("1\n", WHO);
     expect_exactly("version 2 becomes the champion of models\n",
                    "registry --models models promote latest");
-    expect_exactly("2\n", "registry --models models who");
+    expect_exactly("2\n", WHO);
     expect_exactly("2\n", "readlink models/champion");
     expect(0, "\n      2  champion  ", "registry --models models list");
     succeed(
         "registry --models models list | grep -q $(sha256sum models/1/model.json | head -c 12)");
     expect_exactly("version 1 becomes the champion of models again\n",
                    "registry --models models rollback");
-    expect_exactly("1\n", "registry --models models who --at 2999-12-31");
+    expect_exactly("1\n", "registry --models models who --at 2999-12-31 | cut -d ' ' -f 1");
     expect(0, "\n      1  champion  ", "ln -sfn 2 models/champion; registry --models models list");
     expect(1, "models: there is no champion before the present one",
            "registry --models models rollback");
@@ -200,11 +204,12 @@ TEST_CASE(a_version_is_promoted_and_rolled_back)
 TEST_CASE(without_models_the_only_registry_is_found_or_the_message_says_what_to_type)
 {
     expect(1, "no registry below models/: type make pipeline", "registry who");
-    expect_exactly("1\n", "mv models a && mkdir models && mv a models && registry who");
+    expect_exactly("1\n",
+                   "mv models a && mkdir models && mv a models && registry who | cut -d ' ' -f 1");
     expect(0, "\nROC AUC ", "registry show");
     expect(1, "there are 2 registries below models/: choose one with --models",
            "cp -r models/a models/b && registry who");
-    expect_exactly("1\n", "registry who --models models/b");
+    expect(0, "1 ", "registry who --models models/b");
 }
 
 // As an older program has written it.

@@ -38,22 +38,23 @@ static void in_folder(const char *command)
 static int64_t train(const char *model)
 {
     struct output folder = {0};
-    int64_t version;
-    char sha256[SHA256_HEX];
-    sha256_hex(sha256, model, strlen(model));
-    must(registry_next(&r, sha256, &folder, &version, &err), &err);
+    struct ledger_entry e = {.reason = "a \"test\" of\n\xc3\xa9"};
+    sha256_hex(e.sha256, model, strlen(model));
+    must(registry_next(&r, e.sha256, &folder, &e.version, &err), &err);
     if (folder.path)
         must(output_dir_file(&folder, "model.json", model, strlen(model), &err), &err);
-    must(registry_record(&r, LEDGER_TRAIN, version, sha256, &folder, &err), &err);
+    must(registry_record(&r, &e, &folder, &err), &err);
     output_release(&folder);
-    return version;
+    return e.version;
 }
 
 static void promote(enum ledger_action action, int64_t version)
 {
-    const struct ledger_entry trained = r.entries[version - 1];
-    assert_int_equal(trained.version, version);
-    must(registry_record(&r, action, version, trained.sha256, NULL, &err), &err);
+    struct ledger_entry e = r.entries[version - 1];
+    assert_int_equal(e.version, version);
+    e.action = action;
+    e.by = "ana";
+    must(registry_record(&r, &e, NULL, &err), &err);
 }
 
 static int64_t champion(void)

@@ -124,14 +124,14 @@ static bool holds(const struct examples *e, const struct part *p, int8_t label)
 // reach back to them.
 static void validate(struct fold *fold, int64_t k, const struct split *s, const struct examples *e)
 {
-    const bool percent = s->train.percent;
+    const bool quarter = s->last_quarter;
     const int64_t back = WEEK * (int64_t)ceil((s->test.to - s->train.from) / WEEK);
     fold->validation = xcalloc((size_t)s->folds, sizeof *fold->validation);
     for (int64_t i = 0; i < s->folds; i++) {
         const int64_t days = WEEK * (k - i) - back, first = (int64_t)s->train.from + days;
-        if (percent ? i > 0 : day_of(e->time[0]) > first)
+        if (quarter ? i > 0 : day_of(e->time[0]) > first)
             break;
-        struct fold f = percent ? last_quarter(fold, e) : moved(s, days, e);
+        struct fold f = quarter ? last_quarter(fold, e) : moved(s, days, e);
         if (!holds(e, &f.train, 0) || !holds(e, &f.train, 1) || !holds(e, &f.test, 1))
             continue;
         f.judged = fold_judge(&f, &f.test, e, s->label_delay);
@@ -435,11 +435,13 @@ static int run_candidates(struct evaluation *v, unsigned threads, struct err *er
 }
 
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
-                   unsigned threads, struct err *err)
+                   const struct split *split, unsigned threads, struct err *err)
 {
     const struct split *s = &v->split;
     *v = (struct evaluation){0};
-    if (split_from_config(&v->split, config, err) ||
+    if (split)
+        v->split = *split;
+    if ((!split && split_from_config(&v->split, config, err)) ||
         split_labels(&v->split, config, &e->plan.schema, err) ||
         (s->blocked && !(e->card = table_data(&e->table, s->blocked, COLUMN_KEY, err))))
         return -1;

@@ -7,8 +7,8 @@
 // [split] states fold 0; fold k is the same days moved forward by k weeks. Validation is
 // prequential (Fraud Detection Handbook, chapter 5.3): on the fold moved back by the fewest weeks
 // so that it ends before the fold's training begins, and by one week more for each further one.
-// With shares instead of days the last quarter of the training rows validates a fit on the first
-// three. Validation needs both classes to train on and a fraud to find.
+// With shares instead of days, and for a retraining, the last quarter of the training rows validates a
+// fit on the first three. Validation needs both classes to train on and a fraud to find.
 //
 // l2: the best mean average precision over the validation of fold 0; of equal ones the largest, as
 // without validation. Each fold is fitted again with it on its own training rows. The threshold is
@@ -96,9 +96,9 @@ struct evaluation {
     unsigned steps; // that have begun
 };
 
-// Sets the examples' card.
+// split: NULL for [split] of the config. Sets the examples' card.
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
-                   unsigned threads, struct err *err);
+                   const struct split *split, unsigned threads, struct err *err);
 
 // The false positives on fold 0's test rows when a candidate's threshold is lowered just until it
 // finds as many frauds as the model does at the model's own threshold; -1 where the model finds

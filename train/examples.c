@@ -61,6 +61,24 @@ int examples_open(struct examples *e, const char *path, const struct plan *train
     return find_columns(e, &e->plan, err);
 }
 
+bool examples_trained(const struct examples *e, const struct model *m)
+{
+    const struct row_range rows = time_rows(m->train.from, m->train.until, e->time, e->rows);
+    for (size_t i = 0; i < m->n_inputs; i++) {
+        const struct histogram *h = &m->inputs[i].reference;
+        uint64_t counts[HISTOGRAM_BINS] = {0}, n = 0, apart = 0;
+        for (uint64_t r = rows.first; r < rows.end; r++)
+            counts[histogram_bin(h, (double)e->x[i][r])]++;
+        for (size_t b = 0; b <= h->n_edges; b++) {
+            n += h->counts[b];
+            apart += counts[b] > h->counts[b] ? counts[b] - h->counts[b] : h->counts[b] - counts[b];
+        }
+        if (1000 * apart > n)
+            return false;
+    }
+    return true;
+}
+
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay)
 {
     if (e->labels_as_of < INT64_MAX)

@@ -5,6 +5,7 @@
 
 #include "features/split.h"
 #include "ingest/table.h"
+#include "train/model.h"
 
 struct examples {
     struct table table;
@@ -24,6 +25,9 @@ struct examples {
 // labels.
 int examples_open(struct examples *e, const char *path, const struct plan *trained,
                   struct err *err);
+// Did rows of these train the model, which has their plan? Their values fill the bins of its
+// references like those, but for one row in a thousand, because late transactions may have come since.
+bool examples_trained(const struct examples *e, const struct model *m);
 // Several tables of one plan as one in memory, by table_join (ingest/table.h). Of all but the last
 // only the mature rows are taken: labels are as of the last table.
 int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,

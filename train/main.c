@@ -6,68 +6,107 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "train/compare.h"
-#include "train/report.h"
+#include "base/value.h"
+#include "train/retrain.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
-static bool promote;
+static const char *config_path = "datasets/simulated.ini", *models = "models/simulated", *drift;
+static bool forced;
 
-// Prints the new version against the champion, on the rows after both; it fails nothing.
-static void compare_with_champion(const struct registry *r, const struct model *m,
-                                  const struct examples *e, const struct config *config)
+// They live as long as the program.
+static struct config config;
+static struct plan plan;
+static struct split split;
+static struct examples *tables, examples; // examples: of all tables
+static struct registry registry;
+static struct challenge challenge;
+
+static int open_tables(char *const *paths, size_t n, struct err *err)
 {
-    static struct model champion;
-    const int64_t version = registry_champion_at(r, INT64_MAX);
-    const struct period_times always = {INT64_MIN, INT64_MAX};
-    struct err err;
-    if (version == 0)
-        return;
-    const int rc = registry_load(r, version, &champion, &err);
-    if (rc == 0 && strcmp(champion.sha256, m->sha256) == 0)
-        return;
-    json_t *j = rc ? NULL : compare_new(&champion, m, e, 1, config, always, &err);
-    if (j)
-        template_print(compare_txt, j);
-    else
-        printf("Not compared with the champion: %s\n", err.msg);
-    json_decref(j);
+    tables = xcalloc(n, sizeof *tables);
+    challenge.tables = tables;
+    challenge.n = n;
+    for (size_t i = 0; i < n; i++)
+        if (examples_open(&tables[i], paths[i], NULL, err))
+            return -1;
+    if (split_labels(&split, &config, &tables[0].plan.schema, err))
+        return -1;
+    examples = tables[0];
+    return n > 1 ? examples_join(&examples, tables, n, split.label_delay, err) : 0;
 }
 
-static int train(const char *path, unsigned threads, struct err *err)
+// A champion that cannot be loaded is none here, unless a retraining needs it.
+static int load_champion(struct err *err)
+{
+    struct model *m = &challenge.champion;
+    int64_t version;
+    if (registry_champion(&registry, &version, err) || registry_load(&registry, version, m, err))
+        m->version = 0;
+    if (m->version == 0 && version > 0 && !drift)
+        fprintf(stderr, "train: %s\n", err->msg);
+    return m->version == 0 && drift ? -1 : 0;
+}
+
+// 1 if a retraining is due, 0 if not.
+static int is_due(struct err *err)
+{
+    static struct model newest;
+    const char *of;
+    struct err ignored;
+    json_t *j = json_load_file(drift, 0, NULL);
+    challenge.drift = j;
+    if (json_unpack(j, "{s:{s:s}}", "model", "sha256", &of))
+        return err_set(err, "%s: is no result of monitor: run it again", drift);
+    if (strcmp(of, challenge.champion.sha256) != 0)
+        return err_set(err, "%s: is about another model than the champion: run monitor again",
+                       drift);
+    if (registry_load(&registry, registry_latest(&registry), &newest, &ignored))
+        newest = challenge.champion;
+    const bool due =
+        retrain_due(&challenge.rules, &split, &examples, &newest, challenge.drift, forced);
+    challenge.reason = due ? xstrdup(challenge.rules.why) : NULL;
+    printf("%s: %s\n", due ? "Retraining" : "Not due", challenge.rules.why);
+    return due;
+}
+
+static int train(char *const *paths, size_t n, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
-    // They live as long as the program.
-    static struct config config;
-    static struct plan plan;
-    static struct examples examples;
     static struct evaluation evaluation;
-    static struct registry before, registry;
+    static struct registry before;
     struct output folder = {0};
+    int due = 1;
     // A damaged ledger is an error before the training, too.
-    if (config_load(&config, config_path, err) || registry_read(&before, models, err) ||
+    if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
+        retrain_from_config(&challenge.rules, &config, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
-        examples_open(&examples, path, NULL, err) ||
-        evaluation_run(&evaluation, &examples, &config, threads, err) ||
+        open_tables(paths, n, err) || (drift && (load_champion(err) || (due = is_due(err)) < 0)))
+        return -1;
+    if (!due)
+        return stdout_close(err);
+    before = registry;
+    if (evaluation_run(&evaluation, &examples, &config, drift ? &split : NULL, threads, err) ||
         registry_open(&registry, models, err))
         return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
+    if (drift && strcmp(before.head, registry.head) != 0)
+        return err_set(err, "%s: another program has changed it meanwhile: try again", models);
+    if (!drift)
+        load_champion(err);
     int rc = publish(&registry, &folder, &config, &evaluation, err);
     if (rc == 0) {
         const struct fit *fit = evaluation.model.results[0].fit;
         const struct model *m = &fit->model;
         const double rows = fit->logreg.known;
         char *artifact = xasprintf("%s/%" PRId64, models, m->version);
-        compare_with_champion(&registry, m, &examples, &config);
         // Printed first: after an error there is neither another version nor another champion.
-        rc = summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
-             registry_record(&registry, LEDGER_TRAIN, m->version, m->sha256, &folder, err) ||
-             (promote &&
-              registry_record(&registry, LEDGER_PROMOTE, m->version, m->sha256, NULL, err));
+        rc = challenge_decide(&challenge, &registry, m, &folder, &config, err) ||
+             summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
+             challenge_record(&challenge, &registry, m, &folder, err);
         free(artifact);
     }
     output_release(&folder);
@@ -79,19 +118,39 @@ int main(int argc, char **argv)
     int64_t threads = parallel_threads();
     const struct program program = {
         "train",
-        "FEATURES",
-        "Train a model on a feature table, measure it, and add it to a registry.",
+        "FEATURES...",
+        "Train a model on feature tables, the oldest first, measure it, compare it with the "
+        "champion, and add it to a registry.",
         "build/bin/train --promote build/simulated/features",
         {
             {"config", "FILE", "dataset description", .text = &config_path},
             {"output", "DIR", "registry to add the model to", .text = &models},
             {"threads", "N", "worker threads", .number = &threads, 1, PARALLEL_MAX},
-            {"promote", NULL, "make the model the champion", .flag = &promote},
+            {"promote", NULL, "make the model the champion", .flag = &challenge.promote},
+            {"decide", NULL,
+             "make it the champion if there is none, if it is better, or if they cannot be "
+             "compared",
+             .flag = &challenge.decide},
+            {"retrain", "FILE",
+             "train on the newest days, if [retrain] says that it is due by this result of "
+             "monitor, "
+             "and make it the champion if it is better",
+             .text = &drift},
+            {"force", NULL, "retrain: it is due", .flag = &forced},
+            {"by", "NAME", "who asks for it, for the ledger (default: the login name)",
+             .text = &challenge.by},
         }};
     struct err err;
     json_set_alloc_funcs(xmalloc, free);
     int first = option_parse(&program, argc, argv, &err);
+    if (first > 0 && forced && !drift)
+        first = err_set(&err, "--force goes with --retrain");
+    if (first > 0 && challenge.by && !value_utf8(challenge.by, strlen(challenge.by)))
+        first = err_set(&err, "--by: is not UTF-8");
     if (first <= 0)
         return option_exit(&program, first, &err);
-    return train(argv[first], (unsigned)threads, &err) ? err_report("train", &err) : 0;
+    challenge.decide |= drift != NULL;
+    challenge.reason = "trained on the days of [split]";
+    const size_t n = (size_t)(argc - first);
+    return train(argv + first, n, (unsigned)threads, &err) ? err_report("train", &err) : 0;
 }

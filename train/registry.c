@@ -6,18 +6,19 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char *const actions[] = {"train", "promote", "rollback"};
-enum { N_ACTIONS = sizeof actions / sizeof *actions };
+const char *const ledger_actions[] = {"train", "keep", "promote", "rollback"};
+enum { N_ACTIONS = sizeof ledger_actions / sizeof *ledger_actions };
 
 // ---- ledger ----
 
-// line[0..n): a line without its newline.
+// line[0..n): a line without its newline. The entry's texts become the registry's.
 static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
 {
     ARRAY_GROW(r->entries, r->n + 1, r->capacity);
@@ -25,19 +26,26 @@ static void add_entry(struct registry *r, const struct ledger_entry *e, const ch
     sha256_hex(r->head, line, n);
 }
 
+static void free_texts(struct ledger_entry *e)
+{
+    free((char *)e->by);
+    free((char *)e->reason);
+}
+
 static int add_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
-    struct ledger_entry e = {0};
+    struct ledger_entry e = {.by = "", .reason = ""};
     json_error_t why;
-    const char *when, *action, *sha256, *previous;
+    const char *when, *action, *sha256, *evidence = "", *previous;
     size_t a = 0;
     json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
     int rc =
-        json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:s}", "time", &when, "action",
-                       &action, "version", &e.version, "sha256", &sha256, "previous", &previous);
-    while (rc == 0 && a < N_ACTIONS && strcmp(action, actions[a]) != 0)
+        json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s?s, s?s, s?s, s:s}", "time",
+                       &when, "action", &action, "version", &e.version, "sha256", &sha256, "by",
+                       &e.by, "reason", &e.reason, "evidence", &evidence, "previous", &previous);
+    while (rc == 0 && a < N_ACTIONS && strcmp(action, ledger_actions[a]) != 0)
         a++;
     if (rc) {
         err_set(err, "%s", why.text);
@@ -49,6 +57,9 @@ static int add_line(struct registry *r, const char *line, size_t n, struct err *
     } else {
         e.action = (enum ledger_action)a;
         snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
+        snprintf(e.evidence, sizeof e.evidence, "%s", evidence);
+        e.by = xstrdup(e.by);
+        e.reason = xstrdup(e.reason);
         add_entry(r, &e, line, n);
     }
     json_decref(j);
@@ -130,39 +141,76 @@ static int repair_link(struct registry *r, struct err *err)
     return r->repaired ? write_link(r, champion, err) : 0;
 }
 
+static const char *login_name(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+    return user && value_utf8(user->pw_name, strlen(user->pw_name)) ? user->pw_name : "unknown";
+}
+
 // The line decides, so it comes last, and without it the folder or the link goes back. Memory is
 // allocated before all three, because a failure would end the program between them.
-int registry_record(struct registry *r, enum ledger_action action, int64_t version,
-                    const char *sha256, struct output *folder, struct err *err)
+int registry_record(struct registry *r, const struct ledger_entry *entry, struct output *folder,
+                    struct err *err)
 {
-    struct ledger_entry e = {.time = (int64_t)time(NULL), .action = action, .version = version};
+    struct ledger_entry e = *entry;
     struct err second;
     char when[TIME_TEXT];
-    char *line = xasprintf("{\"time\":\"%s\",\"action\":\"%s\",\"version\":%" PRId64
-                           ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
-                           time_text(when, e.time), actions[action], version, sha256, r->head);
+    e.time = (int64_t)time(NULL);
+    e.by = xstrdup(e.by ? e.by : login_name());
+    e.reason = xstrdup(e.reason);
+    json_t *j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s}", "time",
+                          time_text(when, e.time), "action", ledger_actions[e.action], "version",
+                          (json_int_t)e.version, "sha256", e.sha256, "by", e.by, "reason", e.reason,
+                          "evidence", e.evidence, "previous", r->head);
+    char *text = xchecked(json_dumps(j, JSON_COMPACT)), *line = xasprintf("%s\n", text);
+    json_decref(j);
     ARRAY_GROW(r->entries, r->n + 1, r->capacity);
-    snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
     int rc = (folder && folder->path && output_replace(folder, err)) ||
-             (action != LEDGER_TRAIN && write_link(r, version, err)) ||
+             (ledger_promotes(&e) && write_link(r, e.version, err)) ||
              write_line(r->ledger, line, err);
     if (rc == 0)
-        add_entry(r, &e, line, strlen(line) - 1);
+        add_entry(r, &e, text, strlen(text));
     else if (repair_link(r, &second))
         err_prefix(err, "%s", second.msg);
-    if (rc == 0 && folder)
+    if (rc)
+        free_texts(&e);
+    else if (folder)
         output_settle(folder);
+    free(text);
     free(line);
     return rc ? -1 : 0;
 }
 
+void registry_evidence(const char *folder, const char *name, char sha256[SHA256_HEX])
+{
+    struct err none;
+    size_t n;
+    char *path = path_join(folder, name), *text = file_read(path, &n, &none);
+    sha256[0] = '\0';
+    if (text)
+        sha256_hex(sha256, text, n);
+    free(text);
+    free(path);
+}
+
+bool ledger_promotes(const struct ledger_entry *e)
+{
+    return e->action == LEDGER_PROMOTE || e->action == LEDGER_ROLLBACK;
+}
+
+int64_t registry_champion_before(const struct registry *r, size_t line)
+{
+    while (line > 0 && !ledger_promotes(&r->entries[line - 1]))
+        line--;
+    return line > 0 ? r->entries[line - 1].version : 0;
+}
+
 int64_t registry_champion_at(const struct registry *r, int64_t time)
 {
-    int64_t version = 0;
-    for (size_t i = 0; i < r->n; i++)
-        if (r->entries[i].action != LEDGER_TRAIN && r->entries[i].time <= time)
-            version = r->entries[i].version;
-    return version;
+    size_t line = r->n;
+    while (line > 0 && r->entries[line - 1].time > time)
+        line--;
+    return registry_champion_before(r, line);
 }
 
 int registry_champion(const struct registry *r, int64_t *version, struct err *err)
@@ -179,7 +227,7 @@ int registry_previous(const struct registry *r, int64_t *version, struct err *er
         const struct ledger_entry *e = &r->entries[i];
         while (e->action == LEDGER_ROLLBACK && n > 0 && stack[n - 1] != e->version)
             n--;
-        if (e->action != LEDGER_TRAIN && (n == 0 || stack[n - 1] != e->version))
+        if (ledger_promotes(e) && (n == 0 || stack[n - 1] != e->version))
             stack[n++] = e->version;
     }
     *version = n > 1 ? stack[n - 2] : 0;
@@ -231,6 +279,8 @@ void registry_release(struct registry *r)
 {
     if (r->path && r->lock >= 0)
         close(r->lock);
+    for (size_t i = 0; i < r->n; i++)
+        free_texts(&r->entries[i]);
     free(r->entries);
     free(r->ledger);
     free(r->path);
@@ -256,15 +306,11 @@ static char *model_path(const char *registry, int64_t version)
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err)
 {
-    struct err none;
-    char latest[SHA256_HEX] = "";
-    size_t n;
+    char latest[SHA256_HEX];
     *version = registry_latest(r);
-    char *path = model_path(r->path, *version), *text = file_read(path, &n, &none);
-    if (text)
-        sha256_hex(latest, text, n);
+    char *path = xasprintf("%s/%" PRId64, r->path, *version);
+    registry_evidence(path, "model.json", latest);
     free(path);
-    free(text);
     if (strcmp(latest, sha256) == 0)
         return 0;
     if (r->missing && write_line(r->ledger, "", err)) // so that its loss will be noticed
@@ -289,8 +335,10 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     int rc = model_load(m, path, err);
     m->version = version;
     if (rc == 0 && strcmp(m->sha256, trained) != 0)
-        rc = err_set(err, "%s: was altered since its training (sha256 %.12s…, not %.12s…)", path,
-                     m->sha256, trained);
+        rc = err_set(err,
+                     "%s: was altered since its training (sha256 %.12s…, not %.12s…): put it back, "
+                     "or promote another version",
+                     path, m->sha256, trained);
     free(path);
     return rc;
 }

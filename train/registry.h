@@ -4,9 +4,13 @@
 //     models/simulated/champion      symbolic link to one of them, for people and shells
 //     models/simulated/ledger.jsonl  one line per action
 //
-// A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|promote|rollback","version":3,
-// "sha256":"<of model.json>","previous":"<sha256 of the line before, 64 zeros in the first>"}.
-// Changing or removing a line breaks the chain at the next one, which an error names by its number.
+// A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|keep|promote|rollback","version":3,
+// "sha256":"<of model.json>","by":"ana","reason":"<a sentence>","evidence":"<sha256 of a file>",
+// "previous":"<sha256 of the line before, 64 zeros in the first>"}. keep: a version was compared with
+// the champion and not promoted. The evidence is a file of the version's folder: metrics.json of a
+// training, comparison.json of keep and promote; "" where there is none. Lines of programs before
+// 0.3.0 have neither by nor reason nor evidence. Changing or removing a line breaks the chain at the
+// next one, which an error names by its number.
 //
 // One process at a time changes a registry, which it locks; readers need no lock. The ledger
 // decides, and its line is written last. After a crash readers ignore half a line at its end;
@@ -21,13 +25,16 @@
 #include "base/output.h"
 #include "train/model.h"
 
-enum ledger_action { LEDGER_TRAIN, LEDGER_PROMOTE, LEDGER_ROLLBACK };
+enum ledger_action { LEDGER_TRAIN, LEDGER_KEEP, LEDGER_PROMOTE, LEDGER_ROLLBACK };
+extern const char *const ledger_actions[]; // their names
 
 struct ledger_entry {
     int64_t time; // seconds since 1970-01-01 UTC
     enum ledger_action action;
     int64_t version;
-    char sha256[SHA256_HEX]; // of the version's model.json
+    char sha256[SHA256_HEX];   // of the version's model.json
+    const char *by, *reason;   // UTF-8; by NULL in registry_record: the user's login name
+    char evidence[SHA256_HEX]; // "" where there is none
 };
 
 struct registry {
@@ -55,13 +62,18 @@ int registry_next(struct registry *r, const char *sha256, struct output *folder,
                   struct err *err);
 // A version's model; an error unless it is the one that was trained. Release it after an error, too.
 int registry_load(const struct registry *r, int64_t version, struct model *m, struct err *err);
-// Write a line for a version. LEDGER_TRAIN commits its folder if there is a path; the others make
-// the version the champion, and folder is NULL. After an error nothing has changed.
-int registry_record(struct registry *r, enum ledger_action action, int64_t version,
-                    const char *sha256, struct output *folder, struct err *err);
+// Write the line of an entry, as of now. LEDGER_TRAIN commits the folder if that has a path, a
+// promotion or rollback makes the version the champion. After an error nothing has changed.
+int registry_record(struct registry *r, const struct ledger_entry *e, struct output *folder,
+                    struct err *err);
+// The sha256 of a file of a version's folder, "" where it cannot be read.
+void registry_evidence(const char *folder, const char *name, char sha256[SHA256_HEX]);
 
+// Is this the line of a version that became the champion?
+bool ledger_promotes(const struct ledger_entry *e);
 // The champion at a time by the ledger; 0 where there was none.
 int64_t registry_champion_at(const struct registry *r, int64_t time);
+int64_t registry_champion_before(const struct registry *r, size_t line); // counted from 0
 // The champion to roll back to: a promotion pushes a version onto a stack, a rollback pops it.
 int registry_previous(const struct registry *r, int64_t *version, struct err *err);
 // The champion; *version is 0 after an error.

@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-extern const char versions_txt[];
+extern const char versions_txt[], version_txt[];
 
-static const char *models, *output; // NULL where not given
+static const char *models, *output, *by, *reason; // NULL where not given
 static const char *config_path = "datasets/simulated.ini";
 static char **words; // [n_words] behind the command
 static size_t n_words;
@@ -82,14 +82,61 @@ static int list(struct registry *r, struct err *err)
     return 0;
 }
 
+// Metrics, data and configuration, its lines of the ledger, and the comparison with the champion of
+// then.
 static int show(struct registry *r, struct err *err)
 {
-    int64_t version;
+    int64_t version, parent = 0;
+    char time[TIME_TEXT];
     json_t *metrics = find_version(r, 0, &version, err) ? NULL : load_metrics(version, err);
-    if (metrics)
+    json_t *lines = json_array(), *comparison = NULL;
+    for (size_t i = r->n; i-- > 0 && metrics;) {
+        const struct ledger_entry *e = &r->entries[i];
+        if (e->version == version && e->action == LEDGER_TRAIN)
+            parent = registry_champion_before(r, i);
+        if (e->version == version)
+            json_array_insert_new(
+                lines, 0,
+                json_pack("{s:s, s:s, s:s, s:s}", "time", time_text(time, e->time), "action",
+                          ledger_actions[e->action], "by", e->by, "reason", e->reason));
+    }
+    if (metrics) {
+        char *path = xasprintf("%s/%" PRId64 "/comparison.json", models, version);
+        comparison = json_load_file(path, 0, NULL);
+        free(path);
+        json_object_update_new(
+            metrics, json_pack("{s:O, s:I}", "lines", lines, "parent", (json_int_t)parent));
         template_print(summary_txt, metrics);
+        template_print(version_txt, metrics);
+    }
+    if (comparison)
+        template_print(compare_txt, comparison);
+    json_decref(comparison);
+    json_decref(lines);
     json_decref(metrics);
     return metrics ? 0 : -1;
+}
+
+// Every line of the ledger against the files: the chain was checked when it was read.
+static int verify(struct registry *r, struct err *err)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct ledger_entry *e = &r->entries[i];
+        const char *name = e->action == LEDGER_TRAIN ? "metrics.json" : "comparison.json";
+        char *folder = xasprintf("%s/%" PRId64, models, e->version), found[SHA256_HEX];
+        struct model m = {0};
+        if (e->action == LEDGER_TRAIN && registry_load(r, e->version, &m, err))
+            bad += printf("%s\n", err->msg) > 0;
+        registry_evidence(folder, name, found);
+        if (*e->evidence && strcmp(found, e->evidence) != 0)
+            bad += printf("%s/%s: was %s since line %zu of the ledger: put it back\n", folder, name,
+                          *found ? "altered" : "removed", i + 1) > 0;
+        model_release(&m);
+        free(folder);
+    }
+    printf("lines %zu, versions %" PRId64 ", head %s\n", r->n, registry_latest(r), r->head);
+    return bad ? err_set(err, "%s: %zu of its files are not as the ledger says", models, bad) : 0;
 }
 
 // A promotion names a version, a rollback does not. The line is printed before the change, which an
@@ -104,10 +151,17 @@ static int change_champion(struct registry *r, struct err *err)
     if ((back ? registry_previous(r, &version, err) : find_version(r, 0, &version, err)) ||
         registry_load(r, version, &m, err))
         return -1;
+    struct ledger_entry e = {.action = back ? LEDGER_ROLLBACK : LEDGER_PROMOTE,
+                             .version = version,
+                             .by = by,
+                             .reason = reason ? reason : "asked for"};
+    char *folder = xasprintf("%s/%" PRId64, models, version);
+    snprintf(e.sha256, sizeof e.sha256, "%s", m.sha256);
+    registry_evidence(folder, "comparison.json", e.evidence);
+    free(folder);
     printf("version %" PRId64 " becomes the champion of %s%s\n", version, models,
            back ? " again" : "");
-    if (stdout_close(err) ||
-        registry_record(r, back ? LEDGER_ROLLBACK : LEDGER_PROMOTE, version, m.sha256, NULL, err))
+    if (stdout_close(err) || registry_record(r, &e, NULL, err))
         return err_prefix(err, "version %" PRId64 " was not promoted", version);
     return 0;
 }
@@ -117,9 +171,12 @@ static int who(struct registry *r, struct err *err)
     char when[TIME_TEXT];
     const int64_t moment = at == INT64_MAX ? (int64_t)time(NULL) : at;
     const int64_t version = registry_champion_at(r, moment);
+    size_t i = 0;
     if (version == 0)
         return err_set(err, "%s: there was no champion at %s", models, time_text(when, moment));
-    printf("%" PRId64 "\n", version);
+    while (r->entries[i].version != version || !ledger_promotes(&r->entries[i]))
+        i++;
+    printf("%" PRId64 " %s\n", version, r->entries[i].sha256);
     return 0;
 }
 
@@ -146,10 +203,11 @@ static int compare(struct registry *r, struct err *err)
     return rc;
 }
 
-static const char *const names[] = {"list", "show", "who", "compare", "promote", "rollback"};
+static const char *const names[] = {"list",    "show",    "verify",  "who",
+                                    "compare", "promote", "rollback"};
 static int (*const commands[])(struct registry *, struct err *) = {
-    list, show, who, compare, change_champion, change_champion};
-enum { LIST, SHOW, WHO, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
+    list, show, verify, who, compare, change_champion, change_champion};
+enum { LIST, SHOW, VERIFY, WHO, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
 
 // What is wrong with the words behind a command, and the options.
 static int check(size_t c, const char *name, struct err *err)
@@ -164,6 +222,10 @@ static int check(size_t c, const char *name, struct err *err)
         return err_set(err, "--at is for who only (see --help)");
     if ((narrowed || output) && c != COMPARE)
         return err_set(err, "--from, --until and --output are for compare only (see --help)");
+    if ((by || reason) && c < PROMOTE)
+        return err_set(err, "--by and --reason are for promote and rollback only (see --help)");
+    if ((by && !value_utf8(by, strlen(by))) || (reason && !value_utf8(reason, strlen(reason))))
+        return err_set(err, "--by or --reason is not UTF-8");
     if (within.from >= within.until)
         return err_set(err, "the period is empty: --from must be earlier than --until");
     if (n_words < least[c])
@@ -181,10 +243,13 @@ int main(int argc, char **argv)
         "registry",
         "COMMAND [VERSION...] [TABLE...]",
         "list: all versions.\n"
-        "show [VERSION]: test metrics and baselines, of the champion by default.\n"
+        "show [VERSION]: metrics, data, configuration, and who promoted it and why; of the "
+        "champion "
+        "by default.\n"
+        "verify: are ledger, models and evidence as they were recorded?\n"
         "promote VERSION: make it the champion.\n"
         "rollback: back to the champion before.\n"
-        "who: which version is champion, or was at a time.\n"
+        "who: version and sha256 of the champion, now or at a time.\n"
         "compare VERSION VERSION TABLE...: which is better on the rows of feature tables after "
         "their training, and which decisions differ.\n"
         "A VERSION is a number, latest or champion.",
@@ -193,6 +258,9 @@ int main(int argc, char **argv)
             {"models", "DIR", "the registry (default: the only one below models/)",
              .text = &models},
             {"at", "TIME", "who: at this time or date, UTC; else now", .time = &at},
+            {"by", "NAME", "promote, rollback: who asks for it (default: the login name)",
+             .text = &by},
+            {"reason", "TEXT", "promote, rollback: why, for the ledger", .text = &reason},
             {"config", "FILE", "compare: dataset description", .text = &config_path},
             {"from", "TIME", "compare: only rows from this time or date on", .time = &within.from},
             {"until", "TIME", "compare: only rows before it", .time = &within.until},
