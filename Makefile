@@ -224,7 +224,8 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show | sed '/^$$/,$$d' && \
-	   awk '/^(Promoted|Kept out) version/ { sub(/ *\(95.*/, ""); print; exit }' $(D)/train.txt && \
+	   awk '/^(Promoted|Kept out) version/ { sub(/: version [0-9]+ against [0-9]+/, ""); sub(/ *\(95.*/, ""); \
+       print substr($$0, 1, 80); exit }' $(D)/train.txt && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@

@@ -8,8 +8,8 @@
 // "sha256":"<of model.json>","by":"ana","reason":"<a sentence>","evidence":"<sha256 of a file>",
 // "previous":"<sha256 of the line before, 64 zeros in the first>"}. keep: a version was compared with
 // the champion and not promoted. The evidence is a file of the version's folder: metrics.json of a
-// training, comparison.json of keep and promote; "" where there is none. Lines of programs before
-// 0.3.0 have neither by nor reason nor evidence. Changing or removing a line breaks the chain at the
+// training, comparison.json of keep and promote; "" where there is none. Older
+// lines have neither by nor reason nor evidence. Changing or removing a line breaks the chain at the
 // next one, which an error names by its number.
 //
 // One process at a time changes a registry, which it locks; readers need no lock. The ledger
