@@ -212,8 +212,7 @@ $(D)/train.txt: $(BIN)/train $(D)/features/manifest.json $(call section,split mo
 monitor = $(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $(D)/monitor/drift.json $(D)/features
 $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.txt \
     $(wildcard $(M)/ledger.jsonl) $(call section,split monitor)
-	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || )\
-	    $(monitor) >$(D)/monitor.txt
+	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || )$(monitor) >$(D)/monitor.txt
 
 # It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
 # monitor's verdict ends before its notes, and of a comparison with the champion one line is enough.
@@ -224,7 +223,7 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show | sed '/^$$/,$$d' && \
-	   awk '/^(Promoted|Kept out) version/ { sub(/: version [0-9]+ against [0-9]+/, ""); sub(/ *\(95.*/, ""); \
+	   awk '/^(Promoted|Kept out) version/ && !/first champion/ { sub(/: version [0-9]+ against [0-9]+/, ""); sub(/ *\(95.*/, ""); \
        print substr($$0, 1, 80); exit }' $(D)/train.txt && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \

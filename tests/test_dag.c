@@ -141,7 +141,7 @@ TEST_CASE(another_l2_reruns_training_and_monitoring)
 {
     expect_stages("train monitor", "sed -i 's/^l2 = .*/l2 = 1e-2/' sample.ini && " MAKE "pipeline");
     assert_contains(out, "models/sample/2\n");
-    assert_contains(out, ": version 2 against 1. Average precision ");
+    assert_contains(out, "Kept out version 2: ");
     assert_fits_a_terminal();
     expect_stages("", MAKE "pipeline");
     expect_stages("monitor",
