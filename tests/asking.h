@@ -11,7 +11,6 @@
 #include "tests/small_service.h"
 
 #include <poll.h>
-#include <stdatomic.h>
 
 static struct small_service small;
 static struct reply reply;

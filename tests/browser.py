@@ -73,7 +73,7 @@ class Browser:
             if time.monotonic() > end:
                 raise RuntimeError(f"it did not become true: {expression}; the page:\n"
                                    + self.value("document.body.innerText.slice(0, 1500)"))
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def element(self, selector, action, body):
         found = self.ask("/element", {"using": "css selector", "value": selector})

@@ -1,6 +1,6 @@
 """The pages in a browser: the dashboard against real servers, and a report as a file. test_page.c runs it:
 
-    pages.py FOLDER BIN URL     FOLDER: the artifacts of tests/server.h; URL: a server on them
+    pages.py FOLDER BIN URL CLASS...     FOLDER: the artifacts of tests/server.h; URL: a server on them
 
 Checks in the pages' own language are in checks.js.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 from browser import Browser, start
 
 FOLDER, BIN, URL = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+MINE = str(os.getpid())  # part of names, since two of these run at once
 CHECKS = Path("tests/checks.js").read_text(encoding="utf-8")
 LIVE = "document.body.dataset.state === 'live'"
 DECIDED = "!document.getElementById('result-full').hidden"
@@ -44,15 +45,17 @@ def hostile():
     return FOLDER / "hostile"
 
 
+@functools.cache
+def browser():
+    return Browser(FOLDER / MINE)
+
+
 class Pages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.browser = Browser(FOLDER / "profile")
+        cls.browser = browser()
         cls.browser.size(1280)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.browser.end()
+        cls.browser.complaints()  # of the tests before
 
     def page(self, url):
         self.browser.open(url)
@@ -64,16 +67,13 @@ class Pages(unittest.TestCase):
         self.assertEqual(found, "", call)
 
     def assert_fits_and_is_readable(self, widths=(1440, 1024, 768, 390)):
-        for width in widths:
-            for dark in (False, True):
-                self.browser.size(width, dark=dark)
-                self.browser.wait(
-                    f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {'dark' if dark else 'light'})')"
-                    ".matches && Object.values(window.Chart?.instances ?? {}).every((c) => "
-                    "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
-                self.check("flaws()")
-                self.check("palette()")
-                self.check("cut()")
+        for width, dark in [(widths[0], True), *((width, False) for width in widths), (widths[-1], True)]:
+            self.browser.size(width, dark=dark)
+            self.browser.wait(
+                f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {'dark' if dark else 'light'})')"
+                ".matches && Object.values(window.Chart?.instances ?? {}).every((c) => "
+                "Math.abs(c.width - c.canvas.parentElement.clientWidth) <= 1)")
+            self.check("[flaws(), palette(), cut()].join('')")
         self.browser.size(1280)
 
 
@@ -93,7 +93,7 @@ class Served(Pages):
                                                       {"Content-Type": "application/json"})).close()
 
     def server_with_token(self):
-        path = FOLDER / "page.token"
+        path = FOLDER / f"{MINE}.token"
         path.touch(0o600)
         path.write_text(TOKEN)
         return self.server("--token-file", path, name="-token")[1]
@@ -867,4 +867,6 @@ class Drift(Pages):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    done = unittest.main(argv=[sys.argv[0], *sys.argv[4:]], exit=False)
+    browser().end()
+    sys.exit(not done.result.wasSuccessful())

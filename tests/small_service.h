@@ -4,7 +4,6 @@
 #define TESTS_SMALL_SERVICE_H
 
 #include "base/memory.h"
-#include "base/output.h"
 #include "features/snapshot.h"
 #include "serve/service.h"
 #include "tests/release.h"
@@ -12,10 +11,6 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char small_ini[] = "[input]\n"

@@ -19,7 +19,6 @@
 #include "tests/training.h"
 
 #include <float.h>
-#include <stdbool.h>
 
 enum { ROWS = 500, UNKNOWN = 40, MANY = 20000 };
 

@@ -5,8 +5,6 @@
 
 #include "tests/training.h"
 
-#include <stdbool.h>
-
 static const char script[] =
     "import sys, onnx, onnx.numpy_helper, numpy as np\n"
     "m = onnx.load(sys.argv[1])\n"

@@ -1,10 +1,12 @@
-// Runs pages.py, the tests of the pages in a browser, on artifacts and a server of the fixture.
+// Runs pages.py, the tests of the pages in a browser, in two halves, each with a server of its own.
 #include "tests/server.h"
 
 TEST_CASE(the_pages_work_in_a_browser)
 {
-    if (run("/usr/bin/python3 -B tests/pages.py %s %s http://127.0.0.1:%d", folder, bin,
-            shared.port))
+    server_begin(&own, "16", NULL);
+    if (run("pages() { /usr/bin/python3 -B tests/pages.py %s %s http://127.0.0.1:\"$@\"; }; "
+            "pages %d Dashboard & pages %d Shells Report Drift; first=$?; wait $! && exit $first",
+            folder, bin, shared.port, own.port))
         fail_msg("%s", log_text());
 }
 

@@ -4,7 +4,6 @@
 #include "base/progress.h"
 #include "tests/scratch.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 

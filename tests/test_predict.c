@@ -2,7 +2,6 @@
 // bodies that are refused.
 #include "tests/asking.h"
 
-#include <errno.h>
 #include <time.h>
 
 static void assert_near(double a, double b)

@@ -4,9 +4,7 @@
 #include "serve/http.h"
 #include "tests/server.h"
 
-#include <sqlite3.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #define TEN(x) x x x x x x x x x x
 

@@ -4,7 +4,6 @@
 #include "tests/csv_rows.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,9 +3,6 @@
 #include "ingest/table.h"
 #include "tests/release.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <xxhash.h>
 
 #define TABLE "fuzzed-table"
