@@ -212,15 +212,4 @@ static int setup(void **state)
                folder, bin, folder, folder, folder, folder);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup),
-        cmocka_unit_test(a_damaged_ledger_is_told_once_and_the_model_goes_on),
-        cmocka_unit_test(
-            the_loop_has_the_newest_drift_and_comparison_or_says_that_they_are_damaged),
-        cmocka_unit_test(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one),
-        cmocka_unit_test(racing_reloads_under_load_lose_no_request_and_bring_no_older_model_back),
-    };
-    return cmocka_run_group_tests(tests, setup, server_remove);
-}
+TESTS(setup, server_remove)
