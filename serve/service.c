@@ -182,24 +182,16 @@ static json_t *load_verdict(const char *path, json_t *all, const char *error)
 
 static void add_registry(json_t *all, const struct registry *r)
 {
-    static const char *const actions[] = {
-        [LEDGER_TRAIN] = "train", [LEDGER_PROMOTE] = "promote", [LEDGER_ROLLBACK] = "rollback"};
     static const char error[] = "challenger_error";
     json_t *comparison = NULL, *lines = json_array();
-    char time[TIME_TEXT];
     for (int64_t v = registry_latest(r); v && !comparison && !json_object_get(all, error); v--) {
         char *path = xasprintf("%s/%" PRId64 "/comparison.json", r->path, v);
         comparison = load_verdict(path, all, error);
         free(path);
     }
     json_object_del(json_object_get(comparison, "flips"), "rows"); // up to 5000
-    for (size_t i = r->n; i > 0 && json_array_size(lines) < NEWEST_LINES; i--) {
-        const struct ledger_entry *e = &r->entries[i - 1];
-        json_array_append_new(lines,
-                              json_pack("{s:s, s:s?, s:I, s:s}", "time", time_text(time, e->time),
-                                        "action", actions[e->action], "version",
-                                        (json_int_t)e->version, "sha256", e->sha256));
-    }
+    for (size_t i = r->n; i > 0 && json_array_size(lines) < NEWEST_LINES; i--)
+        json_array_append_new(lines, ledger_json(&r->entries[i - 1]));
     json_object_update_new(all,
                            json_pack("{s:o?, s:o}", "challenger", comparison, "ledger", lines));
 }

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const ledger_actions[] = {"train", "keep", "promote", "rollback"};
-enum { N_ACTIONS = sizeof ledger_actions / sizeof *ledger_actions };
+static const char *const actions[] = {"train", "keep", "promote", "rollback"};
+enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
@@ -45,7 +45,7 @@ static int add_line(struct registry *r, const char *line, size_t n, struct err *
         json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s?s, s?s, s?s, s:s}", "time",
                        &when, "action", &action, "version", &e.version, "sha256", &sha256, "by",
                        &e.by, "reason", &e.reason, "evidence", &evidence, "previous", &previous);
-    while (rc == 0 && a < N_ACTIONS && strcmp(action, ledger_actions[a]) != 0)
+    while (rc == 0 && a < N_ACTIONS && strcmp(action, actions[a]) != 0)
         a++;
     if (rc) {
         err_set(err, "%s", why.text);
@@ -147,6 +147,14 @@ static const char *login_name(void)
     return user && value_utf8(user->pw_name, strlen(user->pw_name)) ? user->pw_name : "unknown";
 }
 
+json_t *ledger_json(const struct ledger_entry *e)
+{
+    char time[TIME_TEXT];
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "time", time_text(time, e->time),
+                     "action", actions[e->action], "version", (json_int_t)e->version, "sha256",
+                     e->sha256, "by", e->by, "reason", e->reason, "evidence", e->evidence);
+}
+
 // The line decides, so it comes last, and without it the folder or the link goes back. Memory is
 // allocated before all three, because a failure would end the program between them.
 int registry_record(struct registry *r, const struct ledger_entry *entry, struct output *folder,
@@ -154,14 +162,11 @@ int registry_record(struct registry *r, const struct ledger_entry *entry, struct
 {
     struct ledger_entry e = *entry;
     struct err second;
-    char when[TIME_TEXT];
     e.time = (int64_t)time(NULL);
     e.by = xstrdup(e.by ? e.by : login_name());
     e.reason = xstrdup(e.reason);
-    json_t *j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s}", "time",
-                          time_text(when, e.time), "action", ledger_actions[e.action], "version",
-                          (json_int_t)e.version, "sha256", e.sha256, "by", e.by, "reason", e.reason,
-                          "evidence", e.evidence, "previous", r->head);
+    json_t *j = ledger_json(&e);
+    json_object_set_new(j, "previous", json_string(r->head));
     char *text = xchecked(json_dumps(j, JSON_COMPACT)), *line = xasprintf("%s\n", text);
     json_decref(j);
     ARRAY_GROW(r->entries, r->n + 1, r->capacity);

@@ -26,7 +26,6 @@
 #include "train/model.h"
 
 enum ledger_action { LEDGER_TRAIN, LEDGER_KEEP, LEDGER_PROMOTE, LEDGER_ROLLBACK };
-extern const char *const ledger_actions[]; // their names
 
 struct ledger_entry {
     int64_t time; // seconds since 1970-01-01 UTC
@@ -69,6 +68,8 @@ int registry_record(struct registry *r, const struct ledger_entry *e, struct out
 // The sha256 of a file of a version's folder, "" where it cannot be read.
 void registry_evidence(const char *folder, const char *name, char sha256[SHA256_HEX]);
 
+// The line as JSON, without previous; the caller's reference.
+json_t *ledger_json(const struct ledger_entry *e);
 // Is this the line of a version that became the champion?
 bool ledger_promotes(const struct ledger_entry *e);
 // The champion at a time by the ledger; 0 where there was none.

@@ -87,7 +87,6 @@ static int list(struct registry *r, struct err *err)
 static int show(struct registry *r, struct err *err)
 {
     int64_t version, parent = 0;
-    char time[TIME_TEXT];
     json_t *metrics = find_version(r, 0, &version, err) ? NULL : load_metrics(version, err);
     json_t *lines = json_array(), *comparison = NULL;
     for (size_t i = r->n; i-- > 0 && metrics;) {
@@ -95,10 +94,7 @@ static int show(struct registry *r, struct err *err)
         if (e->version == version && e->action == LEDGER_TRAIN)
             parent = registry_champion_before(r, i);
         if (e->version == version)
-            json_array_insert_new(
-                lines, 0,
-                json_pack("{s:s, s:s, s:s, s:s}", "time", time_text(time, e->time), "action",
-                          ledger_actions[e->action], "by", e->by, "reason", e->reason));
+            json_array_insert_new(lines, 0, ledger_json(e));
     }
     if (metrics) {
         char *path = xasprintf("%s/%" PRId64 "/comparison.json", models, version);
