@@ -32,20 +32,6 @@ static int load_models(struct err *err)
     return 0;
 }
 
-// They live as long as the program.
-static int open_features(struct examples *e, char **paths, size_t n, const struct config *config,
-                         struct err *err)
-{
-    struct examples *tables = xcalloc(n, sizeof *tables);
-    struct split split;
-    for (size_t i = 0; i < n; i++)
-        if (examples_open(&tables[i], paths[i], &champion.plan, err))
-            return -1;
-    if (split_labels(&split, config, &champion.plan.schema, err))
-        return -1;
-    return examples_join(e, tables, n, split.label_delay, err);
-}
-
 static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
@@ -54,7 +40,7 @@ static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
     static struct examples features, other;
     static json_t *drift;
     if (config_load(&config, config_path, err) || load_models(err) ||
-        open_features(&features, paths, n, &config, err) ||
+        examples_open_all(&features, paths, n, &champion.plan, &config, err) ||
         (current && examples_open(&other, current, &champion.plan, err)))
         return -1;
     c.features = &features;

@@ -16,6 +16,8 @@ enum { HISTORY = 28 * SECONDS_PER_DAY };
 struct trial { // of versions A and B on the same rows
     const struct model *models[2];
     struct examples e;
+    const struct examples *parts; // [n_parts] the tables of e
+    size_t n_parts;
     struct split split; // its label_delay and blocked
     size_t metric;      // the primary one, in metric_list
     struct row_range rows;
@@ -48,31 +50,27 @@ static int read_metric(struct trial *t, const struct config *config, struct err 
                         e->value);
 }
 
-static int open_tables(struct trial *t, const struct examples *tables, size_t n,
-                       const struct config *config, struct err *err)
+static int open_trial(struct trial *t, const struct config *config, struct err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!value_utf8(tables[i].table.path, strlen(tables[i].table.path)))
+    struct examples *e = &t->e;
+    for (size_t i = 0; i < t->n_parts; i++)
+        if (!value_utf8(t->parts[i].table.path, strlen(t->parts[i].table.path)))
             return err_set(err, "%s: rename this table: its name is not UTF-8",
-                           tables[i].table.path);
-    for (size_t i = 0; i < 2 * n; i++)
-        if (plan_checksum(&t->models[i % 2]->plan) != plan_checksum(&tables[i / 2].plan))
+                           t->parts[i].table.path);
+    for (size_t i = 0; i < 2; i++)
+        if (plan_checksum(&t->models[i]->plan) != plan_checksum(&e->plan))
             return err_set(err,
                            "version %" PRId64 " was trained on other [columns] or [features] than "
                            "%s has: compare versions and tables of one description",
-                           t->models[i % 2]->version, tables[i / 2].table.path);
-    static struct examples joined; // lives as long as the program
-    if (split_labels(&t->split, config, &tables[0].plan.schema, err) ||
-        read_metric(t, config, err) ||
-        (n > 1 && examples_join(&joined, tables, n, t->split.label_delay, err)))
+                           t->models[i]->version, t->parts->table.path);
+    if (split_labels(&t->split, config, &e->plan.schema, err) || read_metric(t, config, err))
         return -1;
     if (t->models[0]->version == t->models[1]->version)
         return err_set(err, "version %" PRId64 " is named twice: compare two different ones",
                        t->models[0]->version);
-    t->e = n > 1 ? joined : tables[0];
     const char *blocked = t->split.blocked;
-    t->e.card = blocked ? table_data(&t->e.table, blocked, COLUMN_KEY, err) : NULL;
-    return blocked && !t->e.card ? -1 : 0;
+    e->card = blocked ? table_data(&e->table, blocked, COLUMN_KEY, err) : NULL;
+    return blocked && !e->card ? -1 : 0;
 }
 
 static void find_rows(struct trial *t, struct period_times within)
@@ -229,18 +227,19 @@ static json_t *table(const struct examples *e)
                      as_of);
 }
 
-static json_t *period(const struct trial *t, const struct examples *tables, size_t n)
+static json_t *period(const struct trial *t)
 {
     const int64_t from = t->e.time[t->rows.first];
     const int64_t since = day_of(from - HISTORY - t->split.label_delay);
     const bool late = t->e.card && day_of(t->e.time[0]) > since;
     json_int_t not_mature = 0;
     char text[3][TIME_TEXT];
-    for (size_t i = 0; i + 1 < n; i++) { // the next table has the rows from its first one on
-        const int64_t next = tables[i + 1].rows ? *tables[i + 1].time : INT64_MAX;
-        const struct row_range own = time_rows(INT64_MIN, next, tables[i].time, tables[i].rows);
-        not_mature +=
-            (json_int_t)(own.end - mature_rows(&tables[i], own, t->split.label_delay).end);
+    for (size_t i = 0; i + 1 < t->n_parts;
+         i++) { // the next table has the rows from its first one on
+        const struct examples *e = &t->parts[i], *after = &t->parts[i + 1];
+        const int64_t next = after->rows ? *after->time : INT64_MAX;
+        const struct row_range own = time_rows(INT64_MIN, next, e->time, e->rows);
+        not_mature += (json_int_t)(own.end - mature_rows(e, own, t->split.label_delay).end);
     }
     return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I}", "from", time_text(text[0], from), "to",
                      time_text(text[1], t->e.time[t->rows.end - 1]), "days", (json_int_t)t->days,
@@ -269,33 +268,35 @@ static json_t *verdict(const struct trial *t, const struct figures *f)
 }
 
 static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
-                       size_t n_slicings, const struct examples *tables, size_t n)
+                       size_t n_slicings)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, table(&tables[i]));
-    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o, o, o], s:o?, s:o}",
-                          "format", "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
-                          side(t->models[0], &f->metrics[0]), "b",
-                          side(t->models[1], &f->metrics[1]), "tables", list, "period",
-                          period(t, tables, n), "differences", difference(t, f, t->metric),
-                          difference(t, f, METRIC(log_loss)), difference(t, f, METRIC(precision)),
-                          difference(t, f, METRIC(recall)), difference(t, f, BOOTSTRAP_ALERTS),
-                          "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
+    for (size_t i = 0; i < t->n_parts; i++)
+        json_array_append_new(list, table(&t->parts[i]));
+    json_t *j =
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o, o, o], s:o?, s:o}", "format",
+                  "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
+                  side(t->models[0], &f->metrics[0]), "b", side(t->models[1], &f->metrics[1]),
+                  "tables", list, "period", period(t), "differences", difference(t, f, t->metric),
+                  difference(t, f, METRIC(log_loss)), difference(t, f, METRIC(precision)),
+                  difference(t, f, METRIC(recall)), difference(t, f, BOOTSTRAP_ALERTS),
+                  "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
     sentences_add(json_object_get(j, "verdict"), compare_verdict_txt, j);
     return j;
 }
 
-json_t *compare_new(const struct model *a, const struct model *b, const struct examples *tables,
-                    size_t n, const struct config *config, struct period_times within,
-                    struct err *err)
+json_t *compare_new(const struct model *a, const struct model *b, const struct examples *e,
+                    const struct config *config, struct period_times within, struct err *err)
 {
-    struct trial t = {.models = {a, b}};
+    struct trial t = {.models = {a, b},
+                      .e = *e,
+                      .parts = e->parts ? e->parts : e,
+                      .n_parts = e->parts ? e->n_parts : 1};
     struct figures f = {0};
     struct slicing *slicings = NULL;
     size_t n_slicings;
     json_t *j = NULL;
-    if (open_tables(&t, tables, n, config, err))
+    if (open_trial(&t, config, err))
         return NULL;
     find_rows(&t, within);
     measure(&t, t.judged, true, &f);
@@ -305,7 +306,7 @@ json_t *compare_new(const struct model *a, const struct model *b, const struct e
                 "--from and --until, with a mature label, and of a card that is not blocked",
                 t.e.table.path);
     else if (slices_from_config(&slicings, &n_slicings, &t.e, t.rows, config, err) == 0)
-        j = results(&t, &f, slicings, n_slicings, tables, n);
+        j = results(&t, &f, slicings, n_slicings);
     release(&f);
     free(slicings);
     free(t.judged);

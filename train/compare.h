@@ -45,12 +45,10 @@
 
 enum { COMPARE_LEAST_DAYS = 14, COMPARE_FLIPS = 5000 };
 
-// tables: [n], each opened with its own plan. Only rows within the times count. The caller's; NULL
-// and a message where the inputs of versions and tables differ, or no row is left. What is joined
-// lives as long as the program.
-json_t *compare_new(const struct model *a, const struct model *b, const struct examples *tables,
-                    size_t n, const struct config *config, struct period_times within,
-                    struct err *err);
+// e: opened with its own plan. Only rows within the times count. The caller's; NULL and a message
+// where the inputs of versions and tables differ, or no row is left.
+json_t *compare_new(const struct model *a, const struct model *b, const struct examples *e,
+                    const struct config *config, struct period_times within, struct err *err);
 
 // Its template for template_print (report.h): verdict, figures and flips, in 24 lines.
 extern const char compare_txt[];

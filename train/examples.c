@@ -106,7 +106,22 @@ int examples_join(struct examples *e, const struct examples *tables, size_t n, i
     }
     rc = rc || table_join(&e->table, parts, n, rows, err) || find_columns(e, &e->plan, err);
     e->labels_as_of = tables[n - 1].labels_as_of;
+    e->parts = tables;
+    e->n_parts = n;
     free(parts);
     free(rows);
     return rc ? -1 : 0;
+}
+
+int examples_open_all(struct examples *e, char *const *paths, size_t n, const struct plan *trained,
+                      const struct config *config, struct err *err)
+{
+    struct examples *tables = xcalloc(n, sizeof *tables);
+    struct split split;
+    for (size_t i = 0; i < n; i++)
+        if (examples_open(&tables[i], paths[i], trained, err))
+            return -1;
+    if (split_labels(&split, config, &tables->plan.schema, err))
+        return -1;
+    return examples_join(e, tables, n, split.label_delay, err);
 }

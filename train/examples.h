@@ -18,6 +18,8 @@ struct examples {
     const int64_t *time;  // time[r], seconds since 1970-01-01 UTC
     const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
     int64_t labels_as_of; // the data clock at which the labels were known; INT64_MAX: all are
+    const struct examples *parts; // [n_parts] that were joined to these; NULL: none were
+    size_t n_parts;
     const struct examples *before; // has rows earlier than the first of these; NULL: none
 };
 
@@ -32,6 +34,9 @@ bool examples_trained(const struct examples *e, const struct model *m);
 // only the mature rows are taken: labels are as of the last table.
 int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,
                   struct err *err);
+// examples_open of n tables, and examples_join, with [split] label_delay.
+int examples_open_all(struct examples *e, char *const *paths, size_t n, const struct plan *trained,
+                      const struct config *config, struct err *err);
 // Those of the rows whose labels have had label_delay seconds to become known, the first ones. Of
 // later rows only frauds that were found quickly have a label, so these would bias every metric.
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay);

@@ -20,23 +20,9 @@ static bool forced;
 static struct config config;
 static struct plan plan;
 static struct split split;
-static struct examples *tables, examples; // examples: of all tables
+static struct examples examples;
 static struct registry registry;
 static struct challenge challenge;
-
-static int open_tables(char *const *paths, size_t n, struct err *err)
-{
-    tables = xcalloc(n, sizeof *tables);
-    challenge.tables = tables;
-    challenge.n = n;
-    for (size_t i = 0; i < n; i++)
-        if (examples_open(&tables[i], paths[i], NULL, err))
-            return -1;
-    if (split_labels(&split, &config, &tables[0].plan.schema, err))
-        return -1;
-    examples = tables[0];
-    return n > 1 ? examples_join(&examples, tables, n, split.label_delay, err) : 0;
-}
 
 // A champion that cannot be loaded is none here, unless a retraining needs it.
 static int load_champion(struct err *err)
@@ -63,6 +49,8 @@ static int is_due(struct err *err)
     if (strcmp(of, challenge.champion.sha256) != 0)
         return err_set(err, "%s: is about another model than the champion: run monitor again",
                        drift);
+    if (split_labels(&split, &config, &examples.plan.schema, err))
+        return -1;
     if (registry_load(&registry, registry_latest(&registry), &newest, &ignored))
         newest = challenge.champion;
     const bool due =
@@ -83,7 +71,8 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
         retrain_from_config(&challenge.rules, &config, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
-        open_tables(paths, n, err) || (drift && (load_champion(err) || (due = is_due(err)) < 0)))
+        examples_open_all(&examples, paths, n, NULL, &config, err) ||
+        (drift && (load_champion(err) || (due = is_due(err)) < 0)))
         return -1;
     if (!due)
         return stdout_close(err);
@@ -104,7 +93,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
         const double rows = fit->logreg.known;
         char *artifact = xasprintf("%s/%" PRId64, models, m->version);
         // Printed first: after an error there is neither another version nor another champion.
-        rc = challenge_decide(&challenge, &registry, m, &folder, &config, err) ||
+        rc = challenge_decide(&challenge, &registry, m, &folder, &examples, &config, err) ||
              summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
              challenge_record(&challenge, &registry, m, &folder, err);
         free(artifact);

@@ -181,16 +181,13 @@ static int compare(struct registry *r, struct err *err)
     // They live as long as the program.
     static struct config config;
     static struct model model[2];
-    static struct examples *tables;
-    const size_t n = n_words - 2;
+    static struct examples examples;
     int64_t version;
-    tables = xcalloc(n, sizeof *tables);
     int rc = config_load(&config, config_path, err);
     for (size_t i = 0; i < 2 && rc == 0; i++)
         rc = find_version(r, i, &version, err) || registry_load(r, version, &model[i], err);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = examples_open(&tables[i], words[2 + i], NULL, err);
-    json_t *j = rc ? NULL : compare_new(&model[0], &model[1], tables, n, &config, within, err);
+    rc = rc || examples_open_all(&examples, words + 2, n_words - 2, NULL, &config, err);
+    json_t *j = rc ? NULL : compare_new(&model[0], &model[1], &examples, &config, within, err);
     if (!j)
         return -1;
     template_print(compare_txt, j);

@@ -147,7 +147,7 @@ bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen)
 // ---- what becomes of a new version --------------------------------------------------------------
 
 // The comparison with the champion; NULL and why there is none.
-static json_t *compare(const struct challenge *c, const struct model *m,
+static json_t *compare(const struct challenge *c, const struct model *m, const struct examples *e,
                        const struct config *config, struct err *why)
 {
     const struct period_times always = {INT64_MIN, INT64_MAX};
@@ -155,16 +155,16 @@ static json_t *compare(const struct challenge *c, const struct model *m,
     if (champion->version == 0 || strcmp(champion->sha256, m->sha256) == 0)
         err_set(why, champion->version ? "it is the champion's model" : "there is no champion");
     else if (!c->drift && plan_checksum(&champion->plan) == plan_checksum(&m->plan) &&
-             !examples_trained(&c->tables[0], champion))
+             !examples_trained(e, champion))
         err_set(why, "the rows that trained version %" PRId64 " are not in this table",
                 champion->version);
     else
-        return compare_new(champion, m, c->tables, c->n, config, c->drift ? m->test : always, why);
+        return compare_new(champion, m, e, config, c->drift ? m->test : always, why);
     return NULL;
 }
 
-static bool decide(struct challenge *c, const struct model *m, const json_t *comparison,
-                   const struct err *why)
+static bool decide(struct challenge *c, const struct registry *g, const struct model *m,
+                   const json_t *comparison, const struct err *why)
 {
     struct retrain *r = &c->rules;
     const json_t *verdict = json_object_get(comparison, "verdict");
@@ -174,7 +174,9 @@ static bool decide(struct challenge *c, const struct model *m, const json_t *com
     if (c->promote)
         return say(r, true, "asked for%s%s", sentence ? "; " : "", sentence ? sentence : "");
     if (c->champion.version == 0)
-        return say(r, true, "the first champion");
+        return say(r, true,
+                   registry_champion_at(g, INT64_MAX) ? "the champion cannot be loaded"
+                                                      : "the first champion");
     if (comparison && (c->drift || strncmp(code, "few", 3) != 0))
         return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
     // A champion of later rows has seen what this version has not.
@@ -192,7 +194,8 @@ static bool decided(const struct registry *g, int64_t version)
 }
 
 int challenge_decide(struct challenge *c, const struct registry *g, const struct model *m,
-                     struct output *folder, const struct config *config, struct err *err)
+                     struct output *folder, const struct examples *e, const struct config *config,
+                     struct err *err)
 {
     struct err why = {""};
     c->decide |= c->promote;
@@ -202,13 +205,13 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
         c->decide = false;
         return 0;
     }
-    json_t *comparison = compare(c, m, config, &why);
+    json_t *comparison = compare(c, m, e, config, &why);
     if (comparison)
         template_print(compare_txt, comparison);
     else if (c->champion.version > 0 && strcmp(c->champion.sha256, m->sha256) != 0)
         printf("Not compared with the champion: %s\n", why.msg);
     if (c->decide) {
-        c->promote = decide(c, m, comparison, &why);
+        c->promote = decide(c, g, m, comparison, &why);
         printf("%s version %" PRId64 ": %s\n", c->promote ? "Promoted" : "Kept out", m->version,
                c->rules.why);
     }

@@ -43,8 +43,6 @@ bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen);
 
 struct challenge {
     struct retrain rules;
-    const struct examples *tables; // [n], the oldest first
-    size_t n;
     struct model champion;   // version 0: there is none
     const json_t *drift;     // NULL: not a retraining
     bool promote, decide;    // whatever the comparison says; by the rules
@@ -54,7 +52,8 @@ struct challenge {
 // Compares a published version with the champion, adds comparison.json to its folder, and decides;
 // prints both. A model that is trained again is not decided upon again.
 int challenge_decide(struct challenge *c, const struct registry *g, const struct model *m,
-                     struct output *folder, const struct config *config, struct err *err);
+                     struct output *folder, const struct examples *e, const struct config *config,
+                     struct err *err);
 // Commits the folder, and promotes the version or not; each is a line of the ledger.
 int challenge_record(const struct challenge *c, struct registry *g, const struct model *m,
                      struct output *folder, struct err *err);
