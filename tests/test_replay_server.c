@@ -1,43 +1,6 @@
-// replay against the real server, on the sample's artifacts: the decisions are those of the batch.
-#include "tests/batch_scores.h"
-
-// A line for each row of the day, as the batch of features and the model give it. The sample's ids
-// are the numbers of its rows.
-static void assert_output_is_the_batch(void)
-{
-    char path[300], line[128], expected[128];
-    struct batch_scores b;
-    batch_scores(&b, DAY, "2018-05-04");
-    assert_true(b.n > 50);
-    snprintf(path, sizeof path, "%s/out.csv", folder);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    assert_non_null(fgets(line, sizeof line, f));
-    assert_string_equal(line, "id,probability,decision,model\n");
-    for (uint64_t i = 0; i < b.n; i++) {
-        snprintf(expected, sizeof expected, "%ju,%.17g,%s,1\n", (uintmax_t)(b.first + i),
-                 b.probability[i], b.probability[i] >= b.threshold ? "review" : "approve");
-        assert_non_null(fgets(line, sizeof line, f));
-        assert_string_equal(line, expected);
-    }
-    assert_null(fgets(line, sizeof line, f));
-    fclose(f);
-    free(b.probability);
-}
-
-TEST_CASE(a_day_gets_the_decisions_of_the_batch_alone_or_in_arrays)
-{
-    for (int batch = 1; batch < 40; batch += 36) {
-        server_begin(&own, "8", NULL);
-        if (run("%s/replay --config datasets/sample.ini --url http://127.0.0.1:%d --connections 1 "
-                "--batch %d --from " DAY " --until 2018-05-04 --output %s/out.csv",
-                bin, own.port, batch, folder))
-            fail_msg("%s", log_text());
-        assert_output_is_the_batch();
-        server_end_own(NULL);
-        *own.database = '\0'; // the next one begins with a new one
-    }
-}
+// replay against the real server: what it refuses, and datasets of other columns. test_parity.c compares
+// the decisions with the batch.
+#include "tests/server.h"
 
 TEST_CASE(transactions_that_the_server_refuses_are_reported_with_its_words)
 {
