@@ -151,8 +151,6 @@ static inline int server_end_own(void **state)
     return 0;
 }
 
-#define OWN(test) cmocka_unit_test_teardown(test, server_end_own)
-
 // The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
 static inline int server_artifacts_of(void **state, const char *config, const char *day)
 {

@@ -79,6 +79,4 @@ static inline int stages_make(void **state)
     return -1;
 }
 
-#define stages_test(f) cmocka_unit_test_setup(f, stages_copy)
-
 #endif

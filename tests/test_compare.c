@@ -33,8 +33,10 @@ static struct model models[2];
 static const struct period_times always = {INT64_MIN, INT64_MAX};
 static struct err err;
 
+#define ROWS_CASE(name) TEST_CASE_WITH(name, make_rows, remove_rows)
+
 // Version 8 has learnt the noise.
-static int make_rows(void **state)
+static int make_rows(void **state __attribute__((unused)))
 {
     static const char described[] = "{\"schema\":{\"time_format\":\"epoch\",\"columns\":["
                                     "{\"name\":\"id\",\"header\":\"I\",\"kind\":\"id\"},"
@@ -76,16 +78,16 @@ static int make_rows(void **state)
                                    .sha256 = "a",
                                    .version = 7 + i};
     }
-    return scratch_make(state);
+    return 0;
 }
 
-static int remove_rows(void **state)
+static int remove_rows(void **state __attribute__((unused)))
 {
     plan_release(&plan);
     json_decref(models[0].training);
     json_decref(models[1].training);
     config_release(&config);
-    return scratch_remove(state);
+    return 0;
 }
 
 static void configure(const char *sections)
@@ -250,7 +252,7 @@ static void assert_difference(const json_t *j, const char *metric, double a, dou
     assert_near(member(j, "detectable"), 2.8 * sqrt(squares / 999), 1e-12);
 }
 
-TEST_CASE(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force)
+ROWS_CASE(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force)
 {
     static double values[6][1000];
     static const char *const names[] = {"chip", "web", "phone", "under 50", "50 and over"};
@@ -314,7 +316,7 @@ static int row_of(const char *id)
     return 0;
 }
 
-TEST_CASE(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthest_first)
+ROWS_CASE(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthest_first)
 {
     json_int_t rows[2] = {0}, frauds[2] = {0}, counted[4] = {0};
     const struct examples all = rows_of(0, ROWS);
@@ -375,7 +377,7 @@ static void assert_verdict(const char *code, struct period_times within)
     json_decref(j);
 }
 
-TEST_CASE(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds)
+ROWS_CASE(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds)
 {
     const struct period_times last = {(DAYS - 13) * DAY, INT64_MAX},
                               whole = {(DAYS - 14) * DAY, INT64_MAX};
@@ -393,7 +395,7 @@ TEST_CASE(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds)
     assert_verdict("few_frauds", always);
 }
 
-TEST_CASE(a_version_against_itself_differs_by_nothing_at_all)
+ROWS_CASE(a_version_against_itself_differs_by_nothing_at_all)
 {
     const struct examples all = rows_of(0, ROWS);
     configure("[slices]\nchannel = channel\n");
@@ -422,7 +424,7 @@ static size_t notes_but_of_alerts(const json_t *j)
            json_is_string(json_object_get(verdict, "alerts"));
 }
 
-TEST_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
+ROWS_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
 {
     struct examples all = rows_of(0, ROWS);
     configure("[split]\nlabel_delay = 7d\n");
@@ -451,7 +453,7 @@ TEST_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
     json_decref(j);
 }
 
-TEST_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
+ROWS_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
 {
     static const struct {
         double threshold;
@@ -473,7 +475,7 @@ TEST_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
     }
 }
 
-TEST_CASE(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is)
+ROWS_CASE(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is)
 {
     static const char *const keys[] = {"a", "b", "value", "low", "high"};
     const struct examples all = rows_of(0, ROWS);
@@ -490,7 +492,7 @@ TEST_CASE(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is)
     json_decref(j);
 }
 
-TEST_CASE(the_metric_is_one_of_two)
+ROWS_CASE(the_metric_is_one_of_two)
 {
     const struct examples all = rows_of(0, ROWS);
     configure("[retrain]\nmetric = card_precision_at_100\n");
@@ -538,7 +540,7 @@ static char *text_of(const struct examples *e)
 }
 
 // The last part has its own codes of the texts, and a column that the others do not have.
-TEST_CASE(joined_tables_are_the_one_that_they_were_cut_from)
+ROWS_CASE(joined_tables_are_the_one_that_they_were_cut_from)
 {
     enum { CUT = 45 * PER_DAY + 17 };
     static uint32_t other[ROWS];
@@ -577,7 +579,7 @@ TEST_CASE(joined_tables_are_the_one_that_they_were_cut_from)
     forget();
 }
 
-TEST_CASE(tables_have_one_plan_and_labels_that_were_not_mature_are_left_out)
+ROWS_CASE(tables_have_one_plan_and_labels_that_were_not_mature_are_left_out)
 {
     struct examples parts[] = {rows_of(0, 1000), rows_of(1000, ROWS)};
     parts[1].plan = (struct plan){0};
@@ -695,31 +697,4 @@ TEST_CASE(several_tables_give_the_same_json_as_the_one_they_were_cut_from_and_ag
             "grep -q \"$(tail -n 2 late/manifest.json | grep -o '[0-9a-f]\\{16\\}')\" many");
 }
 
-#define rows_test(f) cmocka_unit_test_setup_teardown(f, make_rows, remove_rows)
-
-int main(void)
-{
-    const struct CMUnitTest of_rows[] = {
-        rows_test(differences_and_intervals_are_those_of_the_drawn_days_by_brute_force),
-        rows_test(flips_are_the_judged_rows_on_different_sides_of_the_thresholds_farthest_first),
-        rows_test(the_verdict_follows_the_interval_and_needs_fourteen_days_with_frauds),
-        rows_test(a_version_against_itself_differs_by_nothing_at_all),
-        rows_test(rows_begin_after_both_trainings_and_end_where_labels_are_mature),
-        rows_test(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth),
-        rows_test(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is),
-        rows_test(the_metric_is_one_of_two),
-        rows_test(joined_tables_are_the_one_that_they_were_cut_from),
-        rows_test(tables_have_one_plan_and_labels_that_were_not_mature_are_left_out),
-    };
-    const struct CMUnitTest of_programs[] = {
-        stages_test(a_version_that_learnt_wrong_labels_is_worse),
-        stages_test(
-            train_compares_with_the_champion_before_its_summary_unless_it_is_the_same_model),
-        stages_test(
-            versions_that_cannot_be_compared_are_refused_with_the_reason_and_trained_all_the_same),
-        stages_test(
-            several_tables_give_the_same_json_as_the_one_they_were_cut_from_and_again_the_same),
-    };
-    return cmocka_run_group_tests(of_rows, NULL, NULL) +
-           cmocka_run_group_tests(of_programs, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)

@@ -1,4 +1,5 @@
 // export: the table, one decision, and verification, of a small service that runs meanwhile.
+#define EACH setup, end
 #include "tests/asking.h"
 
 static char out[8192];      // what the last export printed
@@ -114,6 +115,12 @@ static void compare_all(void)
     sqlite3_finalize(q);
     sqlite3_close(db);
     assert_true(row == served.rows && row > 60);
+}
+
+static int end(void **state)
+{
+    table_release(&served);
+    return teardown(state);
 }
 
 // Late transactions and equal times are among them, and another version decides the last ones.
@@ -591,34 +598,4 @@ TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
     expect_export(1, "give --models|models/1", "");
 }
 
-static int end(void **state)
-{
-    table_release(&served);
-    return teardown(state);
-}
-
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, end)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(the_table_has_the_rows_as_they_were_served_in_the_order_of_their_times),
-        TEST(transactions_have_their_raw_columns_alone),
-        TEST(a_period_has_its_transactions_alone),
-        TEST(more_rows_than_are_read_at_a_time_come_out_once_each),
-        TEST(labels_are_those_that_the_data_clock_had_reached),
-        TEST(a_decision_is_told_with_its_inputs_and_all_its_labels),
-        TEST(an_unknown_id_and_another_key_are_errors),
-        TEST(what_was_served_can_be_computed_again),
-        TEST(a_value_that_differs_is_named),
-        TEST(after_rows_were_dropped_the_rest_is_verified_and_exported),
-        TEST(rows_that_are_dropped_meanwhile_are_an_error),
-        TEST(a_server_goes_on_meanwhile),
-        TEST(a_database_is_read_as_a_server_left_it),
-        TEST(what_cannot_be_read_or_written_is_told),
-        TEST(only_an_earlier_export_is_replaced),
-        TEST(the_plan_comes_from_any_version_of_the_registry),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

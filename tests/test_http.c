@@ -1,6 +1,7 @@
 // http: every route, who may ask, what is logged, and how the server starts and ends. The OpenAPI
 // document against the table of routes, against what predict takes for a dataset with all kinds of
 // columns, and against the answers of a running server (tests/openapi/check.py).
+#define EACH NULL, server_end_own
 #include "base/option.h" // ASSAY_VERSION
 #include "serve/http.h"
 #include "tests/asking.h"
@@ -623,31 +624,4 @@ TEST_CASE(sigterm_answers_what_is_in_flight_and_exits_with_0)
     assert_int_equal(server_end(&shared), 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_route_tells_its_methods_and_refuses_others),
-        cmocka_unit_test(head_is_get_without_the_text),
-        cmocka_unit_test(a_page_of_another_site_may_not_post),
-        cmocka_unit_test(without_a_token_only_loopback_and_allowed_names_are_served),
-        OWN(without_the_token_only_open_routes_answer),
-        cmocka_unit_test(the_line_of_the_readme_is_answered),
-        cmocka_unit_test(a_path_is_answered_exactly_or_not_found),
-        cmocka_unit_test(the_files_of_the_model_come_as_they_are_in_the_registry),
-        OWN(two_routes_take_their_queries_and_refuse_others),
-        cmocka_unit_test(another_version_and_binary_tensors_are_refused),
-        cmocka_unit_test(answers_follow_each_other_on_one_connection),
-        cmocka_unit_test(a_request_has_the_clients_id_or_one_of_ours),
-        OWN(the_access_log_contains_nothing_that_a_client_sent_but_its_id),
-        cmocka_unit_test(with_an_access_log_every_line_on_stderr_is_json),
-        OWN(connections_are_closed_when_they_take_all_threads),
-        cmocka_unit_test(a_server_says_what_it_serves_or_why_it_cannot_start),
-        OWN(every_answer_of_a_server_is_as_documented),
-        cmocka_unit_test(every_route_is_documented_with_its_methods_and_security),
-        cmocka_unit_test(the_schema_takes_what_the_server_takes),
-        cmocka_unit_test(where_times_are_numbers_the_example_has_one),
-        OWN(the_history_counts_requests_and_is_empty_after_a_restart),
-        cmocka_unit_test(sigterm_answers_what_is_in_flight_and_exits_with_0),
-    };
-    return cmocka_run_group_tests(tests, server_artifacts, server_remove);
-}
+TESTS(server_artifacts, server_remove)

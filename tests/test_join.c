@@ -210,14 +210,4 @@ TEST_CASE(tables_of_different_keys_are_refused_and_the_checksum_is_of_all)
     json_decref(tables[1].provenance);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            an_id_counts_once_with_a_label_of_any_table_and_rows_are_in_stable_time_order),
-        cmocka_unit_test(one_table_in_time_order_is_not_copied),
-        cmocka_unit_test(tables_without_ids_have_to_follow_each_other),
-        cmocka_unit_test(tables_of_different_keys_are_refused_and_the_checksum_is_of_all),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,4 +1,5 @@
 // Versions, the champion link, the ledger's chain, and what crashes and altered files leave behind.
+#define EACH setup, teardown
 #include "train/registry.h"
 
 #include "tests/training.h"
@@ -188,17 +189,4 @@ TEST_CASE(a_damaged_ledger_is_refused_with_the_line)
     }
 }
 
-#define REGISTRY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(versions_count_up_from_1_and_the_same_model_again_is_only_recorded),
-        REGISTRY_TEST(promotion_points_the_link_and_rollback_goes_back_one_by_one),
-        REGISTRY_TEST(a_change_that_a_crash_interrupted_is_taken_back),
-        REGISTRY_TEST(a_training_that_a_crash_interrupted_is_replaced),
-        REGISTRY_TEST(versions_without_their_ledger_are_not_replaced),
-        REGISTRY_TEST(a_damaged_ledger_is_refused_with_the_line),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

@@ -1,5 +1,6 @@
 // The program replay: which requests it sends, what it writes and prints, against a server that
 // answers as a test says. tests/test_replay_server.c uses the real server.
+#define EACH setup, teardown
 #include "base/value.h"
 #include "tests/scripted.h"
 
@@ -107,9 +108,22 @@ static void expect_bodies(const char *config, const char *csv, const char *bodie
     assert_string_equal(bodies - 1, "");
 }
 
-static void a_transaction_is_the_columns_of_the_schema_without_the_label(void **state)
+static int setup(void **state)
 {
-    (void)state;
+    if (scratch_make(state))
+        return -1;
+    scratch_text("r.ini", CONFIG("%Y-%m-%d %H:%M:%S"));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scripted_forget();
+    return scratch_remove(state);
+}
+
+TEST_CASE(a_transaction_is_the_columns_of_the_schema_without_the_label)
+{
     expect_bodies(
         CONFIG("%Y-%m-%d %H:%M:%S"),
         HEADER "T1,2018-04-01 08:15:00,58,50.45,web,x,1\n"
@@ -128,9 +142,8 @@ static void a_transaction_is_the_columns_of_the_schema_without_the_label(void **
         "A\n1\nbad\n3\n", "{'amount':1.0,'time':0}\n{'amount':3.0,'time':2}");
 }
 
-static void rows_of_the_period_go_out_in_order_alone_or_in_arrays(void **state)
+TEST_CASE(rows_of_the_period_go_out_in_order_alone_or_in_arrays)
 {
-    (void)state;
     play("a:0: b:1: c:2:", "", "", 0, "a b c", "3 sent, 3 answered, 0 failed; 0 rows|approve 3");
     play("a:0: b:1: c:2: d:3: e:4: f:5: g:6:", "--batch 3", "", 0, "a+b+c d+e+f g",
          "7 answered|requests        3,");
@@ -140,9 +153,8 @@ static void rows_of_the_period_go_out_in_order_alone_or_in_arrays(void **state)
          "a.csv: no row is between --from and --until|2018-04-01T00:00:01Z");
 }
 
-static void rows_out_of_time_order_are_sorted(void **state)
+TEST_CASE(rows_out_of_time_order_are_sorted)
 {
-    (void)state;
     play("c:2: a:0: d:2: b:1:", "--batch 3", "", 0, "a+b+c d", "4 sent, 4 answered, 0 failed; 0");
     play("c:172801:1 b:1:0 a:0:1 d:345601:", "--labels 2", "", 0, "a b [a=1 b=0] c [c=1] d", "");
     play("c:90000: a:0: d:180000: b:1:", "--until 2018-04-02", "", 0, "a b", "");
@@ -152,9 +164,8 @@ static void rows_out_of_time_order_are_sorted(void **state)
     assert_string_equal(requests(), "a b [a=1 b=0] c");
 }
 
-static void the_input_may_be_compressed_or_a_pipe(void **state)
+TEST_CASE(the_input_may_be_compressed_or_a_pipe)
 {
-    (void)state;
     write_rows("a:0: b:1:");
     scripted_start("");
     replay("gzip a.csv;", "a.csv.gz", 0, "2 sent, 2 answered");
@@ -163,9 +174,8 @@ static void the_input_may_be_compressed_or_a_pipe(void **state)
            "3 sent, 3 answered");
 }
 
-static void the_token_is_shown_and_a_wrong_one_ends_the_replay(void **state)
+TEST_CASE(the_token_is_shown_and_a_wrong_one_ends_the_replay)
 {
-    (void)state;
     assert_int_equal(chmod(scratch_text("token", "0123456789abcdef\n"), 0600), 0);
     write_rows("a:0: b:0:");
     scripted_start("");
@@ -178,9 +188,8 @@ static void the_token_is_shown_and_a_wrong_one_ends_the_replay(void **state)
 
 // ---- labels ----
 
-static void labels_come_before_the_first_transaction_that_may_know_them(void **state)
+TEST_CASE(labels_come_before_the_first_transaction_that_may_know_them)
 {
-    (void)state;
     // d has no label; c's is due exactly at e's time
     play("a:0:1 b:1:0 c:172801:1 d:345600: e:345601:1", "--labels 2", "", 0,
          "a b [a=1 b=0] c d [c=1] e", "3 posted, 3 new to the server, 0 failed, 1 not yet due");
@@ -196,10 +205,9 @@ static void labels_come_before_the_first_transaction_that_may_know_them(void **s
          "a+b c [a=0 b=1 c=1] d+e", "2 not yet due");
 }
 
-static void a_file_replayed_in_parts_sends_each_row_and_label_once(void **state)
+TEST_CASE(a_file_replayed_in_parts_sends_each_row_and_label_once)
 {
     const char *const rows = "a:0:1 b:1:0 c:86400:1 d:172801:0 e:259200:1 f:432001:";
-    (void)state;
     play(rows, "--labels 2 --until 2018-04-03", "", 0, "a b c", "0 posted|3 not yet due");
     play(rows, "--labels 2 --from 2018-04-03 --until 2018-04-05 --labels-from 2018-04-01", "", 0,
          "[a=1 b=0] d [c=1] e", "2 sent, 2 answered, 0 failed|3 posted|2 not yet due");
@@ -219,9 +227,8 @@ static void a_file_replayed_in_parts_sends_each_row_and_label_once(void **state)
          "seconds         0.5");
 }
 
-static void nothing_is_in_flight_while_labels_are_posted(void **state)
+TEST_CASE(nothing_is_in_flight_while_labels_are_posted)
 {
-    (void)state;
     write_rows("a:0:0 b:0:1 c:0:1 d:86400:1 e:86400:1");
     scripted_start("hold 200|ok|ok|hold 200");
     replay("", "--connections 4 --labels 1 a.csv", 0, "");
@@ -230,9 +237,8 @@ static void nothing_is_in_flight_while_labels_are_posted(void **state)
     assert_false(scripted.requests[3].overtook || scripted.requests[4].overtook);
 }
 
-static void more_than_1000_labels_are_several_requests(void **state)
+TEST_CASE(more_than_1000_labels_are_several_requests)
 {
-    (void)state;
     scratch_text("a.csv", HEADER);
     scripted_start("");
     replay("{ cat a.csv; seq -f 'T%g,2018-04-01 00:00:00,c,1,w,,1' 1500; "
@@ -244,9 +250,8 @@ static void more_than_1000_labels_are_several_requests(void **state)
 
 // ---- the output and the rate ----
 
-static void the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows(void **state)
+TEST_CASE(the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows)
 {
-    (void)state;
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,123.4,w,,\n"
                                  "\"a,\"\"b\",2018-04-01 00:00:01,c,500,w,,\n"
                                  "\" \",2018-04-01 00:00:02,c,1000,w,,\n");
@@ -261,9 +266,8 @@ static void the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows(
                                           "T0,,,\n\"a,\"\"b\",,,\n\" \",1,review,7\n");
 }
 
-static void an_output_of_a_replay_that_broke_off_is_not_written(void **state)
+TEST_CASE(an_output_of_a_replay_that_broke_off_is_not_written)
 {
-    (void)state;
     scratch_text("o.csv", "old\n");
     play("a:0: b:1: c:2:", "--output o.csv", "ok|401 {}", 1, "a b", "2 sent, 1 answered");
     assert_file_is(scratch_path("o.csv"), "old\n");
@@ -283,10 +287,9 @@ static double printed(const char *before)
 
 // Transaction k is due at 10 k ms, and the first answer takes 300 ms: half of the others wait at
 // least 150 ms, and the last is due after 290 ms.
-static void latency_counts_from_when_the_rate_makes_a_transaction_due(void **state)
+TEST_CASE(latency_counts_from_when_the_rate_makes_a_transaction_due)
 {
     char rows[512] = "";
-    (void)state;
     for (int i = 0; i < 30; i++)
         snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "T%d:0: ", i);
     write_rows(rows);
@@ -301,9 +304,8 @@ static void latency_counts_from_when_the_rate_makes_a_transaction_due(void **sta
 
 // ---- errors ----
 
-static void what_is_sent_again_is_the_same_and_keeps_its_place(void **state)
+TEST_CASE(what_is_sent_again_is_the_same_and_keeps_its_place)
 {
-    (void)state;
     play("a:0: b:0:", "--retry 30", "cut|close", 0, "a a a b", "2 sent, 2 answered|2 sent again");
     play("a:0: b:0:", "--retry 30", "503@1 |429 ", 0, "a a a b", "2 sent again|seconds         1.");
     play("a:0: b:0:", "--retry 5", "503@3600 ", 1, "a b", "2 sent, 1 answered"); // too late
@@ -311,9 +313,8 @@ static void what_is_sent_again_is_the_same_and_keeps_its_place(void **state)
     play("a:0: b:0:", "--retry 5", "401 ", 1, "a", "use --token-file with its token");
 }
 
-static void the_first_errors_are_printed_and_all_are_counted(void **state)
+TEST_CASE(the_first_errors_are_printed_and_all_are_counted)
 {
-    (void)state;
     play("a:0: b:0: c:0: d:0: e:0: f:0: g:0: h:0: i:0:", "--batch 2",
          "503 {\"title\":\"Service Unavailable\",\"detail\":\"queue is full\"}|"
          "503 {\"detail\":\"later\"}|502 <html>\nbad \x1b[2J gateway|cut",
@@ -334,10 +335,9 @@ static void the_first_errors_are_printed_and_all_are_counted(void **state)
          "a+b", "2 sent, 0 answered");
 }
 
-static void a_missing_server_ends_the_replay(void **state)
+TEST_CASE(a_missing_server_ends_the_replay)
 {
     char url[64];
-    (void)state;
     write_rows("a:0: b:0: c:0: d:0: e:0: f:0: g:0: h:0: i:0:");
     scripted_start("");
     snprintf(url, sizeof url, "--connections 2 --url http://127.0.0.1:%d a.csv", scripted.port);
@@ -346,9 +346,8 @@ static void a_missing_server_ends_the_replay(void **state)
     assert_null(strstr(out, " sent, "));
 }
 
-static void rows_that_break_the_schema_are_reported_and_not_sent(void **state)
+TEST_CASE(rows_that_break_the_schema_are_reported_and_not_sent)
 {
-    (void)state;
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\n"
                                  "T1,2018-04-01 00:00:01,c,12;5,w,,\n"
                                  "T2,yesterday,c,1,w,,\n"
@@ -371,9 +370,8 @@ static void rows_that_break_the_schema_are_reported_and_not_sent(void **state)
     assert_int_not_equal(access(scratch_path("o.csv"), F_OK), 0);
 }
 
-static void wrong_files_and_command_lines_are_errors(void **state)
+TEST_CASE(wrong_files_and_command_lines_are_errors)
 {
-    (void)state;
     scratch_text("no_id.ini", "[input]\ntime_format = epoch\n[columns]\ntime = T, time\n");
     scratch_text("a.csv", "I,T,C\n");
     scratch_text("empty.csv", HEADER);
@@ -389,42 +387,4 @@ static void wrong_files_and_command_lines_are_errors(void **state)
     replay("", "--help", 0, "requests in flight, 1: strictly in order (default 8)");
 }
 
-static int setup(void **state)
-{
-    if (scratch_make(state))
-        return -1;
-    scratch_text("r.ini", CONFIG("%Y-%m-%d %H:%M:%S"));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scripted_forget();
-    return scratch_remove(state);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST(a_transaction_is_the_columns_of_the_schema_without_the_label),
-        TEST(rows_of_the_period_go_out_in_order_alone_or_in_arrays),
-        TEST(rows_out_of_time_order_are_sorted),
-        TEST(the_input_may_be_compressed_or_a_pipe),
-        TEST(the_token_is_shown_and_a_wrong_one_ends_the_replay),
-        TEST(labels_come_before_the_first_transaction_that_may_know_them),
-        TEST(a_file_replayed_in_parts_sends_each_row_and_label_once),
-        TEST(nothing_is_in_flight_while_labels_are_posted),
-        TEST(more_than_1000_labels_are_several_requests),
-        TEST(the_output_has_a_line_for_each_transaction_in_the_order_of_the_rows),
-        TEST(an_output_of_a_replay_that_broke_off_is_not_written),
-        TEST(latency_counts_from_when_the_rate_makes_a_transaction_due),
-        TEST(what_is_sent_again_is_the_same_and_keeps_its_place),
-        TEST(the_first_errors_are_printed_and_all_are_counted),
-        TEST(a_missing_server_ends_the_replay),
-        TEST(rows_that_break_the_schema_are_reported_and_not_sent),
-        TEST(wrong_files_and_command_lines_are_errors),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

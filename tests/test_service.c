@@ -179,7 +179,7 @@ static void *reload_on(void *arg)
 // A reload that read the champion before a promotion must not replace the newer one.
 TEST_CASE(racing_reloads_under_load_lose_no_request_and_bring_no_older_model_back)
 {
-    enum { ASKERS = 4, ALL = 7, PROMOTIONS = 12 };
+    enum { ASKERS = 4, ALL = 7, PROMOTIONS = 40 };
     static struct asker askers[ALL]; // a failed assertion leaves the threads running
     promote(1);
     for (int i = 0; i < ALL; i++) {

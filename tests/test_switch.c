@@ -84,9 +84,8 @@ static void export_and_compute(void)
     expect(0, "", command);
 }
 
-static void an_export_and_the_original_table_give_the_state_of_a_batch_over_all(void **state)
+TEST_CASE(an_export_and_the_original_table_give_the_state_of_a_batch_over_all)
 {
-    (void)state;
     serve_three_days();
     promote_other_features();
     assert_int_equal(server_end(&own), 0);
@@ -111,9 +110,4 @@ static int artifacts(void **state)
     return server_artifacts_of(state, "datasets/sample.ini", DAY);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        OWN(an_export_and_the_original_table_give_the_state_of_a_batch_over_all)};
-    return cmocka_run_group_tests(tests, artifacts, server_remove);
-}
+TESTS(artifacts, server_remove)

@@ -1,5 +1,6 @@
 // ingest/table: what is written comes back, any other program reads it, and what was damaged or
 // made up is refused with the name of the file.
+#define EACH scratch_make, scratch_remove
 #include "ingest/table.h"
 #include "tests/release.h"
 #include "tests/scratch.h"
@@ -222,14 +223,4 @@ TEST_CASE(a_hostile_manifest_is_refused)
     free(good);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        scratch_test(what_was_written_comes_back_and_numpy_reads_it_too),
-        scratch_test(the_manifest_has_ranges_and_unknown_labels),
-        scratch_test(a_table_is_written_as_a_whole_or_not_at_all),
-        scratch_test(a_column_with_another_header_or_none_and_a_missing_table_are_refused),
-        scratch_test(a_hostile_manifest_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS(NULL, NULL)

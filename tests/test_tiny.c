@@ -1,9 +1,11 @@
 // The real pipeline against tests/tiny.c, which computes the same by brute force: on the committed
 // sample and on a small simulated file.
-#define main tiny_main
+#define main  tiny_main
+#define model tiny_model // train/ has one, too
 int tiny_main(int argc, char **argv);
 #include "tests/tiny.c" // NOLINT(bugprone-suspicious-include): it is the oracle
 #undef main
+#undef model
 
 #include "ingest/table.h"
 #include "tests/release.h"
@@ -60,7 +62,7 @@ static void compare_features(const struct data *d)
     table_release(&t);
 }
 
-static void compare_model(const struct model *m)
+static void compare_model(const struct tiny_model *m)
 {
     json_t *model = load_json("models/1/model.json");
     const json_t *inputs = json_object_get(model, "inputs");
@@ -117,7 +119,7 @@ static void compare(const char *file, const char *train_from, const char *test_f
     struct data d = read_csv(place(file));
     const struct result r = run_all(&d, train_from, test_from, number_of(metrics, "l2"));
     compare_features(&d);
-    compare_model(&r.model);
+    compare_model(&r.tiny_model);
     compare_metric_functions(&d, &r);
     assert_int_equal(json_integer_value(json_object_get(test, "rows")), r.judged);
     assert_int_equal(json_integer_value(json_object_get(test, "frauds")), r.frauds);
