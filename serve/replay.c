@@ -8,7 +8,8 @@
 // a slow server can't hide its delay if requests leave late (Gil Tene's "coordinated omission").
 //
 // With --labels, a row's label is posted, with nothing else in flight, before the first transaction
-// that is that much later. So the server knows the labels that `features` knew with this delay.
+// that is that much later, and with --batch before the request of that transaction. So the server
+// knows the labels that `features` knew with this delay.
 // With --labels-from, rows before --from count as sent, by an earlier replay of the same file.
 #include "base/memory.h"
 #include "base/option.h"
@@ -304,20 +305,21 @@ static void finish(const struct worker *w, const json_t *answer)
         pthread_cond_signal(&idle);
 }
 
-static bool is_label_due(void)
+// Before row number `before`, of those that are sent.
+static bool is_label_due(size_t before)
 {
     while (next_label < sent && rows[next_label].label < 0)
         next_label++;
     return next_label < sent &&
-           rows[next_label].time <= rows[sent].time - delay_days * SECONDS_PER_DAY;
+           rows[next_label].time <= rows[before].time - delay_days * SECONDS_PER_DAY;
 }
 
-static void post_labels(struct worker *w)
+static void post_labels(struct worker *w, size_t before)
 {
     json_t *due = json_array(), *answer = NULL;
     while (in_flight > 0)
         pthread_cond_wait(&idle, &lock);
-    for (; is_label_due() && json_array_size(due) < POST_LABELS; next_label++)
+    for (; is_label_due(before) && json_array_size(due) < POST_LABELS; next_label++)
         json_array_append_new(due, json_pack("{s:s, s:i}", "id", rows[next_label].id, "label",
                                              rows[next_label].label));
     const size_t n = json_array_size(due);
@@ -332,19 +334,16 @@ static void post_labels(struct worker *w)
     json_decref(due);
 }
 
-// Fill the request with rows; false if there are none. One that has to wait for labels is left to
-// the next request.
+// Fill the request with rows; false if there are none. The labels due within it come before it, and a
+// row that has to wait for one of its own labels is left to the next request.
 static bool take(struct worker *w)
 {
     w->first = sent;
-    while (!failed && sent < n_rows && sent - w->first < (size_t)batch) {
-        if (!is_label_due())
-            sent++;
-        else if (sent > w->first)
-            break;
-        else
-            post_labels(w);
-    }
+    const size_t end_row = n_rows - sent > (size_t)batch ? sent + (size_t)batch : n_rows;
+    while (!failed && sent < end_row && is_label_due(end_row - 1))
+        post_labels(w, end_row - 1);
+    while (!failed && sent < end_row && (sent == w->first || !is_label_due(sent)))
+        sent++;
     w->n = sent - w->first;
     if (w->n == 0)
         return false;

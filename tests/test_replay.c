@@ -200,9 +200,11 @@ TEST_CASE(labels_come_before_the_first_transaction_that_may_know_them)
          "0 posted, 0 new to the server, 1 failed");
     play("a:0:0 b:86400:", "--labels 1", "ok|200 [{\"id\":\"a\"}]", 1, "a [a=0] b",
          "feedback: 200 not understood");
-    // a batch ends before a row that has to wait
+    // the labels due within a batch come before it; it ends before a row that waits for one of them
     play("a:0:0 b:0:1 c:0:1 d:86400:1 e:86400:1", "--batch 2 --labels 1", "", 0,
-         "a+b c [a=0 b=1 c=1] d+e", "2 not yet due");
+         "a+b [a=0 b=1] c [c=1] d+e", "2 not yet due");
+    play("a:0:0 b:1:1 c:86400:1 d:86401:1 e:86402:1", "--batch 3 --labels 1", "", 0,
+         "a+b [a=0 b=1] c+d+e", "3 not yet due");
 }
 
 TEST_CASE(a_file_replayed_in_parts_sends_each_row_and_label_once)
@@ -243,8 +245,8 @@ TEST_CASE(more_than_1000_labels_are_several_requests)
     scripted_start("");
     replay("{ cat a.csv; seq -f 'T%g,2018-04-01 00:00:00,c,1,w,,1' 1500; "
            "echo 'last,2018-04-02 00:00:00,c,1,w,,'; } |",
-           "--connections 1 --batch 1000 --labels 1 -", 0, "1500 posted");
-    assert_int_equal(scripted.n, 5);
+           "--connections 1 --batch 500 --labels 1 -", 0, "1500 posted");
+    assert_int_equal(scripted.n, 6);
     assert_contains(requests(), "T999=1 T1000=1] [T1001=1");
 }
 
