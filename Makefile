@@ -54,7 +54,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve retrain tiny test tests check asan tsan soak fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps pipeline serve retrain demo tiny test tests check asan tsan soak fuzz coverage lint \
     layers sizes format clean pictures bench-quality bench-monitor bench-serve openapi
 
 help: ## this list
@@ -258,14 +258,17 @@ retrain: programs $(D)/features/manifest.json ## train on what was served, if th
 	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(FORCE),--force) \
 	    --retrain $(D)/monitor/drift.json $(D)/features $(D)/retrain/served
 
+demo: programs ## the closed loop on simulated transactions: drift, retraining, promotion; a minute
+	@/usr/bin/python3 -B tests/demo.py $(BIN)
+
 tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
 	$(BIN)/tiny datasets/sample.csv 2018-04-15 2018-04-29 1e-2
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/test_<module>.c links the stages up to the one that holds <module>.c, all of them for the others.
-# Not under sanitizers: make's own rules, more rows of the same data, and the browser, nginx and Prometheus,
-# whose requests test_http and test_request send to a server with sanitizers, too.
-PLAIN := $(addprefix test_,dag simulated page nginx deploy)
+# Not under sanitizers: make's own rules and the demo, more rows of the same data, and the browser, nginx and
+# Prometheus, whose requests test_http and test_request send to a server with sanitizers, too.
+PLAIN := $(addprefix test_,dag demo simulated page nginx deploy)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(SANITIZE),$(PLAIN:%=tests/%.c)),$(wildcard tests/test_*.c)))
 ASAN  := BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined
 ALL_LIBS := -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
@@ -303,8 +306,8 @@ tsan: ## the tests with threads under ThreadSanitizer
 
 # A fault at each system call of the programs that change artifacts, two weeks of the simulated data over
 # HTTP with kills, fifty kills under load, 2100 hostile clients, a model of all the data with every kernel,
-# and the server under ThreadSanitizer.
-soak: programs $(TESTS) $(SIMULATED) ## long forms of some tests, some five minutes
+# the closed loop on the full data, and the server under ThreadSanitizer.
+soak: programs $(TESTS) $(SIMULATED) ## long forms of some tests, some ten minutes
 	@/usr/bin/python3 -B tests/faults.py $(BIN)
 	@ASSAY_BIN=$(BIN) ASSAY_PARITY='datasets/simulated.ini 2018-08-15 2018-08-29 5' \
 	    tests/run $(BUILD)/tests/test_parity
@@ -312,6 +315,8 @@ soak: programs $(TESTS) $(SIMULATED) ## long forms of some tests, some five minu
 	@ASSAY_BIN=$(BIN) ASSAY_HOSTILE='2100 12 strict' $(BUILD)/tests/test_request >$(BUILD)/hostile.txt 2>&1 || \
 	    { cat $(BUILD)/hostile.txt; exit 1; }; grep -E '^(ok|[0-9]+ passed)' $(BUILD)/hostile.txt
 	@ASSAY_BIN=$(BIN) ASSAY_SIMULATE=' ' tests/run $(BUILD)/tests/test_simulated
+	@/usr/bin/python3 -B tests/demo.py $(BIN) $(BUILD)/soak full
+	@/usr/bin/python3 -B tests/demo.py $(BIN) $(BUILD)/soak full control
 	@$(MAKE) --no-print-directory tsan
 
 # Everything that reads bytes from outside, each for FUZZ_SECONDS from an empty corpus.
