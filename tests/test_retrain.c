@@ -229,18 +229,4 @@ TEST_CASE(a_retraining_without_a_fitting_result_of_monitor_is_refused)
     expect(2, "--force goes with --retrain", "train --force features");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_within_its_cool_down),
-        cmocka_unit_test(
-            a_version_is_promoted_if_it_is_better_or_the_champion_has_fallen_and_never_beyond_a_guardrail),
-        cmocka_unit_test(settings_that_make_no_sense_are_refused),
-        stages_test(
-            a_version_of_the_pipeline_is_promoted_by_the_rule_or_where_nothing_can_be_compared),
-        stages_test(verify_names_every_file_that_is_not_as_the_ledger_says),
-        stages_test(a_retraining_without_a_fitting_result_of_monitor_is_refused),
-    };
-    return cmocka_run_group_tests(tests, stages_make, scratch_remove);
-}
+TESTS(stages_make, scratch_remove)
