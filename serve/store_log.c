@@ -1,15 +1,14 @@
-// SQLite's write-ahead log moves into the file on a thread of its own, because that takes two
-// fsyncs, during which no request would be answered. Commits also stall while much data is on its
-// way to the disk, so little is moved at a time: with 100 pages instead of 4000 the slowest 1 % of
-// the requests wait half as long.
+// SQLite's write-ahead log moves into the file on a thread and a connection of its own, because that
+// takes two fsyncs, during which no request would be answered. Commits also stall while much data is
+// on its way to the disk, so little is moved at a time: with 100 pages instead of 4000 the slowest
+// 1 % of the requests wait half as long.
 //
-// The thread has a second connection, which does nothing else. Versions of SQLite before 3.51.3 can
-// damage a file where a checkpoint begins while another connection restarts the log
-// (sqlite.org/wal.html, "The WAL-reset bug"), and the first commit after all of the log was moved
-// restarts it. So a move begins here only while pages are left to move: then no commit restarts the
-// log before the move has ended. Under steady commits the log is thus never moved whole. When it
-// has grown to its bound, the writer moves the short rest itself, and its next commit restarts the
-// log; at twice the bound, on a slow disk, it moves the rest whatever its length.
+// Versions of SQLite before 3.51.3 can damage a file where a checkpoint begins while another
+// connection restarts the log (sqlite.org/wal.html, "The WAL-reset bug"), and the first commit after
+// all of the log was moved restarts it. So the thread begins a move only while pages are left to
+// move, and never moves the log whole under steady commits. When the log has grown to its bound, the
+// writer moves the short rest itself, and its next commit restarts the log; at twice the bound, on a
+// slow disk, it moves the rest whatever its length.
 #include "serve/store.h"
 
 // Pages of the log, of 4 KB: moved at a time at least, from which on it is to be restarted, that

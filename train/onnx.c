@@ -1,6 +1,6 @@
 // A model as an ONNX file, made of the messages that protoc-c generates from ONNX's own onnx.proto.
 // Input: features [rows, n_inputs]; outputs: probability [rows, 1], and decision [rows, 1], int64,
-// 1 for review. All numbers are doubles, so the margin differs from model_margin by the order of a sum at most.
+// 1 for review. All numbers are doubles, so only the order of a sum may differ from model_margin.
 // The metadata property "inputs" is a JSON array of the inputs' names, in the order of the columns.
 #include "base/memory.h"
 #include "base/option.h" // ASSAY_VERSION
