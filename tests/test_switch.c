@@ -2,6 +2,10 @@
 // the sample. Transactions are served from DAY on; the oracle is the batch over all of them, each once.
 #include "tests/server.h"
 
+#define LABEL                                                                                      \
+    "POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"                     \
+    "Content-Length: 23\r\n\r\n{\"id\":\"4500\",\"label\":1}"
+
 // A shell command with $F the scratch folder and the programs in its PATH; it ends with that status
 // and prints the words.
 static void expect(int status, const char *words, const char *command)
@@ -32,6 +36,8 @@ static void start(const char *state)
     server_begin(&own, "8", NULL);
 }
 
+static char old_database[300];
+
 static void wait_for(const char *words)
 {
     for (int ms = 0; !strstr(folder_text("access.log"), words); ms += 10) {
@@ -55,6 +61,7 @@ static void serve_three_days(void)
     start("first");
     replay("--from " DAY " --until 2018-05-06 --labels 1");
     replay("--labels 0 $F/late.csv");
+    snprintf(old_database, sizeof old_database, "%s", own.database);
 }
 
 static void promote_other_features(void)
@@ -84,6 +91,30 @@ static void export_and_compute(void)
     expect(0, "", command);
 }
 
+// The new server does not know row 4500, of May 5. If it got the rows from that day on again, or if
+// the old server goes on with its old champion, a label of it is taken.
+static void label_old_rows(void)
+{
+    static char first[300], registry[300];
+    check_answer_at(own.port, LABEL, 404, "no such transaction");
+    replay("--from 2018-05-06 --until 2018-05-08 --output $F/one");
+    assert_int_equal(server_end(&own), 0);
+    start("soon");
+    replay("--from 2018-05-05 --until 2018-05-06");
+    replay("--from 2018-05-06 --until 2018-05-08 --output $F/two");
+    expect(0, "", "[ $(wc -l <$F/one) -gt 200 ]; cmp $F/one $F/two");
+    check_answer_at(own.port, LABEL, 200, "");
+    assert_int_equal(server_end(&own), 0);
+    expect(0, "", "cd $F; cp -a models models-1; registry --models models-1 rollback");
+    snprintf(first, sizeof first, "%s/first/state.bin", folder);
+    snprintf(registry, sizeof registry, "%s/models-1", folder);
+    memcpy(own.more, (const char *[]){"--state", first, "--models", registry},
+           4 * sizeof *own.more);
+    memcpy(own.database, old_database, sizeof old_database);
+    server_begin(&own, "8", NULL);
+    check_answer_at(own.port, LABEL, 200, "");
+}
+
 TEST_CASE(an_export_and_the_original_table_give_the_state_of_a_batch_over_all)
 {
     serve_three_days();
@@ -95,14 +126,7 @@ TEST_CASE(an_export_and_the_original_table_give_the_state_of_a_batch_over_all)
            "features --config new.ini --output batch all; cmp batch/state.bin now/state.bin\n"
            "diff -r -x manifest.json -x label.npy batch now; grep labels_as_of now/manifest.json");
     start("now");
-    check_answer_at(own.port, GET("/decisions?id=4500"), 404, "");
-    replay("--from 2018-05-06 --until 2018-05-08 --output $F/one");
-    assert_int_equal(server_end(&own), 0);
-    start("soon"); // and send the rest again, so that its labels find it
-    replay("--from 2018-05-05 --until 2018-05-06");
-    replay("--from 2018-05-06 --until 2018-05-08 --output $F/two");
-    check_answer_at(own.port, GET("/decisions?id=4500"), 200, "");
-    expect(0, "", "[ $(wc -l <$F/one) -gt 200 ]; cmp $F/one $F/two");
+    label_old_rows();
 }
 
 static int artifacts(void **state)
