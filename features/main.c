@@ -66,7 +66,7 @@ static int open_tables(char **paths, size_t n_tables, struct err *err)
     }
     if (table_join(&table, tables, n_tables, rows, err))
         return -1;
-    time = table.columns[table_find_kind(&table, COLUMN_TIME)].data;
+    time = table_first(&table, COLUMN_TIME);
     return 0;
 }
 

@@ -1,5 +1,4 @@
-// Columns of all tables are put behind each other; then the rows that stay are picked in time order.
-#define _GNU_SOURCE // qsort_r
+// The rows that stay are picked from all tables and put in time order; then each column is copied.
 #include "ingest/table.h"
 
 #include "base/memory.h"
@@ -8,158 +7,115 @@
 #include <string.h>
 #include <xxhash.h>
 
-static const void *first(const struct table *t, enum column_kind kind)
+struct pick {
+    int64_t time;
+    uint64_t id, row;
+    uint32_t table;
+    int8_t label;
+};
+
+static int by_time(const void *a, const void *b)
 {
-    const int c = table_find_kind(t, kind);
-    return c < 0 ? NULL : t->columns[c].data;
+    const struct pick *x = a, *y = b;
+    return x->time != y->time     ? (x->time > y->time) - (x->time < y->time)
+           : x->table != y->table ? (x->table > y->table) - (x->table < y->table)
+                                  : (x->row > y->row) - (x->row < y->row);
 }
 
-// ---- columns ----
-
-// Codes of one table's dictionary become those of all.
-static int recode(uint32_t *codes, uint64_t rows, const struct table_column *c,
-                  struct dictionary *all, struct err *err)
+// with_ids: a row whose id was picked before is left out, and without ids tables must not overlap.
+static int pick_rows(struct pick *picks, uint64_t *n_picks, const struct table *tables,
+                     const uint64_t *rows, size_t n, bool with_ids, struct err *err)
 {
-    uint32_t *code = xcalloc(c->dictionary_size, sizeof *code);
+    uint64_t size = 2, all = 0, k = 0;
+    int64_t latest = INT64_MIN;
     int rc = 0;
-    for (size_t k = 0; k < c->dictionary_size && rc == 0; k++)
-        rc = dictionary_code(all, c->dictionary[k], &code[k], err);
-    for (uint64_t r = 0; r < rows && rc == 0; r++)
-        codes[r] = code[codes[r]];
-    free(code);
+    for (size_t i = 0; i < n; i++)
+        all += rows[i];
+    while (size < 2 * all)
+        size *= 2;
+    uint64_t *seen = xcalloc(size, sizeof *seen); // pick + 1; ids are pseudonyms: their own hash
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        const uint64_t *id = table_first(&tables[i], COLUMN_ID);
+        const int64_t *time = table_first(&tables[i], COLUMN_TIME), before = latest;
+        const int8_t *label = table_first(&tables[i], COLUMN_LABEL);
+        for (uint64_t r = 0; r < rows[i] && rc == 0; r++) {
+            const struct pick p = {time[r], with_ids ? id[r] : 0, r, (uint32_t)i,
+                                   label ? label[r] : -1};
+            uint64_t at = p.id % size;
+            while (with_ids && seen[at] && picks[seen[at] - 1].id != p.id)
+                at = (at + 1) % size;
+            if (with_ids && seen[at]) {
+                struct pick *same = &picks[seen[at] - 1];
+                same->label = same->label < 0 ? p.label : same->label;
+                continue;
+            }
+            if (!with_ids && i > 0 && p.time <= before)
+                rc = err_set(err,
+                             "%s: begins before %s has ended, and no id column shows which rows "
+                             "are the same: give tables that do not overlap, the oldest first",
+                             tables[i].path, tables[i - 1].path);
+            latest = p.time > latest ? p.time : latest;
+            picks[k++] = p;
+            seen[at] = k;
+        }
+    }
+    free(seen);
+    *n_picks = k;
     return rc;
 }
 
 // c: in, a column of one table; out, of all.
-static int join_column(struct table_column *c, const struct table *tables, const uint64_t *rows,
-                       size_t n, uint64_t all, struct err *err)
+static int join_column(struct table_column *c, const struct table *tables, size_t n,
+                       const struct pick *picks, uint64_t rows, struct err *err)
 {
+    const size_t size = column_size(c->kind);
     struct dictionary texts = {0};
-    const size_t size = column_size(c->kind);
-    char *data = xmalloc(all * size), *end = data;
-    for (size_t i = 0; i < n; end += rows[i++] * size) {
-        const struct table *t = &tables[i];
-        const void *from = table_data(t, c->name, c->kind, err);
-        if (!from)
-            return -1;
-        memcpy(end, from, rows[i] * size);
-        if (c->kind == COLUMN_CATEGORY && recode((uint32_t *)(void *)end, rows[i],
-                                                 &t->columns[table_find(t, c->name)], &texts, err))
-            return err_prefix(err, "%s: %s", t->path, c->name);
+    const char **from = xcalloc(n, sizeof *from);
+    uint32_t **codes = xcalloc(n, sizeof *codes); // codes[i]: what those of tables[i] become
+    char *to = xmalloc(rows * size);
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        const struct table_column *k = &tables[i].columns[table_find(&tables[i], c->name)];
+        from[i] = table_data(&tables[i], c->name, c->kind, err);
+        rc = from[i] ? 0 : -1;
+        codes[i] = xcalloc(k->dictionary_size, sizeof **codes);
+        for (size_t d = 0; d < k->dictionary_size && rc == 0; d++)
+            if (dictionary_code(&texts, k->dictionary[d], &codes[i][d], err))
+                rc = err_prefix(err, "%s: %s", tables[i].path, c->name);
     }
+    for (uint64_t r = 0; r < rows && rc == 0; r++) {
+        const struct pick *p = &picks[r];
+        const void *value = from[p->table] + p->row * size;
+        memcpy(to + r * size,
+               c->kind == COLUMN_LABEL      ? &p->label
+               : c->kind == COLUMN_CATEGORY ? &codes[p->table][*(const uint32_t *)value]
+                                            : value,
+               size);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(codes[i]);
+    free(codes);
+    free(from);
     free(texts.sorted);
-    *c = (struct table_column){c->name, c->kind, data, 0, texts.texts, texts.n};
-    return 0;
+    *c = (struct table_column){c->name, c->kind, to, 0, texts.texts, texts.n};
+    return rc;
 }
 
-// Those that all tables have; of one table, as they are.
-static int join_columns(struct table *to, const struct table *tables, const uint64_t *rows,
-                        size_t n, struct err *err)
+static bool all_have(const struct table *tables, size_t n, const char *name)
 {
-    to->columns = xcalloc(tables->n, sizeof *to->columns);
-    to->n = 0;
-    for (size_t c = 0; c < tables->n; c++) {
-        size_t have = 0;
-        while (have < n && table_find(&tables[have], tables->columns[c].name) >= 0)
-            have++;
-        if (have < n)
-            continue;
-        to->columns[to->n] = tables->columns[c];
-        if (n > 1 && join_column(&to->columns[to->n], tables, rows, n, to->rows, err))
-            return -1;
-        to->n++;
-    }
-    return 0;
-}
-
-// ---- rows ----
-
-// The first row of each id; it takes the label of a later one if it has none.
-static uint64_t pick_once(const struct table *t, const uint64_t *id, uint64_t *picked)
-{
-    int8_t *label = (int8_t *)first(t, COLUMN_LABEL);
-    uint64_t n = 0, size = 2;
-    while (size < 2 * t->rows)
-        size *= 2;
-    uint64_t *seen = xcalloc(size, sizeof *seen); // row + 1; ids are pseudonyms, so their own hash
-    for (uint64_t r = 0; r < t->rows; r++) {
-        uint64_t at = id[r] % size;
-        while (seen[at] && id[seen[at] - 1] != id[r])
-            at = (at + 1) % size;
-        if (!seen[at]) {
-            seen[at] = r + 1;
-            picked[n++] = r;
-        } else if (label && label[seen[at] - 1] < 0) {
-            label[seen[at] - 1] = label[r];
-        }
-    }
-    free(seen);
-    return n;
-}
-
-static int check_apart(const int64_t *time, const struct table *tables, const uint64_t *rows,
-                       size_t n, struct err *err)
-{
-    int64_t latest = INT64_MIN, before;
-    for (size_t i = 0; i < n; time += rows[i++]) {
-        before = latest;
-        for (uint64_t r = 0; r < rows[i]; r++) {
-            if (i > 0 && time[r] <= before)
-                return err_set(err,
-                               "%s: begins before %s has ended, and has no id column that shows "
-                               "which rows are the same: give tables that do not overlap, the "
-                               "oldest first",
-                               tables[i].path, tables[i - 1].path);
-            latest = time[r] > latest ? time[r] : latest;
-        }
-    }
-    return 0;
-}
-
-// Of two rows, by their numbers.
-static int by_time(const void *a, const void *b, void *times)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    const int64_t *t = times;
-    if (t[x] != t[y])
-        return t[x] < t[y] ? -1 : 1;
-    return x < y ? -1 : 1;
-}
-
-static const void *gather(const struct table_column *c, const uint64_t *rows, uint64_t n)
-{
-    const size_t size = column_size(c->kind);
-    const char *from = c->data;
-    char *to = xmalloc(n * size);
-    for (uint64_t i = 0; i < n; i++)
-        memcpy(to + i * size, from + rows[i] * size, size);
-    return to;
-}
-
-static void pick_rows(struct table *t, bool joined)
-{
-    const int64_t *time = first(t, COLUMN_TIME);
-    const uint64_t *id = joined ? first(t, COLUMN_ID) : NULL;
-    uint64_t *rows = xmalloc(t->rows * sizeof *rows), n = t->rows, i = 1;
-    for (uint64_t r = 0; r < n; r++)
-        rows[r] = r;
-    if (id)
-        n = pick_once(t, id, rows);
-    while (i < n && time[rows[i]] >= time[rows[i - 1]])
+    size_t i = 0;
+    while (i < n && table_find(&tables[i], name) >= 0)
         i++;
-    if (i < n)
-        qsort_r(rows, n, sizeof *rows, by_time, (void *)time);
-    for (size_t c = 0; c < t->n && (i < n || n < t->rows); c++) {
-        const void *data = t->columns[c].data;
-        t->columns[c].data = gather(&t->columns[c], rows, n);
-        if (joined)
-            free((void *)data);
-    }
-    t->rows = n;
-    free(rows);
+    return i == n;
 }
 
-// ---- tables ----
+static bool is_in_order(const int64_t *time, uint64_t rows)
+{
+    uint64_t r = 1;
+    while (r < rows && time[r] >= time[r - 1])
+        r++;
+    return r >= rows;
+}
 
 // What ingest or export says of the rows; a feature table has it as its "table".
 static json_t *origin(const struct table *t)
@@ -199,27 +155,37 @@ static json_t *join_provenance(const struct table *tables, size_t n)
 int table_join(struct table *to, const struct table *tables, size_t n, const uint64_t *rows,
                struct err *err)
 {
+    uint64_t all = 0;
+    bool with_ids = n > 1;
     *to = *tables;
-    to->rows = rows[0];
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
+        if (!table_first(&tables[i], COLUMN_TIME))
+            return err_set(err, "%s: has no time column", tables[i].path);
         if (strcmp(origin_text(&tables[i], "key_fingerprint"),
                    origin_text(tables, "key_fingerprint")) != 0)
             return err_set(err,
                            "%s: its ids and keys were made under another pseudonym key than those "
                            "of %s, so they do not match: ingest both with the same --key",
                            tables[i].path, tables->path);
-        to->rows += rows[i];
-        to->path = xasprintf("%s + %s", to->path, tables[i].path);
+        with_ids = with_ids && table_first(&tables[i], COLUMN_ID);
+        all += rows[i];
     }
-    if (join_columns(to, tables, rows, n, err))
-        return -1;
-    const int64_t *time = first(to, COLUMN_TIME);
-    if (!time)
-        return err_set(err, "%s: has no time column", to->path);
-    if (!first(to, COLUMN_ID) && check_apart(time, tables, rows, n, err))
-        return -1;
+    if (n == 1 && is_in_order(table_first(tables, COLUMN_TIME), to->rows = all))
+        return 0;
+    struct pick *picks = xcalloc(all, sizeof *picks);
+    int rc = pick_rows(picks, &to->rows, tables, rows, n, with_ids, err);
+    qsort(picks, to->rows, sizeof *picks, by_time);
+    to->columns = xcalloc(tables->n, sizeof *to->columns);
+    to->n = 0;
+    for (size_t c = 0; c < tables->n && rc == 0; c++) {
+        to->columns[to->n] = tables->columns[c];
+        if (all_have(tables, n, tables->columns[c].name))
+            rc = join_column(&to->columns[to->n++], tables, n, picks, to->rows, err);
+    }
+    free(picks);
+    for (size_t i = 1; i < n; i++)
+        to->path = xasprintf("%s + %s", to->path, tables[i].path);
     if (n > 1)
         to->provenance = join_provenance(tables, n);
-    pick_rows(to, n > 1);
-    return 0;
+    return rc;
 }

@@ -232,6 +232,12 @@ int table_find_kind(const struct table *t, enum column_kind kind)
     return -1;
 }
 
+const void *table_first(const struct table *t, enum column_kind kind)
+{
+    const int i = table_find_kind(t, kind);
+    return i < 0 ? NULL : t->columns[i].data;
+}
+
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,
                        struct err *err)
 {

@@ -4,18 +4,11 @@
 
 #include <stdlib.h>
 
-// The first column of a kind; NULL where there is none.
-static const void *first(const struct table *t, enum column_kind kind)
-{
-    const int c = table_find_kind(t, kind);
-    return c < 0 ? NULL : t->columns[c].data;
-}
-
 static int find_columns(struct examples *e, const struct plan *plan, struct err *err)
 {
     e->rows = e->table.rows;
-    e->label = first(&e->table, COLUMN_LABEL);
-    e->time = first(&e->table, COLUMN_TIME);
+    e->label = table_first(&e->table, COLUMN_LABEL);
+    e->time = table_first(&e->table, COLUMN_TIME);
     const json_t *as_of = json_object_get(e->table.provenance, "labels_as_of"); // of an export
     if (!as_of)
         as_of = json_object_get(json_object_get(e->table.provenance, "table"), "labels_as_of");
