@@ -170,7 +170,8 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
         with_ids = with_ids && table_first(&tables[i], COLUMN_ID);
         all += rows[i];
     }
-    if (n == 1 && is_in_order(table_first(tables, COLUMN_TIME), to->rows = all))
+    to->rows = all;
+    if (n == 1 && is_in_order(table_first(tables, COLUMN_TIME), all))
         return 0;
     struct pick *picks = xcalloc(all, sizeof *picks);
     int rc = pick_rows(picks, &to->rows, tables, rows, n, with_ids, err);
@@ -183,8 +184,11 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
             rc = join_column(&to->columns[to->n++], tables, n, picks, to->rows, err);
     }
     free(picks);
-    for (size_t i = 1; i < n; i++)
-        to->path = xasprintf("%s + %s", to->path, tables[i].path);
+    for (size_t i = 1; i < n; i++) {
+        char *before = to->path;
+        to->path = xasprintf("%s + %s", before, tables[i].path);
+        free(i > 1 ? before : NULL);
+    }
     if (n > 1)
         to->provenance = join_provenance(tables, n);
     return rc;
