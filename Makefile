@@ -397,10 +397,10 @@ format: ## put all sources into shape
 
 # The dashboard shows replayed days, so its server starts from the state before them.
 PICTURED := 2018-09-25
-pictures: $(D)/pipeline.txt $(BIN)/serve $(BIN)/replay | test-deps ## take the pictures of report and dashboard in docs/
+pictures: $(D)/pipeline.txt $(BIN)/serve $(BIN)/replay demo | test-deps ## take the pictures of report, dashboard and demo in docs/
 	$(BIN)/features --until $(PICTURED) --output $(BUILD)/before $(D)/table
 	/usr/bin/python3 -B tests/bench/pictures.py --bin $(BIN) --models $(M) --state $(BUILD)/before/state.bin \
-	    --data $(SIMULATED) --since $(PICTURED) --docs docs
+	    --data $(SIMULATED) --since $(PICTURED) --loop build/demo/loop.html --docs docs
 
 clean: ## remove build/ (models/ and var/ stay)
 	rm -rf build

@@ -30,10 +30,10 @@ SIZE, CONTROL = (sys.argv[3:] + ["demo"])[0], "control" in sys.argv[4:]
 CUSTOMERS, TERMINALS, RADIUS, STEP, LEAST_AP, (FEWEST, MOST), LIMIT = {
     "small": (1000, 2000, 7, 2, 0.4, (0.1, 1.5), 240), "demo": (2000, 4000, 6, 1, 0.5, (0.2, 1.5), 600),
     "full": (5000, 10000, 5, 1, 0.5, (0.5, 1.5), 900)}[SIZE]
-BUDGET, SEED = 100, int(os.environ.get("SEED", 102 if CONTROL else 2))
+BUDGET, SEED = 100, 2 if not CONTROL else 102 if SIZE == "small" else 101
 DAY, WEEK = datetime.timedelta(1), datetime.timedelta(7)
 START, SHIFT = datetime.date(2018, 7, 4), datetime.date(2018, 7, 18)  # of serving; of the new frauds
-END = START + (7 if CONTROL else 10) * WEEK
+END = START + (7 if CONTROL else 8 if SIZE == "small" else 10) * WEEK
 MODELS, DATA, CONFIG, DATABASE = (WORK / x for x in ("models", "data.csv", "demo.ini", "assay.db"))
 TABLE, SERVED, DRIFT = (WORK / x for x in ("features", "retrain/served", "monitor/drift.json"))
 WIPE = "\r\x1b[K" if sys.stdout.isatty() else ""

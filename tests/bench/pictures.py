@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The pictures of README.md: a part of the champion's report, and the dashboard, light and dark, while replay sends it
-traffic.
+"""The pictures of README.md: a part of the champion's report; the dashboard, light and dark, while replay sends it
+traffic; and the demo's weeks.
 
 Needs chromium and chromedriver (tests/packages.txt), nothing else. `make pictures` calls it.
 """
@@ -50,9 +50,19 @@ def dashboard(browser, a, docs):
             process.wait()
 
 
+def loop(browser, page, docs):
+    for name, dark in (("loop.png", False), ("loop-dark.png", True)):
+        browser.size(WIDTH, dark=dark)
+        browser.open(page.resolve().as_uri())
+        browser.value("document.querySelector('figcaption').remove()")
+        time.sleep(3)  # the chart fits the figure
+        bottom = browser.value("document.querySelector('figure').getBoundingClientRect().bottom + scrollY")
+        browser.shoot(docs / name, WIDTH, 0, bottom + 16)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("bin", "models", "state", "data", "docs"):
+    for name in ("bin", "models", "state", "data", "loop", "docs"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--since", required=True, help="the day after that of the state")
     a = parser.parse_args()
@@ -61,6 +71,7 @@ def main():
     try:
         browser.size(WIDTH)
         report(browser, a.models / "champion" / "report.html", a.docs / "report.png")
+        loop(browser, a.loop, a.docs)
         dashboard(browser, a, a.docs)
     finally:
         browser.end()
