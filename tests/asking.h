@@ -134,8 +134,7 @@ static inline void start(void)
     struct err err = {""};
     *reported = '\0';
     atomic_store(&fatal, false);
-    if (service_load(&small.service, &small.files, &err))
-        fail_msg("%s", err.msg);
+    must(service_load(&small.service, &small.files, &err), &err);
 }
 
 static inline void expect_no_start(const char *words)

@@ -43,6 +43,13 @@ static size_t n_tests __attribute__((unused));
         return _cmocka_run_group_tests("tests", all_tests, n_tests, setup, teardown);              \
     }
 
+// The call has succeeded.
+static inline void must(int rc, const struct err *err)
+{
+    if (rc)
+        fail_msg("%s", err->msg);
+}
+
 static char scratch[256];
 
 static inline int scratch_make(void **state)

@@ -72,8 +72,7 @@ static inline int plan_try(struct plan *p, const struct definition *d, size_t n,
 static inline void plan_make(struct plan *p, const struct definition *d, size_t n)
 {
     struct err err = {""};
-    if (plan_try(p, d, n, &err))
-        fail_msg("%s", err.msg);
+    must(plan_try(p, d, n, &err), &err);
 }
 
 // Through the text of JSON, as a manifest or a model holds it.
@@ -84,8 +83,7 @@ static inline void assert_survives_json(const struct plan *p)
     json_t *json = plan_to_json(p);
     char *text = json_dumps(json, 0);
     json_t *read = json_loads(text, 0, NULL);
-    if (plan_from_json(&back, read, &err))
-        fail_msg("%s", err.msg);
+    must(plan_from_json(&back, read, &err), &err);
     assert_int_equal(plan_checksum(p), plan_checksum(&back));
     assert_int_equal(p->n_nodes, back.n_nodes);
     assert_int_equal(p->n_inputs, back.n_inputs);
@@ -201,9 +199,9 @@ static inline void run_rows(struct state *s, const struct row *r, size_t first, 
 {
     struct err err = {""};
     for (size_t i = first; i < end; i += block)
-        if (run_block(s, r + i, end - i < block ? end - i : block, results + i * s->plan->n_inputs,
-                      &err))
-            fail_msg("%s", err.msg);
+        must(run_block(s, r + i, end - i < block ? end - i : block, results + i * s->plan->n_inputs,
+                       &err),
+             &err);
 }
 
 // The results of all events through a fresh state; free() them.

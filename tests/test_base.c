@@ -367,8 +367,8 @@ TEST_CASE(the_checksum_depends_on_settings_and_not_on_layout)
 static void write_file(const char *path, const char *text)
 {
     struct output o;
-    if (output_open(&o, path, 0644, &err) || fputs(text, o.file) < 0 || output_commit(&o, &err))
-        fail_msg("%s", err.msg);
+    must(output_open(&o, path, 0644, &err) || fputs(text, o.file) < 0 || output_commit(&o, &err),
+         &err);
     output_release(&o);
 }
 
@@ -376,9 +376,9 @@ static void write_file(const char *path, const char *text)
 static void write_dir(const char *path, const char *name, const char *text)
 {
     struct output d;
-    if (output_dir_open(&d, path, "marker", &err) || output_dir_file(&d, "marker", "", 0, &err) ||
-        output_dir_file(&d, name, text, strlen(text), &err) || output_commit(&d, &err))
-        fail_msg("%s", err.msg);
+    must(output_dir_open(&d, path, "marker", &err) || output_dir_file(&d, "marker", "", 0, &err) ||
+             output_dir_file(&d, name, text, strlen(text), &err) || output_commit(&d, &err),
+         &err);
     output_release(&d);
 }
 

@@ -127,8 +127,7 @@ static json_t *compare(const struct examples *tables, size_t n, struct period_ti
     if (n > 1)
         must(examples_join(&all, tables, n, 7 * DAY, &err), &err);
     json_t *j = compare_new(&models[0], &models[1], n > 1 ? &all : tables, &config, within, &err);
-    if (!j)
-        fail_msg("%s", err.msg);
+    must(!j, &err);
     return j;
 }
 

@@ -59,14 +59,12 @@ TEST_CASE(fields_and_rows_have_a_greatest_length)
         char byte;
         size_t n;
         const char *after, *error;
-    } cases[] = {
-        {"a\n", 'x', CSV_MAX_FIELD, "\n", NULL},
-        {"a\n", 'x', CSV_MAX_FIELD + 1, "\n", too_long},
-        {"a\n\"", 'x', CSV_MAX_FIELD - 1, "\"\n", NULL}, // libcsv counts the closing quote
-        {"a\n\"", 'x', CSV_MAX_FIELD + 1, "\"\n", too_long},
-        {"\n", ',', CSV_MAX_FIELDS - 1, "\n", NULL},
-        {"\n", ',', CSV_MAX_FIELDS, "\n", "a.csv:2: more than 10000 fields"},
-    };
+    } cases[] = {{"a\n", 'x', CSV_MAX_FIELD, "\n", NULL},
+                 {"a\n", 'x', CSV_MAX_FIELD + 1, "\n", too_long},
+                 {"a\n\"", 'x', CSV_MAX_FIELD - 1, "\"\n", NULL}, // libcsv counts the closing quote
+                 {"a\n\"", 'x', CSV_MAX_FIELD + 1, "\"\n", too_long},
+                 {"\n", ',', CSV_MAX_FIELDS - 1, "\n", NULL},
+                 {"\n", ',', CSV_MAX_FIELDS, "\n", "a.csv:2: more than 10000 fields"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         static char text[80000], bytes[80000];
         memset(bytes, cases[i].byte, sizeof bytes);

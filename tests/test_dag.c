@@ -243,16 +243,14 @@ TEST_CASE(settings_that_no_shell_should_read_are_refused_or_stay_one_word)
 {
     static const struct {
         const char *words, *setting;
-    } cases[] = {
-        {"folders have this name", "DATASET='x; touch pwned'"},
-        {"folders have this name", "CONFIG=datasets/\\$\\(touch\\ pwned\\).ini"},
-        {"folders have this name", "DATASET=.."},
-        {"THREADS=1; touch pwned: is not a number", "THREADS='1; touch pwned'"},
-        {"PORT has more than one line", "PORT='1\ntouch pwned'"},
-        {"--port: '1; touch pwned' is not a whole number", "PORT='1; touch pwned'"},
-        {"'; touch pwned #/x.db: cannot open", "DATABASE=\"'; touch pwned #/x.db\""},
-        {"unexpected argument ';'", "SIMULATE='; touch pwned' build/data/simulated.csv"},
-    };
+    } cases[] = {{"folders have this name", "DATASET='x; touch pwned'"},
+                 {"folders have this name", "CONFIG=datasets/\\$\\(touch\\ pwned\\).ini"},
+                 {"folders have this name", "DATASET=.."},
+                 {"THREADS=1; touch pwned: is not a number", "THREADS='1; touch pwned'"},
+                 {"PORT has more than one line", "PORT='1\ntouch pwned'"},
+                 {"--port: '1; touch pwned' is not a whole number", "PORT='1; touch pwned'"},
+                 {"'; touch pwned #/x.db: cannot open", "DATABASE=\"'; touch pwned #/x.db\""},
+                 {"unexpected argument ';'", "SIMULATE='; touch pwned' build/data/simulated.csv"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char command[512];
         snprintf(command, sizeof command, MAKE "%s serve", cases[i].setting);

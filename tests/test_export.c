@@ -35,16 +35,14 @@ static void open_served(void)
     char path[128];
     snprintf(path, sizeof path, "%s/served", small.folder);
     table_release(&served);
-    if (table_open(&served, path, &err))
-        fail_msg("%s", err.msg);
+    must(table_open(&served, path, &err), &err);
 }
 
 static const void *column(const char *name, enum column_kind kind)
 {
     struct err err = {""};
     const void *data = table_data(&served, name, kind, &err);
-    if (!data)
-        fail_msg("%s", err.msg);
+    must(!data, &err);
     return data;
 }
 
@@ -436,9 +434,9 @@ TEST_CASE(rows_that_are_dropped_meanwhile_are_an_error)
     struct err err = {""};
     int rows = 0;
     free(answers(0, 20));
-    if (store_open_reader(&reader, small.database, &err) || store_bind(&reader, p, known, &err) ||
-        recovery_load(&windows, p, known, reader.identity.key_fingerprint, small.state, &err))
-        fail_msg("%s", err.msg);
+    must(store_open_reader(&reader, small.database, &err) || store_bind(&reader, p, known, &err) ||
+             recovery_load(&windows, p, known, reader.identity.key_fingerprint, small.state, &err),
+         &err);
     database_change(small.database, "DELETE FROM prediction WHERE seq = 3; DELETE FROM feedback "
                                     "WHERE prediction = 3; INSERT INTO meta VALUES ('dropped', 4)");
     assert_int_equal(recovery_replay(&windows, &reader, &found, &err), -1);

@@ -50,8 +50,7 @@ static const float *column(const struct table *t, const char *name)
 {
     struct err err = {""};
     const float *x = table_data(t, name, COLUMN_FEATURE, &err);
-    if (!x)
-        fail_msg("%s", err.msg);
+    must(!x, &err);
     return x;
 }
 
@@ -74,8 +73,7 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
             "ingest --config small.ini --key key --output small");
     expect(0, "1 values were not finite and became 0",
            "features --config small.ini --output smalls small");
-    if (table_open(&t, scratch_path("work/smalls"), &err))
-        fail_msg("%s", err.msg);
+    must(table_open(&t, scratch_path("work/smalls"), &err), &err);
     assert_int_equal(table_find(&t, "at[late]"), -1);
     const float *web = column(&t, "at[web]"), *quoted = column(&t, "at[a%20%22b%22%2C%2Fc]"),
                 *rest = column(&t, "at[*]"), *frauds = column(&t, "frauds"),

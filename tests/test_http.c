@@ -101,22 +101,20 @@ TEST_CASE(without_a_token_only_loopback_and_allowed_names_are_served)
     static const struct {
         const char *host;
         bool good;
-    } cases[] = {
-        {"localhost", true},
-        {"LocalHost:1", true},
-        {"127.0.0.1:8080", true},
-        {"127.255.0.9", true},
-        {"[::1]:80", true},
-        {"X:80", true},
-        {"evil.example", false},
-        {"localhost.evil", false},
-        {"127.0.0.1.evil", false},
-        {"128.0.0.1", false},
-        {"127.1.evil:80", false},
-        {"[::2]", false},
-        {"xx", false},
-        {"127.100.100.100.evil", false},
-    };
+    } cases[] = {{"localhost", true},
+                 {"LocalHost:1", true},
+                 {"127.0.0.1:8080", true},
+                 {"127.255.0.9", true},
+                 {"[::1]:80", true},
+                 {"X:80", true},
+                 {"evil.example", false},
+                 {"localhost.evil", false},
+                 {"127.0.0.1.evil", false},
+                 {"128.0.0.1", false},
+                 {"127.1.evil:80", false},
+                 {"[::2]", false},
+                 {"xx", false},
+                 {"127.100.100.100.evil", false}};
     char request[256];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(request, sizeof request, "GET /decisions HTTP/1.1\r\nHost: %s\r\n\r\n",
@@ -178,25 +176,23 @@ TEST_CASE(a_path_is_answered_exactly_or_not_found)
     char long_path[600];
     const struct {
         const char *path, *words; // NULL: 404
-    } cases[] = {
-        {"/healthz", "{\"status\":\"ok\"}"},
-        {"/readyz?now", "{\"status\":\"ready\",\"model\":\"1\"}"},
-        {"/v2", "{\"name\":\"assay\",\"version\":\"0.2.0\",\"extensions\":[]}"},
-        {"/v2/health/live", "{\"live\":true}"},
-        {"/v2/health/ready", "{\"ready\":true}"},
-        {"/v2/models/" NAME "/ready", "{\"name\":\"models\",\"ready\":true}"},
-        {"/v2/models/" NAME "/versions/1/ready", "{\"name\":\"models\",\"ready\":true}"},
-        {"/web/none.js", NULL},
-        {"/predict/", NULL},
-        {"//model", NULL},
-        {"/v2/models//infer", NULL},
-        {"/v2/models/" NAME "/", NULL},
-        {"/v2/models/" NAME "/inferx", NULL},
-        {"/v2/models/" NAME "/versions//infer", NULL},
-        {"/v2/models/{model", NULL},
-        {"/v2/health", NULL},
-        {long_path, NULL},
-    };
+    } cases[] = {{"/healthz", "{\"status\":\"ok\"}"},
+                 {"/readyz?now", "{\"status\":\"ready\",\"model\":\"1\"}"},
+                 {"/v2", "{\"name\":\"assay\",\"version\":\"0.2.0\",\"extensions\":[]}"},
+                 {"/v2/health/live", "{\"live\":true}"},
+                 {"/v2/health/ready", "{\"ready\":true}"},
+                 {"/v2/models/" NAME "/ready", "{\"name\":\"models\",\"ready\":true}"},
+                 {"/v2/models/" NAME "/versions/1/ready", "{\"name\":\"models\",\"ready\":true}"},
+                 {"/web/none.js", NULL},
+                 {"/predict/", NULL},
+                 {"//model", NULL},
+                 {"/v2/models//infer", NULL},
+                 {"/v2/models/" NAME "/", NULL},
+                 {"/v2/models/" NAME "/inferx", NULL},
+                 {"/v2/models/" NAME "/versions//infer", NULL},
+                 {"/v2/models/{model", NULL},
+                 {"/v2/health", NULL},
+                 {long_path, NULL}};
     snprintf(long_path, sizeof long_path, "/v2/models/%0*d/infer", SEGMENT, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_path(shared.port, "GET", cases[i].path, "", cases[i].words ? 200 : 404,
@@ -388,20 +384,18 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
         const char *arguments;
         int status;
         const char *words;
-    } cases[] = {
-        {"--allow-host shop:80", 1, "without port"},
-        {"--allow-host '*'", 1, "wildcard"},
-        {"--host 0.0.0.0", 1, "0.0.0.0"},
-        {port, 1, "cannot listen"},
-        {"--host localhost", 1, "IPv4"},
-        {"--key none", 1, "none: "},
-        {"--models none", 1, "none"},
-        {"--token-file none", 1, "none"},
-        {"--prot 1", 2, "'port'"},
-        {"--port 70000", 2, "65535"},
-        {"--durability x", 2, "nor full"},
-        {"--clock x", 2, "nor data"},
-    };
+    } cases[] = {{"--allow-host shop:80", 1, "without port"},
+                 {"--allow-host '*'", 1, "wildcard"},
+                 {"--host 0.0.0.0", 1, "0.0.0.0"},
+                 {port, 1, "cannot listen"},
+                 {"--host localhost", 1, "IPv4"},
+                 {"--key none", 1, "none: "},
+                 {"--models none", 1, "none"},
+                 {"--token-file none", 1, "none"},
+                 {"--prot 1", 2, "'port'"},
+                 {"--port 70000", 2, "65535"},
+                 {"--durability x", 2, "nor full"},
+                 {"--clock x", 2, "nor data"}};
     assert_contains(shared.line, "serve: model 1 (sha256 ");
     assert_contains(shared.line, " up to 2018-05-02T");
     assert_contains(shared.line, ", new database /");

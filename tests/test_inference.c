@@ -173,13 +173,11 @@ TEST_CASE(another_model_or_version_is_not_found)
         const char *model, *version, *body;
         int status;
         const char *words;
-    } cases[] = {
-        {"other", "", ONE(""), 404, "no model 'other' here, but 'models'"},
-        {NAME, "2", ONE(""), 404, "but version 1"},
-        {NAME, "01", ONE(""), 404, "but version 1"},
-        {NAME, "1", ONE(""), 200, "outputs"},
-        {"other", "", "{", 404, "no model"},
-    };
+    } cases[] = {{"other", "", ONE(""), 404, "no model 'other' here, but 'models'"},
+                 {NAME, "2", ONE(""), 404, "but version 1"},
+                 {NAME, "01", ONE(""), 404, "but version 1"},
+                 {NAME, "1", ONE(""), 200, "outputs"},
+                 {"other", "", "{", 404, "no model"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct request q = request(cases[i].model, cases[i].version);
         inference(&q, cases[i].body, strlen(cases[i].body));

@@ -103,8 +103,7 @@ static size_t join_slowly(struct expected *e, size_t n)
 static const void *column(const char *name, enum column_kind kind)
 {
     const void *data = table_data(&joined, name, kind, &err);
-    if (!data)
-        fail_msg("%s", err.msg);
+    must(!data, &err);
     return data;
 }
 

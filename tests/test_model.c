@@ -95,16 +95,14 @@ TEST_CASE(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passe
     static const struct {
         float x[2], as[2];
         size_t outside;
-    } cases[] = {
-        {{1e15F, 1}, {220, 1}, 1},
-        {{-1e15F, 1}, {0.5F, 1}, 1},
-        {{220, 1e9F}, {220, 1}, 1},
-        {{221, -3}, {220, 0}, 2},
-        {{INFINITY, -INFINITY}, {220, 0}, 2},
-        {{NAN, 0}, {0.5F, 0}, 1},
-        {{0.5F, -0.0F}, {0.5F, 0}, 0}, // the ends are inside
-        {{220, 1}, {220, 1}, 0},
-    };
+    } cases[] = {{{1e15F, 1}, {220, 1}, 1},
+                 {{-1e15F, 1}, {0.5F, 1}, 1},
+                 {{220, 1e9F}, {220, 1}, 1},
+                 {{221, -3}, {220, 0}, 2},
+                 {{INFINITY, -INFINITY}, {220, 0}, 2},
+                 {{NAN, 0}, {0.5F, 0}, 1},
+                 {{0.5F, -0.0F}, {0.5F, 0}, 0}, // the ends are inside
+                 {{220, 1}, {220, 1}, 0}};
     struct model m;
     load(&m, valid);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

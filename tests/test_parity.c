@@ -34,11 +34,9 @@ static void batch_scores(struct batch_scores *b)
     struct table t;
     struct model m;
     snprintf(path, sizeof path, "%s/features", folder);
-    if (table_open(&t, path, &err))
-        fail_msg("%s", err.msg);
+    must(table_open(&t, path, &err), &err);
     snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
-    if (model_load(&m, path, &err))
-        fail_msg("%s", err.msg);
+    must(model_load(&m, path, &err), &err);
     const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
     float *x = calloc(m.n_inputs, sizeof *x);
     *b = (struct batch_scores){.threshold = m.threshold,
@@ -122,8 +120,7 @@ static void export(const char *options)
 static void open_table(struct table *t, const char *name)
 {
     struct err err = {""};
-    if (table_open(t, scratch_path(name), &err))
-        fail_msg("%s", err.msg);
+    must(table_open(t, scratch_path(name), &err), &err);
 }
 
 // Row i of the export is row first + i of the batch. A label is known when a transaction came that
@@ -141,8 +138,7 @@ static void compare_tables(const struct table *served, const struct table *batch
         const struct table_column *from_batch = &batch->columns[c];
         const size_t size = column_size(from_batch->kind);
         const char *data = table_data(served, from_batch->name, from_batch->kind, &err);
-        if (!data)
-            fail_msg("%s", err.msg);
+        must(!data, &err);
         if (from_batch->kind != COLUMN_LABEL)
             assert_memory_equal(data, (const char *)from_batch->data + first * size,
                                 served->rows * size);
@@ -163,9 +159,9 @@ static void write_cut(const struct table *batch, uint64_t first, uint64_t rows)
         rc = table_writer_append(
             &w, c, (const char *)column->data + first * column_size(column->kind), rows, &err);
     }
-    if (rc || table_writer_finish(&w, json_incref(batch->provenance), &err) ||
-        output_commit(&w.dir, &err))
-        fail_msg("%s", err.msg);
+    must(rc || table_writer_finish(&w, json_incref(batch->provenance), &err) ||
+             output_commit(&w.dir, &err),
+         &err);
     table_writer_release(&w);
 }
 

@@ -63,22 +63,20 @@ TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
     static const struct {
         const char *helper, *expression;
         bool follows;
-    } cases[] = {
-        {"1", "weekday(time) >= 5", true},
-        {"hour(time)", "_helper", true},
-        {"weekday(time) == 4", "min(_helper, 1 - (hour(time) <= 6)) * 2 / 3", true},
-        {"hour(time)", "log1p(abs(-_helper))", true},
-        {"1 + 1", "_helper", false}, // a constant never drifts
-        {"hour(time)", "_helper * amount", false},
-        {"amount", "hour(time) + 0 * _helper", false},
-        {"1", "time", false},
-        {"1", "time / 3600 - hour(time)", false},
-        {"hour(time) <= 6", "sum(customer, _helper, 7d)", false},
-        {"1", "hour(time) * count(customer, 1d)", false},
-        {"1", "since(customer) > hour(time)", false},
-        {"1", "hour(time) + mean(terminal, label, 7d, delay=7d)", false},
-        {"1", "onehot(channel, \"web\")", false},
-    };
+    } cases[] = {{"1", "weekday(time) >= 5", true},
+                 {"hour(time)", "_helper", true},
+                 {"weekday(time) == 4", "min(_helper, 1 - (hour(time) <= 6)) * 2 / 3", true},
+                 {"hour(time)", "log1p(abs(-_helper))", true},
+                 {"1 + 1", "_helper", false}, // a constant never drifts
+                 {"hour(time)", "_helper * amount", false},
+                 {"amount", "hour(time) + 0 * _helper", false},
+                 {"1", "time", false},
+                 {"1", "time / 3600 - hour(time)", false},
+                 {"hour(time) <= 6", "sum(customer, _helper, 7d)", false},
+                 {"1", "hour(time) * count(customer, 1d)", false},
+                 {"1", "since(customer) > hour(time)", false},
+                 {"1", "hour(time) + mean(terminal, label, 7d, delay=7d)", false},
+                 {"1", "onehot(channel, \"web\")", false}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const struct definition d[] = {
             {"before", "amount"}, {"_helper", cases[i].helper}, {"x", cases[i].expression}};
@@ -221,12 +219,10 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
         assert_int_equal(plan_try(&p, d, 1, &err), -1);
     }
     static const char *const no_plans[] = {
-        "{}",
-        "{\"schema\":{},\"features\":[]}",
+        "{}", "{\"schema\":{},\"features\":[]}",
         "{\"schema\":" SCHEMA ",\"features\":[{\"name\":\"a\"}]}",
         "{\"schema\":" SCHEMA ",\"features\":{}}",
-        "{\"schema\":{\"time_format\":\"row\",\"columns\":{}},\"features\":[]}",
-    };
+        "{\"schema\":{\"time_format\":\"row\",\"columns\":{}},\"features\":[]}"};
     for (size_t i = 0; i < LENGTH(no_plans); i++) {
         json_t *json = json_loads(no_plans[i], 0, NULL);
         assert_non_null(json);
@@ -264,8 +260,7 @@ static void fit(struct plan *p, struct plan_value *values, size_t n)
     struct err err = {""};
     plan_make(p, &d, 1);
     assert_true(plan_unfitted(p) == CHANNEL && p->n_inputs == 0);
-    if (plan_fit(p, CHANNEL, values, n, &err))
-        fail_msg("%s", err.msg);
+    must(plan_fit(p, CHANNEL, values, n, &err), &err);
     assert_int_equal(plan_unfitted(p), -1);
 }
 
@@ -300,16 +295,14 @@ TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do
 {
 #define BYTES_60 "############################################################"
     // Text, and the name its input must have.
-    static const char *const odd[][2] = {
-        {"", "via[]"},
-        {"say \"hi\"", "via[say%20%22hi%22]"},
-        {"back\\slash\\", "via[back%5Cslash%5C]"},
-        {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
-        {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
-        {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
-        {BYTES_60, NULL},
-        {BYTES_60 "#", NULL},
-    };
+    static const char *const odd[][2] = {{"", "via[]"},
+                                         {"say \"hi\"", "via[say%20%22hi%22]"},
+                                         {"back\\slash\\", "via[back%5Cslash%5C]"},
+                                         {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
+                                         {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
+                                         {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
+                                         {BYTES_60, NULL},
+                                         {BYTES_60 "#", NULL}};
     struct plan_value values[LENGTH(odd)];
     struct plan p;
     for (size_t i = 0; i < LENGTH(odd); i++)

@@ -292,16 +292,14 @@ TEST_CASE(a_body_that_cannot_be_parsed_is_400_and_without_memory_503)
         const char *body;
         size_t n;
         const char *words;
-    } cases[] = {
-        {"", 0, "not JSON"},
-        {"{\"a\":1", 6, "line 1, column 6"},
-        {"{\"a\":1,\"a\":2}", 13, "duplicate"},
-        {"{\"a\":1}\0", 8, "byte of 0 at offset 7"},
-        {"{\"a\\", 4, "not JSON"},
-        {"[99999999999999999999]", 22, "a number is out of range: line 1, column 21"},
-        {"{\"id\":1,\"amount\":1e400}", 23, "near '1e400'"},
-        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1", 34, "deeper than 32"},
-    };
+    } cases[] = {{"", 0, "not JSON"},
+                 {"{\"a\":1", 6, "line 1, column 6"},
+                 {"{\"a\":1,\"a\":2}", 13, "duplicate"},
+                 {"{\"a\":1}\0", 8, "byte of 0 at offset 7"},
+                 {"{\"a\\", 4, "not JSON"},
+                 {"[99999999999999999999]", 22, "a number is out of range: line 1, column 21"},
+                 {"{\"id\":1,\"amount\":1e400}", 23, "near '1e400'"},
+                 {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1", 34, "deeper than 32"}};
     struct reply r = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_null(json_from_body(cases[i].body, cases[i].n, 8, &r));
@@ -575,25 +573,23 @@ TEST_CASE(bad_feedback_is_refused_as_a_whole)
         const char *body;
         int status;
         const char *says;
-    } bad[] = {
-        {"[]", 400, "no feedback"},
-        {"[{\"id\":\"T1\",\"label\":1},5]", 422, "element 1"},
-        {"{\"id\":1.5,\"label\":1}", 422, "'id' must be"},
-        {"{\"id\":\"\",\"label\":1}", 422, "'id' must be"},
-        {"{\"id\":\"T1\",\"order\":1,\"label\":1}", 422, "or 'order'"},
-        {"{\"label\":1}", 422, "or 'order'"},
-        {"{\"order\":0,\"label\":1}", 422, "\"order\""},
-        {"{\"order\":1.5,\"label\":1}", 422, "\"order\""},
-        {"{\"order\":\"1\",\"label\":1}", 422, "\"order\""},
-        {"{\"order\":2,\"label\":1}", 404, "\"order\""},
-        {"[{\"order\":1,\"label\":1},{\"order\":9223372036854775807,\"label\":1}]", 404,
-         "index\":1"},
-        {"{\"id\":\"T1\",\"label\":2}", 422, "'label' must be"},
-        {"{\"id\":\"T1\"}", 422, "'label' must be"},
-        {"{\"id\":\"T1\",\"label\":\"1\"}", 422, "'label' must be"},
-        {"{\"id\":\"T1\",\"label\":1,\"x\":1}", 400, "nothing else"},
-        {"[{\"id\":\"T1\",\"label\":1},{\"id\":\"T9\",\"label\":1}]", 404, "\"index\":1"},
-    };
+    } bad[] = {{"[]", 400, "no feedback"},
+               {"[{\"id\":\"T1\",\"label\":1},5]", 422, "element 1"},
+               {"{\"id\":1.5,\"label\":1}", 422, "'id' must be"},
+               {"{\"id\":\"\",\"label\":1}", 422, "'id' must be"},
+               {"{\"id\":\"T1\",\"order\":1,\"label\":1}", 422, "or 'order'"},
+               {"{\"label\":1}", 422, "or 'order'"},
+               {"{\"order\":0,\"label\":1}", 422, "\"order\""},
+               {"{\"order\":1.5,\"label\":1}", 422, "\"order\""},
+               {"{\"order\":\"1\",\"label\":1}", 422, "\"order\""},
+               {"{\"order\":2,\"label\":1}", 404, "\"order\""},
+               {"[{\"order\":1,\"label\":1},{\"order\":9223372036854775807,\"label\":1}]", 404,
+                "index\":1"},
+               {"{\"id\":\"T1\",\"label\":2}", 422, "'label' must be"},
+               {"{\"id\":\"T1\"}", 422, "'label' must be"},
+               {"{\"id\":\"T1\",\"label\":\"1\"}", 422, "'label' must be"},
+               {"{\"id\":\"T1\",\"label\":1,\"x\":1}", 400, "nothing else"},
+               {"[{\"id\":\"T1\",\"label\":1},{\"id\":\"T9\",\"label\":1}]", 404, "\"index\":1"}};
     expect("{" BASE ",\"amount\":1}", 200);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tell(bad[i].body);

@@ -97,11 +97,9 @@ TEST_CASE(promotion_points_the_link_and_rollback_goes_back_one_by_one)
     static const struct {
         enum ledger_action action;
         int64_t version, previous;
-    } steps[] = {
-        {LEDGER_PROMOTE, 1, 0},  {LEDGER_PROMOTE, 2, 1},  {LEDGER_PROMOTE, 3, 2},
-        {LEDGER_PROMOTE, 3, 2}, // the same again: nothing to roll back to in between
-        {LEDGER_ROLLBACK, 2, 1}, {LEDGER_ROLLBACK, 1, 0}, {LEDGER_PROMOTE, 3, 1},
-    };
+    } steps[] = {{LEDGER_PROMOTE, 1, 0},  {LEDGER_PROMOTE, 2, 1},  {LEDGER_PROMOTE, 3, 2},
+                 {LEDGER_PROMOTE, 3, 2}, // the same again: nothing to roll back to in between
+                 {LEDGER_ROLLBACK, 2, 1}, {LEDGER_ROLLBACK, 1, 0}, {LEDGER_PROMOTE, 3, 1}};
     train("a");
     train("b");
     train("c");

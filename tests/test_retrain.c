@@ -61,25 +61,23 @@ TEST_CASE(a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_withi
         int64_t first; // day of the first row
         bool forced, due;
         const char *why;
-    } cases[] = {
-        {"[retrain]\n", alarm, 60, 0, false, true, "alarm: DRIFT: x moved"},
-        {"[retrain]\nalarm = no\n", alarm, 60, 0, false, false,
-         "no alarm, and since version 3 77 frauds and 32 days"},
-        {"[retrain]\n", quiet, 60, 0, false, false, "no alarm"},
-        {"[retrain]\nnew_frauds = 77\n", quiet, 60, 0, false, true,
-         "77 frauds are new since version 3"},
-        {"[retrain]\nnew_frauds = 78\n", quiet, 60, 0, false, false, "77 frauds"},
-        {"[retrain]\nevery = 32d\n", quiet, 60, 0, false, true, "32 days of labels"},
-        {"[retrain]\nevery = 33d\n", quiet, 60, 0, false, false, "32 days"},
-        {"[retrain]\n", alarm, 85, 0, false, true, "alarm"},
-        {"[retrain]\n", alarm, 86, 0, false, false,
-         "version 3 knows labels until 2018-03-28, and cool_down is 7d"},
-        {"[retrain]\ncool_down = 6d\n", alarm, 86, 0, false, true, "alarm"},
-        {"[retrain]\n", quiet, 92, 0, true, true, "asked for"},
-        {"[retrain]\n", alarm, 60, 50, false, true, "alarm"},
-        {"[retrain]\n", alarm, 60, 51, true, false,
-         "the tables begin on 2018-02-21, and 2018-02-20 .. 2018-03-19 would train"},
-    };
+    } cases[] = {{"[retrain]\n", alarm, 60, 0, false, true, "alarm: DRIFT: x moved"},
+                 {"[retrain]\nalarm = no\n", alarm, 60, 0, false, false,
+                  "no alarm, and since version 3 77 frauds and 32 days"},
+                 {"[retrain]\n", quiet, 60, 0, false, false, "no alarm"},
+                 {"[retrain]\nnew_frauds = 77\n", quiet, 60, 0, false, true,
+                  "77 frauds are new since version 3"},
+                 {"[retrain]\nnew_frauds = 78\n", quiet, 60, 0, false, false, "77 frauds"},
+                 {"[retrain]\nevery = 32d\n", quiet, 60, 0, false, true, "32 days of labels"},
+                 {"[retrain]\nevery = 33d\n", quiet, 60, 0, false, false, "32 days"},
+                 {"[retrain]\n", alarm, 85, 0, false, true, "alarm"},
+                 {"[retrain]\n", alarm, 86, 0, false, false,
+                  "version 3 knows labels until 2018-03-28, and cool_down is 7d"},
+                 {"[retrain]\ncool_down = 6d\n", alarm, 86, 0, false, true, "alarm"},
+                 {"[retrain]\n", quiet, 92, 0, true, true, "asked for"},
+                 {"[retrain]\n", alarm, 60, 50, false, true, "alarm"},
+                 {"[retrain]\n", alarm, 60, 51, true, false,
+                  "the tables begin on 2018-02-21, and 2018-02-20 .. 2018-03-19 would train"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct retrain r;
         struct split split;

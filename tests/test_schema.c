@@ -51,11 +51,9 @@ TEST_CASE(a_schema_is_read_and_json_gives_it_back)
         struct dataset d;
         struct schema back;
         struct err err = {""};
-        if (load(&d, cases[i][0], cases[i][1], &err))
-            fail_msg("%s", err.msg);
+        must(load(&d, cases[i][0], cases[i][1], &err), &err);
         json_t *j = schema_to_json(&d.schema);
-        if (schema_from_json(&back, j, &err))
-            fail_msg("%s", err.msg);
+        must(schema_from_json(&back, j, &err), &err);
         json_t *again = schema_to_json(&back);
         assert_true(json_equal(j, again) && back.n == d.schema.n);
         assert_true(schema_find_kind(&back, COLUMN_TIME) == 1);

@@ -35,8 +35,7 @@ static struct bytes save(const struct state *s)
     struct bytes b = {NULL, 0};
     unlink(snapshot_path());
     int fd = open(snapshot_path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (snapshot_save(s, fd, SNAPSHOT_NAME, &err))
-        fail_msg("%s", err.msg);
+    must(snapshot_save(s, fd, SNAPSHOT_NAME, &err), &err);
     assert_int_equal(close(fd), 0);
     b.words = (uint64_t *)scratch_read(snapshot_path(), &b.n);
     assert_non_null(b.words);
@@ -47,8 +46,7 @@ static void load(struct state *s, const struct plan *p, unsigned threads)
 {
     struct err err = {""};
     state_make(s, p, threads);
-    if (snapshot_load(s, snapshot_path(), &err))
-        fail_msg("%s", err.msg);
+    must(snapshot_load(s, snapshot_path(), &err), &err);
 }
 
 // Run the rows with a stop after every `step`, each time going on with other threads; the last

@@ -19,8 +19,7 @@ static struct split parsed(const char *text)
 {
     struct split s;
     struct err err;
-    if (parse(&s, text, &err))
-        fail_msg("%s", err.msg);
+    must(parse(&s, text, &err), &err);
     return s;
 }
 

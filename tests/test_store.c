@@ -114,16 +114,14 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
     snprintf(missing, sizeof missing, "%s/mistyped/assay.db", small.folder);
     const struct {
         const char *path, *words;
-    } cases[] = {
-        {":memory:", "give the path of a file"},
-        {"file:x.db", "give the path of a file"},
-        {"", "give the path of a file"},
-        {"/dev/null", "not a file"},
-        {small.folder, "Is a directory"},
-        {text, "not a database"},
-        {link, "symbolic links"},
-        {missing, "mistyped/assay.db: cannot open"},
-    };
+    } cases[] = {{":memory:", "give the path of a file"},
+                 {"file:x.db", "give the path of a file"},
+                 {"", "give the path of a file"},
+                 {"/dev/null", "not a file"},
+                 {small.folder, "Is a directory"},
+                 {text, "not a database"},
+                 {link, "symbolic links"},
+                 {missing, "mistyped/assay.db: cannot open"}};
     stop();
     shell("echo no database >text; ln -s assay.db link");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

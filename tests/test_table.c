@@ -62,8 +62,7 @@ static void make_table(size_t rows, size_t block)
 
 static void open_table(void)
 {
-    if (table_open(&t, scratch_path("table"), &err))
-        fail_msg("%s", err.msg);
+    must(table_open(&t, scratch_path("table"), &err), &err);
 }
 
 TEST_CASE(what_was_written_comes_back_and_numpy_reads_it_too)

@@ -48,8 +48,7 @@ static void compare_features(const struct data *d)
 {
     struct table t;
     struct err err;
-    if (table_open(&t, place("features"), &err))
-        fail_msg("%s", err.msg);
+    must(table_open(&t, place("features"), &err), &err);
     assert_int_equal(t.rows, d->n);
     for (int i = 0; i < N_INPUTS; i++) {
         const float *x = table_data(&t, names[i], COLUMN_FEATURE, &err);

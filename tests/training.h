@@ -30,13 +30,6 @@ static inline void assert_is(double got, double expected)
     assert_near(got, expected, 0);
 }
 
-// The call has succeeded.
-static inline void must(int rc, const struct err *err)
-{
-    if (rc)
-        fail_msg("%s", err->msg);
-}
-
 // The caller releases it.
 static inline struct config config_of(const char *text)
 {
