@@ -217,7 +217,8 @@ def make_base(base):
     for name, rows in ("old", sample[:-9]), ("new", sample):
         rows = [*rows, rows[-1].replace(".", ".x")]
         (base / f"input/{name}.csv").write_text("\n".join(rows) + "\n")
-        (base / f"input/{name}.ini").write_text(re.sub("l2 = .*", f"l2 = {1e-2 if name == 'new' else 1e-3}", text))
+        (base / f"input/{name}.ini").write_text(re.sub("l2 = .*", f"l2 = {1e-2 if name == 'new' else 1e-3}", text)
+                                                + "[retrain]\ntrain = 14d\n")
     return folder
 
 
@@ -227,6 +228,9 @@ def ingest(which):
 
 FEATURES = "features --config ../input/old.ini --threads 1 --output features table"
 REGISTRY = "registry --models models "
+
+
+MONITOR = "monitor --config ../input/old.ini --threads 1 --models models --output drift.json features"
 
 
 def train(which):
@@ -241,8 +245,9 @@ def cases(base):
     yield Case(base, "train", train("new"), "rm table")
     yield Case(base, "first-train", train("new"), "rm table models")
     yield Case(base, "promote", REGISTRY + "promote 1", train("new"), "rm table features")
-    yield Case(base, "monitor", "monitor --config ../input/old.ini --threads 1 --models models --output drift.json features",
-               "rm table rejects.csv")
+    yield Case(base, "monitor", MONITOR, "rm table rejects.csv")
+    yield Case(base, "retrain", "train --config ../input/old.ini --threads 1 --retrain drift.json --force --output models "
+               "features", MONITOR, "rm table")
     yield Case(base, "simulate", "simulate --customers 20 --days 9 --output data.csv",
                "simulate --customers 20 --days 8 --output data.csv", "rm table features models rejects.csv")
     yield Case(base, "rollback", REGISTRY + "rollback", train("new"), "rm table features", again=False)
