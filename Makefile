@@ -3,7 +3,7 @@
 # ---- settings -------------------------------------------------------------------------------------
 # Values come from the command line, the environment or an .ini as plain text: make expands no $ in them
 # (value), and the shell sees each as one word in quotes (quote).
-GIVEN := CONFIG DATASET INPUT PORT DATABASE SIMULATE THREADS
+GIVEN := CONFIG DATASET INPUT PORT DATABASE STATE SIMULATE THREADS
 define newline
 
 
@@ -31,6 +31,8 @@ endif
 PORT     ?= 8080
 # Of the default dataset var/assay.db; a database holds one dataset's transactions.
 DATABASE ?= var/$(patsubst simulated,assay,$(DATASET)).db
+# The state that the database begins with; docs/server.md says when it is another one.
+STATE    ?= $(D)/features/state.bin
 SIMULATE ?=
 THREADS  ?= $(shell nproc)
 $(call refuse,THREADS,*[!0-9]* | '',is not a number)
@@ -223,8 +225,8 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       $(addprefix $(D)/,ingest features train monitor); do tail -n 1 $$stage.txt; done | \
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show | sed '/^$$/,$$d' && \
-	   awk '/^(Promoted|Kept out) version/ && !/first champion/ { sub(/: version [0-9]+ against [0-9]+/, ""); sub(/ *\(95.*/, ""); \
-       print substr($$0, 1, 80); exit }' $(D)/train.txt && \
+	   { grep -E '^(Promoted|Kept out) version' $(D)/train.txt | grep -v 'first champion' | \
+	       sed 's/: version [0-9]* against [0-9]*//; s/ *(95.*//' | cut -c 1-80 || :; } && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@
@@ -248,7 +250,7 @@ build/data/simulate.args: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
-	exec $(BIN)/serve --models $(M) --state $(D)/features/state.bin --drift $(D)/monitor/drift.json \
+	exec $(BIN)/serve --models $(M) --state $(call quote,$(STATE)) --drift $(D)/monitor/drift.json \
 	    --database $(call quote,$(DATABASE)) --port $(call quote,$(PORT))
 
 retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE=)
@@ -258,7 +260,8 @@ retrain: programs $(D)/features/manifest.json ## train on what was served, if th
 	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(FORCE),--force) \
 	    --retrain $(D)/monitor/drift.json $(D)/features $(D)/retrain/served
 
-demo: programs ## the closed loop on simulated transactions: drift, retraining, promotion; a minute
+demo: programs ## the closed loop on simulated transactions, in a minute: drift, retraining, promotion
+	$(call install,python3)
 	@/usr/bin/python3 -B tests/demo.py $(BIN)
 
 tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
