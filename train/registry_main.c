@@ -37,13 +37,13 @@ static int find_registry(struct err *err)
     return 0;
 }
 
-// The metrics.json of a version; NULL and a message, or the caller's.
-static json_t *load_metrics(int64_t version, struct err *err)
+// A JSON file of a version; NULL and a message, or the caller's.
+static json_t *load(int64_t version, const char *name, struct err *err)
 {
-    char *path = xasprintf("%s/%" PRId64 "/metrics.json", models, version);
-    json_t *metrics = results_load(path, err);
+    char *path = xasprintf("%s/%" PRId64 "/%s", models, version, name);
+    json_t *j = results_load(path, err);
     free(path);
-    return metrics;
+    return j;
 }
 
 // Word i: "3", "latest" or "champion", which is the default.
@@ -71,7 +71,7 @@ static int list(struct registry *r, struct err *err)
         if (e->action != LEDGER_TRAIN || e->version <= last)
             continue;
         last = e->version;
-        metrics = load_metrics(last, err); // NULL is printed as no metrics
+        metrics = load(last, "metrics.json", err); // NULL is printed as no metrics
         json_array_append_new(versions, json_pack("{s:I, s:b, s:s, s:s, s:o?}", "version",
                                                   (json_int_t)last, "champion", last == champion,
                                                   "sha256", e->sha256, "trained",
@@ -87,30 +87,25 @@ static int list(struct registry *r, struct err *err)
 static int show(struct registry *r, struct err *err)
 {
     int64_t version, parent = 0;
-    json_t *metrics = find_version(r, 0, &version, err) ? NULL : load_metrics(version, err);
-    json_t *lines = json_array(), *comparison = NULL;
-    for (size_t i = r->n; i-- > 0 && metrics;) {
-        const struct ledger_entry *e = &r->entries[i];
-        if (e->version == version && e->action == LEDGER_TRAIN)
+    json_t *metrics = find_version(r, 0, &version, err) ? NULL : load(version, "metrics.json", err);
+    if (!metrics)
+        return -1;
+    json_t *lines = json_array(), *comparison = load(version, "comparison.json", err);
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->entries[i].version == version)
+            json_array_append_new(lines, ledger_json(&r->entries[i]));
+        if (r->entries[i].version == version && json_array_size(lines) == 1) // its first training
             parent = registry_champion_before(r, i);
-        if (e->version == version)
-            json_array_insert_new(lines, 0, ledger_json(e));
     }
-    if (metrics) {
-        char *path = xasprintf("%s/%" PRId64 "/comparison.json", models, version);
-        comparison = json_load_file(path, 0, NULL);
-        free(path);
-        json_object_update_new(
-            metrics, json_pack("{s:O, s:I}", "lines", lines, "parent", (json_int_t)parent));
-        template_print(summary_txt, metrics);
-        template_print(version_txt, metrics);
-    }
+    json_object_update_new(metrics,
+                           json_pack("{s:o, s:I}", "lines", lines, "parent", (json_int_t)parent));
+    template_print(summary_txt, metrics);
+    template_print(version_txt, metrics);
     if (comparison)
         template_print(compare_txt, comparison);
     json_decref(comparison);
-    json_decref(lines);
     json_decref(metrics);
-    return metrics ? 0 : -1;
+    return 0;
 }
 
 // Every line of the ledger against the files: the chain was checked when it was read.

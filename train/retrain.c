@@ -49,6 +49,12 @@ int retrain_from_config(struct retrain *r, const struct config *c, struct err *e
     return 0;
 }
 
+// Of a comparison or of drift.json.
+static const char *verdict(const json_t *j, const char *member)
+{
+    return json_string_value(json_object_get(json_object_get(j, "verdict"), member));
+}
+
 // ---- due ----------------------------------------------------------------------------------------
 
 static void set_part(struct split_part *p, int64_t from, int64_t until)
@@ -75,7 +81,6 @@ static bool say(struct retrain *r, bool due, const char *fmt, ...)
 bool retrain_due(struct retrain *r, struct split *split, const struct examples *e,
                  const struct model *newest, const json_t *drift, bool forced)
 {
-    const json_t *verdict = json_object_get(drift, "verdict");
     const int64_t last = e->rows > 0 ? e->time[e->rows - 1] : 0;
     const int64_t known = (last < e->labels_as_of ? last : e->labels_as_of) - split->label_delay;
     const int64_t until = day_of(known) * SECONDS_PER_DAY, from = until - r->test;
@@ -99,8 +104,8 @@ bool retrain_due(struct retrain *r, struct split *split, const struct examples *
                    "version %" PRId64 " knows labels until %s, and cool_down is %" PRId64 "d",
                    newest->version, date_text(first, day_of(newest->test.until)),
                    r->cool_down / SECONDS_PER_DAY);
-    if (r->on_alarm && json_is_true(json_object_get(verdict, "drift")))
-        return say(r, true, "alarm: %s", json_string_value(json_object_get(verdict, "sentence")));
+    if (r->on_alarm && json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")))
+        return say(r, true, "alarm: %s", verdict(drift, "sentence"));
     if (r->new_frauds > 0 && frauds >= r->new_frauds)
         return say(r, true, "%" PRId64 " frauds are new since version %" PRId64, frauds,
                    newest->version);
@@ -123,11 +128,9 @@ static double number(const json_t *j, const char *name)
 bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen)
 {
     enum { ALERTS = 4 }; // in the list of differences
-    const json_t *verdict = json_object_get(comparison, "verdict");
     const json_t *differences = json_object_get(comparison, "differences");
     const json_t *b = json_object_get(json_object_get(comparison, "b"), "metrics");
-    const char *code = json_string_value(json_object_get(verdict, "code"));
-    const char *sentence = json_string_value(json_object_get(verdict, "sentence"));
+    const char *code = verdict(comparison, "code"), *sentence = verdict(comparison, "sentence");
     const double low = number(json_array_get(differences, 0), "low");
     const double alerts = number(json_array_get(differences, ALERTS), "b");
     const double expected = number(b, "mean_probability") * number(b, "rows") / number(b, "frauds");
@@ -167,9 +170,7 @@ static bool decide(struct challenge *c, const struct registry *g, const struct m
                    const json_t *comparison, const struct err *why)
 {
     struct retrain *r = &c->rules;
-    const json_t *verdict = json_object_get(comparison, "verdict");
-    const char *code = json_string_value(json_object_get(verdict, "code"));
-    const char *sentence = json_string_value(json_object_get(verdict, "sentence"));
+    const char *sentence = verdict(comparison, "sentence");
     const json_t *performance = json_object_get(c->drift, "performance");
     if (c->promote)
         return say(r, true, "asked for%s%s", sentence ? "; " : "", sentence ? sentence : "");
@@ -177,7 +178,7 @@ static bool decide(struct challenge *c, const struct registry *g, const struct m
         return say(r, true,
                    registry_champion_at(g, INT64_MAX) ? "the champion cannot be loaded"
                                                       : "the first champion");
-    if (comparison && (c->drift || strncmp(code, "few", 3) != 0))
+    if (comparison && (c->drift || strncmp(verdict(comparison, "code"), "few", 3) != 0))
         return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
     // A champion of later rows has seen what this version has not.
     return say(r, !c->drift && c->champion.train.until <= m->train.until, "not comparable: %s",
