@@ -89,7 +89,7 @@ WEB := $(wildcard web/*) web/chart.min.js
 $(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.string.o))
 $(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard train/*.txt) train/card.md)
 $(BUILD)/libmonitor.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard monitor/*.txt) monitor/drift.prom)
-$(BUILD)/libserve.a: $(addprefix $(BUILD)/serve/,openapi.json.string.o metrics.prom.string.o)
+$(BUILD)/libserve.a: $(patsubst %,$(BUILD)/serve/%.string.o,openapi.json metrics.prom schema.sql)
 define embed
 	@mkdir -p $(@D)
 	@printf '.globl %s\n.section .rodata\n%s: .incbin "%s"\n.byte 0\n.section .note.GNU-stack\n' \
