@@ -165,35 +165,40 @@ static bool has_changed(const char *path, int64_t seen[4])
     return !same;
 }
 
-// A file with a verdict; NULL where there is none. all: gets an error where it is damaged.
-static json_t *load_verdict(const char *path, json_t *all, const char *error)
+// all gets what the dashboard shows of a file with a verdict, or an error where it is damaged. False
+// where there is no file.
+static bool add_verdict(json_t *all, const char *name, const char *error, const char *path)
 {
+    static const char *const shown[] = {"model", "verdict", "periods",     "a",
+                                        "b",     "period",  "differences", "worst_slice"};
     struct stat file;
     struct err why;
     if (stat(path, &file))
-        return NULL;
-    json_t *j = file.st_size > MAX_BYTES ? NULL : results_load(path, &why);
-    if (json_is_string(json_object_get(json_object_get(j, "verdict"), "sentence")))
-        return j;
+        return false;
+    json_t *j = file.st_size > MAX_BYTES ? NULL : results_load(path, &why), *part = json_object();
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        json_object_set(part, shown[i], json_object_get(j, shown[i]));
+    if (json_is_string(json_object_get(json_object_get(part, "verdict"), "sentence")))
+        json_object_set(all, name, part);
+    else
+        json_object_set_new(all, error, json_string("its file is damaged: write it again"));
+    json_decref(part);
     json_decref(j);
-    json_object_set_new(all, error, json_string("its file is damaged: write it again"));
-    return NULL;
+    return true;
 }
 
 static void add_registry(json_t *all, const struct registry *r)
 {
-    static const char error[] = "challenger_error";
-    json_t *comparison = NULL, *lines = json_array();
-    for (int64_t v = registry_latest(r); v && !comparison && !json_object_get(all, error); v--) {
+    json_t *lines = json_array();
+    bool found = false;
+    for (int64_t v = registry_latest(r); v && !found; v--) {
         char *path = xasprintf("%s/%" PRId64 "/comparison.json", r->path, v);
-        comparison = load_verdict(path, all, error);
+        found = add_verdict(all, "challenger", "challenger_error", path);
         free(path);
     }
-    json_object_del(json_object_get(comparison, "flips"), "rows"); // up to 5000
     for (size_t i = r->n; i > 0 && json_array_size(lines) < NEWEST_LINES; i--)
         json_array_append_new(lines, ledger_json(&r->entries[i - 1]));
-    json_object_update_new(all,
-                           json_pack("{s:o?, s:o}", "challenger", comparison, "ledger", lines));
+    json_object_set_new(all, "ledger", lines);
 }
 
 void service_watch(struct service *s)
@@ -206,15 +211,8 @@ void service_watch(struct service *s)
     free(ledger);
     if (!has_changed(s->drift, s->seen[1]) && !moved && s->loop)
         return;
-    json_t *all = json_pack("{s:n, s:n, s:n}", "drift", "challenger", "ledger"),
-           *drift = load_verdict(s->drift, all, "drift_error");
-    if (drift)
-        json_object_set_new(
-            all, "drift",
-            json_pack("{s:O?, s:O, s:O?, s:{s:O?}}", "model", json_object_get(drift, "model"),
-                      "verdict", json_object_get(drift, "verdict"), "periods",
-                      json_object_get(drift, "periods"), "performance", "alarm",
-                      json_object_get(json_object_get(drift, "performance"), "alarm")));
+    json_t *all = json_pack("{s:n, s:n, s:n}", "drift", "challenger", "ledger");
+    add_verdict(all, "drift", "drift_error", s->drift);
     if (registry_read(&r, s->models, &err) || registry_champion(&r, &champion, &err))
         json_object_set_new(all, "ledger_error",
                             json_string("it is damaged: the server's log says where"));
@@ -222,7 +220,6 @@ void service_watch(struct service *s)
         add_registry(all, &r);
     registry_release(&r);
     char *text = xchecked(json_dumps(all, JSON_COMPACT));
-    json_decref(drift);
     json_decref(all);
     pthread_rwlock_wrlock(&s->replacement);
     s->loop = text;
