@@ -1,5 +1,5 @@
-"""The closed loop: a server decides, frauds change, `make retrain` trains and promotes a new model, and all of it can be
-looked up and taken back. Exit status 1 and a sentence if a turning point does not happen.
+"""The closed loop: a server decides, frauds change, `make retrain` trains and promotes a new model, and all of it can
+be looked up and taken back. Exit status 1 and a sentence if a turning point does not happen.
 
     demo.py BIN [FOLDER [small|demo|full]]       the story
     demo.py BIN FOLDER small|full control        what must not be promoted
@@ -25,8 +25,8 @@ from browser import start
 ROOT, BIN = pathlib.Path(__file__).resolve().parents[1], pathlib.Path(sys.argv[1]).resolve()
 WORK = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else "build/demo").resolve()
 SIZE, CONTROL = (sys.argv[3:] + ["demo"])[0], "control" in sys.argv[4:]
-# Customers, terminals, how far customers go; weeks between looks; after the promotion the lowest AP, and alerts a day as
-# shares of the budget (of few customers, more are blocked); seconds for all of it.
+# Customers, terminals, how far customers go; weeks between looks; after the promotion the lowest AP, and alerts a day
+# as shares of the budget (of few customers, more are blocked); seconds for all of it.
 CUSTOMERS, TERMINALS, RADIUS, STEP, LEAST_AP, (FEWEST, MOST), LIMIT = {
     "small": (1000, 2000, 7, 2, 0.4, (0.1, 1.5), 240), "demo": (2000, 4000, 6, 1, 0.5, (0.2, 1.5), 600),
     "full": (5000, 10000, 5, 1, 0.5, (0.5, 1.5), 900)}[SIZE]
@@ -40,7 +40,9 @@ WIPE = "\r\x1b[K" if sys.stdout.isatty() else ""
 
 
 def say(text, indent=""):
-    print(WIPE + (textwrap.fill(text, 100, initial_indent=indent, subsequent_indent=indent) if indent else text), flush=True)
+    if indent:
+        text = textwrap.fill(text, 100, initial_indent=indent, subsequent_indent=indent)
+    print(WIPE + text, flush=True)
 
 
 def step(text):
@@ -126,7 +128,7 @@ class Server:
 
 
 def watch(server):
-    """Serves and retrains until the end. Weeks with their inputs and, once labels are mature, AP; and the promotions."""
+    """Serves and retrains until the end; the weeks, with AP once their labels are mature, and the promotions."""
     weeks, promotions, until, two = [], [], START, lambda x: "-" if x is None else f"{x:.2f}"
     say("week to     the input that moved most    PSI     AP, a week before   alerts  version\n"
         "                                                estimate   found    a day")
@@ -206,7 +208,7 @@ def story():
         registry("rollback", "--reason", "demo")
         back = server.follows()
         registry("promote", promotions[-1][0], "--reason", "demo")
-        say(f"Rolled back to version {back} and forward to {server.follows()}; the server follows. {registry('verify')}")
+        say(f"Rolled back to version {back} and forward to {server.follows()}: the server follows.\n{registry('verify')}")
         say(f"The weeks as a plot: {os.path.relpath(WORK / 'loop.html')}")
         if WIPE and sys.stdin.isatty():
             signal.alarm(0)
@@ -214,7 +216,7 @@ def story():
 
 
 def control():
-    """No change, so no version is due; one that is asked for is as good as the champion; one of wrong labels is worse."""
+    """No change, so nothing is due; a version that is asked for is as good as the champion, one of wrong labels worse."""
     prepare()
     with Server() as server:
         for since, until in ((0, 3), (3, 5), (5, 7)):
