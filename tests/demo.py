@@ -28,8 +28,8 @@ SIZE, CONTROL = (sys.argv[3:] + ["demo"])[0], "control" in sys.argv[4:]
 # Customers, terminals, how far customers go; weeks between looks; after the promotion the lowest AP, and alerts a day
 # as shares of the budget (of few customers, more are blocked); seconds for all of it.
 CUSTOMERS, TERMINALS, RADIUS, STEP, LEAST_AP, (FEWEST, MOST), LIMIT = {
-    "small": (1000, 2000, 7, 2, 0.4, (0.1, 1.5), 240), "demo": (2000, 4000, 6, 1, 0.5, (0.2, 1.5), 600),
-    "full": (5000, 10000, 5, 1, 0.5, (0.5, 1.5), 900)}[SIZE]
+    "small": (1000, 2000, 7, 2, 0.4, (0.1, 1.5), 290), "demo": (2000, 4000, 6, 1, 0.5, (0.2, 1.5), 1200),
+    "full": (5000, 10000, 5, 1, 0.5, (0.5, 1.5), 1800)}[SIZE]
 BUDGET, SEED = 100, 2 if not CONTROL else 102 if SIZE == "small" else 101
 DAY, WEEK = datetime.timedelta(1), datetime.timedelta(7)
 START, SHIFT = datetime.date(2018, 7, 4), datetime.date(2018, 7, 18)  # of serving; of the new frauds
