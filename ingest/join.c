@@ -70,32 +70,28 @@ static int join_column(struct table_column *c, const struct table *tables, size_
 {
     const size_t size = column_size(c->kind);
     struct dictionary texts = {0};
-    const char **from = xcalloc(n, sizeof *from);
-    uint32_t **codes = xcalloc(n, sizeof *codes); // codes[i]: what those of tables[i] become
     char *to = xmalloc(rows * size);
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
         const struct table_column *k = &tables[i].columns[table_find(&tables[i], c->name)];
-        from[i] = table_data(&tables[i], c->name, c->kind, err);
-        rc = from[i] ? 0 : -1;
-        codes[i] = xcalloc(k->dictionary_size, sizeof **codes);
+        const char *from = table_data(&tables[i], c->name, c->kind, err);
+        uint32_t *codes = xcalloc(k->dictionary_size, sizeof *codes); // what the table's become
+        rc = from ? 0 : -1;
         for (size_t d = 0; d < k->dictionary_size && rc == 0; d++)
-            if (dictionary_code(&texts, k->dictionary[d], &codes[i][d], err))
+            if (dictionary_code(&texts, k->dictionary[d], &codes[d], err))
                 rc = err_prefix(err, "%s: %s", tables[i].path, c->name);
+        for (uint64_t r = 0; r < rows && rc == 0; r++) {
+            if (picks[r].table != i)
+                continue;
+            const void *value = from + picks[r].row * size;
+            memcpy(to + r * size,
+                   c->kind == COLUMN_LABEL      ? &picks[r].label
+                   : c->kind == COLUMN_CATEGORY ? &codes[*(const uint32_t *)value]
+                                                : value,
+                   size);
+        }
+        free(codes);
     }
-    for (uint64_t r = 0; r < rows && rc == 0; r++) {
-        const struct pick *p = &picks[r];
-        const void *value = from[p->table] + p->row * size;
-        memcpy(to + r * size,
-               c->kind == COLUMN_LABEL      ? &p->label
-               : c->kind == COLUMN_CATEGORY ? &codes[p->table][*(const uint32_t *)value]
-                                            : value,
-               size);
-    }
-    for (size_t i = 0; i < n; i++)
-        free(codes[i]);
-    free(codes);
-    free(from);
     free(texts.sorted);
     *c = (struct table_column){c->name, c->kind, to, 0, texts.texts, texts.n};
     return rc;
