@@ -73,7 +73,7 @@ static XXH3_state_t *hash;
 static struct progress progress;
 static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
 static int64_t label_delay;
-static struct dictionary *texts; // [schema->n] of categories
+static struct dictionary *texts; // [n_columns] of categories
 
 // Numbers are in the inputs of a feature table.
 static bool is_written(size_t column)
@@ -85,7 +85,6 @@ static int open_table(struct err *err)
 {
     static char names[][16] = {"_probability", "_decision", "_version"}; // no input begins with _
     columns = xcalloc(schema->n + plan->n_inputs + 3, sizeof *columns);
-    texts = xcalloc(schema->n, sizeof *texts);
     hash = xchecked(XXH3_createState());
     XXH3_64bits_reset(hash);
     for (size_t c = 0; c < schema->n; c++)
@@ -97,6 +96,7 @@ static int open_table(struct err *err)
             (struct table_column){.name = plan->inputs[i].name, .kind = COLUMN_FEATURE};
     for (size_t i = 0; i < 3 && !transactions; i++)
         columns[n_columns++] = (struct table_column){.name = names[i], .kind = COLUMN_NUMBER};
+    texts = xcalloc(n_columns, sizeof *texts);
     block = xcalloc(n_columns * BLOCK, sizeof *block);
     return table_writer_open(&writer, output, columns, n_columns, err);
 }
@@ -134,7 +134,7 @@ static int put_row(void *arg, const struct store_row *row, const struct store_la
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
         const void *value = &row->values[c];
-        if (kind == COLUMN_CATEGORY && dictionary_code(&texts[c], row->texts[c], &code, err))
+        if (kind == COLUMN_CATEGORY && dictionary_code(&texts[at], row->texts[c], &code, err))
             return err_prefix(err, "%s: %s", store.path, schema->columns[c].name);
         if (is_written(c))
             put(at++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &is : value);
@@ -151,11 +151,8 @@ static int put_row(void *arg, const struct store_row *row, const struct store_la
 static int commit(struct err *err)
 {
     char sum[3][17];
-    for (size_t c = 0, at = 0; c < schema->n; c++) {
-        if (schema->columns[c].kind == COLUMN_CATEGORY)
-            table_writer_dictionary(&writer, at, &texts[c]);
-        at += is_written(c);
-    }
+    for (size_t c = 0; c < n_columns; c++)
+        table_writer_dictionary(&writer, c, &texts[c]);
     json_t *provenance =
         json_pack("{s:s, s:s, s:s}", "input_xxh3", checksum_text(sum[0], XXH3_64bits_digest(hash)),
                   "key_fingerprint", checksum_text(sum[1], store.identity.key_fingerprint),

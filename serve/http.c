@@ -229,9 +229,7 @@ static void forget_connection(const struct mg_connection *connection)
 
 static void end_thread(const struct mg_context *context, int type, void *data)
 {
-    (void)context;
-    (void)type;
-    (void)data;
+    (void)context, (void)type, (void)data;
     reply_release(&reply);
     reply_release(&packet);
 }

@@ -410,6 +410,32 @@ int store_find(struct store *s, uint64_t id, int64_t *order, struct err *err)
     return *order == 0 || *order >= s->dropped ? 0 : store_has(s, order, err); // may be gone
 }
 
+struct event {
+    int64_t order, of; // of: 0, or the transaction that a label is for
+    struct store_label label;
+};
+
+// Finalizes q before the rows are read, so that the log is not held back.
+static int take_each(struct store *s, sqlite3_stmt *q, store_take *take, void *arg, struct err *err)
+{
+    const struct store_row *row;
+    struct event *events = NULL;
+    size_t n = 0, room = 0;
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        ARRAY_GROW(events, n + 1, room);
+        events[n++] = (struct event){sqlite3_column_int64(q, 0),
+                                     sqlite3_column_int64(q, 1),
+                                     {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)}};
+    }
+    int rc = sqlite3_finalize(q) ? store_failed(s, "read", err) : 0;
+    for (const struct event *e = events; rc == 0 && e < events + n; e++)
+        if ((rc = store_get(s, e->of ? e->of : e->order, &row, err)) == 0)
+            rc = take(arg, row, e->of ? &e->label : NULL, err);
+    sqlite3_reset(s->statements[STORE_ROW]);
+    free(events);
+    return rc;
+}
+
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
                struct err *err)
 {
@@ -419,54 +445,28 @@ int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *
     static const char sql[] =
         "SELECT seq, 0, 0, 0" FROM("prediction") " UNION ALL SELECT seq, prediction, coalesce(was, "
                                                  "-1), label" FROM("feedback") " ORDER BY seq";
-    const struct store_row *row;
     sqlite3_stmt *q;
-    int step, rc = 0;
     if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
         return store_failed(s, "read", err);
     sqlite3_bind_int64(q, 1, from);
     sqlite3_bind_int(q, 2, n);
     sqlite3_bind_int64(q, 3, until);
-    while (rc == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
-        const int64_t of = sqlite3_column_int64(q, 1); // 0: it is a transaction
-        const struct store_label change = {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)};
-        rc = store_get(s, of ? of : sqlite3_column_int64(q, 0), &row, err);
-        if (rc == 0)
-            rc = take(arg, row, of ? &change : NULL, err);
-    }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = store_failed(s, "read", err);
-    sqlite3_finalize(q);
-    sqlite3_reset(s->statements[STORE_ROW]);
-    return rc;
+    return take_each(s, q, take, arg, err);
 }
 
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
-    const struct store_row *row;
-    int64_t *orders = NULL;
-    size_t n = 0, room = 0;
-    sqlite3_stmt *q = NULL;
-    char *sql = sqlite3_mprintf("SELECT seq, \"t_%w\" AS t FROM prediction WHERE t >= ? AND t < ?"
-                                " ORDER BY t, seq",
+    sqlite3_stmt *q;
+    char *sql = sqlite3_mprintf("SELECT seq, 0, 0, 0, \"t_%w\" AS t FROM prediction"
+                                " WHERE t >= ? AND t < ? ORDER BY t, seq",
                                 schema->columns[schema_find_kind(schema, COLUMN_TIME)].name);
-    int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    sqlite3_free(sql);
+    if (rc)
+        return store_failed(s, "read", err);
     sqlite3_bind_int64(q, 1, from);
     sqlite3_bind_int64(q, 2, until);
-    while (rc == 0 && sqlite3_step(q) == SQLITE_ROW) {
-        ARRAY_GROW(orders, n + 1, room);
-        orders[n++] = sqlite3_column_int64(q, 0);
-    }
-    if (rc || sqlite3_reset(q))
-        rc = store_failed(s, "read", err);
-    sqlite3_free(sql);
-    sqlite3_finalize(q); // before the rows are read, so that the log is not held back
-    for (size_t i = 0; i < n && rc == 0; i++)
-        if ((rc = store_get(s, orders[i], &row, err)) == 0)
-            rc = take(arg, row, NULL, err);
-    sqlite3_reset(s->statements[STORE_ROW]);
-    free(orders);
-    return rc;
+    return take_each(s, q, take, arg, err);
 }

@@ -196,8 +196,8 @@ typedef int store_take(void *arg, const struct store_row *row, const struct stor
 int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
                struct err *err);
 
-// The same for the transactions with from <= time < until, by time, equal times by order. Memory:
-// up to 24 bytes for each, and SQLite's sort.
+// The same for the transactions with from <= time < until, by time, equal times by order. Memory of
+// both: up to 48 bytes for each, and SQLite's sort.
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err);
 

@@ -49,8 +49,7 @@ static void *move_log(void *arg)
 static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store_log *l = arg;
-    (void)db;
-    (void)name;
+    (void)db, (void)name;
     if (pages < l->pages) { // it was restarted
         pthread_mutex_lock(&l->lock);
         l->begun++;
