@@ -152,7 +152,7 @@ int service_reload(struct service *s, struct err *err)
 
 // ---- the loop ----
 
-enum { NEWEST_LINES = 8, MAX_BYTES = 16 * 1024 * 1024 };
+enum { NEWEST_LINES = 8 };
 
 static bool has_changed(const char *path, int64_t seen[4])
 {
@@ -171,11 +171,10 @@ static bool add_verdict(json_t *all, const char *name, const char *error, const 
 {
     static const char *const shown[] = {"model", "verdict", "periods",     "a",
                                         "b",     "period",  "differences", "worst_slice"};
-    struct stat file;
     struct err why;
-    if (stat(path, &file))
+    if (access(path, F_OK))
         return false;
-    json_t *j = file.st_size > MAX_BYTES ? NULL : results_load(path, &why), *part = json_object();
+    json_t *j = results_load(path, &why), *part = json_object();
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         json_object_set(part, shown[i], json_object_get(j, shown[i]));
     if (json_is_string(json_object_get(json_object_get(part, "verdict"), "sentence")))
@@ -300,9 +299,8 @@ static int check_retain(struct service *s, int64_t days, struct err *err)
     if (days == 0 || s->writer.retain_seconds >= longest)
         return 0;
     return err_set(err,
-                   "--retain %" PRId64
-                   ": labels that the windows wait for would find no transaction; "
-                   "give %" PRId64 " days at least, or 0 to keep all",
+                   "--retain %" PRId64 ": labels that the windows wait for would find no "
+                   "transaction; give %" PRId64 " days at least, or 0 to keep all",
                    days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
 }
 

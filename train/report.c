@@ -193,12 +193,12 @@ char *drift_page(const json_t *drift)
 json_t *results_load(const char *path, struct err *err)
 {
     json_error_t why;
-    FILE *f = file_open(path, false, err);
-    json_t *results = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &why) : NULL;
-    if (f)
-        fclose(f);
-    if (f && !results)
+    size_t n;
+    char *text = file_read(path, &n, err);
+    json_t *results = text ? json_loadb(text, n, JSON_REJECT_DUPLICATES, &why) : NULL;
+    if (text && !results)
         err_set(err, "%s: line %d: %s", path, why.line, why.text);
+    free(text);
     return results;
 }
 

@@ -87,7 +87,7 @@ char *template_fill(const char *template, enum template_mode mode, const json_t 
 char *report_page(const json_t *results);
 // The page of a drift.json, to be freed; it needs no other file.
 char *drift_page(const json_t *drift);
-// Reads a metrics.json; NULL and a message, or the caller's.
+// Reads a JSON file of at most 64 MB, such as metrics.json; NULL and a message, or the caller's.
 json_t *results_load(const char *path, struct err *err);
 // Each line of the filled template starts with the name of the list in `to` that its sentence is
 // appended to, or of the text in it that the sentence becomes.
