@@ -54,8 +54,10 @@ static bool is_copied(size_t column)
 
 static int open_tables(char **paths, size_t n_tables, struct err *err)
 {
-    struct table *tables = xcalloc(n_tables, sizeof *tables);
-    uint64_t *rows = xcalloc(n_tables, sizeof *rows);
+    static struct table *tables; // static: in use until the program ends
+    static uint64_t *rows;
+    tables = xcalloc(n_tables, sizeof *tables);
+    rows = xcalloc(n_tables, sizeof *rows);
     for (size_t k = 0; k < n_tables; k++) {
         if (table_open(&tables[k], paths[k], err))
             return -1;

@@ -1,5 +1,6 @@
 // When a retraining is due and on which days, which versions replace the champion, and what the
 // ledger keeps of it.
+#include "tests/release.h"
 #include "tests/stages.h"
 #include "tests/training.h"
 #include "train/retrain.h"
@@ -13,6 +14,7 @@ static struct retrain rules_of(const char *text)
     struct config config = config_of(text);
     struct retrain r;
     must(retrain_from_config(&r, &config, &err), &err);
+    config_release(&config);
     return r;
 }
 
@@ -155,6 +157,7 @@ TEST_CASE(settings_that_make_no_sense_are_refused)
         struct config config = config_of(text);
         assert_int_equal(retrain_from_config(&r, &config, &err), -1);
         assert_contains(err.msg, cases[i][1]);
+        config_release(&config);
     }
 }
 

@@ -111,6 +111,7 @@ int examples_open_all(struct examples *e, char *const *paths, size_t n, const st
 {
     struct examples *tables = xcalloc(n, sizeof *tables);
     struct split split;
+    e->parts = tables;
     for (size_t i = 0; i < n; i++)
         if (examples_open(&tables[i], paths[i], trained, err))
             return -1;
