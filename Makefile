@@ -31,7 +31,7 @@ endif
 PORT     ?= 8080
 # Of the default dataset var/assay.db; a database holds one dataset's transactions.
 DATABASE ?= var/$(patsubst simulated,assay,$(DATASET)).db
-# The state that the database begins with; docs/server.md says when it is another one.
+# The state that the database began with; docs/server.md says when it is another one.
 STATE    ?= $(D)/features/state.bin
 SIMULATE ?=
 THREADS  ?= $(shell nproc)
@@ -211,10 +211,12 @@ $(D)/train.txt: $(BIN)/train $(D)/features/manifest.json $(call section,split mo
 
 # The ledger changes when another version is promoted by hand. After a retraining the champion's training
 # rows are in the export, too; where that has other features, the table alone is tried.
-monitor = $(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $(D)/monitor/drift.json $(D)/features
+monitor = $(BIN)/monitor --config $(call quote,$(CONFIG)) --models $(M) --output $(D)/monitor/drift.json
 $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.txt \
     $(wildcard $(M)/ledger.jsonl) $(call section,split monitor)
-	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || )$(monitor) >$(D)/monitor.txt
+	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/features $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || \
+	    )$(monitor) $(D)/features >$(D)/monitor.txt || { \
+	    echo 'make: if make retrain trained the champion, its rows are in the export: type make retrain' >&2; exit 1; }
 
 # It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
 # monitor's verdict ends before its notes, and of a comparison with the champion one line is enough.
@@ -226,7 +228,7 @@ $(D)/pipeline.txt: $(D)/monitor/drift.json $(BIN)/registry
 	       awk '{ print (length > 80 ? substr($$0, 1, 44) : $$0) }'; \
 	   echo; $(BIN)/registry --models $(M) show | sed '/^$$/,$$d' && \
 	   { grep -E '^(Promoted|Kept out) version' $(D)/train.txt | grep -v 'first champion' | \
-	       sed 's/: version [0-9]* against [0-9]*//; s/ *(95.*//' | cut -c 1-80 || :; } && \
+	       sed 's/: version [0-9]* against [0-9]*//; s/ *(95.*//' | cut -c 1-80; } && \
 	   awk '/^(Note: |$$)/ { exit } { print }' $(D)/monitor.txt && \
 	   printf 'Next    %s   # then open http://localhost:%s\nReport  %s\n' \
 	       $(call quote,$(call again,serve)) $(call quote,$(PORT)) $(M)/champion/report.html; } >$@
@@ -249,16 +251,18 @@ build/data/simulate.args: FORCE
 	@printf '%s\n' $(call quote,$(SIMULATE)) >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-serve: $(D)/monitor/drift.json $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
+serve: $(D)/train.txt $(BIN)/serve ## answer on http://localhost:8080 (PORT= DATABASE=)
 	exec $(BIN)/serve --models $(M) --state $(call quote,$(STATE)) --drift $(D)/monitor/drift.json \
 	    --database $(call quote,$(DATABASE)) --port $(call quote,$(PORT))
 
-retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE=)
+# The table beside the server's state has what came before the database.
+before = "$$(dirname -- $(call quote,$(STATE)))"
+retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE= STATE=)
 	$(BIN)/export --config $(call quote,$(CONFIG)) --models $(M) --database $(call quote,$(DATABASE)) \
 	    --output $(D)/retrain/served
-	$(monitor) $(D)/retrain/served
+	$(monitor) $(before) $(D)/retrain/served
 	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(FORCE),--force) \
-	    --retrain $(D)/monitor/drift.json $(D)/features $(D)/retrain/served
+	    --retrain $(D)/monitor/drift.json $(before) $(D)/retrain/served
 
 demo: programs ## the closed loop on simulated transactions, in a minute: drift, retraining, promotion
 	$(call install,python3)
@@ -276,7 +280,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(SANITIZE),$(P
 ASAN  := BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined
 ALL_LIBS := -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 
-# Of the tests themselves no speed is asked, and -O0 compiles in half the time.
+# Tests need no speed, and -O0 compiles in half the time.
 $(BUILD)/tests/test_%.o: FLAGS += -O0
 
 define test_program

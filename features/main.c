@@ -222,7 +222,7 @@ int main(int argc, char **argv)
         "features",
         "TABLE...",
         "Compute the features of a column table, and the state after its last row. Several tables "
-        "are joined by time, and an id that stands in two counts once.",
+        "are joined by time, and an id that is in two counts once.",
         "build/bin/features --config datasets/simulated.ini build/simulated/table",
         {
             {"config", "FILE", "dataset description", .text = &config_path},

@@ -20,8 +20,9 @@ struct split_part {
 struct split {
     struct split_part train, test;
     int64_t folds; // at least 1
-    bool
-        last_quarter; // of the training rows validates, not the weeks before: with shares, or retraining
+    // The last quarter of the training rows validates, not the weeks before: with shares, and when a
+    // model is retrained.
+    bool last_quarter;
     // of split_labels:
     int64_t label_delay;          // seconds
     const char *label_delay_text; // as written

@@ -68,12 +68,13 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
                        struct err *err);
 
 // Several tables as one in memory, in time order, equal times in the order of tables and rows. It has
-// the columns that all of them have, and rows[i] rows of tables[i], the first ones. An id that stands
-// in two tables counts once: the earlier table's row stays, and takes the later one's label where its
-// own is not known. Refused: tables of different pseudonym keys, and tables without ids whose times
-// overlap. One table in time order is not copied. Provenance: {"tables": those of all, "input_xxh3"
-// over theirs, "key_fingerprint", "labels_as_of" of the last}; of feature tables, as the "table" of
-// the first one's. The summary is the first one's. There are no checksums. In join.c.
+// the columns that all of them have, and the first rows[i] rows of tables[i]. An id that is in two
+// tables counts once: the earlier table's row stays, and takes the later one's label where its own is
+// not known. Refused: tables of different pseudonym keys, and tables without ids whose times overlap.
+// One table in time order is not copied. Provenance: {"tables": those of all, "input_xxh3" over
+// theirs, "key_fingerprint", "labels_as_of" of the last}; of feature tables, as the "table" of the
+// first one's, and examples_join sets labels_as_of. The summary is the first one's. There are no
+// checksums. In join.c.
 int table_join(struct table *to, const struct table *tables, size_t n, const uint64_t *rows,
                struct err *err);
 

@@ -501,7 +501,9 @@ int main(int argc, char **argv)
              .number = &retry, 0, 86400},
             {"output", "FILE", "CSV of the decisions", .text = &output_path},
         }};
-    const int first = option_parse(&program, argc, argv, &err);
+    int first = option_parse(&program, argc, argv, &err);
+    if (first > 0 && labels_from != INT64_MIN && delay_days < 0)
+        first = err_set(&err, "--labels-from goes with --labels");
     if (first <= 0)
         return option_exit(&program, first, &err);
     if (labels_from == INT64_MIN)

@@ -234,8 +234,8 @@ static json_t *period(const struct trial *t)
     const bool late = t->e.card && day_of(t->e.time[0]) > since;
     json_int_t not_mature = 0;
     char text[3][TIME_TEXT];
-    for (size_t i = 0; i + 1 < t->n_parts;
-         i++) { // the next table has the rows from its first one on
+    // The next table has the rows from its first one on.
+    for (size_t i = 0; i + 1 < t->n_parts; i++) {
         const struct examples *e = &t->parts[i], *after = &t->parts[i + 1];
         const int64_t next = after->rows ? *after->time : INT64_MAX;
         const struct row_range own = time_rows(INT64_MIN, next, e->time, e->rows);

@@ -24,78 +24,50 @@ static struct examples examples;
 static struct registry registry;
 static struct challenge challenge;
 
-// A champion that cannot be loaded is none here, unless a retraining needs it.
-static int load_champion(struct err *err)
-{
-    struct model *m = &challenge.champion;
-    int64_t version;
-    if (registry_champion(&registry, &version, err) || registry_load(&registry, version, m, err))
-        m->version = 0;
-    if (m->version == 0 && version > 0 && !drift)
-        fprintf(stderr, "train: %s\n", err->msg);
-    return m->version == 0 && drift ? -1 : 0;
-}
-
-// 1 if a retraining is due, 0 if not.
-static int is_due(struct err *err)
-{
-    static struct model newest;
-    const char *of;
-    struct err ignored;
-    json_t *j = json_load_file(drift, 0, NULL);
-    challenge.drift = j;
-    if (json_unpack(j, "{s:{s:s}}", "model", "sha256", &of))
-        return err_set(err, "%s: is no result of monitor: run it again", drift);
-    if (strcmp(of, challenge.champion.sha256) != 0)
-        return err_set(err, "%s: is about another model than the champion: run monitor again",
-                       drift);
-    if (split_labels(&split, &config, &examples.plan.schema, err))
-        return -1;
-    if (registry_load(&registry, registry_latest(&registry), &newest, &ignored))
-        newest = challenge.champion;
-    const bool due =
-        retrain_due(&challenge.rules, &split, &examples, &newest, challenge.drift, forced);
-    challenge.reason = due ? xstrdup(challenge.rules.why) : NULL;
-    printf("%s: %s\n", due ? "Retraining" : "Not due", challenge.rules.why);
-    return due;
-}
-
 static int train(char *const *paths, size_t n, unsigned threads, struct err *err)
 {
     const double start = seconds_now();
     static struct evaluation evaluation;
     static struct registry before;
+    struct evaluation *v = &evaluation;
+    struct challenge *c = &challenge;
     struct output folder = {0};
     int due = 1;
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
-        retrain_from_config(&challenge.rules, &config, err) ||
+        retrain_from_config(&c->rules, &config, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
         examples_open_all(&examples, paths, n, NULL, &config, err) ||
-        (drift && (load_champion(err) || (due = is_due(err)) < 0)))
+        split_labels(&split, &config, &examples.plan.schema, err))
+        return -1;
+    if (drift &&
+        (challenge_load_champion(c, &registry, err) ||
+         (due = challenge_is_due(c, &registry, drift, &split, &examples, forced, err)) < 0))
         return -1;
     if (!due)
         return stdout_close(err);
     before = registry;
-    if (evaluation_run(&evaluation, &examples, &config, drift ? &split : NULL, threads, err) ||
+    if (evaluation_run(v, &examples, &config, drift ? &split : NULL, threads, err) ||
         registry_open(&registry, models, err))
         return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
     if (drift && strcmp(before.head, registry.head) != 0)
         return err_set(err, "%s: another program has changed it meanwhile: try again", models);
-    if (!drift)
-        load_champion(err);
-    int rc = publish(&registry, &folder, &config, &evaluation, err);
+    if (!drift && registry_champion_at(&registry, INT64_MAX) &&
+        challenge_load_champion(c, &registry, err))
+        fprintf(stderr, "train: %s\n", err->msg);
+    c->rules.budget = v->settings.by_cost ? 0 : (double)v->settings.alerts_per_day;
+    int rc = publish(&registry, &folder, &config, v, err);
     if (rc == 0) {
-        const struct fit *fit = evaluation.model.results[0].fit;
+        const struct fit *fit = v->model.results[0].fit;
         const struct model *m = &fit->model;
         const double rows = fit->logreg.known;
         char *artifact = xasprintf("%s/%" PRId64, models, m->version);
         // Printed first: after an error there is neither another version nor another champion.
-        rc = challenge_decide(&challenge, &registry, m, &folder, &examples, &config, err) ||
+        rc = challenge_decide(c, &registry, m, &folder, &examples, &config, err) ||
              summary_print("train", (uint64_t)rows, start, 1e-3 * rows, "krow/s", artifact, err) ||
-             challenge_record(&challenge, &registry, m, &folder, err);
+             challenge_record(c, &registry, m, &folder, err);
         free(artifact);
     }
     output_release(&folder);
@@ -119,13 +91,13 @@ int main(int argc, char **argv)
             {"decide", NULL,
              "make it the champion if there is none, if it is better, or if they cannot be "
              "compared",
-             .flag = &challenge.decide},
+             .flag = &challenge.by_rules},
             {"retrain", "FILE",
              "train on the newest days, if [retrain] says that it is due by this result of "
              "monitor, "
              "and make it the champion if it is better",
              .text = &drift},
-            {"force", NULL, "retrain: it is due", .flag = &forced},
+            {"force", NULL, "with --retrain: train whether it is due or not", .flag = &forced},
             {"by", "NAME", "who asks for it, for the ledger (default: the login name)",
              .text = &challenge.by},
         }};
@@ -138,7 +110,7 @@ int main(int argc, char **argv)
         first = err_set(&err, "--by: is not UTF-8");
     if (first <= 0)
         return option_exit(&program, first, &err);
-    challenge.decide |= drift != NULL;
+    challenge.by_rules |= drift != NULL;
     challenge.reason = "trained on the days of [split]";
     const size_t n = (size_t)(argc - first);
     return train(argv + first, n, (unsigned)threads, &err) ? err_report("train", &err) : 0;

@@ -186,7 +186,7 @@ int registry_record(struct registry *r, const struct ledger_entry *entry, struct
     return rc ? -1 : 0;
 }
 
-void registry_evidence(const char *folder, const char *name, char sha256[SHA256_HEX])
+static void checksum(const char *folder, const char *name, char sha256[SHA256_HEX])
 {
     struct err none;
     size_t n;
@@ -195,6 +195,15 @@ void registry_evidence(const char *folder, const char *name, char sha256[SHA256_
     if (text)
         sha256_hex(sha256, text, n);
     free(text);
+    free(path);
+}
+
+void registry_checksum(const struct registry *r, const struct ledger_entry *e,
+                       const struct output *folder, char sha256[SHA256_HEX])
+{
+    char *path = xasprintf("%s/%" PRId64, r->path, e->version);
+    checksum(folder && folder->path ? folder->temporary : path,
+             e->action == LEDGER_TRAIN ? "metrics.json" : "comparison.json", sha256);
     free(path);
 }
 
@@ -314,7 +323,7 @@ int registry_next(struct registry *r, const char *sha256, struct output *folder,
     char latest[SHA256_HEX];
     *version = registry_latest(r);
     char *path = xasprintf("%s/%" PRId64, r->path, *version);
-    registry_evidence(path, "model.json", latest);
+    checksum(path, "model.json", latest);
     free(path);
     if (strcmp(latest, sha256) == 0)
         return 0;

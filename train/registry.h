@@ -8,9 +8,9 @@
 // "sha256":"<of model.json>","by":"ana","reason":"<a sentence>","evidence":"<sha256 of a file>",
 // "previous":"<sha256 of the line before, 64 zeros in the first>"}. keep: a version was compared with
 // the champion and not promoted. The evidence is a file of the version's folder: metrics.json of a
-// training, comparison.json of keep and promote; "" where there is none. Older
-// lines have neither by nor reason nor evidence. Changing or removing a line breaks the chain at the
-// next one, which an error names by its number.
+// training, comparison.json of keep and promote; "" where there is none. Older lines have neither by
+// nor reason nor evidence. Changing or removing a line breaks the chain at the next one, which an
+// error names by its number.
 //
 // One process at a time changes a registry, which it locks; readers need no lock. The ledger
 // decides, and its line is written last. After a crash readers ignore half a line at its end;
@@ -65,8 +65,10 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
 // promotion or rollback makes the version the champion. After an error nothing has changed.
 int registry_record(struct registry *r, const struct ledger_entry *e, struct output *folder,
                     struct err *err);
-// The sha256 of a file of a version's folder, "" where it cannot be read.
-void registry_evidence(const char *folder, const char *name, char sha256[SHA256_HEX]);
+// The sha256 of an entry's evidence, "" where that cannot be read: metrics.json of a training, else
+// comparison.json. folder: of a version that is not committed yet, or NULL.
+void registry_checksum(const struct registry *r, const struct ledger_entry *e,
+                       const struct output *folder, char sha256[SHA256_HEX]);
 
 // The line as JSON, without previous; the caller's reference.
 json_t *ledger_json(const struct ledger_entry *e);

@@ -114,20 +114,20 @@ static int verify(struct registry *r, struct err *err)
     size_t bad = 0;
     for (size_t i = 0; i < r->n; i++) {
         const struct ledger_entry *e = &r->entries[i];
-        const char *name = e->action == LEDGER_TRAIN ? "metrics.json" : "comparison.json";
-        char *folder = xasprintf("%s/%" PRId64, models, e->version), found[SHA256_HEX];
+        char found[SHA256_HEX];
         struct model m = {0};
         if (e->action == LEDGER_TRAIN && registry_load(r, e->version, &m, err))
             bad += printf("%s\n", err->msg) > 0;
-        registry_evidence(folder, name, found);
+        registry_checksum(r, e, NULL, found);
         if (*e->evidence && strcmp(found, e->evidence) != 0)
-            bad += printf("%s/%s: was %s since line %zu of the ledger: put it back\n", folder, name,
+            bad += printf("%s/%" PRId64 "/%s: was %s since line %zu of the ledger: put it back\n",
+                          models, e->version,
+                          e->action == LEDGER_TRAIN ? "metrics.json" : "comparison.json",
                           *found ? "altered" : "removed", i + 1) > 0;
         model_release(&m);
-        free(folder);
     }
     printf("lines %zu, versions %" PRId64 ", head %s\n", r->n, registry_latest(r), r->head);
-    return bad ? err_set(err, "%s: %zu of its files are not as the ledger says", models, bad) : 0;
+    return bad ? err_set(err, "%s: files of %zu lines are not as the ledger says", models, bad) : 0;
 }
 
 // A promotion names a version, a rollback does not. The line is printed before the change, which an
@@ -146,10 +146,8 @@ static int change_champion(struct registry *r, struct err *err)
                              .version = version,
                              .by = by,
                              .reason = reason ? reason : "asked for"};
-    char *folder = xasprintf("%s/%" PRId64, models, version);
     snprintf(e.sha256, sizeof e.sha256, "%s", m.sha256);
-    registry_evidence(folder, "comparison.json", e.evidence);
-    free(folder);
+    registry_checksum(r, &e, NULL, e.evidence);
     printf("version %" PRId64 " becomes the champion of %s%s\n", version, models,
            back ? " again" : "");
     if (stdout_close(err) || registry_record(r, &e, NULL, err))

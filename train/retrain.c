@@ -21,18 +21,16 @@ static int read_window(const struct config *c, const char *key, int64_t *seconds
                         e->value, least);
 }
 
-int retrain_from_config(struct retrain *r, const struct config *c, struct err *err)
+int retrain_from_config(struct retraining *r, const struct config *c, struct err *err)
 {
     const struct config_entry *alarm = config_find(c, "retrain", "alarm");
-    const struct config_entry *cost = config_find(c, "model", "cost_fraud");
-    int64_t budget = 100;
-    *r = (struct retrain){.on_alarm = !alarm || strcmp(alarm->value, "yes") == 0,
-                          .cool_down = 7 * SECONDS_PER_DAY,
-                          .train = 28 * SECONDS_PER_DAY,
-                          .test = 14 * SECONDS_PER_DAY,
-                          .margin = 0.02,
-                          .alert_rate_most = 1.5,
-                          .calibration_most = 2};
+    *r = (struct retraining){.on_alarm = !alarm || strcmp(alarm->value, "yes") == 0,
+                             .cool_down = 7 * SECONDS_PER_DAY,
+                             .train = 28 * SECONDS_PER_DAY,
+                             .test = 14 * SECONDS_PER_DAY,
+                             .margin = 0.02,
+                             .alert_rate_most = 1.5,
+                             .calibration_most = 2};
     if (!r->on_alarm && strcmp(alarm->value, "no") != 0)
         return config_error(c, alarm, 0, err, "'%.40s' is neither yes nor no", alarm->value);
     if (config_int(c, "retrain", "new_frauds", 1, INT64_C(1) << 48, &r->new_frauds, err) ||
@@ -42,10 +40,8 @@ int retrain_from_config(struct retrain *r, const struct config *c, struct err *e
         read_window(c, "test", &r->test, COMPARE_LEAST_DAYS, err) ||
         config_number(c, "retrain", "margin", 0, 1, &r->margin, err) ||
         config_number(c, "retrain", "alert_rate_most", 0, 1e9, &r->alert_rate_most, err) ||
-        config_number(c, "retrain", "calibration_most", 1, 1e9, &r->calibration_most, err) ||
-        config_int(c, "model", "alerts_per_day", 1, 1000000000, &budget, err))
+        config_number(c, "retrain", "calibration_most", 1, 1e9, &r->calibration_most, err))
         return -1;
-    r->budget = cost ? 0 : (double)budget;
     return 0;
 }
 
@@ -67,18 +63,24 @@ static void set_part(struct split_part *p, int64_t from, int64_t until)
              date_text(last, day_of(until) - 1));
 }
 
-static bool say(struct retrain *r, bool due, const char *fmt, ...)
+static bool say(struct retraining *r, bool is, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-static bool say(struct retrain *r, bool due, const char *fmt, ...)
+// Sets why; returns is.
+static bool say(struct retraining *r, bool is, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     vsnprintf(r->why, sizeof r->why, fmt, args);
     va_end(args);
-    return due;
+    for (size_t i = 0, n; r->why[i]; i += n) // of a name that is not UTF-8, or was cut
+        if ((n = value_utf8_length(r->why + i, strlen(r->why + i))) == 0) {
+            r->why[i] = '?';
+            n = 1;
+        }
+    return is;
 }
 
-bool retrain_due(struct retrain *r, struct split *split, const struct examples *e,
+bool retrain_due(struct retraining *r, struct split *split, const struct examples *e,
                  const struct model *newest, const json_t *drift, bool forced)
 {
     const int64_t last = e->rows > 0 ? e->time[e->rows - 1] : 0;
@@ -101,9 +103,9 @@ bool retrain_due(struct retrain *r, struct split *split, const struct examples *
         return say(r, true, "asked for");
     if (age < r->cool_down)
         return say(r, false,
-                   "version %" PRId64 " knows labels until %s, and cool_down is %" PRId64 "d",
-                   newest->version, date_text(first, day_of(newest->test.until)),
-                   r->cool_down / SECONDS_PER_DAY);
+                   "version %" PRId64 " was tested on days before %s, and cool_down has not passed "
+                   "since then",
+                   newest->version, date_text(first, day_of(newest->test.until)));
     if (r->on_alarm && json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")))
         return say(r, true, "alarm: %s", verdict(drift, "sentence"));
     if (r->new_frauds > 0 && frauds >= r->new_frauds)
@@ -125,7 +127,7 @@ static double number(const json_t *j, const char *name)
     return json_number_value(json_object_get(j, name));
 }
 
-bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen)
+bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen)
 {
     enum { ALERTS = 4 }; // in the list of differences
     const json_t *differences = json_object_get(comparison, "differences");
@@ -143,33 +145,46 @@ bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen)
     if (!(expected <= r->calibration_most && expected >= 1 / r->calibration_most))
         return say(r, false, "%s, but its probabilities expect %.2f times the frauds found",
                    sentence, expected);
-    return say(r, true, "%s%s", sentence,
-               better ? "" : "; not worse by more than margin, and the champion has lost (alarm)");
+    return say(
+        r, true, "%s%s", sentence,
+        better
+            ? ""
+            : "; not worse by more than margin, and the champion's performance has fallen (alarm)");
 }
 
 // ---- what becomes of a new version --------------------------------------------------------------
 
-// The comparison with the champion; NULL and why there is none.
+static bool is_champions(const struct challenge *c, const struct model *m)
+{
+    return strcmp(c->champion.sha256, m->sha256) == 0;
+}
+
+// The comparison with the champion, printed; NULL and why there is none.
 static json_t *compare(const struct challenge *c, const struct model *m, const struct examples *e,
                        const struct config *config, struct err *why)
 {
     const struct period_times always = {INT64_MIN, INT64_MAX};
     const struct model *champion = &c->champion;
-    if (champion->version == 0 || strcmp(champion->sha256, m->sha256) == 0)
-        err_set(why, champion->version ? "it is the champion's model" : "there is no champion");
-    else if (!c->drift && plan_checksum(&champion->plan) == plan_checksum(&m->plan) &&
-             !examples_trained(e, champion))
+    json_t *j = NULL;
+    if (champion->version == 0 || is_champions(c, m))
+        return NULL;
+    if (!c->drift && plan_checksum(&champion->plan) == plan_checksum(&m->plan) &&
+        !examples_trained(e, champion))
         err_set(why, "the rows that trained version %" PRId64 " are not in this table",
                 champion->version);
     else
-        return compare_new(champion, m, e, config, c->drift ? m->test : always, why);
-    return NULL;
+        j = compare_new(champion, m, e, config, c->drift ? m->test : always, why);
+    if (j)
+        template_print(compare_txt, j);
+    else
+        printf("Not compared with the champion: %s\n", why->msg);
+    return j;
 }
 
-static bool decide(struct challenge *c, const struct registry *g, const struct model *m,
-                   const json_t *comparison, const struct err *why)
+static bool apply_rules(struct challenge *c, const struct registry *g, const struct model *m,
+                        const json_t *comparison, const struct err *why)
 {
-    struct retrain *r = &c->rules;
+    struct retraining *r = &c->rules;
     const char *sentence = verdict(comparison, "sentence");
     const json_t *performance = json_object_get(c->drift, "performance");
     if (c->promote)
@@ -178,6 +193,8 @@ static bool decide(struct challenge *c, const struct registry *g, const struct m
         return say(r, true,
                    registry_champion_at(g, INT64_MAX) ? "the champion cannot be loaded"
                                                       : "the first champion");
+    if (is_champions(c, m))
+        return say(r, false, "it is the champion's model");
     if (comparison && (c->drift || strncmp(verdict(comparison, "code"), "few", 3) != 0))
         return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
     // A champion of later rows has seen what this version has not.
@@ -185,8 +202,7 @@ static bool decide(struct challenge *c, const struct registry *g, const struct m
                sentence ? sentence : why->msg);
 }
 
-// Has a line decided about the version before?
-static bool decided(const struct registry *g, int64_t version)
+static bool has_decision(const struct registry *g, int64_t version)
 {
     bool found = false;
     for (size_t i = 0; i < g->n; i++)
@@ -198,31 +214,33 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
                      struct output *folder, const struct examples *e, const struct config *config,
                      struct err *err)
 {
+    const struct ledger_entry decision = {.version = m->version, .action = LEDGER_KEEP};
+    char stored[SHA256_HEX];
     struct err why = {""};
-    c->decide |= c->promote;
-    if (!folder->path && !c->promote && decided(g, m->version)) {
-        printf("Version %" PRId64 " is the model as before, and what was decided about it stands\n",
-               m->version);
-        c->decide = false;
+    int rc = 0;
+    c->by_rules |= c->promote;
+    if (!folder->path && !c->promote && has_decision(g, m->version)) {
+        printf("Version %" PRId64 " is unchanged, so the earlier decision stands\n", m->version);
+        c->by_rules = false;
         return 0;
     }
     json_t *comparison = compare(c, m, e, config, &why);
-    if (comparison)
-        template_print(compare_txt, comparison);
-    else if (c->champion.version > 0 && strcmp(c->champion.sha256, m->sha256) != 0)
-        printf("Not compared with the champion: %s\n", why.msg);
-    if (c->decide) {
-        c->promote = decide(c, g, m, comparison, &why);
+    if (comparison) {
+        char *text = json_dumps(comparison, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+        sha256_hex(c->evidence, text, strlen(text));
+        if (folder->path)
+            rc = output_dir_file(folder, "comparison.json", text, strlen(text), err);
+        free(text);
+    }
+    registry_checksum(g, &decision, folder, stored);
+    if (strcmp(stored, c->evidence) != 0) // it was compared with another champion before
+        c->evidence[0] = '\0';
+    if (c->by_rules) {
+        c->promote = apply_rules(c, g, m, comparison, &why);
         printf("%s version %" PRId64 ": %s\n", c->promote ? "Promoted" : "Kept out", m->version,
                c->rules.why);
     }
-    char *text =
-        comparison ? json_dumps(comparison, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
-    const int rc = text && folder->path
-                       ? output_dir_file(folder, "comparison.json", text, strlen(text), err)
-                       : 0;
     json_decref(comparison);
-    free(text);
     return rc;
 }
 
@@ -230,16 +248,48 @@ int challenge_record(const struct challenge *c, struct registry *g, const struct
                      struct output *folder, struct err *err)
 {
     struct ledger_entry e = {.version = m->version, .by = c->by, .reason = c->reason};
-    char *path = xasprintf("%s/%" PRId64, g->path, m->version);
     snprintf(e.sha256, sizeof e.sha256, "%s", m->sha256);
-    registry_evidence(folder->path ? folder->temporary : path, "metrics.json", e.evidence);
-    int rc = registry_record(g, &e, folder, err);
-    if (rc == 0 && c->decide) {
-        e.action = c->promote ? LEDGER_PROMOTE : LEDGER_KEEP;
-        e.reason = c->rules.why;
-        registry_evidence(path, "comparison.json", e.evidence);
-        rc = registry_record(g, &e, NULL, err);
-    }
-    free(path);
-    return rc;
+    registry_checksum(g, &e, folder, e.evidence);
+    if (registry_record(g, &e, folder, err))
+        return -1;
+    if (!c->by_rules)
+        return 0;
+    e.action = c->promote ? LEDGER_PROMOTE : LEDGER_KEEP;
+    e.reason = c->rules.why;
+    memcpy(e.evidence, c->evidence, sizeof e.evidence);
+    return registry_record(g, &e, NULL, err);
+}
+
+int challenge_load_champion(struct challenge *c, const struct registry *g, struct err *err)
+{
+    int64_t version;
+    const int rc =
+        registry_champion(g, &version, err) || registry_load(g, version, &c->champion, err);
+    if (rc)
+        c->champion.version = 0;
+    return rc ? -1 : 0;
+}
+
+int challenge_is_due(struct challenge *c, const struct registry *g, const char *path,
+                     struct split *split, const struct examples *e, bool forced, struct err *err)
+{
+    static struct model newest; // lives as long as the program
+    const char *of;
+    struct err ignored;
+    json_t *drift = json_load_file(path, 0, NULL);
+    int64_t version = registry_latest(g);
+    c->drift = drift;
+    if (json_unpack(drift, "{s:{s:s}}", "model", "sha256", &of))
+        return err_set(err, "%s: is no result of monitor: run it again", path);
+    if (strcmp(of, c->champion.sha256) != 0)
+        return err_set(err, "%s: is about another model than the champion: run monitor again",
+                       path);
+    while (version > 0 && !has_decision(g, version)) // a crash came between its two lines
+        version--;
+    if (registry_load(g, version, &newest, &ignored))
+        newest = c->champion;
+    const bool due = retrain_due(&c->rules, split, e, &newest, drift, forced);
+    c->reason = xstrdup(c->rules.why);
+    printf("%s: %s\n", due ? "Retraining" : "Not due", c->reason);
+    return due;
 }

@@ -14,8 +14,8 @@
 // probabilities that is more than calibration_most times the frauds found, or less than 1 / that.
 //
 // make pipeline's models are not retrained, and one more rule holds for them. What cannot be compared
-// with the champion, because it has other inputs or other training rows, or because there are fewer
-// than 14 common days, is promoted, unless the champion was trained on later days.
+// with the champion, because it has other inputs or other training rows, or because there are too few
+// common days or frauds, is promoted, unless the champion was trained on later days.
 //
 // Ownership: everything is borrowed.
 #ifndef TRAIN_RETRAIN_H
@@ -23,38 +23,46 @@
 
 #include "train/evaluate.h"
 
-struct retrain {
+struct retraining {
     bool on_alarm;
-    int64_t new_frauds; // 0: no reason to train
-    int64_t every, cool_down, train,
-        test; // seconds; every 0: no reason; the windows are whole days
+    int64_t new_frauds;       // 0: no reason to train
+    int64_t every, cool_down; // seconds; every 0: no reason
+    int64_t train, test;      // seconds, whole days
     double margin, alert_rate_most, calibration_most;
-    double budget; // alerts a day, 0 where costs choose the threshold
-    char why[640]; // the sentence for the ledger
+    double budget; // alerts a day; 0: costs choose the threshold. The caller sets it
+    char why[640]; // UTF-8, one sentence for the ledger, after retrain_due and retrain_decide
 };
 
-int retrain_from_config(struct retrain *r, const struct config *c, struct err *err);
-// Is a model due? Sets train and test of the split, which has its label_delay. drift: of the champion
-// (monitor/comparison.h).
-bool retrain_due(struct retrain *r, struct split *split, const struct examples *e,
+int retrain_from_config(struct retraining *r, const struct config *c, struct err *err);
+// Is a model due? Sets train and test of the split, which has its label_delay. drift: drift.json of
+// the champion (monitor/comparison.h).
+bool retrain_due(struct retraining *r, struct split *split, const struct examples *e,
                  const struct model *newest, const json_t *drift, bool forced);
 // Does version B of a comparison (train/compare.h) replace A? fallen: A's performance has.
-bool retrain_decide(struct retrain *r, const json_t *comparison, bool fallen);
+bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen);
 
+// A new version against the champion.
 struct challenge {
-    struct retrain rules;
-    struct model champion;   // version 0: there is none
-    const json_t *drift;     // NULL: not a retraining
-    bool promote, decide;    // whatever the comparison says; by the rules
-    const char *by, *reason; // for the ledger: who trained it (NULL: the login name), and why
+    struct retraining rules;
+    struct model champion;     // version 0: there is none
+    const json_t *drift;       // NULL: not a retraining
+    bool by_rules;             // decide whether the version is promoted
+    bool promote;              // in: whatever the comparison says; after challenge_decide: is it?
+    const char *by, *reason;   // for the ledger: who trained it (NULL: the login name), and why
+    char evidence[SHA256_HEX]; // of comparison.json
 };
 
+int challenge_load_champion(struct challenge *c, const struct registry *g, struct err *err);
+// Is a retraining due by this drift.json of the champion? Prints the answer. 1, 0, or -1 on an error.
+int challenge_is_due(struct challenge *c, const struct registry *g, const char *drift,
+                     struct split *split, const struct examples *e, bool forced, struct err *err);
 // Compares a published version with the champion, adds comparison.json to its folder, and decides;
-// prints both. A model that is trained again is not decided upon again.
+// prints both before anything is committed. A model that is trained again keeps its decision.
 int challenge_decide(struct challenge *c, const struct registry *g, const struct model *m,
                      struct output *folder, const struct examples *e, const struct config *config,
                      struct err *err);
-// Commits the folder, and promotes the version or not; each is a line of the ledger.
+// Commits the folder, and promotes the version or not; each is a line of the ledger. An error between
+// the two leaves a version without a decision: the next training decides.
 int challenge_record(const struct challenge *c, struct registry *g, const struct model *m,
                      struct output *folder, struct err *err);
 
