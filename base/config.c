@@ -13,7 +13,7 @@
 #include <xxhash.h>
 
 // Every section that some stage reads, followed by its keys; those without hold names of the user's.
-static const char *const sections[][11] = {
+static const char *const sections[][12] = {
     {"input", "file", "time_format", "max_reject_rate", "delimiter"},
     {"columns"},
     {"features"},
@@ -23,7 +23,7 @@ static const char *const sections[][11] = {
     {"slices"},
     {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
     {"retrain", "metric", "alarm", "new_frauds", "every", "cool_down", "train", "test", "margin",
-     "alert_rate_most", "calibration_most"},
+     "alert_rate_least", "alert_rate_most", "calibration_most"},
     {"monitor", "psi_alert", "min_rows", "alarm", "ap_drop"},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections, MAX_LINE = 198 };

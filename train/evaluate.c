@@ -352,13 +352,16 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
     int8_t *judged = xmalloc(room);
     for (size_t k = 0; k < fold->n_validation; k++) {
         const struct fold *from = &fold->validation[k];
-        const struct fit *f = fit_of(c, from, c->l2, err);
+        // After a change, a model of the first three quarters scores unlike the one that will decide.
+        const struct fit *f = s->retraining ? r->fit : fit_of(c, from, c->l2, err);
+        double *own = s->retraining ? scores_new(&c->examples, &f->model, from->test.rows) : NULL;
         for (size_t i = 0; i < from->test.n; i++, n++) {
-            score[n] = f->score[i];
+            score[n] = own ? own[i] : f->score[i];
             judged[n] = from->judged[i];
             decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
         }
         days += from->test.days;
+        free(own);
     }
     r->threshold_from = decides ? "validation" : "training";
     if (!decides) {
@@ -452,6 +455,7 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test.rows, config, err) ||
         read_baselines(v, e, config, err))
         return -1;
+    v->settings.retraining = split != NULL;
     return run_candidates(v, threads, err);
 }
 

@@ -35,6 +35,7 @@ struct settings {
     bool by_cost; // the threshold; else by alerts_per_day
     double cost_fraud, cost_alert;
     bool review_outside; // rows with an input outside the range of training
+    bool retraining;     // the threshold comes from the validation's scores by the final model
 };
 
 struct part { // the training or test rows of a fold
@@ -96,7 +97,7 @@ struct evaluation {
     unsigned steps; // that have begun
 };
 
-// split: NULL for [split] of the config. Sets the examples' card.
+// split: of a retraining; NULL for [split] of the config. Sets the examples' card.
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    const struct split *split, unsigned threads, struct err *err);
 

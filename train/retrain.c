@@ -29,6 +29,7 @@ int retrain_from_config(struct retraining *r, const struct config *c, struct err
                              .train = 28 * SECONDS_PER_DAY,
                              .test = 14 * SECONDS_PER_DAY,
                              .margin = 0.02,
+                             .alert_rate_least = 0.1,
                              .alert_rate_most = 1.5,
                              .calibration_most = 2};
     if (!r->on_alarm && strcmp(alarm->value, "no") != 0)
@@ -39,6 +40,7 @@ int retrain_from_config(struct retraining *r, const struct config *c, struct err
         read_window(c, "train", &r->train, 4, err) ||
         read_window(c, "test", &r->test, COMPARE_LEAST_DAYS, err) ||
         config_number(c, "retrain", "margin", 0, 1, &r->margin, err) ||
+        config_number(c, "retrain", "alert_rate_least", 0, 1, &r->alert_rate_least, err) ||
         config_number(c, "retrain", "alert_rate_most", 0, 1e9, &r->alert_rate_most, err) ||
         config_number(c, "retrain", "calibration_most", 1, 1e9, &r->calibration_most, err))
         return -1;
@@ -139,9 +141,10 @@ bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen)
     const bool better = strcmp(code, "better") == 0, few = strncmp(code, "few", 3) == 0;
     if (!better && (few || !fallen || low <= -r->margin))
         return say(r, false, "%s", sentence);
-    if (r->budget > 0 && alerts > r->alert_rate_most * r->budget)
-        return say(r, false, "%s, but %.1f alerts a day are more than %g times the budget of %g",
-                   sentence, alerts, r->alert_rate_most, r->budget);
+    if (r->budget > 0 &&
+        (alerts > r->alert_rate_most * r->budget || alerts < r->alert_rate_least * r->budget))
+        return say(r, false, "%s, but %.1f alerts a day are not %g to %g times the budget of %g",
+                   sentence, alerts, r->alert_rate_least, r->alert_rate_most, r->budget);
     if (!(expected <= r->calibration_most && expected >= 1 / r->calibration_most))
         return say(r, false, "%s, but its probabilities expect %.2f times the frauds found",
                    sentence, expected);

@@ -3,15 +3,17 @@
 // Let M be the newest row's time (or the time as of which labels are known) - label_delay. The last
 // `test` whole days up to M judge, and the `train` days before them train. l2 and threshold come from
 // the last quarter of the training window (train/evaluate.h), never from earlier weeks: after a shift
-// those would give a threshold for another world.
+// those would give a threshold for another world. The threshold is chosen on the scores that the
+// final model gives to that quarter; those of a model of the first three quarters know too little of
+// a recent shift.
 //
 // Due: a drift alarm, or new_frauds frauds with mature labels since the newest version's test window,
 // or `every` since its end, but not within cool_down of it.
 //
 // Promoted: the 95 % interval of the difference in the primary metric (train/compare.h) lies above 0;
 // or performance of the champion has fallen by the monitor's alarm and the interval lies above
-// -margin. Never promoted: alerts a day above alert_rate_most times the budget, or a sum of
-// probabilities that is more than calibration_most times the frauds found, or less than 1 / that.
+// -margin. Never promoted: alerts a day above alert_rate_most times the budget or below
+// alert_rate_least times it, or a sum of probabilities that is more than calibration_most times the frauds found, or less than 1 / that.
 //
 // make pipeline's models are not retrained, and one more rule holds for them. What cannot be compared
 // with the champion, because it has other inputs or other training rows, or because there are too few
@@ -28,7 +30,7 @@ struct retraining {
     int64_t new_frauds;       // 0: no reason to train
     int64_t every, cool_down; // seconds; every 0: no reason
     int64_t train, test;      // seconds, whole days
-    double margin, alert_rate_most, calibration_most;
+    double margin, alert_rate_least, alert_rate_most, calibration_most;
     double budget; // alerts a day; 0: costs choose the threshold. The caller sets it
     char why[640]; // UTF-8, one sentence for the ledger, after retrain_due and retrain_decide
 };
