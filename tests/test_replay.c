@@ -217,9 +217,9 @@ TEST_CASE(a_file_replayed_in_parts_sends_each_row_and_label_once)
          "[d=0 e=1] f", "1 sent, 1 answered|2 posted|0 not yet due");
     assert_file_is(scratch_path("o.csv"),
                    "id,probability,decision,model\nf,0.059999999999999998,approve,7\n");
-    // without it, or without --labels, rows before --from are left out
+    // without it rows before --from are left out, and without --labels it would do nothing
     play(rows, "--labels 2 --from 2018-04-03", "", 0, "d e [d=0 e=1] f", "3 sent");
-    play(rows, "--from 2018-04-05 --labels-from 2018-04-01", "", 0, "f", "1 sent|0 posted");
+    play(rows, "--from 2018-04-05 --labels-from 2018-04-01", "", 2, "", "goes with --labels");
     // a later time leaves labels out that an earlier replay may have posted
     play(rows, "--labels 2 --labels-from 2018-04-03", "", 0, "a b c d e [d=0 e=1] f", "6 sent");
     play(rows, "--labels 2 --from 2018-04-07 --labels-from 2018-04-01", "", 1, "",
