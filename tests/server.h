@@ -278,4 +278,18 @@ static inline void check_answer_at(int port, const char *request, int status, co
     answer_free(&a);
 }
 
+// Asks until the answer has the words.
+static inline void wait_for(int port, const char *request, const char *words)
+{
+    bool found = false;
+    for (int ms = 0; ms < WAIT_MS && !found; ms += 10) {
+        struct answer a;
+        ask_at(port, &a, request);
+        found = strstr(a.text, words) != NULL;
+        answer_free(&a);
+        poll(NULL, 0, 10);
+    }
+    check_answer_at(port, request, 200, words);
+}
+
 #endif

@@ -585,9 +585,8 @@ TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
           "! cmp -s other.json models/1/model.json");
     struct err err = {""};
     char path[128];
-    size_t n;
     snprintf(path, sizeof path, "%s/other.json", small.folder);
-    char *text = file_read(path, &n, &err);
+    char *text = scratch_read(path, NULL);
     if (!text || small_registry(small.models, text, &err))
         fail_msg("%s", err.msg);
     free(text);
