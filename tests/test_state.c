@@ -177,7 +177,7 @@ static uint64_t other_key(size_t kind, uint64_t key)
 
 TEST_CASE(blocks_threads_and_keys_that_collide_do_not_change_a_bit)
 {
-    static const size_t blocks[] = {2, 7, 1023, 1024, N_ROWS};
+    static const size_t blocks[] = {13, 97, 1023, 1024, N_ROWS};
     struct plan p;
     plan_make(&p, language, LENGTH(language));
     for (int late = 0; late < 2; late++) {
