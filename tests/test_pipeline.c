@@ -352,7 +352,7 @@ TEST_CASE(training_shows_its_steps_on_a_terminal_and_nowhere_else)
     succeed("awk '/^l2/ { for (i = 1; i < 16; i++) l2 = l2 i \"e-5, \"; $0 = \"l2 = \" l2 \"1\" } "
             "{ print } END { print \"[baselines]\"; for (i = 0; i < 15; i++) "
             "print \"b\" i \" = amount, night, customer_mean_7d\" }' drift.ini >s.ini && " SIMULATE
-            "&& ingest --config s.ini --key key --output t && "
+            "--customers 1200 && ingest --config s.ini --key key --output t && "
             "features --config s.ini --output f t");
     expect(0, " of 306: ", "script -qec 'train --threads 1 --config s.ini --output s f' /dev/null");
     assert_contains(out, "\rtrain      [=");
