@@ -279,7 +279,7 @@ static inline void check_answer_at(int port, const char *request, int status, co
 }
 
 // Asks until the answer has the words.
-static inline void wait_for(int port, const char *request, const char *words)
+static inline void await_answer(int port, const char *request, const char *words)
 {
     bool found = false;
     for (int ms = 0; ms < WAIT_MS && !found; ms += 10) {

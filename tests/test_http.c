@@ -243,7 +243,7 @@ TEST_CASE(two_routes_take_their_queries_and_refuse_others)
     check_answer_at(own.port, WHAT_IF("/predict?store=false&x"), 400, "takes no query");
     check_answer_at(own.port, WHAT_IF("/predict?"), 200, "{\"id\":\"W1\"");
     // A request is counted after its answer.
-    wait_for(own.port, GET("/metrics"), "assay_predict_duration_seconds_count 1\n");
+    await_answer(own.port, GET("/metrics"), "assay_predict_duration_seconds_count 1\n");
     check_path(own.port, "GET", "/decisions?decision=review", "", 200, "{\"decisions\":[");
     check_path(own.port, "GET", "/decisions?decision=all", "", 400, "?decision=review");
     check_path(own.port, "GET", "/decisions?id=W%31", "", 200, "{\"id\":\"W1\",\"order\":1,");

@@ -36,15 +36,15 @@ static void wait_for_log(const char *words, int n)
 // The setup has trained a version since the server started.
 TEST_CASE(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup)
 {
-    wait_for(shared.port, GET("/loop"), "\"action\":\"train\",\"version\":2,");
+    await_answer(shared.port, GET("/loop"), "\"action\":\"train\",\"version\":2,");
     assert_int_equal(logged("decides now"), 0);
     assert_decides("1");
     promote(2);
-    wait_for(shared.port, GET("/metrics"), "assay_model_info{version=\"2\",");
+    await_answer(shared.port, GET("/metrics"), "assay_model_info{version=\"2\",");
     assert_decides("2");
     check_answer_at(shared.port, GET("/loop"), 200, "\"action\":\"promote\",\"version\":2,");
     assert_int_equal(run("%s/registry --models %s/models rollback", bin, folder), 0);
-    wait_for(shared.port, GET("/readyz"), "\"1\"");
+    await_answer(shared.port, GET("/readyz"), "\"1\"");
     assert_decides("1");
     assert_int_equal(logged("decides now"), 2);
     check_answer_at(shared.port, RELOAD, 200, "{\"model\":\"1\",\"sha256\":\"");
@@ -62,7 +62,7 @@ TEST_CASE(a_damaged_ledger_is_told_once_and_the_model_goes_on)
     check_answer_at(shared.port, GET("/loop"), 200, "\"challenger\":null,\"ledger\":null");
     assert_decides("1");
     assert_int_equal(run("mv %s/models/kept %s/models/ledger.jsonl", folder, folder), 0);
-    wait_for(shared.port, GET("/loop"), "\"ledger\":[{");
+    await_answer(shared.port, GET("/loop"), "\"ledger\":[{");
 }
 
 TEST_CASE(the_loop_has_the_newest_drift_and_comparison_or_says_that_they_are_damaged)
@@ -73,19 +73,19 @@ TEST_CASE(the_loop_has_the_newest_drift_and_comparison_or_says_that_they_are_dam
     static const char comparison[] = "{\"verdict\":{\"sentence\":\"-\"},\"flips\":{\"rows\":[1]}}";
     check_answer_at(shared.port, GET("/loop"), 200, "{\"drift\":null,\"challenger\":null,\"l");
     scratch_text("drift.json", drift + 1);
-    wait_for(shared.port, GET("/loop"), "\"drift\":null,");
-    wait_for(shared.port, GET("/loop"), "\"drift_error\":\"its file is damaged");
+    await_answer(shared.port, GET("/loop"), "\"drift\":null,");
+    await_answer(shared.port, GET("/loop"), "\"drift_error\":\"its file is damaged");
     scratch_text("drift.json", drift);
-    wait_for(shared.port, GET("/loop"),
-             "{\"drift\":{\"model\":{\"version\":1},\"verdict\":{\"sentence\":\"-\"},"
-             "\"periods\":{}},\"challenger\":null,");
+    await_answer(shared.port, GET("/loop"),
+                 "{\"drift\":{\"model\":{\"version\":1},\"verdict\":{\"sentence\":\"-\"},"
+                 "\"periods\":{}},\"challenger\":null,");
     scratch_text("models/2/comparison.json", comparison + 1);
     promote(1); // a line, but no other champion
-    wait_for(shared.port, GET("/loop"), "\"challenger_error\":\"its file is damaged");
+    await_answer(shared.port, GET("/loop"), "\"challenger_error\":\"its file is damaged");
     scratch_text("models/2/comparison.json", comparison);
     promote(1);
-    wait_for(shared.port, GET("/loop"),
-             "\"challenger\":{\"verdict\":{\"sentence\":\"-\"}},\"ledger\":[{");
+    await_answer(shared.port, GET("/loop"),
+                 "\"challenger\":{\"verdict\":{\"sentence\":\"-\"}},\"ledger\":[{");
 }
 
 TEST_CASE(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one)
