@@ -57,7 +57,7 @@ const char *checksum_text(char buf[17], uint64_t xxh3)
     return buf;
 }
 
-json_t *json_number_or_null(double x)
+json_t *json_number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();
 }
@@ -386,9 +386,8 @@ static json_t *column_to_json(const struct table_writer_column *c)
         json_array_append_new(texts, json_string(c->about.dictionary[i]));
     return json_pack("{ss, ss, ss, so, so, sI, ss, so*}", "name", c->about.name, "kind",
                      column_kinds[c->about.kind], "dtype", types[c->about.kind].dtype, "min",
-                     json_number_or_null(c->min), "max", json_number_or_null(c->max), "nulls",
-                     (json_int_t)c->nulls, "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)),
-                     "dictionary", texts);
+                     json_number(c->min), "max", json_number(c->max), "nulls", (json_int_t)c->nulls,
+                     "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)), "dictionary", texts);
 }
 
 int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err)

@@ -117,7 +117,7 @@ int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *
 void table_writer_release(struct table_writer *w);
 
 // For artifacts of all stages: a number, null where it is not finite.
-json_t *json_number_or_null(double x);
+json_t *json_number(double x);
 // Replace a file by the JSON.
 int json_save(const json_t *j, const char *path, struct err *err);
 // A 64-bit checksum as 16 hexadecimal digits; buf holds 17.

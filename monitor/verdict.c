@@ -9,14 +9,9 @@
 
 extern const char findings_txt[], drift_txt[], drift_prom[]; // templates, see train/report.h
 
-static json_t *number(double x)
-{
-    return json_number_or_null(x);
-}
-
 static json_t *range(double value, struct interval i)
 {
-    return json_pack("[o, o, o]", number(value), number(i.low), number(i.high));
+    return json_pack("[o, o, o]", json_number(value), json_number(i.low), json_number(i.high));
 }
 
 // null for INT64_MAX.
@@ -61,7 +56,7 @@ static json_t *limits(const struct comparison *c, const struct performance *foun
     for (size_t w = 0; w < p->n_weeks; w++)
         weeks += !isnan(c->falls[w]);
     return json_pack("{s:b, s:b, s:o, s:b, s:o, s:o}", bounds_from(c), true, "few_labels",
-                     weeks < c->least, "estimate_blind", number(blind ? expected : NAN),
+                     weeks < c->least, "estimate_blind", json_number(blind ? expected : NAN),
                      "known_rows", from < c->model->test.until, "cards_before",
                      cards ? date(day_of(first)) : json_null(), "cards_from",
                      cards ? date(day_of(from - history)) : json_null());
@@ -90,7 +85,7 @@ static json_t *verdict(const struct comparison *c)
                      "possible", weeks_counting(&c->current) >= (size_t)c->least, "inputs", inputs,
                      "inputs_moved", of[INPUTS_MOVED], "others_moved", of[MOVED], "once", of[ONCE],
                      "week", week ? date(week->from + DAYS_PER_WEEK - 1) : json_null(), "ap",
-                     number(found->metrics.average_precision), "limits", limits(c, found),
+                     json_number(found->metrics.average_precision), "limits", limits(c, found),
                      "sentence", "", "notes");
 }
 
@@ -133,16 +128,17 @@ static json_t *column_json(const struct comparison *c, const struct comparison_c
                                            "out_of_range", "mean_reference",
                                            "mean_current"};
     json_t *before = histogram_to_json(&k->reference), *now = histogram_to_json(&k->current);
-    json_t *j = json_pack(
-        "{s:s, s:s, s:b, s:i, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name, "kind",
-        k->kind, "alarm", k->alarm, "over", k->over, "moved", number(k->alarm ? k->moved : NAN),
-        "bound", number(k->bound), "bound_from", isnan(k->bound) ? "none" : bounds_from(c), "edges",
-        json_object_get(before, "edges"), "reference", json_object_get(before, "counts"), "current",
-        json_object_get(now, "counts"), "weeks");
+    json_t *j =
+        json_pack("{s:s, s:s, s:b, s:i, s:o, s:o, s:s, s:O, s:O, s:O, s:[]}", "name", k->name,
+                  "kind", k->kind, "alarm", k->alarm, "over", k->over, "moved",
+                  json_number(k->alarm ? k->moved : NAN), "bound", json_number(k->bound),
+                  "bound_from", isnan(k->bound) ? "none" : bounds_from(c), "edges",
+                  json_object_get(before, "edges"), "reference", json_object_get(before, "counts"),
+                  "current", json_object_get(now, "counts"), "weeks");
     for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
-        json_object_set_new(j, measures[i], number(((const double *)&k->drift)[i]));
+        json_object_set_new(j, measures[i], json_number(((const double *)&k->drift)[i]));
     for (size_t w = 0; w < c->current.n_weeks; w++)
-        json_array_append_new(json_object_get(j, "weeks"), number(k->weeks[w]));
+        json_array_append_new(json_object_get(j, "weeks"), json_number(k->weeks[w]));
     json_decref(before);
     json_decref(now);
     return j;
@@ -159,11 +155,12 @@ static json_t *week_performance(const struct comparison *c, size_t w)
     const double change = m->average_precision - c->reference.metrics.average_precision;
     json_t *j = week_json(&c->current.weeks[w]);
     json_object_update_new(
-        j, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "rows", (json_int_t)m->tally.rows,
-                     "frauds", (json_int_t)m->tally.frauds, "average_precision",
-                     range(m->average_precision, i), "precision", number(m->precision), "recall",
-                     number(m->recall), "difference", range(change, c->differences[w]), "estimate",
-                     number(p->estimate.average_precision), "alarm", c->falls[w] >= c->ap_drop));
+        j, json_pack(
+               "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "rows", (json_int_t)m->tally.rows,
+               "frauds", (json_int_t)m->tally.frauds, "average_precision",
+               range(m->average_precision, i), "precision", json_number(m->precision), "recall",
+               json_number(m->recall), "difference", range(change, c->differences[w]), "estimate",
+               json_number(p->estimate.average_precision), "alarm", c->falls[w] >= c->ap_drop));
     return j;
 }
 
@@ -174,8 +171,8 @@ static json_t *performance_json(const struct comparison *c)
     json_t *j = json_pack("{s:o, s:n, s:n, s:{s:o, s:o, s:o}, s:[], s:{s:o, s:n}, s:b}",
                           "reference", results_metrics(&before->metrics, &before->bootstrap),
                           "current", "difference", "estimate", "average_precision",
-                          number(e->average_precision), "precision", number(e->precision), "recall",
-                          number(e->recall), "weeks", "calibration", "reference",
+                          json_number(e->average_precision), "precision", json_number(e->precision),
+                          "recall", json_number(e->recall), "weeks", "calibration", "reference",
                           results_reliability(c->test.score, c->test.judged, period_rows(&c->test)),
                           "current", "alarm", c->performance_alarm);
     for (size_t w = 0; w < c->current.n_weeks; w++)
@@ -215,13 +212,13 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
         "s:o, s:o, s:o, s:{s:o, s:o, s:s}, s:o}",
         "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->model->version,
         "sha256", c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings",
-        "psi_alert", number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm", c->least,
-        c->last, "ap_drop", number(c->ap_drop), "label_delay", (json_int_t)c->label_delay,
-        "periods", "train", period_json(&c->train), "test", period_json(&c->test), "current",
-        current_json(c), "weeks", weeks, "columns", columns, "threshold",
-        number(c->model->threshold), "alerts_per_day", "reference", alerts_json(c, &c->test),
-        "current", alerts_json(c, &c->current), "cards", c->all_cards ? "all" : "not blocked",
-        "performance", performance_json(c));
+        "psi_alert", json_number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm",
+        c->least, c->last, "ap_drop", json_number(c->ap_drop), "label_delay",
+        (json_int_t)c->label_delay, "periods", "train", period_json(&c->train), "test",
+        period_json(&c->test), "current", current_json(c), "weeks", weeks, "columns", columns,
+        "threshold", json_number(c->model->threshold), "alerts_per_day", "reference",
+        alerts_json(c, &c->test), "current", alerts_json(c, &c->current), "cards",
+        c->all_cards ? "all" : "not blocked", "performance", performance_json(c));
     if (j)
         sentences_add(json_object_get(j, "verdict"), findings_txt, j);
     return j;

@@ -10,7 +10,7 @@
 
 extern const char metrics_prom[];
 
-#define ADD(to, name, x) json_object_set_new(to, name, json_number_or_null((double)(x)))
+#define ADD(to, name, x) json_object_set_new(to, name, json_number((double)(x)))
 
 static void add_http(json_t *to, const struct counters *c)
 {

@@ -153,6 +153,12 @@ def watch(server):
         say(said, "    ")
         if said.startswith("Promoted"):
             promotions.append((server.follows(), str(until)))
+    for w, (new, _) in zip([w for w in weeks if "found" not in w and w["to"] < str(END - 8 * DAY)], promotions):
+        # Its labels came when another version decided already. Both have scores for its rows.
+        end = datetime.date.fromisoformat(w["to"]) + DAY
+        registry("compare", w["version"], new, TABLE, SERVED, "--from", end - WEEK, "--until", end, "--output",
+                 WORK / "week.json")
+        w["found"] = json.loads((WORK / "week.json").read_text())["a"]["metrics"]["average_precision"]
     return weeks, promotions
 
 
@@ -190,7 +196,7 @@ def story():
         page(weeks=weeks, shift=str(SHIFT), promotions=promotions)
         alarm = next((w["to"] for w in weeks if w["alarm"]), "")
         check(str(SHIFT) < alarm < str(SHIFT + 3 * WEEK), "an alarm comes within three weeks of the change, not before")
-        worst = min((w for w in weeks if w.get("found")), key=lambda w: w["found"])
+        worst = min((w for w in weeks if w.get("estimated")), key=lambda w: w["found"])
         check(worst["found"] < 0.4 < 0.6 < worst["estimated"], "AP falls below .4 and its estimate stays above .6")
         check(promotions and promotions[0][1] <= str(SHIFT + 7 * WEEK), "a version is promoted within seven weeks")
         new, since = [p for p in promotions if p[1] <= str(END - 2 * WEEK)][-1]

@@ -132,7 +132,7 @@ static json_t *difference(const struct trial *t, const struct figures *f, size_t
     static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
     json_t *j = json_pack("{s:s, s:s}", "metric", is->name, "title", is->title);
     for (size_t k = 0; k < sizeof values / sizeof *values; k++)
-        json_object_set_new(j, names[k], json_number_or_null(values[k]));
+        json_object_set_new(j, names[k], json_number(values[k]));
     return j;
 }
 

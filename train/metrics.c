@@ -243,18 +243,16 @@ json_t *metrics_to_json(const struct metrics *m)
                           (json_int_t)t->frauds, "unknown_labels", (json_int_t)t->unknown_labels,
                           "known_cards", (json_int_t)t->known_cards);
     for (size_t i = 0; i < N_METRICS; i++)
-        json_object_set_new(j, metric_list[i].name, json_number_or_null(metrics_get(m, i)));
+        json_object_set_new(j, metric_list[i].name, json_number(metrics_get(m, i)));
     json_object_update_new(
-        j,
-        json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:I, s:I, s:I, s:I}}", "threshold",
-                  json_number_or_null(m->threshold), "mean_probability",
-                  json_number_or_null(m->mean_probability), "brier_parts", "reliability",
-                  json_number_or_null(m->reliability), "resolution",
-                  json_number_or_null(m->resolution), "uncertainty",
-                  json_number_or_null(m->uncertainty), "within", json_number_or_null(m->within),
-                  "confusion", "true_positives", (json_int_t)t->true_positives, "false_positives",
-                  (json_int_t)t->false_positives, "false_negatives", (json_int_t)t->false_negatives,
-                  "true_negatives", (json_int_t)t->true_negatives));
+        j, json_pack(
+               "{s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:I, s:I, s:I, s:I}}", "threshold",
+               json_number(m->threshold), "mean_probability", json_number(m->mean_probability),
+               "brier_parts", "reliability", json_number(m->reliability), "resolution",
+               json_number(m->resolution), "uncertainty", json_number(m->uncertainty), "within",
+               json_number(m->within), "confusion", "true_positives", (json_int_t)t->true_positives,
+               "false_positives", (json_int_t)t->false_positives, "false_negatives",
+               (json_int_t)t->false_negatives, "true_negatives", (json_int_t)t->true_negatives));
     return j;
 }
 

@@ -6,11 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static json_t *number(double x)
-{
-    return json_number_or_null(x);
-}
-
 static json_t *counts(const uint64_t *n, size_t size)
 {
     json_t *list = json_array();
@@ -27,7 +22,7 @@ json_t *results_metrics(const struct metrics *m, const struct bootstrap *b)
     for (size_t i = 0; i < N_METRICS; i++) {
         const struct interval x = bootstrap_interval(b, NULL, i, PAIRED);
         json_object_set_new(intervals, metric_list[i].name,
-                            json_pack("[o, o]", number(x.low), number(x.high)));
+                            json_pack("[o, o]", json_number(x.low), json_number(x.high)));
     }
     json_object_set_new(j, "intervals", intervals);
     return j;
@@ -41,8 +36,9 @@ static json_t *difference(const struct candidate *a, const struct candidate *b)
         const struct interval x = bootstrap_interval(&a->bootstrap, &b->bootstrap, i, PAIRED);
         const double change =
             metrics_get(&a->results[0].metrics, i) - metrics_get(&b->results[0].metrics, i);
-        json_object_set_new(j, metric_list[i].name,
-                            json_pack("[o, o, o]", number(change), number(x.low), number(x.high)));
+        json_object_set_new(
+            j, metric_list[i].name,
+            json_pack("[o, o, o]", json_number(change), json_number(x.low), json_number(x.high)));
     }
     return j;
 }
@@ -82,9 +78,9 @@ static json_t *summary(const struct candidate *c, size_t n)
         }
         json_object_set_new(j, metric_list[i].name,
                             json_pack("{s:i, s:o, s:o, s:o}", "folds", (int)known, "mean",
-                                      number(sum / known), "sd",
-                                      number(known > 1 ? sqrt(squares / (known - 1)) : NAN),
-                                      "worst", number(worst)));
+                                      json_number(sum / known), "sd",
+                                      json_number(known > 1 ? sqrt(squares / (known - 1)) : NAN),
+                                      "worst", json_number(worst)));
     }
     return j;
 }
@@ -104,7 +100,7 @@ static json_t *curve(const struct fit *t)
             continue;
         k.frauds[kept] = f = k.frauds[i];
         k.genuine[kept++] = g = k.genuine[i];
-        json_array_append_new(thresholds, number(k.score[i]));
+        json_array_append_new(thresholds, json_number(k.score[i]));
     }
     json_t *j = json_pack("{s:o, s:o, s:o}", "threshold", thresholds, "frauds",
                           counts(k.frauds, kept), "genuine", counts(k.genuine, kept));
@@ -249,11 +245,12 @@ static json_t *weights(const struct candidate *c)
         const struct model_input *in = &t->model.inputs[i];
         const double w = in->weight, e = t->logreg.standard_error[i], reach = Z_95 * e;
         json_array_append_new(
-            list, json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feature",
-                            in->name, "min", in->min, "max", in->max, "weight", w, "standard_error",
-                            number(e), "low", number(w - reach), "high", number(w + reach), "z",
-                            number(w / e), "odds_ratio", number(exp(w)), "genuine",
-                            distribution(c, i, 0), "frauds", distribution(c, i, 1)));
+            list,
+            json_pack("{s:s, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feature",
+                      in->name, "min", in->min, "max", in->max, "weight", w, "standard_error",
+                      json_number(e), "low", json_number(w - reach), "high", json_number(w + reach),
+                      "z", json_number(w / e), "odds_ratio", json_number(exp(w)), "genuine",
+                      distribution(c, i, 0), "frauds", distribution(c, i, 1)));
     }
     return list;
 }
@@ -318,11 +315,11 @@ static json_t *slice(const struct slicing *by, size_t k, const struct fold_resul
     free(judged);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         json_object_set_new(difference, rates[i],
-                            number(member(j, rates[i]) - member(all, rates[i])));
+                            json_number(member(j, rates[i]) - member(all, rates[i])));
     json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name",
                                         by->names[k], "small", slice_is_small(&m.tally),
                                         "difference", difference, "fraud_share",
-                                        number(m.tally.frauds / m.tally.rows)));
+                                        json_number(m.tally.frauds / m.tally.rows)));
     return j;
 }
 
@@ -374,9 +371,10 @@ static json_t *baseline(const json_t *model, const struct evaluation *v, const s
         member(model, "false_positives_at_recall") / member(j, "false_positives_at_recall") - 1;
     for (size_t i = 0; i < c->examples.n_inputs; i++)
         json_array_append_new(inputs, json_string(c->examples.names[i]));
-    json_object_update_new(j, json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", c->name, "inputs",
-                                        inputs, "difference", difference(&v->model, c), "change",
-                                        number(change), "better", mean_ap(j) > mean_ap(model)));
+    json_object_update_new(j,
+                           json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", c->name, "inputs", inputs,
+                                     "difference", difference(&v->model, c), "change",
+                                     json_number(change), "better", mean_ap(j) > mean_ap(model)));
     return j;
 }
 
@@ -415,7 +413,7 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         "s:o, "
         "s:{}}",
         "bootstrap", bootstrap, "threshold", policy(&v->settings, &f->metrics.tally), "data",
-        data(m), "weights", weights(m), "intercept", "weight", number(f->fit->model.intercept),
+        data(m), "weights", weights(m), "intercept", "weight", json_number(f->fit->model.intercept),
         "reliability",
         results_reliability(f->fit->score, f->fit->fold->judged, f->fit->fold->test.n), "scores",
         scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",

@@ -8,7 +8,7 @@ document.title = "Assay: the closed loop";
 // A week is drawn from half before its point to half behind it.
 const at = (day) => (Date.parse(day) - Date.parse(weeks[0].to)) / 6048e5 + 0.5 - 1 / 7;
 const psi = weeks.map(({ psi: y }, x) => ({ x, y: y ?? NaN }));
-// The last week before a promotion has no AP: the version that decided is no longer measured when its labels are mature.
+// The last week before a promotion has no estimate: the monitor watches the new version when its labels are mature.
 const ap = (label, tone, key, more) => lineOf(label, tone, weeks.map(({ [key]: y }, x) => ({ x, y: y ?? NaN })), { pointRadius: 4, borderWidth: 2.5, ...more });
 const spoken = weeks.map((w) => `${w.to}: PSI ${fixed(w.psi, 2)}, estimated ${fixed(w.estimated, 2)}, found ${fixed(w.found, 2)}`);
 
