@@ -37,6 +37,8 @@ SIMULATE ?=
 THREADS  ?= $(shell nproc)
 $(call refuse,THREADS,*[!0-9]* | '',is not a number)
 DEPS     ?= install
+# FORCE=1, PROMOTE=yes
+on        = $(filter-out 0 no,$(1))
 ifeq ($(origin CC),default)
 CC       := gcc
 endif
@@ -204,9 +206,9 @@ $(D)/features/manifest.json: $(BIN)/features $(D)/table/manifest.json \
 	    >$(D)/features.txt
 
 $(D)/train.txt: $(BIN)/train $(D)/features/manifest.json $(call section,split model baselines slices card) \
-    $(if $(and $(wildcard $(M)/champion/model.json),$(wildcard $(M)/ledger.jsonl)),$(if $(PROMOTE),FORCE),FORCE)
+    $(if $(and $(wildcard $(M)/champion/model.json),$(wildcard $(M)/ledger.jsonl)),$(if $(call on,$(PROMOTE)),FORCE),FORCE)
 	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) \
-	    $(if $(PROMOTE),--promote,--decide) $(D)/features >$@.tmp
+	    $(if $(call on,$(PROMOTE)),--promote,--decide) $(D)/features >$@.tmp
 	@mv $@.tmp $@
 
 # The ledger changes when another version is promoted by hand. After a retraining the champion's training
@@ -216,7 +218,8 @@ $(D)/monitor/drift.json: $(BIN)/monitor $(D)/features/manifest.json $(D)/train.t
     $(wildcard $(M)/ledger.jsonl) $(call section,split monitor)
 	$(if $(wildcard $(D)/retrain/served),$(monitor) $(D)/features $(D)/retrain/served >$(D)/monitor.txt 2>/dev/null || \
 	    )$(monitor) $(D)/features >$(D)/monitor.txt || { \
-	    echo 'make: if make retrain trained the champion, its rows are in the export: type make retrain' >&2; exit 1; }
+	    echo 'make: if make retrain trained the champion, its rows are in the export: type make retrain;' \
+	        'or make pipeline PROMOTE=1, and the version of this table becomes the champion' >&2; exit 1; }
 
 # It fits a terminal of 80 columns and 24 lines: an artifact is left out where its name is too long. The
 # monitor's verdict ends before its notes, and of a comparison with the champion one line is enough.
@@ -258,13 +261,15 @@ serve: $(D)/train.txt $(BIN)/serve ## answer on http://localhost:8080 (PORT= DAT
 # The table beside the server's state has what came before the database.
 before = "$$(dirname -- $(call quote,$(STATE)))"
 retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE= STATE=)
+	@test -e $(call quote,$(DATABASE)) || { \
+	    echo 'make:' $(call quote,$(DATABASE)) 'is not there: type make serve, and send transactions' >&2; exit 1; }
 	$(BIN)/export --config $(call quote,$(CONFIG)) --models $(M) --database $(call quote,$(DATABASE)) \
 	    --output $(D)/retrain/served
 	$(monitor) $(before) $(D)/retrain/served
-	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(FORCE),--force) \
+	$(BIN)/train --config $(call quote,$(CONFIG)) --output $(M) --threads $(THREADS) $(if $(call on,$(FORCE)),--force) \
 	    --retrain $(D)/monitor/drift.json $(before) $(D)/retrain/served
 
-demo: programs ## the closed loop on simulated transactions, in a minute: drift, retraining, promotion
+demo: programs ## the closed loop on simulated transactions: drift, retraining, promotion; a minute or two
 	$(call install,python3)
 	@/usr/bin/python3 -B tests/demo.py $(BIN)
 

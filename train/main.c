@@ -106,8 +106,8 @@ int main(int argc, char **argv)
     int first = option_parse(&program, argc, argv, &err);
     if (first > 0 && forced && !drift)
         first = err_set(&err, "--force goes with --retrain");
-    if (first > 0 && challenge.by && !value_utf8(challenge.by, strlen(challenge.by)))
-        first = err_set(&err, "--by: is not UTF-8");
+    if (first > 0 && challenge.by && ledger_check_text("by", challenge.by, &err))
+        first = -1;
     if (first <= 0)
         return option_exit(&program, first, &err);
     challenge.by_rules |= drift != NULL;

@@ -207,6 +207,17 @@ void registry_checksum(const struct registry *r, const struct ledger_entry *e,
     free(path);
 }
 
+int ledger_check_text(const char *option, const char *text, struct err *err)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return err_set(err, "--%s: has a control character", option);
+    return n > 0 && n <= 300 && value_utf8(text, n)
+               ? 0
+               : err_set(err, "--%s: give 1 to 300 bytes of UTF-8", option);
+}
+
 bool ledger_promotes(const struct ledger_entry *e)
 {
     return e->action == LEDGER_PROMOTE || e->action == LEDGER_ROLLBACK;
@@ -348,7 +359,9 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     char *path = model_path(r->path, version);
     int rc = model_load(m, path, err);
     m->version = version;
-    if (rc == 0 && strcmp(m->sha256, trained) != 0)
+    if (rc)
+        err_set(err, "%.900s; put it back, or promote another version", err_copy(err).msg);
+    else if (strcmp(m->sha256, trained) != 0)
         rc = err_set(err,
                      "%s: was altered since its training (sha256 %.12s…, not %.12s…): put it back, "
                      "or promote another version",

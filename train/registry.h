@@ -72,6 +72,8 @@ void registry_checksum(const struct registry *r, const struct ledger_entry *e,
 
 // The line as JSON, without previous; the caller's reference.
 json_t *ledger_json(const struct ledger_entry *e);
+// May this text of an option be in a line? One line of at most 300 bytes of UTF-8.
+int ledger_check_text(const char *option, const char *text, struct err *err);
 // Is this the line of a version that became the champion?
 bool ledger_promotes(const struct ledger_entry *e);
 // The champion at a time by the ledger; 0 where there was none.

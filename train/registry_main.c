@@ -112,6 +112,12 @@ static int show(struct registry *r, struct err *err)
 static int verify(struct registry *r, struct err *err)
 {
     size_t bad = 0;
+    char *first = xasprintf("%s/1", models);
+    if (r->torn || (r->n == 0 && access(first, F_OK) == 0))
+        bad += printf("%s: %s\n", r->ledger,
+                      r->torn ? "ends with half a line: a crash has cut it, or somebody has"
+                              : "is empty, but there are versions: put it back") > 0;
+    free(first);
     for (size_t i = 0; i < r->n; i++) {
         const struct ledger_entry *e = &r->entries[i];
         char found[SHA256_HEX];
@@ -127,7 +133,7 @@ static int verify(struct registry *r, struct err *err)
         model_release(&m);
     }
     printf("lines %zu, versions %" PRId64 ", head %s\n", r->n, registry_latest(r), r->head);
-    return bad ? err_set(err, "%s: files of %zu lines are not as the ledger says", models, bad) : 0;
+    return bad ? err_set(err, "%s: %zu checks failed, see above", models, bad) : 0;
 }
 
 // A promotion names a version, a rollback does not. The line is printed before the change, which an
@@ -210,8 +216,9 @@ static int check(size_t c, const char *name, struct err *err)
         return err_set(err, "--from, --until and --output are for compare only (see --help)");
     if ((by || reason) && c < PROMOTE)
         return err_set(err, "--by and --reason are for promote and rollback only (see --help)");
-    if ((by && !value_utf8(by, strlen(by))) || (reason && !value_utf8(reason, strlen(reason))))
-        return err_set(err, "--by or --reason is not UTF-8");
+    if ((by && ledger_check_text("by", by, err)) ||
+        (reason && ledger_check_text("reason", reason, err)))
+        return -1;
     if (within.from >= within.until)
         return err_set(err, "the period is empty: --from must be earlier than --until");
     if (n_words < least[c])

@@ -101,6 +101,10 @@ bool retrain_due(struct retraining *r, struct split *split, const struct example
     if (e->rows == 0 || day_of(e->time[0]) > day_of(from - r->train))
         return say(r, false, "the tables begin on %s, and %s would train",
                    e->rows ? date_text(first, day_of(e->time[0])) : "no day", split->train.text);
+    const struct row_range trains = split_rows(&split->train, 0, e->time, e->rows);
+    if (trains.first == trains.end || trains.end == since.end)
+        return say(r, false, "there are no rows within %s, or none later that would judge",
+                   split->train.text);
     if (forced)
         return say(r, true, "asked for");
     if (age < r->cool_down)
@@ -200,17 +204,24 @@ static bool apply_rules(struct challenge *c, const struct registry *g, const str
         return say(r, false, "it is the champion's model");
     if (comparison && (c->drift || strncmp(verdict(comparison, "code"), "few", 3) != 0))
         return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
-    // A champion of later rows has seen what this version has not.
-    return say(r, !c->drift && c->champion.train.until <= m->train.until, "not comparable: %s",
-               sentence ? sentence : why->msg);
+    // A champion of later rows has seen what this version has not, if it has the same inputs.
+    const bool later = c->champion.train.until > m->train.until &&
+                       plan_checksum(&c->champion.plan) == plan_checksum(&m->plan);
+    return say(r, !c->drift && !later, "not comparable: %s%s", sentence ? sentence : why->msg,
+               later ? "; and the champion was trained on later days" : "");
 }
 
-static bool has_decision(const struct registry *g, int64_t version)
+// again: no other version was promoted since then.
+static bool has_decision(const struct registry *g, int64_t version, bool again)
 {
-    bool found = false;
-    for (size_t i = 0; i < g->n; i++)
-        found |= g->entries[i].version == version && g->entries[i].action != LEDGER_TRAIN;
-    return found;
+    for (size_t i = g->n; i-- > 0;) {
+        const struct ledger_entry *e = &g->entries[i];
+        if (e->version == version && e->action != LEDGER_TRAIN)
+            return true;
+        if (again && e->action == LEDGER_PROMOTE)
+            return false;
+    }
+    return false;
 }
 
 int challenge_decide(struct challenge *c, const struct registry *g, const struct model *m,
@@ -222,7 +233,7 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
     struct err why = {""};
     int rc = 0;
     c->by_rules |= c->promote;
-    if (!folder->path && !c->promote && has_decision(g, m->version)) {
+    if (!folder->path && !c->promote && has_decision(g, m->version, true)) {
         printf("Version %" PRId64 " is unchanged, so the earlier decision stands\n", m->version);
         c->by_rules = false;
         return 0;
@@ -287,7 +298,7 @@ int challenge_is_due(struct challenge *c, const struct registry *g, const char *
     if (strcmp(of, c->champion.sha256) != 0)
         return err_set(err, "%s: is about another model than the champion: run monitor again",
                        path);
-    while (version > 0 && !has_decision(g, version)) // a crash came between its two lines
+    while (version > 0 && !has_decision(g, version, false)) // a crash came between its two lines
         version--;
     if (registry_load(g, version, &newest, &ignored))
         newest = c->champion;

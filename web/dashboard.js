@@ -288,7 +288,7 @@ function showComparison(challenger, error) {
   table("table-compared", 1, !rows.length ? [] : [["", (d) => (d === slice ? `Worst slice: ${d.slicing} ${d.name}` : d.title)],
     [`version\u00a0${a?.version}`, (d) => fixed(d.a, digits(d))], [`version\u00a0${b?.version}`, (d) => fixed(d.b, digits(d))],
     ["difference", (d) => `${d.value > 0 ? "+" : ""}${fixed(d.value, digits(d))}`], ["95\u00a0% interval", (d) => range([d.low, d.high], digits(d))]], rows);
-  put("compared-rows", period ? `On ${count(period.rows)} rows of ${plural(period.days, "day")}, ${day(period.from)} to ${day(period.to)}, which neither was trained on.` : "");
+  put("compared-rows", period ? `On ${count(a.metrics?.rows)} rows of ${plural(period.days, "day")}, ${day(period.from)} to ${day(period.to)}, which neither was trained on.` : "");
   notes("compared-notes", challenger?.verdict);
 }
 
