@@ -52,4 +52,10 @@ TEST_CASE(a_run_that_is_interrupted_leaves_nothing_behind)
     assert_int_equal(scratch_count(scratch), 1);
 }
 
+TEST_CASE(a_program_that_did_not_come_to_its_end_is_a_failure)
+{
+    assert_int_equal(run_script("", "#!/bin/sh\nkill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)\n"), 1);
+    assert_contains(out, "1 of 1 programs did not run\n0 passed, 1 failed, 0 skipped\n");
+}
+
 TESTS(NULL, NULL)

@@ -32,7 +32,7 @@ int retrain_from_config(struct retraining *r, const struct config *c, struct err
                              .alert_rate_least = 0.1,
                              .alert_rate_most = 1.5,
                              .calibration_most = 2};
-    if (!r->on_alarm && strcmp(alarm->value, "no") != 0)
+    if (alarm && !r->on_alarm && strcmp(alarm->value, "no") != 0)
         return config_error(c, alarm, 0, err, "'%.40s' is neither yes nor no", alarm->value);
     if (config_int(c, "retrain", "new_frauds", 1, INT64_C(1) << 48, &r->new_frauds, err) ||
         config_duration(c, "retrain", "every", &r->every, err) ||
