@@ -24,7 +24,7 @@ struct expected {
     int64_t time;
     double number;
     const char *text;
-    int label;
+    int8_t label;
 };
 
 // The codes of each table are those of its own dictionary; ids are once in a table.

@@ -31,8 +31,8 @@ static json_t *json_of(const char *text)
 // day 60. M is in day 92, so days 50 to 77 train and days 78 to 91 judge.
 enum { ROWS = 2400, FROM = 17532 };
 
-static bool is_due(const char *settings, const char *drift, int tested, int64_t first, bool forced,
-                   struct retraining *r, struct split *split)
+static bool is_due(const char *settings, const char *drift, int64_t tested, int64_t first,
+                   bool forced, struct retraining *r, struct split *split)
 {
     static int64_t time[ROWS];
     static int8_t label[ROWS];
@@ -59,8 +59,8 @@ TEST_CASE(a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_withi
     static const char quiet[] = "{\"verdict\":{\"drift\":false,\"sentence\":\"No drift\"}}";
     static const struct {
         const char *settings, *drift;
-        int tested;    // day on which the test of the newest version ended
-        int64_t first; // day of the first row
+        int64_t tested; // day on which the test of the newest version ended
+        int64_t first;  // day of the first row
         bool forced, due;
         const char *why;
     } cases[] = {{"[retrain]\n", alarm, 60, 0, false, true, "alarm: DRIFT: x moved"},
