@@ -340,7 +340,7 @@ fuzz: ## run every fuzzer (FUZZ_SECONDS=60)
 	@for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
 	    (cd build/fuzz && tests/$$f -max_total_time=$(call quote,$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=4096 \
 	        -verbosity=0 -print_final_stats=1 corpus/$$f 2>&1 | grep -E 'ERROR|SUMMARY|number_of' \
-	        && ! ls crash-* leak-* timeout-* oom-* 2>/dev/null) || exit 1; done
+	        && ! ls | grep -E "^(crash|leak|timeout|oom)-") || exit 1; done
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
 	@echo '  ld $@'
 	@$(CC) $(CFLAGS) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(ALL_LIBS) -lcmocka

@@ -428,9 +428,11 @@ static int take_each(struct store *s, sqlite3_stmt *q, store_take *take, void *a
                                      {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)}};
     }
     int rc = sqlite3_finalize(q) ? store_failed(s, "read", err) : 0;
-    for (const struct event *e = events; rc == 0 && e < events + n; e++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct event *e = &events[i];
         if ((rc = store_get(s, e->of ? e->of : e->order, &row, err)) == 0)
             rc = take(arg, row, e->of ? &e->label : NULL, err);
+    }
     sqlite3_reset(s->statements[STORE_ROW]);
     free(events);
     return rc;
