@@ -1,5 +1,6 @@
-// export: a served period as a feature table or as a raw one (--transactions), one decision as JSON, or
-// a check that what was served can be computed again. It reads the database while a server writes to it, or without one.
+// export: a served period as a feature table or as a raw one (--transactions), one decision as JSON,
+// or a check that what was served can be computed again. It reads the database while a server writes
+// to it, or without one.
 //
 // The table has the format of features/main.c: inputs as they were served, labels as they were
 // known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for

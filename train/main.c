@@ -28,10 +28,10 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
 {
     const double start = seconds_now();
     static struct evaluation evaluation;
-    static struct registry before;
     struct evaluation *v = &evaluation;
     struct challenge *c = &challenge;
     struct output folder = {0};
+    char before[SHA256_HEX];
     int due = 1;
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
@@ -46,13 +46,13 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
         return -1;
     if (!due)
         return stdout_close(err);
-    before = registry;
+    memcpy(before, registry.head, sizeof before);
     if (evaluation_run(v, &examples, &config, drift ? &split : NULL, threads, err) ||
         registry_open(&registry, models, err))
         return -1;
     if (registry.repaired)
         fprintf(stderr, "train: %s: a crash had left half a change; it is taken back\n", models);
-    if (drift && strcmp(before.head, registry.head) != 0)
+    if (drift && strcmp(before, registry.head) != 0)
         return err_set(err, "%s: another program has changed it meanwhile: try again", models);
     if (!drift && registry_champion_at(&registry, INT64_MAX) &&
         challenge_load_champion(c, &registry, err))

@@ -115,7 +115,7 @@ static int verify(struct registry *r, struct err *err)
     char *first = xasprintf("%s/1", models);
     if (r->torn || (r->n == 0 && access(first, F_OK) == 0))
         bad += printf("%s: %s\n", r->ledger,
-                      r->torn ? "ends with half a line: a crash has cut it, or somebody has"
+                      r->torn ? "ends with half a line: a crash or somebody has cut it"
                               : "is empty, but there are versions: put it back") > 0;
     free(first);
     for (size_t i = 0; i < r->n; i++) {

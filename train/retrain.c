@@ -74,7 +74,8 @@ static bool say(struct retraining *r, bool is, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(r->why, sizeof r->why, fmt, args);
     va_end(args);
-    for (size_t i = 0, n; r->why[i]; i += n) // of a name that is not UTF-8, or was cut
+    // A path may not be UTF-8, and vsnprintf may have cut a character.
+    for (size_t i = 0, n; r->why[i]; i += n)
         if ((n = value_utf8_length(r->why + i, strlen(r->why + i))) == 0) {
             r->why[i] = '?';
             n = 1;
@@ -211,7 +212,7 @@ static bool apply_rules(struct challenge *c, const struct registry *g, const str
                later ? "; and the champion was trained on later days" : "");
 }
 
-// again: no other version was promoted since then.
+// Is there a decision on this version? again: one after which no other version was promoted.
 static bool has_decision(const struct registry *g, int64_t version, bool again)
 {
     for (size_t i = g->n; i-- > 0;) {
@@ -247,7 +248,7 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
         free(text);
     }
     registry_checksum(g, &decision, folder, stored);
-    if (strcmp(stored, c->evidence) != 0) // it was compared with another champion before
+    if (strcmp(stored, c->evidence) != 0) // the stored one is against another champion
         c->evidence[0] = '\0';
     if (c->by_rules) {
         c->promote = apply_rules(c, g, m, comparison, &why);
