@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *memory_message = "out of memory";
 
@@ -12,7 +13,7 @@ void *xchecked(void *p)
 {
     if (!p) {
         fprintf(stderr, "%s\n", memory_message);
-        exit(1);
+        _exit(1);
     }
     return p;
 }

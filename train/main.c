@@ -47,6 +47,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     if (!due)
         return stdout_close(err);
     memcpy(before, registry.head, sizeof before);
+    registry_release(&registry);
     if (evaluation_run(v, &examples, &config, drift ? &split : NULL, threads, err) ||
         registry_open(&registry, models, err))
         return -1;
