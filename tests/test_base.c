@@ -42,7 +42,7 @@ TEST_CASE(a_failed_allocation_ends_the_program_with_a_message)
     pid_t child = fork();
     if (child == 0) {
         volatile size_t size = SIZE_MAX / 4; // more than any machine has
-        if (freopen(path, "w", stderr))
+        if (freopen(path, "w", stderr) && setvbuf(stderr, NULL, _IONBF, 0) == 0)
             free(xcalloc(size, 1));
         _exit(0);
     }
