@@ -13,15 +13,17 @@
 #include <xxhash.h>
 
 // Every section that some stage reads, followed by its keys; those without hold names of the user's.
-static const char *const sections[][12] = {
-    {"input", "file", "time_format", "max_reject_rate", "delimiter"},
+static const char *const sections[][14] = {
+    {"input", "file", "time_format", "max_reject_rate", "delimiter", "unit", "utc_offset", "header",
+     "skip", "na", "decimal", "thousands", "encoding"},
     {"columns"},
     {"features"},
-    {"split", "train", "test", "folds", "label_delay", "blocked"},
-    {"model", "l2", "alerts_per_day", "cost_fraud", "cost_alert", "outside"},
+    {"split", "train", "test", "folds", "label_delay", "blocked", "shuffle"},
+    {"model", "l2", "alerts_per_day", "alert_share", "cost_fraud", "cost_alert", "outside"},
     {"baselines"},
     {"slices"},
-    {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence"},
+    {"card", "intended_use", "data", "limits", "risks", "on_failure", "contact", "licence",
+     "class"},
     {"retrain", "metric", "alarm", "new_frauds", "every", "cool_down", "train", "test", "margin",
      "alert_rate_least", "alert_rate_most", "calibration_most"},
     {"monitor", "psi_alert", "min_rows", "alarm", "ap_drop"},

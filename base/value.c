@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 // ---- numbers ----
@@ -64,18 +65,37 @@ static bool days_of(int year, int month, int day, int64_t *days)
 }
 
 // The readers of a conversion return what follows it, NULL where the text does not fit.
-static const char *read_fixed(const char *p, const char *end, int digits, int *value)
+static const char *read_digits(const char *p, const char *end, int least, int most, int *value)
 {
-    int v = 0;
-    if (end - p < digits)
-        return NULL;
-    for (end = p + digits; p < end; p++) {
-        if (!is_digit(*p))
-            return NULL;
-        v = v * 10 + (*p - '0');
+    int n = 0;
+    for (*value = 0; n < most && p < end && is_digit(*p); n++)
+        *value = *value * 10 + (*p++ - '0');
+    return n >= least ? p : NULL;
+}
+
+static const char *read_month(const char *p, const char *end, int *month)
+{
+    static const char *const names[] = {"january",   "february", "march",    "april",
+                                        "may",       "june",     "july",     "august",
+                                        "september", "october",  "november", "december"};
+    for (*month = 1; *month <= 12; ++*month) {
+        const char *name = names[*month - 1];
+        const size_t n = strlen(name), left = (size_t)(end - p);
+        if (left >= n && strncasecmp(p, name, n) == 0)
+            return p + n;
+        if (left >= 3 && strncasecmp(p, name, 3) == 0)
+            return p + 3;
     }
-    *value = v;
-    return p;
+    return NULL;
+}
+
+// AM or PM, as hours.
+static const char *read_half(const char *p, const char *end, int *hours)
+{
+    if (end - p < 2 || !strchr("AaPp", *p) || (p[1] != 'M' && p[1] != 'm'))
+        return NULL;
+    *hours = *p == 'P' || *p == 'p' ? 12 : 0;
+    return p + 2;
 }
 
 static const char *read_fraction(const char *p, const char *end)
@@ -86,54 +106,78 @@ static const char *read_fraction(const char *p, const char *end)
     return p > first && p - first <= 9 ? p : NULL;
 }
 
-// Z, +hh:mm or +hhmm, as seconds east of UTC.
+// Z, +hh:mm, +hhmm or +hh, as seconds east of UTC.
 static const char *read_zone(const char *p, const char *end, int *seconds)
 {
-    int hours, minutes;
+    int hours;
     const char sign = p < end ? *p++ : '\0';
     if (sign == 'Z')
         return p;
-    p = read_fixed(p, end, 2, &hours);
-    if (p && p < end && *p == ':')
-        p++;
-    if (!p || !(p = read_fixed(p, end, 2, &minutes)) || hours > 23 || minutes > 59)
+    int minutes = 0;
+    p = read_digits(p, end, 2, 2, &hours);
+    if (p && p < end && (*p == ':' || is_digit(*p)))
+        p = read_digits(p + (*p == ':'), end, 2, 2, &minutes);
+    if (!p || hours > 23 || minutes > 59)
         return NULL;
     *seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
     return sign == '+' || sign == '-' ? p : NULL;
 }
 
-static int epoch_time(const char *text, size_t n, int64_t *seconds)
+int value_seconds(double x, int64_t *seconds)
 {
-    double v;
-    const double first = -62135596800.0, last = 253402300799.0; // years 1 to 9999
-    if (value_number(text, n, &v) || floor(v) < first || floor(v) > last)
+    if (!(floor(x) >= -62135596800.0 && floor(x) <= 253402300799.0))
         return -1;
-    *seconds = (int64_t)floor(v);
+    *seconds = (int64_t)floor(x);
     return 0;
+}
+
+// Read one conversion. apart: no other one is next to it.
+static const char *read_part(char letter, bool apart, const char *p, const char *end, int *part)
+{
+    int *value = &part[(unsigned char)letter];
+    switch (letter) {
+    case 'f':
+        return read_fraction(p, end);
+    case 'z':
+        return read_zone(p, end, value);
+    case 'b':
+        return read_month(p, end, &part['m']);
+    case 'p':
+        return read_half(p, end, value);
+    case 'Y':
+        return read_digits(p, end, 4, 4, value);
+    case 'y':
+        p = read_digits(p, end, 2, 2, value);
+        part['Y'] = *value + (*value < 69 ? 2000 : 1900);
+        return p;
+    default:
+        return read_digits(p, end, apart ? 1 : 2, 2, value);
+    }
 }
 
 int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
 {
-    if (*format == 'e' && strcmp(format, "epoch") == 0)
-        return epoch_time(text, n, seconds);
+    double v;
+    if (*format == 'e' && strncmp(format, "epoch", 5) == 0)
+        return value_number(text, n, &v) ? -1 : value_seconds(format[5] ? v / 1000 : v, seconds);
     int part['z' + 1]; // by the letter of its conversion
-    part['H'] = part['M'] = part['S'] = part['z'] = 0;
-    const char *p = text, *end = text + n;
-    for (const char *f = format; *f; f++) {
-        if (*f != '%')
+    part['H'] = part['M'] = part['S'] = part['z'] = part['p'] = 0;
+    part['I'] = 12;
+    const char *p = text, *end = text + n, *after = NULL; // the latest conversion of the format
+    for (const char *f = format; p && *f; f++)
+        if (*f != '%') {
             p = p < end && *p == *f ? p + 1 : NULL;
-        else if (*++f == 'f')
-            p = read_fraction(p, end);
-        else if (*f == 'z')
-            p = read_zone(p, end, &part['z']);
-        else
-            p = read_fixed(p, end, *f == 'Y' ? 4 : 2, &part[(unsigned char)*f]);
-        if (p && p < end && *p == '.' && *f == 'S' && f[1] != '.')
-            p = read_fraction(p + 1, end);
-        if (!p)
-            return -1;
-    }
-    if (p != end || part['H'] > 23 || part['M'] > 59 || part['S'] > 59 ||
+        } else {
+            const bool apart = f != after && f[2] != '%';
+            p = read_part(*++f, apart, p, end, part);
+            after = f + 1;
+            if (*f == 'S' && p && p < end && *p == '.' && *after != '.')
+                p = read_fraction(p + 1, end);
+        }
+    if (p != end || part['I'] < 1 || part['I'] > 12)
+        return -1;
+    part['H'] += part['I'] % 12 + part['p'];
+    if (part['H'] > 23 || part['M'] > 59 || part['S'] > 59 ||
         !days_of(part['Y'], part['m'], part['d'], seconds))
         return -1;
     *seconds =
@@ -143,21 +187,26 @@ int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
 
 int time_format_check(const char *format, struct err *err)
 {
-    static const char letters[] = "YmdHMSfz";
-    bool seen[sizeof letters] = {false};
-    if (strcmp(format, "epoch") == 0 || strcmp(format, "row") == 0)
+    static const char letters[] = "YymbdHIpMSfz";
+    bool seen['z' + 1] = {false};
+    if (strcmp(format, "epoch") == 0 || strcmp(format, "epoch_ms") == 0 ||
+        strcmp(format, "row") == 0)
         return 0;
     for (const char *p = format; (p = strchr(p, '%')); p++) {
-        const char *letter = *++p ? strchr(letters, *p) : NULL;
-        if (!letter)
-            return err_set(err, "'%%%.1s' is not one of %%Y %%m %%d %%H %%M %%S %%f %%z", p);
-        if (seen[letter - letters])
+        if (!*++p || !strchr(letters, *p))
+            return err_set(
+                err, "'%%%.1s' is not one of %%Y %%y %%m %%b %%d %%H %%I %%p %%M %%S %%f %%z", p);
+        if (seen[(unsigned char)*p])
             return err_set(err, "'%%%c' is there twice", *p);
-        seen[letter - letters] = true;
+        seen[(unsigned char)*p] = true;
     }
-    if (!seen[0] || !seen[1] || !seen[2])
-        return err_set(err, "'%s' is neither a format with %%Y, %%m and %%d nor 'epoch' nor 'row'",
+    if (seen['Y'] == seen['y'] || seen['m'] == seen['b'] || !seen['d'])
+        return err_set(err,
+                       "'%s' is neither a format with %%Y, %%m and %%d (or %%y, %%b) nor 'epoch', "
+                       "'epoch_ms' or 'row'",
                        format);
+    if (seen['I'] != seen['p'] || (seen['I'] && seen['H']))
+        return err_set(err, "'%s': %%I and %%p go together, and without %%H", format);
     return 0;
 }
 

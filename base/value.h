@@ -4,10 +4,12 @@
 // space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale;
 // a number that overflows is refused.
 //
-// A time format has %Y (4 digits), %m %d %H %M %S (2 digits each), %f (1 to 9 digits of a second),
-// %z (Z, +hh:mm or +hhmm) and literal characters; or it is "epoch": seconds since 1970-01-01 UTC,
-// also written 1e5 or 12.0. Times are rounded down to whole seconds: %S takes ".123" along, too.
-// Times without %z are UTC. Years go from 1 to 9999.
+// A time format has %Y (4 digits) or %y (69 is 1969, 68 is 2068), %m or %b (an English month name,
+// whole or 3 letters, in any case), %d, %H or %I with %p (AM, PM), %M, %S, %f (1 to 9 digits of a
+// second), %z (Z, +hh:mm, +hhmm or +hh) and literal characters. %m %d %H %I %M %S have one or two
+// digits, two next to another conversion. Or it is "epoch" or "epoch_ms": seconds or milliseconds
+// since 1970-01-01 UTC, also written 1e5 or 12.0. Times are rounded down to whole seconds: %S takes
+// ".123" along, too. Times without %z are UTC. Years go from 1 to 9999.
 //
 // Functions that return int return 0, or -1 where the text is no such value.
 #ifndef BASE_VALUE_H
@@ -23,6 +25,8 @@ int value_number(const char *text, size_t n, double *value);
 
 // Is this a format for value_time, or "row"?
 int time_format_check(const char *format, struct err *err);
+// Round seconds since 1970-01-01 UTC down; -1 outside the years 1 to 9999.
+int value_seconds(double x, int64_t *seconds);
 // Seconds since 1970-01-01 UTC.
 int value_time(const char *format, const char *text, size_t n, int64_t *seconds);
 // A time as people write it: "2018-10-01", "2018-10-01 08:15:00" (both UTC), or

@@ -8,6 +8,7 @@
 #include "base/value.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -76,6 +77,10 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
     const bool missing = n == 0;
     if (missing && !s->missing)
         return "missing";
+    if (missing && column_fits_missing(s)) {
+        ((double *)col->values)[r] = NAN;
+        return NULL;
+    }
     if (missing) {
         text = s->missing;
         n = strlen(text);
@@ -88,7 +93,7 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
             c->pseudonym ? pseudonym_hash(c->pseudonym, s->name, text, n) : 0;
         return NULL;
     case COLUMN_TIME:
-        if (value_time(c->schema->time_format, text, n, (int64_t *)col->values + r) == 0)
+        if (schema_time(c->schema, text, n, (int64_t *)col->values + r) == 0)
             return NULL;
         snprintf(c->reason, sizeof c->reason, "not a time of the form %s", c->schema->time_format);
         return c->reason;

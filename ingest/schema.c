@@ -42,7 +42,26 @@ bool schema_counts_rows(const struct schema *s)
 
 bool schema_times_are_numbers(const struct schema *s)
 {
-    return strcmp(s->time_format, "epoch") == 0 || schema_counts_rows(s);
+    return strncmp(s->time_format, "epoch", 5) == 0 || schema_counts_rows(s);
+}
+
+int schema_time(const struct schema *s, const char *text, size_t n, int64_t *seconds)
+{
+    double v;
+    if (s->unit > 1)
+        return value_number(text, n, &v) ? -1 : value_seconds(v * (double)s->unit, seconds);
+    if (value_time(s->time_format, text, n, seconds))
+        return -1;
+    if (s->utc_offset && !schema_times_are_numbers(s) && !strstr(s->time_format, "%z"))
+        *seconds -= s->utc_offset;
+    return 0;
+}
+
+bool column_fits_missing(const struct schema_column *c)
+{
+    return c->kind == COLUMN_NUMBER && c->missing &&
+           (strcmp(c->missing, "median") == 0 || strcmp(c->missing, "mean") == 0 ||
+            strcmp(c->missing, "flag") == 0);
 }
 
 void schema_release(struct schema *s)
@@ -51,6 +70,8 @@ void schema_release(struct schema *s)
         free(s->columns[i].name);
         free(s->columns[i].header);
         free(s->columns[i].missing);
+        free(s->columns[i].strip);
+        free(s->columns[i].positive);
     }
     free(s->columns);
     free(s->time_format);
@@ -70,8 +91,9 @@ static int check_missing(const struct schema_column *c, struct err *err)
     double v;
     if (c->kind == COLUMN_ID || c->kind == COLUMN_TIME)
         return err_set(err, "a column of kind %s cannot have 'missing'", column_kinds[c->kind]);
-    if (c->kind == COLUMN_NUMBER && value_number(c->missing, strlen(c->missing), &v))
-        return err_set(err, "missing: '%s' is not a number", c->missing);
+    if (c->kind == COLUMN_NUMBER && !column_fits_missing(c) &&
+        value_number(c->missing, strlen(c->missing), &v))
+        return err_set(err, "missing: '%s' is not a number, nor median, mean or flag", c->missing);
     if (c->kind == COLUMN_LABEL && strcmp(c->missing, "-1") != 0 && strcmp(c->missing, "0") != 0 &&
         strcmp(c->missing, "1") != 0)
         return err_set(err, "missing: '%s' is none of -1 (not known), 0, 1", c->missing);
@@ -86,7 +108,9 @@ static int check_unique(const struct schema *s, struct err *err)
     for (const struct schema_column *other = s->columns; other < c; other++) {
         if (strcmp(c->name, other->name) == 0)
             return err_set(err, "a second column named '%s'", c->name);
-        if (strcmp(c->header, other->header) == 0)
+        const bool texts = (c->kind == COLUMN_KEY && other->kind == COLUMN_CATEGORY) ||
+                           (c->kind == COLUMN_CATEGORY && other->kind == COLUMN_KEY);
+        if (strcmp(c->header, other->header) == 0 && !texts)
             return err_set(err, "'%s' is the header of '%s' already", c->header, other->name);
         if (only && c->kind == other->kind)
             return err_set(err, "a second column of kind %s; '%s' is one", column_kinds[c->kind],
@@ -107,8 +131,12 @@ static int complete_column(struct schema *s, struct err *err)
         return err_set(err, "with time_format = row there is no column of kind time");
     if (!number && (c->min > -INFINITY || c->max < INFINITY))
         return err_set(err, "only a number can have 'min' and 'max'");
+    if ((c->strip && !number) || (c->positive && c->kind != COLUMN_LABEL))
+        return err_set(err, "only a %s can have '%s'", c->strip ? "number" : "label",
+                       c->strip ? "strip" : "positive");
     if (!(c->min <= c->max))
         return err_set(err, "min %g is greater than max %g", c->min, c->max);
+    c->flag |= number && c->missing && strcmp(c->missing, "flag") == 0;
     if (number && c->min == -INFINITY)
         c->min = -SCHEMA_LIMIT;
     if (number && c->max == INFINITY)
@@ -146,27 +174,29 @@ static int complete(struct schema *s, struct err *err)
 
 // ---- from the .ini ----
 
-// min=NUMBER, max=NUMBER or missing=VALUE
+// min=NUMBER, max=NUMBER, missing=VALUE, strip=BYTES or positive=TEXTS
 static int set_option(struct schema_column *column, char *part, struct err *err)
 {
-    static const char *const names[] = {"min", "max", "missing"};
+    static const char *const names[] = {"min", "max", "missing", "strip", "positive"};
+    enum { N = sizeof names / sizeof *names };
     char *value = part + strcspn(part, "=");
     double *limits[] = {&column->min, &column->max};
+    char **texts[] = {&column->missing, &column->strip, &column->positive};
     size_t i = 0;
     if (*value)
         *value++ = '\0';
-    while (i < 3 && strcmp(part, names[i]) != 0)
+    while (i < N && strcmp(part, names[i]) != 0)
         i++;
-    if (i == 3)
-        return err_set(err, "'%s' is none of min, max, missing%s", part,
-                       err_did_you_mean(part, names, 3).text);
+    if (i == N)
+        return err_set(err, "'%s' is none of min, max, missing, strip, positive%s", part,
+                       err_did_you_mean(part, names, N).text);
     if (!*value)
         return err_set(err, "'%s' needs a value: %s=...", part, part);
     if (i < 2 && value_number(value, strlen(value), limits[i]))
         return err_set(err, "'%s' is not a number", value);
-    if (i == 2) {
-        free(column->missing);
-        column->missing = xstrdup(value);
+    if (i >= 2) {
+        free(*texts[i - 2]);
+        *texts[i - 2] = xstrdup(value);
     }
     return 0;
 }
@@ -183,7 +213,7 @@ static int column_from_config(struct schema *s, const struct config *c,
         if (!at || config_list_next(e, &at, item, sizeof item, &offset))
             rc = err_set(err,
                          "%s is missing, or its quotes are wrong; write: HEADER, kind[, min=]"
-                         "[, max=][, missing=]",
+                         "[, max=][, missing=][, strip=][, positive=]",
                          parts[n < 2 ? n : 2]);
         else if (n == 0)
             add_column(s, e->key, item);
@@ -199,23 +229,41 @@ static int column_from_config(struct schema *s, const struct config *c,
     return rc ? config_error(c, e, offset, err, "%s", err_copy(err).msg) : 0;
 }
 
-static int time_format_from_config(struct schema *s, const struct config *c, struct err *err)
+static int times_from_config(struct schema *s, const struct config *c, struct err *err)
 {
     const struct config_entry *e = config_find(c, "input", "time_format");
+    const struct config_entry *unit = config_find(c, "input", "unit");
+    const struct config_entry *offset = config_find(c, "input", "utc_offset");
+    char day[32];
+    int64_t west = 0;
     if (!e)
         return err_set(err,
-                       "%s: [input] time_format is missing: epoch, row, or a format such as %s",
+                       "%s: [input] time_format is missing: epoch, epoch_ms, row, or a format "
+                       "such as %s",
                        c->path, "%Y-%m-%d %H:%M:%S");
     s->time_format = xstrdup(e->value);
     if (time_format_check(e->value, err))
         return config_error(c, e, 0, err, "%s", err_copy(err).msg);
+    if (unit && (config_duration(c, "input", "unit", &s->unit, err) || s->unit == 0 ||
+                 strcmp(e->value, "epoch") != 0))
+        return config_error(c, unit, 0, err,
+                            "it goes with time_format = epoch, and is a length like 1h or 1d");
+    if (!offset)
+        return 0;
+    snprintf(day, sizeof day, "1970-01-01%.8s", offset->value); // is that far from UTC
+    if (strlen(offset->value) > 8 || value_time("%Y-%m-%d%z", day, strlen(day), &west) ||
+        schema_counts_rows(s))
+        return config_error(c, offset, 0, err,
+                            "it is the distance of local time from UTC, like +01:00%s",
+                            schema_counts_rows(s) ? ", and rows have no time" : "");
+    s->utc_offset = (int32_t)-west;
     return 0;
 }
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err)
 {
-    *s = (struct schema){0};
-    if (time_format_from_config(s, c, err))
+    *s = (struct schema){.unit = 1};
+    if (times_from_config(s, c, err))
         return -1;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->entries[i].section, "columns") == 0 &&
@@ -230,12 +278,15 @@ json_t *schema_to_json(const struct schema *s)
 {
     json_t *columns = json_array();
     for (const struct schema_column *c = s->columns; c < s->columns + s->n; c++)
-        json_array_append_new(columns, json_pack("{ss, ss, ss, so*, so*, ss*}", "name", c->name,
-                                                 "header", c->header, "kind", column_kinds[c->kind],
-                                                 "min", isfinite(c->min) ? json_real(c->min) : NULL,
-                                                 "max", isfinite(c->max) ? json_real(c->max) : NULL,
-                                                 "missing", c->missing));
-    return json_pack("{ss, so}", "time_format", s->time_format, "columns", columns);
+        json_array_append_new(columns,
+                              json_pack("{ss, ss, ss, so*, so*, ss*, so*}", "name", c->name,
+                                        "header", c->header, "kind", column_kinds[c->kind], "min",
+                                        isfinite(c->min) ? json_real(c->min) : NULL, "max",
+                                        isfinite(c->max) ? json_real(c->max) : NULL, "missing",
+                                        c->missing, "flag", c->flag ? json_true() : NULL));
+    return json_pack("{ss, so*, so*, so}", "time_format", s->time_format, "unit",
+                     s->unit > 1 ? json_integer(s->unit) : NULL, "utc_offset",
+                     s->utc_offset ? json_integer(s->utc_offset) : NULL, "columns", columns);
 }
 
 static int column_from_json(struct schema *s, json_t *json, struct err *err)
@@ -243,12 +294,15 @@ static int column_from_json(struct schema *s, json_t *json, struct err *err)
     json_error_t why;
     const char *name, *header, *kind, *missing = NULL;
     double min = -INFINITY, max = INFINITY;
-    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?F, s?F, s?s}", "name", &name, "header",
-                       &header, "kind", &kind, "min", &min, "max", &max, "missing", &missing))
+    int flag = 0;
+    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?F, s?F, s?s, s?b}", "name", &name, "header",
+                       &header, "kind", &kind, "min", &min, "max", &max, "missing", &missing,
+                       "flag", &flag))
         return err_set(err, "column %zu: %s", s->n, why.text);
     struct schema_column *c = add_column(s, name, header);
     c->min = min;
     c->max = max;
+    c->flag = flag;
     c->missing = missing ? xstrdup(missing) : NULL;
     return set_kind(c, kind, err) || complete_column(s, err) ? -1 : 0;
 }
@@ -257,9 +311,16 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
 {
     const char *format = json_string_value(json_object_get(json, "time_format"));
     const json_t *columns = json_object_get(json, "columns");
+    int unit = 1, utc_offset = 0;
     *s = (struct schema){.time_format = xstrdup(format ? format : "")};
     int rc = json_is_array(columns) ? time_format_check(s->time_format, err)
                                     : err_set(err, "columns: is not an array");
+    if (rc == 0 &&
+        (json_unpack((json_t *)json, "{s?i, s?i}", "unit", &unit, "utc_offset", &utc_offset) ||
+         unit < 1 || abs(utc_offset) >= SECONDS_PER_DAY))
+        rc = err_set(err, "unit or utc_offset: is not a number of seconds");
+    s->unit = unit;
+    s->utc_offset = utc_offset;
     for (size_t i = 0; i < json_array_size(columns) && rc == 0; i++)
         rc = column_from_json(s, json_array_get(columns, i), err);
     return rc || complete(s, err) ? err_prefix(err, "schema") : 0;
@@ -267,28 +328,71 @@ int schema_from_json(struct schema *s, const json_t *json, struct err *err)
 
 // ---- datasets ----
 
-static int read_delimiter(struct dataset *d, struct err *err)
+// One character, of which none is in refused, or its name: in an .ini a tab is blank and a semicolon
+// begins a comment.
+static int read_character(const struct config *c, const char *key, const char *refused, char *to,
+                          struct err *err)
 {
-    const struct config_entry *e = config_find(&d->config, "input", "delimiter");
-    const char *text = e ? e->value : ",";
-    // In an .ini a tab is blank and a semicolon begins a comment, so they have names.
-    if (strcmp(text, "tab") == 0)
-        text = "\t";
-    else if (strcmp(text, "semicolon") == 0)
-        text = ";";
-    else if (strlen(text) != 1 || strchr("\" ", *text) || (unsigned char)*text > 126)
-        return config_error(&d->config, e, 0, err,
-                            "'%s' is neither one character nor tab or semicolon", text);
-    d->delimiter = *text;
+    static const struct {
+        const char *name, byte;
+    } named[] = {{"tab", '\t'}, {"semicolon", ';'}, {"comma", ','}, {"point", '.'}, {"space", ' '}};
+    const struct config_entry *e = config_find(c, "input", key);
+    if (!e)
+        return 0;
+    if (!*e->value)
+        return config_error(c, e, 0, err,
+                            "it is empty, since ; begins a comment; write "
+                            "%s = semicolon",
+                            key);
+    *to = e->value[1] ? '\0' : *e->value;
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (strcmp(e->value, named[i].name) == 0)
+            *to = named[i].byte;
+    if (*to > 0 && *to < 127 && !strchr(refused, *to))
+        return 0;
+    return config_error(c, e, 0, err,
+                        "'%s' is neither one character that can stand there nor tab, semicolon, "
+                        "comma, point or space",
+                        e->value);
+}
+
+// How values are written in the CSV.
+static int read_dialect(struct dataset *d, struct err *err)
+{
+    const struct config *c = &d->config;
+    const struct config_entry *header = config_find(c, "input", "header");
+    const struct config_entry *encoding = config_find(c, "input", "encoding");
+    const struct config_entry *na = config_find(c, "input", "na");
+    char item[128];
+    int offset = 0;
+    if (read_character(c, "delimiter", "\" ", &d->delimiter, err) ||
+        read_character(c, "decimal", "0123456789+-eE\" ", &d->decimal, err) ||
+        read_character(c, "thousands", "0123456789+-eE\"", &d->thousands, err) ||
+        config_int(c, "input", "skip", 0, 1000000, &d->skip, err))
+        return -1;
+    if (d->decimal == d->thousands)
+        return config_error(c, config_find(c, "input", "thousands"), 0, err,
+                            "it is the decimal mark; write decimal = comma or point");
+    if (header && strcmp(header->value, "none") != 0)
+        return config_error(c, header, 0, err, "'%s' is not none", header->value);
+    d->no_header = header;
+    d->encoding = encoding ? encoding->value : NULL;
+    for (const char *at = na ? na->value : NULL; at;) {
+        if (config_list_next(na, &at, item, sizeof item, &offset))
+            return config_error(c, na, offset, err, "a text is empty, or its quotes are wrong");
+        d->na = xreallocarray(d->na, d->n_na + 1, sizeof *d->na);
+        d->na[d->n_na++] = xstrdup(item);
+    }
     return 0;
 }
 
 int dataset_load(struct dataset *d, const char *config, const char *input, struct err *err)
 {
-    *d = (struct dataset){.file = input, .max_reject_rate = 0.001};
+    *d =
+        (struct dataset){.file = input, .max_reject_rate = 0.001, .delimiter = ',', .decimal = '.'};
     if (config_load(&d->config, config, err) ||
         config_number(&d->config, "input", "max_reject_rate", 0, 1, &d->max_reject_rate, err) ||
-        read_delimiter(d, err) || schema_from_config(&d->schema, &d->config, err))
+        read_dialect(d, err) || schema_from_config(&d->schema, &d->config, err))
         return -1;
     const struct config_entry *file = config_find(&d->config, "input", "file");
     if (file && !input)

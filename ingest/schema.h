@@ -1,13 +1,17 @@
 // schema: the columns of a dataset, as its .ini declares them, and where its CSV is.
 //
 //     [columns]
-//     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE]
+//     name = HEADER, kind[, min=NUMBER][, max=NUMBER][, missing=VALUE][, strip=BYTES]
+//         [, positive=TEXT|TEXT]
 //
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
 // header with a comma needs double quotes. min and max are for numbers; missing= is for all kinds
-// but id and time, and limits do not apply to it (a label's may be -1, not known). With [input]
+// but id and time, and limits do not apply to it (a label's may be -1, not known); of a number it may
+// be median, mean or flag, which stand in a table as NaN until a plan is fitted. HEADER #3 is the
+// third column, unless a header is "#3". A key and a category may have the same header. With [input]
 // time_format = row the schema gets a column "time" of row numbers from 0 on. The schema travels as
-// JSON in tables and in the model, so a server needs no .ini to know what a transaction looks like.
+// JSON in tables and in the model, so a server needs no .ini to know what a transaction looks like;
+// only strip and positive stay behind, as requests have no such texts.
 //
 // Ownership: a schema owns its strings. Release it after an error, too; a dataset lives as long as
 // its program.
@@ -39,12 +43,17 @@ struct schema_column {
     enum column_kind kind;
     double min, max; // of numbers; infinite for other kinds
     char *missing;   // the value of an empty field; NULL: an empty field rejects the row
+    bool flag;       // missing=flag: the model is also told where the number was missing
+    char *strip;     // bytes to remove from a number, or NULL
+    char *positive;  // texts of label 1, separated by '|'; NULL: 1 and true, 0 and false
 };
 
 struct schema {
     struct schema_column *columns; // in the order of the .ini
     size_t n;
-    char *time_format; // as in [input], e.g. "%Y-%m-%d %H:%M:%S", "epoch" or "row"
+    char *time_format;  // as in [input], e.g. "%Y-%m-%d %H:%M:%S", "epoch" or "row"
+    int64_t unit;       // seconds that an epoch counts, 1 by default
+    int32_t utc_offset; // seconds that local time is ahead of UTC: of times without %z, and of days
 };
 
 extern const char *const column_kinds[]; // "id", "time", "key", ..., by kind
@@ -55,13 +64,18 @@ int column_kind_parse(const char *name, enum column_kind *kind);
 bool schema_is_name(const char *s);
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);
-// {"time_format", "columns": [{"name", "header", "kind", "min"?, "max"?, "missing"?}, ...]}
+// {"time_format", "unit"?, "utc_offset"?, "columns": [{"name", "header", "kind", "min"?, "max"?,
+// "missing"?, "flag"?}, ...]}
 json_t *schema_to_json(const struct schema *s);
 int schema_from_json(struct schema *s, const json_t *json, struct err *err);
 void schema_release(struct schema *s);
 
 bool schema_counts_rows(const struct schema *s);       // time_format row: there is no clock
-bool schema_times_are_numbers(const struct schema *s); // time_format epoch or row
+bool schema_times_are_numbers(const struct schema *s); // time_format epoch, epoch_ms or row
+// A time as the CSV writes it, in seconds since 1970-01-01 UTC; -1 where it is none.
+int schema_time(const struct schema *s, const char *text, size_t n, int64_t *seconds);
+// missing= is median, mean or flag, not yet a fitted number.
+bool column_fits_missing(const struct schema_column *c);
 // Index of the column with that name, or of the only column of a kind (id, time, label); or -1.
 int schema_find(const struct schema *s, const char *name);
 int schema_find_kind(const struct schema *s, enum column_kind kind);
@@ -69,9 +83,14 @@ int schema_find_kind(const struct schema *s, enum column_kind kind);
 struct dataset {
     struct config config;
     struct schema schema;
-    const char *file; // in config, or the caller's input; "-" is standard input
-    char delimiter;
-    double max_reject_rate; // share of rows that may break the schema
+    const char *file;                   // in config, or the caller's input; "-" is standard input
+    double max_reject_rate;             // share of rows that may break the schema
+    char delimiter, decimal, thousands; // thousands: 0 for none
+    bool no_header;                     // its columns are #1, #2, ...
+    int64_t skip;                       // lines before the header or the first row
+    const char *encoding;               // as iconv calls it, NULL for UTF-8
+    char **na;                          // [n_na] texts that mean a missing value
+    size_t n_na;
 };
 
 // config: the .ini; input: a file instead of that of [input], or NULL.

@@ -294,12 +294,12 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
     return rc;
 }
 
-// Labels below 0 are not known.
+// Labels below 0 are not known, NaN is a number that is missing.
 #define MEASURE(type)                                                                              \
     do                                                                                             \
         for (size_t i = 0; i < n; i++) {                                                           \
             const double x = (double)((const type *)values)[i];                                    \
-            const bool known = c->about.kind != COLUMN_LABEL || x >= 0;                            \
+            const bool known = c->about.kind == COLUMN_LABEL ? x >= 0 : x == x;                    \
             c->nulls += !known;                                                                    \
             c->min = known && x < c->min ? x : c->min;                                             \
             c->max = known && x > c->max ? x : c->max;                                             \

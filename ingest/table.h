@@ -9,7 +9,8 @@
 //      "provenance": {...},       decided by the writer's caller
 //      "xxh3": ...}               of all the other members, written compact and sorted
 //
-// min and max are null where no row has a value, and for id and key; nulls counts labels of -1.
+// min and max are null where no row has a value, and for id and key; nulls counts labels of -1 and
+// numbers that are NaN: missing, until the plan's value takes their place.
 // xxh3 is the hash of the data bytes, 16 hexadecimal digits.
 //
 // Writing:                                       Reading:

@@ -3,8 +3,6 @@
 #include "base/memory.h"
 #include "base/value.h"
 
-#include <math.h>
-
 // The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
@@ -91,7 +89,6 @@ static int put_number(const struct place *p, const json_t *v, double *to)
 
 static int put_time(const struct place *p, const json_t *v, int64_t *to)
 {
-    static const double first = -62135596800.0, last = 253402300799.0; // as in a table
     const char *name = p->column->name, *text = json_string_value(v);
     const bool number = schema_times_are_numbers(&p->service->plan->schema);
     const double x = json_number_value(v);
@@ -100,10 +97,8 @@ static int put_time(const struct place *p, const json_t *v, int64_t *to)
     if (text && (json_string_length(v) <= strlen("2018-10-01") || // a day does not place it
                  value_moment(text, json_string_length(v), to)))
         return REFUSE(p, "'%s' is \"%.40s\", not a time like 2018-10-01T08:15:00Z", name, text);
-    if (!text && !(floor(x) >= first && floor(x) <= last))
+    if (!text && value_seconds(x, to))
         return REFUSE(p, "'%s' is %.17g, not seconds in the years 1 to 9999", name, x);
-    if (!text)
-        *to = (int64_t)floor(x);
     const int64_t ahead = *to - p->now;
     if (schema_counts_rows(&p->service->plan->schema) || ahead <= SECONDS_PER_DAY)
         return 0;

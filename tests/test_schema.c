@@ -28,6 +28,28 @@ static int load(struct dataset *d, const char *time_format, const char *columns,
     "channel = Channel, category, missing=none\n"                                                  \
     "label = Fraud, label, missing=-1\n"
 
+TEST_CASE(times_have_their_unit_and_offset)
+{
+    static const struct {
+        const char *input, *text;
+        int64_t seconds;
+    } cases[] = {{"epoch\nunit = 1h", "1.5", 5400},
+                 {"epoch\nunit = 1d", "1e9", INT64_MIN},
+                 {"epoch\nutc_offset = +01:00", "7200", 7200},
+                 {"%Y-%m-%d %H\nutc_offset = +01", "1970-01-01 3", 7200},
+                 {"%Y-%m-%dT%H%z\nutc_offset = +01:00", "1970-01-01T03-01", 14400}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dataset d;
+        struct err err = {""};
+        int64_t seconds = 0;
+        must(load(&d, cases[i].input, "t = T, time\n", &err), &err);
+        if (schema_time(&d.schema, cases[i].text, strlen(cases[i].text), &seconds))
+            seconds = INT64_MIN;
+        assert_int_equal(seconds, cases[i].seconds);
+        release(&d);
+    }
+}
+
 static void assert_whole(const struct schema *s)
 {
     assert_int_equal(s->n, 6);
@@ -46,8 +68,11 @@ TEST_CASE(a_schema_is_read_and_json_gives_it_back)
     static const char *const cases[][2] = {
         {"%Y-%m-%d", WHOLE},
         {"row", "amount = Amount, number\n"}, // rows are numbered in a column of their own
-        {"epoch", "y = Y, number, max=1e30\ntime = T, time\n"}};
-    for (int i = 0; i < 3; i++) {
+        {"epoch", "y = Y, number, max=1e30\ntime = T, time\n"},
+        {"epoch\nunit = 1h\nutc_offset = -03:30",
+         "y = #2, number, missing=flag, strip=$%\ntime = T, time\nl = Y, label, positive=yes|Y\n"
+         "key = C, key\nc = C, category, missing=mean\n"}};
+    for (int i = 0; i < 4; i++) {
         struct dataset d;
         struct schema back;
         struct err err = {""};
@@ -59,6 +84,14 @@ TEST_CASE(a_schema_is_read_and_json_gives_it_back)
         assert_true(schema_find_kind(&back, COLUMN_TIME) == 1);
         if (i == 0)
             assert_whole(&back);
+        if (i == 3) {
+            assert_true(back.unit == 3600 && back.utc_offset == -12600 && back.columns[0].flag);
+            assert_true(column_fits_missing(back.columns) &&
+                        !column_fits_missing(&back.columns[4]));
+            assert_true(!back.columns[4].flag && !back.columns[0].strip);
+            assert_string_equal(d.schema.columns[0].strip, "$%");
+            assert_string_equal(d.schema.columns[2].positive, "yes|Y");
+        }
         if (i == 2)
             assert_true(back.columns[0].min == -SCHEMA_LIMIT && back.columns[0].max == 1e30);
         json_decref(j);
@@ -87,6 +120,9 @@ TEST_CASE(mistakes_are_explained)
         {"epoch", "x = X, id, missing=0\n", "kind id cannot have 'missing'"},
         {"epoch", "x = X, number, missing=no\n", "missing: 'no' is not a number"},
         {"epoch", "x = X, label, missing=2\n", "missing: '2' is none of -1"},
+        {"epoch", "x = X, category, strip=$\n", "only a number can have 'strip'"},
+        {"epoch", "x = X, number, positive=1\n", "only a label can have 'positive'"},
+        {"epoch", "x = X, key\ny = X, key\n", "'X' is the header of 'x' already"},
         {"epoch", "time = T, time\nx = T, number\n", "'T' is the header of 'time' already"},
         {"epoch", "time = T, time\nx = X, time\n", "a second column of kind time; 'time' is one"},
         {"epoch", "x-y = X, number\n", "'x-y' is not a name of letters"},
@@ -100,6 +136,18 @@ TEST_CASE(mistakes_are_explained)
         {"%Y-%m-%d %Y", "time = T, time\n", "'%Y' is there twice"},
         {"row\nmax_reject_rate = 2", "x = X, number\n", "2 is not within 0 .. 1"},
         {"row\ndelimiter = ab", "x = X, number\n", "test.ini:3:13: [input] delimiter: 'ab' is"},
+        {"row\ndelimiter = ;", "x = X, number\n",
+         "since ; begins a comment; write delimiter = sem"},
+        {"row\nutc_offset = +01:00", "x = X, number\n", ", and rows have no time"},
+        {"epoch\nutc_offset = 1h", "t = T, time\n", "3:14: [input] utc_offset: it is the distance"},
+        {"epoch_ms\nunit = 1h", "t = T, time\n", "test.ini:3:8: [input] unit: it goes with"},
+        {"epoch\nunit = 0s", "t = T, time\n", "[input] unit: it goes with"},
+        {"row\nheader = no", "x = X, number\n", "'no' is not none"},
+        {"row\nna = NA, , ?", "x = X, number\n", "test.ini:3:10: [input] na: a text is empty"},
+        {"row\nthousands = .", "x = X, number\n", "it is the decimal mark; write decimal = comma"},
+        {"row\nthousands = 5", "x = X, number\n", "'5' is neither one character"},
+        {"row\nskip = -1", "x = X, number\n", "-1 is not within 0 .. 1e+06"},
+        {"%Y-%m-%d %I", "t = T, time\n", "%I and %p go together"},
         {"row\ndelimeter = ;", "x = X, number\n", "test.ini:3: unknown key 'delimeter' in [input]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -123,6 +171,8 @@ TEST_CASE(hostile_json_is_refused)
         "{'time_format': 'epoch', 'columns': []}",
         "{'time_format': '%Q', 'columns': [1]}",
         "{'time_format': 'row', 'columns': [1]}",
+        "{'time_format': 'epoch', 'unit': 0, 'columns': [{'name': 't', 'header': 'T', 'kind': "
+        "'time'}]}",
         "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'y'}]}",
         "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'feature'}]}",
         "{'time_format': 'row', 'columns': [{'name': '../x', 'header': 'X', 'kind': 'number'}]}",

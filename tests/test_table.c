@@ -6,6 +6,7 @@
 #include "tests/scratch.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <xxhash.h>
 
 enum { ROWS = 1000 };
@@ -37,7 +38,7 @@ static void make_table(size_t rows, size_t block)
     for (int i = 0; i < ROWS; i++) {
         id[i] = (uint64_t)i * 0x9e3779b97f4a7c15u;
         moment[i] = 1522540800 + i;
-        x[i] = (i - 5) / 4.0;
+        x[i] = i == 0 ? NAN : (i - 5) / 4.0; // missing
         channel[i] = (uint32_t)i % 3;
         label[i] = (int8_t)(i % 3 - 1);
         feature[i] = (float)i / 3;
@@ -97,7 +98,7 @@ TEST_CASE(what_was_written_comes_back_and_numpy_reads_it_too)
                     "cd %s/table && /usr/bin/python3 -c '"
                     "import numpy as n; x = n.load(\"x.npy\", mmap_mode=\"r\"); "
                     "assert x.dtype == n.float64 and x.shape == (1000,); "
-                    "assert (x == (n.arange(1000) - 5) / 4).all(); "
+                    "assert (x == (n.arange(1000) - 5) / 4)[1:].all() and n.isnan(x[0]); "
                     "l = n.load(\"label.npy\"); assert (l == n.arange(1000) %% 3 - 1).all(); "
                     "i = n.load(\"id.npy\"); assert i.dtype == n.uint64'",
                     scratch);
@@ -105,12 +106,12 @@ TEST_CASE(what_was_written_comes_back_and_numpy_reads_it_too)
         fail_msg("%s", out);
 }
 
-TEST_CASE(the_manifest_has_ranges_and_unknown_labels)
+TEST_CASE(the_manifest_has_ranges_unknown_labels_and_missing_numbers)
 {
     static const char *const ranges[] = {
         "\"min\":null,\"max\":null,\"nulls\":0", // of pseudonyms and of no rows
         "\"min\":1522540800.0,\"max\":1522540899.0,\"nulls\":0",
-        "\"min\":-1.25,\"max\":23.5,\"nulls\":0",
+        "\"min\":-1.0,\"max\":23.5,\"nulls\":1",
         "\"min\":0.0,\"max\":2.0,\"nulls\":0",
         "\"min\":0.0,\"max\":1.0,\"nulls\":34",
         "\"min\":0.0,\"max\":33.0,\"nulls\":0"};
@@ -213,7 +214,7 @@ TEST_CASE(a_hostile_manifest_is_refused)
     };
     make_table(100, 100);
     char *good = scratch_read(scratch_path("table/manifest.json"), NULL);
-    edit_manifest(good, "-1.25", "-1.5", false);
+    edit_manifest(good, "-1.0", "-1.5", false);
     assert_refused("manifest.json: it was altered");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         edit_manifest(good, cases[i][0], cases[i][1], true);

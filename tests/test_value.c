@@ -108,6 +108,7 @@ TEST_CASE(times_are_those_of_timegm_and_days_begin_at_midnight)
 TEST_CASE(each_format_takes_its_times_and_no_others)
 {
     static const char iso[] = "%Y-%m-%dT%H:%M:%S%z", slashes[] = "%d/%m/%Y %H:%M:%S.%f";
+    static const char us[] = "%m/%d/%Y %H:%M", ampm[] = "%Y-%m-%d %I:%M%p";
     static const struct {
         const char *format, *text;
         int64_t seconds;
@@ -138,13 +139,34 @@ TEST_CASE(each_format_takes_its_times_and_no_others)
                  {"epoch", "-0.5", -1},
                  {"epoch", "253402300799.9", 253402300799},
                  {"epoch", "now", NONE},
+                 {us, "4/18/2015 2:47", 1429325220},
+                 {us, "04/18/15 02:47", NONE},
+                 {us, "4//2015 2:47", NONE},
+                 {us, "4/018/2015 2:47", NONE},
+                 {"%Y%m%d", "2018111", NONE}, // January or November
+                 {"%d-%b-%y", "1-APR-18", 1522540800},
+                 {"%d-%b-%y", "1-april-18", 1522540800},
+                 {"%d-%b-%y", "1-Apri-18", NONE},
+                 {"%b %d, %Y", "Sep 9, 1969", -9849600},
+                 {"%d/%m/%y", "09/09/69", -9849600},
+                 {"%d/%m/%y", "09/09/68", 3114374400},
+                 {ampm, "2018-04-01 12:00AM", 1522540800},
+                 {ampm, "2018-04-01 12:59pm", 1522587540},
+                 {ampm, "2018-04-01 1:59Pm", 1522591140},
+                 {ampm, "2018-04-01 13:59PM", NONE},
+                 {ampm, "2018-04-01 0:59PM", NONE},
+                 {ampm, "2018-04-01 1:59P", NONE},
+                 {iso, "2018-04-01T02:00:31+02", 1522540831},
+                 {iso, "2018-04-01T02:00:31+02:", NONE},
+                 {"epoch_ms", "1522540831999", 1522540831},
+                 {"epoch_ms", "-1", -1},
                  {NULL, "2018-10-01", 1538352000},
                  {NULL, "2018-10-01 08:15:00", 1538381700},
                  {NULL, "2018-10-01T08:15:00.123Z", 1538381700},
                  {NULL, "2018-10-01 08:15:00.123456", 1538381700},
                  {NULL, "2018-10-01T08:15:00", NONE}};
     static const char *const dates[] = {"",           "1900-02-29", "2018-13-01",  "2018-00-01",
-                                        "2018-01-00", "2018-04-31", "0000-01-01",  "2018-1-01",
+                                        "2018-01-00", "2018-04-31", "0000-01-01",  "2018--01",
                                         "18-01-01",   "2018/01/01", "2018-01-01 ", "+018-01-01"};
     for (size_t i = 0; i < COUNT(cases); i++)
         if (time_of(cases[i].format, cases[i].text) != cases[i].seconds)
