@@ -5,7 +5,7 @@
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
 // table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
-// "program"}. onehots are fitted to the training window of [split].
+// "program"}. onehots and hinges are fitted to the training window of [split].
 //
 // Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
@@ -19,9 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 // Rows of a block: enough that threads seldom wait for each other, few enough for the caches.
-enum { BLOCK = 32768 };
+enum { BLOCK = 32768, MAX_SAMPLE = 200000 }; // the latter: for quantiles
 
 static const char *config_path = "datasets/simulated.ini", *output = "build/simulated/features";
 static int64_t threads, until = INT64_MAX;
@@ -72,36 +73,7 @@ static int open_tables(char **paths, size_t n_tables, struct err *err)
     return 0;
 }
 
-// Spell out the values of the onehots of a category column.
-static int fit_column(int column, struct row_range rows, struct err *err)
-{
-    const struct table_column *c = source((size_t)column);
-    const uint32_t *codes = c->data;
-    struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
-    for (size_t i = 0; i < c->dictionary_size; i++)
-        values[i].text = c->dictionary[i];
-    for (uint64_t i = rows.first; i < rows.end; i++)
-        values[codes[i]].rows++;
-    int rc = plan_fit(&plan, column, values, c->dictionary_size, err);
-    free(values);
-    return rc;
-}
-
-static int fit_onehots(struct err *err)
-{
-    struct split split;
-    if (split_labels(&split, &config, schema, err)) // train would refuse it later
-        return -1;
-    if (plan_unfitted(&plan) < 0)
-        return 0;
-    if (split_from_config(&split, &config, err))
-        return -1;
-    const struct row_range rows = split_rows(&split.train, 0, time, table.rows);
-    for (int column; (column = plan_unfitted(&plan)) >= 0;)
-        if (fit_column(column, rows, err))
-            return -1;
-    return 0;
-}
+// ---- blocks of rows ----
 
 static void open_state(void)
 {
@@ -114,27 +86,103 @@ static void open_state(void)
         if (c->kind == COLUMN_CATEGORY)
             state_bind(&state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
     }
+    columns = xcalloc(schema->n, sizeof *columns);
+    inputs = xcalloc(plan.n_inputs, sizeof *inputs);
+    inputs[0] = xcalloc(plan.n_inputs * BLOCK, sizeof **inputs);
+    for (size_t i = 0; i < plan.n_inputs; i++)
+        inputs[i] = inputs[0] + i * BLOCK;
 }
+
+static int run_state(uint64_t first, uint64_t rows, struct err *err)
+{
+    n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
+    for (size_t i = 0; i < schema->n; i++)
+        columns[i] = (const char *)source(i)->data + first * column_size(source(i)->kind);
+    return state_run(&state, &(struct events){n, columns}, inputs, err);
+}
+
+// ---- fitting ----
+
+// Spell out the values of the onehots of a category column.
+static int fit_column(int column, struct row_range rows, struct err *err)
+{
+    const struct table_column *c = source((size_t)column);
+    const uint32_t *codes = c->data;
+    struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
+    for (size_t i = 0; i < c->dictionary_size; i++)
+        values[i].text = c->dictionary[i];
+    for (uint64_t i = rows.first; i < rows.end; i++)
+        values[codes[i]].rows++;
+    int rc = plan_fit_onehots(&plan, column, values, c->dictionary_size, err);
+    free(values);
+    return rc;
+}
+
+// Spell out the knots of all hinges, in one run. Selection sampling: Algorithm S of Knuth, The Art of
+// Computer Programming 2, 3.4.2, with hashes of the rows' numbers in place of random numbers.
+static int fit_hinges(struct row_range rows, struct err *err)
+{
+    float **sample = xcalloc(plan.n_definitions, sizeof *sample); // NULL where it is no hinges
+    size_t taken = 0;
+    for (size_t i = 0; i < plan.n_definitions; i++)
+        if (plan.definitions[i].knots > 0)
+            sample[i] = xcalloc(MAX_SAMPLE, sizeof **sample);
+    open_state();
+    // Windows need the rows before.
+    for (uint64_t first = plan.n_tracks ? 0 : rows.first; first < rows.end; first += n) {
+        if (run_state(first, rows.end, err))
+            return -1;
+        for (uint64_t row = first; row < first + n; row++) {
+            if (row < rows.first ||
+                XXH3_64bits(&row, sizeof row) % (rows.end - row) >= MAX_SAMPLE - taken)
+                continue;
+            for (size_t i = 0; i < plan.n_definitions; i++)
+                if (sample[i])
+                    sample[i][taken] = inputs[plan.definitions[i].input][row - first];
+            taken++;
+        }
+    }
+    state_release(&state);
+    free(inputs[0]);
+    for (size_t i = 0; i < plan.n_definitions; i++)
+        if (sample[i])
+            plan_fit_hinges(&plan.definitions[i], sample[i], taken);
+    return plan_refit(&plan, err);
+}
+
+static int fit(struct err *err)
+{
+    struct split split;
+    bool hinges = false;
+    if (split_labels(&split, &config, schema, err)) // train would refuse it later
+        return -1;
+    for (size_t i = 0; i < plan.n_definitions; i++)
+        hinges |= plan.definitions[i].knots > 0;
+    if (plan_unfitted(&plan) < 0 && !hinges)
+        return 0;
+    if (split_from_config(&split, &config, err))
+        return -1;
+    const struct row_range rows = split_rows(&split.train, 0, time, table.rows);
+    for (int column; (column = plan_unfitted(&plan)) >= 0;)
+        if (fit_column(column, rows, err))
+            return -1;
+    return plan_refit(&plan, err) || (hinges && fit_hinges(rows, err)) ? -1 : 0;
+}
+
+// ---- running ----
 
 // The columns of the feature table, and room for a block of them.
 static int open_writer(struct err *err)
 {
-    columns = xcalloc(schema->n, sizeof *columns);
-    inputs = xcalloc(plan.n_inputs, sizeof *inputs);
     written = xcalloc(schema->n + plan.n_inputs, sizeof *written);
-    inputs[0] = xcalloc(plan.n_inputs * BLOCK, sizeof **inputs);
     for (size_t i = 0; i < schema->n; i++)
         if (is_copied(i))
             written[n_written++] = *source(i);
-    for (size_t i = 0; i < plan.n_inputs; i++) {
-        inputs[i] = inputs[0] + i * BLOCK;
+    for (size_t i = 0; i < plan.n_inputs; i++)
         written[n_written++] = (struct table_column){
             .name = plan.inputs[i].name, .kind = COLUMN_FEATURE, .data = inputs[i]};
-    }
     return table_writer_open(&writer, output, written, n_written, err);
 }
-
-// ---- running ----
 
 // Columns are written independently of each other, so each thread takes every so many-th of them.
 static int append_share(void *none, unsigned thread, struct err *err)
@@ -146,17 +194,14 @@ static int append_share(void *none, unsigned thread, struct err *err)
     return 0;
 }
 
-static int run_block(uint64_t first, struct err *err)
+static int run_block(uint64_t first, uint64_t rows, struct err *err)
 {
     size_t at = 0;
-    for (size_t i = 0; i < schema->n; i++) {
-        columns[i] = (const char *)source(i)->data + first * column_size(source(i)->kind);
+    if (run_state(first, rows, err))
+        return -1;
+    for (size_t i = 0; i < schema->n; i++)
         if (is_copied(i))
             written[at++].data = columns[i];
-    }
-    const struct events events = {n, columns};
-    if (state_run(&state, &events, inputs, err))
-        return -1;
     return parallel_run((unsigned)threads, append_share, NULL, err);
 }
 
@@ -166,8 +211,7 @@ static int run_blocks(uint64_t rows, struct err *err)
     int rc = 0;
     progress_init(&progress, "features", rows);
     for (uint64_t first = 0; first < rows && rc == 0; first += n) {
-        n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
-        rc = run_block(first, err);
+        rc = run_block(first, rows, err);
         progress_set(&progress, first + n);
     }
     progress_done(&progress);
@@ -199,7 +243,7 @@ static int features(char **paths, size_t n_tables, struct err *err)
     const double start = seconds_now();
     uint64_t rows;
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
-        open_tables(paths, n_tables, err) || fit_onehots(err))
+        open_tables(paths, n_tables, err) || fit(err))
         return -1;
     open_state();
     LOWER_BOUND(rows, 0, table.rows, time[rows] < until);

@@ -1,133 +1,25 @@
 // Recursive descent over one expression:
 //
-//     comparison := sum [(< | <= | > | >= | == | !=) sum]
+//     or         := and {or and}
+//     and        := comparison {and comparison}
+//     comparison := not comparison | sum [(< | <= | > | >= | == | !=) sum]
 //     sum        := product {(+ | -) product}
 //     product    := factor {(* | /) factor}
-//     factor     := - factor | number | name | function ( ... ) | ( comparison )
-#include "features/plan.h"
+//     factor     := - factor | number | name | category (== | !=) text | function ( ... ) | ( or )
+#include "features/words.h"
 
 #include "base/memory.h"
-#include "base/value.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
-enum { NAME = 64 };                        // room for a name with its 0
-
-// The int functions return the index of a node, or 0, or -1 with the error filled.
-struct parser {
-    const char *text, *at;
-    struct plan *plan;
-    struct plan_definition *definition;
-    const char *label_at; // where the label stood last
-    int depth;
-    struct err *err;
-};
 
 // Operators by how tightly they bind, the loosest first.
-enum { COMPARISON, SUM, PRODUCT, FACTOR };
+enum { OR, AND, COMPARISON, SUM, PRODUCT, FACTOR };
+// Returns the index of a node, or -1 with the error filled, as most functions here.
 static int operation(struct parser *ps, int level);
-
-// Set the message and the place of the mistake; -1.
-#define fail(ps, place, ...)                                                                       \
-    ((ps)->definition->mistake = (int)((place) - (ps)->text), err_set((ps)->err, __VA_ARGS__))
-
-// ---- words: each is preceded by blanks, and is passed only where it stands there ----
-
-static void skip_space(struct parser *ps)
-{
-    ps->at += strspn(ps->at, " \t");
-}
-
-static bool take(struct parser *ps, const char *word)
-{
-    skip_space(ps);
-    size_t n = strlen(word);
-    if (strncmp(ps->at, word, n) != 0)
-        return false;
-    ps->at += n;
-    return true;
-}
-
-// where completes the message "'word' is missing ...".
-static int expect(struct parser *ps, const char *word, const char *where)
-{
-    return take(ps, word) ? 0 : fail(ps, ps->at, "'%s' is missing %s", word, where);
-}
-
-static bool is_letter(char c)
-{
-    return isalpha((unsigned char)c) || c == '_';
-}
-
-// Returns its start in the text, or NULL where no name stands here.
-static const char *take_name(struct parser *ps, char name[NAME])
-{
-    skip_space(ps);
-    const char *start = ps->at, *end = start;
-    while (is_letter(*end) || (end > start && isdigit((unsigned char)*end)))
-        end++;
-    if (end == start || end - start >= NAME)
-        return NULL;
-    memcpy(name, start, (size_t)(end - start));
-    name[end - start] = '\0';
-    ps->at = end;
-    return start;
-}
-
-static int take_number(struct parser *ps, double *value)
-{
-    skip_space(ps);
-    char *end;
-    if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
-        return fail(ps, ps->at, "a value is expected here");
-    *value = strtod(ps->at, &end); // no program here calls setlocale, so this is the C locale
-    size_t n = strspn(ps->at, "0123456789.");
-    if (end > ps->at + n)
-        n = (size_t)(end - ps->at); // with an exponent
-    if (end != ps->at + n || strspn(ps->at, "0123456789.eE+-") < n || !isfinite(*value))
-        return fail(ps, ps->at, "'%.*s' is not a number", (int)n, ps->at);
-    if (is_letter(*end))
-        return fail(ps, ps->at, "a number has no unit here; only windows and delays do, like 7d");
-    ps->at = end;
-    return 0;
-}
-
-static int take_duration(struct parser *ps, int64_t *seconds)
-{
-    skip_space(ps);
-    const char *end = duration_parse(ps->at, seconds);
-    if (!end || is_letter(*end) || isdigit((unsigned char)*end))
-        return fail(ps, ps->at,
-                    "a length of time is expected here, like 30s, 15m, 12h or 7d, 36500d at most");
-    if (*seconds == 0)
-        return fail(ps, ps->at, "a length of time is 1s at least");
-    ps->at = end;
-    return 0;
-}
-
-// "text" in UTF-8 with \" and \\ inside.
-static int take_text(struct parser *ps, char text[PLAN_TEXT + 1])
-{
-    const char *start = ps->at;
-    size_t n = 0;
-    if (!take(ps, "\""))
-        return fail(ps, ps->at, "a value in double quotes is expected here");
-    for (; *ps->at && *ps->at != '"'; ps->at++) {
-        if (*ps->at == '\\' && (ps->at[1] == '"' || ps->at[1] == '\\'))
-            ps->at++;
-        if (n == PLAN_TEXT)
-            return fail(ps, start, "a value in quotes has at most %d bytes", PLAN_TEXT);
-        text[n++] = *ps->at;
-    }
-    text[n] = '\0';
-    if (!value_utf8(text, n))
-        return fail(ps, start, "the value is not UTF-8");
-    return expect(ps, "\"", "behind the value");
-}
 
 // ---- columns and features ----
 
@@ -154,6 +46,33 @@ static const struct plan_definition *find_definition(const struct plan *p, const
     return NULL;
 }
 
+// A node that is 1 where the category is one of the texts, which are the node's from now on.
+static int text_node(struct parser *ps, int column, char *texts, size_t size)
+{
+    return plan_node(ps->plan, (struct node){.op = NODE_IS_TEXT,
+                                             .a = column,
+                                             .text = texts,
+                                             .text_size = size,
+                                             .reads = READS_OTHER});
+}
+
+// Behind a category's name: == or != and a text.
+static int text_comparison(struct parser *ps, const char *at, int column)
+{
+    const char *name = ps->plan->schema.columns[column].name;
+    const bool equal = take(ps, "==");
+    if (!equal && !take(ps, "!="))
+        return fail(ps, at,
+                    "'%s' is a category: compare it with a text, %s == \"...\", or write "
+                    "onehot(%s)",
+                    name, name, name);
+    char *text = take_text(ps);
+    if (!text)
+        return -1;
+    const int node = text_node(ps, column, text, strlen(text) + 1);
+    return equal ? node : plan_operation(ps->plan, NODE_NOT, node, node, node);
+}
+
 static int column_value(struct parser *ps, const char *at, int column)
 {
     const struct schema_column *c = &ps->plan->schema.columns[column];
@@ -162,7 +81,7 @@ static int column_value(struct parser *ps, const char *at, int column)
     if (c->kind == COLUMN_KEY)
         return fail(ps, at, "'%s' is a key: only the first argument of a window is one", c->name);
     if (c->kind == COLUMN_CATEGORY)
-        return fail(ps, at, "'%s' is a category: write onehot(%s)", c->name, c->name);
+        return text_comparison(ps, at, column);
     if (c->kind == COLUMN_LABEL)
         ps->label_at = at;
     const int reads = c->kind == COLUMN_LABEL ? READS_LABEL : READS_OTHER;
@@ -270,7 +189,7 @@ static int window(struct parser *ps, enum node_op op, const char *function)
     if (w.key_column < 0)
         return -1;
     if (op == NODE_SUM || op == NODE_MEAN) {
-        w.lane_node = expect(ps, ",", "before what is added up") ? -1 : operation(ps, COMPARISON);
+        w.lane_node = expect(ps, ",", "before what is added up") ? -1 : operation(ps, OR);
         if (w.lane_node < 0)
             return -1;
     }
@@ -290,38 +209,63 @@ static int window(struct parser *ps, enum node_op op, const char *function)
 
 // ---- functions and operators ----
 
-// min and max have two arguments; hour and weekday read a time, the others any number.
-static int function_of_numbers(struct parser *ps, enum node_op op)
+static const struct function {
+    const char *name;
+    enum node_op op;
+    size_t n; // arguments; 0: see window()
+} functions[] = {
+    {"abs", NODE_ABS, 1},     {"floor", NODE_FLOOR, 1},     {"sqrt", NODE_SQRT, 1},
+    {"exp", NODE_EXP, 1},     {"log", NODE_LOG, 1},         {"log1p", NODE_LOG1P, 1},
+    {"sin", NODE_SIN, 1},     {"cos", NODE_COS, 1},         {"pow", NODE_POW, 2},
+    {"if", NODE_IF, 3},       {"min", NODE_MIN, 2}, // min and max take more, too
+    {"max", NODE_MAX, 2},     {"minute", NODE_MINUTE, 1},   {"hour", NODE_HOUR, 1},
+    {"day", NODE_DAY, 1},     {"weekday", NODE_WEEKDAY, 1}, {"month", NODE_MONTH, 1},
+    {"count", NODE_COUNT, 0}, {"sum", NODE_SUM, 0},         {"mean", NODE_MEAN, 0},
+    {"since", NODE_SINCE, 0},
+};
+enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
+
+// Behind the name and "(".
+static int call(struct parser *ps, const struct function *f)
 {
+    struct plan *p = ps->plan;
+    const bool any = f->op == NODE_MIN || f->op == NODE_MAX;
+    int a[3];
+    size_t n = 0;
     skip_space(ps);
     const char *at = ps->at;
-    const int a = operation(ps, COMPARISON);
-    int b = a;
-    if (a < 0)
+    do {
+        if (n > 0 && expect(ps, ",", "between two arguments"))
+            return -1;
+        const int node = operation(ps, OR);
+        if (node < 0)
+            return -1;
+        if (any && n == 2) {
+            a[0] = plan_operation(p, f->op, a[0], a[1], a[1]);
+            n = 1;
+        }
+        a[n++] = node;
+        skip_space(ps);
+    } while (n < f->n || (any && *ps->at == ','));
+    const struct node *x = &p->nodes[a[0]];
+    const bool is_time = x->op == NODE_COLUMN && p->schema.columns[x->a].kind == COLUMN_TIME;
+    if (f->op >= NODE_MINUTE && !is_time)
+        return fail(ps, at, "%s takes the time column", f->name);
+    if (expect(ps, ")", "at the end of the arguments"))
         return -1;
-    const struct node *x = &ps->plan->nodes[a];
-    const bool is_time = x->op == NODE_COLUMN && ps->plan->schema.columns[x->a].kind == COLUMN_TIME;
-    if ((op == NODE_HOUR || op == NODE_WEEKDAY) && !is_time)
-        return fail(ps, at, "hour and weekday take the time column");
-    if (op == NODE_MIN || op == NODE_MAX)
-        b = expect(ps, ",", "between two arguments") ? -1 : operation(ps, COMPARISON);
-    if (b < 0 || expect(ps, ")", "at the end of the arguments"))
-        return -1;
-    return plan_operation(ps->plan, op, a, b);
+    return plan_operation(p, f->op, a[0], a[n > 1], a[n - 1]);
 }
 
 static int function(struct parser *ps, const char *at, const char *name)
 {
-    static const char *const names[] = {"log1p",   "abs",   "min", "max",  "hour",
-                                        "weekday", "count", "sum", "mean", "since"};
-    static const enum node_op ops[] = {NODE_LOG1P,   NODE_ABS,   NODE_MIN, NODE_MAX,  NODE_HOUR,
-                                       NODE_WEEKDAY, NODE_COUNT, NODE_SUM, NODE_MEAN, NODE_SINCE};
-    enum { N_FUNCTIONS = sizeof ops / sizeof *ops };
-    for (size_t i = 0; i < N_FUNCTIONS; i++)
+    const char *names[N_FUNCTIONS];
+    for (size_t i = 0; i < N_FUNCTIONS; i++) {
+        names[i] = functions[i].name;
         if (strcmp(name, names[i]) == 0)
-            return ops[i] < NODE_COUNT ? function_of_numbers(ps, ops[i]) : window(ps, ops[i], name);
-    if (strcmp(name, "onehot") == 0)
-        return fail(ps, at, "onehot makes several features: it must be the whole expression");
+            return functions[i].n ? call(ps, &functions[i]) : window(ps, functions[i].op, name);
+    }
+    if (strcmp(name, "onehot") == 0 || strcmp(name, "hinges") == 0)
+        return fail(ps, at, "%s makes several features: it must be the whole expression", name);
     return fail(ps, at, "unknown function '%s'%s", name,
                 err_did_you_mean(name, names, N_FUNCTIONS).text);
 }
@@ -334,10 +278,10 @@ static int inside_factor(struct parser *ps)
     struct node number = {.op = NODE_NUMBER};
     if (take(ps, "-")) {
         int a = factor(ps);
-        return a < 0 ? -1 : plan_operation(ps->plan, NODE_NEG, a, a);
+        return a < 0 ? -1 : plan_operation(ps->plan, NODE_NEG, a, a, a);
     }
     if (take(ps, "(")) {
-        int a = operation(ps, COMPARISON);
+        int a = operation(ps, OR);
         return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
     }
     const char *at = take_name(ps, name);
@@ -348,7 +292,7 @@ static int inside_factor(struct parser *ps)
     return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
 }
 
-// All recursion passes through here.
+// All recursion passes through here, or through negation.
 static int factor(struct parser *ps)
 {
     if (ps->plan->n_nodes > MAX_NODES)
@@ -370,7 +314,7 @@ static bool take_operator(struct parser *ps, int level, enum node_op *op)
         {"<=", NODE_LE, COMPARISON}, {">=", NODE_GE, COMPARISON}, {"==", NODE_EQ, COMPARISON},
         {"!=", NODE_NE, COMPARISON}, {"<", NODE_LT, COMPARISON},  {">", NODE_GT, COMPARISON},
         {"+", NODE_ADD, SUM},        {"-", NODE_SUB, SUM},        {"*", NODE_MUL, PRODUCT},
-        {"/", NODE_DIV, PRODUCT},
+        {"/", NODE_DIV, PRODUCT},    {"or", NODE_OR, OR},         {"and", NODE_AND, AND},
     };
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
         if (operators[i].level == level && take(ps, operators[i].word)) {
@@ -380,11 +324,23 @@ static bool take_operator(struct parser *ps, int level, enum node_op *op)
     return false;
 }
 
+// Behind "not".
+static int negation(struct parser *ps)
+{
+    if (++ps->depth > MAX_DEPTH)
+        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
+    const int a = operation(ps, COMPARISON);
+    ps->depth--;
+    return a < 0 ? -1 : plan_operation(ps->plan, NODE_NOT, a, a, a);
+}
+
 // Operands and the operators of a level between them, grouped from the left.
 static int operation(struct parser *ps, int level)
 {
     if (level == FACTOR)
         return factor(ps);
+    if (level == COMPARISON && take(ps, "not"))
+        return negation(ps);
     int a = operation(ps, level + 1);
     enum node_op op;
     const char *at = ps->at;
@@ -392,45 +348,12 @@ static int operation(struct parser *ps, int level)
         if (level == COMPARISON && n > 0)
             return fail(ps, at, "comparisons cannot be chained; use parentheses");
         const int b = operation(ps, level + 1);
-        a = b < 0 ? -1 : plan_operation(ps->plan, op, a, b);
+        a = b < 0 ? -1 : plan_operation(ps->plan, op, a, b, b);
     }
     return a;
 }
 
-// ---- onehot: several inputs from one category, each 1 where the event has that value ----
-
-enum { INPUT_NAME = 3 * PLAN_TEXT + NAME + 3 }; // name[value], each byte of the value as %XX
-
-// Bytes that the name of a file should not have become %XX, for inputs become files.
-static void input_name(char *buf, const char *name, const char *value)
-{
-    buf += sprintf(buf, "%s[", name);
-    for (; *value; value++) {
-        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
-        buf += sprintf(buf, plain ? "%c" : "%%%02X", (unsigned char)*value);
-    }
-    stpcpy(buf, "]");
-}
-
-// A node that is 1 where the event has the value that stands here; an input of its own.
-static int onehot_value(struct parser *ps, int column)
-{
-    char name[INPUT_NAME];
-    struct node is_text = {.op = NODE_IS_TEXT, .a = column, .reads = READS_OTHER};
-    struct plan *p = ps->plan;
-    const char *at = ps->at;
-    if (take_text(ps, is_text.text))
-        return -1;
-    if (p->n_nodes > MAX_NODES)
-        return fail(ps, at, "more than %d values in the plan", MAX_NODES);
-    input_name(name, ps->definition->name, is_text.text);
-    for (size_t i = 0; i < p->n_inputs; i++)
-        if (strcmp(p->inputs[i].name, name) == 0)
-            return fail(ps, at, "the value stands here twice");
-    const int node = plan_node(p, is_text);
-    plan_input(p, name, node);
-    return node;
-}
+// ---- the definition as a whole ----
 
 // A name must not mean two things: a feature named like a column must be that column (-1: none).
 static int check_shadow(struct parser *ps, int column)
@@ -440,41 +363,6 @@ static int check_shadow(struct parser *ps, int column)
     if (shadowed < 0 || shadowed == column)
         return 0;
     return fail(ps, ps->text, "'%s' is a column already; give the feature another name", name);
-}
-
-// Behind "onehot(". Without values it is not fitted yet and makes no input.
-static int onehot(struct parser *ps)
-{
-    struct plan *p = ps->plan;
-    struct plan_definition *d = ps->definition;
-    char name[NAME], rest[INPUT_NAME];
-    const char *at = take_name(ps, name);
-    const int column = at ? schema_find(&p->schema, name) : -1;
-    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
-        return fail(ps, at ? at : ps->at, "onehot takes a category column");
-    if (d->name[0] == '_')
-        return fail(ps, ps->text, "a onehot cannot be a helper: give it a name without _");
-    if (check_shadow(ps, column))
-        return -1;
-    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
-    int seen = zero; // the sum of the values' nodes
-    d->unfitted = column;
-    while (take(ps, ",")) {
-        d->unfitted = -1;
-        if (take(ps, "*")) // fitted, and no value was frequent
-            break;
-        const int node = onehot_value(ps, column);
-        if (node < 0)
-            return -1;
-        seen = plan_operation(p, NODE_ADD, seen, node);
-    }
-    if (expect(ps, ")", "at the end of onehot"))
-        return -1;
-    if (d->unfitted >= 0)
-        return 0;
-    sprintf(rest, "%s[*]", d->name);
-    plan_input(p, rest, plan_operation(p, NODE_EQ, seen, zero));
-    return 0;
 }
 
 // The definition's own value, unless it is a helper, becomes an input.
@@ -498,27 +386,190 @@ static int add_value(struct parser *ps, int node)
     return 0;
 }
 
+// ---- onehot and hinges: several inputs, name[value] ----
+
+// value NULL: *. Bytes that the name of a file should not have become %XX, for inputs become files.
+static int add_input(struct parser *ps, const char *at, const char *value, int node)
+{
+    struct plan *p = ps->plan;
+    char name[NAME + 3 * PLAN_TEXT + 3], *end = name + sprintf(name, "%s[", ps->definition->name);
+    for (; value && *value; value++) {
+        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
+        end += sprintf(end, plain ? "%c" : "%%%02X", (unsigned char)*value);
+    }
+    stpcpy(end, value ? "]" : "*]");
+    if (p->n_nodes > MAX_NODES)
+        return fail(ps, at, "more than %d values in the plan", MAX_NODES);
+    for (size_t i = 0; i < p->n_inputs; i++)
+        if (strcmp(p->inputs[i].name, name) == 0)
+            return fail(ps, at, "the value stands here twice");
+    plan_input(p, name, node);
+    return 0;
+}
+
+// min=1% or max=32, which are for a onehot that is not fitted yet.
+static int onehot_option(struct parser *ps, const char *at, const char *name)
+{
+    struct plan_definition *d = ps->definition;
+    const bool min = strcmp(name, "min") == 0;
+    double x;
+    if (!min && strcmp(name, "max") != 0)
+        return fail(ps, at, "a text in double quotes is expected here, or min=1%% or max=32");
+    if (d->unfitted < 0)
+        return fail(ps, at, "%s= is for a onehot without values, which training finds", name);
+    if (expect(ps, "=", "behind the option's name") || take_number(ps, &x))
+        return -1;
+    if (min ? !take(ps, "%") || x > 100 : x < 1 || x > 255 || x != (int)x)
+        return fail(ps, at,
+                    min ? "min is a share of the training rows, like 1%%"
+                        : "max is a whole number from 1 to 255");
+    if (min)
+        d->min_share = x / 100;
+    else
+        d->most = (int64_t)x;
+    return 0;
+}
+
+// The texts behind "*": an input that is 1 for any of them. Without texts there is none.
+static int rare_values(struct parser *ps, int column)
+{
+    const char *at = ps->at;
+    char *texts = NULL, *text;
+    size_t size = 0, capacity = 0, n;
+    for (; take(ps, ","); free(text), size += n) {
+        text = take_text(ps);
+        n = text ? strlen(text) + 1 : 0;
+        if (!text) {
+            free(texts);
+            return -1;
+        }
+        ARRAY_GROW(texts, size + n, capacity);
+        memcpy(texts + size, text, n);
+    }
+    return size ? add_input(ps, at, NULL, text_node(ps, column, texts, size)) : 0;
+}
+
+// A value with an input of its own. Returns the node.
+static int onehot_value(struct parser *ps, int column)
+{
+    skip_space(ps);
+    const char *at = ps->at;
+    char *text = take_text(ps);
+    if (!text)
+        return -1;
+    const size_t n = strlen(text);
+    if (n > PLAN_TEXT) {
+        free(text);
+        return fail(ps, at, "a value with an input has at most %d bytes", PLAN_TEXT);
+    }
+    const int node = text_node(ps, column, text, n + 1);
+    return add_input(ps, at, ps->plan->nodes[node].text, node) ? -1 : node;
+}
+
+// Behind "onehot(". Without values it is not fitted yet and makes no input.
+static int onehot(struct parser *ps)
+{
+    struct plan *p = ps->plan;
+    struct plan_definition *d = ps->definition;
+    char name[NAME];
+    const char *at = take_name(ps, name);
+    const int column = at ? schema_find(&p->schema, name) : -1;
+    bool others = true; // without *, as before there was a list of rare values, [*] is all others
+    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
+        return fail(ps, at ? at : ps->at, "onehot takes a category column");
+    if (check_shadow(ps, column))
+        return -1;
+    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
+    int seen = zero; // the sum of the values' nodes
+    d->unfitted = column;
+    while (others && take(ps, ",")) {
+        if ((at = take_name(ps, name))) {
+            if (onehot_option(ps, at, name))
+                return -1;
+            continue;
+        }
+        d->unfitted = -1;
+        others = !take(ps, "*");
+        const int node = others ? onehot_value(ps, column) : rare_values(ps, column);
+        if (node < 0)
+            return -1;
+        seen = others ? plan_operation(p, NODE_ADD, seen, node, node) : seen;
+    }
+    at = ps->at;
+    if (expect(ps, ")", "at the end of onehot"))
+        return -1;
+    return d->unfitted >= 0 || !others
+               ? 0
+               : add_input(ps, at, NULL, plan_operation(p, NODE_EQ, seen, zero, zero));
+}
+
+// A knot, or how many knots there are to be: a whole number that is alone.
+static int hinge(struct parser *ps, int node, bool alone)
+{
+    struct plan *p = ps->plan;
+    char text[32];
+    const double sign = take(ps, "-") ? -1 : 1;
+    skip_space(ps);
+    const char *at = ps->at;
+    struct node h = {.op = NODE_HINGE, .a = node, .b = node, .c = node};
+    if (take_number(ps, &h.value))
+        return -1;
+    const bool whole = strspn(at, "0123456789") == (size_t)(ps->at - at);
+    skip_space(ps);
+    if (alone && whole && sign > 0 && *ps->at == ')') {
+        if (h.value < 1 || h.value > 64)
+            return fail(ps, at, "there can be 1 to 64 knots; write a knot that is alone as 20.0");
+        ps->definition->knots = (int64_t)h.value;
+        return 0;
+    }
+    h.value *= sign;
+    h.level = p->nodes[node].level;
+    h.reads = p->nodes[node].reads;
+    snprintf(text, sizeof text, "%.9g", h.value);
+    return add_input(ps, at, text, plan_node(p, h));
+}
+
+// Behind "hinges(": x, and behind its knots max(x - knot, 0). Its name stands for x elsewhere.
+static int hinges(struct parser *ps)
+{
+    const int node = operation(ps, OR);
+    if (node < 0 || add_value(ps, node))
+        return -1;
+    for (bool first = true; take(ps, ","); first = false)
+        if (hinge(ps, node, first))
+            return -1;
+    return expect(ps, ")", "at the end of hinges");
+}
+
 int parse_definition(struct plan *p, struct plan_definition *d, struct err *err)
 {
     struct parser ps = {
         .text = d->expression, .at = d->expression, .plan = p, .definition = d, .err = err};
     char name[NAME];
     d->node = d->unfitted = -1;
+    d->input = p->n_inputs;
+    d->knots = 0;
+    d->min_share = 0.01;
+    d->most = 32;
     if (!schema_is_name(d->name))
         return fail(&ps, ps.text, "a feature's name is letters, digits and _, 63 at most");
     if (find_definition(p, d->name) < d)
         return fail(&ps, ps.text, "the feature '%s' is defined already", d->name);
     const char *at = take_name(&ps, name);
-    const bool several = at && strcmp(name, "onehot") == 0 && take(&ps, "(");
+    const bool is_onehot = at && strcmp(name, "onehot") == 0 && take(&ps, "("),
+               is_hinges = at && strcmp(name, "hinges") == 0 && take(&ps, "("),
+               several = is_onehot || is_hinges;
+    if (several && d->name[0] == '_')
+        return fail(&ps, ps.text, "%s cannot be a helper: give it a name without _", name);
     if (!several)
         ps.at = ps.text;
-    const int result = several ? onehot(&ps) : operation(&ps, COMPARISON);
+    const int result = is_onehot ? onehot(&ps) : is_hinges ? hinges(&ps) : operation(&ps, OR);
     if (result < 0)
         return -1;
     skip_space(&ps);
+    if (*ps.at && several)
+        return fail(&ps, ps.at, "%s must be the whole expression", name);
     if (*ps.at)
-        return fail(&ps, ps.at,
-                    several ? "onehot must be the whole expression"
-                            : "an operator is expected here");
+        return fail(&ps, ps.at, "an operator is expected here");
     return several ? 0 : add_value(&ps, result);
 }

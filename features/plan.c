@@ -1,4 +1,4 @@
-#include "features/plan.h"
+#include "features/words.h"
 
 #include "base/memory.h"
 
@@ -10,17 +10,20 @@
 
 static bool same_node(const struct node *x, const struct node *y)
 {
-    return x->op == y->op && x->a == y->a && x->b == y->b && x->value == y->value &&
-           strcmp(x->text, y->text) == 0 && x->track == y->track && x->lane == y->lane &&
-           x->upper == y->upper && x->lower == y->lower && x->prior == y->prior &&
-           x->weight == y->weight;
+    return x->op == y->op && x->a == y->a && x->b == y->b && x->c == y->c && x->value == y->value &&
+           x->text_size == y->text_size &&
+           (!x->text || memcmp(x->text, y->text, x->text_size) == 0) && x->track == y->track &&
+           x->lane == y->lane && x->upper == y->upper && x->lower == y->lower &&
+           x->prior == y->prior && x->weight == y->weight;
 }
 
 int plan_node(struct plan *p, struct node node)
 {
     for (size_t i = 0; i < p->n_nodes; i++)
-        if (same_node(&p->nodes[i], &node))
+        if (same_node(&p->nodes[i], &node)) {
+            free(node.text);
             return (int)i;
+        }
     p->nodes = xreallocarray(p->nodes, p->n_nodes + 1, sizeof *p->nodes);
     if (node.level >= p->n_levels)
         p->n_levels = node.level + 1;
@@ -28,13 +31,13 @@ int plan_node(struct plan *p, struct node node)
     return (int)p->n_nodes++;
 }
 
-int plan_operation(struct plan *p, enum node_op op, int a, int b)
+int plan_operation(struct plan *p, enum node_op op, int a, int b, int c)
 {
-    const struct node *x = &p->nodes[a], *y = &p->nodes[b];
-    struct node node = {.op = op, .a = a, .b = b};
+    const struct node *x = &p->nodes[a], *y = &p->nodes[b], *z = &p->nodes[c];
+    struct node node = {.op = op, .a = a, .b = b, .c = c};
     node.level = x->level > y->level ? x->level : y->level;
-    const bool calendar = op == NODE_HOUR || op == NODE_WEEKDAY;
-    node.reads = calendar ? READS_CALENDAR : x->reads | y->reads;
+    node.level = z->level > node.level ? z->level : node.level;
+    node.reads = op >= NODE_MINUTE ? READS_CALENDAR : x->reads | y->reads | z->reads;
     return plan_node(p, node);
 }
 
@@ -93,6 +96,8 @@ static void release_graph(struct plan *p)
     }
     for (size_t i = 0; i < p->n_inputs; i++)
         free(p->inputs[i].name);
+    for (size_t i = 0; i < p->n_nodes; i++)
+        free(p->nodes[i].text);
     free(p->nodes);
     free(p->tracks);
     free(p->inputs);
@@ -226,9 +231,7 @@ const char *plan_warning(const struct plan *p)
                  "no label can come later";
 }
 
-// ---- fitting onehots ----
-
-enum { MAX_FREQUENT = 32, MIN_SHARE_PERCENT = 1 };
+// ---- fitting ----
 
 int plan_unfitted(const struct plan *p)
 {
@@ -237,6 +240,10 @@ int plan_unfitted(const struct plan *p)
             return p->definitions[i].unfitted;
     return -1;
 }
+
+// A onehot lists so many of the rare values, the most frequent. It is refused where fewer than so many
+// percent of the rows have a value with an input.
+enum { MAX_RARE = 1000, MIN_PERCENT = 10 };
 
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.
 static int by_frequency(const void *x, const void *y)
@@ -247,46 +254,117 @@ static int by_frequency(const void *x, const void *y)
     return strcmp(a->text, b->text);
 }
 
-// onehot(column, "a", "b"): the values with enough rows; onehot(column, *) where there is none.
-static char *fitted_expression(const char *column, struct plan_value *values, size_t n)
+static void write_text(FILE *f, const char *text)
 {
-    char text[MAX_FREQUENT * (2 * PLAN_TEXT + 4) + 128];
-    char *end = text + sprintf(text, "onehot(%s", column), *none = end;
-    uint64_t rows = 0;
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        rows += values[i].rows;
-    qsort(values, n, sizeof *values, by_frequency);
-    for (size_t i = 0; i < n && kept < MAX_FREQUENT; i++) {
-        if (values[i].rows == 0 || values[i].rows * 100 < rows * MIN_SHARE_PERCENT)
-            break;
-        if (strlen(values[i].text) > PLAN_TEXT)
-            continue; // too long for a feature's name: part of the rest
-        end = stpcpy(end, ", \"");
-        for (const char *byte = values[i].text; *byte; byte++)
-            end += sprintf(end, *byte == '"' || *byte == '\\' ? "\\%c" : "%c", *byte);
-        end = stpcpy(end, "\"");
-        kept++;
-    }
-    stpcpy(end, end == none ? ", *)" : ")");
-    return xstrdup(text);
+    fputs(", \"", f);
+    for (; *text; text++)
+        fprintf(f, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    putc('"', f);
 }
 
-int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err)
+// Returns how many rows have a value with an input.
+static uint64_t write_values(FILE *f, const struct plan_definition *d,
+                             const struct plan_value *values, size_t n, uint64_t rows)
 {
-    for (size_t i = 0; i < p->n_definitions; i++) {
-        struct plan_definition *d = &p->definitions[i];
-        if (d->unfitted != column)
+    uint64_t covered = 0;
+    int64_t kept = 0, rare = 0;
+    bool *listed = xcalloc(n + 1, sizeof *listed);
+    for (size_t i = 0; i < n && kept < d->most; i++) {
+        listed[i] = (double)values[i].rows >= d->min_share * (double)rows &&
+                    strlen(values[i].text) <= PLAN_TEXT;
+        if (!listed[i])
             continue;
-        free(d->expression);
-        d->expression = fitted_expression(p->schema.columns[column].name, values, n);
+        write_text(f, values[i].text);
+        covered += values[i].rows;
+        kept++;
     }
+    fputs(", *", f);
+    for (size_t i = 0; i < n && rare < MAX_RARE; i++)
+        if (!listed[i] && strlen(values[i].text) <= TEXT_MAX && ++rare)
+            write_text(f, values[i].text);
+    free(listed);
+    return covered;
+}
+
+static int fit_onehot(struct plan_definition *d, const char *column,
+                      const struct plan_value *values, size_t n, uint64_t rows, struct err *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = xchecked(open_memstream(&text, &size));
+    fprintf(f, "onehot(%s", column);
+    const uint64_t covered = write_values(f, d, values, n, rows);
+    putc(')', f);
+    if (fclose(f))
+        return err_sys(err, "cannot write a onehot");
+    free(d->expression);
+    d->expression = text;
+    d->unfitted = -1;
+    if (100 * covered >= MIN_PERCENT * rows)
+        return 0;
+    return err_set(err,
+                   "[features] %s: %.3g %% of the training rows have one of the rare values of "
+                   "'%s', which are in less than %g %% of the rows each, or beyond the %d most "
+                   "frequent, so onehot can say little: make it a key (%s = HEADER, key) for "
+                   "windows such as count(%s, 30d), or pass min= or max=",
+                   d->name, 100 * (double)(rows - covered) / (double)rows, column,
+                   100 * d->min_share, (int)d->most, column, column);
+}
+
+int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
+                     struct err *err)
+{
+    uint64_t rows = 0;
+    qsort(values, n, sizeof *values, by_frequency);
+    while (n > 0 && values[n - 1].rows == 0)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        rows += values[i].rows;
+    for (struct plan_definition *d = p->definitions; d < p->definitions + p->n_definitions; d++)
+        if (d->unfitted == column &&
+            fit_onehot(d, p->schema.columns[column].name, values, n, rows, err))
+            return -1;
+    return 0;
+}
+
+static int by_value(const void *x, const void *y)
+{
+    const float a = *(const float *)x, b = *(const float *)y;
+    return (a > b) - (a < b);
+}
+
+// hinges(x, 5) becomes hinges(x, 1.5, 20): without quantiles that are equal, or those at the end,
+// where no row or all rows have the same slope. A knot that is alone is written so that it is no
+// number of knots.
+void plan_fit_hinges(struct plan_definition *d, float *sample, size_t n)
+{
+    const size_t knots = (size_t)d->knots;
+    size_t length = (size_t)(strrchr(d->expression, ',') - d->expression), kept = 0;
+    char *text = xmalloc(length + 32 * (knots + 1)), only[32];
+    memcpy(text, d->expression, length);
+    qsort(sample, n, sizeof *sample, by_value);
+    float before = n ? sample[0] : 0;
+    for (size_t k = 1; k <= knots && n > 0; k++) {
+        const float knot = sample[n * k / (knots + 1)];
+        if (knot <= before || knot >= sample[n - 1])
+            continue;
+        snprintf(only, sizeof only, "%.9g", (double)knot);
+        length += (size_t)sprintf(text + length, ", %s", only);
+        before = knot;
+        kept++;
+    }
+    strcpy(text + length, kept == 1 && !strpbrk(only, ".e-") ? ".0)" : ")");
+    free(d->expression);
+    d->expression = text;
+    d->knots = 0;
+}
+
+int plan_refit(struct plan *p, struct err *err)
+{
     struct plan fitted = {
         .schema = p->schema, .definitions = p->definitions, .n_definitions = p->n_definitions};
     const struct plan_definition *wrong = build(&fitted, err);
     release_graph(p);
     *p = fitted;
-    if (wrong)
-        return err_prefix(err, "feature '%s' with the values of the training window", wrong->name);
-    return 0;
+    return wrong ? err_prefix(err, "feature '%s' as fitted to the training rows", wrong->name) : 0;
 }

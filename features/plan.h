@@ -15,7 +15,7 @@
 enum node_op {
     NODE_NUMBER,  // value
     NODE_COLUMN,  // a: schema column of kind number, time (seconds) or label
-    NODE_IS_TEXT, // a: schema column (category), text: 1 where the event's category is that text
+    NODE_IS_TEXT, // a: schema column (category): 1 where the event's category is one of the texts
     NODE_ADD,     // a, b: nodes, here and below
     NODE_SUB,
     NODE_MUL,
@@ -26,13 +26,28 @@ enum node_op {
     NODE_GE,
     NODE_EQ,
     NODE_NE,
+    NODE_AND,
+    NODE_OR,
     NODE_MIN,
     NODE_MAX,
-    NODE_NEG, // a only, here and below; b is a, too
-    NODE_LOG1P,
+    NODE_POW,
+    NODE_IF,    // a ? b : c
+    NODE_HINGE, // max(a - value, 0); a only, here and below; b and c are a, too
+    NODE_NEG,
+    NODE_NOT,
     NODE_ABS,
-    NODE_HOUR,    // 0 .. 23, UTC; a is the time
-    NODE_WEEKDAY, // 0 Monday .. 6 Sunday, UTC
+    NODE_FLOOR,
+    NODE_SQRT,
+    NODE_EXP,
+    NODE_LOG,
+    NODE_LOG1P,
+    NODE_SIN,
+    NODE_COS,
+    NODE_MINUTE,  // 0 .. 59, UTC; a is the time, here and below
+    NODE_HOUR,    // 0 .. 23
+    NODE_WEEKDAY, // 0 Monday .. 6 Sunday
+    NODE_DAY,     // 1 .. 31
+    NODE_MONTH,   // 1 .. 12
     NODE_COUNT,   // window: number of events
     NODE_SUM,     // window: total of a lane
     NODE_MEAN,    // window: (sum + weight·prior) / (count + weight), 0 where that divides by 0
@@ -40,22 +55,28 @@ enum node_op {
 };
 
 enum { LABEL_DELAY = 7 * 86400 }; // default of [split] label_delay
-enum { PLAN_TEXT = 60 };          // most bytes of a onehot's text: its input names a file
+enum { PLAN_TEXT = 60 };          // most bytes of a text that has an input: that names a file
 
 // What a node depends on. A window over the label depends on OTHER.
 enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
 struct node {
     enum node_op op;
-    int a, b;                 // operands; see the ops
-    double value;             // NUMBER
-    char text[PLAN_TEXT + 1]; // IS_TEXT
-    int track;                // windows and since: whose history
-    int lane;                 // SUM, MEAN: which running total of the track
-    int upper, lower;         // windows: edges of the track; lower -1 for `all`
-    double prior, weight;     // MEAN
-    int level;                // runs after the tracks of the levels below it
-    int reads;                // READS_..., 0 for a constant
+    int a, b, c;          // operands; see the ops
+    double value;         // NUMBER, HINGE
+    char *text;           // IS_TEXT: the texts, one after the other with their 0
+    size_t text_size;     // bytes of all
+    int track;            // windows and since: whose history
+    int lane;             // SUM, MEAN: which running total of the track
+    int upper, lower;     // windows: edges of the track; lower -1 for `all`
+    double prior, weight; // MEAN
+    int level;            // runs after the tracks of the levels below it
+    int reads;            // READS_..., 0 for a constant
 };
+
+// text is a char * and visits the texts of a node.
+#define EACH_TEXT(node, text)                                                                      \
+    for (char *text = (node)->text; text < (node)->text + (node)->text_size;                       \
+         text += strlen(text) + 1)
 
 // A track is the history of all keys of one column: for each key its events' times and, per lane,
 // the running total of one node's values. Tracks of level l are run after the nodes of level l.
@@ -82,9 +103,13 @@ struct plan_input { // a column of the feature table, an input of the model
 
 struct plan_definition {
     char *name;
-    char *expression; // with fitted onehot values spelled out
+    char *expression; // with what was fitted spelled out
     int node;         // -1 for a onehot, which has no value of its own
+    size_t input;     // its first
     int unfitted;     // schema column of a onehot without values yet, else -1
+    int64_t most;     // values that it may get
+    double min_share; // of the rows that such a value has
+    int64_t knots;    // that a hinges without any yet is to get, else 0
     int mistake;      // byte of the expression, where it could not be parsed
 };
 
@@ -113,8 +138,8 @@ void plan_release(struct plan *p);
 
 // Changes when an expression or a column changes: a snapshot fits only the plan it was made by.
 uint64_t plan_checksum(const struct plan *p);
-// True if the input reads hour() or weekday() and nothing else, so it differs from training in every
-// period that is not made of whole weeks.
+// True if the input reads the calendar, as by hour(), and nothing else, so it differs from training in
+// every period that is not made of whole weeks, or years.
 bool plan_follows_calendar(const struct plan *p, size_t input);
 // A warning for whoever runs the plan, or NULL.
 const char *plan_warning(const struct plan *p);
@@ -125,9 +150,14 @@ struct plan_value { // of a category column
 };
 // The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
 int plan_unfitted(const struct plan *p);
-// Spell out those of at least 1 % of the rows, at most the 32 most frequent: onehot(column, "a",
-// "b"), with inputs name[value] and name[*]. values: all of the column; sorted here.
-int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, struct err *err);
+// Spell out its values, as docs/features.md says: onehot(column, "a", "b", *, "rare"), with inputs
+// name[value] and name[*]. values: all of the column; sorted here. An error where nearly all are rare.
+int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
+                     struct err *err);
+// Spell out the knots of a definition with unfitted knots: quantiles of sample[n], sorted here.
+void plan_fit_hinges(struct plan_definition *d, float *sample, size_t n);
+// Parse all definitions again after fitting.
+int plan_refit(struct plan *p, struct err *err);
 
 // ---- between plan.c and parse.c ----
 
@@ -135,9 +165,11 @@ int plan_fit(struct plan *p, int column, struct plan_value *values, size_t n, st
 // Sets its node and adds its inputs, or sets mistake.
 int parse_definition(struct plan *p, struct plan_definition *d, struct err *err);
 
-// Each returns the index of the node, which is added where it is not there yet.
+// Each returns the index of the node, which is added where it is not there yet; its text is the
+// plan's from then on.
 int plan_node(struct plan *p, struct node node);
-int plan_operation(struct plan *p, enum node_op op, int a, int b);
+// Operands that an op does not have are equal to the one before.
+int plan_operation(struct plan *p, enum node_op op, int a, int b, int c);
 struct window_spec {
     struct node node; // op, prior and weight are given
     int key_column;

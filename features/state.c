@@ -72,8 +72,7 @@ void state_init(struct state *s, const struct plan *plan, unsigned threads)
         s->shards[i].slots = xcalloc(64, sizeof *s->shards[i].slots);
     }
     s->values = xcalloc(plan->n_nodes, sizeof *s->values);
-    s->text_codes = xmalloc(plan->n_nodes * sizeof *s->text_codes);
-    memset(s->text_codes, 0xff, plan->n_nodes * sizeof *s->text_codes);
+    s->text_codes = xcalloc(plan->n_nodes, sizeof *s->text_codes);
 }
 
 void state_release(struct state *s)
@@ -83,8 +82,10 @@ void state_release(struct state *s)
             history_release(&s->shards[i].slots[k].history);
         free(s->shards[i].slots);
     }
-    for (size_t i = 0; s->plan && i < s->plan->n_nodes; i++)
+    for (size_t i = 0; s->plan && i < s->plan->n_nodes; i++) {
         free(s->values[i]);
+        free(s->text_codes ? s->text_codes[i].is : NULL);
+    }
     free(s->shards);
     free(s->text_codes);
     free(s->values);
@@ -97,10 +98,12 @@ void state_bind(struct state *s, int column, const char *const *texts, size_t n)
         const struct node *node = &s->plan->nodes[i];
         if (node->op != NODE_IS_TEXT || node->a != column)
             continue;
-        s->text_codes[i] = UINT32_MAX;
+        struct text_codes *codes = &s->text_codes[i];
+        free(codes->is);
+        *codes = (struct text_codes){n, xcalloc(n, sizeof *codes->is)};
+        EACH_TEXT(node, text)
         for (size_t k = 0; k < n; k++)
-            if (strcmp(texts[k], node->text) == 0)
-                s->text_codes[i] = (uint32_t)k;
+            codes->is[k] |= strcmp(texts[k], text) == 0;
     }
 }
 
@@ -116,77 +119,111 @@ struct run {
     bool tracks; // this step runs the tracks of the level, after its nodes
 };
 
-// code: of the text that a category is compared with.
-static double column_value(const struct run *r, int column, uint32_t code, size_t i)
+// Sets values[first, end) where x stands for events->columns[column][i], and i for the event.
+#define EACH(type, expression)                                                                     \
+    for (size_t i = first; i < end; i++) {                                                         \
+        const type x = ((const type *)data)[i];                                                    \
+        out[i] = (double)(expression);                                                             \
+    }                                                                                              \
+    break
+
+static void read_column(const struct run *r, size_t node, size_t first, size_t end)
 {
-    const void *data = r->events->columns[column];
-    switch (r->state->plan->schema.columns[column].kind) {
+    const struct node *n = &r->state->plan->nodes[node];
+    const struct text_codes codes = r->state->text_codes[node];
+    const void *data = r->events->columns[n->a];
+    double *out = r->state->values[node];
+    switch (r->state->plan->schema.columns[n->a].kind) {
     case COLUMN_NUMBER:
-        return ((const double *)data)[i];
+        EACH(double, x);
     case COLUMN_TIME:
-        return (double)((const int64_t *)data)[i];
+        EACH(int64_t, x);
     case COLUMN_CATEGORY:
-        return code != UINT32_MAX && ((const uint32_t *)data)[i] == code;
+        EACH(uint32_t, x < codes.n && codes.is[x]);
     default: // the label; the parser makes no node of other kinds
-        if (r->label >= 0)
-            return r->label;
-        return data && ((const int8_t *)data)[i] == 1;
+        for (size_t i = first; i < end; i++)
+            out[i] = r->label >= 0 ? r->label : data && ((const int8_t *)data)[i] == 1;
     }
+}
+#undef EACH
+
+// Days from 0000-03-01 on, so that a leap day ends its year (Hinnant, chrono-compatible low-level
+// date algorithms, 2013).
+static double date_part(double time, bool month)
+{
+    const int64_t day = day_of((int64_t)time) + 719468, of_era = day % 146097,
+                  year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365,
+                  of_year = of_era - (365 * year + year / 4 - year / 100),
+                  from_march = (5 * of_year + 2) / 153;
+    if (month)
+        return (double)(from_march < 10 ? from_march + 3 : from_march - 9);
+    return (double)(of_year - (153 * from_march + 2) / 5 + 1);
 }
 
-static double operation(enum node_op op, double x, double y)
+static double second_of_day(double time)
 {
-    switch (op) {
-    case NODE_ADD:
-        return x + y;
-    case NODE_SUB:
-        return x - y;
-    case NODE_MUL:
-        return x * y;
-    case NODE_DIV:
-        return y == 0 ? 0 : x / y;
-    case NODE_LT:
-        return x < y;
-    case NODE_LE:
-        return x <= y;
-    case NODE_GT:
-        return x > y;
-    case NODE_GE:
-        return x >= y;
-    case NODE_EQ:
-        return x == y;
-    case NODE_NE:
-        return x != y;
-    case NODE_MIN:
-        return y < x || isnan(y) ? y : x;
-    case NODE_MAX:
-        return y > x || isnan(y) ? y : x;
-    case NODE_NEG:
-        return -x;
-    case NODE_LOG1P:
-        return log1p(x);
-    case NODE_ABS:
-        return fabs(x);
-    case NODE_HOUR:
-        return floor((x - (double)(day_of((int64_t)x) * SECONDS_PER_DAY)) / 3600);
-    default: // the weekday: 1970-01-01 was a Thursday, 3 when Monday is 0
-        return (double)(((day_of((int64_t)x) + 3) % 7 + 7) % 7);
-    }
+    return time - (double)(day_of((int64_t)time) * SECONDS_PER_DAY);
 }
+
+// One loop an operation: the compiler can vectorise it.
+#define CASE(op, expression)                                                                       \
+    case op:                                                                                       \
+        for (size_t i = first; i < end; i++) {                                                     \
+            const double x = a[i], y = b[i], z = c[i];                                             \
+            (void)x, (void)y, (void)z;                                                             \
+            out[i] = (expression);                                                                 \
+        }                                                                                          \
+        break;
 
 // A node that is no window, for events [first, end). Its operands are there already.
 static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
     double *const *values = r->state->values, *out = values[node];
-    const uint32_t code = r->state->text_codes[node];
-    for (size_t i = first; i < end; i++)
-        if (n->op == NODE_NUMBER)
-            out[i] = n->value;
-        else if (n->op == NODE_COLUMN || n->op == NODE_IS_TEXT)
-            out[i] = column_value(r, n->a, code, i);
-        else
-            out[i] = operation(n->op, values[n->a][i], values[n->b][i]);
+    if (n->op == NODE_COLUMN || n->op == NODE_IS_TEXT) {
+        read_column(r, node, first, end);
+        return;
+    }
+    const double *a = values[n->a], *b = values[n->b], *c = values[n->c], value = n->value;
+    // clang-format off
+    switch (n->op) {
+    CASE(NODE_ADD, x + y)
+    CASE(NODE_SUB, x - y)
+    CASE(NODE_MUL, x * y)
+    CASE(NODE_DIV, y == 0 ? 0 : x / y)
+    CASE(NODE_LT, x < y)
+    CASE(NODE_LE, x <= y)
+    CASE(NODE_GT, x > y)
+    CASE(NODE_GE, x >= y)
+    CASE(NODE_EQ, x == y)
+    CASE(NODE_NE, x != y)
+    CASE(NODE_AND, x != 0 && y != 0)
+    CASE(NODE_OR, x != 0 || y != 0)
+    CASE(NODE_MIN, y < x || isnan(y) ? y : x)
+    CASE(NODE_MAX, y > x || isnan(y) ? y : x)
+    CASE(NODE_POW, pow(x, y))
+    CASE(NODE_IF, x != 0 ? y : z)
+    CASE(NODE_HINGE, x > value ? x - value : 0)
+    CASE(NODE_NEG, -x)
+    CASE(NODE_NOT, x == 0)
+    CASE(NODE_ABS, fabs(x))
+    CASE(NODE_FLOOR, floor(x))
+    CASE(NODE_SQRT, sqrt(x))
+    CASE(NODE_EXP, exp(x))
+    CASE(NODE_LOG, log(x))
+    CASE(NODE_LOG1P, log1p(x))
+    CASE(NODE_SIN, sin(x))
+    CASE(NODE_COS, cos(x))
+    CASE(NODE_MINUTE, floor(fmod(second_of_day(x), 3600) / 60))
+    CASE(NODE_HOUR, floor(second_of_day(x) / 3600))
+    CASE(NODE_WEEKDAY, (double)(((day_of((int64_t)x) + 3) % 7 + 7) % 7)) // day 0 was a Thursday
+    CASE(NODE_DAY, date_part(x, false))
+    CASE(NODE_MONTH, date_part(x, true))
+    default: // a number
+        for (size_t i = first; i < end; i++)
+            out[i] = value;
+    }
+    // clang-format on
 }
 
 // Inputs leave the plan: rounded to float32, once.
@@ -387,7 +424,8 @@ int state_try(struct state *s, const struct events *events, float *const *out, s
     struct state copy;
     state_init(&copy, p, 1);
     copy.last_time = s->last_time;
-    memcpy(copy.text_codes, s->text_codes, p->n_nodes * sizeof *s->text_codes);
+    free(copy.text_codes);
+    copy.text_codes = s->text_codes; // borrowed
     for (size_t t = 0; t < p->n_tracks; t++)
         for (size_t i = 0; i < events->n; i++) {
             const uint64_t key = ((const uint64_t *)events->columns[p->tracks[t].column])[i];
@@ -402,6 +440,7 @@ int state_try(struct state *s, const struct events *events, float *const *out, s
         }
     const int rc = state_run(&copy, events, out, err);
     s->refused = copy.refused;
+    copy.text_codes = NULL;
     state_release(&copy);
     return rc;
 }

@@ -43,12 +43,17 @@ struct shard {
     size_t n, capacity; // capacity is a power of two
 };
 
+struct text_codes {
+    size_t n;
+    bool *is; // [n] whether a code stands for one of the texts
+};
+
 struct state {
     const struct plan *plan;
     unsigned threads;
-    struct shard *shards; // [plan->n_tracks][threads]
-    uint32_t *text_codes; // [plan->n_nodes] codes of IS_TEXT nodes, UINT32_MAX: not in the data
-    double **values;      // [plan->n_nodes][capacity] a block's results
+    struct shard *shards;          // [plan->n_tracks][threads]
+    struct text_codes *text_codes; // [plan->n_nodes] of IS_TEXT nodes
+    double **values;               // [plan->n_nodes][capacity] a block's results
     size_t capacity;
     uint64_t events;                  // seen in all
     int64_t last_time;                // of the newest event, INT64_MIN where none

@@ -10,9 +10,9 @@ int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err 
 {
     uint32_t code;
     for (size_t i = 0; i < p->n_nodes; i++)
-        if (p->nodes[i].op == NODE_IS_TEXT &&
-            dictionary_code(&d[p->nodes[i].a], p->nodes[i].text, &code, err))
-            return -1;
+        EACH_TEXT(&p->nodes[i], text)
+    if (dictionary_code(&d[p->nodes[i].a], text, &code, err))
+        return -1;
     return 0;
 }
 

@@ -3,7 +3,7 @@
 #include "tests/release.h"
 #include "tests/support.h"
 
-// The value of an expression for one event, a Monday, 1970-01-05 06:30:00.
+// The value of an expression for one event, a Monday, 1970-01-05 06:30:00, by chip.
 static double value_of(const char *expression)
 {
     const struct definition d = {"x", expression};
@@ -31,6 +31,21 @@ TEST_CASE(operators_bind_and_group_as_in_arithmetic)
         {"\tamount*amount ", 36},
         {"-0", -0.0},
         {"0 * -1 + 0 * 1", 0}, // 0 and -0 are two numbers
+        {"max(1, amount, 3, 5) + 10 * min(4, 3, 2, 7)", 26},
+        {"not 1 < 2 or 1 > 2 and 1 / 0", 0},
+        {"(not 0 and 5) + 2 * (0 or -1) + 4 * (0 or 0) + 8 * (1 and 0)", 3},
+        {"not not amount", 1},
+        {"if(amount > 5, 2, 1 / 0) + if(0 and 1, 7, if(amount, 30, 40))", 32},
+        {"if(0 / 0, 1, 0)", 0},                    // x / 0 is 0, so this is no NaN
+        {"if(log(-1), 1, 0) + (log(-1) or 0)", 2}, // as in C, NaN is true
+        {"log(0)", -INFINITY},
+        {"sqrt(-1)", NAN},
+        {"log(exp(2)) + sqrt(9) + pow(2, -1) + floor(-1.5) + abs(-4)", 7.5},
+        {"sin(0) + cos(0) + log1p(0) + exp(0)", 2},
+        {"1000000 * minute(time) + 10000 * hour(time) + 100 * day(time) + month(time)", 30060501},
+        {"weekday(time)", 0},
+        {"amount * channel == \"chip\"", 6},
+        {"(channel != \"chip\") + 10 * (channel != \"a\\\"b\") + 100 * (channel == \"\")", 10},
     };
     for (size_t i = 0; i < LENGTH(cases); i++)
         if (!same_bits(value_of(cases[i].expression), cases[i].value))
@@ -67,6 +82,9 @@ TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
                  {"hour(time)", "_helper", true},
                  {"weekday(time) == 4", "min(_helper, 1 - (hour(time) <= 6)) * 2 / 3", true},
                  {"hour(time)", "log1p(abs(-_helper))", true},
+                 {"day(time)", "if(_helper == 1, month(time), minute(time)) + sin(_helper)", true},
+                 {"hour(time)", "if(amount > 9, 1, _helper)", false},
+                 {"amount", "if(hour(time), 1, _helper)", false},
                  {"1 + 1", "_helper", false}, // a constant never drifts
                  {"hour(time)", "_helper * amount", false},
                  {"amount", "hour(time) + 0 * _helper", false},
@@ -88,6 +106,7 @@ TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
     }
 }
 
+#define SIXTY "############################################################"
 #define INI                                                                                        \
     "[input]\ntime_format = epoch\n\n[columns]\n"                                                  \
     "id = I, id\ntime = T, time\ncustomer = C, key\nterminal = P, key\namount = A, number\n"       \
@@ -127,9 +146,17 @@ static const struct {
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
     {"@id", "'id' is the id"},
-    {"@channel == 1", "'channel' is a category: write onehot(channel)"},
+    {"@channel + 1", "'channel' is a category: compare it with a text, channel == \"...\", or"},
+    {"channel == @1", "a text in double quotes is expected"},
+    {"channel != \"web@", "'\"' is missing"},
+    {"if(1, 2@)", "',' is missing"},
+    {"pow(1, 2@, 3)", "')' is missing"},
+    {"1 @andy", "an operator is expected"},
+    {"not@", "a value is expected here"},
+    {"@if", "unknown column or feature 'if'"},
+    {"month(@1 + time)", "month takes the time column"},
     {"@via + 1", "'via' is a onehot"},
-    {"hour(@amount)", "take the time column"},
+    {"hour(@amount)", "hour takes the time column"},
     // operators, numbers and arguments
     {"1 +@", "a value is expected here"},
     {"1 < 2 @< 3", "comparisons cannot be chained"},
@@ -153,7 +180,18 @@ static const struct {
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"sum(customer, @onehot(channel), 7d)", "it must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
-    {"onehot(channel, @web)", "a value in double quotes is expected"},
+    {"onehot(channel, @web)", "a text in double quotes is expected here, or min=1% or max=32"},
+    {"onehot(channel, @min=1)", "min is a share of the training rows, like 1%"},
+    {"onehot(channel, @max=2.5)", "max is a whole number from 1 to 255"},
+    {"onehot(channel, \"a\", @max=3)", "max= is for a onehot without values"},
+    {"onehot(channel, @\"" SIXTY "#\")", "at most 60 bytes"},
+    // hinges
+    {"hinges(amount, 3) @+ 1", "hinges must be the whole expression"},
+    {"1 + @hinges(amount, 3)", "it must be the whole expression"},
+    {"hinges(@label, 3)", "the label is what the model predicts"},
+    {"hinges(amount, @65)", "1 to 64 knots; write a knot that is alone as 20.0"},
+    {"hinges(amount, 1.5, -2, @1.50)", "twice"},
+    {"hinges(amount, 1, @)", "a value is expected here"},
     {"onehot(channel, \"web\", @\"web\")", "twice"},
     {"@zzzzz", "unknown column or feature 'zzzzz'\n"},
     {"1 + @customer", "'customer' is a key"},
@@ -162,7 +200,8 @@ static const struct {
     {"count(customer, @7)", "a length of time is expected"},
     {"count(customer, @99999999999999999999d)", "a length of time"},
     {"since(customer@, 7d)", "')' is missing"},
-    {"onehot(channel, *@, \"web\")", "')' is missing"},
+    {"onehot(channel, * @\"web\")", "')' is missing"},
+    {"onehot(channel, *, @5)", "a text in double quotes is expected"},
     {"onehot(channel@", "')' is missing"},
     {"onehot(channel, \"web@", "'\"' is missing"},
     {"onehot(channel, @\"gr\xf6\")", "UTF-8"},
@@ -191,7 +230,9 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
 {
     static const char *const cases[][2] = {
         {"[features]\n_a = 1", "has only helpers"},
-        {"[features]\n_x = onehot(channel)", "a onehot cannot be a helper"},
+        {"[features]\n_x = onehot(channel)", "onehot cannot be a helper"},
+        {"[features]\namount = hinges(amount + 1, 2)", "'amount' is a column already"},
+        {"[features]\namount = hinges(amount, 2)\nx = amount + 1", NULL},
         {"[features]\n_f = label\n_more = _f + 1\nx = _more", "test.ini:16:5: [features] x: the"},
         {"[features]\nlabel = amount", "'label' is a column already"},
         {"[features]\namount = onehot(channel)", "'amount' is a column already"},
@@ -235,6 +276,7 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
 TEST_CASE(nesting_and_the_number_of_values_are_limited)
 {
     static const char *const parts[][2] = {{"(", "nested more than 64 deep"},
+                                           {"not ", "nested more than 64 deep"},
                                            {"-", "nested more than 64 deep"},
                                            {"abs(", "nested more than 64 deep"},
                                            {"sum(customer, ", "nested more than 64 deep"},
@@ -253,47 +295,140 @@ TEST_CASE(nesting_and_the_number_of_values_are_limited)
     }
 }
 
-// Fit a onehot to values; the plan stays the caller's.
-static void fit(struct plan *p, struct plan_value *values, size_t n)
+// Fit a onehot to values; the plan stays the caller's. Of 4000 rows, those without values are of "all".
+static int fit(struct plan *p, const char *onehot, struct plan_value *values, size_t n,
+               struct err *err)
 {
-    const struct definition d = {"via", "onehot(channel)"};
-    struct err err = {""};
+    const struct definition d = {"via", onehot};
     plan_make(p, &d, 1);
     assert_true(plan_unfitted(p) == CHANNEL && p->n_inputs == 0);
-    must(plan_fit(p, CHANNEL, values, n, &err), &err);
+    const int rc = plan_fit_onehots(p, CHANNEL, values, n, err) || plan_refit(p, err) ? -1 : 0;
     assert_int_equal(plan_unfitted(p), -1);
+    return rc;
 }
 
-TEST_CASE(onehot_keeps_at_most_32_values_of_one_percent_the_most_frequent_first)
+TEST_CASE(onehot_keeps_the_frequent_values_and_lists_the_rare_ones)
 {
-    struct plan_value some[] = {{"rare", 9},    {"one percent", 10}, {"many", 581},
-                                {"b-tie", 200}, {"a-tie", 200},      {"none", 0}},
-                      many[50];
-    char words[50][8];
+    struct plan_value some[] = {{"rare", 9},    {"one percent", 10}, {"many", 580}, {"b-tie", 200},
+                                {"a-tie", 200}, {"none", 0},         {"\"\\", 1}},
+                      many[2000];
+    static const struct {
+        const char *onehot, *fitted;
+        size_t inputs;
+    } cases[] = {
+        {"onehot(channel)",
+         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", *, \"rare\", "
+         "\"\\\"\\\\\")",
+         5},
+        {"onehot(channel, max=2)",
+         "onehot(channel, \"many\", \"a-tie\", *, \"b-tie\", \"one percent\", \"rare\", "
+         "\"\\\"\\\\\")",
+         3},
+        {"onehot(channel, min=25%, max = 3)",
+         "onehot(channel, \"many\", *, \"a-tie\", \"b-tie\", \"one percent\", \"rare\", "
+         "\"\\\"\\\\\")",
+         2},
+        {"onehot(channel, min=.1%)",
+         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", \"rare\", \"\\\"\\\\\", "
+         "*)",
+         6},
+    };
+    char words[2000][8];
     struct plan p;
-    fit(&p, some, LENGTH(some));
-    assert_string_equal(p.definitions[0].expression,
-                        "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\")");
-    assert_int_equal(p.n_inputs, 5);
-    assert_string_equal(p.inputs[3].name, "via[one%20percent]");
-    assert_string_equal(p.inputs[4].name, "via[*]");
-    plan_release(&p);
-    for (int i = 0; i < 50; i++) {
-        snprintf(words[i], sizeof words[i], "v%02d", 49 - i);
-        many[i] = (struct plan_value){words[i], 1};
+    struct err err = {""};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        must(fit(&p, cases[i].onehot, some, LENGTH(some), &err), &err);
+        assert_string_equal(p.definitions[0].expression, cases[i].fitted);
+        assert_int_equal(p.n_inputs, cases[i].inputs);
+        if (i == 0)
+            assert_true(strcmp(p.inputs[3].name, "via[one%20percent]") == 0 &&
+                        strcmp(p.inputs[4].name, "via[*]") == 0);
+        assert_survives_json(&p);
+        plan_release(&p);
     }
-    fit(&p, many, 50);
-    assert_int_equal(p.n_inputs, 32 + 1);
-    assert_string_equal(p.inputs[31].name, "via[v31]");
+    for (int i = 0; i < 2000; i++) {
+        snprintf(words[i], sizeof words[i], "v%04d", i);
+        many[i] = (struct plan_value){words[i], i == 7 ? 250 : 1};
+    }
+    must(fit(&p, "onehot(channel)", many, 2000, &err), &err);
+    size_t size = p.nodes[p.inputs[1].node].text_size;
+    assert_true(p.n_inputs == 2 && size == 1000 * sizeof "v0000"); // no more are known
     plan_release(&p);
-    fit(&p, some, 0);
-    assert_int_equal(p.n_inputs, 1);
+    many[7].rows = 200;
+    assert_int_equal(fit(&p, "onehot(channel)", many + 7, 1993, &err), -1);
+    assert_contains(err.msg, "[features] via: 90.9 % of the training rows have one of the rare "
+                             "values of 'channel'");
+    assert_contains(err.msg, "make it a key");
     plan_release(&p);
+    must(fit(&p, "onehot(channel)", some, 0, &err), &err);
+    assert_int_equal(p.n_inputs, 0);
+    plan_release(&p);
+}
+
+TEST_CASE(values_of_a_onehot_before_and_after_training_and_of_the_old_form)
+{
+    static const struct definition d[] = {{"new", "onehot(channel, \"web\", *, \"x\", \"phone\")"},
+                                          {"none", "onehot(channel, \"chip\", *)"},
+                                          {"old", "onehot(channel, \"web\")"}};
+    // new[web] new[*] none[chip] old[web] old[*] of chip, web, phone, and of a text that is nowhere
+    static const double expected[4][5] = {
+        {0, 0, 1, 0, 1}, {1, 0, 0, 1, 0}, {0, 1, 0, 0, 1}, {0, 0, 0, 0, 1}};
+    struct plan p;
+    plan_make(&p, d, LENGTH(d));
+    assert_int_equal(p.n_inputs, 5);
+    const struct row r[4] = {
+        {.channel = 0}, {.channel = 1}, {.channel = 2}, {.channel = UINT32_MAX}};
+    double *results = run_all(&p, 1, r, 4, 4);
+    assert_memory_equal(results, expected, sizeof expected);
+    assert_survives_json(&p);
+    free(results);
+    plan_release(&p);
+}
+
+TEST_CASE(hinges_bend_at_quantiles_that_say_something)
+{
+    static const struct {
+        const char *hinges, *fitted;
+        float sample[12];
+        size_t n, inputs;
+    } cases[] = {
+        {"hinges(amount, 2)",
+         "hinges(amount, 5, 9)",
+         {9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+         12,
+         3},
+        {"hinges(amount, 5)", "hinges(amount, -1.5, 0.5)", {-2, -2, -1.5, 0.5F, 2, 2}, 6, 3},
+        {"hinges(amount, 1)", "hinges(amount, 20.0)", {1, 20, 30}, 3, 2},
+        {"hinges(amount, 1)", "hinges(amount, 1.5)", {1, 1.5F, 30}, 3, 2},
+        {"hinges(amount, 4)", "hinges(amount)", {1, 1, 1, 1, 1, 2}, 6, 1},
+        {"hinges(min(amount, 9), 4)", "hinges(min(amount, 9))", {0}, 0, 1},
+    };
+    const struct row r = {.amount = 6};
+    struct err err = {""};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const struct definition d = {"amounts", cases[i].hinges};
+        float sample[12];
+        struct plan p;
+        plan_make(&p, &d, 1);
+        assert_true(p.n_inputs == 1 && p.definitions[0].knots > 0);
+        memcpy(sample, cases[i].sample, sizeof sample);
+        plan_fit_hinges(p.definitions, sample, cases[i].n);
+        must(plan_refit(&p, &err), &err);
+        assert_string_equal(p.definitions[0].expression, cases[i].fitted);
+        assert_true(p.n_inputs == cases[i].inputs && p.definitions[0].knots == 0);
+        assert_survives_json(&p);
+        if (i == 0) {
+            double *x = run_all(&p, 1, &r, 1, 1);
+            assert_true(x[0] == 6 && x[1] == 1 && x[2] == 0);
+            assert_string_equal(p.inputs[1].name, "amounts[5]");
+            free(x);
+        }
+        plan_release(&p);
+    }
 }
 
 TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do_not)
 {
-#define BYTES_60 "############################################################"
     // Text, and the name its input must have.
     static const char *const odd[][2] = {{"", "via[]"},
                                          {"say \"hi\"", "via[say%20%22hi%22]"},
@@ -301,13 +436,14 @@ TEST_CASE(odd_values_become_names_of_files_and_survive_json_and_too_long_ones_do
                                          {"../../etc/passwd", "via[..%2F..%2Fetc%2Fpasswd]"},
                                          {"gr\xc3\xb6n", "via[gr%C3%B6n]"},
                                          {"a, b); onehot(c", "via[a%2C%20b%29%3B%20onehot%28c]"},
-                                         {BYTES_60, NULL},
-                                         {BYTES_60 "#", NULL}};
+                                         {SIXTY, NULL},
+                                         {SIXTY "#", NULL}};
     struct plan_value values[LENGTH(odd)];
     struct plan p;
+    struct err err = {""};
     for (size_t i = 0; i < LENGTH(odd); i++)
         values[i] = (struct plan_value){odd[i][0], 1};
-    fit(&p, values, LENGTH(odd));
+    must(fit(&p, "onehot(channel)", values, LENGTH(odd), &err), &err);
     assert_int_equal(p.n_inputs, LENGTH(odd)); // one of them is [*]
     for (size_t i = 0; i < LENGTH(odd) && odd[i][1]; i++) {
         size_t k = 0;
