@@ -338,7 +338,8 @@ fuzz: ## run every fuzzer (FUZZ_SECONDS=60)
 	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE=fuzzer-no-link,address,undefined $(addprefix build/fuzz/tests/,$(FUZZERS))
 	@for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
-	    (cd build/fuzz && tests/$$f -max_total_time=$(call quote,$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=4096 \
+	    (cd build/fuzz && tests/$$f $$(find ../../tests/fuzz -name $$f.dict -printf -dict=%p) \
+	        -max_total_time=$(call quote,$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=4096 \
 	        -verbosity=0 -print_final_stats=1 corpus/$$f 2>&1 | grep -E 'ERROR|SUMMARY|number_of' \
 	        && ! ls | grep -E "^(crash|leak|timeout|oom)-") || exit 1; done
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)

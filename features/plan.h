@@ -43,7 +43,7 @@ enum node_op {
     NODE_LOG1P,
     NODE_SIN,
     NODE_COS,
-    NODE_MINUTE,  // 0 .. 59, UTC; a is the time, here and below
+    NODE_MINUTE,  // 0 .. 59, at the schema's utc_offset; a is the time, here and below
     NODE_HOUR,    // 0 .. 23
     NODE_WEEKDAY, // 0 Monday .. 6 Sunday
     NODE_DAY,     // 1 .. 31

@@ -185,6 +185,7 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
         return;
     }
     const double *a = values[n->a], *b = values[n->b], *c = values[n->c], value = n->value;
+    const int32_t offset = r->state->plan->schema.utc_offset;
     // clang-format off
     switch (n->op) {
     CASE(NODE_ADD, x + y)
@@ -214,11 +215,11 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
     CASE(NODE_LOG1P, log1p(x))
     CASE(NODE_SIN, sin(x))
     CASE(NODE_COS, cos(x))
-    CASE(NODE_MINUTE, floor(fmod(second_of_day(x), 3600) / 60))
-    CASE(NODE_HOUR, floor(second_of_day(x) / 3600))
-    CASE(NODE_WEEKDAY, (double)(((day_of((int64_t)x) + 3) % 7 + 7) % 7)) // day 0 was a Thursday
-    CASE(NODE_DAY, date_part(x, false))
-    CASE(NODE_MONTH, date_part(x, true))
+    CASE(NODE_MINUTE, floor(fmod(second_of_day(x + offset), 3600) / 60))
+    CASE(NODE_HOUR, floor(second_of_day(x + offset) / 3600))
+    CASE(NODE_WEEKDAY, (double)(((day_of((int64_t)x + offset) + 3) % 7 + 7) % 7)) // day 0: Thursday
+    CASE(NODE_DAY, date_part(x + offset, false))
+    CASE(NODE_MONTH, date_part(x + offset, true))
     default: // a number
         for (size_t i = first; i < end; i++)
             out[i] = value;

@@ -3,6 +3,7 @@
 #include "tests/support.h"
 
 #include <float.h>
+#include <time.h>
 
 static void assert_same(const char *what, size_t row, double got, double expected)
 {
@@ -164,6 +165,9 @@ static const struct definition language[] = {
     {"i", "mean(terminal, sum(customer, count(terminal, 15m) / 3, 1h), 1d, delay=30s)"},
     {"j", "onehot(channel, \"web\", \"chip\")"},
     {"k", "sum(customer, log1p(amount), all)"}, // NaN below -1
+    {"m", "onehot(channel, \"web\", *, \"chip\", \"none\")"},
+    {"n", "hinges(if(hour(time) > 9 and not channel == \"web\", amount, sqrt(amount)), -3.5, 20)"},
+    {"o", "sum(customer, sin(pow(amount, 3)) + exp(floor(log(amount) / 7)), 3h)"},
     {"l", "(amount < 20) - (amount >= 40) + (amount == 30) * -amount"},
 };
 enum { N_ROWS = 2500 };
@@ -284,6 +288,37 @@ TEST_CASE(times_before_1970_divisions_by_zero_and_values_that_are_not_finite)
         state_release(&s);
         plan_release(&p);
     }
+}
+
+TEST_CASE(the_calendar_is_the_c_librarys_at_the_offset_of_the_schema)
+{
+    enum { N = 3000, FIRST_DAY = -719162, DAYS = 3652059 }; // years 1 to 9999
+    static const struct definition d[] = {{"a", "minute(time)"},
+                                          {"b", "hour(time)"},
+                                          {"c", "weekday(time)"},
+                                          {"d", "day(time)"},
+                                          {"e", "month(time)"}};
+    static struct row r[N];
+    uint64_t seed = 3;
+    struct plan p;
+    struct tm tm;
+    plan_make(&p, d, LENGTH(d));
+    for (size_t i = 0; i < N; i++) // keys of their own, so that none is late
+        r[i] = (struct row){.customer = i, .time = (int64_t)random_below(&seed, 86400)};
+    for (size_t i = 0; i < N; i++)
+        r[i].time += 86400 * (FIRST_DAY + (int64_t)random_below(&seed, DAYS));
+    for (p.schema.utc_offset = -50400; p.schema.utc_offset <= 50400; p.schema.utc_offset += 29700) {
+        double *x = run_all(&p, 1, r, N, N);
+        for (size_t i = 0; i < N; i++) {
+            gmtime_r(&(time_t){r[i].time + p.schema.utc_offset}, &tm);
+            const int expected[] = {tm.tm_min, tm.tm_hour, (tm.tm_wday + 6) % 7, tm.tm_mday,
+                                    tm.tm_mon + 1};
+            for (size_t k = 0; k < LENGTH(expected); k++)
+                assert_same(d[k].expression, i, x[i * LENGTH(d) + k], expected[k]);
+        }
+        free(x);
+    }
+    plan_release(&p);
 }
 
 enum { N_SERVED = 4000, DELAY = 1800, LANES = 4 };

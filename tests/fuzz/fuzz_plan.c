@@ -22,6 +22,19 @@ static void run(const struct plan *p)
     free(results);
 }
 
+static void fit(struct plan *p)
+{
+    struct plan_value values[] = {{"web", 2}, {"a, \"b\"", 90}, {"", 1}};
+    struct err err;
+    must(plan_unfitted(p) == CHANNEL && plan_fit_onehots(p, CHANNEL, values, 3, &err), &err);
+    for (size_t i = 0; i < p->n_definitions; i++) {
+        float sample[] = {-1.5F, 2, 1e30F, 7, -2, 0, 2, 1e-30F};
+        if (p->definitions[i].knots > 0)
+            plan_fit_hinges(&p->definitions[i], sample, LENGTH(sample));
+    }
+    must(plan_refit(p, &err), &err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -36,6 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         line = strtok_r(NULL, "\n", &rest);
     }
     if (plan_try(&p, d, n, &err) == 0) {
+        assert_survives_json(&p);
+        run(&p);
+        fit(&p);
         assert_survives_json(&p);
         run(&p);
         plan_release(&p);
