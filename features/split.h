@@ -3,6 +3,8 @@
 //     [split]
 //     train = 2018-07-25 .. 2018-07-31     whole days UTC, both included
 //     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
+//     shuffle = 42                         shares and time_format = row only: the seed of the order
+//                                          that features puts the rows in (table_shuffle)
 //     folds = 4                            days only: the cut moved forward a week at a time
 //     label_delay = 7d                     after which labels are known
 //     blocked = customer                   the key that is blocked once a fraud of it is known
@@ -34,6 +36,8 @@ struct row_range {
 };
 
 int split_from_config(struct split *s, const struct config *c, struct err *err);
+// The seed of shuffle, -1 without; an error where the plan or the split does not allow it.
+int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err);
 // Sets label_delay and blocked. The split borrows strings of config and schema.
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);
