@@ -54,10 +54,18 @@ static int parse_part(struct split_part *part, const struct config *c, const cha
 
 int split_from_config(struct split *s, const struct config *c, struct err *err)
 {
+    const struct config_entry *format = config_find(c, "input", "time_format");
     s->folds = 1;
+    s->shuffle = -1;
     if (parse_part(&s->train, c, "train", err) || parse_part(&s->test, c, "test", err) ||
-        config_int(c, "split", "folds", 1, MAX_FOLDS, &s->folds, err))
+        config_int(c, "split", "folds", 1, MAX_FOLDS, &s->folds, err) ||
+        config_int(c, "split", "shuffle", 0, INT32_MAX, &s->shuffle, err))
         return -1;
+    if (s->shuffle >= 0 && (!s->train.percent || !format || strcmp(format->value, "row") != 0))
+        return config_error(
+            c, config_find(c, "split", "shuffle"), -1, err,
+            "only rows without a time (time_format = row) can be shuffled, with "
+            "shares like train = 0%% .. 75%%: leave it out, so that later rows test");
     const struct config_entry *test = config_find(c, "split", "test");
     if (s->train.percent != s->test.percent)
         return config_error(c, test, 0, err, "train and test must both be days or both percent");
@@ -78,11 +86,12 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
     char keys[256] = "";
     size_t n = 0;
     s->blocked = NULL;
-    s->label_delay = LABEL_DELAY;
-    s->label_delay_text = delay ? delay->value : "7d";
+    const bool clock = !schema_counts_rows(schema);
+    s->label_delay = clock ? LABEL_DELAY : 0;
+    s->label_delay_text = delay ? delay->value : clock ? "7d" : "0d";
     for (size_t i = 0; i < schema->n; i++) {
         const char *name = schema->columns[i].name;
-        if (schema->columns[i].kind != COLUMN_KEY)
+        if (schema->columns[i].kind != COLUMN_KEY || !clock)
             continue;
         snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s%.60s", n ? ", " : "", name);
         n++;
@@ -95,32 +104,12 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
                        "add blocked = KEY, one of %s, or blocked = none",
                        c->path, keys);
     if (e && !s->blocked && strcmp(e->value, "none") != 0)
-        return config_error(c, e, 0, err, "'%.60s' is neither a key (%s) nor none", e->value, keys);
+        return config_error(c, e, 0, err,
+                            clock ? "'%.60s' is neither a key (%s) nor none"
+                                  : "'%.60s' cannot be blocked from a day on, because with "
+                                    "time_format = row there are no days: write none%s",
+                            e->value, keys);
     return config_duration(c, "split", "label_delay", &s->label_delay, err);
-}
-
-int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err)
-{
-    const struct config_entry *e = config_find(c, "split", "shuffle");
-    struct split split;
-    *seed = -1;
-    if (!e)
-        return 0;
-    if (!schema_counts_rows(&p->schema))
-        return config_error(c, e, 0, err,
-                            "these rows have times, so train on earlier and test on later ones; "
-                            "shuffle is for time_format = row");
-    if (p->n_tracks > 0)
-        return config_error(c, e, 0, err,
-                            "[features] has windows over '%s', which need an order that means "
-                            "something: drop them, or shuffle",
-                            p->schema.columns[p->tracks[0].column].name);
-    if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err) ||
-        split_from_config(&split, c, err))
-        return -1;
-    return split.train.percent
-               ? 0
-               : config_error(c, e, 0, err, "train and test must be in percent, like 0%% .. 75%%");
 }
 
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows)

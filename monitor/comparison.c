@@ -53,7 +53,8 @@ static void open_period(struct period *p, const struct comparison *c, const stru
     const struct model *m = c->model;
     *p = (struct period){.examples = e, .rows = time_rows(t.from, t.until, e->time, e->rows)};
     const size_t least = (size_t)c->min_rows;
-    if (period_rows(p) > 0)
+    p->whole = p->rows;
+    if (period_rows(p) > 0 && !e->counts_rows)
         find_weeks(p, t, p == &c->train || period_rows(&c->train) >= least ? least : SIZE_MAX);
     p->score = scores_new(e, m, p->rows);
 }
@@ -224,18 +225,21 @@ double alerts_per_day(const struct examples *e, struct row_range rows, const dou
                       const int8_t *judged, double threshold, struct interval *interval)
 {
     struct bootstrap b;
-    double alerts = 0;
+    double alerts = 0, all = 0;
     const size_t n = (size_t)(rows.end - rows.first);
     int8_t *counted = xmalloc(n); // as if every label were known
     for (size_t i = 0; i < n; i++) {
         counted[i] = judged && judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
         alerts += counted[i] == 0 && score[i] >= threshold;
+        all += counted[i] == 0;
     }
     bootstrap_run(&b, e, rows, score, counted, threshold);
     *interval = bootstrap_interval(&b, NULL, BOOTSTRAP_ALERTS, PAIRED);
     free(b.values);
     free(counted);
-    return b.unit ? alerts / (double)b.units * (*b.unit == 'h' ? 24 : 1) : NAN;
+    return !b.unit          ? NAN
+           : e->counts_rows ? alerts / all
+                            : alerts / (double)b.units * (*b.unit == 'h' ? 24 : 1);
 }
 
 static void measure_rows(const struct comparison *c, const struct period *p, struct row_range rows,

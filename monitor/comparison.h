@@ -43,7 +43,10 @@
 //                                 "precision","recall","difference": [value, low, high],
 //                                 "estimate","alarm"} or null, ...],
 //                      "calibration": {"reference": [as "reliability" of metrics.json],"current"},
-//                      "alarm"}}
+//                      "alarm"},
+//      "counts_rows": without a clock there are no weeks, no alarm, times are like "row 7", and
+//                     "alert_share" stands in place of "alerts_per_day",
+//      "class": the words of the positive class}
 // Ownership: a comparison borrows model and tables, and lives as long as its program.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H
@@ -137,7 +140,8 @@ int comparison_run(struct comparison *c, const struct config *config, unsigned t
 // score[n], judged[n] (train/metrics.h).
 struct estimate estimate_make(const double *score, const int8_t *judged, size_t n,
                               double threshold);
-// The alerts a day, known labels or not, and their 95 % interval. judged NULL: of known cards, too.
+// The alerts a day, known labels or not, and their 95 % interval; without a clock their share of the
+// rows. judged NULL: of known cards, too.
 double alerts_per_day(const struct examples *e, struct row_range rows, const double *score,
                       const int8_t *judged, double threshold, struct interval *interval);
 size_t period_rows(const struct period *p);

@@ -15,10 +15,10 @@ static json_t *range(double value, struct interval i)
 }
 
 // null for INT64_MAX.
-static json_t *when(int64_t seconds)
+static json_t *when(const struct examples *e, int64_t time)
 {
     char text[TIME_TEXT];
-    return seconds < INT64_MAX ? json_string(time_text(text, seconds)) : json_null();
+    return time < INT64_MAX ? json_string(examples_time(e, time, text)) : json_null();
 }
 
 static json_t *date(int64_t days)
@@ -93,20 +93,22 @@ static json_t *verdict(const struct comparison *c)
 
 static json_t *period_json(const struct period *p)
 {
+    const struct examples *e = p->examples;
     const bool any = period_rows(p) > 0;
-    return json_pack("{s:s, s:I, s:o, s:o}", "table", p->examples->table.path, "rows",
+    return json_pack("{s:s, s:I, s:o, s:o}", "table", e->table.path, "rows",
                      (json_int_t)period_rows(p), "from",
-                     when(any ? p->examples->time[p->rows.first] : INT64_MAX), "to",
-                     when(any ? p->examples->time[p->rows.end - 1] : INT64_MAX));
+                     when(e, any ? e->time[p->rows.first] : INT64_MAX), "to",
+                     when(e, any ? e->time[p->rows.end - 1] : INT64_MAX));
 }
 
 static json_t *current_json(const struct comparison *c)
 {
-    const int64_t as_of = c->current.examples->labels_as_of;
+    const struct examples *e = c->current.examples;
+    const int64_t as_of = e->labels_as_of;
     json_t *j = period_json(&c->current);
     json_object_update_new(
-        j, json_pack("{s:o, s:o, s:I, s:I}", "labels_as_of", when(as_of), "mature_until",
-                     when(as_of < INT64_MAX ? as_of - c->label_delay : as_of), "mature_rows",
+        j, json_pack("{s:o, s:o, s:I, s:I}", "labels_as_of", when(e, as_of), "mature_until",
+                     when(e, as_of < INT64_MAX ? as_of - c->label_delay : as_of), "mature_rows",
                      (json_int_t)(c->mature.end - c->mature.first), "unlabelled_rows",
                      (json_int_t)c->now.metrics.tally.unknown_labels));
     return j;
@@ -209,16 +211,18 @@ json_t *comparison_json(const struct comparison *c, const char *dataset)
         json_array_append_new(columns, column_json(c, &c->columns[i]));
     json_t *j = json_pack(
         "{s:s, s:i, s:{s:I, s:s}, s:s, s:o, s:{s:o, s:I, s:[i, i], s:o, s:I}, s:{s:o, s:o, s:o}, "
-        "s:o, s:o, s:o, s:{s:o, s:o, s:s}, s:o}",
+        "s:o, s:o, s:o, s:{s:o, s:o, s:s}, s:o, s:b, s:o}",
         "format", "assay drift", "version", 2, "model", "version", (json_int_t)c->model->version,
         "sha256", c->model->sha256, "dataset", dataset, "verdict", verdict(c), "settings",
         "psi_alert", json_number(c->psi_alert), "min_rows", (json_int_t)c->min_rows, "alarm",
         c->least, c->last, "ap_drop", json_number(c->ap_drop), "label_delay",
         (json_int_t)c->label_delay, "periods", "train", period_json(&c->train), "test",
         period_json(&c->test), "current", current_json(c), "weeks", weeks, "columns", columns,
-        "threshold", json_number(c->model->threshold), "alerts_per_day", "reference",
+        "threshold", json_number(c->model->threshold),
+        c->features->counts_rows ? "alert_share" : "alerts_per_day", "reference",
         alerts_json(c, &c->test), "current", alerts_json(c, &c->current), "cards",
-        c->all_cards ? "all" : "not blocked", "performance", performance_json(c));
+        c->all_cards ? "all" : "not blocked", "performance", performance_json(c), "counts_rows",
+        c->features->counts_rows, "class", class_words(c->model->training));
     if (j)
         sentences_add(json_object_get(j, "verdict"), findings_txt, j);
     return j;

@@ -41,9 +41,11 @@ static void sample_ties(int units, int64_t unit_seconds)
     }
 }
 
+static bool counts_rows;
+
 static struct bootstrap run(void)
 {
-    const struct examples e = {.time = seconds, .card = card};
+    const struct examples e = {.time = seconds, .card = card, .counts_rows = counts_rows};
     struct bootstrap b;
     bootstrap_run(&b, &e, (struct row_range){1, 1 + n}, score, judged, THRESHOLD);
     return b;
@@ -74,7 +76,8 @@ static size_t append(size_t unit, double unit_seconds, double *scores, int8_t *l
     double before = NAN;
     size_t at = (size_t)-1;
     for (size_t i = 0; i < n; i++) {
-        const double period = floor((double)seconds[1 + i] / unit_seconds);
+        const double period =
+            counts_rows ? (double)i : floor((double)seconds[1 + i] / unit_seconds);
         at += period != before;
         before = period;
         if (at == unit) {
@@ -101,7 +104,9 @@ static void assert_replicates(const char *unit, size_t units, int64_t unit_secon
         const struct metrics m = metrics_compute(scores, labels, rows, THRESHOLD);
         const double alerts = m.tally.true_positives + m.tally.false_positives;
         assert_near(b.values[r][BOOTSTRAP_ALERTS],
-                    alerts / (double)units * (double)DAY / (double)unit_seconds, 1e-12);
+                    counts_rows ? m.selection_rate
+                                : alerts / (double)units * (double)DAY / (double)unit_seconds,
+                    1e-12);
         for (size_t k = 0; k < N_METRICS; k++)
             if (k != CARD_PRECISION)
                 assert_near(b.values[r][k], metrics_get(&m, k), 1e-12);
@@ -121,6 +126,34 @@ TEST_CASE(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
     for (size_t i = n / 2; i < n; i++) // days without rows are never drawn
         seconds[1 + i] += seconds[1 + i] >= -DAY ? 3 * DAY : 0;
     assert_replicates("day", 5, DAY);
+    sample_ties(5, HOUR);
+    counts_rows = true;
+    assert_replicates("row", n, 1);
+    counts_rows = false;
+}
+
+// The squared errors have the mean Brier, whose standard error is their deviation / √rows.
+TEST_CASE(of_many_rows_neighbours_are_drawn_together)
+{
+    enum { MANY = 50001 };
+    static double scores[MANY];
+    static int8_t labels[MANY];
+    const struct examples e = {.counts_rows = true};
+    double sum = 0, squares = 0;
+    struct bootstrap b;
+    seed = 3;
+    for (int i = 0; i < MANY; i++) {
+        labels[i] = draw(100) == 0;
+        scores[i] = (double)(draw(1000) + (labels[i] ? 500 : 0)) / 1500;
+        sum += pow(scores[i] - labels[i], 2);
+        squares += pow(scores[i] - labels[i], 4);
+    }
+    bootstrap_run(&b, &e, (struct row_range){0, MANY}, scores, labels, THRESHOLD);
+    assert_int_equal(b.units, MANY / 3);
+    const struct interval i = bootstrap_interval(&b, NULL, BRIER, PAIRED);
+    assert_near(i.error, sqrt((squares - sum * sum / MANY) / MANY / MANY), 0.08 * i.error);
+    assert_near((i.low + i.high) / 2, sum / MANY, 0.2 * i.error);
+    free(b.values);
 }
 
 // ---- intervals ----------------------------------------------------------------------------------

@@ -19,14 +19,15 @@ static uint64_t card[ROWS];
 static struct table_column columns[] = {{.name = "channel", .kind = COLUMN_CATEGORY},
                                         {.name = "card", .kind = COLUMN_KEY, .data = card}};
 static struct schema_column key = {.name = "card", .kind = COLUMN_KEY};
-static struct examples examples = {.table = {.columns = columns, .n = 2},
-                                   .plan = {.schema = {.columns = &key, .n = 1}},
-                                   .rows = ROWS,
-                                   .n_inputs = 2,
-                                   .x = x,
-                                   .names = names,
-                                   .label = label,
-                                   .time = seconds};
+static struct examples examples = {
+    .table = {.columns = columns, .n = 2},
+    .plan = {.schema = {.columns = &key, .n = 1, .time_format = "epoch"}},
+    .rows = ROWS,
+    .n_inputs = 2,
+    .x = x,
+    .names = names,
+    .label = label,
+    .time = seconds};
 
 static int make_examples(void **state)
 {
@@ -189,6 +190,50 @@ TEST_CASE(a_baseline_ranks_as_its_input_or_reversed_and_false_positives_are_the_
     assert_int_equal(evaluation_false_positives(&v, &v.baselines[2]), -1);
 }
 
+// ---- without a clock ----------------------------------------------------------------------------
+
+TEST_CASE(rows_without_a_clock_have_a_budget_of_a_share_and_both_classes_in_each_part)
+{
+    static const char shares[] = "[split]\ntrain = 0% .. 80%\ntest = 80% .. 100%\nblocked = none\n";
+    static const struct {
+        const char *text;
+        double share;
+    } budgets[] = {{"", 0.01},
+                   {"[model]\nalert_share = 5%\n", 0.05},
+                   {"[model]\nalert_share = 0.05\n", 0.05},
+                   {"[model]\ncost_fraud = 2\ncost_alert = 1\n", 0}};
+    struct evaluation v;
+    struct err err;
+    examples.counts_rows = true;
+    examples.card = NULL;
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+        must(evaluate(budgets[i].text, shares, &v, &err), &err);
+        const struct fold *quarter = v.folds[0].validation;
+        const struct fit *f = v.model.fits;
+        while (f->fold != quarter)
+            f = f->next;
+        double alerts = 0;
+        for (size_t r = 0; r < quarter->test.n; r++)
+            alerts += f->score[r] >= v.model.results[0].threshold;
+        assert_is(v.settings.alert_share, budgets[i].share);
+        if (!v.settings.by_cost)
+            assert_near(alerts, budgets[i].share * (double)quarter->test.n, 0.5);
+        assert_string_equal(v.model.bootstrap.unit, "row");
+        assert_true(isnan(v.folds[0].test.days));
+    }
+    assert_int_equal(evaluate("[model]\nalerts_per_day = 5\n", shares, &v, &err), -1);
+    assert_contains(err.msg, "write alert_share = 1%, the share");
+    memset(label + ROWS * 4 / 5, 0, ROWS / 5); // a sorted file
+    assert_int_equal(evaluate("", shares, &v, &err), -1);
+    assert_contains(err.msg, "test = 80% .. 100%: all of its 840 rows have label 0, so the file is "
+                             "sorted or too small: write shuffle = 1");
+    memset(label, 1, ROWS * 4 / 5);
+    label[7] = LABEL_UNKNOWN;
+    assert_int_equal(evaluate("", shares, &v, &err), -1);
+    assert_contains(err.msg, "train = 0% .. 80%: all of its 3360 rows have label 1 or none");
+    examples.counts_rows = false;
+}
+
 // ---- settings -----------------------------------------------------------------------------------
 
 #define BAD_NAME "a baseline's name has letters, digits"
@@ -207,10 +252,16 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
         {"[model]\nl2 = " L17, "more than 16"},
         {"[model]\nalerts_per_day = 0", "not within"},
+        {"[model]\nalert_share = 1x", "test.ini:2:15: [model] alert_share: '1x' is no share"},
+        {"[model]\nalert_share = 100%", "'100%' is no share of the rows, such as 1% or 0.01"},
+        {"[model]\nalert_share = 0", "is no share"},
+        {"[model]\nalert_share = 1%\nalerts_per_day = 7", "leave out alert_share or"},
+        {"[model]\nalert_share = 1%\ncost_fraud = 3\ncost_alert = 1", "leave out alerts_per_day"},
         {"[model]\noutside = drop", "test.ini:2:11: [model] outside: 'drop' is neither score nor"},
         {"[model]\ncost_fraud = 3", "go together"},
         {"[model]\ncost_fraud = 3\ncost_alert = 0", "not within"},
-        {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7", "leave out alerts_per_day"},
+        {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7",
+         "leave out alerts_per_day and"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
                                                      "feature 'nose', did you mean 'noise'?"},
         {"[baselines]\na = noise, noise", "test.ini:2:12: [baselines] a: 'noise' is in the list"},

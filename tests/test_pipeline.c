@@ -98,6 +98,58 @@ TEST_CASE(a_dataset_without_ids_keys_and_windows_needs_only_its_description)
     assert_contains(out, "} 200");
 }
 
+// ---- rows without a clock ----
+
+static const char rows_ini[] =
+    "[input]\nfile = rows.csv\ntime_format = row\n[columns]\nx = X, number\nplan = P, category\n"
+    "label = Y, label\n[features]\nx = x\nplan = onehot(plan)\n[split]\ntrain = 0% .. 50%\n"
+    "test = 50% .. 75%\n[model]\nl2 = 1e-3\nalert_share = 10%\n[card]\nclass = churn\n";
+
+// From row 1000 on a third of the plans are ones that training does not have.
+#define WRITE_ROWS                                                                                 \
+    "awk 'BEGIN { srand(4); print \"X,P,Y\"; for (i = 0; i < 2000; i++) { y = (rand() < 0.3); "    \
+    "printf \"%.3f,%s,%d\\n\", rand() + y, (i >= 1000 && i % 3 == 0) ? \"new\" : "                 \
+    "substr(\"aaab\", "                                                                            \
+    "1 + i % 4, 1), y } }' >rows.csv"
+#define ROWS "--config rows.ini "
+#define RUN_ROWS                                                                                   \
+    "ingest " ROWS "--key key --output t && features " ROWS "--output f t && train " ROWS          \
+    "--decide --output m f"
+#define SHIFT(by) "awk -F, -v OFS=, 'NR > 1001 { $1 " by " 5 } 1' rows.csv >o && mv o rows.csv && "
+
+TEST_CASE(rows_without_a_clock_are_measured_compared_and_watched_without_days)
+{
+    scratch_text("work/rows.ini", rows_ini);
+    expect(0, "train: 33 % of the test's rows have a value of plan that no training row has",
+           WRITE_ROWS " && " RUN_ROWS);
+    expect(0, " rows of class churn\nThreshold ", "registry --models m show");
+    assert_contains(out, ": 10.00 % of the validation rows are alerts, ");
+    expect(0, "Kept out version 2: No difference shown",
+           "sed -i 's/^l2.*/l2 = 0.002/' rows.ini && " RUN_ROWS);
+    assert_contains(out, "\nrow 1000 to row 1999: 1000 rows, rows of class churn: ");
+    assert_contains(out, "\nShare of alerts ");
+    expect(0, "No verdict: rows without a clock", "monitor " ROWS "--models m --output d.json f");
+    assert_contains(out, "Period         500 rows  row 1500 .. row 1999\n");
+    expect(0, "assay_drift_alert_share{period=\"current\"} 0.", "cat d.prom");
+    succeed("! { cat m/2/card.md d.prom; registry --models m show 2; monitor " ROWS
+            "--models m --output d.json f; } | grep -niE 'fraud|a day|week by|genuine'");
+    refused("with time_format = row there are no days to retrain on",
+            "train " ROWS "--output m --retrain d.json f");
+    refused("version 1 was not trained on f2: without a clock",
+            "(sed 2d rows.csv >o.csv && ingest " ROWS
+            "--key key --output t2 o.csv && features " ROWS
+            "--output f2 t2) >/dev/null && registry --models m compare " ROWS "1 2 f2; s=$?; "
+            "rm -r o.csv t2 f2; exit $s");
+    expect(0, "train: No row of the test is an alert, so none of its ", SHIFT("-=") RUN_ROWS);
+    assert_contains(out,
+                    "version 3: not comparable: version 1 was not trained on f: without a clock");
+    expect(0, "train: 100.00 % of the test's rows are alerts, more than ten times the budget",
+           SHIFT("+= 10 +") RUN_ROWS);
+    expect(
+        1, "all of its 500 rows have label 0, so the file is sorted",
+        "(head -1 rows.csv; tail -n +2 rows.csv | sort -t, -rk3) >o && mv o rows.csv && " RUN_ROWS);
+}
+
 // ---- the same bytes ----
 
 TEST_CASE(the_model_does_not_depend_on_the_number_of_threads)

@@ -57,6 +57,11 @@ TEST_CASE(shares_that_touch_share_no_row_and_leave_none_out)
         assert_rows(split_rows(&s.test, 7, time, rows), train.end, rows);
     }
     assert_rows(split_rows(&s.train, 0, time, 16), 0, 10);
+    assert_int_equal(s.shuffle, -1);
+    assert_int_equal(
+        parsed("train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = 7\n[input]\ntime_format = row")
+            .shuffle,
+        7);
 }
 
 TEST_CASE(a_share_is_cut_between_different_times)
@@ -85,6 +90,11 @@ TEST_CASE(mistakes_are_refused_and_named)
         {"train = 2018-07-25 .. 2018-07-31\ntest = 2018-07-31 .. 2018-08-01", "begins before"},
         {"train = 0% .. 60%\ntest = 60% .. 70%\nfolds = 2", "folds move by weeks"},
         {"train = 0% .. 60%\ntest = 60% .. 70%\nfolds = 0", "not within 1"},
+        {"train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = 1", "only rows without a time"},
+        {"train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = -1", "not within 0"},
+        {"train = 1970-01-01 .. 1970-01-02\ntest = 1970-01-03 .. 1970-01-04\nshuffle = 1\n"
+         "[input]\ntime_format = row",
+         "with shares like"},
     };
     struct split s;
     struct err err;
@@ -100,6 +110,7 @@ TEST_CASE(mistakes_are_refused_and_named)
 #define NONE "blocked = none\n"
 
 // words: of the error; where there is none, what is blocked and the seconds until labels are known.
+static const char *input = "epoch\n[columns]\ntime = T, time\n";
 static void assert_labels(const char *columns, const char *split, const char *words)
 {
     struct split s;
@@ -108,10 +119,8 @@ static void assert_labels(const char *columns, const char *split, const char *wo
     struct err err;
     char ini[512];
     snprintf(ini, sizeof ini,
-             "[input]\ntime_format = epoch\n[columns]\ntime = T, time\nlabel = L, label\n%s%s"
-             "[split]\n%s",
-             columns, strstr(columns, "[features]") ? "" : "[features]\nnight = hour(time)\n",
-             split);
+             "[input]\ntime_format = %slabel = L, label\nx = X, number\n%s%s[split]\n%s", input,
+             columns, strstr(columns, "[features]") ? "" : "[features]\nx = x\n", split);
     assert_int_equal(config_load(&c, scratch_text("x.ini", ini), &err), 0);
     if (plan_from_config(&p, &c, &err) == 0 && split_labels(&s, &c, &p.schema, &err) == 0)
         err_set(&err, "%s %lld", s.blocked ? s.blocked : "-", (long long)s.label_delay);
@@ -134,6 +143,12 @@ TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after
     assert_labels("", "label_delay = 7", "[split] label_delay: '7' is not a length of time");
     assert_labels("", "label_delay = 36501d", "'36501d' is not");
     assert_labels("", "label_delay = 1d 2", "'1d 2' is not");
+    const char *with_a_clock = input;
+    input = "row\n[columns]\n"; // a row's number is no time
+    assert_labels(ONE, "", "- 0");
+    assert_labels(TWO, NONE, "- 0");
+    assert_labels(ONE, "blocked = card", "write none");
+    input = with_a_clock;
 }
 
 TEST_CASE(a_window_over_labels_that_are_not_known_yet_is_refused)

@@ -1,6 +1,6 @@
 // A day is kept as its sums and, for the metrics that rank, as its counts of rows in groups of
 // scores: the rows with the score of a fraud, and those between two such scores, as their order
-// changes nothing.
+// changes nothing. Most counts are 0 where the units are rows, so only the others are kept.
 #include "train/bootstrap.h"
 #include "base/memory.h"
 #include "base/value.h"
@@ -8,13 +8,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct days { // or hours
+enum { ROWS_MOST = 20000 };
+
+struct count { // so many rows of a day
+    uint32_t day, rows;
+};
+
+struct days { // or hours, or rows
     size_t n, groups;
-    double a_day;        // how many are a day
-    bool cards;          // with card precision; false for hours
-    uint32_t *of_row;    // [rows]: the day of each row
-    struct tally *tally; // [n]
-    uint32_t *counts[2]; // [groups][n] of genuine rows and of frauds, the highest scores first
+    double a_day;         // how many are a day; 0 for rows
+    bool cards;           // with card precision; only days have it
+    uint32_t *of_row;     // [rows]: the day of each row
+    struct tally *tally;  // [n]
+    struct count *counts; // of genuine rows and of frauds in turn, group by group, each by day
+    size_t *end;          // [2 · groups]: of their counts; the highest scores come first
 };
 
 // ---- days ---------------------------------------------------------------------------------------
@@ -30,21 +37,50 @@ static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, in
     return n;
 }
 
+// Neighbours share a unit where there are more than ROWS_MOST, which bounds time and memory.
+static size_t number_rows(uint32_t *of_row, size_t rows)
+{
+    const size_t each = (rows + ROWS_MOST - 1) / ROWS_MOST;
+    for (size_t i = 0; i < rows; i++)
+        of_row[i] = (uint32_t)(i / each);
+    return rows > 0 ? (rows + each - 1) / each : 0;
+}
+
+// A counting sort of the rows by list, where those of a day meet and become one count.
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)
 {
-    size_t n, at;
+    size_t n, at, first = 0, used = 0;
     double *frauds = scores_of(1, score, judged, rows, &n);
+    size_t *list = xcalloc(rows, sizeof *list);
     d->groups = 2 * n + 1;
-    for (int label = 0; label < 2; label++)
-        d->counts[label] = xcalloc(d->groups * d->n, sizeof *d->counts[label]);
+    d->end = xcalloc(2 * d->groups, sizeof *d->end);
+    d->counts = xcalloc(rows, sizeof *d->counts);
     for (size_t i = 0; i < rows; i++) {
         if (judged[i] < 0)
             continue;
         LOWER_BOUND(at, 0, n, frauds[at] < score[i]);
         const size_t group = 2 * (n - at) - (at < n && frauds[at] == score[i]);
-        d->counts[judged[i]][group * d->n + d->of_row[i]]++;
+        d->end[list[i] = 2 * group + (size_t)judged[i]]++;
+    }
+    for (size_t k = 0; k < 2 * d->groups; k++) {
+        const size_t size = d->end[k];
+        d->end[k] = first; // where its next row goes
+        first += size;
+    }
+    for (size_t i = 0; i < rows; i++)
+        if (judged[i] >= 0)
+            d->counts[d->end[list[i]]++] = (struct count){d->of_row[i], 1};
+    for (size_t k = 0, i = 0; k < 2 * d->groups; k++) {
+        const size_t from = used;
+        for (; i < d->end[k]; i++)
+            if (used > from && d->counts[used - 1].day == d->counts[i].day)
+                d->counts[used - 1].rows++;
+            else
+                d->counts[used++] = d->counts[i];
+        d->end[k] = used;
     }
     free(frauds);
+    free(list);
 }
 
 // ---- replicates ---------------------------------------------------------------------------------
@@ -62,17 +98,16 @@ static size_t draw(uint64_t *state, size_t n)
 // times[i]: how often day i was drawn. k has room for all groups.
 static void rank(struct ranking *k, const struct days *d, const uint32_t *times)
 {
-    uint64_t frauds = 0, genuine = 0;
+    uint64_t rows[2] = {0}; // genuine and frauds
+    size_t i = 0;
     k->n = 0;
-    for (size_t g = 0; g < d->groups; g++) {
-        for (size_t i = 0; i < d->n; i++) {
-            frauds += (uint64_t)times[i] * d->counts[1][g * d->n + i];
-            genuine += (uint64_t)times[i] * d->counts[0][g * d->n + i];
-        }
-        if (frauds + genuine == 0)
+    for (size_t g = 0; g < 2 * d->groups; g++) {
+        for (; i < d->end[g]; i++)
+            rows[g % 2] += (uint64_t)times[d->counts[i].day] * d->counts[i].rows;
+        if (g % 2 == 0 || rows[0] + rows[1] == 0)
             continue; // no day with such a score was drawn
-        k->frauds[k->n] = frauds;
-        k->genuine[k->n++] = genuine;
+        k->frauds[k->n] = rows[1];
+        k->genuine[k->n++] = rows[0];
     }
 }
 
@@ -88,7 +123,9 @@ static void replicate(double values[N_BOOTSTRAP], const struct days *d, const ui
         m.card_precision_at_100 = sum.card_precision / (double)d->n;
     for (size_t i = 0; i < N_METRICS; i++)
         values[i] = metrics_get(&m, i);
-    values[BOOTSTRAP_ALERTS] = (sum.true_positives + sum.false_positives) / (double)d->n * d->a_day;
+    values[BOOTSTRAP_ALERTS] =
+        d->a_day > 0 ? (sum.true_positives + sum.false_positives) / (double)d->n * d->a_day
+                     : m.selection_rate;
 }
 
 static void draw_all(struct bootstrap *b, const struct days *d, double threshold)
@@ -115,13 +152,16 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     const int64_t *time = e->time + test.first;
     struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row)};
     *b = (struct bootstrap){0};
-    d.n = number_days(d.of_row, time, rows, 1);
-    const bool daily = d.n >= BOOTSTRAP_LEAST_UNITS;
-    if (!daily)
+    d.n = e->counts_rows ? number_rows(d.of_row, rows) : number_days(d.of_row, time, rows, 1);
+    const bool daily = !e->counts_rows && d.n >= BOOTSTRAP_LEAST_UNITS;
+    if (!daily && !e->counts_rows)
         d.n = number_days(d.of_row, time, rows, 24);
     if (d.n >= BOOTSTRAP_LEAST_UNITS) {
-        *b = (struct bootstrap){.unit = daily ? "day" : "hour", .units = d.n};
-        d.a_day = daily ? 1 : 24;
+        *b = (struct bootstrap){.unit = daily            ? "day"
+                                        : e->counts_rows ? "row"
+                                                         : "hour",
+                                .units = d.n};
+        d.a_day = daily ? 1 : e->counts_rows ? 0 : 24;
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)
             tally_row(&d.tally[d.of_row[i]], score[i], judged[i], threshold);
@@ -133,8 +173,8 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     }
     free(d.of_row);
     free(d.tally);
-    free(d.counts[0]);
-    free(d.counts[1]);
+    free(d.counts);
+    free(d.end);
 }
 
 // ---- intervals ----------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
-// bootstrap: confidence intervals of the metrics, by drawing whole days.
+// bootstrap: confidence intervals of the metrics, by drawing whole days, or rows without a clock.
 //
 // Rows of one day are not independent, because a stolen card buys several times. So a replicate
 // draws whole days with replacement, as many as the test has, and computes every metric of them. An
 // interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction
 // to the Bootstrap, 1993, chapters 13 and 8). A test of fewer than five days draws hours; one of
 // fewer than five hours has no intervals. With few days (seven are few) intervals tend to be too
-// short. A share that is 0 or 1 on every day has an interval of no width.
+// short. A share that is 0 or 1 on every day has an interval of no width. Without a clock rows are
+// drawn, as if they were independent; of more than 20,000 rows neighbours are drawn together.
 //
 // The draws depend only on the number of days, so two candidates on the same rows are compared
 // replicate by replicate. A replicate's card precision is the mean of its days, each with the cards
@@ -17,7 +18,7 @@
 
 enum { BOOTSTRAP_REPLICATES = 1000, BOOTSTRAP_SEED = 1, BOOTSTRAP_LEAST_UNITS = 5 };
 
-// The metrics of metric_list, then the alerts a day.
+// The metrics of metric_list, then the alerts a day, or without a clock their share of the rows.
 enum { BOOTSTRAP_ALERTS = N_METRICS, N_BOOTSTRAP };
 
 struct interval {
@@ -25,7 +26,7 @@ struct interval {
 };
 
 struct bootstrap {
-    const char *unit; // "day" or "hour"; NULL: too few for intervals
+    const char *unit; // "day", "hour" or "row"; NULL: too few for intervals
     size_t units;
     double (*values)[N_BOOTSTRAP]; // [BOOTSTRAP_REPLICATES], to be freed; NULL without a unit
 };

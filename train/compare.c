@@ -50,6 +50,17 @@ static int read_metric(struct trial *t, const struct config *config, struct err 
                         e->value);
 }
 
+// Row numbers tell which rows did not train a version only in its own table, in its own order.
+static bool is_own_table(const struct model *m, const struct examples *e)
+{
+    const char *own = "", *data = "-";
+    json_int_t own_seed = -1, seed = -1;
+    json_unpack(m->provenance, "{s:s, s?:I}", "data_xxh3", &own, "shuffle", &own_seed);
+    json_unpack(e->table.provenance, "{s:{s:s}, s?:I}", "table", "input_xxh3", &data, "shuffle",
+                &seed);
+    return strcmp(own, data) == 0 && own_seed == seed && examples_trained(e, m);
+}
+
 static int open_trial(struct trial *t, const struct config *config, struct err *err)
 {
     struct examples *e = &t->e;
@@ -62,6 +73,13 @@ static int open_trial(struct trial *t, const struct config *config, struct err *
             return err_set(err,
                            "version %" PRId64 " was trained on other [columns] or [features] than "
                            "%s has: compare versions and tables of one description",
+                           t->models[i]->version, t->parts->table.path);
+        else if (e->counts_rows && !is_own_table(t->models[i], t->parts))
+            return err_set(err,
+                           "version %" PRId64
+                           " was not trained on %s: without a clock only its own "
+                           "table tells which rows are new to it, so compare versions of one file "
+                           "and one [split] shuffle",
                            t->models[i]->version, t->parts->table.path);
     if (split_labels(&t->split, config, &e->plan.schema, err) || read_metric(t, config, err))
         return -1;
@@ -83,6 +101,7 @@ static void find_rows(struct trial *t, struct period_times within)
     t->rows = mature_rows(&t->e, all, delay);
     t->young = all.end - t->rows.end;
     t->n = (size_t)(t->rows.end - t->rows.first);
+    t->days = t->e.counts_rows ? NAN : 0;
     for (uint64_t r = t->rows.first; r < t->rows.end; r++)
         t->days += r == t->rows.first || day_of(time[r]) != day_of(time[r - 1]);
     t->judged = cards_judge(&t->e, t->rows, 0, HISTORY + delay, delay);
@@ -119,14 +138,18 @@ static void release(struct figures *f)
 static json_t *difference(const struct trial *t, const struct figures *f, size_t metric)
 {
     static const struct metric alerts = {"alerts_per_day", "Alerts a day", 0};
-    const struct metric *is = metric == BOOTSTRAP_ALERTS ? &alerts : &metric_list[metric];
+    static const struct metric share = {"alert_share", "Share of alerts", 0};
+    const struct metric *is = metric != BOOTSTRAP_ALERTS ? &metric_list[metric]
+                              : t->e.counts_rows         ? &share
+                                                         : &alerts;
     const struct interval i =
         bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], metric, PAIRED);
     double of[2];
     for (int k = 0; k < 2; k++) {
         const struct metrics *m = &f->metrics[k];
-        of[k] = is == &alerts ? (m->tally.true_positives + m->tally.false_positives) / t->days
-                              : metrics_get(m, metric);
+        of[k] = is == &alerts  ? (m->tally.true_positives + m->tally.false_positives) / t->days
+                : is == &share ? m->selection_rate
+                               : metrics_get(m, metric);
     }
     const double values[] = {of[0], of[1], of[1] - of[0], i.low, i.high, 2.8 * i.error};
     static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
@@ -181,7 +204,7 @@ static json_t *flip(const struct trial *t, size_t i)
     char text[24], time[TIME_TEXT];
     snprintf(text, sizeof text, "%" PRId64, ids ? (int64_t)ids[row] : 0);
     return json_pack("{s:s?, s:s, s:b, s:f, s:f}", "id", ids ? text : NULL, "time",
-                     time_text(time, t->e.time[row]), "fraud", t->judged[i] == 1, "a",
+                     examples_time(&t->e, t->e.time[row], time), "fraud", t->judged[i] == 1, "a",
                      t->score[0][i], "b", t->score[1][i]);
 }
 
@@ -241,19 +264,20 @@ static json_t *period(const struct trial *t)
         const struct row_range own = time_rows(INT64_MIN, next, e->time, e->rows);
         not_mature += (json_int_t)(own.end - mature_rows(e, own, t->split.label_delay).end);
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I, s:I}", "from", time_text(text[0], from), "to",
-                     time_text(text[1], t->e.time[t->rows.end - 1]), "days", (json_int_t)t->days,
-                     "rows", (json_int_t)t->n, "cards_from",
-                     late ? date_text(text[2], since) : NULL, "not_mature", not_mature, "young",
-                     (json_int_t)t->young);
+    return json_pack("{s:s, s:s, s:o, s:I, s:s?, s:I, s:I}", "from",
+                     examples_time(&t->e, from, text[0]), "to",
+                     examples_time(&t->e, t->e.time[t->rows.end - 1], text[1]), "days",
+                     isnan(t->days) ? json_null() : json_integer((json_int_t)t->days), "rows",
+                     (json_int_t)t->n, "cards_from", late ? date_text(text[2], since) : NULL,
+                     "not_mature", not_mature, "young", (json_int_t)t->young);
 }
 
-static json_t *verdict(const struct trial *t, const struct figures *f)
+static json_t *verdict(const struct trial *t, const struct figures *f, const json_t *class)
 {
     const struct interval i =
         bootstrap_interval(&f->bootstrap[1], &f->bootstrap[0], t->metric, PAIRED);
     static const char *const said[][2] = {{"few_days", "Too few days to judge"},
-                                          {"few_frauds", "Too few frauds to judge"},
+                                          {"few_frauds", "Too few %s to judge"},
                                           {"better", "Better"},
                                           {"worse", "Worse"},
                                           {"none", "No difference shown"}};
@@ -263,24 +287,25 @@ static json_t *verdict(const struct trial *t, const struct figures *f)
     size_t k = 0;
     while (!holds[k])
         k++;
-    return json_pack("{s:s, s:s, s:s?, s:s, s:[]}", "code", said[k][0], "title", said[k][1],
+    return json_pack("{s:s, s:o, s:s?, s:s, s:[]}", "code", said[k][0], "title",
+                     json_sprintf(said[k][1], json_string_value(json_object_get(class, "many"))),
                      "alerts", alerts, "sentence", "", "notes");
 }
 
 static json_t *results(const struct trial *t, const struct figures *f, const struct slicing *s,
                        size_t n_slicings)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *class = class_words(t->models[1]->training);
     for (size_t i = 0; i < t->n_parts; i++)
         json_array_append_new(list, table(&t->parts[i]));
     json_t *j =
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o, o, o], s:o?, s:o}", "format",
-                  "assay comparison", "version", 1, "verdict", verdict(t, f), "a",
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:[o, o, o, o, o], s:o?, s:o, s:o}",
+                  "format", "assay comparison", "version", 1, "verdict", verdict(t, f, class), "a",
                   side(t->models[0], &f->metrics[0]), "b", side(t->models[1], &f->metrics[1]),
                   "tables", list, "period", period(t), "differences", difference(t, f, t->metric),
                   difference(t, f, METRIC(log_loss)), difference(t, f, METRIC(precision)),
                   difference(t, f, METRIC(recall)), difference(t, f, BOOTSTRAP_ALERTS),
-                  "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t));
+                  "worst_slice", worst_slice(t, s, n_slicings), "flips", flips(t), "class", class);
     sentences_add(json_object_get(j, "verdict"), compare_verdict_txt, j);
     return j;
 }

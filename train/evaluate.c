@@ -30,29 +30,61 @@ static int parse_l2(struct settings *s, const struct config *c, const struct con
     return 0;
 }
 
-// Both costs or none, and no budget with them.
-static int parse_costs(struct settings *s, const struct config *c, struct err *err)
+// "1%" or "0.01".
+static int parse_share(struct settings *s, const struct config *c, const struct config_entry *e,
+                       struct err *err)
+{
+    const size_t n = strlen(e->value), percent = n > 0 && e->value[n - 1] == '%';
+    const int bad = value_number(e->value, n - percent, &s->alert_share);
+    s->alert_share /= percent ? 100 : 1;
+    return bad || !(s->alert_share > 0 && s->alert_share < 1)
+               ? config_error(c, e, 0, err, "'%.40s' is no share of the rows, such as 1%% or 0.01",
+                              e->value)
+               : 0;
+}
+
+// What chooses the threshold: alerts a day, alerts as a share of the rows, or both costs.
+static int parse_budget(struct settings *s, const struct config *c, bool counts_rows,
+                        struct err *err)
 {
     const struct config_entry *fraud = config_find(c, "model", "cost_fraud");
     const struct config_entry *alert = config_find(c, "model", "cost_alert");
-    const struct config_entry *cost = fraud ? fraud : alert;
+    const struct config_entry *daily = config_find(c, "model", "alerts_per_day");
+    const struct config_entry *share = config_find(c, "model", "alert_share");
+    const struct config_entry *cost = fraud ? fraud : alert, *budget = share ? share : daily;
     s->by_cost = fraud && alert;
+    s->alert_share = counts_rows && !cost ? 0.01 : 0;
     if (cost && !s->by_cost)
         return config_error(c, cost, -1, err, "cost_fraud and cost_alert go together");
-    if (cost && config_find(c, "model", "alerts_per_day"))
-        return config_error(c, cost, -1, err,
-                            "a threshold by cost has no budget: leave out alerts_per_day, or both "
-                            "costs");
+    if (daily && counts_rows)
+        return config_error(c, daily, -1, err,
+                            "with time_format = row there are no days: write alert_share = 1%%, "
+                            "the share of the rows that are alerts");
+    if (budget && (cost || (share && daily)))
+        return config_error(c, cost ? cost : share, -1, err,
+                            "there is one rule for the threshold: leave out %s",
+                            cost ? "alerts_per_day and alert_share, or both costs"
+                                 : "alert_share or alerts_per_day");
+    if (share && parse_share(s, c, share, err))
+        return -1;
     return config_number(c, "model", "cost_fraud", 1e-9, 1e15, &s->cost_fraud, err) ||
            config_number(c, "model", "cost_alert", 1e-9, 1e15, &s->cost_alert, err);
 }
 
-static int settings_from_config(struct settings *s, const struct config *c, struct err *err)
+double settings_budget(const struct settings *s, double days, double rows)
+{
+    return s->by_cost           ? 0
+           : s->alert_share > 0 ? s->alert_share * rows
+                                : (double)s->alerts_per_day * days;
+}
+
+static int settings_from_config(struct settings *s, const struct config *c, bool counts_rows,
+                                struct err *err)
 {
     const struct config_entry *outside = config_find(c, "model", "outside");
     *s = (struct settings){.l2 = {1e-3}, .n_l2 = 1, .alerts_per_day = 100};
     if (config_int(c, "model", "alerts_per_day", 1, 1000000000, &s->alerts_per_day, err) ||
-        parse_costs(s, c, err))
+        parse_budget(s, c, counts_rows, err))
         return -1;
     s->review_outside = outside && strcmp(outside->value, "review") == 0;
     if (outside && !s->review_outside && strcmp(outside->value, "score") != 0)
@@ -67,13 +99,15 @@ static int settings_from_config(struct settings *s, const struct config *c, stru
 enum { WEEK = 7 };
 
 // Days from the first row to the last, at least a second, so that a rate per day is a number. A share
-// may have no rows.
+// may have no rows. Row numbers are no seconds.
 static void measure(struct part *p, const struct examples *e)
 {
     p->n = (size_t)(p->rows.end - p->rows.first);
     if (p->n > 0)
         p->times = (struct period_times){e->time[p->rows.first], e->time[p->rows.end - 1] + 1};
-    p->days = fmax(1, (double)(p->times.until - p->times.from - 1)) / SECONDS_PER_DAY;
+    p->days = e->counts_rows
+                  ? NAN
+                  : fmax(1, (double)(p->times.until - p->times.from - 1)) / SECONDS_PER_DAY;
 }
 
 static struct part moved_part(const struct split_part *s, int64_t days, const struct examples *e)
@@ -139,6 +173,22 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
     }
 }
 
+// A part whose known labels are all alike cannot train or measure. Days may be like that; in rows
+// without a clock it is a sorted file.
+static int check_classes(const struct part *p, const char *key, const struct examples *e,
+                         struct err *err)
+{
+    const bool ones = holds(e, p, 1);
+    if (ones && holds(e, p, 0))
+        return 0;
+    return err_set(err, "[split] %s = %s: all of its %zu rows have label %d%s, so %s", key, p->text,
+                   p->n, ones, holds(e, p, LABEL_UNKNOWN) ? " or none" : "",
+                   e->counts_rows
+                       ? "the file is sorted or too small: write shuffle = 1 in [split], "
+                         "which draws rows of both labels into each part"
+                       : "it cannot tell how good a model is: choose other days");
+}
+
 static int check_fold(const struct fold *f, int64_t k, const struct split *s,
                       const struct examples *e, struct err *err)
 {
@@ -150,6 +200,12 @@ static int check_fold(const struct fold *f, int64_t k, const struct split *s,
                        "fold %lld would test on %s, and the data ends before: set [split] folds to "
                        "%lld or less",
                        (long long)k + 1, f->test.text, (long long)k);
+    if ((!e->counts_rows || check_classes(&f->train, "train", e, err) == 0) &&
+        check_classes(&f->test, "test", e, err) == 0)
+        return 0; // training on days of one class is an error of the fit
+    if (e->counts_rows)
+        return -1;
+    fprintf(stderr, "train: %s\n", err->msg);
     return 0;
 }
 
@@ -340,7 +396,7 @@ static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
 static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                             const struct settings *s, struct err *err)
 {
-    size_t n = 0, room = fold->train.n;
+    size_t n = 0, room = fold->train.n, open = 0;
     double days = 0;
     bool decides = false;
     for (size_t k = 0; k < fold->n_validation; k++) {
@@ -359,6 +415,7 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
             score[n] = own ? own[i] : f->score[i];
             judged[n] = from->judged[i];
             decides = decides || (s->by_cost ? judged[n] == 1 : judged[n] != LABEL_KNOWN_CARD);
+            open += judged[n] != LABEL_KNOWN_CARD;
         }
         days += from->test.days;
         free(own);
@@ -367,13 +424,13 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
     if (!decides) {
         free(score);
         score = scores_new(&c->examples, &r->fit->model, fold->train.rows);
-        n = fold->train.n;
+        n = open = fold->train.n;
         memcpy(judged, c->examples.label + fold->train.rows.first, n);
         days = fold->train.days;
     }
-    r->threshold = s->by_cost
-                       ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
-                       : threshold_by_budget(score, judged, n, (double)s->alerts_per_day * days);
+    r->threshold =
+        s->by_cost ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
+                   : threshold_by_budget(score, judged, n, settings_budget(s, days, (double)open));
     free(score);
     free(judged);
     return 0;
@@ -451,7 +508,8 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
     candidate_init(&v->model, "model", e);
     for (size_t i = 0; i < e->n_inputs; i++)
         add_input(&v->model, e, i);
-    if (settings_from_config(&v->settings, config, err) || make_folds(v, s, e, err) ||
+    if (settings_from_config(&v->settings, config, e->counts_rows, err) ||
+        make_folds(v, s, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test.rows, config, err) ||
         read_baselines(v, e, config, err))
         return -1;

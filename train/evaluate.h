@@ -31,8 +31,9 @@ enum { L2_MAX = 16, BASELINES_MAX = 16 };
 struct settings {
     double l2[L2_MAX];
     size_t n_l2;
-    int64_t alerts_per_day;
-    bool by_cost; // the threshold; else by alerts_per_day
+    bool by_cost;           // the threshold; else by a budget
+    double alert_share;     // of the rows; 0: alerts_per_day
+    int64_t alerts_per_day; // where there is a clock
     double cost_fraud, cost_alert;
     bool review_outside; // rows with an input outside the range of training
     bool retraining;     // the threshold comes from the validation's scores by the final model
@@ -41,7 +42,7 @@ struct settings {
 struct part { // the training or test rows of a fold
     struct row_range rows;
     size_t n;
-    double days; // their duration
+    double days; // their duration; NAN without a clock
     struct period_times times;
     char text[64];
 };
@@ -92,6 +93,7 @@ struct evaluation {
     size_t n_baselines;
     struct slicing *slicings; // [n_slicings], of the model on fold 0
     size_t n_slicings;
+    json_t *urgent; // sentences on what makes the model useless, of publish
     struct progress progress;
     unsigned lanes; // candidates evaluated at the same time
     unsigned steps; // that have begun
@@ -111,6 +113,8 @@ int64_t evaluation_false_positives(const struct evaluation *v, const struct cand
 int publish(struct registry *r, struct output *folder, const struct config *config,
             struct evaluation *v, struct err *err);
 
+// The alerts that the budget allows in so many days with so many rows; 0 with costs.
+double settings_budget(const struct settings *s, double days, double rows);
 // cards_judge of the fold's test or training rows, with the fold's history.
 int8_t *fold_judge(const struct fold *f, const struct part *of, const struct examples *e,
                    int64_t label_delay);

@@ -2,6 +2,7 @@
 #include "train/examples.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static int find_columns(struct examples *e, const struct plan *plan, struct err *err)
@@ -9,6 +10,7 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
     e->rows = e->table.rows;
     e->label = table_first(&e->table, COLUMN_LABEL);
     e->time = table_first(&e->table, COLUMN_TIME);
+    e->counts_rows = schema_counts_rows(&plan->schema);
     const json_t *as_of = json_object_get(e->table.provenance, "labels_as_of"); // of an export
     if (!as_of)
         as_of = json_object_get(json_object_get(e->table.provenance, "table"), "labels_as_of");
@@ -70,6 +72,14 @@ bool examples_trained(const struct examples *e, const struct model *m)
             return false;
     }
     return true;
+}
+
+const char *examples_time(const struct examples *e, int64_t time, char text[TIME_TEXT])
+{
+    if (!e->counts_rows)
+        return time_text(text, time);
+    snprintf(text, TIME_TEXT, "row %lld", (long long)time);
+    return text;
 }
 
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay)

@@ -40,12 +40,20 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
         examples_open_all(&examples, paths, n, NULL, &config, err) ||
         split_labels(&split, &config, &examples.plan.schema, err))
         return -1;
+    if (drift && examples.counts_rows)
+        return err_set(err,
+                       "%s: with time_format = row there are no days to retrain on: put the new "
+                       "rows into the file, and type make pipeline, which trains and compares",
+                       config_path);
     if (drift &&
         (challenge_load_champion(c, &registry, err) ||
          (due = challenge_is_due(c, &registry, drift, &split, &examples, forced, err)) < 0))
         return -1;
     if (!due)
         return stdout_close(err);
+    if (!drift)
+        c->reason = examples.counts_rows ? "trained on the rows of [split]"
+                                         : "trained on the days of [split]";
     memcpy(before, registry.head, sizeof before);
     registry_release(&registry);
     if (evaluation_run(v, &examples, &config, drift ? &split : NULL, threads, err) ||
@@ -58,8 +66,10 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     if (!drift && registry_champion_at(&registry, INT64_MAX) &&
         challenge_load_champion(c, &registry, err))
         fprintf(stderr, "train: %s\n", err->msg);
-    c->rules.budget = v->settings.by_cost ? 0 : (double)v->settings.alerts_per_day;
+    c->rules.budget = settings_budget(&v->settings, 1, 1);
     int rc = publish(&registry, &folder, &config, v, err);
+    for (size_t i = 0; i < json_array_size(v->urgent); i++)
+        fprintf(stderr, "train: %s\n", json_string_value(json_array_get(v->urgent, i)));
     if (rc == 0) {
         const struct fit *fit = v->model.results[0].fit;
         const struct model *m = &fit->model;
@@ -112,7 +122,6 @@ int main(int argc, char **argv)
     if (first <= 0)
         return option_exit(&program, first, &err);
     challenge.by_rules |= drift != NULL;
-    challenge.reason = "trained on the days of [split]";
     const size_t n = (size_t)(argc - first);
     return train(argv + first, n, (unsigned)threads, &err) ? err_report("train", &err) : 0;
 }

@@ -32,6 +32,7 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     const struct examples *e = &v->model.examples;
     const struct fold_result *r = &v->model.results[0];
     const struct fold *fold = r->fit->fold;
+    const struct config_entry *class = config_find(config, "card", "class");
     const char *data;
     char sum[17];
     if (json_unpack(e->table.provenance, "{s:{s:s}}", "table", "input_xxh3", &data))
@@ -43,14 +44,16 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     m->train = fold->train.times;
     m->test = fold->test.times;
     m->training =
-        json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "train", fold->train.text,
+        json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:s*}", "train", fold->train.text,
                   "test", fold->test.text, "rows", (json_int_t)r->fit->logreg.known, "frauds",
                   (json_int_t)r->fit->logreg.frauds, "threshold_from", r->threshold_from,
                   "train_from", m->train.from, "train_until", m->train.until, //
-                  "test_from", m->test.from, "test_until", m->test.until);
-    m->provenance = json_pack("{s:s, s:s, s:s}", "data_xxh3", data, "config_xxh3",
+                  "test_from", m->test.from, "test_until", m->test.until, "class",
+                  class ? class->value : NULL);
+    m->provenance = json_pack("{s:s, s:s, s:s, s:O*}", "data_xxh3", data, "config_xxh3",
                               checksum_text(sum, config_checksum(config, sections)), "program",
-                              "assay " ASSAY_VERSION);
+                              "assay " ASSAY_VERSION, "shuffle",
+                              json_object_get(e->table.provenance, "shuffle"));
     add_references(m, e, fold->train.rows);
     return 0;
 }
@@ -71,10 +74,13 @@ static json_t *about(const struct model *m, const char *config)
 // Adds what metrics.json, card and page have beside the results.
 static void complete_results(json_t *results, const struct model *m, const struct config *config)
 {
-    json_t *text =
-        json_pack("{s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons", "warnings");
+    json_t *text = json_pack("{s:[], s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons",
+                             "urgent", "warnings");
     json_object_set_new(results, "about", about(m, config->path));
     sentences_add(text, sentences_txt, results);
+    json_t *urgent = json_object_get(text, "urgent"), *all = json_copy(urgent);
+    json_array_extend(all, json_object_get(text, "warnings"));
+    json_object_set_new(text, "warnings", all);
     json_object_set_new(results, "text", text);
 }
 
@@ -98,10 +104,13 @@ int publish(struct registry *r, struct output *folder, const struct config *conf
         sha256_hex(m->sha256, text, strlen(text));
         rc = registry_next(r, m->sha256, folder, &m->version, err);
     }
+    if (rc == 0) {
+        complete_results(results, m, config);
+        v->urgent = json_incref(json_object_get(json_object_get(results, "text"), "urgent"));
+    }
     if (rc == 0 && folder->path) {
         size_t n_onnx;
         unsigned char *onnx = onnx_from_model(m, &n_onnx);
-        complete_results(results, m, config);
         rc = output_dir_file(folder, "model.json", text, strlen(text), err) ||
              output_dir_file(folder, "model.onnx", onnx, n_onnx, err) ||
              write_file(folder, "metrics.json",

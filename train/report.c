@@ -164,6 +164,21 @@ void sentences_add(json_t *to, const char *template, const json_t *results)
     free(text);
 }
 
+json_t *class_words(const json_t *named)
+{
+    const char *name = json_string_value(json_object_get(named, "class"));
+    const bool is_fraud = !name || strcmp(name, "fraud") == 0;
+    if (is_fraud)
+        name = "fraud";
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "name", name, "is_fraud",
+                     is_fraud, "what", json_sprintf(is_fraud ? "fraud" : "of class %s", name),
+                     "one", json_sprintf(is_fraud ? "fraud" : "row of class %s", name), "many",
+                     json_sprintf(is_fraud ? "frauds" : "rows of class %s", name), "capital",
+                     json_sprintf(is_fraud ? "Frauds" : "Rows of class %s", name), "short",
+                     json_sprintf(is_fraud ? "frauds" : "%s", name), "other",
+                     is_fraud ? "genuine" : "other", "row", is_fraud ? "transaction" : "row");
+}
+
 // ---- pages --------------------------------------------------------------------------------------
 
 // name.js is the script's path on a server.

@@ -92,6 +92,8 @@ json_t *results_load(const char *path, struct err *err);
 // Each line of the filled template starts with the name of the list in `to` that its sentence is
 // appended to, or of the text in it that the sentence becomes.
 void sentences_add(json_t *to, const char *template, const json_t *results);
+// The words for the two classes: those of fraud, or of the class that a member "class" names.
+json_t *class_words(const json_t *named);
 // Prints the filled template in lines of 80 columns.
 void template_print(const char *template, const json_t *results);
 extern const char summary_txt[]; // of a metrics.json, for template_print

@@ -152,9 +152,10 @@ static json_t *decision(const struct candidate *c, int64_t i)
     for (size_t k = 0; k < m->n_inputs; k++)
         json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature", m->inputs[k].name,
                                               "value", (double)x[k], "contribution", terms[k]));
-    json_t *j = json_pack("{s:s, s:f, s:b, s:o}", "time", time_text(time, c->examples.time[row]),
-                          "probability", t->score[i], "review", model_reviews(m, x, t->score[i]),
-                          "contributions", list);
+    json_t *j =
+        json_pack("{s:s, s:f, s:b, s:o}", "time",
+                  examples_time(&c->examples, c->examples.time[row], time), "probability",
+                  t->score[i], "review", model_reviews(m, x, t->score[i]), "contributions", list);
     free(terms);
     free(x);
     return j;
@@ -185,6 +186,8 @@ static json_t *policy(const struct settings *s, const struct tally *t)
                          s->cost_fraud, "cost_alert", s->cost_alert, "test_cost", missed + alerts,
                          "test_cost_no_alert", t->frauds * s->cost_fraud, "test_cost_all_alerts",
                          t->rows * s->cost_alert);
+    if (s->alert_share > 0)
+        return json_pack("{s:s, s:f}", "policy", "alert_share", "alert_share", s->alert_share);
     return json_pack("{s:s, s:I}", "policy", "alerts_per_day", "alerts_per_day",
                      (json_int_t)s->alerts_per_day);
 }
@@ -193,7 +196,7 @@ static json_t *policy(const struct settings *s, const struct tally *t)
 static json_t *daily(const struct examples *e)
 {
     json_t *list = json_array();
-    for (uint64_t r = 0; r < e->rows;) {
+    for (uint64_t r = 0; r < e->rows && !e->counts_rows;) {
         const int64_t day = day_of(e->time[r]);
         json_int_t known = 0, frauds = 0;
         for (; r < e->rows && day_of(e->time[r]) == day; r++) {
@@ -205,22 +208,24 @@ static json_t *daily(const struct examples *e)
     return list;
 }
 
-static json_t *data(const struct candidate *c)
+static json_t *data(const struct candidate *c, const struct settings *s)
 {
     const struct part *train = &c->results[0].fit->fold->train;
     const struct part *test = &c->results[0].fit->fold->test;
     const struct logreg *fit = &c->results[0].fit->logreg;
     const struct tally *t = &c->results[0].metrics.tally;
+    const double alerts = t->true_positives + t->false_positives;
     const int64_t *time = c->examples.time;
     return json_pack(
-        "{s:{s:I, s:I, s:f, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:f, s:f, s:f, s:I, s:I}, s:o, s:O*}",
+        "{s:{s:I, s:I, s:o, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:o, s:o, s:f, s:I, s:I}, s:o, s:O*}",
         "train", "rows", (json_int_t)train->n, "frauds", (json_int_t)fit->frauds, "days",
-        train->days, "unknown", (json_int_t)train->n - (json_int_t)fit->known, "fraud_share",
-        fit->frauds / fit->known, "first_day", (json_int_t)day_of(time[train->rows.first]),
-        "last_day", (json_int_t)day_of(time[train->rows.end - 1]), "test", "rows",
-        (json_int_t)test->n, "frauds", (json_int_t)t->frauds, "days", test->days, "alerts_per_day",
-        (t->true_positives + t->false_positives) / test->days, "fraud_share", t->frauds / t->rows,
-        "first_day", (json_int_t)day_of(time[test->rows.first]), "last_day",
+        json_number(train->days), "unknown", (json_int_t)train->n - (json_int_t)fit->known,
+        "fraud_share", fit->frauds / fit->known, "first_day",
+        (json_int_t)day_of(time[train->rows.first]), "last_day",
+        (json_int_t)day_of(time[train->rows.end - 1]), "test", "rows", (json_int_t)test->n,
+        "frauds", (json_int_t)t->frauds, "days", json_number(test->days), "alerts_per_day",
+        json_number(s->alert_share > 0 ? NAN : alerts / test->days), "fraud_share",
+        t->frauds / t->rows, "first_day", (json_int_t)day_of(time[test->rows.first]), "last_day",
         (json_int_t)day_of(time[test->rows.end - 1]), "daily", daily(&c->examples), "columns",
         json_object_get(c->examples.table.provenance, "columns"));
 }
@@ -341,6 +346,54 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
     return list;
 }
 
+static double share_of(const int8_t *is, size_t n, int8_t value)
+{
+    double found = 0;
+    for (size_t i = 0; i < n; i++)
+        found += is[i] == value;
+    return n > 0 ? found / (double)n : 0;
+}
+
+// is[i]: 0 if none of the inputs first .. end is set in row rows.first + i, RARE if `[*]` is, else 1.
+enum { RARE = 2 };
+static void read_onehot(const struct examples *e, size_t first, size_t end, struct row_range rows,
+                        int8_t *is)
+{
+    memset(is, 0, (size_t)(rows.end - rows.first));
+    for (size_t i = first; i < end; i++)
+        for (uint64_t r = rows.first; r < rows.end; r++)
+            if (e->x[i][r] != 0)
+                is[r - rows.first] = strcmp(strchr(e->names[i], '['), "[*]") == 0 ? RARE : 1;
+}
+
+// Onehots of which rare values, or values that no training row has, are much of the test. In one whose
+// values were written by hand some training rows have no input either: that says nothing.
+static json_t *unseen(const struct examples *e, const struct fold *fold)
+{
+    static const double MUCH = 0.2;
+    json_t *list = json_array();
+    int8_t *is = xmalloc(fold->train.n > fold->test.n ? fold->train.n : fold->test.n);
+    for (size_t first = 0, end; first < e->n_inputs; first = end) {
+        const size_t name = strcspn(e->names[first], "[");
+        for (end = first + 1; end < e->n_inputs && e->names[first][name] &&
+                              strncmp(e->names[first], e->names[end], name + 1) == 0;)
+            end++;
+        if (!e->names[first][name])
+            continue;
+        read_onehot(e, first, end, fold->train.rows, is);
+        const bool all = share_of(is, fold->train.n, 0) == 0;
+        read_onehot(e, first, end, fold->test.rows, is);
+        const double new = all ? share_of(is, fold->test.n, 0) : 0;
+        const double rare = share_of(is, fold->test.n, RARE);
+        if (new >= MUCH || rare >= MUCH)
+            json_array_append_new(list, json_pack("{s:s%, s:o, s:o}", "name", e->names[first], name,
+                                                  "unseen", json_number(new >= MUCH ? new : NAN),
+                                                  "rare", json_number(rare >= MUCH ? rare : NAN)));
+    }
+    free(is);
+    return list;
+}
+
 // Each has its sentence in sentences.txt.
 static json_t *warnings(const struct candidate *m, const struct settings *s, int64_t label_delay)
 {
@@ -348,13 +401,18 @@ static json_t *warnings(const struct candidate *m, const struct settings *s, int
     const struct tally *t = &f->metrics.tally;
     const struct fold *fold = f->fit->fold;
     const double alerts = t->true_positives + t->false_positives;
+    const double budget = settings_budget(s, fold->test.days, t->rows);
     const int64_t *time = m->examples.time;
-    const bool late = time[fold->test.rows.first] - time[fold->train.rows.end - 1] < label_delay;
-    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "few_rows", slice_is_small(t), "late_labels",
-                     late, "known_cards", t->known_cards > t->rows, "no_validation",
+    const bool late = !m->examples.counts_rows &&
+                      time[fold->test.rows.first] - time[fold->train.rows.end - 1] < label_delay;
+    return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:o}", "few_rows", slice_is_small(t),
+                     "late_labels", late, "known_cards", t->known_cards > t->rows, "no_validation",
                      s->n_l2 > 1 && isnan(m->validation[0]), "threshold_from_training",
                      strcmp(f->threshold_from, "training") == 0, "over_budget",
-                     !s->by_cost && alerts > 2 * (double)s->alerts_per_day * fold->test.days);
+                     budget > 0 && alerts > 2 * budget &&
+                         alerts<10 * budget, "far_over_budget", budget> 0 && alerts >= 10 * budget,
+                     "no_alert", alerts == 0 && t->frauds > 0, "unseen",
+                     unseen(&m->examples, fold));
 }
 
 // ---- baselines and [card] -----------------------------------------------------------------------
@@ -410,17 +468,17 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         json_array_append_new(baselines, baseline(results, v, &v->baselines[i]));
     json_t *more = json_pack(
         "{s:o?, s:o, s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s?}, s:b, s:o, s:o, "
-        "s:o, "
-        "s:{}}",
+        "s:o, s:{}, s:b, s:o}",
         "bootstrap", bootstrap, "threshold", policy(&v->settings, &f->metrics.tally), "data",
-        data(m), "weights", weights(m), "intercept", "weight", json_number(f->fit->model.intercept),
-        "reliability",
+        data(m, &v->settings), "weights", weights(m), "intercept", "weight",
+        json_number(f->fit->model.intercept), "reliability",
         results_reliability(f->fit->score, f->fit->fold->judged, f->fit->fold->test.n), "scores",
         scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",
         baselines, "warnings", warnings(m, &v->settings, v->split.label_delay), "split",
         "label_delay", v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
         v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
-        "decisions", decisions(m), "titles");
+        "decisions", decisions(m), "titles", "counts_rows", m->examples.counts_rows, "class",
+        class_words(words));
     json_object_update_new(results, more);
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(json_object_get(results, "titles"), metric_list[i].name,

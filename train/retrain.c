@@ -139,20 +139,27 @@ bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen)
     enum { ALERTS = 4 }; // in the list of differences
     const json_t *differences = json_object_get(comparison, "differences");
     const json_t *b = json_object_get(json_object_get(comparison, "b"), "metrics");
+    const char *many =
+        json_string_value(json_object_get(json_object_get(comparison, "class"), "many"));
     const char *code = verdict(comparison, "code"), *sentence = verdict(comparison, "sentence");
     const double low = number(json_array_get(differences, 0), "low");
-    const double alerts = number(json_array_get(differences, ALERTS), "b");
+    const bool share = r->budget < 1;
+    const double alerts =
+        share ? number(b, "selection_rate") : number(json_array_get(differences, ALERTS), "b");
     const double expected = number(b, "mean_probability") * number(b, "rows") / number(b, "frauds");
     const bool better = strcmp(code, "better") == 0, few = strncmp(code, "few", 3) == 0;
     if (!better && (few || !fallen || low <= -r->margin))
         return say(r, false, "%s", sentence);
     if (r->budget > 0 &&
         (alerts > r->alert_rate_most * r->budget || alerts < r->alert_rate_least * r->budget))
-        return say(r, false, "%s, but %.1f alerts a day are not %g to %g times the budget of %g",
+        return say(r, false,
+                   share ? "%s, but alerts for %.4f of the rows are not %g to %g times the budget "
+                           "of %g"
+                         : "%s, but %.1f alerts a day are not %g to %g times the budget of %g",
                    sentence, alerts, r->alert_rate_least, r->alert_rate_most, r->budget);
     if (!(expected <= r->calibration_most && expected >= 1 / r->calibration_most))
-        return say(r, false, "%s, but its probabilities expect %.2f times the frauds found",
-                   sentence, expected);
+        return say(r, false, "%s, but its probabilities expect %.2f times the %s found", sentence,
+                   expected, many ? many : "frauds");
     return say(
         r, true, "%s%s", sentence,
         better
@@ -207,6 +214,7 @@ static bool apply_rules(struct challenge *c, const struct registry *g, const str
         return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
     // A champion of later rows has seen what this version has not, if it has the same inputs.
     const bool later = c->champion.train.until > m->train.until &&
+                       !schema_counts_rows(&m->plan.schema) &&
                        plan_checksum(&c->champion.plan) == plan_checksum(&m->plan);
     return say(r, !c->drift && !later, "not comparable: %s%s", sentence ? sentence : why->msg,
                later ? "; and the champion was trained on later days" : "");

@@ -33,7 +33,9 @@ struct retraining {
     int64_t every, cool_down; // seconds; every 0: no reason
     int64_t train, test;      // seconds, whole days
     double margin, alert_rate_least, alert_rate_most, calibration_most;
-    double budget; // alerts a day; 0: costs choose the threshold. The caller sets it
+    double
+        budget; // alerts a day, or below 1 their share of the rows; 0: costs choose the threshold.
+                // The caller sets it
     char why[640]; // UTF-8, one sentence for the ledger, after retrain_due and retrain_decide
 };
 
