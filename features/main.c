@@ -5,7 +5,8 @@
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
 // table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
-// "program"}. onehots and hinges are fitted to the training window of [split].
+// "program"}, and "shuffle", the seed of [split], where it has one: then the rows are in that order
+// (table_shuffle). onehots and hinges are fitted to the training window of [split].
 //
 // Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
@@ -25,7 +26,7 @@
 enum { BLOCK = 32768, MAX_SAMPLE = 200000 }; // the latter: for quantiles
 
 static const char *config_path = "datasets/simulated.ini", *output = "build/simulated/features";
-static int64_t threads, until = INT64_MAX;
+static int64_t threads, until = INT64_MAX, shuffle;
 
 // They live as long as the program: a million histories are slow to free.
 static struct config config;
@@ -67,7 +68,8 @@ static int open_tables(char **paths, size_t n_tables, struct err *err)
             if (!table_data(&tables[k], schema->columns[i].name, schema->columns[i].kind, err))
                 return err_prefix(err, "the table and [columns] differ, run ingest again");
     }
-    if (table_join(&table, tables, n_tables, rows, err))
+    if (table_join(&table, tables, n_tables, rows, err) ||
+        (shuffle >= 0 && table_shuffle(&table, (uint64_t)shuffle, err)))
         return -1;
     time = table_first(&table, COLUMN_TIME);
     return 0;
@@ -233,6 +235,8 @@ static int commit(struct err *err)
         "config_xxh3", checksum_text(checksum, config_checksum(&config, sections)), "plan",
         plan_to_json(&plan), "not_finite", (json_int_t)atomic_load(&state.not_finite), "program",
         "assay " ASSAY_VERSION);
+    if (shuffle >= 0)
+        json_object_set_new(provenance, "shuffle", json_integer(shuffle));
     if (table_writer_finish(&writer, provenance, err))
         return -1;
     return output_commit(&writer.dir, err);
@@ -243,7 +247,8 @@ static int features(char **paths, size_t n_tables, struct err *err)
     const double start = seconds_now();
     uint64_t rows;
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
-        open_tables(paths, n_tables, err) || fit(err))
+        split_shuffle(&shuffle, &config, &plan, err) || open_tables(paths, n_tables, err) ||
+        fit(err))
         return -1;
     open_state();
     LOWER_BOUND(rows, 0, table.rows, time[rows] < until);

@@ -54,18 +54,10 @@ static int parse_part(struct split_part *part, const struct config *c, const cha
 
 int split_from_config(struct split *s, const struct config *c, struct err *err)
 {
-    const struct config_entry *format = config_find(c, "input", "time_format");
     s->folds = 1;
-    s->shuffle = -1;
     if (parse_part(&s->train, c, "train", err) || parse_part(&s->test, c, "test", err) ||
-        config_int(c, "split", "folds", 1, MAX_FOLDS, &s->folds, err) ||
-        config_int(c, "split", "shuffle", 0, INT32_MAX, &s->shuffle, err))
+        config_int(c, "split", "folds", 1, MAX_FOLDS, &s->folds, err))
         return -1;
-    if (s->shuffle >= 0 && (!s->train.percent || !format || strcmp(format->value, "row") != 0))
-        return config_error(
-            c, config_find(c, "split", "shuffle"), -1, err,
-            "only rows without a time (time_format = row) can be shuffled, with "
-            "shares like train = 0%% .. 75%%: leave it out, so that later rows test");
     const struct config_entry *test = config_find(c, "split", "test");
     if (s->train.percent != s->test.percent)
         return config_error(c, test, 0, err, "train and test must both be days or both percent");
@@ -110,6 +102,30 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
                                     "time_format = row there are no days: write none%s",
                             e->value, keys);
     return config_duration(c, "split", "label_delay", &s->label_delay, err);
+}
+
+int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err)
+{
+    const struct config_entry *e = config_find(c, "split", "shuffle");
+    struct split split;
+    *seed = -1;
+    if (!e)
+        return 0;
+    if (!schema_counts_rows(&p->schema))
+        return config_error(c, e, 0, err,
+                            "these rows have times, so train on earlier and test on later ones; "
+                            "shuffle is for time_format = row");
+    if (p->n_tracks > 0)
+        return config_error(c, e, 0, err,
+                            "[features] has windows over '%s', which need an order that means "
+                            "something: drop them, or shuffle",
+                            p->schema.columns[p->tracks[0].column].name);
+    if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err) ||
+        split_from_config(&split, c, err))
+        return -1;
+    return split.train.percent
+               ? 0
+               : config_error(c, e, 0, err, "train and test must be in percent, like 0%% .. 75%%");
 }
 
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows)

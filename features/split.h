@@ -3,8 +3,9 @@
 //     [split]
 //     train = 2018-07-25 .. 2018-07-31     whole days (of [input] utc_offset), both included
 //     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
+//     shuffle = 42                         shares and time_format = row only: the seed of the order
+//                                          that features puts the rows in (table_shuffle)
 //     folds = 4                            days only: the cut moved forward a week at a time
-//     shuffle = 42                         row numbers only: features puts the rows in a random order
 //     label_delay = 7d                     after which labels are known
 //     blocked = customer                   the key that is blocked once a fraud of it is known
 #ifndef FEATURES_SPLIT_H
@@ -20,8 +21,7 @@ struct split_part {
 
 struct split {
     struct split_part train, test;
-    int64_t folds;   // at least 1
-    int64_t shuffle; // seed; -1: the rows keep their order
+    int64_t folds; // at least 1
     // The last quarter of the training rows validates, not the weeks before: with shares, and when a
     // model is retrained.
     bool last_quarter;
@@ -36,6 +36,8 @@ struct row_range {
 };
 
 int split_from_config(struct split *s, const struct config *c, struct err *err);
+// The seed of shuffle, -1 without; an error where the plan or the split does not allow it.
+int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err);
 // Sets label_delay and blocked. The split borrows strings of config and schema.
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);

@@ -1,4 +1,4 @@
-// The rows that stay are picked from all tables and put in time order; then each column is copied.
+// The rows that stay are picked from all tables and put in order; then each column is copied.
 #include "ingest/table.h"
 
 #include "base/memory.h"
@@ -187,5 +187,42 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
     }
     if (n > 1)
         to->provenance = join_provenance(tables, n);
+    return rc;
+}
+
+int table_shuffle(struct table *t, uint64_t seed, struct err *err)
+{
+    const int8_t *label = table_first(t, COLUMN_LABEL);
+    struct pick *picks = xcalloc(t->rows, sizeof *picks);
+    uint64_t class_rows = 0, rank = 0;
+    int64_t *times = xmalloc(t->rows * sizeof *times);
+    int rc = 0;
+    for (uint64_t r = 0; r < t->rows; r++) // by class and hash
+        picks[r] =
+            (struct pick){label ? label[r] : -1, r, XXH3_64bits_withSeed(&r, sizeof r, seed), 0, 0};
+    qsort(picks, t->rows, sizeof *picks, by_time);
+    for (uint64_t r = 0; r < t->rows; r++, rank++) { // by the share of the class that is before
+        if (rank == class_rows) {
+            uint64_t end;
+            LOWER_BOUND(end, r, t->rows, picks[end].time == picks[r].time);
+            class_rows = end - r;
+            rank = 0;
+        }
+        const double share = ((double)rank + 0.5) / (double)class_rows;
+        picks[r] =
+            (struct pick){(int64_t)(share * 0x1p62), 0, picks[r].id, 0, (int8_t)picks[r].time};
+        times[r] = (int64_t)r;
+    }
+    qsort(picks, t->rows, sizeof *picks, by_time);
+    const struct table from = *t;
+    t->columns = xcalloc(t->n, sizeof *t->columns);
+    for (size_t c = 0; c < t->n && rc == 0; c++) {
+        t->columns[c] = from.columns[c];
+        if (t->columns[c].kind == COLUMN_TIME)
+            t->columns[c].data = times;
+        else
+            rc = join_column(&t->columns[c], &from, 1, picks, t->rows, err);
+    }
+    free(picks);
     return rc;
 }

@@ -89,6 +89,37 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
     table_release(&t);
 }
 
+TEST_CASE(shuffle_is_for_rows_without_time_and_its_seed_stays_with_the_features)
+{
+    succeed("{ echo amount,fraud; seq 400 | awk '{ print $1 \",\" (int($1 / 10) == 39) }'; } "
+            ">rows.csv; printf '[input]\nfile = rows.csv\ntime_format = row\n"
+            "[columns]\namount = amount, number\nfraud = fraud, label\n[split]\nshuffle = 7\n"
+            "train = 0%% .. 75%%\ntest = 75%% .. 100%%\n[features]\nx = hinges(amount, 2)\n' "
+            ">rows.ini; ingest --config rows.ini --key key --output rows && "
+            "features --config rows.ini --output rows2 rows && "
+            "grep -q '\"shuffle\": 7' rows2/manifest.json && ls rows2");
+    assert_contains(out, "x[1"); // not of the first rows alone, which end at 300
+    assert_contains(out, "x[2");
+    struct table t;
+    struct err err;
+    must(table_open(&t, scratch_path("work/rows2"), &err), &err);
+    const int8_t *label = table_first(&t, COLUMN_LABEL);
+    int tested = 0;
+    for (size_t r = 300; r < 400; r++)
+        tested += label[r] == 1;
+    assert_in_range(tested, 2, 3); // of ten
+    table_release(&t);
+    expect(1, "train and test must be in percent",
+           "sed 's/^train.*/train = 2018-01-01 .. 2018-01-02/; s/^test.*/test = 2018-01-03 .. "
+           "2018-01-04/' rows.ini >bad.ini; features --config bad.ini --output features rows");
+    expect(1, "shuffle is for time_format = row",
+           "sed 's/^\\[split]/&\\nshuffle = 1/' datasets/sample.ini >bad.ini; "
+           "features --config bad.ini --output features table");
+    expect(1, "windows over 'card'",
+           "sed 's/^x.*/x = count(card, 7d)/; s/^amount.*/card = amount, key/' rows.ini >bad.ini; "
+           "features --config bad.ini --output features rows");
+}
+
 // test_plan.c has the mistakes that a description can have.
 TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
 {

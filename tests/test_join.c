@@ -135,6 +135,41 @@ TEST_CASE(an_id_counts_once_with_a_label_of_any_table_and_rows_are_in_stable_tim
     }
 }
 
+TEST_CASE(shuffled_rows_stay_whole_and_every_range_has_the_classes_shares)
+{
+    uint64_t last[MOST] = {0}, found = 0, all[3] = {0};
+    seed = 5;
+    make_table(0, MOST, 7, 50);
+    for (size_t r = 0; r < MOST; r++)
+        all[1 + made->label[r]]++;
+    for (uint64_t of = 0; of < 20; of++) {
+        joined = *tables;
+        must(table_shuffle(&joined, of / 2, &err), &err);
+        const uint64_t *id = column("id", COLUMN_ID);
+        const double *number = column("amount", COLUMN_NUMBER);
+        const uint32_t *code = column("channel", COLUMN_CATEGORY);
+        const int64_t *time = column("time", COLUMN_TIME);
+        const int8_t *label = column("label", COLUMN_LABEL);
+        char **texts = joined.columns[table_find(&joined, "channel")].dictionary;
+        double count[3] = {0};
+        for (size_t r = 0; r < MOST; r++) {
+            size_t k = 0;
+            while (k < MOST && made->id[k] != id[r])
+                k++;
+            assert_true(k < MOST && time[r] == (int64_t)r && number[r] == made->number[k] &&
+                        label[r] == made->label[k] &&
+                        strcmp(texts[code[r]], made->texts[made->code[k]]) == 0);
+            count[label[r] + 1]++;
+            for (size_t c = 0; c < 3; c++)
+                assert_near(count[c], (double)(all[c] * (r + 1)) / MOST, 1.01);
+        }
+        found += memcmp(last, id, sizeof last) != 0;
+        memcpy(last, id, sizeof last);
+        forget();
+    }
+    assert_int_equal(found, 10); // the same seed gives the same order, others do not
+}
+
 TEST_CASE(one_table_in_time_order_is_not_copied)
 {
     seed = 1;

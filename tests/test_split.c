@@ -57,11 +57,6 @@ TEST_CASE(shares_that_touch_share_no_row_and_leave_none_out)
         assert_rows(split_rows(&s.test, 7, time, rows), train.end, rows);
     }
     assert_rows(split_rows(&s.train, 0, time, 16), 0, 10);
-    assert_int_equal(s.shuffle, -1);
-    assert_int_equal(
-        parsed("train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = 7\n[input]\ntime_format = row")
-            .shuffle,
-        7);
 }
 
 TEST_CASE(a_share_is_cut_between_different_times)
@@ -90,11 +85,6 @@ TEST_CASE(mistakes_are_refused_and_named)
         {"train = 2018-07-25 .. 2018-07-31\ntest = 2018-07-31 .. 2018-08-01", "begins before"},
         {"train = 0% .. 60%\ntest = 60% .. 70%\nfolds = 2", "folds move by weeks"},
         {"train = 0% .. 60%\ntest = 60% .. 70%\nfolds = 0", "not within 1"},
-        {"train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = 1", "only rows without a time"},
-        {"train = 0% .. 60%\ntest = 60% .. 70%\nshuffle = -1", "not within 0"},
-        {"train = 1970-01-01 .. 1970-01-02\ntest = 1970-01-03 .. 1970-01-04\nshuffle = 1\n"
-         "[input]\ntime_format = row",
-         "with shares like"},
     };
     struct split s;
     struct err err;
