@@ -5,16 +5,8 @@
 //                      metrics.json, Chart.js, style sheet and scripts in it
 //     card.md          a model card (Mitchell et al., Model Cards for Model Reporting, FAT* 2019)
 //
-// Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates. A field is
-// {{path}} or {{path:FORMAT}}. A path has names, indices and *, and starts at the current item, or
-// after "$." at the root.
-//
-//     FORMAT             printf's width and precision, % after them for per cent, p for percentage
-//                        points without a sign; raw: no escapes
-//     {{#path}}...{{/}}  for each item of a list, or each member of an object, whose name is *, with
-//                        {{#path:N}} for the first N; else once, unless the value is missing, null,
-//                        false or 0
-//     {{^path}}...{{/}}  if the value is one of these
+// Page, card.md, summary.txt (the terminal's) and sentences.txt ("text") are templates
+// (base/template.h).
 //
 // metrics.json; a number that is not defined is null:
 //
@@ -67,6 +59,7 @@
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H
 
+#include "base/template.h"
 #include "train/evaluate.h"
 
 // All but "about" and "text" (publish.c); NULL and a message for a bad key or value in [card].
@@ -77,10 +70,6 @@ json_t *results_metrics(const struct metrics *m, const struct bootstrap *b);
 // Its "reliability". Each range holds the lower half of the rows that are left, so that some lie on
 // both sides of any threshold; less where it gets wider than a tenth.
 json_t *results_reliability(const double *score, const int8_t *judged, size_t n);
-
-// The template with its fields filled, to be freed. Texts are escaped for what they stand in.
-enum template_mode { TEMPLATE_PLAIN, TEMPLATE_MARKDOWN, TEMPLATE_PAGE, TEMPLATE_PROMETHEUS };
-char *template_fill(const char *template, enum template_mode mode, const json_t *root);
 
 // The page, to be freed. Without results (NULL) it is the server's: it links style sheet and
 // scripts, and asks for metrics.json.
@@ -94,8 +83,6 @@ json_t *results_load(const char *path, struct err *err);
 void sentences_add(json_t *to, const char *template, const json_t *results);
 // The words for the two classes: those of fraud, or of the class that a member "class" names.
 json_t *class_words(const json_t *named);
-// Prints the filled template in lines of 80 columns.
-void template_print(const char *template, const json_t *results);
 extern const char summary_txt[]; // of a metrics.json, for template_print
 
 #endif
