@@ -164,7 +164,7 @@ static int fit(struct err *err)
         return 0;
     if (split_from_config(&split, &config, err))
         return -1;
-    const struct row_range rows = split_rows(&split.train, 0, time, table.rows);
+    const struct row_range rows = split_rows(&split.train, -schema->utc_offset, time, table.rows);
     for (int column; (column = plan_unfitted(&plan)) >= 0;)
         if (fit_column(column, rows, err))
             return -1;

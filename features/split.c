@@ -142,11 +142,11 @@ static uint64_t cut(double share, const int64_t *time, uint64_t rows)
     return at < rows ? time_rows(time[at], INT64_MAX, time, rows).first : rows;
 }
 
-struct row_range split_rows(const struct split_part *part, int64_t days, const int64_t *time,
+struct row_range split_rows(const struct split_part *part, int64_t shift, const int64_t *time,
                             uint64_t rows)
 {
     if (part->percent)
         return (struct row_range){cut(part->from, time, rows), cut(part->to, time, rows)};
-    return time_rows(((int64_t)part->from + days) * SECONDS_PER_DAY,
-                     ((int64_t)part->to + days) * SECONDS_PER_DAY, time, rows);
+    return time_rows((int64_t)part->from * SECONDS_PER_DAY + shift,
+                     (int64_t)part->to * SECONDS_PER_DAY + shift, time, rows);
 }

@@ -98,6 +98,18 @@ TEST_CASE(a_dataset_without_ids_keys_and_windows_needs_only_its_description)
     assert_contains(out, "} 200");
 }
 
+TEST_CASE(days_and_hours_are_local_ones)
+{
+    succeed("sed 's/^time_format.*/&\\nutc_offset = -04:30/' datasets/sample.ini >local.ini && "
+            "for c in datasets/sample.ini local.ini; do rm -rf table features m; "
+            "ingest --config $c --key key --output table datasets/sample.csv && "
+            "features --config $c --output features table && "
+            "train --config $c --output m features && tr -d '\\n' <m/1/metrics.json | "
+            "sed 's/\"time\": \"[^\"]*\"//g; s/\"columns\".*\"weights\"//; s/\"about\".*//' "
+            ">${c##*/}.json || exit 1; done; cmp sample.ini.json local.ini.json");
+    succeed("grep -q '\"time\": \"2018-05-[0-9T:]*-04:30\"' m/1/metrics.json");
+}
+
 // ---- rows without a clock ----
 
 static const char rows_ini[] =

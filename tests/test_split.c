@@ -39,9 +39,9 @@ TEST_CASE(days_are_whole_and_both_included_and_move_by_days)
     for (int i = 0; i < 100; i++)
         twice_a_day[i] = (i - 50) * 43200;
     for (int64_t days = -20; days <= 20; days++)
-        assert_rows(split_rows(&s.train, days, twice_a_day, 100), (uint64_t)(52 + 2 * days),
+        assert_rows(split_rows(&s.train, days * 86400, twice_a_day, 100), (uint64_t)(52 + 2 * days),
                     (uint64_t)(56 + 2 * days));
-    assert_rows(split_rows(&s.train, 70, twice_a_day, 100), 100, 100);
+    assert_rows(split_rows(&s.train, 70 * 86400, twice_a_day, 100), 100, 100);
 }
 
 TEST_CASE(shares_that_touch_share_no_row_and_leave_none_out)

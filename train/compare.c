@@ -244,7 +244,8 @@ static json_t *side(const struct model *m, const struct metrics *metrics)
 static json_t *table(const struct examples *e)
 {
     char sum[17], text[TIME_TEXT];
-    const char *as_of = e->labels_as_of == INT64_MAX ? NULL : time_text(text, e->labels_as_of);
+    const char *as_of =
+        e->labels_as_of == INT64_MAX ? NULL : examples_time(e, e->labels_as_of, text);
     return json_pack("{s:s, s:s, s:I, s:s?}", "path", e->table.path, "xxh3",
                      checksum_text(sum, e->table.xxh3), "rows", (json_int_t)e->rows, "labels_as_of",
                      as_of);

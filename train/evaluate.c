@@ -112,7 +112,7 @@ static void measure(struct part *p, const struct examples *e)
 
 static struct part moved_part(const struct split_part *s, int64_t days, const struct examples *e)
 {
-    struct part p = {.rows = split_rows(s, days, e->time, e->rows)};
+    struct part p = {.rows = split_rows(s, days * SECONDS_PER_DAY, e->time, e->rows)};
     char from[TIME_TEXT], to[TIME_TEXT];
     measure(&p, e);
     snprintf(p.text, sizeof p.text, "%s", s->text);

@@ -14,9 +14,14 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
     const json_t *as_of = json_object_get(e->table.provenance, "labels_as_of"); // of an export
     if (!as_of)
         as_of = json_object_get(json_object_get(e->table.provenance, "table"), "labels_as_of");
-    e->labels_as_of = json_is_integer(as_of) ? json_integer_value(as_of) : INT64_MAX;
     if (!e->time)
         return err_set(err, "%s: has no time column", e->table.path);
+    const int64_t offset = e->counts_rows ? 0 : plan->schema.utc_offset;
+    e->labels_as_of = json_is_integer(as_of) ? json_integer_value(as_of) + offset : INT64_MAX;
+    int64_t *local = offset ? xcalloc(e->rows, sizeof *local) : NULL;
+    for (uint64_t r = 0; local && r < e->rows; r++)
+        local[r] = e->time[r] + offset;
+    e->time = local ? local : e->time;
     e->n_inputs = plan->n_inputs;
     e->x = xcalloc(e->n_inputs, sizeof *e->x);
     e->names = xcalloc(e->n_inputs, sizeof *e->names);
@@ -76,9 +81,11 @@ bool examples_trained(const struct examples *e, const struct model *m)
 
 const char *examples_time(const struct examples *e, int64_t time, char text[TIME_TEXT])
 {
-    if (!e->counts_rows)
-        return time_text(text, time);
-    snprintf(text, TIME_TEXT, "row %lld", (long long)time);
+    const int minutes = e->plan.schema.utc_offset / 60;
+    if (e->counts_rows)
+        snprintf(text, TIME_TEXT, "row %lld", (long long)time);
+    else if (time_text(text, time), minutes) // in place of Z
+        snprintf(text + strlen(text) - 1, 16, "%+03d:%02d", minutes / 60, abs(minutes % 60));
     return text;
 }
 

@@ -13,13 +13,15 @@ struct examples {
     struct plan plan;
     uint64_t rows; // in time order
     size_t n_inputs;
-    const float **x;      // x[i][r]: input i of row r
-    const char **names;   // [n_inputs], of the plan
-    const int8_t *label;  // label[r]: 1, 0, -1 not known; NULL where a model's table has none
-    const int64_t *time;  // time[r], seconds since 1970-01-01 UTC, or the number of the row
+    const float **x;     // x[i][r]: input i of row r
+    const char **names;  // [n_inputs], of the plan
+    const int8_t *label; // label[r]: 1, 0, -1 not known; NULL where a model's table has none
+    const int64_t
+        *time; // time[r], seconds since 1970-01-01 of local time, at the schema's utc_offset,
+               // so that days are local days; or the number of the row
     bool counts_rows;     // there is no clock: no days, no weeks, no delays
     const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
-    int64_t labels_as_of; // the data clock at which the labels were known; INT64_MAX: all are
+    int64_t labels_as_of; // local time at which the labels were known; INT64_MAX: all are
     const struct examples *parts; // [n_parts] that were joined to these; NULL: none were
     size_t n_parts;
     const struct examples *before; // has rows earlier than the first of these; NULL: none
@@ -32,7 +34,7 @@ int examples_open(struct examples *e, const char *path, const struct plan *train
 // Did rows of these train the model, which has their plan? Their values fill the bins of its
 // references like those, but for one row in a thousand, because late transactions may have come since.
 bool examples_trained(const struct examples *e, const struct model *m);
-// A time in words: ISO 8601, or "row 7".
+// A time in words: ISO 8601 with the offset, or "row 7".
 const char *examples_time(const struct examples *e, int64_t time, char text[TIME_TEXT]);
 // Several tables of one plan as one in memory, by table_join (ingest/table.h). Of all but the last
 // only the mature rows are taken: labels are as of the last table.

@@ -48,7 +48,7 @@ struct model_input {
     struct histogram reference;
 };
 
-struct period_times { // seconds since 1970-01-01 UTC, [from, until)
+struct period_times { // seconds since 1970-01-01 of local time (train/examples.h), [from, until)
     int64_t from, until;
 };
 
