@@ -58,7 +58,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve retrain demo tiny test tests check asan tsan soak fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps pipeline serve retrain demo tiny test tests asan tsan soak fuzz coverage lint \
     layers sizes format clean pictures bench-quality bench-monitor bench-serve openapi
 
 help: ## this list
@@ -282,7 +282,6 @@ tiny: $(BIN)/tiny ## the whole idea in one file, tests/tiny.c, on the sample
 # Prometheus, whose requests test_http and test_request send to a server with sanitizers, too.
 PLAIN := $(addprefix test_,dag demo simulated page nginx deploy)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(SANITIZE),$(PLAIN:%=tests/%.c)),$(wildcard tests/test_*.c)))
-ASAN  := BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined
 ALL_LIBS := -lopenblas -lprotobuf-c -lcivetweb -lsqlite3
 
 # Tests need no speed, and -O0 compiles in half the time.
@@ -297,18 +296,14 @@ endef
 $(foreach t,$(patsubst $(BUILD)/tests/test_%,%,$(TESTS)),$(eval $(call test_program,$(t))))
 $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/test_*.c tests/fuzz/*.c)): | test-deps
 
-test: ## all tests, and most again under AddressSanitizer and UBSan
+test: ## all tests once
 	@$(MAKE) --no-print-directory -j$(THREADS) tests
-	@$(MAKE) --no-print-directory -j$(THREADS) $(ASAN) tests
-	@tests/run $(TESTS) $(patsubst $(BUILD)/%,build/asan/%,$(filter-out $(PLAIN:%=$(BUILD)/tests/%),$(TESTS)))
+	@tests/run $(TESTS)
 
 tests: programs $(TESTS)
 
-check: tests ## all tests once
-	@tests/run $(TESTS)
-
 asan: ## the tests under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory -j$(THREADS) $(ASAN) check
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined test
 
 THREADED := $(addprefix tests/test_,state replay logreg evaluate http request service store recovery crash)
 tsan: ## the tests with threads under ThreadSanitizer
@@ -348,7 +343,7 @@ $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call libs,serve)
 
 coverage: ## branches the tests reach, in build/coverage/index.html
 	$(call install,gcovr)
-	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' check
+	@$(MAKE) --no-print-directory -j$(THREADS) BUILD=build/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic' test
 	@gcovr --root . --object-directory build/coverage --exclude build --exclude tests --branches \
 	    --gcov-ignore-parse-errors \
 	    --html-details build/coverage/index.html --txt

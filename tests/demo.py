@@ -98,7 +98,7 @@ class Server:
     def __enter__(self):
         self.process, self.url = start(
             [BIN / "serve", "--models", MODELS, "--state", TABLE / "state.bin", "--key", WORK / "key", "--drift", DRIFT,
-             "--database", DATABASE, "--port", "0"], r"(http://127\.0\.0\.1:\d+)")
+             "--database", DATABASE, "--port", "0", "--threads", "16"], r"(http://127\.0\.0\.1:\d+)")
         say(f"It decides on {self.url}, where the dashboard is, too.\n")
         return self
 

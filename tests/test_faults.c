@@ -8,7 +8,7 @@ TEST_CASE(after_an_error_or_a_kill_the_old_artifacts_stand_or_the_new_ones_are_w
     char out[16384];
     const char *bin = getenv("ASSAY_BIN");
     const int status =
-        run_command(out, sizeof out, "TMPDIR='%s' /usr/bin/python3 -B tests/faults.py '%s' 15",
+        run_command(out, sizeof out, "TMPDIR='%s' /usr/bin/python3 -B tests/faults.py '%s' 25",
                     scratch, bin ? bin : "build/bin");
     if (status == 77) {
         print_message("%s", out);

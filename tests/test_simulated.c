@@ -119,7 +119,7 @@ TEST_CASE(no_amount_beyond_training_is_approved_more_often_than_the_largest_of_t
 {
     scratch_text("pay.py", pay);
     succeed("serve --models models --state features/state.bin --key key --database pay.db --port 0 "
-            ">line &\nfor i in $(seq 200); do [ -s line ] && break; sleep 0.05; done\n"
+            "--threads 4 >line &\nfor i in $(seq 200); do [ -s line ] && break; sleep 0.05; done\n"
             "/usr/bin/python3 ../pay.py $(sed -n 's/.*\\(http:[^,]*\\),.*/\\1/p' line); rc=$?\n"
             "kill $!; wait $!; exit $rc");
 }
