@@ -48,6 +48,44 @@ int value_number(const char *text, size_t n, double *value)
     return last == end && strspn(text, "0123456789+-.eE") == n && isfinite(*value) ? 0 : -1;
 }
 
+int value_number_as(const char *text, size_t n, char decimal, char thousands, const char *strip,
+                    double *value)
+{
+    static const char digits[] = "0123456789";
+    char plain[128];
+    size_t used = 0, separators = 0, group = 0; // digits since the latest separator
+    bool point = false, digit = false;
+    if (decimal == '.' && value_number(text, n, value) == 0)
+        return 0;
+    if (n >= sizeof plain || (decimal == '.' && !thousands && !strip))
+        return -1;
+    for (const char *p = text, *end = text + n; p < end; p++) {
+        const int wide = strncmp(p, "\xc2\xa0", 2) == 0       ? 1 // a no-break space
+                         : strncmp(p, "\xe2\x80\xaf", 3) == 0 ? 2 // a narrow one
+                                                              : 0;
+        const char byte = wide > 0 ? ' ' : *p;
+        p += wide;
+        if (strip && (byte == ' ' ? !digit || !strpbrk(p, digits) : strchr(strip, byte) != NULL))
+            continue;
+        if (thousands && byte == thousands && group > 0) {
+            if (group > 3 || (separators++ > 0 && group < 2)) // 1,00,000 in India
+                return -1;
+            group = 0;
+            continue;
+        }
+        if (byte == decimal || byte == '.') {
+            if (byte != decimal || (separators > 0 && group != 3))
+                return -1;
+            point = true;
+        }
+        digit |= is_digit(byte);
+        group = point ? 0 : group + is_digit(byte);
+        plain[used++] = byte == decimal ? '.' : byte;
+    }
+    plain[used] = '\0';
+    return !point && separators > 0 && group != 3 ? -1 : value_number(plain, used, value);
+}
+
 // ---- times ----
 
 // Days since 1970-01-01 of a date of the Gregorian calendar, from year 1 on; false where there is

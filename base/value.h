@@ -23,6 +23,12 @@
 // text[0..n) as a whole; a 0 byte must follow it.
 int value_number(const char *text, size_t n, double *value);
 
+// The same as people write it: with that decimal mark, perhaps with a separator of thousands (0: none;
+// ' ' is a no-break space, too) between groups of three digits, and with the bytes of strip (NULL:
+// none) and the blanks beside them left out.
+int value_number_as(const char *text, size_t n, char decimal, char thousands, const char *strip,
+                    double *value);
+
 // Is this a format for value_time, or "row"?
 int time_format_check(const char *format, struct err *err);
 // Round seconds since 1970-01-01 UTC down; -1 outside the years 1 to 9999.

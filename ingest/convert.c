@@ -7,9 +7,11 @@
 #include "base/progress.h"
 #include "base/value.h"
 
+#include <csv.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,30 +20,78 @@ enum { ID_SLOTS = 1 << 21 };
 
 // ---- the header ----
 
-// Find the field whose header the column names; there must be exactly one.
+// What to write where another delimiter stands more often in the first row than the given one.
+static struct hint delimiter_hint(const struct convert *c)
+{
+    static const struct {
+        char byte, *name;
+    } others[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "|"}, {',', "comma"}};
+    const struct csv_block *b = &c->blocks[0];
+    struct hint hint = {""};
+    size_t most = c->n_fields - 1;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < b->used; k++)
+            n += b->text[k] == others[i].byte;
+        if (n <= most)
+            continue;
+        most = n;
+        snprintf(hint.text, sizeof hint.text, "; write delimiter = %s in [input]?", others[i].name);
+    }
+    return hint;
+}
+
+// Find the field whose header the column names; there must be exactly one. #3 is the third.
 static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
 {
     const struct config *config = &c->dataset->config;
     const struct csv_block *b = &c->blocks[0];
     const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
-    struct hint hint = {""};
-    size_t found = 0;
-    for (size_t i = 0; i < c->n_fields; i++) {
+    struct hint hint = delimiter_hint(c);
+    size_t found = 0, number = 0;
+    char more;
+    for (size_t i = 0; i < c->n_fields && !c->dataset->no_header; i++) {
         headers[i] = b->text + b->fields[i].at;
         if (strcmp(headers[i], wanted) == 0) {
             col->field = i;
             found++;
         }
     }
+    if (found == 0 && sscanf(wanted, "#%5zu%c", &number, &more) == 1 && number - 1 < c->n_fields) {
+        col->field = number - 1;
+        found = 1;
+    }
     if (found == 1)
         return 0;
-    if (found == 0)
+    if (found == 0 && !*hint.text && !c->dataset->no_header)
         hint = err_did_you_mean(wanted, headers, c->n_fields);
-    return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s",
-                   c->csv.name, b->rows[0].line,
-                   found > 0 ? "more than one column has" : "no column has", wanted,
-                   col->schema->name, config->path, e->line, hint.text);
+    if (found > 0)
+        snprintf(hint.text, sizeof hint.text, "; write #%zu for the last one", col->field + 1);
+    return err_set(
+        err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s%s", c->csv.name,
+        b->rows[0].line, found > 0 ? "more than one column has" : "no column has", wanted,
+        col->schema->name, config->path, e->line,
+        c->dataset->no_header ? "; with header = none they are #1, #2, ..." : "", hint.text);
+}
+
+// Read the header or, without one, the first row.
+static int read_header(struct convert *c, struct err *err)
+{
+    const struct csv_block *b = &c->blocks[0];
+    if (csv_next(&c->csv, &c->blocks[0], 1, err))
+        return -1;
+    if (b->n_rows == 0)
+        return err_set(err, "%s: it is empty: not even a header", c->csv.name);
+    if (b->rows[0].fault)
+        return err_set(err, "%s:%" PRIu64 ": the first row has a fault: %s", c->csv.name,
+                       b->rows[0].line, b->rows[0].fault);
+    c->n_fields = b->rows[0].n;
+    if (strcmp(b->text + b->fields[0].at, "sep=") == 0 && c->n_fields == 2)
+        return read_header(c, err); // Excel's line with the delimiter
+    if (c->dataset->no_header)
+        csv_again(&c->csv);
+    return 0;
 }
 
 int convert_open(struct convert *c, const struct dataset *dataset,
@@ -49,13 +99,13 @@ int convert_open(struct convert *c, const struct dataset *dataset,
 {
     const struct schema *schema = &dataset->schema;
     *c = (struct convert){dataset, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns),
-                          .n_fields = 0};
+                          .faults = xcalloc(schema->n, sizeof *c->faults)};
     if (csv_open(&c->csv, dataset->file, dataset->delimiter, err) ||
-        csv_next(&c->csv, &c->blocks[0], 1, err))
+        (dataset->encoding && csv_decode(&c->csv, dataset->encoding, err)))
         return -1;
-    if (c->blocks[0].n_rows == 0)
-        return err_set(err, "%s: it is empty: not even a header", c->csv.name);
-    c->n_fields = c->blocks[0].rows[0].n;
+    c->csv.skip = dataset->skip;
+    if (read_header(c, err))
+        return -1;
     for (size_t i = 0; i < schema->n; i++) {
         struct convert_column *col = &c->columns[i];
         col->schema = &schema->columns[i];
@@ -69,23 +119,51 @@ int convert_open(struct convert *c, const struct dataset *dataset,
 
 // ---- values ----
 
+static bool is_secret(const struct schema_column *s)
+{
+    return s->kind == COLUMN_ID || s->kind == COLUMN_KEY;
+}
+
+bool convert_missing(const struct convert *c, const struct schema_column *s, const char *text)
+{
+    bool missing = !*text;
+    for (size_t i = 0; i < c->dataset->n_na && !missing && !is_secret(s); i++)
+        missing = strcmp(text, c->dataset->na[i]) == 0;
+    return missing;
+}
+
+// 1, 0, or -1 where it is neither.
+static int8_t label_of(const struct schema_column *s, const char *text, size_t n)
+{
+    double v;
+    if (!s->positive) {
+        if (value_number(text, n, &v) == 0)
+            return v == 0 || v == 1 ? (int8_t)v : -1;
+        return strcasecmp(text, "true") == 0 ? 1 : strcasecmp(text, "false") == 0 ? 0 : -1;
+    }
+    for (const char *p = s->positive; *p; p += p[0] == '|') {
+        const size_t length = strcspn(p, "|");
+        if (length == n && memcmp(p, text, n) == 0)
+            return 1;
+        p += length;
+    }
+    return 0;
+}
+
 // Set values[r] of the column; NULL, or why the text cannot be taken.
-static const char *set_value(struct convert *c, struct convert_column *col, size_t r,
+static const char *set_value(const struct convert *c, struct convert_column *col, size_t r,
                              const char *text, size_t n)
 {
     const struct schema_column *s = col->schema;
-    const bool missing = n == 0;
+    const bool missing = convert_missing(c, s, text);
     if (missing && !s->missing)
         return "missing";
-    if (missing && column_fits_missing(s)) {
-        ((double *)col->values)[r] = NAN;
-        return NULL;
-    }
     if (missing) {
         text = s->missing;
         n = strlen(text);
     }
     double *number = (double *)col->values + r;
+    int8_t *label = (int8_t *)col->values + r;
     switch (s->kind) {
     case COLUMN_ID:
     case COLUMN_KEY:
@@ -95,33 +173,59 @@ static const char *set_value(struct convert *c, struct convert_column *col, size
     case COLUMN_TIME:
         if (schema_time(c->schema, text, n, (int64_t *)col->values + r) == 0)
             return NULL;
-        snprintf(c->reason, sizeof c->reason, "not a time of the form %s", c->schema->time_format);
-        return c->reason;
+        snprintf(col->reason, sizeof col->reason, "not a time of the form %s",
+                 c->schema->time_format);
+        return col->reason;
     case COLUMN_NUMBER:
-        if (value_number(text, n, number))
-            return "not a number";
-        if (missing || (*number >= s->min && *number <= s->max))
+        if (missing) {
+            *number = NAN; // median, mean and flag are no numbers
+            value_number(text, n, number);
             return NULL;
-        snprintf(c->reason, sizeof c->reason, "%s %.17g", *number < s->min ? "below" : "above",
+        }
+        if (value_number_as(text, n, c->dataset->decimal, c->dataset->thousands, s->strip, number))
+            return "not a number";
+        if (*number >= s->min && *number <= s->max)
+            return NULL;
+        snprintf(col->reason, sizeof col->reason, "%s %.17g", *number < s->min ? "below" : "above",
                  *number < s->min ? s->min : s->max);
-        return c->reason;
+        return col->reason;
     case COLUMN_LABEL:
-        ((int8_t *)col->values)[r] =
-            n == 1 && (*text == '0' || *text == '1') ? (int8_t)(*text - '0') : -1;
-        return missing || ((int8_t *)col->values)[r] >= 0 ? NULL : "neither 0 nor 1";
+        *label = missing ? (int8_t)atoi(text) : label_of(s, text, n);
+        return missing || *label >= 0 ? NULL : "neither 0 nor 1";
     default: // a category, whose code follows when the whole row is good
         return value_utf8(text, n) ? NULL : "not UTF-8";
     }
 }
 
-bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r,
-                 struct reject *why)
+static void add_fault(struct convert *c, uint64_t line, const char *column, const char *reason,
+                      const char *value, size_t n)
 {
-    *why = (struct reject){row->line, "", c->reason, NULL, 0};
+    struct fault_count *f = c->counts, *end = f + c->n_counts;
+    c->faults[c->n_faults++] = (struct reject){line, column, reason, value, n};
+    while (f < end && (f->column != column || strcmp(f->reason, reason) != 0))
+        f++;
+    if (f == c->counts + MAX_COUNTS)
+        return;
+    if (f == end) {
+        *f = (struct fault_count){column, .line = line};
+        snprintf(f->reason, sizeof f->reason, "%s", reason);
+        snprintf(f->value, sizeof f->value, "%s", value ? value : "");
+        for (char *p = f->value; *p; p++) // it goes to a terminal
+            *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
+        c->n_counts++;
+    }
+    f->rows++;
+}
+
+bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r)
+{
+    static const char whole[] = "";
+    c->n_faults = 0;
     c->seen++;
-    if (row->n != c->n_fields) {
-        snprintf(c->reason, sizeof c->reason, "%zu fields where the header has %zu", row->n,
-                 c->n_fields);
+    if (row->fault || row->n != c->n_fields) {
+        snprintf(c->reason, sizeof c->reason, "%zu fields where the %s has %zu", row->n,
+                 c->dataset->no_header ? "first row" : "header", c->n_fields);
+        add_fault(c, row->line, whole, row->fault ? row->fault : c->reason, NULL, 0);
         return false;
     }
     for (struct convert_column *col = c->columns; col < c->columns + c->schema->n; col++) {
@@ -131,42 +235,100 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
         }
         const struct csv_field *f = &b->fields[row->first + col->field];
         const char *text = b->text + f->at, *reason = set_value(c, col, r, text, f->n);
-        if (reason) {
-            const bool secret = col->schema->kind == COLUMN_ID || col->schema->kind == COLUMN_KEY;
-            *why =
-                (struct reject){row->line, col->schema->name, reason, secret ? NULL : text, f->n};
-            return false;
-        }
+        if (reason)
+            add_fault(c, row->line, col->schema->name, reason, is_secret(col->schema) ? NULL : text,
+                      f->n);
     }
-    c->rows++;
-    return true;
+    c->rows += c->n_faults == 0;
+    return c->n_faults == 0;
 }
 
 // ---- rejects ----
+
+// Which setting reads the number?
+static void suggest_number(const char *text, char *to, size_t size)
+{
+    static const struct {
+        char decimal, thousands;
+        const char *words;
+    } ways[] = {{'.', 0, ""},
+                {'.', ',', "thousands = comma in [input]"},
+                {',', 0, "decimal = comma in [input]"},
+                {',', '.', "decimal = comma and thousands = . in [input]"},
+                {'.', ' ', "thousands = space in [input]"},
+                {',', ' ', "decimal = comma and thousands = space in [input]"}};
+    char strip[64] = "";
+    double v;
+    for (const char *p = text; *p; p++)
+        if (!strchr("0123456789+-., ", *p) && !strchr(strip, *p) &&
+            strlen(strip) < sizeof strip - 1)
+            strip[strlen(strip)] = *p;
+    if (!strpbrk(text, "0123456789"))
+        snprintf(to, size, "; write na = %s in [input] if it means missing", text);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (value_number_as(text, strlen(text), ways[i].decimal, ways[i].thousands,
+                            *strip ? strip : NULL, &v) == 0) {
+            snprintf(to, size, "; write %s%s%s%s%s", *strip ? "strip=" : "", strip,
+                     *strip ? " at the column" : "", *strip && *ways[i].words ? " and " : "",
+                     ways[i].words);
+            return;
+        }
+}
+
+// What to write so that rows with the fault are taken.
+static void suggest(const struct convert *c, const struct fault_count *f, char *to, size_t size)
+{
+    static const char *const missing[] = {[COLUMN_KEY] = "missing=none",
+                                          [COLUMN_NUMBER] = "missing=median",
+                                          [COLUMN_CATEGORY] = "missing=none",
+                                          [COLUMN_LABEL] = "missing=-1"};
+    const int i = schema_find(c->schema, f->column);
+    const enum column_kind kind = i < 0 ? COLUMN_ID : c->schema->columns[i].kind;
+    *to = '\0';
+    if (strcmp(f->reason, "missing") == 0 && missing[kind])
+        snprintf(to, size, "; write %s at the column", missing[kind]);
+    else if (strcmp(f->reason, "not a number") == 0)
+        suggest_number(f->value, to, size);
+    else if (strcmp(f->reason, "not UTF-8") == 0)
+        snprintf(to, size, "; write encoding = windows-1252 in [input]?");
+    else if (kind == COLUMN_LABEL)
+        snprintf(to, size, "; write positive=%s at the column if that is the value to predict",
+                 f->value);
+    else if (kind == COLUMN_TIME)
+        snprintf(to, size, "; write the form that it has as time_format in [input]");
+}
 
 int convert_check(const struct convert *c, struct err *err)
 {
     const double max_rejects = c->dataset->max_reject_rate;
     const uint64_t n = convert_broken(c);
+    const struct fault_count *f = c->counts;
+    char advice[160];
     if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
         return 0;
-    return err_set(
-        err, "%s: %" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are %.3g %%",
-        c->csv.name, n, c->seen, 100.0 * (double)n / (double)c->seen, 100.0 * max_rejects);
+    for (size_t i = 1; i < c->n_counts; i++)
+        f = c->counts[i].rows > f->rows ? &c->counts[i] : f;
+    suggest(c, f, advice, sizeof advice);
+    return err_set(err,
+                   "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
+                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s%s%s",
+                   c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
+                   100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, f->rows, f->line,
+                   f->column, *f->column ? ": " : "", f->reason, *f->value ? ": \"" : "", f->value,
+                   *f->value ? "\"" : "", advice);
 }
 
-static void add_reject(struct convert *c, const struct reject *r)
+static void add_rejects(struct convert *c)
 {
-    FILE *f = c->rejects.file;
-    if (!*c->first_reject)
-        snprintf(c->first_reject, sizeof c->first_reject, "line %" PRIu64 ": %s%s%s", r->line,
-                 r->column, *r->column ? ": " : "", r->reason);
-    fprintf(f, "%" PRIu64 ",%s,", r->line, r->column);
-    csv_fwrite(f, r->reason, strlen(r->reason));
-    putc(',', f);
-    if (r->value)
-        csv_fwrite(f, r->value, r->value_n);
-    putc('\n', f);
+    FILE *file = c->rejects.file;
+    for (const struct reject *r = c->faults; r < c->faults + c->n_faults; r++) {
+        fprintf(file, "%" PRIu64 ",%s,", r->line, r->column);
+        csv_fwrite(file, r->reason, strlen(r->reason));
+        putc(',', file);
+        if (r->value)
+            csv_fwrite(file, r->value, r->value_n);
+        putc('\n', file);
+    }
 }
 
 // ---- the table ----
@@ -195,7 +357,8 @@ static int set_codes(struct convert *c, const struct csv_block *b, const struct 
         if (col->schema->kind != COLUMN_CATEGORY)
             continue;
         const struct csv_field *f = &b->fields[row->first + col->field];
-        const char *text = f->n > 0 ? b->text + f->at : col->schema->missing;
+        const char *text = b->text + f->at;
+        text = convert_missing(c, col->schema, text) ? col->schema->missing : text;
         if (dictionary_code(&col->dictionary, text, (uint32_t *)col->values + r, err))
             return err_prefix(err, "%s:%" PRIu64 ": %s", c->csv.name, row->line, col->schema->name);
     }
@@ -207,9 +370,8 @@ static int convert_block(struct convert *c, const struct csv_block *b, struct er
     const int id = schema_find_kind(c->schema, COLUMN_ID);
     size_t taken = 0;
     for (size_t i = 0; i < b->n_rows; i++) {
-        struct reject why;
-        if (!convert_row(c, b, &b->rows[i], taken, &why)) {
-            add_reject(c, &why);
+        if (!convert_row(c, b, &b->rows[i], taken)) {
+            add_rejects(c);
             continue;
         }
         if (set_codes(c, b, &b->rows[i], taken, err))
@@ -303,9 +465,12 @@ static int drop_repeated(struct convert *c, struct err *err)
     c->repeated = mark_repeated(ids, n);
     c->rows -= c->repeated;
     for (size_t i = 0; i < n && c->repeated > 0; i++)
-        if (!is_first(ids, i))
-            add_reject(c, &(struct reject){ids[i].line & ~REPEATED, c->schema->columns[id].name,
-                                           "repeated", NULL, 0});
+        if (!is_first(ids, i)) {
+            c->n_faults = 1;
+            c->faults[0] = (struct reject){ids[i].line & ~REPEATED, c->schema->columns[id].name,
+                                           "repeated", NULL, 0};
+            add_rejects(c);
+        }
     const int rc = c->repeated ? table_writer_filter(&c->writer, is_first, ids, err) : 0;
     munmap(ids, size);
     return rc;
@@ -343,8 +508,7 @@ static int commit(struct convert *c, const char *rejects, struct err *err)
         output_settle(&c->writer.dir);
     if (rc || enough)
         return rc;
-    return err_set(err, "%.700s; the first: %s; all are in %s", share.msg, c->first_reject,
-                   rejects);
+    return err_set(err, "%.800s; all are in %.200s", share.msg, rejects);
 }
 
 int convert_table(struct convert *c, const char *table, const char *rejects, struct err *err)

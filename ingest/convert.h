@@ -1,7 +1,7 @@
 // convert: rows of texts become columns of values in a table, or lines in rejects.csv.
 //
-// A row is taken as a whole or not at all; a reject names the first column that breaks the schema. Of
-// rows with the same id the table has the first; the others follow the rejects.
+// A row is taken as a whole or not at all. Of rows with the same id the table has the first; the
+// others follow the rejects.
 //
 //     convert_open(&c, &dataset, &pseudonym, &err)    opens the CSV and reads its header
 //     convert_table(&c, "build/table", "build/rejects.csv", &err)
@@ -9,8 +9,9 @@
 // To read a CSV without making a table: pseudonym NULL, and convert_row for each row. The same rows
 // are taken; ids and keys are 0, and categories get no code.
 //
-// rejects.csv has the columns line (physical, 1-based), column (empty where the whole row is
-// wrong), reason and value (empty for ids and keys). Its mode is 0600, because it may hold what the
+// rejects.csv has a line for each fault of a row, so that a spreadsheet can sort and count them:
+// line (physical, 1-based), column (empty where the whole row is wrong), reason and value (empty for
+// ids and keys). Its mode is 0600, because it may hold what the
 // table must not. The converter borrows what it is given, and lives as long as the program.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
@@ -24,7 +25,17 @@ struct convert_column {
     size_t field; // its place in a row of the CSV, SIZE_MAX for row numbers
     void *values; // [CSV_BLOCK_ROWS] of the kind's type
     struct dictionary dictionary;
+    char reason[128]; // the latest one that holds a number or a format
 };
+
+struct reject {
+    uint64_t line;
+    const char *column, *reason; // column "": the whole row
+    const char *value;           // NULL for ids and keys, and where the whole row is wrong
+    size_t value_n;
+};
+
+enum { MAX_COUNTS = 64 }; // further faults are not counted
 
 struct convert {
     const struct dataset *dataset;
@@ -34,9 +45,17 @@ struct convert {
     struct csv csv;
     size_t n_fields;               // of the header
     uint64_t seen, rows, repeated; // rows so far, those taken, those with the id of one taken
+    struct reject *faults;         // [n_faults] of the latest row
+    size_t n_faults;
 
     // Private to convert.c.
-    char reason[128];           // the latest one that holds a number or a format
+    char reason[128]; // the latest one of a whole row
+    struct fault_count {
+        const char *column;
+        uint64_t line, rows; // the first row's line
+        char reason[128], value[64];
+    } counts[MAX_COUNTS]; // [n_counts]
+    size_t n_counts;
     struct csv_block blocks[2]; // blocks[current] is converted while the other is read
     int current;
     struct table_writer writer;
@@ -45,7 +64,6 @@ struct convert {
     } * ids;    // [CSV_BLOCK_ROWS] of the rows taken
     int ids_fd; // a file of all of them
     struct output rejects;
-    char first_reject[256]; // "line 17: amount: not a number"
 };
 
 static inline uint64_t convert_broken(const struct convert *c) // rows that break the schema
@@ -53,19 +71,14 @@ static inline uint64_t convert_broken(const struct convert *c) // rows that brea
     return c->seen - c->rows - c->repeated;
 }
 
-struct reject {
-    uint64_t line;
-    const char *column, *reason;
-    const char *value; // NULL for ids and keys, and where the whole row is wrong
-    size_t value_n;
-};
-
 int convert_open(struct convert *c, const struct dataset *dataset,
                  const struct pseudonym *pseudonym, struct err *err);
-// Set values[r] of each column; false, and why, where the row breaks the schema. *why points into
-// the block, the schema and the converter.
+// Set values[r] of each column; false where the row breaks the schema. The faults point into the
+// block, the schema and the converter.
 bool convert_row(struct convert *c, const struct csv_block *block, const struct csv_row *row,
-                 size_t r, struct reject *why);
+                 size_t r);
+// Is the column's text missing: empty or, but for ids and keys, one of [input] na?
+bool convert_missing(const struct convert *c, const struct schema_column *s, const char *text);
 // -1 where none was taken, or a larger share of the rows than max_reject_rate breaks the schema.
 int convert_check(const struct convert *c, struct err *err);
 // All rows into a table. Where too many of them break the schema, only rejects.csv is written.

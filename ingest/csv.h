@@ -1,13 +1,17 @@
 // csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input; plain, gzip
 // or zstd, whatever its name.
 //
-// Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes. A
-// UTF-8 byte order mark, blank lines, and spaces and tabs around an unquoted field are skipped.
-// These are errors that name the line: a quote that is not closed, is inside an unquoted field or is
-// followed by text, a 0 byte, a carriage return alone, a field of more than 64 KB, more than 10000
-// fields. Compressed data must be whole, with nothing behind it.
+// Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes.
+// Blank lines, and spaces and tabs around an unquoted field are skipped. Texts are UTF-8, or become
+// it; a byte order mark of UTF-8 or UTF-16 says what they were, and is skipped.
+// These are faults, which make a line a row without fields that says why: a quote that is not
+// closed, is inside an unquoted field or is followed by text, a 0 byte, a carriage return alone, a
+// field of more than 64 KiB, more than 10000 fields, a row of more than 1 MiB. Where the row has
+// several lines, the next one is taken for the begin of a row. Compressed data must be whole, with
+// nothing behind it.
 //
 //     csv_open(&csv, "transactions.csv", ',', &err)
+//     csv_decode(&csv, "windows-1252", &err), csv.skip = 2      where it needs them
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //
 // Ownership: a block owns its texts until the next csv_next into it; zero it before its first use.
@@ -17,22 +21,28 @@
 
 #include "base/err.h"
 
-#include <csv.h>
+#include <iconv.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <xxhash.h>
 #include <zlib.h>
 #include <zstd.h>
 
-enum { CSV_BLOCK_ROWS = 16384, CSV_MAX_FIELD = 65536, CSV_MAX_FIELDS = 10000 };
+enum {
+    CSV_BLOCK_ROWS = 16384,
+    CSV_MAX_FIELD = 65536,
+    CSV_MAX_FIELDS = 10000,
+    CSV_MAX_ROW = 1 << 20
+};
 
 struct csv_field {
     uint32_t at, n; // text[at .. at + n), then a 0 byte
 };
 
 struct csv_row {
-    uint64_t line;   // 1-based physical line of its first byte
-    size_t first, n; // fields[first .. first + n)
+    uint64_t line;     // 1-based physical line of its first byte
+    size_t first, n;   // fields[first .. first + n)
+    const char *fault; // why it is no row, and n is 0; or NULL
 };
 
 struct csv_block {
@@ -49,28 +59,35 @@ struct csv {
     uint64_t size;      // of the file, 0 for a pipe
     uint64_t bytes;     // read so far, before decompression
     XXH3_state_t *hash; // of them
-    const char *data;   // data[at .. n) was read but is not in a block yet
-    size_t at, n;
-    int fd;
-    bool ended;
+    int64_t skip;       // so many of the next lines are left out
 
     // The others are private to csv.c.
+    int fd;
+    char delimiter;
+    bool begun, ended;    // the first piece was read, the last one
     bool gzipped, inside; // inside a gzip member or zstd frame
     bool special;         // a quote, a carriage return or a 0 byte is in data
     char *raw, *text;     // as read and, of compressed files, decompressed
-    size_t raw_at, raw_n;
+    size_t raw_at, raw_n, text_n;
     z_stream gzip;
     ZSTD_DStream *zstd; // NULL where it is not zstd
-    struct csv_parser parser;
-    uint64_t line;      // of data[at]
-    struct csv_row row; // being read
-    unsigned rows_in_line;
+    iconv_t iconv;      // NULL: it is UTF-8
+    unsigned unit;      // bytes to skip where the encoding is broken
+    char *coded;        // [coded_n] bytes that are not decoded yet
+    size_t coded_n, coded_size;
+    char *data;                       // data[at .. n) is not in a block yet
+    size_t last_at, at, n, data_size; // last_at: where the latest row begins
+    uint64_t line;                    // of data[at]
     struct csv_block *block;
 };
 
 // path "-" is standard input.
 int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
+// Before the first row: the file has that encoding, a name that iconv knows.
+int csv_decode(struct csv *c, const char *encoding, struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
+// After a csv_next of one row: the next one gives the row again.
+void csv_again(struct csv *c);
 
 #endif

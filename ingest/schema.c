@@ -339,20 +339,15 @@ static int read_character(const struct config *c, const char *key, const char *r
     const struct config_entry *e = config_find(c, "input", key);
     if (!e)
         return 0;
-    if (!*e->value)
-        return config_error(c, e, 0, err,
-                            "it is empty, since ; begins a comment; write "
-                            "%s = semicolon",
-                            key);
-    *to = e->value[1] ? '\0' : *e->value;
+    *to = *e->value && e->value[1] ? '\0' : *e->value;
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (strcmp(e->value, named[i].name) == 0)
             *to = named[i].byte;
     if (*to > 0 && *to < 127 && !strchr(refused, *to))
         return 0;
     return config_error(c, e, 0, err,
-                        "'%s' is neither one character that can stand there nor tab, semicolon, "
-                        "comma, point or space",
+                        "'%s' is neither one character that can stand there nor tab, comma, point, "
+                        "space or semicolon (; begins a comment)",
                         e->value);
 }
 

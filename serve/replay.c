@@ -19,6 +19,7 @@
 #include "base/value.h"
 #include "ingest/convert.h"
 
+#include <csv.h>
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -96,13 +97,17 @@ static int open_input(void)
     return convert_open(&convert, &dataset, NULL, &err);
 }
 
-static void reject(const struct reject *why)
+static void show_faults(void)
 {
-    const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
-    if (convert_broken(&convert) <= SHOWN)
+    if (convert_broken(&convert) > SHOWN)
+        return;
+    for (const struct reject *why = convert.faults; why < convert.faults + convert.n_faults;
+         why++) {
+        const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
         fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv->name,
                 why->line, why->column, *why->column ? ": " : "", why->reason,
                 why->value ? ": " : "", quote, value, quote);
+    }
 }
 
 // The row without its label and its empty fields, which the server fills in. It is a reject if a
@@ -114,7 +119,9 @@ static void add_row(int64_t time)
     json_t *json = json_object(), *value;
     for (const struct convert_column *c = convert.columns; c < convert.columns + schema->n; c++) {
         const enum column_kind kind = c->schema->kind;
-        if (kind == COLUMN_LABEL || (c->field != SIZE_MAX && fields[c->field].n == 0))
+        if (kind == COLUMN_LABEL ||
+            (c->field != SIZE_MAX &&
+             convert_missing(&convert, c->schema, block.text + fields[c->field].at)))
             continue;
         if (kind == COLUMN_NUMBER)
             value = json_real(*(const double *)c->values);
@@ -127,7 +134,10 @@ static void add_row(int64_t time)
         if (json_object_set_new(json, c->schema->name, value) == 0)
             continue;
         convert.rows--;
-        reject(&(struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL, 0});
+        convert.n_faults = 1;
+        convert.faults[0] =
+            (struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL, 0};
+        show_faults();
         json_decref(json);
         return;
     }
@@ -157,13 +167,12 @@ static int read_rows(void)
 {
     const int64_t *time = convert.columns[schema_find_kind(schema, COLUMN_TIME)].values;
     char last[TIME_TEXT];
-    struct reject why;
     int rc;
     progress_init(&progress, "replay", csv->size);
     while ((rc = csv_next(&convert.csv, &block, 1, &err)) == 0 && block.n_rows > 0) {
         progress_set(&progress, csv->bytes);
-        if (!convert_row(&convert, &block, block.rows, 0, &why))
-            reject(&why);
+        if (!convert_row(&convert, &block, block.rows, 0))
+            show_faults();
         else if ((*time >= from || *time >= labels_from) && *time < until)
             add_row(*time);
     }

@@ -4,6 +4,7 @@
 
 #include "ingest/csv.h"
 
+#include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -46,12 +47,24 @@ static inline void csv_release(struct csv *c)
         inflateEnd(&c->gzip);
     ZSTD_freeDStream(c->zstd);
     XXH3_freeState(c->hash);
-    csv_free(&c->parser);
     free(c->raw);
     free(c->text);
+    free(c->data);
+    free(c->coded);
+    if (c->iconv)
+        iconv_close(c->iconv);
     if (c->fd >= 0)
         close(c->fd);
 }
+
+static inline void block_release(struct csv_block *b)
+{
+    free(b->text);
+    free(b->fields);
+    free(b->rows);
+}
+
+static int rows_faults __attribute__((unused)); // of the latest rows_by_us
 
 // Allocated; perhaps with "line:" before each row, and at the end "! " and the error if there is
 // one.
@@ -63,6 +76,7 @@ static inline char *rows_by_us(const char *path, char delimiter, bool lines)
     char *text = NULL;
     size_t size;
     uint64_t line = 0;
+    rows_faults = 0;
     FILE *f = open_memstream(&text, &size);
     int rc = csv_open(&c, path, delimiter, &err);
     while (rc == 0 && (rc = csv_next(&c, &b, 3, &err)) == 0 && b.n_rows > 0)
@@ -72,6 +86,9 @@ static inline char *rows_by_us(const char *path, char delimiter, bool lines)
             line = row->line;
             if (lines)
                 fprintf(f, "%d:", (int)line);
+            if (row->fault)
+                fprintf(f, "! %s", row->fault);
+            rows_faults += row->fault != NULL;
             for (size_t i = row->first; i < row->first + row->n; i++) {
                 char *field = b.text + b.fields[i].at;
                 if (b.fields[i].at + b.fields[i].n >= b.text_size || strlen(field) != b.fields[i].n)
@@ -82,9 +99,7 @@ static inline char *rows_by_us(const char *path, char delimiter, bool lines)
         }
     if (rc)
         fprintf(f, "! %s", err.msg);
-    free(b.text);
-    free(b.fields);
-    free(b.rows);
+    block_release(&b);
     csv_release(&c);
     fclose(f);
     return text;

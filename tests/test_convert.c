@@ -5,7 +5,9 @@
 #include "tests/release.h"
 #include "tests/scratch.h"
 
+#include <csv.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -144,7 +146,7 @@ TEST_CASE(each_bad_row_is_kept_with_its_line_and_reason)
                             "T,2018-04-01 00:00:31,Al,?,1,\"\xff\"\"w\",0\n"
                             "T,2018-04-01 00:00:31,Al,?,,web,0\n"
                             "T,2018-04-01 00:00:31,,?,1,web,0\n"
-                            ",2018-04-01 00:00:31,Al,?,1,web,0\n"
+                            ",,Al,?,1,\xff,0\n"
                             "T,2018-04-01 00:00:31,Al,?,1,web\n"),
                      0);
     assert_contains(out, "10 rows break the schema");
@@ -158,11 +160,149 @@ TEST_CASE(each_bad_row_is_kept_with_its_line_and_reason)
                    "19,channel,\"not UTF-8\",\"\xff\"\"w\"\n"
                    "20,amount,\"missing\",\"\"\n"
                    "21,customer,\"missing\",\n"
-                   "22,id,\"missing\",\n"
+                   "22,id,\"missing\",\n22,time,\"missing\",\"\"\n"
+                   "22,channel,\"not UTF-8\",\"\xff\"\n"
                    "23,,\"6 fields where the header has 7\",\n"
                    "5,id,\"repeated\",\n6,id,\"repeated\",\n7,id,\"repeated\",\n"
                    "8,id,\"repeated\",\n9,id,\"repeated\",\n10,id,\"repeated\",\n"
                    "11,id,\"repeated\",\n12,id,\"repeated\",\n");
+}
+
+TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
+{
+    static const char *const cases[][3] = {
+        {"", "X,L,C\n\"12,50\",0,c\n\"1,5\",0,c\n1,no,c\n",
+         ": x: not a number: \"12,50\"; write decimal = comma in"},
+        {"", "X,L,C\n\"$ 1,504.00\",0,c\n",
+         ": \"$ 1,504.00\"; write strip=$ at the column and thousands = comma"},
+        {"", "X,L,C\nNA,0,c\n", "no row is left: 1 of 1 rows (100 %)|; write na = NA in [input]"},
+        {"", "X,L,C\n\x1b[1,yes,c\n", "\" [1\"|"},
+        {"", "X,L,C\n1,yes,c\n", "l: neither 0 nor 1: \"yes\"; write positive=yes at the column"},
+        {"", "X,L,C\n,0,c\n", "x: missing; write missing=median at the column"},
+        {"", "X,L,C\n1,0,\xe9\n", "c: not UTF-8: |; write encoding = windows-1252 in [input]"},
+        {"", "X,L,C\n1,0,c,\n", "line 2: 4 fields where the header has 3; all are in"},
+        {"", "X,L,C\n1,0,\"c\n", "line 2: a quote that is not closed; all are in"},
+        {"", "X;L;C\n", "no column has the header 'X'|; write delimiter = semicolon in [input]?"},
+        {"", "sep=\t\nX\tL\tC\n", "no column has the header 'X' that"},
+        {"delimiter = |\n", "sep=;\nX;L;C\n", "; write delimiter = semicolon in [input]?"},
+        {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
+        {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
+        {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
+        {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char ini[256];
+        snprintf(ini, sizeof ini,
+                 "[input]\ntime_format = row\n%s[columns]\nx = X, number\n"
+                 "l = L, label\nc = C, category\n",
+                 cases[i][0]);
+        scratch_text("test.ini", ini);
+        assert_int_equal(ingest(cases[i][1]), 1);
+        assert_parts(out, cases[i][2]);
+    }
+}
+
+static unsigned draw(unsigned n)
+{
+    static uint64_t s = 1;
+    s = s * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(s >> 33) % n;
+}
+
+// Cents with separators, and a dollar or percent sign, as a dialect has it.
+static void print_amount(char *to, int cents, const char *const *mark, unsigned sign)
+{
+    char digits[16];
+    const int n = sprintf(digits, "%d", abs(cents) / 100);
+    to += sprintf(to, "%s%s", cents < 0 ? "-" : "", sign == 1 ? "$ " : "");
+    for (int i = 0; i < n; i++)
+        to += sprintf(to, "%s%c", i > 0 && (n - i) % 3 == 0 ? mark[2] : "", digits[i]);
+    sprintf(to, "%s%02d%s", mark[0], abs(cents) % 100, sign == 2 ? " %" : "");
+}
+
+TEST_CASE(values_in_any_dialect_come_back)
+{
+    enum { ROWS = 60 };
+    static const char *const marks[][4] = {{".", "point", "", "comma"},
+                                           {".", "point", ",", "comma"},
+                                           {",", "comma", ".", "."},
+                                           {",", "comma", "\u00a0", "space"},
+                                           {".", ".", "'", "'"}};
+    static const char *const delimiters[][2] = {
+        {",", ","}, {";", "semicolon"}, {"\t", "tab"}, {"|", "|"}};
+    static const char *const encodings[][2] = {
+        {"UTF-8", "UTF-8"}, {"CP1252", "windows-1252"}, {"UTF-16", "UTF-8"}};
+    static const char *const formats[][2] = {{"%Y-%m-%d %H:%M:%S", "%F %T"},
+                                             {"%m/%d/%y %I:%M:%S %p", "%-m/%-d/%y %-I:%M:%S %p"},
+                                             {"%d-%b-%Y %H.%M.%S", "%-d-%b-%Y %-H.%M.%S"},
+                                             {"%b %d, %Y %H:%M:%S%z", "%B %-d, %Y %T+01"},
+                                             {"epoch_ms", "%s123"},
+                                             {"epoch\nunit = 1s", "%s"}};
+    static const char *const texts[] = {"caf\u00e9 \u20ac", "a\"b", "NA", "two\nlines", "?"};
+    static const char *const labels[] = {"Oui", "1", "ja", "no"};
+    setenv("TZ", "UTC", 1);
+    for (int round = 0; round < 60; round++) {
+        const char *const *mark = marks[draw(5)], *const *delimiter = delimiters[draw(4)];
+        const char *const *encoding = encodings[draw(3)], *const *format = formats[round % 6];
+        const unsigned sign = draw(3), header = draw(2);
+        char ini[1024], csv[ROWS * 128], field[4][64], *p = csv;
+        struct {
+            time_t time;
+            int cents;
+            unsigned label, text;
+        } rows[ROWS], *r;
+        if (header)
+            p += sprintf(p, "any \"line\n\nT%sX%sL%sC\n", delimiter[0], delimiter[0], delimiter[0]);
+        for (r = rows; r < rows + ROWS; r++) {
+            r->time = draw(1u << 31);
+            r->cents = (int)draw(1u << 30) - (1 << 28);
+            r->label = draw(4);
+            r->text = draw(5);
+            const time_t local = r->time + (round % 6 < 4 ? 3600 : 0);
+            strftime(field[0], 64, format[1], gmtime(&local));
+            print_amount(field[1], r->cents, mark, sign);
+            strcpy(field[1], r->text == 0 ? "?" : field[1]);
+            strcpy(field[2], labels[r->label]);
+            strcpy(field[3], texts[r->text]);
+            for (int i = 0; i < 4; i++) {
+                if (strpbrk(field[i], "\"\n") || strstr(field[i], delimiter[0]) || draw(2))
+                    p += csv_write(p, 256, field[i], strlen(field[i]));
+                else
+                    p += sprintf(p, "%s", field[i]);
+                p += sprintf(p, "%s", i < 3 ? delimiter[0] : round % 2 ? "\r\n" : "\n");
+            }
+        }
+        scratch_text("utf8.csv", csv);
+        snprintf(ini, sizeof ini,
+                 "[input]\nutc_offset = +01:00\ntime_format = %s\ndecimal = %s\nthousands = "
+                 "%s\ndelimiter = %s\nencoding = %s\nna = NA, ?\n%s\n[columns]\ntime = %s, time\nx "
+                 "= %s, number, missing=mean, strip=$%%\n"
+                 "label = %s, label, positive=ja|Oui\nc = %s, category, missing=none\n",
+                 format[0], mark[1], mark[3], delimiter[1], encoding[1],
+                 header ? "skip = 2" : "header = none", header ? "T" : "#1", header ? "X" : "#2",
+                 header ? "L" : "#3", header ? "C" : "#4");
+        scratch_text("test.ini", ini);
+        assert_int_equal(run_command(out, sizeof out,
+                                     "cd %s; iconv -f UTF-8 -t %s utf8.csv >in.csv", scratch,
+                                     encoding[0]),
+                         0);
+        if (ingest_with("", scratch_path("in.csv"), ""))
+            fail_msg("%s\n%s", out, ini);
+        open_table();
+        assert_int_equal(t.rows, ROWS);
+        const int64_t *time = table_first(&t, COLUMN_TIME);
+        const double *x = table_first(&t, COLUMN_NUMBER);
+        const int8_t *label = table_first(&t, COLUMN_LABEL);
+        const uint32_t *c = table_first(&t, COLUMN_CATEGORY);
+        for (int i = 0; i < ROWS; i++) {
+            r = &rows[i];
+            assert_int_equal(time[i], r->time);
+            assert_true(r->text == 0 ? x[i] != x[i] : x[i] == r->cents / 100.0);
+            assert_int_equal(label[i], r->label % 2 == 0);
+            assert_string_equal(t.columns[3].dictionary[c[i]],
+                                r->text == 2 || r->text == 4 ? "none" : texts[r->text]);
+        }
+        table_release(&t);
+    }
 }
 
 // Twice as many rows are repeated as are not, more than max_reject_rate.
@@ -239,8 +379,10 @@ TEST_CASE(too_many_bad_rows_leave_the_old_table)
     assert_int_equal(ingest(HEADER ROW_1 "T,2018-04-01 00:00:31,Al,?,x,web,0\n"
                                          "T,2018-04-01 00:00:31,Al,?,y,web,0\n"),
                      1);
-    assert_contains(out, "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; the "
-                         "first: line 3: amount: not a number; all are in ");
+    assert_contains(out,
+                    "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
+                    "often, in 2, first in line 3: amount: not a number: \"x\"; write na = x in "
+                    "[input] if it means missing; all are in ");
     assert_file_is(scratch_path("out/rejects.csv"),
                    "line,column,reason,value\n3,amount,\"not a number\",\"x\"\n"
                    "4,amount,\"not a number\",\"y\"\n");

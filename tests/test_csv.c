@@ -1,5 +1,5 @@
-// ingest/csv: strict RFC 4180 with true line numbers, the fast way for lines without quotes against
-// libcsv, and compressed files.
+// ingest/csv: strict RFC 4180 with true line numbers, against libcsv; faults, encodings, and compressed
+// files.
 #define ZLIB_CONST // inputs are const
 #define EACH       scratch_make, scratch_remove
 #include "tests/csv_rows.h"
@@ -35,38 +35,57 @@ TEST_CASE(rows_and_fields_are_those_of_rfc_4180)
                         "1: [a] [b] []\n2: [] []\n3: [x\ty] [,]\n");
 }
 
-TEST_CASE(doubtful_rows_are_errors_that_name_the_line)
+#define QUOTE "! a quote inside an unquoted field, or text after a closing quote"
+
+TEST_CASE(a_fault_costs_a_line_and_reading_goes_on_behind_it)
 {
     static const char *const cases[][2] = {
-        {"a\n1\n2\n3\n\"", "a.csv:5: a quote is not closed"},
-        {"a\nb\"c\n", "a.csv:2:2: a quote inside an unquoted field"},
-        {"a\n\"b\"c\n", "a.csv:2:4: a quote inside an unquoted field, or text after a closing"},
-        {"a\nb\rc\n", "a.csv:2: a carriage return without"},
-        {"a\nb\r\"c\nd\"\n", "a.csv:2: a carriage return without"},
+        {"a\n1\n\"3\n4,5\n", "1: [a]\n2: [1]\n3:! a quote that is not closed\n4: [4] [5]\n"},
+        {"\"", "1:! a quote that is not closed\n"},
+        {"a\nb\"c,\"d\n4\n", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
+        {"a\n\"b\"c\n4", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
+        {"\"1\n2\n\"3\n,\"4\"\n", "1:" QUOTE "\n2: [2]\n3:" QUOTE "\n4: [] [4]\n"},
+        {"a\nb\rc\nd\n", "1: [a]\n2:! a carriage return without a line feed\n3: [d]\n"},
+        {"a\r\r\n\"b\"\r\r\n", "1: [a]\n2: [b]\n"},
+        {"\xff\xfe"
+         "a\0,\0\xac\x20\n\0\0\xd8"
+         "b\0\n\0"
+         "c\0",
+         "1: [a] [\u20ac]\n2: [\xff"
+         "b]\n3: [c]\n"},
+        {"\xfe\xff\0a\0,\x20\xac\0\n\0b", "1: [a] [\u20ac]\n2: [b]\n"},
+        {"a\nb\0\nc\n", "1: [a]\n2:! a 0 byte; if it is UTF-16 without a mark, write encoding = "
+                        "UTF-16LE\n3: [c]\n"},
     };
-    for (size_t i = 0; i < COUNT(cases); i++)
-        assert_contains(read_all(scratch_text("a.csv", cases[i][0]), ','), cases[i][1]);
-    assert_contains(read_all(scratch_bytes("a.csv", "a\nb\n\0\n", 7), ','), "a.csv:3: a 0 byte");
+    static const size_t sizes[COUNT(cases)] = {[7] = 18, [8] = 12, [9] = 7};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const size_t n = sizes[i] ? sizes[i] : strlen(cases[i][0]);
+        assert_string_equal(read_all(scratch_bytes("a.csv", cases[i][0], n), ','), cases[i][1]);
+    }
     assert_contains(read_all(scratch_path("none.csv"), ','), "none.csv: cannot open: No such");
     assert_contains(read_all(scratch, ','), "cannot read: Is a directory");
 }
 
 TEST_CASE(fields_and_rows_have_a_greatest_length)
 {
-    static const char too_long[] = "a.csv:2: a field is longer than 65536 bytes";
+    static const char too_long[] = "2:! a field of more than 64 KiB; is a quote not closed?\n3: [b";
     static const struct {
         const char *before;
         char byte;
         size_t n;
         const char *after, *error;
     } cases[] = {{"a\n", 'x', CSV_MAX_FIELD, "\n", NULL},
-                 {"a\n", 'x', CSV_MAX_FIELD + 1, "\n", too_long},
-                 {"a\n\"", 'x', CSV_MAX_FIELD - 1, "\"\n", NULL}, // libcsv counts the closing quote
-                 {"a\n\"", 'x', CSV_MAX_FIELD + 1, "\"\n", too_long},
+                 {"a\n", 'x', CSV_MAX_FIELD + 1, "\nb\n", too_long},
+                 {"a\n\"", 'x', CSV_MAX_FIELD, "\"\n", NULL},
+                 {"a\n\"", 'x', CSV_MAX_FIELD + 1, "\"\nb\n", too_long},
+                 {"a\n", 'x', CSV_MAX_ROW + (1 << 19), "\nb\n", "2:! a row of more than 1 MiB"},
+                 {"a\n\"\nb\n", 'x', CSV_MAX_ROW + (1 << 19), "\n4",
+                  "2:! a row of more than 1 MiB; is a quote not closed?\n3: [b]\n"
+                  "4:! a row of more than 1 MiB; is a quote not closed?\n5: [4]\n"},
                  {"\n", ',', CSV_MAX_FIELDS - 1, "\n", NULL},
-                 {"\n", ',', CSV_MAX_FIELDS, "\n", "a.csv:2: more than 10000 fields"}};
+                 {"\n", ',', CSV_MAX_FIELDS, "\nb\n", "2:! more than 10000 fields\n3: [b]"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        static char text[80000], bytes[80000];
+        static char text[2 << 20], bytes[2 << 20];
         memset(bytes, cases[i].byte, sizeof bytes);
         snprintf(text, sizeof text, "%s%.*s%s", cases[i].before, (int)cases[i].n, bytes,
                  cases[i].after);

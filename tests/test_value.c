@@ -74,6 +74,46 @@ TEST_CASE(random_numbers_have_the_bits_of_strtod)
     }
 }
 
+TEST_CASE(numbers_are_read_as_people_write_them)
+{
+    static const struct {
+        char decimal, thousands;
+        const char *strip, *text;
+        double value; // NAN: none
+    } cases[] = {{'.', 0, "$", "$ 1504.00", 1504},
+                 {'.', ',', "$", "$ 1,504.00", 1504},
+                 {'.', ',', "$", "-$1,504", -1504},
+                 {'.', ',', "$", "$ -1,504", -1504},
+                 {'.', ',', NULL, "12,50", NAN}, // a decimal comma
+                 {'.', ',', NULL, "1,00,000.5", 100000.5},
+                 {'.', ',', NULL, "1234,567", NAN},
+                 {'.', ',', NULL, "1,2,345", NAN},
+                 {'.', ',', NULL, "1,234.5,678", NAN},
+                 {'.', ',', NULL, ",123", NAN},
+                 {'.', ',', NULL, "1,234,", NAN},
+                 {'.', ',', NULL, "0.1234567", 0.1234567},
+                 {'.', 0, "%", "12 %", 12},
+                 {'.', 0, "%", "1 2%", NAN},
+                 {'.', 0, "%", "%", NAN},
+                 {'.', 0, NULL, "12%", NAN},
+                 {',', '.', NULL, "1.234,56", 1234.56},
+                 {',', '.', NULL, "1.234.567", 1234567},
+                 {',', '.', NULL, "1.23", NAN},
+                 {',', 0, NULL, "-1,5e2", -150},
+                 {',', 0, NULL, "1.5", NAN},
+                 {',', 0, NULL, "1,5,6", NAN},
+                 {',', ' ', "€", "1\u00a0234\u202f567,5\u00a0€", 1234567.5},
+                 {',', ' ', NULL, "1 234", 1234},
+                 {'.', '\'', NULL, "1'234.5", 1234.5}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        double v = 7;
+        const bool taken = value_number_as(cases[i].text, strlen(cases[i].text), cases[i].decimal,
+                                           cases[i].thousands, cases[i].strip, &v) == 0;
+        if (taken == !!isnan(cases[i].value) || (taken && v != cases[i].value))
+            fail_msg("'%s' is %g", cases[i].text, taken ? v : (double)NAN);
+    }
+}
+
 #define NONE INT64_MIN
 
 // format NULL: a moment as people write it.

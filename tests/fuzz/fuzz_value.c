@@ -19,10 +19,11 @@ static int strtod_alone(const char *text, size_t n, double *value)
 
 static void check_time(const char *text, size_t n)
 {
-    static const char *const formats[] = {"epoch", "%Y-%m-%dT%H:%M:%S%z", "%d.%m.%Y %H:%M:%S.%f"};
+    static const char *const formats[] = {"epoch", "epoch_ms", "%Y-%m-%dT%H:%M:%S%z",
+                                          "%d.%m.%Y %H:%M:%S.%f", "%b %d, %y %I:%M %p"};
     struct err err;
     int64_t t;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         if (time_format_check(formats[i], &err) ||
             (value_time(formats[i], text, n, &t) == 0 && (t < -62135700000 || t > 253402400000)))
             abort();
@@ -44,6 +45,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(&bits, &value, sizeof bits);
     memcpy(&expected_bits, &expected, sizeof expected_bits);
     if (rc != expected_rc || (rc == 0 && bits != expected_bits))
+        abort();
+    // Plain numbers are plain in every writing with a decimal point.
+    const char marks[] = ".,' ", thousands = marks[size % 4], *strip = size % 3 ? "$%" : NULL;
+    if (rc == 0 && (value_number_as(text, size, '.', thousands, strip, &expected) ||
+                    memcmp(&value, &expected, sizeof value) != 0))
+        abort();
+    if (value_number_as(text, size, ',', thousands, strip, &value) == 0 && !isfinite(value))
         abort();
     check_time(text, size);
     value_utf8(text, size);
