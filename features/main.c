@@ -6,7 +6,7 @@
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
 // table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
 // "program"}, and "shuffle", the seed of [split], where it has one: then the rows are in that order
-// (table_shuffle). onehots and hinges are fitted to the training window of [split].
+// (table_shuffle). missing values, onehots and hinges are fitted to the training window of [split].
 //
 // Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
@@ -17,6 +17,7 @@
 #include "features/split.h"
 #include "ingest/table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,6 +106,27 @@ static int run_state(uint64_t first, uint64_t rows, struct err *err)
 
 // ---- fitting ----
 
+static int by_value(const void *x, const void *y)
+{
+    const double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+// Median or mean of those training rows that have the number; 0 where none has it.
+static void fit_missing(struct schema_column *column, const double *all, struct row_range rows)
+{
+    double *known = xcalloc(rows.end - rows.first + 1, sizeof *known), sum = 0;
+    size_t k = 0;
+    for (uint64_t i = rows.first; i < rows.end; i++)
+        if (!isnan(all[i]))
+            sum += known[k++] = all[i];
+    qsort(known, k, sizeof *known, by_value);
+    column->fill = k == 0                                 ? 0
+                   : strcmp(column->missing, "mean") == 0 ? sum / (double)k
+                                                          : (known[(k - 1) / 2] + known[k / 2]) / 2;
+    free(known);
+}
+
 // Spell out the values of the onehots of a category column.
 static int fit_column(int column, struct row_range rows, struct err *err)
 {
@@ -155,16 +177,21 @@ static int fit_hinges(struct row_range rows, struct err *err)
 static int fit(struct err *err)
 {
     struct split split;
-    bool hinges = false;
+    bool hinges = false, missing = false;
     if (split_labels(&split, &config, schema, err)) // train would refuse it later
         return -1;
     for (size_t i = 0; i < plan.n_definitions; i++)
         hinges |= plan.definitions[i].knots > 0;
-    if (plan_unfitted(&plan) < 0 && !hinges)
+    for (size_t i = 0; i < schema->n; i++)
+        missing |= column_fits_missing(&schema->columns[i]);
+    if (plan_unfitted(&plan) < 0 && !hinges && !missing)
         return 0;
     if (split_from_config(&split, &config, err))
         return -1;
     const struct row_range rows = split_rows(&split.train, -schema->utc_offset, time, table.rows);
+    for (size_t i = 0; i < schema->n; i++)
+        if (column_fits_missing(&schema->columns[i]))
+            fit_missing(&plan.schema.columns[i], source(i)->data, rows);
     for (int column; (column = plan_unfitted(&plan)) >= 0;)
         if (fit_column(column, rows, err))
             return -1;

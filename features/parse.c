@@ -11,6 +11,7 @@
 #include "base/memory.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +86,10 @@ static int column_value(struct parser *ps, const char *at, int column)
     if (c->kind == COLUMN_LABEL)
         ps->label_at = at;
     const int reads = c->kind == COLUMN_LABEL ? READS_LABEL : READS_OTHER;
-    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN, .a = column, .reads = reads});
+    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN,
+                                             .a = column,
+                                             .value = isnan(c->fill) ? 0 : c->fill,
+                                             .reads = reads});
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)

@@ -124,12 +124,29 @@ static void finish_track(struct plan *p, size_t t)
             p->label_lanes[p->n_label_lanes++] = (struct label_lane){t, l};
 }
 
+// An input COLUMN[missing] where the features read a column that has missing=flag.
+static void add_flag(struct plan *p, int column)
+{
+    const struct schema_column *c = &p->schema.columns[column];
+    bool is_read = false;
+    for (size_t i = 0; i < p->n_nodes; i++)
+        is_read |= p->nodes[i].op == NODE_COLUMN && p->nodes[i].a == column;
+    if (!is_read || !column_fits_missing(c) || strcmp(c->missing, "flag") != 0)
+        return;
+    char *name = xasprintf("%s[missing]", c->name);
+    plan_input(p, name,
+               plan_node(p, (struct node){.op = NODE_MISSING, .a = column, .reads = READS_OTHER}));
+    free(name);
+}
+
 // Parse all definitions of a plan without a graph. Returns the one with a mistake, or NULL.
 static const struct plan_definition *build(struct plan *p, struct err *err)
 {
     for (size_t i = 0; i < p->n_definitions; i++)
         if (parse_definition(p, &p->definitions[i], err))
             return &p->definitions[i];
+    for (size_t c = 0; c < p->schema.n; c++)
+        add_flag(p, (int)c);
     for (size_t t = 0; t < p->n_tracks; t++)
         finish_track(p, t);
     return NULL;

@@ -16,6 +16,7 @@ enum node_op {
     NODE_NUMBER,  // value
     NODE_COLUMN,  // a: schema column of kind number, time (seconds) or label
     NODE_IS_TEXT, // a: schema column (category): 1 where the event's category is one of the texts
+    NODE_MISSING, // a: schema column: 1 where its number is missing
     NODE_ADD,     // a, b: nodes, here and below
     NODE_SUB,
     NODE_MUL,
@@ -62,7 +63,7 @@ enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
 struct node {
     enum node_op op;
     int a, b, c;          // operands; see the ops
-    double value;         // NUMBER, HINGE
+    double value;         // NUMBER, HINGE; COLUMN: in place of a number that is missing
     char *text;           // IS_TEXT: the texts, one after the other with their 0
     size_t text_size;     // bytes of all
     int track;            // windows and since: whose history

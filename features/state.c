@@ -135,7 +135,10 @@ static void read_column(const struct run *r, size_t node, size_t first, size_t e
     double *out = r->state->values[node];
     switch (r->state->plan->schema.columns[n->a].kind) {
     case COLUMN_NUMBER:
-        EACH(double, x);
+        if (n->op == NODE_MISSING) {
+            EACH(double, isnan(x));
+        }
+        EACH(double, isnan(x) ? n->value : x);
     case COLUMN_TIME:
         EACH(int64_t, x);
     case COLUMN_CATEGORY:
@@ -180,7 +183,7 @@ static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
     double *const *values = r->state->values, *out = values[node];
-    if (n->op == NODE_COLUMN || n->op == NODE_IS_TEXT) {
+    if (n->op < NODE_ADD && n->op != NODE_NUMBER) {
         read_column(r, node, first, end);
         return;
     }

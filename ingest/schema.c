@@ -136,7 +136,6 @@ static int complete_column(struct schema *s, struct err *err)
                        c->strip ? "strip" : "positive");
     if (!(c->min <= c->max))
         return err_set(err, "min %g is greater than max %g", c->min, c->max);
-    c->flag |= number && c->missing && strcmp(c->missing, "flag") == 0;
     if (number && c->min == -INFINITY)
         c->min = -SCHEMA_LIMIT;
     if (number && c->max == INFINITY)
@@ -148,8 +147,8 @@ static int complete_column(struct schema *s, struct err *err)
 static struct schema_column *add_column(struct schema *s, const char *name, const char *header)
 {
     s->columns = xreallocarray(s->columns, s->n + 1, sizeof *s->columns);
-    s->columns[s->n] =
-        (struct schema_column){xstrdup(name), xstrdup(header), .min = -INFINITY, .max = INFINITY};
+    s->columns[s->n] = (struct schema_column){xstrdup(name), xstrdup(header), .min = -INFINITY,
+                                              .max = INFINITY, .fill = NAN};
     return &s->columns[s->n++];
 }
 
@@ -278,12 +277,12 @@ json_t *schema_to_json(const struct schema *s)
 {
     json_t *columns = json_array();
     for (const struct schema_column *c = s->columns; c < s->columns + s->n; c++)
-        json_array_append_new(columns,
-                              json_pack("{ss, ss, ss, so*, so*, ss*, so*}", "name", c->name,
-                                        "header", c->header, "kind", column_kinds[c->kind], "min",
-                                        isfinite(c->min) ? json_real(c->min) : NULL, "max",
-                                        isfinite(c->max) ? json_real(c->max) : NULL, "missing",
-                                        c->missing, "flag", c->flag ? json_true() : NULL));
+        json_array_append_new(
+            columns, json_pack("{ss, ss, ss, so*, so*, ss*, so*}", "name", c->name, "header",
+                               c->header, "kind", column_kinds[c->kind], "min",
+                               isfinite(c->min) ? json_real(c->min) : NULL, "max",
+                               isfinite(c->max) ? json_real(c->max) : NULL, "missing", c->missing,
+                               "fill", isfinite(c->fill) ? json_real(c->fill) : NULL));
     return json_pack("{ss, so*, so*, so}", "time_format", s->time_format, "unit",
                      s->unit > 1 ? json_integer(s->unit) : NULL, "utc_offset",
                      s->utc_offset ? json_integer(s->utc_offset) : NULL, "columns", columns);
@@ -293,16 +292,15 @@ static int column_from_json(struct schema *s, json_t *json, struct err *err)
 {
     json_error_t why;
     const char *name, *header, *kind, *missing = NULL;
-    double min = -INFINITY, max = INFINITY;
-    int flag = 0;
-    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?F, s?F, s?s, s?b}", "name", &name, "header",
+    double min = -INFINITY, max = INFINITY, fill = NAN;
+    if (json_unpack_ex(json, &why, 0, "{ss, ss, ss, s?F, s?F, s?s, s?F}", "name", &name, "header",
                        &header, "kind", &kind, "min", &min, "max", &max, "missing", &missing,
-                       "flag", &flag))
+                       "fill", &fill))
         return err_set(err, "column %zu: %s", s->n, why.text);
     struct schema_column *c = add_column(s, name, header);
     c->min = min;
     c->max = max;
-    c->flag = flag;
+    c->fill = fill;
     c->missing = missing ? xstrdup(missing) : NULL;
     return set_kind(c, kind, err) || complete_column(s, err) ? -1 : 0;
 }

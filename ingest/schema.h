@@ -7,7 +7,7 @@
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
 // header with a comma needs double quotes. min and max are for numbers; missing= is for all kinds
 // but id and time, and limits do not apply to it (a label's may be -1, not known); of a number it may
-// be median, mean or flag, which stand in a table as NaN until a plan is fitted. HEADER #3 is the
+// be median, mean or flag: then it stands in tables and rows as NaN, and a plan fills it in. HEADER #3 is the
 // third column, unless a header is "#3". A key and a category may have the same header. With [input]
 // time_format = row the schema gets a column "time" of row numbers from 0 on. The schema travels as
 // JSON in tables and in the model, so a server needs no .ini to know what a transaction looks like;
@@ -43,7 +43,7 @@ struct schema_column {
     enum column_kind kind;
     double min, max; // of numbers; infinite for other kinds
     char *missing;   // the value of an empty field; NULL: an empty field rejects the row
-    bool flag;       // missing=flag: the model is also told where the number was missing
+    double fill;     // what a plan found for missing=median, mean or flag; NaN before
     char *strip;     // bytes to remove from a number, or NULL
     char *positive;  // texts of label 1, separated by '|'; NULL: 1 and true, 0 and false
 };
@@ -65,7 +65,7 @@ bool schema_is_name(const char *s);
 
 int schema_from_config(struct schema *s, const struct config *c, struct err *err);
 // {"time_format", "unit"?, "utc_offset"?, "columns": [{"name", "header", "kind", "min"?, "max"?,
-// "missing"?, "flag"?}, ...]}
+// "missing"?, "fill"?}, ...]}
 json_t *schema_to_json(const struct schema *s);
 int schema_from_json(struct schema *s, const json_t *json, struct err *err);
 void schema_release(struct schema *s);
@@ -74,7 +74,7 @@ bool schema_counts_rows(const struct schema *s);       // time_format row: there
 bool schema_times_are_numbers(const struct schema *s); // time_format epoch, epoch_ms or row
 // A time as the CSV writes it, in seconds since 1970-01-01 UTC; -1 where it is none.
 int schema_time(const struct schema *s, const char *text, size_t n, int64_t *seconds);
-// missing= is median, mean or flag, not yet a fitted number.
+// missing= is median, mean or flag, so a missing value is NaN.
 bool column_fits_missing(const struct schema_column *c);
 // Index of the column with that name, or of the only column of a kind (id, time, label); or -1.
 int schema_find(const struct schema *s, const char *name);

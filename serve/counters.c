@@ -169,7 +169,7 @@ static void write_decision(const struct recent *r, size_t at, struct reply *repl
         if (r->plan->schema.columns[c].kind != COLUMN_NUMBER)
             continue;
         reply_name(reply, r->plan->schema.columns[c].name);
-        reply_add(reply, "%.17g", *number++);
+        reply_number(reply, *number++);
     }
     reply_add(reply, "},\"probability\":%.17g,\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
               d->decision.probability, d->decision.review ? "review" : "approve",

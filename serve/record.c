@@ -19,7 +19,7 @@ static void write_transaction(const struct record *q, const struct store_row *ro
         else if (kind == COLUMN_TIME)
             reply_add(r, "\"%s\"", time_text(time, row->values[c]));
         else if (kind == COLUMN_NUMBER)
-            reply_add(r, "%.17g", *(const double *)value);
+            reply_number(r, *(const double *)value);
         else if (kind == COLUMN_CATEGORY)
             reply_string(r, row->texts[c], strlen(row->texts[c]));
         else // as text, since most readers of JSON would round it

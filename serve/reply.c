@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 
+#include <math.h>
 #include <stdarg.h>
 
 enum { KEPT = 16 * 1024 };
@@ -93,6 +94,11 @@ void reply_string(struct reply *r, const char *text, size_t n)
     }
     reply_bytes(r, text + added, n - added);
     reply_text(r, "\"");
+}
+
+void reply_number(struct reply *r, double x)
+{
+    reply_add(r, isnan(x) ? "null" : "%.17g", x);
 }
 
 void reply_name(struct reply *r, const char *name)

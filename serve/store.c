@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -339,13 +340,16 @@ static int read_columns(struct store *s, sqlite3_stmt *q)
         const int type = kind == COLUMN_CATEGORY ? SQLITE_TEXT
                          : kind == COLUMN_NUMBER ? SQLITE_FLOAT
                                                  : SQLITE_INTEGER;
-        if (kind != COLUMN_LABEL && sqlite3_column_type(q, at) != type)
+        const bool missing = column_fits_missing(&s->plan->schema.columns[c]) &&
+                             sqlite3_column_type(q, at) == SQLITE_NULL; // NaN was stored as that
+        if (kind != COLUMN_LABEL && sqlite3_column_type(q, at) != type && !missing)
             return -1;
         if (kind == COLUMN_CATEGORY) {
             s->one->texts[c] = (const char *)sqlite3_column_text(q, at++);
             *(uint32_t *)value = dictionary_find(&s->dictionaries[c], s->one->texts[c]);
         } else if (kind == COLUMN_NUMBER) {
-            *(double *)value = sqlite3_column_double(q, at++);
+            *(double *)value = missing ? NAN : sqlite3_column_double(q, at);
+            at++;
         } else if (kind != COLUMN_LABEL) {
             *(int64_t *)value = sqlite3_column_int64(q, at++);
         }

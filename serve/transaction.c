@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "base/value.h"
 
+#include <math.h>
+
 // The value that is being read; index is -1 outside an array.
 struct place {
     const struct service *service;
@@ -122,6 +124,10 @@ static int put_value(const struct place *p, const json_t *v)
         return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out", c->name) : 0;
     if (absent && !c->missing)
         return REFUSE(p, "'%s' (%s) is missing", c->name, column_kinds[c->kind]);
+    if (absent && column_fits_missing(c)) {
+        *(double *)to = NAN;
+        return 0;
+    }
     if (absent) {
         text = c->missing;
         n = strlen(text);

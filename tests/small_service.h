@@ -21,7 +21,7 @@ static const char small_ini[] = "[input]\n"
                                 "time = TIME, time\n"
                                 "customer = CUSTOMER, key\n"
                                 "amount = AMOUNT, number, min=0, max=10000\n"
-                                "age = AGE, number, missing=40\n"
+                                "age = AGE, number, missing=median\n" // which was 40
                                 "channel = CHANNEL, category, missing=web\n"
                                 "label = FRAUD, label\n"
                                 "[split]\n"
@@ -89,8 +89,12 @@ static inline int small_model(struct model *m, const char *folder, struct err *e
                                 "0123456789abcdef", "program", "test")};
     if (small_write(path, small_ini, sizeof small_ini - 1, 0644) || config_load(&config, path, err))
         return -1;
-    const int rc = plan_from_config(&m->plan, &config, err);
+    int rc = plan_from_config(&m->plan, &config, err);
     config_release(&config);
+    if (rc == 0) {
+        m->plan.schema.columns[schema_find(&m->plan.schema, "age")].fill = 40;
+        rc = plan_refit(&m->plan, err);
+    }
     for (size_t i = 0; i < SMALL_INPUTS && rc == 0; i++) {
         m->inputs[i] = (struct model_input){.name = m->plan.inputs[i].name,
                                             .mean = small_mean[i],

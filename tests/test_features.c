@@ -89,6 +89,31 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
     table_release(&t);
 }
 
+TEST_CASE(missing_numbers_become_what_the_training_rows_say)
+{
+    static const float expected[4][4] = {
+        {1, 3, 3, 10}, {1, 2, (float)(7.0 / 3), 4}, {1, 2.5F, 4, 2.5F}, {0, 0, 0, 0}};
+    static const char *const names[] = {"m", "a", "f", "n"};
+    struct table t;
+    struct err err;
+    succeed("printf 'm,a,f,n,y\\n1,1,1,,0\\n,2,,,1\\n3,,4,,0\\n10,4,,,1\\n' >gaps.csv; "
+            "for i in 1 2 3 4; do echo 90,90,90,90,$((i % 2)) >>gaps.csv; done\n"
+            "printf '[input]\\nfile = gaps.csv\\ntime_format = row\\n[columns]\\n"
+            "m = m, number, missing=median\\na = a, number, missing=mean\\n"
+            "f = f, number, missing=flag\\nn = n, number, missing=mean\\n"
+            "y = y, label\\n"
+            "[features]\\nm = m\\na = a\\nf = f\\nn = n\\n[split]\\ntrain = 0%% .. 50%%\\n"
+            "test = 50%% .. 100%%\\n' >gaps.ini; ingest --config gaps.ini --key key "
+            "--output gaps && features --config gaps.ini --output filled gaps");
+    must(table_open(&t, scratch_path("work/filled"), &err), &err);
+    for (size_t k = 0; k < 4; k++)
+        assert_memory_equal(column(&t, names[k]), expected[k], sizeof expected[k]);
+    const float flags[] = {0, 1, 0, 1, 0, 0, 0, 0};
+    assert_memory_equal(column(&t, "f[missing]"), flags, sizeof flags);
+    assert_int_equal(table_find(&t, "m[missing]"), -1);
+    table_release(&t);
+}
+
 TEST_CASE(shuffle_is_for_rows_without_time_and_its_seed_stays_with_the_features)
 {
     succeed("{ echo amount,fraud; seq 400 | awk '{ print $1 \",\" (int($1 / 10) == 39) }'; } "

@@ -122,6 +122,15 @@ TEST_CASE(absent_null_and_empty_fields_take_the_missing_value)
     const json_t *a = ask("{" BASE ",\"amount\":10,\"channel\":\"fax\"}"); // an unknown category
     assert_near(number(a, "probability"),
                 1 / (1 + exp(-small_margin((double[]){10, 0, 1, 10, 40, 0, 0, 1}))));
+    // A number that is missing stays so, also where the model puts in another one.
+    ask("{" BASE ",\"age\":null,\"amount\":10,\"channel\":\"fax\"}");
+    assert_int_equal(reply.status, 200);
+    expect("{" BASE ",\"age\":40,\"amount\":10,\"channel\":\"fax\"}", 409);
+    assert_int_equal(count("SELECT count(*) FROM prediction WHERE t_age IS NULL"), 4);
+    record(&small.service, "T1", 2, &reply);
+    assert_contains(reply.text, "\"age\":null,");
+    recent_write_decisions(&small.service.recent, false, &reply);
+    assert_contains(reply.text, "\"age\":null}");
 }
 
 TEST_CASE(the_windows_know_a_keys_earlier_and_late_transactions_at_their_own_time)

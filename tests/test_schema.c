@@ -85,10 +85,11 @@ TEST_CASE(a_schema_is_read_and_json_gives_it_back)
         if (i == 0)
             assert_whole(&back);
         if (i == 3) {
-            assert_true(back.unit == 3600 && back.utc_offset == -12600 && back.columns[0].flag);
+            assert_true(back.unit == 3600 && back.utc_offset == -12600 &&
+                        isnan(back.columns[0].fill));
             assert_true(column_fits_missing(back.columns) &&
                         !column_fits_missing(&back.columns[4]));
-            assert_true(!back.columns[4].flag && !back.columns[0].strip);
+            assert_true(!back.columns[0].strip);
             assert_string_equal(d.schema.columns[0].strip, "$%");
             assert_string_equal(d.schema.columns[2].positive, "yes|Y");
         }

@@ -6,7 +6,7 @@ const TIMEOUT = 5000, RETRY = 2000; // ms: for an answer, and from an attempt to
 const $ = (id) => document.getElementById(id);
 const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 const short = (n) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(n);
-const number = (n, digits = 3) => new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(n);
+const number = (n, digits = 3) => n === null ? "–" : new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(n);
 const percent = (x, digits = 1) => `${(100 * x).toFixed(digits)} %`;
 const plural = (n, one, many = `${one}s`) => `${short(n)} ${n === 1 ? one : many}`;
 const probability = (p) => (p < 0.00005 ? "< 0.0001" : p > 0.99995 ? "> 0.9999" : p.toFixed(4));
