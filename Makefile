@@ -261,6 +261,9 @@ serve: $(D)/train.txt $(BIN)/serve ## answer on http://localhost:8080 (PORT= DAT
 # The table beside the server's state has what came before the database.
 before = "$$(dirname -- $(call quote,$(STATE)))"
 retrain: programs $(D)/features/manifest.json ## train on what was served, if that is due (FORCE=1 DATABASE= STATE=)
+	@! grep -qE '^[ \t]*time_format[ \t]*[=:][ \t]*row[ \t]*(;|$$)' $(D)/config/input.ini || { \
+	    echo 'make: retrain needs times, and' $(call quote,$(CONFIG)) 'has time_format = row: add the new rows to' \
+	        'the file and type make pipeline, which trains a version and compares it' >&2; exit 1; }
 	@test -e $(call quote,$(DATABASE)) || { \
 	    echo 'make:' $(call quote,$(DATABASE)) 'is not there: type make serve, and send transactions' >&2; exit 1; }
 	$(BIN)/export --config $(call quote,$(CONFIG)) --models $(M) --database $(call quote,$(DATABASE)) \

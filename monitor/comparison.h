@@ -9,7 +9,7 @@
 // reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
 // the test window, by the rules of the report (cards_judge; in the period its blocks are the weeks).
 //
-// Weeks are seven whole days (UTC); the newest ends with the period's last whole day. A day at an
+// Weeks are seven whole days (local); the newest ends with the period's last whole day. A day at an
 // end of the period is whole if the period was cut there, or if it has rows within two hours of that
 // midnight. A week counts if it and the training window have min_rows rows. An alarm takes `least`
 // of the `last` newest weeks that count:

@@ -137,7 +137,7 @@ TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after
     input = "row\n[columns]\n"; // a row's number is no time
     assert_labels(ONE, "", "- 0");
     assert_labels(TWO, NONE, "- 0");
-    assert_labels(ONE, "blocked = card", "write none");
+    assert_labels(ONE, "blocked = card", "(row numbers have no day to block one from) nor none");
     input = with_a_clock;
 }
 

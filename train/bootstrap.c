@@ -10,18 +10,18 @@
 
 enum { ROWS_MOST = 20000 };
 
-struct count { // so many rows of a day
-    uint32_t day, rows;
+struct count {   // so many rows of a group and class on a day
+    uint64_t at; // 2³² · (2 · group + label) + day; the highest scores are in group 0
+    uint32_t rows;
 };
 
 struct days { // or hours, or rows
-    size_t n, groups;
+    size_t n, groups, n_counts;
     double a_day;         // how many are a day; 0 for rows
     bool cards;           // with card precision; only days have it
     uint32_t *of_row;     // [rows]: the day of each row
     struct tally *tally;  // [n]
-    struct count *counts; // of genuine rows and of frauds in turn, group by group, each by day
-    size_t *end;          // [2 · groups]: of their counts; the highest scores come first
+    struct count *counts; // [n_counts], rising
 };
 
 // ---- days ---------------------------------------------------------------------------------------
@@ -46,41 +46,32 @@ static size_t number_rows(uint32_t *of_row, size_t rows)
     return rows > 0 ? (rows + each - 1) / each : 0;
 }
 
-// A counting sort of the rows by list, where those of a day meet and become one count.
+static int by_place(const void *a, const void *b)
+{
+    const struct count *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)
 {
-    size_t n, at, first = 0, used = 0;
+    size_t n, at, counted = 0;
     double *frauds = scores_of(1, score, judged, rows, &n);
-    size_t *list = xcalloc(rows, sizeof *list);
+    struct count *c = d->counts = xcalloc(rows + 1, sizeof *c);
     d->groups = 2 * n + 1;
-    d->end = xcalloc(2 * d->groups, sizeof *d->end);
-    d->counts = xcalloc(rows, sizeof *d->counts);
     for (size_t i = 0; i < rows; i++) {
         if (judged[i] < 0)
             continue;
         LOWER_BOUND(at, 0, n, frauds[at] < score[i]);
         const size_t group = 2 * (n - at) - (at < n && frauds[at] == score[i]);
-        d->end[list[i] = 2 * group + (size_t)judged[i]]++;
+        c[counted++] = (struct count){(2 * group + (size_t)judged[i]) << 32 | d->of_row[i], 1};
     }
-    for (size_t k = 0; k < 2 * d->groups; k++) {
-        const size_t size = d->end[k];
-        d->end[k] = first; // where its next row goes
-        first += size;
-    }
-    for (size_t i = 0; i < rows; i++)
-        if (judged[i] >= 0)
-            d->counts[d->end[list[i]]++] = (struct count){d->of_row[i], 1};
-    for (size_t k = 0, i = 0; k < 2 * d->groups; k++) {
-        const size_t from = used;
-        for (; i < d->end[k]; i++)
-            if (used > from && d->counts[used - 1].day == d->counts[i].day)
-                d->counts[used - 1].rows++;
-            else
-                d->counts[used++] = d->counts[i];
-        d->end[k] = used;
-    }
+    qsort(c, counted, sizeof *c, by_place);
+    for (size_t i = 0; i < counted; i++)
+        if (i > 0 && c[d->n_counts - 1].at == c[i].at)
+            c[d->n_counts - 1].rows++;
+        else
+            c[d->n_counts++] = c[i];
     free(frauds);
-    free(list);
 }
 
 // ---- replicates ---------------------------------------------------------------------------------
@@ -99,12 +90,12 @@ static size_t draw(uint64_t *state, size_t n)
 static void rank(struct ranking *k, const struct days *d, const uint32_t *times)
 {
     uint64_t rows[2] = {0}; // genuine and frauds
-    size_t i = 0;
     k->n = 0;
-    for (size_t g = 0; g < 2 * d->groups; g++) {
-        for (; i < d->end[g]; i++)
-            rows[g % 2] += (uint64_t)times[d->counts[i].day] * d->counts[i].rows;
-        if (g % 2 == 0 || rows[0] + rows[1] == 0)
+    for (const struct count *c = d->counts, *end = c + d->n_counts; c < end;) {
+        const uint64_t group = c->at >> 33;
+        for (; c < end && c->at >> 33 == group; c++)
+            rows[c->at >> 32 & 1] += (uint64_t)times[(uint32_t)c->at] * c->rows;
+        if (rows[0] + rows[1] == 0)
             continue; // no day with such a score was drawn
         k->frauds[k->n] = rows[1];
         k->genuine[k->n++] = rows[0];
@@ -174,7 +165,6 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
     free(d.of_row);
     free(d.tally);
     free(d.counts);
-    free(d.end);
 }
 
 // ---- intervals ----------------------------------------------------------------------------------

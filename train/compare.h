@@ -7,7 +7,8 @@
 // Intervals are of the differences B - A in 1000 draws of whole days, the same draws for both
 // (bootstrap.h). B is better where the 95 % interval of the primary metric, which [retrain] metric
 // names, lies above 0, and worse where it lies below. Below 14 days nothing is judged, because
-// intervals of few days are too short. A true difference of
+// intervals of few days are too short. Without a clock rows are drawn, and judged whatever their
+// number; the table has to be that which trained both, in the same order. A true difference of
 //
 //     detectable = (z_0.975 + z_0.8) · standard error = 2.8 · standard error
 //
@@ -24,17 +25,20 @@
 //      "a": {"version","sha256","training": {...},         train/model.h
 //            "metrics": {...}}, "b": {...},                train/metrics.h metrics_to_json
 //      "tables": [{"path","xxh3","rows","labels_as_of"}, ...],           xxh3: of the manifest
-//      "period": {"from","to","days","rows",               from and to: of the first and last row
+//      "period": {"from","to","days","rows",               from and to: of the first and last row;
+//                                                          days: null without a clock
 //                 "cards_from",                            null, or where the tables had to begin
 //                 "not_mature",                            rows left out of all but the last table
 //                 "young"},                                rows of the period that are not mature yet
 //      "differences": [{"metric","title","a","b","value","low","high","detectable"}, ...],
-//                           the primary metric, log_loss, precision, recall, alerts_per_day;
+//                           the primary metric, log_loss, precision, recall, alerts_per_day or
+//                           without a clock alert_share;
 //                           value = b - a
 //      "worst_slice": {the same, "slicing","name"} or null,
 //      "flips": {"to_review": {"rows","frauds"}, "to_approve": {...},        from A to B
-//                "rows": [{"id","time","fraud","a","b"}, ...]}}     probabilities, the most different
+//                "rows": [{"id","time","fraud","a","b"}, ...]},      probabilities, the most different
 //                                                                   first, 5000 at most
+//      "class": {...}}                                     train/report.h
 //
 // Times are ISO text; an undefined number is null. An id is the server database's t_id as text,
 // because JavaScript and jq would round it; null without ids.

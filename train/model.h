@@ -20,8 +20,9 @@
 //      "intercept", "threshold", "l2", "outside",    outside: "score" or "review"
 //      "score_reference": {"edges","counts"},        of the training rows' probabilities
 //      "training": {"train","test","rows","frauds","threshold_from",
-//                   "train_from","train_until","test_from","test_until"},    struct period_times
-//      "provenance": {"data_xxh3","config_xxh3","program"}}
+//                   "train_from","train_until","test_from","test_until",    struct period_times
+//                   "class"},                      of [card], where it has one
+//      "provenance": {"data_xxh3","config_xxh3","program","shuffle"}}     shuffle: of [split], likewise
 // Numbers are written with 17 significant digits and come back as the same doubles. The file holds
 // no clock time: the same input gives the same file, whose sha256 is the model's identity.
 //

@@ -24,17 +24,20 @@ void sentences_add(json_t *to, const char *template, const json_t *results)
 
 json_t *class_words(const json_t *named)
 {
+    static const char *const words[][3] = {{"name", "fraud", "%s"},
+                                           {"what", "fraud", "of class %s"},
+                                           {"one", "fraud", "row of class %s"},
+                                           {"many", "frauds", "rows of class %s"},
+                                           {"capital", "Frauds", "Rows of class %s"},
+                                           {"short", "frauds", "%s"},
+                                           {"other", "genuine", "other"},
+                                           {"row", "transaction", "row"}};
     const char *name = json_string_value(json_object_get(named, "class"));
     const bool is_fraud = !name || strcmp(name, "fraud") == 0;
-    if (is_fraud)
-        name = "fraud";
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "name", name, "is_fraud",
-                     is_fraud, "what", json_sprintf(is_fraud ? "fraud" : "of class %s", name),
-                     "one", json_sprintf(is_fraud ? "fraud" : "row of class %s", name), "many",
-                     json_sprintf(is_fraud ? "frauds" : "rows of class %s", name), "capital",
-                     json_sprintf(is_fraud ? "Frauds" : "Rows of class %s", name), "short",
-                     json_sprintf(is_fraud ? "frauds" : "%s", name), "other",
-                     is_fraud ? "genuine" : "other", "row", is_fraud ? "transaction" : "row");
+    json_t *j = json_pack("{s:b}", "is_fraud", is_fraud);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        json_object_set_new(j, words[i][0], json_sprintf(words[i][is_fraud ? 1 : 2], name));
+    return j;
 }
 
 // ---- pages --------------------------------------------------------------------------------------

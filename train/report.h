@@ -20,7 +20,8 @@
 //                 or above some hundred thresholds, from which precision, recall and so on follow
 //      "l2", "false_positives_at_recall",       train/evaluate.h
 //      "bootstrap": {"unit","units","replicates","seed"} or null,      train/bootstrap.h
-//      "threshold": {"policy": "alerts_per_day", "alerts_per_day"} or {"policy": "cost",
+//      "threshold": {"policy": "alerts_per_day", "alerts_per_day"} or {"policy": "alert_share",
+//                    "alert_share"} or {"policy": "cost",
 //                    "cost_fraud","cost_alert","test_cost","test_cost_no_alert",
 //                    "test_cost_all_alerts"},
 //      "data":   {"train": {"rows","frauds","days","unknown","fraud_share","first_day","last_day"},
@@ -46,11 +47,16 @@
 //      "split":  {"label_delay","blocked"},     as [split] has them; blocked: null for none
 //      "review_outside",                        true for [model] outside = review
 //      "warnings": {"few_rows","late_labels","known_cards","no_validation",
-//                   "threshold_from_training","over_budget"},
+//                   "threshold_from_training","over_budget","far_over_budget","no_alert",
+//                   "unseen": [{"name","unseen","rare"}, ...]},         onehots, shares of the test
+//      "counts_rows",                           true without a clock: "days", "alerts_per_day" (also
+//                                               null with alert_share) are null and "daily" is empty
+//      "class": {"name","is_fraud","one", ...}, words for label 1 and 0
 //      "card": {"intended_use", ...},           those that [card] has
 //      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
 //                "data_xxh3","config_xxh3","program","sha256"},        sha256: of model.json
 //      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...],   sentences
+//               "urgent": [...],                those of the warnings that train prints
 //               and the members of "card", each with a general text for one that is missing}}
 //
 // A weight belongs to the standardised input; low and high are its 95 % interval, weight ± 1.96

@@ -346,24 +346,19 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
     return list;
 }
 
-static double share_of(const int8_t *is, size_t n, int8_t value)
+// The shares of the rows in which none of a onehot's inputs first .. end is set, and in which `[*]` is.
+static void onehot_shares(const struct examples *e, size_t first, size_t end, struct row_range rows,
+                          double *none, double *rare)
 {
-    double found = 0;
-    for (size_t i = 0; i < n; i++)
-        found += is[i] == value;
-    return n > 0 ? found / (double)n : 0;
-}
-
-// is[i]: 0 if none of the inputs first .. end is set in row rows.first + i, RARE if `[*]` is, else 1.
-enum { RARE = 2 };
-static void read_onehot(const struct examples *e, size_t first, size_t end, struct row_range rows,
-                        int8_t *is)
-{
-    memset(is, 0, (size_t)(rows.end - rows.first));
-    for (size_t i = first; i < end; i++)
-        for (uint64_t r = rows.first; r < rows.end; r++)
-            if (e->x[i][r] != 0)
-                is[r - rows.first] = strcmp(strchr(e->names[i], '['), "[*]") == 0 ? RARE : 1;
+    const double n = fmax(1, (double)(rows.end - rows.first));
+    *none = *rare = 0;
+    for (uint64_t r = rows.first; r < rows.end; r++) {
+        size_t i = first;
+        while (i < end && e->x[i][r] == 0)
+            i++;
+        *none += (i == end) / n;
+        *rare += (i < end && strcmp(strchr(e->names[i], '['), "[*]") == 0) / n;
+    }
 }
 
 // Onehots of which rare values, or values that no training row has, are much of the test. In one whose
@@ -372,25 +367,22 @@ static json_t *unseen(const struct examples *e, const struct fold *fold)
 {
     static const double MUCH = 0.2;
     json_t *list = json_array();
-    int8_t *is = xmalloc(fold->train.n > fold->test.n ? fold->train.n : fold->test.n);
     for (size_t first = 0, end; first < e->n_inputs; first = end) {
         const size_t name = strcspn(e->names[first], "[");
+        double new, rare, before, unused;
         for (end = first + 1; end < e->n_inputs && e->names[first][name] &&
                               strncmp(e->names[first], e->names[end], name + 1) == 0;)
             end++;
         if (!e->names[first][name])
             continue;
-        read_onehot(e, first, end, fold->train.rows, is);
-        const bool all = share_of(is, fold->train.n, 0) == 0;
-        read_onehot(e, first, end, fold->test.rows, is);
-        const double new = all ? share_of(is, fold->test.n, 0) : 0;
-        const double rare = share_of(is, fold->test.n, RARE);
+        onehot_shares(e, first, end, fold->train.rows, &before, &unused);
+        onehot_shares(e, first, end, fold->test.rows, &new, &rare);
+        new = before == 0 && new >= MUCH ? new : NAN;
         if (new >= MUCH || rare >= MUCH)
             json_array_append_new(list, json_pack("{s:s%, s:o, s:o}", "name", e->names[first], name,
-                                                  "unseen", json_number(new >= MUCH ? new : NAN),
-                                                  "rare", json_number(rare >= MUCH ? rare : NAN)));
+                                                  "unseen", json_number(new), "rare",
+                                                  json_number(rare >= MUCH ? rare : NAN)));
     }
-    free(is);
     return list;
 }
 

@@ -270,7 +270,7 @@ const gap = { x: NaN, y: NaN };
 const thresholdMark = (p) => (p > 0 && p < 1 ? [{ at: logit(p), text: `review from ${fine(p)}`, colour: ink }] : []);
 
 // Groups of {label, tone, bins}, with bins as "reliability" of train/report.h. One group alone has the numbers of its rows.
-function drawReliability(id, groups, threshold) {
+function drawReliability(id, groups, threshold, many = "frauds") {
   const bins = groups.flatMap((g) => g.bins), known = [threshold, ...bins.flatMap((b) => [b.mean_probability, b.low, b.high])].filter((p) => p > 0 && p < 1);
   const end = (p) => logit(clamp(p, 1e-6, 1 - 1e-4)), low = end(Math.min(...known, 0.1)) - 0.6, high = end(Math.max(...known, 0.1)) + 1.2;
   const at = (p) => clamp(p > 0 ? p < 1 ? logit(p) : high : low, low, high), point = (bin, y) => ({ x: at(bin.mean_probability), y: at(y), bin });
@@ -280,7 +280,7 @@ function drawReliability(id, groups, threshold) {
     const texts = numbers.slice(at(b.high) > high - 0.7 ? 1 : 0).find(isFree); // at the top is the threshold's
     if (texts) texts[i] = short(b.rows);
   });
-  drawPlot(id, `Share of frauds against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
+  drawPlot(id, `Share of ${many} against mean probability: ${bins.map((b) => `${brief(b.mean_probability)} ${brief(b.fraud_share)}`).join(", ")}`,
     [...groups.flatMap(({ label, tone, bins, ...more }) => [
        dotsOf(label, tone, bins.map((b) => point(b, b.fraud_share)),
               { backgroundColor: ({ raw }) => (raw && [0, 1].includes(raw.bin.fraud_share) ? card : colour(tone))(), ...more }),
@@ -288,8 +288,8 @@ function drawReliability(id, groups, threshold) {
      lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
      ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
        { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
-    { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share that are frauds", low, high) },
-    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are frauds: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
+    { x: logitAxis("probability that the model gives", low, high), y: logitAxis(`share that are ${many}`, low, high) },
+    ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are ${many}: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
     thresholdMark(threshold));
 }
 

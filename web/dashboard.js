@@ -87,7 +87,7 @@ function showTiles(metrics, traffic, seconds) {
   put("tile-load", `${short(Math.max(0, (metrics.get("assay_http_requests_in_flight") ?? 0) - 1))} · ${short(metrics.get("assay_queue_requests") ?? 0)}`);
   put("tile-load-note", `${refused ? short(refused) : "none"} refused since the start`);
   put("tile-labels", short(labels));
-  put("tile-labels-note", labels ? `${plural(metrics.get("assay_live_frauds"), "fraud")} among them` : "none yet");
+  put("tile-labels-note", labels ? `${positives(metrics.get("assay_live_frauds"))} among them` : "none yet");
   const shown = [precision, recall].map((x) => (x === undefined || labels < MIN_LABELS ? "–" : percent(x, 0)));
   put("tile-quality", shown.every((x) => x === "–") ? "–" : shown.join(" · "));
   put("tile-quality-note", labels < MIN_LABELS ? `from ${MIN_LABELS} labels on` : `of the newest ${plural(labels, "label")}`);
@@ -153,14 +153,14 @@ function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
   $("model-lead").replaceChildren(`Version ${model.model}`,
-    ...(training.test ? [", measured on ", ...period(training.test), ", days it was not trained or tuned on"] : []));
+    ...(training.test ? [", measured on ", ...period(training.test), `, ${training.test.includes("%") ? "rows" : "days"} it was not trained or tuned on`] : []));
   facts("metrics", METRICS.filter((key) => measured[key] != null).map((key) => [model.titles?.[key] ?? key, number(measured[key])]));
   facts("facts", [
     ["SHA-256", element("code", { textContent: `${model.sha256.slice(0, 12)}…`, title: model.sha256 })],
     ["Threshold", number(model.threshold, 4)],
     ["Inputs", String(model.inputs.length)],
     ["Trained on", ...period(training.train ?? "–")],
-    ["Training rows", training.rows === undefined ? "–" : `${number(training.rows, 9)}, ${plural(training.frauds, "fraud")}`],
+    ["Training rows", training.rows === undefined ? "–" : `${number(training.rows, 9)}, ${positives(training.frauds)}`],
     ["Loaded", loaded ? `${new Date(1000 * loaded).toISOString().slice(0, 16).replace("T", " ")}` : "–"],
   ]);
 }
@@ -172,14 +172,17 @@ function inputs(numbers) {
   return all.length > 3 ? `${shown}, ${all.length - 3} more` : shown;
 }
 
-const TRUTH = ["genuine", "fraud"], when = (d) => String(d.time).replace("T", " ").replace("Z", "");
+const className = () => model.training?.class ?? "fraud", isFraud = () => className() === "fraud";
+const positives = (n) => (isFraud() ? plural(n, "fraud") : `${short(n)} of class ${className()}`);
+const truth = (label) => (isFraud() ? ["genuine", "fraud"][label] : `${label ? "" : "not "}${className()}`);
+const when = (d) => String(d.time).replace("T", " ").replace("Z", "");
 
 // Sends the label of a decision and puts the result into words; the pressed button shows the label.
 async function tell(d, label, said, show) {
   said.textContent = "Sending …";
   try {
     const answer = await post("/feedback", { order: d.order, label }), body = await answer.json();
-    said.textContent = answer.ok ? `${body.changed ? "Stored" : "That is known already"}: it was ${TRUTH[label]}.` : sentence(body.detail);
+    said.textContent = answer.ok ? `${body.changed ? "Stored" : "That is known already"}: it was ${truth(label)}.` : sentence(body.detail);
     if (answer.ok) show(d.label = label);
   } catch (e) {
     said.textContent = e instanceof Locked ? "Not stored: the server needs its token."
@@ -193,8 +196,8 @@ function details(d, show) {
   const reasons = document.querySelector("#result .reasons").cloneNode(true), said = element("p", { className: "note", role: "status" });
   reasons.tBodies[0].removeAttribute("id");
   showReasons(reasons.tBodies[0], d.reasons);
-  const buttons = ["Was fraud", "Was genuine"].map((textContent, i) =>
-    element("button", { type: "button", textContent, onclick: () => tell(d, 1 - i, said, press) }));
+  const buttons = [1, 0].map((label, i) =>
+    element("button", { type: "button", textContent: `Was ${truth(label)}`, onclick: () => tell(d, 1 - i, said, press) }));
   const press = (label) => {
     buttons.forEach((button, i) => { button.ariaPressed = String(label === 1 - i); });
     show(label);
@@ -210,7 +213,7 @@ function details(d, show) {
 function decisionRow(d, i) {
   const first = d.reasons?.[0], time = clock(new Date(d.received)), label = cell("", "truth");
   const open = element("button", { type: "button", className: "open", textContent: time, ariaLabel: `${time}, details`, ariaExpanded: "false" });
-  const show = (is) => { label.textContent = is === undefined ? "" : `was ${TRUTH[is]}`; };
+  const show = (is) => { label.textContent = is === undefined ? "" : `was ${truth(is)}`; };
   const tr = row(cell(open), cell(when(d)), cell(inputs(d.numbers), "wrap"),
                  cell(probability(d.probability), "number"), cell(badge(element("span"), d.decision)),
                  cell(first ? `${first.feature} ${signed(first.contribution)}` : "–", "wrap"), label, cell(d.model, "number"));
@@ -288,7 +291,7 @@ function showComparison(challenger, error) {
   table("table-compared", 1, !rows.length ? [] : [["", (d) => (d === slice ? `Worst slice: ${d.slicing} ${d.name}` : d.title)],
     [`version\u00a0${a?.version}`, (d) => fixed(d.a, digits(d))], [`version\u00a0${b?.version}`, (d) => fixed(d.b, digits(d))],
     ["difference", (d) => `${d.value > 0 ? "+" : ""}${fixed(d.value, digits(d))}`], ["95\u00a0% interval", (d) => range([d.low, d.high], digits(d))]], rows);
-  put("compared-rows", period ? `On ${count(a.metrics?.rows)} rows of ${plural(period.days, "day")}, ${day(period.from)} to ${day(period.to)}, which neither was trained on.` : "");
+  put("compared-rows", period ? `On ${count(a.metrics?.rows)} rows${isKnown(period.days) ? ` of ${plural(period.days, "day")}` : ""}, ${day(period.from)} to ${day(period.to)}, which neither was trained on.` : "");
   notes("compared-notes", challenger?.verdict);
 }
 

@@ -8,7 +8,8 @@ const columns = drift.columns.map((c) => ({ ...c, ratio: excess(c) })).sort((a, 
 const inputs = columns.filter((c) => c.kind === "input"), moved = inputs.filter((c) => c.alarm);
 const score = columns.find((c) => c.kind === "score"), decision = columns.find((c) => c.kind === "decision");
 const counting = weeks.filter((w) => w.counts).length;
-const fellOnce = verdict.week && !quality.alarm, near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), { cards } = drift.alerts_per_day; // cards: whose alerts, on both sides
+const fellOnce = verdict.week && !quality.alarm, near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), shares = Boolean(drift.alert_share), { many, one } = drift.class ?? FRAUD;
+const { cards, reference: alertsThen, current: alertsNow } = drift.alert_share ?? drift.alerts_per_day; // cards: whose alerts, on both sides
 
 const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
 const ap = (side) => side?.average_precision, change = triple(quality.difference?.average_precision);
@@ -25,7 +26,7 @@ function excess({ psi, bound, weeks: list }) {
 const two = (x) => fixed(x, 2), three = (x) => fixed(x, 3), four = (x) => dash(x, (x) => number(x, 4));
 const newest = (c) => c.weeks.findLast((psi, i) => isKnown(psi) && weeks[i].counts) ?? c.psi, ofNewest = counting ? "newest week" : "whole period";
 const date = (time) => (time ? time.slice(0, 10) : "–"), day = (week) => week.to.slice(5); // weeks are named by their last day
-const daily = (x) => (x < 10 ? fixed(x, 1) : count(Math.round(x)));
+const daily = (x) => (shares ? share(x) : x < 10 ? fixed(x, 1) : count(Math.round(x)));
 const then = (a, b, show) => `${show(a)} → ${show(b)}`;
 const spread = ([, low, high], digits) => range([low, high], digits);
 const isCalendar = (c) => c.kind === "calendar", named = (c) => `${c.name}${isCalendar(c) ? CALENDAR : ""}`;
@@ -55,7 +56,7 @@ function showWords() {
 }
 
 function showTiles() {
-  const was = triple(drift.alerts_per_day.reference), is = triple(drift.alerts_per_day.current), worst = inputs[0];
+  const was = triple(alertsThen), is = triple(alertsNow), worst = inputs[0];
   const interval = (side) => [ap(side), ...(side?.intervals?.average_precision ?? [])];
   const fallen = quality.weeks[weeks.findIndex((w) => w.to === verdict.week)]?.average_precision; // the week that the verdict names
   const both = (sides, digits) => `95 %: ${sides.filter(([x]) => isKnown(x)).map((x) => spread(x, digits)).join(" → ")}`;
@@ -67,7 +68,8 @@ function showTiles() {
     [`Average precision${fallen ? `, week to ${verdict.week.slice(5)}` : ""}`, then(ap(before), fallen ? fallen[0] : ap(now), two),
      !now ? `no mature labels; estimated: ${two(ap(estimate))}`
        : both([interval(before), fallen ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
-    [`Alerts a day${cards ? `, cards ${cards === "all" ? "blocked or not" : cards}` : ""}`, then(was[0], is[0], daily),
+    shares ? ["Rows alerted", then(was[0], is[0], daily), `95 %: ${[was, is].filter(([x]) => isKnown(x)).map(([, low, high]) => `${share(low)} to ${share(high)}`).join(" → ")}`]
+    : [`Alerts a day${cards ? `, cards ${cards === "all" ? "blocked or not" : cards}` : ""}`, then(was[0], is[0], daily),
      both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
 }
@@ -88,33 +90,35 @@ function trainAgain() {
 }
 
 function showAdvice() {
-  const is = triple(drift.alerts_per_day.current), was = triple(drift.alerts_per_day.reference), fell = quality.alarm;
-  const alerts = `${daily(is[0])} alerts a day, not ${daily(was[0])}`, of = (key) => `${brief(now?.[key])} (before: ${brief(before?.[key])})`;
+  const is = triple(alertsNow), was = triple(alertsThen), fell = quality.alarm;
+  const alerts = shares ? `alerts for ${daily(is[0])} of the rows, not ${daily(was[0])}` : `${daily(is[0])} alerts a day, not ${daily(was[0])}`, of = (key) => `${brief(now?.[key])} (before: ${brief(before?.[key])})`;
   const learn = fell || hasFallen ? "a new version has to learn it." : isKnown(change[0])
     ? `the model bears it so far: its average precision is not lower by more than ${settings.ap_drop}. Train a new version at the next occasion.`
     : "only labels can tell whether the model bears it.";
   const cases = [
     [!current.rows, "Look for the rows.",
-     "The period has none: check its dates, and whether the export or the server has transactions of these days."],
+     drift.counts_rows ? "The test window reaches to the end of the table: rows that were added to the file are in no period yet."
+       : "The period has none: check its dates, and whether the export or the server has transactions of these days."],
     [fell, "Train a new version.", ...trainAgain()],
     [!fell && (near.length || hasFallen || fellOnce), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${fellOnce ? `In the week to ${verdict.week} the average precision was
      ${two(verdict.ap)}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
-    [cards && is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are frauds` : ""}.
+    [cards && is[1] > 1.25 * was[2], "Prepare the reviewers.", `They get ${alerts}${isKnown(now?.precision) ? `, of which ${of("precision")} are ${many}` : ""}.
      Until a new version decides, let them begin with the highest scores.`],
     [cards && isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
-     `There are ${alerts}${isKnown(now?.recall) ? `; ${of("recall")} of the frauds are caught` : ""}.`],
+     `There are ${alerts}${isKnown(now?.recall) ? `; ${of("recall")} of the ${many} are caught` : ""}.`],
     [moved.length, "Find out why the inputs moved.", `Begin with ${listed(moved)}. First rule out a fault:
      another unit or currency, a field that a client no longer fills, a new default. If customers or fraudsters behave differently, ${learn}`],
     [score?.alarm && !moved.length, "Look at the score.",
      "It moved although no single input did: inputs may have moved together, or several by a little. See the weeks below."],
     [current.rows && !now, "Get labels.", `No transaction of the period has a label that is old enough (${number(settings.label_delay / 86400)} days),
-     so nobody knows yet whether the model still finds the frauds. Send labels to `, code("POST /feedback"), ` and run the monitor again.
+     so nobody knows yet whether the model still finds the ${many}. Send labels to `, code("POST /feedback"), ` and run the monitor again.
      Until then there is an estimate, which cannot see new kinds of fraud.`],
     [!isKnown(ap(before)), "Label the test window.",
-     "No fraud is known in the test window of this version, so there is nothing to hold the period's quality against."],
-    [current.rows && counting < least, "Wait for more weeks.", `An alarm needs ${least} of the last ${last} weeks with at least
-     ${count(settings.min_rows)} rows each; ${counting} of this period ${counting === 1 ? "has" : "have"} them. Judge the figures yourself until then:
-     ${inputs.filter((c) => c.ratio >= 1).length} of the inputs are at or beyond their bounds.`],
+     `No ${one} is known in the test window of this version, so there is nothing to hold the period's quality against.`],
+    [current.rows && counting < least, ...(drift.counts_rows ? ["Judge the figures yourself.", ""]
+      : ["Wait for more weeks.", `An alarm needs ${least} of the last ${last} weeks with at least ${count(settings.min_rows)} rows each; ${counting}
+         of this period ${counting === 1 ? "has" : "have"} them. Judge the figures yourself until then: `]),
+     `${inputs.filter((c) => c.ratio >= 1).length} of the inputs are at or beyond their bounds.`],
   ].filter(([applies]) => applies);
   if (!cases.length) cases.push([true, "Nothing.", `Inputs, score and quality are as the model knew them. Run the monitor again next week, when more
     labels are known.`]);
@@ -247,10 +251,10 @@ function showFall() {
   const known = ` The estimate from the probabilities is an average precision of ${two(ap(estimate))}, a precision of ${brief(estimate?.precision)}
     and a recall of ${brief(estimate?.recall)}.`;
   $("unknown").hidden = Boolean(now);
-  put("unknown", `There are no mature labels of this period: whether the model still finds the frauds is not known.${isKnown(ap(estimate)) ? known : ""}`);
+  put("unknown", `There are no mature labels of this period: whether the model still finds the ${many} is not known.${isKnown(ap(estimate)) ? known : ""}`);
   $("concept").hidden = !isBlind;
   put("concept", `The concept has probably changed. From the probabilities one would expect an average precision of ${two(ap(estimate))}, but the labels show
-    ${verdict.week ? `${two(verdict.ap)} in the week to ${verdict.week}` : two(ap(now))}: what used to be the sign of a fraud no longer is, or frauds have signs that the model never learnt. The estimate cannot see
+    ${verdict.week ? `${two(verdict.ap)} in the week to ${verdict.week}` : two(ap(now))}: what used to be the sign of a ${one} no longer is, or ${many} have signs that the model never learnt. The estimate cannot see
     this, because it believes the model's own probabilities; only labels can show it, and only training on newer rows can repair it.`);
 }
 
@@ -267,8 +271,8 @@ function showQuality() {
     (item) => ` ${item.dataset.label || "95 %"}: ${three(item.parsed.y)}`);
   drawReliability("plot-reliability", [
     { label: "test window", tone: "idle", bins: quality.calibration.reference ?? [], pointStyle: "triangle" },
-    { label: "now", tone: "approve", bins: quality.calibration.current ?? [] }], threshold);
-  table("table-quality", 1, [["week to", (w) => day(w.week)], ["rows judged", (w) => count(w.rows)], ["frauds", (w) => count(w.frauds)],
+    { label: "now", tone: "approve", bins: quality.calibration.current ?? [] }], threshold, many);
+  table("table-quality", 1, [["week to", (w) => day(w.week)], ["rows judged", (w) => count(w.rows)], [many, (w) => count(w.frauds)],
     ["average precision", (w) => three(triple(w.average_precision)[0])], ["95 % interval", (w) => spread(triple(w.average_precision), 3)],
     ["difference to the test (95\u00a0%)", (w) => (w.difference ? `${two(w.difference[0])} (${spread(w.difference, 2)})` : "–")],
     ["estimated", (w) => three(w.estimate)], ["precision", (w) => share(w.precision, 0)], ["recall", (w) => share(w.recall, 0)],
@@ -276,5 +280,6 @@ function showQuality() {
 }
 
 enter("live");
+reword(document.querySelector("main"), classWords(drift.class ?? FRAUD));
 for (const show of [showWords, showTiles, showAdvice, showPeriods, showWeeks, showMeasures, showInputs, showScore, showFall, showQuality]) show();
 fitTables();

@@ -22,7 +22,7 @@ function showResult(d, stored) {
   $("result").classList.toggle("what-if", !stored);
   badge($("result-decision"), d.decision);
   put("result-probability", probability(d.probability));
-  put("result-ratio", `probability of fraud, ${number(d.probability / d.threshold, 2)} times the threshold of ${number(d.threshold)}`);
+  put("result-ratio", `probability of ${form.model.training?.class ?? "fraud"}, ${number(d.probability / d.threshold, 2)} times the threshold of ${number(d.threshold)}`);
   $("scale-review").style.left = place(d.threshold);
   $("scale-dot").style.left = place(d.probability);
   $("scale").setAttribute("aria-label", `Probability ${probability(d.probability)} on a scale on which review begins at ${number(d.threshold)}`);

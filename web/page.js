@@ -36,6 +36,19 @@ function element(tag, properties = {}, ...children) {
   return e;
 }
 
+// Words of the markup in place of others.
+function reword(root, pairs) {
+  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode());) for (const [from, to] of pairs) text.data = text.data.replaceAll(from, to);
+}
+
+// The words of the markup are about frauds; these are about another class. what: words of the class.
+const classWords = ({ is_fraud, what, one, many, capital: begins }) => (is_fraud ? [] : [
+  [" of that fraud, and fraudsters may find out", " of this class"], ["honest customers are disturbed", "rows are alerted"], ["so much fraud", "so much of the class"], ["of fraud up", `${what} up`],
+  ["Genuine payments", "Other rows"], ["genuine payments", "other rows"], ["genuine", "other"], ["Frauds", begins], ["frauds", many], ["fraud", one],
+  ["payments", "rows"], ["payment", "row"]]);
+const FRAUD = { name: "fraud", is_fraud: true, what: "fraud", one: "fraud", many: "frauds", short: "frauds", other: "genuine" };
+
 // ---- tables ----
 
 // With these roles a table stays one for screen readers where the style sheet makes blocks of its rows.

@@ -1,9 +1,11 @@
 // The report: metrics.json, from the file itself or from the server, as tiles, tables and plots. train/report.h describes it.
 "use strict";
 
-let report, test, data, folds, about, titles, rivals, days, frauds, genuine;
+let report, test, data, folds, about, titles, rivals, frauds, genuine;
+let words, others, rows; // of the class, of the other one, and of both
+let daily, unit;         // whether alerts are counted by the day, and in how many days or rows
 
-const isDated = () => data.daily.at(-1)[0] > 3652; // times before 1980 count from 0, or are the numbers of rows
+const isDated = () => data.daily.at(-1)?.[0] > 3652; // times before 1980 count from 0, or are the numbers of rows
 const day = (n) => (isDated() ? new Date(864e5 * n).toISOString().slice(0, 10) : `day ${number(n)}`); // n: days since 1970
 
 // ---- words ----
@@ -18,7 +20,8 @@ function showWords() {
   $("warnings").hidden = text.warnings.length === 0;
   list("comparisons", text.comparisons);
   put("bootstrap", b ? `The intervals come from a bootstrap over the ${b.units} ${b.unit}s of the test (${b.replicates} draws).
-    With few ${b.unit}s they tend to be too short.` : "There are no intervals: the test has rows in fewer than five hours.");
+    ${report.counts_rows ? "They treat rows as independent." : `With few ${b.unit}s they tend to be too short.`}`
+    : `There are no intervals: the test has ${report.counts_rows ? "fewer than five rows" : "rows in fewer than five hours"}.`);
   for (const key of ["intended_use", "limits", "risks", "on_failure", "data", "contact", "licence"]) put(`card-${key}`, text[key]);
   put("identity", `Version ${about.version} of ${about.dataset}, SHA-256 ${about.sha256.slice(0, 12)}…, trained on ${folds[0].train},
     tested on ${folds[0].test}${isDated() ? `, of data from ${day(data.daily[0][0])} to ${day(data.daily.at(-1)[0])}` : ""}`);
@@ -33,9 +36,10 @@ function showTiles() {
   fillTiles([
     [titles.average_precision, fixed(test.average_precision, 3), interval("average_precision")],
     [titles.roc_auc, fixed(test.roc_auc, 3), interval("roc_auc")],
-    ["Frauds caught", share(test.recall, 0), `${count(test.confusion.true_positives)} of ${count(frauds)}`],
-    ["Alerts a day", fixed(data.test.alerts_per_day, 1), `${share(test.precision, 0)} are frauds`],
-    ["Genuine payments alerted", share(test.false_positive_rate), `${count(test.confusion.false_positives)} of ${count(genuine)}`],
+    [`${capital(words.short)} caught`, share(test.recall, 0), `${count(test.confusion.true_positives)} of ${count(frauds)}`],
+    daily ? ["Alerts a day", fixed(data.test.alerts_per_day, 1), `${share(test.precision, 0)} are ${words.many}`]
+          : ["Rows alerted", share(test.selection_rate), `${share(test.precision, 0)} are ${words.many}`],
+    [`${capital(others)} alerted`, share(test.false_positive_rate), `${count(test.confusion.false_positives)} of ${count(genuine)}`],
   ]);
 }
 
@@ -51,8 +55,8 @@ function showQuality() {
   ], Object.keys(report.summary));
   const { true_positives: tp, false_positives: fp, false_negatives: fn, true_negatives: tn } = test.confusion;
   table("table-confusion", 1, [["", ([name]) => name], ["review", ([, alerts]) => count(alerts)], ["approve", ([, , passed]) => count(passed)],
-    ["total", ([, alerts, passed]) => count(alerts + passed)]], [["fraud", tp, fn], ["genuine", fp, tn], ["total", tp + fp, fn + tn]]);
-  put("confusion", `${plural(tp, "fraud")} found, ${plural(fn, "fraud")} missed; ${plural(fp, "genuine payment")} alerted for nothing.`);
+    ["total", ([, alerts, passed]) => count(alerts + passed)]], [[words.name, tp, fn], [words.other, fp, tn], ["total", tp + fp, fn + tn]]);
+  put("confusion", `${plural(tp, words.one, words.many)} found, ${plural(fn, words.one, words.many)} missed; ${plural(fp, others.slice(0, -1))} alerted for nothing.`);
   const model = { ...report, name: "model", inputs: report.weights };
   table("table-baselines", 1, [
     ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], [titles.roc_auc, (c) => fixed(c.test.roc_auc, 4)],
@@ -65,11 +69,11 @@ function showQuality() {
 
 function showTables() {
   const parts = test.brier_parts;
-  table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], ["frauds", (f) => count(f.frauds)],
+  table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], [words.short, (f) => count(f.frauds)],
     ...["roc_auc", "average_precision", "card_precision_at_100", "precision", "recall"].map((key) => [titles[key], (f) => fixed(f[key], 4)]),
     ["threshold", (f) => fixed(f.threshold, 4)]], folds);
   table("table-calibration", 2, [["", (r) => r[0]], ["", (r) => r[1]], ["test", (r) => r[2]]], [
-    ["mean probability", "expected by the model", share(test.mean_probability, 3)], ["fraud share", "found", share(data.test.fraud_share, 3)],
+    ["mean probability", "expected by the model", share(test.mean_probability, 3)], [`${words.name} share`, "found", share(data.test.fraud_share, 3)],
     [titles.ece, "over ten ranges of probability", fixed(test.ece, 5)],
     [titles.brier, "reliability − resolution + uncertainty + within", fixed(test.brier, 6)],
     ["reliability", "how far probabilities are off; 0 is best", fixed(parts.reliability, 6)],
@@ -78,7 +82,7 @@ function showTables() {
     ["within", "differences inside the ten ranges", fixed(parts.within, 6)]]);
   const span = (low, high) => `${fine(low).replace(" %", "")} to ${fine(high)}`;
   table("table-reliability", 1, [["probability", (b) => span(b.from, b.to)], ["rows", (b) => count(b.rows)],
-    ["frauds", (b) => count(b.frauds)], ["predicted", (b) => fine(b.mean_probability)], ["found", (b) => fine(b.fraud_share)],
+    [words.short, (b) => count(b.frauds)], ["predicted", (b) => fine(b.mean_probability)], ["found", (b) => fine(b.fraud_share)],
     ["95 % interval", (b) => span(b.low, b.high)]], report.reliability);
 }
 
@@ -98,32 +102,34 @@ const curve = (c, f) => (frauds > 0 && genuine > 0 ? c.curve.frauds.map((n, i) =
 const decadeBelow = (x) => 10 ** Math.floor(Math.log10(x) + 1e-9);
 
 function showCurves() {
-  const alerts = data.test.alerts_per_day, budget = report.threshold.alerts_per_day;
+  const alerts = daily ? data.test.alerts_per_day : test.selection_rate, { alerts_per_day: budget, alert_share: part } = report.threshold;
   const chance = (points) => lineOf("chance", "idle", points, { borderDash: [2, 4], borderWidth: 1.25 });
-  drawPlot("plot-pr", `Share of the alerts that are frauds against share of frauds caught. At ${at}: ${brief(test.precision)} and ${brief(test.recall)}`,
+  drawPlot("plot-pr", `Share of the alerts that are ${words.many} against share of ${words.many} caught. At ${at}: ${brief(test.precision)} and ${brief(test.recall)}`,
     [...lines((c) => curve(c, (f, g) => ({ x: f / frauds, y: f / (f + g) }))),
      chance(frauds > 0 ? [0, 1].map((x) => ({ x, y: data.test.fraud_share })) : []),
-     ...spot(test.recall, test.precision, `${brief(test.recall)} of frauds,\n${brief(test.precision)} of alerts`)],
-    { x: shareAxis("frauds caught (recall)"), y: shareAxis("alerts that are frauds (precision)") },
-    says((x) => `${brief(x)} of frauds`, (y) => `${brief(y)} of alerts are frauds`));
+     ...spot(test.recall, test.precision, `${brief(test.recall)} of ${words.short},\n${brief(test.precision)} of alerts`)],
+    { x: shareAxis(`${words.short} caught (recall)`), y: shareAxis(`alerts that are ${words.many} (precision)`) },
+    says((x) => `${brief(x)} of ${words.short}`, (y) => `${brief(y)} of alerts are ${words.many}`));
 
-  const most = test.rows / days, middle = alerts > 0 ? alerts : most / 100;
-  drawPlot("plot-tradeoff", `Share of frauds caught against alerts a day. At ${at}: ${brief(test.recall)} with ${fixed(alerts, 1)} a day`,
-    [...lines((c) => curve(c, (f, g) => ({ x: (f + g) / days, y: f / frauds }))),
-     ...spot(alerts > 0 ? alerts : null, test.recall, `${brief(test.recall)} of frauds\nat ${fixed(alerts, alerts < 10 ? 1 : 0)} a day`)],
-    { x: decadeAxis("alerts a day", decadeBelow(middle / 60), clamp(most, 10 * middle, 100 * middle), short), y: shareAxis("frauds caught") },
-    says((x) => `${number(x)} alerts a day`, (y) => `${brief(y)} of frauds`),
-    budget > 0 ? [{ at: budget, text: `budget ${budget}`, colour: muted }] : []);
+  const most = test.rows / unit, middle = alerts > 0 ? alerts : most / 100;
+  const many = (x) => (daily ? `${fixed(x, x < 10 ? 1 : 0)} a day` : `${brief(x)} of the rows`);
+  drawPlot("plot-tradeoff", `Share of ${words.many} caught against alerts. At ${at}: ${brief(test.recall)} with ${many(alerts)}`,
+    [...lines((c) => curve(c, (f, g) => ({ x: (f + g) / unit, y: f / frauds }))),
+     ...spot(alerts > 0 ? alerts : null, test.recall, `${brief(test.recall)} of ${words.short}\nat ${many(alerts)}`)],
+    { x: decadeAxis(daily ? "alerts a day" : "alerts, share of the rows", decadeBelow(middle / 60), clamp(most, 10 * middle, 100 * middle), daily ? short : shareTick),
+      y: shareAxis(`${words.short} caught`) },
+    says((x) => (daily ? `${number(x)} alerts a day` : `alerts for ${brief(x)} of the rows`), (y) => `${brief(y)} of ${words.short}`),
+    budget ?? part ? [{ at: budget ?? part, text: `budget ${budget ?? brief(part)}`, colour: muted }] : []);
 
   const first = report.curve.genuine.find((g) => g > 0) / genuine, least = clamp(decadeBelow(first || 1), 1e-5, 1e-2);
   const steps = Array.from({ length: 41 }, (_, i) => least ** (1 - i / 40));
-  drawPlot("plot-roc", `Share of frauds caught against share of genuine payments alerted. At ${at}: ${brief(test.recall)} and ${brief(test.false_positive_rate)}`,
+  drawPlot("plot-roc", `Share of ${words.many} caught against share of ${others} alerted. At ${at}: ${brief(test.recall)} and ${brief(test.false_positive_rate)}`,
     [...lines((c) => curve(c, (f, g) => ({ x: Math.max(g / genuine, least), y: f / frauds })), { stepped: "before" }),
      chance(frauds > 0 && genuine > 0 ? steps.map((x) => ({ x, y: x })) : []),
      ...spot(isKnown(test.false_positive_rate) ? Math.max(test.false_positive_rate, least) : null, test.recall,
-             `${brief(test.recall)} of frauds,\n${brief(test.false_positive_rate)} of genuine`)],
-    { x: decadeAxis("genuine payments alerted (false positive rate)", least, 1, shareTick), y: shareAxis("frauds caught (true positive rate)") },
-    says((x) => `${brief(x)} of genuine payments`, (y) => `${brief(y)} of frauds`));
+             `${brief(test.recall)} of ${words.short},\n${brief(test.false_positive_rate)} of ${words.other}`)],
+    { x: decadeAxis(`${others} alerted (false positive rate)`, least, 1, shareTick), y: shareAxis(`${words.short} caught (true positive rate)`) },
+    says((x) => `${brief(x)} of ${others}`, (y) => `${brief(y)} of ${words.short}`));
 }
 
 function showWeeks(id, key, title, show) {
@@ -139,13 +145,13 @@ function showWeeks(id, key, title, show) {
 // ---- probabilities ----
 
 function showProbabilities() {
-  drawReliability("plot-reliability", [{ label: "", tone: "approve", bins: report.reliability }], test.threshold);
+  drawReliability("plot-reliability", [{ label: "", tone: "approve", bins: report.reliability }], test.threshold, words.many);
   const { scores } = report, n = scores.genuine.length, edge = (i) => scores.from + (i / n) * (scores.to - scores.from);
   const steps = (counts, all) => (all > 0 ? [...counts, counts[n - 1]].map((y, i) => ({ x: edge(i), y: y / all })) : []);
   const area = { stepped: "before", fill: "origin", borderWidth: 1.5 };
-  drawPlot("plot-scores", `Distribution of the probabilities of ${count(genuine)} genuine payments and ${count(frauds)} frauds`,
-    [lineOf("genuine", "idle", steps(scores.genuine, genuine), { ...area, backgroundColor: tint("idle") }),
-     lineOf("frauds", "review", steps(scores.frauds, frauds), { ...area, backgroundColor: tint("review") })],
+  drawPlot("plot-scores", `Distribution of the probabilities of ${count(genuine)} ${others} and ${count(frauds)} ${words.many}`,
+    [lineOf(words.other, "idle", steps(scores.genuine, genuine), { ...area, backgroundColor: tint("idle") }),
+     lineOf(words.short, "review", steps(scores.frauds, frauds), { ...area, backgroundColor: tint("review") })],
     { x: logitAxis("probability that the model gives", scores.from, scores.to),
       y: { ...valueAxis, title: titled("share of each class"), ticks: { ...valueAxis.ticks, callback: shareTick } } },
     (item) => ` ${share(item.parsed.y, 1)} of ${item.dataset.label}`, thresholdMark(test.threshold));
@@ -168,11 +174,11 @@ function explain(id, { contributions }) {
 
 function showDecisions() {
   const { highest_fraud: top, highest_genuine: genuine, lowest_fraud: low } = report.decisions;
-  const fraud = ({ review }) => (review ? "A fraud that it found" : "A fraud that it missed");
-  const cases = [[top, fraud, "the fraud with the highest probability"],
-                 [genuine, ({ review }) => (review ? "A false alarm" : "A genuine payment that it approved"),
-                  "the genuine payment with the highest probability"],
-                 [JSON.stringify(low) !== JSON.stringify(top) && low, fraud, "the fraud with the lowest probability"]].filter(([decision]) => decision);
+  const fraud = ({ review }) => `A ${words.one} that it ${review ? "found" : "missed"}`, other = others.slice(0, -1);
+  const cases = [[top, fraud, `the ${words.one} with the highest probability`],
+                 [genuine, ({ review }) => (review ? "A false alarm" : `${words.is_fraud ? "A" : "An"} ${other} that it approved`),
+                  `the ${other} with the highest probability`],
+                 [JSON.stringify(low) !== JSON.stringify(top) && low, fraud, `the ${words.one} with the lowest probability`]].filter(([decision]) => decision);
   $("explained").replaceChildren(...cases.map(([decision, title, which], i) => element("div", { className: "card" },
     element("h3", { textContent: title(decision) }),
     element("p", { className: "verdict" }, badge(element("span"), decision.review ? "review" : "approve"), `probability ${probability(decision.probability)}`),
@@ -209,62 +215,72 @@ function showSlices() {
   };
   const ticks = { maxTicksLimit: 4, maxRotation: 0, padding: 6, callback: shareTick };
   const largest = Math.max(...slices.map((s) => s.false_positive_rate ?? 0), test.false_positive_rate ?? 0, 1e-4);
-  panel("plot-slices-recall", "recall", "frauds caught", shareAxis("frauds caught", { ticks: { ...ticks, stepSize: 0.5 } }), true);
-  panel("plot-slices-fpr", "false_positive_rate", "genuine payments alerted",
-    { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled("genuine alerted"), ticks }, false);
+  panel("plot-slices-recall", "recall", `${words.short} caught`, shareAxis(`${words.short} caught`, { ticks: { ...ticks, stepSize: 0.5 } }), true);
+  panel("plot-slices-fpr", "false_positive_rate", `${others} alerted`,
+    { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled(`${words.other} alerted`), ticks }, false);
 
   const rate = (key) => (s) => {
     const x = s.difference?.[key];
     return [share(s[key]), ...(isKnown(x) ? [element("small", { textContent: signed(100 * x) })] : [])];
   };
   table("table-slices", 1, [["slice", (s) => `${s.slicing} ${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
-    ["frauds", (s) => count(s.frauds)], ["fraud share", (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
+    [words.short, (s) => count(s.frauds)], [`${words.name} share`, (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
     [titles.roc_auc, (s) => fixed(s.roc_auc, 3)], [titles.average_precision, (s) => fixed(s.average_precision, 3)],
-    ["alerts", rate("selection_rate")], ["frauds found", rate("recall")], ["false alarms", rate("false_positive_rate")]],
-    [{ ...test, slicing: "all payments", name: "", fraud_share: data.test.fraud_share }, ...slices]);
+    ["alerts", rate("selection_rate")], [`${words.short} found`, rate("recall")], ["false alarms", rate("false_positive_rate")]],
+    [{ ...test, slicing: `all ${rows}`, name: "", fraud_share: data.test.fraud_share }, ...slices]);
 }
 
 // ---- data ----
 
 function showData() {
-  const { train, test: tested, daily, columns = [] } = data, last = daily.at(-1)[0], first = daily[0][0];
+  const { train, test: tested, daily, columns = [] } = data, last = daily.at(-1)?.[0], first = daily[0]?.[0];
   const known = daily.filter(([, rows]) => rows > 0), most = Math.max(...known.map(([, rows, n]) => n / rows), 1e-4);
   const band = (label, tone, part) => lineOf(label, tone, [part.first_day, part.last_day + 1].map((x) => ({ x, y: 1.15 * most })),
     { fill: "origin", backgroundColor: tint(tone), borderWidth: 0, pointHitRadius: 0, order: 1 });
-  drawPlot("plot-daily", `Share of frauds from ${day(first)} to ${day(last)}, at most ${brief(most)} of a day`,
-    [lineOf("frauds", "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
+  $("plot-daily").closest("figure").hidden = !daily.length;
+  if (daily.length) drawPlot("plot-daily", `Share of ${words.many} from ${day(first)} to ${day(last)}, at most ${brief(most)} of a day`,
+    [lineOf(words.short, "review", known.map(([x, rows, n]) => ({ x: x + 0.5, y: n / rows, n, rows })), { pointRadius: known.length < 60 ? 2.5 : 0 }),
      band("training", "approve", train), band("test", "second", tested)],
     { x: { type: "linear", min: first, max: last + 1, grid: { display: false, drawBorder: false },
            ticks: { precision: 0, maxRotation: 0, autoSkipPadding: 16, callback: (x) => (x > last ? null : day(x)) } },
-      y: { ...valueAxis, max: 1.15 * most, title: titled("frauds"), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
-    ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} payments are frauds, ${brief(raw.y)}` : ` ${dataset.label}`));
+      y: { ...valueAxis, max: 1.15 * most, title: titled(words.short), ticks: { ...valueAxis.ticks, includeBounds: false, callback: shareTick } } },
+    ({ raw, dataset }) => (raw.rows ? ` ${day(Math.floor(raw.x))}: ${raw.n} of ${count(raw.rows)} ${rows} are ${words.many}, ${brief(raw.y)}` : ` ${dataset.label}`));
   const parts = [{ name: "training", when: folds[0].train, ...train, cards: 0 },
                  { name: "test", when: folds[0].test, ...tested, unknown: test.unknown_labels, cards: test.known_cards }];
   table("table-data", 1, [["", (d) => d.name], ["when", (d) => d.when], ["days", (d) => fixed(d.days, 1)], ["rows", (d) => count(d.rows)],
-    ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], ["frauds of the rest", (d) => count(d.frauds)],
+    ["label not known", (d) => count(d.unknown)], ["blocked", (d) => count(d.cards)], [`${words.short} of the rest`, (d) => count(d.frauds)],
     ["share", (d) => share(d.fraud_share, 3)]], parts);
-  const values = { id: () => "pseudonyms", key: () => "pseudonyms", category: (c) => plural(c.distinct, "text"), label: () => "0 genuine, 1 fraud",
+  const values = { id: () => "pseudonyms", key: () => "pseudonyms", category: (c) => plural(c.distinct, "text"), label: () => `0 ${words.other}, 1 ${words.name}`,
                    time: (c) => (isDated() ? [c.min, c.max].map((x) => day(x / 86400)).join(" to ") : values.number(c)),
                    number: (c) => [c.min, c.max].map((x) => number(x, 6)).join(" to ") };
   table("table-columns", 3, [["column", (c) => c.name], ["kind", (c) => c.kind], ["values", (c) => values[c.kind](c)],
     ["missing", (c) => count(c.nulls)]], columns);
   $("distributions").replaceChildren(...report.weights.map((w, i) => element("div", {}, element("h4", { textContent: w.feature }),
     element("div", { className: "plot" }, element("canvas", { id: `plot-input-${i}` })))));
-  report.weights.forEach(({ feature, min, genuine, frauds }, i) => drawShares(`plot-input-${i}`, `${feature} of genuine payments and of frauds`,
-    [min, ...genuine.edges], [["genuine", genuine.counts, colour("idle")], ["frauds", frauds.counts, striped("review")]]));
+  report.weights.forEach(({ feature, min, genuine, frauds }, i) => drawShares(`plot-input-${i}`, `${feature} of ${others} and of ${words.many}`,
+    [min, ...genuine.edges], [[words.other, genuine.counts, colour("idle")], [words.short, frauds.counts, striped("review")]]));
 }
 
 function showReport(text) {
   report = JSON.parse(text);
   ({ test, data, folds, about, titles } = report);
   rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
-  days = data.test.days;
+  words = report.class ?? FRAUD;
+  [rows, others] = words.is_fraud ? ["payments", "genuine payments"] : ["rows", "other rows"];
+  daily = isKnown(data.test.alerts_per_day);
+  unit = daily ? data.test.days : test.rows;
+  reword(document.querySelector("main"), [...classWords(words), ...(daily ? [] : [["a day of reviewing", "reviewing"], [" in a day;", ";"]])]);
+  if (report.counts_rows) {
+    reword(document.body.querySelector("header nav[aria-label=Sections]"), [["Weeks", "Ranking"]]);
+    reword($("ranking"), [["Ranking and weeks", "Ranking"]]);
+    $("weeks").hidden = true;
+  }
   frauds = test.frauds;
   genuine = test.rows - frauds;
   for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showDecisions,
     showWeights, showSlices, showData]) show();
   showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
-  showWeeks("plot-weeks-recall", "recall", "frauds caught", (x) => share(x, 0));
+  showWeeks("plot-weeks-recall", "recall", `${words.short} caught`, (x) => share(x, 0));
   fitTables();
 }
 
