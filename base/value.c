@@ -130,10 +130,8 @@ static const char *read_month(const char *p, const char *end, int *month)
 // AM or PM, as hours.
 static const char *read_half(const char *p, const char *end, int *hours)
 {
-    if (end - p < 2 || !strchr("AaPp", *p) || (p[1] != 'M' && p[1] != 'm'))
-        return NULL;
-    *hours = *p == 'P' || *p == 'p' ? 12 : 0;
-    return p + 2;
+    *hours = end - p >= 2 && strncasecmp(p, "pm", 2) == 0 ? 12 : 0;
+    return *hours || (end - p >= 2 && strncasecmp(p, "am", 2) == 0) ? p + 2 : NULL;
 }
 
 static const char *read_fraction(const char *p, const char *end)

@@ -6,10 +6,9 @@
 // are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
 // table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
 // "program"}, and "shuffle", the seed of [split], where it has one: then the rows are in that order
-// (table_shuffle). Missing values, onehots and hinges are fitted to the training window of [split].
+// (table_shuffle). missing values, onehots and hinges are fitted to the training window of [split].
 //
-// Memory: the state, one block, and MAX_SAMPLE values of each hinges that is fitted. Several tables, or
-// one out of time order, are copied (table_join).
+// Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parallel.h"
@@ -128,16 +127,17 @@ static void fit_missing(struct schema_column *column, const double *all, struct 
     free(known);
 }
 
-static int fit_onehot(struct plan_definition *d, struct row_range rows, struct err *err)
+// Spell out the values of the onehots of a category column.
+static int fit_column(int column, struct row_range rows, struct err *err)
 {
-    const struct table_column *c = source((size_t)d->unfitted);
+    const struct table_column *c = source((size_t)column);
     const uint32_t *codes = c->data;
     struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
     for (size_t i = 0; i < c->dictionary_size; i++)
         values[i].text = c->dictionary[i];
     for (uint64_t i = rows.first; i < rows.end; i++)
         values[codes[i]].rows++;
-    const int rc = plan_fit_onehot(&plan, d, values, c->dictionary_size, err);
+    int rc = plan_fit_onehots(&plan, column, values, c->dictionary_size, err);
     free(values);
     return rc;
 }
@@ -189,16 +189,11 @@ static int fit(struct err *err)
     if (split_from_config(&split, &config, err))
         return -1;
     const struct row_range rows = split_rows(&split.train, -schema->utc_offset, time, table.rows);
-    if (rows.first == rows.end)
-        return err_set(err,
-                       "%s: [split] train (%s) has none of the %llu rows, and decides what "
-                       "onehot, hinges and missing= mean",
-                       config_path, split.train.text, (unsigned long long)table.rows);
     for (size_t i = 0; i < schema->n; i++)
         if (column_fits_missing(&schema->columns[i]))
             fit_missing(&plan.schema.columns[i], source(i)->data, rows);
-    for (size_t i = 0; i < plan.n_definitions; i++)
-        if (plan.definitions[i].unfitted >= 0 && fit_onehot(&plan.definitions[i], rows, err))
+    for (int column; (column = plan_unfitted(&plan)) >= 0;)
+        if (fit_column(column, rows, err))
             return -1;
     return plan_refit(&plan, err) || (hinges && fit_hinges(rows, err)) ? -1 : 0;
 }

@@ -47,17 +47,14 @@ static const struct plan_definition *find_definition(const struct plan *p, const
     return NULL;
 }
 
-// A node that is 1 where the category is one of the texts that stand here, separated by commas.
-static int texts_node(struct parser *ps, int column, bool several)
+// A node that is 1 where the category is one of the texts, which are the node's from now on.
+static int text_node(struct parser *ps, int column, char *texts, size_t size)
 {
-    struct node node = {.op = NODE_IS_TEXT, .a = column, .reads = READS_OTHER};
-    do {
-        if (take_text(ps, &node.text, &node.text_size) == 0)
-            continue;
-        free(node.text);
-        return -1;
-    } while (several && take(ps, ","));
-    return plan_node(ps->plan, node);
+    return plan_node(ps->plan, (struct node){.op = NODE_IS_TEXT,
+                                             .a = column,
+                                             .text = texts,
+                                             .text_size = size,
+                                             .reads = READS_OTHER});
 }
 
 // Behind a category's name: == or != and a text.
@@ -70,8 +67,11 @@ static int text_comparison(struct parser *ps, const char *at, int column)
                     "'%s' is a category: compare it with a text, %s == \"...\", or write "
                     "onehot(%s)",
                     name, name, name);
-    const int node = texts_node(ps, column, false);
-    return equal || node < 0 ? node : plan_operation(ps->plan, NODE_NOT, node, node, node);
+    char *text = take_text(ps);
+    if (!text)
+        return -1;
+    const int node = text_node(ps, column, text, strlen(text) + 1);
+    return equal ? node : plan_operation(ps->plan, NODE_NOT, node, node, node);
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
@@ -434,16 +434,40 @@ static int onehot_option(struct parser *ps, const char *at, const char *name)
     return 0;
 }
 
-// An input of its own for a value, or one for all the texts behind "*". Returns the node.
-static int onehot_value(struct parser *ps, int column, bool rare)
+// The texts behind "*": an input that is 1 for any of them. Without texts there is none.
+static int rare_values(struct parser *ps, int column)
+{
+    const char *at = ps->at;
+    char *texts = NULL, *text;
+    size_t size = 0, capacity = 0, n;
+    for (; take(ps, ","); free(text), size += n) {
+        text = take_text(ps);
+        n = text ? strlen(text) + 1 : 0;
+        if (!text) {
+            free(texts);
+            return -1;
+        }
+        ARRAY_GROW(texts, size + n, capacity);
+        memcpy(texts + size, text, n);
+    }
+    return size ? add_input(ps, at, NULL, text_node(ps, column, texts, size)) : 0;
+}
+
+// A value with an input of its own. Returns the node.
+static int onehot_value(struct parser *ps, int column)
 {
     skip_space(ps);
     const char *at = ps->at;
-    const int node = texts_node(ps, column, rare);
-    const char *text = node < 0 || rare ? NULL : ps->plan->nodes[node].text;
-    if (text && strlen(text) > PLAN_TEXT)
+    char *text = take_text(ps);
+    if (!text)
+        return -1;
+    const size_t n = strlen(text);
+    if (n > PLAN_TEXT) {
+        free(text);
         return fail(ps, at, "a value with an input has at most %d bytes", PLAN_TEXT);
-    return node < 0 || add_input(ps, at, text, node) ? -1 : node;
+    }
+    const int node = text_node(ps, column, text, n + 1);
+    return add_input(ps, at, ps->plan->nodes[node].text, node) ? -1 : node;
 }
 
 // Behind "onehot(". Without values it is not fitted yet and makes no input.
@@ -470,19 +494,17 @@ static int onehot(struct parser *ps)
         }
         d->unfitted = -1;
         others = !take(ps, "*");
-        if (!others && !take(ps, ",")) // there are no rare values
-            break;
-        const int node = onehot_value(ps, column, !others);
+        const int node = others ? onehot_value(ps, column) : rare_values(ps, column);
         if (node < 0)
             return -1;
-        seen = plan_operation(p, NODE_ADD, seen, node, node);
+        seen = others ? plan_operation(p, NODE_ADD, seen, node, node) : seen;
     }
     at = ps->at;
     if (expect(ps, ")", "at the end of onehot"))
         return -1;
-    if (d->unfitted >= 0 || !others)
-        return 0;
-    return add_input(ps, at, NULL, plan_operation(p, NODE_EQ, seen, zero, zero));
+    return d->unfitted >= 0 || !others
+               ? 0
+               : add_input(ps, at, NULL, plan_operation(p, NODE_EQ, seen, zero, zero));
 }
 
 // A knot, or how many knots there are to be: a whole number that is alone.

@@ -303,18 +303,11 @@ static uint64_t write_values(FILE *f, const struct plan_definition *d,
     return covered;
 }
 
-int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan_value *values,
-                    size_t n, struct err *err)
+static int fit_onehot(struct plan_definition *d, const char *column,
+                      const struct plan_value *values, size_t n, uint64_t rows, struct err *err)
 {
-    const char *column = p->schema.columns[d->unfitted].name;
     char *text = NULL;
     size_t size = 0;
-    uint64_t rows = 0;
-    qsort(values, n, sizeof *values, by_frequency);
-    while (n > 0 && values[n - 1].rows == 0)
-        n--;
-    for (size_t i = 0; i < n; i++)
-        rows += values[i].rows;
     FILE *f = xchecked(open_memstream(&text, &size));
     fprintf(f, "onehot(%s", column);
     const uint64_t covered = write_values(f, d, values, n, rows);
@@ -333,6 +326,22 @@ int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan
                    "windows such as count(%s, 30d), or pass min= or max=",
                    d->name, 100 * (double)(rows - covered) / (double)rows, column,
                    100 * d->min_share, (int)d->most, column, column);
+}
+
+int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
+                     struct err *err)
+{
+    uint64_t rows = 0;
+    qsort(values, n, sizeof *values, by_frequency);
+    while (n > 0 && values[n - 1].rows == 0)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        rows += values[i].rows;
+    for (struct plan_definition *d = p->definitions; d < p->definitions + p->n_definitions; d++)
+        if (d->unfitted == column &&
+            fit_onehot(d, p->schema.columns[column].name, values, n, rows, err))
+            return -1;
+    return 0;
 }
 
 static int by_value(const void *x, const void *y)

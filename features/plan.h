@@ -151,11 +151,10 @@ struct plan_value { // of a category column
 };
 // The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
 int plan_unfitted(const struct plan *p);
-// Spell out the values of a definition that is unfitted, as docs/features.md says: onehot(column, "a",
-// "b", *, "rare"), with inputs name[value] and name[*]. values: all of the column; sorted here. An
-// error where nearly all are rare.
-int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan_value *values,
-                    size_t n, struct err *err);
+// Spell out its values, as docs/features.md says: onehot(column, "a", "b", *, "rare"), with inputs
+// name[value] and name[*]. values: all of the column; sorted here. An error where nearly all are rare.
+int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
+                     struct err *err);
 // Spell out the knots of a definition with unfitted knots: quantiles of sample[n], sorted here.
 void plan_fit_hinges(struct plan_definition *d, float *sample, size_t n);
 // Parse all definitions again after fitting.

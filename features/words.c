@@ -82,24 +82,28 @@ int take_duration(struct parser *ps, int64_t *seconds)
     return 0;
 }
 
-int take_text(struct parser *ps, char **texts, size_t *size)
+char *take_text(struct parser *ps)
 {
     const char *start = ps->at;
-    if (!take(ps, "\""))
-        return fail(ps, ps->at, "a text in double quotes is expected here");
-    *texts = xreallocarray(*texts, *size + strlen(ps->at) + 1, 1);
-    char *text = *texts + *size;
+    char *text;
     size_t n = 0;
+    if (!take(ps, "\"")) {
+        fail(ps, ps->at, "a text in double quotes is expected here");
+        return NULL;
+    }
+    text = xmalloc(strlen(ps->at) + 1);
     for (; *ps->at && *ps->at != '"'; ps->at++) {
         if (*ps->at == '\\' && (ps->at[1] == '"' || ps->at[1] == '\\'))
             ps->at++;
         text[n++] = *ps->at;
     }
     text[n] = '\0';
-    *size += n + 1;
+    if (n <= TEXT_MAX && value_utf8(text, n) && expect(ps, "\"", "behind the text") == 0)
+        return text;
     if (n > TEXT_MAX)
-        return fail(ps, start, "a text has at most %d bytes", TEXT_MAX);
-    if (!value_utf8(text, n))
-        return fail(ps, start, "the text is not UTF-8");
-    return expect(ps, "\"", "behind the text");
+        fail(ps, start, "a text has at most %d bytes", TEXT_MAX);
+    else if (!value_utf8(text, n))
+        fail(ps, start, "the text is not UTF-8");
+    free(text);
+    return NULL;
 }

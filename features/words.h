@@ -31,7 +31,7 @@ int expect(struct parser *ps, const char *word, const char *where);
 const char *take_name(struct parser *ps, char name[NAME]);
 int take_number(struct parser *ps, double *value);
 int take_duration(struct parser *ps, int64_t *seconds);
-// Append "text", in UTF-8 with \" and \\ inside, and its 0 to the texts, to be freed after an error, too.
-int take_text(struct parser *ps, char **texts, size_t *size);
+// "text" in UTF-8 with \" and \\ inside; to be freed, NULL after an error.
+char *take_text(struct parser *ps);
 
 #endif

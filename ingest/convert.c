@@ -136,18 +136,14 @@ bool convert_missing(const struct convert *c, const struct schema_column *s, con
 static int8_t label_of(const struct schema_column *s, const char *text, size_t n)
 {
     double v;
-    if (!s->positive) {
-        if (value_number(text, n, &v) == 0)
-            return v == 0 || v == 1 ? (int8_t)v : -1;
-        return strcasecmp(text, "true") == 0 ? 1 : strcasecmp(text, "false") == 0 ? 0 : -1;
-    }
-    for (const char *p = s->positive; *p; p += p[0] == '|') {
-        const size_t length = strcspn(p, "|");
-        if (length == n && memcmp(p, text, n) == 0)
+    for (const char *p = s->positive; p; p = strchr(p, '|'), p += p != NULL)
+        if (strncmp(p, text, n) == 0 && (p[n] == '|' || p[n] == '\0'))
             return 1;
-        p += length;
-    }
-    return 0;
+    if (s->positive)
+        return 0;
+    if (value_number(text, n, &v) == 0)
+        return v == 0 || v == 1 ? (int8_t)v : -1;
+    return strcasecmp(text, "true") == 0 ? 1 : strcasecmp(text, "false") == 0 ? 0 : -1;
 }
 
 // Set values[r] of the column; NULL, or why the text cannot be taken.
@@ -177,14 +173,12 @@ static const char *set_value(const struct convert *c, struct convert_column *col
                  c->schema->time_format);
         return col->reason;
     case COLUMN_NUMBER:
-        if (missing) {
-            *number = NAN; // median, mean and flag are no numbers
-            value_number(text, n, number);
-            return NULL;
-        }
-        if (value_number_as(text, n, c->dataset->decimal, c->dataset->thousands, s->strip, number))
+        if (missing) // median, mean and flag are no numbers
+            *number = value_number(text, n, number) ? NAN : *number;
+        else if (value_number_as(text, n, c->dataset->decimal, c->dataset->thousands, s->strip,
+                                 number))
             return "not a number";
-        if (*number >= s->min && *number <= s->max)
+        if (missing || (*number >= s->min && *number <= s->max))
             return NULL;
         snprintf(col->reason, sizeof col->reason, "%s %.17g", *number < s->min ? "below" : "above",
                  *number < s->min ? s->min : s->max);
@@ -245,57 +239,47 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects ----
 
-// Which setting reads the number?
-static void suggest_number(const char *text, char *to, size_t size)
+// What to write so that rows with the fault are taken.
+static void suggest(const struct convert *c, const struct fault_count *f, char *to, size_t size)
 {
     static const struct {
         char decimal, thousands;
         const char *words;
-    } ways[] = {{'.', 0, ""},
-                {'.', ',', "thousands = comma in [input]"},
-                {',', 0, "decimal = comma in [input]"},
-                {',', '.', "decimal = comma and thousands = . in [input]"},
-                {'.', ' ', "thousands = space in [input]"},
-                {',', ' ', "decimal = comma and thousands = space in [input]"}};
+    } ways[] = {{'.', 0, ", decimal = point in [input]"},
+                {'.', ',', ", thousands = comma in [input]"},
+                {',', 0, ", decimal = comma in [input]"},
+                {',', '.', ", decimal = comma, thousands = . in [input]"},
+                {'.', ' ', ", thousands = space in [input]"},
+                {',', ' ', ", decimal = comma, thousands = space in [input]"}};
+    const int column = schema_find(c->schema, f->column);
+    const enum column_kind kind = column < 0 ? COLUMN_ID : c->schema->columns[column].kind;
+    const bool missing = strcmp(f->reason, "missing") == 0;
+    const bool number = strcmp(f->reason, "not a number") == 0;
     char strip[64] = "";
     double v;
-    for (const char *p = text; *p; p++)
-        if (!strchr("0123456789+-., ", *p) && !strchr(strip, *p) &&
-            strlen(strip) < sizeof strip - 1)
-            strip[strlen(strip)] = *p;
-    if (!strpbrk(text, "0123456789"))
-        snprintf(to, size, "; write na = %s in [input] if it means missing", text);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        if (value_number_as(text, strlen(text), ways[i].decimal, ways[i].thousands,
-                            *strip ? strip : NULL, &v) == 0) {
-            snprintf(to, size, "; write %s%s%s%s%s", *strip ? "strip=" : "", strip,
-                     *strip ? " at the column" : "", *strip && *ways[i].words ? " and " : "",
-                     ways[i].words);
-            return;
-        }
-}
-
-// What to write so that rows with the fault are taken.
-static void suggest(const struct convert *c, const struct fault_count *f, char *to, size_t size)
-{
-    static const char *const missing[] = {[COLUMN_KEY] = "missing=none",
-                                          [COLUMN_NUMBER] = "missing=median",
-                                          [COLUMN_CATEGORY] = "missing=none",
-                                          [COLUMN_LABEL] = "missing=-1"};
-    const int i = schema_find(c->schema, f->column);
-    const enum column_kind kind = i < 0 ? COLUMN_ID : c->schema->columns[i].kind;
     *to = '\0';
-    if (strcmp(f->reason, "missing") == 0 && missing[kind])
-        snprintf(to, size, "; write %s at the column", missing[kind]);
-    else if (strcmp(f->reason, "not a number") == 0)
-        suggest_number(f->value, to, size);
-    else if (strcmp(f->reason, "not UTF-8") == 0)
+    if (missing && kind != COLUMN_ID && kind != COLUMN_TIME)
+        snprintf(to, size, "; write missing=%s at the column",
+                 kind == COLUMN_NUMBER  ? "median"
+                 : kind == COLUMN_LABEL ? "-1"
+                                        : "none");
+    else if (kind == COLUMN_CATEGORY)
         snprintf(to, size, "; write encoding = windows-1252 in [input]?");
     else if (kind == COLUMN_LABEL)
         snprintf(to, size, "; write positive=%s at the column if that is the value to predict",
                  f->value);
-    else if (kind == COLUMN_TIME)
+    else if (kind == COLUMN_TIME && !missing)
         snprintf(to, size, "; write the form that it has as time_format in [input]");
+    else if (number && !strpbrk(f->value, "0123456789"))
+        snprintf(to, size, "; write na = %s in [input] if it means missing", f->value);
+    for (const char *p = f->value; *p; p++)
+        if (!strchr("0123456789+-., ", *p) && !strchr(strip, *p))
+            strip[strlen(strip)] = *p;
+    for (size_t i = 0; number && !*to && i < sizeof ways / sizeof *ways; i++)
+        if (value_number_as(f->value, strlen(f->value), ways[i].decimal, ways[i].thousands,
+                            *strip ? strip : NULL, &v) == 0)
+            snprintf(to, size, "; write %s%s%s%s", *strip ? "strip=" : "", strip,
+                     *strip ? " at the column" : "", ways[i].words + (*strip ? 0 : 2));
 }
 
 int convert_check(const struct convert *c, struct err *err)

@@ -97,6 +97,11 @@ static int read_piece(struct csv *c, char **piece, size_t *n, struct err *err)
 
 int csv_decode(struct csv *c, const char *encoding, struct err *err)
 {
+    if (c->iconv)
+        iconv_close(c->iconv);
+    c->iconv = NULL;
+    if (!encoding)
+        return 0;
     c->iconv = iconv_open("UTF-8", encoding);
     c->unit = strncasecmp(encoding, "UTF-16", 6) == 0 ? 2 : 1;
     if (c->iconv != (iconv_t)-1)
@@ -150,11 +155,7 @@ static size_t take_mark(struct csv *c, const char *piece, size_t n, struct err *
         const size_t length = strlen(marks[i].mark);
         if (n < length || memcmp(piece, marks[i].mark, length) != 0)
             continue;
-        if (c->iconv)
-            iconv_close(c->iconv);
-        c->iconv = NULL;
-        if (marks[i].encoding)
-            csv_decode(c, marks[i].encoding, err);
+        csv_decode(c, marks[i].encoding, err);
         return length;
     }
     return 0;

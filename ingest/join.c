@@ -190,28 +190,28 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
     return rc;
 }
 
-static int class_of(const struct pick *p)
-{
-    return p->label < 0 ? 2 : p->label > 0;
-}
-
 int table_shuffle(struct table *t, uint64_t seed, struct err *err)
 {
     const int8_t *label = table_first(t, COLUMN_LABEL);
     struct pick *picks = xcalloc(t->rows, sizeof *picks);
-    uint64_t all[3] = {0}, before[3] = {0}; // rows of the classes
+    uint64_t class_rows = 0, rank = 0;
     int64_t *times = xmalloc(t->rows * sizeof *times);
     int rc = 0;
-    for (uint64_t r = 0; r < t->rows; r++) {
-        const uint64_t hash = XXH3_64bits_withSeed(&r, sizeof r, seed);
-        picks[r] = (struct pick){(int64_t)(hash >> 1), 0, r, 0, label ? label[r] : -1};
-        all[class_of(&picks[r])]++;
-        times[r] = (int64_t)r;
-    }
+    for (uint64_t r = 0; r < t->rows; r++) // by class and hash
+        picks[r] =
+            (struct pick){label ? label[r] : -1, r, XXH3_64bits_withSeed(&r, sizeof r, seed), 0, 0};
     qsort(picks, t->rows, sizeof *picks, by_time);
-    for (uint64_t r = 0; r < t->rows; r++) {
-        const int c = class_of(&picks[r]);
-        picks[r].time = (int64_t)(((double)before[c]++ + 0.5) / (double)all[c] * 0x1p62);
+    for (uint64_t r = 0; r < t->rows; r++, rank++) { // by the share of the class that is before
+        if (rank == class_rows) {
+            uint64_t end;
+            LOWER_BOUND(end, r, t->rows, picks[end].time == picks[r].time);
+            class_rows = end - r;
+            rank = 0;
+        }
+        const double share = ((double)rank + 0.5) / (double)class_rows;
+        picks[r] =
+            (struct pick){(int64_t)(share * 0x1p62), 0, picks[r].id, 0, (int8_t)picks[r].time};
+        times[r] = (int64_t)r;
     }
     qsort(picks, t->rows, sizeof *picks, by_time);
     const struct table from = *t;

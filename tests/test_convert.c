@@ -174,10 +174,13 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"", "X,L,C\n\"12,50\",0,c\n\"1,5\",0,c\n1,no,c\n",
          ": x: not a number: \"12,50\"; write decimal = comma in"},
         {"", "X,L,C\n\"$ 1,504.00\",0,c\n",
-         ": \"$ 1,504.00\"; write strip=$ at the column and thousands = comma"},
+         ": \"$ 1,504.00\"; write strip=$ at the column, thousands = comma"},
         {"", "X,L,C\nNA,0,c\n", "no row is left: 1 of 1 rows (100 %)|; write na = NA in [input]"},
         {"", "X,L,C\n\x1b[1,yes,c\n", "\" [1\"|"},
         {"", "X,L,C\n1,yes,c\n", "l: neither 0 nor 1: \"yes\"; write positive=yes at the column"},
+        {"decimal = comma\n", "X,L,C\n1.5,0,c\n",
+         "x: not a number: \"1.5\"; write decimal = point in [input]; all"},
+        {"", "X,L,C\n1e16,0,c\n", "x: above 1000000000000000: \"1e16\"; all are in"},
         {"", "X,L,C\n,0,c\n", "x: missing; write missing=median at the column"},
         {"", "X,L,C\n1,0,\xe9\n", "c: not UTF-8: |; write encoding = windows-1252 in [input]"},
         {"", "X,L,C\n1,0,c,\n", "line 2: 4 fields where the header has 3; all are in"},
@@ -221,12 +224,12 @@ static void print_amount(char *to, int cents, const char *const *mark, unsigned 
 
 TEST_CASE(values_in_any_dialect_come_back)
 {
-    enum { ROWS = 60 };
-    static const char *const marks[][4] = {{".", "point", "", "comma"},
-                                           {".", "point", ",", "comma"},
-                                           {",", "comma", ".", "."},
-                                           {",", "comma", "\u00a0", "space"},
-                                           {".", ".", "'", "'"}};
+    enum { ROWS = 60, HOURS = 5 };
+    static const char *const marks[][3] = {{".", "comma", ""},
+                                           {".", "comma", ","},
+                                           {",", ".", "."},
+                                           {",", "space", "\u00a0"},
+                                           {".", "'", "'"}};
     static const char *const delimiters[][2] = {
         {",", ","}, {";", "semicolon"}, {"\t", "tab"}, {"|", "|"}};
     static const char *const encodings[][2] = {
@@ -236,33 +239,30 @@ TEST_CASE(values_in_any_dialect_come_back)
                                              {"%d-%b-%Y %H.%M.%S", "%-d-%b-%Y %-H.%M.%S"},
                                              {"%b %d, %Y %H:%M:%S%z", "%B %-d, %Y %T+01"},
                                              {"epoch_ms", "%s123"},
-                                             {"epoch\nunit = 1s", "%s"}};
-    static const char *const texts[] = {"caf\u00e9 \u20ac", "a\"b", "NA", "two\nlines", "?"};
-    static const char *const labels[] = {"Oui", "1", "ja", "no"};
+                                             {"epoch\nunit = 1h", ""}};
+    static const char *const texts[] = {"caf\u00e9 \u20ac", "a\"b", "NA", "two\nlines", "?"},
+                             *const labels[] = {"Oui", "1", "ja", "no"};
     setenv("TZ", "UTC", 1);
     for (int round = 0; round < 60; round++) {
-        const char *const *mark = marks[draw(5)], *const *delimiter = delimiters[draw(4)];
-        const char *const *encoding = encodings[draw(3)], *const *format = formats[round % 6];
-        const unsigned sign = draw(3), header = draw(2);
-        char ini[1024], csv[ROWS * 128], field[4][64], *p = csv;
-        struct {
-            time_t time;
-            int cents;
-            unsigned label, text;
-        } rows[ROWS], *r;
-        if (header)
-            p += sprintf(p, "any \"line\n\nT%sX%sL%sC\n", delimiter[0], delimiter[0], delimiter[0]);
-        for (r = rows; r < rows + ROWS; r++) {
-            r->time = draw(1u << 31);
-            r->cents = (int)draw(1u << 30) - (1 << 28);
-            r->label = draw(4);
-            r->text = draw(5);
-            const time_t local = r->time + (round % 6 < 4 ? 3600 : 0);
-            strftime(field[0], 64, format[1], gmtime(&local));
-            print_amount(field[1], r->cents, mark, sign);
-            strcpy(field[1], r->text == 0 ? "?" : field[1]);
-            strcpy(field[2], labels[r->label]);
-            strcpy(field[3], texts[r->text]);
+        const unsigned f = (unsigned)round % 6, sign = draw(3);
+        const char *const *mark = marks[draw(5)], *const *delimiter = delimiters[draw(4)],
+                          *const *encoding = encodings[draw(3)];
+        char ini[1024], csv[ROWS * 128] = "left \"out\n", field[4][64], *p = strchr(csv, 0);
+        time_t times[ROWS];
+        int cents[ROWS];
+        unsigned text[ROWS];
+        for (int r = 0; r < ROWS; r++) {
+            times[r] = draw(500000) * 3600 + (f == HOURS ? 0 : draw(3600));
+            cents[r] = (int)draw(1u << 30) - (1 << 28);
+            text[r] = draw(5);
+            const time_t local = times[r] + (f < 4 ? 3600 : 0);
+            if (!strftime(field[0], 64, formats[f][1], gmtime(&local)))
+                sprintf(field[0], "%d", (int)(local / 3600));
+            print_amount(field[1], cents[r], mark, sign);
+            if (text[r] == 0)
+                sprintf(field[1], "?");
+            sprintf(field[2], "%s", labels[r % 4]);
+            sprintf(field[3], "%s", texts[text[r]]);
             for (int i = 0; i < 4; i++) {
                 if (strpbrk(field[i], "\"\n") || strstr(field[i], delimiter[0]) || draw(2))
                     p += csv_write(p, 256, field[i], strlen(field[i]));
@@ -272,34 +272,27 @@ TEST_CASE(values_in_any_dialect_come_back)
             }
         }
         scratch_text("utf8.csv", csv);
-        snprintf(ini, sizeof ini,
-                 "[input]\nutc_offset = +01:00\ntime_format = %s\ndecimal = %s\nthousands = "
-                 "%s\ndelimiter = %s\nencoding = %s\nna = NA, ?\n%s\n[columns]\ntime = %s, time\nx "
-                 "= %s, number, missing=mean, strip=$%%\n"
-                 "label = %s, label, positive=ja|Oui\nc = %s, category, missing=none\n",
-                 format[0], mark[1], mark[3], delimiter[1], encoding[1],
-                 header ? "skip = 2" : "header = none", header ? "T" : "#1", header ? "X" : "#2",
-                 header ? "L" : "#3", header ? "C" : "#4");
+        snprintf(
+            ini, sizeof ini,
+            "[input]\nutc_offset = +01:00\ntime_format = %s\ndecimal = %s\nthousands = "
+            "%s\ndelimiter = %s\nencoding = %s\nna = NA, ?\nskip = 1\nheader = none\n[columns]\n"
+            "time = #1, time\nx = #2, number, missing=mean, strip=$%%\nlabel = #3, label, "
+            "positive=ja|Oui\nc = #4, category, missing=none\ny = #4, key\n",
+            formats[f][0], *mark[0] == '.' ? "." : "comma", mark[1], delimiter[1], encoding[1]);
         scratch_text("test.ini", ini);
-        assert_int_equal(run_command(out, sizeof out,
-                                     "cd %s; iconv -f UTF-8 -t %s utf8.csv >in.csv", scratch,
-                                     encoding[0]),
-                         0);
-        if (ingest_with("", scratch_path("in.csv"), ""))
+        if (run_command(out, sizeof out, "cd %s; iconv -f UTF-8 -t %s utf8.csv >in.csv", scratch,
+                        encoding[0]) ||
+            ingest_with("", scratch_path("in.csv"), ""))
             fail_msg("%s\n%s", out, ini);
         open_table();
         assert_int_equal(t.rows, ROWS);
-        const int64_t *time = table_first(&t, COLUMN_TIME);
-        const double *x = table_first(&t, COLUMN_NUMBER);
-        const int8_t *label = table_first(&t, COLUMN_LABEL);
-        const uint32_t *c = table_first(&t, COLUMN_CATEGORY);
-        for (int i = 0; i < ROWS; i++) {
-            r = &rows[i];
-            assert_int_equal(time[i], r->time);
-            assert_true(r->text == 0 ? x[i] != x[i] : x[i] == r->cents / 100.0);
-            assert_int_equal(label[i], r->label % 2 == 0);
-            assert_string_equal(t.columns[3].dictionary[c[i]],
-                                r->text == 2 || r->text == 4 ? "none" : texts[r->text]);
+        for (int r = 0; r < ROWS; r++) {
+            assert_int_equal(((const int64_t *)t.columns[0].data)[r], times[r]);
+            const double x = ((const double *)t.columns[1].data)[r];
+            assert_true(text[r] == 0 ? x != x : x == cents[r] / 100.0);
+            assert_int_equal(((const int8_t *)t.columns[2].data)[r], r % 2 == 0);
+            assert_string_equal(t.columns[3].dictionary[((const uint32_t *)t.columns[3].data)[r]],
+                                text[r] == 2 || text[r] == 4 ? "none" : texts[text[r]]);
         }
         table_release(&t);
     }

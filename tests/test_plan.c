@@ -302,8 +302,7 @@ static int fit(struct plan *p, const char *onehot, struct plan_value *values, si
     const struct definition d = {"via", onehot};
     plan_make(p, &d, 1);
     assert_true(plan_unfitted(p) == CHANNEL && p->n_inputs == 0);
-    const int rc =
-        plan_fit_onehot(p, p->definitions, values, n, err) || plan_refit(p, err) ? -1 : 0;
+    const int rc = plan_fit_onehots(p, CHANNEL, values, n, err) || plan_refit(p, err) ? -1 : 0;
     assert_int_equal(plan_unfitted(p), -1);
     return rc;
 }

@@ -11,6 +11,9 @@ static void release(struct dataset *d)
 {
     schema_release(&d->schema);
     config_release(&d->config);
+    for (size_t i = 0; i < d->n_na; i++)
+        free(d->na[i]);
+    free(d->na);
 }
 
 static int load(struct dataset *d, const char *time_format, const char *columns, struct err *err)
@@ -27,28 +30,6 @@ static int load(struct dataset *d, const char *time_format, const char *columns,
     "amount = Amount, number, min=-0.5, max=1e6, missing=0\n"                                      \
     "channel = Channel, category, missing=none\n"                                                  \
     "label = Fraud, label, missing=-1\n"
-
-TEST_CASE(times_have_their_unit_and_offset)
-{
-    static const struct {
-        const char *input, *text;
-        int64_t seconds;
-    } cases[] = {{"epoch\nunit = 1h", "1.5", 5400},
-                 {"epoch\nunit = 1d", "1e9", INT64_MIN},
-                 {"epoch\nutc_offset = +01:00", "7200", 7200},
-                 {"%Y-%m-%d %H\nutc_offset = +01", "1970-01-01 3", 7200},
-                 {"%Y-%m-%dT%H%z\nutc_offset = +01:00", "1970-01-01T03-01", 14400}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct dataset d;
-        struct err err = {""};
-        int64_t seconds = 0;
-        must(load(&d, cases[i].input, "t = T, time\n", &err), &err);
-        if (schema_time(&d.schema, cases[i].text, strlen(cases[i].text), &seconds))
-            seconds = INT64_MIN;
-        assert_int_equal(seconds, cases[i].seconds);
-        release(&d);
-    }
-}
 
 static void assert_whole(const struct schema *s)
 {
