@@ -121,6 +121,9 @@ TEST_CASE(
         {"[retrain]\n", "better", 0.1, 9, 0.01, false, false, "but 9.0 alerts a day"},
         {"[retrain]\nalert_rate_most = 2\n", "better", 0.1, 151, 0.01, false, true, ""},
         {"[retrain]\n", "better", 0.1, BY_COST, 0.01, false, true, ""},
+        {"[retrain]\n", "better", 0.1, 0.014, 0.01, false, true, ""}, // a share of the rows
+        {"[retrain]\n", "better", 0.1, 0.016, 0.01, false, false,
+         "but alerts for 0.0160 of the rows are not 0.1 to 1.5 times the budget of 0.01"},
         {"[retrain]\n", "better", 0.1, 100, 0.0051, false, true, ""},
         {"[retrain]\n", "better", 0.1, 100, 0.0049, false, false,
          "expect 0.49 times the frauds found"},
@@ -129,12 +132,12 @@ TEST_CASE(
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct retraining r = rules_of(cases[i].settings);
-        r.budget = cases[i].alerts < BY_COST ? 100 : 0;
-        json_t *j =
-            json_pack("{s:{s:s, s:s}, s:[{s:f}, {}, {}, {}, {s:f}], s:{s:{s:f, s:i, s:i}}}",
-                      "verdict", "code", cases[i].code, "sentence", "A sentence", "differences",
-                      "low", cases[i].low, "b", cases[i].alerts, "b", "metrics", "mean_probability",
-                      cases[i].mean_probability, "rows", 10000, "frauds", 100);
+        r.budget = cases[i].alerts < 1 ? 0.01 : cases[i].alerts < BY_COST ? 100 : 0;
+        json_t *j = json_pack(
+            "{s:{s:s, s:s}, s:[{s:f}, {}, {}, {}, {s:f}], s:{s:{s:f, s:i, s:i, s:f}}}", "verdict",
+            "code", cases[i].code, "sentence", "A sentence", "differences", "low", cases[i].low,
+            "b", cases[i].alerts, "b", "metrics", "mean_probability", cases[i].mean_probability,
+            "rows", 10000, "frauds", 100, "selection_rate", cases[i].alerts);
         if (retrain_decide(&r, j, cases[i].fallen) != cases[i].promoted)
             fail_msg("case %zu: %s", i, r.why);
         assert_contains(r.why, cases[i].why);

@@ -43,7 +43,7 @@ static int parse_share(struct settings *s, const struct config *c, const struct 
                : 0;
 }
 
-// What chooses the threshold: alerts a day, alerts as a share of the rows, or both costs.
+// The threshold's rule: alerts a day, alerts as a share of the rows, or both costs.
 static int parse_budget(struct settings *s, const struct config *c, bool counts_rows,
                         struct err *err)
 {
@@ -73,9 +73,9 @@ static int parse_budget(struct settings *s, const struct config *c, bool counts_
 
 double settings_budget(const struct settings *s, double days, double rows)
 {
-    return s->by_cost           ? 0
-           : s->alert_share > 0 ? s->alert_share * rows
-                                : (double)s->alerts_per_day * days;
+    const double budget =
+        s->alert_share > 0 ? s->alert_share * rows : (double)s->alerts_per_day * days;
+    return s->by_cost ? 0 : budget;
 }
 
 static int settings_from_config(struct settings *s, const struct config *c, bool counts_rows,
@@ -99,7 +99,7 @@ static int settings_from_config(struct settings *s, const struct config *c, bool
 enum { WEEK = 7 };
 
 // Days from the first row to the last, at least a second, so that a rate per day is a number. A share
-// may have no rows. Row numbers are no seconds.
+// may have no rows.
 static void measure(struct part *p, const struct examples *e)
 {
     p->n = (size_t)(p->rows.end - p->rows.first);
@@ -200,12 +200,10 @@ static int check_fold(const struct fold *f, int64_t k, const struct split *s,
                        "fold %lld would test on %s, and the data ends before: set [split] folds to "
                        "%lld or less",
                        (long long)k + 1, f->test.text, (long long)k);
-    if ((!e->counts_rows || check_classes(&f->train, "train", e, err) == 0) &&
-        check_classes(&f->test, "test", e, err) == 0)
-        return 0; // training on days of one class is an error of the fit
-    if (e->counts_rows)
-        return -1;
-    fprintf(stderr, "train: %s\n", err->msg);
+    if (e->counts_rows) // training on days of one class is an error of the fit
+        return check_classes(&f->train, "train", e, err) || check_classes(&f->test, "test", e, err);
+    if (check_classes(&f->test, "test", e, err))
+        fprintf(stderr, "train: %s\n", err->msg);
     return 0;
 }
 

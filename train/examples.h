@@ -13,12 +13,10 @@ struct examples {
     struct plan plan;
     uint64_t rows; // in time order
     size_t n_inputs;
-    const float **x;     // x[i][r]: input i of row r
-    const char **names;  // [n_inputs], of the plan
-    const int8_t *label; // label[r]: 1, 0, -1 not known; NULL where a model's table has none
-    const int64_t
-        *time; // time[r], seconds since 1970-01-01 of local time, at the schema's utc_offset,
-               // so that days are local days; or the number of the row
+    const float **x;      // x[i][r]: input i of row r
+    const char **names;   // [n_inputs], of the plan
+    const int8_t *label;  // label[r]: 1, 0, -1 not known; NULL where a model's table has none
+    const int64_t *time;  // time[r], local seconds since 1970 (utc_offset), or the row's number
     bool counts_rows;     // there is no clock: no days, no weeks, no delays
     const uint64_t *card; // card[r]: the key that [split] blocked names; NULL until it is chosen
     int64_t labels_as_of; // local time at which the labels were known; INT64_MAX: all are

@@ -49,14 +49,13 @@
 //      "warnings": {"few_rows","late_labels","known_cards","no_validation",
 //                   "threshold_from_training","over_budget","far_over_budget","no_alert",
 //                   "unseen": [{"name","unseen","rare"}, ...]},         onehots, shares of the test
-//      "counts_rows",                           true without a clock: "days", "alerts_per_day" (also
-//                                               null with alert_share) are null and "daily" is empty
+//      "counts_rows",                           true: no clock, so that days and rates a day are null
 //      "class": {"name","is_fraud","one", ...}, words for label 1 and 0
 //      "card": {"intended_use", ...},           those that [card] has
 //      "about": {"dataset","version","config","features": [{"name","expression"}, ...],
 //                "data_xxh3","config_xxh3","program","sha256"},        sha256: of model.json
 //      "text": {"lead": [...],"policy": [...],"comparisons": [...],"warnings": [...],   sentences
-//               "urgent": [...],                those of the warnings that train prints
+//               "urgent": those of the warnings that train prints,
 //               and the members of "card", each with a general text for one that is missing}}
 //
 // A weight belongs to the standardised input; low and high are its 95 % interval, weight ± 1.96
