@@ -27,18 +27,4 @@ static inline const char *own_address(void)
     return text;
 }
 
-static inline void succeed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-// A command that exits with 0 within two minutes; its output is log_text().
-static inline void succeed(const char *fmt, ...)
-{
-    char command[8192];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(command, sizeof command, fmt, args);
-    va_end(args);
-    if (run("%s", command))
-        fail_msg("%s\n%s", command, log_text());
-}
-
 #endif

@@ -1,7 +1,7 @@
 // scratch: a temporary folder for one test, files in it, and programs run on them.
 //
-// Paths are made with scratch_path, which keeps the last eight. Everything is removed by
-// scratch_remove, which is a test's teardown.
+// Paths are made with scratch_path. Everything is removed by scratch_remove, which is a test's
+// teardown.
 #ifndef TESTS_SCRATCH_H
 #define TESTS_SCRATCH_H
 
@@ -80,13 +80,24 @@ static inline int scratch_count(const char *path)
     return n;
 }
 
+// The last sixteen texts are kept.
+static inline const char *formatted(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static inline const char *formatted(const char *fmt, ...)
+{
+    static char texts[16][4096];
+    static unsigned next;
+    char *text = texts[next++ % 16];
+    va_list ap;
+    va_start(ap, fmt);
+    const int n = vsnprintf(text, sizeof texts[0], fmt, ap);
+    va_end(ap);
+    assert_in_range(n, 0, sizeof texts[0] - 1);
+    return text;
+}
+
 static inline const char *scratch_path(const char *name)
 {
-    static char paths[8][512];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
-    return path;
+    return formatted("%s/%s", scratch, name);
 }
 
 // Write n bytes to a file of the folder; its path.

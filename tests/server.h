@@ -42,10 +42,11 @@ struct server {
 static struct server shared; // for tests that change nothing of it
 static struct server own;    // of the test that runs; pid 0: none
 
-// A command, its output in folder/log; returns its exit status.
+// A shell command, its output in folder/log; returns its exit status. $F is the folder, and the PATH has
+// the programs.
 static inline int __attribute__((format(printf, 1, 2))) run(const char *fmt, ...)
 {
-    char command[4096];
+    char command[8400];
     va_list args;
     va_start(args, fmt);
     int n = snprintf(command, sizeof command, "exec >%s/log 2>&1; ", folder);
@@ -67,6 +68,18 @@ static inline const char *folder_text(const char *name)
 static inline const char *log_text(void)
 {
     return folder_text("log");
+}
+
+// A command that exits with 0.
+static inline void __attribute__((format(printf, 1, 2))) succeed(const char *fmt, ...)
+{
+    char command[8192];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(command, sizeof command, fmt, args);
+    va_end(args);
+    if (run("%s", command))
+        fail_msg("%s\n%s", command, log_text());
 }
 
 // The path of a file with TOKEN in it.
@@ -91,12 +104,11 @@ static inline void server_begin(struct server *s, const char *threads, const cha
     if (!*s->database)
         snprintf(s->database, sizeof s->database, "%s/served-%d.db", folder, ++databases);
     assert_int_equal(pipe(fds), 0);
-    int k = snprintf(
-        command, sizeof command,
-        "exec %s/serve --models %s/models --drift %s/drift.json --state %s/before/state.bin --key "
-        "%s/key "
-        "--database %s --port 0 --threads %s --allow-host x --access-log 2>%s/access.log >&%d",
-        bin, folder, folder, folder, folder, s->database, threads, folder, fds[1]);
+    int k = snprintf(command, sizeof command,
+                     "exec serve --models $F/models --drift $F/drift.json --state "
+                     "$F/before/state.bin --key $F/key --database %s --port 0 --threads %s "
+                     "--allow-host x --access-log 2>$F/access.log >&%d",
+                     s->database, threads, fds[1]);
     if (token)
         k += snprintf(command + k, sizeof command - (size_t)k, " --token-file %s", token);
     for (size_t i = 0; s->more[i]; i++)
@@ -154,14 +166,14 @@ static inline int server_end_own(void **state)
 // The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
 static inline int server_artifacts_of(void **state, const char *config, const char *day)
 {
+    char here[2048]; // commands may change the folder
     bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
-    if (scratch_make(state) ||
-        run("%s/ingest --config %s --key %s/key --output %s/table", bin, config, folder, folder) ||
-        run("%s/features --config %s --output %s/features %s/table", bin, config, folder, folder) ||
-        run("%s/features --config %s --until %s --output %s/before %s/table", bin, config, day,
-            folder, folder) ||
-        run("%s/train --config %s --output %s/models --promote %s/features", bin, config, folder,
-            folder)) {
+    if (!getcwd(here, sizeof here) || scratch_make(state) || setenv("F", folder, 1) ||
+        setenv("PATH", formatted("%s/%s:%s:%s", here, bin, bin, getenv("PATH")), 1) ||
+        run("ingest --config %s --key $F/key --output $F/table", config) ||
+        run("features --config %s --output $F/features $F/table", config) ||
+        run("features --config %s --until %s --output $F/before $F/table", config, day) ||
+        run("train --config %s --output $F/models --promote $F/features", config)) {
         fprintf(stderr, "%s\n", log_text());
         return -1;
     }
@@ -238,16 +250,20 @@ static inline int try_hear(int fd, struct answer *a, bool with_text)
     return 0;
 }
 
-static inline void hear(int fd, struct answer *a)
-{
-    if (try_hear(fd, a, true))
-        fail_msg("no whole answer: '%s'", a->head);
-}
-
 static inline void answer_free(struct answer *a)
 {
     free(a->text);
     a->text = NULL;
+}
+
+// The answer that hear and the functions below took last, until the next one.
+static struct answer heard;
+
+static inline void hear(int fd)
+{
+    answer_free(&heard);
+    if (try_hear(fd, &heard, true))
+        fail_msg("no whole answer: '%s'", heard.head);
 }
 
 static inline void say_post(int fd, const char *body)
@@ -258,36 +274,42 @@ static inline void say_post(int fd, const char *body)
     say(fd, body, strlen(body));
 }
 
+static inline const char *json_post(const char *body)
+{
+    return formatted(JSON_POST "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+}
+
 // A whole request on a connection of its own.
-static inline void ask_at(int port, struct answer *a, const char *request)
+static inline void ask_at(int port, const char *request)
 {
     int fd = dial(port);
     say(fd, request, strlen(request));
-    if (try_hear(fd, a, strncmp(request, "HEAD ", 5) != 0))
-        fail_msg("%s: no whole answer: '%s'", request, a->head);
+    answer_free(&heard);
+    if (try_hear(fd, &heard, strncmp(request, "HEAD ", 5) != 0))
+        fail_msg("%s: no whole answer: '%s'", request, heard.head);
     close(fd);
+}
+
+static inline bool is_heard(const char *words)
+{
+    return strstr(heard.head, words) || strstr(heard.text, words);
 }
 
 // The answer has the status, and the words in its head or text.
 static inline void check_answer_at(int port, const char *request, int status, const char *words)
 {
-    struct answer a;
-    ask_at(port, &a, request);
-    if (a.status != status || !(strstr(a.head, words) || strstr(a.text, words)))
-        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not return
-        fail_msg("%s\n%s%s", request, a.head, a.text);
-    answer_free(&a);
+    ask_at(port, request);
+    if (heard.status != status || !is_heard(words))
+        fail_msg("%s\n%s%s", request, heard.head, heard.text);
 }
 
 // Asks until the answer has the words.
 static inline void await_answer(int port, const char *request, const char *words)
 {
-    bool found = false;
-    for (int ms = 0; ms < WAIT_MS && !found; ms += 10) {
-        struct answer a;
-        ask_at(port, &a, request);
-        found = strstr(a.text, words) != NULL;
-        answer_free(&a);
+    for (int ms = 0; ms < WAIT_MS; ms += 10) {
+        ask_at(port, request);
+        if (strstr(heard.text, words))
+            break;
         poll(NULL, 0, 10);
     }
     check_answer_at(port, request, 200, words);

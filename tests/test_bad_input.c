@@ -76,12 +76,10 @@ TEST_CASE(a_pipe_in_place_of_a_file_is_refused_at_once)
         {"x", "replay " SAMPLE "--token-file x"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char command[512];
-        snprintf(command, sizeof command,
-                 "rm -f %s && mkfifo -m 600 %s && "
-                 "timeout 20 %s",
-                 files[i][0], files[i][0], files[i][1]);
-        expect(1, strrchr(files[i][0], '/') ? strrchr(files[i][0], '/') + 1 : files[i][0], command);
+        expect(1, strrchr(files[i][0], '/') ? strrchr(files[i][0], '/') + 1 : files[i][0],
+               formatted("rm -f %s && mkfifo -m 600 %s && "
+                         "timeout 20 %s",
+                         files[i][0], files[i][0], files[i][1]));
         stages_copy(NULL);
     }
 }
@@ -130,9 +128,7 @@ TEST_CASE(results_that_cannot_be_printed_are_an_error)
 {
     static const char *const commands[] = {INGEST, MONITOR, "registry --models models list", SERVE};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        char command[512];
-        snprintf(command, sizeof command, "%s >/dev/full", commands[i]);
-        expect(1, "cannot write to standard output", command);
+        expect(1, "cannot write to standard output", formatted("%s >/dev/full", commands[i]));
     }
 }
 

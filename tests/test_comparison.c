@@ -404,8 +404,7 @@ TEST_CASE(an_alarm_needs_k_of_the_last_n_weeks_that_count)
                  {"-----1", "", false}, // fewer than K weeks
                  {"-----1", "alarm = 1 of 3\n", true}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char ini[512];
-        snprintf(ini, sizeof ini, MONITOR "%s", cases[i].setting);
+        const char *ini = formatted(MONITOR "%s", cases[i].setting);
         fill();
         mark(moving, cases[i].weeks);
         compare(ini);
@@ -517,8 +516,7 @@ TEST_CASE(a_fall_alarms_in_k_of_the_last_n_weeks_and_the_estimate_does_not_see_i
                  {"000101", "", true},  {"111100", "", false},
                  {"001001", "", false}, {"111111", "ap_drop = 0.9\n", false}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char ini[512];
-        snprintf(ini, sizeof ini, MONITOR "%s", cases[i].setting);
+        const char *ini = formatted(MONITOR "%s", cases[i].setting);
         fill();
         shuffle_labels(cases[i].weeks);
         compare(ini);
@@ -616,25 +614,22 @@ TEST_CASE(what_moved_names_inputs_first_and_the_score_and_the_decisions_after_th
 
 TEST_CASE(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said)
 {
-    char text[256];
     move(moving, DAYS - WEEK, DAYS, 0.5F);
     compare(MONITOR);
     assert_said("\"No drift yet: 0 of 2 inputs moved; AP 0.");
     assert_said(" in the period.\"");
-    snprintf(text, sizeof text,
-             "\"Beyond the bound in fewer than 2 of the last 3 weeks, so no alarm: moving %.2f.\"",
-             column("moving")->weeks[WEEKS - 1]);
-    assert_said(text);
+    assert_said(formatted(
+        "\"Beyond the bound in fewer than 2 of the last 3 weeks, so no alarm: moving %.2f.\"",
+        column("moving")->weeks[WEEKS - 1]));
     assert_printed("  once\n");
     shuffle_labels("000001");
     compare(MONITOR);
     assert_said(
         "\"AP is lower by more than 0.10 in fewer than 2 of the last 3 weeks, so no alarm.\"");
     assert_said(" in the week to 2018-10-23.\"");
-    snprintf(text, sizeof text, "The probabilities alone promise an AP of %.2f, and %.2f was found",
-             c.weeks[WEEKS - 1].estimate.average_precision,
-             c.weeks[WEEKS - 1].metrics.average_precision);
-    assert_said(text);
+    assert_said(formatted("The probabilities alone promise an AP of %.2f, and %.2f was found",
+                          c.weeks[WEEKS - 1].estimate.average_precision,
+                          c.weeks[WEEKS - 1].metrics.average_precision));
     fill();
     move(moving, DAYS - 5 * WEEK, DAYS - 4 * WEEK, 0.5F); // long ago
     shuffle_labels("010000");

@@ -40,18 +40,18 @@ static char first_run[sizeof out];
 
 static int dag_make(void **state)
 {
-    char here[2048], copy[4096];
+    char here[2048];
     if (scratch_make(state) || !getcwd(here, sizeof here))
         return -1;
-    snprintf(copy, sizeof copy,
-             "here='%s'; programs=$(cd \"$here\" && cd \"${ASSAY_BIN:-build/bin}\" && pwd) && "
-             "mkdir -p good/build && cp -a \"$here/Makefile\" \"$here/packages.txt\" good && "
-             "cp -a \"$here/datasets/sample.ini\" \"$here/datasets/sample.csv\" good && "
-             "sed -i 's|^file = .*|file = sample.csv|' good/sample.ini && "
-             "cd \"$programs/..\" && cp -a --parents bin lib*.a datasets/simulate.o */main.o "
-             "train/registry_main.o serve/replay.o serve/export.o tests/tiny.o train/onnx.pb-c.* "
-             "\"$OLDPWD/good/build\"",
-             here);
+    const char *copy = formatted(
+        "here='%s'; programs=$(cd \"$here\" && cd \"${ASSAY_BIN:-build/bin}\" && pwd) && "
+        "mkdir -p good/build && cp -a \"$here/Makefile\" \"$here/packages.txt\" good && "
+        "cp -a \"$here/datasets/sample.ini\" \"$here/datasets/sample.csv\" good && "
+        "sed -i 's|^file = .*|file = sample.csv|' good/sample.ini && "
+        "cd \"$programs/..\" && cp -a --parents bin lib*.a datasets/simulate.o */main.o "
+        "train/registry_main.o serve/replay.o serve/export.o tests/tiny.o train/onnx.pb-c.* "
+        "\"$OLDPWD/good/build\"",
+        here);
     if (run_in(".", copy) == 0 && run_in("good", MAKE "-j2 pipeline") == 0) {
         memcpy(first_run, out, sizeof out);
         return 0;
@@ -110,12 +110,9 @@ TEST_CASE(the_result_fits_a_terminal_whatever_the_dataset_is)
         "/^amount = amount$/d", // no baseline but the constant
     };
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
-        char command[1024];
-        snprintf(command, sizeof command,
-                 "sed -i '%s' sample.ini && cp sample.ini " LONG ".ini && " MAKE "CONFIG=" LONG
-                 ".ini pipeline",
-                 edits[i]);
-        succeed(command);
+        succeed(formatted("sed -i '%s' sample.ini && cp sample.ini " LONG ".ini && " MAKE
+                          "CONFIG=" LONG ".ini pipeline",
+                          edits[i]));
         assert_fits_a_terminal();
         assert_contains(out, "\nReport  models/" LONG "/champion/report.html\n");
         assert_null(strstr(out, "nan"));
@@ -220,8 +217,7 @@ static const char awful[] =
 
 TEST_CASE(a_file_may_have_any_name_and_no_shell_reads_it)
 {
-    char line[sizeof awful + 8];
-    snprintf(line, sizeof line, "file = %s\n", awful);
+    const char *line = formatted("file = %s\n", awful);
     scratch_text("work/name", awful);
     scratch_text("work/line", line);
     succeed("sed -i -e '/^file = /d' -e '/^\\[input\\]/r line' sample.ini && " MAKE "help");
@@ -252,9 +248,7 @@ TEST_CASE(settings_that_no_shell_should_read_are_refused_or_stay_one_word)
                  {"'; touch pwned #/x.db: cannot open", "DATABASE=\"'; touch pwned #/x.db\""},
                  {"unexpected argument ';'", "SIMULATE='; touch pwned' build/data/simulated.csv"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char command[512];
-        snprintf(command, sizeof command, MAKE "%s serve", cases[i].setting);
-        expect(2, cases[i].words, command);
+        expect(2, cases[i].words, formatted(MAKE "%s serve", cases[i].setting));
     }
     succeed("[ ! -e pwned ]");
 }

@@ -27,8 +27,7 @@ static int metrics_make(void **state)
     succeed("curl -sS --fail --max-time 60 -H 'Content-Type: application/json' "
             "http://127.0.0.1:%d/feedback -d '{\"id\":\"P%d\",\"label\":1}'",
             shared.port, reviewed);
-    succeed("curl -sS --fail --max-time 60 http://127.0.0.1:%d/metrics -o %s/metrics", shared.port,
-            folder);
+    succeed("curl -sS --fail --max-time 60 http://127.0.0.1:%d/metrics -o $F/metrics", shared.port);
     return 0;
 }
 
@@ -42,7 +41,7 @@ static int all_end(void **state)
 
 TEST_CASE(promtool_takes_metrics_configuration_and_rules)
 {
-    succeed("promtool check metrics <%s/metrics", folder);
+    succeed("promtool check metrics <$F/metrics");
     succeed("promtool check config deploy/prometheus.yml");
     succeed("promtool check rules --lint=all --lint-fatal deploy/alerts.yml");
 }
@@ -52,15 +51,13 @@ TEST_CASE(each_alert_has_its_words_and_fires_when_it_should)
     succeed("timeout 250 promtool test rules deploy/alerts_test.yml deploy/alerts_days_test.yml");
     succeed(
         "cd deploy && for part in 'expr: ' 'for: ' 'severity: ' 'summary: \"' 'description: >-'; "
-        "do sed -n '/- alert:/,$p' alerts.yml | grep -c \"$part\"; done | sort -u >%s/n && "
-        "grep -c -- '- alert:' alerts.yml | cmp - %s/n",
-        folder, folder);
+        "do sed -n '/- alert:/,$p' alerts.yml | grep -c \"$part\"; done | sort -u >$F/n && "
+        "grep -c -- '- alert:' alerts.yml | cmp - $F/n");
     // a test in which it fires, and one in which it does not
     succeed("cd deploy && for a in $(grep -oP 'alert: \\K\\w+' alerts.yml); do "
             "k=$(grep -ohP \"&\\K[a-z_]+(?= .*alertname=\\\"$a\\\")\" alerts_*test.yml) && "
-            "grep -hE \"[*&]$k[ ,]\" alerts_*test.yml >%s/uses && grep -q exp_samples %s/uses && "
-            "grep -qv exp_samples %s/uses || { echo $a is not tested both ways; exit 1; }; done",
-            folder, folder, folder);
+            "grep -hE \"[*&]$k[ ,]\" alerts_*test.yml >$F/uses && grep -q exp_samples $F/uses && "
+            "grep -qv exp_samples $F/uses || { echo $a is not tested both ways; exit 1; }; done");
 }
 
 TEST_CASE(each_panel_of_the_dashboard_has_its_words_and_queries)
@@ -83,50 +80,46 @@ TEST_CASE(each_panel_of_the_dashboard_has_its_words_and_queries)
     succeed(
         "{ echo 'groups: [{name: panels, rules: ['; grep -oP '\"expr\": \\K\"(\\\\.|[^\"])*\"' "
         "deploy/grafana.json | sed 's/\\$__rate_interval/5m/g; s/.*/{record: \"a:b\", expr: &},/'; "
-        "echo ']}]'; } >%s/panels.yml && test $(wc -l <%s/panels.yml) -ge 40 && "
-        "promtool check rules --lint=none %s/panels.yml",
-        folder, folder, folder);
+        "echo ']}]'; } >$F/panels.yml && test $(wc -l <$F/panels.yml) -ge 40 && "
+        "promtool check rules --lint=none $F/panels.yml");
 }
 
 TEST_CASE(every_metric_in_alerts_and_dashboard_is_exposed)
 {
     // names of recording rules follow a colon
     succeed("grep -hoE '(^|[^:_a-z])(assay|process)_[a-z0-9_]+' deploy/alerts.yml "
-            "deploy/grafana.json | grep -oE '(assay|process)_.*' | sort -u >%s/asked; "
-            "test $(wc -l <%s/asked) -ge 25 && while read -r name; do "
-            "grep -qE \"^$name[{ ]\" %s/metrics || { echo \"no $name\"; exit 1; }; done <%s/asked",
-            folder, folder, folder, folder);
+            "deploy/grafana.json | grep -oE '(assay|process)_.*' | sort -u >$F/asked; "
+            "test $(wc -l <$F/asked) -ge 25 && while read -r name; do "
+            "grep -qE \"^$name[{ ]\" $F/metrics || { echo \"no $name\"; exit 1; }; done <$F/asked");
 }
 
 TEST_CASE(the_options_of_unit_and_container_are_the_servers)
 {
     succeed(
-        "%s/serve --help >%s/help; for file in assay.service Dockerfile; do "
+        "serve --help >$F/help; for file in assay.service Dockerfile; do "
         "options=$(sed -n '/^ExecStart=\\|^ENTRYPOINT /,/^#/p' deploy/$file | "
         "grep -v '^#' | grep -oE -- '--[a-z-]+') && test $(echo \"$options\" | wc -l) -ge 4 && "
-        "for o in $options; do grep -qE -- \"^ +$o \" %s/help || { echo $file: no $o; exit 1; }; "
-        "done || exit 1; done",
-        bin, folder, folder);
+        "for o in $options; do grep -qE -- \"^ +$o \" $F/help || { echo $file: no $o; exit 1; }; "
+        "done || exit 1; done");
 }
 
 TEST_CASE(systemd_takes_the_unit_and_finds_it_closed)
 {
     if (run("systemd-analyze --version"))
         skip(); // a machine without systemd
-    succeed("sed 's|=/opt/assay/bin/serve|=/bin/true|' deploy/assay.service >%s/assay.service",
-            folder);
-    succeed("systemd-analyze verify %s/assay.service", folder);
+    succeed("sed 's|=/opt/assay/bin/serve|=/bin/true|' deploy/assay.service >$F/assay.service");
+    succeed("systemd-analyze verify $F/assay.service");
     assert_string_equal(log_text(), ""); // it exits with 0 after warnings
-    succeed("systemd-analyze security --offline=true --threshold=20 %s/assay.service", folder);
+    succeed("systemd-analyze security --offline=true --threshold=20 $F/assay.service");
 }
 
 // ---- Prometheus ---------------------------------------------------------------------------------
 
 static void prometheus_start(void)
 {
-    succeed("cp deploy/alerts.yml %s && sed -e 's|127.0.0.1:8081|127.0.0.1:%d|; s|: 15s|: 1s|' "
-            "-e 's|timeout: 10s|timeout: 1s|' deploy/prometheus.yml >%s/prometheus.yml",
-            folder, shared.port, folder);
+    succeed("cp deploy/alerts.yml $F && sed -e 's|127.0.0.1:8081|127.0.0.1:%d|; s|: 15s|: 1s|' "
+            "-e 's|timeout: 10s|timeout: 1s|' deploy/prometheus.yml >$F/prometheus.yml",
+            shared.port);
     char *command = xasprintf("cd %s && exec prometheus --config.file=prometheus.yml "
                               "--storage.tsdb.path=tsdb --web.listen-address=%s:9090 "
                               ">prometheus.log 2>&1",
@@ -136,8 +129,8 @@ static void prometheus_start(void)
         _exit(execl("/bin/sh", "sh", "-c", command, (char *)NULL));
     free(command);
     succeed("curl -sS --fail --retry 200 --retry-delay 1 --retry-all-errors --retry-max-time 100 "
-            "http://%s:9090/-/ready || { cat %s/prometheus.log; exit 1; }",
-            own_address(), folder);
+            "http://%s:9090/-/ready || { cat $F/prometheus.log; exit 1; }",
+            own_address());
 }
 
 // The value of a query that gives one sample; -1 if it gives none.
@@ -174,10 +167,10 @@ TEST_CASE(prometheus_sees_the_predictions_grow)
 TEST_CASE(its_rules_evaluate_without_an_error_and_no_alert_fires)
 {
     await_value("job:assay_predictions:rate5m", 0);
-    succeed("cd %s && curl -sS --max-time 60 http://%s:9090/api/v1/rules >rules && "
+    succeed("cd $F && curl -sS --max-time 60 http://%s:9090/api/v1/rules >rules && "
             "test $(grep -o '\"health\":' rules | wc -l) -ge 28 && "
             "! grep -oE '.{200}\"(health\":\"err|state\":\"firing)\".{200}' rules",
-            folder, own_address());
+            own_address());
 }
 
 TESTS(metrics_make, all_end)

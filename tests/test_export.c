@@ -32,8 +32,7 @@ static void expect_export(int status, const char *parts, const char *options)
 static void open_served(void)
 {
     struct err err = {""};
-    char path[128];
-    snprintf(path, sizeof path, "%s/served", small.folder);
+    const char *path = formatted("%s/served", small.folder);
     table_release(&served);
     must(table_open(&served, path, &err), &err);
 }
@@ -58,17 +57,14 @@ static int label_of(uint64_t row)
 
 static void ask_at(const char *id, long long seconds)
 {
-    char body[160];
-    snprintf(body, sizeof body, "{\"id\":\"%s\",\"time\":%lld,\"customer\":1,\"amount\":5}", id,
-             START + seconds);
-    expect(body, 200);
+    expect(
+        formatted("{\"id\":\"%s\",\"time\":%lld,\"customer\":1,\"amount\":5}", id, START + seconds),
+        200);
 }
 
 static void label(const char *id, int is)
 {
-    char body[64];
-    snprintf(body, sizeof body, "{\"id\":\"%s\",\"label\":%d}", id, is);
-    tell(body);
+    tell(formatted("{\"id\":\"%s\",\"label\":%d}", id, is));
     assert_int_equal(reply.status, 200);
 }
 
@@ -249,7 +245,7 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
         {"'2018-10-01 04:00:00'",
          ": 1 known; of the other transactions 2 should have one by now and 1 are", 0},
     };
-    char options[64], checksum[17] = "";
+    char checksum[17] = "";
     ask_at("A", 0);
     ask_at("B", 3600);
     ask_at("C", 7200);
@@ -257,8 +253,7 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached)
     ask_at("D", 14400);
     label("A", 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(options, sizeof options, "--labels-as-of %s", cases[i].as_of);
-        expect_export(0, cases[i].counts, options);
+        expect_export(0, cases[i].counts, formatted("--labels-as-of %s", cases[i].as_of));
         open_served();
         assert_int_equal(label_of(0), cases[i].label);
         assert_int_equal(label_of(1), -1);
@@ -323,9 +318,7 @@ TEST_CASE(an_unknown_id_and_another_key_are_errors)
     expect_export(1, "no transaction has the id 'T2'", "--id T2");
     expect_export(1, "no transaction has the id ''", "--id ''");
     shell("printf 0123456789abcdeX >other; chmod 600 other");
-    char *options = xasprintf("--id T1 --key %s/other", small.folder);
-    expect_export(1, "made under another key", options);
-    free(options);
+    expect_export(1, "made under another key", formatted("--id T1 --key %s/other", small.folder));
     record(&small.service, "T2", 2, &reply);
     assert_int_equal(reply.status, 404);
     assert_string_equal(text(take_answer(), "field"), "id");
@@ -384,10 +377,9 @@ TEST_CASE(a_value_that_differs_is_named)
 
 static void old(const char *id, const char *day)
 {
-    char body[128];
-    snprintf(body, sizeof body,
-             "{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":1,\"amount\":1}", id, day);
-    expect(body, 200);
+    expect(formatted("{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":1,\"amount\":1}",
+                     id, day),
+           200);
 }
 
 // The older checkpoint is the oldest state then, also while rows before it are still there.
@@ -586,9 +578,7 @@ TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
     shell("sed 's/[(]hour[(]time[)] <= 6[)]/(hour(time) <= 7)/' models/1/model.json >other.json; "
           "! cmp -s other.json models/1/model.json");
     struct err err = {""};
-    char path[128];
-    snprintf(path, sizeof path, "%s/other.json", small.folder);
-    char *text = scratch_read(path, NULL);
+    char *text = scratch_read(formatted("%s/other.json", small.folder), NULL);
     if (!text || small_registry(small.models, text, &err))
         fail_msg("%s", err.msg);
     free(text);

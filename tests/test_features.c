@@ -155,9 +155,7 @@ TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
     };
     expect(2, "--until: 'yesterday' is neither", FEATURES "--until yesterday");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char edit[256];
-        snprintf(edit, sizeof edit, "sed '%s' datasets/sample.ini >bad.ini", cases[i][0]);
-        succeed(edit);
+        succeed(formatted("sed '%s' datasets/sample.ini >bad.ini", cases[i][0]));
         refused(cases[i][1], "features --config bad.ini --output features table");
     }
 }

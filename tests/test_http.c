@@ -31,9 +31,8 @@ static const char *real_path(const struct route *route)
 static void check_path(int port, const char *method, const char *path, const char *header,
                        int status, const char *words)
 {
-    char request[1024];
-    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, header);
-    check_answer_at(port, request, status, words);
+    check_answer_at(port, formatted("%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, header),
+                    status, words);
 }
 
 TEST_CASE(every_route_tells_its_methods_and_refuses_others)
@@ -47,37 +46,33 @@ TEST_CASE(every_route_tells_its_methods_and_refuses_others)
         check_path(shared.port, "DELETE", path, "", 405, allow);
         check_path(shared.port, other, path, "Content-Length: 0\r\n", 405, allow);
     }
-    struct answer a; // no preflight is allowed
-    ask_at(shared.port, &a,
-           "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
-           "Access-Control-Request-Method: POST\r\n\r\n");
-    assert_null(strstr(a.head, "Access-Control"));
-    answer_free(&a);
+    ask_at(shared.port, "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: http://e\r\n"
+                        "Access-Control-Request-Method: POST\r\n\r\n");
+    assert_null(strstr(heard.head, "Access-Control"));
 }
 
 TEST_CASE(head_is_get_without_the_text)
 {
     const struct route *route;
     for (route = routes; route->path; route++) {
-        struct answer get, head;
-        char request[512];
+        struct answer head;
         const char *path = real_path(route);
         if (!strstr(route->allow, "HEAD"))
             continue;
         int fd = dial(shared.port);
-        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n" GET("%s"), path,
-                 path);
+        const char *request =
+            formatted("HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n" GET("%s"), path, path);
         say(fd, request, strlen(request));
         assert_int_equal(try_hear(fd, &head, false), 0);
-        hear(fd, &get); // a text after the head would be read as this answer
+        hear(fd); // a text after the head would be read as this answer
         close(fd);
         assert_int_equal(head.status, 200);
-        assert_int_equal(get.status, 200);
+        assert_int_equal(heard.status, 200);
         // These change from one request to the next.
         if (strcmp(path, "/metrics") != 0 && strcmp(path, "/history") != 0)
-            assert_int_equal(strtoul(strstr(head.head, "Content-Length: ") + 16, NULL, 10), get.n);
+            assert_int_equal(strtoul(strstr(head.head, "Content-Length: ") + 16, NULL, 10),
+                             heard.n);
         answer_free(&head);
-        answer_free(&get);
     }
     check_answer_at(shared.port, "HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "");
 }
@@ -115,11 +110,10 @@ TEST_CASE(without_a_token_only_loopback_and_allowed_names_are_served)
                  {"[::2]", false},
                  {"xx", false},
                  {"127.100.100.100.evil", false}};
-    char request[256];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(request, sizeof request, "GET /decisions HTTP/1.1\r\nHost: %s\r\n\r\n",
-                 cases[i].host);
-        check_answer_at(shared.port, request, cases[i].good ? 200 : 403,
+        check_answer_at(shared.port,
+                        formatted("GET /decisions HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].host),
+                        cases[i].good ? 200 : 403,
                         cases[i].good ? "" : "neither loopback nor named by --allow-host");
     }
     check_answer_at(shared.port, "GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 403, "");
@@ -153,27 +147,22 @@ TEST_CASE(without_the_token_only_open_routes_answer)
 
 TEST_CASE(the_line_of_the_readme_is_answered)
 {
-    struct answer a;
     char *readme = scratch_read("README.md", NULL), *body = strstr(readme, "-d '{") + 4;
     body[strcspn(body, "'")] = '\0';
-    int fd = dial(shared.port);
-    say_post(fd, body);
+    ask_at(shared.port, json_post(body));
     free(readme);
-    hear(fd, &a);
-    close(fd);
-    json_t *json = json_loads(a.text, JSON_REJECT_DUPLICATES, NULL);
-    assert_int_equal(a.status, 200);
+    json_t *json = json_loads(heard.text, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(heard.status, 200);
     assert_string_equal(json_string_value(json_object_get(json, "id")), "T1");
     const double p = json_number_value(json_object_get(json, "probability"));
     assert_true(p > 0 && p < 1);
     assert_int_equal(json_array_size(json_object_get(json, "reasons")), 4);
     json_decref(json);
-    answer_free(&a);
 }
 
 TEST_CASE(a_path_is_answered_exactly_or_not_found)
 {
-    char long_path[600];
+    char long_path[600]; // for longer than formatted keeps it
     const struct {
         const char *path, *words; // NULL: 404
     } cases[] = {{"/healthz", "{\"status\":\"ok\"}"},
@@ -203,20 +192,17 @@ TEST_CASE(the_files_of_the_model_come_as_they_are_in_the_registry)
 {
     static const char *const names[] = {"metrics.json", "card.md"};
     static const char *const types[] = {"application/json\r\n", "text/markdown; charset=utf-8\r\n"};
-    struct answer a;
     for (size_t i = 0; i < 2; i++) {
-        char request[128], name[64];
-        snprintf(name, sizeof name, "models/1/%s", names[i]);
-        snprintf(request, sizeof request, GET("/model/%s"), names[i]);
-        ask_at(shared.port, &a, request);
-        assert_string_equal(a.text, folder_text(name));
-        assert_contains(a.head, types[i]);
-        answer_free(&a);
-        assert_int_equal(run("mv %s/%s %s/moved", folder, name, folder), 0);
+        const char *name = formatted("models/1/%s", names[i]);
+        const char *request = formatted(GET("/model/%s"), names[i]);
+        ask_at(shared.port, request);
+        assert_string_equal(heard.text, folder_text(name));
+        assert_contains(heard.head, types[i]);
+        succeed("mv $F/%s $F/moved", name);
         check_answer_at(shared.port, request, 404, "is gone from the registry, or unreadable");
-        assert_int_equal(run("mkfifo %s/%s", folder, name), 0);
+        succeed("mkfifo $F/%s", name);
         check_answer_at(shared.port, request, 404, "is gone from the registry, or unreadable");
-        assert_int_equal(run("mv %s/moved %s/%s", folder, folder, name), 0);
+        succeed("mv $F/moved $F/%s", name);
         check_answer_at(shared.port, request, 200, types[i]);
     }
 }
@@ -270,14 +256,12 @@ TEST_CASE(answers_follow_each_other_on_one_connection)
     static const char requests[] = GET("/healthz") JSON_POST
         "Content-Length: 3\r\n\r\n{]}" JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
     static const int statuses[] = {200, 400, 422, 200};
-    struct answer a;
     int fd = dial(shared.port);
     say(fd, requests, sizeof requests - 1);
     for (int i = 0; i < 4; i++) {
-        hear(fd, &a);
-        assert_int_equal(a.status, statuses[i]);
-        assert_non_null(strstr(a.head, "Connection: keep-alive"));
-        answer_free(&a);
+        hear(fd);
+        assert_int_equal(heard.status, statuses[i]);
+        assert_non_null(strstr(heard.head, "Connection: keep-alive"));
     }
     close(fd);
 }
@@ -291,13 +275,11 @@ TEST_CASE(a_request_has_the_clients_id_or_one_of_ours)
     check_path(shared.port, "GET", "/healthz", "X-Request-Id: Trace.1_a-b\r\n", 200,
                "\r\nX-Request-Id: Trace.1_a-b\r\n");
     for (size_t i = 0; i < 3; i++) {
-        struct answer a;
-        ask_at(shared.port, &a, requests[i]);
+        ask_at(shared.port, requests[i]);
         assert_int_equal(
-            sscanf(strstr(a.head, "X-Request-Id: "), "X-Request-Id: %127[^\r]", ids[i]), 1);
+            sscanf(strstr(heard.head, "X-Request-Id: "), "X-Request-Id: %127[^\r]", ids[i]), 1);
         assert_int_equal(strlen(ids[i]), 16);
         assert_int_equal(strspn(ids[i], "0123456789abcdef"), 16);
-        answer_free(&a);
     }
     assert_string_not_equal(ids[0], ids[1]);
 }
@@ -317,11 +299,9 @@ TEST_CASE(the_access_log_contains_nothing_that_a_client_sent_but_its_id)
          "Content-Length: 0\r\n\r\n",
          "\"path\":\"/v2/models/{model}/versions/{version}/infer\",\"status\":415"},
     };
-    struct answer a;
     server_begin(&own, "8", NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ask_at(own.port, &a, cases[i][0]);
-        answer_free(&a);
+        ask_at(own.port, cases[i][0]);
     }
     assert_int_equal(server_end(&own), 0);
     const char *log = folder_text("access.log"), *end;
@@ -346,32 +326,28 @@ TEST_CASE(with_an_access_log_every_line_on_stderr_is_json)
         {"--access-log --models '%s/models' --token-file '%s'", "is not a regular file"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char arguments[1024];
-        snprintf(arguments, sizeof arguments, cases[i][0], folder, folder);
-        const int status = run("%s/serve %s", bin, arguments);
+        const int status = run("serve %s", formatted(cases[i][0], folder, folder));
         assert_int_equal(status, i < 2 ? 2 : 1);
         json_t *json = json_loads(log_text(), JSON_REJECT_DUPLICATES, NULL);
         assert_string_equal(json_string_value(json_object_get(json, "level")), "error");
         assert_contains(json_string_value(json_object_get(json, "message")), cases[i][1]);
         json_decref(json);
     }
-    assert_int_equal(run("%s/serve --models none", bin), 1);
+    assert_int_equal(run("serve --models none"), 1);
     assert_contains(log_text(), "serve: none: cannot open the registry: No such file");
 }
 
 TEST_CASE(connections_are_closed_when_they_take_all_threads)
 {
     static const char *const wanted[] = {"keep-alive", "close", ""};
-    struct answer a;
     int fds[3];
     server_begin(&own, "2", NULL);
     for (int i = 0; i < 3; i++) { // the third would wait for the second otherwise
         fds[i] = dial(own.port);
         say(fds[i], GET("/healthz"), strlen(GET("/healthz")));
-        hear(fds[i], &a);
-        assert_int_equal(a.status, 200);
-        assert_non_null(strstr(strstr(a.head, "Connection: "), wanted[i]));
-        answer_free(&a);
+        hear(fds[i]);
+        assert_int_equal(heard.status, 200);
+        assert_non_null(strstr(strstr(heard.head, "Connection: "), wanted[i]));
     }
     for (int i = 0; i < 3; i++)
         close(fds[i]);
@@ -402,9 +378,9 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
     assert_contains(shared.line, ", new database /");
     snprintf(port, sizeof port, "--port %d", shared.port);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const int status = run("%s/serve --models %s/models --state %s/before/state.bin --key "
-                               "%s/key --database %s/none.db %s",
-                               bin, folder, folder, folder, folder, cases[i].arguments);
+        const int status = run("serve --models $F/models --state $F/before/state.bin --key "
+                               "$F/key --database $F/none.db %s",
+                               cases[i].arguments);
         if (status != cases[i].status || !strstr(log_text(), cases[i].words))
             fail_msg("%s: %d, %s", cases[i].arguments, status, log_text());
     }
@@ -413,8 +389,7 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
 TEST_CASE(every_answer_of_a_server_is_as_documented)
 {
     server_begin(&own, "8", NULL);
-    if (run("/usr/bin/python3 tests/openapi/check.py http://127.0.0.1:%d", own.port))
-        fail_msg("%s", log_text());
+    succeed("/usr/bin/python3 tests/openapi/check.py http://127.0.0.1:%d", own.port);
     assert_int_equal(server_end(&own), 0);
 }
 
@@ -422,10 +397,8 @@ static json_t *document; // of the small service
 
 static json_t *member(json_t *object, const char *path)
 {
-    char name[64];
     for (; *path && object; path += strcspn(path, " "), path += *path == ' ') {
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(path, " "), path);
-        object = json_object_get(object, name);
+        object = json_object_get(object, formatted("%.*s", (int)strcspn(path, " "), path));
     }
     return object;
 }
@@ -483,8 +456,7 @@ static void check_texts(const char *const *texts, size_t n, const char *taken)
     for (size_t i = 0, used = 0; i < n; i++)
         used += (size_t)snprintf(all + used, sizeof all - used, "%s\n", texts[i]);
     scratch_text("texts", all);
-    assert_int_equal(
-        run("/usr/bin/python3 tests/openapi/check.py %s/document %s/texts", folder, folder), 0);
+    succeed("/usr/bin/python3 tests/openapi/check.py $F/document $F/texts");
     assert_string_equal(log_text(), taken);
     for (size_t i = 0; i < n; i++) {
         ask(texts[i]);
@@ -556,11 +528,9 @@ static int sum_of(const json_t *history, const char *name)
 
 static json_t *ask_history(void)
 {
-    struct answer a;
-    ask_at(own.port, &a, GET("/history"));
-    json_t *json = json_loadb(a.text, a.n, JSON_REJECT_DUPLICATES, NULL);
+    ask_at(own.port, GET("/history"));
+    json_t *json = json_loadb(heard.text, heard.n, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(json);
-    answer_free(&a);
     return json;
 }
 
@@ -569,19 +539,12 @@ TEST_CASE(the_history_counts_requests_and_is_empty_after_a_restart)
 #define ROW(id)                                                                                    \
     "{\"id\":\"" id                                                                                \
     "\",\"time\":\"2018-05-03T10:00:00Z\",\"customer\":\"h\",\"terminal\":\"h\",\"amount\":5}"
-    static const char *const good[] = {ROW("h1"), "[" ROW("h2") "," ROW("h3") "]", ROW("h1")},
-                             *const bad[] = {"{", "[]"};
-    struct answer a;
+    static const char *const bodies[] = {ROW("h1"), "[" ROW("h2") "," ROW("h3") "]", ROW("h1"), "{",
+                                         "[]"};
     *own.database = '\0';
     server_begin(&own, "8", NULL);
-    for (size_t i = 0; i < 5; i++) {
-        const int fd = dial(own.port);
-        say_post(fd, i < 3 ? good[i] : bad[i - 3]);
-        hear(fd, &a);
-        assert_int_equal(a.status, i < 3 ? 200 : 400);
-        answer_free(&a);
-        close(fd);
-    }
+    for (size_t i = 0; i < 5; i++)
+        check_answer_at(own.port, json_post(bodies[i]), i < 3 ? 200 : 400, "");
     check_answer_at(own.port, GET("/nowhere"), 404, "");
     check_answer_at(own.port, GET("/metrics"), 200, "");
     json_t *json = ask_history();
@@ -603,18 +566,15 @@ TEST_CASE(the_history_counts_requests_and_is_empty_after_a_restart)
 TEST_CASE(sigterm_answers_what_is_in_flight_and_exits_with_0)
 {
     static const char head[] = JSON_POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
-    struct answer a;
     int fd = dial(shared.port);
     say(fd, head, sizeof head - 1);
-    hear(fd, &a); // 100: the request is in flight
-    answer_free(&a);
+    hear(fd); // 100: the request is in flight
     kill(shared.pid, SIGTERM);
     poll(NULL, 0, 50);
     say(fd, "{}", 2);
-    hear(fd, &a);
-    assert_int_equal(a.status, 422);
-    assert_non_null(strstr(a.head, "Connection: close"));
-    answer_free(&a);
+    hear(fd);
+    assert_int_equal(heard.status, 422);
+    assert_non_null(strstr(heard.head, "Connection: close"));
     close(fd);
     assert_int_equal(server_end(&shared), 0);
 }

@@ -88,10 +88,11 @@ TEST_CASE(the_same_features_give_the_bits_of_predict)
 
 TEST_CASE(a_double_is_rounded_to_a_float32_as_a_feature_is)
 {
-    char body[512];
     const double m = scores_of(infer(REQUEST("", "FP64", "1", "[0.1,0,0,0,0,0,0,0]")), 0).margin;
-    snprintf(body, sizeof body, REQUEST("", "FP64", "1", "[%.17g,0,0,0,0,0,0,0]"), (double)0.1f);
-    assert_true(scores_of(infer(body), 0).margin == m);
+    assert_true(
+        scores_of(infer(formatted(REQUEST("", "FP64", "1", "[%.17g,0,0,0,0,0,0,0]"), (double)0.1f)),
+                  0)
+            .margin == m);
     infer(REQUEST("", "FP64", "1", "[3.4028234663852886e38,0,0,0,0,0,0,-3.4e38]"));
     assert_int_equal(reply.status, 200); // the largest float32
 }

@@ -33,13 +33,12 @@ static void load(struct model *m, const char *text)
 // The valid file with its first `from` replaced.
 static void assert_change_refused(const char *from, const char *to, const char *words)
 {
-    char text[8192];
     struct model m;
     struct err err = {""};
     const char *at = strstr(valid, from);
     assert_non_null(at);
-    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - valid), valid, to, at + strlen(from));
-    const char *path = scratch_text("model.json", text);
+    const char *path = scratch_text(
+        "model.json", formatted("%.*s%s%s", (int)(at - valid), valid, to, at + strlen(from)));
     assert_int_equal(model_load(&m, path, &err), -1);
     assert_contains(err.msg, words);
     assert_contains(err.msg, path);
@@ -153,9 +152,8 @@ TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
         {"\"counts\": ", "\"counts\": 3, \"x\": ", "x"},
     };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        char from[32], to[32];
-        snprintf(from, sizeof from, "\"%.15s\":", members[i]);
-        snprintf(to, sizeof to, "\"no_%.15s\":", members[i]);
+        const char *from = formatted("\"%.15s\":", members[i]);
+        const char *to = formatted("\"no_%.15s\":", members[i]);
         assert_change_refused(from, to, members[i]);
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

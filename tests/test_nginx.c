@@ -23,29 +23,26 @@ static int nginx_start(void **state)
     shared.more[3] = "0";
     if (tools_to_path() || server_artifacts(state))
         return -1;
-    succeed("cd %s && chmod 711 . && mkdir -m 711 nginx nginx/log nginx/lib && "
+    succeed("cd $F && chmod 711 . && mkdir -m 711 nginx nginx/log nginx/lib && "
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
             "-subj /CN=assay.test -addext subjectAltName=DNS:assay.test "
-            "-keyout nginx/key.pem -out nginx/fullchain.pem",
-            folder);
-    // one request a second instead of 200: a slow machine floods, too
-    succeed("sed -e 's|/run/nginx.pid|%s/nginx/pid|; s|/var/log/nginx|%s/nginx/log|' "
-            "-e 's|/var/lib/nginx|%s/nginx/lib|; s|/etc/ssl/assay|%s/nginx|' "
+            "-keyout nginx/key.pem -out nginx/fullchain.pem");
+    // one request a minute instead of 200 a second: a slow machine floods, too
+    succeed("sed -e \"s|/run/nginx.pid|$F/nginx/pid|; s|/var/log/nginx|$F/nginx/log|\" "
+            "-e \"s|/var/lib/nginx|$F/nginx/lib|; s|/etc/ssl/assay|$F/nginx|\" "
             "-e 's|127.0.0.1:8080|127.0.0.1:%d|; s|127.0.0.1:8081|127.0.0.1:%d|' "
             "-e 's|assay.example.com|assay.test|' "
             "-e 's|listen  *443|listen %s:8443|; s|listen 80|listen %s:8480|' "
-            "-e 's|rate=200r/s|rate=1r/s|' deploy/nginx.conf >%s/nginx/nginx.conf",
-            folder, folder, folder, folder, shared.port, health_port(&shared), address, address,
-            folder);
-    succeed("nginx -p %s -e nginx/log/early -c nginx/nginx.conf", folder);
+            "-e 's|rate=200r/s|rate=1r/m|' deploy/nginx.conf >$F/nginx/nginx.conf",
+            shared.port, health_port(&shared), address, address);
+    succeed("nginx -p $F -e nginx/log/early -c nginx/nginx.conf");
     return 0;
 }
 
 static int nginx_end(void **state)
 {
-    const int status = run("cd %s/nginx && kill $(cat pid) && for i in $(seq 200); do "
-                           "test -e pid || exit 0; sleep 0.1; done; exit 1",
-                           folder);
+    const int status = run("cd $F/nginx && kill $(cat pid) && for i in $(seq 200); do "
+                           "test -e pid || exit 0; sleep 0.1; done; exit 1");
     return server_remove(state) || status;
 }
 
@@ -60,9 +57,9 @@ static int status_of(const char *text)
 // The head and body that curl gets have the parts; from 400 on the body is a problem document.
 static void expect(int status, const char *parts, const char *arguments)
 {
-    succeed("cd %s && curl -si --max-time 60 --cacert nginx/fullchain.pem --path-as-is "
+    succeed("cd $F && curl -si --max-time 60 --cacert nginx/fullchain.pem --path-as-is "
             "--connect-to assay.test:443:%s:8443 --connect-to assay.test:80:%s:8480 %s",
-            folder, address, address, arguments);
+            address, address, arguments);
     const char *text = log_text(), *body = strstr(text, "\r\n\r\n");
     if (status_of(text) != status)
         fail_msg("curl %s: expected %d\n%s", arguments, status, text);
@@ -78,7 +75,7 @@ static void expect(int status, const char *parts, const char *arguments)
 
 static bool is_in(const char *file, const char *word)
 {
-    return run("grep -qF -- '%s' %s/%s", word, folder, file) == 0;
+    return run("grep -qF -- '%s' $F/%s", word, file) == 0;
 }
 
 // Log lines are written after the answer.
@@ -119,7 +116,7 @@ TEST_CASE(a_body_over_the_limit_is_refused_and_one_at_it_touches_no_disk)
 {
 #define BODY(file)                                                                                 \
     JSON "-H 'X-Request-Id: " file "' -H Expect: --data-binary @" file " " URL "/predict"
-    succeed("cd %s && head -c 1048576 /dev/zero >full && head -c 1048577 /dev/zero >over", folder);
+    succeed("cd $F && head -c 1048576 /dev/zero >full && head -c 1048577 /dev/zero >over");
     expect(413, "", "--http1.1 " BODY("over"));
     expect(413, "", "--http2 " BODY("over"));
     expect(400, "a byte of 0 at offset 0", "--http1.1 " BODY("full"));
@@ -140,9 +137,9 @@ static void expect_raw(int status, const char *bytes)
     FILE *f = fopen(path, "w");
     assert_true(f && fputs(bytes, f) >= 0 && fclose(f) == 0);
     free(path);
-    run("cd %s && timeout 60 openssl s_client -quiet -servername assay.test -connect %s:8443 <raw "
+    run("cd $F && timeout 60 openssl s_client -quiet -servername assay.test -connect %s:8443 <raw "
         "2>/dev/null",
-        folder, address);
+        address);
     if (status_of(log_text()) != status)
         fail_msg("%s: not %d but\n%s", bytes, status, log_text());
 }
@@ -188,12 +185,11 @@ TEST_CASE(inner_paths_are_refused_to_the_outside_however_they_are_spelt)
                                         "/metrics?x=/predict",
                                         "/v2/../metrics",
                                         "/nowhere"};
-    char curl[256];
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         for (int post = 0; post < 2; post++) {
-            snprintf(curl, sizeof curl, OUTSIDE "-H 'X-Request-Id: intruder' %s '" URL "%s'",
-                     post ? "-X POST" : "", paths[i]);
-            expect(403, "", curl);
+            expect(403, "",
+                   formatted(OUTSIDE "-H 'X-Request-Id: intruder' %s '" URL "%s'",
+                             post ? "-X POST" : "", paths[i]));
         }
     expect(200, "\"features\"", OUTSIDE URL "/model");
     expect(200, "\"sha256\"", "-X POST -H 'X-Request-Id: operator' " URL "/admin/reload");
@@ -207,10 +203,10 @@ TEST_CASE(inner_paths_are_refused_to_the_outside_however_they_are_spelt)
 
 TEST_CASE(a_client_that_asks_too_often_gets_429_and_the_others_their_answers)
 {
-    // 401 are allowed at once, and as many more as there were seconds
-    succeed("cd %s && curl -s --http1.1 --max-time 100 --cacert nginx/fullchain.pem "
+    // 401 are allowed at once, and as many more as there were minutes
+    succeed("cd $F && curl -s --http1.1 --max-time 100 --cacert nginx/fullchain.pem "
             "--connect-to assay.test:443:%s:8443 " FLOODING "'" URL "/metrics?[1-1000]' -o flood",
-            folder, address);
+            address);
     expect(429, "etry-", FLOODING URL "/model");
     expect(200, "ok", FLOODING URL "/healthz");
     expect(200, "features", OUTSIDE URL "/model");
@@ -218,9 +214,8 @@ TEST_CASE(a_client_that_asks_too_often_gets_429_and_the_others_their_answers)
 
 TEST_CASE(plain_http_is_redirected_for_readers_and_refused_for_writers)
 {
-    char tls_port[256];
-    snprintf(tls_port, sizeof tls_port,
-             "-H 'X-Request-Id: plain' -H 'Host: assay.test' http://%s:8443/model", address);
+    const char *tls_port =
+        formatted("-H 'X-Request-Id: plain' -H 'Host: assay.test' http://%s:8443/model", address);
     expect(308, "Location: " URL "/model?a=b\r\n", "'http://assay.test/model?a=b'");
     expect(403, "", "-H 'X-Request-Id: plain' " JSON "-d '{}' http://assay.test/predict");
     expect(400, "", tls_port);
@@ -256,10 +251,9 @@ TEST_CASE(the_log_is_json_and_holds_nothing_of_what_clients_send)
     expect(200, "", URL "/healthz?secret");
     expect(200, "", "-H 'X-Request-Id: last' " URL "/model");
     await_line("nginx/log/assay.log", "\"id\":\"last\"");
-    succeed("cd %s/nginx/log && ! grep -iE 'secret|healthz' assay.log && "
+    succeed("cd $F/nginx/log && ! grep -iE 'secret|healthz' assay.log && "
             "grep '\"id\":\"seen\"' assay.log | "
-            "grep '\"method\":\"POST\",\"path\":\"/predict\",\"status\":400'",
-            folder);
+            "grep '\"method\":\"POST\",\"path\":\"/predict\",\"status\":400'");
     succeed(
         "s='\"[^\"]*\"' n='[0-9.]+'; ! grep -vE \"^\\{\\\"time\\\":$s,\\\"id\\\":$s,"
         "\\\"client\\\":$s,\\\"protocol\\\":$s,\\\"tls\\\":$s,\\\"method\\\":$s,\\\"path\\\":$s,"

@@ -4,10 +4,9 @@
 TEST_CASE(the_pages_work_in_a_browser)
 {
     server_begin(&own, "16", NULL);
-    if (run("pages() { /usr/bin/python3 -B tests/pages.py %s %s http://127.0.0.1:\"$@\"; }; "
+    succeed("pages() { /usr/bin/python3 -B tests/pages.py $F %s http://127.0.0.1:\"$@\"; }; "
             "pages %d Dashboard & pages %d Shells Report Drift; first=$?; wait $! && exit $first",
-            folder, bin, shared.port, own.port))
-        fail_msg("%s", log_text());
+            bin, shared.port, own.port);
 }
 
 TESTS(server_artifacts, server_remove)

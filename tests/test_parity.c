@@ -30,14 +30,11 @@ static int64_t seconds_of(const char *day)
 // Rows of days from .. until, the latter not included, from the artifacts that tests/server.h makes.
 static void batch_scores(struct batch_scores *b)
 {
-    char path[300];
     struct err err = {""};
     struct table t;
     struct model m;
-    snprintf(path, sizeof path, "%s/features", folder);
-    must(table_open(&t, path, &err), &err);
-    snprintf(path, sizeof path, "%s/models/champion/model.json", folder);
-    must(model_load(&m, path, &err), &err);
+    must(table_open(&t, formatted("%s/features", folder), &err), &err);
+    must(model_load(&m, formatted("%s/models/champion/model.json", folder), &err), &err);
     const int64_t *time = table_data(&t, "time", COLUMN_TIME, &err);
     float *x = calloc(m.n_inputs, sizeof *x);
     *b = (struct batch_scores){.threshold = m.threshold,
@@ -57,11 +54,10 @@ static void batch_scores(struct batch_scores *b)
 
 static pid_t start_replay(void)
 {
-    char command[2048];
-    snprintf(command, sizeof command,
-             "exec %s/replay --config %s --url http://127.0.0.1:%d --from %s --until %s --labels 7 "
-             "--connections 1 --batch 9 --retry 60 --output %s/decisions.csv >%s/replay.txt 2>&1",
-             bin, config, own.port, from, until, folder, folder);
+    const char *command = formatted(
+        "exec %s/replay --config %s --url http://127.0.0.1:%d --from %s --until %s --labels 7 "
+        "--connections 1 --batch 9 --retry 60 --output %s/decisions.csv >%s/replay.txt 2>&1",
+        bin, config, own.port, from, until, folder, folder);
     const pid_t pid = fork();
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -112,10 +108,9 @@ static void compare(const struct batch_scores *e)
 
 static void export(const char *options)
 {
-    if (run("%s/export --database %s --models %s/models --config %s --state %s/before/state.bin "
-            "--key %s/key %s",
-            bin, own.database, folder, config, folder, folder, options))
-        fail_msg("export %s: %s", options, log_text());
+    succeed("env export --database %s --models $F/models --config %s --state $F/before/state.bin "
+            "--key $F/key %s",
+            own.database, config, options);
 }
 
 static void open_table(struct table *t, const char *name)
@@ -181,14 +176,11 @@ static void write_cut(const struct table *batch, uint64_t first, uint64_t rows)
 // What a model that is trained on a table says, except where it comes from; to be released.
 static json_t *trained_on(const char *table)
 {
-    char path[64];
-    if (run("sed 's/^train *=.*/train = 0%% .. 50%%/; s/^test *=.*/test = 50%% .. 100%%/; "
-            "/^folds/d; s/^l2 *=.*/l2 = 1e-3/' %s >%s/halves.ini && %s/train --config "
-            "%s/halves.ini --output %s/of-%s %s/%s",
-            config, folder, bin, folder, folder, table, folder, table))
-        fail_msg("%s", log_text());
-    snprintf(path, sizeof path, "of-%s/1/model.json", table);
-    json_t *model = json_load_file(scratch_path(path), 0, NULL);
+    succeed("sed 's/^train *=.*/train = 0%% .. 50%%/; s/^test *=.*/test = 50%% .. 100%%/; "
+            "/^folds/d; s/^l2 *=.*/l2 = 1e-3/' %s >$F/halves.ini && train --config "
+            "$F/halves.ini --output $F/of-%s $F/%s",
+            config, table, table);
+    json_t *model = json_load_file(scratch_path(formatted("of-%s/1/model.json", table)), 0, NULL);
     assert_int_equal(json_object_del(model, "provenance"), 0);
     assert_true(json_array_size(json_object_get(model, "inputs")) > 10);
     return model;
@@ -198,16 +190,14 @@ static void compare_export(const struct batch_scores *e)
 {
     struct table batch, all, early, ingested, sent;
     struct err err = {""};
-    char options[512], day[TIME_TEXT];
+    char day[TIME_TEXT];
     export("--verify");
     assert_contains(log_text(), " values, 0 differ; 0 transactions before");
-    snprintf(options, sizeof options, "--output %s/all", folder);
-    export(options);
+    export(formatted("--output %s/all", folder));
     open_table(&all, "all");
     open_table(&batch, "features");
     open_table(&ingested, "table");
-    snprintf(options, sizeof options, "--transactions --output %s/sent", folder);
-    export(options);
+    export(formatted("--transactions --output %s/sent", folder));
     open_table(&sent, "sent");
     for (size_t c = 0; c < ingested.n; c++) // in time order, as ingested
         if (ingested.columns[c].kind == COLUMN_NUMBER)
@@ -217,8 +207,7 @@ static void compare_export(const struct batch_scores *e)
     compare_tables(&all, &batch, e->first, time[all.rows - 1]);
     // Of the first six days all labels are known.
     date_text(day, day_of(seconds_of(from)) + 6);
-    snprintf(options, sizeof options, "--until %s --output %s/early", day, folder);
-    export(options);
+    export(formatted("--until %s --output %s/early", day, folder));
     open_table(&early, "early");
     compare_tables(&early, &batch, e->first, INT64_MAX);
     write_cut(&batch, e->first, early.rows);

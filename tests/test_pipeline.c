@@ -8,10 +8,8 @@
 
 static json_t *load_json(const char *name)
 {
-    char path[128];
     json_error_t why;
-    snprintf(path, sizeof path, "work/%.100s", name);
-    json_t *j = json_load_file(scratch_path(path), 0, &why);
+    json_t *j = json_load_file(scratch_path(formatted("work/%.100s", name)), 0, &why);
     if (!j)
         fail_msg("%s: %s", name, why.text);
     return j;
@@ -370,14 +368,13 @@ static void copy_example(char *example, size_t size)
 // ended where it would not end.
 static void run_example(const char *program, const char *example)
 {
-    char command[1024];
     const char *more = "";
     if (strcmp(program, "simulate") == 0)
         more = " --customers 20 --terminals 20 --radius 50";
     if (strcmp(program, "serve") == 0)
         more = " --port 0 >line & for i in $(seq 200); do [ -s line ] && break; sleep 0.05; done; "
                "kill $!; wait $! && cat line";
-    snprintf(command, sizeof command, "%s%s", example, more);
+    const char *command = formatted("%s%s", example, more);
     int status = run(command);
     if (status != 0 && !(status == 3 && strcmp(program, "monitor") == 0))
         fail_msg("%s\nexit status %d:\n%s", command, status, out);
@@ -387,7 +384,7 @@ TEST_CASE(every_help_has_defaults_and_an_example_that_works)
 {
     static const char *const programs[] = {"simulate", "ingest",   "features", "train",
                                            "monitor",  "registry", "serve",    "export"};
-    char command[128], words[128], example[512];
+    char command[128], example[512];
     succeed("rm datasets && mkdir -p datasets build/simulated models var && "
             "ln -s \"${PATH%%:*}\" build/bin && mv table features build/simulated && "
             "mv models simulated && mkdir models && mv simulated models && "
@@ -395,14 +392,12 @@ TEST_CASE(every_help_has_defaults_and_an_example_that_works)
             "cp ../good/datasets/sample.ini datasets/simulated.ini");
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         snprintf(command, sizeof command, "env %s --help", programs[i]); // shells have an export
-        snprintf(words, sizeof words, "usage: %s [OPTIONS]", programs[i]);
-        expect(0, words, command);
+        expect(0, formatted("usage: %s [OPTIONS]", programs[i]), command);
         assert_contains(out, " (default");
         copy_example(example, sizeof example);
         run_example(programs[i], example);
         snprintf(command, sizeof command, "env %s --version", programs[i]);
-        snprintf(words, sizeof words, "%s 0.", programs[i]);
-        expect(0, words, command);
+        expect(0, formatted("%s 0.", programs[i]), command);
     }
     succeed("for p in simulate ingest features train monitor registry serve replay export; do "
             "env $p --help | awk 'length > 80 { print; bad = 1 } "

@@ -85,12 +85,11 @@ TEST_CASE(inputs_outside_the_range_of_training_are_named_counted_and_sent_again)
 TEST_CASE(a_model_may_review_whatever_lies_outside_the_range_of_training)
 {
     for (int review = 0; review < 2; review++) {
-        char body[128];
         small.service.champion->model.review_outside = review;
         for (int age = 120; age < 122; age++) {
-            snprintf(body, sizeof body,
-                     "{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":1,\"age\":%d}",
-                     age + 9 * review, age, age);
+            const char *body =
+                formatted("{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":1,\"age\":%d}",
+                          age + 9 * review, age, age);
             assert_string_equal(text(ask(body), "decision"),
                                 review && age > 120 ? "review" : "approve");
         }
@@ -101,11 +100,10 @@ TEST_CASE(an_id_comes_back_as_it_was_sent)
 {
     const char *rest = ",\"time\":\"2018-10-01T08:15:00Z\",\"customer\":\"1\",\"amount\":1}";
     const char *odd = "{\"id\":\"a\\\"\\\\\\n\\u0001\\u007f</script>\\ud83d\\ude00 \xc3\xa9\"";
-    char body[256];
-    snprintf(body, sizeof body, "%s%s", odd, rest);
-    assert_string_equal(text(ask(body), "id"), "a\"\\\n\x01\x7f</script>\xf0\x9f\x98\x80 \xc3\xa9");
-    snprintf(body, sizeof body, "{\"id\":-9223372036854775808%s", rest);
-    const json_t *id = json_object_get(ask(body), "id");
+    assert_string_equal(text(ask(formatted("%s%s", odd, rest)), "id"),
+                        "a\"\\\n\x01\x7f</script>\xf0\x9f\x98\x80 \xc3\xa9");
+    const json_t *id =
+        json_object_get(ask(formatted("{\"id\":-9223372036854775808%s", rest)), "id");
     assert_true(json_is_integer(id) && json_integer_value(id) == INT64_MIN);
 }
 
@@ -113,10 +111,8 @@ TEST_CASE(absent_null_and_empty_fields_take_the_missing_value)
 {
     static const char *const rest[] = {"", ",\"age\":null,\"channel\":null", ",\"channel\":\"\""};
     for (int i = 0; i < 3; i++) {
-        char body[256];
-        snprintf(body, sizeof body,
-                 "{\"id\":%d,\"time\":\"2018-10-01T08:15:00Z\",\"customer\":%d,\"amount\":10%s}", i,
-                 i, rest[i]);
+        const char *body = formatted(
+            "{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":10%s}", i, i, rest[i]);
         assert_scored(ask(body), 10, 1, 10);
     }
     const json_t *a = ask("{" BASE ",\"amount\":10,\"channel\":\"fax\"}"); // an unknown category
@@ -175,10 +171,7 @@ TEST_CASE(more_than_seven_days_late_is_refused_with_all_of_the_array)
 static int status_at(long long time)
 {
     static int id;
-    char body[128];
-    snprintf(body, sizeof body, "{\"id\":%d,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", ++id,
-             time);
-    ask(body);
+    ask(formatted("{\"id\":%d,\"time\":%lld,\"customer\":\"1\",\"amount\":1}", ++id, time));
     return reply.status;
 }
 
@@ -191,10 +184,8 @@ TEST_CASE(a_time_is_rounded_down_to_a_whole_second)
                                         "\"2018-10-01T10:15:00.999999999+02:00\"",
                                         "\"2018-10-01 08:15:00.5\"",
                                         "1538381700.75"};
-    char body[256];
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        snprintf(body, sizeof body, "{\"id\":1,\"time\":%s,\"customer\":1,\"amount\":1}", times[i]);
-        expect(body, 200);
+        expect(formatted("{\"id\":1,\"time\":%s,\"customer\":1,\"amount\":1}", times[i]), 200);
     }
     assert_int_equal(count("SELECT count(*) FROM prediction WHERE t_time = 1538381700"), 1);
 }
@@ -389,7 +380,7 @@ static char *array_from(int from)
 // Compared with a service that is never asked what if.
 TEST_CASE(what_if_tells_what_predict_will_answer_and_leaves_no_trace)
 {
-    char *told[12], label[64];
+    char *told[12];
     for (int asked = 0; asked < 2; asked++) {
         for (int k = 0; k < 12; k++) {
             uint64_t before[8], after[8];
@@ -413,8 +404,7 @@ TEST_CASE(what_if_tells_what_predict_will_answer_and_leaves_no_trace)
                 assert_string_equal(reply.text, told[k]);
             else
                 told[k] = xstrdup(reply.text);
-            snprintf(label, sizeof label, "{\"id\":\"T%d\",\"label\":1}", 10 * k + 1);
-            tell(label);
+            tell(formatted("{\"id\":\"T%d\",\"label\":1}", 10 * k + 1));
             free(array);
             free(one);
             free(what);
@@ -550,12 +540,11 @@ TEST_CASE(without_an_id_a_transaction_gets_its_label_by_its_order)
 
 TEST_CASE(the_newest_decisions_have_their_labels_and_reviews_are_found_among_all_that_are_kept)
 {
-    char body[128];
     struct recent *r = &small.service.recent;
     for (int i = 1; i <= 60; i++) { // the first two are reviewed
-        snprintf(body, sizeof body, "{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":%d}",
-                 i, i, i < 3 ? 900 : 1);
-        expect(body, 200);
+        expect(formatted("{\"id\":%d,\"time\":1538381700,\"customer\":%d,\"amount\":%d}", i, i,
+                         i < 3 ? 900 : 1),
+               200);
     }
     tell("[{\"order\":1,\"label\":1},{\"order\":60,\"label\":0}]");
     for (int restarted = 0; restarted < 2; restarted++) {

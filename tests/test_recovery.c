@@ -131,20 +131,16 @@ TEST_CASE(a_row_says_which_inputs_were_outside_the_range_of_training)
 
 static void old(const char *id, const char *day, int customer)
 {
-    char body[128];
-    snprintf(body, sizeof body,
-             "{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":%d,\"amount\":1}", id, day,
-             customer);
-    expect(body, 200);
+    expect(formatted("{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":%d,\"amount\":1}",
+                     id, day, customer),
+           200);
 }
 
 // Of customer i.
 static void ago(int i, long long seconds)
 {
-    char body[128];
-    snprintf(body, sizeof body, "{\"id\":%d,\"time\":%lld,\"customer\":%d,\"amount\":1}", i,
-             (long long)time(NULL) - seconds, i);
-    ask(body);
+    ask(formatted("{\"id\":%d,\"time\":%lld,\"customer\":%d,\"amount\":1}", i,
+                  (long long)time(NULL) - seconds, i));
 }
 
 // Rows are dropped while there are no requests.
@@ -210,13 +206,12 @@ TEST_CASE(retention_does_not_follow_the_times_that_clients_claim)
 // A row that stays before the dropped ones: their ids are forgotten all the same.
 TEST_CASE(an_id_whose_row_was_dropped_is_new_again)
 {
-    char id[16];
     stop();
     small.files.retain = 15;
     start();
     old("A", "10-20", 9);
     for (int i = 0; i < 9; i++) {
-        snprintf(id, sizeof id, "%d", i);
+        const char *id = formatted("%d", i);
         old(id, "10-01", 1);
     }
     old("B", "10-25", 9);

@@ -76,10 +76,9 @@ static const char *requests(void)
 static void play(const char *rows, const char *arguments, const char *script, int status,
                  const char *sent, const char *parts)
 {
-    char all[256];
     write_rows(rows);
     scripted_start(script);
-    snprintf(all, sizeof all, "--connections 1 %s a.csv", arguments);
+    const char *all = formatted("--connections 1 %s a.csv", arguments);
     replay("", all, status, parts);
     if (strcmp(requests(), sent) != 0)
         fail_msg("%s: sent '%s', expected '%s'\n%s", all, requests(), sent, out);

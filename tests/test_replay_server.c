@@ -6,9 +6,9 @@ TEST_CASE(transactions_that_the_server_refuses_are_reported_with_its_words)
 {
     server_begin(&own, "8", NULL);
     assert_int_equal(run("{ printf Time; printf ',V%%d' $(seq 28); printf ',Amount,Class\\n0'; "
-                         "printf ',-%%d.5' $(seq 28); echo ',1.5,0'; } | %s/replay "
+                         "printf ',-%%d.5' $(seq 28); echo ',1.5,0'; } | replay "
                          "--config datasets/creditcard.ini --url http://127.0.0.1:%d -",
-                         bin, own.port),
+                         own.port),
                      1);
     assert_non_null(strstr(log_text(), "1 sent, 0 answered"));
     assert_non_null(strstr(log_text(), "predict: 400 Bad Request: unknown field '"));
@@ -17,13 +17,12 @@ TEST_CASE(transactions_that_the_server_refuses_are_reported_with_its_words)
 // A server of other artifacts, from an .ini that sed makes of the sample's; so these tests are last.
 static void start_other(const char *script)
 {
-    if (run("sed '%3$s' datasets/sample.ini >%1$s/odd.ini && o='--config %1$s/odd.ini' && "
-            "%2$s/ingest $o --key %1$s/key --output %1$s/table && "
-            "%2$s/features $o --output %1$s/features %1$s/table && "
-            "%2$s/features $o --until " DAY " --output %1$s/before %1$s/table && "
-            "%2$s/train $o --output %1$s/models --promote %1$s/features",
-            folder, bin, script))
-        fail_msg("%s", log_text());
+    succeed("sed '%s' datasets/sample.ini >$F/odd.ini && o=\"--config $F/odd.ini\" && "
+            "ingest $o --key $F/key --output $F/table && "
+            "features $o --output $F/features $F/table && "
+            "features $o --until " DAY " --output $F/before $F/table && "
+            "train $o --output $F/models --promote $F/features",
+            script);
     *own.database = '\0';
     server_begin(&own, "8", NULL);
 }
@@ -32,10 +31,9 @@ TEST_CASE(labels_are_replayed_whatever_the_columns_are_called)
 {
     start_other("s/^id /no /; s/^label /fraud /; s/, label, /, fraud, /");
     assert_null(strstr(folder_text("access.log"), "go stale"));
-    if (run("%s/replay --config %s/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
+    succeed("replay --config $F/odd.ini --url http://127.0.0.1:%d --connections 1 --from " DAY
             " --until 2018-05-06 --labels 2",
-            bin, folder, own.port))
-        fail_msg("%s", log_text());
+            own.port);
     assert_non_null(strstr(log_text(), " posted, "));
     assert_null(strstr(log_text(), " 0 posted, "));
 }

@@ -16,8 +16,7 @@ static void check_refused(const char *request, int status, const char *words)
     struct answer a;
     int fd = dial(shared.port);
     say(fd, GET("/healthz"), strlen(GET("/healthz")));
-    hear(fd, &a);
-    answer_free(&a);
+    hear(fd);
     say(fd, request, strlen(request));
     const bool problem = try_hear(fd, &a, true) == 0 && a.status >= 400;
     if (a.status != status || !is_closed(fd) ||
@@ -133,23 +132,18 @@ TEST_CASE(what_the_standard_allows_is_answered)
         {"GET /healthz HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200,
          "\"ok\""},
     };
-    struct answer a;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int fd = dial(shared.port); // the second request of a connection
         say(fd, GET("/healthz"), strlen(GET("/healthz")));
-        hear(fd, &a);
-        answer_free(&a);
+        hear(fd);
         say(fd, cases[i].request, strlen(cases[i].request));
-        hear(fd, &a);
-        if (a.status != cases[i].status ||
-            !(strstr(a.head, cases[i].words) || strstr(a.text, cases[i].words)) ||
-            (strstr(a.head, "Connection: close") && !is_closed(fd)))
-            fail_msg("%s\n%s%s", cases[i].request, a.head, a.text);
-        answer_free(&a);
+        hear(fd);
+        if (heard.status != cases[i].status || !is_heard(cases[i].words) ||
+            (strstr(heard.head, "Connection: close") && !is_closed(fd)))
+            fail_msg("%s\n%s%s", cases[i].request, heard.head, heard.text);
         close(fd);
     }
-    if (run("curl -sSf --max-time 60 --http2 http://127.0.0.1:%d/healthz", shared.port))
-        fail_msg("%s", log_text());
+    succeed("curl -sSf --max-time 60 --http2 http://127.0.0.1:%d/healthz", shared.port);
 }
 
 static const char *head_of(char *request, int bytes)
@@ -174,15 +168,13 @@ TEST_CASE(a_body_that_trickles_is_given_up)
 {
     const double start = seconds_now();
     static const char head[] = JSON_POST "Content-Length: 1000\r\n\r\n";
-    struct answer a;
     int trickling = dial(shared.port);
     say(trickling, head, sizeof head - 1);
     struct pollfd p = {trickling, POLLIN, 0};
     for (int ms = 0; ms < WAIT_MS && poll(&p, 1, 1800) == 0; ms += 1800)
         say(trickling, " ", 1);
-    hear(trickling, &a);
-    assert_int_equal(a.status, 408);
-    answer_free(&a);
+    hear(trickling);
+    assert_int_equal(heard.status, 408);
     assert_true(is_closed(trickling));
     close(trickling);
     assert_true(seconds_now() - start < 9); // 2 s on a machine that is not busy
@@ -192,15 +184,13 @@ TEST_CASE(a_client_that_reads_late_gets_all_answers_whole)
 {
     static const char request[] = GET("/web/chart.min.js");
     enum { N = 60 }; // more than the sockets hold
-    struct answer a;
     int fd = dial(shared.port);
     for (int i = 0; i < N; i++)
         say(fd, request, sizeof request - 1);
     poll(NULL, 0, 4000);
     for (int i = 0; i < N; i++) {
-        hear(fd, &a);
-        assert_int_equal(a.status, 200);
-        answer_free(&a);
+        hear(fd);
+        assert_int_equal(heard.status, 200);
     }
     close(fd);
 }
@@ -210,18 +200,12 @@ TEST_CASE(a_client_that_never_reads_is_cut_off_and_counted)
 {
     static const char request[] = GET("/web/chart.min.js");
     enum { N = 100 };
-    struct answer a = {0};
+    struct answer a;
     server_begin(&own, "4", NULL); // enough that no answer ends the connection for want of workers
     int fd = dial(own.port), n = 0;
     for (int i = 0; i < N; i++)
         send(fd, request, sizeof request - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    for (int ms = 0; ms < WAIT_MS && !strstr(a.text ? a.text : "", "_cut_total 1\n"); ms += 100) {
-        answer_free(&a);
-        poll(NULL, 0, 100);
-        ask_at(own.port, &a, GET("/metrics"));
-    }
-    assert_contains(a.text, "\nassay_http_answers_cut_total 1\n");
-    answer_free(&a);
+    await_answer(own.port, GET("/metrics"), "\nassay_http_answers_cut_total 1\n");
     while (try_hear(fd, &a, true) == 0) {
         n++;
         answer_free(&a);
@@ -237,7 +221,6 @@ TEST_CASE(a_large_body_in_pieces_is_read_whole)
 {
     enum { N = 125000, WRITE = 5000 };
     static char body[N], head[256];
-    struct answer a;
     memset(body, ' ', N);
     body[0] = '{';
     body[N - 1] = '}';
@@ -248,10 +231,9 @@ TEST_CASE(a_large_body_in_pieces_is_read_whole)
         say(fd, body + i, WRITE);
         poll(NULL, 0, 1);
     }
-    hear(fd, &a);
+    hear(fd);
     close(fd);
-    assert_int_equal(a.status, 422); // valid JSON, but no transaction
-    answer_free(&a);
+    assert_int_equal(heard.status, 422); // valid JSON, but no transaction
 }
 
 #define GOOD "aZ09-._~+/==aZ09"
@@ -276,11 +258,10 @@ TEST_CASE(a_file_holds_one_token_that_only_its_owner_may_read)
                  {"\xc3\xa4" GOOD, 0600, "16 to 256"},
                  {GOOD, 0640, "chmod 600"},
                  {GOOD, 0604, "chmod 600"}};
-    char name[32], token[TOKEN_TEXT];
+    char token[TOKEN_TEXT];
     struct err err = {""};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(name, sizeof name, "token-%zu", i);
-        const char *path = scratch_text(name, cases[i].text);
+        const char *path = scratch_text(formatted("token-%zu", i), cases[i].text);
         assert_int_equal(chmod(path, cases[i].mode), 0);
         const int rc = token_read(token, path, &err);
         if ((rc == 0) != !cases[i].error || (rc && !strstr(err.msg, cases[i].error)) ||
@@ -345,7 +326,6 @@ TEST_CASE(health_is_answered_at_once_while_1000_clients_hang_on)
 
 TEST_CASE(the_health_port_answers_health_and_metrics_while_no_worker_is_free)
 {
-    struct answer a;
     own.more[0] = "--health-port";
     own.more[1] = "0";
     server_begin(&own, "1", NULL);
@@ -353,8 +333,7 @@ TEST_CASE(the_health_port_answers_health_and_metrics_while_no_worker_is_free)
     int fd = dial(own.port);
     say(fd, JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
         strlen(JSON_POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
-    hear(fd, &a); // 100: the worker waits for the body
-    answer_free(&a);
+    hear(fd); // 100: the worker waits for the body
     static const char *const paths[] = {GET("/healthz"), GET("/readyz"), GET("/metrics"),
                                         GET("/v2/health/live"), GET("/v2/health/ready")};
     for (size_t i = 0; i < 5; i++)
@@ -373,9 +352,8 @@ TEST_CASE(clients_that_drip_hold_read_late_and_pipeline_do_no_harm)
     own.more[0] = "--health-port";
     own.more[1] = "0";
     server_begin(&own, soak ? "2048" : "64", NULL);
-    if (run("/usr/bin/python3 tests/hostile.py %d %d %s", own.port, health_port(&own),
-            soak ? soak : "60 3"))
-        fail_msg("%s", log_text());
+    succeed("/usr/bin/python3 tests/hostile.py %d %d %s", own.port, health_port(&own),
+            soak ? soak : "60 3");
     if (soak)
         fprintf(stderr, "%s", log_text());
     assert_int_equal(server_end(&own), 0);
@@ -407,7 +385,6 @@ TEST_CASE(a_short_hold_of_the_database_is_waited_for_by_as_many_as_the_queue_tak
         "{\"id\":\"1\",\"time\":\"" DAY "T08:00:00Z\",\"customer\":1,\"terminal\":1,\"amount\":1}";
     sqlite3 *db;
     struct pollfd waiting[2];
-    struct answer a;
     own.more[0] = "--queue";
     own.more[1] = "1";
     server_begin(&own, "16", NULL);
@@ -419,13 +396,11 @@ TEST_CASE(a_short_hold_of_the_database_is_waited_for_by_as_many_as_the_queue_tak
     }
     assert_int_equal(poll(waiting, 2, WAIT_MS), 1);
     const int refused = waiting[0].revents ? 0 : 1;
-    hear(waiting[refused].fd, &a);
+    hear(waiting[refused].fd);
     sqlite3_close(db); // rolls back
-    assert_true(a.status == 503 && strstr(a.head, "\r\nRetry-After: 1\r\n"));
-    answer_free(&a);
-    hear(waiting[!refused].fd, &a);
-    assert_int_equal(a.status, 200);
-    answer_free(&a);
+    assert_true(heard.status == 503 && strstr(heard.head, "\r\nRetry-After: 1\r\n"));
+    hear(waiting[!refused].fd);
+    assert_int_equal(heard.status, 200);
     close(waiting[0].fd);
     close(waiting[1].fd);
     assert_int_equal(server_end(&own), 0);

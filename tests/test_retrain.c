@@ -157,10 +157,8 @@ TEST_CASE(settings_that_make_no_sense_are_refused)
         {"calibration_most = 0.5", "0.5 is not within 1"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char text[64];
         struct retraining r;
-        snprintf(text, sizeof text, "[retrain]\n%s\n", cases[i][0]);
-        struct config config = config_of(text);
+        struct config config = config_of(formatted("[retrain]\n%s\n", cases[i][0]));
         assert_int_equal(retrain_from_config(&r, &config, &err), -1);
         assert_contains(err.msg, cases[i][1]);
         config_release(&config);

@@ -7,13 +7,12 @@
 
 static void promote(int version)
 {
-    assert_int_equal(run("%s/registry --models %s/models promote %d", bin, folder, version), 0);
+    succeed("registry --models $F/models promote %d", version);
 }
 
 static void assert_decides(const char *version)
 {
-    char words[32];
-    snprintf(words, sizeof words, "\"model\":\"%s\"", version);
+    const char *words = formatted("\"model\":\"%s\"", version);
     check_answer_at(shared.port, GET("/model"), 200, words);
     check_answer_at(shared.port, GET("/readyz"), 200, words);
 }
@@ -43,7 +42,7 @@ TEST_CASE(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup)
     await_answer(shared.port, GET("/metrics"), "assay_model_info{version=\"2\",");
     assert_decides("2");
     check_answer_at(shared.port, GET("/loop"), 200, "\"action\":\"promote\",\"version\":2,");
-    assert_int_equal(run("%s/registry --models %s/models rollback", bin, folder), 0);
+    succeed("registry --models $F/models rollback");
     await_answer(shared.port, GET("/readyz"), "\"1\"");
     assert_decides("1");
     assert_int_equal(logged("decides now"), 2);
@@ -54,14 +53,13 @@ TEST_CASE(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup)
 
 TEST_CASE(a_damaged_ledger_is_told_once_and_the_model_goes_on)
 {
-    assert_int_equal(
-        run("cd %s/models && cp ledger.jsonl kept && echo '{}' >>ledger.jsonl", folder), 0);
+    succeed("cd $F/models && cp ledger.jsonl kept && echo '{}' >>ledger.jsonl");
     wait_for_log("the present model goes on", 1);
     poll(NULL, 0, 1500);
     assert_int_equal(logged("the present model goes on"), 1);
     check_answer_at(shared.port, GET("/loop"), 200, "\"challenger\":null,\"ledger\":null");
     assert_decides("1");
-    assert_int_equal(run("mv %s/models/kept %s/models/ledger.jsonl", folder, folder), 0);
+    succeed("mv $F/models/kept $F/models/ledger.jsonl");
     await_answer(shared.port, GET("/loop"), "\"ledger\":[{");
 }
 
@@ -92,26 +90,20 @@ TEST_CASE(a_model_that_does_not_fit_or_was_altered_leaves_the_old_one)
 {
     kill(shared.pid, SIGSTOP);
     promote(2);
-    assert_int_equal(run("cd %s && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
-                         "0.25/' models/2/model.json",
-                         folder),
-                     0);
+    succeed("cd $F && cp models/2/model.json kept && sed -i 's/\"l2\": [^,]*/\"l2\": "
+            "0.25/' models/2/model.json");
     kill(shared.pid, SIGCONT);
     wait_for_log("was altered since its training", 1);
     check_answer_at(shared.port, RELOAD, 409, "the present model goes on");
     assert_decides("1");
-    assert_int_equal(run("grep -q '^{.*\"level\":\"notice\".*the present model goes on\"}$' "
-                         "%s/access.log",
-                         folder),
-                     0);
+    succeed("grep -q '^{.*\"level\":\"notice\".*the present model goes on\"}$' "
+            "$F/access.log");
     // Other features: another plan than that of the state.
-    assert_int_equal(run("cd %s && cp kept models/2/model.json && cd - "
-                         "&& sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
-                         ">%s/fewer.ini && %s/features --config %s/fewer.ini --output %s/fewer "
-                         "%s/table && %s/train --config %s/fewer.ini --output %s/models --promote "
-                         "%s/fewer",
-                         folder, folder, bin, folder, folder, folder, bin, folder, folder, folder),
-                     0);
+    succeed("cd $F && cp kept models/2/model.json && cd - "
+            "&& sed '/^night .*hour/d; /^night  = night/d' datasets/sample.ini "
+            ">$F/fewer.ini && features --config $F/fewer.ini --output $F/fewer "
+            "$F/table && train --config $F/fewer.ini --output $F/models --promote "
+            "$F/fewer");
     check_answer_at(shared.port, RELOAD, 409, "was trained on other [columns] or [features]");
     assert_decides("1");
 }
@@ -193,9 +185,8 @@ TEST_CASE(racing_reloads_under_load_lose_no_request_and_bring_no_older_model_bac
 static int setup(void **state)
 {
     return server_artifacts(state) ||
-           run("sed 's/^l2 = .*/l2 = 0.5/' datasets/sample.ini >%s/other.ini && %s/train --config "
-               "%s/other.ini --output %s/models %s/features && rm %s/models/2/comparison.json",
-               folder, bin, folder, folder, folder, folder);
+           run("sed 's/^l2 = .*/l2 = 0.5/' datasets/sample.ini >$F/other.ini && train --config "
+               "$F/other.ini --output $F/models $F/features && rm $F/models/2/comparison.json");
 }
 
 TESTS(setup, server_remove)

@@ -11,18 +11,18 @@
 static int make_model(void **state)
 {
     const char *options = getenv("ASSAY_SIMULATE");
-    char here[2048], command[4096];
+    char here[2048];
     if (scratch_make(state) || !getcwd(here, sizeof here))
         return -1;
-    snprintf(command, sizeof command,
-             "mkdir work && cd work && ln -s '%s/datasets' datasets && "
-             "simulate %s --output data.csv && ingest " CONFIG
-             "--key key --output table data.csv && "
-             "features " CONFIG "--output features table && "
-             "train " CONFIG "--output models --promote features && "
-             "monitor " CONFIG "--models models --output drift.json features",
-             here, options ? options : "--customers 1000 --terminals 2000 --radius 11");
-    if (run_in(".", command) == 0)
+    if (run_in(".",
+               formatted("mkdir work && cd work && ln -s '%s/datasets' datasets && "
+                         "simulate %s --output data.csv && ingest " CONFIG
+                         "--key key --output table data.csv && "
+                         "features " CONFIG "--output features table && "
+                         "train " CONFIG "--output models --promote features && "
+                         "monitor " CONFIG "--models models --output drift.json features",
+                         here,
+                         options ? options : "--customers 1000 --terminals 2000 --radius 11")) == 0)
         return 0;
     fprintf(stderr, "%s", out);
     return -1;
@@ -73,16 +73,15 @@ TEST_CASE(the_shift_is_named_and_the_estimate_does_not_see_that_average_precisio
     static const char *const stay[] = {"customer_count_7d", "terminal_count_7d",
                                        "terminal_risk_30d", "weekend"};
     const char *options = getenv("ASSAY_SIMULATE");
-    char command[1024];
-    snprintf(command, sizeof command,
-             "mkdir shift && cd shift && ln -s ../datasets . && simulate %s --shift 2018-09-03 "
-             "--output data.csv && "
-             "ingest " CONFIG "--key key --output table data.csv && "
-             "features " CONFIG "--output features table && cd .. && "
-             "monitor " CONFIG "--models models --output shift/drift.json --fail-on-drift "
-             "shift/features",
-             options ? options : "--customers 1000 --terminals 2000 --radius 11");
-    expect(3, "DRIFT: ", command);
+    expect(3, "DRIFT: ",
+           formatted(
+               "mkdir shift && cd shift && ln -s ../datasets . && simulate %s --shift 2018-09-03 "
+               "--output data.csv && "
+               "ingest " CONFIG "--key key --output table data.csv && "
+               "features " CONFIG "--output features table && cd .. && "
+               "monitor " CONFIG "--models models --output shift/drift.json --fail-on-drift "
+               "shift/features",
+               options ? options : "--customers 1000 --terminals 2000 --radius 11"));
     assert_contains(out, "customer_spikes_14d ");
     assert_contains(out, " in the week to 2018-09-30.");
     json_t *drift = json_load_file(scratch_path("work/shift/drift.json"), 0, NULL);

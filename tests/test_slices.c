@@ -54,10 +54,8 @@ static void read_slices(const char *lines)
                                .n_inputs = 2,
                                .x = x,
                                .names = names};
-    char text[1024];
     struct err err;
-    snprintf(text, sizeof text, "[slices]\n%s\n", lines);
-    config = config_of(text);
+    config = config_of(formatted("[slices]\n%s\n", lines));
     must(slices_from_config(&slicings, &n_slicings, &e, test_rows, &config, &err), &err);
 }
 

@@ -6,9 +6,8 @@
 
 static int parse(struct split *s, const char *text, struct err *err)
 {
-    char ini[256];
     struct config c;
-    snprintf(ini, sizeof ini, "[split]\n%s", text);
+    const char *ini = formatted("[split]\n%s", text);
     assert_int_equal(config_load(&c, scratch_text("x.ini", ini), err), 0);
     int rc = split_from_config(s, &c, err);
     config_release(&c);
@@ -107,10 +106,9 @@ static void assert_labels(const char *columns, const char *split, const char *wo
     struct config c;
     struct plan p;
     struct err err;
-    char ini[512];
-    snprintf(ini, sizeof ini,
-             "[input]\ntime_format = %slabel = L, label\nx = X, number\n%s%s[split]\n%s", input,
-             columns, strstr(columns, "[features]") ? "" : "[features]\nx = x\n", split);
+    const char *ini = formatted(
+        "[input]\ntime_format = %slabel = L, label\nx = X, number\n%s%s[split]\n%s", input, columns,
+        strstr(columns, "[features]") ? "" : "[features]\nx = x\n", split);
     assert_int_equal(config_load(&c, scratch_text("x.ini", ini), &err), 0);
     if (plan_from_config(&p, &c, &err) == 0 && split_labels(&s, &c, &p.schema, &err) == 0)
         err_set(&err, "%s %lld", s.blocked ? s.blocked : "-", (long long)s.label_delay);

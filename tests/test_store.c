@@ -64,13 +64,10 @@ TEST_CASE(an_id_of_another_transaction_is_refused_with_the_field_that_differs)
     };
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-            char *body = xasprintf("{\"id\":\"1\",\"time\":%s", others[i].rest);
-            char *array = xasprintf("[" WITH_ID("2") ",%s,%s]", first, body);
-            expect_other(array, others[i].field, 2);
+            const char *body = formatted("{\"id\":\"1\",\"time\":%s", others[i].rest);
+            expect_other(formatted("[" WITH_ID("2") ",%s,%s]", first, body), others[i].field, 2);
             if (round > 0)
                 expect_other(body, others[i].field, -1);
-            free(array);
-            free(body);
         }
         assert_int_equal(small.service.state.events, round > 0);
         expect(first, 200);
@@ -108,10 +105,9 @@ TEST_CASE(ids_that_moved_to_the_table_are_found_there)
 // Names that SQLite does not take for a file, and other files; nothing is left beside them.
 TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
 {
-    char text[128], missing[128], link[128];
-    snprintf(text, sizeof text, "%s/text", small.folder);
-    snprintf(link, sizeof link, "%s/link", small.folder);
-    snprintf(missing, sizeof missing, "%s/mistyped/assay.db", small.folder);
+    const char *text = formatted("%s/text", small.folder);
+    const char *link = formatted("%s/link", small.folder);
+    const char *missing = formatted("%s/mistyped/assay.db", small.folder);
     const struct {
         const char *path, *words;
     } cases[] = {{":memory:", "give the path of a file"},
@@ -125,11 +121,9 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
     stop();
     shell("echo no database >text; ln -s assay.db link");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *lock = xasprintf("%s.lock", cases[i].path);
         small.files.database = cases[i].path;
         expect_no_start(cases[i].words);
-        assert_int_equal(access(lock, F_OK), -1);
-        free(lock);
+        assert_int_equal(access(formatted("%s.lock", cases[i].path), F_OK), -1);
     }
 }
 

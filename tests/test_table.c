@@ -177,10 +177,10 @@ TEST_CASE(a_column_with_another_header_or_none_and_a_missing_table_are_refused)
 // the other members, compact and sorted), so that the other mistake is seen.
 static void edit_manifest(const char *good, const char *from, const char *to, bool sealed)
 {
-    char text[8192], checksum[17];
+    char checksum[17];
     const char *at = strstr(good, from);
     assert_non_null(at);
-    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+    const char *text = formatted("%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
     scratch_text("table/manifest.json", text);
     json_t *j = sealed ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (!j)

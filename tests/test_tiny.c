@@ -17,9 +17,7 @@ static const double ROUNDING = 1e-12, DIGITS = 1.1e-6, RANKS = 1e-6;
 
 static const char *place(const char *name)
 {
-    char path[128];
-    snprintf(path, sizeof path, "work/%.100s", name);
-    return scratch_path(path);
+    return scratch_path(formatted("work/%.100s", name));
 }
 
 static json_t *load_json(const char *name)
