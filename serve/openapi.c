@@ -18,15 +18,16 @@ static json_t *column_schema(const struct service *s, size_t c)
     const char *missing = column->missing, *null = missing ? "null" : NULL;
     json_t *texts =
         known->n > 0 ? json_array() : NULL; // that the model knows; others are taken, too
-    double number;
+    double number = column->fill;
     for (size_t i = 0; i < known->n; i++)
         json_array_append_new(texts, json_string(known->texts[i]));
     switch (column->kind) {
     case COLUMN_NUMBER:
-        return json_pack(
-            "{s:[s, s*], s:o*, s:o*, s:o*}", "type", "number", null, "minimum",
-            json_real(column->min), "maximum", json_real(column->max), "default",
-            missing && !value_number(missing, strlen(missing), &number) ? json_real(number) : NULL);
+        if (missing && isnan(number))
+            value_number(missing, strlen(missing), &number);
+        return json_pack("{s:[s, s*], s:o*, s:o*, s:o*}", "type", "number", null, "minimum",
+                         json_real(column->min), "maximum", json_real(column->max), "default",
+                         json_real(number));
     case COLUMN_TIME:
         if (schema_times_are_numbers(&s->plan->schema))
             return json_pack("{s:[s], s:s}", "type", "integer", "description",
