@@ -168,9 +168,12 @@ static int fit_hinges(struct row_range rows, struct err *err)
     }
     state_release(&state);
     free(inputs[0]);
-    for (size_t i = 0; i < plan.n_definitions; i++)
+    free(inputs);
+    free(columns);
+    for (size_t i = 0; i < plan.n_definitions; free(sample[i++]))
         if (sample[i])
             plan_fit_hinges(&plan.definitions[i], sample[i], taken);
+    free(sample);
     return plan_refit(&plan, err);
 }
 

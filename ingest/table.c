@@ -18,7 +18,7 @@
 
 #define FORMAT   "assay table"
 #define MANIFEST "manifest.json"
-enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192, MAX_COLUMNS = 512 }; // all are open at once
+enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192, MAX_COLUMNS = 960 }; // all are open at once
 
 static const struct {
     size_t size;
@@ -287,7 +287,10 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
 {
     *w = (struct table_writer){.columns = xcalloc(n, sizeof *w->columns)};
     if (n > MAX_COLUMNS)
-        return err_set(err, "%s: more than %d columns", path, MAX_COLUMNS);
+        return err_set(err,
+                       "%s: %zu columns, and a table has at most %d: give hinges fewer knots, or "
+                       "leave out some",
+                       path, n, MAX_COLUMNS);
     int rc = output_dir_open(&w->dir, path, MANIFEST, err);
     while (w->n < n && rc == 0)
         rc = open_column(w, &columns[w->n], err);

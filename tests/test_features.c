@@ -5,6 +5,7 @@
 #include "tests/stages.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define COMPARE "diff -r -x manifest.json features "
 
@@ -111,6 +112,37 @@ TEST_CASE(missing_numbers_become_what_the_training_rows_say)
     const float flags[] = {0, 1, 0, 1, 0, 0, 0, 0};
     assert_memory_equal(column(&t, "f[missing]"), flags, sizeof flags);
     assert_int_equal(table_find(&t, "m[missing]"), -1);
+    table_release(&t);
+}
+
+static int by_value(const void *x, const void *y)
+{
+    return (*(const float *)x > *(const float *)y) - (*(const float *)x < *(const float *)y);
+}
+
+TEST_CASE(knots_are_quantiles_of_the_training_rows_whose_windows_know_the_rows_before)
+{
+    struct table t;
+    struct err err;
+    char name[64];
+    succeed(
+        "sed 's/^night.*/&\\nx = hinges(count(customer, all) + amount, 3)/' datasets/sample.ini "
+        ">x.ini; features --config x.ini --output one table && "
+        "features --config x.ini --threads 3 --output three table && diff -r one three");
+    must(table_open(&t, scratch_path("work/one"), &err), &err);
+    const int64_t *time = table_first(&t, COLUMN_TIME);
+    const float *x = column(&t, "x");
+    float *training = calloc(t.rows, sizeof *training);
+    size_t n = 0;
+    for (size_t r = 0; r < t.rows; r++) // 2018-04-15 .. 2018-04-21
+        if (time[r] >= 1523750400 && time[r] < 1524355200)
+            training[n++] = x[r];
+    qsort(training, n, sizeof *training, by_value);
+    for (size_t k = 1; k <= 3; k++) {
+        snprintf(name, sizeof name, "x[%.9g]", (double)training[n * k / 4]);
+        assert_true(table_find(&t, name) >= 0);
+    }
+    free(training);
     table_release(&t);
 }
 
