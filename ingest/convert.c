@@ -20,23 +20,28 @@ enum { ID_SLOTS = 1 << 21 };
 
 // ---- the header ----
 
-// What to write where another delimiter stands more often in the first row than the given one.
+static size_t count_in_header(const struct convert *c, char byte)
+{
+    size_t n = 0;
+    for (size_t i = c->csv.last_at; i < c->csv.n && c->csv.data[i] != '\n'; i++)
+        n += c->csv.data[i] == byte;
+    return n;
+}
+
+// What to write where another delimiter stands more often in the header than the given one.
 static struct hint delimiter_hint(const struct convert *c)
 {
     static const struct {
         char byte, *name;
     } others[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "|"}, {',', "comma"}};
-    const struct csv_block *b = &c->blocks[0];
     struct hint hint = {""};
-    size_t most = c->n_fields - 1;
+    size_t most = count_in_header(c, c->dataset->delimiter);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        size_t n = 0;
-        for (size_t k = 0; k < b->used; k++)
-            n += b->text[k] == others[i].byte;
-        if (n <= most)
-            continue;
-        most = n;
-        snprintf(hint.text, sizeof hint.text, "; write delimiter = %s in [input]?", others[i].name);
+        const size_t n = count_in_header(c, others[i].byte);
+        if (n > most)
+            snprintf(hint.text, sizeof hint.text, "; write delimiter = %s in [input]?",
+                     others[i].name);
+        most = n > most ? n : most;
     }
     return hint;
 }
@@ -84,8 +89,8 @@ static int read_header(struct convert *c, struct err *err)
     if (b->n_rows == 0)
         return err_set(err, "%s: it is empty: not even a header", c->csv.name);
     if (b->rows[0].fault)
-        return err_set(err, "%s:%" PRIu64 ": the first row has a fault: %s", c->csv.name,
-                       b->rows[0].line, b->rows[0].fault);
+        return err_set(err, "%s:%" PRIu64 ": the first row has a fault: %s%s", c->csv.name,
+                       b->rows[0].line, b->rows[0].fault, delimiter_hint(c).text);
     c->n_fields = b->rows[0].n;
     if (strcmp(b->text + b->fields[0].at, "sep=") == 0 && c->n_fields == 2)
         return read_header(c, err); // Excel's line with the delimiter
@@ -151,7 +156,7 @@ static const char *set_value(const struct convert *c, struct convert_column *col
                              const char *text, size_t n)
 {
     const struct schema_column *s = col->schema;
-    const bool missing = convert_missing(c, s, text);
+    const bool missing = n == 0 || (c->dataset->n_na > 0 && convert_missing(c, s, text));
     if (missing && !s->missing)
         return "missing";
     if (missing) {

@@ -192,7 +192,7 @@ static bool is_blank(const struct csv *c, char byte)
     return (byte == ' ' || byte == '\t') && byte != c->delimiter;
 }
 
-static void add_text(struct csv_block *b, const char *text, size_t n)
+static inline void add_text(struct csv_block *b, const char *text, size_t n)
 {
     ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
     memcpy(b->text + b->used, text, n);

@@ -55,11 +55,13 @@ struct csv_block {
 };
 
 struct csv {
-    const char *name;   // for messages; borrowed
-    uint64_t size;      // of the file, 0 for a pipe
-    uint64_t bytes;     // read so far, before decompression
-    XXH3_state_t *hash; // of them
-    int64_t skip;       // so many of the next lines are left out
+    const char *name;                 // for messages; borrowed
+    uint64_t size;                    // of the file, 0 for a pipe
+    uint64_t bytes;                   // read so far, before decompression
+    XXH3_state_t *hash;               // of them
+    int64_t skip;                     // so many of the next lines are left out
+    char *data;                       // data[at .. n) is not in a block yet
+    size_t last_at, at, n, data_size; // last_at: where the latest row begins
 
     // The others are private to csv.c.
     int fd;
@@ -75,9 +77,7 @@ struct csv {
     unsigned unit;      // bytes to skip where the encoding is broken
     char *coded;        // [coded_n] bytes that are not decoded yet
     size_t coded_n, coded_size;
-    char *data;                       // data[at .. n) is not in a block yet
-    size_t last_at, at, n, data_size; // last_at: where the latest row begins
-    uint64_t line;                    // of data[at]
+    uint64_t line; // of data[at]
     struct csv_block *block;
 };
 

@@ -344,7 +344,7 @@ static int read_character(const struct config *c, const char *key, const char *r
     if (*to > 0 && *to < 127 && !strchr(refused, *to))
         return 0;
     return config_error(c, e, 0, err,
-                        "'%s' is neither one character that can stand there nor tab, comma, point, "
+                        "'%s' is not one character that can stand there; write tab, comma, point, "
                         "space or semicolon (; begins a comment)",
                         e->value);
 }

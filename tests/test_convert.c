@@ -187,6 +187,7 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"", "X,L,C\n1,0,\"c\n", "line 2: a quote that is not closed; all are in"},
         {"", "X;L;C\n", "no column has the header 'X'|; write delimiter = semicolon in [input]?"},
         {"", "sep=\t\nX\tL\tC\n", "no column has the header 'X' that"},
+        {"", "\"X\";\"L\";\"C\"\n", "text after a closing quote; write delimiter = semicolon in"},
         {"delimiter = |\n", "sep=;\nX;L;C\n", "; write delimiter = semicolon in [input]?"},
         {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},

@@ -126,7 +126,7 @@ TEST_CASE(mistakes_are_explained)
         {"row\nheader = no", "x = X, number\n", "'no' is not none"},
         {"row\nna = NA, , ?", "x = X, number\n", "test.ini:3:10: [input] na: a text is empty"},
         {"row\nthousands = .", "x = X, number\n", "it is the decimal mark; write decimal = comma"},
-        {"row\nthousands = 5", "x = X, number\n", "'5' is neither one character"},
+        {"row\nthousands = 5", "x = X, number\n", "'5' is not one character"},
         {"row\nskip = -1", "x = X, number\n", "-1 is not within 0 .. 1e+06"},
         {"%Y-%m-%d %I", "t = T, time\n", "%I and %p go together"},
         {"row\ndelimeter = ;", "x = X, number\n", "test.ini:3: unknown key 'delimeter' in [input]"},
