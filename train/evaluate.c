@@ -173,8 +173,7 @@ static void validate(struct fold *fold, int64_t k, const struct split *s, const 
     }
 }
 
-// A part whose known labels are all alike cannot train or measure. Days may be like that; in rows
-// without a clock it is a sorted file.
+// A part whose known labels are all alike cannot train or measure.
 static int check_classes(const struct part *p, const char *key, const struct examples *e,
                          struct err *err)
 {

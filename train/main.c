@@ -51,9 +51,8 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
         return -1;
     if (!due)
         return stdout_close(err);
-    if (!drift)
-        c->reason = examples.counts_rows ? "trained on the rows of [split]"
-                                         : "trained on the days of [split]";
+    if (examples.counts_rows)
+        c->reason = "trained on the rows of [split]";
     memcpy(before, registry.head, sizeof before);
     registry_release(&registry);
     if (evaluation_run(v, &examples, &config, drift ? &split : NULL, threads, err) ||
@@ -122,6 +121,7 @@ int main(int argc, char **argv)
     if (first <= 0)
         return option_exit(&program, first, &err);
     challenge.by_rules |= drift != NULL;
+    challenge.reason = "trained on the days of [split]";
     const size_t n = (size_t)(argc - first);
     return train(argv + first, n, (unsigned)threads, &err) ? err_report("train", &err) : 0;
 }

@@ -99,6 +99,9 @@ static int show(struct registry *r, struct err *err)
     }
     json_object_update_new(metrics,
                            json_pack("{s:o, s:I}", "lines", lines, "parent", (json_int_t)parent));
+    // Those of an older program have no words.
+    json_object_update_missing_new(metrics, json_pack("{s:o}", "class", class_words(NULL)));
+    json_object_update_missing_new(comparison, json_pack("{s:o}", "class", class_words(NULL)));
     template_print(summary_txt, metrics);
     template_print(version_txt, metrics);
     if (comparison)
