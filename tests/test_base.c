@@ -248,13 +248,13 @@ TEST_CASE(a_0_byte_is_an_error_wherever_it_stands)
     static const char text[] = "[slices]\nx = 1\ny = 22\n\n[columns]\nz";
     for (size_t i = 0; i < sizeof text - 1; i++) {
         struct config c;
-        char with_0[sizeof text], line[32];
+        char with_0[sizeof text];
         size_t lines = 1;
         memcpy(with_0, text, sizeof text);
         with_0[i] = '\0';
         for (size_t k = 0; k < i; k++)
             lines += text[k] == '\n';
-        snprintf(line, sizeof line, "test.ini:%zu: a 0 byte", lines);
+        const char *line = formatted("test.ini:%zu: a 0 byte", lines);
         scratch_bytes("test.ini", with_0, sizeof text - 1);
         assert_int_equal(config_load(&c, scratch_path("test.ini"), &err), -1);
         config_release(&c);
@@ -266,9 +266,7 @@ TEST_CASE(a_long_line_is_an_error_and_is_not_cut)
 {
     for (int n = 180; n < 1200; n += n < 205 ? 1 : 200) {
         struct config c;
-        char text[2048];
-        snprintf(text, sizeof text, "[input]\nfile = %0*d\n[slices]\nx = 1\n", n - 7, 0);
-        int rc = load(&c, text);
+        int rc = load(&c, formatted("[input]\nfile = %0*d\n[slices]\nx = 1\n", n - 7, 0));
         if (rc == 0) {
             assert_true(n <= 198);
             assert_int_equal(strlen(config_find(&c, "input", "file")->value), n - 7);

@@ -92,20 +92,18 @@ TEST_CASE(one_table_has_many_csvs_and_a_compressed_pipe)
         assert_memory_equal(out, "ingest ", 7);
         assert_good_table();
     }
-    char before[512];
-    snprintf(before, sizeof before, "gzip <%s |", scratch_text("in.csv", GOOD));
-    assert_int_equal(ingest_with(before, "-", ""), 0);
+    assert_int_equal(ingest_with(formatted("gzip <%s |", scratch_text("in.csv", GOOD)), "-", ""),
+                     0);
     assert_good_table();
 }
 
 TEST_CASE(rows_without_a_time_are_numbered)
 {
-    char ini[1024];
     scratch_text("in.csv", "A;B\tClass\n1\t\"0\"\nbad\t0\n3\t\"1\"\n");
-    snprintf(ini, sizeof ini,
-             "[input]\nfile = %s/in.csv\ntime_format = row\ndelimiter = tab\n"
-             "max_reject_rate = 0.5\n[columns]\nx = \"A;B\", number\nlabel = Class, label\n",
-             scratch);
+    const char *ini =
+        formatted("[input]\nfile = %s/in.csv\ntime_format = row\ndelimiter = tab\n"
+                  "max_reject_rate = 0.5\n[columns]\nx = \"A;B\", number\nlabel = Class, label\n",
+                  scratch);
     scratch_text("test.ini", ini);
     assert_int_equal(ingest_with("", NULL, ""), 0);
     open_table();
@@ -194,11 +192,9 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
         {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char ini[256];
-        snprintf(ini, sizeof ini,
-                 "[input]\ntime_format = row\n%s[columns]\nx = X, number\n"
-                 "l = L, label\nc = C, category\n",
-                 cases[i][0]);
+        const char *ini = formatted("[input]\ntime_format = row\n%s[columns]\nx = X, number\n"
+                                    "l = L, label\nc = C, category\n",
+                                    cases[i][0]);
         scratch_text("test.ini", ini);
         assert_int_equal(ingest(cases[i][1]), 1);
         assert_parts(out, cases[i][2]);

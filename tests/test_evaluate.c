@@ -62,8 +62,7 @@ static size_t n_made;
 
 static int evaluate(const char *sections, const char *split, struct evaluation *v, struct err *err)
 {
-    char text[1024];
-    snprintf(text, sizeof text, "%s\n%s", sections, split);
+    const char *text = formatted("%s\n%s", sections, split);
     config_release(&config);
     config = config_of(text);
     int rc = evaluation_run(v, &examples, &config, NULL, 2, err);

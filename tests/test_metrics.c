@@ -154,9 +154,7 @@ static double alerts_of(double threshold)
 // A number of 7 digits below x or, with side 1, above it, nearer than a unit of the sixth.
 static void assert_threshold(double threshold, double x, int side)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%.6e", threshold);
-    assert_is(strtod(text, NULL), threshold);
+    assert_is(strtod(formatted("%.6e", threshold), NULL), threshold);
     assert_true(side > 0 ? threshold > x : threshold <= x);
     assert_near(threshold, x, 2e-6 * x);
 }

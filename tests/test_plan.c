@@ -117,10 +117,9 @@ TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
 
 static int plan_from_ini(struct plan *p, const char *features, struct err *err)
 {
-    char text[1024];
     struct config config;
-    snprintf(text, sizeof text, INI "%s\n", features);
-    assert_int_equal(config_load(&config, scratch_text("test.ini", text), err), 0);
+    assert_int_equal(
+        config_load(&config, scratch_text("test.ini", formatted(INI "%s\n", features)), err), 0);
     int rc = plan_from_config(p, &config, err);
     config_release(&config);
     if (rc)
@@ -212,17 +211,13 @@ TEST_CASE(a_wrong_expression_is_refused_and_pointed_at)
     for (size_t i = 0; i < LENGTH(refusals); i++) {
         const char *marked = refusals[i].marked, *mark = strchr(marked, '@');
         const int offset = (int)(mark - marked);
-        char expression[128], lines[512], position[64], shown[256];
         struct plan p;
         struct err err = {"(accepted)"};
-        snprintf(expression, sizeof expression, "%.*s%s", offset, marked, mark + 1);
-        snprintf(lines, sizeof lines, FEATURES "x = %s", expression);
-        assert_int_equal(plan_from_ini(&p, lines, &err), -1);
+        const char *expression = formatted("%.*s%s", offset, marked, mark + 1);
+        assert_int_equal(plan_from_ini(&p, formatted(FEATURES "x = %s", expression), &err), -1);
         assert_contains(err.msg, refusals[i].words);
-        snprintf(position, sizeof position, "test.ini:18:%d: [features] x: ", 5 + offset);
-        assert_contains(err.msg, position);
-        snprintf(shown, sizeof shown, "\n  %s\n  %*s", expression, offset + 1, "^");
-        assert_contains(err.msg, shown);
+        assert_contains(err.msg, formatted("test.ini:18:%d: [features] x: ", 5 + offset));
+        assert_contains(err.msg, formatted("\n  %s\n  %*s", expression, offset + 1, "^"));
     }
 }
 

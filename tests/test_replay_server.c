@@ -1,20 +1,8 @@
-// replay against the real server: what it refuses, and datasets of other columns. test_parity.c compares
-// the decisions with the batch.
+// replay against the real server, with datasets of other columns. test_parity.c compares the decisions
+// with the batch, and test_replay.c has answers that are refusals.
 #include "tests/server.h"
 
-TEST_CASE(transactions_that_the_server_refuses_are_reported_with_its_words)
-{
-    server_begin(&own, "8", NULL);
-    assert_int_equal(run("{ printf Time; printf ',V%%d' $(seq 28); printf ',Amount,Class\\n0'; "
-                         "printf ',-%%d.5' $(seq 28); echo ',1.5,0'; } | replay "
-                         "--config datasets/creditcard.ini --url http://127.0.0.1:%d -",
-                         own.port),
-                     1);
-    assert_non_null(strstr(log_text(), "1 sent, 0 answered"));
-    assert_non_null(strstr(log_text(), "predict: 400 Bad Request: unknown field '"));
-}
-
-// A server of other artifacts, from an .ini that sed makes of the sample's; so these tests are last.
+// A server of other artifacts, from an .ini that sed makes of the sample's.
 static void start_other(const char *script)
 {
     succeed("sed '%s' datasets/sample.ini >$F/odd.ini && o=\"--config $F/odd.ini\" && "
