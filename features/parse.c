@@ -424,13 +424,8 @@ static int onehot_option(struct parser *ps, const char *at, const char *name)
     if (expect(ps, "=", "behind the option's name") || take_number(ps, &x))
         return -1;
     if (min ? !take(ps, "%") || x > 100 : x < 1 || x > 255 || x != (int)x)
-        return fail(ps, at,
-                    min ? "min is a share of the training rows, like 1%%"
-                        : "max is a whole number from 1 to 255");
-    if (min)
-        d->min_share = x / 100;
-    else
-        d->most = (int64_t)x;
+        return fail(ps, at, "min is a share of rows, like 1%%, and max a whole number to 255");
+    *(min ? &d->min_share : &d->most) = min ? x / 100 : x;
     return 0;
 }
 

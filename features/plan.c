@@ -284,7 +284,7 @@ static uint64_t write_values(FILE *f, const struct plan_definition *d,
                              const struct plan_value *values, size_t n, uint64_t rows)
 {
     uint64_t covered = 0;
-    int64_t kept = 0, rare = 0;
+    int kept = 0, rare = 0;
     bool *listed = xcalloc(n + 1, sizeof *listed);
     for (size_t i = 0; i < n && kept < d->most; i++) {
         listed[i] = (double)values[i].rows >= d->min_share * (double)rows &&

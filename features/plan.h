@@ -108,8 +108,8 @@ struct plan_definition {
     int node;         // -1 for a onehot, which has no value of its own
     size_t input;     // its first
     int unfitted;     // schema column of a onehot without values yet, else -1
-    int64_t most;     // values that it may get
-    double min_share; // of the rows that such a value has
+    double min_share; // of the rows that one of its values has
+    double most;      // values that it may get
     int64_t knots;    // that a hinges without any yet is to get, else 0
     int mistake;      // byte of the expression, where it could not be parsed
 };

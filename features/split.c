@@ -108,21 +108,16 @@ int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, s
     *seed = -1;
     if (!e)
         return 0;
-    if (!schema_counts_rows(&p->schema))
-        return config_error(c, e, 0, err,
-                            "these rows have times, so train on earlier and test on later ones; "
-                            "shuffle is for time_format = row");
-    if (p->n_tracks > 0)
-        return config_error(c, e, 0, err,
-                            "[features] has windows over '%s', which need an order that means "
-                            "something: drop them, or shuffle",
-                            p->schema.columns[p->tracks[0].column].name);
     if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err) ||
         split_from_config(&split, c, err))
         return -1;
-    return split.train.percent
-               ? 0
-               : config_error(c, e, 0, err, "train and test must be in percent, like 0%% .. 75%%");
+    const char *wrong = !schema_counts_rows(&p->schema)
+                            ? "these rows have times, so train on earlier and test on later ones; "
+                              "shuffle is for time_format = row"
+                        : p->n_tracks > 0 ? "[features] has windows, which need an order of rows"
+                        : !split.train.percent ? "train and test must be in percent, like 0% .. 75%"
+                                               : NULL;
+    return wrong ? config_error(c, e, 0, err, "%s", wrong) : 0;
 }
 
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows)

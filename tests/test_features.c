@@ -172,7 +172,7 @@ TEST_CASE(shuffle_is_for_rows_without_time_and_its_seed_stays_with_the_features)
     expect(1, "shuffle is for time_format = row",
            "sed 's/^\\[split]/&\\nshuffle = 1/' datasets/sample.ini >bad.ini; "
            "features --config bad.ini --output features table");
-    expect(1, "windows over 'card'",
+    expect(1, "[features] has windows",
            "sed 's/^x.*/x = count(card, 7d)/; s/^amount.*/card = amount, key/' rows.ini >bad.ini; "
            "features --config bad.ini --output features rows");
 }

@@ -180,8 +180,8 @@ static const struct {
     {"sum(customer, @onehot(channel), 7d)", "it must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
     {"onehot(channel, @web)", "a text in double quotes is expected here, or min=1% or max=32"},
-    {"onehot(channel, @min=1)", "min is a share of the training rows, like 1%"},
-    {"onehot(channel, @max=2.5)", "max is a whole number from 1 to 255"},
+    {"onehot(channel, @min=1)", "min is a share of rows, like 1%"},
+    {"onehot(channel, @max=2.5)", "max a whole number to 255"},
     {"onehot(channel, \"a\", @max=3)", "max= is for a onehot without values"},
     {"onehot(channel, @\"" SIXTY "#\")", "at most 60 bytes"},
     // hinges
