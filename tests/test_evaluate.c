@@ -109,7 +109,9 @@ TEST_CASE(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_
     assert_fold("[split]\ntrain = 1970-02-05 .. 1970-02-11\ntest = 1970-02-19 .. 1970-02-26\n", 0,
                 "35-42 49-57, 7-14 21-29"); // a day longer, so validation is a week earlier
     assert_fold(shares, 0, "0-56 56-70, 0-42 42-56"); // the last quarter of the training rows
-    memset(label + 14 * PER_DAY, 0, 7 * PER_DAY);     // one class to train on, no fraud to find
+    assert_fold("[split]\ntrain = 1970-01-01 .. 1970-01-28\ntest = 1970-02-05 .. 1970-02-11\n", 0,
+                "0-28 35-42, 0-21 21-28");        // as with shares
+    memset(label + 14 * PER_DAY, 0, 7 * PER_DAY); // one class to train on, no fraud to find
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 7-14 21-28");
 }
 

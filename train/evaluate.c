@@ -155,11 +155,12 @@ static bool holds(const struct examples *e, const struct part *p, int8_t label)
 }
 
 // The validation of fold k: with shares one fold, else as many as there are folds, where the rows
-// reach back to them.
+// reach back to them. If they reach back to none, two weeks of training have a last quarter, too.
 static void validate(struct fold *fold, int64_t k, const struct split *s, const struct examples *e)
 {
-    const bool quarter = s->last_quarter;
     const int64_t back = WEEK * (int64_t)ceil((s->test.to - s->train.from) / WEEK);
+    const bool reach = day_of(e->time[0]) <= (int64_t)s->train.from + WEEK * k - back;
+    const bool quarter = s->last_quarter || (!reach && s->train.to - s->train.from >= 2. * WEEK);
     fold->validation = xcalloc((size_t)s->folds, sizeof *fold->validation);
     for (int64_t i = 0; i < s->folds; i++) {
         const int64_t days = WEEK * (k - i) - back, first = (int64_t)s->train.from + days;

@@ -7,8 +7,9 @@
 // [split] states fold 0; fold k is the same days moved forward by k weeks. Validation is
 // prequential (Fraud Detection Handbook, chapter 5.3): on the fold moved back by the fewest weeks
 // so that it ends before the fold's training begins, and by one week more for each further one.
-// With shares instead of days, and for a retraining, the last quarter of the training rows validates a
-// fit on the first three. Validation needs both classes to train on and a fraud to find.
+// With shares instead of days, for a retraining, and where the data does not reach back so far but train
+// has two weeks, the last quarter of the training rows validates a fit on the first three. Validation
+// needs both classes to train on and a fraud to find.
 //
 // l2: the best mean average precision over the validation of fold 0; of equal ones the largest, as
 // without validation. Each fold is fitted again with it on its own training rows. The threshold is
