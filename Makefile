@@ -3,7 +3,7 @@
 # ---- settings -------------------------------------------------------------------------------------
 # Values come from the command line, the environment or an .ini as plain text: make expands no $ in them
 # (value), and the shell sees each as one word in quotes (quote).
-GIVEN := CONFIG DATASET INPUT PORT DATABASE STATE SIMULATE THREADS
+GIVEN := CONFIG DATASET INPUT LABEL PORT DATABASE STATE SIMULATE THREADS
 define newline
 
 
@@ -58,7 +58,7 @@ LIBS  := -lcsv -linih -ljansson -lsodium -lxxhash -lzstd -lz -lm
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: FORCE help programs deps test-deps pipeline serve retrain demo tiny test tests asan tsan soak fuzz coverage lint \
+.PHONY: FORCE help programs deps test-deps draft pipeline serve retrain demo tiny test tests asan tsan soak fuzz coverage lint \
     layers sizes format clean pictures bench-quality bench-monitor bench-serve openapi
 
 help: ## this list
@@ -88,6 +88,7 @@ $(foreach s,$(STAGES),$(eval $(call stage_library,$(s))))
 # Texts that become strings of a library, named after the file with each '.' as '_': a stage's own, and web/
 # in train's, since the report and the dashboard share it. Chart.js is Debian's.
 WEB := $(wildcard web/*) web/chart.min.js
+$(BUILD)/libingest.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard ingest/*.txt))
 $(BUILD)/libtrain.a: $(addprefix $(BUILD)/,$(WEB:=.string.o))
 $(BUILD)/libtrain.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard train/*.txt) train/card.md)
 $(BUILD)/libmonitor.a: $(patsubst %,$(BUILD)/%.string.o,$(wildcard monitor/*.txt) monitor/drift.prom)
@@ -186,6 +187,16 @@ SIMULATED := build/data/simulated.csv
 ifeq ($(INPUT),$(SIMULATED))
 IS_SIMULATED := yes
 endif
+
+# The draft is named after its file; a dataset's name has letters and digits and . _ - alone.
+draft: $(BIN)/ingest ## write datasets/NAME.ini for a CSV of your own, from what it looks like (INPUT= LABEL=)
+	$(if $(filter file,$(origin INPUT)),$(error give the CSV: make draft INPUT=my.csv))
+	@name=$$(basename -- $(call quote,$(INPUT)) | sed 's/\.\(gz\|zst\)$$//; s/\.[a-z]*$$//; s/[^A-Za-z0-9._-]/_/g; s/^[.-]*//'); \
+	ini=datasets/$$name.ini; \
+	[ ! -e "$$ini" ] || { echo "make: $$ini is there: remove it for a new draft, or type make pipeline CONFIG=$$ini" >&2; exit 1; }; \
+	mkdir -p build && $(BIN)/ingest $(if $(LABEL),--label=$(call quote,$(LABEL))) --draft=$(call quote,$(INPUT)) \
+	    >build/draft.ini && mv build/draft.ini "$$ini" && \
+	echo "draft     $$ini; read it, then type: make pipeline CONFIG=$$ini"
 
 pipeline: $(D)/pipeline.txt programs ## run every stage that is not up to date (DATASET= CONFIG= INPUT= PROMOTE=1)
 	@if [ -e $(D)/.ran ]; then rm $(D)/.ran; else \

@@ -3,6 +3,7 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/convert.h"
+#include "ingest/draft.h"
 
 #include <inttypes.h>
 #include <libgen.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 
 static const char *config = "datasets/simulated.ini", *output = "build/simulated/table";
-static const char *key_file = "var/pseudonym.key", *rejects, *input;
+static const char *key_file = "var/pseudonym.key", *rejects, *input, *draft, *label;
 static struct dataset dataset;
 static struct pseudonym pseudonym;
 static struct convert convert;
@@ -49,6 +50,10 @@ int main(int argc, char **argv)
             {"rejects", "FILE", "rows that break the schema (default rejects.csv beside the table)",
              .text = &rejects},
             {"key", "FILE", "the secret key of the pseudonyms, made if missing", .text = &key_file},
+            {"draft", "FILE", "instead: print a draft of the description of this CSV",
+             .text = &draft},
+            {"label", "COLUMN", "its label, or COLUMN=VALUE|VALUE with the positive values",
+             .text = &label},
         }};
     struct err err;
     umask(077); // only the owner may read pseudonyms and amounts
@@ -57,6 +62,10 @@ int main(int argc, char **argv)
     if (first <= 0)
         return option_exit(&program, first, &err);
     input = first < argc ? argv[first] : NULL;
+    if (draft)
+        return draft_make(draft, label, stdout, stderr, &err) || stdout_close(&err)
+                   ? err_report("ingest", &err)
+                   : 0;
     char *folder = xstrdup(output);
     if (!rejects)
         rejects = path_join(dirname(folder), "rejects.csv");

@@ -163,14 +163,19 @@ static inline int server_end_own(void **state)
     return 0;
 }
 
-// The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
-static inline int server_artifacts_of(void **state, const char *config, const char *day)
+// The folder, and commands that know it and the programs.
+static inline int server_folder(void **state)
 {
     char here[2048]; // commands may change the folder
     bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
-    if (!getcwd(here, sizeof here) || scratch_make(state) || setenv("F", folder, 1) ||
-        setenv("PATH", formatted("%s/%s:%s:%s", here, bin, bin, getenv("PATH")), 1) ||
-        run("ingest --config %s --key $F/key --output $F/table", config) ||
+    return !getcwd(here, sizeof here) || scratch_make(state) || setenv("F", folder, 1) ||
+           setenv("PATH", formatted("%s/%s:%s:%s", here, bin, bin, getenv("PATH")), 1);
+}
+
+// The artifacts of a dataset, with the snapshot of a day's beginning; `shared` is not started.
+static inline int server_artifacts_of(void **state, const char *config, const char *day)
+{
+    if (server_folder(state) || run("ingest --config %s --key $F/key --output $F/table", config) ||
         run("features --config %s --output $F/features $F/table", config) ||
         run("features --config %s --until %s --output $F/before $F/table", config, day) ||
         run("train --config %s --output $F/models --promote $F/features", config)) {

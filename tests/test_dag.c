@@ -253,4 +253,18 @@ TEST_CASE(settings_that_no_shell_should_read_are_refused_or_stay_one_word)
     succeed("[ ! -e pwned ]");
 }
 
+TEST_CASE(make_draft_writes_a_description_once_and_the_pipeline_runs_it)
+{
+    const char *const draft = MAKE "CONFIG= INPUT=\"it's my.csv\" draft";
+    succeed("mkdir datasets && cp sample.csv \"it's my.csv\"");
+    expect(0, "type: make pipeline CONFIG=datasets/it_s_my.ini", draft);
+    expect(2, "datasets/it_s_my.ini is there: remove it for a new draft", draft);
+    expect_stages("ingest features train monitor", MAKE "CONFIG=datasets/it_s_my.ini pipeline");
+    expect(2, "pass LABEL=",
+           "rm datasets/*; head -n 9 sample.csv >\"it's my.csv\"; " MAKE
+           "CONFIG= INPUT=\"it's my.csv\" draft");
+    succeed("[ ! -e datasets/it_s_my.ini ]");
+    expect(2, "give the CSV: make draft INPUT=my.csv", MAKE "draft");
+}
+
 TESTS(dag_make, scratch_remove)

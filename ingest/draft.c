@@ -1,0 +1,466 @@
+#include "ingest/draft.h"
+
+#include "base/memory.h"
+#include "base/template.h"
+#include "base/value.h"
+#include "ingest/profile.h"
+#include "ingest/schema.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdlib.h>
+
+extern const char draft_txt[], profile_txt[];
+
+enum { MAX_KEYS = 4, MAX_INPUTS = 900, HINGES = 5, NONE = -1 }; // a table has 960 columns at most
+
+struct guess { // about a column
+    enum column_kind kind;
+    const char *out; // why it is left out, or NULL
+    char name[64];
+};
+
+struct draft {
+    struct profile p;
+    struct guess *guesses;   // [p.n]
+    int label, time, amount; // columns
+    char positive[128];      // values of the label, separated by '|'
+    double rate, rejects;    // shares of rows: positive; with a value of another kind
+    const char *format, *unit;
+    int ids, keys, delay;       // delay: days until a label is known
+    int inputs, curved, hinges; // without hinges; numbers that may have some; for each
+    char train[64], test[64], from[TIME_TEXT], to[TIME_TEXT];
+};
+
+// ---- headers ------------------------------------------------------------------------------------
+
+#define WORD(words) "(^|[^a-z])(" words ")([^a-z]|$)"
+static const char label_names[] = "^(is[ _]?)?(label|target|y|class|fraud|churn(ed)?|exited)[ ?]*$";
+static const char label_words[] = "fraud|churn|target|label|outcome|class|default|status|response|"
+                                  "result|attrition|surviv|subscri|convert|click|risk|diagnosis";
+static const char yes[] = "^(1|1\\.0|true|yes|y|t)$";
+static const char id_words[] =
+    "^$|^unnamed|[a-z]id$|" WORD("id|uuid|guid|nr|no|num|number|key|index|idx|ref|iban|hash");
+static const char key_names[] =
+    "^(cc|card|account|acct|customer|client|user|merchant|terminal|device|email|ip|phone)[^a-z]*$";
+static const char owner_words[] = "card|cc|customer|client|account|acct|user|orig";
+static const char time_words[] =
+    WORD("time|timestamp|date|datetime|epoch|ts|dt|created") "|time$|timestamp|dt$";
+static const char event_words[] = "trans|event|incident|purchase|order|time|created";
+static const char other_times[] = "birth|dob|expir|until|last|end";
+static const char step_names[] = "^(step|hours?)$";
+static const char money_words[] = "amount|amt|value|price|total|sum|cost|charge";
+
+static bool matches(const char *text, const char *pattern)
+{
+    regex_t r;
+    if (regcomp(&r, pattern, REG_EXTENDED | REG_NOSUB | REG_ICASE))
+        return false;
+    const bool found = regexec(&r, text, 0, NULL, 0) == 0;
+    regfree(&r);
+    return found;
+}
+
+// The column of a header or of "#3"; NONE where there is none.
+static int find_column(const struct profile *p, const char *header)
+{
+    const size_t number = *header == '#' ? strtoul(header + 1, NULL, 10) : 0;
+    for (size_t c = 0; c < p->n; c++)
+        if (*header && strcmp(p->columns[c].header, header) == 0)
+            return (int)c;
+    return number > 0 && number <= p->n ? (int)number - 1 : NONE;
+}
+
+// Letters, digits and _ of the header; no word of the language, and no name of a column before it.
+static void make_name(struct draft *d, size_t column)
+{
+    struct guess *g = &d->guesses[column];
+    const char *header = d->p.columns[column].header;
+    size_t n = 0;
+    if (!g->out && (g->kind <= COLUMN_TIME || g->kind == COLUMN_LABEL))
+        header = column_kinds[g->kind];
+    if (isdigit((unsigned char)*header))
+        g->name[n++] = 'x';
+    for (; *header && n < 40; header++)
+        if (isalnum((unsigned char)*header) || (n > 0 && g->name[n - 1] != '_'))
+            g->name[n++] = isalnum((unsigned char)*header) ? *header : '_';
+    n -= n > 0 && g->name[n - 1] == '_';
+    g->name[n] = '\0';
+    bool again = n == 0 || matches(g->name, "^(and|or|not|if|all|past)$");
+    for (size_t c = 0; c < d->p.n && !again; c++)
+        again = c != column && strcmp(d->guesses[c].name, g->name) == 0;
+    if (again)
+        snprintf(g->name + n, sizeof g->name - n, "%s_%zu", n ? "" : "column", column + 1);
+}
+
+// ---- the label ----------------------------------------------------------------------------------
+
+static int set_label(struct draft *d, const char *text, struct err *err)
+{
+    const struct profile *p = &d->p;
+    char *header = xstrdup(text), *values = strrchr(header, '=');
+    d->label = find_column(p, header);
+    if (d->label == NONE && values) { // COLUMN=VALUE|VALUE
+        *values = '\0';
+        snprintf(d->positive, sizeof d->positive, "%s", values + 1);
+        d->label = find_column(p, header);
+    }
+    const char **known = xcalloc(p->n, sizeof *known);
+    for (size_t c = 0; c < p->n; c++)
+        known[c] = p->columns[c].header;
+    if (d->label == NONE)
+        return err_set(err, "%s: it has no column '%s'%s", p->file, header,
+                       err_did_you_mean(header, known, p->n).text);
+    const struct profile_column *c = &p->columns[d->label];
+    free(known);
+    if (c->distinct != 2 && !*d->positive)
+        return err_set(err,
+                       "%s: column '%s' has %zu different values (%s), and a label has two: say "
+                       "which are positive, as in LABEL='%s=VALUE|VALUE'",
+                       p->file, header, c->distinct, c->frequent, header);
+    free(header);
+    return 0;
+}
+
+// By its name and place, among the columns with two values.
+static int guess_label(struct draft *d, struct err *err)
+{
+    const struct profile *p = &d->p;
+    struct err list = {""};
+    int most = NONE, n = 0;
+    for (size_t c = 0; c < p->n; c++) {
+        const char *header = p->columns[c].header;
+        const int score = 8 * matches(header, label_names) + 2 * matches(header, label_words) +
+                          2 * (c == p->n - 1) + (c == 0);
+        if (p->columns[c].distinct != 2 || score < most)
+            continue;
+        n = score > most ? 1 : n + 1;
+        if (n == 1)
+            err_set(&list, "'%s'", header);
+        else
+            err_set(&list, "%.900s, '%.60s'", err_copy(&list).msg, header);
+        most = score;
+        d->label = (int)c;
+    }
+    if (n == 1)
+        return 0;
+    return err_set(
+        err, "%s: %s%s", p->file,
+        n ? "which column is the label? Pass LABEL=COLUMN, one of "
+          : "no column has two values, so none is the label; to take other values as the "
+            "positive ones, pass LABEL='COLUMN=VALUE|VALUE'",
+        list.msg);
+}
+
+// The rarer value is positive; of two with 40 % or more, the one that says yes.
+static void choose_positive(struct draft *d)
+{
+    struct profile *p = &d->p;
+    const bool choose = !*d->positive;
+    double rows = 0, positives = 0, least = 0;
+    profile_values(p, (size_t)d->label);
+    for (size_t i = 0; i < p->n_values && choose; i++) {
+        const struct profile_value *v = &p->values[i];
+        const double weight = v->rows * (matches(v->text, yes) ? 0.66 : 1);
+        if (!v->missing && v->rows && (least == 0 || weight < least)) {
+            least = weight;
+            snprintf(d->positive, sizeof d->positive, "%s", v->text);
+        }
+    }
+    profile_label(p, (size_t)d->label, d->positive);
+    profile_values(p, (size_t)d->label);
+    for (size_t i = 0; i < p->n_values; i++) {
+        rows += p->values[i].rows;
+        positives += p->values[i].positives;
+    }
+    d->rate = positives / rows;
+}
+
+// ---- time and split -----------------------------------------------------------------------------
+
+// The format of a column that may be the time, and its unit; else NULL.
+static const char *time_format(const struct profile_column *c, const char **unit)
+{
+    const bool counts = c->look == LOOK_NUMBER && c->whole && c->distinct >= 24 && c->min >= 0;
+    const bool named = counts && matches(c->header, time_words);
+    *unit = counts && c->rising && c->max < 1e5 && matches(c->header, step_names) ? "1h" : NULL;
+    if (c->look == LOOK_TIME)
+        return c->format;
+    if (named && c->min > 3e11 && c->max < 4e12)
+        return "epoch_ms";
+    return *unit || (named && c->max < 4e9 && (c->min > 3e8 || (c->rising && c->max > 86400)))
+               ? "epoch"
+               : NULL;
+}
+
+static void choose_time(struct draft *d)
+{
+    int most = 0;
+    for (size_t c = 0; c < d->p.n; c++) {
+        const struct profile_column *col = &d->p.columns[c];
+        const char *unit, *format = time_format(col, &unit);
+        const int score =
+            1 + 2 * matches(col->header, event_words) + (col->look == LOOK_TIME) + col->rising;
+        if (!format || (int)c == d->label || score <= most ||
+            1000 * (col->missing + col->bad) > d->p.n_sample || matches(col->header, other_times))
+            continue;
+        most = score;
+        d->time = (int)c;
+        d->format = format;
+        d->unit = unit;
+    }
+}
+
+static int64_t day_at(const struct draft *d, double time)
+{
+    const double unit = d->unit ? 3600 : strcmp(d->format, "epoch_ms") == 0 ? 1e-3 : 1;
+    return day_of((int64_t)(time * unit));
+}
+
+// The first 70 % of the rows train: whole days, where there are two weeks of them. A time is of no
+// use if a class is missing on one side.
+static void choose_split(struct draft *d)
+{
+    struct profile *p = &d->p;
+    const struct profile_column *c = &p->columns[d->time];
+    double rows[2] = {0}, positives[2] = {0}, all = 0, middle = 0;
+    char begin[TIME_TEXT], end[TIME_TEXT];
+    profile_values(p, (size_t)d->time);
+    for (size_t i = 0; i < p->n_values; i++)
+        all += p->values[i].rows;
+    for (size_t i = 0; i < p->n_values; i++) {
+        const bool later = rows[0] >= 0.7 * all;
+        middle = later ? middle : p->values[i].number;
+        rows[later] += p->values[i].rows;
+        positives[later] += p->values[i].positives;
+    }
+    for (int k = 0; k < 2; k++)
+        if (positives[k] < 5 || rows[k] - positives[k] < 5) {
+            d->guesses[d->time].out = "nearly all rows before or after 70 % of it have one class";
+            d->time = NONE;
+            return;
+        }
+    const int64_t first = day_at(d, c->min), cut = day_at(d, middle), last = day_at(d, c->max);
+    date_text(d->from, first);
+    date_text(d->to, last);
+    d->delay = last - first >= 40 && last - cut >= 12 ? 7 : 0;
+    const bool days = last - first >= 13 && last - cut > d->delay;
+    snprintf(d->train, sizeof d->train, days ? "%s .. %s" : "0%% .. 70%%", d->from,
+             date_text(end, cut));
+    snprintf(d->test, sizeof d->test, days ? "%s .. %s" : "70%% .. 100%%",
+             date_text(begin, cut + 1 + d->delay), d->to);
+}
+
+// ---- the other columns --------------------------------------------------------------------------
+
+// Why a number or category should be left out: it gives the label away.
+static const char *leak(struct profile *p, size_t column)
+{
+    double filled = 0, positives = 0;
+    profile_values(p, column);
+    for (size_t i = 0; i < p->n_values; i++) {
+        filled += p->values[i].missing ? 0 : p->values[i].rows;
+        positives += p->values[i].missing ? 0 : p->values[i].positives;
+    }
+    if (p->columns[column].missing > 0 && filled >= 10 && positives >= .98 * filled)
+        return "filled only where the label is positive";
+    if ((p->columns[column].look == LOOK_NUMBER || p->n_values <= 100) && profile_auc(p) > .98)
+        return "it alone ranks the label with an AUC above .98: does it give it away?";
+    return NULL;
+}
+
+static void guess(struct draft *d, size_t column)
+{
+    const struct profile_column *c = &d->p.columns[column];
+    struct guess *g = &d->guesses[column];
+    const size_t rows = d->p.n_sample - d->p.header, filled = rows - c->missing;
+    const bool text = c->look == LOOK_TEXT, id = matches(c->header, id_words);
+    const bool identifies =
+        text ? c->common < .5 : c->whole && (id || matches(c->header, key_names));
+    if ((int)column == d->label || (int)column == d->time) {
+        g->kind = (int)column == d->label ? COLUMN_LABEL : COLUMN_TIME;
+        return;
+    }
+    g->kind = c->look == LOOK_NUMBER ? COLUMN_NUMBER : COLUMN_CATEGORY;
+    if (c->distinct == 0) {
+        g->out = "it is empty";
+    } else if (c->look == LOOK_TIME) {
+        g->out = g->out ? g->out : "a time besides the row's";
+    } else if (c->distinct == 1 && filled == rows) {
+        g->out = "the same value in every row";
+    } else if (c->distinct == rows && (text || (c->whole && id))) {
+        g->kind = id ? COLUMN_ID : COLUMN_CATEGORY;
+        g->out = id && d->ids++ == 0 ? NULL : "another value in every row";
+    } else if (identifies && c->distinct >= 50 && 2 * c->distinct <= filled && d->time != NONE) {
+        g->kind = COLUMN_KEY;
+        g->out = d->keys++ < MAX_KEYS ? NULL : "there are keys enough";
+    } else if (d->time != NONE && c->look == LOOK_NUMBER && c->rising && c->distinct > 20) {
+        g->out = "it only rises, as the time does";
+    } else if (text && c->common < .1) {
+        g->out = "texts that are nearly all rare";
+    } else {
+        g->out = leak(&d->p, column);
+    }
+    if (g->out)
+        return;
+    const bool number = g->kind == COLUMN_NUMBER;
+    d->inputs += g->kind == COLUMN_CATEGORY ? (int)(c->distinct < 32 ? c->distinct + 1 : 33)
+                 : number                   ? 1 + (c->missing > 0)
+                 : g->kind == COLUMN_KEY    ? 5
+                                            : 0;
+    if (d->inputs > MAX_INPUTS)
+        g->out = "there are inputs enough";
+    if (g->out || !number)
+        return;
+    d->rejects += (double)c->bad / (double)rows;
+    d->curved += c->distinct > 3;
+    if (d->amount == NONE ||
+        (matches(c->header, money_words) && !matches(d->p.columns[d->amount].header, money_words)))
+        d->amount = (int)column;
+}
+
+// ---- the texts ----------------------------------------------------------------------------------
+
+// An item of a list in the .ini, in quotes where it has a comma.
+static json_t *item(const char *before, const char *text)
+{
+    const char *quote = strchr(text, ',') ? "\"" : "";
+    return json_sprintf("%s%s%s%s", quote, before, text, quote);
+}
+
+// The first n bytes, without half a character, for the table.
+static json_t *shortened(const char *text, size_t n)
+{
+    if (strlen(text) <= n)
+        return json_string(text);
+    while ((text[n] & 0xc0) == 0x80)
+        n--;
+    return json_stringn(text, n);
+}
+
+static json_t *values_of(const struct draft *d, const struct profile_column *c)
+{
+    char text[160], from[TIME_TEXT];
+    if (c->look == LOOK_NUMBER && c->distinct > 2)
+        snprintf(text, sizeof text, "%.6g .. %.6g, median %.6g", c->min, c->max, c->median);
+    else if (c->look == LOOK_TIME)
+        snprintf(text, sizeof text, "%s .. %s", date_text(from, day_of((int64_t)c->min)),
+                 date_text((char[TIME_TEXT]){0}, day_of((int64_t)c->max)));
+    else
+        snprintf(text, sizeof text, "%s", c->frequent);
+    (void)d;
+    return shortened(text, 34);
+}
+
+static json_t *column_json(const struct draft *d, size_t column)
+{
+    const struct profile_column *c = &d->p.columns[column];
+    const struct guess *g = &d->guesses[column];
+    const bool number = g->kind == COLUMN_NUMBER, label = g->kind == COLUMN_LABEL;
+    const bool plain = *c->header && *c->header != '#' && strlen(c->header) < 90 &&
+                       !strpbrk(c->header, "\";\n") && find_column(&d->p, c->header) == (int)column;
+    const char *missing = label                              ? "-1"
+                          : !number                          ? "none"
+                          : 100 * c->missing < d->p.n_sample ? "median"
+                                                             : "flag";
+    const char *feature = g->kind == COLUMN_CATEGORY         ? "onehot(%1$s)"
+                          : c->distinct > 3 && d->hinges > 0 ? "hinges(%1$s, %2$d)"
+                                                             : "%1$s";
+    return json_pack(
+        "{ss*, ss, so, ss, ss*, ss*, so*, so*, sb, so, sI, sI, so}", "out", g->out, "name", g->name,
+        "header", plain ? item("", c->header) : json_sprintf("#%zu", column + 1), "kind",
+        column_kinds[g->kind], "missing",
+        c->missing > 0 && g->kind != COLUMN_ID && g->kind != COLUMN_TIME ? missing : NULL, "strip",
+        number && *c->strip ? c->strip : NULL, "positive",
+        label ? item("positive=", d->positive) : NULL, "feature",
+        number || g->kind == COLUMN_CATEGORY ? json_sprintf(feature, g->name, d->hinges) : NULL,
+        "key", g->kind == COLUMN_KEY && !g->out, "title",
+        shortened(*c->header ? c->header : g->name, 20), "n_missing", (json_int_t)c->missing,
+        "distinct", (json_int_t)c->distinct, "values", values_of(d, c));
+}
+
+// What the positive rows are called: by the label's name if its value only says yes.
+static json_t *class_of(const struct draft *d)
+{
+    const char *header = d->p.columns[d->label].header;
+    char name[64];
+    snprintf(name, sizeof name, "%.60s",
+             *header && matches(d->positive, yes) ? header : d->positive);
+    if (matches(name, "fraud"))
+        return json_string("fraud");
+    for (char *c = name; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return json_string(name);
+}
+
+static json_t *draft_json(const struct draft *d)
+{
+    const struct profile *p = &d->p;
+    const struct profile_column *label = &p->columns[d->label];
+    static const char *const marks[128] = {
+        ['\t'] = "tab",      [' '] = "space", [','] = "comma", ['.'] = ".",
+        [';'] = "semicolon", ['\''] = "'",    ['|'] = "|"};
+    json_t *columns = json_array();
+    const char *blocked = "none";
+    char na[512] = "";
+    int out = 0;
+    for (size_t c = 0; c < p->n; c++) {
+        const struct guess *g = &d->guesses[c];
+        json_array_append_new(columns, column_json(d, c));
+        out += g->out != NULL;
+        if (g->kind == COLUMN_KEY && !g->out && matches(p->columns[c].header, owner_words))
+            blocked = g->name;
+    }
+    for (size_t i = 0; i < p->n_na; i++)
+        snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
+    const bool clock = d->time != NONE;
+    return json_pack(
+        "{ss, sI, so, ss*, sb, ss*, ss*, sb, sI, ss*, ss*, ss*, ss*, sf, sb, ss*, si, ss, ss, ss, "
+        "sb, si, so, so, ss, ss, sf, si, sI, ss, ss}",
+        "file", p->file, "rows", (json_int_t)p->rows, "list", columns, "clock",
+        clock ? d->format : NULL, "either", clock && p->columns[d->time].either, "unit", d->unit,
+        "delimiter", p->delimiter == ',' ? NULL : marks[(int)p->delimiter], "header", p->header,
+        "skip", (json_int_t)p->skip, "decimal", p->decimal == ',' ? "comma" : NULL, "thousands",
+        p->thousands ? marks[(int)p->thousands] : NULL, "encoding", p->encoding, "na",
+        p->n_na ? na : NULL, "rejects", d->rejects > 0.0005 ? 2 * d->rejects : 0., "hour",
+        clock && strpbrk(d->format, "HIe"), "amount",
+        d->amount == NONE ? NULL : d->guesses[d->amount].name, "delay", d->delay, "train", d->train,
+        "test", d->test, "blocked", blocked, "many", p->rows > 100000, "hinges", d->hinges, "share",
+        json_sprintf("%.2g", 100 * d->rate), "class", class_of(d), "positive", d->positive, "label",
+        *label->header ? label->header : d->guesses[d->label].name, "rate", 100 * d->rate, "n_out",
+        out, "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "from", d->from,
+        "to", d->to);
+}
+
+int draft_make(const char *file, const char *label, FILE *ini, FILE *table, struct err *err)
+{
+    static struct draft d;
+    struct profile *p = &d.p;
+    d = (struct draft){
+        .label = NONE, .time = NONE, .amount = NONE, .train = "0% .. 75%", .test = "75% .. 100%"};
+    if (profile_read(p, file, err))
+        return -1;
+    d.guesses = xcalloc(p->n, sizeof *d.guesses);
+    if (label && *label ? set_label(&d, label, err) : guess_label(&d, err))
+        return -1;
+    choose_positive(&d);
+    choose_time(&d);
+    if (d.time != NONE)
+        choose_split(&d);
+    for (size_t c = 0; c < p->n; c++)
+        guess(&d, c);
+    for (size_t c = 0; c < p->n; c++)
+        make_name(&d, c);
+    d.hinges = d.curved ? (MAX_INPUTS - d.inputs) / d.curved : 0;
+    d.hinges = d.hinges < 0 ? 0 : d.hinges > HINGES ? HINGES : d.hinges;
+    json_t *json = draft_json(&d);
+    char *texts[] = {template_fill(draft_txt, TEMPLATE_PLAIN, json),
+                     template_fill(profile_txt, TEMPLATE_PLAIN, json)};
+    fputs(texts[0], ini);
+    fputs(texts[1], table);
+    free(texts[0]);
+    free(texts[1]);
+    json_decref(json);
+    return 0;
+}

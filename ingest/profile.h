@@ -1,0 +1,71 @@
+// profile: the dialect of a CSV that nobody has described yet, and what its columns hold.
+//
+// One pass keeps a seeded sample of 200,000 rows or 256 MB; all else is computed from the sample, over
+// the different texts of each column.
+//
+//     profile_read(&p, "my.csv", &err)     the dialect, and the columns
+//     profile_label(&p, column, "yes|Y")   which rows are positive
+//     profile_values(&p, column)           fills p.values, with their rows and positives
+//
+// Ownership: a profile owns its texts and lives as long as its program.
+#ifndef INGEST_PROFILE_H
+#define INGEST_PROFILE_H
+
+#include "ingest/csv.h"
+
+enum look { LOOK_EMPTY, LOOK_TEXT, LOOK_NUMBER, LOOK_TIME };
+
+struct profile_value { // one of the different texts of a column
+    const char *text;
+    bool missing, good; // it is empty or in na; it is a number or time, where the column is one
+    double number;      // times: seconds since 1970
+    uint32_t rows, positives; // of the sample, without rows whose label is missing; rows may be 0
+};
+
+struct profile_column {
+    const char *header; // "" where there is none
+    enum look look;
+    char format[32], strip[8];     // of times; characters to take out of numbers
+    bool either;                   // no value says whether the day or the month stands first
+    bool whole, rising;            // all are integers; none is below that of the row before
+    size_t missing, bad, distinct; // rows without a value; of another kind; different values
+    double common;                 // share of the rows whose value at least 1 % of the rows have
+    double min, median, max;       // of numbers and times
+    char frequent[96];
+
+    // Private: the different texts, and which of them a row of the sample has.
+    const char **texts;
+    uint32_t *slots, *codes; // hash table of code + 1, 0 is free; [n_sample]
+    size_t n_texts, texts_size, n_slots;
+};
+
+struct profile {
+    const char *file, *encoding;        // encoding: NULL for UTF-8
+    char delimiter, decimal, thousands; // thousands: 0 where there are none
+    bool header;
+    uint64_t skip, rows; // lines before the header, or the first row
+    const char *na[16];  // texts that mean a missing value
+    size_t n_na, n_sample, n, n_values;
+    struct profile_column *columns; // [n]
+    struct profile_value *values;   // [n_values] numbers and times in their order
+
+    // Private.
+    struct sample_row {
+        uint64_t priority;
+        size_t size;
+        char texts[]; // each ends with a 0
+    } * *sample;
+    uint64_t limit; // of the priorities in the sample
+    size_t bytes;
+    int8_t *answers; // [n_sample] 1 positive, 0 not, -1 no label
+    struct csv csv[6];
+};
+
+int profile_read(struct profile *p, const char *file, struct err *err);
+// positive: the texts that are, separated by '|'.
+void profile_label(struct profile *p, size_t column, const char *positive);
+void profile_values(struct profile *p, size_t column);
+// How well these values alone rank the label: the area under the ROC curve, at least 0.5.
+double profile_auc(struct profile *p);
+
+#endif

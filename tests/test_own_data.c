@@ -1,0 +1,140 @@
+// A CSV of your own: files of every kind go from draft to server untouched, and what a draft guesses.
+#include "tests/server.h"
+
+enum { ROWS = 400 };
+static uint64_t seed = 1;
+
+static uint64_t draw(uint64_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % n;
+}
+
+// The pattern's capitals are fields: I the row's number, N a number, B the same or a blank, D with a
+// decimal comma, M as money, W 120 numbers, some of them missing, C a category, T and S times, L label.
+static void write_row(FILE *f, const char *pattern, int i, const char *label)
+{
+    char text[8][64], wide[1024] = "";
+    const double x =
+        (double)draw(1000) / 40 + (*label == 'y' || *label == 'T' || *label == '1' ? 9 : 0);
+    for (int k = 0; k < 120 && strchr(pattern, 'W'); k++)
+        snprintf(wide + strlen(wide), 8, draw(10) ? "%s%d" : "%s", k ? "," : "", (int)draw(1000));
+    const char *const categories[] = {"web", "shop", "phone"};
+    const char *fields[128] = {['W'] = wide, ['C'] = categories[draw(3)], ['L'] = label};
+    for (size_t k = 0; k < 7; k++)
+        fields[(int)"INBDMTS"[k]] = text[k];
+    snprintf(text[0], 64, "%d", i);
+    snprintf(text[1], 64, "%.2f", x);
+    snprintf(text[2], 64, i % 20 ? "%.2f" : " ", x);
+    snprintf(text[3], 64, "%d,%02d", (int)x, (int)(100 * x) % 100);
+    snprintf(text[4], 64, "\"$%d,%03d.50\"", 1 + (int)x / 9, (int)(100 * x) % 900);
+    snprintf(text[5], 64, "%d/%d/2015 %d:%02d", 1 + i / 100, 1 + i % 100 / 4, i % 4 * 5, i % 60);
+    snprintf(text[6], 64, "2015-%02d-%02dT%02d:30:00.123Z", 1 + i / 100, 1 + i % 100 / 4,
+             i % 4 * 5);
+    for (; *pattern; pattern++)
+        if (fields[(int)*pattern])
+            fputs(fields[(int)*pattern], f);
+        else
+            putc(*pattern, f);
+}
+
+static const struct kind {
+    const char *header, *row, *no, *yes, *label, *parts; // parts of the draft
+    bool sorted;
+} kinds[] = {
+    {"nr;betrag;art;betrug\r\n", "I;D;C;L\r\n", "no", "yes", "betrug",
+     "delimiter = semicolon|decimal = comma|id = nr, id|betrag = hinges(betrag, 5)|art = "
+     "onehot(art)|"
+     "positive=yes",
+     false},
+    {"n,c,is_fraud\n", "N,C,L\n", "False", "True", NULL, "positive=True|shuffle = 42|class = fraud",
+     false},
+    {"n,c,target\n", "N,C,L\n", "0.0", "1.0", NULL, "label = target, label, positive=1.0", false},
+    {"customerID,charges,plan,Churn\n", "c-I,B,C,L\n", "no", "yes", NULL,
+     "id = customerID, id|charges = charges, number, missing=flag|class = churn|alert_share = 2",
+     false},
+    {"", "I,N,C,L\n", "no", "yes", NULL,
+     "header = none|label = #4, label|column_2 = hinges(column_2, 5)", false},
+    {"money,c,y\n", "M,C,L\n", "0", "1", NULL, "thousands = comma|money = money, number, strip=$",
+     false},
+    {"when,n,y\n", "T,N,L\n", "0", "1", NULL,
+     "time_format = %m/%d/%Y %H:%M\n|train = 2015-01-01 .. 2015-03-|label_delay = 7d|hour(time)",
+     false},
+    {"created,n,y\n", "S,N,L\n", "0", "1", NULL,
+     "time_format = %Y-%m-%dT%H:%M:%S%z\n|time = created, time", false},
+    {",n,c,y\n", "I,N,C,L\n", "0", "1", NULL, "id = #1, id", false},
+    {"", "N,W,L\n", "0", "1", "#122", "column_100 = #100, number, missing=flag|label = #122",
+     false},
+    {"n,c,y\n", "N,C,L\n", "0", "1", NULL, "shuffle = 42", true},
+};
+
+TEST_CASE(files_of_every_kind_go_from_a_draft_to_a_server_untouched)
+{
+    for (const struct kind *k = kinds; k < kinds + sizeof kinds / sizeof *kinds; k++) {
+        FILE *f = fopen(scratch_path("my.csv"), "w");
+        assert_non_null(f);
+        fputs(k->header, f);
+        for (int i = 0; i < ROWS; i++)
+            write_row(f, k->row, i, (k->sorted ? i >= ROWS - 100 : draw(4) == 0) ? k->yes : k->no);
+        fclose(f);
+        if (run("cd $F && rm -rf table features before models && o='--config x.ini' && "
+                "ingest --label='%s' --draft my.csv >x.ini && "
+                "ingest $o --key key --output table && features $o --output features table && "
+                "mkdir before && cp features/state.bin before && "
+                "train $o --output models --promote features",
+                k->label ? k->label : ""))
+            fail_msg("%s: %s", k->header, log_text());
+        assert_parts(folder_text("x.ini"), k->parts);
+        *own.database = '\0';
+        server_begin(&own, "2", NULL);
+        assert_int_equal(run("cd $F && replay --config x.ini --url http://127.0.0.1:%d", own.port),
+                         0);
+        assert_contains(log_text(), "requests        400, 0 sent again");
+        server_end_own(NULL);
+    }
+}
+
+// Rows "%d" of a loop in awk: i is the row's number, y its label.
+static const struct {
+    const char *header, *row, *label, *parts;
+} guesses[] = {
+    // the day stands first where a value says so; a birthday is not the row's time
+    {"dob,at,n,y", "\"1990-01-0\" 1+i%9 \",\" 1+i%28 \"/3/2020,\" i%7 \",\" y", "",
+     "time_format = %d/%m/%Y\n|; dob = dob"},
+    {"at,n,y", "1+i%12 \"/3/2020,\" i%7 \",\" y", "", "is the month where it should be?"},
+    {"step,amount,orig,y", "int(i/10) \",\" i%97 \",c\" int(i*7%400/2) \",\" y", "",
+     "unit = 1h|orig = orig, key|orig_amount_30d = mean(orig, amount, 30d)|blocked = orig"},
+    {"time,n,y", "\"15000000\" 10000+i \",\" i%9 \",\" y", "",
+     "time_format = epoch_ms\n|train = 0% .. 70%"},
+    {"n,m,y", "i%9 (i%5?\"\":\"?\") \",\" (i%8?i%37:\"NA\") \",\" y", "",
+     "na = NA|m = m, number, missing=flag"},
+    {"same,text,leak,refund,and,a b,a-b,\"x,y\",y",
+     "\"1,t\" i \",\" y*5+i%3 \",\" (y?i:\"\") \",\" i%9 \",1,\" i%4 \",\" i%3 \",\" y", "",
+     "; same = same, number   ; the same value|; text = text, category   ; another value|; leak = "
+     "leak, number   ; it alone|"
+     "; refund = refund, number, missing=flag   ; filled only|; leak = hinges(leak, 5)|and_5 = "
+     "and, number|; a_b = a b|a_b_7 = a-b|x_y = \"x,y\", number"},
+    {"quality,n", "i%3 \",\" i%9", "quality",
+     "has 3 different values (0 33%, 1 33%, 2 33%)|LABEL='quality=VALUE"},
+    {"quality,n", "i%3 \",\" i%9", "quality=1|2",
+     "label = quality, label, positive=1|alert_share = 66%"},
+    {"quality,n", "i%3 \",\" i%9", "qualty", "it has no column 'qualty', did you mean 'quality'?"},
+    {"n,m", "i%3 \",\" i%9", "", "no column has two values"},
+    {"a,left,right,n", "i%2 \",\" y \",\" i%2 \",\" i%9", "", "label = a, label"},
+    {"n,left,right,m", "i%9 \",\" y \",\" i%2 \",\" i%9", "",
+     "which column is the label? Pass LABEL=COLUMN, one of 'left', 'right'"},
+    {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252"},
+};
+
+TEST_CASE(a_draft_guesses_or_says_what_to_pass)
+{
+    for (size_t i = 0; i < sizeof guesses / sizeof *guesses; i++) {
+        run("cd $F && { echo '%s'; LC_ALL=C awk 'BEGIN { for (i = 0; i < 400; i++) { y = i %% 4 == "
+            "1; print %s } }'; } >g.csv && "
+            "ingest --draft g.csv --label '%s' || :",
+            guesses[i].header, guesses[i].row, guesses[i].label);
+        assert_parts(log_text(), guesses[i].parts);
+    }
+}
+
+TESTS(server_folder, server_remove)
