@@ -197,6 +197,7 @@ int value_time(const char *format, const char *text, size_t n, int64_t *seconds)
     if (*format == 'e' && strncmp(format, "epoch", 5) == 0)
         return value_number(text, n, &v) ? -1 : value_seconds(format[5] ? v / 1000 : v, seconds);
     int part['z' + 1]; // by the letter of its conversion
+    part['Y'] = part['m'] = part['d'] = 0;
     part['H'] = part['M'] = part['S'] = part['z'] = part['p'] = 0;
     part['I'] = 12;
     const char *p = text, *end = text + n, *after = NULL; // the latest conversion of the format

@@ -54,8 +54,9 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
     const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
     struct hint hint = delimiter_hint(c);
-    size_t found = 0, number = 0;
-    char more;
+    char *more = NULL;
+    const size_t number = *wanted == '#' ? strtoul(wanted + 1, &more, 10) : 0;
+    size_t found = 0;
     for (size_t i = 0; i < c->n_fields && !c->dataset->no_header; i++) {
         headers[i] = b->text + b->fields[i].at;
         if (strcmp(headers[i], wanted) == 0) {
@@ -63,7 +64,7 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
             found++;
         }
     }
-    if (found == 0 && sscanf(wanted, "#%5zu%c", &number, &more) == 1 && number - 1 < c->n_fields) {
+    if (found == 0 && number > 0 && number <= c->n_fields && !*more) {
         col->field = number - 1;
         found = 1;
     }
@@ -141,9 +142,11 @@ bool convert_missing(const struct convert *c, const struct schema_column *s, con
 static int8_t label_of(const struct schema_column *s, const char *text, size_t n)
 {
     double v;
-    for (const char *p = s->positive; p; p = strchr(p, '|'), p += p != NULL)
+    for (const char *p = s->positive; p; p = strchr(p, '|')) {
+        p += *p == '|';
         if (strncmp(p, text, n) == 0 && (p[n] == '|' || p[n] == '\0'))
             return 1;
+    }
     if (s->positive)
         return 0;
     if (value_number(text, n, &v) == 0)
@@ -189,7 +192,7 @@ static const char *set_value(const struct convert *c, struct convert_column *col
                  *number < s->min ? s->min : s->max);
         return col->reason;
     case COLUMN_LABEL:
-        *label = missing ? (int8_t)atoi(text) : label_of(s, text, n);
+        *label = missing ? (int8_t)(*text == '-' ? -1 : *text - '0') : label_of(s, text, n);
         return missing || *label >= 0 ? NULL : "neither 0 nor 1";
     default: // a category, whose code follows when the whole row is good
         return value_utf8(text, n) ? NULL : "not UTF-8";

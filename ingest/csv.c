@@ -104,7 +104,7 @@ int csv_decode(struct csv *c, const char *encoding, struct err *err)
         return 0;
     c->iconv = iconv_open("UTF-8", encoding);
     c->unit = strncasecmp(encoding, "UTF-16", 6) == 0 ? 2 : 1;
-    if (c->iconv != (iconv_t)-1)
+    if (c->iconv != (iconv_t)-1) // NOLINT(performance-no-int-to-ptr): iconv's own
         return 0;
     c->iconv = NULL;
     return err_set(err, "%s: '%s' is no encoding that iconv knows; iconv -l lists them", c->name,

@@ -53,6 +53,7 @@ static void convert(const char *path, size_t size)
         free(c.columns[i].values);
     free(c.columns);
     free(c.faults);
+    d->file = NULL;
     block_release(&b);
     block_release(&c.blocks[0]);
     csv_release(&c.csv);
