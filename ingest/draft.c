@@ -409,7 +409,8 @@ static json_t *draft_json(const struct draft *d)
         const struct guess *g = &d->guesses[c];
         json_array_append_new(columns, column_json(d, c));
         out += g->out != NULL;
-        if (g->kind == COLUMN_KEY && !g->out && matches(p->columns[c].header, owner_words))
+        if (g->kind == COLUMN_KEY && !g->out && d->rate < 0.05 &&
+            matches(p->columns[c].header, owner_words))
             blocked = g->name;
     }
     for (size_t i = 0; i < p->n_na; i++)

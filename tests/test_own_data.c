@@ -103,7 +103,7 @@ static const struct {
      "time_format = %d/%m/%Y\n|; dob = dob"},
     {"at,n,y", "1+i%12 \"/3/2020,\" i%7 \",\" y", "", "is the month where it should be?"},
     {"step,amount,orig,y", "int(i/10) \",\" i%97 \",c\" int(i*7%400/2) \",\" y", "",
-     "unit = 1h|orig = orig, key|orig_amount_30d = mean(orig, amount, 30d)|blocked = orig"},
+     "unit = 1h|orig = orig, key|orig_amount_30d = mean(orig, amount, 30d)|blocked = none"},
     {"time,n,y", "\"15000000\" 10000+i \",\" i%9 \",\" y", "",
      "time_format = epoch_ms\n|train = 0% .. 70%"},
     {"n,m,y", "i%9 (i%5?\"\":\"?\") \",\" (i%8?i%37:\"NA\") \",\" y", "",
