@@ -7,7 +7,6 @@
 #include "ingest/schema.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <regex.h>
 #include <stdlib.h>
 
@@ -339,7 +338,7 @@ static json_t *shortened(const char *text, size_t n)
     return json_stringn(text, n);
 }
 
-static json_t *values_of(const struct draft *d, const struct profile_column *c)
+static json_t *values_of(const struct profile_column *c)
 {
     char text[160], from[TIME_TEXT];
     if (c->look == LOOK_NUMBER && c->distinct > 2)
@@ -349,7 +348,6 @@ static json_t *values_of(const struct draft *d, const struct profile_column *c)
                  date_text((char[TIME_TEXT]){0}, day_of((int64_t)c->max)));
     else
         snprintf(text, sizeof text, "%s", c->frequent);
-    (void)d;
     return shortened(text, 34);
 }
 
@@ -377,7 +375,7 @@ static json_t *column_json(const struct draft *d, size_t column)
         number || g->kind == COLUMN_CATEGORY ? json_sprintf(feature, g->name, d->hinges) : NULL,
         "key", g->kind == COLUMN_KEY && !g->out, "title",
         shortened(*c->header ? c->header : g->name, 20), "n_missing", (json_int_t)c->missing,
-        "distinct", (json_int_t)c->distinct, "values", values_of(d, c));
+        "distinct", (json_int_t)c->distinct, "values", values_of(c));
 }
 
 // What the positive rows are called: by the label's name if its value only says yes.
@@ -440,6 +438,8 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
     struct profile *p = &d.p;
     d = (struct draft){
         .label = NONE, .time = NONE, .amount = NONE, .train = "0% .. 75%", .test = "75% .. 100%"};
+    if (strcmp(file, "-") == 0)
+        return err_set(err, "a draft reads its file more than once, so standard input will not do");
     if (profile_read(p, file, err))
         return -1;
     d.guesses = xcalloc(p->n, sizeof *d.guesses);
