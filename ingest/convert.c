@@ -7,7 +7,6 @@
 #include "base/progress.h"
 #include "base/value.h"
 
-#include <csv.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>

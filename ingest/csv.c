@@ -1,5 +1,6 @@
-// libcsv could neither be stopped at a fault nor go on behind it, so rows are split here, by memchr. A
-// row's bytes stay in data until it is complete. Tests and a fuzzer compare the fields with libcsv's.
+// A row's bytes stay in data until it is complete, so that behind a fault reading can go on at the row's
+// second line. libcsv is fed line by line, because it cannot be stopped from its callbacks. A line without
+// quotes needs no parser and is split here, three times as fast, into the same fields.
 #include "ingest/csv.h"
 
 #include "base/memory.h"
@@ -12,7 +13,7 @@
 #include <unistd.h>
 #include <zstd_errors.h>
 
-enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4 };
+enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; // libcsv's pstate
 
 // ---- bytes ----
 
@@ -187,73 +188,95 @@ static int next_piece(struct csv *c, struct err *err)
 
 // ---- fields and rows ----
 
+static void on_field(void *text, size_t n, void *arg)
+{
+    struct csv_block *b = ((struct csv *)arg)->block;
+    ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
+    ARRAY_GROW(b->fields, b->n_fields + 1, b->fields_size);
+    memcpy(b->text + b->used, text, n + 1);
+    b->fields[b->n_fields++] = (struct csv_field){(uint32_t)b->used, (uint32_t)n};
+    b->used += n + 1;
+}
+
+static void on_row(int terminator, void *arg)
+{
+    (void)terminator;
+    ((struct csv *)arg)->rows_ended++;
+}
+
+// libcsv's buffer for one field, which wants a byte for the 0 and one in reserve.
+static void *realloc_field(void *p, size_t n)
+{
+    return n > CSV_MAX_FIELD + 2 ? NULL : realloc(p, n);
+}
+
+static void reset_parser(struct csv *c)
+{
+    csv_free(&c->parser);
+    csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
+    csv_set_delim(&c->parser, (unsigned char)c->delimiter);
+    csv_set_realloc_func(&c->parser, realloc_field);
+    csv_set_blk_size(&c->parser, 4096);
+    c->rows_ended = 0;
+}
+
 static bool is_blank(const struct csv *c, char byte)
 {
     return (byte == ' ' || byte == '\t') && byte != c->delimiter;
 }
 
-static inline void add_text(struct csv_block *b, const char *text, size_t n)
-{
-    ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
-    memcpy(b->text + b->used, text, n);
-    b->used += n;
-    b->text[b->used] = '\0';
-}
-
-// Split the row at `at` into fields of the block, and set *row_end to what follows it, or to NULL where
-// its end is not read yet. Returns why it is no row, or NULL. A blank line has no fields.
-static const char *split_row(struct csv *c, const char **row_end)
+// Take a line that has no quote, no carriage return but before its line feed, and no blank at its
+// begin; false for every other line.
+static bool split_plain(struct csv *c, const char *line, size_t n)
 {
     struct csv_block *b = c->block;
-    const char *const row = c->data + c->at, *const end = c->data + c->n, *stop;
-    const char *newline = memchr(row, '\n', c->n - c->at);
-    const size_t first = b->n_fields;
-    *row_end = NULL;
-    for (const char *p = row; newline; p = stop + 1) {
-        const size_t at = b->used;
-        while (is_blank(c, *p))
+    if (n > CSV_MAX_FIELD || strchr(" \t\r\n", *line) ||
+        (c->special && (memchr(line, '"', n) || memchr(line, 0, n))))
+        return false;
+    n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
+    if (c->special && memchr(line, '\r', n))
+        return false;
+    ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
+    ARRAY_GROW(b->fields, b->n_fields + n + 1, b->fields_size);
+    char *p = memcpy(b->text + b->used, line, n), *end = p + n;
+    b->used += n + 1;
+    for (char *stop; p <= end; p = stop + 1) {
+        stop = memchr(p, c->delimiter, (size_t)(end - p));
+        stop = stop ? stop : end;
+        char *last = stop;
+        while (p < last && is_blank(c, *p))
             p++;
-        const bool quoted = *p == '"';
-        if (quoted) {
-            do { // to a quote that is not doubled
-                p++;
-                const char *quote = memchr(p, '"', (size_t)(end - p));
-                if (!quote || quote + 1 == end)
-                    return NULL;
-                add_text(b, p, (size_t)(quote - p) + (quote[1] == '"'));
-                p = quote + 1;
-            } while (*p == '"');
-            if (newline < p && !(newline = memchr(p, '\n', (size_t)(end - p))))
-                return NULL;
-            while (is_blank(c, *p))
-                p++;
-        }
-        const char *line_end = newline, *last;
-        while (line_end > p && line_end[-1] == '\r')
-            line_end--;
-        stop = quoted || line_end <= p ? p : memchr(p, c->delimiter, (size_t)(line_end - p));
-        last = stop = stop ? stop : line_end;
-        while (last > p && is_blank(c, last[-1]))
+        while (p < last && is_blank(c, last[-1]))
             last--;
-        if (c->special && memchr(p, '\r', (size_t)(last - p)))
-            return "a carriage return without a line feed";
-        if ((stop < line_end && *stop != c->delimiter) ||
-            (c->special && memchr(p, '"', (size_t)(last - p))))
-            return "a quote inside an unquoted field, or text after a closing quote";
-        add_text(b, p, (size_t)(last - p));
-        ARRAY_GROW(b->fields, b->n_fields + 1, b->fields_size);
-        b->fields[b->n_fields++] = (struct csv_field){(uint32_t)at, (uint32_t)(b->used++ - at)};
-        if (b->used - at > CSV_MAX_FIELD + 1)
-            return "a field of more than 64 KiB; is a quote not closed?";
-        if (b->n_fields - first > CSV_MAX_FIELDS)
-            return "more than 10000 fields";
-        if (stop < line_end)
-            continue;
-        *row_end = newline + 1;
-        b->n_fields -= b->n_fields == first + 1 && b->used == at + 1 && !quoted;
-        if (c->special && memchr(row, 0, (size_t)(newline - row)))
+        *last = '\0';
+        b->fields[b->n_fields++] =
+            (struct csv_field){(uint32_t)(p - b->text), (uint32_t)(last - p)};
+    }
+    return true;
+}
+
+// Add the fields of the row at `at` to the block, and set *row_end to what follows it, or to NULL where
+// its end is not read yet. Returns why it is no row, or NULL. A blank line has no fields.
+static const char *parse_row(struct csv *c, const char **row_end)
+{
+    const char *line = c->data + c->at, *const end = c->data + c->n, *newline;
+    *row_end = NULL;
+    for (; (newline = memchr(line, '\n', (size_t)(end - line))); line = newline + 1) {
+        const size_t n = (size_t)(newline - line) + 1;
+        const bool plain = c->parser.pstate == ROW_NOT_BEGUN && split_plain(c, line, n);
+        if (!plain && c->special && memchr(line, 0, n))
             return "a 0 byte; if it is UTF-16 without a mark, write encoding = UTF-16LE";
-        return NULL;
+        if (!plain && csv_parse(&c->parser, line, n, on_field, on_row, c) != n)
+            return csv_error(&c->parser) == CSV_ENOMEM
+                       ? "a field of more than 64 KiB; is a quote not closed?"
+                       : "a quote inside an unquoted field, or text after a closing quote";
+        if (c->rows_ended > 1 || (c->rows_ended == 1 && c->parser.pstate != ROW_NOT_BEGUN))
+            return "a carriage return without a line feed";
+        if (c->parser.pstate == ROW_NOT_BEGUN) {
+            c->rows_ended = 0;
+            *row_end = newline + 1;
+            return NULL;
+        }
     }
     return NULL;
 }
@@ -273,14 +296,17 @@ static int take_row(struct csv *c, struct err *err)
 {
     struct csv_block *b = c->block;
     const size_t used = b->used, first = b->n_fields;
-    const char *const row = c->data + c->at, *end, *fault = split_row(c, &end);
+    const char *const row = c->data + c->at, *end, *fault = parse_row(c, &end);
     if (!fault && (size_t)((end ? end : c->data + c->n) - row) > CSV_MAX_ROW)
         fault = "a row of more than 1 MiB; is a quote not closed?";
+    else if (!fault && b->n_fields - first > CSV_MAX_FIELDS)
+        fault = "more than 10000 fields";
     else if (!end && !fault && c->ended)
         fault = "a quote that is not closed";
     if (fault || !end) {
         b->used = used;
         b->n_fields = first;
+        reset_parser(c);
     }
     if (!end && !fault)
         return next_piece(c, err);
@@ -332,6 +358,7 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
                       .data = xmalloc(PIECE),
                       .data_size = PIECE};
     XXH3_64bits_reset(c->hash);
+    reset_parser(c);
     if (c->fd < 0 || fstat(c->fd, &st))
         return err_sys(err, "%s: cannot open", c->name);
     if (fill(c, err))

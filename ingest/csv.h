@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 
+#include <csv.h>
 #include <iconv.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,7 +78,9 @@ struct csv {
     unsigned unit;      // bytes to skip where the encoding is broken
     char *coded;        // [coded_n] bytes that are not decoded yet
     size_t coded_n, coded_size;
-    uint64_t line; // of data[at]
+    struct csv_parser parser;
+    unsigned rows_ended; // by libcsv, in the row that is being read
+    uint64_t line;       // of data[at]
     struct csv_block *block;
 };
 

@@ -4,7 +4,6 @@
 
 #include "ingest/csv.h"
 
-#include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,6 +50,7 @@ static inline void csv_release(struct csv *c)
     free(c->text);
     free(c->data);
     free(c->coded);
+    csv_free(&c->parser);
     if (c->iconv)
         iconv_close(c->iconv);
     if (c->fd >= 0)
