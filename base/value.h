@@ -1,4 +1,4 @@
-// value: numbers, times and UTF-8 in text, without locale and fast.
+// value: numbers, times and UTF-8 in text, without locale and fast; and the order of numbers.
 //
 // A number is [+-] digits [. digits] [e[+-]digits], with at least one digit before the exponent; no
 // space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale;
@@ -51,5 +51,8 @@ const char *time_text(char buf[TIME_TEXT], int64_t seconds);
 // 1; 0 where there is none.
 size_t value_utf8_length(const char *text, size_t n);
 bool value_utf8(const char *text, size_t n);
+
+// Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
+void sort_doubles(double *values, size_t n);
 
 #endif

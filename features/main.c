@@ -13,6 +13,7 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/value.h"
 #include "features/snapshot.h"
 #include "features/split.h"
 #include "ingest/table.h"
@@ -106,25 +107,34 @@ static int run_state(uint64_t first, uint64_t rows, struct err *err)
 
 // ---- fitting ----
 
-static int by_value(const void *x, const void *y)
+// Is a row one of MAX_SAMPLE that are drawn? Selection sampling: Algorithm S of Knuth, The Art of
+// Computer Programming 2, 3.4.2, with hashes of the rows' numbers in place of random numbers. left:
+// how many rows there are from this one on.
+static bool is_drawn(uint64_t row, uint64_t left, size_t taken)
 {
-    const double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
+    return XXH3_64bits(&row, sizeof row) % left < MAX_SAMPLE - taken;
 }
 
-// Median or mean of those training rows that have the number; 0 where none has it.
+// Median (of a sample) or mean of those training rows that have the number; 0 where none has it.
 static void fit_missing(struct schema_column *column, const double *all, struct row_range rows)
 {
-    double *known = xcalloc(rows.end - rows.first + 1, sizeof *known), sum = 0;
-    size_t k = 0;
+    double *sample = xcalloc(MAX_SAMPLE, sizeof *sample), sum = 0;
+    uint64_t known = 0, seen = 0;
+    size_t n_taken = 0;
     for (uint64_t i = rows.first; i < rows.end; i++)
-        if (!isnan(all[i]))
-            sum += known[k++] = all[i];
-    qsort(known, k, sizeof *known, by_value);
-    column->fill = k == 0                                 ? 0
-                   : strcmp(column->missing, "mean") == 0 ? sum / (double)k
-                                                          : (known[(k - 1) / 2] + known[k / 2]) / 2;
-    free(known);
+        if (!isnan(all[i])) {
+            sum += all[i];
+            known++;
+        }
+    for (uint64_t i = rows.first; i < rows.end; i++)
+        if (!isnan(all[i]) && is_drawn(i, known - seen++, n_taken))
+            sample[n_taken++] = all[i];
+    sort_doubles(sample, n_taken);
+    column->fill = known == 0 ? 0
+                   : strcmp(column->missing, "mean") == 0
+                       ? sum / (double)known
+                       : (sample[(n_taken - 1) / 2] + sample[n_taken / 2]) / 2;
+    free(sample);
 }
 
 // Spell out the values of the onehots of a category column.
@@ -142,11 +152,10 @@ static int fit_column(int column, struct row_range rows, struct err *err)
     return rc;
 }
 
-// Spell out the knots of all hinges, in one run. Selection sampling: Algorithm S of Knuth, The Art of
-// Computer Programming 2, 3.4.2, with hashes of the rows' numbers in place of random numbers.
+// Spell out the knots of all hinges, in one run.
 static int fit_hinges(struct row_range rows, struct err *err)
 {
-    float **sample = xcalloc(plan.n_definitions, sizeof *sample); // NULL where it is no hinges
+    double **sample = xcalloc(plan.n_definitions, sizeof *sample); // NULL where it is no hinges
     size_t taken = 0;
     for (size_t i = 0; i < plan.n_definitions; i++)
         if (plan.definitions[i].knots > 0)
@@ -157,12 +166,11 @@ static int fit_hinges(struct row_range rows, struct err *err)
         if (run_state(first, rows.end, err))
             return -1;
         for (uint64_t row = first; row < first + n; row++) {
-            if (row < rows.first ||
-                XXH3_64bits(&row, sizeof row) % (rows.end - row) >= MAX_SAMPLE - taken)
+            if (row < rows.first || !is_drawn(row, rows.end - row, taken))
                 continue;
             for (size_t i = 0; i < plan.n_definitions; i++)
                 if (sample[i])
-                    sample[i][taken] = inputs[plan.definitions[i].input][row - first];
+                    sample[i][taken] = (double)inputs[plan.definitions[i].input][row - first];
             taken++;
         }
     }

@@ -1,6 +1,7 @@
 #include "features/words.h"
 
 #include "base/memory.h"
+#include "base/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,9 @@ static bool same_node(const struct node *x, const struct node *y)
 {
     return x->op == y->op && x->a == y->a && x->b == y->b && x->c == y->c && x->value == y->value &&
            x->text_size == y->text_size &&
-           (!x->text || memcmp(x->text, y->text, x->text_size) == 0) && x->track == y->track &&
-           x->lane == y->lane && x->upper == y->upper && x->lower == y->lower &&
-           x->prior == y->prior && x->weight == y->weight;
+           (!x->text || !y->text || memcmp(x->text, y->text, x->text_size) == 0) &&
+           x->track == y->track && x->lane == y->lane && x->upper == y->upper &&
+           x->lower == y->lower && x->prior == y->prior && x->weight == y->weight;
 }
 
 int plan_node(struct plan *p, struct node node)
@@ -271,6 +272,14 @@ static int by_frequency(const void *x, const void *y)
     return strcmp(a->text, b->text);
 }
 
+// text: what the memory stream f writes to, the definition's from now on.
+static void set_expression(struct plan_definition *d, FILE *f, char **text)
+{
+    const int failed = fclose(f);
+    free(d->expression);
+    d->expression = xchecked(failed ? NULL : *text);
+}
+
 static void write_text(FILE *f, const char *text)
 {
     fputs(", \"", f);
@@ -306,16 +315,13 @@ static uint64_t write_values(FILE *f, const struct plan_definition *d,
 static int fit_onehot(struct plan_definition *d, const char *column,
                       const struct plan_value *values, size_t n, uint64_t rows, struct err *err)
 {
-    char *text = NULL;
-    size_t size = 0;
+    char *text;
+    size_t size;
     FILE *f = xchecked(open_memstream(&text, &size));
     fprintf(f, "onehot(%s", column);
     const uint64_t covered = write_values(f, d, values, n, rows);
     putc(')', f);
-    if (fclose(f))
-        return err_sys(err, "cannot write a onehot");
-    free(d->expression);
-    d->expression = text;
+    set_expression(d, f, &text);
     d->unfitted = -1;
     if (100 * covered >= MIN_PERCENT * rows)
         return 0;
@@ -344,35 +350,29 @@ int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size
     return 0;
 }
 
-static int by_value(const void *x, const void *y)
-{
-    const float a = *(const float *)x, b = *(const float *)y;
-    return (a > b) - (a < b);
-}
-
 // hinges(x, 5) becomes hinges(x, 1.5, 20): without quantiles that are equal, or those at the end,
 // where no row or all rows have the same slope. A knot that is alone is written so that it is no
 // number of knots.
-void plan_fit_hinges(struct plan_definition *d, float *sample, size_t n)
+void plan_fit_hinges(struct plan_definition *d, double *sample, size_t n)
 {
     const size_t knots = (size_t)d->knots;
-    size_t length = (size_t)(strrchr(d->expression, ',') - d->expression), kept = 0;
-    char *text = xmalloc(length + 32 * (knots + 1)), only[32];
-    memcpy(text, d->expression, length);
-    qsort(sample, n, sizeof *sample, by_value);
-    float before = n ? sample[0] : 0;
+    char *text, only[32];
+    size_t size, kept = 0;
+    FILE *f = xchecked(open_memstream(&text, &size));
+    fwrite(d->expression, 1, (size_t)(strrchr(d->expression, ',') - d->expression), f);
+    sort_doubles(sample, n);
+    double before = n ? sample[0] : 0;
     for (size_t k = 1; k <= knots && n > 0; k++) {
-        const float knot = sample[n * k / (knots + 1)];
+        const double knot = sample[n * k / (knots + 1)];
         if (knot <= before || knot >= sample[n - 1])
             continue;
-        snprintf(only, sizeof only, "%.9g", (double)knot);
-        length += (size_t)sprintf(text + length, ", %s", only);
+        snprintf(only, sizeof only, "%.9g", knot);
+        fprintf(f, ", %s", only);
         before = knot;
         kept++;
     }
-    strcpy(text + length, kept == 1 && !strpbrk(only, ".e-") ? ".0)" : ")");
-    free(d->expression);
-    d->expression = text;
+    fputs(kept == 1 && !strpbrk(only, ".e-") ? ".0)" : ")", f);
+    set_expression(d, f, &text);
     d->knots = 0;
 }
 

@@ -74,8 +74,8 @@ struct node {
     int reads;            // READS_..., 0 for a constant
 };
 
-// text is a char * and visits the texts of a node.
-#define EACH_TEXT(node, text)                                                                      \
+// The char *text visits the texts of a node.
+#define EACH_TEXT(node)                                                                            \
     for (char *text = (node)->text; text < (node)->text + (node)->text_size;                       \
          text += strlen(text) + 1)
 
@@ -156,7 +156,7 @@ int plan_unfitted(const struct plan *p);
 int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
                      struct err *err);
 // Spell out the knots of a definition with unfitted knots: quantiles of sample[n], sorted here.
-void plan_fit_hinges(struct plan_definition *d, float *sample, size_t n);
+void plan_fit_hinges(struct plan_definition *d, double *sample, size_t n);
 // Parse all definitions again after fitting.
 int plan_refit(struct plan *p, struct err *err);
 

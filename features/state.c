@@ -101,7 +101,7 @@ void state_bind(struct state *s, int column, const char *const *texts, size_t n)
         struct text_codes *codes = &s->text_codes[i];
         free(codes->is);
         *codes = (struct text_codes){n, xcalloc(n, sizeof *codes->is)};
-        EACH_TEXT(node, text)
+        EACH_TEXT(node)
         for (size_t k = 0; k < n; k++)
             codes->is[k] |= strcmp(texts[k], text) == 0;
     }

@@ -10,7 +10,7 @@ int dictionaries_of_plan(struct dictionary *d, const struct plan *p, struct err 
 {
     uint32_t code;
     for (size_t i = 0; i < p->n_nodes; i++)
-        EACH_TEXT(&p->nodes[i], text)
+        EACH_TEXT(&p->nodes[i])
     if (dictionary_code(&d[p->nodes[i].a], text, &code, err))
         return -1;
     return 0;

@@ -404,12 +404,6 @@ static int work(void *none, unsigned number, struct err *ignored)
     return 0;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 // In milliseconds, of sorted latencies.
 static double quantile(double share)
 {
@@ -422,8 +416,7 @@ static void print_counts(void)
     size_t waiting = 0;
     for (size_t i = next_label; i < sent; i++)
         waiting += rows[i].label >= 0;
-    if (n_seconds > 0)
-        qsort(seconds, n_seconds, sizeof *seconds, compare_doubles);
+    sort_doubles(seconds, n_seconds);
     printf("transactions    %zu sent, %zu answered, %zu failed; %" PRIu64
            " rows that break the schema\n"
            "requests        %zu, %zu sent again\n"

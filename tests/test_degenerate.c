@@ -175,7 +175,7 @@ TEST_CASE(extreme_data_gives_a_version_without_nan)
 // ---- what is refused ----------------------------------------------------------------------------
 
 #define WHERE      "training on 2020-01-15 .. 2020-01-21: "
-#define NEEDS_BOTH " training rows with a known label are frauds: a model needs both classes"
+#define NEEDS_BOTH " training rows with a known label have label 1: a model needs both classes"
 #define NO_OPTIMUM "training on 2020-01-01 .. 2020-01-07: no single finite optimum with l2 = 0"
 
 static const struct {

@@ -384,7 +384,7 @@ TEST_CASE(hinges_bend_at_quantiles_that_say_something)
 {
     static const struct {
         const char *hinges, *fitted;
-        float sample[12];
+        double sample[12];
         size_t n, inputs;
     } cases[] = {
         {"hinges(amount, 2)",
@@ -402,7 +402,7 @@ TEST_CASE(hinges_bend_at_quantiles_that_say_something)
     struct err err = {""};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const struct definition d = {"amounts", cases[i].hinges};
-        float sample[12];
+        double sample[12];
         struct plan p;
         plan_make(&p, &d, 1);
         assert_true(p.n_inputs == 1 && p.definitions[0].knots > 0);

@@ -317,6 +317,7 @@ static int fit_weights(struct fit *f, const struct candidate *c, struct err *err
         memcpy(s->w, f->next->logreg.w, s->k * sizeof *s->w);
     if (logreg_fit(s, f->l2, err))
         return -1;
+    free(s->sums); // fits are kept, and this is large where there are many inputs
     m->n_inputs = c->examples.n_inputs;
     m->inputs = xcalloc(m->n_inputs, sizeof *m->inputs);
     for (size_t i = 0; i < s->k; i++) {

@@ -106,6 +106,8 @@ static int sum_parts(void *arg, unsigned thread, struct err *err)
     for (unsigned p = thread; p < PARTS; p += s->threads) {
         const struct row_range rows = part_rows(s, p);
         double *loss = s->sums + p * n_sums(s), *gradient = loss + 1, *hessian = gradient + k;
+        if (rows.first == rows.end)
+            continue;
         memset(loss, 0, n_sums(s) * sizeof *loss);
         for (uint64_t r = rows.first; r < rows.end; r += BLOCK) {
             const blasint n = rows.end - r < BLOCK ? (blasint)(rows.end - r) : BLOCK;
@@ -130,9 +132,11 @@ void logreg_evaluate(struct logreg *s, double l2, const double *w)
     s->point = w;
     parallel_run(s->threads, sum_parts, s, &none);
     memset(total, 0, n_sums(s) * sizeof *total);
-    for (unsigned p = 0; p < PARTS; p++)
-        for (size_t i = 0; i < n_sums(s); i++)
+    for (unsigned p = 0; p < PARTS; p++) {
+        const struct row_range rows = part_rows(s, p);
+        for (size_t i = 0; i < n_sums(s) && rows.first < rows.end; i++)
             total[i] += 1 / s->known * s->sums[p * n_sums(s) + i];
+    }
     for (size_t i = 0; i + 1 < s->k; i++) {
         total[0] += 0.5 * l2 * w[i] * w[i];
         s->gradient[i] += l2 * w[i];
@@ -304,7 +308,7 @@ int logreg_init(struct logreg *s, const struct examples *e, struct row_range row
         return -1;
     if (s->frauds == 0 || s->frauds == s->known)
         return err_set(err,
-                       "%.0f of the %.0f training rows with a known label are frauds: a model "
+                       "%.0f of the %.0f training rows with a known label have label 1: a model "
                        "needs both classes; choose another [split] train",
                        s->frauds, s->known);
     // Without any input the optimum is the log odds: a good place to start.

@@ -45,7 +45,7 @@ struct logreg {
     double value;
     double *gradient; // [k]
     double *hessian;  // [k][k], its upper triangle (row <= column)
-    double *sums;     // private
+    double *sums;     // private, may be freed after a fit; holds gradient and Hessian, too
 };
 
 int logreg_init(struct logreg *s, const struct examples *e, struct row_range rows, unsigned threads,

@@ -8,38 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-// Numbers become keys whose order as integers is theirs: by IEEE 754 positive numbers are in the
-// order of their bits, negative ones in the reverse order. The keys are sorted by their least
-// significant digit first, which moves memory in order; a digit in which all agree is skipped.
-void sort_doubles(double *values, size_t n)
-{
-    enum { BITS = 11, VALUES = 1 << BITS };
-    const uint64_t sign = UINT64_C(1) << 63;
-    uint64_t *keys = xmalloc(n * sizeof *keys), *to = xmalloc(n * sizeof *to);
-    memcpy(keys, values, n * sizeof *keys);
-    for (size_t i = 0; i < n; i++)
-        keys[i] = keys[i] & sign ? ~keys[i] : keys[i] | sign;
-    for (int shift = 0; shift < 64 && n > 0; shift += BITS) {
-        size_t next[VALUES + 1] = {0}; // where keys of a digit go
-        for (size_t i = 0; i < n; i++)
-            next[(keys[i] >> shift) % VALUES + 1]++;
-        if (next[(keys[0] >> shift) % VALUES + 1] == n)
-            continue;
-        for (int v = 1; v < VALUES; v++)
-            next[v] += next[v - 1];
-        for (size_t i = 0; i < n; i++)
-            to[next[(keys[i] >> shift) % VALUES]++] = keys[i];
-        uint64_t *swap = keys;
-        keys = to;
-        to = swap;
-    }
-    for (size_t i = 0; i < n; i++)
-        keys[i] = keys[i] & sign ? keys[i] ^ sign : ~keys[i];
-    memcpy(values, keys, n * sizeof *keys);
-    free(keys);
-    free(to);
-}
-
 // ---- ranking ------------------------------------------------------------------------------------
 
 double *scores_of(int8_t label, const double *score, const int8_t *judged, size_t n, size_t *found)

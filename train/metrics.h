@@ -134,7 +134,4 @@ double cards_precision(const struct examples *e, struct row_range test, const do
 struct metrics metrics_with_cards(const struct examples *e, struct row_range rows,
                                   const double *score, const int8_t *judged, double threshold);
 
-// Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
-void sort_doubles(double *values, size_t n);
-
 #endif

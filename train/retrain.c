@@ -91,8 +91,11 @@ bool retrain_due(struct retraining *r, struct split *split, const struct example
     const int64_t until = day_of(known) * SECONDS_PER_DAY, from = until - r->test;
     const int64_t age = until - newest->test.until;
     const struct row_range since = time_rows(newest->test.until, until, e->time, e->rows);
-    char first[TIME_TEXT];
+    char first[TIME_TEXT], many[256];
     int64_t frauds = 0;
+    json_t *words = class_words(newest->training);
+    snprintf(many, sizeof many, "%s", json_string_value(json_object_get(words, "many")));
+    json_decref(words);
     set_part(&split->train, from - r->train, from);
     set_part(&split->test, from, until);
     split->folds = 1;
@@ -116,15 +119,15 @@ bool retrain_due(struct retraining *r, struct split *split, const struct example
     if (r->on_alarm && json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")))
         return say(r, true, "alarm: %s", verdict(drift, "sentence"));
     if (r->new_frauds > 0 && frauds >= r->new_frauds)
-        return say(r, true, "%" PRId64 " frauds are new since version %" PRId64, frauds,
+        return say(r, true, "%" PRId64 " %s are new since version %" PRId64, frauds, many,
                    newest->version);
     if (r->every > 0 && age >= r->every)
         return say(r, true, "%" PRId64 " days of labels are new since version %" PRId64,
                    age / SECONDS_PER_DAY, newest->version);
     return say(r, false,
-               "no alarm, and since version %" PRId64 " %" PRId64 " frauds and %" PRId64
+               "no alarm, and since version %" PRId64 " %" PRId64 " %s and %" PRId64
                " days of labels are new",
-               newest->version, frauds, age / SECONDS_PER_DAY);
+               newest->version, frauds, many, age / SECONDS_PER_DAY);
 }
 
 // ---- the decision -------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ static void fit(struct plan *p)
     struct err err;
     must(plan_unfitted(p) == CHANNEL && plan_fit_onehots(p, CHANNEL, values, 3, &err), &err);
     for (size_t i = 0; i < p->n_definitions; i++) {
-        float sample[] = {-1.5F, 2, 1e30F, 7, -2, 0, 2, 1e-30F};
+        double sample[] = {-1.5, 2, 1e30, 7, -2, 0, 2, 1e-30};
         if (p->definitions[i].knots > 0)
             plan_fit_hinges(&p->definitions[i], sample, LENGTH(sample));
     }
