@@ -5,8 +5,6 @@
 #define SERVE                                                                                      \
     "serve --models models --state features/state.bin --key key --database served.db --port 0"
 
-// ---- command lines and files that are not there ----
-
 TEST_CASE(wrong_command_lines_exit_with_2)
 {
     static const char *const cases[][2] = {
@@ -84,8 +82,6 @@ TEST_CASE(a_pipe_in_place_of_a_file_is_refused_at_once)
     }
 }
 
-// ---- outputs that cannot be written ----
-
 TEST_CASE(an_output_that_cannot_be_there_is_refused)
 {
     static const char *const cases[][2] = {
@@ -131,8 +127,6 @@ TEST_CASE(results_that_cannot_be_printed_are_an_error)
         expect(1, "cannot write to standard output", formatted("%s >/dev/full", commands[i]));
     }
 }
-
-// ---- artifacts that were cut or altered ----
 
 // flip FILE: its last byte, altered by one bit.
 #define FLIP                                                                                       \
@@ -191,8 +185,6 @@ TEST_CASE(altered_artifacts_are_refused)
         refused(cases[i][1], cases[i][2]);
     }
 }
-
-// ---- two programs at once ----
 
 // The first waits in the middle of its input, a FIFO, until the second has failed.
 TEST_CASE(the_second_of_two_writers_fails)

@@ -59,8 +59,6 @@ static void assert_interval(const struct bootstrap *a, const struct bootstrap *b
     assert_near(i.high, high, 1e-12);
 }
 
-// ---- the slow way -------------------------------------------------------------------------------
-
 // xorshift64* (Vigna, ACM TOMS 42, 2016) from the seed 1; its upper half as a share of units.
 static size_t draw_unit(uint64_t *x, size_t units)
 {
@@ -138,8 +136,6 @@ TEST_CASE(a_replicate_has_the_metrics_of_the_rows_of_the_drawn_days_or_hours)
     assert_int_equal(b.units, 16667); // three neighbours are drawn together
     free(b.values);
 }
-
-// ---- intervals ----------------------------------------------------------------------------------
 
 // Values of 0 .. 999; numpy.percentile(range(1000), [2.5, 97.5]) is 24.975, 974.025, and
 // numpy.std(range(1000), ddof=1) is 288.8194360957494.

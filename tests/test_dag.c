@@ -2,8 +2,6 @@
 // of the tree that it runs in has the programs and no sources, so nothing is compiled.
 #include "tests/stages.h"
 
-// ---- running make ----
-
 static const char *const stages[] = {"simulate", "ingest", "features", "train", "monitor"};
 enum { N_STAGES = sizeof stages / sizeof *stages };
 
@@ -74,8 +72,6 @@ static void assert_fits_a_terminal(void)
     if (lines > 23)
         fail_msg("%d lines:\n%s", lines, out);
 }
-
-// ---- tests ----
 
 TEST_CASE(the_first_run_runs_every_stage_and_prints_its_tables)
 {

@@ -6,8 +6,6 @@
 
 #include <stdbool.h>
 
-// ---- the data -----------------------------------------------------------------------------------
-
 // Weeks 0 and 1 validate, 2 trains, 3 tests; with a second fold 3 trains and 4 tests.
 enum { WEEKS = 5, PER_DAY = 60, START = 1577836800 }; // 2020-01-01
 enum kind { MIXED, GENUINE, FRAUDS };
@@ -65,8 +63,6 @@ static void write_data(const struct shape *s, const char *ini)
 #define ALL_STAGES                                                                                 \
     "rm -rf t f m; ingest --config x.ini --key key --output t && "                                 \
     "features --config x.ini --output f t && train --config x.ini --output m f"
-
-// ---- versions -----------------------------------------------------------------------------------
 
 // Evaluates its arguments as conditions on metrics.json.
 static const char conditions[] =
@@ -171,8 +167,6 @@ TEST_CASE(extreme_data_gives_a_version_without_nan)
             fail_msg("%s: %s", versions[i].title, out);
     }
 }
-
-// ---- what is refused ----------------------------------------------------------------------------
 
 #define WHERE      "training on 2020-01-15 .. 2020-01-21: "
 #define NEEDS_BOTH " training rows with a known label have label 1: a model needs both classes"

@@ -37,8 +37,6 @@ static int all_end(void **state)
     return server_remove(state) || status;
 }
 
-// ---- files ----
-
 TEST_CASE(promtool_takes_metrics_configuration_and_rules)
 {
     succeed("promtool check metrics <$F/metrics");
@@ -112,8 +110,6 @@ TEST_CASE(systemd_takes_the_unit_and_finds_it_closed)
     assert_string_equal(log_text(), ""); // it exits with 0 after warnings
     succeed("systemd-analyze security --offline=true --threshold=20 $F/assay.service");
 }
-
-// ---- Prometheus ---------------------------------------------------------------------------------
 
 static void prometheus_start(void)
 {

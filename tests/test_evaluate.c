@@ -83,8 +83,6 @@ static struct evaluation run(const char *split)
     return v;
 }
 
-// ---- folds --------------------------------------------------------------------------------------
-
 // "train test" of the fold and of each of its validation folds, in days of the rows.
 static void assert_fold(const char *split, size_t k, const char *expected)
 {
@@ -114,8 +112,6 @@ TEST_CASE(each_fold_is_a_week_later_and_validation_ends_before_it_by_the_fewest_
     memset(label + 14 * PER_DAY, 0, 7 * PER_DAY); // one class to train on, no fraud to find
     assert_fold(weeks(35, 3), 0, "35-42 49-56, 7-14 21-28");
 }
-
-// ---- l2 and threshold ---------------------------------------------------------------------------
 
 TEST_CASE(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training)
 {
@@ -154,8 +150,6 @@ TEST_CASE(l2_and_threshold_are_those_of_the_validation_weeks_or_else_of_training
     assert_string_equal(v.model.results[0].threshold_from, "training");
 }
 
-// ---- baselines ----------------------------------------------------------------------------------
-
 static double auc_by_input(const struct fold *f, const float *input)
 {
     double scaled[ROWS];
@@ -190,8 +184,6 @@ TEST_CASE(a_baseline_ranks_as_its_input_or_reversed_and_false_positives_are_the_
     model->true_positives = 0;
     assert_int_equal(evaluation_false_positives(&v, &v.baselines[2]), -1);
 }
-
-// ---- without a clock ----------------------------------------------------------------------------
 
 TEST_CASE(rows_without_a_clock_have_a_budget_of_a_share_and_both_classes_in_each_part)
 {
@@ -230,10 +222,7 @@ TEST_CASE(rows_without_a_clock_have_a_budget_of_a_share_and_both_classes_in_each
     examples.counts_rows = false;
 }
 
-// ---- settings -----------------------------------------------------------------------------------
-
 #define BAD_NAME "a baseline's name has letters, digits"
-#define L17      "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"
 
 TEST_CASE(mistakes_are_named_with_file_line_and_value)
 {
@@ -246,39 +235,25 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
          "no rows in [split] test"},
         {"[model]\nl2 =", "test.ini:2:1: [model] l2: '' is not a list"},
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
-        {"[model]\nl2 = " L17, "more than 16"},
-        {"[model]\nalerts_per_day = 0", "not within"},
         {"[model]\nalert_share = 1x", "test.ini:2:15: [model] alert_share: '1x' is no share"},
         {"[model]\nalert_share = 100%", "'100%' is no share of the rows, such as 1% or 0.01"},
-        {"[model]\nalert_share = 0", "is no share"},
         {"[model]\nalert_share = 1%\nalerts_per_day = 7", "leave out alert_share or"},
         {"[model]\nalert_share = 1%\ncost_fraud = 3\ncost_alert = 1", "leave out alerts_per_day"},
         {"[model]\noutside = drop", "test.ini:2:11: [model] outside: 'drop' is neither score nor"},
         {"[model]\ncost_fraud = 3", "go together"},
-        {"[model]\ncost_fraud = 3\ncost_alert = 0", "not within"},
-        {"[model]\ncost_fraud = 3\ncost_alert = 1\nalerts_per_day = 7",
-         "leave out alerts_per_day and"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
                                                      "feature 'nose', did you mean 'noise'?"},
-        {"[baselines]\na = noise, noise", "test.ini:2:12: [baselines] a: 'noise' is in the list"},
-        {"[baselines]\na =", "test.ini:2:1: [baselines] a: expected a list"},
         {"[baselines]\na = kind[a], kind", "'kind' is in the list"},
         {"[baselines]\nconstant = noise", "test.ini:2: [baselines] constant: " BAD_NAME},
-        {"[baselines]\n../a = noise", BAD_NAME},
         {"[baselines]\na234567890123456789012345678901234567890123456789012345678901234 = noise",
          BAD_NAME},
         {"[slices]\nby = nose", "test.ini:2:6: [slices] by: there is no feature and no category "
                                 "'nose', did you mean 'noise'?"},
         {"[slices]\nby = noise", "more than 32 different values in the test rows"},
         {"[slices]\nby = noise: 20, 20", "test.ini:2:17: [slices] by: the edges must rise"},
-        {"[slices]\nby = noise: 0.1, 0.1000000001", "the edges must rise"},
-        {"[slices]\nby = noise: 1, x2", "test.ini:2:16: [slices] by: 'x2' is not a list"},
         {"[slices]\nby = noise: 1, 1e39", "test.ini:2:16: [slices] by: no feature can reach"},
-        {"[slices]\nby = noise: " L17 ",18,19,20,21,22,23,24,25,26,27,28,29,30,31,32",
-         "more than 31 edges"},
         {"[slices]\nby = channel: 1, 2", "test.ini:2:13: [slices] by: a category has no edges"},
         {"[slices]\nby = noise 20", "test.ini:2:6: [slices] by: expected a feature or category"},
-        {"[slices]\nby = : 20", "expected a feature or category"},
         {"[slices]\na\tb = noise: 1", "test.ini:2: [slices] a\tb: its name"},
         {"[slices]\ncaf\xe9 = noise: 1", "its name is not UTF-8"},
     };

@@ -107,7 +107,6 @@ TEST_CASE(outputs_and_id_are_as_asked_for)
          "\"outputs\":[{\"name\":\"review\",\"shape\":[1],\"datatype\":\"BOOL\",\"data\":[false]},"
          "{\"name\":\"margin\""},
         {ONE("\"outputs\":[],"), "\"name\":\"review\""},
-        {ONE("\"outputs\":null,"), "\"name\":\"review\""},
         {ONE("\"id\":\"a\\\"\\u00e9\\u0001\","), ",\"id\":\"a\\\"\xc3\xa9\\u0001\","},
         {ONE("\"id\":null,\"parameters\":null,"), "\"model_version\":\"1\",\"outputs\":"},
         {ONE("\"parameters\":{\"x\":[1]},\"other\":[null],"), "\"name\":\"review\""}, // ignored
@@ -127,34 +126,25 @@ TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
         const char *field, *words;
     } cases[] = {
         {"{\"inputs\":[", 400, "", "not JSON"},
-        {"[]", 400, "", "an inference request"},
         {"{}", 422, "inputs", "missing"},
-        {"{\"inputs\":{}}", 422, "inputs", "not an object"},
         {"{\"inputs\":[]}", 422, "inputs", "0 tensors"},
-        {"{\"inputs\":[1]}", 422, "inputs[0]", "not an integer"},
         {"{\"inputs\":[{}]}", 422, "inputs[0].name", "missing"},
         {"{\"inputs\":[{\"name\":\"x\"}]}", 400, "inputs[0].name", "'features'"},
         {BARE(""), 422, "inputs[0].datatype", "missing"},
         {BARE(",\"datatype\":\"INT64\""), 422, "inputs[0].datatype", "FP32"},
         {BARE(",\"datatype\":\"FP32\""), 422, "inputs[0].shape", "missing"},
         {SHAPE("[8]"), 422, "inputs[0].shape", "[n, 8]"},
-        {SHAPE("[1.5,8]"), 422, "inputs[0].shape", "whole"},
         {SHAPE("[1,-8]"), 422, "inputs[0].shape", "8 inputs"},
         {SHAPE("[0,8]"), 422, "inputs[0].shape", "1 to 1000 rows"},
         {SHAPE("[1000,8]"), 422, "inputs[0].data", "missing"},
         {SHAPE("[1001,8]"), 413, "inputs[0].shape", "1 to 1000 rows"},
-        {SHAPE("[9223372036854775807,8]"), 413, "inputs[0].shape", "1 to 1000 rows"},
         {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "it has 8"},
         {REQUEST("", "FP32", "2", "[" LOW "]"), 422, "inputs[0].data", "it has 16"},
-        {REQUEST("", "FP32", "2", "[[" LOW "]]"), 422, "inputs[0].data", "it has 2"},
         {REQUEST("", "FP32", "2", "[[" LOW "],[1]]"), 422, "inputs[0].data[1]", "it has 8"},
-        {REQUEST("", "FP32", "2", "[[" LOW "],1]"), 422, "inputs[0].data[1]", "an array"},
         {REQUEST("", "FP32", "1", "[[[1],0,1,1,1,0,1,0]]"), 422, "inputs[0].data[0][0]", "array"},
         {REQUEST("", "FP32", "1", "[1,0,1,null,1,0,1,0]"), 422, "inputs[0].data[3]", "not null"},
         {REQUEST("", "FP64", "1", "[1,0,1,1,1,0,1,-1e39]"), 422, "inputs[0].data[7]", "float32"},
         {ONE("\"id\":1,"), 422, "id", "a string"},
-        {ONE("\"outputs\":{},"), 422, "outputs", "an array"},
-        {ONE("\"outputs\":[1],"), 422, "outputs[0]", "an object"},
         {ONE("\"outputs\":[{}],"), 422, "outputs[0].name", "missing"},
         {ONE("\"outputs\":[{\"name\":\"x\"}],"), 400, "outputs[0].name", "'x'"},
         {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"margin\"}],"), 400, "outputs[1].name",
@@ -176,7 +166,6 @@ TEST_CASE(another_model_or_version_is_not_found)
         const char *words;
     } cases[] = {{"other", "", ONE(""), 404, "no model 'other' here, but 'models'"},
                  {NAME, "2", ONE(""), 404, "but version 1"},
-                 {NAME, "01", ONE(""), 404, "but version 1"},
                  {NAME, "1", ONE(""), 200, "outputs"},
                  {"other", "", "{", 404, "no model"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -122,8 +122,6 @@ TEST_CASE(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passe
     model_release(&m);
 }
 
-// ---- damaged files ----
-
 TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
 {
     static const char members[][16] = {
@@ -159,8 +157,6 @@ TEST_CASE(what_is_missing_or_wrong_in_a_file_is_named)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_change_refused(cases[i][0], cases[i][1], cases[i][2]);
 }
-
-// ---- histograms ----
 
 static void assert_histogram(double *values, size_t n, const struct histogram *expected)
 {

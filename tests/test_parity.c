@@ -104,8 +104,6 @@ static void compare(const struct batch_scores *e)
            (unsigned long long)n, kills);
 }
 
-// ---- the export ----
-
 static void export(const char *options)
 {
     succeed("env export --database %s --models $F/models --config %s --state $F/before/state.bin "

@@ -65,8 +65,6 @@ static int64_t champion(void)
     return readlink(link, target, sizeof target - 1) < 0 ? 0 : strtoll(target, NULL, 10);
 }
 
-// ---- versions ----
-
 TEST_CASE(versions_count_up_from_1_and_the_same_model_again_is_only_recorded)
 {
     static const char *const not_versions[] = {
@@ -88,8 +86,6 @@ TEST_CASE(versions_count_up_from_1_and_the_same_model_again_is_only_recorded)
     for (size_t i = 0; i < sizeof not_versions / sizeof *not_versions; i++)
         assert_int_equal(registry_parse_version(not_versions[i], &latest), -1);
 }
-
-// ---- the champion ----
 
 TEST_CASE(promotion_points_the_link_and_rollback_goes_back_one_by_one)
 {
@@ -160,8 +156,6 @@ TEST_CASE(versions_without_their_ledger_are_not_replaced)
     registry_release(&r);
     assert_int_equal(registry_read(&r, path, &err), -1);
 }
-
-// ---- what is refused ----
 
 TEST_CASE(a_damaged_ledger_is_refused_with_the_line)
 {

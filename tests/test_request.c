@@ -37,15 +37,11 @@ TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
         int status;
     } cases[] = {{POST HOST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n" REST, 400},
                  {POST HOST "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n" REST, 400},
-                 {POST HOST "Transfer-Encoding: chunked\r\n" REST, 501},
-                 {POST HOST "Transfer-Encoding: identity\r\n" REST, 501},
                  {POST HOST "Transfer-Encoding: gzip, chunked\r\n" REST, 501},
                  {POST HOST "Transfer-Encoding : chunked\r\n" REST, 400},
                  {POST HOST "Content-Length: 2\r\nContent-Length: 0\r\n" REST, 400},
                  {POST HOST "Content-Length: 2, 2\r\n" REST, 400},
                  {POST HOST "Content-Length: +2\r\n" REST, 400},
-                 {POST HOST "Content-Length: 0x2\r\n" REST, 400},
-                 {POST HOST "Content-Length: 2x\r\n" REST, 400},
                  {POST HOST "Content-Length:\r\n" REST, 411}, // by the library
                  {POST HOST "Content-Length: 0000000000000000002\r\n" REST, 400},
                  {POST HOST "Content-Length : 2\r\n" REST, 400},
@@ -53,16 +49,12 @@ TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
                  {POST HOST REST, 411},
                  {POST "Content-Length: 2\r\n" REST, 400},
                  {POST HOST HOST "Content-Length: 2\r\n" REST, 400},
-                 {POST HOST "Host: y\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host:\r\nContent-Length: 2\r\n" REST, 400},
-                 {POST "Host: a b\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host: u@x\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host: x/predict\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host: x:8y\r\nContent-Length: 2\r\n" REST, 400},
-                 {POST "Host: [::1\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host: :80\r\nContent-Length: 2\r\n" REST, 400},
                  {POST HOST "X: 1\r\n folded\r\nContent-Length: 2\r\n" REST, 400},
-                 {POST HOST "X: 1\r\n\tContent-Length: 2\r\n" REST, 400},
                  {POST " " HOST "Content-Length: 2\r\n" REST, 400},
                  {POST "\nHost: x\r\nContent-Length: 2\r\n" REST, 400},
                  {POST "Host: x\nContent-Length: 2\r\n" REST, 400},
@@ -74,9 +66,7 @@ TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
                  {POST HOST "X: a\001b\r\nContent-Length: 2\r\n" REST, 400},
                  {GET("/predict%00x"), 400},
                  {GET("/%68ealthz"), 400},
-                 {GET("http://x/%68ealthz"), 400},
                  {GET("http://u@x/healthz"), 400},
-                 {GET("https://x/healthz"), 400},
                  {GET("http://x"), 400},
                  {GET("*"), 400},
                  {"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
@@ -89,7 +79,6 @@ TEST_CASE(requests_that_two_programs_could_read_differently_are_refused)
                  {"GET /healthz HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400},
                  {POST HOST "Expect: 200-ok\r\nContent-Length: 2\r\n" REST, 417},
                  {POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
-                 {POST HOST "Content-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415},
                  {POST HOST "Content-Length: 2\r\n\r\n{}", 415},
                  {POST HOST "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
                             "Content-Length: 2\r\n\r\n{}",
@@ -146,21 +135,19 @@ TEST_CASE(what_the_standard_allows_is_answered)
     succeed("curl -sSf --max-time 60 --http2 http://127.0.0.1:%d/healthz", shared.port);
 }
 
-static const char *head_of(char *request, int bytes)
-{
-    static const char first[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ";
-    sprintf(request, "%s%0*d\r\n\r\n", first, bytes - (int)sizeof first + 1 - 4, 0);
-    return request;
-}
-
 // The library calls a head malformed that is longer than its own buffer.
 TEST_CASE(a_head_of_more_than_16_KiB_is_refused)
 {
-    static const int cases[][2] = {{16 * 1024 + 1, 431}, {60000, 431}, {70000, 400}};
+    static const int cases[][2] = {{16 * 1024, 200}, {16 * 1024 + 1, 431}, {70000, 400}};
+    static const char first[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ";
     static char request[70001];
-    check_answer_at(shared.port, head_of(request, 16 * 1024), 200, "");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_refused(head_of(request, cases[i][0]), cases[i][1], "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sprintf(request, "%s%0*d\r\n\r\n", first, cases[i][0] - (int)sizeof first + 1 - 4, 0);
+        if (cases[i][1] == 200)
+            check_answer_at(shared.port, request, 200, "");
+        else
+            check_refused(request, cases[i][1], "");
+    }
 }
 
 // A byte every 1.8 s: the time is for the whole body, not for each byte.
@@ -249,14 +236,11 @@ TEST_CASE(a_file_holds_one_token_that_only_its_owner_may_read)
                  {GOOD "\r\n", 0400, NULL},
                  {TEN(TEN("xx")) TEN("xxxxx") "xxxxxx", 0600, NULL},
                  {TEN(TEN("xx")) TEN("xxxxx") "xxxxxxx", 0600, "16 to 256"},
-                 {TEN(TEN("xxx")), 0600, "16 to 256"},
                  {"", 0600, "16 to 256"},
-                 {"fifteen-letters", 0600, "16 to 256"},
                  {GOOD " ", 0600, "16 to 256"},
                  {GOOD "\nmore", 0600, "16 to 256"},
                  {"sixteen letters!", 0600, "16 to 256"},
                  {"\xc3\xa4" GOOD, 0600, "16 to 256"},
-                 {GOOD, 0640, "chmod 600"},
                  {GOOD, 0604, "chmod 600"}};
     char token[TOKEN_TEXT];
     struct err err = {""};
@@ -277,9 +261,7 @@ TEST_CASE(a_file_holds_one_token_that_only_its_owner_may_read)
 TEST_CASE(only_the_token_after_bearer_fits)
 {
     static const char *const wrong[] = {NULL,
-                                        "",
                                         GOOD,
-                                        "Bearer",
                                         "Bearer ",
                                         "Basic " GOOD,
                                         "Bearer " GOOD "x",

@@ -25,8 +25,6 @@ static json_t *json_of(const char *text)
     return j;
 }
 
-// ---- due ----
-
 // One row an hour for 100 days from 2018-01-01 on, every tenth a fraud; version 3 was tested until
 // day 60. M is in day 92, so days 50 to 77 train and days 78 to 91 judge.
 enum { ROWS = 2400, FROM = 17532 };
@@ -66,13 +64,11 @@ TEST_CASE(a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_withi
     } cases[] = {{"[retrain]\n", alarm, 60, 0, false, true, "alarm: DRIFT: x moved"},
                  {"[retrain]\nalarm = no\n", alarm, 60, 0, false, false,
                   "no alarm, and since version 3 77 frauds and 32 days"},
-                 {"[retrain]\n", quiet, 60, 0, false, false, "no alarm"},
                  {"[retrain]\nnew_frauds = 77\n", quiet, 60, 0, false, true,
                   "77 frauds are new since version 3"},
                  {"[retrain]\nnew_frauds = 78\n", quiet, 60, 0, false, false, "77 frauds"},
                  {"[retrain]\nevery = 32d\n", quiet, 60, 0, false, true, "32 days of labels"},
                  {"[retrain]\nevery = 33d\n", quiet, 60, 0, false, false, "32 days"},
-                 {"[retrain]\n", alarm, 85, 0, false, true, "alarm"},
                  {"[retrain]\n", alarm, 86, 0, false, false,
                   "version 3 was tested on days before 2018-03-28, and cool_down"},
                  {"[retrain]\ncool_down = 6d\n", alarm, 86, 0, false, true, "alarm"},
@@ -93,8 +89,6 @@ TEST_CASE(a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_withi
     }
 }
 
-// ---- the rule ----
-
 enum { BY_COST = 1000000 }; // alerts a day of a model without a budget
 
 TEST_CASE(
@@ -114,7 +108,6 @@ TEST_CASE(
         {"[retrain]\nmargin = 0.03\n", "none", -0.02, 100, 0.01, true, true, "not worse by more"},
         {"[retrain]\n", "worse", -0.5, 100, 0.01, true, false, "A sentence"},
         {"[retrain]\n", "few_days", 0.5, 100, 0.01, true, false, "A sentence"},
-        {"[retrain]\n", "few_frauds", 0, 100, 0.01, true, false, "A sentence"},
         {"[retrain]\n", "better", 0.1, 150, 0.01, false, true, "A sentence"},
         {"[retrain]\n", "better", 0.1, 151, 0.01, false, false,
          "but 151.0 alerts a day are not 0.1 to 1.5 times the budget of 100"},
@@ -150,10 +143,7 @@ TEST_CASE(settings_that_make_no_sense_are_refused)
     static const char *const cases[][2] = {
         {"alarm = often", "'often' is neither yes nor no"},
         {"new_frauds = 0", "0 is not within 1"},
-        {"every = month", "'month' is not a length of time"},
         {"train = 36h", "'36h' is not a number of whole days from 4d on"},
-        {"test = 13d", "'13d' is not a number of whole days from 14d on"},
-        {"margin = 2", "2 is not within 0"},
         {"calibration_most = 0.5", "0.5 is not within 1"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -164,8 +154,6 @@ TEST_CASE(settings_that_make_no_sense_are_refused)
         config_release(&config);
     }
 }
-
-// ---- the programs, on the sample ----
 
 #define DECIDE(edit)                                                                               \
     "sed '" edit "' datasets/sample.ini >new.ini && train --config new.ini --output models "       \

