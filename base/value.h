@@ -52,6 +52,8 @@ const char *time_text(char buf[TIME_TEXT], int64_t seconds);
 size_t value_utf8_length(const char *text, size_t n);
 bool value_utf8(const char *text, size_t n);
 
+// For the comparison functions of qsort: 1, 0 or -1.
+#define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
 // Ascending, in place; no value is NaN. A radix sort, several times as fast as qsort.
 void sort_doubles(double *values, size_t n);
 

@@ -157,12 +157,7 @@ static int window_option(struct parser *ps, struct window_spec *w, bool given[N_
         return -1;
     if (option == DELAY)
         return take_duration(ps, &w->delay);
-    if (option == WEIGHT)
-        return take_number(ps, &w->node.weight);
-    const double sign = take(ps, "-") ? -1 : 1;
-    int rc = take_number(ps, &w->node.prior);
-    w->node.prior *= sign;
-    return rc;
+    return option == WEIGHT ? take_number(ps, &w->node.weight) : take_signed(ps, &w->node.prior);
 }
 
 static int window_arguments(struct parser *ps, struct window_spec *w)
@@ -276,14 +271,31 @@ static int function(struct parser *ps, const char *at, const char *name)
 
 static int factor(struct parser *ps);
 
-static int inside_factor(struct parser *ps)
+// All recursion passes through here.
+static int nested(struct parser *ps, int level)
+{
+    if (ps->plan->n_nodes > MAX_NODES)
+        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
+    if (++ps->depth > MAX_DEPTH)
+        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
+    const int node = level == FACTOR ? factor(ps) : operation(ps, level);
+    ps->depth--;
+    return node;
+}
+
+// Behind "-" or "not".
+static int negation(struct parser *ps, enum node_op op, int level)
+{
+    const int a = nested(ps, level);
+    return a < 0 ? -1 : plan_operation(ps->plan, op, a, a, a);
+}
+
+static int factor(struct parser *ps)
 {
     char name[NAME];
     struct node number = {.op = NODE_NUMBER};
-    if (take(ps, "-")) {
-        int a = factor(ps);
-        return a < 0 ? -1 : plan_operation(ps->plan, NODE_NEG, a, a, a);
-    }
+    if (take(ps, "-"))
+        return negation(ps, NODE_NEG, FACTOR);
     if (take(ps, "(")) {
         int a = operation(ps, OR);
         return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
@@ -294,18 +306,6 @@ static int inside_factor(struct parser *ps)
     if (is_letter(*ps->at))
         return fail(ps, ps->at, "a name has at most 63 characters");
     return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
-}
-
-// All recursion passes through here, or through negation.
-static int factor(struct parser *ps)
-{
-    if (ps->plan->n_nodes > MAX_NODES)
-        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
-    if (++ps->depth > MAX_DEPTH)
-        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
-    const int node = inside_factor(ps);
-    ps->depth--;
-    return node;
 }
 
 static bool take_operator(struct parser *ps, int level, enum node_op *op)
@@ -328,23 +328,13 @@ static bool take_operator(struct parser *ps, int level, enum node_op *op)
     return false;
 }
 
-// Behind "not".
-static int negation(struct parser *ps)
-{
-    if (++ps->depth > MAX_DEPTH)
-        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
-    const int a = operation(ps, COMPARISON);
-    ps->depth--;
-    return a < 0 ? -1 : plan_operation(ps->plan, NODE_NOT, a, a, a);
-}
-
 // Operands and the operators of a level between them, grouped from the left.
 static int operation(struct parser *ps, int level)
 {
     if (level == FACTOR)
-        return factor(ps);
+        return nested(ps, FACTOR);
     if (level == COMPARISON && take(ps, "not"))
-        return negation(ps);
+        return negation(ps, NODE_NOT, COMPARISON);
     int a = operation(ps, level + 1);
     enum node_op op;
     const char *at = ps->at;
@@ -507,21 +497,19 @@ static int hinge(struct parser *ps, int node, bool alone)
 {
     struct plan *p = ps->plan;
     char text[32];
-    const double sign = take(ps, "-") ? -1 : 1;
     skip_space(ps);
     const char *at = ps->at;
     struct node h = {.op = NODE_HINGE, .a = node, .b = node, .c = node};
-    if (take_number(ps, &h.value))
+    if (take_signed(ps, &h.value))
         return -1;
     const bool whole = strspn(at, "0123456789") == (size_t)(ps->at - at);
     skip_space(ps);
-    if (alone && whole && sign > 0 && *ps->at == ')') {
+    if (alone && whole && *ps->at == ')') {
         if (h.value < 1 || h.value > 64)
             return fail(ps, at, "there can be 1 to 64 knots; write a knot that is alone as 20.0");
         ps->definition->knots = (int64_t)h.value;
         return 0;
     }
-    h.value *= sign;
     h.level = p->nodes[node].level;
     h.reads = p->nodes[node].reads;
     snprintf(text, sizeof text, "%.9g", h.value);

@@ -267,9 +267,7 @@ enum { MAX_RARE = 1000, MIN_PERCENT = 10 };
 static int by_frequency(const void *x, const void *y)
 {
     const struct plan_value *a = x, *b = y;
-    if (a->rows != b->rows)
-        return a->rows > b->rows ? -1 : 1;
-    return strcmp(a->text, b->text);
+    return a->rows != b->rows ? ORDER(b->rows, a->rows) : strcmp(a->text, b->text);
 }
 
 // text: what the memory stream f writes to, the definition's from now on.

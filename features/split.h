@@ -1,13 +1,5 @@
-// split: which rows train, which test, and how the cut moves for folds.
-//
-//     [split]
-//     train = 2018-07-25 .. 2018-07-31     whole days (of [input] utc_offset), both included
-//     test  = 2018-08-08 .. 2018-08-14     days, or both in percent of the rows: 0% .. 60%
-//     shuffle = 42                         shares and time_format = row only: the seed of the order
-//                                          that features puts the rows in (table_shuffle)
-//     folds = 4                            days only: the cut moved forward a week at a time
-//     label_delay = 7d                     after which labels are known
-//     blocked = customer                   the key that is blocked once a fraud of it is known
+// split: which rows train, which test, and how the cut moves for folds: [split] of
+// docs/configuration.md.
 #ifndef FEATURES_SPLIT_H
 #define FEATURES_SPLIT_H
 

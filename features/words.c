@@ -69,6 +69,14 @@ int take_number(struct parser *ps, double *value)
     return 0;
 }
 
+int take_signed(struct parser *ps, double *value)
+{
+    const double sign = take(ps, "-") ? -1 : 1;
+    const int rc = take_number(ps, value);
+    *value *= sign;
+    return rc;
+}
+
 int take_duration(struct parser *ps, int64_t *seconds)
 {
     skip_space(ps);

@@ -29,7 +29,8 @@ bool take(struct parser *ps, const char *word);
 int expect(struct parser *ps, const char *word, const char *where);
 // Returns its start in the text, or NULL where no name stands here.
 const char *take_name(struct parser *ps, char name[NAME]);
-int take_number(struct parser *ps, double *value);
+int take_number(struct parser *ps, double *value); // without a sign
+int take_signed(struct parser *ps, double *value);
 int take_duration(struct parser *ps, int64_t *seconds);
 // "text" in UTF-8 with \" and \\ inside; to be freed, NULL after an error.
 char *take_text(struct parser *ps);

@@ -2,6 +2,7 @@
 #include "ingest/table.h"
 
 #include "base/memory.h"
+#include "base/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,9 @@ struct pick {
 static int by_time(const void *a, const void *b)
 {
     const struct pick *x = a, *y = b;
-    return x->time != y->time     ? (x->time > y->time) - (x->time < y->time)
-           : x->table != y->table ? (x->table > y->table) - (x->table < y->table)
-                                  : (x->row > y->row) - (x->row < y->row);
+    return x->time != y->time     ? ORDER(x->time, y->time)
+           : x->table != y->table ? ORDER(x->table, y->table)
+                                  : ORDER(x->row, y->row);
 }
 
 // with_ids: a row whose id was picked before is left out, and without ids tables must not overlap.

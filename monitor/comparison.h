@@ -1,5 +1,6 @@
 // comparison: a period held against the rows that a model was trained and tested on: what moved, by
-// how much, and is it more than usual?
+// how much, and is it more than usual? docs/monitoring.md has the rules of an alarm, docs/formats.md
+// the format of drift.json.
 //
 //     struct comparison c = {.model = &model, .features = &features, .within = {from, INT64_MAX}};
 //     comparison_run(&c, &config, threads, &err), drift = comparison_json(&c, "simulated")
@@ -9,44 +10,6 @@
 // reference histograms (drift.h); performance, where labels are mature (train/examples.h), against
 // the test window, by the rules of the report (cards_judge; in the period its blocks are the weeks).
 //
-// Weeks are seven whole days (local); the newest ends with the period's last whole day. A day at an
-// end of the period is whole if the period was cut there, or if it has rows within two hours of that
-// midnight. A week counts if it and the training window have min_rows rows. An alarm takes `least`
-// of the `last` newest weeks that count:
-//   - A column's PSI reaches its bound: mean + 3 sd of the PSI of the weeks in the training window,
-//     each against the rest of it; with fewer than WEEKS_LEAST weeks there, in the training window of
-//     the champion before; else psi_alert. At least psi_alert, at most twice that: a model trained
-//     across a change would go blind. Inputs that follow the calendar never alarm.
-//   - The 95 % interval of average precision minus the test's lies below -ap_drop, where days of both
-//     are drawn independently and labels are mature.
-//
-// drift.json; times are ISO text, and what is not defined is null:
-//     {"format": "assay drift", "version": 2, "model": {"version","sha256"}, "dataset",
-//      "verdict": {"drift","sentence","notes": [...], and the figures that these use: "possible",
-//                  "inputs","inputs_moved","others_moved","once": [{"name","psi"}, ...],"week","ap",
-//                  "limits"},
-//      "settings": {"psi_alert","min_rows","alarm": [least, last],"ap_drop","label_delay"},
-//      "periods": {"train": {"table","rows","from","to"}, "test": {...},
-//                  "current": {..., "labels_as_of","mature_until","mature_rows","unlabelled_rows"}},
-//      "weeks": [{"from","to","rows","counts"}, ...],    the oldest first; so are all other weeks
-//      "columns": [{"name","kind","alarm","over","moved","bound","bound_from", measures as in drift.h,
-//                   "edges","reference","current","weeks": [PSI, ...]}, ...],
-//           those that alarm first, then the largest PSI; kind: "input", "calendar", "score" or
-//           "decision" (1: an alert); moved: PSI of the newest week beyond the bound; over: how many
-//           of the `last` newest are; bound_from: "training", "parent", "psi_alert" or "none"
-//      "threshold", "alerts_per_day": {"reference": [value, low, high], "current": [...],
-//           "cards": "not blocked", or "all" on both sides if no label of the period blocks any},
-//      "performance": {"reference": {as "test" of metrics.json}, "current": {...} or null,
-//                      "difference": {"average_precision": [value, low, high]} or null,
-//                      "estimate": {"average_precision","precision","recall"},
-//                      "weeks": [{as above, "frauds","average_precision": [value, low, high],
-//                                 "precision","recall","difference": [value, low, high],
-//                                 "estimate","alarm"} or null, ...],
-//                      "calibration": {"reference": [as "reliability" of metrics.json],"current"},
-//                      "alarm"},
-//      "counts_rows": without a clock there are no weeks, no alarm, times are like "row 7", and
-//                     "alert_share" stands in place of "alerts_per_day",
-//      "class": the words of the positive class}
 // Ownership: a comparison borrows model and tables, and lives as long as its program.
 #ifndef MONITOR_COMPARISON_H
 #define MONITOR_COMPARISON_H

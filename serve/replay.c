@@ -158,9 +158,7 @@ static void add_row(int64_t time)
 static int by_time(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return x->number < y->number ? -1 : 1;
+    return x->time != y->time ? ORDER(x->time, y->time) : ORDER(x->number, y->number);
 }
 
 static int read_rows(void)

@@ -81,29 +81,15 @@ int service_ready(struct service *s, struct reply *r);
 const struct champion *service_hold(struct service *s);
 void service_let(struct service *s);
 
-// The two paths that change the state. body: n bytes, without a 0 at the end. r is reset first.
-// Answers are in the order of the body, and nothing of a refused request is counted: 400, 413 and
-// 422 of transaction.h, 503 of service_run.
-//
-// POST /predict, also 409 where a transaction is too late (features/state.h) or has the id of
-// another one. Reasons are the inputs with the largest |contribution|, the terms of the margin
-// (train/model.h). Numbers read back to the same bits. An id that was seen before, with the same
-// transaction, gets its stored answer again and changes nothing.
-//
-// store false, POST /predict?store=false: the same answer as of now, but nothing is stored, counted
-// or remembered, and ids are echoed only: known ones and equal ones are no conflict.
+// POST /predict and POST /feedback (docs/server.md, openapi.json). body: n bytes, without a 0 at the
+// end. r is reset first. Answers are in the order of the body, and nothing of a refused request is
+// counted. An id that was seen before, with the same transaction, gets its stored answer again. store
+// false: nothing is stored, counted or remembered, and no id is looked up.
 void predict(struct service *s, const char *body, size_t n, bool store, struct reply *r);
-// POST /feedback, labels that arrive later: {"id":"T1","label":1} or true, whatever the schema
-// calls them, or "order" of GET /decisions for the id. Also 404 where a transaction was never
-// predicted or is no longer kept; 409 where the model's columns have no label. A label enters the
-// windows as if it had been known from the start, and may change.
 void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 
-// GET /decisions?id=: one decision as it was stored, with its inputs, and its labels until now.
-// {"id","order","received","clock","transaction":{...},"inputs":{...}, the members of /predict's
-// answer, "labels":[{"label","order","received","clock"}, ...]}; ids and keys of the transaction
-// are pseudonyms, except the id that was asked for, n bytes. 404 where it was never predicted or
-// is no longer kept.
+// GET /decisions?id=: one decision as it was stored, with its inputs, and its labels until now. ids
+// and keys of the transaction are pseudonyms, except the id that was asked for, n bytes.
 void record(struct service *s, const char *id, size_t n, struct reply *r);
 // The same from a database with the pseudonym key that it was written under.
 struct record {

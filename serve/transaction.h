@@ -1,18 +1,7 @@
 // transaction: JSON as clients send it becomes rows for the engine and the database.
 //
-// One object, or an array of 1 to 1000. The fields are the schema's columns:
-//
-//     id        string or integer; echoed in the answer        ("" is no value, here and below)
-//     time      "2018-10-01T08:15:00Z", with +hh:mm, or "2018-10-01 08:15:00" (UTC), or
-//               seconds since 1970, rounded down to whole seconds; where the schema's time_format
-//               is epoch or row only a number; refused more than a day after writer_now
-//     key       string or integer; 596 and "596" are the same key
-//     number    JSON number within the column's limits
-//     category  string; one that the model does not know is taken as such
-//     label     refused: it is the answer
-//
-// A field that is absent or null takes the column's `missing=` value and is refused where it has
-// none. An array is taken whole or not at all: the first bad element refuses it.
+// One object, or an array of 1 to 1000, taken whole or not at all. The fields are the schema's columns;
+// docs/server.md says what each kind takes.
 //
 // Errors: -1, and the reply holds the problem: 400 where the body is no transaction (malformed
 // JSON, an unknown field), 413 for too many, 422 for values that do not fit the schema.

@@ -49,7 +49,7 @@ static size_t number_rows(uint32_t *of_row, size_t rows)
 static int by_place(const void *a, const void *b)
 {
     const struct count *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+    return ORDER(x->at, y->at);
 }
 
 static void count_groups(struct days *d, const double *score, const int8_t *judged, size_t rows)

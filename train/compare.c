@@ -193,8 +193,7 @@ struct flip {
 static int farthest_first(const void *a, const void *b)
 {
     const struct flip *x = a, *y = b;
-    return x->apart != y->apart ? (x->apart < y->apart) - (x->apart > y->apart)
-                                : (x->i > y->i) - (x->i < y->i);
+    return x->apart != y->apart ? ORDER(y->apart, x->apart) : ORDER(x->i, y->i);
 }
 
 static json_t *flip(const struct trial *t, size_t i)

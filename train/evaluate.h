@@ -4,20 +4,15 @@
 // A candidate is a logistic regression: the model on all inputs, a baseline on some of them, and
 // the baseline `constant` on none: it gives every row the fraud share of training.
 //
-// [split] states fold 0; fold k is the same days moved forward by k weeks. Validation is
-// prequential (Fraud Detection Handbook, chapter 5.3): on the fold moved back by the fewest weeks
-// so that it ends before the fold's training begins, and by one week more for each further one.
-// With shares instead of days, for a retraining, and where the data does not reach back so far but train
-// has two weeks, the last quarter of the training rows validates a fit on the first three. Validation
-// needs both classes to train on and a fraud to find.
+// Fold k is the [split] k weeks later. Validation is prequential (Fraud Detection Handbook, chapter
+// 5.3): on the fold moved back by the fewest weeks so that it ends before the fold's training begins,
+// and by one week more for each further one. It needs both classes to train on and a fraud to find.
 //
 // l2: the best mean average precision over the validation of fold 0; of equal ones the largest, as
-// without validation. Each fold is fitted again with it on its own training rows. The threshold is
-// chosen on the scores of the fold's validation, or of its training rows where validation has no
-// row that can be an alert, or with costs no fraud.
+// without validation. The threshold is chosen on the scores of the fold's validation, or of its
+// training rows where validation has no row that can be an alert, or with costs no fraud.
 //
-// Errors name file, line and value of a setting. Ownership: an evaluation lives as long as its
-// program; it borrows the examples and the config.
+// Ownership: an evaluation lives as long as its program; it borrows the examples and the config.
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 

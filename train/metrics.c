@@ -290,8 +290,6 @@ struct card {
     bool fraud;    // of one of its rows
 };
 
-#define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
-
 static int by_card(const void *a, const void *b)
 {
     const struct card *x = a, *y = b;

@@ -1,4 +1,5 @@
-// model: the file that holds everything scoring needs, and the arithmetic of a score.
+// model: the file that holds everything scoring needs (docs/formats.md), and the arithmetic of a
+// score.
 //
 //     margin      = intercept + Σ_i weight_i · (c_i − mean_i) / scale_i    in the inputs' order
 //     c_i         = x_i, or the nearer of min_i and max_i where it lies outside of them
@@ -11,20 +12,6 @@
 // Batch and serving call the same functions on the same float32 inputs, so they give the same bits.
 // Means, scales, weights, intercept and threshold are rounded to 7 significant digits, because the
 // last bits of a fit differ between processors (tested on several kernels, not proven).
-//
-// model.json:
-//     {"format": "assay model", "version": 3,
-//      "plan": {...},                                features/plan.h: columns, expressions
-//      "inputs": [{"name","mean","scale","weight","min","max",
-//                  "reference":{"edges":[...],"counts":[...]}}],
-//      "intercept", "threshold", "l2", "outside",    outside: "score" or "review"
-//      "score_reference": {"edges","counts"},        of the training rows' probabilities
-//      "training": {"train","test","rows","frauds","threshold_from",
-//                   "train_from","train_until","test_from","test_until",    struct period_times
-//                   "class"},                      of [card], where it has one
-//      "provenance": {"data_xxh3","config_xxh3","program","shuffle"}}     shuffle: of [split], likewise
-// Numbers are written with 17 significant digits and come back as the same doubles. The file holds
-// no clock time: the same input gives the same file, whose sha256 is the model's identity.
 //
 // Ownership: a model owns everything it points to until model_release.
 #ifndef TRAIN_MODEL_H

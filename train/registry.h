@@ -4,13 +4,8 @@
 //     models/simulated/champion      symbolic link to one of them, for people and shells
 //     models/simulated/ledger.jsonl  one line per action
 //
-// A ledger line: {"time":"2026-11-22T10:00:00Z","action":"train|keep|promote|rollback","version":3,
-// "sha256":"<of model.json>","by":"ana","reason":"<a sentence>","evidence":"<sha256 of a file>",
-// "previous":"<sha256 of the line before, 64 zeros in the first>"}. keep: a version was compared with
-// the champion and not promoted. The evidence is a file of the version's folder: metrics.json of a
-// training, comparison.json of keep and promote; "" where there is none. Older lines have neither by
-// nor reason nor evidence. Changing or removing a line breaks the chain at the next one, which an
-// error names by its number.
+// Changing or removing a line of the ledger (docs/formats.md) breaks the chain at the next one, which
+// an error names by its number.
 //
 // One process at a time changes a registry, which it locks; readers need no lock. The ledger
 // decides, and its line is written last. After a crash readers ignore half a line at its end;

@@ -1,4 +1,5 @@
 // retrain: is a new model due, which days train it, and does it replace the champion?
+// docs/configuration.md ([retrain]) and docs/models.md have the rules.
 //
 // Let M be the newest row's time (or the time as of which labels are known) - label_delay. The last
 // `test` whole days up to M judge, and the `train` days before them train. l2 and threshold come
@@ -6,20 +7,6 @@
 // a shift those would give a threshold for another world. The threshold is chosen on the scores
 // that the final model gives to that quarter; those of a model of the first three quarters know too
 // little of a recent shift.
-//
-// Due: a drift alarm, or new_frauds frauds with mature labels since the newest version's test
-// window, or `every` since its end, but not within cool_down of it.
-//
-// Promoted: the 95 % interval of the difference in the primary metric (train/compare.h) lies above
-// 0; or performance of the champion has fallen by the monitor's alarm and the interval lies above
-// -margin. Never promoted: alerts a day above alert_rate_most times the budget or below
-// alert_rate_least times it, or a sum of probabilities that is more than calibration_most times the
-// frauds found, or less than 1 / that.
-//
-// make pipeline's models are not retrained, and one more rule holds for them. What cannot be
-// compared with the champion, because it has other inputs or other training rows, or because there
-// are too few common days or frauds, is promoted, unless the champion has the same inputs and was
-// trained on later days.
 //
 // Ownership: everything is borrowed.
 #ifndef TRAIN_RETRAIN_H
