@@ -297,14 +297,17 @@ size_t value_utf8_length(const char *text, size_t n)
     return length;
 }
 
+size_t value_utf8_begin(const char *text, size_t n)
+{
+    size_t i = 0, length;
+    while (i < n && (length = value_utf8_length(text + i, n - i)) > 0)
+        i += length;
+    return i;
+}
+
 bool value_utf8(const char *text, size_t n)
 {
-    for (size_t i = 0, length; i < n; i += length) {
-        length = value_utf8_length(text + i, n - i);
-        if (length == 0)
-            return false;
-    }
-    return true;
+    return value_utf8_begin(text, n) == n;
 }
 
 // ---- order ----

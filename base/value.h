@@ -50,6 +50,8 @@ const char *time_text(char buf[TIME_TEXT], int64_t seconds);
 // Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at the begin of text[0..n), n >=
 // 1; 0 where there is none.
 size_t value_utf8_length(const char *text, size_t n);
+// Bytes of text[0..n) before what is not well-formed, such as a character that n cuts.
+size_t value_utf8_begin(const char *text, size_t n);
 bool value_utf8(const char *text, size_t n);
 
 // For the comparison functions of qsort: 1, 0 or -1.

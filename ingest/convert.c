@@ -19,31 +19,8 @@ enum { ID_SLOTS = 1 << 21 };
 
 // ---- the header ----
 
-static size_t count_in_header(const struct convert *c, char byte)
-{
-    size_t n = 0;
-    for (size_t i = c->csv.last_at; i < c->csv.n && c->csv.data[i] != '\n'; i++)
-        n += c->csv.data[i] == byte;
-    return n;
-}
-
-// What to write where another delimiter stands more often in the header than the given one.
-static struct hint delimiter_hint(const struct convert *c)
-{
-    static const struct {
-        char byte, *name;
-    } others[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "|"}, {',', "comma"}};
-    struct hint hint = {""};
-    size_t most = count_in_header(c, c->dataset->delimiter);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const size_t n = count_in_header(c, others[i].byte);
-        if (n > most)
-            snprintf(hint.text, sizeof hint.text, "; write delimiter = %s in [input]?",
-                     others[i].name);
-        most = n > most ? n : most;
-    }
-    return hint;
-}
+static const char other_delimiter[] =
+    "; write delimiter = semicolon, tab or | in [input] if it has another one";
 
 // Find the field whose header the column names; there must be exactly one. #3 is the third.
 static int find_field(const struct convert *c, struct convert_column *col, struct err *err)
@@ -52,7 +29,7 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
     const struct csv_block *b = &c->blocks[0];
     const struct config_entry *e = config_find(config, "columns", col->schema->name);
     const char *headers[CSV_MAX_FIELDS], *wanted = col->schema->header;
-    struct hint hint = delimiter_hint(c);
+    struct hint hint = {""};
     char *more = NULL;
     const size_t number = *wanted == '#' ? strtoul(wanted + 1, &more, 10) : 0;
     size_t found = 0;
@@ -69,15 +46,18 @@ static int find_field(const struct convert *c, struct convert_column *col, struc
     }
     if (found == 1)
         return 0;
-    if (found == 0 && !*hint.text && !c->dataset->no_header)
-        hint = err_did_you_mean(wanted, headers, c->n_fields);
     if (found > 0)
         snprintf(hint.text, sizeof hint.text, "; write #%zu for the last one", col->field + 1);
-    return err_set(
-        err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s%s", c->csv.name,
-        b->rows[0].line, found > 0 ? "more than one column has" : "no column has", wanted,
-        col->schema->name, config->path, e->line,
-        c->dataset->no_header ? "; with header = none they are #1, #2, ..." : "", hint.text);
+    else if (c->dataset->no_header)
+        snprintf(hint.text, sizeof hint.text, "; with header = none they are #1, #2, ...");
+    else if (c->n_fields == 1)
+        snprintf(hint.text, sizeof hint.text, "%s", other_delimiter);
+    else
+        hint = err_did_you_mean(wanted, headers, c->n_fields);
+    return err_set(err, "%s:%" PRIu64 ": %s the header '%s' that [columns] %s names in %s:%d%s",
+                   c->csv.name, b->rows[0].line,
+                   found > 0 ? "more than one column has" : "no column has", wanted,
+                   col->schema->name, config->path, e->line, hint.text);
 }
 
 // Read the header or, without one, the first row.
@@ -90,7 +70,7 @@ static int read_header(struct convert *c, struct err *err)
         return err_set(err, "%s: it is empty: not even a header", c->csv.name);
     if (b->rows[0].fault)
         return err_set(err, "%s:%" PRIu64 ": the first row has a fault: %s%s", c->csv.name,
-                       b->rows[0].line, b->rows[0].fault, delimiter_hint(c).text);
+                       b->rows[0].line, b->rows[0].fault, other_delimiter);
     c->n_fields = b->rows[0].n;
     if (strcmp(b->text + b->fields[0].at, "sep=") == 0 && c->n_fields == 2)
         return read_header(c, err); // Excel's line with the delimiter
@@ -141,13 +121,8 @@ bool convert_missing(const struct convert *c, const struct schema_column *s, con
 static int8_t label_of(const struct schema_column *s, const char *text, size_t n)
 {
     double v;
-    for (const char *p = s->positive; p; p = strchr(p, '|')) {
-        p += *p == '|';
-        if (strncmp(p, text, n) == 0 && (p[n] == '|' || p[n] == '\0'))
-            return 1;
-    }
     if (s->positive)
-        return 0;
+        return schema_is_positive(s->positive, text);
     if (value_number(text, n, &v) == 0)
         return v == 0 || v == 1 ? (int8_t)v : -1;
     return strcasecmp(text, "true") == 0 ? 1 : strcasecmp(text, "false") == 0 ? 0 : -1;
@@ -246,47 +221,25 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects ----
 
-// What to write so that rows with the fault are taken.
-static void suggest(const struct convert *c, const struct fault_count *f, char *to, size_t size)
+// What to write so that rows with the fault are taken: [kind][is it missing?]
+static const char *const advice[][2] = {
+    [COLUMN_ID] = {"", ""},
+    [COLUMN_TIME] = {"write the form that it has as time_format in [input]", ""},
+    [COLUMN_KEY] = {"", "write missing=none at the column"},
+    [COLUMN_NUMBER] = {"write na, decimal or thousands in [input], or strip=$ at the column",
+                       "write missing=median at the column"},
+    [COLUMN_CATEGORY] = {"write encoding = windows-1252 in [input]?",
+                         "write missing=none at the column"},
+    [COLUMN_LABEL] = {"write positive=VALUE at the column, with the value to predict",
+                      "write missing=-1 at the column"}};
+
+static const char *advice_for(const struct convert *c, const struct fault_count *f)
 {
-    static const struct {
-        char decimal, thousands;
-        const char *words;
-    } ways[] = {{'.', 0, ", decimal = point in [input]"},
-                {'.', ',', ", thousands = comma in [input]"},
-                {',', 0, ", decimal = comma in [input]"},
-                {',', '.', ", decimal = comma, thousands = . in [input]"},
-                {'.', ' ', ", thousands = space in [input]"},
-                {',', ' ', ", decimal = comma, thousands = space in [input]"}};
     const int column = schema_find(c->schema, f->column);
-    const enum column_kind kind = column < 0 ? COLUMN_ID : c->schema->columns[column].kind;
-    const bool missing = strcmp(f->reason, "missing") == 0;
-    const bool number = strcmp(f->reason, "not a number") == 0;
-    char strip[64] = "";
-    double v;
-    *to = '\0';
-    if (missing && kind != COLUMN_ID && kind != COLUMN_TIME)
-        snprintf(to, size, "; write missing=%s at the column",
-                 kind == COLUMN_NUMBER  ? "median"
-                 : kind == COLUMN_LABEL ? "-1"
-                                        : "none");
-    else if (kind == COLUMN_CATEGORY)
-        snprintf(to, size, "; write encoding = windows-1252 in [input]?");
-    else if (kind == COLUMN_LABEL)
-        snprintf(to, size, "; write positive=%s at the column if that is the value to predict",
-                 f->value);
-    else if (kind == COLUMN_TIME && !missing)
-        snprintf(to, size, "; write the form that it has as time_format in [input]");
-    else if (number && !strpbrk(f->value, "0123456789"))
-        snprintf(to, size, "; write na = %s in [input] if it means missing", f->value);
-    for (const char *p = f->value; *p; p++)
-        if (!strchr("0123456789+-., ", *p) && !strchr(strip, *p))
-            strip[strlen(strip)] = *p;
-    for (size_t i = 0; number && !*to && i < sizeof ways / sizeof *ways; i++)
-        if (value_number_as(f->value, strlen(f->value), ways[i].decimal, ways[i].thousands,
-                            *strip ? strip : NULL, &v) == 0)
-            snprintf(to, size, "; write %s%s%s%s", *strip ? "strip=" : "", strip,
-                     *strip ? " at the column" : "", ways[i].words + (*strip ? 0 : 2));
+    const bool limit = strncmp(f->reason, "above", 5) == 0 || strncmp(f->reason, "below", 5) == 0;
+    return column < 0 || limit
+               ? ""
+               : advice[c->schema->columns[column].kind][strcmp(f->reason, "missing") == 0];
 }
 
 int convert_check(const struct convert *c, struct err *err)
@@ -294,19 +247,19 @@ int convert_check(const struct convert *c, struct err *err)
     const double max_rejects = c->dataset->max_reject_rate;
     const uint64_t n = convert_broken(c);
     const struct fault_count *f = c->counts;
-    char advice[160];
     if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
         return 0;
     for (size_t i = 1; i < c->n_counts; i++)
         f = c->counts[i].rows > f->rows ? &c->counts[i] : f;
-    suggest(c, f, advice, sizeof advice);
+    const char *words = advice_for(c, f);
     return err_set(err,
                    "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
-                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s%s%s",
+                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64
+                   ": %s%s%s%s%s%s%s%s",
                    c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
                    100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, f->rows, f->line,
                    f->column, *f->column ? ": " : "", f->reason, *f->value ? ": \"" : "", f->value,
-                   *f->value ? "\"" : "", advice);
+                   *f->value ? "\"" : "", *words ? "; " : "", words);
 }
 
 static void add_rejects(struct convert *c)

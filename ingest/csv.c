@@ -271,7 +271,7 @@ static const char *parse_row(struct csv *c, const char **row_end)
                        ? "a field of more than 64 KiB; is a quote not closed?"
                        : "a quote inside an unquoted field, or text after a closing quote";
         if (c->rows_ended > 1 || (c->rows_ended == 1 && c->parser.pstate != ROW_NOT_BEGUN))
-            return "a carriage return without a line feed";
+            return "a carriage return without a line feed; write line feeds with tr '\\r' '\\n'";
         if (c->parser.pstate == ROW_NOT_BEGUN) {
             c->rows_ended = 0;
             *row_end = newline + 1;

@@ -7,6 +7,7 @@
 #include "ingest/schema.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <regex.h>
 #include <stdlib.h>
 
@@ -22,14 +23,14 @@ struct guess { // about a column
 
 struct draft {
     struct profile p;
-    struct guess *guesses;   // [p.n]
-    int label, time, amount; // columns
-    char positive[128];      // values of the label, separated by '|'
-    double rate, rejects;    // shares of rows: positive; with a value of another kind
+    struct guess *guesses;            // [p.n]
+    int label, time, amount, blocked; // columns
+    const char *positive;             // values of the label, separated by '|'
+    double rate, rejects;             // shares of rows: positive; with a value of another kind
     const char *format, *unit;
     int ids, keys, delay;       // delay: days until a label is known
     int inputs, curved, hinges; // without hinges; numbers that may have some; for each
-    char train[64], test[64], from[TIME_TEXT], to[TIME_TEXT];
+    char train[64], test[64];
 };
 
 // ---- headers ------------------------------------------------------------------------------------
@@ -38,6 +39,7 @@ struct draft {
 static const char label_names[] = "^(is[ _]?)?(label|target|y|class|fraud|churn(ed)?|exited)[ ?]*$";
 static const char label_words[] = "fraud|churn|target|label|outcome|class|default|status|response|"
                                   "result|attrition|surviv|subscri|convert|click|risk|diagnosis";
+static const char no_words[] = "^.?$|^[^a-z]*$|^(true|yes|y|class|label|target)$"; // for a class
 static const char yes[] = "^(1|1\\.0|true|yes|y|t)$";
 static const char id_words[] =
     "^$|^unnamed|[a-z]id$|" WORD("id|uuid|guid|nr|no|num|number|key|index|idx|ref|iban|hash");
@@ -98,27 +100,25 @@ static void make_name(struct draft *d, size_t column)
 static int set_label(struct draft *d, const char *text, struct err *err)
 {
     const struct profile *p = &d->p;
+    static const char *headers[CSV_MAX_FIELDS];
     char *header = xstrdup(text), *values = strrchr(header, '=');
+    for (size_t c = 0; c < p->n; c++)
+        headers[c] = p->columns[c].header;
     d->label = find_column(p, header);
     if (d->label == NONE && values) { // COLUMN=VALUE|VALUE
         *values = '\0';
-        snprintf(d->positive, sizeof d->positive, "%s", values + 1);
+        d->positive = values + 1;
         d->label = find_column(p, header);
     }
-    const char **known = xcalloc(p->n, sizeof *known);
-    for (size_t c = 0; c < p->n; c++)
-        known[c] = p->columns[c].header;
     if (d->label == NONE)
         return err_set(err, "%s: it has no column '%s'%s", p->file, header,
-                       err_did_you_mean(header, known, p->n).text);
+                       err_did_you_mean(header, headers, p->n).text);
     const struct profile_column *c = &p->columns[d->label];
-    free(known);
-    if (c->distinct != 2 && !*d->positive)
+    if (c->distinct != 2 && !d->positive)
         return err_set(err,
                        "%s: column '%s' has %zu different values (%s), and a label has two: say "
                        "which are positive, as in LABEL='%s=VALUE|VALUE'",
                        p->file, header, c->distinct, c->frequent, header);
-    free(header);
     return 0;
 }
 
@@ -126,54 +126,45 @@ static int set_label(struct draft *d, const char *text, struct err *err)
 static int guess_label(struct draft *d, struct err *err)
 {
     const struct profile *p = &d->p;
-    struct err list = {""};
-    int most = NONE, n = 0;
+    int most = NONE, other = NONE;
     for (size_t c = 0; c < p->n; c++) {
         const char *header = p->columns[c].header;
         const int score = 8 * matches(header, label_names) + 2 * matches(header, label_words) +
                           2 * (c == p->n - 1) + (c == 0);
         if (p->columns[c].distinct != 2 || score < most)
             continue;
-        n = score > most ? 1 : n + 1;
-        if (n == 1)
-            err_set(&list, "'%s'", header);
-        else
-            err_set(&list, "%.900s, '%.60s'", err_copy(&list).msg, header);
+        other = score > most ? NONE : d->label;
         most = score;
         d->label = (int)c;
     }
-    if (n == 1)
-        return 0;
-    return err_set(
-        err, "%s: %s%s", p->file,
-        n ? "which column is the label? Pass LABEL=COLUMN, one of "
-          : "no column has two values, so none is the label; to take other values as the "
-            "positive ones, pass LABEL='COLUMN=VALUE|VALUE'",
-        list.msg);
+    if (d->label == NONE)
+        return err_set(err,
+                       "%s: no column has two values, so none is the label; to take other values "
+                       "as the positive ones, pass LABEL='COLUMN=VALUE|VALUE'",
+                       p->file);
+    if (other != NONE)
+        return err_set(err,
+                       "%s: which column is the label, '%s', '%s' or another? Pass LABEL=COLUMN",
+                       p->file, p->columns[other].header, p->columns[d->label].header);
+    return 0;
 }
 
 // The rarer value is positive; of two with 40 % or more, the one that says yes.
 static void choose_positive(struct draft *d)
 {
     struct profile *p = &d->p;
-    const bool choose = !*d->positive;
-    double rows = 0, positives = 0, least = 0;
+    const char *rarer = NULL;
+    double least = INFINITY;
     profile_values(p, (size_t)d->label);
-    for (size_t i = 0; i < p->n_values && choose; i++) {
-        const struct profile_value *v = &p->values[i];
+    for (const struct profile_value *v = p->values; v < p->values + p->n_values; v++) {
         const double weight = v->rows * (matches(v->text, yes) ? 0.66 : 1);
-        if (!v->missing && v->rows && (least == 0 || weight < least)) {
-            least = weight;
-            snprintf(d->positive, sizeof d->positive, "%s", v->text);
-        }
+        if (v->missing || !v->rows || weight >= least)
+            continue;
+        least = weight;
+        rarer = v->text;
     }
-    profile_label(p, (size_t)d->label, d->positive);
-    profile_values(p, (size_t)d->label);
-    for (size_t i = 0; i < p->n_values; i++) {
-        rows += p->values[i].rows;
-        positives += p->values[i].positives;
-    }
-    d->rate = positives / rows;
+    d->positive = d->positive ? d->positive : rarer;
+    d->rate = profile_label(p, (size_t)d->label, d->positive);
 }
 
 // ---- time and split -----------------------------------------------------------------------------
@@ -224,7 +215,7 @@ static void choose_split(struct draft *d)
     struct profile *p = &d->p;
     const struct profile_column *c = &p->columns[d->time];
     double rows[2] = {0}, positives[2] = {0}, all = 0, middle = 0;
-    char begin[TIME_TEXT], end[TIME_TEXT];
+    char from[TIME_TEXT], to[TIME_TEXT];
     profile_values(p, (size_t)d->time);
     for (size_t i = 0; i < p->n_values; i++)
         all += p->values[i].rows;
@@ -238,17 +229,16 @@ static void choose_split(struct draft *d)
         if (positives[k] < 5 || rows[k] - positives[k] < 5) {
             d->guesses[d->time].out = "nearly all rows before or after 70 % of it have one class";
             d->time = NONE;
+            d->format = d->unit = NULL;
             return;
         }
     const int64_t first = day_at(d, c->min), cut = day_at(d, middle), last = day_at(d, c->max);
-    date_text(d->from, first);
-    date_text(d->to, last);
     d->delay = last - first >= 40 && last - cut >= 12 ? 7 : 0;
     const bool days = last - first >= 13 && last - cut > d->delay;
-    snprintf(d->train, sizeof d->train, days ? "%s .. %s" : "0%% .. 70%%", d->from,
-             date_text(end, cut));
+    snprintf(d->train, sizeof d->train, days ? "%s .. %s" : "0%% .. 70%%", date_text(from, first),
+             date_text(to, cut));
     snprintf(d->test, sizeof d->test, days ? "%s .. %s" : "70%% .. 100%%",
-             date_text(begin, cut + 1 + d->delay), d->to);
+             date_text(from, cut + 1 + d->delay), date_text(to, last));
 }
 
 // ---- the other columns --------------------------------------------------------------------------
@@ -269,7 +259,8 @@ static const char *leak(struct profile *p, size_t column)
     return NULL;
 }
 
-static void guess(struct draft *d, size_t column)
+// Sets the kind of a column; returns why the column is left out, or NULL.
+static const char *judge(struct draft *d, size_t column)
 {
     const struct profile_column *c = &d->p.columns[column];
     struct guess *g = &d->guesses[column];
@@ -277,46 +268,53 @@ static void guess(struct draft *d, size_t column)
     const bool text = c->look == LOOK_TEXT, id = matches(c->header, id_words);
     const bool identifies =
         text ? c->common < .5 : c->whole && (id || matches(c->header, key_names));
+    g->kind = c->look == LOOK_NUMBER ? COLUMN_NUMBER : COLUMN_CATEGORY;
+    if (c->distinct == 0)
+        return "it is empty";
+    if (c->look == LOOK_TIME)
+        return g->out ? g->out : "a time besides the row's";
+    if (c->distinct == 1 && filled == rows)
+        return "the same value in every row";
+    if (c->distinct == rows && (text || (c->whole && id))) {
+        g->kind = id ? COLUMN_ID : COLUMN_CATEGORY;
+        return id && d->ids++ == 0 ? NULL : "another value in every row";
+    }
+    if (identifies && c->distinct >= 50 && 2 * c->distinct <= filled && d->time != NONE) {
+        g->kind = COLUMN_KEY;
+        return d->keys++ < MAX_KEYS ? NULL : "there are keys enough";
+    }
+    if (d->time != NONE && c->look == LOOK_NUMBER && c->rising && c->distinct > 20)
+        return "it only rises, as the time does";
+    return text && c->common < .1 ? "texts that are nearly all rare" : leak(&d->p, column);
+}
+
+static void guess(struct draft *d, size_t column)
+{
+    const struct profile_column *c = &d->p.columns[column];
+    struct guess *g = &d->guesses[column];
     if ((int)column == d->label || (int)column == d->time) {
         g->kind = (int)column == d->label ? COLUMN_LABEL : COLUMN_TIME;
         return;
     }
-    g->kind = c->look == LOOK_NUMBER ? COLUMN_NUMBER : COLUMN_CATEGORY;
-    if (c->distinct == 0) {
-        g->out = "it is empty";
-    } else if (c->look == LOOK_TIME) {
-        g->out = g->out ? g->out : "a time besides the row's";
-    } else if (c->distinct == 1 && filled == rows) {
-        g->out = "the same value in every row";
-    } else if (c->distinct == rows && (text || (c->whole && id))) {
-        g->kind = id ? COLUMN_ID : COLUMN_CATEGORY;
-        g->out = id && d->ids++ == 0 ? NULL : "another value in every row";
-    } else if (identifies && c->distinct >= 50 && 2 * c->distinct <= filled && d->time != NONE) {
-        g->kind = COLUMN_KEY;
-        g->out = d->keys++ < MAX_KEYS ? NULL : "there are keys enough";
-    } else if (d->time != NONE && c->look == LOOK_NUMBER && c->rising && c->distinct > 20) {
-        g->out = "it only rises, as the time does";
-    } else if (text && c->common < .1) {
-        g->out = "texts that are nearly all rare";
-    } else {
-        g->out = leak(&d->p, column);
-    }
+    g->out = judge(d, column);
     if (g->out)
         return;
-    const bool number = g->kind == COLUMN_NUMBER;
-    d->inputs += g->kind == COLUMN_CATEGORY ? (int)(c->distinct < 32 ? c->distinct + 1 : 33)
-                 : number                   ? 1 + (c->missing > 0)
-                 : g->kind == COLUMN_KEY    ? 5
-                                            : 0;
+    if (g->kind == COLUMN_KEY) {
+        d->inputs += 5;
+        if (d->rate < 0.05 && matches(c->header, owner_words))
+            d->blocked = (int)column;
+    } else if (g->kind == COLUMN_CATEGORY) {
+        d->inputs += c->distinct < 32 ? (int)c->distinct + 1 : 33;
+    } else if (g->kind == COLUMN_NUMBER) {
+        d->inputs += 1 + (c->missing > 0);
+        d->curved += c->distinct > 3;
+        d->rejects += (double)c->bad / (double)(d->p.n_sample - d->p.header);
+        if (d->amount == NONE || (matches(c->header, money_words) &&
+                                  !matches(d->p.columns[d->amount].header, money_words)))
+            d->amount = (int)column;
+    }
     if (d->inputs > MAX_INPUTS)
         g->out = "there are inputs enough";
-    if (g->out || !number)
-        return;
-    d->rejects += (double)c->bad / (double)rows;
-    d->curved += c->distinct > 3;
-    if (d->amount == NONE ||
-        (matches(c->header, money_words) && !matches(d->p.columns[d->amount].header, money_words)))
-        d->amount = (int)column;
 }
 
 // ---- the texts ----------------------------------------------------------------------------------
@@ -328,26 +326,21 @@ static json_t *item(const char *before, const char *text)
     return json_sprintf("%s%s%s%s", quote, before, text, quote);
 }
 
-// The first n bytes, without half a character, for the table.
-static json_t *shortened(const char *text, size_t n)
+// For the table.
+static json_t *shortened(const char *text, size_t most)
 {
-    if (strlen(text) <= n)
-        return json_string(text);
-    while ((text[n] & 0xc0) == 0x80)
-        n--;
-    return json_stringn(text, n);
+    return json_stringn(text, value_utf8_begin(text, strnlen(text, most)));
 }
 
 static json_t *values_of(const struct profile_column *c)
 {
-    char text[160], from[TIME_TEXT];
-    if (c->look == LOOK_NUMBER && c->distinct > 2)
-        snprintf(text, sizeof text, "%.6g .. %.6g, median %.6g", c->min, c->max, c->median);
-    else if (c->look == LOOK_TIME)
-        snprintf(text, sizeof text, "%s .. %s", date_text(from, day_of((int64_t)c->min)),
-                 date_text((char[TIME_TEXT]){0}, day_of((int64_t)c->max)));
-    else
-        snprintf(text, sizeof text, "%s", c->frequent);
+    char text[160], from[TIME_TEXT], to[TIME_TEXT];
+    if (c->look == LOOK_TIME)
+        return json_sprintf("%s .. %s", date_text(from, day_of((int64_t)c->min)),
+                            date_text(to, day_of((int64_t)c->max)));
+    if (c->look != LOOK_NUMBER || c->distinct <= 2)
+        return shortened(c->frequent, 34);
+    snprintf(text, sizeof text, "%.6g .. %.6g, median %.6g", c->min, c->max, c->median);
     return shortened(text, 34);
 }
 
@@ -378,66 +371,76 @@ static json_t *column_json(const struct draft *d, size_t column)
         "distinct", (json_int_t)c->distinct, "values", values_of(c));
 }
 
-// What the positive rows are called: by the label's name if its value only says yes.
+// What the positive rows are called: as their value says, or the label's header where it says little.
 static json_t *class_of(const struct draft *d)
 {
     const char *header = d->p.columns[d->label].header;
+    const char *text = matches(d->positive, no_words) ? header : d->positive;
     char name[64];
-    snprintf(name, sizeof name, "%.60s",
-             *header && matches(d->positive, yes) ? header : d->positive);
-    if (matches(name, "fraud"))
+    size_t n = 0;
+    if (matches(header, "fraud") && text == header)
         return json_string("fraud");
-    for (char *c = name; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return json_string(name);
+    if (matches(text, no_words))
+        text = "positive";
+    for (; *text && n < sizeof name - 1; text++)
+        if (!strchr("'\"?;", *text))
+            name[n++] = *text == '_' ? ' ' : (char)tolower((unsigned char)*text);
+    return json_stringn(name, value_utf8_begin(name, n));
 }
 
 static json_t *draft_json(const struct draft *d)
 {
-    const struct profile *p = &d->p;
-    const struct profile_column *label = &p->columns[d->label];
     static const char *const marks[128] = {
         ['\t'] = "tab",      [' '] = "space", [','] = "comma", ['.'] = ".",
         [';'] = "semicolon", ['\''] = "'",    ['|'] = "|"};
+    const struct profile *p = &d->p;
+    const bool clock = d->time != NONE;
     json_t *columns = json_array();
-    const char *blocked = "none";
     char na[512] = "";
     int out = 0;
     for (size_t c = 0; c < p->n; c++) {
-        const struct guess *g = &d->guesses[c];
         json_array_append_new(columns, column_json(d, c));
-        out += g->out != NULL;
-        if (g->kind == COLUMN_KEY && !g->out && d->rate < 0.05 &&
-            matches(p->columns[c].header, owner_words))
-            blocked = g->name;
+        out += d->guesses[c].out != NULL;
     }
     for (size_t i = 0; i < p->n_na; i++)
         snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
-    const bool clock = d->time != NONE;
-    return json_pack(
-        "{ss, sI, so, ss*, sb, ss*, ss*, sb, sI, ss*, ss*, ss*, ss*, sf, sb, ss*, si, ss, ss, ss, "
-        "sb, si, so, so, ss, ss, sf, si, sI, ss, ss}",
-        "file", p->file, "rows", (json_int_t)p->rows, "list", columns, "clock",
-        clock ? d->format : NULL, "either", clock && p->columns[d->time].either, "unit", d->unit,
-        "delimiter", p->delimiter == ',' ? NULL : marks[(int)p->delimiter], "header", p->header,
-        "skip", (json_int_t)p->skip, "decimal", p->decimal == ',' ? "comma" : NULL, "thousands",
+    json_t *json = json_pack(
+        "{ss, sI, sI, sO, si, sO, sO*, ss*, sb, ss*}", "file", p->file, "rows", (json_int_t)p->rows,
+        "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "list", columns, "n_out",
+        out, "label", json_array_get(columns, (size_t)d->label), "clock",
+        clock ? json_array_get(columns, (size_t)d->time) : NULL, "format", d->format, "either",
+        clock && p->columns[d->time].either, "unit", d->unit);
+    json_t *dialect = json_pack(
+        "{ss*, sb, sI, ss*, ss*, ss*, ss*, sf}", "delimiter",
+        p->delimiter == ',' ? NULL : marks[(int)p->delimiter], "header", p->header, "skip",
+        (json_int_t)p->skip, "decimal", p->decimal == ',' ? "comma" : NULL, "thousands",
         p->thousands ? marks[(int)p->thousands] : NULL, "encoding", p->encoding, "na",
-        p->n_na ? na : NULL, "rejects", d->rejects > 0.0005 ? 2 * d->rejects : 0., "hour",
-        clock && strpbrk(d->format, "HIe"), "amount",
-        d->amount == NONE ? NULL : d->guesses[d->amount].name, "delay", d->delay, "train", d->train,
-        "test", d->test, "blocked", blocked, "many", p->rows > 100000, "hinges", d->hinges, "share",
-        json_sprintf("%.2g", 100 * d->rate), "class", class_of(d), "positive", d->positive, "label",
-        *label->header ? label->header : d->guesses[d->label].name, "rate", 100 * d->rate, "n_out",
-        out, "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "from", d->from,
-        "to", d->to);
+        p->n_na ? na : NULL, "rejects", d->rejects > 0.0005 ? 2 * d->rejects : 0.);
+    json_t *model = json_pack("{sb, si, ss*, si, ss, ss, ss, sb, sf, ss, so}", "hour",
+                              d->format && strpbrk(d->format, "HIe") != NULL, "hinges", d->hinges,
+                              "amount", d->amount == NONE ? NULL : d->guesses[d->amount].name,
+                              "delay", d->delay, "train", d->train, "test", d->test, "blocked",
+                              d->blocked == NONE ? "none" : d->guesses[d->blocked].name, "many",
+                              p->rows > 100000, "rate", 100 * d->rate, "positive", d->positive,
+                              "class", class_of(d));
+    if (json_object_update_new(json, dialect) || json_object_update_new(json, model)) {
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(columns);
+    return json;
 }
 
 int draft_make(const char *file, const char *label, FILE *ini, FILE *table, struct err *err)
 {
     static struct draft d;
     struct profile *p = &d.p;
-    d = (struct draft){
-        .label = NONE, .time = NONE, .amount = NONE, .train = "0% .. 75%", .test = "75% .. 100%"};
+    d = (struct draft){.label = NONE,
+                       .time = NONE,
+                       .amount = NONE,
+                       .blocked = NONE,
+                       .train = "0% .. 75%",
+                       .test = "75% .. 100%"};
     if (strcmp(file, "-") == 0)
         return err_set(err, "a draft reads its file more than once, so standard input will not do");
     if (profile_read(p, file, err))
@@ -456,6 +459,9 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
     d.hinges = d.curved ? (MAX_INPUTS - d.inputs) / d.curved : 0;
     d.hinges = d.hinges < 0 ? 0 : d.hinges > HINGES ? HINGES : d.hinges;
     json_t *json = draft_json(&d);
+    if (!json)
+        return err_set(
+            err, "%s: a header or a value of the label is neither UTF-8 nor windows-1252", p->file);
     char *texts[] = {template_fill(draft_txt, TEMPLATE_PLAIN, json),
                      template_fill(profile_txt, TEMPLATE_PLAIN, json)};
     fputs(texts[0], ini);

@@ -1,6 +1,6 @@
 // profile: the dialect of a CSV that nobody has described yet, and what its columns hold.
 //
-// One pass keeps a seeded sample of 200,000 rows or 256 MB; all else is computed from the sample, over
+// One pass keeps every k-th row, at most 200,000 or 256 MB; all else is computed from this sample, over
 // the different texts of each column.
 //
 //     profile_read(&p, "my.csv", &err)     the dialect, and the columns
@@ -35,8 +35,8 @@ struct profile_column {
 
     // Private: the different texts, and which of them a row of the sample has.
     const char **texts;
-    uint32_t *slots, *codes; // hash table of code + 1, 0 is free; [n_sample]
-    size_t n_texts, texts_size, n_slots;
+    uint32_t *codes; // [n_sample]
+    size_t n_texts;
 };
 
 struct profile {
@@ -50,20 +50,15 @@ struct profile {
     struct profile_value *values;   // [n_values] numbers and times in their order
 
     // Private.
-    struct sample_row {
-        uint64_t priority;
-        size_t size;
-        char texts[]; // each ends with a 0
-    } * *sample;
-    uint64_t limit; // of the priorities in the sample
+    char **sample; // [n_sample] the texts of a row, each ends with a 0
+    uint64_t step; // every step-th row is in the sample
     size_t bytes;
     int8_t *answers; // [n_sample] 1 positive, 0 not, -1 no label
-    struct csv csv[6];
 };
 
 int profile_read(struct profile *p, const char *file, struct err *err);
-// positive: the texts that are, separated by '|'.
-void profile_label(struct profile *p, size_t column, const char *positive);
+// positive: the texts that are, separated by '|'. Returns their share of the rows.
+double profile_label(struct profile *p, size_t column, const char *positive);
 void profile_values(struct profile *p, size_t column);
 // How well these values alone rank the label: the area under the ROC curve, at least 0.5.
 double profile_auc(struct profile *p);

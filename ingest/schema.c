@@ -64,6 +64,17 @@ bool column_fits_missing(const struct schema_column *c)
             strcmp(c->missing, "flag") == 0);
 }
 
+bool schema_is_positive(const char *positive, const char *text)
+{
+    const size_t n = strlen(text);
+    for (const char *p = positive, *next; p; p = next ? next + 1 : NULL) {
+        next = strchr(p, '|');
+        if (strncmp(p, text, n) == 0 && (p[n] == '|' || p[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 void schema_release(struct schema *s)
 {
     for (size_t i = 0; i < s->n; i++) {

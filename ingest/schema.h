@@ -76,6 +76,8 @@ bool schema_times_are_numbers(const struct schema *s); // time_format epoch, epo
 int schema_time(const struct schema *s, const char *text, size_t n, int64_t *seconds);
 // missing= is median, mean or flag, so a missing value is NaN.
 bool column_fits_missing(const struct schema_column *c);
+// Is the text one of those of positive=TEXT|TEXT?
+bool schema_is_positive(const char *positive, const char *text);
 // Index of the column with that name, or of the only column of a kind (id, time, label); or -1.
 int schema_find(const struct schema *s, const char *name);
 int schema_find_kind(const struct schema *s, enum column_kind kind);

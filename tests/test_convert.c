@@ -170,23 +170,21 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
 {
     static const char *const cases[][3] = {
         {"", "X,L,C\n\"12,50\",0,c\n\"1,5\",0,c\n1,no,c\n",
-         ": x: not a number: \"12,50\"; write decimal = comma in"},
+         ": x: not a number: \"12,50\"; write na, decimal or thousands in [input]"},
         {"", "X,L,C\n\"$ 1,504.00\",0,c\n",
-         ": \"$ 1,504.00\"; write strip=$ at the column, thousands = comma"},
-        {"", "X,L,C\nNA,0,c\n", "no row is left: 1 of 1 rows (100 %)|; write na = NA in [input]"},
+         ": \"$ 1,504.00\"; write na, decimal or thousands in [input], or strip=$ at the"},
+        {"", "X,L,C\nNA,0,c\n", "no row is left: 1 of 1 rows (100 %)|: \"NA\"; write na,"},
         {"", "X,L,C\n\x1b[1,yes,c\n", "\" [1\"|"},
-        {"", "X,L,C\n1,yes,c\n", "l: neither 0 nor 1: \"yes\"; write positive=yes at the column"},
-        {"decimal = comma\n", "X,L,C\n1.5,0,c\n",
-         "x: not a number: \"1.5\"; write decimal = point in [input]; all"},
+        {"", "X,L,C\n1,yes,c\n", "l: neither 0 nor 1: \"yes\"; write positive=VALUE at the column"},
         {"", "X,L,C\n1e16,0,c\n", "x: above 1000000000000000: \"1e16\"; all are in"},
         {"", "X,L,C\n,0,c\n", "x: missing; write missing=median at the column"},
         {"", "X,L,C\n1,0,\xe9\n", "c: not UTF-8: |; write encoding = windows-1252 in [input]"},
         {"", "X,L,C\n1,0,c,\n", "line 2: 4 fields where the header has 3; all are in"},
         {"", "X,L,C\n1,0,\"c\n", "line 2: a quote that is not closed; all are in"},
-        {"", "X;L;C\n", "no column has the header 'X'|; write delimiter = semicolon in [input]?"},
+        {"", "X;L;C\n",
+         "no column has the header 'X'|; write delimiter = semicolon, tab or | in [input]"},
         {"", "sep=\t\nX\tL\tC\n", "no column has the header 'X' that"},
-        {"", "\"X\";\"L\";\"C\"\n", "text after a closing quote; write delimiter = semicolon in"},
-        {"delimiter = |\n", "sep=;\nX;L;C\n", "; write delimiter = semicolon in [input]?"},
+        {"", "\"X\";\"L\";\"C\"\n", "text after a closing quote; write delimiter = semicolon,"},
         {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
         {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
@@ -369,10 +367,9 @@ TEST_CASE(too_many_bad_rows_leave_the_old_table)
     assert_int_equal(ingest(HEADER ROW_1 "T,2018-04-01 00:00:31,Al,?,x,web,0\n"
                                          "T,2018-04-01 00:00:31,Al,?,y,web,0\n"),
                      1);
-    assert_contains(out,
-                    "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
-                    "often, in 2, first in line 3: amount: not a number: \"x\"; write na = x in "
-                    "[input] if it means missing; all are in ");
+    assert_contains(out, "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
+                         "often, in 2, first in line 3: amount: not a number: \"x\"; write na, "
+                         "decimal or thousands in [input], or strip=$ at the column; all are in ");
     assert_file_is(scratch_path("out/rejects.csv"),
                    "line,column,reason,value\n3,amount,\"not a number\",\"x\"\n"
                    "4,amount,\"not a number\",\"y\"\n");

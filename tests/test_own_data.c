@@ -115,14 +115,14 @@ static const struct {
      "; refund = refund, number, missing=flag   ; filled only|; leak = hinges(leak, 5)|and_5 = "
      "and, number|; a_b = a b|a_b_7 = a-b|x_y = \"x,y\", number"},
     {"quality,n", "i%3 \",\" i%9", "quality",
-     "has 3 different values (0 33%, 1 33%, 2 33%)|LABEL='quality=VALUE"},
+     "has 3 different values (0 34%, 1 33%, 2 33%)|LABEL='quality=VALUE"},
     {"quality,n", "i%3 \",\" i%9", "quality=1|2",
      "label = quality, label, positive=1|alert_share = 66%"},
     {"quality,n", "i%3 \",\" i%9", "qualty", "it has no column 'qualty', did you mean 'quality'?"},
     {"n,m", "i%3 \",\" i%9", "", "no column has two values"},
     {"a,left,right,n", "i%2 \",\" y \",\" i%2 \",\" i%9", "", "label = a, label"},
     {"n,left,right,m", "i%9 \",\" y \",\" i%2 \",\" i%9", "",
-     "which column is the label? Pass LABEL=COLUMN, one of 'left', 'right'"},
+     "which column is the label, 'left', 'right' or another? Pass LABEL=COLUMN"},
     {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252"},
 };
 
