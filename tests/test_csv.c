@@ -45,7 +45,8 @@ TEST_CASE(a_fault_costs_a_line_and_reading_goes_on_behind_it)
         {"a\nb\"c,\"d\n4\n", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
         {"a\n\"b\"c\n4", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
         {"\"1\n2\n\"3\n,\"4\"\n", "1:" QUOTE "\n2: [2]\n3:" QUOTE "\n4: [] [4]\n"},
-        {"a\nb\rc\nd\n", "1: [a]\n2:! a carriage return without a line feed\n3: [d]\n"},
+        {"a\nb\rc\nd\n", "1: [a]\n2:! a carriage return without a line feed; write line feeds with "
+                         "tr '\\r' '\\n'\n3: [d]\n"},
         {"a\r\r\n\"b\"\r\r\n", "1: [a]\n2: [b]\n"},
         {"\xff\xfe"
          "a\0,\0\xac\x20\n\0\0\xd8"
