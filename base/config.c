@@ -222,6 +222,13 @@ int config_int(const struct config *c, const char *section, const char *key, int
 }
 
 // Each string's hash seeds the next one's.
+char *config_name(const struct config *c)
+{
+    const char *slash = strrchr(c->path, '/'), *name = slash ? slash + 1 : c->path;
+    const char *dot = strrchr(name, '.');
+    return xasprintf("%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+}
+
 uint64_t config_checksum(const struct config *c, const char *const *names)
 {
     uint64_t h = 0;

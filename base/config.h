@@ -59,6 +59,8 @@ int config_duration(const struct config *c, const char *section, const char *key
 // NULL where the text does not begin with one.
 const char *duration_parse(const char *text, int64_t *seconds);
 
+// The dataset's name: that of the file, without folder and ending; to be freed.
+char *config_name(const struct config *c);
 // XXH3 of the entries of the named sections, ended by NULL. Comments and layout do not change it.
 uint64_t config_checksum(const struct config *c, const char *const *sections);
 

@@ -120,6 +120,15 @@ int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, s
     return wrong ? config_error(c, e, 0, err, "%s", wrong) : 0;
 }
 
+struct split_part split_days(int64_t from, int64_t to)
+{
+    struct split_part p = {.from = (double)from, .to = (double)to};
+    char first[TIME_TEXT], last[TIME_TEXT];
+    snprintf(p.text, sizeof p.text, "%.29s .. %.29s", date_text(first, from),
+             date_text(last, to - 1));
+    return p;
+}
+
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows)
 {
     struct row_range r;

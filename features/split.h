@@ -34,6 +34,8 @@ int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, s
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);
 
+// Days [from, to) since 1970-01-01.
+struct split_part split_days(int64_t from, int64_t to);
 // The rows with from <= time < until, in time[0..rows), which does not decrease.
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows);
 // The rows of a part whose days are moved by so many seconds: by a week, or by -utc_offset where the

@@ -13,12 +13,7 @@
 // difference of two totals is the sum of the values between them, correctly rounded wherever 106
 // bits hold the total: it neither drifts nor depends on what came before.
 //
-//     history_reserve(&h, &shape, 1)
-//     hidden = history_insert(&h, &shape, time)   the history now ends with this event
-//     history_add(&h, &shape, lane, x)            its value of one lane
-//     history_count(&h, upper, lower), history_sum(...), history_since(...)
-//     history_resume(&h, &shape, hidden)          newer events, if any, count again
-//
+// history_insert, history_add for each lane, then history_count and so on, and history_resume.
 // A late event is placed behind those of its own time, and newer ones are hidden until
 // history_resume: then the history is as if all had arrived in the order of their times. A zeroed
 // history is empty.

@@ -49,9 +49,7 @@ static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
         c.within.from = champion.test.until;
     if (comparison_run(&c, &config, threads, err))
         return -1;
-    const char *slash = strrchr(config_path, '/'), *name = slash ? slash + 1 : config_path;
-    const char *dot = strrchr(name, '.');
-    char *dataset = xasprintf("%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+    char *dataset = config_name(&config);
     drift = comparison_json(&c, dataset);
     free(dataset);
     if (!drift)

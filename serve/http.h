@@ -1,13 +1,8 @@
-// http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, and GET
-// /openapi.json describes them.
-//
-// With a token, everything except health paths, the pages' files and OPTIONS * needs it, else 401.
-// Without one, Host must be a name of loopback or an allowed one, else 403, since a page may have
-// its own name lead to this machine. Errors are application/problem+json (serve/reply.h). HEAD
-// works where GET does; OPTIONS tells a path's methods. Every answer carries X-Request-Id: the
-// client's, if that is 1 to 64 letters, digits, '.', '_' or '-', else one of ours. The access log
-// has a line of JSON on stderr for each request that is not on the health port.
-// The server borrows the service and must not be moved in memory.
+// http: the service over HTTP/1.1, on CivetWeb. routes.c has the table of paths, GET /openapi.json
+// describes them, and docs/server.md says who may ask. Errors are application/problem+json
+// (serve/reply.h). X-Request-Id is the client's, if that is 1 to 64 letters, digits, '.', '_' or '-',
+// else one of ours. The access log has a line of JSON on stderr for each request that is not on the
+// health port. The server borrows the service and must not be moved in memory.
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
 

@@ -419,24 +419,30 @@ struct event {
     struct store_label label;
 };
 
-// Finalizes q before the rows are read, so that the log is not held back.
-static int take_each(struct store *s, sqlite3_stmt *q, store_take *take, void *arg, struct err *err)
+// sql has ?1 from, ?2 until, and perhaps ?3 n. It ends before the rows are read, so that the log is
+// not held back.
+static int take_each(struct store *s, const char *sql, int64_t from, int64_t until, int n,
+                     store_take *take, void *arg, struct err *err)
 {
+    sqlite3_stmt *q = NULL;
     const struct store_row *row;
     struct event *events = NULL;
-    size_t n = 0, room = 0;
+    size_t n_events = 0, room = 0;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
+        return store_failed(s, "read", err);
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, until);
+    sqlite3_bind_int(q, 3, n);
     while (sqlite3_step(q) == SQLITE_ROW) {
-        ARRAY_GROW(events, n + 1, room);
-        events[n++] = (struct event){sqlite3_column_int64(q, 0),
-                                     sqlite3_column_int64(q, 1),
-                                     {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)}};
+        ARRAY_GROW(events, n_events + 1, room);
+        events[n_events++] = (struct event){sqlite3_column_int64(q, 0),
+                                            sqlite3_column_int64(q, 1),
+                                            {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)}};
     }
     int rc = sqlite3_finalize(q) ? store_failed(s, "read", err) : 0;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        const struct event *e = &events[i];
+    for (const struct event *e = events; rc == 0 && e < events + n_events; e++)
         if ((rc = store_get(s, e->of ? e->of : e->order, &row, err)) == 0)
             rc = take(arg, row, e->of ? &e->label : NULL, err);
-    }
     sqlite3_reset(s->statements[STORE_ROW]);
     free(events);
     return rc;
@@ -447,32 +453,21 @@ int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *
 {
 #define FROM(table)                                                                                \
     " FROM " table " WHERE seq >= max(?1, coalesce((SELECT min(seq) FROM (SELECT seq FROM " table  \
-    " ORDER BY seq DESC LIMIT ?2)), 0)) AND seq < ?3"
+    " ORDER BY seq DESC LIMIT ?3)), 0)) AND seq < ?2"
     static const char sql[] =
         "SELECT seq, 0, 0, 0" FROM("prediction") " UNION ALL SELECT seq, prediction, coalesce(was, "
                                                  "-1), label" FROM("feedback") " ORDER BY seq";
-    sqlite3_stmt *q;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
-        return store_failed(s, "read", err);
-    sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int(q, 2, n);
-    sqlite3_bind_int64(q, 3, until);
-    return take_each(s, q, take, arg, err);
+    return take_each(s, sql, from, until, n, take, arg, err);
 }
 
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
-    sqlite3_stmt *q;
     char *sql = sqlite3_mprintf("SELECT seq, 0, 0, 0, \"t_%w\" AS t FROM prediction"
-                                " WHERE t >= ? AND t < ? ORDER BY t, seq",
+                                " WHERE t >= ?1 AND t < ?2 ORDER BY t, seq",
                                 schema->columns[schema_find_kind(schema, COLUMN_TIME)].name);
-    const int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+    const int rc = take_each(s, sql, from, until, 0, take, arg, err);
     sqlite3_free(sql);
-    if (rc)
-        return store_failed(s, "read", err);
-    sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int64(q, 2, until);
-    return take_each(s, q, take, arg, err);
+    return rc;
 }

@@ -141,22 +141,21 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
 {
     const size_t rows = (size_t)(test.end - test.first);
     const int64_t *time = e->time + test.first;
-    struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row)};
-    *b = (struct bootstrap){0};
+    struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row), .a_day = e->counts_rows ? 0 : 1};
+    const char *unit = e->counts_rows ? "row" : "day";
     d.n = e->counts_rows ? number_rows(d.of_row, rows) : number_days(d.of_row, time, rows, 1);
-    const bool daily = !e->counts_rows && d.n >= BOOTSTRAP_LEAST_UNITS;
-    if (!daily && !e->counts_rows)
+    if (!e->counts_rows && d.n < BOOTSTRAP_LEAST_UNITS) {
+        unit = "hour";
+        d.a_day = 24;
         d.n = number_days(d.of_row, time, rows, 24);
+    }
+    *b = (struct bootstrap){0};
     if (d.n >= BOOTSTRAP_LEAST_UNITS) {
-        *b = (struct bootstrap){.unit = daily            ? "day"
-                                        : e->counts_rows ? "row"
-                                                         : "hour",
-                                .units = d.n};
-        d.a_day = daily ? 1 : e->counts_rows ? 0 : 24;
+        *b = (struct bootstrap){.unit = unit, .units = d.n};
+        d.cards = d.a_day == 1 && e->card;
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)
             tally_row(&d.tally[d.of_row[i]], score[i], judged[i], threshold);
-        d.cards = daily && e->card;
         if (d.cards)
             cards_precision(e, test, score, judged, d.tally);
         count_groups(&d, score, judged, rows);

@@ -3,9 +3,8 @@
 // Rows of one day are not independent, because a stolen card buys several times. So a replicate
 // draws whole days with replacement, as many as the test has, and computes every metric of them. An
 // interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction
-// to the Bootstrap, 1993, chapters 13 and 8). A test of fewer than five days draws hours; one of
-// fewer than five hours has no intervals. With few days (seven are few) intervals tend to be too
-// short. A share that is 0 or 1 on every day has an interval of no width. Without a clock rows are
+// to the Bootstrap, 1993, chapters 13 and 8); with few days (seven are few) it tends to be too short.
+// Below five days hours are drawn; below five hours there are no intervals. Without a clock rows are
 // drawn, as if they were independent; of more than 20,000 rows neighbours are drawn together.
 //
 // The draws depend only on the number of days, so two candidates on the same rows are compared

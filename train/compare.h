@@ -1,19 +1,19 @@
-// compare: is version B better than version A? Both score the same rows, each decides at its own
-// threshold. The rows begin where both trainings have ended and end where labels are mature
-// (examples.h); cards blocked by a fraud are left out, one set for both (metrics.h, with a history of
-// 28 days and label_delay). Several tables follow each other in time; an export is such a table.
+// compare: is version B better than version A? docs/models.md has the rules, docs/formats.md the JSON.
 //
-// Intervals are of the differences B - A in 1000 draws of whole days, the same draws for both
-// (bootstrap.h). B is better where the 95 % interval of the primary metric, which [retrain] metric
-// names, lies above 0, and worse where it lies below. Below 14 days nothing is judged, because
-// intervals of few days are too short. Without a clock rows are drawn, and judged whatever their
-// number; the table has to be that which trained both, in the same order. A true difference of
+// Both score the same rows, each decides at its own threshold. The rows begin where both trainings
+// have ended and end where labels are mature (examples.h); cards blocked by a fraud are left out, one
+// set for both (metrics.h, with a history of 28 days and label_delay).
+//
+// Intervals are of the differences B - A, with the same draws for both (bootstrap.h). B is better
+// where the 95 % interval of the primary metric, which [retrain] metric names, lies above 0, and worse
+// where it lies below. Below 14 days nothing is judged, because intervals of few days are too short.
+// Without a clock rows are judged whatever their number; the table has to be that which trained both,
+// in the same order. A true difference of
 //
 //     detectable = (z_0.975 + z_0.8) · standard error = 2.8 · standard error
 //
 // is shown by 80 % of such periods (Bloom, Minimum Detectable Effects, Evaluation Review 19, 1995).
-// The worst slice of [slices] has the lowest difference of the primary metric; small ones do not
-// count. As the lowest of many it tends to look worse than it is.
+// The worst slice has the lowest difference of the primary metric; small ones do not count.
 #ifndef TRAIN_COMPARE_H
 #define TRAIN_COMPARE_H
 

@@ -110,26 +110,25 @@ static void measure(struct part *p, const struct examples *e)
                   : fmax(1, (double)(p->times.until - p->times.from - 1)) / SECONDS_PER_DAY;
 }
 
-static struct part moved_part(const struct split_part *s, int64_t days, const struct examples *e)
+static struct part moved_part(struct split_part s, int64_t days, const struct examples *e)
 {
-    struct part p = {.rows = split_rows(s, days * SECONDS_PER_DAY, e->time, e->rows)};
-    char from[TIME_TEXT], to[TIME_TEXT];
+    const int64_t from = (int64_t)s.from + days, to = (int64_t)s.to + days;
+    if (!s.percent)
+        s = split_days(from, to);
+    struct part p = {.rows = split_rows(&s, 0, e->time, e->rows)};
     measure(&p, e);
-    snprintf(p.text, sizeof p.text, "%s", s->text);
-    if (s->percent)
-        return p;
-    p.days = s->to - s->from;
-    p.times = (struct period_times){((int64_t)s->from + days) * SECONDS_PER_DAY,
-                                    ((int64_t)s->to + days) * SECONDS_PER_DAY};
-    snprintf(p.text, sizeof p.text, "%.29s .. %.29s", date_text(from, (int64_t)s->from + days),
-             date_text(to, (int64_t)s->to + days - 1));
+    memcpy(p.text, s.text, sizeof p.text);
+    if (!s.percent) {
+        p.days = (double)(to - from);
+        p.times = (struct period_times){from * SECONDS_PER_DAY, to * SECONDS_PER_DAY};
+    }
     return p;
 }
 
 static struct fold moved(const struct split *s, int64_t days, const struct examples *e)
 {
-    return (struct fold){.train = moved_part(&s->train, days, e),
-                         .test = moved_part(&s->test, days, e)};
+    return (struct fold){.train = moved_part(s->train, days, e),
+                         .test = moved_part(s->test, days, e)};
 }
 
 static struct fold last_quarter(const struct fold *of, const struct examples *e)

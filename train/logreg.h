@@ -17,10 +17,6 @@
 // (Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2nd ed., 4.4.1; line search:
 // Nocedal, Wright: Numerical Optimization, 2nd ed., algorithm 3.1.)
 //
-//     struct logreg s;
-//     if (logreg_init(&s, &examples, rows, threads, &err) == 0 && logreg_fit(&s, 1e-3, &err) == 0)
-//         ... s.mean, s.scale, s.w ...
-//
 // The result has the same bits for any number of threads. Memory does not grow with the rows.
 // Errors: a class that is missing, no finite or no single optimum. The examples are borrowed, and
 // the arrays live as long as the program.

@@ -110,11 +110,10 @@ double threshold_by_cost(const double *score, const int8_t *judged, size_t n, do
 // ---- cards (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 3.4, 4.2) ----
 
 // A card, or whatever [split] blocked names, is blocked when a fraud of it is known, so its later
-// rows need no model. A period is judged in blocks of seven days: on day d the rows of a card are
-// left out that had a fraud from `history` seconds before the block on, among these examples or those
-// before them, whose label was known before d. With history = test start - training start, the first
-// block of the test looks back to the first training row. Without blocks a long period would lose
-// more cards from week to week.
+// rows need no model. A period is judged in blocks of seven days, because a long one would lose more
+// cards from week to week: on day d the rows of a card are left out that had a fraud from `history`
+// seconds before the block on, among these examples or those before them, whose label was known
+// before d.
 enum { CARDS_CHECKED = 100 };
 
 // judged[rows]: labels, or LABEL_KNOWN_CARD where a row is left out; to be freed. block: the day on
@@ -123,11 +122,9 @@ enum { CARDS_CHECKED = 100 };
 int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t block, int64_t history,
                     int64_t label_delay);
 
-// The share of stolen cards that reviewers find, a mean over the test days. On each day the 100
-// cards with the highest scores are checked, without those found on an earlier day: a card has the
-// highest score and label of its rows of that day, equal scores are in the order of rows, and
-// precision = found / 100. NAN without cards or rows. score[i], judged[i]: of row test.first + i.
-// daily: NULL, or the tally of each day that has rows, for its precision.
+// Card precision @100 of docs/configuration.md, a mean over the test days; NAN without cards or rows.
+// Equal scores are in the order of rows. score[i], judged[i]: of row test.first + i. daily: NULL, or
+// the tally of each day that has rows, for its precision.
 double cards_precision(const struct examples *e, struct row_range test, const double *score,
                        const int8_t *judged, struct tally *daily);
 // metrics_compute with the card precision.

@@ -58,16 +58,16 @@ static int complete(struct model *m, const struct evaluation *v, const struct co
     return 0;
 }
 
-static json_t *about(const struct model *m, const char *config)
+static json_t *about(const struct model *m, const struct config *config)
 {
-    const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
-    const char *dot = strrchr(name, '.');
+    char *name = config_name(config);
     json_t *j = plan_to_json(&m->plan);
     json_object_del(j, "schema");
     json_object_update(j, m->provenance);
-    json_object_update_new(j, json_pack("{s:s%, s:s, s:I, s:s}", "dataset", name,
-                                        dot ? (size_t)(dot - name) : strlen(name), "config", config,
-                                        "version", (json_int_t)m->version, "sha256", m->sha256));
+    json_object_update_new(j, json_pack("{s:s, s:s, s:I, s:s}", "dataset", name, "config",
+                                        config->path, "version", (json_int_t)m->version, "sha256",
+                                        m->sha256));
+    free(name);
     return j;
 }
 
@@ -76,7 +76,7 @@ static void complete_results(json_t *results, const struct model *m, const struc
 {
     json_t *text = json_pack("{s:[], s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons",
                              "urgent", "warnings");
-    json_object_set_new(results, "about", about(m, config->path));
+    json_object_set_new(results, "about", about(m, config));
     sentences_add(text, sentences_txt, results);
     json_t *urgent = json_object_get(text, "urgent"), *all = json_copy(urgent);
     json_array_extend(all, json_object_get(text, "warnings"));

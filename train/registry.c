@@ -323,11 +323,6 @@ int64_t registry_latest(const struct registry *r)
     return latest;
 }
 
-static char *model_path(const char *registry, int64_t version)
-{
-    return xasprintf("%s/%" PRId64 "/model.json", registry, version);
-}
-
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err)
 {
@@ -356,7 +351,7 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     if (i == 0)
         return err_set(err, "%s: there is no version %" PRId64 " in the ledger", r->path, version);
     const char *trained = r->entries[i - 1].sha256;
-    char *path = model_path(r->path, version);
+    char *path = xasprintf("%s/%" PRId64 "/model.json", r->path, version);
     int rc = model_load(m, path, err);
     m->version = version;
     if (rc)

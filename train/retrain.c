@@ -55,16 +55,6 @@ static const char *verdict(const json_t *j, const char *member)
 
 // ---- due ----------------------------------------------------------------------------------------
 
-static void set_part(struct split_part *p, int64_t from, int64_t until)
-{
-    char first[TIME_TEXT], last[TIME_TEXT];
-    p->percent = false;
-    p->from = (double)day_of(from);
-    p->to = (double)day_of(until);
-    snprintf(p->text, sizeof p->text, "%.29s .. %.29s", date_text(first, day_of(from)),
-             date_text(last, day_of(until) - 1));
-}
-
 static bool say(struct retraining *r, bool is, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 // Sets why; returns is.
@@ -96,8 +86,8 @@ bool retrain_due(struct retraining *r, struct split *split, const struct example
     json_t *words = class_words(newest->training);
     snprintf(many, sizeof many, "%s", json_string_value(json_object_get(words, "many")));
     json_decref(words);
-    set_part(&split->train, from - r->train, from);
-    set_part(&split->test, from, until);
+    split->train = split_days(day_of(from - r->train), day_of(from));
+    split->test = split_days(day_of(from), day_of(until));
     split->folds = 1;
     split->last_quarter = true;
     for (uint64_t i = since.first; i < since.end; i++)
