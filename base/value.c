@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,19 +114,16 @@ static const char *read_digits(const char *p, const char *end, int least, int mo
     return n >= least ? p : NULL;
 }
 
+// By its first three letters: "Sep", "Sept" and "September".
 static const char *read_month(const char *p, const char *end, int *month)
 {
-    static const char *const names[] = {"january",   "february", "march",    "april",
-                                        "may",       "june",     "july",     "august",
-                                        "september", "october",  "november", "december"};
-    for (*month = 1; *month <= 12; ++*month) {
-        const char *name = names[*month - 1];
-        const size_t n = strlen(name), left = (size_t)(end - p);
-        if (left >= n && strncasecmp(p, name, n) == 0)
-            return p + n;
-        if (left >= 3 && strncasecmp(p, name, 3) == 0)
-            return p + 3;
-    }
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    for (*month = 1; *month <= 12 && end - p >= 3; ++*month)
+        if (strncasecmp(p, months + 3 * (*month - 1), 3) == 0) {
+            for (p += 3; p < end && isalpha((unsigned char)*p); p++)
+                continue;
+            return p;
+        }
     return NULL;
 }
 

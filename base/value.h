@@ -4,8 +4,8 @@
 // space, no hexadecimal, no inf or nan. The result has the bits that strtod gives in the C locale;
 // a number that overflows is refused.
 //
-// A time format has %Y (4 digits) or %y (69 is 1969, 68 is 2068), %m or %b (an English month name,
-// whole or 3 letters, in any case), %d, %H or %I with %p (AM, PM), %M, %S, %f (1 to 9 digits of a
+// A time format has %Y (4 digits) or %y (69 is 1969, 68 is 2068), %m or %b (an English month name in
+// any case, of which three letters count), %d, %H or %I with %p (AM, PM), %M, %S, %f (1 to 9 digits of a
 // second), %z (Z, +hh:mm, +hhmm or +hh) and literal characters. %m %d %H %I %M %S have one or two
 // digits, two next to another conversion. Or it is "epoch" or "epoch_ms": seconds or milliseconds
 // since 1970-01-01 UTC, also written 1e5 or 12.0. Times are rounded down to whole seconds: %S takes

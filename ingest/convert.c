@@ -83,8 +83,10 @@ int convert_open(struct convert *c, const struct dataset *dataset,
                  const struct pseudonym *pseudonym, struct err *err)
 {
     const struct schema *schema = &dataset->schema;
-    *c = (struct convert){dataset, schema, pseudonym, xcalloc(schema->n, sizeof *c->columns),
-                          .faults = xcalloc(schema->n, sizeof *c->faults)};
+    static const struct schema_column whole_row = {.name = "", .kind = COLUMN_FEATURE};
+    *c = (struct convert){dataset, schema, pseudonym, xcalloc(schema->n + 1, sizeof *c->columns),
+                          .faults = xcalloc(schema->n + 1, sizeof *c->faults)};
+    c->columns[schema->n].schema = &whole_row;
     if (csv_open(&c->csv, dataset->file, dataset->delimiter, err) ||
         (dataset->encoding && csv_decode(&c->csv, dataset->encoding, err)))
         return -1;
@@ -173,38 +175,32 @@ static const char *set_value(const struct convert *c, struct convert_column *col
     }
 }
 
-static void add_fault(struct convert *c, uint64_t line, const char *column, const char *reason,
-                      const char *value, size_t n)
+static void add_fault(struct convert *c, struct convert_column *col, const struct csv_row *row,
+                      const char *reason, const char *value, size_t n)
 {
-    struct fault_count *f = c->counts, *end = f + c->n_counts;
-    c->faults[c->n_faults++] = (struct reject){line, column, reason, value, n};
-    while (f < end && (f->column != column || strcmp(f->reason, reason) != 0))
-        f++;
-    if (f == c->counts + MAX_COUNTS)
+    c->faults[c->n_faults++] = (struct reject){row->line, col->schema->name, reason, value, n};
+    if (col->faults++ > 0)
         return;
-    if (f == end) {
-        *f = (struct fault_count){column, .line = line};
-        snprintf(f->reason, sizeof f->reason, "%s", reason);
-        snprintf(f->value, sizeof f->value, "%s", value ? value : "");
-        for (char *p = f->value; *p; p++) // it goes to a terminal
-            *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
-        c->n_counts++;
-    }
-    f->rows++;
+    const char *quote = value && n > 0 ? "\"" : "", *colon = *quote ? ": " : "";
+    col->first_line = row->line;
+    snprintf(col->first, sizeof col->first, "%s%s%s%.60s%s", reason, colon, quote,
+             value ? value : "", quote);
+    for (char *p = col->first; *p; p++) // it goes to a terminal
+        *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
 }
 
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r)
 {
-    static const char whole[] = "";
+    struct convert_column *const whole = &c->columns[c->schema->n];
     c->n_faults = 0;
     c->seen++;
     if (row->fault || row->n != c->n_fields) {
-        snprintf(c->reason, sizeof c->reason, "%zu fields where the %s has %zu", row->n,
+        snprintf(whole->reason, sizeof whole->reason, "%zu fields where the %s has %zu", row->n,
                  c->dataset->no_header ? "first row" : "header", c->n_fields);
-        add_fault(c, row->line, whole, row->fault ? row->fault : c->reason, NULL, 0);
+        add_fault(c, whole, row, row->fault ? row->fault : whole->reason, NULL, 0);
         return false;
     }
-    for (struct convert_column *col = c->columns; col < c->columns + c->schema->n; col++) {
+    for (struct convert_column *col = c->columns; col < whole; col++) {
         if (col->field == SIZE_MAX) {
             ((int64_t *)col->values)[r] = (int64_t)c->seen - 1;
             continue;
@@ -212,8 +208,7 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
         const struct csv_field *f = &b->fields[row->first + col->field];
         const char *text = b->text + f->at, *reason = set_value(c, col, r, text, f->n);
         if (reason)
-            add_fault(c, row->line, col->schema->name, reason, is_secret(col->schema) ? NULL : text,
-                      f->n);
+            add_fault(c, col, row, reason, is_secret(col->schema) ? NULL : text, f->n);
     }
     c->rows += c->n_faults == 0;
     return c->n_faults == 0;
@@ -222,10 +217,9 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 // ---- rejects ----
 
 // What to write so that rows with the fault are taken: [kind][is it missing?]
-static const char *const advice[][2] = {
-    [COLUMN_ID] = {"", ""},
-    [COLUMN_TIME] = {"write the form that it has as time_format in [input]", ""},
-    [COLUMN_KEY] = {"", "write missing=none at the column"},
+static const char *const advice[COLUMN_FEATURE + 1][2] = {
+    [COLUMN_TIME] = {"write the form that it has as time_format in [input]", NULL},
+    [COLUMN_KEY] = {NULL, "write missing=none at the column"},
     [COLUMN_NUMBER] = {"write na, decimal or thousands in [input], or strip=$ at the column",
                        "write missing=median at the column"},
     [COLUMN_CATEGORY] = {"write encoding = windows-1252 in [input]?",
@@ -233,33 +227,25 @@ static const char *const advice[][2] = {
     [COLUMN_LABEL] = {"write positive=VALUE at the column, with the value to predict",
                       "write missing=-1 at the column"}};
 
-static const char *advice_for(const struct convert *c, const struct fault_count *f)
-{
-    const int column = schema_find(c->schema, f->column);
-    const bool limit = strncmp(f->reason, "above", 5) == 0 || strncmp(f->reason, "below", 5) == 0;
-    return column < 0 || limit
-               ? ""
-               : advice[c->schema->columns[column].kind][strcmp(f->reason, "missing") == 0];
-}
-
 int convert_check(const struct convert *c, struct err *err)
 {
     const double max_rejects = c->dataset->max_reject_rate;
     const uint64_t n = convert_broken(c);
-    const struct fault_count *f = c->counts;
+    const struct convert_column *most = c->columns;
     if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
         return 0;
-    for (size_t i = 1; i < c->n_counts; i++)
-        f = c->counts[i].rows > f->rows ? &c->counts[i] : f;
-    const char *words = advice_for(c, f);
+    for (const struct convert_column *col = c->columns; col <= c->columns + c->schema->n; col++)
+        most = col->faults > most->faults ? col : most;
+    const char *words = advice[most->schema->kind][strncmp(most->first, "missing", 7) == 0];
+    if (strncmp(most->first, "above", 5) == 0 || strncmp(most->first, "below", 5) == 0)
+        words = "write another min= or max= at the column";
     return err_set(err,
                    "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
-                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64
-                   ": %s%s%s%s%s%s%s%s",
+                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s",
                    c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
-                   100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, f->rows, f->line,
-                   f->column, *f->column ? ": " : "", f->reason, *f->value ? ": \"" : "", f->value,
-                   *f->value ? "\"" : "", *words ? "; " : "", words);
+                   100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, most->faults,
+                   most->first_line, most->schema->name, *most->schema->name ? ": " : "",
+                   most->first, words ? "; " : "", words ? words : "");
 }
 
 static void add_rejects(struct convert *c)

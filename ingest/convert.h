@@ -25,7 +25,9 @@ struct convert_column {
     size_t field; // its place in a row of the CSV, SIZE_MAX for row numbers
     void *values; // [CSV_BLOCK_ROWS] of the kind's type
     struct dictionary dictionary;
-    char reason[128]; // the latest one that holds a number or a format
+    char reason[128];            // the latest one that holds a number or a format
+    uint64_t faults, first_line; // rows with a fault here; where the first is, and what it says
+    char first[256];
 };
 
 struct reject {
@@ -35,13 +37,11 @@ struct reject {
     size_t value_n;
 };
 
-enum { MAX_COUNTS = 64 }; // further faults are not counted
-
 struct convert {
     const struct dataset *dataset;
     const struct schema *schema; // the dataset's
     const struct pseudonym *pseudonym;
-    struct convert_column *columns; // [schema->n]
+    struct convert_column *columns; // [schema->n], and one for faults of whole rows
     struct csv csv;
     size_t n_fields;               // of the header
     uint64_t seen, rows, repeated; // rows so far, those taken, those with the id of one taken
@@ -49,13 +49,6 @@ struct convert {
     size_t n_faults;
 
     // Private to convert.c.
-    char reason[128]; // the latest one of a whole row
-    struct fault_count {
-        const char *column;
-        uint64_t line, rows; // the first row's line
-        char reason[128], value[64];
-    } counts[MAX_COUNTS]; // [n_counts]
-    size_t n_counts;
     struct csv_block blocks[2]; // blocks[current] is converted while the other is read
     int current;
     struct table_writer writer;

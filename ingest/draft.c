@@ -13,7 +13,7 @@
 
 extern const char draft_txt[], profile_txt[];
 
-enum { MAX_KEYS = 4, MAX_INPUTS = 900, HINGES = 5, NONE = -1 }; // a table has 960 columns at most
+enum { MAX_INPUTS = 900, HINGES = 5, NONE = -1 }; // a table has 960 columns at most
 
 struct guess { // about a column
     enum column_kind kind;
@@ -25,10 +25,11 @@ struct draft {
     struct profile p;
     struct guess *guesses;            // [p.n]
     int label, time, amount, blocked; // columns
+    char *given;                      // the label that the user names
     const char *positive;             // values of the label, separated by '|'
     double rate, rejects;             // shares of rows: positive; with a value of another kind
     const char *format, *unit;
-    int ids, keys, delay;       // delay: days until a label is known
+    int ids, delay;             // delay: days until a label is known
     int inputs, curved, hinges; // without hinges; numbers that may have some; for each
     char train[64], test[64];
 };
@@ -101,7 +102,7 @@ static int set_label(struct draft *d, const char *text, struct err *err)
 {
     const struct profile *p = &d->p;
     static const char *headers[CSV_MAX_FIELDS];
-    char *header = xstrdup(text), *values = strrchr(header, '=');
+    char *header = d->given = xstrdup(text), *values = strrchr(header, '=');
     for (size_t c = 0; c < p->n; c++)
         headers[c] = p->columns[c].header;
     d->label = find_column(p, header);
@@ -281,7 +282,7 @@ static const char *judge(struct draft *d, size_t column)
     }
     if (identifies && c->distinct >= 50 && 2 * c->distinct <= filled && d->time != NONE) {
         g->kind = COLUMN_KEY;
-        return d->keys++ < MAX_KEYS ? NULL : "there are keys enough";
+        return NULL;
     }
     if (d->time != NONE && c->look == LOOK_NUMBER && c->rising && c->distinct > 20)
         return "it only rises, as the time does";
@@ -299,22 +300,19 @@ static void guess(struct draft *d, size_t column)
     g->out = judge(d, column);
     if (g->out)
         return;
-    if (g->kind == COLUMN_KEY) {
-        d->inputs += 5;
-        if (d->rate < 0.05 && matches(c->header, owner_words))
-            d->blocked = (int)column;
-    } else if (g->kind == COLUMN_CATEGORY) {
-        d->inputs += c->distinct < 32 ? (int)c->distinct + 1 : 33;
+    const int most = g->kind == COLUMN_CATEGORY ? 33 : g->kind == COLUMN_KEY ? 5 : 2;
+    d->inputs += (int)c->distinct < most ? (int)c->distinct + 1 : most;
+    if (d->inputs > MAX_INPUTS) {
+        g->out = "there are inputs enough";
+    } else if (g->kind == COLUMN_KEY && d->rate < 0.05 && matches(c->header, owner_words)) {
+        d->blocked = (int)column;
     } else if (g->kind == COLUMN_NUMBER) {
-        d->inputs += 1 + (c->missing > 0);
+        const char *before = d->amount == NONE ? NULL : d->p.columns[d->amount].header;
         d->curved += c->distinct > 3;
         d->rejects += (double)c->bad / (double)(d->p.n_sample - d->p.header);
-        if (d->amount == NONE || (matches(c->header, money_words) &&
-                                  !matches(d->p.columns[d->amount].header, money_words)))
+        if (!before || (matches(c->header, money_words) && !matches(before, money_words)))
             d->amount = (int)column;
     }
-    if (d->inputs > MAX_INPUTS)
-        g->out = "there are inputs enough";
 }
 
 // ---- the texts ----------------------------------------------------------------------------------
@@ -334,14 +332,13 @@ static json_t *shortened(const char *text, size_t most)
 
 static json_t *values_of(const struct profile_column *c)
 {
-    char text[160], from[TIME_TEXT], to[TIME_TEXT];
+    char from[TIME_TEXT], to[TIME_TEXT];
     if (c->look == LOOK_TIME)
         return json_sprintf("%s .. %s", date_text(from, day_of((int64_t)c->min)),
                             date_text(to, day_of((int64_t)c->max)));
-    if (c->look != LOOK_NUMBER || c->distinct <= 2)
-        return shortened(c->frequent, 34);
-    snprintf(text, sizeof text, "%.6g .. %.6g, median %.6g", c->min, c->max, c->median);
-    return shortened(text, 34);
+    if (c->look == LOOK_NUMBER && c->distinct > 2)
+        return json_sprintf("%.6g .. %.6g, median %.6g", c->min, c->max, c->median);
+    return shortened(c->frequent, 34);
 }
 
 static json_t *column_json(const struct draft *d, size_t column)
@@ -349,26 +346,24 @@ static json_t *column_json(const struct draft *d, size_t column)
     const struct profile_column *c = &d->p.columns[column];
     const struct guess *g = &d->guesses[column];
     const bool number = g->kind == COLUMN_NUMBER, label = g->kind == COLUMN_LABEL;
+    const bool category = g->kind == COLUMN_CATEGORY, key = g->kind == COLUMN_KEY;
     const bool plain = *c->header && *c->header != '#' && strlen(c->header) < 90 &&
                        !strpbrk(c->header, "\";\n") && find_column(&d->p, c->header) == (int)column;
-    const char *missing = label                              ? "-1"
-                          : !number                          ? "none"
-                          : 100 * c->missing < d->p.n_sample ? "median"
-                                                             : "flag";
-    const char *feature = g->kind == COLUMN_CATEGORY         ? "onehot(%1$s)"
+    const bool few = number && 100 * c->missing < d->p.n_sample;
+    const char *missing = label ? "-1" : few ? "median" : number ? "flag" : "none";
+    const char *feature = category                           ? "onehot(%1$s)"
                           : c->distinct > 3 && d->hinges > 0 ? "hinges(%1$s, %2$d)"
                                                              : "%1$s";
     return json_pack(
         "{ss*, ss, so, ss, ss*, ss*, so*, so*, sb, so, sI, sI, so}", "out", g->out, "name", g->name,
         "header", plain ? item("", c->header) : json_sprintf("#%zu", column + 1), "kind",
         column_kinds[g->kind], "missing",
-        c->missing > 0 && g->kind != COLUMN_ID && g->kind != COLUMN_TIME ? missing : NULL, "strip",
+        c->missing > 0 && (number || category || key || label) ? missing : NULL, "strip",
         number && *c->strip ? c->strip : NULL, "positive",
         label ? item("positive=", d->positive) : NULL, "feature",
-        number || g->kind == COLUMN_CATEGORY ? json_sprintf(feature, g->name, d->hinges) : NULL,
-        "key", g->kind == COLUMN_KEY && !g->out, "title",
-        shortened(*c->header ? c->header : g->name, 20), "n_missing", (json_int_t)c->missing,
-        "distinct", (json_int_t)c->distinct, "values", values_of(c));
+        number || category ? json_sprintf(feature, g->name, d->hinges) : NULL, "key",
+        key && !g->out, "title", shortened(*c->header ? c->header : g->name, 20), "n_missing",
+        (json_int_t)c->missing, "distinct", (json_int_t)c->distinct, "values", values_of(c));
 }
 
 // What the positive rows are called: as their value says, or the label's header where it says little.
@@ -378,69 +373,59 @@ static json_t *class_of(const struct draft *d)
     const char *text = matches(d->positive, no_words) ? header : d->positive;
     char name[64];
     size_t n = 0;
-    if (matches(header, "fraud") && text == header)
-        return json_string("fraud");
-    if (matches(text, no_words))
-        text = "positive";
-    for (; *text && n < sizeof name - 1; text++)
+    if (text == header)
+        text = matches(text, "fraud") ? "fraud" : matches(text, no_words) ? "positive" : text;
+    for (; *text && n < sizeof name; text++)
         if (!strchr("'\"?;", *text))
             name[n++] = *text == '_' ? ' ' : (char)tolower((unsigned char)*text);
     return json_stringn(name, value_utf8_begin(name, n));
 }
 
+// For draft.txt and profile.txt; NULL where a text is not UTF-8.
 static json_t *draft_json(const struct draft *d)
 {
     static const char *const marks[128] = {
         ['\t'] = "tab",      [' '] = "space", [','] = "comma", ['.'] = ".",
         [';'] = "semicolon", ['\''] = "'",    ['|'] = "|"};
     const struct profile *p = &d->p;
-    const bool clock = d->time != NONE;
     json_t *columns = json_array();
     char na[512] = "";
     int out = 0;
     for (size_t c = 0; c < p->n; c++) {
-        json_array_append_new(columns, column_json(d, c));
+        if (json_array_append_new(columns, column_json(d, c)))
+            return NULL;
         out += d->guesses[c].out != NULL;
     }
     for (size_t i = 0; i < p->n_na; i++)
         snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
-    json_t *json = json_pack(
-        "{ss, sI, sI, sO, si, sO, sO*, ss*, sb, ss*}", "file", p->file, "rows", (json_int_t)p->rows,
-        "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "list", columns, "n_out",
-        out, "label", json_array_get(columns, (size_t)d->label), "clock",
-        clock ? json_array_get(columns, (size_t)d->time) : NULL, "format", d->format, "either",
-        clock && p->columns[d->time].either, "unit", d->unit);
     json_t *dialect = json_pack(
-        "{ss*, sb, sI, ss*, ss*, ss*, ss*, sf}", "delimiter",
+        "{ss, ss*, sb, sI, ss*, ss*, ss*, ss*}", "file", p->file, "delimiter",
         p->delimiter == ',' ? NULL : marks[(int)p->delimiter], "header", p->header, "skip",
-        (json_int_t)p->skip, "decimal", p->decimal == ',' ? "comma" : NULL, "thousands",
-        p->thousands ? marks[(int)p->thousands] : NULL, "encoding", p->encoding, "na",
-        p->n_na ? na : NULL, "rejects", d->rejects > 0.0005 ? 2 * d->rejects : 0.);
-    json_t *model = json_pack("{sb, si, ss*, si, ss, ss, ss, sb, sf, ss, so}", "hour",
-                              d->format && strpbrk(d->format, "HIe") != NULL, "hinges", d->hinges,
-                              "amount", d->amount == NONE ? NULL : d->guesses[d->amount].name,
-                              "delay", d->delay, "train", d->train, "test", d->test, "blocked",
-                              d->blocked == NONE ? "none" : d->guesses[d->blocked].name, "many",
-                              p->rows > 100000, "rate", 100 * d->rate, "positive", d->positive,
-                              "class", class_of(d));
-    if (json_object_update_new(json, dialect) || json_object_update_new(json, model)) {
-        json_decref(json);
-        json = NULL;
-    }
-    json_decref(columns);
-    return json;
+        (json_int_t)p->skip, "decimal", p->decimal == '.' ? NULL : marks[(int)p->decimal],
+        "thousands", marks[(int)p->thousands], "encoding", p->encoding, "na", p->n_na ? na : NULL);
+    json_t *time = json_pack("{ss*, ss*, sb, sb, ss, ss, si}", "format", d->format, "unit", d->unit,
+                             "either", d->format && p->columns[d->time].either, "hour",
+                             d->format && strpbrk(d->format, "HIe"), "train", d->train, "test",
+                             d->test, "delay", d->delay);
+    json_t *json = json_pack(
+        "{sI, sI, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, ss, so}", "rows", (json_int_t)p->rows,
+        "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "label",
+        json_array_get(columns, (size_t)d->label), "clock",
+        d->format ? json_array_get(columns, (size_t)d->time) : NULL, "n_out", out, "positive",
+        d->positive, "class", class_of(d), "rate", 100 * d->rate, "rejects",
+        d->rejects > 0.0005 ? 2 * d->rejects : 0., "many", p->rows > 100000, "hinges", d->hinges,
+        "amount", d->amount == NONE ? NULL : d->guesses[d->amount].name, "blocked",
+        d->blocked == NONE ? "none" : d->guesses[d->blocked].name, "list", columns);
+    return json_object_update_new(json, dialect) || json_object_update_new(json, time) ? NULL
+                                                                                       : json;
 }
 
 int draft_make(const char *file, const char *label, FILE *ini, FILE *table, struct err *err)
 {
     static struct draft d;
     struct profile *p = &d.p;
-    d = (struct draft){.label = NONE,
-                       .time = NONE,
-                       .amount = NONE,
-                       .blocked = NONE,
-                       .train = "0% .. 75%",
-                       .test = "75% .. 100%"};
+    d = (struct draft){.train = "0% .. 75%", .test = "75% .. 100%"};
+    d.label = d.time = d.amount = d.blocked = NONE;
     if (strcmp(file, "-") == 0)
         return err_set(err, "a draft reads its file more than once, so standard input will not do");
     if (profile_read(p, file, err))
@@ -462,12 +447,11 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
     if (!json)
         return err_set(
             err, "%s: a header or a value of the label is neither UTF-8 nor windows-1252", p->file);
-    char *texts[] = {template_fill(draft_txt, TEMPLATE_PLAIN, json),
-                     template_fill(profile_txt, TEMPLATE_PLAIN, json)};
-    fputs(texts[0], ini);
-    fputs(texts[1], table);
-    free(texts[0]);
-    free(texts[1]);
+    for (int i = 0; i < 2; i++) {
+        char *text = template_fill(i ? profile_txt : draft_txt, TEMPLATE_PLAIN, json);
+        fputs(text, i ? table : ini);
+        free(text);
+    }
     json_decref(json);
     return 0;
 }

@@ -51,15 +51,15 @@ static void sample_row(struct profile *p, const struct csv_block *b, const struc
     }
 }
 
-// Take the next text of each row: the different ones, and which of them the row has.
-static void take_texts(struct profile *p, struct profile_column *c)
+// Take the next text of each row of the sample: the different ones, and which of them the row has.
+static void take_texts(const struct profile *p, struct profile_column *c, const char **next)
 {
     static uint32_t slots[SLOTS]; // a hash table of code + 1; 0 is free
     size_t texts_size = 0;
     memset(slots, 0, sizeof slots);
     c->codes = xcalloc(p->n_sample, sizeof *c->codes);
     for (size_t r = 0; r < p->n_sample; r++) {
-        const char *text = p->sample[r];
+        const char *text = next[r];
         const size_t n = strlen(text);
         size_t slot = XXH3_64bits(text, n) % SLOTS;
         while (slots[slot] && strcmp(c->texts[slots[slot] - 1], text) != 0)
@@ -70,7 +70,7 @@ static void take_texts(struct profile *p, struct profile_column *c)
             slots[slot] = (uint32_t)c->n_texts;
         }
         c->codes[r] = slots[slot] - 1;
-        p->sample[r] += n + 1;
+        next[r] += n + 1;
     }
 }
 
@@ -306,7 +306,7 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
     double most = 0;
     p->delimiter = ',';
     p->n = 1;
-    for (const char *d = ";\t|,"; *d; d++) {
+    for (const char *d = ";\t|,"; *d; d++, c++) {
         if (csv_open(c, p->file, *d, err))
             return -1;
         if (csv_next(c, b, FIRST_ROWS, err) || b->n_rows == 0)
@@ -330,7 +330,9 @@ static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, st
     int rc =
         csv_open(c, p->file, p->delimiter, err) || (p->encoding && csv_decode(c, p->encoding, err));
     p->step = 1;
-    p->rows = p->n_sample = p->bytes = 0;
+    p->rows = p->bytes = 0;
+    while (p->n_sample > 0)
+        free(p->sample[--p->n_sample]);
     while (rc == 0 && (rc = csv_next(c, b, CSV_BLOCK_ROWS, err)) == 0 && b->n_rows > 0)
         for (const struct csv_row *row = b->rows; row < b->rows + b->n_rows; row++) {
             fault = row->fault ? row->fault : fault;
@@ -364,17 +366,20 @@ static void find_header(struct profile *p)
 
 int profile_read(struct profile *p, const char *file, struct err *err)
 {
-    static struct csv csv;
+    static struct csv csv[6]; // four delimiters, then the sample; they live as long as the program
     static struct csv_block block;
     *p = (struct profile){.file = file};
     p->sample = xcalloc(SAMPLE_ROWS, sizeof *p->sample);
-    if (find_delimiter(p, &csv, &block, err) || read_sample(p, &csv, &block, err) ||
-        (p->encoding && read_sample(p, &csv, &block, err)))
+    if (find_delimiter(p, csv, &block, err) || read_sample(p, &csv[4], &block, err) ||
+        (p->encoding && read_sample(p, &csv[5], &block, err)))
         return -1;
     p->columns = xcalloc(p->n, sizeof *p->columns);
     p->values = xcalloc(p->n_sample, sizeof *p->values);
+    const char **next = xcalloc(p->n_sample, sizeof *next);
+    memcpy(next, p->sample, p->n_sample * sizeof *next);
     for (size_t c = 0; c < p->n; c++)
-        take_texts(p, &p->columns[c]);
+        take_texts(p, &p->columns[c], next);
+    free(next);
     find_marks(p);
     find_header(p);
     for (struct profile_column *c = p->columns; c < p->columns + p->n; c++) {
