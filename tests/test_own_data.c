@@ -124,6 +124,11 @@ static const struct {
     {"n,left,right,m", "i%9 \",\" y \",\" i%2 \",\" i%9", "",
      "which column is the label, 'left', 'right' or another? Pass LABEL=COLUMN"},
     {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252"},
+    // a value of 21 bytes, whose tenth accent is cut off; a class by the label's header
+    {"t,late_payment",
+     "\"x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\" i%2 \",\" y",
+     "late_payment",
+     "x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9 50%|class = late payment"},
 };
 
 TEST_CASE(a_draft_guesses_or_says_what_to_pass)
