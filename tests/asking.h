@@ -119,6 +119,21 @@ static inline int64_t count(const char *sql)
     return database_number(small.database, sql);
 }
 
+static inline void old(const char *id, const char *day, int customer)
+{
+    expect(formatted("{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":%d,\"amount\":1}",
+                     id, day, customer),
+           200);
+}
+
+// Rows are dropped while there are no requests.
+static inline void wait_for_rows(int64_t n)
+{
+    for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > n; ms += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(count("SELECT count(*) FROM prediction"), n);
+}
+
 // The last report of a service that has `report`.
 static char reported[1200];
 static atomic_bool fatal;

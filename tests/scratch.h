@@ -21,6 +21,8 @@
 // cmocka.h wants setjmp.h, stdarg.h, stddef.h and stdint.h before it
 #include <cmocka.h>
 
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
 // TEST_CASE(name) { ... } is a test, and TESTS(setup, teardown) at the end of a file is its main, which
 // runs the tests in their order. EACH is the setup and teardown of each test; a file or header that
 // has one defines it before it includes this.

@@ -70,6 +70,22 @@ static inline const char *log_text(void)
     return folder_text("log");
 }
 
+// How often the access log of the server that runs has the words.
+static inline int logged(const char *words)
+{
+    int n = 0;
+    for (const char *at = folder_text("access.log"); (at = strstr(at, words)); at++)
+        n++;
+    return n;
+}
+
+static inline void wait_for_log(const char *words, int n)
+{
+    for (int ms = 0; ms < WAIT_MS && logged(words) < n; ms += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(logged(words), n);
+}
+
 // A command that exits with 0.
 static inline void __attribute__((format(printf, 1, 2))) succeed(const char *fmt, ...)
 {

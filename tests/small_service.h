@@ -13,27 +13,16 @@
 #include <math.h>
 #include <unistd.h>
 
-static const char small_ini[] = "[input]\n"
-                                "file = none.csv\n"
-                                "time_format = %Y-%m-%d %H:%M:%S\n"
-                                "[columns]\n"
-                                "id = ID, id\n"
-                                "time = TIME, time\n"
-                                "customer = CUSTOMER, key\n"
-                                "amount = AMOUNT, number, min=0, max=10000\n"
-                                "age = AGE, number, missing=median\n" // which was 40
-                                "channel = CHANNEL, category, missing=web\n"
-                                "label = FRAUD, label\n"
-                                "[split]\n"
-                                "label_delay = 1h\n"
-                                "[features]\n"
-                                "amount = amount\n"
-                                "_lost = sum(customer, label * amount, 7d, delay=1h)\n"
-                                "night = (hour(time) <= 6) + _lost / 100\n"
-                                "count_1d = count(customer, 1d)\n"
-                                "mean_7d = mean(customer, amount, 7d)\n"
-                                "age = age\n"
-                                "channel = onehot(channel, \"web\", \"shop\")\n";
+// The median of age was 40.
+static const char small_ini[] =
+    "[input]\nfile = none.csv\ntime_format = %Y-%m-%d %H:%M:%S\n[columns]\nid = ID, id\n"
+    "time = TIME, time\ncustomer = CUSTOMER, key\namount = AMOUNT, number, min=0, max=10000\n"
+    "age = AGE, number, missing=median\nchannel = CHANNEL, category, missing=web\n"
+    "label = FRAUD, label\n[split]\nlabel_delay = 1h\n[features]\namount = amount\n"
+    "_lost = sum(customer, label * amount, 7d, delay=1h)\n"
+    "night = (hour(time) <= 6) + _lost / 100\ncount_1d = count(customer, 1d)\n"
+    "mean_7d = mean(customer, amount, 7d)\nage = age\n"
+    "channel = onehot(channel, \"web\", \"shop\")\n";
 
 // amount, night, count_1d, mean_7d, age, channel[web], channel[shop], channel[*]
 enum { SMALL_INPUTS = 8 };

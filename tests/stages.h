@@ -11,6 +11,8 @@
 #endif
 #include "tests/scratch.h"
 
+#include <jansson.h>
+
 #define SAMPLE   "--config datasets/sample.ini "
 #define INGEST   "ingest " SAMPLE "--key key --output table "
 #define FEATURES "features " SAMPLE "--output features table "
@@ -58,6 +60,15 @@ static inline void refused(const char *words, const char *command)
     expect(1, words, script);
     if (strstr(out, "FILES CHANGED"))
         fail_msg("%s\nfailed, but changed files:\n%s", command, out);
+}
+
+static inline json_t *load_json(const char *name)
+{
+    json_error_t why;
+    json_t *j = json_load_file(scratch_path(formatted("work/%.100s", name)), 0, &why);
+    if (!j)
+        fail_msg("%s: %s", name, why.text);
+    return j;
 }
 
 static inline int stages_copy(void **state)

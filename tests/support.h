@@ -9,8 +9,6 @@
 
 #include <math.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
-
 // xorshift64* (Vigna 2016); the state is the caller's and not 0.
 static inline uint64_t random_bits(uint64_t *s)
 {

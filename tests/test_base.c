@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -33,24 +32,6 @@ TEST_CASE(an_array_grows_and_keeps_its_items)
     LOWER_BOUND(i, 7, 7, items[i] < 14);
     assert_int_equal(i, 7);
     free(items);
-}
-
-TEST_CASE(a_failed_allocation_ends_the_program_with_a_message)
-{
-    const char *path = scratch_path("stderr");
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        volatile size_t size = SIZE_MAX / 4; // more than any machine has
-        if (freopen(path, "w", stderr) && setvbuf(stderr, NULL, _IONBF, 0) == 0)
-            free(xcalloc(size, 1));
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(WEXITSTATUS(status), 1);
-    char *text = scratch_read(path, NULL);
-    assert_contains(text, "out of memory");
-    free(text);
 }
 
 // ---- err ----
@@ -80,7 +61,7 @@ TEST_CASE(the_hint_is_a_name_within_a_third_of_the_letters)
         {"cuont", "count"},    {"cont", "count"}, {"countt", "count"}, {"sun", "sum"},
         {"wekdya", "weekday"}, {"minimum", NULL}, {"", NULL},          {"xyz", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         char expected[64] = "";
         if (cases[i][1])
             snprintf(expected, sizeof expected, ", did you mean '%s'?", cases[i][1]);
@@ -159,7 +140,7 @@ TEST_CASE(wrong_command_lines_are_explained)
         {"", "missing argument: usage: prog [OPTIONS] INPUT [OUTPUT]"},
         {"a b c", "unexpected argument 'c': usage: prog [OPTIONS] INPUT [OUTPUT]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         assert_int_equal(parse(cases[i][0]), -1);
         if (!strstr(err.msg, cases[i][1]))
             fail_msg("'%s' gave: %s", cases[i][0], err.msg);
@@ -181,7 +162,7 @@ static int run_piece(void *arg, unsigned i, struct err *e)
 TEST_CASE(every_piece_runs_once_and_the_first_failure_is_reported)
 {
     static const unsigned sizes[] = {0, 1, 2, 7, PARALLEL_MAX};
-    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    for (size_t k = 0; k < LENGTH(sizes); k++) {
         unsigned first = k == 3 ? 1 : PARALLEL_MAX; // one round with failures
         for (unsigned i = 0; i < PARALLEL_MAX; i++)
             atomic_store(&runs[i], 0);
@@ -274,7 +255,7 @@ TEST_CASE(mistakes_are_reported_with_their_line)
         {"[monitor]\n\npsi = 1\n", "test.ini:3: unknown key 'psi' in [monitor]"},
         {"[input\n", "test.ini:1: neither '[section]' nor 'key = value'"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         struct config c;
         assert_int_equal(load(&c, cases[i][0]), -1);
         assert_contains(err.msg, cases[i][1]);
@@ -312,7 +293,7 @@ TEST_CASE(numbers_are_checked_against_their_limits)
     struct config c;
     int64_t i = 7;
     assert_int_equal(load(&c, "[slices]\na = 1e-3\nb = x\nc = 2.5\nd = 0x1\ne = 12\nf = \n"), 0);
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    for (size_t k = 0; k < LENGTH(cases); k++) {
         double v = 7;
         const int rc =
             config_number(&c, "slices", cases[k].key, cases[k].low, cases[k].high, &v, &err);
@@ -436,30 +417,6 @@ TEST_CASE(a_folder_of_other_files_is_not_replaced)
     assert_file_is(scratch_path("d/notes.txt"), "mine");
 }
 
-TEST_CASE(after_a_kill_the_next_writer_succeeds)
-{
-    int ends[2], status;
-    char byte;
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        struct output o, d;
-        if (output_open(&o, scratch_path("a.txt"), 0644, &err) ||
-            output_dir_open(&d, scratch_path("d"), "marker", &err) ||
-            output_dir_file(&d, "x", "1", 1, &err) || write(ends[1], "", 1) != 1)
-            _exit(1);
-        pause();
-    }
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(scratch_count(scratch), 2);
-    write_file(scratch_path("a.txt"), "abc");
-    write_dir(scratch_path("d"), "y", "2");
-    assert_int_equal(scratch_count(scratch_path("d")), 2);
-    assert_int_equal(scratch_count(scratch), 2);
-}
-
 TEST_CASE(what_stands_under_the_temporary_name_is_not_written_to)
 {
     struct output o;
@@ -508,7 +465,7 @@ TEST_CASE(an_output_that_cannot_be_created_is_an_error)
     assert_contains(err.msg, "file/a.txt: cannot create");
     assert_int_equal(output_dir_open(&d, "", "marker", &err), -1);
     assert_contains(err.msg, "the name of the output is empty");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         assert_int_equal(output_dir_open(&d, scratch_path(cases[i][0]), "marker", &err), -1);
         assert_contains(err.msg, cases[i][1]);
         output_release(&d);

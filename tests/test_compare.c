@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "base/value.h"
-#include "train/report.h"
 
 enum { DAYS = 64, PER_DAY = 50, ROWS = DAYS * PER_DAY, CARDS = 400, CHANNELS = 3 };
 enum { TRAINED = 40, FIRST = TRAINED * PER_DAY, N = DAYS - TRAINED }; // days, rows, days
@@ -38,19 +37,13 @@ static struct err err;
 // Version 8 has learnt the noise.
 static int make_rows(void **state __attribute__((unused)))
 {
-    static const char described[] = "{\"schema\":{\"time_format\":\"epoch\",\"columns\":["
-                                    "{\"name\":\"id\",\"header\":\"I\",\"kind\":\"id\"},"
-                                    "{\"name\":\"time\",\"header\":\"T\",\"kind\":\"time\"},"
-                                    "{\"name\":\"customer\",\"header\":\"C\",\"kind\":\"key\"},"
-                                    "{\"name\":\"channel\",\"header\":\"H\",\"kind\":\"category\"},"
-                                    "{\"name\":\"label\",\"header\":\"L\",\"kind\":\"label\"},"
-                                    "{\"name\":\"x\",\"header\":\"X\",\"kind\":\"number\"}]},"
-                                    "\"features\":[{\"name\":\"amount\",\"expression\":\"x\"},"
-                                    "{\"name\":\"noise\",\"expression\":\"x * 2\"}]}";
+    struct config described = config_of(
+        "[input]\ntime_format = epoch\n[columns]\nid = I, id\ntime = T, time\ncustomer = C, key\n"
+        "channel = H, category\nlabel = L, label\nx = X, number\n[features]\namount = x\n"
+        "noise = x * 2\n");
     static struct model_input inputs[2][2];
-    json_t *j = json_loads(described, 0, NULL);
-    must(plan_from_json(&plan, j, &err), &err);
-    json_decref(j);
+    must(plan_from_config(&plan, &described, &err), &err);
+    config_release(&described);
     seed = 3;
     for (int r = 0; r < ROWS; r++) {
         ids[r] = draw(UINT64_C(1) << 31) * UINT64_C(0x9e3779b97f4a7c15);
@@ -452,47 +445,13 @@ ROWS_CASE(rows_begin_after_both_trainings_and_end_where_labels_are_mature)
     json_decref(j);
 }
 
-ROWS_CASE(a_note_says_where_alerts_a_day_change_by_more_than_a_tenth)
-{
-    static const struct {
-        double threshold;
-        const char *words;
-    } cases[] = {{0.02, "makes more alerts"}, {0.05, NULL}, {0.9, "makes fewer alerts"}};
-    const struct examples all = rows_of(0, ROWS);
-    configure("");
-    models[1].inputs[1].weight = 0.05; // the same model, but for its threshold
-    models[0].threshold = 0.05;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        models[1].threshold = cases[i].threshold;
-        json_t *j = compare(&all, 1, always);
-        const json_t *verdict = json_object_get(j, "verdict"),
-                     *notes = json_object_get(verdict, "notes");
-        assert_int_equal(json_array_size(notes), cases[i].words != NULL);
-        if (cases[i].words)
-            assert_contains(json_string_value(json_array_get(notes, 0)), cases[i].words);
-        json_decref(j);
-    }
-}
-
-ROWS_CASE(a_row_of_the_table_fits_a_terminal_however_wide_its_interval_is)
-{
-    static const char *const keys[] = {"a", "b", "value", "low", "high"};
-    const struct examples all = rows_of(0, ROWS);
-    configure("");
-    json_t *j = compare(&all, 1, always);
-    for (size_t k = 0; k < 5; k++)
-        json_object_set_new(json_array_get(json_object_get(j, "differences"), 4), keys[k],
-                            json_real(-12345.678));
-    char *text = template_fill(compare_txt, TEMPLATE_PLAIN, j);
-    const char *row = strstr(text, "\nAlerts a day");
-    assert_non_null(row);
-    assert_in_range(strcspn(row + 1, "\n"), 60, 80);
-    free(text);
-    json_decref(j);
-}
-
 ROWS_CASE(the_metric_is_one_of_two)
 {
+    static const char *const wrong[][2] = {
+        {"[retrain]\nmetric = roc_auc\n",
+         "test.ini:2:10: [retrain] metric: 'roc_auc' is neither average_precision"},
+        {"[retrain]\nmetric = card_precision_at_100\n[split]\nblocked = none\n",
+         "with a key in [split] blocked"}};
     const struct examples all = rows_of(0, ROWS);
     configure("[retrain]\nmetric = card_precision_at_100\n");
     json_t *j = compare(&all, 1, always);
@@ -502,13 +461,11 @@ ROWS_CASE(the_metric_is_one_of_two)
     assert_true(member(m, "card_precision_at_100") > 0);
     assert_is(member(d, "b"), member(m, "card_precision_at_100"));
     json_decref(j);
-    configure("[retrain]\nmetric = roc_auc\n");
-    assert_null(compare_new(&models[0], &models[1], &all, &config, always, &err));
-    assert_contains(err.msg,
-                    "test.ini:2:10: [retrain] metric: 'roc_auc' is neither average_precision");
-    configure("[retrain]\nmetric = card_precision_at_100\n[split]\nblocked = none\n");
-    assert_null(compare_new(&models[0], &models[1], &all, &config, always, &err));
-    assert_contains(err.msg, "with a key in [split] blocked");
+    for (size_t i = 0; i < 2; i++) {
+        configure(wrong[i][0]);
+        assert_null(compare_new(&models[0], &models[1], &all, &config, always, &err));
+        assert_contains(err.msg, wrong[i][1]);
+    }
 }
 
 // ---- several tables -----------------------------------------------------------------------------
@@ -528,54 +485,6 @@ static void forget(void)
     json_decref(joined.table.provenance);
     free(joined.x);
     free(joined.names);
-}
-
-static char *text_of(const struct examples *e)
-{
-    json_t *j = compare(e, 1, always);
-    char *text = json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(j);
-    return text;
-}
-
-// The last part has its own codes of the texts, and a column that the others do not have.
-ROWS_CASE(joined_tables_are_the_one_that_they_were_cut_from)
-{
-    enum { CUT = 45 * PER_DAY + 17 };
-    static uint32_t other[ROWS];
-    char *texts[] = {"phone", "unseen", "chip", "web"};
-    struct table_column wider[8];
-    const struct examples all = rows_of(0, ROWS);
-    struct examples parts[] = {rows_of(0, 300), rows_of(300, CUT), rows_of(CUT, ROWS)};
-    for (int r = CUT; r < ROWS; r++)
-        other[r] = (channel[r] + 2) % 4;
-    memcpy(wider, parts[2].table.columns, sizeof columns);
-    wider[3].data = other + CUT;
-    wider[3].dictionary = texts;
-    wider[3].dictionary_size = 4;
-    wider[7] = (struct table_column){.name = "_probability", .kind = COLUMN_NUMBER};
-    parts[2].table.columns = wider;
-    parts[2].table.n = 8;
-    must(examples_join(&joined, parts, 3, 7 * DAY, &err), &err);
-    assert_int_equal(joined.rows, ROWS);
-    assert_int_equal(joined.table.n, 7);
-    assert_string_equal(joined.table.path, "t + t + t");
-    free(joined.table.path);
-    joined.table.path = parts->table.path;
-    joined.parts = NULL; // the list of tables would differ
-    const struct table_column *c = joined.table.columns;
-    for (size_t i = 0; i < 7; i++)
-        if (i != 3)
-            assert_memory_equal(c[i].data, columns[i].data, ROWS * column_size(c[i].kind));
-    for (int r = 0; r < ROWS; r++)
-        assert_string_equal(c[3].dictionary[((const uint32_t *)c[3].data)[r]],
-                            channels[channel[r]]);
-    configure("[slices]\nchannel = channel\n");
-    char *one = text_of(&all), *many = text_of(&joined);
-    assert_string_equal(one, many);
-    free(one);
-    free(many);
-    forget();
 }
 
 ROWS_CASE(tables_have_one_plan_and_labels_that_were_not_mature_are_left_out)
@@ -651,8 +560,6 @@ TEST_CASE(versions_that_cannot_be_compared_are_refused_with_the_reason_and_train
                            "registry --config second.ini --models models compare 1 3 features");
     expect(1, "version 1 is named twice: compare two different ones",
            COMPARE "champion 1 features");
-    expect(2, "the period is empty: --from must be earlier than --until",
-           COMPARE "1 2 features --from 2018-05-01 --until 2018-05-01");
     expect(2, "compare what? give two versions and a feature table", COMPARE "1 2");
     expect(2, "--from, --until and --output are for compare only", "registry list --output x");
 }

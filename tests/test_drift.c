@@ -5,8 +5,6 @@
 #include "tests/training.h"
 #include "train/metrics.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
 // Sorted, with many ties within a sample and between two.
 static void fill(double *x, size_t n)
 {
@@ -55,7 +53,7 @@ TEST_CASE(the_measures_agree_with_scipy)
     assert_near(counted(p, q, 5).jensen_shannon, 0.3816969227443573, 1e-14);
     assert_near(counted(one, other, 3).jensen_shannon, sqrt(log(2)), 1e-15);
     // scipy.stats.ks_2samp(A, B).statistic, scipy.stats.wasserstein_distance(A, B)
-    const struct drift d = measure(A, COUNT(A), B, COUNT(B));
+    const struct drift d = measure(A, LENGTH(A), B, LENGTH(B));
     assert_near(d.ks, 1.0 / 3, 1e-15);
     assert_near(d.wasserstein, 1.5624999999999998, 1e-14);
 }
@@ -103,7 +101,7 @@ TEST_CASE(the_p_value_agrees_with_scipy)
         {0.2, 0.999999999999495},    {0.25, 0.9999999731761899},   {0.5, 0.9639452436648751},
         {0.828, 0.4993296211937983}, {0.999, 0.27107316411506394}, {1.0, 0.26999967167735456},
         {1.2, 0.11224966667072497},  {1.63, 0.009846364888486529}, {2.5, 7.453306344157342e-06}};
-    for (size_t i = 0; i < COUNT(expected); i++)
+    for (size_t i = 0; i < LENGTH(expected); i++)
         assert_near(drift_ks_p(expected[i][0], 2, 2), expected[i][1], 1e-14);
     assert_true(drift_ks_p(0, 10, 10) == 1);
     // λ = 0.1 · sqrt(100 · 300 / 400)
@@ -127,7 +125,7 @@ TEST_CASE(the_summary_holds_means_spread_and_range_or_nothing_without_rows)
     assert_is(d.wasserstein_normalised, NAN);
     assert_near(d.wasserstein, 0.1, 1e-15);
     assert_near(d.out_of_range, 1.0 / 3, 1e-15);
-    d = measure(A, COUNT(A), NULL, 0);
+    d = measure(A, LENGTH(A), NULL, 0);
     assert_true(isnan(d.psi) && isnan(d.jensen_shannon) && isnan(d.ks) && isnan(d.ks_p));
     assert_true(isnan(d.wasserstein) && isnan(d.wasserstein_normalised));
     assert_true(isnan(d.out_of_range) && isnan(d.mean_current));

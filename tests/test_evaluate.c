@@ -1,6 +1,6 @@
 // evaluate: folds and their validation; l2 and threshold from validation alone; baselines; and what
 // [model], [baselines] and [slices] refuse. The features are made in the test: one that is
-// informative and one of noise. That threads change nothing is in test_pipeline.c.
+// informative and one of noise. That threads change nothing is in test_report.c.
 #define EACH make_examples, scratch_remove
 #include "train/evaluate.h"
 
@@ -66,7 +66,7 @@ static int evaluate(const char *sections, const char *split, struct evaluation *
     config_release(&config);
     config = config_of(text);
     int rc = evaluation_run(v, &examples, &config, NULL, 2, err);
-    assert_true(n_made < sizeof made / sizeof *made);
+    assert_true(n_made < LENGTH(made));
     made[n_made++] = *v;
     return rc;
 }
@@ -233,17 +233,13 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
          "no rows in [split] train"},
         {"[split]\ntrain = 1970-02-05 .. 1970-02-11\ntest = 1999-02-19 .. 1999-02-26",
          "no rows in [split] test"},
-        {"[model]\nl2 =", "test.ini:2:1: [model] l2: '' is not a list"},
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
         {"[model]\nalert_share = 1x", "test.ini:2:15: [model] alert_share: '1x' is no share"},
-        {"[model]\nalert_share = 100%", "'100%' is no share of the rows, such as 1% or 0.01"},
         {"[model]\nalert_share = 1%\nalerts_per_day = 7", "leave out alert_share or"},
         {"[model]\nalert_share = 1%\ncost_fraud = 3\ncost_alert = 1", "leave out alerts_per_day"},
         {"[model]\noutside = drop", "test.ini:2:11: [model] outside: 'drop' is neither score nor"},
-        {"[model]\ncost_fraud = 3", "go together"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
                                                      "feature 'nose', did you mean 'noise'?"},
-        {"[baselines]\na = kind[a], kind", "'kind' is in the list"},
         {"[baselines]\nconstant = noise", "test.ini:2: [baselines] constant: " BAD_NAME},
         {"[baselines]\na234567890123456789012345678901234567890123456789012345678901234 = noise",
          BAD_NAME},
@@ -253,11 +249,10 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
         {"[slices]\nby = noise: 20, 20", "test.ini:2:17: [slices] by: the edges must rise"},
         {"[slices]\nby = noise: 1, 1e39", "test.ini:2:16: [slices] by: no feature can reach"},
         {"[slices]\nby = channel: 1, 2", "test.ini:2:13: [slices] by: a category has no edges"},
-        {"[slices]\nby = noise 20", "test.ini:2:6: [slices] by: expected a feature or category"},
         {"[slices]\na\tb = noise: 1", "test.ini:2: [slices] a\tb: its name"},
         {"[slices]\ncaf\xe9 = noise: 1", "its name is not UTF-8"},
     };
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    for (size_t i = 0; i < LENGTH(mistakes); i++) {
         struct evaluation v;
         struct err err = {""};
         const bool split = strncmp(mistakes[i].text, "[split]", 7) == 0;

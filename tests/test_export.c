@@ -237,7 +237,7 @@ TEST_CASE(labels_are_those_that_the_data_clock_had_reached_and_a_period_has_its_
     label("A", 1);
     ask_at("D", 14400);
     label("A", 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         expect_export(0, cases[i].counts, formatted("--labels-as-of %s", cases[i].as_of));
         open_served();
         assert_int_equal(label_of(0), cases[i].label);
@@ -343,27 +343,18 @@ TEST_CASE(a_value_that_differs_is_named)
         {"UPDATE prediction SET label_values = zeroblob(16) WHERE seq = 3",
          "200 values, 1 differ|order 3: a label value was stored as 0 and is computed as 24.25"},
         {"UPDATE prediction SET t_time = t_time + 1000000 WHERE seq = 3", "order 10: an event of"},
-        {"UPDATE prediction SET probability = NULL WHERE seq = 3", "3 was altered"},
         {"UPDATE prediction SET t_time = 'noon' WHERE seq = 3", "3 was altered"},
         {"UPDATE prediction SET t_amount = NULL WHERE seq = 3", "3 was altered"},
-        {"UPDATE prediction SET t_channel = NULL WHERE seq = 3", "3 was altered"},
     };
     free(answers(0, 20));
     stop();
     shell("mkdir good; cp assay.db* good");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         database_change(small.database, cases[i].sql);
         expect_export(1, cases[i].parts, "--verify");
         shell("rm assay.db*; cp good/* .");
     }
     start();
-}
-
-static void old(const char *id, const char *day)
-{
-    expect(formatted("{\"id\":\"%s\",\"time\":\"2018-%sT00:00:00Z\",\"customer\":1,\"amount\":1}",
-                     id, day),
-           200);
 }
 
 // The older checkpoint is the oldest state then, also while rows before it are still there.
@@ -373,14 +364,13 @@ TEST_CASE(after_rows_were_dropped_the_rest_is_verified_and_exported)
     small.files.retain = 15;
     start();
     free(answers(0, 20)); // of the first of October, with labels
-    old("N", "12-24");
+    old("N", "12-24", 1);
     restart();
-    old("O", "12-25");
-    old("Q", "12-26");
+    old("O", "12-25", 1);
+    old("Q", "12-26", 1);
     restart();
-    for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > 3; ms += 10)
-        poll(NULL, 0, 10);
-    old("P", "12-27");
+    wait_for_rows(3);
+    old("P", "12-27", 1);
     with_default_state = true;
     expect_export(0, "30 values, 0 differ; 1 transactions before|-state-1 cannot", "--verify");
     with_default_state = false;
@@ -494,8 +484,6 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
     } cases[] = {
         {2, "", "--from 2018-10-02 --until 2018-10-01", "--from must be earlier than --until"},
         {2, "", "--id T1 --verify", "exclude each other"},
-        {2, "", "--verify --from 2018-10-01", "exclude each other"},
-        {2, "", "--verify --labels-as-of 2018-10-01", "exclude each other"},
         {2, "", "--verify --transactions", "exclude each other"},
         {1, "sqlite3 assay.db \"INSERT INTO meta VALUES ('dropped', 5)\"", "--transactions",
          "has dropped old transactions (--retain), which a state needs"},
@@ -503,11 +491,8 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
          "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, of "
          "2018-10-01T11:25:00Z"},
         {1, "", "--output ''", "the name of the output is empty"},
-        {1, "", "--from 2019-01-01", "its newest ones are of 2018-10-01T11"},
         {1, "", "--database missing.db", "missing.db: cannot open the database: No such file"},
         {1, "", "--database :memory:", "give the path of a file"},
-        {1, "", "--models nowhere", "than the models of nowhere; give --models"},
-        {1, ": >assay.db", "", "is an empty database"},
         {1, "echo text >assay.db", "", "file is not a database"},
         {1, "truncate -s 8192 assay.db", "", "malformed"},
         {1, "rm assay.db; sqlite3 assay.db 'CREATE TABLE x (y)'", "", "of another program"},
@@ -523,7 +508,7 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
     free(answers(0, 20));
     stop();
     shell("mkdir good; cp assay.db* good");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         if (*cases[i].change)
             shell(cases[i].change);
         expect_export(cases[i].status, cases[i].words, cases[i].options);

@@ -182,11 +182,10 @@ TEST_CASE(a_wrong_option_or_description_is_refused_and_the_old_features_stand)
 {
     static const char *const cases[][2] = {
         {"s/^night.*/night = hour(time) <= amonut/", "hour(time) <= amonut\n                ^"},
-        {"s/^\\[features\\]/[feature]/", "did you mean 'features'?"},
         {"s/^label .*/&\\nextra = TX_EXTRA, number/", "run ingest again"},
     };
     expect(2, "--until: 'yesterday' is neither", FEATURES "--until yesterday");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         succeed(formatted("sed '%s' datasets/sample.ini >bad.ini", cases[i][0]));
         refused(cases[i][1], "features --config bad.ini --output features table");
     }

@@ -159,7 +159,7 @@ TEST_CASE(a_path_is_answered_exactly_or_not_found)
                  {"/v2/models/{model", NULL},
                  {long_path, NULL}};
     snprintf(long_path, sizeof long_path, "/v2/models/%0*d/infer", SEGMENT, 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < LENGTH(cases); i++)
         check_path(shared.port, "GET", cases[i].path, "", cases[i].words ? 200 : 404,
                    cases[i].words ? cases[i].words : "application/problem+json");
 }
@@ -209,7 +209,7 @@ TEST_CASE(two_routes_take_their_queries_and_refuse_others)
     check_path(own.port, "GET", "/decisions?decision=review", "", 200, "{\"decisions\":[");
     check_path(own.port, "GET", "/decisions?decision=all", "", 400, "?decision=review");
     check_path(own.port, "GET", "/decisions?id=W%31", "", 200, "{\"id\":\"W1\",\"order\":1,");
-    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+    for (size_t i = 0; i < LENGTH(unknown); i++)
         check_path(own.port, "GET", unknown[i], "", 404, "no transaction of this id");
     check_path(own.port, "GET", "/decisions?id=W1&decision=review", "", 400, "or ?id=");
     check_path(own.port, "POST", "/predict?id=W1", "Content-Length: 0\r\n", 400, "takes no query");
@@ -231,21 +231,6 @@ TEST_CASE(another_version_and_binary_tensors_are_refused)
                                   "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
                                   cases[i].version, cases[i].header),
                         cases[i].status, cases[i].words);
-}
-
-TEST_CASE(answers_follow_each_other_on_one_connection)
-{
-    static const char requests[] = GET("/healthz") JSON_POST
-        "Content-Length: 3\r\n\r\n{]}" JSON_POST "Content-Length: 2\r\n\r\n{}" GET("/readyz");
-    static const int statuses[] = {200, 400, 422, 200};
-    int fd = dial(shared.port);
-    say(fd, requests, sizeof requests - 1);
-    for (int i = 0; i < 4; i++) {
-        hear(fd);
-        assert_int_equal(heard.status, statuses[i]);
-        assert_non_null(strstr(heard.head, "Connection: keep-alive"));
-    }
-    close(fd);
 }
 
 TEST_CASE(a_request_has_the_clients_id_or_one_of_ours)
@@ -282,14 +267,14 @@ TEST_CASE(the_access_log_contains_nothing_that_a_client_sent_but_its_id)
          "\"path\":\"/v2/models/{model}/versions/{version}/infer\",\"status\":415"},
     };
     server_begin(&own, "8", NULL);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         ask_at(own.port, cases[i][0]);
     }
     assert_int_equal(server_end(&own), 0);
     const char *log = folder_text("access.log"), *end;
     assert_null(strstr(log, "eheim"));
     // A line is written after its answer, so lines of several connections come in any order.
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < LENGTH(cases); i++)
         assert_contains(log, cases[i][1]);
     for (; (end = strchr(log, '\n')); log = end + 1) {
         json_t *json = json_loadb(log, (size_t)(end - log), JSON_REJECT_DUPLICATES, NULL);
@@ -307,7 +292,7 @@ TEST_CASE(with_an_access_log_every_line_on_stderr_is_json)
         {"--access-log --models '%s/a \"\\\xff\nb'", "b: cannot open the registry"},
         {"--access-log --models '%s/models' --token-file '%s'", "is not a regular file"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         const int status = run("serve %s", formatted(cases[i][0], folder, folder));
         assert_int_equal(status, i < 2 ? 2 : 1);
         json_t *json = json_loads(log_text(), JSON_REJECT_DUPLICATES, NULL);
@@ -353,7 +338,7 @@ TEST_CASE(a_server_says_what_it_serves_or_why_it_cannot_start)
     assert_contains(shared.line, " up to 2018-05-02T");
     assert_contains(shared.line, ", new database /");
     snprintf(port, sizeof port, "--port %d", shared.port);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         const int status = run("serve --models $F/models --state $F/before/state.bin --key "
                                "$F/key --database $F/none.db %s",
                                cases[i].arguments);
@@ -483,56 +468,33 @@ TEST_CASE(where_times_are_numbers_the_example_has_one)
     }
 }
 
-// The sum of a number over all bins; of "latency", over its counts.
-static int sum_of(const json_t *history, const char *name)
+// The sum of a number over all bins of the history that was heard.
+static int sum_of(const char *name)
 {
-    json_int_t sum = 0;
-    json_t *part, *count;
-    size_t i, k;
-    json_array_foreach(json_object_get(history, "bins"), i, part)
-    {
-        json_t *value = json_object_get(part, name);
-        sum += json_integer_value(value);
-        json_array_foreach(value, k, count) sum += json_integer_value(count);
-    }
+    long sum = 0;
+    for (const char *at = heard.text; (at = strstr(at, name)); at++)
+        sum += strtol(at + strlen(name), NULL, 10);
     return (int)sum;
 }
 
-static json_t *ask_history(void)
-{
-    ask_at(own.port, GET("/history"));
-    json_t *json = json_loadb(heard.text, heard.n, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(json);
-    return json;
-}
-
-TEST_CASE(the_history_counts_requests_and_is_empty_after_a_restart)
+TEST_CASE(the_history_counts_requests)
 {
 #define ROW(id)                                                                                    \
     "{\"id\":\"" id                                                                                \
     "\",\"time\":\"2018-05-03T10:00:00Z\",\"customer\":\"h\",\"terminal\":\"h\",\"amount\":5}"
     static const char *const bodies[] = {ROW("h1"), "[" ROW("h2") "," ROW("h3") "]", ROW("h1"), "{",
                                          "[]"};
-    *own.database = '\0';
     server_begin(&own, "8", NULL);
     for (size_t i = 0; i < 5; i++)
         check_answer_at(own.port, json_post(bodies[i]), i < 3 ? 200 : 400, "");
     check_answer_at(own.port, GET("/nowhere"), 404, "");
     check_answer_at(own.port, GET("/metrics"), 200, "");
-    json_t *json = ask_history();
-    assert_int_equal(sum_of(json, "requests"), 6); // without the read that succeeded
-    assert_int_equal(sum_of(json, "errors_4xx"), 3);
-    assert_int_equal(sum_of(json, "errors_5xx"), 0);
-    assert_int_equal(sum_of(json, "approve") + sum_of(json, "review"), 3);
-    assert_int_equal(sum_of(json, "latency"), 3);
-    json_decref(json);
+    ask_at(own.port, GET("/history"));
+    assert_int_equal(sum_of("\"requests\":"), 6); // without the read that succeeded
+    assert_int_equal(sum_of("\"errors_4xx\":"), 3);
+    assert_int_equal(sum_of("\"errors_5xx\":"), 0);
+    assert_int_equal(sum_of("\"approve\":") + sum_of("\"review\":"), 3);
     assert_int_equal(server_end(&own), 0);
-    server_begin(&own, "8", NULL); // on the same database
-    json = ask_history();
-    assert_int_equal(sum_of(json, "requests") + sum_of(json, "approve"), 0);
-    json_decref(json);
-    assert_int_equal(server_end(&own), 0);
-    *own.database = '\0';
 }
 
 // The last test, since the server is gone then.

@@ -71,7 +71,7 @@ TEST_CASE(weights_equal_those_of_an_independent_solver)
          -1.7888562587524282},
     };
     make_sample();
-    for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+    for (size_t e = 0; e < LENGTH(expected); e++) {
         struct logreg m = fit(ROWS, INPUTS, 2, expected[e][0]);
         struct err err;
         must(logreg_fit(&m, 0, &err), &err); // a fit starts from the one before

@@ -109,7 +109,7 @@ TEST_CASE(a_bin_holds_its_lower_edge_and_a_certain_and_wrong_score_costs_a_finit
     static const double at[] = {0, -0.0, 0.0999, 0.25, 0.5, 0.4999, 0.9, 1, 1, 1 - DBL_EPSILON};
     static const double expected[CALIBRATION_BINS] = {3, 0, 1, 0, 1, 1, 0, 0, 0, 4};
     struct tally t = {0}, wrong = {0};
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+    for (size_t i = 0; i < LENGTH(at); i++)
         tally_row(&t, at[i], 1, 0.5);
     assert_memory_equal(t.bin_rows, expected, sizeof expected);
     assert_memory_equal(t.bin_frauds, expected, sizeof expected);
@@ -338,7 +338,7 @@ TEST_CASE(blocks_may_begin_before_the_rows)
                  {8, 11, {0, 0, 1, 1, 1, 0, 0}}, // 8 to 14, 15 to 21, 22: from day -3, 4, 11 on
                  {0, 14, {0, 0, 1, 1, 1, 1, 1}}};
     delay = 7;
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    for (size_t c = 0; c < LENGTH(cases); c++) {
         rows.rows = 0;
         for (size_t i = 0; i < 7; i++)
             add(days[i], 7, 0.1, i == 0);

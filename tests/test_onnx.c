@@ -56,13 +56,9 @@ static void compare(bool review_outside)
                             "inputs=[\"amount\",\"night\",\"c[\\\"a\\\",b]\"]\n");
 }
 
-TEST_CASE(the_graph_computes_the_models_probability_and_decision)
+TEST_CASE(the_graph_computes_the_models_probability_and_decision_also_outside_its_range)
 {
     compare(false);
-}
-
-TEST_CASE(the_graph_reviews_a_row_outside_the_range_of_training_where_the_model_does)
-{
     compare(true);
 }
 

@@ -25,22 +25,6 @@ static int waits(short events, bool *open)
     return rc;
 }
 
-TEST_CASE(waits_end_together_at_the_deadline)
-{
-    bool open;
-    patience.left = 100;
-    patience_for(0.3, false);
-    assert_int_equal(waits(POLLIN, &open), 0); // 0.2 of 0.3 s
-    assert_true(patience_remaining() > 0);
-    assert_int_equal(waits(POLLIN, &open), 0);
-    assert_true(patience_remaining() <= 0);
-    assert_int_equal(waits(POLLIN, &open), -1);
-    assert_int_equal(errno, ETIMEDOUT);
-    assert_true(open); // for an answer that says so
-    assert_int_equal(waits(POLLOUT, &open), -1);
-    assert_false(open); // else the library would try again
-}
-
 TEST_CASE(only_the_time_between_requests_is_not_counted)
 {
     bool open;

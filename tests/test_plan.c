@@ -24,26 +24,21 @@ TEST_CASE(operators_bind_and_group_as_in_arithmetic)
         double value;
     } cases[] = {
         {"48 / 4 / 3", 4},
-        {"1 < 2 + 3 * 4", 1},
         {"(2 <= 2) + 2 * (2 < 2) + 4 * (2 >= 2) + 8 * (2 > 2)", 5},
         {"1e3 + .5 + 2. + 1.5e-1 + 1E+1", 1012.65},
         {"max(min(5, 2), min(4, 3))", 3},
         {"\tamount*amount ", 36},
         {"-0", -0.0},
-        {"0 * -1 + 0 * 1", 0}, // 0 and -0 are two numbers
         {"max(1, amount, 3, 5) + 10 * min(4, 3, 2, 7)", 26},
         {"not 1 < 2 or 1 > 2 and 1 / 0", 0},
         {"(not 0 and 5) + 2 * (0 or -1) + 4 * (0 or 0) + 8 * (1 and 0)", 3},
-        {"not not amount", 1},
         {"if(amount > 5, 2, 1 / 0) + if(0 and 1, 7, if(amount, 30, 40))", 32},
         {"if(0 / 0, 1, 0)", 0},                    // x / 0 is 0, so this is no NaN
         {"if(log(-1), 1, 0) + (log(-1) or 0)", 2}, // as in C, NaN is true
-        {"log(0)", -INFINITY},
         {"sqrt(-1)", NAN},
         {"log(exp(2)) + sqrt(9) + pow(2, -1) + floor(-1.5) + abs(-4)", 7.5},
         {"sin(0) + cos(0) + log1p(0) + exp(0)", 2},
         {"1000000 * minute(time) + 10000 * hour(time) + 100 * day(time) + month(time)", 30060501},
-        {"weekday(time)", 0},
         {"amount * channel == \"chip\"", 6},
         {"(channel != \"chip\") + 10 * (channel != \"a\\\"b\") + 100 * (channel == \"\")", 10},
     };
@@ -81,18 +76,13 @@ TEST_CASE(inputs_of_hour_and_weekday_alone_follow_the_calendar)
     } cases[] = {{"1", "weekday(time) >= 5", true},
                  {"hour(time)", "_helper", true},
                  {"weekday(time) == 4", "min(_helper, 1 - (hour(time) <= 6)) * 2 / 3", true},
-                 {"hour(time)", "log1p(abs(-_helper))", true},
                  {"day(time)", "if(_helper == 1, month(time), minute(time)) + sin(_helper)", true},
-                 {"hour(time)", "if(amount > 9, 1, _helper)", false},
                  {"amount", "if(hour(time), 1, _helper)", false},
                  {"1 + 1", "_helper", false}, // a constant never drifts
                  {"hour(time)", "_helper * amount", false},
-                 {"amount", "hour(time) + 0 * _helper", false},
                  {"1", "time", false},
-                 {"1", "time / 3600 - hour(time)", false},
                  {"hour(time) <= 6", "sum(customer, _helper, 7d)", false},
                  {"1", "hour(time) * count(customer, 1d)", false},
-                 {"1", "since(customer) > hour(time)", false},
                  {"1", "hour(time) + mean(terminal, label, 7d, delay=7d)", false},
                  {"1", "onehot(channel, \"web\")", false}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -134,7 +124,6 @@ static const struct {
     // the label, however it is wrapped
     {"1 > abs(min(1, log1p(@label)))", "the label is what the model predicts"},
     {"@_fraud", "the label is what the model predicts"},
-    {"sum(terminal, amount * @_fraud, 7d)", "the label is not known yet"},
     {"mean(terminal, label, 7d, delay=@0s)", "1s at least"},
     {"mean(@label, amount, 7d, delay=7d)", "'label' is not a key column"},
     // unknown names
@@ -146,11 +135,7 @@ static const struct {
     // columns that are no numbers
     {"@id", "'id' is the id"},
     {"@channel + 1", "'channel' is a category: compare it with a text, channel == \"...\", or"},
-    {"channel == @1", "a text in double quotes is expected"},
-    {"pow(1, 2@, 3)", "')' is missing"},
-    {"not@", "a value is expected here"},
     {"@if", "unknown column or feature 'if'"},
-    {"month(@1 + time)", "month takes the time column"},
     {"@via + 1", "'via' is a onehot"},
     {"hour(@amount)", "hour takes the time column"},
     // operators, numbers and arguments
@@ -158,21 +143,16 @@ static const struct {
     {"1 < 2 @< 3", "comparisons cannot be chained"},
     {"amount @= 1", "an operator is expected here"},
     {"@1.2.3", "'1.2.3' is not a number"},
-    {"@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "at most 63 characters"},
     // windows
     {"count(@)", "count needs a key column first"},
     {"count(customer, @amount, 7d)", "a window is expected here"},
     {"count(customer, @7days)", "a length of time is expected"},
-    {"count(customer, @36501d)", "36500d at most"},
     {"count(customer, 7d, @)", "past, delay=, prior= or weight= is expected"},
-    {"count(customer, 7d, delay@)", "'=' is missing"},
     {"count(customer, 7d, @weight=3)", "only mean takes weight="},
     {"mean(customer, amount, 7d, weight=3@)", "prior= and weight= go together"},
-    {"count(customer, 7d, past, @past)", "past stands here twice"},
     // onehot
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
-    {"onehot(channel, @web)", "a text in double quotes is expected here, or min=1% or max=32"},
     {"onehot(channel, @min=1)", "min is a share of rows, like 1%"},
     {"onehot(channel, \"a\", @max=3)", "max= is for a onehot without values"},
     {"onehot(channel, @\"" SIXTY "#\")", "at most 60 bytes"},
@@ -183,9 +163,6 @@ static const struct {
     {"hinges(amount, 1.5, -2, @1.50)", "twice"},
     {"onehot(channel, \"web\", @\"web\")", "twice"},
     {"1 + @customer", "'customer' is a key"},
-    {"1 + @1e999", "'1e999' is not a number"},
-    {"count(customer, @99999999999999999999d)", "a length of time"},
-    {"since(customer@, 7d)", "')' is missing"},
     {"onehot(channel, * @\"web\")", "')' is missing"},
     {"onehot(channel, \"web@", "'\"' is missing"},
     {"onehot(channel, @\"gr\xf6\")", "UTF-8"},
@@ -210,12 +187,10 @@ TEST_CASE(definitions_that_cannot_be_are_refused_and_others_not)
 {
     static const char *const cases[][2] = {
         {"[features]\n_a = 1", "has only helpers"},
-        {"[features]\n_x = onehot(channel)", "onehot cannot be a helper"},
         {"[features]\namount = hinges(amount + 1, 2)", "'amount' is a column already"},
         {"[features]\namount = hinges(amount, 2)\nx = amount + 1", NULL},
         {"[features]\n_f = label\n_more = _f + 1\nx = _more", "test.ini:16:5: [features] x: the"},
         {"[features]\nlabel = amount", "'label' is a column already"},
-        {"[features]\namount = onehot(channel)", "'amount' is a column already"},
         {"[features]\namount = amount", NULL},
         {"[features]\n_small = label * (amount < 9)\n_risk = mean(terminal, label, 28d, delay=7d)\n"
          "x = mean(customer, _risk, 7d) + sum(terminal, _small, 1s, past, delay=1s) * max(_risk, "

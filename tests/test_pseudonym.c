@@ -70,7 +70,7 @@ TEST_CASE(a_key_that_is_missing_readable_or_of_another_length_is_refused)
         {"0123456789abcdef0", 0600, "secret.key: not a secret key of exactly 16 bytes"},
         {"0123456789abcdef", 0640, "secret.key: is a secret that others may read: chmod 600"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         struct pseudonym p;
         struct err err;
         if (cases[i].key)

@@ -83,7 +83,7 @@ TEST_CASE(versions_count_up_from_1_and_the_same_model_again_is_only_recorded)
     assert_int_equal(scratch_count(path), 12 + 1); // the ledger
     assert_int_equal(registry_parse_version("100", &latest), 0);
     assert_int_equal(latest, 100);
-    for (size_t i = 0; i < sizeof not_versions / sizeof *not_versions; i++)
+    for (size_t i = 0; i < LENGTH(not_versions); i++)
         assert_int_equal(registry_parse_version(not_versions[i], &latest), -1);
 }
 
@@ -100,7 +100,7 @@ TEST_CASE(promotion_points_the_link_and_rollback_goes_back_one_by_one)
     train("b");
     train("c");
     assert_int_equal(champion(), 0);
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    for (size_t i = 0; i < LENGTH(steps); i++) {
         int64_t previous;
         promote(steps[i].action, steps[i].version);
         assert_int_equal(champion(), steps[i].version);
@@ -172,7 +172,7 @@ TEST_CASE(a_damaged_ledger_is_refused_with_the_line)
     train("b");
     registry_release(&r);
     in_folder("cp ledger.jsonl whole");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         in_folder("cp whole ledger.jsonl");
         in_folder(cases[i][0]);
         assert_int_equal(registry_open(&r, path, &err), -1);

@@ -24,12 +24,14 @@ TEST_CASE(skipped_tests_are_named_and_fail_in_ci)
     assert_int_equal(run_script("true", script), 1);
 }
 
-TEST_CASE(a_program_that_leaves_files_behind_has_failed_and_they_are_removed)
+TEST_CASE(a_program_that_leaves_files_behind_or_does_not_come_to_its_end_has_failed)
 {
     assert_int_equal(run_script("", "#!/bin/sh\n: >\"$TMPDIR/litter\"\n"), 1);
     assert_contains(out, "test_x: exit status 0, and it left in TMPDIR: litter\n");
     assert_contains(out, "0 passed, 1 failed, 0 skipped\n");
     assert_int_equal(scratch_count(scratch), 1); // the script
+    assert_int_equal(run_script("", "#!/bin/sh\nkill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)\n"), 1);
+    assert_contains(out, "1 of 1 programs did not run\n0 passed, 1 failed, 0 skipped\n");
 }
 
 TEST_CASE(what_a_program_started_ends_with_it)
@@ -50,12 +52,6 @@ TEST_CASE(a_run_that_is_interrupted_leaves_nothing_behind)
         "kill $p\nsleep 0.1\n";
     assert_int_equal(run_script("", script), 1);
     assert_int_equal(scratch_count(scratch), 1);
-}
-
-TEST_CASE(a_program_that_did_not_come_to_its_end_is_a_failure)
-{
-    assert_int_equal(run_script("", "#!/bin/sh\nkill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)\n"), 1);
-    assert_contains(out, "1 of 1 programs did not run\n0 passed, 1 failed, 0 skipped\n");
 }
 
 TESTS(NULL, NULL)

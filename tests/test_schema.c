@@ -89,7 +89,6 @@ TEST_CASE(mistakes_are_explained)
         {"epoch", "x = X, nunber\n", "did you mean 'number'?\n  X, nunber\n     ^"},
         {"epoch", "x = \xff, number\n", "it is not UTF-8"},
         {"epoch", "x = X\n", "the kind is missing"},
-        {"epoch", "x = , number\n", "the header is missing"},
         {"epoch", "x = \"X, number\n", "the header is missing, or its quotes are wrong"},
         {"epoch", "x = X, number, mim=1\n", "did you mean 'min'?"},
         {"epoch", "x = X, number, min=\n", "'min' needs a value"},
@@ -98,29 +97,24 @@ TEST_CASE(mistakes_are_explained)
         {"epoch", "x = X, key, min=2\n", "only a number can have 'min' and 'max'"},
         {"epoch", "time = T, time, missing=0\n", "kind time cannot have 'missing'"},
         {"epoch", "x = X, number, missing=no\n", "missing: 'no' is not a number"},
-        {"epoch", "x = X, label, missing=2\n", "missing: '2' is none of -1"},
         {"epoch", "x = X, number, positive=1\n", "only a label can have 'positive'"},
         {"epoch", "x = X, key\ny = X, key\n", "'X' is the header of 'x' already"},
-        {"epoch", "time = T, time\nx = X, time\n", "a second column of kind time; 'time' is one"},
         {"epoch", "x-y = X, number\n", "'x-y' is not a name of letters"},
         {"epoch", "x = X, number\n", "test.ini: [columns]: no column of kind time"},
         {"row", "t = T, time\n", "with time_format = row there is no column of kind time"},
         {"row", "time = T, number\n", "a second column named 'time'"},
         {"%Y-%m", "time = T, time\n", "test.ini:2:15: [input] time_format: '%Y-%m' is neither"},
-        {"%Y-%m-%q", "time = T, time\n", "'%q' is not one of"},
         {"%Y-%m-%d %Y", "time = T, time\n", "'%Y' is there twice"},
         {"row\nmax_reject_rate = 2", "x = X, number\n", "2 is not within 0 .. 1"},
-        {"row\ndelimiter = ab", "x = X, number\n", "test.ini:3:13: [input] delimiter: 'ab' is"},
         {"row\ndelimiter = ;", "x = X, number\n", "space or semicolon (; begins a comment)"},
         {"row\nutc_offset = +01:00", "x = X, number\n", ", and rows have no time"},
         {"epoch\nutc_offset = 1h", "t = T, time\n", "3:14: [input] utc_offset: it is the distance"},
-        {"epoch_ms\nunit = 1h", "t = T, time\n", "test.ini:3:8: [input] unit: it goes with"},
         {"row\nna = NA, , ?", "x = X, number\n", "test.ini:3:10: [input] na: a text is empty"},
         {"row\nthousands = .", "x = X, number\n", "it is the decimal mark; write decimal = comma"},
         {"%Y-%m-%d %I", "t = T, time\n", "%I and %p go together"},
         {"row\ndelimeter = ;", "x = X, number\n", "test.ini:3: unknown key 'delimeter' in [input]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         struct dataset d;
         struct err err;
         if (load(&d, cases[i][0], cases[i][1], &err) == 0)
@@ -138,16 +132,14 @@ TEST_CASE(hostile_json_is_refused)
 {
     static const char *const cases[] = {
         "{}",
-        "{'time_format': 'epoch', 'columns': []}",
         "{'time_format': '%Q', 'columns': [1]}",
         "{'time_format': 'row', 'columns': [1]}",
         "{'time_format': 'epoch', 'unit': 0, 'columns': [{'name': 't', 'header': 'T', 'kind': "
         "'time'}]}",
         "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'y'}]}",
-        "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'feature'}]}",
         "{'time_format': 'row', 'columns': [{'name': '../x', 'header': 'X', 'kind': 'number'}]}",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         struct schema s;
         struct err err;
         char text[256];

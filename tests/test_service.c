@@ -17,21 +17,6 @@ static void assert_decides(const char *version)
     check_answer_at(shared.port, GET("/readyz"), 200, words);
 }
 
-static int logged(const char *words)
-{
-    int n = 0;
-    for (const char *at = folder_text("access.log"); (at = strstr(at, words)); at++)
-        n++;
-    return n;
-}
-
-static void wait_for_log(const char *words, int n)
-{
-    for (int ms = 0; ms < WAIT_MS && logged(words) < n; ms += 10)
-        poll(NULL, 0, 10);
-    assert_int_equal(logged(words), n);
-}
-
 // The setup has trained a version since the server started.
 TEST_CASE(a_promoted_model_is_loaded_by_itself_by_request_and_by_sighup)
 {

