@@ -3,10 +3,8 @@
 //
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
 // column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
-// are in time order; rows with equal times keep their order. Its provenance: {"table": the ingested
-// table's, or that of table_join, "columns": its summary, "config_xxh3", "plan", "not_finite",
-// "program"}, and "shuffle", the seed of [split], where it has one: then the rows are in that order
-// (table_shuffle). missing values, onehots and hinges are fitted to the training window of [split].
+// are in time order (rows with equal times keep theirs), or with [split] shuffle in that of
+// table_shuffle. missing values, onehots and hinges are fitted to the training window of [split].
 //
 // Memory: the state and one block. Several tables, or one out of time order, are copied (table_join).
 #include "base/memory.h"

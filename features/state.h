@@ -3,11 +3,8 @@
 // Features are the same to the last bit for any blocks, number of threads and pseudonym key.
 // Memory: per key the events that a window of a late event can still reach, and one block.
 //
-//     state_init(&s, &plan, threads)
-//     state_bind(&s, column, texts, n)         once per category column: what its codes mean
-//     snapshot_load(&s, path, &err)            to go on where another state ended (snapshot.h)
-//     state_run(&s, &events, out, &err)        events in the order in which they arrive
-//     state_release(&s)
+// state_init, state_bind for each category column, perhaps snapshot_load (snapshot.h), then state_run
+// of events in the order in which they arrive.
 //
 // An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
 // features that a batch over all events so far would give it. Earlier features stay as they were.
@@ -15,9 +12,6 @@
 // A served event has no label yet and counts as genuine. The server keeps what it adds to the lanes
 // under either label, and exchanges the values when it learns the label. If that is within the delay
 // of every window over the label, all features equal those of a batch that knew it from the start.
-//
-//     state_label_values(&s, &events, values)      of the block that state_run ran last
-//     state_relabel(&s, &one, genuine, fraud)      later: that event was fraud
 //
 // Ownership: the state borrows the plan, which must not move. One thread at a time may use a state.
 #ifndef FEATURES_STATE_H

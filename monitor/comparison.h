@@ -38,16 +38,8 @@ struct period {
     int8_t *judged; // [rows] of the test and the current period
 };
 
-// What to expect where there are no labels (CBPE, confidence-based performance estimation, as in
-// NannyML): a row of probability p counts as p frauds and 1 − p genuine rows.
-//
-//     precision          Σ_alerts p / alerts
-//     recall             Σ_alerts p / F, F = Σ p
-//     average_precision  Σ_k (F_k − F_{k−1})/F · F_k/N_k over the distinct scores, falling, where F_k
-//                        and N_k are the frauds and the rows with at least that score
-//
-// It is right as long as inputs mean what they meant in training: it cannot see other frauds behind
-// the same inputs.
+// What to expect where there are no labels (docs/monitoring.md): a row of probability p counts as p
+// frauds and 1 − p genuine rows.
 struct estimate {
     double average_precision, precision, recall; // NAN without rows, or without alerts
 };

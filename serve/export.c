@@ -2,11 +2,9 @@
 // or a check that what was served can be computed again. It reads the database while a server writes
 // to it, or without one.
 //
-// The table has the format of features/main.c: inputs as they were served, labels as they were
-// known at a time of the data clock, and three more columns: _probability, _decision (1 for review, 0 for
-// approve) and _version, which may change within a table. Provenance: {"plan", "labels_as_of",
-// "table": {"input_xxh3", "key_fingerprint", "base_xxh3"}, "program"}; input_xxh3 is of the rows. The
-// raw one has the columns of ingest's table, and the members of "table" without the plan.
+// The table has the format of features/main.c: inputs as they were served, labels as they were known
+// at a time of the data clock, and three more columns: _probability, _decision (1: review) and _version,
+// which may change within a table. The raw one has the columns of ingest's table.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/progress.h"

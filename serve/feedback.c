@@ -37,8 +37,7 @@ static int read_item(const struct feedback_request *q, struct item *item, const 
                              "either 'id' must be the string or integer of a transaction, or "
                              "'order' its integer in GET /decisions");
     if (!(json_is_integer(is) || json_is_boolean(is)) || label < 0 || label > 1)
-        return reply_problem(r, 422, "label", index,
-                             "'label' must be 1 or true for fraud, 0 or false for genuine");
+        return reply_problem(r, 422, "label", index, "'label' must be 0, 1, false or true");
     if (json_object_size(v) > 2)
         return reply_problem(r, 400, NULL, index,
                              "feedback has 'id' or 'order', 'label', and nothing else, whatever "

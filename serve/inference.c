@@ -1,13 +1,9 @@
-// The Open Inference Protocol (version 2) over the champion.
+// The Open Inference Protocol (version 2) over the champion; GET /openapi.json describes it.
 //
 // It scores features that somebody else has computed, in the order of the model's inputs, and counts
-// no transaction. The same features give the same bits here and in /predict.
-//
-// A request has one tensor "features", FP32 or FP64, of shape [n, n_inputs] with n up to 1000 and
-// its data flat or nested; a value is rounded to float32 once, as a feature is. The outputs are
-// probability and margin, FP64, and review, BOOL: the decision (train/model.h). Unknown members and
-// all parameters are ignored. A model has the name of its registry's folder and one version, the one
-// that serves. Problems name the place in the request, as `field`.
+// no transaction. The same features give the same bits here and in /predict: a value is rounded to
+// float32 once. Unknown members and all parameters are ignored. Problems name the place in the request,
+// as `field`.
 #include "base/memory.h"
 #include "serve/http.h"
 

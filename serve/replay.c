@@ -1,16 +1,13 @@
 // replay: sends the transactions of a CSV to a running server and reports how it answered.
 //
-// The rows of the period are read into memory first and sorted by time. Then each connection is a
-// thread that takes the next rows and waits for the answer. Requests leave in the order of the
-// rows, strictly so with one connection.
-//
-// With --rate, transaction k is due k / rate seconds after the first. Latency counts from then, so
-// a slow server can't hide its delay if requests leave late (Gil Tene's "coordinated omission").
+// Each connection is a thread that takes the next rows and waits for the answer, so requests leave in
+// the order of the rows, strictly so with one connection. With --rate, transaction k is due k / rate
+// seconds after the first, and latency counts from then: a slow server can't hide its delay if requests
+// leave late (Gil Tene's "coordinated omission").
 //
 // With --labels, a row's label is posted, with nothing else in flight, before the first transaction
 // that is that much later, and with --batch before the request of that transaction. So the server
 // knows the labels that `features` knew with this delay.
-// With --labels-from, rows before --from count as sent, by an earlier replay of the same file.
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/output.h"

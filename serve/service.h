@@ -1,11 +1,7 @@
 // service: the champion model, the windows' state and the database, and the one order of events.
 //
-//     struct service s;
-//     service_load(&s, &files, &err)           loads, checks, and replays what the database holds
-//     predict, feedback, service_run, service_ready, service_reload         any thread
-//     service_watch(&s)                        one thread, a few times a second
-//     champion = service_hold(&s); ... champion->model ...; service_let(&s)
-//     service_release(&s)                      writes a checkpoint
+// Any thread may call predict, feedback, service_run, service_ready, service_reload, and the like; one
+// thread calls service_watch a few times a second. service_release writes a checkpoint.
 //
 // The keys of the snapshot were made under the pseudonym key, so the key file must be the one that
 // ingest used: it is read and never made here.
@@ -71,10 +67,8 @@ void service_release(struct service *s);
 int service_run(struct service *s, int (*run)(void *arg, struct err *err), void *arg,
                 struct reply *r);
 
-// 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503:
-// another program holds the database, until it lets go; or a write failed, for good, because the
-// state may then hold what the database does not. The operator gets the details; clients are not
-// told paths.
+// 0 while transactions are decided; else -1, and the reply, where it is not NULL, holds a 503. The
+// operator gets the details; clients are not told paths.
 int service_ready(struct service *s, struct reply *r);
 
 // Champion and loop are not replaced between these two, which must not be nested.

@@ -6,10 +6,7 @@
 // order number. Replaying the rows in their order over the snapshot that the database began with
 // gives the state again, to the bit.
 //
-//     store_open, then for each group of requests store_begin,
-//     store_find, store_get, store_put, store_put_label,
-//     store_commit (acknowledge only after this), at the end store_close
-//
+// store_begin and store_commit enclose a group of requests; acknowledge only after the commit.
 // Errors: -1 and SQLite's message with the file. After a failed write only store_close may follow.
 // The store borrows plan and dictionaries and is not thread-safe.
 #ifndef SERVE_STORE_H
@@ -52,8 +49,7 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
                    unsigned char *outside, double *contributions);
 // The member "id", as it was sent, and a comma.
 void decision_write_id(const json_t *id, struct reply *r);
-// "probability","decision","threshold","model","sha256","reasons":[{"feature","value",
-// "contribution"}, ...],"outside_training"?:["feature", ...]; and "reasons" alone.
+// The members from "probability" on; and "reasons" alone.
 void decision_write_members(const struct decision *d, const unsigned char *outside,
                             const struct plan *p, struct reply *r);
 void decision_write_reasons(const struct decision *d, const struct plan *p, struct reply *r);

@@ -89,8 +89,7 @@ extern const struct metric {
 } metric_list[N_METRICS];
 double metrics_get(const struct metrics *m, size_t metric);
 
-// {"rows","frauds","unknown_labels","known_cards","roc_auc",...,"selection_rate","threshold",
-// "mean_probability","brier_parts":{...},"confusion":{"true_positives",...}}
+// As in docs/formats.md, metrics.json, without intervals.
 json_t *metrics_to_json(const struct metrics *m);
 
 // The 95 % interval of a share k / n, n > 0 (Wilson 1927).

@@ -7,13 +7,12 @@
 // Changing or removing a line of the ledger (docs/formats.md) breaks the chain at the next one, which
 // an error names by its number.
 //
-// One process at a time changes a registry, which it locks; readers need no lock. The ledger
-// decides, and its line is written last. After a crash readers ignore half a line at its end;
-// registry_open removes that and takes a promotion back that has no line; and the next training
-// replaces a version that has none.
+// One process at a time changes a registry, which it locks; readers need no lock. The ledger's line
+// is written last, and decides: after a crash registry_open removes half a line and takes a promotion
+// back that has no line, and the next training replaces a version that has none.
 //
-// Errors: 0 or -1 with a message that names the file. Ownership: a registry owns all of its struct
-// until registry_release, which is due after an error, too, and may be called on one that is zeroed.
+// Ownership: a registry owns all of its struct until registry_release, which is due after an error,
+// too, and may be called on one that is zeroed.
 #ifndef TRAIN_REGISTRY_H
 #define TRAIN_REGISTRY_H
 

@@ -346,19 +346,18 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
     return list;
 }
 
-// The shares of the rows in which none of a onehot's inputs first .. end is set, and in which `[*]` is.
-static void onehot_shares(const struct examples *e, size_t first, size_t end, struct row_range rows,
-                          double *none, double *rare)
+// The share of the rows in which none of a onehot's inputs first .. end is set, or for rare, `[*]`.
+static double onehot_share(const struct examples *e, size_t first, size_t end,
+                           struct row_range rows, bool rare)
 {
-    const double n = fmax(1, (double)(rows.end - rows.first));
-    *none = *rare = 0;
+    uint64_t n = 0;
     for (uint64_t r = rows.first; r < rows.end; r++) {
         size_t i = first;
         while (i < end && e->x[i][r] == 0)
             i++;
-        *none += (i == end) / n;
-        *rare += (i < end && strcmp(strchr(e->names[i], '['), "[*]") == 0) / n;
+        n += rare ? i < end && strcmp(strchr(e->names[i], '['), "[*]") == 0 : i == end;
     }
+    return (double)n / fmax(1, (double)(rows.end - rows.first));
 }
 
 // Onehots of which rare values, or values that no training row has, are much of the test. In one whose
@@ -368,19 +367,18 @@ static json_t *unseen(const struct examples *e, const struct fold *fold)
     static const double MUCH = 0.2;
     json_t *list = json_array();
     for (size_t first = 0, end; first < e->n_inputs; first = end) {
-        const size_t name = strcspn(e->names[first], "[");
-        double new, rare, before, unused;
-        for (end = first + 1; end < e->n_inputs && e->names[first][name] &&
-                              strncmp(e->names[first], e->names[end], name + 1) == 0;)
+        const char *name = e->names[first], *bracket = strchr(name, '[');
+        const size_t n = bracket ? (size_t)(bracket - name) : 0;
+        for (end = first + 1; n && end < e->n_inputs && strncmp(name, e->names[end], n + 1) == 0;)
             end++;
-        if (!e->names[first][name])
+        if (!n)
             continue;
-        onehot_shares(e, first, end, fold->train.rows, &before, &unused);
-        onehot_shares(e, first, end, fold->test.rows, &new, &rare);
-        new = before == 0 && new >= MUCH ? new : NAN;
+        const double rare = onehot_share(e, first, end, fold->test.rows, true),
+                     none = onehot_share(e, first, end, fold->test.rows, false),
+                     new = onehot_share(e, first, end, fold->train.rows, false) > 0 ? 0 : none;
         if (new >= MUCH || rare >= MUCH)
-            json_array_append_new(list, json_pack("{s:s%, s:o, s:o}", "name", e->names[first], name,
-                                                  "unseen", json_number(new), "rare",
+            json_array_append_new(list, json_pack("{s:s%, s:o, s:o}", "name", name, n, "unseen",
+                                                  json_number(new >= MUCH ? new : NAN), "rare",
                                                   json_number(rare >= MUCH ? rare : NAN)));
     }
     return list;
