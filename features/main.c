@@ -110,7 +110,8 @@ static int run_state(uint64_t first, uint64_t rows, struct err *err)
 // how many rows there are from this one on.
 static bool is_drawn(uint64_t row, uint64_t left, size_t taken)
 {
-    return XXH3_64bits(&row, sizeof row) % left < MAX_SAMPLE - taken;
+    const uint64_t room = MAX_SAMPLE - taken;
+    return left <= room || XXH3_64bits(&row, sizeof row) % left < room;
 }
 
 // Median (of a sample) or mean of those training rows that have the number; 0 where none has it.
