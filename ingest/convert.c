@@ -130,6 +130,14 @@ static int8_t label_of(const struct schema_column *s, const char *text, size_t n
     return strcasecmp(text, "true") == 0 ? 1 : strcasecmp(text, "false") == 0 ? 0 : -1;
 }
 
+static void note_label(struct convert_column *col, const char *text, int8_t label)
+{
+    const size_t used = strlen(col->others);
+    col->positive = label == 1;
+    if (!strstr(col->others, text) && used + strlen(text) + 3 < sizeof col->others)
+        snprintf(col->others + used, sizeof col->others - used, "%s%s", used ? ", " : "", text);
+}
+
 // Set values[r] of the column; NULL, or why the text cannot be taken.
 static const char *set_value(const struct convert *c, struct convert_column *col, size_t r,
                              const char *text, size_t n)
@@ -169,6 +177,8 @@ static const char *set_value(const struct convert *c, struct convert_column *col
         return col->reason;
     case COLUMN_LABEL:
         *label = missing ? (int8_t)(*text == '-' ? -1 : *text - '0') : label_of(s, text, n);
+        if (s->positive && !col->positive && !missing)
+            note_label(col, text, *label);
         return missing || *label >= 0 ? NULL : "neither 0 nor 1";
     default: // a category, whose code follows when the whole row is good
         return value_utf8(text, n) ? NULL : "not UTF-8";

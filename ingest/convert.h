@@ -28,6 +28,8 @@ struct convert_column {
     char reason[128];            // the latest one that holds a number or a format
     uint64_t faults, first_line; // rows with a fault here; where the first is, and what it says
     char first[256];
+    bool positive;   // labels with positive=: has a row one of its values?
+    char others[64]; // the first of the other values
 };
 
 struct reject {

@@ -27,7 +27,7 @@ struct draft {
     int label, time, amount, blocked; // columns
     char *given;                      // the label that the user names
     const char *positive;             // values of the label, separated by '|'
-    double rate, rejects;             // shares of rows: positive; with a value of another kind
+    double rate, rejects;             // shares of rows: positive; that break the schema
     const char *format, *unit;
     int ids, delay;             // delay: days until a label is known
     int inputs, curved, hinges; // without hinges; numbers that may have some; for each
@@ -80,7 +80,8 @@ static void make_name(struct draft *d, size_t column)
     struct guess *g = &d->guesses[column];
     const char *header = d->p.columns[column].header;
     size_t n = 0;
-    if (!g->out && (g->kind <= COLUMN_TIME || g->kind == COLUMN_LABEL))
+    const bool kind = !g->out && (g->kind <= COLUMN_TIME || g->kind == COLUMN_LABEL);
+    if (kind)
         header = column_kinds[g->kind];
     if (isdigit((unsigned char)*header))
         g->name[n++] = 'x';
@@ -89,7 +90,8 @@ static void make_name(struct draft *d, size_t column)
             g->name[n++] = isalnum((unsigned char)*header) ? *header : '_';
     n -= n > 0 && g->name[n - 1] == '_';
     g->name[n] = '\0';
-    bool again = n == 0 || matches(g->name, "^(and|or|not|if|all|past)$");
+    bool again = n == 0 || matches(g->name, "^(and|or|not|if|all|past)$") ||
+                 (!kind && matches(g->name, "^(id|label|time(_hour|_weekday)?)$"));
     for (size_t c = 0; c < d->p.n && !again; c++)
         again = c != column && strcmp(d->guesses[c].name, g->name) == 0;
     if (again)
@@ -115,6 +117,9 @@ static int set_label(struct draft *d, const char *text, struct err *err)
         return err_set(err, "%s: it has no column '%s'%s", p->file, header,
                        err_did_you_mean(header, headers, p->n).text);
     const struct profile_column *c = &p->columns[d->label];
+    if (c->distinct < 2)
+        return err_set(err, "%s: column '%s' has one value only (%s), and a label has two", p->file,
+                       header, c->frequent);
     if (c->distinct != 2 && !d->positive)
         return err_set(err,
                        "%s: column '%s' has %zu different values (%s), and a label has two: say "
@@ -151,9 +156,10 @@ static int guess_label(struct draft *d, struct err *err)
 }
 
 // The rarer value is positive; of two with 40 % or more, the one that says yes.
-static void choose_positive(struct draft *d)
+static int choose_positive(struct draft *d, struct err *err)
 {
     struct profile *p = &d->p;
+    const struct profile_column *c = &p->columns[d->label];
     const char *rarer = NULL;
     double least = INFINITY;
     profile_values(p, (size_t)d->label);
@@ -164,8 +170,17 @@ static void choose_positive(struct draft *d)
         least = weight;
         rarer = v->text;
     }
+    if (!d->positive && strchr(rarer, '|'))
+        return err_set(err,
+                       "%s: '%s' of column '%s' cannot be written as its positive value, as '|' "
+                       "separates values: pass LABEL='%s=VALUE' with the other one",
+                       p->file, rarer, c->header, c->header);
     d->positive = d->positive ? d->positive : rarer;
     d->rate = profile_label(p, (size_t)d->label, d->positive);
+    if (d->rate > 0 && d->rate < 1)
+        return 0;
+    return err_set(err, "%s: %s row has %s=%s; the values of the column are %s ('|' separates two)",
+                   p->file, d->rate > 0 ? "every" : "no", c->header, d->positive, c->frequent);
 }
 
 // ---- time and split -----------------------------------------------------------------------------
@@ -194,7 +209,7 @@ static void choose_time(struct draft *d)
         const int score =
             1 + 2 * matches(col->header, event_words) + (col->look == LOOK_TIME) + col->rising;
         if (!format || (int)c == d->label || score <= most ||
-            1000 * (col->missing + col->bad) > d->p.n_sample || matches(col->header, other_times))
+            100 * (col->missing + col->bad) > d->p.n_sample || matches(col->header, other_times))
             continue;
         most = score;
         d->time = (int)c;
@@ -244,8 +259,8 @@ static void choose_split(struct draft *d)
 
 // ---- the other columns --------------------------------------------------------------------------
 
-// Why a number or category should be left out: it gives the label away.
-static const char *leak(struct profile *p, size_t column)
+// Is the column filled only where the label is positive? Leaves its values in the profile.
+static bool follows_label(struct profile *p, size_t column)
 {
     double filled = 0, positives = 0;
     profile_values(p, column);
@@ -253,11 +268,7 @@ static const char *leak(struct profile *p, size_t column)
         filled += p->values[i].missing ? 0 : p->values[i].rows;
         positives += p->values[i].missing ? 0 : p->values[i].positives;
     }
-    if (p->columns[column].missing > 0 && filled >= 10 && positives >= .98 * filled)
-        return "filled only where the label is positive";
-    if ((p->columns[column].look == LOOK_NUMBER || p->n_values <= 100) && profile_auc(p) > .98)
-        return "it alone ranks the label with an AUC above .98: does it give it away?";
-    return NULL;
+    return p->columns[column].missing > 0 && filled >= 10 && positives >= .98 * filled;
 }
 
 // Sets the kind of a column; returns why the column is left out, or NULL.
@@ -272,6 +283,8 @@ static const char *judge(struct draft *d, size_t column)
     g->kind = c->look == LOOK_NUMBER ? COLUMN_NUMBER : COLUMN_CATEGORY;
     if (c->distinct == 0)
         return "it is empty";
+    if (follows_label(&d->p, column))
+        return "filled only where the label is positive";
     if (c->look == LOOK_TIME)
         return g->out ? g->out : "a time besides the row's";
     if (c->distinct == 1 && filled == rows)
@@ -284,9 +297,13 @@ static const char *judge(struct draft *d, size_t column)
         g->kind = COLUMN_KEY;
         return NULL;
     }
-    if (d->time != NONE && c->look == LOOK_NUMBER && c->rising && c->distinct > 20)
+    if (d->time != NONE && d->p.columns[d->time].rising && !text && c->rising && c->distinct > 20)
         return "it only rises, as the time does";
-    return text && c->common < .1 ? "texts that are nearly all rare" : leak(&d->p, column);
+    if (text && c->common < .1)
+        return "texts that are nearly all rare, or longer than 60 bytes";
+    if ((!text || d->p.n_values <= 100) && profile_auc(&d->p) > .98)
+        return "it alone ranks the label with an AUC above .98: does it give it away?";
+    return NULL;
 }
 
 static void guess(struct draft *d, size_t column)
@@ -295,6 +312,8 @@ static void guess(struct draft *d, size_t column)
     struct guess *g = &d->guesses[column];
     if ((int)column == d->label || (int)column == d->time) {
         g->kind = (int)column == d->label ? COLUMN_LABEL : COLUMN_TIME;
+        if (g->kind == COLUMN_TIME)
+            d->rejects += (double)(c->missing + c->bad) / (double)(d->p.n_sample - d->p.header);
         return;
     }
     g->out = judge(d, column);
@@ -304,7 +323,8 @@ static void guess(struct draft *d, size_t column)
     d->inputs += (int)c->distinct < most ? (int)c->distinct + 1 : most;
     if (d->inputs > MAX_INPUTS) {
         g->out = "there are inputs enough";
-    } else if (g->kind == COLUMN_KEY && d->rate < 0.05 && matches(c->header, owner_words)) {
+    } else if (g->kind == COLUMN_KEY && d->rate < 0.05 && matches(c->header, owner_words) &&
+               (matches(d->p.columns[d->label].header, "fraud") || matches(d->positive, "fraud"))) {
         d->blocked = (int)column;
     } else if (g->kind == COLUMN_NUMBER) {
         const char *before = d->amount == NONE ? NULL : d->p.columns[d->amount].header;
@@ -341,6 +361,14 @@ static json_t *values_of(const struct profile_column *c)
     return shortened(c->frequent, 34);
 }
 
+static bool is_once(const struct profile *p, const char *header)
+{
+    size_t n = 0;
+    for (size_t c = 0; c < p->n; c++)
+        n += strcmp(p->columns[c].header, header) == 0;
+    return n == 1;
+}
+
 static json_t *column_json(const struct draft *d, size_t column)
 {
     const struct profile_column *c = &d->p.columns[column];
@@ -348,7 +376,7 @@ static json_t *column_json(const struct draft *d, size_t column)
     const bool number = g->kind == COLUMN_NUMBER, label = g->kind == COLUMN_LABEL;
     const bool category = g->kind == COLUMN_CATEGORY, key = g->kind == COLUMN_KEY;
     const bool plain = *c->header && *c->header != '#' && strlen(c->header) < 90 &&
-                       !strpbrk(c->header, "\";\n") && find_column(&d->p, c->header) == (int)column;
+                       !strpbrk(c->header, "\";\n") && is_once(&d->p, c->header);
     const bool few = number && 100 * c->missing < d->p.n_sample;
     const char *missing = label ? "-1" : few ? "median" : number ? "flag" : "none";
     const char *feature = category                           ? "onehot(%1$s)"
@@ -390,11 +418,14 @@ static json_t *draft_json(const struct draft *d)
     const struct profile *p = &d->p;
     json_t *columns = json_array();
     char na[512] = "";
-    int out = 0;
+    int out = 0, flags = 0;
     for (size_t c = 0; c < p->n; c++) {
         if (json_array_append_new(columns, column_json(d, c)))
             return NULL;
+        const char *missing =
+            json_string_value(json_object_get(json_array_get(columns, c), "missing"));
         out += d->guesses[c].out != NULL;
+        flags += missing && strcmp(missing, "flag") == 0;
     }
     for (size_t i = 0; i < p->n_na; i++)
         snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
@@ -408,8 +439,10 @@ static json_t *draft_json(const struct draft *d)
                              d->format && strpbrk(d->format, "HIe"), "train", d->train, "test",
                              d->test, "delay", d->delay);
     json_t *json = json_pack(
-        "{sI, sI, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, ss, so}", "rows", (json_int_t)p->rows,
-        "sampled", (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "label",
+        "{sI, sI, sI, sI, si, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, ss, so}", "rows",
+        (json_int_t)p->rows, "bad_rows", (json_int_t)p->bad_rows, "bad_line",
+        (json_int_t)p->bad_line, "flags", flags, "sampled",
+        (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "label",
         json_array_get(columns, (size_t)d->label), "clock",
         d->format ? json_array_get(columns, (size_t)d->time) : NULL, "n_out", out, "positive",
         d->positive, "class", class_of(d), "rate", 100 * d->rate, "rejects",
@@ -433,7 +466,9 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
     d.guesses = xcalloc(p->n, sizeof *d.guesses);
     if (label && *label ? set_label(&d, label, err) : guess_label(&d, err))
         return -1;
-    choose_positive(&d);
+    if (choose_positive(&d, err))
+        return -1;
+    d.rejects = (double)p->bad_rows / (double)(p->rows + p->bad_rows);
     choose_time(&d);
     if (d.time != NONE)
         choose_split(&d);

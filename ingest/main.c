@@ -32,6 +32,11 @@ static int ingest(struct err *err)
     if (convert.repeated > 0)
         fprintf(stderr, "ingest: %" PRIu64 " with the id of an earlier row left out; see %s\n",
                 convert.repeated, rejects);
+    const int label_at = schema_find_kind(&dataset.schema, COLUMN_LABEL);
+    const struct convert_column *col = label_at < 0 ? NULL : &convert.columns[label_at];
+    if (col && *col->others && !col->positive)
+        fprintf(stderr, "ingest: warning: no row has positive=%s in column %s; its values are %s\n",
+                col->schema->positive, col->schema->name, col->others);
     return summary_print("ingest", convert.rows, start, 1e-6 * (double)convert.csv.bytes, "MB/s",
                          output, err);
 }

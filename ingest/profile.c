@@ -4,6 +4,7 @@
 #include "base/value.h"
 #include "ingest/schema.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,7 +259,7 @@ static void measure(struct profile *p, struct profile_column *c)
             c->missing += v->rows;
             continue;
         }
-        c->common += v->rows >= 0.01 * rows ? v->rows / rows : 0;
+        c->common += v->rows >= 0.01 * rows && strlen(v->text) <= 60 ? v->rows / rows : 0;
         c->bad += v->good ? 0 : v->rows;
         c->whole = c->whole && (!v->good || floor(v->number) == v->number);
         filled += v->good ? v->rows : 0;
@@ -311,9 +312,18 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
             return -1;
         if (csv_next(c, b, FIRST_ROWS, err) || b->n_rows == 0)
             continue;
-        size_t same = 0, n = b->rows[b->n_rows / 2].n;
+        size_t rows[CSV_MAX_FIELDS + 1] = {0}, same = 0, n = 0, other = 0;
         for (size_t r = 0; r < b->n_rows; r++)
-            same += b->rows[r].n == n;
+            if (++rows[b->rows[r].n] > same && b->rows[r].n > 0)
+                same = rows[n = b->rows[r].n];
+        while (other + 1 < b->n_rows && b->rows[other].n == n)
+            other++;
+        if (n > 1 && same > p->bad_rows) { // said where no delimiter will do
+            p->bad_rows = same;
+            snprintf(p->fault, sizeof p->fault,
+                     "%zu of the first %zu rows have %zu fields, but line %" PRIu64 " has %zu",
+                     same, b->n_rows, n, b->rows[other].line, b->rows[other].n);
+        }
         const double fields = (double)n - (*d == ',' ? 1.5 : 0);
         if (n > 1 && fields > most && 10 * same > 8 * b->n_rows) {
             most = fields;
@@ -326,18 +336,21 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
 
 static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, struct err *err)
 {
-    const char *fault = "";
+    const char *fault = p->n == 1 ? p->fault : "";
     int rc =
         csv_open(c, p->file, p->delimiter, err) || (p->encoding && csv_decode(c, p->encoding, err));
     p->step = 1;
-    p->rows = p->bytes = 0;
+    p->rows = p->bytes = p->bad_rows = 0;
     while (p->n_sample > 0)
         free(p->sample[--p->n_sample]);
     while (rc == 0 && (rc = csv_next(c, b, CSV_BLOCK_ROWS, err)) == 0 && b->n_rows > 0)
         for (const struct csv_row *row = b->rows; row < b->rows + b->n_rows; row++) {
-            fault = row->fault ? row->fault : fault;
-            if (row->n != p->n)
+            fault = row->fault && !*fault ? row->fault : fault;
+            if (row->n != p->n) {
+                p->bad_line = p->rows && !p->bad_rows ? row->line : p->bad_line;
+                p->bad_rows += p->rows > 0;
                 continue;
+            }
             p->skip = p->rows ? p->skip : row->line - 1;
             sample_row(p, b, row);
         }

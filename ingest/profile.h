@@ -29,8 +29,8 @@ struct profile_column {
     bool either;                   // no value says whether the day or the month stands first
     bool whole, rising;            // all are integers; none is below that of the row before
     size_t missing, bad, distinct; // rows without a value; of another kind; different values
-    double common;                 // share of the rows whose value at least 1 % of the rows have
-    double min, median, max;       // of numbers and times
+    double common; // share of the rows whose value has 60 bytes at most, and 1 % of the rows
+    double min, median, max; // of numbers and times
     char frequent[96];
 
     // Private: the different texts, and which of them a row of the sample has.
@@ -44,14 +44,17 @@ struct profile {
     char delimiter, decimal, thousands; // thousands: 0 where there are none
     bool header;
     uint64_t skip, rows; // lines before the header, or the first row
-    const char *na[16];  // texts that mean a missing value
+    uint64_t bad_rows,
+        bad_line;       // with another number of fields, after the first row; the first one
+    const char *na[16]; // texts that mean a missing value
     size_t n_na, n_sample, n, n_values;
     struct profile_column *columns; // [n]
     struct profile_value *values;   // [n_values] numbers and times in their order
 
     // Private.
-    char **sample; // [n_sample] the texts of a row, each ends with a 0
-    uint64_t step; // every step-th row is in the sample
+    char fault[128]; // why no delimiter will do
+    char **sample;   // [n_sample] the texts of a row, each ends with a 0
+    uint64_t step;   // every step-th row is in the sample
     size_t bytes;
     int8_t *answers; // [n_sample] 1 positive, 0 not, -1 no label
 };

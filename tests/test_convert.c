@@ -181,13 +181,16 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
         {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
+        {"positive", "X,L,C\n1,nein,c\n1,ja,c\n1,nein,c\n",
+         "no row has positive=Ja in column l; its values are nein, ja\n"},
         {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
+        const bool warns = strcmp(cases[i][0], "positive") == 0;
         const char *ini = formatted("[input]\ntime_format = row\n%s[columns]\nx = X, number\n"
-                                    "l = L, label\nc = C, category\n",
-                                    cases[i][0]);
+                                    "l = L, label%s\nc = C, category\n",
+                                    warns ? "" : cases[i][0], warns ? ", positive=Ja" : "");
         scratch_text("test.ini", ini);
-        assert_int_equal(ingest(cases[i][1]), 1);
+        assert_int_equal(ingest(cases[i][1]), !warns);
         assert_parts(out, cases[i][2]);
     }
 }

@@ -118,6 +118,23 @@ static const struct {
     {"n,left,right,m", "i%9 \",\" y \",\" i%2 \",\" i%9", "",
      "which column is the label, 'left', 'right' or another? Pass LABEL=COLUMN"},
     {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252"},
+    // a row with another number of fields in the middle; none that most rows have
+    {"a,b,y", "i%9 \",\" i%7 (i==200?\",7,\":\",\") y", "",
+     "max_reject_rate = 0.005|rows with another number of fields: 1, the first in line 202"},
+    {"a,b,y", "i%9 \",\" i%7 (i%3?\",7,\":\",\") y", "",
+     "it has no rows: 266 of the first 401 rows have 4 fields, but line 1 has 3"},
+    {"n,n,time,id,late,y", "i%9 \",\" i%8 \",\" i%7 \",\" i%6 (y?\",1/2/2020,\":\",,\") y", "",
+     "n = #1, number|n_2 = #2, number|time_3 = time, number|id_4 = id, number|; late = "
+     "late, |filled only where the label is positive"},
+    {"c,n,y",
+     "\"a category of far more than sixty bytes as the test says of drafts \" i%3 \",1\" i%9 \",\" "
+     "y",
+     "", "; c = c, category   ; texts that are"},
+    {"n,y", "i%9 \",\" y", "y=hi", "no row has y=hi; the values of the column are 0 75%, 1 25%"},
+    {"n,y", "\"1,\" i%9", "n", "column 'n' has one value only (1 100%)"},
+    {"n,y", "i%9 \",\" (y?\"a|b\":\"c\")", "y", "'a|b' of column 'y' cannot be written"},
+    {"at,sorted,user,churn", "(i*7%28+1) \"/3/2020,\" i \",u\" i%100 \",\" (i%40==0)", "",
+     "sorted = sorted, number|blocked = none"},
     // a value of 21 bytes, whose tenth accent is cut off; a class by the label's header
     {"t,late_payment",
      "\"x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\" i%2 \",\" y",
