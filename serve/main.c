@@ -143,6 +143,10 @@ static int run(const sigset_t *signals, struct err *err)
     const uint64_t events = service.state.events;
     char time[TIME_TEXT];
     const char *last = events ? time_text(time, service.state.last_time) : "";
+    if (events && schema_counts_rows(&service.plan->schema)) {
+        snprintf(time, sizeof time, "row %" PRId64, service.state.last_time);
+        last = time;
+    }
     int number = 0;
     if (plan_warning(service.plan))
         report(plan_warning(service.plan), false);

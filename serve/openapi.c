@@ -31,7 +31,9 @@ static json_t *column_schema(const struct service *s, size_t c)
     case COLUMN_TIME:
         if (schema_times_are_numbers(&s->plan->schema))
             return json_pack("{s:[s], s:s}", "type", "integer", "description",
-                             "Seconds, rounded down, or the number of the row");
+                             schema_counts_rows(&s->plan->schema)
+                                 ? "Number of the row, by default one more than the newest"
+                                 : "Seconds, rounded down");
         return json_pack("{s:[s, s], s:s}", "type", "string", "integer", "description",
                          "RFC 3339, or \"2018-10-01 08:15:00\" (UTC), or seconds since 1970, "
                          "rounded down; at most a day after the server's clock");
@@ -77,7 +79,7 @@ char *openapi_text(struct service *s)
         if (column->kind == COLUMN_LABEL)
             continue;
         json_object_set_new(properties, column->name, column_schema(s, c));
-        if (!column->missing)
+        if (!column->missing && (column->kind != COLUMN_TIME || !schema_counts_rows(schema)))
             json_array_append_new(required, json_string(column->name));
         for (size_t i = 0; i < 3; i++)
             json_object_set_new(examples[i], column->name, example_value(s, c, ids[i]));

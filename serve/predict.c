@@ -58,9 +58,11 @@ static void allocate(struct predict_request *q)
 static bool is_same(struct predict_request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;
-    const struct store_row *row = &q->rows[event];
+    struct store_row *row = &q->rows[event];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
+        if (kind == COLUMN_TIME && row->values[c] == NEXT_ROW)
+            row->values[c] = known->values[c];
         if (kind == COLUMN_CATEGORY
                 ? strcmp(row->texts[c], known->texts[c]) == 0
                 : kind == COLUMN_LABEL ||
@@ -105,6 +107,19 @@ static int look_up(struct predict_request *q, size_t event, struct err *err)
     return 0;
 }
 
+// A row without a number follows the ones before it.
+static void number_rows(struct predict_request *q)
+{
+    const int time = schema_find_kind(&q->service->plan->schema, COLUMN_TIME);
+    int64_t newest = q->service->state.last_time;
+    for (size_t k = 0; k < q->n_fresh; k++) {
+        int64_t *number = &q->rows[q->fresh[k]].values[time];
+        if (*number == NEXT_ROW)
+            *number = newest == INT64_MIN ? 0 : newest + 1;
+        newest = *number > newest ? *number : newest;
+    }
+}
+
 // The columns of the fresh ones, as the state takes them.
 static void gather(struct predict_request *q)
 {
@@ -145,6 +160,7 @@ static int run(void *arg, struct err *err)
     if (q->reply->status != 200) // refused: nothing is counted
         return 0;
     if (q->n_fresh > 0) {
+        number_rows(q);
         gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->columns};
         if ((q->store ? state_run : state_try)(&s->state, &events, q->inputs, &late)) {

@@ -122,6 +122,10 @@ static int put_value(const struct place *p, const json_t *v)
     const bool absent = !v || json_is_null(v) || (text && n == 0); // "" is no value, as in a CSV
     if (c->kind == COLUMN_LABEL)
         return v ? REFUSE(p, "'%s' is what the model is asked for; leave it out", c->name) : 0;
+    if (absent && c->kind == COLUMN_TIME && schema_counts_rows(&p->service->plan->schema)) {
+        *(int64_t *)to = NEXT_ROW;
+        return 0;
+    }
     if (absent && !c->missing)
         return REFUSE(p, "'%s' (%s) is missing", c->name, column_kinds[c->kind]);
     if (absent && column_fits_missing(c)) {

@@ -25,6 +25,9 @@ long body_index(const struct body *b, size_t i); // for reply_problem
 // Add the bracket or comma before element i of an answer, or the last bracket (i = n).
 void body_mark(const struct body *b, size_t i, struct reply *r);
 
+// The time of a row whose request leaves its number out; predict counts on.
+#define NEXT_ROW INT64_MIN
+
 // rows: [b->n], of store_rows_new. Their columns and texts are set; texts point into the document.
 int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
                       struct reply *r);

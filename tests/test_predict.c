@@ -1,5 +1,6 @@
 // The JSON of /predict against features and scores of a small model that are computed by hand, and
 // bodies that are refused.
+#include "serve/http.h"
 #include "tests/asking.h"
 
 #include <time.h>
@@ -233,6 +234,22 @@ TEST_CASE(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_th
     // A number of a row has no clock to be ahead of.
     memcpy(small.service.first->model.plan.schema.time_format, "row", sizeof "row");
     assert_int_equal(status_at(253402300799), 200);
+}
+
+TEST_CASE(a_row_without_its_number_follows_the_newest_one)
+{
+    memcpy(small.service.first->model.plan.schema.time_format, "row", sizeof "row");
+    assert_int_equal(status_at(41), 200);
+    for (int again = 0; again < 2; again++)
+        expect("[{\"id\":\"a\",\"customer\":1,\"amount\":1},{\"id\":\"b\",\"customer\":1,"
+               "\"amount\":1},"
+               "{\"id\":\"a\",\"customer\":1,\"amount\":1}]",
+               200);
+    assert_int_equal(count("SELECT sum(t_time) FROM prediction"), 41 + 42 + 43);
+    char *document = openapi_text(&small.service);
+    assert_non_null(strstr(document, "\"required\":[\"id\",\"customer\",\"amount\"]"));
+    free(document);
+    expect("{\"id\":\"a\",\"time\":41,\"customer\":1,\"amount\":1}", 409);
 }
 
 TEST_CASE(a_string_comes_back_from_its_json_and_what_is_not_utf8_as_a_mark)

@@ -72,6 +72,8 @@ static json_t *summary(const struct candidate *c, size_t n)
             if (better != 0 && !(better * x >= better * worst))
                 worst = x;
         }
+        if (known == 0 && i == METRIC(card_precision_at_100)) // there are no cards or no days
+            continue;
         for (size_t k = 0; k < n; k++) {
             const double apart = metrics_get(&c->results[k].metrics, i) - sum / known;
             squares += isnan(apart) ? 0 : apart * apart;

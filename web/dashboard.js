@@ -175,7 +175,7 @@ function inputs(numbers) {
 const className = () => model.training?.class ?? "fraud", isFraud = () => className() === "fraud";
 const positives = (n) => (isFraud() ? plural(n, "fraud") : `${short(n)} of class ${className()}`);
 const truth = (label) => (isFraud() ? ["genuine", "fraud"][label] : `${label ? "" : "not "}${className()}`);
-const when = (d) => String(d.time).replace("T", " ").replace("Z", "");
+const when = (d) => model.plan?.schema.time_format === "row" ? `row ${Date.parse(d.time) / 1000}` : String(d.time).replace("T", " ").replace("Z", "");
 
 // Sends the label of a decision and puts the result into words; the pressed button shows the label.
 async function tell(d, label, said, show) {

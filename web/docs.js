@@ -93,7 +93,7 @@ function requestForm(path, method, { operationId: id, parameters = [] }, media, 
     fill(example);
     form.append(labelled(body, "Body", "application/json", element("p", { className: "presets" }, ...presets)));
   }
-  if (path === "/predict") form.append(note("Without store=false this is a real transaction: the server keeps it and counts it for its keys."));
+  if (path === "/predict") form.append(note("Without store=false this is a real transaction: the server keeps it and counts it."));
   form.append(element("div", { className: "foot" }, send), element("p", { ariaLive: "polite" }, state), head, text,
               heading("The same with curl"), line, copy);
 

@@ -57,12 +57,15 @@ function knownValues(column) {
 }
 
 // The range of a column in training, and at(n): its value n standard deviations above the mean. They are known if the
-// column or its log1p is an input.
+// column or its log1p is an input, also the first one of hinges. A number has values 0 and 1 only if its variance tells so.
 function training(column) {
   const { name, min = -1e15, max = 1e15 } = column, inside = (x) => clamp(x, min, max);
-  const back = { [name]: (x) => x, [`log1p(${name})`]: Math.expm1 }, same = form.model.plan.features.find((f) => back[f.expression]);
-  const input = form.model.inputs.find((i) => i.name === same?.name), value = back[same?.expression];
+  const back = { [name]: (x) => x, [`log1p(${name})`]: Math.expm1 }, of = (f) => back[f.expression.replace(/^hinges\((.*?)(, [-+.e\d, ]*)?\)$/, "$1")];
+  const same = form.model.plan.features.find(of);
+  const input = form.model.inputs.find((i) => i.name === same?.name), value = same && of(same);
   if (!input) return { low: min > -1e14 ? min : 0, high: max < 1e14 ? max : 1000, at: () => inside(1) };
+  const binary = input.min === 0 && input.max === 1 && Math.abs(input.scale ** 2 - input.mean * (1 - input.mean)) < 1e-3;
+  if (binary) return { low: 0, high: 1, at: (deviations) => inside(Math.round(clamp(input.mean + deviations * input.scale, 0, 1))) };
   return { low: inside(value(input.min)), high: inside(value(input.max)), at: (deviations) => inside(value(input.mean + deviations * input.scale)) };
 }
 

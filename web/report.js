@@ -60,7 +60,7 @@ function showQuality() {
   const model = { ...report, name: "model", inputs: report.weights };
   table("table-baselines", 1, [
     ["", (c) => c.name], ["inputs", (c) => count(c.inputs.length)], [titles.roc_auc, (c) => fixed(c.test.roc_auc, 4)],
-    [titles.average_precision, (c) => fixed(c.test.average_precision, 4)], [titles.card_precision_at_100, (c) => fixed(c.test.card_precision_at_100, 4)],
+    [titles.average_precision, (c) => fixed(c.test.average_precision, 4)], ...(report.summary.card_precision_at_100 ? [[titles.card_precision_at_100, (c) => fixed(c.test.card_precision_at_100, 4)]] : []),
     ...(many ? [[`${titles.average_precision}, mean of ${folds.length}`, (c) => mean(c.summary.average_precision)]] : []),
     [`${titles.average_precision} more by (95\u00a0%)`, (c) => (c.difference ? range(c.difference.average_precision.slice(1), 3) : "–")],
     ["False alarms, same recall", (c) => count(c.false_positives_at_recall)],
@@ -70,7 +70,7 @@ function showQuality() {
 function showTables() {
   const parts = test.brier_parts;
   table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], [words.short, (f) => count(f.frauds)],
-    ...["roc_auc", "average_precision", "card_precision_at_100", "precision", "recall"].map((key) => [titles[key], (f) => fixed(f[key], 4)]),
+    ...["roc_auc", "average_precision", "card_precision_at_100", "precision", "recall"].filter((key) => report.summary[key]).map((key) => [titles[key], (f) => fixed(f[key], 4)]),
     ["threshold", (f) => fixed(f.threshold, 4)]], folds);
   table("table-calibration", 2, [["", (r) => r[0]], ["", (r) => r[1]], ["test", (r) => r[2]]], [
     ["mean probability", "expected by the model", share(test.mean_probability, 3)], [`${words.name} share`, "found", share(data.test.fraud_share, 3)],
@@ -265,7 +265,8 @@ function showReport(text) {
   report = JSON.parse(text);
   ({ test, data, folds, about, titles } = report);
   rivals = report.baselines.filter((b) => b.inputs.length > 0); // the constant ranks nothing
-  words = report.class ?? FRAUD;
+  const { name } = words = report.class ?? FRAUD; // a long one would cover the axes
+  if (name.length > 24) words = Object.fromEntries(Object.entries(words).map(([key, text]) => [key, text.replace?.(name, `${name.slice(0, 23)}…`) ?? text]));
   [rows, others] = words.is_fraud ? ["payments", "genuine payments"] : ["rows", "other rows"];
   daily = isKnown(data.test.alerts_per_day);
   unit = daily ? data.test.days : test.rows;
