@@ -96,8 +96,10 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
                        "add blocked = KEY, one of %s, or blocked = none",
                        c->path, keys);
     if (e && !s->blocked && strcmp(e->value, "none") != 0)
-        return config_error(c, e, 0, err, "'%.60s' is neither a key (%s) nor none", e->value,
-                            clock ? keys : "row numbers have no day to block one from");
+        return config_error(
+            c, e, 0, err,
+            "'%.60s' is neither a key (%s) nor none; --config FILE says whose settings are read",
+            e->value, clock ? keys : "row numbers have no day to block one from");
     return config_duration(c, "split", "label_delay", &s->label_delay, err);
 }
 

@@ -215,6 +215,12 @@ TEST_CASE(rows_without_a_clock_have_a_budget_of_a_share_and_both_classes_in_each
     assert_int_equal(evaluate("", shares, &v, &err), -1);
     assert_contains(err.msg, "test = 80% .. 100%: all of its 840 rows have label 0, so the file is "
                              "sorted or too small: write shuffle = 1");
+    examples.table.provenance = json_pack("{s:i}", "shuffle", 1);
+    assert_int_equal(evaluate("", shares, &v, &err), -1);
+    assert_contains(err.msg,
+                    "have label 0, so it cannot tell how good a model is: choose a larger");
+    json_decref(examples.table.provenance);
+    examples.table.provenance = NULL;
     memset(label, 1, ROWS * 4 / 5);
     label[7] = LABEL_UNKNOWN;
     assert_int_equal(evaluate("", shares, &v, &err), -1);

@@ -124,7 +124,8 @@ TEST_CASE(the_only_key_is_blocked_or_the_one_that_is_named_and_labels_come_after
     assert_labels(TWO, "blocked = terminal", "terminal 604800");
     assert_labels(TWO, "", "add blocked = KEY, one of terminal, customer, or blocked = none");
     assert_labels(TWO, "blocked = custmer",
-                  "[split] blocked: 'custmer' is neither a key (terminal, customer) nor none");
+                  "[split] blocked: 'custmer' is neither a key (terminal, customer) nor none; "
+                  "--config FILE says whose settings are read");
     assert_labels("", "label_delay = 7", "[split] label_delay: '7' is not a length of time");
     assert_labels("", "label_delay = 1d 2", "'1d 2' is not");
     const char *with_a_clock = input;
