@@ -442,7 +442,7 @@ static json_t *draft_json(const struct draft *d)
         "{sI, sI, sI, sI, si, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, ss, so}", "rows",
         (json_int_t)p->rows, "bad_rows", (json_int_t)p->bad_rows, "bad_line",
         (json_int_t)p->bad_line, "flags", flags, "sampled",
-        (json_int_t)(p->n_sample < p->rows ? p->n_sample : 0), "label",
+        (json_int_t)(p->step > 1 ? p->n_sample - p->header : 0), "label",
         json_array_get(columns, (size_t)d->label), "clock",
         d->format ? json_array_get(columns, (size_t)d->time) : NULL, "n_out", out, "positive",
         d->positive, "class", class_of(d), "rate", 100 * d->rate, "rejects",

@@ -44,9 +44,10 @@ struct profile {
     char delimiter, decimal, thousands; // thousands: 0 where there are none
     bool header;
     uint64_t skip, rows; // lines before the header, or the first row
-    uint64_t bad_rows,
-        bad_line;       // with another number of fields, after the first row; the first one
-    const char *na[16]; // texts that mean a missing value
+    uint64_t step;       // every step-th row is in the sample
+    uint64_t bad_rows;   // with another number of fields, after the first row
+    uint64_t bad_line;   // of the first of them
+    const char *na[16];  // texts that mean a missing value
     size_t n_na, n_sample, n, n_values;
     struct profile_column *columns; // [n]
     struct profile_value *values;   // [n_values] numbers and times in their order
@@ -54,7 +55,6 @@ struct profile {
     // Private.
     char fault[128]; // why no delimiter will do
     char **sample;   // [n_sample] the texts of a row, each ends with a 0
-    uint64_t step;   // every step-th row is in the sample
     size_t bytes;
     int8_t *answers; // [n_sample] 1 positive, 0 not, -1 no label
 };

@@ -133,8 +133,10 @@ static const struct {
     {"n,y", "i%9 \",\" y", "y=hi", "no row has y=hi; the values of the column are 0 75%, 1 25%"},
     {"n,y", "\"1,\" i%9", "n", "column 'n' has one value only (1 100%)"},
     {"n,y", "i%9 \",\" (y?\"a|b\":\"c\")", "y", "'a|b' of column 'y' cannot be written"},
-    {"at,sorted,user,churn", "(i*7%28+1) \"/3/2020,\" i \",u\" i%100 \",\" (i%40==0)", "",
-     "sorted = sorted, number|blocked = none"},
+    {"at,sorted,card,churn", "1+i*5%28 \"/3/2020,\" i \",u\" i%150 \",\" (i%23==0)", "",
+     "sorted = sorted, number|card = card, key|blocked = none"},
+    {"at,sorted,card,fraud", "1+int(i/15) \"/3/2020,\" i \",u\" i%150 \",\" (i%23==0)", "",
+     "; sorted = sorted, number   ; it only rises|blocked = card"},
     // a value of 21 bytes, whose tenth accent is cut off; a class by the label's header
     {"t,late_payment",
      "\"x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\" i%2 \",\" y",
