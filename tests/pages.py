@@ -82,7 +82,7 @@ class Served(Pages):
     def server(self, *more, models=FOLDER / "models", name=""):
         server, url = start([BIN / "serve", "--models", models, "--state", FOLDER / "before/state.bin",
                              "--key", FOLDER / "key", "--database", FOLDER / f"{self.id()}{name}.db", "--port", "0",
-                             "--threads", "16", *more], r"(http://127\.0\.0\.1:\d+)")
+                             "--threads", "64", *more], r"(http://127\.0\.0\.1:\d+)")
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
