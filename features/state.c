@@ -98,12 +98,12 @@ void state_bind(struct state *s, int column, const char *const *texts, size_t n)
         const struct node *node = &s->plan->nodes[i];
         if (node->op != NODE_IS_TEXT || node->a != column)
             continue;
-        struct text_codes *codes = &s->text_codes[i];
-        free(codes->is);
-        *codes = (struct text_codes){n, xcalloc(n, sizeof *codes->is)};
+        bool *is = xcalloc(n, sizeof *is);
         EACH_TEXT(node)
         for (size_t k = 0; k < n; k++)
-            codes->is[k] |= strcmp(texts[k], text) == 0;
+            is[k] |= strcmp(texts[k], text) == 0;
+        free(s->text_codes[i].is);
+        s->text_codes[i] = (struct text_codes){n, is};
     }
 }
 
@@ -157,10 +157,10 @@ static double date_part(double time, bool month)
     const int64_t day = day_of((int64_t)time) + 719468, of_era = day % 146097,
                   year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365,
                   of_year = of_era - (365 * year + year / 4 - year / 100),
-                  from_march = (5 * of_year + 2) / 153;
+                  from_march = (5 * of_year + 2) / 153, before = (153 * from_march + 2) / 5;
     if (month)
         return (double)(from_march < 10 ? from_march + 3 : from_march - 9);
-    return (double)(of_year - (153 * from_march + 2) / 5 + 1);
+    return (double)(of_year - before + 1);
 }
 
 static double second_of_day(double time)

@@ -66,6 +66,8 @@ struct csv {
 
     // The others are private to csv.c.
     int fd;
+    unsigned unit;       // bytes to skip where the encoding is broken
+    unsigned rows_ended; // by libcsv, in the row that is being read
     char delimiter;
     bool begun, ended;    // the first piece was read, the last one
     bool gzipped, inside; // inside a gzip member or zstd frame
@@ -75,12 +77,10 @@ struct csv {
     z_stream gzip;
     ZSTD_DStream *zstd; // NULL where it is not zstd
     iconv_t iconv;      // NULL: it is UTF-8
-    unsigned unit;      // bytes to skip where the encoding is broken
     char *coded;        // [coded_n] bytes that are not decoded yet
     size_t coded_n, coded_size;
     struct csv_parser parser;
-    unsigned rows_ended; // by libcsv, in the row that is being read
-    uint64_t line;       // of data[at]
+    uint64_t line; // of data[at]
     struct csv_block *block;
 };
 

@@ -170,7 +170,7 @@ static int choose_positive(struct draft *d, struct err *err)
         least = weight;
         rarer = v->text;
     }
-    if (!d->positive && strchr(rarer, '|'))
+    if (!d->positive && rarer && strchr(rarer, '|'))
         return err_set(err,
                        "%s: '%s' of column '%s' cannot be written as its positive value, as '|' "
                        "separates values: pass LABEL='%s=VALUE' with the other one",
