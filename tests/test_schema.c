@@ -134,8 +134,7 @@ TEST_CASE(hostile_json_is_refused)
         "{}",
         "{'time_format': '%Q', 'columns': [1]}",
         "{'time_format': 'row', 'columns': [1]}",
-        "{'time_format': 'epoch', 'unit': 0, 'columns': [{'name': 't', 'header': 'T', 'kind': "
-        "'time'}]}",
+        "{'time_format':'epoch','unit':0,'columns':[{'name':'t','header':'T','kind':'time'}]}",
         "{'time_format': 'row', 'columns': [{'name': 'x', 'header': 'X', 'kind': 'y'}]}",
         "{'time_format': 'row', 'columns': [{'name': '../x', 'header': 'X', 'kind': 'number'}]}",
     };
