@@ -112,6 +112,13 @@ $(BUILD)/train/onnx.o: $(BUILD)/train/onnx.pb-c.h
 $(BUILD)/train/onnx.pb-c.c $(BUILD)/train/onnx.pb-c.h &: | deps
 	@mkdir -p $(@D)
 	@protoc-c --proto_path=/usr/include/onnx --c_out=$(@D) onnx.proto
+# The graph has zeros in it, so the program asks for its size.
+$(BUILD)/libtrain.a: $(BUILD)/train/onnx.graph.o
+$(BUILD)/train/onnx.graph.o: train/onnx.textproto | deps
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=/usr/include/onnx --encode=onnx.ModelProto onnx.proto <$< >$(@:.o=)
+	@printf '.globl onnx_graph, onnx_graph_size\n.section .rodata\nonnx_graph: .incbin "$(@:.o=)"\n0:\n.balign 8\n%s\n%s\n' \
+		'onnx_graph_size: .quad 0b - onnx_graph' '.section .note.GNU-stack' | $(CC) -x assembler -c -o $@ -
 $(BUILD)/train/onnx.pb-c.o: $(BUILD)/train/onnx.pb-c.c
 	@$(CC) $(CFLAGS) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -c -o $@ $<
 
