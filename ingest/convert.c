@@ -87,8 +87,7 @@ int convert_open(struct convert *c, const struct dataset *dataset,
     *c = (struct convert){dataset, schema, pseudonym, xcalloc(schema->n + 1, sizeof *c->columns),
                           .faults = xcalloc(schema->n + 1, sizeof *c->faults)};
     c->columns[schema->n].schema = &whole_row;
-    if (csv_open(&c->csv, dataset->file, dataset->delimiter, err) ||
-        (dataset->encoding && csv_decode(&c->csv, dataset->encoding, err)))
+    if (csv_open(&c->csv, dataset->file, dataset->delimiter, dataset->encoding, err))
         return -1;
     c->csv.skip = dataset->skip;
     if (read_header(c, err))

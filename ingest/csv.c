@@ -11,7 +11,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd_errors.h>
 
 enum { PIECE = 1 << 18, BLOCK_TEXT = 1 << 20, MAGIC = 4, ROW_NOT_BEGUN = 0 }; // libcsv's pstate
 
@@ -33,14 +32,18 @@ static int fill(struct csv *c, struct err *err)
     return 0;
 }
 
-static int damaged(const struct csv *c, const char *why, struct err *err)
+// Decompress some of raw into text. Returns what is wrong with it, or NULL.
+static const char *unpack(struct csv *c)
 {
-    return err_set(err, "%s: the %s data is damaged near byte %" PRIu64 ": %s", c->name,
-                   c->zstd ? "zstd" : "gzip", c->bytes - (c->raw_n - c->raw_at), why);
-}
-
-static int gunzip(struct csv *c, struct err *err)
-{
+    if (c->zstd) {
+        ZSTD_inBuffer from = {c->raw, c->raw_n, c->raw_at};
+        ZSTD_outBuffer to = {c->text, PIECE, 0};
+        const size_t rc = ZSTD_decompressStream(c->zstd, &to, &from);
+        c->raw_at = from.pos;
+        c->text_n = to.pos;
+        c->inside = rc != 0;
+        return ZSTD_isError(rc) ? ZSTD_getErrorName(rc) : NULL;
+    }
     z_stream *z = &c->gzip;
     if (!c->inside) // each member starts again
         inflateReset(z);
@@ -48,29 +51,13 @@ static int gunzip(struct csv *c, struct err *err)
     z->avail_in = (uInt)(c->raw_n - c->raw_at);
     z->next_out = (unsigned char *)c->text;
     z->avail_out = PIECE;
-    int rc = inflate(z, Z_NO_FLUSH);
+    const int rc = inflate(z, Z_NO_FLUSH);
     c->raw_at = c->raw_n - z->avail_in;
     c->text_n = PIECE - z->avail_out;
     c->inside = rc != Z_STREAM_END;
-    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-        return damaged(c, z->msg ? z->msg : "unknown", err);
-    return 0;
-}
-
-static int unzstd(struct csv *c, struct err *err)
-{
-    ZSTD_inBuffer from = {c->raw, c->raw_n, c->raw_at};
-    ZSTD_outBuffer to = {c->text, PIECE, 0};
-    size_t rc = ZSTD_decompressStream(c->zstd, &to, &from);
-    c->raw_at = from.pos;
-    c->text_n = to.pos;
-    c->inside = rc != 0;
-    if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
-        return err_set(err,
-                       "%s: its zstd window is larger than 128 MiB; give - as input, and pipe the "
-                       "output of zstd -dc --long=31 here",
-                       c->name);
-    return ZSTD_isError(rc) ? damaged(c, ZSTD_getErrorName(rc), err) : 0;
+    if (rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR)
+        return NULL;
+    return z->msg ? z->msg : "unknown";
 }
 
 // The next bytes, decompressed; *n is 0 at the end.
@@ -86,9 +73,11 @@ static int read_piece(struct csv *c, char **piece, size_t *n, struct err *err)
             break;
         if (!packed)
             c->text_n = c->raw_at = c->raw_n;
-        else if (c->zstd ? unzstd(c, err) : gunzip(c, err)) // at the end it may hold output back
-            return -1;
-        if (end && c->inside && c->text_n == 0)
+        const char *wrong = packed ? unpack(c) : NULL; // at the end it may hold output back
+        if (wrong)
+            return err_set(err, "%s: the %s data is damaged near byte %" PRIu64 ": %s", c->name,
+                           c->zstd ? "zstd" : "gzip", c->bytes - (c->raw_n - c->raw_at), wrong);
+        if (end && c->text_n == 0)
             return err_set(err, "%s: the compressed data ends early: the file is truncated",
                            c->name);
     }
@@ -96,20 +85,13 @@ static int read_piece(struct csv *c, char **piece, size_t *n, struct err *err)
     return 0;
 }
 
-int csv_decode(struct csv *c, const char *encoding, struct err *err)
+// NULL: UTF-8, which is copied.
+static void set_encoding(struct csv *c, const char *encoding)
 {
     if (c->iconv)
         iconv_close(c->iconv);
-    c->iconv = NULL;
-    if (!encoding)
-        return 0;
-    c->iconv = iconv_open("UTF-8", encoding);
-    c->unit = strncasecmp(encoding, "UTF-16", 6) == 0 ? 2 : 1;
-    if (c->iconv != (iconv_t)-1) // NOLINT(performance-no-int-to-ptr): iconv's own
-        return 0;
-    c->iconv = NULL;
-    return err_set(err, "%s: '%s' is no encoding that iconv knows; iconv -l lists them", c->name,
-                   encoding);
+    c->iconv = encoding ? iconv_open("UTF-8", encoding) : NULL;
+    c->unit = encoding && strncasecmp(encoding, "UTF-16", 6) == 0 ? 2 : 1;
 }
 
 static void append(struct csv *c, const char *text, size_t n)
@@ -146,8 +128,8 @@ static void append_decoded(struct csv *c, const char *piece, size_t n)
     c->coded_n = left;
 }
 
-// A byte order mark decides the encoding, whatever csv_decode said; returns its length.
-static size_t take_mark(struct csv *c, const char *piece, size_t n, struct err *err)
+// A byte order mark decides the encoding, whatever csv_open was told; returns its length.
+static size_t take_mark(struct csv *c, const char *piece, size_t n)
 {
     static const struct {
         const char *mark, *encoding;
@@ -156,7 +138,7 @@ static size_t take_mark(struct csv *c, const char *piece, size_t n, struct err *
         const size_t length = strlen(marks[i].mark);
         if (n < length || memcmp(piece, marks[i].mark, length) != 0)
             continue;
-        csv_decode(c, marks[i].encoding, err);
+        set_encoding(c, marks[i].encoding);
         return length;
     }
     return 0;
@@ -169,20 +151,23 @@ static int next_piece(struct csv *c, struct err *err)
     size_t n;
     if (read_piece(c, &piece, &n, err))
         return -1;
-    const size_t mark = c->begun ? 0 : take_mark(c, piece, n, err);
+    const size_t mark = c->begun ? 0 : take_mark(c, piece, n);
     c->begun = true;
     c->ended = n == 0;
     c->n -= c->at;
     memmove(c->data, c->data + c->at, c->n);
     c->at = 0;
+    const size_t seen = c->n > 0 ? c->n - 1 : 0;
     if (c->iconv)
         append_decoded(c, piece + mark, n - mark);
     else
         append(c, piece + mark, n - mark);
     if (c->ended && c->n > 0 && c->data[c->n - 1] != '\n')
         append(c, "\n", 1);
-    c->special =
-        memchr(c->data, '"', c->n) || memchr(c->data, '\r', c->n) || memchr(c->data, 0, c->n);
+    // A carriage return alone ends a line, as on old Macs; the last byte waits for the next one.
+    char *const end = c->data + c->n;
+    for (char *p = c->data + seen; (p = memchr(p, '\r', (size_t)(end - p))) && p + 1 < end; p++)
+        *p = p[1] == '\n' ? '\r' : '\n';
     return 0;
 }
 
@@ -198,26 +183,12 @@ static void on_field(void *text, size_t n, void *arg)
     b->used += n + 1;
 }
 
-static void on_row(int terminator, void *arg)
-{
-    (void)terminator;
-    ((struct csv *)arg)->rows_ended++;
-}
-
-// libcsv's buffer for one field, which wants a byte for the 0 and one in reserve.
-static void *realloc_field(void *p, size_t n)
-{
-    return n > CSV_MAX_FIELD + 2 ? NULL : realloc(p, n);
-}
-
 static void reset_parser(struct csv *c)
 {
     csv_free(&c->parser);
     csv_init(&c->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
     csv_set_delim(&c->parser, (unsigned char)c->delimiter);
-    csv_set_realloc_func(&c->parser, realloc_field);
     csv_set_blk_size(&c->parser, 4096);
-    c->rows_ended = 0;
 }
 
 static bool is_blank(const struct csv *c, char byte)
@@ -225,17 +196,13 @@ static bool is_blank(const struct csv *c, char byte)
     return (byte == ' ' || byte == '\t') && byte != c->delimiter;
 }
 
-// Take a line that has no quote, no carriage return but before its line feed, and no blank at its
-// begin; false for every other line.
+// Take a line that has no quote and does not begin with a blank; false for every other line.
 static bool split_plain(struct csv *c, const char *line, size_t n)
 {
     struct csv_block *b = c->block;
-    if (n > CSV_MAX_FIELD || strchr(" \t\r\n", *line) ||
-        (c->special && (memchr(line, '"', n) || memchr(line, 0, n))))
+    if (strchr(" \t\r\n", *line) || memchr(line, '"', n) || memchr(line, 0, n))
         return false;
     n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
-    if (c->special && memchr(line, '\r', n))
-        return false;
     ARRAY_GROW(b->text, b->used + n + 1, b->text_size);
     ARRAY_GROW(b->fields, b->n_fields + n + 1, b->fields_size);
     char *p = memcpy(b->text + b->used, line, n), *end = p + n;
@@ -264,16 +231,11 @@ static const char *parse_row(struct csv *c, const char **row_end)
     for (; (newline = memchr(line, '\n', (size_t)(end - line))); line = newline + 1) {
         const size_t n = (size_t)(newline - line) + 1;
         const bool plain = c->parser.pstate == ROW_NOT_BEGUN && split_plain(c, line, n);
-        if (!plain && c->special && memchr(line, 0, n))
+        if (!plain && memchr(line, 0, n))
             return "a 0 byte; if it is UTF-16 without a mark, write encoding = UTF-16LE";
-        if (!plain && csv_parse(&c->parser, line, n, on_field, on_row, c) != n)
-            return csv_error(&c->parser) == CSV_ENOMEM
-                       ? "a field of more than 64 KiB; is a quote not closed?"
-                       : "a quote inside an unquoted field, or text after a closing quote";
-        if (c->rows_ended > 1 || (c->rows_ended == 1 && c->parser.pstate != ROW_NOT_BEGUN))
-            return "a carriage return without a line feed; write line feeds with tr '\\r' '\\n'";
+        if (!plain && csv_parse(&c->parser, line, n, on_field, NULL, c) != n)
+            return "a quote inside an unquoted field, or text after a closing quote";
         if (c->parser.pstate == ROW_NOT_BEGUN) {
-            c->rows_ended = 0;
             *row_end = newline + 1;
             return NULL;
         }
@@ -344,7 +306,7 @@ void csv_again(struct csv *c)
 
 // ---- open ----
 
-int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
+int csv_open(struct csv *c, const char *path, char delimiter, const char *encoding, struct err *err)
 {
     struct stat st;
     const bool standard = strcmp(path, "-") == 0;
@@ -359,6 +321,7 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
                       .data_size = PIECE};
     XXH3_64bits_reset(c->hash);
     reset_parser(c);
+    set_encoding(c, encoding);
     if (c->fd < 0 || fstat(c->fd, &st))
         return err_sys(err, "%s: cannot open", c->name);
     if (fill(c, err))
@@ -367,7 +330,9 @@ int csv_open(struct csv *c, const char *path, char delimiter, struct err *err)
     c->gzipped = memcmp(c->raw, "\x1f\x8b\x08", 3) == 0;
     if (c->gzipped)
         inflateInit2(&c->gzip, 16 + MAX_WBITS); // if it fails, so does inflate
-    if (memcmp(c->raw, "\x28\xb5\x2f\xfd", MAGIC) == 0)
+    if (memcmp(c->raw, "\x28\xb5\x2f\xfd", MAGIC) == 0) {
         c->zstd = xchecked(ZSTD_createDStream());
+        ZSTD_DCtx_setParameter(c->zstd, ZSTD_d_windowLogMax, 31); // of zstd --long=31
+    }
     return 0;
 }

@@ -1,17 +1,16 @@
 // csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input; plain, gzip
 // or zstd, whatever its name.
 //
-// Rows end in LF or CRLF; a quoted field may hold the delimiter, line breaks and doubled quotes.
-// Blank lines, and spaces and tabs around an unquoted field are skipped. Texts are UTF-8, or become
+// Lines end in LF, CRLF or CR, and a CR alone becomes LF; a quoted field may hold the delimiter, line
+// breaks and doubled quotes. Blank lines, and spaces and tabs around an unquoted field are skipped. Texts are UTF-8, or become
 // it; a byte order mark of UTF-8 or UTF-16 says what they were, and is skipped.
 // These are faults, which make a line a row without fields that says why: a quote that is not
-// closed, is inside an unquoted field or is followed by text, a 0 byte, a carriage return alone, a
-// field of more than 64 KiB, more than 10000 fields, a row of more than 1 MiB. Where the row has
+// closed, is inside an unquoted field or is followed by text, a 0 byte, more than 10000 fields, a row
+// of more than 1 MiB. Where the row has
 // several lines, the next one is taken for the begin of a row. Compressed data must be whole, with
 // nothing behind it.
 //
-//     csv_open(&csv, "transactions.csv", ',', &err)
-//     csv_decode(&csv, "windows-1252", &err), csv.skip = 2      where it needs them
+//     csv_open(&csv, "transactions.csv", ',', "windows-1252", &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
 //
 // Ownership: a block owns its texts until the next csv_next into it; zero it before its first use.
@@ -29,12 +28,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum {
-    CSV_BLOCK_ROWS = 16384,
-    CSV_MAX_FIELD = 65536,
-    CSV_MAX_FIELDS = 10000,
-    CSV_MAX_ROW = 1 << 20
-};
+enum { CSV_BLOCK_ROWS = 16384, CSV_MAX_FIELDS = 10000, CSV_MAX_ROW = 1 << 20 };
 
 struct csv_field {
     uint32_t at, n; // text[at .. at + n), then a 0 byte
@@ -66,12 +60,10 @@ struct csv {
 
     // The others are private to csv.c.
     int fd;
-    unsigned unit;       // bytes to skip where the encoding is broken
-    unsigned rows_ended; // by libcsv, in the row that is being read
+    unsigned unit; // bytes to skip where the encoding is broken
     char delimiter;
     bool begun, ended;    // the first piece was read, the last one
     bool gzipped, inside; // inside a gzip member or zstd frame
-    bool special;         // a quote, a carriage return or a 0 byte is in data
     char *raw, *text;     // as read and, of compressed files, decompressed
     size_t raw_at, raw_n, text_n;
     z_stream gzip;
@@ -84,10 +76,9 @@ struct csv {
     struct csv_block *block;
 };
 
-// path "-" is standard input.
-int csv_open(struct csv *c, const char *path, char delimiter, struct err *err);
-// Before the first row: the file has that encoding, a name that iconv knows.
-int csv_decode(struct csv *c, const char *encoding, struct err *err);
+// path "-" is standard input. encoding: a name that iconv knows; NULL: UTF-8.
+int csv_open(struct csv *c, const char *path, char delimiter, const char *encoding,
+             struct err *err);
 // At most max_rows rows, and not much more than a megabyte; n_rows is 0 at the end.
 int csv_next(struct csv *c, struct csv_block *block, size_t max_rows, struct err *err);
 // After a csv_next of one row: the next one gives the row again.

@@ -308,7 +308,7 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
     p->delimiter = ',';
     p->n = 1;
     for (const char *d = ";\t|,"; *d; d++, c++) {
-        if (csv_open(c, p->file, *d, err))
+        if (csv_open(c, p->file, *d, NULL, err))
             return -1;
         if (csv_next(c, b, FIRST_ROWS, err) || b->n_rows == 0)
             continue;
@@ -337,8 +337,7 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
 static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, struct err *err)
 {
     const char *fault = p->n == 1 ? p->fault : "";
-    int rc =
-        csv_open(c, p->file, p->delimiter, err) || (p->encoding && csv_decode(c, p->encoding, err));
+    int rc = csv_open(c, p->file, p->delimiter, p->encoding, err);
     p->step = 1;
     p->rows = p->bytes = p->bad_rows = 0;
     while (p->n_sample > 0)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 
+#include <iconv.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -381,6 +382,13 @@ static int read_dialect(struct dataset *d, struct err *err)
         return config_error(c, header, 0, err, "'%s' is not none", header->value);
     d->no_header = header;
     d->encoding = encoding ? encoding->value : NULL;
+    const iconv_t known = encoding ? iconv_open("UTF-8", encoding->value) : NULL;
+    if (known == (iconv_t)-1) // NOLINT(performance-no-int-to-ptr): iconv's own
+        return config_error(c, encoding, 0, err,
+                            "'%s' is no encoding that iconv knows; iconv -l lists them",
+                            encoding->value);
+    if (known)
+        iconv_close(known);
     for (const char *at = na ? na->value : NULL; at;) {
         if (config_list_next(na, &at, item, sizeof item, &offset))
             return config_error(c, na, offset, err, "a text is empty, or its quotes are wrong");

@@ -78,7 +78,7 @@ static inline char *rows_by_us(const char *path, char delimiter, bool lines)
     uint64_t line = 0;
     rows_faults = 0;
     FILE *f = open_memstream(&text, &size);
-    int rc = csv_open(&c, path, delimiter, &err);
+    int rc = csv_open(&c, path, delimiter, NULL, &err);
     while (rc == 0 && (rc = csv_next(&c, &b, 3, &err)) == 0 && b.n_rows > 0)
         for (const struct csv_row *row = b.rows; row < b.rows + b.n_rows; row++) {
             if (row->line <= line || row->first + row->n > b.n_fields)

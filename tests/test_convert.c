@@ -180,7 +180,6 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
          "no column has the header 'X'|; write delimiter = semicolon, tab or | in [input]"},
         {"", "X,X,L,C\n", "more than one column has the header 'X'|; write #2 for the last one"},
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
-        {"encoding = utf8000\n", "X,L,C\n", "'utf8000' is no encoding that iconv knows"},
         {"positive", "X,L,C\n1,nein,c\n1,ja,c\n1,nein,c\n",
          "no row has positive=Ja in column l; its values are nein, ja\n"},
         {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};

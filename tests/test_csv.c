@@ -24,6 +24,8 @@ TEST_CASE(rows_and_fields_are_those_of_rfc_4180)
         {"\n\na\n \t \n\r\n1\n\n", "3: [a]\n6: [1]\n"},
         {" a , b c\t, \"d \" ,\n", "1: [a] [b c] [d ] []\n"},
         {"\xef\xbb\xbf\"a\",b\n", "1: [a] [b]\n"},
+        {"a,b\r1,\"2\r3\"\r\r4,5", "1: [a] [b]\n2: [1] [2\n3]\n5: [4] [5]\n"}, // old Macs
+        {"a\nb\rc\r\nd\r", "1: [a]\n2: [b]\n3: [c]\n4: [d]\n"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++)
         assert_string_equal(read_all(scratch_text("a.csv", cases[i][0]), ','), cases[i][1]);
@@ -40,9 +42,6 @@ TEST_CASE(a_fault_costs_a_line_and_reading_goes_on_behind_it)
         {"a\nb\"c,\"d\n4\n", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
         {"a\n\"b\"c\n4", "1: [a]\n2:" QUOTE "\n3: [4]\n"},
         {"\"1\n2\n\"3\n,\"4\"\n", "1:" QUOTE "\n2: [2]\n3:" QUOTE "\n4: [] [4]\n"},
-        {"a\nb\rc\nd\n", "1: [a]\n2:! a carriage return without a line feed; write line feeds with "
-                         "tr '\\r' '\\n'\n3: [d]\n"},
-        {"a\r\r\n\"b\"\r\r\n", "1: [a]\n2: [b]\n"},
         {"\xff\xfe"
          "a\0,\0\xac\x20\n\0\0\xd8"
          "b\0\n\0"
@@ -53,7 +52,7 @@ TEST_CASE(a_fault_costs_a_line_and_reading_goes_on_behind_it)
         {"a\nb\0\nc\n", "1: [a]\n2:! a 0 byte; if it is UTF-16 without a mark, write encoding = "
                         "UTF-16LE\n3: [c]\n"},
     };
-    static const size_t sizes[LENGTH(cases)] = {[6] = 18, [7] = 12, [8] = 7};
+    static const size_t sizes[LENGTH(cases)] = {[4] = 18, [5] = 12, [6] = 7};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const size_t n = sizes[i] ? sizes[i] : strlen(cases[i][0]);
         assert_string_equal(read_all(scratch_bytes("a.csv", cases[i][0], n), ','), cases[i][1]);
@@ -62,19 +61,17 @@ TEST_CASE(a_fault_costs_a_line_and_reading_goes_on_behind_it)
     assert_contains(read_all(scratch, ','), "cannot read: Is a directory");
 }
 
-TEST_CASE(fields_and_rows_have_a_greatest_length)
+TEST_CASE(rows_have_a_greatest_length_and_number_of_fields)
 {
-    static const char too_long[] = "2:! a field of more than 64 KiB; is a quote not closed?\n3: [b";
     static const struct {
         const char *before;
         char byte;
         size_t n;
         const char *after, *error;
-    } cases[] = {{"a\n", 'x', CSV_MAX_FIELD, "\n", NULL},
-                 {"a\n", 'x', CSV_MAX_FIELD + 1, "\nb\n", too_long},
-                 {"a\n\"", 'x', CSV_MAX_FIELD - 1, "\"\n", NULL}, // libcsv counts the closing quote
-                 {"a\n\"", 'x', CSV_MAX_FIELD + 1, "\"\nb\n", too_long},
-                 {"a\n", 'x', CSV_MAX_ROW + (1 << 19), "\nb\n", "2:! a row of more than 1 MiB"},
+    } cases[] = {{"a\n", 'x', CSV_MAX_ROW - 1, "\n", NULL},
+                 {"a\n\"", 'x', CSV_MAX_ROW - 3, "\"\n", NULL},
+                 {"a\n", 'x', CSV_MAX_ROW, "\nb\n",
+                  "2:! a row of more than 1 MiB; is a quote not closed?\n3: [b"},
                  {"a\n\"\nb\n", 'x', CSV_MAX_ROW + (1 << 19), "\n4",
                   "2:! a row of more than 1 MiB; is a quote not closed?\n3: [b]\n"
                   "4:! a row of more than 1 MiB; is a quote not closed?\n5: [4]\n"},
@@ -169,14 +166,13 @@ TEST_CASE(compressed_rows_come_back_and_cut_or_damaged_data_is_an_error)
 }
 
 // A frame by hand (RFC 8878): window of 2^log bytes, one raw block.
-TEST_CASE(a_zstd_window_up_to_128_mib_is_read_and_a_larger_one_named)
+TEST_CASE(any_zstd_window_is_read)
 {
     char frame[] = "\x28\xb5\x2f\xfd\0?\x41\0\0a,b\n1,2\n";
     for (int log = 10; log <= 31; log++) {
         frame[5] = (char)((log - 10) << 3);
-        const char *read = read_all(scratch_bytes("long.zst", frame, sizeof frame - 1), ',');
-        assert_contains(read, log <= 27 ? "a" : "its zstd window is larger than 128 MiB");
-        assert_contains(read, log <= 27 ? "b" : "zstd -dc --long=31 ");
+        assert_string_equal(read_all(scratch_bytes("long.zst", frame, sizeof frame - 1), ','),
+                            "1: [a] [b]\n2: [1] [2]\n");
     }
 }
 

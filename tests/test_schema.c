@@ -111,6 +111,8 @@ TEST_CASE(mistakes_are_explained)
         {"epoch\nutc_offset = 1h", "t = T, time\n", "3:14: [input] utc_offset: it is the distance"},
         {"row\nna = NA, , ?", "x = X, number\n", "test.ini:3:10: [input] na: a text is empty"},
         {"row\nthousands = .", "x = X, number\n", "it is the decimal mark; write decimal = comma"},
+        {"row\nencoding = utf8000", "x = X, number\n",
+         "3:12: [input] encoding: 'utf8000' is no enc"},
         {"%Y-%m-%d %I", "t = T, time\n", "%I and %p go together"},
         {"row\ndelimeter = ;", "x = X, number\n", "test.ini:3: unknown key 'delimeter' in [input]"},
     };

@@ -2,6 +2,7 @@
 // error; and where they are neither compressed nor marked, the fields that libcsv alone would give.
 // Then the converter reads them in a dialect.
 #define _GNU_SOURCE // memfd_create
+#include "base/memory.h"
 #include "ingest/convert.h"
 #include "tests/csv_rows.h"
 
@@ -63,13 +64,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     int fd = file_of(data, size, path);
-    char *ours = rows_by_us(path, ',', false), *theirs = rows_by_libcsv(data, size);
+    char *lines = xmalloc(size + 1); // where a carriage return alone is a line feed
+    for (size_t i = 0; i < size; i++)
+        lines[i] = data[i] == '\r' && i + 1 < size && data[i + 1] != '\n' ? '\n' : (char)data[i];
+    char *ours = rows_by_us(path, ',', false), *theirs = rows_by_libcsv(lines, size);
     const char *last = strrchr(ours, '\n');
     const bool refused = rows_faults > 0 || strncmp(last ? last + 1 : ours, "! ", 2) == 0;
-    // Ours refuses more than libcsv (0 bytes, lone carriage returns), never less.
+    // Ours refuses more than libcsv (0 bytes, long rows), never less.
     const bool special = size >= 2 && (data[0] >= 0xef || data[0] == 0x1f || data[0] == 0x28);
     if (!refused && !special && (!theirs || strcmp(ours, theirs) != 0))
         abort();
+    free(lines);
     free(ours);
     free(theirs);
     convert(path, size);
