@@ -69,22 +69,6 @@ struct store_log {        // the writer's, except what the lock protects
     bool wanted, stop;
 };
 
-enum { IDS_RANGES = 256, IDS_KEPT = 65536 };
-
-struct ids { // which transactions were seen, by the pseudonym of their id; zeroed, it is empty
-    sqlite3 *db;
-    sqlite3_stmt *find, *put;
-    struct ids_range {
-        struct seen {
-            uint64_t id;
-            int64_t order;
-        } * seen; // [n], in the order of arrival
-        size_t n, capacity;
-    } ranges[IDS_RANGES]; // by the highest byte of the id
-    size_t n;             // of all ranges
-    unsigned due;         // the range to move to the table next
-};
-
 struct store_row { // a transaction with its decision
     int64_t order;
     int64_t received; // milliseconds since 1970
@@ -112,11 +96,14 @@ struct store_identity {       // what a database goes on from, and cannot change
 enum store_statement {
     STORE_INSERT,
     STORE_ROW,
+    STORE_FIND,
+    STORE_KEEP,
     STORE_LABELS,
     STORE_PUT_LABEL,
     STORE_PUT_MODEL,
     STORE_STATEMENTS
 };
+enum { STORE_KEPT = 65536 };   // ids in memory
 enum { STORE_BUSY_MS = 1000 }; // that a lock of another program is waited for
 enum { STORE_FILES = 3 };      // the database, its log and SQLite's shared memory
 
@@ -131,7 +118,9 @@ struct store {
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
     sqlite3_stmt *statements[STORE_STATEMENTS];
     struct store_log log;
-    struct ids ids;
+    int64_t kept;          // ids in memory
+    int id_range;          // whose ids move to the table next
+    int64_t swept;         // ids of lower order numbers will be there when all ranges have moved
     struct decision model; // whose model was written last
     int64_t model_id;      // and its id there
     struct store_row *one; // what store_get returns
@@ -204,15 +193,6 @@ int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, cons
 void store_log_tend(struct store_log *l);
 void store_log_stop(struct store_log *l);
 
-// ids.c. -1: SQLite has the message. column: the schema's name of the id.
-int ids_open(struct ids *ids, sqlite3 *db, const char *column);
-void ids_add(struct ids *ids, uint64_t id, int64_t order);  // orders increase
-int ids_find(struct ids *ids, uint64_t id, int64_t *order); // 0: not seen
-// Before each commit: move ranges to the table while more than IDS_KEPT are in memory. next: the
-// next order number. dropped: rows were dropped, so remove the ids of lower ones than the lowest.
-int ids_merge(struct ids *ids, int64_t next, int dropped);
-void ids_release(struct ids *ids);
-
 // Run SQL, in sqlite3_mprintf's format. *x takes the first column of the last row, 0 without rows; x
 // may be NULL.
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
@@ -241,6 +221,7 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
 // ---- between store.c and store_open.c ----
 
 int store_failed(const struct store *s, const char *what, struct err *err); // with SQLite's message
+int store_keep_ids(struct store *s, struct err *err);                       // the newest, in memory
 int store_prepare(struct store *s, struct err *err);                        // the statements
 // Are the files where they were? The first call notes where they are.
 int store_check_places(struct store *s, struct err *err);

@@ -177,12 +177,10 @@ int store_bind(struct store *s, const struct plan *plan, const struct dictionary
     s->columns = xcalloc(n, sizeof *s->columns);
     for (size_t c = 0; c < n; c++)
         s->columns[c] = &s->one->values[c];
-    if (store_prepare(s, err) || store_execute(s, "read", &s->dropped, err, STORE_DROPPED) ||
-        store_execute(s, "read", &s->next, err, next))
-        return -1;
-    const int id = schema_find_kind(&plan->schema, COLUMN_ID);
-    return id >= 0 && ids_open(&s->ids, s->db, plan->schema.columns[id].name)
-               ? store_failed(s, "read the ids", err)
+    return store_execute(s, "read", &s->dropped, err, STORE_DROPPED) ||
+                   store_execute(s, "read", &s->next, err, next) || store_keep_ids(s, err) ||
+                   store_prepare(s, err)
+               ? -1
                : 0;
 }
 
@@ -223,7 +221,6 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     for (size_t i = 0; i < STORE_FILES; i++)
         free(s->files[i]);
-    ids_release(&s->ids);
     store_log_stop(&s->log);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)

@@ -343,7 +343,7 @@ static void note_size(uint64_t size[8])
                              s->state.shards[0].n,
                              (uint64_t)s->state.last_time,
                              (uint64_t)s->store.next,
-                             s->store.ids.n,
+                             (uint64_t)s->store.kept,
                              s->recent.n_decisions,
                              s->dictionaries[5].n,
                              atomic_load(&s->counters.models[0].decisions[0]) +

@@ -78,7 +78,7 @@ TEST_CASE(an_id_of_another_transaction_is_refused_with_the_field_that_differs)
 TEST_CASE(ids_that_moved_to_the_table_are_found_there)
 {
 #define NUMBERED "{\"id\":%d,\"time\":%d,\"customer\":%d,\"amount\":1}"
-    enum { ROWS = IDS_KEPT + 30000, PART = 1000 };
+    enum { ROWS = STORE_KEPT + 30000, PART = 1000 };
     char *body = xmalloc(PART * 96);
     for (int i = 0; i < ROWS; i += PART) {
         size_t n = 0;
@@ -89,7 +89,7 @@ TEST_CASE(ids_that_moved_to_the_table_are_found_there)
         expect(body, 200);
     }
     assert_true(count("SELECT count(*) FROM seen") > 100);
-    assert_true(small.service.store.ids.n <= IDS_KEPT);
+    assert_true(small.service.store.kept <= STORE_KEPT);
     restart();
     const uint64_t events = small.service.state.events;
     for (int i = 0; i < ROWS; i += 101) {
