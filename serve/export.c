@@ -1,6 +1,5 @@
-// export: a served period as a feature table or as a raw one (--transactions), one decision as JSON,
-// or a check that what was served can be computed again. It reads the database while a server writes
-// to it, or without one.
+// export: a served period as a feature table or as a raw one (--transactions), or a check that what
+// was served can be computed again. It reads the database while a server writes to it, or without one.
 //
 // The table has the format of features/main.c: inputs as they were served, labels as they were known
 // at a time of the data clock, and three more columns: _probability, _decision (1: review) and _version,
@@ -24,9 +23,9 @@
 enum { BLOCK = 8192 }; // rows that are written at a time
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
-static const char *database = "var/assay.db", *output = "build/simulated/served", *id;
+static const char *database = "var/assay.db", *output = "build/simulated/served";
 static const char first_state[] = "build/simulated/features/state.bin";
-static const char *state_path = first_state, *key = "var/pseudonym.key";
+static const char *state_path = first_state;
 static int64_t from = INT64_MIN, until = INT64_MAX, labels_as_of = INT64_MIN;
 static bool verify, transactions;
 
@@ -66,36 +65,44 @@ static int open_database(struct err *err)
 
 static struct table_writer writer;
 static struct table_column *columns; // [n_columns] of the table
+static const void **places;          // [n_columns]: where a row has its value, or its text
 static uint64_t *block;              // [n_columns][BLOCK]: room for any kind of value
 static size_t n_columns, n;          // n: rows of the block
+static struct dictionary *texts;     // [n_columns] of categories
+static int8_t label;                 // the row's
+static double decided[3];            // probability, decision and version of the row
 static XXH3_state_t *hash;
 static struct progress progress;
 static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
 static int64_t label_delay;
-static struct dictionary *texts; // [n_columns] of categories
 
-// Numbers are in the inputs of a feature table.
-static bool is_written(size_t column)
+static void add_column(char *name, enum column_kind kind, const void *place)
 {
-    return transactions || schema->columns[column].kind != COLUMN_NUMBER;
+    columns[n_columns] = (struct table_column){.name = name, .kind = kind};
+    places[n_columns++] = place;
 }
 
 static int open_table(struct err *err)
 {
     static char names[][16] = {"_probability", "_decision", "_version"}; // no input begins with _
-    columns = xcalloc(schema->n + plan->n_inputs + 3, sizeof *columns);
+    const size_t most = schema->n + plan->n_inputs + 3;
+    columns = xcalloc(most, sizeof *columns);
+    places = xcalloc(most, sizeof *places);
+    texts = xcalloc(most, sizeof *texts);
     hash = xchecked(XXH3_createState());
     XXH3_64bits_reset(hash);
-    for (size_t c = 0; c < schema->n; c++)
-        if (is_written(c))
-            columns[n_columns++] = (struct table_column){.name = schema->columns[c].name,
-                                                         .kind = schema->columns[c].kind};
+    for (size_t c = 0; c < schema->n; c++) {
+        const enum column_kind kind = schema->columns[c].kind;
+        if (transactions || kind != COLUMN_NUMBER) // numbers are in the inputs of a feature table
+            add_column(schema->columns[c].name, kind,
+                       kind == COLUMN_LABEL      ? &label
+                       : kind == COLUMN_CATEGORY ? (const void *)&store.one->texts[c]
+                                                 : store.columns[c]);
+    }
     for (size_t i = 0; i < plan->n_inputs && !transactions; i++)
-        columns[n_columns++] =
-            (struct table_column){.name = plan->inputs[i].name, .kind = COLUMN_FEATURE};
+        add_column(plan->inputs[i].name, COLUMN_FEATURE, &store.one->x[i]);
     for (size_t i = 0; i < 3 && !transactions; i++)
-        columns[n_columns++] = (struct table_column){.name = names[i], .kind = COLUMN_NUMBER};
-    texts = xcalloc(n_columns, sizeof *texts);
+        add_column(names[i], COLUMN_NUMBER, &decided[i]);
     block = xcalloc(n_columns * BLOCK, sizeof *block);
     return table_writer_open(&writer, output, columns, n_columns, err);
 }
@@ -114,36 +121,28 @@ static int write_block(struct err *err)
     return 0;
 }
 
-static void put(size_t column, const void *value)
-{
-    const size_t size = column_size(columns[column].kind);
-    memcpy((char *)(block + column * BLOCK) + n * size, value, size);
-}
-
-static int put_row(void *arg, const struct store_row *row, const struct store_label *label,
+static int put_row(void *arg, const struct store_row *row, const struct store_label *none,
                    struct err *err)
 {
-    const double decided[] = {row->decision.probability, row->decision.review,
-                              (double)row->decision.version};
     const int64_t time = row->values[schema_find_kind(schema, COLUMN_TIME)];
-    const int8_t is = (int8_t)row->label;
-    size_t at = 0;
     uint32_t code = 0;
-    (void)arg, (void)label;
-    for (size_t c = 0; c < schema->n; c++) {
-        const enum column_kind kind = schema->columns[c].kind;
-        const void *value = &row->values[c];
-        if (kind == COLUMN_CATEGORY && dictionary_code(&texts[at], row->texts[c], &code, err))
-            return err_prefix(err, "%s: %s", store.path, schema->columns[c].name);
-        if (is_written(c))
-            put(at++, kind == COLUMN_CATEGORY ? &code : kind == COLUMN_LABEL ? &is : value);
+    (void)arg, (void)none;
+    label = (int8_t)row->label;
+    decided[0] = row->decision.probability;
+    decided[1] = row->decision.review;
+    decided[2] = (double)row->decision.version;
+    for (size_t i = 0; i < n_columns; i++) {
+        const size_t size = column_size(columns[i].kind);
+        const void *value = places[i];
+        if (columns[i].kind == COLUMN_CATEGORY) {
+            value = &code;
+            if (dictionary_code(&texts[i], *(const char *const *)places[i], &code, err))
+                return err_prefix(err, "%s: %s", store.path, columns[i].name);
+        }
+        memcpy((char *)(block + i * BLOCK) + n * size, value, size);
     }
-    for (size_t i = 0; i < plan->n_inputs && !transactions; i++)
-        put(at++, &row->x[i]);
-    for (size_t i = 0; i < 3 && !transactions; i++)
-        put(at++, &decided[i]);
-    labelled += row->label >= 0;
-    overdue += row->label < 0 && time <= labels_as_of - label_delay;
+    labelled += label >= 0;
+    overdue += label < 0 && time <= labels_as_of - label_delay;
     return ++n == BLOCK ? write_block(err) : 0;
 }
 
@@ -270,31 +269,14 @@ static int export_verify(double start, struct err *err)
     return found.differ == 0 ? 0 : err_set(err, "%s", found.first.msg);
 }
 
-static int export_decision(struct err *err)
-{
-    struct pseudonym pseudonym;
-    static struct reply r = {.status = 200};
-    if (pseudonym_load(&pseudonym, key, false, err))
-        return -1;
-    if (pseudonym_fingerprint(&pseudonym) != store.identity.key_fingerprint)
-        return err_set(err, "%s: the ids of %s were made under another key", key, database);
-    if (record_write(&(struct record){&store, &pseudonym, id, strlen(id), &r}, err))
-        return -1;
-    if (r.status != 200)
-        return err_set(err, "%s: no transaction has the id '%s', or it is no longer kept", database,
-                       id);
-    puts(r.text);
-    return stdout_close(err);
-}
-
 int main(int argc, char **argv)
 {
     const double start = seconds_now();
     const struct program program = {
         "export",
         "",
-        "Write the transactions that were served as a feature table; or print one decision (--id); "
-        "or compute all inputs again and compare them (--verify). A server may run meanwhile.",
+        "Write the transactions that were served as a feature table; or compute all inputs again "
+        "and compare them (--verify). A server may run meanwhile.",
         "build/bin/export --verify",
         {
             {"database", "FILE", "the server's database", .text = &database},
@@ -307,7 +289,6 @@ int main(int argc, char **argv)
             {"output", "DIR", "table to write", .text = &output},
             {"transactions", NULL, "the raw columns instead of the inputs: a table for features",
              .flag = &transactions},
-            {"id", "ID", "print the decision on this transaction as JSON", .text = &id},
             {"verify", NULL,
              "compute inputs and label values again, not decisions; exit 1 if one differs",
              .flag = &verify},
@@ -315,25 +296,20 @@ int main(int argc, char **argv)
             {"config", "FILE", "dataset description, for its label_delay", .text = &config_path},
             {"state", "FILE", "to verify: the snapshot that the database began with",
              .text = &state_path},
-            {"key", "FILE", "for --id: the pseudonym key", .text = &key},
         }};
     struct err err;
     umask(077); // only the owner may read pseudonyms
     json_set_alloc_funcs(xmalloc, free);
     int rc = option_parse(&program, argc, argv, &err);
-    const bool narrowed =
-        from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN || transactions;
-    if (rc > 0 && (from >= until || (id && verify) || ((id || verify) && narrowed)))
-        rc = err_set(&err, id || verify
-                               ? "--id, --verify, and --from, --until, --labels-as-of and "
-                                 "--transactions of a table exclude each other"
-                               : "the period is empty: --from must be earlier than --until");
+    if (rc > 0 && verify &&
+        (from != INT64_MIN || until != INT64_MAX || labels_as_of != INT64_MIN || transactions))
+        rc = err_set(&err, "--verify, and --from, --until, --labels-as-of and --transactions of a "
+                           "table exclude each other");
+    if (rc > 0 && from >= until)
+        rc = err_set(&err, "the period is empty: --from must be earlier than --until");
     if (rc <= 0)
         return option_exit(&program, rc, &err);
-    rc = open_database(&err) ? -1
-         : id                ? export_decision(&err)
-         : verify            ? export_verify(start, &err)
-                             : export_table(start, &err);
+    rc = open_database(&err) ? -1 : verify ? export_verify(start, &err) : export_table(start, &err);
     store_close(&store);
     return rc ? err_report("export", &err) : 0;
 }

@@ -3,9 +3,16 @@
 
 #include <inttypes.h>
 
-static void write_transaction(const struct record *q, const struct store_row *row)
+struct record_request {
+    struct service *service;
+    const char *id;
+    size_t n;
+    struct reply *reply;
+};
+
+static void write_transaction(const struct record_request *q, const struct store_row *row)
 {
-    const struct schema *schema = &q->store->plan->schema;
+    const struct schema *schema = &q->service->plan->schema;
     struct reply *r = q->reply;
     char time[TIME_TEXT];
     for (size_t c = 0; c < schema->n; c++) {
@@ -27,17 +34,19 @@ static void write_transaction(const struct record *q, const struct store_row *ro
     }
 }
 
-int record_write(void *arg, struct err *err)
+static int run(void *arg, struct err *err)
 {
-    const struct record *q = arg;
-    const struct plan *p = q->store->plan;
+    const struct record_request *q = arg;
+    struct service *s = q->service;
+    const struct plan *p = s->plan;
     const int column = schema_find_kind(&p->schema, COLUMN_ID);
     const struct store_row *row;
     struct reply *r = q->reply;
     char received[TIME_TEXT], clock[TIME_TEXT];
     int64_t order = 0;
     if (column >= 0 &&
-        store_find(q->store, pseudonym_hash(q->key, p->schema.columns[column].name, q->id, q->n),
+        store_find(&s->store,
+                   pseudonym_hash(&s->pseudonym, p->schema.columns[column].name, q->id, q->n),
                    &order, err))
         return -1;
     if (order == 0) {
@@ -45,7 +54,7 @@ int record_write(void *arg, struct err *err)
                       "no transaction of this id was predicted, or it is no longer kept");
         return 0;
     }
-    if (store_get(q->store, order, &row, err))
+    if (store_get(&s->store, order, &row, err))
         return -1;
     reply_text(r, "{\"id\":");
     reply_string(r, q->id, q->n);
@@ -59,13 +68,13 @@ int record_write(void *arg, struct err *err)
     }
     reply_text(r, "},");
     decision_write_members(&row->decision, row->outside, p, r);
-    return store_write_labels(q->store, order, r, err);
+    return store_write_labels(&s->store, order, r, err);
 }
 
 // Runs on the writer's thread, which owns the only connection that reads.
 void record(struct service *s, const char *id, size_t n, struct reply *r)
 {
-    struct record q = {&s->store, &s->pseudonym, id, n, r};
+    struct record_request q = {s, id, n, r};
     reply_reset(r);
-    service_run(s, record_write, &q, r);
+    service_run(s, run, &q, r);
 }

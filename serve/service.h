@@ -85,15 +85,6 @@ void feedback(struct service *s, const char *body, size_t n, struct reply *r);
 // GET /decisions?id=: one decision as it was stored, with its inputs, and its labels until now. ids
 // and keys of the transaction are pseudonyms, except the id that was asked for, n bytes.
 void record(struct service *s, const char *id, size_t n, struct reply *r);
-// The same from a database with the pseudonym key that it was written under.
-struct record {
-    struct store *store;
-    const struct pseudonym *key;
-    const char *id;
-    size_t n;
-    struct reply *reply;
-};
-int record_write(void *record, struct err *err);
 
 // Replace the champion by the registry's. Refused where its file is not the one that was trained,
 // or where it has other columns or features than the running state; RELOAD_LATER where there is no
