@@ -24,8 +24,7 @@ enum { BLOCK = 8192 }; // rows that are written at a time
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static const char *database = "var/assay.db", *output = "build/simulated/served";
-static const char first_state[] = "build/simulated/features/state.bin";
-static const char *state_path = first_state;
+static const char *state_path = "build/simulated/features/state.bin";
 static int64_t from = INT64_MIN, until = INT64_MAX, labels_as_of = INT64_MIN;
 static bool verify, transactions;
 
@@ -176,11 +175,6 @@ static int check(int64_t clock, struct err *err)
     if (is_other)
         return err_set(err, "%s: is no export, so it is not replaced: name another --output",
                        output);
-    if (transactions && from == INT64_MIN && store.dropped > 0)
-        return err_set(err,
-                       "%s: has dropped old transactions (--retain), which a state needs: join an "
-                       "earlier export of them, and give --from the time at which this one begins",
-                       store.path);
     if (labels_as_of > clock)
         return err_set(err, "--labels-as-of %s: is later than the newest transaction, of %s",
                        time_text(text[0], labels_as_of), time_text(text[1], clock));
@@ -220,49 +214,26 @@ static int export_table(double start, struct err *err)
 
 // ---- verification ----
 
-static int load(struct state *s, const char *path, bool is_base, struct err *err)
-{
-    struct snapshot_head head;
-    if (snapshot_peek(path, &head, err))
-        return -1;
-    if (is_base && head.checksum != store.identity.base)
-        return err_set(err, "%s: is not the state that %s began with", path, database);
-    if ((int64_t)head.position >= store.next)
-        return err_set(err, "%s: is a state of more rows than %s has", path, database);
-    if ((int64_t)head.position + 1 < store.dropped)
-        return err_set(err, "%s: %s has dropped rows that came after this state", path, database);
-    return recovery_load(s, plan, known, store.identity.key_fingerprint, path, err);
-}
-
-// From the oldest state whose later rows are all there, or from the one that was asked for.
+// From the snapshot that the database began with, or from a checkpoint.
 static int export_verify(double start, struct err *err)
 {
-    static const char *names[3];
     static struct state state;
+    struct snapshot_head head;
     struct replayed found = {0};
     int64_t before;
-    size_t i = 0;
-    names[0] = state_path;
-    names[1] = xasprintf("%s-state-1", database);
-    names[2] = xasprintf("%s-state", database);
-    for (; i < 3 && load(&state, names[i], i == 0, err); i++) {
-        if (state_path != first_state)
-            return -1;
-        fprintf(stderr, "export: cannot begin there: %s\n", err->msg);
-    }
-    if (i == 3)
-        return err_set(err,
-                       "%s: there is no state to compute from; give --state the snapshot that "
-                       "it began with",
-                       database);
-    if (store_execute(&store, "count", &before, err,
+    if (snapshot_peek(state_path, &head, err))
+        return -1;
+    if (head.position == 0 && head.checksum != store.identity.base)
+        return err_set(err, "%s: is not the state that %s began with", state_path, database);
+    if (recovery_load(&state, plan, known, store.identity.key_fingerprint, state_path, err) ||
+        store_execute(&store, "count", &before, err,
                       "SELECT count(*) FROM prediction WHERE seq <= %lld",
                       (long long)state.position) ||
         recovery_replay(&state, &store, &found, err))
         return -1;
     printf("%" PRIu64 " values, %" PRIu64 " differ; %" PRId64
            " transactions before %s cannot be verified\n",
-           found.values, found.differ, before, names[i]);
+           found.values, found.differ, before, state_path);
     if (summary_print("export", found.rows, start, 1e-6 * (double)found.rows, "Mrow/s", database,
                       err))
         return -1;
@@ -294,7 +265,8 @@ int main(int argc, char **argv)
              .flag = &verify},
             {"models", "DIR", "registry with a model of the same features", .text = &models},
             {"config", "FILE", "dataset description, for its label_delay", .text = &config_path},
-            {"state", "FILE", "to verify: the snapshot that the database began with",
+            {"state", "FILE",
+             "to verify: the snapshot that the database began with, or a checkpoint",
              .text = &state_path},
         }};
     struct err err;

@@ -46,10 +46,6 @@ static const struct program program = {
         {"durability", "WORD",
          "normal: acknowledged requests survive the process; full: a power cut too",
          .text = &durability},
-        {"retain", "DAYS",
-         "drop transactions this much older than the newest, or than the clock if that is earlier; "
-         "0: none",
-         .number = &files.retain, 0, 36500},
         {"clock", "WORD",
          "times may be a day ahead of, wall: the clock; data: the newest transaction, too, so that "
          "clients can move it on and on",

@@ -41,6 +41,7 @@ struct replay {
     struct replayed *found;
     struct store_row *computed; // what the state gives for a row: inputs and label values
     float **out;                // [n_inputs]: the places of the inputs
+    int64_t events;             // so far
 };
 
 static void compare(const struct replay *r, const struct store_row *row, const char *what,
@@ -57,10 +58,11 @@ static void compare(const struct replay *r, const struct store_row *row, const c
 static int replay_row(void *arg, const struct store_row *row, const struct store_label *label,
                       struct err *err)
 {
-    const struct replay *r = arg;
+    struct replay *r = arg;
     const struct plan *p = r->store->plan;
     const struct events one = {1, r->store->columns};
     const size_t lanes = p->n_label_lanes;
+    r->events++;
     if (label) {
         store_relabel(r->store, label, r->state);
         return 0;
@@ -81,18 +83,23 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
 {
     enum { PART = 10000 }; // order numbers that are read at a time
     const size_t n = store->plan->n_inputs;
-    struct replay r = {s, store, found, store_rows_new(store->plan, 1), xcalloc(n, sizeof *r.out)};
+    struct replay r = {s, store, found, store_rows_new(store->plan, 1), xcalloc(n, sizeof *r.out),
+                       0};
+    const int64_t first = (int64_t)s->position + 1, next = store->next;
     int rc = 0;
     for (size_t i = 0; i < n; i++)
         r.out[i] = &r.computed->x[i];
-    for (int64_t from = (int64_t)s->position + 1; from < store->next && rc == 0; from += PART) {
-        const int64_t until = store->next - from < PART ? store->next : from + PART;
-        rc = store_each(store, from, until, 0, replay_row, &r, err) ||
-             store_execute(store, "read", &store->dropped, err, STORE_DROPPED);
-        if (rc == 0 && store->dropped > from)
-            rc = err_set(err, "%s: the server dropped rows that were to be replayed; try again",
-                         store->path);
-    }
+    for (int64_t from = first; from < next && rc == 0; from += PART)
+        rc = store_each(store, from, from + PART < next ? from + PART : next, 0, replay_row, &r,
+                        err);
+    if (rc == 0 && r.events != next - first)
+        rc =
+            err_set(err,
+                    "%s: has %" PRId64 " rows between order %" PRId64
+                    ", where the state ends, and its own end at %" PRId64
+                    ": these two do not belong together, or rows were deleted: give a later state, "
+                    "or keep it elsewhere and start with a new one (--database)",
+                    store->path, r.events, first - 1, next - 1);
     free(r.computed);
     free(r.out);
     return rc ? -1 : 0;

@@ -237,40 +237,19 @@ static int load_snapshot(struct service *s, const char *path, struct err *err)
                          path, err);
 }
 
-// The newest that can be read: the checkpoint, the one before it, or the snapshot that the database
-// began with, while it has all rows since then.
+// The checkpoint or, if there is none that can be read, the snapshot that the database began with.
 static int load_newest(struct service *s, const char *base, struct err *err)
 {
     struct writer *w = &s->writer;
-    const char *const names[] = {w->checkpoint, w->previous, base};
     struct stat file;
-    int i = 0;
-    for (; i < 2; i++) {
-        if (stat(names[i], &file))
-            continue;
-        if (load_snapshot(s, names[i], err) == 0)
-            break;
-        writer_report(w, false, "%s; going back to what was before it", err->msg);
+    if (stat(w->checkpoint, &file) == 0) {
+        if (load_snapshot(s, w->checkpoint, err) == 0) {
+            atomic_store(&w->saved_time, (long long)file.st_mtime);
+            return 0;
+        }
+        writer_report(w, false, "%s; beginning with %s and all rows", err->msg, base);
     }
-    if (i == 2 && load_snapshot(s, base, err))
-        return -1;
-    w->checkpoint_is_good = i == 0;
-    if (i < 2)
-        atomic_store(&w->saved_time, (long long)file.st_mtime);
-    const int64_t position = (int64_t)s->state.position;
-    if (position + 1 < s->store.dropped)
-        return err_set(err,
-                       "%s: its rows before order %" PRId64
-                       " were dropped, and no checkpoint since "
-                       "then can be read: restore it with its checkpoint from a backup, or keep it "
-                       "elsewhere and start with a new one (--database)",
-                       s->store.path, s->store.dropped);
-    if (position < s->store.next)
-        return 0;
-    return err_set(err,
-                   "%s: holds transactions up to order %" PRId64 ", %s only up to %" PRId64
-                   ": these two do not belong together",
-                   w->checkpoint, position, s->store.path, s->store.next - 1);
+    return load_snapshot(s, base, err);
 }
 
 static int remember(void *arg, const struct store_row *row, const struct store_label *label,
@@ -287,28 +266,11 @@ static int remember(void *arg, const struct store_row *row, const struct store_l
 
 // ---- recovery ----
 
-static int check_retain(struct service *s, int64_t days, struct err *err)
-{
-    const struct plan *p = s->plan;
-    int64_t longest = 0;
-    for (size_t t = 0; t < p->n_tracks; t++)
-        for (size_t e = 0; e < p->tracks[t].n_edges; e++)
-            longest = p->tracks[t].edges[e] > longest ? p->tracks[t].edges[e] : longest;
-    longest += LATE_SECONDS; // a late transaction looks back as much further
-    s->writer.retain_seconds = days * SECONDS_PER_DAY;
-    if (days == 0 || s->writer.retain_seconds >= longest)
-        return 0;
-    return err_set(err,
-                   "--retain %" PRId64 ": labels that the windows wait for would find no "
-                   "transaction; give %" PRId64 " days at least, or 0 to keep all",
-                   days, (longest + SECONDS_PER_DAY - 1) / SECONDS_PER_DAY);
-}
-
 // Called before a new database is made, so that a start that fails leaves no trace. A log beside
 // its name may hold all rows of another database.
 static int check_new(const char *database, struct err *err)
 {
-    static const char *const ends[] = {"-wal", "-state", "-state-1"};
+    static const char *const ends[] = {"-wal", "-state"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         char *name = xasprintf("%s%s", database, ends[i]);
         const bool exists = access(name, F_OK) == 0;
@@ -328,25 +290,17 @@ static int recover(struct service *s, const struct service_files *files, struct 
     struct writer *w = &s->writer;
     struct store_identity identity = {.plan = plan_checksum(s->plan),
                                       .key_fingerprint = pseudonym_fingerprint(&s->pseudonym)};
-    const bool fresh = access(database, F_OK) != 0;
-    struct snapshot_head base, previous;
+    struct snapshot_head base;
     struct replayed found = {0};
-    struct err why;
     w->checkpoint = xasprintf("%s-state", database);
-    w->previous = xasprintf("%s-state-1", database);
-    if (check_retain(s, files->retain, err) ||
-        (fresh && (check_new(database, err) || load_snapshot(s, files->state, err))) ||
+    if ((access(database, F_OK) && check_new(database, err)) || load_newest(s, files->state, err) ||
         snapshot_peek(files->state, &base, err))
         return -1;
     identity.base = base.checksum;
     w->base_time = base.last_time;
-    if (store_open(&s->store, database, s->plan, s->dictionaries, files->full, &identity, err) ||
-        (!fresh && load_newest(s, files->state, err)))
-        return -1;
     atomic_store(&w->saved_order, (long long)s->state.position);
-    if (snapshot_peek(w->previous, &previous, &why) == 0 && previous.position <= s->state.position)
-        w->previous_order = (int64_t)previous.position; // rows after it are kept
-    if (recovery_replay(&s->state, &s->store, &found, err))
+    if (store_open(&s->store, database, s->plan, s->dictionaries, files->full, &identity, err) ||
+        recovery_replay(&s->state, &s->store, &found, err))
         return -1;
     if (found.differ)
         return err_set(err, "%s", found.first.msg);

@@ -24,7 +24,6 @@ struct service_files {
     const char *key;      // pseudonym key
     const char *database; // its checkpoint is beside it, with "-state" after the name
     bool full;            // commits survive a power cut, not only the end of the process
-    int64_t retain;       // days that a transaction is kept after its time at least; 0: for ever
     bool data_clock;      // as in struct writer
     int64_t queue;        // jobs that may wait; more are refused
     // Tell the operator, from any thread; fatal: nothing is decided any more. May be NULL.

@@ -156,18 +156,16 @@ int store_keep_ids(struct store *s, struct err *err)
                : 0;
 }
 
-// As signed numbers, ranges do not wrap either. The ids of dropped rows go where there are any.
+// As signed numbers, ranges do not wrap either.
 static int move_ids(struct store *s, struct err *err)
 {
     while (s->kept > STORE_KEPT) {
         const uint64_t low = (uint64_t)s->id_range << 56, high = low | (UINT64_MAX >> 8);
         if (store_execute(s, "write ids", NULL, err,
-                          "DELETE FROM seen WHERE (SELECT min(seq) FROM prediction) > 1 AND id"
-                          " BETWEEN %lld AND %lld AND seq < (SELECT min(seq) FROM prediction);"
                           "INSERT OR REPLACE INTO seen SELECT * FROM kept"
                           " WHERE id BETWEEN %lld AND %lld;"
                           "DELETE FROM kept WHERE id BETWEEN %lld AND %lld",
-                          low, high, low, high, low, high))
+                          low, high, low, high))
             return -1;
         s->kept -= sqlite3_changes(s->db);
         s->id_range = (s->id_range + 1) % 256;
@@ -323,40 +321,7 @@ void store_relabel(const struct store *s, const struct store_label *label, struc
                   label->label == 1 ? fraud : genuine);
 }
 
-int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n, struct err *err)
-{
-    const struct schema *schema = &s->plan->schema;
-    const char *time = schema->columns[schema_find_kind(schema, COLUMN_TIME)].name;
-    const int64_t first = *from;
-    int64_t last;
-    if (store_execute(
-            s, "read", &last, err,
-            "SELECT max(seq) FROM (SELECT seq FROM prediction WHERE seq >= %lld ORDER BY seq"
-            " LIMIT %d)",
-            first, n))
-        return -1;
-    *from = last + 1;
-    if (last == 0)
-        return 0;
-    if (store_execute(s, "drop old transactions", NULL, err,
-                      "DELETE FROM prediction WHERE seq BETWEEN %lld AND %lld AND seq < %lld"
-                      " AND \"t_%w\" < %lld AND NOT EXISTS (SELECT 1 FROM feedback AS f"
-                      " WHERE f.prediction = prediction.seq AND f.seq >= %lld)",
-                      first, last, order, time, until, order))
-        return -1;
-    const int dropped = sqlite3_changes(s->db);
-    if (dropped == 0)
-        return 0;
-    s->dropped = order;
-    return store_execute(
-               s, "drop old labels", NULL, err,
-               "DELETE FROM feedback WHERE prediction BETWEEN %lld AND %lld AND NOT EXISTS"
-               " (SELECT 1 FROM prediction AS p WHERE p.seq = feedback.prediction);"
-               "INSERT OR REPLACE INTO meta VALUES ('dropped', %lld), ('next', %lld)",
-               first, last, order, s->next)
-               ? -1
-               : dropped;
-}
+// ---- reading ----
 
 static int read_blob(sqlite3_stmt *q, int at, void *to, size_t size)
 {
@@ -425,8 +390,7 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
     sqlite3_bind_int64(q, 1, order);
     const int rc = sqlite3_step(q), outside = sqlite3_column_count(q) - 1;
     if (rc == SQLITE_DONE)
-        return err_set(err, "%s: transaction %" PRId64 " is not there, or was dropped meanwhile",
-                       s->path, order);
+        return err_set(err, "%s: transaction %" PRId64 " is not there", s->path, order);
     if (rc != SQLITE_ROW)
         return store_failed(s, "read a transaction", err);
     one->order = order;

@@ -126,7 +126,6 @@ struct store {
     struct store_row *one; // what store_get returns
     const void **columns;  // [schema.n]: the places of its values, for struct events
     int64_t next;          // the next order number
-    int64_t dropped;       // rows below it may be missing; 0: none is
 };
 
 // Creates the database if it is missing. Refuses a symbolic link, and a database of another plan,
@@ -167,12 +166,6 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
                     struct err *err);
 // Tell the state the label of the row that store_get has returned.
 void store_relabel(const struct store *s, const struct store_label *label, struct state *state);
-// Drop transactions of times before `until` that a replay from `order` on does not need: those
-// of lower order numbers without a label from it on. Looks at n rows from *from on and moves *from
-// behind them. Returns how many were dropped, or -1.
-int store_drop(struct store *s, int64_t *from, int64_t order, int64_t until, int n,
-               struct err *err);
-
 // Call take for each transaction and label with from <= order number < until, in their order, until
 // it returns -1; n > 0: for the newest n transactions and the newest n labels alone. row: the
 // transaction, also of a label; label: NULL for a transaction.
@@ -197,9 +190,6 @@ void store_log_stop(struct store_log *l);
 // may be NULL.
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                   ...);
-#define STORE_DROPPED                                                                              \
-    "SELECT value FROM meta WHERE key = 'dropped'" // a server may drop rows meanwhile
-
 // ---- recovery.c: the state that the rows lead to, from a snapshot or a checkpoint on. The server
 // starts with it, and `export --verify` checks with it what was served. ----
 

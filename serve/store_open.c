@@ -166,10 +166,8 @@ static void begin(struct store *s, const char *path)
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
                struct err *err)
 {
-    static const char next[] = // meta has it from when rows were dropped
-        "SELECT max(coalesce((SELECT max(seq) + 1 FROM prediction), 1),"
-        " coalesce((SELECT max(seq) + 1 FROM feedback), 1),"
-        " coalesce((SELECT value FROM meta WHERE key = 'next'), 1))";
+    static const char next[] = "SELECT 1 + max(coalesce((SELECT max(seq) FROM prediction), 0),"
+                               " coalesce((SELECT max(seq) FROM feedback), 0))";
     const size_t n = plan->schema.n;
     s->plan = plan;
     s->dictionaries = dictionaries;
@@ -177,8 +175,7 @@ int store_bind(struct store *s, const struct plan *plan, const struct dictionary
     s->columns = xcalloc(n, sizeof *s->columns);
     for (size_t c = 0; c < n; c++)
         s->columns[c] = &s->one->values[c];
-    return store_execute(s, "read", &s->dropped, err, STORE_DROPPED) ||
-                   store_execute(s, "read", &s->next, err, next) || store_keep_ids(s, err) ||
+    return store_execute(s, "read", &s->next, err, next) || store_keep_ids(s, err) ||
                    store_prepare(s, err)
                ? -1
                : 0;

@@ -19,10 +19,8 @@
 // A checkpoint after so many rows, or after an hour in which rows came, bounds what a restart
 // replays.
 enum { CHECKPOINT_ROWS = 500000, CHECKPOINT_SECONDS = 3600, RETRY_SECONDS = 60 };
-// How long the writer waits for jobs, while it has chores and otherwise, and rows to drop at a
-// time.
+// How long the writer waits for jobs, while it has chores and otherwise.
 static const double chore_seconds = 0.05, idle_seconds = 10;
-enum { DROP_ROWS = 256 };
 
 void writer_report(struct writer *w, bool fatal, const char *fmt, ...)
 {
@@ -72,7 +70,7 @@ enum job_outcome writer_run(struct writer *w, struct job *job)
 // All jobs that wait become a group; NULL after a while without any, or at the end.
 static struct job *take_group(struct writer *w, uint32_t *group, bool *stopping)
 {
-    const bool chores = w->child > 0 || w->drop_from > 0 || atomic_load(&w->store->held);
+    const bool chores = w->child > 0 || atomic_load(&w->store->held);
     const double end = seconds_now() + (chores ? chore_seconds : idle_seconds);
     const struct timespec until = {(time_t)end, (long)(1e9 * fmod(end, 1))};
     pthread_mutex_lock(&w->lock);
@@ -138,15 +136,14 @@ static enum job_outcome run_jobs(struct writer *w, struct job *jobs)
 }
 
 // The rows must be on disk before the checkpoint, else a power cut could leave it ahead of them.
-// The one before is kept in case this one is damaged one day; a damaged one does not replace it.
 static int save_checkpoint(struct writer *w, struct err *err)
 {
     struct output o = {0};
-    int rc = store_sync(w->store, err) || output_open(&o, w->checkpoint, 0600, err) ||
-             snapshot_save(w->state, o.fd, w->checkpoint, err);
-    if (rc == 0 && w->checkpoint_is_good && rename(w->checkpoint, w->previous) && errno != ENOENT)
-        rc = err_sys(err, "%s: cannot rename", w->checkpoint);
-    rc = rc || output_commit(&o, err) ? -1 : 0;
+    const int rc = store_sync(w->store, err) || output_open(&o, w->checkpoint, 0600, err) ||
+                           snapshot_save(w->state, o.fd, w->checkpoint, err) ||
+                           output_commit(&o, err)
+                       ? -1
+                       : 0;
     output_release(&o);
     return rc;
 }
@@ -182,28 +179,17 @@ static void end_checkpoint(struct writer *w, int options)
     w->child = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return;
-    w->previous_order = w->saved_order;
-    w->checkpoint_is_good = true;
     w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
-    w->drop_from = w->retain_seconds > 0;
     atomic_store(&w->saved_order, w->child_order);
     atomic_store(&w->saved_time, (long long)time(NULL));
 }
 
-// Some old rows, in a transaction of their own, which also finds out whether a held database is
-// free: load balancers stop sending requests once /readyz fails, so no request would.
-static int drop_some(struct writer *w, struct err *err)
+// Load balancers stop sending requests once /readyz fails, so no request would find out that a held
+// database is free.
+static int probe(struct writer *w, struct err *err)
 {
-    const int64_t now = writer_now(w), newest = w->state->last_time;
-    int dropped = 0, rc = begin(w, err);
-    if (rc)
-        return rc == STORE_BUSY ? 0 : -1;
-    if (w->drop_from > 0)
-        dropped = store_drop(w->store, &w->drop_from, w->previous_order + 1,
-                             (newest < now ? newest : now) - w->retain_seconds, DROP_ROWS, err);
-    if (dropped == 0)
-        w->drop_from = 0;
-    return dropped < 0 || store_commit(w->store, err) ? -1 : 0;
+    const int rc = begin(w, err);
+    return rc == STORE_BUSY ? 0 : rc || store_commit(w->store, err) ? -1 : 0;
 }
 
 static bool is_unsaved(const struct writer *w)
@@ -217,7 +203,7 @@ static void do_chores(struct writer *w)
     end_checkpoint(w, WNOHANG);
     if (atomic_load(&w->broken))
         return;
-    if ((atomic_load(&w->store->held) || w->drop_from > 0) && drop_some(w, &err))
+    if (atomic_load(&w->store->held) && probe(w, &err))
         break_down(w, &err);
     else if (w->child == 0 && ((int64_t)w->state->position >= w->due_order ||
                                (is_unsaved(w) && time(NULL) >= w->due_time)))
@@ -251,7 +237,6 @@ static void *write_jobs(void *arg)
 int writer_start(struct writer *w, struct err *err)
 {
     w->group = 2; // done is 0, so those before it count as ended
-    w->drop_from = w->retain_seconds > 0 && w->previous_order > 0;
     w->due_order = w->saved_order + CHECKPOINT_ROWS;
     w->due_time = (int64_t)time(NULL) + CHECKPOINT_SECONDS;
     if (pthread_create(&w->thread, NULL, write_jobs, w))
@@ -270,6 +255,5 @@ void writer_stop(struct writer *w)
         pthread_join(w->thread, NULL);
     }
     free(w->checkpoint);
-    free(w->previous);
     *w = (struct writer){0};
 }

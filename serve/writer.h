@@ -31,7 +31,6 @@ struct writer {
     struct counters *counters;
     void (*report)(const char *what, bool fatal); // as in service_files
     size_t limit;                                 // jobs that may wait
-    int64_t retain_seconds;                       // 0: for ever
     int64_t base_time; // newest event of the snapshot that the database began with
     pthread_t thread;
     bool started;
@@ -51,14 +50,10 @@ struct writer {
     atomic_llong saved_order; // order number of the checkpoint
     atomic_llong saved_time;  // when it was written, seconds since 1970
     char *checkpoint;         // its name
-    char *previous;           // name of the one before
-    bool checkpoint_is_good;  // this process has read or written it
-    int64_t previous_order;   // order number of the one before; 0: there is none
     pid_t child;              // that writes one; 0: none
     int64_t child_order;      // its order number
     int64_t due_order;        // order number from which on the next checkpoint is due
     int64_t due_time;         // and the time, if rows came
-    int64_t drop_from;        // next rows to look at for retention; 0: none
 };
 
 // state, store, counters, limit and the locks are set; the rest is 0 or from the recovery.

@@ -126,14 +126,6 @@ static inline void old(const char *id, const char *day, int customer)
            200);
 }
 
-// Rows are dropped while there are no requests.
-static inline void wait_for_rows(int64_t n)
-{
-    for (int ms = 0; ms < 20000 && count("SELECT count(*) FROM prediction") > n; ms += 10)
-        poll(NULL, 0, 10);
-    assert_int_equal(count("SELECT count(*) FROM prediction"), n);
-}
-
 // The last report of a service that has `report`.
 static char reported[1200];
 static atomic_bool fatal;

@@ -7,17 +7,14 @@ static struct table served; // that it wrote
 
 enum { START = 1538352000 }; // 2018-10-01T00:00:00Z
 
-static bool with_default_state; // which no test has
-
 static int export(const char *options)
 {
     const char *bin = getenv("ASSAY_BIN") ? getenv("ASSAY_BIN") : "build/bin";
-    return run_command(out, sizeof out,
-                       "%s/export --database %s --models %s --config %s/small.ini --output "
-                       "%s/served %s%s %s",
-                       bin, small.database, small.models, small.folder, small.folder,
-                       with_default_state ? "" : "--state ", with_default_state ? "" : small.state,
-                       options);
+    return run_command(
+        out, sizeof out,
+        "%s/export --database %s --models %s --config %s/small.ini --output %s/served "
+        "--state %s %s",
+        bin, small.database, small.models, small.folder, small.folder, small.state, options);
 }
 
 // parts: as in assert_parts.
@@ -314,16 +311,8 @@ TEST_CASE(what_was_served_can_be_computed_again)
     restart();
     free(answers(60, 20));
     expect_export(0, "800 values, 0 differ; 0 transactions before", "--verify");
-    shell("mv state.bin moved; cp assay.db-state assay.db-state-1");
-    expect_export(1, "state.bin: cannot open", "--verify");
-    with_default_state = true;
-    expect_export(0, "200 values, 0 differ; 60 transactions before|-state-1 cannot", "--verify");
-    shell("rm assay.db-state-1");
-    expect_export(0, "200 values, 0 differ; 60 transactions before|-state cannot", "--verify");
-    shell("rm assay.db-state");
-    expect_export(1, "there is no state to compute from", "--verify");
-    with_default_state = false;
-    shell("mv moved state.bin");
+    expect_export(0, "200 values, 0 differ; 60 transactions before|-state cannot",
+                  formatted("--verify --state %s-state", small.database));
 }
 
 TEST_CASE(a_value_that_differs_is_named)
@@ -350,31 +339,6 @@ TEST_CASE(a_value_that_differs_is_named)
     start();
 }
 
-// The older checkpoint is the oldest state then, also while rows before it are still there.
-TEST_CASE(after_rows_were_dropped_the_rest_is_verified_and_exported)
-{
-    stop();
-    small.files.retain = 15;
-    start();
-    free(answers(0, 20)); // of the first of October, with labels
-    old("N", "12-24", 1);
-    restart();
-    old("O", "12-25", 1);
-    old("Q", "12-26", 1);
-    restart();
-    wait_for_rows(3);
-    old("P", "12-27", 1);
-    with_default_state = true;
-    expect_export(0, "30 values, 0 differ; 1 transactions before|-state-1 cannot", "--verify");
-    with_default_state = false;
-    expect_export(0,
-                  "export            4 |0 known; of the other transactions 3 should have one by "
-                  "now and 1 are",
-                  "");
-    expect_export(1, "has no transaction of that period; its newest ones are of 2018-12-27",
-                  "--until 2018-11-01");
-}
-
 static int count_row(void *arg, const struct store_row *row, const struct store_label *change,
                      struct err *err)
 {
@@ -383,27 +347,21 @@ static int count_row(void *arg, const struct store_row *row, const struct store_
     return 0;
 }
 
-// As a server does it beside a program that has begun.
-TEST_CASE(rows_that_are_dropped_meanwhile_are_an_error)
+TEST_CASE(rows_that_are_deleted_are_missed)
 {
     const struct plan *p = small.service.plan;
     const struct dictionary *known = small.service.dictionaries;
     struct store reader;
-    struct state windows;
-    struct replayed found = {0};
     struct err err = {""};
     int rows = 0;
     free(answers(0, 20));
-    must(store_open_reader(&reader, small.database, &err) || store_bind(&reader, p, known, &err) ||
-             recovery_load(&windows, p, known, reader.identity.key_fingerprint, small.state, &err),
+    must(store_open_reader(&reader, small.database, &err) || store_bind(&reader, p, known, &err),
          &err);
-    database_change(small.database, "DELETE FROM prediction WHERE seq = 3; DELETE FROM feedback "
-                                    "WHERE prediction = 3; INSERT INTO meta VALUES ('dropped', 4)");
-    assert_int_equal(recovery_replay(&windows, &reader, &found, &err), -1);
-    assert_contains(err.msg, "the server dropped rows");
+    database_change(small.database, "DELETE FROM prediction WHERE seq = 23");
+    expect_export(1, "has 24 rows between order 0, where the state ends, and its own end at 25",
+                  "--verify");
     assert_int_equal(store_each_by_time(&reader, INT64_MIN, INT64_MAX, count_row, &rows, &err), 0);
     assert_int_equal(rows, 19);
-    state_release(&windows);
     store_close(&reader);
 }
 
@@ -454,12 +412,7 @@ TEST_CASE(a_database_is_read_as_a_server_left_it)
     expect_export(0, "export           20 ", "");
     shell("rm assay.db*; cp good/assay.db .");
     expect_export(0, "200 values, 0 differ; 0 transactions", "--verify");
-    shell("rm assay.db*; mv good/* .; mv state.bin moved");
-    with_default_state = true;
-    expect_export(0, "0 values, 0 differ; 20 transactions before|assay.db-state cannot",
-                  "--verify");
-    with_default_state = false;
-    shell("mv moved state.bin");
+    shell("rm assay.db*; mv good/* .");
     start(); // nothing hinders it
     assert_int_equal(small.service.state.events, 20);
 }
@@ -474,8 +427,6 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
     } cases[] = {
         {2, "", "--from 2018-10-02 --until 2018-10-01", "--from must be earlier than --until"},
         {2, "", "--verify --transactions", "exclude each other"},
-        {1, "sqlite3 assay.db \"INSERT INTO meta VALUES ('dropped', 5)\"", "--transactions",
-         "has dropped old transactions (--retain), which a state needs"},
         {1, "", "--labels-as-of '2018-10-01 11:25:01'",
          "--labels-as-of 2018-10-01T11:25:01Z: is later than the newest transaction, of "
          "2018-10-01T11:25:00Z"},

@@ -46,7 +46,7 @@ ROUNDS, ROUND_SECONDS, WARM_SECONDS = 5, 5, 2
 # Before memory is watched the windows must have filled: rings hold up to 128 events of a terminal, and
 # those that the state had not seen get one in 9973 requests (predict.lua).
 WARM_REQUESTS, WATCHED_REQUESTS, PIECE_REQUESTS = 1_800_000, 1_000_000, 100_000
-OPEN_RATE, OPEN_SECONDS, RETAIN_DAYS, VECTORS = 5000, 10, 66, 1000  # the windows reach back 65 days
+OPEN_RATE, OPEN_SECONDS, VECTORS = 5000, 10, 1000
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -164,7 +164,7 @@ class Server:
 def start_ours(o):
     """Our server, with a database of its own."""
     command = [o.bin / "serve", "--models", o.models, "--state", o.features / "state.bin", "--port", 0,
-               "--threads", THREADS, "--database", o.work / "assay.db", "--retain", RETAIN_DAYS]
+               "--threads", THREADS, "--database", o.work / "assay.db"]
     return Server("assay").start_and_ask(command)
 
 
