@@ -136,17 +136,16 @@ static void fit_missing(struct schema_column *column, const double *all, struct 
     free(sample);
 }
 
-// Spell out the values of the onehots of a category column.
-static int fit_column(int column, struct row_range rows, struct err *err)
+static int fit_onehot(struct plan_definition *d, struct row_range rows, struct err *err)
 {
-    const struct table_column *c = source((size_t)column);
+    const struct table_column *c = source((size_t)d->unfitted);
     const uint32_t *codes = c->data;
     struct plan_value *values = xcalloc(c->dictionary_size, sizeof *values);
     for (size_t i = 0; i < c->dictionary_size; i++)
         values[i].text = c->dictionary[i];
     for (uint64_t i = rows.first; i < rows.end; i++)
         values[codes[i]].rows++;
-    int rc = plan_fit_onehots(&plan, column, values, c->dictionary_size, err);
+    int rc = plan_fit_onehot(&plan, d, values, c->dictionary_size, err);
     free(values);
     return rc;
 }
@@ -187,14 +186,17 @@ static int fit_hinges(struct row_range rows, struct err *err)
 static int fit(struct err *err)
 {
     struct split split;
-    bool hinges = false, missing = false;
+    const struct plan_definition *end = plan.definitions + plan.n_definitions;
+    bool onehots = false, hinges = false, missing = false;
     if (split_labels(&split, &config, schema, err)) // train would refuse it later
         return -1;
-    for (size_t i = 0; i < plan.n_definitions; i++)
-        hinges |= plan.definitions[i].knots > 0;
+    for (const struct plan_definition *d = plan.definitions; d < end; d++) {
+        onehots |= d->unfitted >= 0;
+        hinges |= d->knots > 0;
+    }
     for (size_t i = 0; i < schema->n; i++)
         missing |= column_fits_missing(&schema->columns[i]);
-    if (plan_unfitted(&plan) < 0 && !hinges && !missing)
+    if (!onehots && !hinges && !missing)
         return 0;
     if (split_from_config(&split, &config, err))
         return -1;
@@ -202,8 +204,8 @@ static int fit(struct err *err)
     for (size_t i = 0; i < schema->n; i++)
         if (column_fits_missing(&schema->columns[i]))
             fit_missing(&plan.schema.columns[i], source(i)->data, rows);
-    for (int column; (column = plan_unfitted(&plan)) >= 0;)
-        if (fit_column(column, rows, err))
+    for (struct plan_definition *d = plan.definitions; d < end; d++)
+        if (d->unfitted >= 0 && fit_onehot(d, rows, err))
             return -1;
     return plan_refit(&plan, err) || (hinges && fit_hinges(rows, err)) ? -1 : 0;
 }

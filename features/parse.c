@@ -1,4 +1,4 @@
-// Recursive descent over one expression:
+// Precedence climbing over one expression:
 //
 //     or         := and {or and}
 //     and        := comparison {and comparison}
@@ -6,9 +6,10 @@
 //     sum        := product {(+ | -) product}
 //     product    := factor {(* | /) factor}
 //     factor     := - factor | number | name | category (== | !=) text | function ( ... ) | ( or )
-#include "features/words.h"
+#include "features/plan.h"
 
 #include "base/memory.h"
+#include "base/value.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -16,45 +17,163 @@
 #include <stdlib.h>
 
 enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
+enum { NAME = 64 };                        // room for a name with its 0
 
-// Operators by how tightly they bind, the loosest first.
-enum { OR, AND, COMPARISON, SUM, PRODUCT, FACTOR };
-// Returns the index of a node, or -1 with the error filled, as most functions here.
-static int operation(struct parser *ps, int level);
+struct parser {
+    const char *text, *at; // at: the next word, never a blank
+    struct plan *plan;
+    struct plan_definition *definition;
+    const char *label_at; // where the label stood last
+    int depth;
+    struct err *err;
+};
+
+// Set the message and the place of the mistake; -1.
+#define fail(ps, place, ...)                                                                       \
+    ((ps)->definition->mistake = (int)((place) - (ps)->text), err_set((ps)->err, __VA_ARGS__))
+
+// ---- words: each is passed, with the blanks behind it, only where it stands there ----
+
+static bool is_letter(char c)
+{
+    return isalpha((unsigned char)c) || c == '_';
+}
+
+static bool is_inside_name(char c)
+{
+    return is_letter(c) || isdigit((unsigned char)c);
+}
+
+static void pass(struct parser *ps, const char *end)
+{
+    ps->at = end + strspn(end, " \t");
+}
+
+// A word of letters does not stand where a longer name does.
+static bool take(struct parser *ps, const char *word)
+{
+    const size_t n = strlen(word);
+    if (strncmp(ps->at, word, n) != 0 || (is_letter(*word) && is_inside_name(ps->at[n])))
+        return false;
+    pass(ps, ps->at + n);
+    return true;
+}
+
+// where completes the message "'word' is missing ...".
+static int expect(struct parser *ps, const char *word, const char *where)
+{
+    return take(ps, word) ? 0 : fail(ps, ps->at, "'%s' is missing %s", word, where);
+}
+
+// Returns its start in the text, or NULL where no name stands here.
+static const char *take_name(struct parser *ps, char name[NAME])
+{
+    const char *start = ps->at, *end = start;
+    while (end > start ? is_inside_name(*end) : is_letter(*end))
+        end++;
+    if (end == start || end - start >= NAME)
+        return NULL;
+    snprintf(name, NAME, "%.*s", (int)(end - start), start);
+    pass(ps, end);
+    return start;
+}
+
+// Without a sign.
+static int take_number(struct parser *ps, double *value)
+{
+    char *end;
+    if (!isdigit((unsigned char)*ps->at) && *ps->at != '.')
+        return fail(ps, ps->at, "a value is expected here");
+    *value = strtod(ps->at, &end); // no program here calls setlocale, so this is the C locale
+    size_t n = strspn(ps->at, "0123456789.");
+    if (end > ps->at + n)
+        n = (size_t)(end - ps->at); // with an exponent
+    if (end != ps->at + n || strspn(ps->at, "0123456789.eE+-") < n || !isfinite(*value))
+        return fail(ps, ps->at, "'%.*s' is not a number", (int)n, ps->at);
+    if (is_letter(*end))
+        return fail(ps, ps->at, "a number has no unit here; only windows and delays do, like 7d");
+    pass(ps, end);
+    return 0;
+}
+
+static int take_signed(struct parser *ps, double *value)
+{
+    const double sign = take(ps, "-") ? -1 : 1;
+    const int rc = take_number(ps, value);
+    *value *= sign;
+    return rc;
+}
+
+static int take_duration(struct parser *ps, int64_t *seconds)
+{
+    const char *end = duration_parse(ps->at, seconds);
+    if (!end || is_inside_name(*end))
+        return fail(ps, ps->at,
+                    "a length of time is expected here, like 30s, 15m, 12h or 7d, 36500d at most");
+    if (*seconds == 0)
+        return fail(ps, ps->at, "a length of time is 1s at least");
+    pass(ps, end);
+    return 0;
+}
+
+// Appends "text", in UTF-8 with \" and \\ inside, and its 0 to texts[size], which is freed after an
+// error.
+static int take_text(struct parser *ps, char **texts, size_t *size)
+{
+    const char *start = ps->at;
+    size_t n = 0;
+    char *text = *texts = xreallocarray(*texts, *size + strlen(start) + 1, 1);
+    text += *size;
+    for (ps->at += *start == '"'; *ps->at && *ps->at != '"'; ps->at++) {
+        ps->at += *ps->at == '\\' && (ps->at[1] == '"' || ps->at[1] == '\\');
+        text[n++] = *ps->at;
+    }
+    text[n] = '\0';
+    *size += n + 1;
+    int rc = *start != '"'          ? fail(ps, start, "a text in double quotes is expected here")
+             : n > TEXT_MAX         ? fail(ps, start, "a text has at most %d bytes", TEXT_MAX)
+             : !value_utf8(text, n) ? fail(ps, start, "the text is not UTF-8")
+                                    : expect(ps, "\"", "behind the text");
+    if (rc)
+        free(*texts);
+    return rc;
+}
 
 // ---- columns and features ----
 
-static int unknown_name(struct parser *ps, const char *at, const char *name)
+// Operators by how tightly they bind, the loosest first.
+enum { OR, AND, COMPARISON, SUM, PRODUCT, FACTOR };
+static int operation(struct parser *ps, int level);
+
+// The index of a column, or behind those of the columns that of a definition; -1 and a message where
+// there is neither.
+static int find_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
-    const char **known = xcalloc(p->schema.n + p->n_definitions, sizeof *known);
-    size_t n = 0;
-    for (size_t i = 0; i < p->schema.n; i++)
-        known[n++] = p->schema.columns[i].name;
-    for (const struct plan_definition *d = p->definitions; d < ps->definition; d++)
-        known[n++] = d->name;
-    fail(ps, at, "unknown column or feature '%s'%s", name, err_did_you_mean(name, known, n).text);
+    const size_t n = p->schema.n + p->n_definitions;
+    const size_t above = p->schema.n + (size_t)(ps->definition - p->definitions);
+    const char **known = xcalloc(n, sizeof *known);
+    size_t i;
+    for (i = 0; i < n; i++)
+        known[i] =
+            i < p->schema.n ? p->schema.columns[i].name : p->definitions[i - p->schema.n].name;
+    for (i = 0; i < n && strcmp(name, known[i]) != 0;)
+        i++;
+    if (i == n)
+        fail(ps, at, "unknown column or feature '%s'%s", name,
+             err_did_you_mean(name, known, above).text);
     free(known);
-    return -1;
+    return i < n ? (int)i : -1;
 }
 
-// NULL where there is none.
-static const struct plan_definition *find_definition(const struct plan *p, const char *name)
+// 1 where the category is one of the texts, which are the node's from now on.
+static int text_node(struct plan *p, int column, char *texts, size_t size)
 {
-    for (size_t i = 0; i < p->n_definitions; i++)
-        if (strcmp(p->definitions[i].name, name) == 0)
-            return &p->definitions[i];
-    return NULL;
-}
-
-// A node that is 1 where the category is one of the texts, which are the node's from now on.
-static int text_node(struct parser *ps, int column, char *texts, size_t size)
-{
-    return plan_node(ps->plan, (struct node){.op = NODE_IS_TEXT,
-                                             .a = column,
-                                             .text = texts,
-                                             .text_size = size,
-                                             .reads = READS_OTHER});
+    return plan_node(p, (struct node){.op = NODE_IS_TEXT,
+                                      .a = column,
+                                      .text = texts,
+                                      .text_size = size,
+                                      .reads = READS_OTHER});
 }
 
 // Behind a category's name: == or != and a text.
@@ -62,45 +181,45 @@ static int text_comparison(struct parser *ps, const char *at, int column)
 {
     const char *name = ps->plan->schema.columns[column].name;
     const bool equal = take(ps, "==");
+    char *text = NULL;
+    size_t size = 0;
     if (!equal && !take(ps, "!="))
         return fail(ps, at,
                     "'%s' is a category: compare it with a text, %s == \"...\", or write "
                     "onehot(%s)",
                     name, name, name);
-    char *text = take_text(ps);
-    if (!text)
+    if (take_text(ps, &text, &size))
         return -1;
-    const int node = text_node(ps, column, text, strlen(text) + 1);
+    const int node = text_node(ps->plan, column, text, size);
     return equal ? node : plan_operation(ps->plan, NODE_NOT, node, node, node);
 }
 
 static int column_value(struct parser *ps, const char *at, int column)
 {
     const struct schema_column *c = &ps->plan->schema.columns[column];
+    const bool label = c->kind == COLUMN_LABEL;
     if (c->kind == COLUMN_ID)
         return fail(ps, at, "'%s' is the id; it says nothing to a model", c->name);
     if (c->kind == COLUMN_KEY)
         return fail(ps, at, "'%s' is a key: only the first argument of a window is one", c->name);
     if (c->kind == COLUMN_CATEGORY)
         return text_comparison(ps, at, column);
-    if (c->kind == COLUMN_LABEL)
-        ps->label_at = at;
-    const int reads = c->kind == COLUMN_LABEL ? READS_LABEL : READS_OTHER;
-    return plan_node(ps->plan, (struct node){.op = NODE_COLUMN,
+    ps->label_at = label ? at : ps->label_at;
+    return plan_node(ps->plan, (struct node){.op = label                    ? NODE_LABEL
+                                                   : c->kind == COLUMN_TIME ? NODE_TIME
+                                                                            : NODE_COLUMN,
                                              .a = column,
                                              .value = isnan(c->fill) ? 0 : c->fill,
-                                             .reads = reads});
+                                             .reads = label ? READS_LABEL : READS_OTHER});
 }
 
 static int name_value(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
-    const int column = schema_find(&p->schema, name);
-    const struct plan_definition *d = find_definition(p, name);
-    if (column >= 0)
-        return column_value(ps, at, column);
-    if (!d)
-        return unknown_name(ps, at, name);
+    const int found = find_name(ps, at, name);
+    if (found < (int)p->schema.n)
+        return found < 0 ? -1 : column_value(ps, at, found);
+    const struct plan_definition *d = &p->definitions[(size_t)found - p->schema.n];
     if (d >= ps->definition)
         return fail(ps, at, "'%s' is defined here or below; a feature may use those above it",
                     name);
@@ -118,15 +237,13 @@ static int key_argument(struct parser *ps, const char *function)
 {
     char name[NAME];
     const char *at = take_name(ps, name);
-    const struct plan *p = ps->plan;
+    const struct schema *s = &ps->plan->schema;
     if (!at)
         return fail(ps, ps->at, "%s needs a key column first", function);
-    const int column = schema_find(&p->schema, name);
-    if (column < 0 && !find_definition(p, name))
-        return unknown_name(ps, at, name);
-    if (column < 0 || p->schema.columns[column].kind != COLUMN_KEY)
+    const int found = find_name(ps, at, name);
+    if (found >= (int)s->n || (found >= 0 && s->columns[found].kind != COLUMN_KEY))
         return fail(ps, at, "'%s' is not a key column; %s groups by one", name, function);
-    return column;
+    return found;
 }
 
 enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
@@ -184,14 +301,11 @@ static int window(struct parser *ps, enum node_op op, const char *function)
 {
     struct window_spec w = {.node.op = op, .lane_node = -1};
     const char *label_before = ps->label_at;
-    w.key_column = key_argument(ps, function);
-    if (w.key_column < 0)
+    if ((w.key_column = key_argument(ps, function)) < 0)
         return -1;
-    if (op == NODE_SUM || op == NODE_MEAN) {
-        w.lane_node = expect(ps, ",", "before what is added up") ? -1 : operation(ps, OR);
-        if (w.lane_node < 0)
-            return -1;
-    }
+    if ((op == NODE_SUM || op == NODE_MEAN) &&
+        (expect(ps, ",", "before what is added up") || (w.lane_node = operation(ps, OR)) < 0))
+        return -1;
     if ((op != NODE_SINCE && window_arguments(ps, &w)) ||
         expect(ps, ")", "at the end of the window"))
         return -1;
@@ -229,30 +343,21 @@ static int call(struct parser *ps, const struct function *f)
 {
     struct plan *p = ps->plan;
     const bool any = f->op == NODE_MIN || f->op == NODE_MAX;
-    int a[3];
-    size_t n = 0;
-    skip_space(ps);
     const char *at = ps->at;
-    do {
-        if (n > 0 && expect(ps, ",", "between two arguments"))
+    int a[3];
+    for (size_t n = 0; n < f->n; n++)
+        if ((n > 0 && expect(ps, ",", "between two arguments")) || (a[n] = operation(ps, OR)) < 0)
             return -1;
-        const int node = operation(ps, OR);
-        if (node < 0)
+    while (any && take(ps, ",")) {
+        a[0] = plan_operation(p, f->op, a[0], a[1], a[1]);
+        if ((a[1] = operation(ps, OR)) < 0)
             return -1;
-        if (any && n == 2) {
-            a[0] = plan_operation(p, f->op, a[0], a[1], a[1]);
-            n = 1;
-        }
-        a[n++] = node;
-        skip_space(ps);
-    } while (n < f->n || (any && *ps->at == ','));
-    const struct node *x = &p->nodes[a[0]];
-    const bool is_time = x->op == NODE_COLUMN && p->schema.columns[x->a].kind == COLUMN_TIME;
-    if (f->op >= NODE_MINUTE && !is_time)
+    }
+    if (f->op >= NODE_MINUTE && p->nodes[a[0]].op != NODE_TIME)
         return fail(ps, at, "%s takes the time column", f->name);
     if (expect(ps, ")", "at the end of the arguments"))
         return -1;
-    return plan_operation(p, f->op, a[0], a[n > 1], a[n - 1]);
+    return plan_operation(p, f->op, a[0], a[f->n > 1], a[f->n - 1]);
 }
 
 static int function(struct parser *ps, const char *at, const char *name)
@@ -269,35 +374,23 @@ static int function(struct parser *ps, const char *at, const char *name)
                 err_did_you_mean(name, names, N_FUNCTIONS).text);
 }
 
-static int factor(struct parser *ps);
-
-// All recursion passes through here.
-static int nested(struct parser *ps, int level)
-{
-    if (ps->plan->n_nodes > MAX_NODES)
-        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
-    if (++ps->depth > MAX_DEPTH)
-        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
-    const int node = level == FACTOR ? factor(ps) : operation(ps, level);
-    ps->depth--;
-    return node;
-}
-
 // Behind "-" or "not".
 static int negation(struct parser *ps, enum node_op op, int level)
 {
-    const int a = nested(ps, level);
+    const int a = operation(ps, level);
     return a < 0 ? -1 : plan_operation(ps->plan, op, a, a, a);
 }
 
-static int factor(struct parser *ps)
+static int factor(struct parser *ps, int level)
 {
     char name[NAME];
     struct node number = {.op = NODE_NUMBER};
     if (take(ps, "-"))
         return negation(ps, NODE_NEG, FACTOR);
+    if (level <= COMPARISON && take(ps, "not"))
+        return negation(ps, NODE_NOT, COMPARISON);
     if (take(ps, "(")) {
-        int a = operation(ps, OR);
+        const int a = operation(ps, OR);
         return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
     }
     const char *at = take_name(ps, name);
@@ -308,41 +401,46 @@ static int factor(struct parser *ps)
     return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
 }
 
-static bool take_operator(struct parser *ps, int level, enum node_op *op)
+static const struct operator
 {
-    static const struct {
-        const char *word;
-        enum node_op op;
-        int level;
-    } operators[] = {
-        {"<=", NODE_LE, COMPARISON}, {">=", NODE_GE, COMPARISON}, {"==", NODE_EQ, COMPARISON},
-        {"!=", NODE_NE, COMPARISON}, {"<", NODE_LT, COMPARISON},  {">", NODE_GT, COMPARISON},
-        {"+", NODE_ADD, SUM},        {"-", NODE_SUB, SUM},        {"*", NODE_MUL, PRODUCT},
-        {"/", NODE_DIV, PRODUCT},    {"or", NODE_OR, OR},         {"and", NODE_AND, AND},
-    };
+    const char *word;
+    enum node_op op;
+    int level;
+}
+operators[] = {
+    {"<=", NODE_LE, COMPARISON}, {">=", NODE_GE, COMPARISON}, {"==", NODE_EQ, COMPARISON},
+    {"!=", NODE_NE, COMPARISON}, {"<", NODE_LT, COMPARISON},  {">", NODE_GT, COMPARISON},
+    {"+", NODE_ADD, SUM},        {"-", NODE_SUB, SUM},        {"*", NODE_MUL, PRODUCT},
+    {"/", NODE_DIV, PRODUCT},    {"or", NODE_OR, OR},         {"and", NODE_AND, AND},
+};
+
+// NULL where no operator of that level or of those above stands.
+static const struct operator* take_operator(struct parser *ps, int level)
+{
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
-        if (operators[i].level == level && take(ps, operators[i].word)) {
-            *op = operators[i].op;
-            return true;
-        }
-    return false;
+        if (operators[i].level >= level && take(ps, operators[i].word))
+            return &operators[i];
+    return NULL;
 }
 
-// Operands and the operators of a level between them, grouped from the left.
+// A factor, and the operators behind it of that level and those above, grouped from the left.
+// Returns the index of a node, or -1 with the error filled, as most functions here.
 static int operation(struct parser *ps, int level)
 {
-    if (level == FACTOR)
-        return nested(ps, FACTOR);
-    if (level == COMPARISON && take(ps, "not"))
-        return negation(ps, NODE_NOT, COMPARISON);
-    int a = operation(ps, level + 1);
-    enum node_op op;
-    const char *at = ps->at;
-    for (int n = 0; a >= 0 && take_operator(ps, level, &op); n++, at = ps->at) {
-        if (level == COMPARISON && n > 0)
+    if (ps->plan->n_nodes > MAX_NODES)
+        return fail(ps, ps->at, "more than %d values in the plan", MAX_NODES);
+    if (++ps->depth > MAX_DEPTH)
+        return fail(ps, ps->at, "nested more than %d deep", MAX_DEPTH);
+    int a = factor(ps, level);
+    ps->depth--;
+    bool compared = false;
+    const struct operator* o;
+    for (const char *at = ps->at; a >= 0 && (o = take_operator(ps, level)); at = ps->at) {
+        if (o->level == COMPARISON && compared)
             return fail(ps, at, "comparisons cannot be chained; use parentheses");
-        const int b = operation(ps, level + 1);
-        a = b < 0 ? -1 : plan_operation(ps->plan, op, a, b, b);
+        compared |= o->level == COMPARISON;
+        const int b = operation(ps, o->level + 1);
+        a = b < 0 ? -1 : plan_operation(ps->plan, o->op, a, b, b);
     }
     return a;
 }
@@ -365,15 +463,14 @@ static int add_value(struct parser *ps, int node)
     struct plan *p = ps->plan;
     struct plan_definition *d = ps->definition;
     const struct node *n = &p->nodes[node];
-    const bool helper = d->name[0] == '_',
-               number = n->op == NODE_COLUMN && p->schema.columns[n->a].kind == COLUMN_NUMBER;
+    const bool helper = d->name[0] == '_';
     if (n->reads & READS_LABEL && !helper)
         return fail(ps, ps->label_at ? ps->label_at : ps->text,
                     "the label is what the model predicts; it can only stand inside a window with "
                     "a delay, like mean(key, label, 28d, delay=7d)");
     d->node = node;
     // The feature table does not copy numbers, so a feature may have the name of the number it is.
-    if (check_shadow(ps, number ? n->a : -1))
+    if (check_shadow(ps, n->op == NODE_COLUMN ? n->a : -1))
         return -1;
     if (!helper)
         plan_input(p, d->name, node);
@@ -401,95 +498,43 @@ static int add_input(struct parser *ps, const char *at, const char *value, int n
     return 0;
 }
 
-// min=1% or max=32, which are for a onehot that is not fitted yet.
-static int onehot_option(struct parser *ps, const char *at, const char *name)
-{
-    struct plan_definition *d = ps->definition;
-    const bool min = strcmp(name, "min") == 0;
-    double x;
-    if (!min && strcmp(name, "max") != 0)
-        return fail(ps, at, "a text in double quotes is expected here, or min=1%% or max=32");
-    if (d->unfitted < 0)
-        return fail(ps, at, "%s= is for a onehot without values, which training finds", name);
-    if (expect(ps, "=", "behind the option's name") || take_number(ps, &x))
-        return -1;
-    if (min ? !take(ps, "%") || x > 100 : x < 1 || x > 255 || x != (int)x)
-        return fail(ps, at, "min is a share of rows, like 1%%, and max a whole number to 255");
-    *(min ? &d->min_share : &d->most) = min ? x / 100 : x;
-    return 0;
-}
-
-// The texts behind "*": an input that is 1 for any of them. Without texts there is none.
-static int rare_values(struct parser *ps, int column)
+// A value with an input of its own, or behind * all rare values with one, if there are any.
+static int onehot_values(struct parser *ps, int column)
 {
     const char *at = ps->at;
-    char *texts = NULL, *text;
-    size_t size = 0, capacity = 0, n;
-    for (; take(ps, ","); free(text), size += n) {
-        text = take_text(ps);
-        n = text ? strlen(text) + 1 : 0;
-        if (!text) {
-            free(texts);
+    const bool rare = take(ps, "*");
+    char *texts = NULL;
+    size_t size = 0;
+    while (rare ? take(ps, ",") : size == 0)
+        if (take_text(ps, &texts, &size))
             return -1;
-        }
-        ARRAY_GROW(texts, size + n, capacity);
-        memcpy(texts + size, text, n);
-    }
-    return size ? add_input(ps, at, NULL, text_node(ps, column, texts, size)) : 0;
-}
-
-// A value with an input of its own. Returns the node.
-static int onehot_value(struct parser *ps, int column)
-{
-    skip_space(ps);
-    const char *at = ps->at;
-    char *text = take_text(ps);
-    if (!text)
-        return -1;
-    const size_t n = strlen(text);
-    if (n > PLAN_TEXT) {
-        free(text);
+    if (!rare && size > PLAN_TEXT + 1) {
+        free(texts);
         return fail(ps, at, "a value with an input has at most %d bytes", PLAN_TEXT);
     }
-    const int node = text_node(ps, column, text, n + 1);
-    return add_input(ps, at, ps->plan->nodes[node].text, node) ? -1 : node;
+    ps->definition->unfitted = -1;
+    if (size == 0)
+        return 0;
+    const int node = text_node(ps->plan, column, texts, size);
+    return add_input(ps, at, rare ? NULL : ps->plan->nodes[node].text, node);
 }
 
 // Behind "onehot(". Without values it is not fitted yet and makes no input.
 static int onehot(struct parser *ps)
 {
-    struct plan *p = ps->plan;
-    struct plan_definition *d = ps->definition;
+    const struct schema *s = &ps->plan->schema;
     char name[NAME];
     const char *at = take_name(ps, name);
-    const int column = at ? schema_find(&p->schema, name) : -1;
-    bool others = true; // without *, as before there was a list of rare values, [*] is all others
-    if (column < 0 || p->schema.columns[column].kind != COLUMN_CATEGORY)
+    const int column = at ? schema_find(s, name) : -1;
+    if (column < 0 || s->columns[column].kind != COLUMN_CATEGORY)
         return fail(ps, at ? at : ps->at, "onehot takes a category column");
     if (check_shadow(ps, column))
         return -1;
-    const int zero = plan_node(p, (struct node){.op = NODE_NUMBER});
-    int seen = zero; // the sum of the values' nodes
-    d->unfitted = column;
-    while (others && take(ps, ",")) {
-        if ((at = take_name(ps, name))) {
-            if (onehot_option(ps, at, name))
-                return -1;
-            continue;
-        }
-        d->unfitted = -1;
-        others = !take(ps, "*");
-        const int node = others ? onehot_value(ps, column) : rare_values(ps, column);
-        if (node < 0)
+    ps->definition->unfitted = column;
+    while (take(ps, ","))
+        if (onehot_values(ps, column))
             return -1;
-        seen = others ? plan_operation(p, NODE_ADD, seen, node, node) : seen;
-    }
-    at = ps->at;
-    if (expect(ps, ")", "at the end of onehot"))
-        return -1;
-    return d->unfitted >= 0 || !others
-               ? 0
-               : add_input(ps, at, NULL, plan_operation(p, NODE_EQ, seen, zero, zero));
+    return expect(ps, ")", "at the end of onehot");
 }
 
 // A knot, or how many knots there are to be: a whole number that is alone.
@@ -497,13 +542,11 @@ static int hinge(struct parser *ps, int node, bool alone)
 {
     struct plan *p = ps->plan;
     char text[32];
-    skip_space(ps);
     const char *at = ps->at;
     struct node h = {.op = NODE_HINGE, .a = node, .b = node, .c = node};
     if (take_signed(ps, &h.value))
         return -1;
-    const bool whole = strspn(at, "0123456789") == (size_t)(ps->at - at);
-    skip_space(ps);
+    const bool whole = strchr(" \t)", at[strspn(at, "0123456789")]);
     if (alone && whole && *ps->at == ')') {
         if (h.value < 1 || h.value > 64)
             return fail(ps, at, "there can be 1 to 64 knots; write a knot that is alone as 20.0");
@@ -530,18 +573,17 @@ static int hinges(struct parser *ps)
 
 int parse_definition(struct plan *p, struct plan_definition *d, struct err *err)
 {
-    struct parser ps = {
-        .text = d->expression, .at = d->expression, .plan = p, .definition = d, .err = err};
+    struct parser ps = {.text = d->expression, .plan = p, .definition = d, .err = err};
     char name[NAME];
     d->node = d->unfitted = -1;
     d->input = p->n_inputs;
     d->knots = 0;
-    d->min_share = 0.01;
-    d->most = 32;
+    pass(&ps, ps.text);
     if (!schema_is_name(d->name))
         return fail(&ps, ps.text, "a feature's name is letters, digits and _, 63 at most");
-    if (find_definition(p, d->name) < d)
-        return fail(&ps, ps.text, "the feature '%s' is defined already", d->name);
+    for (const struct plan_definition *above = p->definitions; above < d; above++)
+        if (strcmp(above->name, d->name) == 0)
+            return fail(&ps, ps.text, "the feature '%s' is defined already", d->name);
     const char *at = take_name(&ps, name);
     const bool is_onehot = at && strcmp(name, "onehot") == 0 && take(&ps, "("),
                is_hinges = at && strcmp(name, "hinges") == 0 && take(&ps, "("),
@@ -549,14 +591,12 @@ int parse_definition(struct plan *p, struct plan_definition *d, struct err *err)
     if (several && d->name[0] == '_')
         return fail(&ps, ps.text, "%s cannot be a helper: give it a name without _", name);
     if (!several)
-        ps.at = ps.text;
+        pass(&ps, ps.text);
     const int result = is_onehot ? onehot(&ps) : is_hinges ? hinges(&ps) : operation(&ps, OR);
     if (result < 0)
         return -1;
-    skip_space(&ps);
-    if (*ps.at && several)
-        return fail(&ps, ps.at, "%s must be the whole expression", name);
     if (*ps.at)
-        return fail(&ps, ps.at, "an operator is expected here");
+        return several ? fail(&ps, ps.at, "%s must be the whole expression", name)
+                       : fail(&ps, ps.at, "an operator is expected here");
     return several ? 0 : add_value(&ps, result);
 }

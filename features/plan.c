@@ -1,4 +1,4 @@
-#include "features/words.h"
+#include "features/plan.h"
 
 #include "base/memory.h"
 #include "base/value.h"
@@ -171,14 +171,17 @@ int plan_from_config(struct plan *p, const struct config *c, struct err *err)
     if (config_duration(c, "split", "label_delay", &p->label_delay, err) ||
         schema_from_config(&p->schema, c, err))
         return -1;
+    bool only_helpers = true;
     for (size_t i = 0; i < c->n; i++)
-        if (strcmp(c->entries[i].section, "features") == 0)
+        if (strcmp(c->entries[i].section, "features") == 0) {
             add_definition(p, c->entries[i].key, c->entries[i].value);
+            only_helpers &= c->entries[i].key[0] == '_';
+        }
     const struct plan_definition *wrong = build(p, err);
     if (wrong)
         return config_error(c, config_find(c, "features", wrong->name), wrong->mistake, err, "%s",
                             err_copy(err).msg);
-    if (p->n_inputs == 0 && plan_unfitted(p) < 0)
+    if (only_helpers)
         return err_set(
             err,
             "%s: [features] is missing or has only helpers (names that begin with _); a model "
@@ -251,17 +254,9 @@ const char *plan_warning(const struct plan *p)
 
 // ---- fitting ----
 
-int plan_unfitted(const struct plan *p)
-{
-    for (size_t i = 0; i < p->n_definitions; i++)
-        if (p->definitions[i].unfitted >= 0)
-            return p->definitions[i].unfitted;
-    return -1;
-}
-
-// A onehot lists so many of the rare values, the most frequent. It is refused where fewer than so many
-// percent of the rows have a value with an input.
-enum { MAX_RARE = 1000, MIN_PERCENT = 10 };
+// A value of a onehot has an input if it is in so many percent of the rows and among the most frequent.
+// So many rare ones are listed. It is refused where values with an input are in fewer rows than the last.
+enum { MIN_PERCENT = 1, MAX_VALUES = 32, MAX_RARE = 1000, LEAST_PERCENT = 10 };
 
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.
 static int by_frequency(const void *x, const void *y)
@@ -286,66 +281,48 @@ static void write_text(FILE *f, const char *text)
     putc('"', f);
 }
 
-// Returns how many rows have a value with an input.
-static uint64_t write_values(FILE *f, const struct plan_definition *d,
-                             const struct plan_value *values, size_t n, uint64_t rows)
+int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan_value *values,
+                    size_t n, struct err *err)
 {
-    uint64_t covered = 0;
-    int kept = 0, rare = 0;
-    bool *listed = xcalloc(n + 1, sizeof *listed);
-    for (size_t i = 0; i < n && kept < d->most; i++) {
-        listed[i] = (double)values[i].rows >= d->min_share * (double)rows &&
-                    strlen(values[i].text) <= PLAN_TEXT;
-        if (!listed[i])
-            continue;
-        write_text(f, values[i].text);
-        covered += values[i].rows;
-        kept++;
-    }
-    fputs(", *", f);
-    for (size_t i = 0; i < n && rare < MAX_RARE; i++)
-        if (!listed[i] && strlen(values[i].text) <= TEXT_MAX && ++rare)
-            write_text(f, values[i].text);
-    free(listed);
-    return covered;
-}
-
-static int fit_onehot(struct plan_definition *d, const char *column,
-                      const struct plan_value *values, size_t n, uint64_t rows, struct err *err)
-{
+    const char *column = p->schema.columns[d->unfitted].name;
     char *text;
-    size_t size;
+    size_t size, end = 0, kept = 0, rare = 0;
+    uint64_t rows = 0, covered = 0;
     FILE *f = xchecked(open_memstream(&text, &size));
-    fprintf(f, "onehot(%s", column);
-    const uint64_t covered = write_values(f, d, values, n, rows);
-    putc(')', f);
-    set_expression(d, f, &text);
-    d->unfitted = -1;
-    if (100 * covered >= MIN_PERCENT * rows)
-        return 0;
-    return err_set(err,
-                   "[features] %s: %.3g %% of the training rows have one of the rare values of "
-                   "'%s', which are in less than %g %% of the rows each, or beyond the %d most "
-                   "frequent, so onehot can say little: make it a key (%s = HEADER, key) for "
-                   "windows such as count(%s, 30d), or pass min= or max=",
-                   d->name, 100 * (double)(rows - covered) / (double)rows, column,
-                   100 * d->min_share, (int)d->most, column, column);
-}
-
-int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
-                     struct err *err)
-{
-    uint64_t rows = 0;
     qsort(values, n, sizeof *values, by_frequency);
     while (n > 0 && values[n - 1].rows == 0)
         n--;
     for (size_t i = 0; i < n; i++)
         rows += values[i].rows;
-    for (struct plan_definition *d = p->definitions; d < p->definitions + p->n_definitions; d++)
-        if (d->unfitted == column &&
-            fit_onehot(d, p->schema.columns[column].name, values, n, rows, err))
-            return -1;
-    return 0;
+    fprintf(f, "onehot(%s", column);
+    for (; end < n && kept < MAX_VALUES && 100 * values[end].rows >= MIN_PERCENT * rows; end++) {
+        if (strlen(values[end].text) > PLAN_TEXT)
+            continue;
+        write_text(f, values[end].text);
+        covered += values[end].rows;
+        kept++;
+    }
+    fputs(", *", f);
+    for (size_t i = 0; i < n && rare < MAX_RARE; i++) {
+        const size_t bytes = strlen(values[i].text);
+        if ((i < end && bytes <= PLAN_TEXT) || bytes > TEXT_MAX)
+            continue;
+        write_text(f, values[i].text);
+        rare++;
+    }
+    putc(')', f);
+    set_expression(d, f, &text);
+    d->unfitted = -1;
+    if (100 * covered >= LEAST_PERCENT * rows)
+        return 0;
+    return err_set(err,
+                   "[features] %s: %.3g %% of the training rows have one of the rare values of "
+                   "'%s', which are in less than %d %% of the rows each, or beyond the %d most "
+                   "frequent, so onehot can say little: make it a key (%s = HEADER, key) for "
+                   "windows such as count(%s, 30d), or name the values that matter, onehot(%s, "
+                   "\"...\")",
+                   d->name, 100 * (double)(rows - covered) / (double)rows, column, MIN_PERCENT,
+                   MAX_VALUES, column, column, column);
 }
 
 // hinges(x, 5) becomes hinges(x, 1.5, 20): without quantiles that are equal, or those at the end,

@@ -14,9 +14,11 @@
 
 enum node_op {
     NODE_NUMBER,  // value
-    NODE_COLUMN,  // a: schema column of kind number, time (seconds) or label
-    NODE_IS_TEXT, // a: schema column (category): 1 where the event's category is one of the texts
-    NODE_MISSING, // a: schema column: 1 where its number is missing
+    NODE_COLUMN,  // a: schema column, here and below; this one of kind number
+    NODE_MISSING, // 1 where its number is missing
+    NODE_TIME,    // seconds
+    NODE_LABEL,
+    NODE_IS_TEXT, // 1 where the event's category is one of the texts
     NODE_ADD,     // a, b: nodes, here and below
     NODE_SUB,
     NODE_MUL,
@@ -56,7 +58,8 @@ enum node_op {
 };
 
 enum { LABEL_DELAY = 7 * 86400 }; // default of [split] label_delay
-enum { PLAN_TEXT = 60 };          // most bytes of a text that has an input: that names a file
+enum { TEXT_MAX = 1000 };         // most bytes of a text in quotes
+enum { PLAN_TEXT = 60 };          // of one that has an input: that names a file
 
 // What a node depends on. A window over the label depends on OTHER.
 enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
@@ -108,8 +111,6 @@ struct plan_definition {
     int node;         // -1 for a onehot, which has no value of its own
     size_t input;     // its first
     int unfitted;     // schema column of a onehot without values yet, else -1
-    double min_share; // of the rows that one of its values has
-    double most;      // values that it may get
     int64_t knots;    // that a hinges without any yet is to get, else 0
     int mistake;      // byte of the expression, where it could not be parsed
 };
@@ -149,12 +150,11 @@ struct plan_value { // of a category column
     const char *text;
     uint64_t rows; // of the training window that have it
 };
-// The column of a onehot(column) whose values are not spelled out yet; -1 where there is none.
-int plan_unfitted(const struct plan *p);
-// Spell out its values, as docs/features.md says: onehot(column, "a", "b", *, "rare"), with inputs
-// name[value] and name[*]. values: all of the column; sorted here. An error where nearly all are rare.
-int plan_fit_onehots(struct plan *p, int column, struct plan_value *values, size_t n,
-                     struct err *err);
+// Spell out the values of a definition with unfitted >= 0, as docs/features.md says: onehot(column,
+// "a", "b", *, "rare"), with inputs name[value] and name[*]. values: all of the column; sorted here.
+// An error where nearly all are rare.
+int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan_value *values,
+                    size_t n, struct err *err);
 // Spell out the knots of a definition with unfitted knots: quantiles of sample[n], sorted here.
 void plan_fit_hinges(struct plan_definition *d, double *sample, size_t n);
 // Parse all definitions again after fitting.

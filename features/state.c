@@ -119,37 +119,6 @@ struct run {
     bool tracks; // this step runs the tracks of the level, after its nodes
 };
 
-// Sets values[first, end) where x stands for events->columns[column][i], and i for the event.
-#define EACH(type, expression)                                                                     \
-    for (size_t i = first; i < end; i++) {                                                         \
-        const type x = ((const type *)data)[i];                                                    \
-        out[i] = (double)(expression);                                                             \
-    }                                                                                              \
-    break
-
-static void read_column(const struct run *r, size_t node, size_t first, size_t end)
-{
-    const struct node *n = &r->state->plan->nodes[node];
-    const struct text_codes codes = r->state->text_codes[node];
-    const void *data = r->events->columns[n->a];
-    double *out = r->state->values[node];
-    switch (r->state->plan->schema.columns[n->a].kind) {
-    case COLUMN_NUMBER:
-        if (n->op == NODE_MISSING) {
-            EACH(double, isnan(x));
-        }
-        EACH(double, isnan(x) ? n->value : x);
-    case COLUMN_TIME:
-        EACH(int64_t, x);
-    case COLUMN_CATEGORY:
-        EACH(uint32_t, x < codes.n && codes.is[x]);
-    default: // the label; the parser makes no node of other kinds
-        for (size_t i = first; i < end; i++)
-            out[i] = r->label >= 0 ? r->label : data && ((const int8_t *)data)[i] == 1;
-    }
-}
-#undef EACH
-
 // Days from 0000-03-01 on, so that a leap day ends its year (Hinnant, chrono-compatible low-level
 // date algorithms, 2013).
 static double date_part(double time, bool month)
@@ -168,7 +137,15 @@ static double second_of_day(double time)
     return time - (double)(day_of((int64_t)time) * SECONDS_PER_DAY);
 }
 
-// One loop an operation: the compiler can vectorise it.
+// One loop an operation, which the compiler can vectorise: over x of the events' column, or over x, y
+// and z of the operands.
+#define READ(op, type, expression)                                                                 \
+    case op:                                                                                       \
+        for (size_t i = first; i < end; i++) {                                                     \
+            const type x = ((const type *)column)[i];                                              \
+            out[i] = (double)(expression);                                                         \
+        }                                                                                          \
+        break;
 #define CASE(op, expression)                                                                       \
     case op:                                                                                       \
         for (size_t i = first; i < end; i++) {                                                     \
@@ -182,15 +159,23 @@ static double second_of_day(double time)
 static void run_node(const struct run *r, size_t node, size_t first, size_t end)
 {
     const struct node *n = &r->state->plan->nodes[node];
+    const struct text_codes codes = r->state->text_codes[node];
+    const bool reads_column = n->op < NODE_ADD;
+    const void *column = reads_column ? r->events->columns[n->a] : NULL;
     double *const *values = r->state->values, *out = values[node];
-    if (n->op < NODE_ADD && n->op != NODE_NUMBER) {
-        read_column(r, node, first, end);
-        return;
-    }
-    const double *a = values[n->a], *b = values[n->b], *c = values[n->c], value = n->value;
+    const double *a = values[reads_column ? 0 : n->a], *b = values[n->b], *c = values[n->c];
+    const double value = n->value;
     const int32_t offset = r->state->plan->schema.utc_offset;
     // clang-format off
     switch (n->op) {
+    READ(NODE_COLUMN, double, isnan(x) ? value : x)
+    READ(NODE_MISSING, double, isnan(x))
+    READ(NODE_TIME, int64_t, x)
+    READ(NODE_IS_TEXT, uint32_t, x < codes.n && codes.is[x])
+    case NODE_LABEL:
+        for (size_t i = first; i < end; i++)
+            out[i] = r->label >= 0 ? r->label : column && ((const int8_t *)column)[i] == 1;
+        break;
     CASE(NODE_ADD, x + y)
     CASE(NODE_SUB, x - y)
     CASE(NODE_MUL, x * y)

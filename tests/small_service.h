@@ -22,7 +22,7 @@ static const char small_ini[] =
     "_lost = sum(customer, label * amount, 7d, delay=1h)\n"
     "night = (hour(time) <= 6) + _lost / 100\ncount_1d = count(customer, 1d)\n"
     "mean_7d = mean(customer, amount, 7d)\nage = age\n"
-    "channel = onehot(channel, \"web\", \"shop\")\n";
+    "channel = onehot(channel, \"web\", \"shop\", *, \"phone\")\n";
 
 // amount, night, count_1d, mean_7d, age, channel[web], channel[shop], channel[*]
 enum { SMALL_INPUTS = 8 };

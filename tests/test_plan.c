@@ -153,8 +153,7 @@ static const struct {
     // onehot
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
-    {"onehot(channel, @min=1)", "min is a share of rows, like 1%"},
-    {"onehot(channel, \"a\", @max=3)", "max= is for a onehot without values"},
+    {"onehot(channel, @max=3)", "a text in double quotes is expected here"},
     {"onehot(channel, @\"" SIXTY "#\")", "at most 60 bytes"},
     // hinges
     {"hinges(amount, 3) @+ 1", "hinges must be the whole expression"},
@@ -251,9 +250,10 @@ static int fit(struct plan *p, const char *onehot, struct plan_value *values, si
 {
     const struct definition d = {"via", onehot};
     plan_make(p, &d, 1);
-    assert_true(plan_unfitted(p) == CHANNEL && p->n_inputs == 0);
-    const int rc = plan_fit_onehots(p, CHANNEL, values, n, err) || plan_refit(p, err) ? -1 : 0;
-    assert_int_equal(plan_unfitted(p), -1);
+    assert_true(p->definitions->unfitted == CHANNEL && p->n_inputs == 0);
+    const int rc =
+        plan_fit_onehot(p, p->definitions, values, n, err) || plan_refit(p, err) ? -1 : 0;
+    assert_int_equal(p->definitions->unfitted, -1);
     return rc;
 }
 
@@ -262,40 +262,17 @@ TEST_CASE(onehot_keeps_the_frequent_values_and_lists_the_rare_ones)
     struct plan_value some[] = {{"rare", 9},    {"one percent", 10}, {"many", 580}, {"b-tie", 200},
                                 {"a-tie", 200}, {"none", 0},         {"\"\\", 1}},
                       many[2000];
-    static const struct {
-        const char *onehot, *fitted;
-        size_t inputs;
-    } cases[] = {
-        {"onehot(channel)",
-         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", *, \"rare\", "
-         "\"\\\"\\\\\")",
-         5},
-        {"onehot(channel, max=2)",
-         "onehot(channel, \"many\", \"a-tie\", *, \"b-tie\", \"one percent\", \"rare\", "
-         "\"\\\"\\\\\")",
-         3},
-        {"onehot(channel, min=25%, max = 3)",
-         "onehot(channel, \"many\", *, \"a-tie\", \"b-tie\", \"one percent\", \"rare\", "
-         "\"\\\"\\\\\")",
-         2},
-        {"onehot(channel, min=.1%)",
-         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", \"rare\", \"\\\"\\\\\", "
-         "*)",
-         6},
-    };
     char words[2000][8];
     struct plan p;
     struct err err = {""};
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        must(fit(&p, cases[i].onehot, some, LENGTH(some), &err), &err);
-        assert_string_equal(p.definitions[0].expression, cases[i].fitted);
-        assert_int_equal(p.n_inputs, cases[i].inputs);
-        if (i == 0)
-            assert_true(strcmp(p.inputs[3].name, "via[one%20percent]") == 0 &&
-                        strcmp(p.inputs[4].name, "via[*]") == 0);
-        assert_survives_json(&p);
-        plan_release(&p);
-    }
+    must(fit(&p, "onehot(channel)", some, LENGTH(some), &err), &err);
+    assert_string_equal(p.definitions[0].expression,
+                        "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", *, "
+                        "\"rare\", \"\\\"\\\\\")");
+    assert_true(p.n_inputs == 5 && strcmp(p.inputs[3].name, "via[one%20percent]") == 0 &&
+                strcmp(p.inputs[4].name, "via[*]") == 0);
+    assert_survives_json(&p);
+    plan_release(&p);
     for (int i = 0; i < 2000; i++) {
         snprintf(words[i], sizeof words[i], "v%04d", i);
         many[i] = (struct plan_value){words[i], i == 7 ? 250 : 1};
@@ -310,22 +287,26 @@ TEST_CASE(onehot_keeps_the_frequent_values_and_lists_the_rare_ones)
                              "values of 'channel'");
     assert_contains(err.msg, "make it a key");
     plan_release(&p);
+    for (int i = 0; i < 40; i++)
+        many[i].rows = 1;
+    must(fit(&p, "onehot(channel)", many, 40, &err), &err);
+    assert_int_equal(p.n_inputs, 32 + 1); // no more have one of their own
+    plan_release(&p);
     must(fit(&p, "onehot(channel)", some, 0, &err), &err);
     assert_int_equal(p.n_inputs, 0);
     plan_release(&p);
 }
 
-TEST_CASE(values_of_a_onehot_before_and_after_training_and_of_the_old_form)
+TEST_CASE(values_of_a_onehot_are_one_of_its_inputs_or_none)
 {
     static const struct definition d[] = {{"new", "onehot(channel, \"web\", *, \"x\", \"phone\")"},
                                           {"none", "onehot(channel, \"chip\", *)"},
-                                          {"old", "onehot(channel, \"web\")"}};
-    // new[web] new[*] none[chip] old[web] old[*] of chip, web, phone, and of a text that is nowhere
-    static const double expected[4][5] = {
-        {0, 0, 1, 0, 1}, {1, 0, 0, 1, 0}, {0, 1, 0, 0, 1}, {0, 0, 0, 0, 1}};
+                                          {"short", "onehot(channel, \"web\")"}};
+    // new[web] new[*] none[chip] short[web] of chip, web, phone, and of a text that is nowhere
+    static const double expected[4][4] = {{0, 0, 1, 0}, {1, 0, 0, 1}, {0, 1, 0, 0}, {0, 0, 0, 0}};
     struct plan p;
     plan_make(&p, d, LENGTH(d));
-    assert_int_equal(p.n_inputs, 5);
+    assert_int_equal(p.n_inputs, 4);
     const struct row r[4] = {
         {.channel = 0}, {.channel = 1}, {.channel = 2}, {.channel = UINT32_MAX}};
     double *results = run_all(&p, 1, r, 4, 4);

@@ -26,8 +26,9 @@ static void fit(struct plan *p)
 {
     struct plan_value values[] = {{"web", 2}, {"a, \"b\"", 90}, {"", 1}};
     struct err err;
-    must(plan_unfitted(p) == CHANNEL && plan_fit_onehots(p, CHANNEL, values, 3, &err), &err);
     for (size_t i = 0; i < p->n_definitions; i++) {
+        if (p->definitions[i].unfitted >= 0)
+            must(plan_fit_onehot(p, &p->definitions[i], values, 3, &err), &err);
         double sample[] = {-1.5, 2, 1e30, 7, -2, 0, 2, 1e-30};
         if (p->definitions[i].knots > 0)
             plan_fit_hinges(&p->definitions[i], sample, LENGTH(sample));
