@@ -6,6 +6,7 @@
 #include "base/output.h"
 #include "base/value.h"
 
+#include <fnmatch.h>
 #include <ini.h>
 #include <math.h>
 #include <stdarg.h>
@@ -116,6 +117,9 @@ static int handle(void *user, const char *section, const char *key, const char *
 
 int config_load(struct config *c, const char *path, struct err *err)
 {
+    if (fnmatch("*.csv", path, 0) == 0)
+        return err_set(err, "%s: that is a CSV; make draft INPUT=%s writes its description", path,
+                       path);
     *c = (struct config){.path = xstrdup(path)};
     struct reader r = {.config = c, .err = err, .file = file_open(path, false, err)};
     if (!r.file)

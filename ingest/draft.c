@@ -26,8 +26,8 @@ struct draft {
     struct guess *guesses;            // [p.n]
     int label, time, amount, blocked; // columns
     char *given;                      // the label that the user names
-    const char *positive;             // values of the label, separated by '|'
-    double rate, rejects;             // shares of rows: positive; that break the schema
+    const char *positive, *other; // values of the label, separated by '|'; the value that is not
+    double rate, rejects;         // shares of rows: positive; that break the schema
     const char *format, *unit;
     int ids, delay;             // delay: days until a label is known
     int inputs, curved, hinges; // without hinges; numbers that may have some; for each
@@ -40,8 +40,9 @@ struct draft {
 static const char label_names[] = "^(is[ _]?)?(label|target|y|class|fraud|churn(ed)?|exited)[ ?]*$";
 static const char label_words[] = "fraud|churn|target|label|outcome|class|default|status|response|"
                                   "result|attrition|surviv|subscri|convert|click|risk|diagnosis";
-static const char no_words[] = "^.?$|^[^a-z]*$|^(true|yes|y|class|label|target)$"; // for a class
 static const char yes[] = "^(1|1\\.0|true|yes|y|t)$";
+static const char class_words[] = "^[a-z][a-z0-9_ -]+[?]?$"; // that may be the name of a class,
+static const char no_class[] = "^(true|yes|false|no|class|label|target)[?]?$"; // but for these
 static const char id_words[] =
     "^$|^unnamed|[a-z]id$|" WORD("id|uuid|guid|nr|no|num|number|key|index|idx|ref|iban|hash");
 static const char key_names[] =
@@ -51,7 +52,7 @@ static const char time_words[] =
     WORD("time|timestamp|date|datetime|epoch|ts|dt|created") "|time$|timestamp|dt$";
 static const char event_words[] = "trans|event|incident|purchase|order|time|created";
 static const char other_times[] = "birth|dob|expir|until|last|end";
-static const char step_names[] = "^(step|hours?)$";
+static const char step_words[] = WORD("step|hours?");
 static const char money_words[] = "amount|amt|value|price|total|sum|cost|charge";
 
 static bool matches(const char *text, const char *pattern)
@@ -117,14 +118,14 @@ static int set_label(struct draft *d, const char *text, struct err *err)
         return err_set(err, "%s: it has no column '%s'%s", p->file, header,
                        err_did_you_mean(header, headers, p->n).text);
     const struct profile_column *c = &p->columns[d->label];
-    if (c->distinct < 2)
+    if (c->classes < 2)
         return err_set(err, "%s: column '%s' has one value only (%s), and a label has two", p->file,
                        header, c->frequent);
-    if (c->distinct != 2 && !d->positive)
+    if (c->classes != 2 && !d->positive)
         return err_set(err,
                        "%s: column '%s' has %zu different values (%s), and a label has two: say "
                        "which are positive, as in LABEL='%s=VALUE|VALUE'",
-                       p->file, header, c->distinct, c->frequent, header);
+                       p->file, header, c->classes, c->frequent, header);
     return 0;
 }
 
@@ -137,7 +138,7 @@ static int guess_label(struct draft *d, struct err *err)
         const char *header = p->columns[c].header;
         const int score = 8 * matches(header, label_names) + 2 * matches(header, label_words) +
                           2 * (c == p->n - 1) + (c == 0);
-        if (p->columns[c].distinct != 2 || score < most)
+        if (p->columns[c].classes != 2 || score < most)
             continue;
         other = score > most ? NONE : d->label;
         most = score;
@@ -160,17 +161,11 @@ static int choose_positive(struct draft *d, struct err *err)
 {
     struct profile *p = &d->p;
     const struct profile_column *c = &p->columns[d->label];
-    const char *rarer = NULL;
-    double least = INFINITY;
-    profile_values(p, (size_t)d->label);
-    for (const struct profile_value *v = p->values; v < p->values + p->n_values; v++) {
-        const double weight = v->rows * (matches(v->text, yes) ? 0.66 : 1);
-        if (v->missing || !v->rows || weight >= least)
-            continue;
-        least = weight;
-        rarer = v->text;
-    }
-    if (!d->positive && rarer && strchr(rarer, '|'))
+    const struct profile_value *top = c->top;
+    const bool first = matches(top[0].text, yes) && 0.66 * top[0].rows < top[1].rows;
+    const char *rarer = top[!first].text;
+    d->other = d->positive ? NULL : top[first].text;
+    if (!d->positive && strchr(rarer, '|'))
         return err_set(err,
                        "%s: '%s' of column '%s' cannot be written as its positive value, as '|' "
                        "separates values: pass LABEL='%s=VALUE' with the other one",
@@ -185,19 +180,25 @@ static int choose_positive(struct draft *d, struct err *err)
 
 // ---- time and split -----------------------------------------------------------------------------
 
-// The format of a column that may be the time, and its unit; else NULL.
+// The format of a column that may be the time, and its unit; else NULL. Whatever it is called, it is
+// one if it rises from 1990 or later to 2040 at most.
 static const char *time_format(const struct profile_column *c, const char **unit)
 {
-    const bool counts = c->look == LOOK_NUMBER && c->whole && c->distinct >= 24 && c->min >= 0;
-    const bool named = counts && matches(c->header, time_words);
-    *unit = counts && c->rising && c->max < 1e5 && matches(c->header, step_names) ? "1h" : NULL;
+    const bool named = matches(c->header, time_words);
+    const double second = c->min > 3e11 ? 1000 : 1;
+    *unit = NULL;
     if (c->look == LOOK_TIME)
         return c->format;
-    if (named && c->min > 3e11 && c->max < 4e12)
-        return "epoch_ms";
-    return *unit || (named && c->max < 4e9 && (c->min > 3e8 || (c->rising && c->max > 86400)))
-               ? "epoch"
-               : NULL;
+    if (c->look != LOOK_NUMBER || !c->whole || c->distinct < 24 || c->min < 0)
+        return NULL;
+    if (named
+            ? c->min > 3e8 * second && c->max < 4e9 * second
+            : c->rising && c->min >= 631152000 * second && c->max < 2208988800 * second &&
+                  c->max - c->min >= 86400 * second &&
+                  !(*c->header && (matches(c->header, id_words) || matches(c->header, key_names))))
+        return second > 1 ? "epoch_ms" : "epoch";
+    *unit = c->rising && c->max < 1e5 && matches(c->header, step_words) ? "1h" : NULL;
+    return *unit || (named && c->rising && c->max > 86400 && c->max < 4e9) ? "epoch" : NULL;
 }
 
 static void choose_time(struct draft *d)
@@ -248,6 +249,7 @@ static void choose_split(struct draft *d)
             d->format = d->unit = NULL;
             return;
         }
+    profile_split(p, (size_t)d->time, middle);
     const int64_t first = day_at(d, c->min), cut = day_at(d, middle), last = day_at(d, c->max);
     d->delay = last - first >= 40 && last - cut >= 12 ? 7 : 0;
     const bool days = last - first >= 13 && last - cut > d->delay;
@@ -269,6 +271,19 @@ static bool follows_label(struct profile *p, size_t column)
         positives += p->values[i].missing ? 0 : p->values[i].positives;
     }
     return p->columns[column].missing > 0 && filled >= 10 && positives >= .98 * filled;
+}
+
+// Do 15 % of the later rows have values that less than 1 % of the earlier ones have? Train would warn.
+static bool drifts(const struct profile *p)
+{
+    double earlier = 0, later = 0, rare = 0;
+    for (const struct profile_value *v = p->values; v < p->values + p->n_values; v++) {
+        earlier += v->rows - v->later;
+        later += v->later;
+    }
+    for (const struct profile_value *v = p->values; v < p->values + p->n_values; v++)
+        rare += !v->missing && v->rows - v->later < 0.01 * earlier ? v->later : 0;
+    return rare > .15 * later;
 }
 
 // Sets the kind of a column; returns why the column is left out, or NULL.
@@ -301,6 +316,8 @@ static const char *judge(struct draft *d, size_t column)
         return "it only rises, as the time does";
     if (text && c->common < .1)
         return "texts that are nearly all rare, or longer than 60 bytes";
+    if (text && drifts(&d->p))
+        return "of the later rows, 15 % or more have values that are rare before";
     if ((!text || d->p.n_values <= 100) && profile_auc(&d->p) > .98)
         return "it alone ranks the label with an AUC above .98: does it give it away?";
     return NULL;
@@ -375,7 +392,7 @@ static json_t *column_json(const struct draft *d, size_t column)
     const struct guess *g = &d->guesses[column];
     const bool number = g->kind == COLUMN_NUMBER, label = g->kind == COLUMN_LABEL;
     const bool category = g->kind == COLUMN_CATEGORY, key = g->kind == COLUMN_KEY;
-    const bool plain = *c->header && *c->header != '#' && strlen(c->header) < 90 &&
+    const bool plain = d->p.header && *c->header && *c->header != '#' && strlen(c->header) < 90 &&
                        !strpbrk(c->header, "\";\n") && is_once(&d->p, c->header);
     const bool few = number && 100 * c->missing < d->p.n_sample;
     const char *missing = label ? "-1" : few ? "median" : number ? "flag" : "none";
@@ -394,19 +411,28 @@ static json_t *column_json(const struct draft *d, size_t column)
         (json_int_t)c->missing, "distinct", (json_int_t)c->distinct, "values", values_of(c));
 }
 
-// What the positive rows are called: as their value says, or the label's header where it says little.
+// What the positive rows are called: as their value says, or the label's header where it is yes.
 static json_t *class_of(const struct draft *d)
 {
     const char *header = d->p.columns[d->label].header;
-    const char *text = matches(d->positive, no_words) ? header : d->positive;
+    const char *text = matches(d->positive, yes) ? header : d->positive;
     char name[64];
-    size_t n = 0;
-    if (text == header)
-        text = matches(text, "fraud") ? "fraud" : matches(text, no_words) ? "positive" : text;
-    for (; *text && n < sizeof name; text++)
-        if (!strchr("'\"?;", *text))
-            name[n++] = *text == '_' ? ' ' : (char)tolower((unsigned char)*text);
-    return json_stringn(name, value_utf8_begin(name, n));
+    text = text == header && matches(text, "fraud") ? "fraud" : text;
+    if (!matches(text, class_words) || matches(text, no_class))
+        text = "positive";
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "?"), text);
+    for (char *c = name; *c; c++)
+        *c = *c == '_' ? ' ' : (char)tolower((unsigned char)*c);
+    return json_string(name);
+}
+
+// Is there a column with such a header?
+static bool has(const struct profile *p, const char *pattern)
+{
+    size_t c = 0;
+    while (c < p->n && !matches(p->columns[c].header, pattern))
+        c++;
+    return c < p->n;
 }
 
 // For draft.txt and profile.txt; NULL where a text is not UTF-8.
@@ -439,9 +465,13 @@ static json_t *draft_json(const struct draft *d)
                              d->format && strpbrk(d->format, "HIe"), "train", d->train, "test",
                              d->test, "delay", d->delay);
     json_t *json = json_pack(
-        "{sI, sI, sI, sI, si, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, ss, so}", "rows",
-        (json_int_t)p->rows, "bad_rows", (json_int_t)p->bad_rows, "bad_line",
-        (json_int_t)p->bad_line, "flags", flags, "sampled",
+        "{si, sb, so*, sb, sI, sI, sI, sI, sI, sI, si, sO, sO*, si, ss, so, sf, sf, sb, si, ss*, "
+        "ss, so}",
+        "ids", d->ids, "names", p->names && !p->header, "other",
+        d->other ? item("positive=", d->other) : NULL, "parts",
+        has(p, WORD("year|yr")) && has(p, WORD("month")), "not_utf8", (json_int_t)p->not_utf8,
+        "not_utf8_line", (json_int_t)p->not_utf8_line, "rows", (json_int_t)p->rows, "bad_rows",
+        (json_int_t)p->bad_rows, "bad_line", (json_int_t)p->bad_line, "flags", flags, "sampled",
         (json_int_t)(p->step > 1 ? p->n_sample - p->header : 0), "label",
         json_array_get(columns, (size_t)d->label), "clock",
         d->format ? json_array_get(columns, (size_t)d->time) : NULL, "n_out", out, "positive",
@@ -468,7 +498,8 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
         return -1;
     if (choose_positive(&d, err))
         return -1;
-    d.rejects = (double)p->bad_rows / (double)(p->rows + p->bad_rows);
+    d.rejects = (double)p->bad_rows / (double)(p->rows + p->bad_rows) +
+                (double)p->not_utf8 / (double)p->n_sample;
     choose_time(&d);
     if (d.time != NONE)
         choose_split(&d);

@@ -28,10 +28,25 @@ static bool is_one(const char *text, const char *const *list, size_t n)
 
 // ---- the sample ---------------------------------------------------------------------------------
 
+static char *row_texts(struct profile *p, const struct csv_block *b, const struct csv_row *row)
+{
+    const struct csv_field *f = &b->fields[row->first], *end = f + row->n;
+    const size_t size = end[-1].at + end[-1].n + 1 - f->at; // at most
+    char *texts = xmalloc(size), *to = texts;
+    bool good = true;
+    p->bytes += size;
+    for (; f < end; to += f++->n + 1) {
+        memcpy(to, b->text + f->at, f->n + 1);
+        good = good && value_utf8(to, f->n);
+    }
+    if (!good && p->not_utf8++ == 0)
+        p->not_utf8_line = row->line;
+    return texts;
+}
+
 // Keep every step-th row. A full sample loses every other row, and the step doubles.
 static void sample_row(struct profile *p, const struct csv_block *b, const struct csv_row *row)
 {
-    const struct csv_field *f = &b->fields[row->first], *end = f + row->n;
     if (p->n_sample == SAMPLE_ROWS || (p->bytes > SAMPLE_BYTES && p->n_sample % 2 == 0)) {
         for (size_t r = 0; r < p->n_sample / 2; r++) {
             p->sample[r] = p->sample[2 * r];
@@ -43,13 +58,7 @@ static void sample_row(struct profile *p, const struct csv_block *b, const struc
     }
     if (p->rows++ % p->step)
         return;
-    const size_t size = end[-1].at + end[-1].n + 1 - f->at; // at most
-    char *to = p->sample[p->n_sample++] = xmalloc(size);
-    p->bytes += size;
-    for (; f < end; to += f++->n + 1) {
-        memcpy(to, b->text + f->at, f->n + 1);
-        p->encoding = value_utf8(to, f->n) ? p->encoding : "windows-1252";
-    }
+    p->sample[p->n_sample++] = row_texts(p, b, row);
 }
 
 // Take the next text of each row of the sample: the different ones, and which of them the row has.
@@ -104,8 +113,10 @@ static void count_values(struct profile *p, const struct profile_column *c)
         v->good = !v->missing && to_value(p, c, v->text, &v->number);
     }
     for (size_t r = p->header; r < p->n_sample; r++) {
-        p->values[c->codes[r]].rows += !p->answers || p->answers[r] >= 0;
-        p->values[c->codes[r]].positives += p->answers && p->answers[r] == 1;
+        struct profile_value *v = &p->values[c->codes[r]];
+        v->rows += p->answers[r] >= 0;
+        v->positives += p->answers[r] > 0;
+        v->later += p->answers[r] >= 0 && p->later[r];
     }
 }
 
@@ -131,7 +142,6 @@ double profile_label(struct profile *p, size_t column, const char *positive)
 {
     const struct profile_column *c = &p->columns[column];
     double rows = 0, positives = 0;
-    p->answers = xcalloc(p->n_sample, sizeof *p->answers);
     for (size_t r = p->header; r < p->n_sample; r++) {
         const char *text = c->texts[c->codes[r]];
         p->answers[r] = is_one(text, p->na, p->n_na) ? -1 : schema_is_positive(positive, text);
@@ -141,9 +151,16 @@ double profile_label(struct profile *p, size_t column, const char *positive)
     return positives / rows;
 }
 
+void profile_split(struct profile *p, size_t column, double last)
+{
+    count_values(p, &p->columns[column]);
+    for (size_t r = p->header; r < p->n_sample; r++)
+        p->later[r] = p->values[p->columns[column].codes[r]].number > last;
+}
+
 double profile_auc(struct profile *p)
 {
-    double right = 0, positives = 0, all = 0;
+    double right = 0, positives = 0, negatives = 0;
     struct profile_value *v = p->values, *end = v + p->n_values;
     if (!v->good) { // texts rank by their rates
         for (; v < end; v++) {
@@ -152,18 +169,13 @@ double profile_auc(struct profile *p)
         }
         qsort(p->values, p->n_values, sizeof *p->values, by_number);
     }
-    for (v = p->values; v < end && v->good;) {
-        const double number = v->number;
-        double yes = 0, n = 0;
-        for (; v < end && v->good && v->number == number; v++) {
-            yes += v->positives;
-            n += v->rows;
-        }
-        right += yes * (all - positives + (n - yes) / 2);
-        positives += yes;
-        all += n;
+    for (v = p->values; v < end && v->good; v++) {
+        const double others = v->rows - v->positives;
+        right += v->positives * (negatives + others / 2);
+        positives += v->positives;
+        negatives += others;
     }
-    right /= positives * (all - positives);
+    right /= positives * negatives;
     return isfinite(right) ? fmax(right, 1 - right) : 0.5;
 }
 
@@ -259,6 +271,9 @@ static void measure(struct profile *p, struct profile_column *c)
             c->missing += v->rows;
             continue;
         }
+        if (c->distinct < 2)
+            c->top[c->distinct] = *v;
+        c->classes += v->rows >= 3 || v->rows >= 0.001 * rows;
         c->common += v->rows >= 0.01 * rows && strlen(v->text) <= 60 ? v->rows / rows : 0;
         c->bad += v->good ? 0 : v->rows;
         c->whole = c->whole && (!v->good || floor(v->number) == v->number);
@@ -339,7 +354,7 @@ static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, st
     const char *fault = p->n == 1 ? p->fault : "";
     int rc = csv_open(c, p->file, p->delimiter, p->encoding, err);
     p->step = 1;
-    p->rows = p->bytes = p->bad_rows = 0;
+    p->rows = p->bytes = p->bad_rows = p->not_utf8 = 0;
     while (p->n_sample > 0)
         free(p->sample[--p->n_sample]);
     while (rc == 0 && (rc = csv_next(c, b, CSV_BLOCK_ROWS, err)) == 0 && b->n_rows > 0)
@@ -348,6 +363,7 @@ static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, st
             if (row->n != p->n) {
                 p->bad_line = p->rows && !p->bad_rows ? row->line : p->bad_line;
                 p->bad_rows += p->rows > 0;
+                p->names = p->rows == 0 && row->n + 1 == p->n ? row_texts(p, b, row) : p->names;
                 continue;
             }
             p->skip = p->rows ? p->skip : row->line - 1;
@@ -359,7 +375,8 @@ static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, st
 }
 
 // The first row names the columns if it has no numbers where the others have, and no texts that come
-// again.
+// again. A row before it that has one field less names them where it does not: all but the last one, if
+// that is empty, as behind a comma at the end of each row, else all but the first.
 static void find_header(struct profile *p)
 {
     size_t names = 0, values = 0;
@@ -374,6 +391,13 @@ static void find_header(struct profile *p)
     }
     p->header = names > values;
     p->rows -= p->header;
+    const char *name = p->header ? NULL : p->names;
+    const bool front = p->columns[p->n - 1].look != LOOK_EMPTY;
+    for (size_t c = 0; c < p->n; c++) {
+        const bool named = name && c >= front && c < p->n - !front;
+        p->columns[c].header = p->header ? p->columns[c].texts[0] : named ? name : "";
+        name += named ? strlen(name) + 1 : 0;
+    }
 }
 
 int profile_read(struct profile *p, const char *file, struct err *err)
@@ -382,9 +406,16 @@ int profile_read(struct profile *p, const char *file, struct err *err)
     static struct csv_block block;
     *p = (struct profile){.file = file};
     p->sample = xcalloc(SAMPLE_ROWS, sizeof *p->sample);
-    if (find_delimiter(p, csv, &block, err) || read_sample(p, &csv[4], &block, err) ||
-        (p->encoding && read_sample(p, &csv[5], &block, err)))
+    if (find_delimiter(p, csv, &block, err) || read_sample(p, &csv[4], &block, err))
         return -1;
+    // A few rows that are not UTF-8 are rejected: all others would be read as something else.
+    if (1000 * p->not_utf8 > p->n_sample || (p->not_utf8 && p->not_utf8_line <= p->skip + 1)) {
+        p->encoding = "windows-1252";
+        if (read_sample(p, &csv[5], &block, err))
+            return -1;
+    }
+    p->answers = xcalloc(p->n_sample, sizeof *p->answers);
+    p->later = xcalloc(p->n_sample, sizeof *p->later);
     p->columns = xcalloc(p->n, sizeof *p->columns);
     p->values = xcalloc(p->n_sample, sizeof *p->values);
     const char **next = xcalloc(p->n_sample, sizeof *next);
@@ -394,9 +425,7 @@ int profile_read(struct profile *p, const char *file, struct err *err)
     free(next);
     find_marks(p);
     find_header(p);
-    for (struct profile_column *c = p->columns; c < p->columns + p->n; c++) {
-        c->header = p->header ? c->texts[0] : "";
-        measure(p, c);
-    }
+    for (size_t c = 0; c < p->n; c++)
+        measure(p, &p->columns[c]);
     return 0;
 }
