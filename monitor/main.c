@@ -22,9 +22,8 @@ static int load_models(struct err *err)
 {
     static struct registry registry;
     struct err ignored;
-    int64_t version, previous;
-    if (registry_read(&registry, models, err) || registry_champion(&registry, &version, err) ||
-        registry_load(&registry, version, &champion, err))
+    int64_t previous;
+    if (registry_read(&registry, models, err) || registry_load_champion(&registry, &champion, err))
         return -1;
     if (registry_previous(&registry, &previous, &ignored) == 0 &&
         registry_load(&registry, previous, &before, &ignored) == 0)

@@ -90,7 +90,9 @@ static void champion_free(struct champion *c)
 static struct champion *champion_load(const char *models, const struct plan *plan, struct err *err)
 {
     struct champion *c = xcalloc(1, sizeof *c);
-    int rc = registry_load_champion(models, &c->model, err);
+    struct registry r;
+    int rc = registry_read(&r, models, err) || registry_load_champion(&r, &c->model, err) ? -1 : 0;
+    registry_release(&r);
     if (rc == 0 && plan && plan_checksum(&c->model.plan) != plan_checksum(plan))
         rc = err_set(err,
                      "version %" PRId64 " was trained on other [columns] or [features] than the "
@@ -196,7 +198,7 @@ static void add_registry(json_t *all, const struct registry *r)
         free(path);
     }
     for (size_t i = r->n; i > 0 && json_array_size(lines) < NEWEST_LINES; i--)
-        json_array_append_new(lines, ledger_json(&r->entries[i - 1]));
+        json_array_append(lines, r->entries[i - 1].line);
     json_object_set_new(all, "ledger", lines);
 }
 

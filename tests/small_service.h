@@ -102,11 +102,12 @@ static inline int small_registry(const char *models, const char *text, struct er
 {
     struct registry registry;
     struct output folder = {0};
-    struct ledger_entry e = {.reason = "a test"};
-    sha256_hex(e.sha256, text, strlen(text));
+    char sha256[SHA256_HEX];
+    struct ledger_entry e = {.sha256 = sha256, .reason = "a test"};
+    sha256_hex(sha256, text, strlen(text));
     if (registry_open(&registry, models, err))
         return -1;
-    int bad = registry_next(&registry, e.sha256, &folder, &e.version, err) ||
+    int bad = registry_next(&registry, sha256, &folder, &e.version, err) ||
               output_dir_file(&folder, "model.json", text, strlen(text), err) ||
               registry_record(&registry, &e, &folder, err);
     e.action = LEDGER_PROMOTE;

@@ -39,9 +39,10 @@ static void in_folder(const char *command)
 static int64_t train(const char *model)
 {
     struct output folder = {0};
-    struct ledger_entry e = {.reason = "a \"test\" of\n\xc3\xa9"};
-    sha256_hex(e.sha256, model, strlen(model));
-    must(registry_next(&r, e.sha256, &folder, &e.version, &err), &err);
+    char sha256[SHA256_HEX];
+    struct ledger_entry e = {.sha256 = sha256, .reason = "a \"test\" of\n\xc3\xa9"};
+    sha256_hex(sha256, model, strlen(model));
+    must(registry_next(&r, sha256, &folder, &e.version, &err), &err);
     if (folder.path)
         must(output_dir_file(&folder, "model.json", model, strlen(model), &err), &err);
     must(registry_record(&r, &e, &folder, &err), &err);

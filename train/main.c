@@ -46,7 +46,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
                        "rows into the file, and type make pipeline, which trains and compares",
                        config_path);
     if (drift &&
-        (challenge_load_champion(c, &registry, err) ||
+        (registry_load_champion(&registry, &c->champion, err) ||
          (due = challenge_is_due(c, &registry, drift, &split, &examples, forced, err)) < 0))
         return -1;
     if (!due)
@@ -63,7 +63,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     if (drift && strcmp(before, registry.head) != 0)
         return err_set(err, "%s: another program has changed it meanwhile: try again", models);
     if (!drift && registry_champion_at(&registry, INT64_MAX) &&
-        challenge_load_champion(c, &registry, err))
+        registry_load_champion(&registry, &c->champion, err))
         fprintf(stderr, "train: %s\n", err->msg);
     c->rules.budget = settings_budget(&v->settings, 1, 1);
     int rc = publish(&registry, &folder, &config, v, err);

@@ -18,52 +18,39 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 // ---- ledger ----
 
-// line[0..n): a line without its newline. The entry's texts become the registry's.
-static void add_entry(struct registry *r, const struct ledger_entry *e, const char *line, size_t n)
-{
-    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
-    r->entries[r->n++] = *e;
-    sha256_hex(r->head, line, n);
-}
-
-static void free_texts(struct ledger_entry *e)
-{
-    free((char *)e->by);
-    free((char *)e->reason);
-}
-
+// line[0..n): a line without its newline.
 static int add_line(struct registry *r, const char *line, size_t n, struct err *err)
 {
-    struct ledger_entry e = {.by = "", .reason = ""};
+    struct ledger_entry e = {.by = "", .reason = "", .evidence = ""};
     json_error_t why;
-    const char *when, *action, *sha256, *evidence = "", *previous;
+    const char *when, *action, *previous;
     size_t a = 0;
-    json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
+    json_t *j = e.line = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
     if (!j)
         return err_set(err, "is not JSON: %s", why.text);
     int rc =
         json_unpack_ex(j, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s?s, s?s, s?s, s:s}", "time",
-                       &when, "action", &action, "version", &e.version, "sha256", &sha256, "by",
-                       &e.by, "reason", &e.reason, "evidence", &evidence, "previous", &previous);
+                       &when, "action", &action, "version", &e.version, "sha256", &e.sha256, "by",
+                       &e.by, "reason", &e.reason, "evidence", &e.evidence, "previous", &previous);
     while (rc == 0 && a < N_ACTIONS && strcmp(action, actions[a]) != 0)
         a++;
-    if (rc) {
+    if (rc)
         err_set(err, "%s", why.text);
-    } else if (strcmp(previous, r->head) != 0) {
+    else if (strcmp(previous, r->head) != 0)
         rc = err_set(err, "does not follow the line before it: one of them was altered, or lines "
                           "between them were removed");
-    } else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS) {
+    else if (value_moment(when, strlen(when), &e.time) || a == N_ACTIONS)
         rc = err_set(err, "'%.40s' is not a time, or '%.40s' not an action", when, action);
-    } else {
-        e.action = (enum ledger_action)a;
-        snprintf(e.sha256, sizeof e.sha256, "%s", sha256);
-        snprintf(e.evidence, sizeof e.evidence, "%s", evidence);
-        e.by = xstrdup(e.by);
-        e.reason = xstrdup(e.reason);
-        add_entry(r, &e, line, n);
+    if (rc) {
+        json_decref(j);
+        return -1;
     }
-    json_decref(j);
-    return rc;
+    e.action = (enum ledger_action)a;
+    json_object_del(j, "previous");
+    sha256_hex(r->head, line, n);
+    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
+    r->entries[r->n++] = e;
+    return 0;
 }
 
 static int read_ledger(struct registry *r, struct err *err)
@@ -147,39 +134,27 @@ static const char *login_name(void)
     return user && value_utf8(user->pw_name, strlen(user->pw_name)) ? user->pw_name : "unknown";
 }
 
-json_t *ledger_json(const struct ledger_entry *e)
-{
-    char time[TIME_TEXT];
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "time", time_text(time, e->time),
-                     "action", actions[e->action], "version", (json_int_t)e->version, "sha256",
-                     e->sha256, "by", e->by, "reason", e->reason, "evidence", e->evidence);
-}
-
-// The line decides, so it comes last, and without it the folder or the link goes back. Memory is
-// allocated before all three, because a failure would end the program between them.
-int registry_record(struct registry *r, const struct ledger_entry *entry, struct output *folder,
+// The line decides, so it comes last, and without it the folder or the link goes back.
+int registry_record(struct registry *r, const struct ledger_entry *e, struct output *folder,
                     struct err *err)
 {
-    struct ledger_entry e = *entry;
     struct err second;
-    e.time = (int64_t)time(NULL);
-    e.by = xstrdup(e.by ? e.by : login_name());
-    e.reason = xstrdup(e.reason);
-    json_t *j = ledger_json(&e);
-    json_object_set_new(j, "previous", json_string(r->head));
+    char now[TIME_TEXT];
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s}", "time", time_text(now, time(NULL)),
+                  "action", actions[e->action], "version", (json_int_t)e->version, "sha256",
+                  e->sha256, "by", e->by ? e->by : login_name(), "reason", e->reason, "evidence",
+                  e->evidence ? e->evidence : "", "previous", r->head);
     char *text = xchecked(json_dumps(j, JSON_COMPACT)), *line = xasprintf("%s\n", text);
     json_decref(j);
-    ARRAY_GROW(r->entries, r->n + 1, r->capacity);
     int rc = (folder && folder->path && output_replace(folder, err)) ||
-             (ledger_promotes(&e) && write_link(r, e.version, err)) ||
+             (ledger_promotes(e) && write_link(r, e->version, err)) ||
              write_line(r->ledger, line, err);
     if (rc == 0)
-        add_entry(r, &e, text, strlen(text));
+        rc = add_line(r, text, strlen(text), err);
     else if (repair_link(r, &second))
         err_prefix(err, "%s", second.msg);
-    if (rc)
-        free_texts(&e);
-    else if (folder)
+    if (rc == 0 && folder)
         output_settle(folder);
     free(text);
     free(line);
@@ -305,7 +280,7 @@ void registry_release(struct registry *r)
     if (r->path && r->lock >= 0)
         close(r->lock);
     for (size_t i = 0; i < r->n; i++)
-        free_texts(&r->entries[i]);
+        json_decref(r->entries[i].line);
     free(r->entries);
     free(r->ledger);
     free(r->path);
@@ -353,7 +328,6 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
     const char *trained = r->entries[i - 1].sha256;
     char *path = xasprintf("%s/%" PRId64 "/model.json", r->path, version);
     int rc = model_load(m, path, err);
-    m->version = version;
     if (rc)
         err_set(err, "%.900s; put it back, or promote another version", err_copy(err).msg);
     else if (strcmp(m->sha256, trained) != 0)
@@ -361,16 +335,13 @@ int registry_load(const struct registry *r, int64_t version, struct model *m, st
                      "%s: was altered since its training (sha256 %.12s…, not %.12s…): put it back, "
                      "or promote another version",
                      path, m->sha256, trained);
+    m->version = rc ? 0 : version;
     free(path);
     return rc;
 }
 
-int registry_load_champion(const char *path, struct model *m, struct err *err)
+int registry_load_champion(const struct registry *r, struct model *m, struct err *err)
 {
-    struct registry r;
     int64_t version;
-    const int rc = registry_read(&r, path, err) || registry_champion(&r, &version, err) ||
-                   registry_load(&r, version, m, err);
-    registry_release(&r);
-    return rc ? -1 : 0;
+    return registry_champion(r, &version, err) || registry_load(r, version, m, err) ? -1 : 0;
 }

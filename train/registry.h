@@ -25,9 +25,10 @@ struct ledger_entry {
     int64_t time; // seconds since 1970-01-01 UTC
     enum ledger_action action;
     int64_t version;
-    char sha256[SHA256_HEX];   // of the version's model.json
-    const char *by, *reason;   // UTF-8; by NULL in registry_record: the user's login name
-    char evidence[SHA256_HEX]; // "" where there is none
+    const char *sha256;      // of the version's model.json
+    const char *by, *reason; // UTF-8; by NULL in registry_record: the user's login name
+    const char *evidence;    // its sha256; "" where there is none, or NULL in registry_record
+    json_t *line;            // the registry's, without previous: the texts are in it
 };
 
 struct registry {
@@ -53,7 +54,8 @@ void registry_release(struct registry *r);
 // one's, and folder->path stays NULL.
 int registry_next(struct registry *r, const char *sha256, struct output *folder, int64_t *version,
                   struct err *err);
-// A version's model; an error unless it is the one that was trained. Release it after an error, too.
+// A version's model; an error, and its version 0, unless it is the one that was trained. Release it after
+// an error, too.
 int registry_load(const struct registry *r, int64_t version, struct model *m, struct err *err);
 // Write the line of an entry, as of now. LEDGER_TRAIN commits the folder if that has a path, a
 // promotion or rollback makes the version the champion. After an error nothing has changed.
@@ -64,8 +66,6 @@ int registry_record(struct registry *r, const struct ledger_entry *e, struct out
 void registry_checksum(const struct registry *r, const struct ledger_entry *e,
                        const struct output *folder, char sha256[SHA256_HEX]);
 
-// The line as JSON, without previous; the caller's reference.
-json_t *ledger_json(const struct ledger_entry *e);
 // May this text of an option be in a line? One line of at most 300 bytes of UTF-8.
 int ledger_check_text(const char *option, const char *text, struct err *err);
 // Is this the line of a version that became the champion?
@@ -80,7 +80,7 @@ int registry_champion(const struct registry *r, int64_t *version, struct err *er
 // The newest version; 0 where there is none.
 int64_t registry_latest(const struct registry *r);
 // registry_load of the champion.
-int registry_load_champion(const char *path, struct model *m, struct err *err);
+int registry_load_champion(const struct registry *r, struct model *m, struct err *err);
 // A version's name is a whole number from 1 on, without sign or leading zero. 0 or -1.
 int registry_parse_version(const char *name, int64_t *version);
 

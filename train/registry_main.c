@@ -93,7 +93,7 @@ static int show(struct registry *r, struct err *err)
     json_t *lines = json_array(), *comparison = load(version, "comparison.json", err);
     for (size_t i = 0; i < r->n; i++) {
         if (r->entries[i].version == version)
-            json_array_append_new(lines, ledger_json(&r->entries[i]));
+            json_array_append(lines, r->entries[i].line);
         if (r->entries[i].version == version && json_array_size(lines) == 1) // its first training
             parent = registry_champion_before(r, i);
     }
@@ -151,12 +151,14 @@ static int change_champion(struct registry *r, struct err *err)
     if ((back ? registry_previous(r, &version, err) : find_version(r, 0, &version, err)) ||
         registry_load(r, version, &m, err))
         return -1;
-    struct ledger_entry e = {.action = back ? LEDGER_ROLLBACK : LEDGER_PROMOTE,
-                             .version = version,
-                             .by = by,
-                             .reason = reason ? reason : "asked for"};
-    snprintf(e.sha256, sizeof e.sha256, "%s", m.sha256);
-    registry_checksum(r, &e, NULL, e.evidence);
+    char evidence[SHA256_HEX];
+    const struct ledger_entry e = {.action = back ? LEDGER_ROLLBACK : LEDGER_PROMOTE,
+                                   .version = version,
+                                   .sha256 = m.sha256,
+                                   .by = by,
+                                   .reason = reason ? reason : "asked for",
+                                   .evidence = evidence};
+    registry_checksum(r, &e, NULL, evidence);
     printf("version %" PRId64 " becomes the champion of %s%s\n", version, models,
            back ? " again" : "");
     if (stdout_close(err) || registry_record(r, &e, NULL, err))

@@ -263,27 +263,21 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
 int challenge_record(const struct challenge *c, struct registry *g, const struct model *m,
                      struct output *folder, struct err *err)
 {
-    struct ledger_entry e = {.version = m->version, .by = c->by, .reason = c->reason};
-    snprintf(e.sha256, sizeof e.sha256, "%s", m->sha256);
-    registry_checksum(g, &e, folder, e.evidence);
+    char metrics[SHA256_HEX];
+    struct ledger_entry e = {.version = m->version,
+                             .sha256 = m->sha256,
+                             .by = c->by,
+                             .reason = c->reason,
+                             .evidence = metrics};
+    registry_checksum(g, &e, folder, metrics);
     if (registry_record(g, &e, folder, err))
         return -1;
     if (!c->by_rules)
         return 0;
     e.action = c->promote ? LEDGER_PROMOTE : LEDGER_KEEP;
     e.reason = c->rules.why;
-    memcpy(e.evidence, c->evidence, sizeof e.evidence);
+    e.evidence = c->evidence;
     return registry_record(g, &e, NULL, err);
-}
-
-int challenge_load_champion(struct challenge *c, const struct registry *g, struct err *err)
-{
-    int64_t version;
-    const int rc =
-        registry_champion(g, &version, err) || registry_load(g, version, &c->champion, err);
-    if (rc)
-        c->champion.version = 0;
-    return rc ? -1 : 0;
 }
 
 int challenge_is_due(struct challenge *c, const struct registry *g, const char *path,

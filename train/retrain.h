@@ -46,7 +46,6 @@ struct challenge {
     char evidence[SHA256_HEX]; // of comparison.json
 };
 
-int challenge_load_champion(struct challenge *c, const struct registry *g, struct err *err);
 // Is a retraining due by this drift.json of the champion? Prints the answer. 1, 0, or -1 on an error.
 int challenge_is_due(struct challenge *c, const struct registry *g, const char *drift,
                      struct split *split, const struct examples *e, bool forced, struct err *err);
