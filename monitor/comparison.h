@@ -15,8 +15,7 @@
 #define MONITOR_COMPARISON_H
 
 #include "monitor/drift.h"
-#include "train/bootstrap.h"
-#include "train/model.h"
+#include "train/metrics.h"
 
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
 // bootstrap against the slow way: the metrics of the rows of the drawn days, one after the other.
-#include "train/bootstrap.h"
+#include "train/metrics.h"
 
 #include "tests/training.h"
 

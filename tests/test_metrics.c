@@ -187,8 +187,8 @@ TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
         }
         no_alert += best[1] > 1;
         for (int k = 0; k < 2; k++) {
-            const double threshold = k ? threshold_by_cost(score, label, ROWS, fraud, alert)
-                                       : threshold_by_budget(score, label, ROWS, budgets[run % 8]);
+            const double threshold =
+                threshold_choose(score, label, ROWS, k ? 0 : budgets[run % 8], fraud, alert);
             if (best[k] > 1 && highest[k] == 1)
                 assert_is(threshold, 1);
             else
@@ -196,8 +196,8 @@ TEST_CASE(a_threshold_is_the_best_of_all_for_a_budget_or_costs)
         }
     }
     assert_in_range(no_alert, 5, 95);
-    assert_is(threshold_by_budget(score, label, 0, 5), 1); // no row can be an alert
-    assert_is(threshold_by_cost(score, label, 0, 200, 5), 1);
+    for (int k = 0; k < 2; k++) // no row can be an alert
+        assert_is(threshold_choose(score, label, 0, k ? 0 : 5, 200, 5), 1);
 }
 
 // ---- sorting ------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@
 
 static struct err err;
 
-static struct retraining rules_of(const char *text)
+static struct challenge rules_of(const char *text)
 {
     struct config config = config_of(text);
-    struct retraining r;
+    struct challenge r = {0};
     must(retrain_from_config(&r, &config, &err), &err);
     config_release(&config);
     return r;
@@ -28,7 +28,7 @@ static json_t *json_of(const char *text)
 enum { ROWS = 2400, FROM = 17532 };
 
 static bool is_due(const char *settings, const char *drift, int64_t tested, int64_t first,
-                   bool forced, struct retraining *r, struct split *split)
+                   bool forced, struct challenge *r, struct split *split)
 {
     static int64_t time[ROWS];
     static int8_t label[ROWS];
@@ -72,7 +72,7 @@ TEST_CASE(a_retraining_is_due_by_an_alarm_by_new_frauds_or_by_time_but_not_withi
                  {"[retrain]\n", alarm, 60, 51, true, false,
                   "the tables begin on 2018-02-21, and 2018-02-20 .. 2018-03-19 would train"}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct retraining r;
+        struct challenge r;
         struct split split;
         if (is_due(cases[i].settings, cases[i].drift, cases[i].tested, cases[i].first,
                    cases[i].forced, &r, &split) != cases[i].due)
@@ -115,7 +115,7 @@ TEST_CASE(
         {"[retrain]\ncalibration_most = 3\n", "better", 0.1, 100, 0.0201, false, true, ""},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct retraining r = rules_of(cases[i].settings);
+        struct challenge r = rules_of(cases[i].settings);
         r.budget = cases[i].alerts < 1 ? 0.01 : cases[i].alerts < BY_COST ? 100 : 0;
         json_t *j = json_pack(
             "{s:{s:s, s:s}, s:[{s:f}, {}, {}, {}, {s:f}], s:{s:{s:f, s:i, s:i, s:f}}}", "verdict",
@@ -137,7 +137,7 @@ TEST_CASE(settings_that_make_no_sense_are_refused)
         {"train = 36h", "'36h' is not a number of whole days from 4d on"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct retraining r;
+        struct challenge r = {0};
         struct config config = config_of(formatted("[retrain]\n%s\n", cases[i][0]));
         assert_int_equal(retrain_from_config(&r, &config, &err), -1);
         assert_contains(err.msg, cases[i][1]);

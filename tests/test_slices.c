@@ -1,6 +1,6 @@
 // slices: which rows belong to which slice, against those picked by hand, and names. What [slices] refuses is in test_evaluate.c.
 #define EACH set_up, tear_down
-#include "train/slices.h"
+#include "train/metrics.h"
 
 #include "tests/release.h"
 #include "tests/training.h"

@@ -1,9 +1,9 @@
 // A day is kept as its sums and, for the metrics that rank, as its counts of rows in groups of
 // scores: the rows with the score of a fraud, and those between two such scores, as their order
 // changes nothing. Most counts are 0 where the units are rows, so only the others are kept.
-#include "train/bootstrap.h"
 #include "base/memory.h"
 #include "base/value.h"
+#include "train/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>

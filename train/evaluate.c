@@ -428,9 +428,8 @@ static int choose_threshold(struct fold_result *r, struct candidate *c, const st
         memcpy(judged, c->examples.label + fold->train.rows.first, n);
         days = fold->train.days;
     }
-    r->threshold =
-        s->by_cost ? threshold_by_cost(score, judged, n, s->cost_fraud, s->cost_alert)
-                   : threshold_by_budget(score, judged, n, settings_budget(s, days, (double)open));
+    r->threshold = threshold_choose(score, judged, n, settings_budget(s, days, (double)open),
+                                    s->cost_fraud, s->cost_alert);
     free(score);
     free(judged);
     return 0;

@@ -17,10 +17,9 @@
 #define TRAIN_EVALUATE_H
 
 #include "base/progress.h"
-#include "train/bootstrap.h"
 #include "train/logreg.h"
+#include "train/metrics.h"
 #include "train/registry.h"
-#include "train/slices.h"
 
 enum { L2_MAX = 16, BASELINES_MAX = 16 };
 

@@ -35,7 +35,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     int due = 1;
     // A damaged ledger is an error before the training, too.
     if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
-        retrain_from_config(&c->rules, &config, err) ||
+        retrain_from_config(c, &config, err) ||
         plan_from_config(&plan, &config, err) || // refuses labels that are not known yet
         examples_open_all(&examples, paths, n, NULL, &config, err) ||
         split_labels(&split, &config, &examples.plan.schema, err))
@@ -65,7 +65,7 @@ static int train(char *const *paths, size_t n, unsigned threads, struct err *err
     if (!drift && registry_champion_at(&registry, INT64_MAX) &&
         registry_load_champion(&registry, &c->champion, err))
         fprintf(stderr, "train: %s\n", err->msg);
-    c->rules.budget = settings_budget(&v->settings, 1, 1);
+    c->budget = settings_budget(&v->settings, 1, 1);
     int rc = publish(&registry, &folder, &config, v, err);
     for (size_t i = 0; i < json_array_size(v->urgent); i++)
         fprintf(stderr, "train: %s\n", json_string_value(json_array_get(v->urgent, i)));

@@ -226,56 +226,34 @@ json_t *metrics_to_json(const struct metrics *m)
 
 // ---- threshold ----------------------------------------------------------------------------------
 
-// Half a unit of the seventh digit is at most 5e-7 of a number.
-static const double HALF_DIGIT = 6e-7;
-
-// Just above all scores.
-static double no_alert(const struct ranking *k)
+double threshold_choose(const double *score, const int8_t *judged, size_t n, double budget,
+                        double cost_fraud, double cost_alert)
 {
-    return k->n > 0 ? fmin(1, round_digits(fmax(k->score[0], DBL_MIN) * (1 + HALF_DIGIT))) : 1;
-}
-
-// A threshold between score i and the next one, if 7 digits tell them apart.
-static bool cut_below(const struct ranking *k, size_t i, double *threshold)
-{
-    const double t = round_digits(k->score[i] * (1 - HALF_DIGIT));
-    const bool apart = i + 1 == k->n || k->score[i + 1] < t;
-    *threshold = apart ? t : *threshold;
-    return apart;
-}
-
-double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts)
-{
-    int8_t *counted = xmalloc(n); // a row of unknown label can be an alert, too
+    static const double HALF_DIGIT = 6e-7; // half a unit of the seventh is at most 5e-7 of a number
+    int8_t *counted = xmalloc(n);
     struct ranking k;
-    for (size_t i = 0; i < n; i++)
-        counted[i] = judged[i] == LABEL_KNOWN_CARD ? LABEL_KNOWN_CARD : 0;
+    for (size_t i = 0; i < n; i++) // a row of unknown label can be an alert, too
+        counted[i] = budget > 0 && judged[i] == LABEL_UNKNOWN ? 0 : judged[i];
     ranking_make(&k, score, counted, n);
-    double threshold = no_alert(&k);
-    size_t i = 0;
-    while (i < k.n && (double)k.genuine[i] <= fmax(1, round(alerts)))
-        i++;
-    while (i > 0 && !cut_below(&k, i - 1, &threshold))
-        i--;
-    ranking_release(&k);
-    free(counted);
-    return threshold;
-}
-
-double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
-                         double cost_alert)
-{
-    struct ranking k;
-    ranking_make(&k, score, judged, n);
-    const double frauds = ranking_frauds(&k);
-    double lowest = cost_fraud * frauds, threshold = no_alert(&k);
+    const double frauds = ranking_frauds(&k), most = fmax(1, round(budget));
+    double lowest = budget > 0 ? 0 : cost_fraud * frauds, threshold = 1;
+    if (k.n > 0) // just above all scores
+        threshold = fmin(1, round_digits(fmax(k.score[0], DBL_MIN) * (1 + HALF_DIGIT)));
     for (size_t i = 0; i < k.n; i++) {
-        double caught = (double)k.frauds[i], alerts = caught + (double)k.genuine[i];
-        double cost = cost_fraud * (frauds - caught) + cost_alert * alerts;
-        if (cost < lowest && cut_below(&k, i, &threshold))
+        const double caught = (double)k.frauds[i], alerts = caught + (double)k.genuine[i];
+        const double cost = budget == 0      ? cost_fraud * (frauds - caught) + cost_alert * alerts
+                            : alerts <= most ? -alerts
+                                             : INFINITY;
+        if (cost >= lowest)
+            continue;
+        const double below = round_digits(k.score[i] * (1 - HALF_DIGIT));
+        if (i + 1 == k.n || k.score[i + 1] < below) { // 7 digits tell the two scores apart
             lowest = cost;
+            threshold = below;
+        }
     }
     ranking_release(&k);
+    free(counted);
     return threshold;
 }
 

@@ -1,4 +1,4 @@
-// metrics: how good scores are, and the threshold from which on a score is an alert.
+// metrics: how good scores are, and how certainly; and the threshold from which on a score is an alert.
 //
 // Only judged rows count: those with a known label whose card was not yet known to be stolen. A
 // metric without a meaning (no frauds, no rows, no alerts) is NAN here and null in JSON.
@@ -34,7 +34,7 @@
 #define Z_95 1.959963984540054
 
 // judged[i] of a row is its label 1 or 0, or one of these: the row does not count.
-enum { LABEL_UNKNOWN = -1, LABEL_KNOWN_CARD = -2 };
+enum { LABEL_UNKNOWN = -1, LABEL_KNOWN_CARD = -2, LABEL_ELSEWHERE = -3 };
 
 // The distinct scores of the judged rows, falling, with the rows at or above each.
 struct ranking {
@@ -95,16 +95,14 @@ json_t *metrics_to_json(const struct metrics *m);
 // The 95 % interval of a share k / n, n > 0 (Wilson 1927).
 void wilson_interval(double k, double n, double *low, double *high);
 
-// Thresholds are rounded down to 7 significant digits (model.h), and scores that are equal in these
-// are ties. Without rows they are 1.
+// The score from which on rows become alerts, rounded down to 7 significant digits (model.h); scores
+// that are equal in these are ties. Of equally good ones it is the highest; where no alert is worth
+// its cost, or none fits the budget, just above the highest score, at most 1. Without rows it is 1.
 //
-// The score at rank `alerts` among the rows that can be alerts: all but those of known cards. Where
-// a tie would make more alerts than that, the next higher score.
-double threshold_by_budget(const double *score, const int8_t *judged, size_t n, double alerts);
-// The score with the lowest cost_fraud · frauds below it + cost_alert · rows at or above it; of
-// equal ones the highest. Where no alert is worth its cost, just above the highest score, at most 1.
-double threshold_by_cost(const double *score, const int8_t *judged, size_t n, double cost_fraud,
-                         double cost_alert);
+// budget > 0: as many alerts as possible, at most so many (1 for less), of all rows but those of known
+// cards. budget = 0: the lowest cost_fraud · frauds below it + cost_alert · rows at or above it.
+double threshold_choose(const double *score, const int8_t *judged, size_t n, double budget,
+                        double cost_fraud, double cost_alert);
 
 // ---- cards (Le Borgne et al., Fraud Detection Handbook, ULB 2022, chapters 3.4, 4.2) ----
 
@@ -129,5 +127,69 @@ double cards_precision(const struct examples *e, struct row_range test, const do
 // metrics_compute with the card precision.
 struct metrics metrics_with_cards(const struct examples *e, struct row_range rows,
                                   const double *score, const int8_t *judged, double threshold);
+
+// ---- intervals (bootstrap.c) ----
+
+// Confidence intervals of the metrics, by drawing whole days, or rows without a clock.
+//
+// Rows of one day are not independent, because a stolen card buys several times. So a replicate
+// draws whole days with replacement, as many as the test has, and computes every metric of them. An
+// interval goes from percentile 2.5 to 97.5 of 1000 replicates (Efron, Tibshirani: An Introduction
+// to the Bootstrap, 1993, chapters 13 and 8); with few days (seven are few) it tends to be too short.
+// Below five days hours are drawn; below five hours there are no intervals. Without a clock rows are
+// drawn, as if they were independent; of more than 20,000 rows neighbours are drawn together.
+//
+// The draws depend only on the number of days, so two candidates on the same rows are compared
+// replicate by replicate. A replicate's card precision is the mean of its days, each with the cards
+// that were found before it in the real order; hours have none.
+
+enum { BOOTSTRAP_REPLICATES = 1000, BOOTSTRAP_SEED = 1, BOOTSTRAP_LEAST_UNITS = 5 };
+
+// The metrics of metric_list, then the alerts a day, or without a clock their share of the rows.
+enum { BOOTSTRAP_ALERTS = N_METRICS, N_BOOTSTRAP };
+
+struct interval {
+    double low, high, error; // NAN where the metric has no meaning in some replicate
+};
+
+struct bootstrap {
+    const char *unit; // "day", "hour" or "row"; NULL: too few for intervals
+    size_t units;
+    double (*values)[N_BOOTSTRAP]; // [BOOTSTRAP_REPLICATES], to be freed; NULL without a unit
+};
+
+// score[i], judged[i]: of row test.first + i.
+void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_range test,
+                   const double *score, const int8_t *judged, double threshold);
+// The interval and the standard error (the replicates' standard deviation) of a's metric or, with b,
+// of a's minus b's. PAIRED: both are of the same rows, so the same draws are compared. INDEPENDENT:
+// of other rows, so draw r of a is compared with draw r + 1 of b.
+enum bootstrap_rows { PAIRED, INDEPENDENT };
+struct interval bootstrap_interval(const struct bootstrap *a, const struct bootstrap *b,
+                                   size_t metric, enum bootstrap_rows rows);
+
+// ---- slices: groups of test rows, which [slices] of docs/configuration.md declares ----
+
+// A slice is small where it has fewer than SLICE_LEAST judged frauds or genuine rows.
+enum { SLICES_MAX = 32, SLICE_LEAST = 10, SLICE_NAME = 80 };
+
+struct slicing {
+    const char *name;      // the config's
+    const float *x;        // of all rows; NULL for a category
+    const uint32_t *codes; // of all rows; NULL for a feature
+    double at[SLICES_MAX]; // rising: the lower edges of bands, or the values or codes of slices
+    bool others;           // the last slice takes the codes that have no slice of their own
+    char names[SLICES_MAX][SLICE_NAME];
+    size_t n; // slices
+};
+
+// Values become slices where they are in the test rows. The list is the caller's to free; examples and
+// config must live as long.
+int slices_from_config(struct slicing **list, size_t *n, const struct examples *e,
+                       struct row_range test, const struct config *c, struct err *err);
+// judged[test rows] with LABEL_ELSEWHERE for the rows of other slices than slice k; to be freed.
+int8_t *slice_judged(const struct slicing *s, size_t k, struct row_range test,
+                     const int8_t *judged);
+bool slice_is_small(const struct tally *t);
 
 #endif

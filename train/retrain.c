@@ -21,28 +21,28 @@ static int read_window(const struct config *c, const char *key, int64_t *seconds
                         e->value, least);
 }
 
-int retrain_from_config(struct retraining *r, const struct config *c, struct err *err)
+int retrain_from_config(struct challenge *c, const struct config *config, struct err *err)
 {
-    const struct config_entry *alarm = config_find(c, "retrain", "alarm");
-    *r = (struct retraining){.on_alarm = !alarm || strcmp(alarm->value, "yes") == 0,
-                             .cool_down = 7 * SECONDS_PER_DAY,
-                             .train = 28 * SECONDS_PER_DAY,
-                             .test = 14 * SECONDS_PER_DAY,
-                             .margin = 0.02,
-                             .alert_rate_least = 0.1,
-                             .alert_rate_most = 1.5,
-                             .calibration_most = 2};
-    if (alarm && !r->on_alarm && strcmp(alarm->value, "no") != 0)
-        return config_error(c, alarm, 0, err, "'%.40s' is neither yes nor no", alarm->value);
-    if (config_int(c, "retrain", "new_frauds", 1, INT64_C(1) << 48, &r->new_frauds, err) ||
-        config_duration(c, "retrain", "every", &r->every, err) ||
-        config_duration(c, "retrain", "cool_down", &r->cool_down, err) ||
-        read_window(c, "train", &r->train, 4, err) ||
-        read_window(c, "test", &r->test, COMPARE_LEAST_DAYS, err) ||
-        config_number(c, "retrain", "margin", 0, 1, &r->margin, err) ||
-        config_number(c, "retrain", "alert_rate_least", 0, 1, &r->alert_rate_least, err) ||
-        config_number(c, "retrain", "alert_rate_most", 0, 1e9, &r->alert_rate_most, err) ||
-        config_number(c, "retrain", "calibration_most", 1, 1e9, &r->calibration_most, err))
+    const struct config_entry *alarm = config_find(config, "retrain", "alarm");
+    c->on_alarm = !alarm || strcmp(alarm->value, "yes") == 0;
+    c->cool_down = 7 * SECONDS_PER_DAY;
+    c->train = 28 * SECONDS_PER_DAY;
+    c->test = 14 * SECONDS_PER_DAY;
+    c->margin = 0.02;
+    c->alert_rate_least = 0.1;
+    c->alert_rate_most = 1.5;
+    c->calibration_most = 2;
+    if (alarm && !c->on_alarm && strcmp(alarm->value, "no") != 0)
+        return config_error(config, alarm, 0, err, "'%.40s' is neither yes nor no", alarm->value);
+    if (config_int(config, "retrain", "new_frauds", 1, INT64_C(1) << 48, &c->new_frauds, err) ||
+        config_duration(config, "retrain", "every", &c->every, err) ||
+        config_duration(config, "retrain", "cool_down", &c->cool_down, err) ||
+        read_window(config, "train", &c->train, 4, err) ||
+        read_window(config, "test", &c->test, COMPARE_LEAST_DAYS, err) ||
+        config_number(config, "retrain", "margin", 0, 1, &c->margin, err) ||
+        config_number(config, "retrain", "alert_rate_least", 0, 1, &c->alert_rate_least, err) ||
+        config_number(config, "retrain", "alert_rate_most", 0, 1e9, &c->alert_rate_most, err) ||
+        config_number(config, "retrain", "calibration_most", 1, 1e9, &c->calibration_most, err))
         return -1;
     return 0;
 }
@@ -55,30 +55,30 @@ static const char *verdict(const json_t *j, const char *member)
 
 // ---- due ----------------------------------------------------------------------------------------
 
-static bool say(struct retraining *r, bool is, const char *fmt, ...)
+static bool say(struct challenge *c, bool is, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 // Sets why; returns is.
-static bool say(struct retraining *r, bool is, const char *fmt, ...)
+static bool say(struct challenge *c, bool is, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    vsnprintf(r->why, sizeof r->why, fmt, args);
+    vsnprintf(c->why, sizeof c->why, fmt, args);
     va_end(args);
     // A path may not be UTF-8, and vsnprintf may have cut a character.
-    for (size_t i = 0, n; r->why[i]; i += n)
-        if ((n = value_utf8_length(r->why + i, strlen(r->why + i))) == 0) {
-            r->why[i] = '?';
+    for (size_t i = 0, n; c->why[i]; i += n)
+        if ((n = value_utf8_length(c->why + i, strlen(c->why + i))) == 0) {
+            c->why[i] = '?';
             n = 1;
         }
     return is;
 }
 
-bool retrain_due(struct retraining *r, struct split *split, const struct examples *e,
+bool retrain_due(struct challenge *c, struct split *split, const struct examples *e,
                  const struct model *newest, const json_t *drift, bool forced)
 {
     const int64_t last = e->rows > 0 ? e->time[e->rows - 1] : 0;
     const int64_t known = (last < e->labels_as_of ? last : e->labels_as_of) - split->label_delay;
-    const int64_t until = day_of(known) * SECONDS_PER_DAY, from = until - r->test;
+    const int64_t until = day_of(known) * SECONDS_PER_DAY, from = until - c->test;
     const int64_t age = until - newest->test.until;
     const struct row_range since = time_rows(newest->test.until, until, e->time, e->rows);
     char first[TIME_TEXT], many[256];
@@ -86,35 +86,35 @@ bool retrain_due(struct retraining *r, struct split *split, const struct example
     json_t *words = class_words(newest->training);
     snprintf(many, sizeof many, "%s", json_string_value(json_object_get(words, "many")));
     json_decref(words);
-    split->train = split_days(day_of(from - r->train), day_of(from));
+    split->train = split_days(day_of(from - c->train), day_of(from));
     split->test = split_days(day_of(from), day_of(until));
     split->folds = 1;
     split->last_quarter = true;
     for (uint64_t i = since.first; i < since.end; i++)
         frauds += e->label[i] == 1;
-    if (e->rows == 0 || day_of(e->time[0]) > day_of(from - r->train))
-        return say(r, false, "the tables begin on %s, and %s would train",
+    if (e->rows == 0 || day_of(e->time[0]) > day_of(from - c->train))
+        return say(c, false, "the tables begin on %s, and %s would train",
                    e->rows ? date_text(first, day_of(e->time[0])) : "no day", split->train.text);
     const struct row_range trains = split_rows(&split->train, 0, e->time, e->rows);
     if (trains.first == trains.end || trains.end == since.end)
-        return say(r, false, "there are no rows within %s, or none later that would judge",
+        return say(c, false, "there are no rows within %s, or none later that would judge",
                    split->train.text);
     if (forced)
-        return say(r, true, "asked for");
-    if (age < r->cool_down)
-        return say(r, false,
+        return say(c, true, "asked for");
+    if (age < c->cool_down)
+        return say(c, false,
                    "version %" PRId64 " was tested on days before %s, and cool_down has not passed "
                    "since then",
                    newest->version, date_text(first, day_of(newest->test.until)));
-    if (r->on_alarm && json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")))
-        return say(r, true, "alarm: %s", verdict(drift, "sentence"));
-    if (r->new_frauds > 0 && frauds >= r->new_frauds)
-        return say(r, true, "%" PRId64 " %s are new since version %" PRId64, frauds, many,
+    if (c->on_alarm && json_is_true(json_object_get(json_object_get(drift, "verdict"), "drift")))
+        return say(c, true, "alarm: %s", verdict(drift, "sentence"));
+    if (c->new_frauds > 0 && frauds >= c->new_frauds)
+        return say(c, true, "%" PRId64 " %s are new since version %" PRId64, frauds, many,
                    newest->version);
-    if (r->every > 0 && age >= r->every)
-        return say(r, true, "%" PRId64 " days of labels are new since version %" PRId64,
+    if (c->every > 0 && age >= c->every)
+        return say(c, true, "%" PRId64 " days of labels are new since version %" PRId64,
                    age / SECONDS_PER_DAY, newest->version);
-    return say(r, false,
+    return say(c, false,
                "no alarm, and since version %" PRId64 " %" PRId64 " %s and %" PRId64
                " days of labels are new",
                newest->version, frauds, many, age / SECONDS_PER_DAY);
@@ -127,7 +127,7 @@ static double number(const json_t *j, const char *name)
     return json_number_value(json_object_get(j, name));
 }
 
-bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen)
+bool retrain_decide(struct challenge *c, const json_t *comparison, bool fallen)
 {
     enum { ALERTS = 4 }; // in the list of differences
     const json_t *differences = json_object_get(comparison, "differences");
@@ -136,25 +136,25 @@ bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen)
         json_string_value(json_object_get(json_object_get(comparison, "class"), "many"));
     const char *code = verdict(comparison, "code"), *sentence = verdict(comparison, "sentence");
     const double low = number(json_array_get(differences, 0), "low");
-    const bool share = r->budget < 1;
+    const bool share = c->budget < 1;
     const double alerts =
         share ? number(b, "selection_rate") : number(json_array_get(differences, ALERTS), "b");
     const double expected = number(b, "mean_probability") * number(b, "rows") / number(b, "frauds");
     const bool better = strcmp(code, "better") == 0, few = strncmp(code, "few", 3) == 0;
-    if (!better && (few || !fallen || low <= -r->margin))
-        return say(r, false, "%s", sentence);
-    if (r->budget > 0 &&
-        (alerts > r->alert_rate_most * r->budget || alerts < r->alert_rate_least * r->budget))
-        return say(r, false,
+    if (!better && (few || !fallen || low <= -c->margin))
+        return say(c, false, "%s", sentence);
+    if (c->budget > 0 &&
+        (alerts > c->alert_rate_most * c->budget || alerts < c->alert_rate_least * c->budget))
+        return say(c, false,
                    share ? "%s, but alerts for %.4f of the rows are not %g to %g times the budget "
                            "of %g"
                          : "%s, but %.1f alerts a day are not %g to %g times the budget of %g",
-                   sentence, alerts, r->alert_rate_least, r->alert_rate_most, r->budget);
-    if (!(expected <= r->calibration_most && expected >= 1 / r->calibration_most))
-        return say(r, false, "%s, but its probabilities expect %.2f times the %s found", sentence,
+                   sentence, alerts, c->alert_rate_least, c->alert_rate_most, c->budget);
+    if (!(expected <= c->calibration_most && expected >= 1 / c->calibration_most))
+        return say(c, false, "%s, but its probabilities expect %.2f times the %s found", sentence,
                    expected, many ? many : "frauds");
     return say(
-        r, true, "%s%s", sentence,
+        c, true, "%s%s", sentence,
         better
             ? ""
             : "; not worse by more than margin, and the champion's performance has fallen (alarm)");
@@ -192,24 +192,23 @@ static json_t *compare(const struct challenge *c, const struct model *m, const s
 static bool apply_rules(struct challenge *c, const struct registry *g, const struct model *m,
                         const json_t *comparison, const struct err *why)
 {
-    struct retraining *r = &c->rules;
     const char *sentence = verdict(comparison, "sentence");
     const json_t *performance = json_object_get(c->drift, "performance");
     if (c->promote)
-        return say(r, true, "asked for%s%s", sentence ? "; " : "", sentence ? sentence : "");
+        return say(c, true, "asked for%s%s", sentence ? "; " : "", sentence ? sentence : "");
     if (c->champion.version == 0)
-        return say(r, true,
+        return say(c, true,
                    registry_champion_at(g, INT64_MAX) ? "the champion cannot be loaded"
                                                       : "the first champion");
     if (is_champions(c, m))
-        return say(r, false, "it is the champion's model");
+        return say(c, false, "it is the champion's model");
     if (comparison && (c->drift || strncmp(verdict(comparison, "code"), "few", 3) != 0))
-        return retrain_decide(r, comparison, json_is_true(json_object_get(performance, "alarm")));
+        return retrain_decide(c, comparison, json_is_true(json_object_get(performance, "alarm")));
     // A champion of later rows has seen what this version has not, if it has the same inputs.
     const bool later = c->champion.train.until > m->train.until &&
                        !schema_counts_rows(&m->plan.schema) &&
                        plan_checksum(&c->champion.plan) == plan_checksum(&m->plan);
-    return say(r, !c->drift && !later, "not comparable: %s%s", sentence ? sentence : why->msg,
+    return say(c, !c->drift && !later, "not comparable: %s%s", sentence ? sentence : why->msg,
                later ? "; and the champion was trained on later days" : "");
 }
 
@@ -254,7 +253,7 @@ int challenge_decide(struct challenge *c, const struct registry *g, const struct
     if (c->by_rules) {
         c->promote = apply_rules(c, g, m, comparison, &why);
         printf("%s version %" PRId64 ": %s\n", c->promote ? "Promoted" : "Kept out", m->version,
-               c->rules.why);
+               c->why);
     }
     json_decref(comparison);
     return rc;
@@ -275,7 +274,7 @@ int challenge_record(const struct challenge *c, struct registry *g, const struct
     if (!c->by_rules)
         return 0;
     e.action = c->promote ? LEDGER_PROMOTE : LEDGER_KEEP;
-    e.reason = c->rules.why;
+    e.reason = c->why;
     e.evidence = c->evidence;
     return registry_record(g, &e, NULL, err);
 }
@@ -298,8 +297,8 @@ int challenge_is_due(struct challenge *c, const struct registry *g, const char *
         version--;
     if (registry_load(g, version, &newest, &ignored))
         newest = c->champion;
-    const bool due = retrain_due(&c->rules, split, e, &newest, drift, forced);
-    c->reason = xstrdup(c->rules.why);
+    const bool due = retrain_due(c, split, e, &newest, drift, forced);
+    c->reason = xstrdup(c->why);
     printf("%s: %s\n", due ? "Retraining" : "Not due", c->reason);
     return due;
 }

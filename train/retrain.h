@@ -14,37 +14,35 @@
 
 #include "train/evaluate.h"
 
-struct retraining {
+// A new version against the champion.
+struct challenge {
+    // [retrain]
     bool on_alarm;
     int64_t new_frauds;       // 0: no reason to train
     int64_t every, cool_down; // seconds; every 0: no reason
     int64_t train, test;      // seconds, whole days
     double margin, alert_rate_least, alert_rate_most, calibration_most;
-    double
-        budget; // alerts a day, or below 1 their share of the rows; 0: costs choose the threshold.
-                // The caller sets it
-    char why[640]; // UTF-8, one sentence for the ledger, after retrain_due and retrain_decide
-};
-
-int retrain_from_config(struct retraining *r, const struct config *c, struct err *err);
-// Is a model due? Sets train and test of the split, which has its label_delay. drift: drift.json of
-// the champion (monitor/comparison.h).
-bool retrain_due(struct retraining *r, struct split *split, const struct examples *e,
-                 const struct model *newest, const json_t *drift, bool forced);
-// Does version B of a comparison (train/compare.h) replace A? fallen: by the monitor's alarm, A's
-// performance has fallen.
-bool retrain_decide(struct retraining *r, const json_t *comparison, bool fallen);
-
-// A new version against the champion.
-struct challenge {
-    struct retraining rules;
-    struct model champion;     // version 0: there is none
-    const json_t *drift;       // NULL: not a retraining
-    bool by_rules;             // decide whether the version is promoted
-    bool promote;              // in: whatever the comparison says; after challenge_decide: is it?
-    const char *by, *reason;   // for the ledger: who trained it (NULL: the login name), and why
+    // of the caller
+    double budget;           // settings_budget of a day or of a row
+    struct model champion;   // version 0: there is none
+    bool by_rules;           // decide whether the version is promoted
+    bool promote;            // whatever the comparison says; after challenge_decide: is it?
+    const char *by, *reason; // for the ledger: who trained it (NULL: the login name), and why
+    // results
+    const json_t *drift;       // of a retraining
     char evidence[SHA256_HEX]; // of comparison.json
+    char why[640];             // UTF-8, one sentence for the ledger
 };
+
+// Sets what [retrain] says, and leaves the rest as it is.
+int retrain_from_config(struct challenge *c, const struct config *config, struct err *err);
+// Is a model due? Sets why, and train and test of the split, which has its label_delay. drift:
+// drift.json of the champion (monitor/comparison.h).
+bool retrain_due(struct challenge *c, struct split *split, const struct examples *e,
+                 const struct model *newest, const json_t *drift, bool forced);
+// Does version B of a comparison (train/compare.h) replace A? Sets why. fallen: by the monitor's
+// alarm, A's performance has fallen.
+bool retrain_decide(struct challenge *c, const json_t *comparison, bool fallen);
 
 // Is a retraining due by this drift.json of the champion? Prints the answer. 1, 0, or -1 on an error.
 int challenge_is_due(struct challenge *c, const struct registry *g, const char *drift,

@@ -1,6 +1,6 @@
-#include "train/slices.h"
 #include "base/memory.h"
 #include "base/value.h"
+#include "train/metrics.h"
 
 #include <float.h>
 #include <math.h>

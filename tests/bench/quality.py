@@ -198,7 +198,7 @@ def blocked_out(table, rows, history_days):
 
 
 def drawn_days(n):
-    """times[replicate][day] of train/bootstrap.h: xorshift64* from the seed 1."""
+    """times[replicate][day] of train/bootstrap.c: xorshift64* from the seed 1."""
     x, times = 1, np.zeros((1000, n), dtype=int)
     for replicate in times:
         for _ in range(n):
