@@ -18,25 +18,12 @@ struct counters_histogram {
     atomic_ullong sum;                         // in millionths of the unit
 };
 
-// The traffic of the last 15 minutes, in bins of TRAFFIC_SECONDS; the last one is not complete.
-enum { TRAFFIC_SECONDS = 10, TRAFFIC_BINS = 91, TRAFFIC_COUNTS = 6 + COUNTERS_BOUNDS };
-enum { BIN_GOOD, BIN_4XX, BIN_5XX, BIN_APPROVE, BIN_REVIEW, BIN_LATENCY };
-
-struct traffic {
-    int64_t first, last; // numbers of bins, seconds since 1970 / TRAFFIC_SECONDS
-    uint32_t bins[TRAFFIC_BINS][TRAFFIC_COUNTS]; // a ring: bin n is at n % TRAFFIC_BINS
-};
-
-void traffic_count(struct traffic *t, size_t what); // a BIN_...
-void traffic_write(struct traffic *t, struct reply *reply);
-
 struct counters {
     // By route and index of reply_status; the last route is for paths that no route takes.
     atomic_ullong http[COUNTERS_ROUTES][REPLY_STATUSES];
     atomic_int connections, in_flight;
     atomic_ullong cut; // answers that their clients did not take in time
     struct counters_histogram predict, score, commit;
-    struct traffic traffic;
     struct { // each model that has decided since the start; the last one shared by all later ones
         atomic_llong version;       // 0: unused
         atomic_ullong decisions[2]; // [review]
@@ -46,16 +33,10 @@ struct counters {
     atomic_ullong *outside;     // [n_inputs]: decisions with this input outside training's range
 };
 
-// Returns the index of x in counts.
-size_t counters_observe(struct counters_histogram *h, const double *bounds, double x);
+void counters_observe(struct counters_histogram *h, const double *bounds, double x);
 void counters_decision(struct counters *c, const struct store_row *row, size_t n_inputs);
 
 enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };
-
-struct recent_decision {
-    int64_t order, received, time;
-    struct decision decision;
-};
 
 struct recent_label {
     int64_t order; // of the transaction
@@ -65,12 +46,10 @@ struct recent_label {
 struct recent {
     pthread_mutex_t lock;
     const struct plan *plan;
-    size_t width;                      // values of a decision
-    double *values;                    // [RECENT_DECISIONS][width]: inputs, score, numbers; a ring
-    struct recent_decision *decisions; // [RECENT_DECISIONS], a ring
-    uint64_t n_decisions;              // so far; the newest is at (n - 1) % RECENT_DECISIONS
-    struct recent_label *labels;       // [RECENT_LABELS], a ring
-    uint64_t n_labels;                 // so far
+    struct store_row *rows;      // [RECENT_DECISIONS], a ring; without texts and label values
+    uint64_t n_decisions;        // so far; the newest is at (n - 1) % RECENT_DECISIONS
+    struct recent_label *labels; // [RECENT_LABELS], a ring
+    uint64_t n_labels;           // so far
 };
 
 void recent_init(struct recent *r, const struct plan *p);

@@ -98,17 +98,13 @@ static void log_request(const struct request *q, double seconds)
 static void answer(const struct request *q)
 {
     struct counters *c = &q->service->counters;
-    const char *method = q->info->request_method;
     const int status = q->reply->status;
     send_reply(q);
     const double seconds = seconds_now() - q->start;
     const size_t at = q->route ? (size_t)(q->route - routes) : COUNTERS_ROUTES - 1;
     atomic_fetch_add(&c->http[at][reply_status(status)], 1);
     if (status == 200 && q->route && strcmp(q->route->path, "/predict") == 0 && !*q->query)
-        traffic_count(&c->traffic,
-                      BIN_LATENCY + counters_observe(&c->predict, counters_seconds, seconds));
-    if (status >= 400 || (method && strcmp(method, "POST") == 0)) // no reads that succeed
-        traffic_count(&c->traffic, status < 400 ? BIN_GOOD : status < 500 ? BIN_4XX : BIN_5XX);
+        counters_observe(&c->predict, counters_seconds, seconds);
     if (q->server->access_log && !q->health) // probes would flood it
         log_request(q, seconds);
     patience_for(HEAD_SECONDS, true);

@@ -60,7 +60,6 @@ struct request {
     char authority[SEGMENT]; // host's memory, where the target has one
     // Set by route:
     const struct route *route; // NULL: there is none
-    char segments[2][SEGMENT]; // parts of the path in place of {...}; "" if unused
 };
 
 // In a path, {name} matches one segment: /v2/models/{model}/infer. One of answer, post (with the n
@@ -99,8 +98,7 @@ void get_metrics(struct request *q);
 // The answer to GET /openapi.json, to be freed.
 char *openapi_text(struct service *s);
 
-// The Open Inference Protocol, serve/inference.c. The segments of the request name model and
-// version, "" where it names none. body: n bytes, without a 0 at the end.
+// The Open Inference Protocol, serve/inference.c. body: n bytes, without a 0 at the end.
 void inference_model(struct request *q);
 void inference_ready(struct request *q);
 void inference(struct request *q, const char *body, size_t n);

@@ -2,16 +2,13 @@
 //
 // It scores features that somebody else has computed, in the order of the model's inputs, and counts
 // no transaction. The same features give the same bits here and in /predict: a value is rounded to
-// float32 once. Unknown members and all parameters are ignored. Problems name the place in the request,
-// as `field`.
+// float32 once. Unknown members and all parameters are ignored.
 #include "base/memory.h"
 #include "serve/http.h"
 
 #include <math.h>
-#include <stdarg.h>
 
 static const char input_name[] = "features";
-#define TENSOR "inputs[0]"
 
 enum { PROBABILITY, MARGIN, REVIEW, N_OUTPUTS };
 static const struct output_kind {
@@ -22,155 +19,99 @@ static const struct output_kind {
     [REVIEW] = {"review", "BOOL"},
 };
 
-// A request while it is read. After the first problem the functions that read do nothing more.
 struct inference {
     struct reply *reply;
-    bool failed;
-    char where[64]; // the place that is being read, like inputs[0].shape
     const json_t *id;
     size_t rows, n_inputs;
     float *x; // [rows][n_inputs]
     size_t wanted[N_OUTPUTS], n_wanted;
 };
 
-__attribute__((format(printf, 4, 5))) static void require(struct inference *q, bool ok, int status,
-                                                          const char *fmt, ...)
-{
-    char why[256];
-    va_list args;
-    if (ok || q->failed)
-        return;
-    va_start(args, fmt);
-    vsnprintf(why, sizeof why, fmt, args);
-    va_end(args);
-    reply_problem(q->reply, status, q->where, -1, "'%s' %s", q->where, why);
-    q->failed = true;
-}
+#define REFUSE(q, status, field, ...) reply_problem((q)->reply, status, field, -1, __VA_ARGS__)
 
-// Go to a place, base "outputs[1]" and name ".name", where v must have the type.
-static void expect(struct inference *q, const json_t *v, json_type type, const char *base,
-                   const char *name)
+// Flat, row after row, or an array for each row.
+static int read_data(struct inference *q, const json_t *data)
 {
-    if (q->failed)
-        return;
-    snprintf(q->where, sizeof q->where, "%s%s", base, name);
-    require(q, v, 422, "is missing");
-    require(q, v && json_typeof(v) == type, 422, "must be %s, not %s", json_type_words(type),
-            v ? json_type_words(json_typeof(v)) : "");
-}
-
-static const json_t *member(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_null(v) ? NULL : v;
-}
-
-static const char *text_of(const json_t *v)
-{
-    return json_is_string(v) ? json_string_value(v) : "";
-}
-
-static void read_shape(struct inference *q, const json_t *shape)
-{
-    const json_t *rows = json_array_get(shape, 0), *width = json_array_get(shape, 1);
-    const json_int_t n = json_integer_value(rows), k = json_integer_value(width);
-    expect(q, shape, JSON_ARRAY, TENSOR, ".shape");
-    require(q, json_array_size(shape) == 2 && json_is_integer(rows) && json_is_integer(width), 422,
-            "must be [n, %zu] in whole numbers", q->n_inputs);
-    require(q, k == (json_int_t)q->n_inputs && n >= 1 && n <= MAX_ROWS,
-            n > MAX_ROWS && k == (json_int_t)q->n_inputs ? 413 : 422,
-            "is [%lld, %lld]; send 1 to %d rows of the model's %zu inputs", (long long)n,
-            (long long)k, MAX_ROWS, q->n_inputs);
-    q->rows = q->failed ? 0 : (size_t)n;
-}
-
-static void read_values(struct inference *q, const json_t *array, size_t n, float *x)
-{
-    require(q, json_array_size(array) == n, 422,
-            "has %zu elements; by the shape [%zu, %zu] it has %zu", json_array_size(array), q->rows,
-            q->n_inputs, n);
-    for (size_t i = 0; i < n && !q->failed; i++) {
-        const json_t *v = json_array_get(array, i);
-        x[i] = (float)json_number_value(v);
-        if (json_is_number(v) && isfinite(x[i]))
-            continue;
-        const size_t end = strlen(q->where);
-        snprintf(q->where + end, sizeof q->where - end, "[%zu]", i);
-        require(q, json_is_number(v), 422, "must be a number, not %s",
-                json_type_words(json_typeof(v)));
-        require(q, false, 422, "is %.17g, more than a float32 can hold", json_number_value(v));
-    }
-}
-
-static void read_data(struct inference *q, const json_t *data)
-{
+    static const char field[] = "inputs[0].data";
+    const size_t width = q->n_inputs, n = q->rows * width;
     const bool nested = json_is_array(json_array_get(data, 0));
-    expect(q, data, JSON_ARRAY, TENSOR, ".data");
-    q->x = xcalloc(q->rows * q->n_inputs, sizeof *q->x);
-    if (!nested) {
-        read_values(q, data, q->rows * q->n_inputs, q->x);
-        return;
+    bool fits = json_array_size(data) == (nested ? q->rows : n);
+    for (size_t row = 0; nested && row < q->rows; row++)
+        fits = fits && json_array_size(json_array_get(data, row)) == width;
+    if (!fits)
+        return REFUSE(q, 422, field,
+                      "'%s' must be an array of %zu numbers, or of %zu arrays of %zu, as the shape "
+                      "says",
+                      field, n, q->rows, width);
+    q->x = xcalloc(n, sizeof *q->x);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = nested ? json_array_get(json_array_get(data, i / width), i % width)
+                                 : json_array_get(data, i);
+        q->x[i] = (float)json_number_value(v);
+        if (!json_is_number(v) || !isfinite(q->x[i]))
+            return REFUSE(q, 422, field,
+                          "'%s': value %zu of row %zu, counted from 0, must be a number that a "
+                          "float32 can hold",
+                          field, i % width, i / width);
     }
-    require(q, json_array_size(data) == q->rows, 422, "has %zu rows; by the shape it has %zu",
-            json_array_size(data), q->rows);
-    for (size_t row = 0; row < q->rows && !q->failed; row++) {
-        const json_t *values = json_array_get(data, row);
-        char base[48];
-        snprintf(base, sizeof base, TENSOR ".data[%zu]", row);
-        expect(q, values, JSON_ARRAY, base, "");
-        read_values(q, values, q->n_inputs, q->x + row * q->n_inputs);
+    return 0;
+}
+
+static int read_outputs(struct inference *q, const json_t *list)
+{
+    size_t i;
+    json_t *output;
+    json_array_foreach(list, i, output)
+    {
+        const char *name = json_string_value(json_object_get(output, "name"));
+        size_t o = 0, before = 0;
+        while (o < N_OUTPUTS && (!name || strcmp(name, outputs[o].name) != 0))
+            o++;
+        while (before < q->n_wanted && q->wanted[before] != o)
+            before++;
+        if (o == N_OUTPUTS || before < q->n_wanted)
+            return REFUSE(q, 400, "outputs",
+                          "'outputs[%zu]' must be {\"name\": ...} of probability, margin or "
+                          "review, each once at most",
+                          i);
+        q->wanted[q->n_wanted++] = o;
     }
-}
-
-static void read_inputs(struct inference *q, const json_t *inputs)
-{
-    const json_t *tensor = json_array_get(inputs, 0);
-    const json_t *name = member(tensor, "name"), *datatype = member(tensor, "datatype");
-    expect(q, inputs, JSON_ARRAY, "inputs", "");
-    require(q, json_array_size(inputs) == 1, 422, "has %zu tensors; the model takes one, '%s'",
-            json_array_size(inputs), input_name);
-    expect(q, tensor, JSON_OBJECT, TENSOR, "");
-    expect(q, name, JSON_STRING, TENSOR, ".name");
-    require(q, strcmp(text_of(name), input_name) == 0, 400,
-            "is '%.64s', but the model's only input is '%s'", text_of(name), input_name);
-    expect(q, datatype, JSON_STRING, TENSOR, ".datatype");
-    require(q, strcmp(text_of(datatype), "FP32") == 0 || strcmp(text_of(datatype), "FP64") == 0,
-            422, "is '%.20s'; FP32 and FP64 are taken", text_of(datatype));
-    read_shape(q, member(tensor, "shape"));
-    read_data(q, member(tensor, "data"));
-}
-
-static void read_output(struct inference *q, const json_t *output, size_t index)
-{
-    const json_t *name = member(output, "name");
-    char base[32];
-    size_t o = 0;
-    snprintf(base, sizeof base, "outputs[%zu]", index);
-    expect(q, output, JSON_OBJECT, base, "");
-    expect(q, name, JSON_STRING, base, ".name");
-    while (o < N_OUTPUTS && strcmp(text_of(name), outputs[o].name) != 0)
-        o++;
-    require(q, o < N_OUTPUTS, 400, "is '%.64s'; the model has probability, margin and review",
-            text_of(name));
-    for (size_t i = 0; i < q->n_wanted; i++)
-        require(q, q->wanted[i] != o, 400, "asks for this output twice");
-    if (!q->failed)
+    for (size_t o = 0; o < N_OUTPUTS && i == 0; o++)
         q->wanted[q->n_wanted++] = o;
+    return 0;
 }
 
-static void read_request(struct inference *q, const json_t *document)
+static int read_request(struct inference *q, json_t *document)
 {
-    const json_t *list = member(document, "outputs");
-    q->id = member(document, "id");
-    if (q->id)
-        expect(q, q->id, JSON_STRING, "id", "");
-    if (list)
-        expect(q, list, JSON_ARRAY, "outputs", "");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        read_output(q, json_array_get(list, i), i);
-    for (size_t o = 0; o < N_OUTPUTS && json_array_size(list) == 0; o++)
-        q->wanted[q->n_wanted++] = o;
-    read_inputs(q, member(document, "inputs"));
+    const char *name, *type;
+    json_t *list = NULL, *id = NULL, *data;
+    json_int_t n, width;
+    json_error_t e;
+    if (json_unpack_ex(document, &e, 0, "{s?o, s?o, s:[{s:s, s:s, s:[I, I!], s:o}!]}", "id", &id,
+                       "outputs", &list, "inputs", "name", &name, "datatype", &type, "shape", &n,
+                       &width, "data", &data))
+        return REFUSE(q, 422, NULL,
+                      "%s; an inference request is {\"inputs\": [{\"name\": \"%s\", "
+                      "\"datatype\": \"FP64\", \"shape\": [n, %zu], \"data\": [...]}]}",
+                      e.text, input_name, q->n_inputs);
+    if (strcmp(name, input_name) != 0)
+        return REFUSE(q, 400, "inputs[0].name", "the model's only input is '%s', not '%.64s'",
+                      input_name, name);
+    if (strcmp(type, "FP32") != 0 && strcmp(type, "FP64") != 0)
+        return REFUSE(q, 422, "inputs[0].datatype", "'%.20s' is not taken, but FP32 and FP64",
+                      type);
+    if (width != (json_int_t)q->n_inputs || n < 1 || n > MAX_ROWS)
+        return REFUSE(q, width == (json_int_t)q->n_inputs && n > MAX_ROWS ? 413 : 422,
+                      "inputs[0].shape",
+                      "the shape is [%lld, %lld]; send 1 to %d rows of the model's %zu inputs",
+                      (long long)n, (long long)width, MAX_ROWS, q->n_inputs);
+    if (id && !json_is_string(id) && !json_is_null(id))
+        return REFUSE(q, 422, "id", "'id' must be a string");
+    if (list && !json_is_array(list) && !json_is_null(list))
+        return REFUSE(q, 422, "outputs", "'outputs' must be an array");
+    q->id = json_is_string(id) ? id : NULL;
+    q->rows = (size_t)n;
+    return read_outputs(q, list) || read_data(q, data) ? -1 : 0;
 }
 
 static void write_output(const struct inference *q, const struct model *m, size_t o)
@@ -209,11 +150,13 @@ static void write_answer(const struct inference *q, const char *name, const stru
 }
 
 // The champion, held until service_let, which is due in any case. NULL, with a 404 in the reply,
-// where the client names another model or version.
+// where the path names another model or version.
 static const struct champion *hold(const struct request *q)
 {
     const struct champion *c = service_hold(q->service);
-    const char *model = q->segments[0], *version = q->segments[1], *name = q->service->name;
+    const char *name = q->service->name;
+    char model[SEGMENT] = "", version[SEGMENT] = "";
+    sscanf(q->path, "/v2/models/%255[^/]/versions/%255[^/]", model, version);
     if (strcmp(model, name) != 0)
         PROBLEM(q, 404, "there is no model '%.64s' here, but '%.64s'", model, name);
     else if (*version && strcmp(version, c->version) != 0)
@@ -226,52 +169,39 @@ static const struct champion *hold(const struct request *q)
 
 void inference_ready(struct request *q)
 {
-    if (hold(q) && service_ready(q->service, q->reply) == 0) {
-        reply_text(q->reply, "{");
-        reply_member(q->reply, "name", q->service->name);
-        reply_text(q->reply, ",\"ready\":true}");
-    }
+    if (hold(q) && service_ready(q->service, q->reply) == 0)
+        reply_json(q->reply, json_pack("{s:s, s:b}", "name", q->service->name, "ready", true));
     service_let(q->service);
 }
 
 void inference_model(struct request *q)
 {
-    struct reply *r = q->reply;
     const struct champion *c = hold(q);
-    if (c) {
-        reply_text(r, "{");
-        reply_member(r, "name", q->service->name);
-        reply_add(r,
-                  ",\"versions\":[\"%s\"],\"platform\":\"assay_json\",\"inputs\":[{\"name\":\"%s\","
-                  "\"datatype\":\"FP32\",\"shape\":[-1,%zu],\"parameters\":{\"feature_names\":",
-                  c->version, input_name, c->model.n_inputs);
-        for (size_t i = 0; i < c->model.n_inputs; i++) {
-            reply_text(r, i == 0 ? "[" : ",");
-            reply_string(r, c->model.inputs[i].name, strlen(c->model.inputs[i].name));
-        }
-        reply_text(r, "]}}],\"outputs\":[");
-        for (size_t o = 0; o < N_OUTPUTS; o++)
-            reply_add(r, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[-1]}", o ? "," : "",
-                      outputs[o].name, outputs[o].datatype);
-        reply_text(r, "]}");
-    }
+    json_t *names = json_array(), *all = json_array();
+    for (size_t i = 0; c && i < c->model.n_inputs; i++)
+        json_array_append_new(names, json_string(c->model.inputs[i].name));
+    for (size_t o = 0; o < N_OUTPUTS; o++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:[i]}", "name", outputs[o].name,
+                                             "datatype", outputs[o].datatype, "shape", -1));
+    if (c)
+        reply_json(q->reply, json_pack("{s:s, s:[s], s:s, s:[{s:s, s:s, s:[i, i], s:{s:O}}], s:O}",
+                                       "name", q->service->name, "versions", c->version, "platform",
+                                       "assay_json", "inputs", "name", input_name, "datatype",
+                                       "FP32", "shape", -1, (int)c->model.n_inputs, "parameters",
+                                       "feature_names", names, "outputs", all));
     service_let(q->service);
+    json_decref(names);
+    json_decref(all);
 }
 
-// The model is held while it scores, so one answer is from one model. Reading needs only its number
-// of inputs, which no reload changes.
+// The model is held while it scores, so one answer is from one model.
 void inference(struct request *request, const char *body, size_t n)
 {
     struct service *s = request->service;
     struct inference q = {.reply = request->reply, .n_inputs = s->plan->n_inputs};
-    json_t *document = json_from_body(body, n, q.n_inputs, q.reply);
-    if (json_is_object(document))
-        read_request(&q, document);
-    else if (document)
-        PROBLEM(request, 400, "the body must be an inference request, {\"inputs\": [...]}");
-    // The 404 for another model replaces the problem of its request.
     const struct champion *c = hold(request);
-    if (c && json_is_object(document) && !q.failed)
+    json_t *document = c ? json_from_body(body, n, q.n_inputs, q.reply) : NULL;
+    if (document && read_request(&q, document) == 0)
         write_answer(&q, s->name, c);
     service_let(s);
     json_decref(document);

@@ -96,6 +96,14 @@ void reply_string(struct reply *r, const char *text, size_t n)
     reply_text(r, "\"");
 }
 
+void reply_json(struct reply *r, json_t *value)
+{
+    char *text = xchecked(json_dumps(value, JSON_COMPACT));
+    reply_text(r, text);
+    free(text);
+    json_decref(value);
+}
+
 void reply_number(struct reply *r, double x)
 {
     reply_add(r, isnan(x) ? "null" : "%.17g", x);

@@ -26,7 +26,8 @@ static inline void reply_text(struct reply *r, const char *text)
 }
 // text[0..n) as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
 void reply_string(struct reply *r, const char *text, size_t n);
-void reply_number(struct reply *r, double x); // null where it is NaN: a missing value
+void reply_json(struct reply *r, json_t *value); // compact; takes the value
+void reply_number(struct reply *r, double x);    // null where it is NaN: a missing value
 // "name": of an object's next member, after a comma where it is not the first.
 void reply_name(struct reply *r, const char *name);
 void reply_member(struct reply *r, const char *name, const char *text); // with a text's value

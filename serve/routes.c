@@ -59,11 +59,6 @@ static void get_decisions(struct request *q)
     recent_write_decisions(&q->service->recent, *q->query, q->reply);
 }
 
-static void get_history(struct request *q)
-{
-    traffic_write(&q->service->counters.traffic, q->reply);
-}
-
 static void get_readyz(struct request *q)
 {
     if (service_ready(q->service, q->reply))
@@ -149,7 +144,6 @@ const struct route routes[COUNTERS_ROUTES] = {
     {"/predict", SEND, .post = post_predict, .query = "store=false"},
     {"/feedback", SEND, .post = post_feedback},
     {"/decisions", READ, .answer = get_decisions, .query = "decision=review", .asked = "id="},
-    {"/history", READ, .answer = get_history},
     {"/metrics", READ, .answer = get_metrics, .health = true, .type = METRICS},
     {"/healthz", READ, .text = "{\"status\":\"ok\"}", .open = true, .health = true},
     {"/readyz", READ, .answer = get_readyz, .open = true, .health = true},
@@ -187,34 +181,24 @@ const struct route routes[COUNTERS_ROUTES] = {
     {0},
 };
 
-// True if the path fits the pattern. Its segments for {...} are copied in their order.
-static bool matches(const char *pattern, const char *path, char segments[2][SEGMENT])
+static bool matches(const char *pattern, const char *path)
 {
-    size_t k = 0;
-    for (; *pattern && *path; pattern++, path++) {
-        if (*pattern != '{') {
-            if (*pattern != *path)
-                return false;
-            continue;
-        }
-        const size_t n = strcspn(path, "/");
-        if (n == 0 || n >= SEGMENT)
+    while (*pattern) {
+        const bool any = *pattern == '{';
+        const size_t n = any ? strcspn(path, "/") : 1;
+        if (n == 0 || n >= SEGMENT || (!any && *pattern != *path))
             return false;
-        memcpy(segments[k], path, n);
-        segments[k++][n] = '\0';
-        pattern = strchr(pattern, '}');
-        path += n - 1; // both at the last byte done, for the loop's ++
+        pattern = any ? strchr(pattern, '}') + 1 : pattern + 1;
+        path += n;
     }
-    return !*pattern && !*path;
+    return !*path;
 }
 
-static const struct route *find_route(struct request *q)
+static const struct route *find_route(const struct request *q)
 {
-    for (const struct route *r = routes; r->path; r++) {
-        *q->segments[0] = *q->segments[1] = '\0'; // may be filled by a pattern that did not fit
-        if ((r->health || !q->health) && matches(r->path, q->path, q->segments))
+    for (const struct route *r = routes; r->path; r++)
+        if ((r->health || !q->health) && matches(r->path, q->path))
             return r;
-    }
     return NULL;
 }
 

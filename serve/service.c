@@ -335,7 +335,6 @@ int service_load(struct service *s, const struct service_files *files, struct er
     memset(s, 0, sizeof *s);
     s->started = (int64_t)time(NULL);
     s->drift = files->drift;
-    s->counters.traffic.first = s->counters.traffic.last = s->started / TRAFFIC_SECONDS;
     s->writer = (struct writer){.state = &s->state,
                                 .store = &s->store,
                                 .counters = &s->counters,

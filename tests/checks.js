@@ -172,7 +172,7 @@ function inlined() {
   return window.ran === undefined ? "" : "it ran";
 }
 
-// The charts over time have the decisions of the server's bins, at equal distances up to now; bins that are not complete are hollow.
+// The charts over time have the decisions since the page was opened, at equal distances up to now; bins that are not complete are hollow.
 function traffic(decisions) {
   const bars = Chart.getChart("chart-decisions"), sets = bars.data.datasets.map((set) => set.data), x = sets[0].map((point) => point.x);
   const n = sets.flat().reduce((sum, point) => sum + (point.y ?? 0), 0), hollow = bars.getDatasetMeta(0).data.filter((bar, i) =>

@@ -3,7 +3,7 @@
 #include "serve/http.h"
 #include "tests/asking.h"
 
-#define NAME          "models" // of the registry's folder
+#define MODEL         "/v2/models/models" // the last is the name of the registry's folder
 #define BARE(members) "{\"inputs\":[{\"name\":\"features\"" members "}]}"
 #define SHAPE(shape)  BARE(",\"datatype\":\"FP32\",\"shape\":" shape)
 #define REQUEST(more, type, rows, data)                                                            \
@@ -15,19 +15,16 @@
 static const double low[] = {57.16, 0, 1, 57.16, 33, 1, 0, 0};
 static const double high[] = {900, 1, 3, 300.5, 40, 1, 0, 0};
 
-// A request for that version of the model.
-static struct request request(const char *model, const char *version)
+// A request to that path.
+static struct request request(const char *path)
 {
-    struct request q = {.service = &small.service, .reply = &reply};
     reply_reset(&reply);
-    snprintf(q.segments[0], SEGMENT, "%s", model);
-    snprintf(q.segments[1], SEGMENT, "%s", version);
-    return q;
+    return (struct request){.service = &small.service, .reply = &reply, .path = path};
 }
 
 static const json_t *infer(const char *body)
 {
-    struct request q = request(NAME, "");
+    struct request q = request(MODEL "/infer");
     inference(&q, body, strlen(body));
     return take_answer();
 }
@@ -125,22 +122,29 @@ TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
         const char *field, *words;
     } cases[] = {
         {"{\"inputs\":[", 400, "", "not JSON"},
-        {"{}", 422, "inputs", "missing"},
-        {"{\"inputs\":[{\"name\":\"x\"}]}", 400, "inputs[0].name", "'features'"},
-        {BARE(",\"datatype\":\"INT64\""), 422, "inputs[0].datatype", "FP32"},
-        {BARE(",\"datatype\":\"FP32\""), 422, "inputs[0].shape", "missing"},
-        {SHAPE("[8]"), 422, "inputs[0].shape", "[n, 8]"},
-        {SHAPE("[1000,8]"), 422, "inputs[0].data", "missing"},
-        {SHAPE("[1001,8]"), 413, "inputs[0].shape", "1 to 1000 rows"},
-        {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "it has 8"},
-        {REQUEST("", "FP32", "2", "[[" LOW "],[1]]"), 422, "inputs[0].data[1]", "it has 8"},
-        {REQUEST("", "FP32", "1", "[[[1],0,1,1,1,0,1,0]]"), 422, "inputs[0].data[0][0]", "array"},
-        {REQUEST("", "FP32", "1", "[1,0,1,null,1,0,1,0]"), 422, "inputs[0].data[3]", "not null"},
-        {REQUEST("", "FP64", "1", "[1,0,1,1,1,0,1,-1e39]"), 422, "inputs[0].data[7]", "float32"},
+        {"{}", 422, "", "inputs; an inference request is {"},
+        {"[]", 422, "", "an inference request is {"},
+        {"{\"inputs\":[]}", 422, "", "[n, 8]"},
+        {BARE(",\"datatype\":\"FP32\",\"shape\":[1,8]"), 422, "", "data"},
+        {SHAPE("[8]"), 422, "", "[n, 8]"},
+        {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"\",\"shape\":[1,8],\"data\":0}]}", 400,
+         "inputs[0].name", "'features'"},
+        {REQUEST("", "INT64", "1", "[" LOW "]"), 422, "inputs[0].datatype", "FP32"},
+        {REQUEST("", "FP32", "1001", "[]"), 413, "inputs[0].shape", "1 to 1000 rows"},
+        {SHAPE("[1,7],\"data\":[1]"), 422, "inputs[0].shape", "8 inputs"},
+        {REQUEST("", "FP32", "1000", "0"), 422, "inputs[0].data", "8000 numbers"},
+        {REQUEST("", "FP32", "1", "[1,2,3]"), 422, "inputs[0].data", "8 numbers"},
+        {REQUEST("", "FP32", "2", "[[" LOW "],[1]]"), 422, "inputs[0].data", "2 arrays of 8"},
+        {REQUEST("", "FP32", "1", "[[[1],0,1,1,1,0,1,0]]"), 422, "inputs[0].data", "value 0 of"},
+        {REQUEST("", "FP32", "1", "[1,0,1,null,1,0,1,0]"), 422, "inputs[0].data",
+         "value 3 of row 0"},
+        {REQUEST("", "FP64", "2", "[[" LOW "],[1,0,1,1,1,0,1,-1e39]]"), 422, "inputs[0].data",
+         "value 7 of row 1"},
         {ONE("\"id\":1,"), 422, "id", "a string"},
-        {ONE("\"outputs\":[{\"name\":\"x\"}],"), 400, "outputs[0].name", "'x'"},
-        {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"margin\"}],"), 400, "outputs[1].name",
-         "twice"},
+        {ONE("\"outputs\":1,"), 422, "outputs", "an array"},
+        {ONE("\"outputs\":[{\"name\":\"x\"}],"), 400, "outputs", "outputs[0]"},
+        {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"margin\"}],"), 400, "outputs",
+         "outputs[1]"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const json_t *a = infer(cases[i].body), *field = json_object_get(a, "field");
@@ -153,15 +157,15 @@ TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
 TEST_CASE(another_model_or_version_is_not_found)
 {
     static const struct {
-        const char *model, *version, *body;
+        const char *path, *body;
         int status;
         const char *words;
-    } cases[] = {{"other", "", ONE(""), 404, "no model 'other' here, but 'models'"},
-                 {NAME, "2", ONE(""), 404, "but version 1"},
-                 {NAME, "1", ONE(""), 200, "outputs"},
-                 {"other", "", "{", 404, "no model"}};
+    } cases[] = {{"/v2/models/other/infer", ONE(""), 404, "no model 'other' here, but 'models'"},
+                 {MODEL "/versions/2/infer", ONE(""), 404, "but version 1"},
+                 {MODEL "/versions/1/infer", ONE(""), 200, "outputs"},
+                 {"/v2/models/other/infer", "{", 404, "no model"}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct request q = request(cases[i].model, cases[i].version);
+        struct request q = request(cases[i].path);
         inference(&q, cases[i].body, strlen(cases[i].body));
         assert_int_equal(reply.status, cases[i].status);
         assert_non_null(strstr(reply.text, cases[i].words));
@@ -170,7 +174,7 @@ TEST_CASE(another_model_or_version_is_not_found)
 
 TEST_CASE(the_metadata_names_the_features_in_their_order)
 {
-    struct request q = request(NAME, "1");
+    struct request q = request(MODEL "/versions/1");
     inference_model(&q);
     assert_string_equal(
         reply.text, "{\"name\":\"models\",\"versions\":[\"1\"],\"platform\":\"assay_json\","
@@ -184,7 +188,7 @@ TEST_CASE(the_metadata_names_the_features_in_their_order)
 
 TEST_CASE(it_is_ready_until_a_write_has_failed)
 {
-    struct request q = request(NAME, "");
+    struct request q = request(MODEL "/ready");
     inference_ready(&q);
     assert_int_equal(reply.status, 200);
     atomic_store(&small.service.writer.broken, true);

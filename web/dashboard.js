@@ -1,4 +1,4 @@
-// The dashboard: asks /metrics, /history, /loop and /decisions every two seconds, and /model when it changes, and shows what they say.
+// The dashboard: asks /metrics, /loop and /decisions every two seconds, and /model when it changes, and shows what they say.
 //
 // Charts are in chart.js, the form that sends a transaction is in form.js.
 "use strict";
@@ -49,26 +49,49 @@ function quantile(edges, counts, q) {
   return edges[edges.length - 2];
 }
 
-// ---- traffic, in the server's bins ----
+// ---- traffic since the page was opened, in bins ----
+
+const BIN = 10, MAX_BINS = 90; // seconds, and how many complete ones are shown
+const SENT = /^\/(predict|feedback|admin\/reload)$|\/infer$/; // the paths that take POST
+const polls = []; // {time: seconds since 1970, counts: [requests, errors, approve, review, ...latency]}, the newest last
+
+function keepPoll(metrics, time) {
+  const answers = metrics.all("assay_http_requests_total"), total = (fits) => answers.filter(fits).reduce((n, s) => n + s.value, 0);
+  const errors = total((s) => s.labels.code >= 400), good = total((s) => s.labels.code === "200" && SENT.test(s.labels.path));
+  const decided = ["approve", "review"].map((decision) => metrics.sum("assay_predictions_total", { decision }));
+  const counts = [good + errors, errors, ...decided, ...metrics.histogram("assay_predict_duration_seconds").counts];
+  if (polls.at(-1)?.counts.some((n, i) => counts[i] < n)) polls.length = 0; // the server was started again
+  polls.push({ time, counts });
+  while (polls.length > 2 && polls[1].time <= time - BIN * MAX_BINS) polls.shift();
+}
+
+// The counts at a time between the first poll and the last. They are taken to grow evenly from one poll to the next.
+function countsAt(time) {
+  const i = polls.findIndex((p) => p.time >= time), b = polls[i], a = polls[Math.max(0, i - 1)];
+  const part = a === b ? 1 : (time - a.time) / (b.time - a.time);
+  return a.counts.map((n, k) => Math.round(n + (b.counts[k] - n) * part));
+}
 
 // One point for each bin, the oldest first. x is in seconds from the beginning of the last bin; rates are per second. The last
-// bin, and the one in which the server started, are open: they are not complete and have no rates. Points before the server's
-// start have only an x; with them the axis covers whole minutes.
-function points({ seconds, bins }, edges, started) {
-  const n = bins.length - 1, first = n - 60 / seconds * Math.max(1, Math.ceil(n * seconds / 60));
-  return Array.from({ length: n + 1 - Math.min(0, first) }, (_, k) => {
-    const i = k + Math.min(0, first), bin = bins[i], x = (i - n) * seconds;
-    if (!bin) return { x };
-    const open = i === n || Date.parse(bin.start) / 1000 < started, rate = (count) => (open ? null : count / seconds);
-    const [p50, p99] = [0.5, 0.99].map((q) => quantile(edges, bin.latency, q)).map((s) => (s === null ? null : 1000 * s));
-    return { x, open, requests: rate(bin.requests), errors: rate(bin.errors_4xx + bin.errors_5xx), decisions: rate(bin.approve + bin.review),
-             p50, p99, approve: bin.approve, review: bin.review };
+// bin, and the one in which the page was opened, are open: they are not complete, and the last one has no rates. Points before
+// the first poll have only an x; with them the axis covers whole minutes.
+function points(edges) {
+  const start = polls[0].time, now = polls.at(-1).time, last = Math.floor(now / BIN);
+  const n = Math.min(MAX_BINS, last - Math.floor(start / BIN)), shown = 60 / BIN * Math.max(1, Math.ceil(n * BIN / 60));
+  return Array.from({ length: shown + 1 }, (_, i) => {
+    const begin = BIN * (last - shown + i), x = begin - BIN * last;
+    if (i < shown - n) return { x };
+    const from = Math.max(begin, start), to = Math.min(begin + BIN, now), before = countsAt(from);
+    const [requests, errors, approve, review, ...latency] = countsAt(to).map((count, k) => count - before[k]);
+    const open = to - from < BIN, rate = (count) => (i === shown ? null : count / (to - from));
+    const [p50, p99] = [0.5, 0.99].map((q) => quantile(edges, latency, q)).map((s) => (s === null ? null : 1000 * s));
+    return { x, open, requests: rate(requests), errors: rate(errors), decisions: rate(approve + review), p50, p99, approve, review };
   });
 }
 
 // ---- tiles ----
 
-function showTiles(metrics, traffic, seconds) {
+function showTiles(metrics, traffic) {
   const now = traffic.at(-2), timed = traffic.findLast((p) => p.p99 != null);
   const sum = (key) => traffic.reduce((n, p) => n + (p[key] ?? 0), 0);
   const approved = metrics.sum("assay_predictions_total", { decision: "approve" });
@@ -80,7 +103,7 @@ function showTiles(metrics, traffic, seconds) {
   put("tile-rate", now.decisions == null ? "–" : number(now.decisions));
   put("tile-rate-note", `${short(approved + reviewed)} since the start`);
   put("tile-latency", timed ? `${number(timed.p50, 2)} · ${number(timed.p99, 2)} ms` : "–");
-  put("tile-latency-note", !timed ? "no decision lately" : timed.x >= -seconds ? "of the last seconds" : `of ${-timed.x} s ago`);
+  put("tile-latency-note", !timed ? "no decision lately" : timed.x >= -BIN ? "of the last seconds" : `of ${-timed.x} s ago`);
   put("tile-review", approved + reviewed ? percent(reviewed / (approved + reviewed)) : "–");
   put("tile-review-note", recent[1] ? `${percent(recent[0] / recent[1])} of the last minutes` : "since the start");
   // One of the requests is this page's own.
@@ -97,12 +120,12 @@ function showTiles(metrics, traffic, seconds) {
 
 const span = (seconds) => (seconds < 60 ? plural(seconds, "second") : plural(Math.floor(seconds / 60), "minute"));
 
-function showTraffic(traffic, { seconds, bins }) {
-  const kept = (bins.length - 1) * seconds, from = traffic[0].x, last = traffic.at(-2);
-  const total = (key) => bins.reduce((n, bin) => n + bin[key], 0);
-  const series = (key, list = traffic.slice(0, -1)) => list.map((p) => ({ x: p.x + seconds / 2, y: p[key] ?? null, open: p.open }));
+function showTraffic(traffic) {
+  const kept = Math.round(polls.at(-1).time - polls[0].time), from = traffic[0].x, last = traffic.at(-2);
+  const total = (key) => traffic.reduce((n, p) => n + (p[key] ?? 0), 0);
+  const series = (key, list = traffic.slice(0, -1)) => list.map((p) => ({ x: p.x + BIN / 2, y: p[key] ?? null, open: p.open }));
   const said = (x, unit) => (x == null ? "not measured" : `${number(x)}${unit}`);
-  put("traffic-note", `${traffic[0].open === false ? `The last ${span(kept)}` : `Since the server started ${span(kept)} ago`}, in steps of ${seconds} seconds. `
+  put("traffic-note", `The last ${span(kept)}, measured while this page is open, in steps of ${BIN} seconds. `
     + "Only POST requests, and all that fail, are counted as requests.");
   drawLines("chart-rate", `Per second: ${said(last.requests, " requests")}, ${said(last.decisions, " decisions")}, ${said(last.errors, " errors")}`,
             ["requests", "decisions", "errors"], " /s", from, [series("requests"), series("decisions"), series("errors")]);
@@ -335,10 +358,10 @@ async function refresh() {
   const info = metrics.all("assay_model_info")[0]?.labels;
   if (!model || !info || info.sha256 !== model.sha256 || info.version !== model.model) model = JSON.parse(await read("/model"));
   follow(model, metrics.get("assay_state_newest_event_timestamp_seconds") ?? null);
-  const history = JSON.parse(await read("/history")), { edges } = metrics.histogram("assay_predict_duration_seconds");
-  const traffic = points(history, edges, metrics.get("process_start_time_seconds"));
-  showTiles(metrics, traffic, history.seconds);
-  showTraffic(traffic, history);
+  keepPoll(metrics, Date.now() / 1000);
+  const traffic = points(metrics.histogram("assay_predict_duration_seconds").edges);
+  showTiles(metrics, traffic);
+  showTraffic(traffic);
   showScores(metrics);
   showDrift(metrics, model);
   showModel(model, metrics);

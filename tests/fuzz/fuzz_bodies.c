@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct reply r;
     const char *body = (const char *)data + 1;
-    struct request q = {.service = &small.service, .reply = &r, .segments = {"models"}};
+    struct request q = {.service = &small.service, .reply = &r, .path = "/v2/models/models/infer"};
     if (r.size == 0)
         begin(&r);
     if (size == 0)
