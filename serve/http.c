@@ -58,8 +58,7 @@ static void add_head(const struct request *q, bool close)
     if (r->status == 200 && q->route && q->route->type)
         reply_text(&packet, page_head);
     if (r->status == 204 || r->status == 405)
-        reply_add(&packet, "Allow: %s\r\n",
-                  q->route ? q->route->allow : "GET, HEAD, POST, OPTIONS");
+        reply_add(&packet, "Allow: %s\r\n", q->route->allow);
     reply_text(&packet, "\r\n");
 }
 
@@ -157,16 +156,6 @@ static int begin_request(struct mg_connection *connection)
     return status;
 }
 
-// True if the library stopped at a method that it does not know: then it has read no header line,
-// and the method may be any bytes.
-static bool is_unknown_method(const struct mg_request_info *info)
-{
-    const char *method = info->request_method;
-    const size_t n = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
-    return info->num_headers == 0 && n > 0 && method[n] == '\0' &&
-           !strstr("GET HEAD POST OPTIONS PUT DELETE", method);
-}
-
 // Requests that the library itself refuses. Its own words for 400 ("Malformed message", "Bad
 // request") say too little.
 static int http_error(struct mg_connection *connection, int status, const char *message)
@@ -180,11 +169,10 @@ static int http_error(struct mg_connection *connection, int status, const char *
                 HEAD_SECONDS);
     else if (status == 400 && mg_get_header(connection, "Transfer-Encoding"))
         PROBLEM(&q, 501, NO_TRANSFER_ENCODING);
-    else if (status == 400 && is_unknown_method(q.info))
-        PROBLEM(&q, 501, "the method %.20s is not known here", q.info->request_method);
     else
         PROBLEM(&q, status, "%s",
-                status == 400   ? "the request line or a header line is not valid HTTP/1.1"
+                status == 400
+                    ? "the request line, such as its method, or a header line is not valid HTTP/1.1"
                 : status == 411 ? "a Content-Length in digits is needed"
                 : message       ? message
                                 : "the request was refused");

@@ -59,25 +59,20 @@ static int read_data(struct inference *q, const json_t *data)
 
 static int read_outputs(struct inference *q, const json_t *list)
 {
-    size_t i;
-    json_t *output;
-    json_array_foreach(list, i, output)
-    {
-        const char *name = json_string_value(json_object_get(output, "name"));
-        size_t o = 0, before = 0;
-        while (o < N_OUTPUTS && (!name || strcmp(name, outputs[o].name) != 0))
+    const size_t asked = json_array_size(list);
+    q->n_wanted = asked > 0 ? asked : N_OUTPUTS;
+    for (size_t i = 0; i < q->n_wanted; i++) {
+        const json_t *name = json_object_get(json_array_get(list, i), "name");
+        const char *text = asked > 0 ? json_string_value(name) : outputs[i].name;
+        size_t o = 0;
+        while (o < N_OUTPUTS && (!text || strcmp(text, outputs[o].name) != 0))
             o++;
-        while (before < q->n_wanted && q->wanted[before] != o)
-            before++;
-        if (o == N_OUTPUTS || before < q->n_wanted)
+        if (i == N_OUTPUTS || o == N_OUTPUTS)
             return REFUSE(q, 400, "outputs",
-                          "'outputs[%zu]' must be {\"name\": ...} of probability, margin or "
-                          "review, each once at most",
+                          "'outputs[%zu]' must be {\"name\": ...} of probability, margin or review",
                           i);
-        q->wanted[q->n_wanted++] = o;
+        q->wanted[i] = o;
     }
-    for (size_t o = 0; o < N_OUTPUTS && i == 0; o++)
-        q->wanted[q->n_wanted++] = o;
     return 0;
 }
 

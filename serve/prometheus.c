@@ -112,11 +112,10 @@ static void add_writer(json_t *to, const struct writer *w)
 
 static void add_memory(json_t *to)
 {
-    char line[128]; // pages in all, pages in memory, ...
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fgets(line, sizeof line, f))
-        ADD(to, "resident",
-            strtod(line + strcspn(line, " "), NULL) * (double)sysconf(_SC_PAGESIZE));
+    double pages; // in memory, after those in all
+    if (f && fscanf(f, "%*s %lf", &pages) == 1)
+        ADD(to, "resident", pages * (double)sysconf(_SC_PAGESIZE));
     if (f)
         fclose(f);
 }

@@ -114,8 +114,7 @@ static int check_target(struct request *q)
         *query = '\0';
     q->query = query ? query + 1 : q->info->query_string ? q->info->query_string : "";
     q->path = target;
-    const bool whole = strcmp(target, "*") == 0 && strcmp(q->info->request_method, "OPTIONS") == 0;
-    if ((*target == '/' || whole) && !strchr(target, '%') && (!q->host || host_name(q->host) > 0))
+    if (*target == '/' && !strchr(target, '%') && (!q->host || host_name(q->host) > 0))
         return 0;
     return PROBLEM(q, 400, "the request's target must be a path without %%, or http://HOST/PATH");
 }

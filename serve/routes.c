@@ -239,8 +239,6 @@ void route(struct request *q)
                 "the Host %.200s is neither loopback nor named by --allow-host NAME; without a "
                 "token no other is served",
                 q->host);
-    } else if (strcmp(path, "*") == 0) { // the server as a whole NOLINT(bugprone-branch-clone)
-        q->reply->status = 204;
     } else if (!(r && r->open) && *q->server->token &&
                !token_fits(q->server->token, mg_get_header(q->connection, "Authorization"))) {
         PROBLEM(q, 401, "this server needs its token: Authorization: Bearer TOKEN");

@@ -257,7 +257,7 @@ TEST_CASE(the_access_log_contains_nothing_that_a_client_sent_but_its_id)
          "\"id\":\"r1\",\"method\":\"POST\",\"path\":\"/predict\",\"status\":400,\"bytes\":"},
         {GET("/geheim?geheim=1"), "\"method\":\"-\",\"path\":\"-\",\"status\":404"},
         {"GEHEIM /model HTTP/1.1\r\nHost: x\r\n\r\n",
-         "\"method\":\"-\",\"path\":\"-\",\"status\":501"},
+         "\"method\":\"-\",\"path\":\"-\",\"status\":400"},
         {"GET /model HTTP/1.1\r\nHost: x\r\nX-Request-Id: ge heim\r\n\r\n",
          "\"method\":\"GET\",\"path\":\"/model\",\"status\":200"},
         {GET("/v2/models/geheim"), "\"path\":\"/v2/models/{model}\",\"status\":404"},

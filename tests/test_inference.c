@@ -143,8 +143,9 @@ TEST_CASE(a_request_that_does_not_fit_is_refused_and_says_where)
         {ONE("\"id\":1,"), 422, "id", "a string"},
         {ONE("\"outputs\":1,"), 422, "outputs", "an array"},
         {ONE("\"outputs\":[{\"name\":\"x\"}],"), 400, "outputs", "outputs[0]"},
-        {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"margin\"}],"), 400, "outputs",
-         "outputs[1]"},
+        {ONE("\"outputs\":[{\"name\":\"margin\"},{\"name\":\"review\"},{\"name\":\"margin\"},"
+             "{\"name\":\"margin\"}],"),
+         400, "outputs", "outputs[3]"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const json_t *a = infer(cases[i].body), *field = json_object_get(a, "field");

@@ -234,7 +234,7 @@ TEST_CASE(the_log_is_json_and_holds_nothing_of_what_clients_send)
     expect(400, "",
            JSON "-H 'User-Agent: secret' -H 'Referer: secret' -H 'X-Request-Id: seen' "
                 "-d '{\"customer\":\"secret\"}' '" URL "/predict?card=secret'");
-    expect(501, "", "-X SECRET '" URL "/secret?card=secret'");
+    expect(400, "", "-X SECRET '" URL "/secret?card=secret'");
     expect(200, "", URL "/healthz?secret");
     expect(200, "", "-H 'X-Request-Id: last' " URL "/model");
     await_line("nginx/log/assay.log", "\"id\":\"last\"");
