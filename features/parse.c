@@ -479,13 +479,14 @@ static int add_value(struct parser *ps, int node)
 
 // ---- onehot and hinges: several inputs, name[value] ----
 
-// value NULL: *. Bytes that the name of a file should not have become %XX, for inputs become files.
+// value NULL: *. Inputs become files, so what the name of a file cannot hold becomes %XX; so do quotes,
+// backslashes and control characters.
 static int add_input(struct parser *ps, const char *at, const char *value, int node)
 {
     struct plan *p = ps->plan;
     char name[NAME + 3 * PLAN_TEXT + 3], *end = name + sprintf(name, "%s[", ps->definition->name);
     for (; value && *value; value++) {
-        bool plain = isalnum((unsigned char)*value) || strchr("_-+.", *value);
+        const bool plain = (unsigned char)*value >= ' ' && !strchr("/%\"\\\x7f", *value);
         end += sprintf(end, plain ? "%c" : "%%%02X", (unsigned char)*value);
     }
     stpcpy(end, value ? "]" : "*]");

@@ -560,7 +560,7 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     shuffle_labels("111111");
     compare(MONITOR);
     char *text = print();
-    assert_parts(text, "DRIFT: 1 of 2 inputs moved (moving |some/drift.html\n|  MOVED\n");
+    assert_parts(text, "DRIFT: 1 of 2 inputs moved (moving |some/drift.html\n|  MOVED moving\n");
     assert_null(strstr(text, "nan"));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 0, 80);
@@ -583,6 +583,9 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     asked.other = &cut;
     compare(MONITOR);
     assert_said("The period has no rows.");
+    text = print();
+    assert_null(strstr(text, "PSI "));
+    free(text);
     asked.other = NULL;
     for (size_t i = 0; i < ROWS; i++)
         label[i] = LABEL_UNKNOWN;
@@ -618,7 +621,7 @@ TEST_CASE(what_is_beyond_its_bound_in_too_few_weeks_is_no_alarm_but_is_said)
     assert_said(formatted(
         "\"Beyond the bound in fewer than 2 of the last 3 weeks, so no alarm: moving %.2f.\"",
         column("moving")->weeks[WEEKS - 1]));
-    assert_printed("  once\n");
+    assert_printed("  once  moving\n");
     assert_said(
         "\"AP is lower by more than 0.10 in fewer than 2 of the last 3 weeks, so no alarm.\"");
     assert_said(formatted("The probabilities alone promise an AP of %.2f, and %.2f was found",

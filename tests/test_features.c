@@ -76,7 +76,7 @@ TEST_CASE(onehot_is_fitted_to_training_and_unknown_labels_count_as_genuine)
            "features --config small.ini --output smalls small");
     must(table_open(&t, scratch_path("work/smalls"), &err), &err);
     assert_int_equal(table_find(&t, "at[*]"), -1);
-    const float *web = column(&t, "at[web]"), *quoted = column(&t, "at[a%20%22b%22%2C%2Fc]"),
+    const float *web = column(&t, "at[web]"), *quoted = column(&t, "at[a %22b%22,%2Fc]"),
                 *frauds = column(&t, "frauds"), *log = column(&t, "log");
     for (int i = 0; i < 200; i++) {
         int expected = 0;
