@@ -520,6 +520,22 @@ static int onehot_values(struct parser *ps, int column)
     return add_input(ps, at, rare ? NULL : ps->plan->nodes[node].text, node);
 }
 
+// min=1% or max=32.
+static int onehot_limit(struct parser *ps, bool min)
+{
+    struct plan_definition *d = ps->definition;
+    const char *at = ps->at;
+    double x;
+    if (d->unfitted < 0)
+        return fail(ps, at, "min= and max= are for a onehot without values, which training finds");
+    if (expect(ps, "=", "behind the option's name") || take_number(ps, &x))
+        return -1;
+    if (min ? !take(ps, "%") || x > 100 : x < 1 || x > 255 || x != floor(x))
+        return fail(ps, at, "min is a share of rows, like 1%%, and max a whole number to 255");
+    *(min ? &d->min_percent : &d->most) = x;
+    return 0;
+}
+
 // Behind "onehot(". Without values it is not fitted yet and makes no input.
 static int onehot(struct parser *ps)
 {
@@ -532,9 +548,13 @@ static int onehot(struct parser *ps)
     if (check_shadow(ps, column))
         return -1;
     ps->definition->unfitted = column;
-    while (take(ps, ","))
-        if (onehot_values(ps, column))
+    ps->definition->min_percent = 1;
+    ps->definition->most = 32;
+    while (take(ps, ",")) {
+        const bool min = take(ps, "min");
+        if (min || take(ps, "max") ? onehot_limit(ps, min) : onehot_values(ps, column))
             return -1;
+    }
     return expect(ps, ")", "at the end of onehot");
 }
 

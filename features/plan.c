@@ -254,9 +254,9 @@ const char *plan_warning(const struct plan *p)
 
 // ---- fitting ----
 
-// A value of a onehot has an input if it is in so many percent of the rows and among the most frequent.
-// So many rare ones are listed. It is refused where values with an input are in fewer rows than the last.
-enum { MIN_PERCENT = 1, MAX_VALUES = 32, MAX_RARE = 1000, LEAST_PERCENT = 10 };
+// A onehot lists so many of the rare values, the most frequent. It is refused where fewer than so many
+// percent of the rows have a value with an input.
+enum { MAX_RARE = 1000, LEAST_PERCENT = 10 };
 
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.
 static int by_frequency(const void *x, const void *y)
@@ -295,7 +295,9 @@ int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan
     for (size_t i = 0; i < n; i++)
         rows += values[i].rows;
     fprintf(f, "onehot(%s", column);
-    for (; end < n && kept < MAX_VALUES && 100 * values[end].rows >= MIN_PERCENT * rows; end++) {
+    for (; end < n && (double)kept < d->most; end++) {
+        if (100 * (double)values[end].rows < d->min_percent * (double)rows)
+            break;
         if (strlen(values[end].text) > PLAN_TEXT)
             continue;
         write_text(f, values[end].text);
@@ -317,12 +319,11 @@ int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan
         return 0;
     return err_set(err,
                    "[features] %s: %.3g %% of the training rows have one of the rare values of "
-                   "'%s', which are in less than %d %% of the rows each, or beyond the %d most "
+                   "'%s', which are in less than %g %% of the rows each, or beyond the %d most "
                    "frequent, so onehot can say little: make it a key (%s = HEADER, key) for "
-                   "windows such as count(%s, 30d), or name the values that matter, onehot(%s, "
-                   "\"...\")",
-                   d->name, 100 * (double)(rows - covered) / (double)rows, column, MIN_PERCENT,
-                   MAX_VALUES, column, column, column);
+                   "windows such as count(%s, 30d), or pass min= or max=",
+                   d->name, 100 * (double)(rows - covered) / (double)rows, column, d->min_percent,
+                   (int)d->most, column, column);
 }
 
 // hinges(x, 5) becomes hinges(x, 1.5, 20): without quantiles that are equal, or those at the end,
@@ -338,10 +339,11 @@ void plan_fit_hinges(struct plan_definition *d, double *sample, size_t n)
     sort_doubles(sample, n);
     double before = n ? sample[0] : 0;
     for (size_t k = 1; k <= knots && n > 0; k++) {
-        const double knot = sample[n * k / (knots + 1)];
+        // Inputs are float32, so 191.35 comes as 191.350006.
+        snprintf(only, sizeof only, "%.7g", sample[n * k / (knots + 1)]);
+        const double knot = strtod(only, NULL);
         if (knot <= before || knot >= sample[n - 1])
             continue;
-        snprintf(only, sizeof only, "%.9g", knot);
         fprintf(f, ", %s", only);
         before = knot;
         kept++;

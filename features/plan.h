@@ -107,12 +107,13 @@ struct plan_input { // a column of the feature table, an input of the model
 
 struct plan_definition {
     char *name;
-    char *expression; // with what was fitted spelled out
-    int node;         // -1 for a onehot, which has no value of its own
-    size_t input;     // its first
-    int unfitted;     // schema column of a onehot without values yet, else -1
-    int64_t knots;    // that a hinges without any yet is to get, else 0
-    int mistake;      // byte of the expression, where it could not be parsed
+    char *expression;         // with what was fitted spelled out
+    int node;                 // -1 for a onehot, which has no value of its own
+    size_t input;             // its first
+    int unfitted;             // schema column of a onehot without values yet, else -1
+    double min_percent, most; // of the rows that have a value with an input; such values
+    int64_t knots;            // that a hinges without any yet is to get, else 0
+    int mistake;              // byte of the expression, where it could not be parsed
 };
 
 struct plan {

@@ -153,7 +153,8 @@ static const struct {
     // onehot
     {"onehot(channel) @+ 1", "onehot must be the whole expression"},
     {"onehot(@amount)", "takes a category column"},
-    {"onehot(channel, @max=3)", "a text in double quotes is expected here"},
+    {"onehot(channel, min@=1)", "min is a share of rows, like 1%"},
+    {"onehot(channel, \"a\", max@=3)", "max= are for a onehot without values"},
     {"onehot(channel, @\"" SIXTY "#\")", "at most 60 bytes"},
     // hinges
     {"hinges(amount, 3) @+ 1", "hinges must be the whole expression"},
@@ -262,17 +263,27 @@ TEST_CASE(onehot_keeps_the_frequent_values_and_lists_the_rare_ones)
     struct plan_value some[] = {{"rare", 9},    {"one percent", 10}, {"many", 580}, {"b-tie", 200},
                                 {"a-tie", 200}, {"none", 0},         {"\"\\", 1}},
                       many[2000];
+    static const char *const cases[][2] = {
+        {"onehot(channel)", "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", "
+                            "*, \"rare\", \"\\\"\\\\\")"},
+        {"onehot(channel, min=25%, max = 3)",
+         "onehot(channel, \"many\", *, \"a-tie\", \"b-tie\", \"one percent\", \"rare\", "
+         "\"\\\"\\\\\")"},
+        {"onehot(channel, min=.1%, max=5)",
+         "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", \"rare\", *, "
+         "\"\\\"\\\\\")"}};
     char words[2000][8];
     struct plan p;
     struct err err = {""};
-    must(fit(&p, "onehot(channel)", some, LENGTH(some), &err), &err);
-    assert_string_equal(p.definitions[0].expression,
-                        "onehot(channel, \"many\", \"a-tie\", \"b-tie\", \"one percent\", *, "
-                        "\"rare\", \"\\\"\\\\\")");
-    assert_true(p.n_inputs == 5 && strcmp(p.inputs[3].name, "via[one percent]") == 0 &&
-                strcmp(p.inputs[4].name, "via[*]") == 0);
-    assert_survives_json(&p);
-    plan_release(&p);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        must(fit(&p, cases[i][0], some, LENGTH(some), &err), &err);
+        assert_string_equal(p.definitions[0].expression, cases[i][1]);
+        assert_survives_json(&p);
+        if (i == 0)
+            assert_true(p.n_inputs == 5 && strcmp(p.inputs[3].name, "via[one percent]") == 0 &&
+                        strcmp(p.inputs[4].name, "via[*]") == 0);
+        plan_release(&p);
+    }
     for (int i = 0; i < 2000; i++) {
         snprintf(words[i], sizeof words[i], "v%04d", i);
         many[i] = (struct plan_value){words[i], i == 7 ? 250 : 1};
