@@ -98,13 +98,14 @@ static void add_model(json_t *to, struct service *s)
     free(psi);
 }
 
-static void add_writer(json_t *to, const struct writer *w)
+static void add_writer(json_t *to, const struct service *s)
 {
+    const struct writer *w = &s->writer;
     const long long newest = atomic_load(&w->newest), saved = atomic_load(&w->saved_time);
     const bool all_saved = atomic_load(&w->position) == atomic_load(&w->saved_order);
     ADD(to, "waiting", atomic_load(&w->waiting));
-    ADD(to, "limit", w->limit);
-    ADD(to, "database_bytes", store_bytes(w->store));
+    ADD(to, "limit", s->files->queue);
+    ADD(to, "database_bytes", store_bytes(&s->store));
     ADD(to, "saved", all_saved ? time(NULL) : saved);
     if (newest > INT64_MIN)
         json_object_set_new(to, "newest", json_pack("[I]", newest)); // a list, since 0 is a time
@@ -129,7 +130,7 @@ void get_metrics(struct request *q)
     add_decisions(all, c);
     add_quality(all, &s->recent);
     add_model(all, s);
-    add_writer(all, &s->writer);
+    add_writer(all, s);
     add_memory(all);
     json_object_set_new(all, "ready", json_boolean(service_ready(s, NULL) == 0));
     ADD(all, "started", s->started);

@@ -78,7 +78,8 @@ static void get_model(struct request *q)
 static void get_model_file(struct request *q)
 {
     const char *name = strrchr(q->path, '/') + 1;
-    char *path = xasprintf("%s/%s/%s", q->service->models, service_hold(q->service)->version, name);
+    char *path =
+        xasprintf("%s/%s/%s", q->service->files->models, service_hold(q->service)->version, name);
     size_t n = 0;
     struct err why;
     service_let(q->service);

@@ -12,35 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static int refuse(struct reply *r, enum job_outcome outcome)
-{
-    static const char *const why[] = {
-        [JOB_FAILED] = "a write has failed; nothing is decided until the server is started again",
-        [JOB_BUSY] = "another program holds the database, so nothing is decided; try again later",
-        [JOB_FULL] = "too many requests are waiting already; try again later",
-    };
-    return r ? reply_problem(r, 503, NULL, -1, "%s", why[outcome]) : -1;
-}
-
-int service_ready(struct service *s, struct reply *r)
-{
-    if (atomic_load(&s->writer.broken))
-        return refuse(r, JOB_FAILED);
-    return atomic_load(&s->store.held) ? refuse(r, JOB_BUSY) : 0;
-}
-
-int service_run(struct service *s, int (*run)(void *arg, struct err *err), void *arg,
-                struct reply *r)
-{
-    struct job job = {.run = run, .arg = arg};
-    const enum job_outcome outcome = writer_run(&s->writer, &job);
-    if (outcome == JOB_FULL)
-        atomic_fetch_add(&s->counters.refused, 1);
-    if (outcome != JOB_COMMITTED)
-        return refuse(r, outcome);
-    return r->status == 200 ? 0 : -1;
-}
-
 const struct champion *service_hold(struct service *s)
 {
     pthread_rwlock_rdlock(&s->replacement);
@@ -118,7 +89,7 @@ struct reload {
 static void *load_on(void *arg)
 {
     const struct reload *l = arg;
-    return champion_load(l->service->models, l->service->plan, l->err);
+    return champion_load(l->service->files->models, l->service->plan, l->err);
 }
 
 int service_reload(struct service *s, struct err *err)
@@ -142,11 +113,11 @@ int service_reload(struct service *s, struct err *err)
         pthread_rwlock_unlock(&s->replacement);
         if (old != s->first) // whose plan is in use
             champion_free(old);
-        writer_report(&s->writer, false, "model %s (sha256 %.8s…) decides now", new->version,
-                      new->model.sha256);
+        service_report(s, false, "model %s (sha256 %.8s…) decides now", new->version,
+                       new->model.sha256);
     } else {
         err_set(err, "%.960s; the present model goes on", err_copy(err).msg);
-        writer_report(&s->writer, false, "%s", err->msg);
+        service_report(s, false, "%s", err->msg);
     }
     pthread_mutex_unlock(&s->reloading);
     return new ? 0 : started ? -1 : RELOAD_LATER;
@@ -207,14 +178,14 @@ void service_watch(struct service *s)
     struct registry r;
     struct err err;
     int64_t champion = 0;
-    char *ledger = path_join(s->models, "ledger.jsonl"), *old = s->loop;
+    char *ledger = path_join(s->files->models, "ledger.jsonl"), *old = s->loop;
     const bool moved = has_changed(ledger, s->seen[0]);
     free(ledger);
-    if (!has_changed(s->drift, s->seen[1]) && !moved && s->loop)
+    if (!has_changed(s->files->drift, s->seen[1]) && !moved && s->loop)
         return;
     json_t *all = json_pack("{s:n, s:n, s:n}", "drift", "challenger", "ledger");
-    add_verdict(all, "drift", "drift_error", s->drift);
-    if (registry_read(&r, s->models, &err) || registry_champion(&r, &champion, &err))
+    add_verdict(all, "drift", "drift_error", s->files->drift);
+    if (registry_read(&r, s->files->models, &err) || registry_champion(&r, &champion, &err))
         json_object_set_new(all, "ledger_error",
                             json_string("it is damaged: the server's log says where"));
     else
@@ -249,7 +220,7 @@ static int load_newest(struct service *s, const char *base, struct err *err)
             atomic_store(&w->saved_time, (long long)file.st_mtime);
             return 0;
         }
-        writer_report(w, false, "%s; beginning with %s and all rows", err->msg, base);
+        service_report(s, false, "%s; beginning with %s and all rows", err->msg, base);
     }
     return load_snapshot(s, base, err);
 }
@@ -286,8 +257,9 @@ static int check_new(const char *database, struct err *err)
     return 0;
 }
 
-static int recover(struct service *s, const struct service_files *files, struct err *err)
+static int recover(struct service *s, struct err *err)
 {
+    const struct service_files *files = s->files;
     const char *database = files->database;
     struct writer *w = &s->writer;
     struct store_identity identity = {.plan = plan_checksum(s->plan),
@@ -306,18 +278,18 @@ static int recover(struct service *s, const struct service_files *files, struct 
         return -1;
     if (found.differ)
         return err_set(err, "%s", found.first.msg);
-    writer_note_state(w);
+    service_note_state(s);
     return store_each(&s->store, 0, s->store.next, RECENT_DECISIONS, remember, &s->recent, err);
 }
 
 // ---- loading ----
 
-static int load_model(struct service *s, const char *models, struct err *err)
+static int load_model(struct service *s, struct err *err)
 {
+    const char *models = s->files->models;
     char *path = realpath(models, NULL); // "models/simulated" of "." inside it
     if (!path)
         return err_sys(err, "%s: cannot open the registry", models);
-    s->models = models;
     s->name = xstrdup(strrchr(path, '/') + 1);
     free(path);
     s->champion = s->first = champion_load(models, NULL, err);
@@ -332,24 +304,15 @@ static int load_model(struct service *s, const char *models, struct err *err)
 
 int service_load(struct service *s, const struct service_files *files, struct err *err)
 {
-    memset(s, 0, sizeof *s);
-    s->started = (int64_t)time(NULL);
-    s->drift = files->drift;
-    s->writer = (struct writer){.state = &s->state,
-                                .store = &s->store,
-                                .counters = &s->counters,
-                                .report = files->report,
-                                .limit = (size_t)files->queue,
-                                .data_clock = files->data_clock,
-                                .lock = PTHREAD_MUTEX_INITIALIZER,
+    *s = (struct service){.files = files, .started = (int64_t)time(NULL)};
+    s->writer = (struct writer){.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .work = PTHREAD_COND_INITIALIZER,
                                 .saved_time = s->started};
     // Requests that follow each other without a gap would keep a reload waiting for ever.
     s->replacement = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
     s->reloading = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    if (load_model(s, files->models, err) ||
-        pseudonym_load(&s->pseudonym, files->key, false, err) || recover(s, files, err) ||
-        writer_start(&s->writer, err)) {
+    if (load_model(s, err) || pseudonym_load(&s->pseudonym, files->key, false, err) ||
+        recover(s, err) || writer_start(s, err)) {
         service_release(s);
         return -1;
     }
@@ -358,7 +321,7 @@ int service_load(struct service *s, const struct service_files *files, struct er
 
 void service_release(struct service *s)
 {
-    writer_stop(&s->writer);
+    writer_stop(s);
     store_close(&s->store);
     state_release(&s->state);
     recent_release(&s->recent);

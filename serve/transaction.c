@@ -9,7 +9,7 @@
 struct place {
     const struct service *service;
     struct reply *reply;
-    int64_t now; // writer_now
+    int64_t now; // service_now
     struct store_row *row;
     const struct schema_column *column;
     long index;
@@ -194,7 +194,7 @@ static int put_transaction(struct place *p, json_t *object)
 int transactions_read(struct service *s, const struct body *b, struct store_row *rows,
                       struct reply *r)
 {
-    struct place p = {.service = s, .reply = r, .now = writer_now(&s->writer)};
+    struct place p = {.service = s, .reply = r, .now = service_now(s)};
     for (size_t i = 0; i < b->n; i++) {
         p.row = &rows[i];
         p.index = body_index(b, i);

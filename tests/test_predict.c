@@ -215,7 +215,7 @@ TEST_CASE(the_data_clock_is_the_newest_transaction_and_the_wall_clock_that_of_th
     assert_int_equal(status_at(now + 3 * DAY - 2 * SLACK + 1), 422);
     assert_int_equal(status_at(253402300799), 422);
     assert_true(small.service.state.last_time == now + 2 * DAY - 2 * SLACK);
-    writer_stop(&small.service.writer); // from here on this thread has the state
+    writer_stop(&small.service); // from here on this thread has the state
     small.service.state.position = 0;
     const int fd = open(small.state, O_WRONLY | O_TRUNC);
     struct err err;

@@ -187,7 +187,7 @@ TEST_CASE(the_documented_program_reads_the_blobs)
 
 TEST_CASE(a_commit_that_fails_stops_the_service)
 {
-    small.service.writer.report = report;
+    small.files.report = report;
     expect(transaction(1), 200);
     database_change(small.database, "DROP TABLE model");
     small.service.champion->model.version = 2; // another model wants an entry
@@ -208,7 +208,7 @@ TEST_CASE(a_file_that_is_moved_or_removed_stops_the_service)
     static const char *const moves[] = {"mv assay.db moved", "mv assay.db-wal moved",
                                         "mv assay.db-shm moved"};
     for (int i = 0; i < 3; i++) {
-        small.service.writer.report = report;
+        small.files.report = report;
         expect(transaction(i), 200);
         shell(moves[i]);
         expect(transaction(i + 10), 503);
@@ -227,7 +227,7 @@ TEST_CASE(a_file_that_is_moved_or_removed_stops_the_service)
 
 TEST_CASE(a_database_that_another_program_holds_is_503_until_it_lets_go)
 {
-    small.service.writer.report = report;
+    small.files.report = report;
     sqlite3 *db;
     assert_int_equal(sqlite3_open(small.database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
