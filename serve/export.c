@@ -163,35 +163,19 @@ static int commit(struct err *err)
     return output_commit(&writer.dir, err);
 }
 
-// A mistyped name must not replace the table that a model was trained on. clock: of the newest row.
-static int check(int64_t clock, struct err *err)
-{
-    char *path = xasprintf("%s/manifest.json", output), text[2][TIME_TEXT];
-    json_t *j = json_load_file(path, 0, NULL);
-    const bool is_other = access(path, F_OK) == 0 &&
-                          !json_object_get(json_object_get(j, "provenance"), "labels_as_of");
-    json_decref(j);
-    free(path);
-    if (is_other)
-        return err_set(err, "%s: is no export, so it is not replaced: name another --output",
-                       output);
-    if (labels_as_of > clock)
-        return err_set(err, "--labels-as-of %s: is later than the newest transaction, of %s",
-                       time_text(text[0], labels_as_of), time_text(text[1], clock));
-    return 0;
-}
-
 static int export_table(double start, struct err *err)
 {
     static struct config config;
     struct split split;
     int64_t clock;
-    char text[TIME_TEXT];
+    char text[2][TIME_TEXT];
     if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
         store_execute(&store, "read", &clock, err,
-                      "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1") ||
-        check(clock, err))
+                      "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1"))
         return -1;
+    if (labels_as_of > clock)
+        return err_set(err, "--labels-as-of %s: is later than the newest transaction, of %s",
+                       time_text(text[0], labels_as_of), time_text(text[1], clock));
     label_delay = split.label_delay;
     labels_as_of = labels_as_of == INT64_MIN ? clock : labels_as_of;
     store_labels_as_of(&store, labels_as_of);
@@ -200,7 +184,7 @@ static int export_table(double start, struct err *err)
              write_block(err);
     if (rc == 0 && rows == 0)
         rc = err_set(err, "%s: has no transaction of that period; its newest ones are of %s",
-                     store.path, store.next > 1 ? time_text(text, clock) : "no time");
+                     store.path, store.next > 1 ? time_text(text[0], clock) : "no time");
     rc = rc || commit(err);
     progress_done(&progress);
     table_writer_release(&writer);
@@ -208,7 +192,7 @@ static int export_table(double start, struct err *err)
         return -1;
     printf("labels as of %s: %" PRIu64 " known; of the other transactions %" PRIu64
            " should have one by now and %" PRIu64 " are younger than label_delay\n",
-           time_text(text, labels_as_of), labelled, overdue, rows - labelled - overdue);
+           time_text(text[0], labels_as_of), labelled, overdue, rows - labelled - overdue);
     return summary_print("export", rows, start, 1e-6 * (double)rows, "Mrow/s", output, err);
 }
 

@@ -33,10 +33,11 @@ int store_failed(const struct store *s, const char *what, struct err *err)
     return err_set(err, "%s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
 }
 
-static int take_number(void *x, int n, char **values, char **names)
+static int take_numbers(void *x, int n, char **values, char **names)
 {
-    (void)n, (void)names;
-    *(int64_t *)x = values[0] ? strtoll(values[0], NULL, 10) : 0;
+    (void)names;
+    for (int i = 0; i < n; i++)
+        ((int64_t *)x)[i] = values[i] ? strtoll(values[i], NULL, 10) : 0;
     return 0;
 }
 
@@ -49,7 +50,7 @@ int store_execute(struct store *s, const char *what, int64_t *x, struct err *err
     va_end(args);
     if (x)
         *x = 0;
-    const int rc = sql ? sqlite3_exec(s->db, sql, x ? take_number : NULL, x, NULL) : SQLITE_NOMEM;
+    const int rc = sql ? sqlite3_exec(s->db, sql, x ? take_numbers : NULL, x, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
     return rc == SQLITE_OK ? 0 : store_failed(s, what, err);
 }
@@ -218,8 +219,6 @@ int64_t store_bytes(const struct store *s)
 int store_sync(const struct store *s, struct err *err)
 {
     const int fd = open(s->files[1], O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return 0;
     const int rc = fd < 0 || fsync(fd) ? err_sys(err, "%s: cannot sync", s->files[1]) : 0;
     if (fd >= 0)
         close(fd);

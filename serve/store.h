@@ -61,11 +61,11 @@ enum { STORE_SCHEMA = 3, STORE_APPLICATION = 0x41534159 }; // PRAGMA user_versio
 struct store_log {        // the writer's, except what the lock protects
     sqlite3 *writer, *db; // connections of the writer, NULL before the start, and of the thread
     pthread_t thread;
-    int pages, asked;     // pages of the log now, and when a move was last asked for
+    int asked;            // pages when a move was last asked for
     pthread_mutex_t lock; // around the rest
     pthread_cond_t work;
-    unsigned begun; // how often the log was restarted
-    int moved;      // pages that are in the file, too
+    unsigned begun;   // how often the log was restarted
+    int pages, moved; // of the log, and how many of them are in the file, too
     bool wanted, stop;
 };
 
@@ -186,8 +186,8 @@ int store_log_start(struct store_log *l, sqlite3 *writer, const char *path, cons
 void store_log_tend(struct store_log *l);
 void store_log_stop(struct store_log *l);
 
-// Run SQL, in sqlite3_mprintf's format. *x takes the first column of the last row, 0 without rows; x
-// may be NULL.
+// Run SQL, in sqlite3_mprintf's format. x[i] takes column i of the last row, and x[0] is 0 without
+// rows; x may be NULL.
 int store_execute(struct store *s, const char *what, int64_t *x, struct err *err, const char *fmt,
                   ...);
 // ---- recovery.c: the state that the rows lead to, from a snapshot or a checkpoint on. The server

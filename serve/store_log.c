@@ -50,14 +50,13 @@ static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store_log *l = arg;
     (void)db, (void)name;
+    pthread_mutex_lock(&l->lock);
     if (pages < l->pages) { // it was restarted
-        pthread_mutex_lock(&l->lock);
         l->begun++;
-        l->moved = 0;
-        pthread_mutex_unlock(&l->lock);
-        l->asked = 0;
+        l->moved = l->asked = 0;
     }
     l->pages = pages;
+    pthread_mutex_unlock(&l->lock);
     return SQLITE_OK;
 }
 

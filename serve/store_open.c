@@ -128,14 +128,14 @@ static int connect(struct store *s, bool full, const struct store_identity *iden
 
 static int read_identity(struct store *s, struct err *err)
 {
-    static const char *const sql = "SELECT value FROM meta WHERE key = %Q";
-    struct store_identity *is = &s->identity;
-    return store_execute(s, "read", (int64_t *)&is->plan, err, sql, "plan_xxh3") ||
-                   store_execute(s, "read", (int64_t *)&is->base, err, sql, "base_xxh3") ||
-                   store_execute(s, "read", (int64_t *)&is->key_fingerprint, err, sql,
-                                 "key_fingerprint")
-               ? -1
-               : 0;
+    int64_t is[3];
+    if (store_execute(s, "read", is, err,
+                      "SELECT max(value) FILTER (WHERE key = 'plan_xxh3'),"
+                      " max(value) FILTER (WHERE key = 'base_xxh3'),"
+                      " max(value) FILTER (WHERE key = 'key_fingerprint') FROM meta"))
+        return -1;
+    s->identity = (struct store_identity){(uint64_t)is[0], (uint64_t)is[1], (uint64_t)is[2]};
+    return 0;
 }
 
 static int check_identity(struct store *s, const struct store_identity *wanted, struct err *err)

@@ -457,22 +457,6 @@ TEST_CASE(what_cannot_be_read_or_written_is_told)
     start();
 }
 
-TEST_CASE(only_an_earlier_export_is_replaced)
-{
-    free(answers(0, 20));
-    expect_export(0, "export           20 ", "");
-    expect_export(0, "export           20 ", "");
-    shell("sed -i s/labels_as_of/other/ served/manifest.json; touch served/state.bin; "
-          "cp -r served before");
-    expect_export(1, "/served: is no export, so it is not replaced: name another --output", "");
-    shell("echo text >served/manifest.json; cp served/manifest.json before");
-    expect_export(1, "is no export", "");
-    shell("diff -r served before; rm -r served; ln -s before served");
-    expect_export(1, "is no export", "");
-    shell("rm before/manifest.json");
-    expect_export(1, "/served: cannot be replaced by a folder: Not a directory", "");
-}
-
 // An earlier champion had the plan, the present one has another.
 TEST_CASE(the_plan_comes_from_any_version_of_the_registry)
 {
