@@ -103,21 +103,20 @@ FILE *file_open(const char *path, bool secret, struct err *err)
 
 // ---- the temporary ----
 
-static DIR *list_dir(int at, const char *path)
+static DIR *list_dir(const char *path)
 {
-    const int fd = openat(at, path, DIR_FLAGS);
+    const int fd = open(path, DIR_FLAGS);
     return fd < 0 ? NULL : xchecked(fdopendir(fd));
 }
 
-// Remove a file, or a folder, open as fd, with its files. Ours hold no folders, and unlinkat refuses
-// "." and "..".
-static int remove_artifact(int fd, const char *path)
+// Ours hold no folders, and unlinkat refuses "." and "..".
+int output_remove(const char *path)
 {
     if (unlink(path) == 0)
         return 0;
-    DIR *dir = list_dir(fd, ".");
+    DIR *dir = list_dir(path);
     for (struct dirent *e; dir && (e = readdir(dir));)
-        unlinkat(fd, e->d_name, 0);
+        unlinkat(dirfd(dir), e->d_name, 0);
     if (dir)
         closedir(dir);
     return rmdir(path); // fails where a file stayed
@@ -142,7 +141,7 @@ static int lock_temporary(struct output *o, mode_t mode, struct err *err)
 {
     const int left = open(o->temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (left < 0 ? errno == ENOENT
-                 : lock(left, o->temporary) == 0 && remove_artifact(left, o->temporary) == 0) {
+                 : lock(left, o->temporary) == 0 && output_remove(o->temporary) == 0) {
         if (!S_ISDIR(mode))
             o->fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
         else if (mkdir(o->temporary, mode & 07777) == 0)
@@ -166,11 +165,9 @@ static void forget(struct output *o)
         fclose(o->file); // and fd
     else if (o->fd >= 0)
         close(o->fd);
-    if (o->old >= 0)
-        close(o->old);
     free(o->path);
     free(o->temporary);
-    *o = (struct output){.fd = -1, .old = -1};
+    *o = (struct output){.fd = -1};
 }
 
 // The temporary must stand beside a folder and not in it, so slashes at the end of the name go.
@@ -184,8 +181,7 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
     *o = (struct output){.path = xasprintf("%.*s", (int)n, path),
                          .temporary = xasprintf("%.*s.tmp", (int)n, path),
                          .is_folder = S_ISDIR(mode),
-                         .fd = -1,
-                         .old = -1};
+                         .fd = -1};
     signal(SIGXFSZ, SIG_IGN); // beyond a file size limit write() fails then, like on a full disk
     if (make_parents(o->path, err) == 0 && lock_temporary(o, mode, err) == 0)
         return 0;
@@ -214,7 +210,7 @@ static int check_replaceable(const char *path, const char *marker, struct err *e
 {
     bool empty = true, marked = false, plain = true;
     struct stat st;
-    DIR *dir = list_dir(AT_FDCWD, path);
+    DIR *dir = list_dir(path);
     if (!dir)
         return errno == ENOENT ? 0 : err_sys(err, "%s: cannot be replaced by a folder", path);
     struct dirent *e;
@@ -271,50 +267,35 @@ int output_dir_file(struct output *o, const char *name, const void *data, size_t
 
 // ---- both ----
 
-// Put the artifact in its place, or take it back.
-static int swap(const struct output *o)
-{
-    if (o->old >= 0)
-        return renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, RENAME_EXCHANGE);
-    return o->replaced ? rename(o->path, o->temporary) : rename(o->temporary, o->path);
-}
-
 // An existing folder exchanges names with the new one. It is locked until it is gone, or another
 // writer would take it for a leftover.
-int output_replace(struct output *o, struct err *err)
+int output_commit(struct output *o, struct err *err)
 {
+    int old = -1;
     if (o->file && (fflush(o->file) || ferror(o->file)))
         return err_sys(err, "%s: cannot write", o->path);
     if (fsync(o->fd))
         return err_sys(err, "%s: cannot write to disk", o->path);
-    if (o->is_folder && (o->old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)
+    if (o->is_folder && (old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)
         return err_sys(err, "%s: cannot open", o->path);
-    if (o->old >= 0)
-        flock(o->old, LOCK_EX | LOCK_NB);
-    if (swap(o))
-        return err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
-    o->replaced = true;
-    return sync_parent(o->path, err);
-}
-
-void output_settle(struct output *o)
-{
-    if (o->path && o->old >= 0)
-        remove_artifact(o->old, o->temporary);
-    forget(o);
-}
-
-int output_commit(struct output *o, struct err *err)
-{
-    if (output_replace(o, err))
-        return -1;
-    output_settle(o);
-    return 0;
+    if (old >= 0)
+        flock(old, LOCK_EX | LOCK_NB);
+    const unsigned flags = old >= 0 ? RENAME_EXCHANGE : 0;
+    const bool moved = renameat2(AT_FDCWD, o->temporary, AT_FDCWD, o->path, flags) == 0;
+    const int rc = moved ? sync_parent(o->path, err)
+                         : err_sys(err, "%s: cannot rename %s to it", o->path, o->temporary);
+    if (moved && old >= 0)
+        output_remove(o->temporary);
+    if (old >= 0)
+        close(old);
+    if (moved)
+        forget(o);
+    return rc;
 }
 
 void output_release(struct output *o)
 {
-    if (o->path && (!o->replaced || (o->is_folder && swap(o) == 0)))
-        remove_artifact(o->fd, o->temporary);
+    if (o->path)
+        output_remove(o->temporary);
     forget(o);
 }

@@ -28,8 +28,6 @@ struct output {
     bool is_folder;
     int fd;        // of the temporary file or folder
     FILE *file;    // to write to a file, on fd; NULL for a folder. Errors are those of the commit
-    int old;       // of the folder that is being replaced, or -1
-    bool replaced; // the target is the new one
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
@@ -47,11 +45,10 @@ int output_dir_file(struct output *o, const char *name, const void *data, size_t
 
 // Replaces an existing artifact of that name in one step.
 int output_commit(struct output *o, struct err *err);
-// The same in two steps, for folders only: output_release between them brings the old one back.
-int output_replace(struct output *o, struct err *err);
-void output_settle(struct output *o);
 // Without a commit before, the old artifact stays and the temporary is removed.
 void output_release(struct output *o);
+// Remove a file, or a folder with its files; -1 where something stayed.
+int output_remove(const char *path);
 
 // fsync the folder that holds path, after a name was made or removed there.
 int sync_parent(const char *path, struct err *err);

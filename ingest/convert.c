@@ -434,19 +434,15 @@ static int finish_table(struct convert *c, struct err *err)
     return table_writer_finish(&c->writer, provenance, err);
 }
 
-// Table and rejects take their names together or not at all; without enough good rows, the rejects
-// alone.
+// Without enough good rows there are only the rejects.
 static int commit(struct convert *c, const char *rejects, struct err *err)
 {
     struct err share;
     const bool enough = convert_check(c, &share) == 0;
-    if (enough && (finish_table(c, err) || output_replace(&c->writer.dir, err)))
+    if ((enough && finish_table(c, err)) || output_commit(&c->rejects, err))
         return -1;
-    const int rc = output_commit(&c->rejects, err);
-    if (enough && (rc == 0 || c->rejects.replaced))
-        output_settle(&c->writer.dir);
-    if (rc || enough)
-        return rc;
+    if (enough)
+        return output_commit(&c->writer.dir, err);
     return err_set(err, "%.800s; all are in %.200s", share.msg, rejects);
 }
 

@@ -433,24 +433,6 @@ TEST_CASE(what_stands_under_the_temporary_name_is_not_written_to)
     assert_file_is(victim, "precious");
 }
 
-TEST_CASE(a_folder_that_was_replaced_can_be_brought_back)
-{
-    static const char *const names_of[] = {"d", "none"};
-    for (size_t i = 0; i < 2; i++) {
-        struct output d;
-        const char *path = scratch_path(names_of[i]);
-        if (i == 0)
-            write_dir(path, "old", "1");
-        assert_int_equal(output_dir_open(&d, path, "marker", &err), 0);
-        assert_int_equal(output_dir_file(&d, "new", "2", 1, &err), 0);
-        assert_int_equal(output_replace(&d, &err), 0);
-        assert_int_equal(access(formatted("%s/new", path), F_OK), 0);
-        output_release(&d);
-        assert_int_equal(access(scratch_path("d/old"), F_OK), 0);
-        assert_int_equal(scratch_count(scratch), 1);
-    }
-}
-
 TEST_CASE(an_output_that_cannot_be_created_is_an_error)
 {
     static const char *const cases[][2] = {

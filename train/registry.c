@@ -147,15 +147,17 @@ int registry_record(struct registry *r, const struct ledger_entry *e, struct out
                   e->evidence ? e->evidence : "", "previous", r->head);
     char *text = xchecked(json_dumps(j, JSON_COMPACT)), *line = xasprintf("%s\n", text);
     json_decref(j);
-    int rc = (folder && folder->path && output_replace(folder, err)) ||
+    char *placed = folder && folder->path ? xstrdup(folder->path) : NULL;
+    int rc = (placed && output_commit(folder, err)) ||
              (ledger_promotes(e) && write_link(r, e->version, err)) ||
              write_line(r->ledger, line, err);
     if (rc == 0)
         rc = add_line(r, text, strlen(text), err);
     else if (repair_link(r, &second))
         err_prefix(err, "%s", second.msg);
-    if (rc == 0 && folder)
-        output_settle(folder);
+    if (rc && placed)
+        output_remove(placed);
+    free(placed);
     free(text);
     free(line);
     return rc ? -1 : 0;
