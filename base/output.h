@@ -26,8 +26,8 @@ struct output {
     char *path; // the target; NULL when not open
     char *temporary;
     bool is_folder;
-    int fd;        // of the temporary file or folder
-    FILE *file;    // to write to a file, on fd; NULL for a folder. Errors are those of the commit
+    int fd;     // of the temporary file or folder
+    FILE *file; // to write to a file, on fd; NULL for a folder. Errors are those of the commit
 };
 
 // mode: permission bits, 0644 for most. Missing parent folders are made.
