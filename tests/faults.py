@@ -180,7 +180,8 @@ class Case:
         if others or any(found.get(k) != self.new.get(k) for k in {*found, *self.new} - drop):
             return f"after the second run: {others} or other artifacts"
         if "models/champion" in found:
-            who = run(work, ["registry", "--models", "models", "who"])[1].split()[0]
+            rows = run(work, ["registry", "--models", "models", "list"])[1].splitlines()
+            who = next(row.split()[0] for row in rows if "  champion  " in row)
             if who != found["models/champion"]:
                 return f"after the second run: the ledger's champion is {who}"
         return None

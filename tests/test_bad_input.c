@@ -35,7 +35,7 @@ static const char *const inputs[] = {
     "monitor --config x --models models --output new features",
     "registry --models x list",
     "registry --models x show",
-    "registry --models x who",
+    "registry --models x list",
     "registry --models x rollback",
     "registry --models x promote 1",
     "registry --models x compare 1 1 features",
@@ -179,7 +179,7 @@ TEST_CASE(a_registry_in_use_is_not_changed)
     const char *const words = "models/: another program writes in this folder now";
     refused(words, "flock models " TRAIN);
     refused(words, "flock models registry --models models promote 1");
-    expect(0, "1 ", "flock models registry --models models who");
+    expect(0, "1 ", "flock models registry --models models list");
 }
 
 TESTS(stages_make, scratch_remove)

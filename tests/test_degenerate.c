@@ -117,8 +117,7 @@ static const struct {
     {"empty slices, and a category with missing values",
      {.hours = 24},
      FEATURED SPLIT MODEL BASELINE "[slices]\namount = amount: 0, 1000\nchannel = channel\n",
-     {"all(s['rows'] == 0 and s['small'] and none(s, 'roc_auc', 'selection_rate') and"
-      " none(s['difference'], 'recall') for s in"
+     {"all(s['rows'] == 0 and s['small'] and none(s, 'roc_auc', 'selection_rate') for s in"
       " (slices('amount')[0], slices('amount')[2], named(slices('channel'), 'old')))",
       "sum(s['rows'] for s in slices('channel')) == t['rows']",
       "named(slices('channel'), 'none')['rows'] > 50",

@@ -241,8 +241,8 @@ TEST_CASE(mistakes_are_named_with_file_line_and_value)
          "no rows in [split] test"},
         {"[model]\nl2 = 1, nan", "test.ini:2:9: [model] l2: 'nan' is not"},
         {"[model]\nalert_share = 1x", "test.ini:2:15: [model] alert_share: '1x' is no share"},
-        {"[model]\nalert_share = 1%\nalerts_per_day = 7", "leave out alert_share or"},
-        {"[model]\nalert_share = 1%\ncost_fraud = 3\ncost_alert = 1", "leave out alerts_per_day"},
+        {"[model]\nalert_share = 1%\nalerts_per_day = 7", "leave one in of"},
+        {"[model]\nalert_share = 1%\ncost_fraud = 3\ncost_alert = 1", "leave one in of"},
         {"[model]\noutside = drop", "test.ini:2:11: [model] outside: 'drop' is neither score nor"},
         {"[baselines]\nok = noise\na = noise, nose", "test.ini:3:12: [baselines] a: there is no "
                                                      "feature 'nose', did you mean 'noise'?"},

@@ -17,7 +17,7 @@ struct count {   // so many rows of a group and class on a day
 
 struct days { // or hours, or rows
     size_t n, groups, n_counts;
-    double a_day;         // how many are a day; 0 for rows
+    int a_day;            // how many are a day; 0 for rows
     bool cards;           // with card precision; only days have it
     uint32_t *of_row;     // [rows]: the day of each row
     struct tally *tally;  // [n]
@@ -26,24 +26,20 @@ struct days { // or hours, or rows
 
 // ---- days ---------------------------------------------------------------------------------------
 
-// Numbers the days that hold rows, or with 24 periods a day the hours; returns how many there are.
-static size_t number_days(uint32_t *of_row, const int64_t *time, size_t rows, int periods)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < rows; i++) {
-        n += i == 0 || day_of(time[i] * periods) != day_of(time[i - 1] * periods);
-        of_row[i] = (uint32_t)(n - 1);
-    }
-    return n;
-}
-
-// Neighbours share a unit where there are more than ROWS_MOST, which bounds time and memory.
-static size_t number_rows(uint32_t *of_row, size_t rows)
+// Numbers the days that hold rows, or the hours (a_day = 24), or the rows (0). Neighbouring rows share
+// a unit where there are more than ROWS_MOST, which bounds time and memory.
+static void number_units(struct days *d, const int64_t *time, size_t rows, int a_day)
 {
     const size_t each = (rows + ROWS_MOST - 1) / ROWS_MOST;
-    for (size_t i = 0; i < rows; i++)
-        of_row[i] = (uint32_t)(i / each);
-    return rows > 0 ? (rows + each - 1) / each : 0;
+    int64_t last = 0;
+    d->n = 0;
+    d->a_day = a_day;
+    for (size_t i = 0; i < rows; i++) {
+        const int64_t unit = a_day > 0 ? day_of(time[i] * a_day) : (int64_t)(i / each);
+        d->n += i == 0 || unit != last;
+        d->of_row[i] = (uint32_t)(d->n - 1);
+        last = unit;
+    }
 }
 
 static int by_place(const void *a, const void *b)
@@ -141,17 +137,14 @@ void bootstrap_run(struct bootstrap *b, const struct examples *e, struct row_ran
 {
     const size_t rows = (size_t)(test.end - test.first);
     const int64_t *time = e->time + test.first;
-    struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row), .a_day = e->counts_rows ? 0 : 1};
-    const char *unit = e->counts_rows ? "row" : "day";
-    d.n = e->counts_rows ? number_rows(d.of_row, rows) : number_days(d.of_row, time, rows, 1);
-    if (!e->counts_rows && d.n < BOOTSTRAP_LEAST_UNITS) {
-        unit = "hour";
-        d.a_day = 24;
-        d.n = number_days(d.of_row, time, rows, 24);
-    }
+    struct days d = {.of_row = xcalloc(rows, sizeof *d.of_row)};
+    number_units(&d, time, rows, e->counts_rows ? 0 : 1);
+    if (!e->counts_rows && d.n < BOOTSTRAP_LEAST_UNITS)
+        number_units(&d, time, rows, 24);
     *b = (struct bootstrap){0};
     if (d.n >= BOOTSTRAP_LEAST_UNITS) {
-        *b = (struct bootstrap){.unit = unit, .units = d.n};
+        b->unit = d.a_day == 0 ? "row" : d.a_day == 1 ? "day" : "hour";
+        b->units = d.n;
         d.cards = d.a_day == 1 && e->card;
         d.tally = xcalloc(d.n, sizeof *d.tally);
         for (size_t i = 0; i < rows; i++)

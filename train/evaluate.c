@@ -1,11 +1,9 @@
 // Settings, folds, candidates, fits, the choice of l2 and threshold, and the results of every fold.
 #include "train/evaluate.h"
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "base/value.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,7 +49,7 @@ static int parse_budget(struct settings *s, const struct config *c, bool counts_
     const struct config_entry *alert = config_find(c, "model", "cost_alert");
     const struct config_entry *daily = config_find(c, "model", "alerts_per_day");
     const struct config_entry *share = config_find(c, "model", "alert_share");
-    const struct config_entry *cost = fraud ? fraud : alert, *budget = share ? share : daily;
+    const struct config_entry *cost = fraud ? fraud : alert;
     s->by_cost = fraud && alert;
     s->alert_share = counts_rows && !cost ? 0.01 : 0;
     if (cost && !s->by_cost)
@@ -60,11 +58,10 @@ static int parse_budget(struct settings *s, const struct config *c, bool counts_
         return config_error(c, daily, -1, err,
                             "with time_format = row there are no days: write alert_share = 1%%, "
                             "the share of the rows that are alerts");
-    if (budget && (cost || (share && daily)))
+    if (!!cost + !!share + !!daily > 1)
         return config_error(c, cost ? cost : share, -1, err,
-                            "there is one rule for the threshold: leave out %s",
-                            cost ? "alerts_per_day and alert_share, or both costs"
-                                 : "alert_share or alerts_per_day");
+                            "there is one rule for the threshold: leave one in of alerts_per_day, "
+                            "alert_share, and both costs");
     if (share && parse_share(s, c, share, err))
         return -1;
     return config_number(c, "model", "cost_fraud", 1e-9, 1e15, &s->cost_fraud, err) ||
@@ -353,15 +350,12 @@ static struct fit *fit_of(struct candidate *c, const struct fold *fold, double l
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
-// The next step begins. Candidates take theirs at the same time.
+// The next step begins.
 static void step(struct evaluation *v, const struct candidate *c, const char *what)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&lock);
     snprintf(v->progress.step, sizeof v->progress.step, "%u of %u: %.12s, %s", v->steps + 1,
              (unsigned)v->progress.total, c->name, what);
     progress_set(&v->progress, v->steps++);
-    pthread_mutex_unlock(&lock);
 }
 
 static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
@@ -456,6 +450,7 @@ static int run_fold(struct fold_result *r, struct candidate *c, const struct fol
 static int run_candidate(struct evaluation *v, struct candidate *c, struct err *err)
 {
     const struct fold *fold = &v->folds[0];
+    c->threads = v->threads;
     c->results = xcalloc(v->n_folds, sizeof *c->results);
     int rc = choose_l2(c, v, err);
     for (size_t k = 0; k < v->n_folds && rc == 0; k++) {
@@ -470,34 +465,11 @@ static int run_candidate(struct evaluation *v, struct candidate *c, struct err *
     return 0;
 }
 
-// The candidates are evaluated in parallel lanes, because much of an evaluation (sorting, judging,
-// drawing) runs on one thread.
-static int run_lane(void *arg, unsigned lane, struct err *err)
-{
-    struct evaluation *v = arg;
-    for (size_t i = lane; i < 1 + v->n_baselines; i += v->lanes)
-        if (run_candidate(v, i ? &v->baselines[i - 1] : &v->model, err))
-            return -1;
-    return 0;
-}
-
-static int run_candidates(struct evaluation *v, unsigned threads, struct err *err)
-{
-    const unsigned n = (unsigned)v->n_baselines + 1;
-    v->lanes = threads < n ? threads : n;
-    for (unsigned i = 0; i < n; i++)
-        (i ? &v->baselines[i - 1] : &v->model)->threads = threads / v->lanes;
-    progress_init(&v->progress, "train", n * (v->settings.n_l2 + v->n_folds + 1));
-    const int rc = parallel_run(v->lanes, run_lane, v, err);
-    progress_done(&v->progress);
-    return rc;
-}
-
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    const struct split *split, unsigned threads, struct err *err)
 {
     const struct split *s = &v->split;
-    *v = (struct evaluation){0};
+    *v = (struct evaluation){.threads = threads};
     if (split)
         v->split = *split;
     if ((!split && split_from_config(&v->split, config, err)) ||
@@ -513,7 +485,13 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
         read_baselines(v, e, config, err))
         return -1;
     v->settings.retraining = split != NULL;
-    return run_candidates(v, threads, err);
+    progress_init(&v->progress, "train",
+                  (1 + v->n_baselines) * (v->settings.n_l2 + v->n_folds + 1));
+    int rc = run_candidate(v, &v->model, err);
+    for (size_t i = 0; i < v->n_baselines && rc == 0; i++)
+        rc = run_candidate(v, &v->baselines[i], err);
+    progress_done(&v->progress);
+    return rc;
 }
 
 int64_t evaluation_false_positives(const struct evaluation *v, const struct candidate *c)

@@ -90,7 +90,7 @@ struct evaluation {
     size_t n_slicings;
     json_t *urgent; // sentences on what makes the model useless, of publish
     struct progress progress;
-    unsigned lanes; // candidates evaluated at the same time
+    unsigned threads;
     unsigned steps; // that have begun
 };
 

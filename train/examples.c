@@ -34,22 +34,16 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
     return 0;
 }
 
-static int open_plan(struct examples *e, struct err *err)
-{
-    const json_t *plan = json_object_get(e->table.provenance, "plan");
-    if (!plan)
-        return err_set(err, "%s: its manifest has no plan: is it the output of features?",
-                       e->table.path);
-    if (plan_from_json(&e->plan, plan, err))
-        return err_prefix(err, "%s/manifest.json: plan", e->table.path);
-    return 0;
-}
-
 int examples_open(struct examples *e, const char *path, const struct plan *trained, struct err *err)
 {
     *e = (struct examples){0};
-    if (table_open(&e->table, path, err) || open_plan(e, err))
+    if (table_open(&e->table, path, err))
         return -1;
+    const json_t *plan = json_object_get(e->table.provenance, "plan");
+    if (!plan)
+        return err_set(err, "%s: its manifest has no plan: is it the output of features?", path);
+    if (plan_from_json(&e->plan, plan, err))
+        return err_prefix(err, "%s/manifest.json: plan", path);
     if (trained && plan_checksum(trained) != plan_checksum(&e->plan))
         return err_set(
             err,

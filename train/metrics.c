@@ -92,23 +92,13 @@ static double average_precision(const struct ranking *k)
 static void calibrate(struct metrics *m)
 {
     const struct tally *t = &m->tally;
-    const double n = t->rows, share = t->frauds / n;
-    double off_all = 0, probability = 0;
-    m->uncertainty = share * (1 - share);
-    m->reliability = m->resolution = n > 0 ? 0 : NAN;
+    double off = 0, probability = 0;
     for (int b = 0; b < CALIBRATION_BINS; b++) {
-        const double rows = t->bin_rows[b], frauds = t->bin_frauds[b];
-        if (rows == 0)
-            continue;
-        double off = t->bin_probability[b] / rows - frauds / rows, apart = frauds / rows - share;
-        m->reliability += rows / n * off * off;
-        m->resolution += rows / n * apart * apart;
-        off_all += fabs(t->bin_probability[b] - frauds);
+        off += fabs(t->bin_probability[b] - t->bin_frauds[b]);
         probability += t->bin_probability[b];
     }
-    m->within = m->brier - (m->reliability - m->resolution + m->uncertainty);
-    m->ece = ratio(off_all, n);
-    m->mean_probability = ratio(probability, n);
+    m->ece = ratio(off, t->rows);
+    m->mean_probability = ratio(probability, t->rows);
 }
 
 void wilson_interval(double k, double n, double *low, double *high)
@@ -212,15 +202,13 @@ json_t *metrics_to_json(const struct metrics *m)
                           "known_cards", (json_int_t)t->known_cards);
     for (size_t i = 0; i < N_METRICS; i++)
         json_object_set_new(j, metric_list[i].name, json_number(metrics_get(m, i)));
-    json_object_update_new(
-        j, json_pack(
-               "{s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:I, s:I, s:I, s:I}}", "threshold",
-               json_number(m->threshold), "mean_probability", json_number(m->mean_probability),
-               "brier_parts", "reliability", json_number(m->reliability), "resolution",
-               json_number(m->resolution), "uncertainty", json_number(m->uncertainty), "within",
-               json_number(m->within), "confusion", "true_positives", (json_int_t)t->true_positives,
-               "false_positives", (json_int_t)t->false_positives, "false_negatives",
-               (json_int_t)t->false_negatives, "true_negatives", (json_int_t)t->true_negatives));
+    json_object_update_new(j, json_pack("{s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "threshold",
+                                        json_number(m->threshold), "mean_probability",
+                                        json_number(m->mean_probability), "confusion",
+                                        "true_positives", (json_int_t)t->true_positives,
+                                        "false_positives", (json_int_t)t->false_positives,
+                                        "false_negatives", (json_int_t)t->false_negatives,
+                                        "true_negatives", (json_int_t)t->true_negatives));
     return j;
 }
 

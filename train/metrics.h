@@ -14,15 +14,9 @@
 //     card_precision_at_100     cards_precision; NAN from metrics_compute
 //
 // Calibration compares probabilities with fraud shares in ten equally wide bins: bin b has n_b of
-// the n rows, mean probability p_b and fraud share o_b; o is the fraud share of all rows.
+// the n rows, mean probability p_b and fraud share o_b.
 //
 //     ece = Σ n_b/n |p_b − o_b|   expected calibration error (Naeini et al., AAAI 2015)
-//     brier = reliability − resolution + uncertainty + within
-//         reliability = Σ n_b/n (p_b − o_b)²    distance of the probabilities, 0 is best
-//         resolution  = Σ n_b/n (o_b − o)²      how well the bins separate the rows, more is better
-//         uncertainty = o (1 − o)               a property of the data
-//         within      = the rest, because scores differ inside a bin
-//     (Murphy 1973; Stephenson, Coelho, Jolliffe, Weather and Forecasting 23, 2008)
 //
 // Ownership: a ranking owns its arrays until ranking_release; all other arrays are borrowed.
 #ifndef TRAIN_METRICS_H
@@ -70,7 +64,6 @@ struct metrics { // all doubles; those of metric_list first
     double roc_auc, average_precision, card_precision_at_100;
     double precision, recall, f1, false_positive_rate, selection_rate;
     double log_loss, brier, ece, threshold, mean_probability;
-    double reliability, resolution, uncertainty, within;
     struct tally tally;
 };
 

@@ -11,7 +11,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 extern const char versions_txt[], version_txt[];
@@ -62,7 +61,7 @@ static int find_version(const struct registry *r, size_t i, int64_t *version, st
 
 static int list(struct registry *r, struct err *err)
 {
-    const int64_t champion = registry_champion_at(r, INT64_MAX);
+    const int64_t champion = registry_champion_at(r, at);
     int64_t last = 0;
     json_t *versions = json_array(), *metrics;
     char trained[TIME_TEXT];
@@ -166,20 +165,6 @@ static int change_champion(struct registry *r, struct err *err)
     return 0;
 }
 
-static int who(struct registry *r, struct err *err)
-{
-    char when[TIME_TEXT];
-    const int64_t moment = at == INT64_MAX ? (int64_t)time(NULL) : at;
-    const int64_t version = registry_champion_at(r, moment);
-    size_t i = 0;
-    if (version == 0)
-        return err_set(err, "%s: there was no champion at %s", models, time_text(when, moment));
-    while (r->entries[i].version != version || !ledger_promotes(&r->entries[i]))
-        i++;
-    printf("%" PRId64 " %s\n", version, r->entries[i].sha256);
-    return 0;
-}
-
 static int compare(struct registry *r, struct err *err)
 {
     // They live as long as the program.
@@ -200,11 +185,10 @@ static int compare(struct registry *r, struct err *err)
     return rc;
 }
 
-static const char *const names[] = {"list",    "show",    "verify",  "who",
-                                    "compare", "promote", "rollback"};
+static const char *const names[] = {"list", "show", "verify", "compare", "promote", "rollback"};
 static int (*const commands[])(struct registry *, struct err *) = {
-    list, show, verify, who, compare, change_champion, change_champion};
-enum { LIST, SHOW, VERIFY, WHO, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
+    list, show, verify, compare, change_champion, change_champion};
+enum { LIST, SHOW, VERIFY, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
 
 // What is wrong with the words behind a command, and the options.
 static int check(size_t c, const char *name, struct err *err)
@@ -215,8 +199,8 @@ static int check(size_t c, const char *name, struct err *err)
     if (c == N_COMMANDS)
         return err_set(err, "unknown command '%s'%s (see --help)", name,
                        err_did_you_mean(name, names, N_COMMANDS).text);
-    if (at != INT64_MAX && c != WHO)
-        return err_set(err, "--at is for who only (see --help)");
+    if (at != INT64_MAX && c != LIST)
+        return err_set(err, "--at is for list only (see --help)");
     if ((narrowed || output) && c != COMPARE)
         return err_set(err, "--from, --until and --output are for compare only (see --help)");
     if ((by || reason) && c < PROMOTE)
@@ -240,14 +224,13 @@ int main(int argc, char **argv)
     const struct program program = {
         "registry",
         "COMMAND [VERSION...] [TABLE...]",
-        "list: all versions.\n"
+        "list: all versions, and which one is the champion, now or at a time.\n"
         "show [VERSION]: metrics, data, configuration, and who promoted it and why; of the "
         "champion "
         "by default.\n"
         "verify: are ledger, models and evidence as they were recorded?\n"
         "promote VERSION: make it the champion.\n"
         "rollback: back to the champion before.\n"
-        "who: version and sha256 of the champion, now or at a time.\n"
         "compare VERSION VERSION TABLE...: which is better on the rows of feature tables after "
         "their training, and which decisions differ.\n"
         "A VERSION is a number, latest or champion.",
@@ -255,7 +238,7 @@ int main(int argc, char **argv)
         {
             {"models", "DIR", "the registry (default: the only one below models/)",
              .text = &models},
-            {"at", "TIME", "who: at this time or date, UTC; else now", .time = &at},
+            {"at", "TIME", "list: the champion at this time or date, UTC; else now", .time = &at},
             {"by", "NAME", "promote, rollback: who asks for it (default: the login name)",
              .text = &by},
             {"reason", "TEXT", "promote, rollback: why, for the ledger", .text = &reason},

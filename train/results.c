@@ -310,27 +310,20 @@ static double member(const json_t *j, const char *key)
     return json_is_number(x) ? json_number_value(x) : NAN;
 }
 
-// all: the metrics of all rows.
-static json_t *slice(const struct slicing *by, size_t k, const struct fold_result *f,
-                     const json_t *all)
+static json_t *slice(const struct slicing *by, size_t k, const struct fold_result *f)
 {
-    static const char *const rates[] = {"selection_rate", "recall", "false_positive_rate"};
     const struct fold *fold = f->fit->fold;
     int8_t *judged = slice_judged(by, k, fold->test.rows, fold->judged);
     const struct metrics m = metrics_compute(f->fit->score, judged, fold->test.n, f->threshold);
-    json_t *j = metrics_to_json(&m), *difference = json_object();
+    json_t *j = metrics_to_json(&m);
     free(judged);
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
-        json_object_set_new(difference, rates[i],
-                            json_number(member(j, rates[i]) - member(all, rates[i])));
-    json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o, s:o}", "slicing", by->name, "name",
+    json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:o}", "slicing", by->name, "name",
                                         by->names[k], "small", slice_is_small(&m.tally),
-                                        "difference", difference, "fraud_share",
-                                        json_number(m.tally.frauds / m.tally.rows)));
+                                        "fraud_share", json_number(m.tally.frauds / m.tally.rows)));
     return j;
 }
 
-static json_t *slicings(const struct evaluation *v, const json_t *all)
+static json_t *slicings(const struct evaluation *v)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n_slicings; i++) {
@@ -338,7 +331,7 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
         json_t *each = json_array();
         int small = 0;
         for (size_t k = 0; k < s->n; k++) {
-            json_t *one = slice(s, k, &v->model.results[0], all);
+            json_t *one = slice(s, k, &v->model.results[0]);
             json_array_append_new(each, one);
             small += json_is_true(json_object_get(one, "small"));
         }
@@ -348,40 +341,36 @@ static json_t *slicings(const struct evaluation *v, const json_t *all)
     return list;
 }
 
-// The share of the rows in which none of a onehot's inputs first .. end is set, or for rare, `[*]`.
-static double onehot_share(const struct examples *e, size_t first, size_t end,
-                           struct row_range rows, bool rare)
+// The share of the rows in which none of a onehot's inputs first .. end is set, or that of rare values.
+static double unknown_share(const struct examples *e, size_t first, size_t end,
+                            const struct part *p)
 {
     uint64_t n = 0;
-    for (uint64_t r = rows.first; r < rows.end; r++) {
+    for (uint64_t r = p->rows.first; r < p->rows.end; r++) {
         size_t i = first;
         while (i < end && e->x[i][r] == 0)
             i++;
-        n += rare ? i < end && strcmp(strchr(e->names[i], '['), "[*]") == 0 : i == end;
+        n += i == end || strcmp(strchr(e->names[i], '['), "[*]") == 0;
     }
-    return (double)n / fmax(1, (double)(rows.end - rows.first));
+    return (double)n / fmax(1, (double)p->n);
 }
 
-// Onehots of which rare values, or values that no training row has, are much of the test. In one whose
-// values were written by hand some training rows have no input either: that says nothing.
+// Onehots of which values that training does not know are much of the test, and more than of the
+// training rows, where one whose values were written by hand may have such rows, too.
 static json_t *unseen(const struct examples *e, const struct fold *fold)
 {
     static const double MUCH = 0.2;
     json_t *list = json_array();
     for (size_t first = 0, end; first < e->n_inputs; first = end) {
-        const char *name = e->names[first], *bracket = strchr(name, '[');
-        const size_t n = bracket ? (size_t)(bracket - name) : 0;
-        for (end = first + 1; n && end < e->n_inputs && strncmp(name, e->names[end], n + 1) == 0;)
+        const char *name = e->names[first];
+        const size_t n = strcspn(name, "[");
+        for (end = first + 1; end < e->n_inputs && strncmp(name, e->names[end], n + 1) == 0;)
             end++;
-        if (!n)
+        if (name[n] == '\0')
             continue;
-        const double rare = onehot_share(e, first, end, fold->test.rows, true),
-                     none = onehot_share(e, first, end, fold->test.rows, false),
-                     new = onehot_share(e, first, end, fold->train.rows, false) > 0 ? 0 : none;
-        if (new >= MUCH || rare >= MUCH)
-            json_array_append_new(list, json_pack("{s:s%, s:o, s:o}", "name", name, n, "unseen",
-                                                  json_number(new >= MUCH ? new : NAN), "rare",
-                                                  json_number(rare >= MUCH ? rare : NAN)));
+        const double share = unknown_share(e, first, end, &fold->test);
+        if (share - unknown_share(e, first, end, &fold->train) >= MUCH)
+            json_array_append_new(list, json_pack("{s:s%, s:f}", "name", name, n, "share", share));
     }
     return list;
 }
@@ -465,9 +454,9 @@ json_t *results_new(const struct evaluation *v, const struct config *config, str
         data(m, &v->settings), "weights", weights(m), "intercept", "weight",
         json_number(f->fit->model.intercept), "reliability",
         results_reliability(f->fit->score, f->fit->fold->judged, f->fit->fold->test.n), "scores",
-        scores(f->fit), "slices", slicings(v, json_object_get(results, "test")), "baselines",
-        baselines, "warnings", warnings(m, &v->settings, v->split.label_delay), "split",
-        "label_delay", v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
+        scores(f->fit), "slices", slicings(v), "baselines", baselines, "warnings",
+        warnings(m, &v->settings, v->split.label_delay), "split", "label_delay",
+        v->split.label_delay_text, "blocked", v->split.blocked, "review_outside",
         v->settings.review_outside, "card", words, "training", training(m, v->split.label_delay),
         "decisions", decisions(m), "titles", "counts_rows", m->examples.counts_rows, "class",
         class_words(words));

@@ -78,9 +78,7 @@ static int collect_values(struct slicing *s, struct row_range rows)
 // UTF-8 character.
 static void name_text(char name[SLICE_NAME], const char *text)
 {
-    size_t n = strlen(text) < SLICE_NAME ? strlen(text) : SLICE_NAME - 1;
-    while (text[n] != '\0' && ((unsigned char)text[n] & 0xC0) == 0x80)
-        n--;
+    const size_t n = value_utf8_begin(text, strnlen(text, SLICE_NAME - 1));
     for (size_t i = 0; i < n; i++)
         name[i] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
     name[n] = '\0';

@@ -68,18 +68,13 @@ function showQuality() {
 }
 
 function showTables() {
-  const parts = test.brier_parts;
   table("table-folds", 1, [["test", (f) => f.test], ["rows", (f) => count(f.rows)], [words.short, (f) => count(f.frauds)],
     ...["roc_auc", "average_precision", "card_precision_at_100", "precision", "recall"].filter((key) => report.summary[key]).map((key) => [titles[key], (f) => fixed(f[key], 4)]),
     ["threshold", (f) => fixed(f.threshold, 4)]], folds);
   table("table-calibration", 2, [["", (r) => r[0]], ["", (r) => r[1]], ["test", (r) => r[2]]], [
     ["mean probability", "expected by the model", share(test.mean_probability, 3)], [`${words.name} share`, "found", share(data.test.fraud_share, 3)],
     [titles.ece, "over ten ranges of probability", fixed(test.ece, 5)],
-    [titles.brier, "reliability − resolution + uncertainty + within", fixed(test.brier, 6)],
-    ["reliability", "how far probabilities are off; 0 is best", fixed(parts.reliability, 6)],
-    ["resolution", "how well they separate the rows; more is better", fixed(parts.resolution, 6)],
-    ["uncertainty", "of the data, whatever the model", fixed(parts.uncertainty, 6)],
-    ["within", "differences inside the ten ranges", fixed(parts.within, 6)]]);
+    [titles.brier, "mean squared distance to the labels", fixed(test.brier, 6)]]);
   const span = (low, high) => `${fine(low).replace(" %", "")} to ${fine(high)}`;
   table("table-reliability", 1, [["probability", (b) => span(b.from, b.to)], ["rows", (b) => count(b.rows)],
     [words.short, (b) => count(b.frauds)], ["predicted", (b) => fine(b.mean_probability)], ["found", (b) => fine(b.fraud_share)],
