@@ -4,7 +4,7 @@
 #include <math.h>
 
 void decision_make(struct decision *d, const struct model *m, const float *x,
-                   unsigned char *outside, double *contributions)
+                   unsigned char *outside)
 {
     *d = (struct decision){.version = m->version,
                            .threshold = m->threshold,
@@ -12,10 +12,10 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
     memcpy(d->sha256, m->sha256, sizeof d->sha256);
     d->review = model_reviews(m, x, d->probability);
     model_outside(m, x, outside);
-    model_contributions(m, x, contributions);
     for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
+        const double contribution = model_contribution(m, i, x[i]);
         int at = d->n_reasons;
-        while (at > 0 && fabs(contributions[i]) > fabs(d->reasons[at - 1].contribution))
+        while (at > 0 && fabs(contribution) > fabs(d->reasons[at - 1].contribution))
             at--;
         if (at == N_REASONS)
             continue;
@@ -24,7 +24,7 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
         memmove(&d->reasons[at + 1], &d->reasons[at],
                 (size_t)(d->n_reasons - 1 - at) * sizeof *d->reasons);
         // -0 becomes 0, because the database returns it as 0.
-        d->reasons[at] = (struct reason){(int)i, x[i] + 0.0F, contributions[i] + 0.0};
+        d->reasons[at] = (struct reason){(int)i, x[i] + 0.0F, contribution + 0.0};
     }
 }
 

@@ -13,10 +13,10 @@ struct predict_request {
     size_t *source;         // [body.n]: whose decision it gets, for ids that come twice
     size_t *fresh;          // [n_fresh]: the transactions whose id was not known
     size_t n_fresh;
-    void **columns;        // [schema.n], each [body.n]: a block of them for the state
-    float **inputs;        // [n_inputs], each [body.n]: as state_run writes them
-    double *label_values;  // [n_fresh][2][n_lanes]: as state_label_values writes them
-    double *contributions; // [n_inputs], scratch
+    int64_t newest;       // of their times and the state's
+    void **columns;       // [schema.n], each [body.n]: a block of them for the state
+    float **inputs;       // [n_inputs], each [body.n]: as state_run writes them
+    double *label_values; // [n_fresh][2][n_lanes]: as state_label_values writes them
 };
 
 static void *take(int64_t **at, size_t n)
@@ -31,9 +31,8 @@ static void allocate(struct predict_request *q)
     const struct plan *p = q->service->plan;
     const size_t n = q->body.n, n_values = n * 2 * p->n_label_lanes;
     q->rows = store_rows_new(p, n);
-    q->memory =
-        xcalloc((2 + p->schema.n + p->n_inputs) * n + p->schema.n + 2 * p->n_inputs + n_values,
-                sizeof *q->memory);
+    q->memory = xcalloc((2 + p->schema.n + p->n_inputs) * n + p->schema.n + p->n_inputs + n_values,
+                        sizeof *q->memory);
     int64_t *at = q->memory;
     q->source = take(&at, n);
     q->fresh = take(&at, n);
@@ -43,7 +42,6 @@ static void allocate(struct predict_request *q)
     q->inputs = take(&at, p->n_inputs);
     for (size_t i = 0; i < p->n_inputs; i++)
         q->inputs[i] = take(&at, n);
-    q->contributions = take(&at, p->n_inputs);
     q->label_values = take(&at, n_values);
 }
 
@@ -77,6 +75,22 @@ static bool is_same(struct predict_request *q, size_t event, const struct store_
     return true;
 }
 
+// Its values become the next ones of the columns, as the state takes them. A row without a number
+// follows the ones before it.
+static void add_fresh(struct predict_request *q, size_t event)
+{
+    const struct schema *schema = &q->service->plan->schema;
+    int64_t *values = q->rows[event].values, *time = &values[schema_find_kind(schema, COLUMN_TIME)];
+    if (*time == NEXT_ROW)
+        *time = q->newest == INT64_MIN ? 0 : q->newest + 1;
+    q->newest = *time > q->newest ? *time : q->newest;
+    for (size_t c = 0; c < schema->n; c++) {
+        const size_t size = column_size(schema->columns[c].kind);
+        memcpy((char *)q->columns[c] + q->n_fresh * size, &values[c], size);
+    }
+    q->fresh[q->n_fresh++] = event;
+}
+
 // An id may be known from the database, or from an earlier element of the array.
 static int look_up(struct predict_request *q, size_t event, struct err *err)
 {
@@ -101,34 +115,10 @@ static int look_up(struct predict_request *q, size_t event, struct err *err)
     while (first < event && rows[first].values[id] != rows[event].values[id])
         first++;
     if (first == event)
-        q->fresh[q->n_fresh++] = event;
+        add_fresh(q, event);
     else if (is_same(q, event, &rows[first]))
         q->source[event] = first;
     return 0;
-}
-
-// A row without a number follows the ones before it.
-static void number_rows(struct predict_request *q)
-{
-    const int time = schema_find_kind(&q->service->plan->schema, COLUMN_TIME);
-    int64_t newest = q->service->state.last_time;
-    for (size_t k = 0; k < q->n_fresh; k++) {
-        int64_t *number = &q->rows[q->fresh[k]].values[time];
-        if (*number == NEXT_ROW)
-            *number = newest == INT64_MIN ? 0 : newest + 1;
-        newest = *number > newest ? *number : newest;
-    }
-}
-
-// The columns of the fresh ones, as the state takes them.
-static void gather(struct predict_request *q)
-{
-    const struct schema *schema = &q->service->plan->schema;
-    for (size_t c = 0; c < schema->n; c++) {
-        const size_t size = column_size(schema->columns[c].kind);
-        for (size_t k = 0; k < q->n_fresh; k++)
-            memcpy((char *)q->columns[c] + k * size, &q->rows[q->fresh[k]].values[c], size);
-    }
 }
 
 static int decide(struct predict_request *q, const struct champion *c, size_t k, struct err *err)
@@ -140,7 +130,7 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
     for (size_t i = 0; i < s->plan->n_inputs; i++)
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->label_values + k * n_values, n_values * sizeof(double));
-    decision_make(&row->decision, &c->model, row->x, row->outside, q->contributions);
+    decision_make(&row->decision, &c->model, row->x, row->outside);
     if (!q->store)
         return 0;
     if (store_put(&s->store, row, err))
@@ -154,14 +144,13 @@ static int run(void *arg, struct err *err)
     struct predict_request *q = arg;
     struct service *s = q->service;
     struct err late = {""};
+    q->newest = s->state.last_time;
     for (size_t i = 0; i < q->body.n && q->reply->status == 200; i++)
         if (look_up(q, i, err))
             return -1;
     if (q->reply->status != 200) // refused: nothing is counted
         return 0;
     if (q->n_fresh > 0) {
-        number_rows(q);
-        gather(q);
         const struct events events = {q->n_fresh, (const void *const *)q->columns};
         if ((q->store ? state_run : state_try)(&s->state, &events, q->inputs, &late)) {
             REFUSE(q, q->fresh[s->state.refused], schema_find_kind(&s->plan->schema, COLUMN_TIME),

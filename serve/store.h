@@ -44,9 +44,9 @@ struct decision {
 };
 
 // x[n_inputs]: the event's inputs; outside[n_inputs]: set to 1 for each that lies outside the range
-// of training; contributions[n_inputs]: scratch space.
+// of training.
 void decision_make(struct decision *d, const struct model *m, const float *x,
-                   unsigned char *outside, double *contributions);
+                   unsigned char *outside);
 // The member "id", as it was sent, and a comma.
 void decision_write_id(const json_t *id, struct reply *r);
 // The members from "probability" on; and "reasons" alone.

@@ -74,9 +74,8 @@ TEST_CASE(a_score_is_the_logistic_function_of_intercept_and_contributions_in_ord
 {
     struct model m;
     const float x[] = {123.45f, 1};
-    double c[2];
     load(&m, valid);
-    model_contributions(&m, x, c);
+    const double c[] = {model_contribution(&m, 0, x[0]), model_contribution(&m, 1, x[1])};
     assert_true(c[0] == 0.7 * (((double)123.45f - 50.25) / 40.1));
     assert_true(c[1] == -0.05 * ((1 - 0.1) / 0.3));
     assert_true(model_margin(&m, x) == (-4.5 + c[0]) + c[1]);
@@ -106,10 +105,9 @@ TEST_CASE(an_input_outside_the_range_of_training_counts_as_the_end_that_it_passe
     load(&m, valid);
     for (size_t i = 0; i < LENGTH(cases); i++) {
         unsigned char outside[2];
-        double c[2], as[2];
-        model_contributions(&m, cases[i].x, c);
-        model_contributions(&m, cases[i].as, as);
-        assert_true(c[0] == as[0] && c[1] == as[1]);
+        for (size_t k = 0; k < 2; k++)
+            assert_true(model_contribution(&m, k, cases[i].x[k]) ==
+                        model_contribution(&m, k, cases[i].as[k]));
         assert_true(model_margin(&m, cases[i].x) == model_margin(&m, cases[i].as));
         assert_int_equal(model_outside(&m, cases[i].x, outside), cases[i].outside);
         assert_int_equal(outside[0] + outside[1], cases[i].outside);

@@ -20,22 +20,17 @@ static double clamp(const struct model_input *in, double x)
     return x > in->min ? x < in->max ? x : in->max : in->min;
 }
 
-static double term(const struct model_input *in, float x)
+double model_contribution(const struct model *m, size_t i, float x)
 {
+    const struct model_input *in = &m->inputs[i];
     return in->weight * ((clamp(in, (double)x) - in->mean) / in->scale);
-}
-
-void model_contributions(const struct model *m, const float *x, double *terms)
-{
-    for (size_t i = 0; i < m->n_inputs; i++)
-        terms[i] = term(&m->inputs[i], x[i]);
 }
 
 double model_margin(const struct model *m, const float *x)
 {
     double margin = m->intercept;
     for (size_t i = 0; i < m->n_inputs; i++)
-        margin += term(&m->inputs[i], x[i]);
+        margin += model_contribution(m, i, x[i]);
     return margin;
 }
 

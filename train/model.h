@@ -66,8 +66,8 @@ unsigned char *onnx_from_model(const struct model *m, size_t *n);
 // x[n_inputs]: one event's inputs.
 double model_margin(const struct model *m, const float *x);
 double model_probability(double margin);
-// terms[n_inputs]: the terms weight_i · (c_i − mean_i) / scale_i of the margin.
-void model_contributions(const struct model *m, const float *x, double *terms);
+// The term weight_i · (c_i − mean_i) / scale_i of the margin.
+double model_contribution(const struct model *m, size_t i, float x);
 // How many inputs lie outside the range of training; outside[n_inputs], if not NULL: 1 for these.
 size_t model_outside(const struct model *m, const float *x, unsigned char *outside);
 bool model_reviews(const struct model *m, const float *x, double probability);

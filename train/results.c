@@ -144,21 +144,19 @@ static json_t *decision(const struct candidate *c, int64_t i)
     const struct fit *t = c->results[0].fit;
     const struct model *m = &t->model;
     const uint64_t row = t->fold->test.rows.first + (uint64_t)i;
-    double *terms = xcalloc(m->n_inputs, sizeof *terms);
     float *x = xcalloc(m->n_inputs, sizeof *x);
     json_t *list = json_array();
     char time[TIME_TEXT];
     for (size_t k = 0; k < m->n_inputs; k++)
         x[k] = c->examples.x[k][row];
-    model_contributions(m, x, terms);
     for (size_t k = 0; k < m->n_inputs; k++)
         json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature", m->inputs[k].name,
-                                              "value", (double)x[k], "contribution", terms[k]));
+                                              "value", (double)x[k], "contribution",
+                                              model_contribution(m, k, x[k])));
     json_t *j =
         json_pack("{s:s, s:f, s:b, s:o}", "time",
                   examples_time(&c->examples, c->examples.time[row], time), "probability",
                   t->score[i], "review", model_reviews(m, x, t->score[i]), "contributions", list);
-    free(terms);
     free(x);
     return j;
 }
