@@ -410,9 +410,9 @@ static int drop_repeated(struct convert *c, struct err *err)
                                            "repeated", NULL, 0};
             add_rejects(c);
         }
-    const int rc = c->repeated ? table_writer_filter(&c->writer, is_first, ids, err) : 0;
-    munmap(ids, size);
-    return rc;
+    c->writer.keep = c->repeated ? is_first : NULL;
+    c->writer.keep_arg = ids;
+    return 0;
 }
 
 static int finish_table(struct convert *c, struct err *err)

@@ -18,7 +18,7 @@
 
 #define FORMAT   "assay table"
 #define MANIFEST "manifest.json"
-enum { VERSION = 1, HEADER = 128, FILTER_ROWS = 8192, MAX_COLUMNS = 960 }; // all are open at once
+enum { VERSION = 1, HEADER = 128, BLOCK_ROWS = 8192, MAX_COLUMNS = 960 }; // all are open at once
 
 static const struct {
     size_t size;
@@ -259,26 +259,16 @@ struct table_writer_column {
     int fd; // -1 before it is open and after it is closed
     uint64_t rows, nulls;
     double min, max;
-    XXH3_state_t *hash;
 };
-
-static void rewind_column(struct table_writer_column *c)
-{
-    c->rows = c->nulls = 0;
-    c->min = INFINITY;
-    c->max = -INFINITY;
-    XXH3_64bits_reset(c->hash);
-    lseek(c->fd, HEADER, SEEK_SET); // the header is written last, when the rows are known
-}
 
 static int open_column(struct table_writer *w, const struct table_column *about, struct err *err)
 {
     struct table_writer_column *c = &w->columns[w->n++];
-    *c = (struct table_writer_column){*about, .hash = xchecked(XXH3_createState())};
+    *c = (struct table_writer_column){*about, .min = INFINITY, .max = -INFINITY};
     char *file = xasprintf("%s.npy", about->name);
     c->fd = output_dir_create(&w->dir, file, err);
     free(file);
-    rewind_column(c);
+    lseek(c->fd, HEADER, SEEK_SET); // the header is written last, when the rows are known
     return c->fd < 0 ? -1 : 0;
 }
 
@@ -328,39 +318,8 @@ int table_writer_append(struct table_writer *w, size_t column, const void *value
                         struct err *err)
 {
     struct table_writer_column *c = &w->columns[column];
-    const size_t bytes = rows * column_size(c->about.kind);
-    measure(c, values, rows);
     c->rows += rows;
-    XXH3_64bits_update(c->hash, values, bytes);
-    return write_all(c->fd, values, bytes, w->dir.path, err);
-}
-
-int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t row), void *arg,
-                        struct err *err)
-{
-    uint64_t room[FILTER_ROWS]; // for any kind of value
-    char *values = (char *)room;
-    for (size_t i = 0; i < w->n; i++) {
-        struct table_writer_column *c = &w->columns[i];
-        const size_t size = column_size(c->about.kind);
-        const uint64_t rows = c->rows;
-        rewind_column(c);
-        for (uint64_t first = 0; first < rows; first += FILTER_ROWS) {
-            const size_t n = rows - first < FILTER_ROWS ? (size_t)(rows - first) : FILTER_ROWS;
-            size_t kept = 0;
-            if (pread(c->fd, values, n * size, (off_t)(HEADER + first * size)) !=
-                (ssize_t)(n * size))
-                return err_sys(err, "%s: cannot read what was written", w->dir.path);
-            for (size_t k = 0; k < n; k++)
-                if (keep(arg, first + k))
-                    memmove(values + size * kept++, values + size * k, size);
-            if (table_writer_append(w, i, values, kept, err))
-                return -1;
-        }
-        if (ftruncate(c->fd, lseek(c->fd, 0, SEEK_CUR)))
-            return err_sys(err, "%s: cannot shorten", w->dir.path);
-    }
-    return 0;
+    return write_all(c->fd, values, rows * column_size(c->about.kind), w->dir.path, err);
 }
 
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d)
@@ -369,14 +328,41 @@ void table_writer_dictionary(struct table_writer *w, size_t column, const struct
     w->columns[column].about.dictionary_size = d->n;
 }
 
-static int finish_column(struct table_writer *w, struct table_writer_column *c, struct err *err)
+// Drop the rows that do not stay, measure the others and write the header.
+static int finish_column(void *arg, unsigned i, struct err *err)
 {
-    char header[HEADER];
-    const int fd = c->fd;
-    assert(c->rows == w->columns[0].rows);
+    struct table_writer *w = arg;
+    struct table_writer_column *c = &w->columns[i];
+    const size_t size = column_size(c->about.kind);
+    const uint64_t written = c->rows;
+    uint64_t room[BLOCK_ROWS]; // for any kind of value
+    char *values = (char *)room, header[HEADER];
+    XXH3_state_t *hash = xchecked(XXH3_createState());
+    XXH3_64bits_reset(hash);
+    c->rows = 0;
+    bool good = true;
+    for (uint64_t first = 0; first < written && good; first += BLOCK_ROWS) {
+        const size_t n = written - first < BLOCK_ROWS ? (size_t)(written - first) : BLOCK_ROWS;
+        const off_t to = (off_t)(HEADER + c->rows * size);
+        size_t kept = w->keep ? 0 : n;
+        good =
+            pread(c->fd, values, n * size, (off_t)(HEADER + first * size)) == (ssize_t)(n * size);
+        for (size_t k = 0; k < n && w->keep; k++)
+            if (w->keep(w->keep_arg, first + k))
+                memmove(values + size * kept++, values + size * k, size);
+        if (w->keep)
+            good = good && pwrite(c->fd, values, kept * size, to) == (ssize_t)(kept * size);
+        measure(c, values, kept);
+        XXH3_64bits_update(hash, values, kept * size);
+        c->rows += kept;
+    }
+    c->about.xxh3 = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
     npy_header(header, c->about.kind, c->rows);
-    if (pwrite(fd, header, HEADER, 0) != HEADER)
+    if (!good || pwrite(c->fd, header, HEADER, 0) != HEADER ||
+        ftruncate(c->fd, (off_t)(HEADER + c->rows * size)))
         return err_sys(err, "%s: cannot write", w->dir.path);
+    const int fd = c->fd;
     c->fd = -1;
     return output_dir_close(&w->dir, fd, err);
 }
@@ -390,24 +376,25 @@ static json_t *column_to_json(const struct table_writer_column *c)
     return json_pack("{ss, ss, ss, so, so, sI, ss, so*}", "name", c->about.name, "kind",
                      column_kinds[c->about.kind], "dtype", types[c->about.kind].dtype, "min",
                      json_number(c->min), "max", json_number(c->max), "nulls", (json_int_t)c->nulls,
-                     "xxh3", checksum_text(xxh3, XXH3_64bits_digest(c->hash)), "dictionary", texts);
+                     "xxh3", checksum_text(xxh3, c->about.xxh3), "dictionary", texts);
 }
 
 int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *err)
 {
     char checksum[17];
     json_t *columns = json_array();
-    for (size_t i = 0; i < w->n; i++)
+    const int finished = parallel_run((unsigned)w->n, finish_column, w, err);
+    for (size_t i = 0; i < w->n; i++) {
+        assert(finished || w->columns[i].rows == w->columns[0].rows);
         json_array_append_new(columns, column_to_json(&w->columns[i]));
+    }
     json_t *manifest =
         json_pack("{ss, si, sI, so, so}", "format", FORMAT, "version", VERSION, "rows",
                   (json_int_t)w->columns[0].rows, "columns", columns, "provenance", provenance);
     json_object_set_new(manifest, "xxh3",
                         json_string(checksum_text(checksum, manifest_xxh3(manifest))));
     char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    int rc = output_dir_file(&w->dir, MANIFEST, text, strlen(text), err);
-    for (size_t i = 0; i < w->n && rc == 0; i++)
-        rc = finish_column(w, &w->columns[i], err);
+    const int rc = finished || output_dir_file(&w->dir, MANIFEST, text, strlen(text), err) ? -1 : 0;
     json_decref(manifest);
     free(text);
     return rc;
@@ -415,11 +402,9 @@ int table_writer_finish(struct table_writer *w, json_t *provenance, struct err *
 
 void table_writer_release(struct table_writer *w)
 {
-    for (size_t i = 0; i < w->n; i++) {
+    for (size_t i = 0; i < w->n; i++)
         if (w->columns[i].fd >= 0)
             close(w->columns[i].fd);
-        XXH3_freeState(w->columns[i].hash);
-    }
     free(w->columns);
     output_release(&w->dir);
     *w = (struct table_writer){0};

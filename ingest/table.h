@@ -104,6 +104,8 @@ struct table_writer {
     struct output dir; // further files of the table may be created in it before the commit
     struct table_writer_column *columns; // private to table.c
     size_t n;
+    bool (*keep)(void *arg, uint64_t row); // of several threads; NULL: finish drops no rows
+    void *keep_arg;
 };
 
 // Only name, kind and dictionary of the columns are read; they are borrowed until the commit.
@@ -111,9 +113,6 @@ int table_writer_open(struct table_writer *w, const char *path, const struct tab
                       size_t n, struct err *err);
 // values: [rows] of the kind's type. Threads may append to different columns at the same time.
 int table_writer_append(struct table_writer *w, size_t column, const void *values, size_t rows,
-                        struct err *err);
-// Drop the rows for which keep is false.
-int table_writer_filter(struct table_writer *w, bool (*keep)(void *arg, uint64_t row), void *arg,
                         struct err *err);
 // A category column's dictionary, where it is not known before; borrowed until the commit.
 void table_writer_dictionary(struct table_writer *w, size_t column, const struct dictionary *d);
