@@ -23,46 +23,43 @@ static int by_time(const void *a, const void *b)
                                   : ORDER(x->row, y->row);
 }
 
-// with_ids: a row whose id was picked before is left out, and without ids tables must not overlap.
+static int by_id(const void *a, const void *b)
+{
+    const struct pick *x = a, *y = b;
+    return x->id != y->id ? ORDER(x->id, y->id) : ORDER(x->table, y->table);
+}
+
+// The rows of all tables, each id once; without ids tables must not overlap.
 static int pick_rows(struct pick *picks, uint64_t *n_picks, const struct table *tables,
                      const uint64_t *rows, size_t n, bool with_ids, struct err *err)
 {
-    uint64_t size = 2, all = 0, k = 0;
+    uint64_t all = 0, k = 0;
     int64_t latest = INT64_MIN;
-    int rc = 0;
-    for (size_t i = 0; i < n; i++)
-        all += rows[i];
-    while (size < 2 * all)
-        size *= 2;
-    uint64_t *seen = xcalloc(size, sizeof *seen); // pick + 1; ids are pseudonyms: their own hash
-    for (size_t i = 0; i < n && rc == 0; i++) {
+    for (size_t i = 0; i < n; i++) {
         const uint64_t *id = table_first(&tables[i], COLUMN_ID);
         const int64_t *time = table_first(&tables[i], COLUMN_TIME), before = latest;
         const int8_t *label = table_first(&tables[i], COLUMN_LABEL);
-        for (uint64_t r = 0; r < rows[i] && rc == 0; r++) {
-            const struct pick p = {time[r], with_ids ? id[r] : 0, r, (uint32_t)i,
-                                   label ? label[r] : -1};
-            uint64_t at = p.id % size;
-            while (with_ids && seen[at] && picks[seen[at] - 1].id != p.id)
-                at = (at + 1) % size;
-            if (with_ids && seen[at]) {
-                struct pick *same = &picks[seen[at] - 1];
-                same->label = same->label < 0 ? p.label : same->label;
-                continue;
-            }
-            if (!with_ids && i > 0 && p.time <= before)
-                rc = err_set(err,
-                             "%s: begins before %s has ended, and no id column shows which rows "
-                             "are the same: give tables that do not overlap, the oldest first",
-                             tables[i].path, tables[i - 1].path);
-            latest = p.time > latest ? p.time : latest;
-            picks[k++] = p;
-            seen[at] = k;
+        for (uint64_t r = 0; r < rows[i]; r++) {
+            if (!with_ids && i > 0 && time[r] <= before)
+                return err_set(err,
+                               "%s: begins before %s has ended, and no id column shows which rows "
+                               "are the same: give tables that do not overlap, the oldest first",
+                               tables[i].path, tables[i - 1].path);
+            latest = time[r] > latest ? time[r] : latest;
+            picks[all] = (struct pick){time[r], with_ids ? id[r] : all, r, (uint32_t)i,
+                                       label ? label[r] : -1};
+            all++;
         }
     }
-    free(seen);
+    qsort(picks, all, sizeof *picks, by_id);
+    for (uint64_t i = 0; i < all; i++)
+        if (k == 0 || picks[i].id != picks[k - 1].id)
+            picks[k++] = picks[i];
+        else if (picks[k - 1].label < 0)
+            picks[k - 1].label = picks[i].label;
+    qsort(picks, k, sizeof *picks, by_time);
     *n_picks = k;
-    return rc;
+    return 0;
 }
 
 // c: in, a column of one table; out, of all.
@@ -93,7 +90,7 @@ static int join_column(struct table_column *c, const struct table *tables, size_
         }
         free(codes);
     }
-    free(texts.sorted);
+    json_decref(texts.codes);
     *c = (struct table_column){c->name, c->kind, to, 0, texts.texts, texts.n};
     return rc;
 }
@@ -172,7 +169,6 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
         return 0;
     struct pick *picks = xcalloc(all, sizeof *picks);
     int rc = pick_rows(picks, &to->rows, tables, rows, n, with_ids, err);
-    qsort(picks, to->rows, sizeof *picks, by_time);
     to->columns = xcalloc(tables->n, sizeof *to->columns);
     to->n = 0;
     for (size_t c = 0; c < tables->n && rc == 0; c++) {

@@ -90,8 +90,7 @@ enum { DICTIONARY_MAX = 65536 }; // a column with more distinct values is a key
 struct dictionary {
     char **texts; // [n] by code
     size_t n, size;
-    uint32_t *sorted; // [n] the codes in the order of their texts
-    size_t sorted_size;
+    json_t *codes; // by text
 };
 
 // The code of a text, which is added if it is new; -1 where that would be more than DICTIONARY_MAX.
