@@ -180,19 +180,21 @@ static const char *set_value(const struct convert *c, struct convert_column *col
             note_label(col, text, *label);
         return missing || *label >= 0 ? NULL : "neither 0 nor 1";
     default: // a category, whose code follows when the whole row is good
-        return value_utf8(text, n) ? NULL : "not UTF-8";
+        snprintf(col->reason, sizeof col->reason, "not %s",
+                 c->dataset->encoding ? c->dataset->encoding : "UTF-8");
+        return value_utf8(text, n) ? NULL : col->reason;
     }
 }
 
-static void add_fault(struct convert *c, struct convert_column *col, const struct csv_row *row,
-                      const char *reason, const char *value, size_t n)
+static void add_fault(struct convert *c, struct convert_column *col, uint64_t line,
+                      const char *reason, const char *value)
 {
-    c->faults[c->n_faults++] = (struct reject){row->line, col->schema->name, reason, value, n};
+    const char *quote = value && *value ? "\"" : "";
+    c->faults[c->n_faults++] = (struct reject){line, col->schema->name, reason, value};
     if (col->faults++ > 0)
         return;
-    const char *quote = value && n > 0 ? "\"" : "", *colon = *quote ? ": " : "";
-    col->first_line = row->line;
-    snprintf(col->first, sizeof col->first, "%s%s%s%.60s%s", reason, colon, quote,
+    col->first_line = line;
+    snprintf(col->first, sizeof col->first, "%s%s%s%.60s%s", reason, *quote ? ": " : "", quote,
              value ? value : "", quote);
     for (char *p = col->first; *p; p++) // it goes to a terminal
         *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
@@ -201,12 +203,19 @@ static void add_fault(struct convert *c, struct convert_column *col, const struc
 bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_row *row, size_t r)
 {
     struct convert_column *const whole = &c->columns[c->schema->n];
+    const bool blank_end = row->n > 1 && b->fields[row->first + row->n - 1].n == 0;
     c->n_faults = 0;
-    c->seen++;
-    if (row->fault || row->n != c->n_fields) {
+    if (c->seen++ == 0) // each row ends in a delimiter, and the header does not
+        c->blank_end = blank_end && row->n == c->n_fields + 1;
+    const size_t n = c->n_fields + c->blank_end;
+    if (row->fault || row->n != n || blank_end < c->blank_end) {
         snprintf(whole->reason, sizeof whole->reason, "%zu fields where the %s has %zu", row->n,
-                 c->dataset->no_header ? "first row" : "header", c->n_fields);
-        add_fault(c, whole, row, row->fault ? row->fault : whole->reason, NULL, 0);
+                 c->dataset->no_header || c->blank_end ? "first row" : "header", n);
+        add_fault(c, whole, row->line,
+                  row->fault    ? row->fault
+                  : row->n == n ? "a text in a field that has no header"
+                                : whole->reason,
+                  NULL);
         return false;
     }
     for (struct convert_column *col = c->columns; col < whole; col++) {
@@ -217,7 +226,7 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
         const struct csv_field *f = &b->fields[row->first + col->field];
         const char *text = b->text + f->at, *reason = set_value(c, col, r, text, f->n);
         if (reason)
-            add_fault(c, col, row, reason, is_secret(col->schema) ? NULL : text, f->n);
+            add_fault(c, col, row->line, reason, is_secret(col->schema) ? NULL : text);
     }
     c->rows += c->n_faults == 0;
     return c->n_faults == 0;
@@ -231,7 +240,7 @@ static const char *const advice[COLUMN_FEATURE + 1][2] = {
     [COLUMN_KEY] = {NULL, "write missing=none at the column"},
     [COLUMN_NUMBER] = {"write na, decimal or thousands in [input], or strip=$ at the column",
                        "write missing=median at the column"},
-    [COLUMN_CATEGORY] = {"write encoding = windows-1252 in [input]?",
+    [COLUMN_CATEGORY] = {"write encoding = windows-1252 in [input], or the one that it has",
                          "write missing=none at the column"},
     [COLUMN_LABEL] = {"write positive=VALUE at the column, with the value to predict",
                       "write missing=-1 at the column"}};
@@ -241,20 +250,19 @@ int convert_check(const struct convert *c, struct err *err)
     const double max_rejects = c->dataset->max_reject_rate;
     const uint64_t n = convert_broken(c);
     const struct convert_column *most = c->columns;
-    if (c->rows > 0 && (double)n <= max_rejects * (double)c->seen)
-        return 0;
     for (const struct convert_column *col = c->columns; col <= c->columns + c->schema->n; col++)
         most = col->faults > most->faults ? col : most;
     const char *words = advice[most->schema->kind][strncmp(most->first, "missing", 7) == 0];
     if (strncmp(most->first, "above", 5) == 0 || strncmp(most->first, "below", 5) == 0)
         words = "write another min= or max= at the column";
-    return err_set(err,
-                   "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
-                   "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s",
-                   c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
-                   100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, most->faults,
-                   most->first_line, most->schema->name, *most->schema->name ? ": " : "",
-                   most->first, words ? "; " : "", words ? words : "");
+    err_set(err,
+            "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
+            "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s",
+            c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
+            100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, most->faults,
+            most->first_line, most->schema->name, *most->schema->name ? ": " : "", most->first,
+            words ? "; " : "", words ? words : "");
+    return c->rows > 0 && (double)n <= max_rejects * (double)c->seen ? 0 : -1;
 }
 
 static void add_rejects(struct convert *c)
@@ -265,7 +273,7 @@ static void add_rejects(struct convert *c)
         csv_fwrite(file, r->reason, strlen(r->reason));
         putc(',', file);
         if (r->value)
-            csv_fwrite(file, r->value, r->value_n);
+            csv_fwrite(file, r->value, strlen(r->value));
         putc('\n', file);
     }
 }
@@ -407,7 +415,7 @@ static int drop_repeated(struct convert *c, struct err *err)
         if (!is_first(ids, i)) {
             c->n_faults = 1;
             c->faults[0] = (struct reject){ids[i].line & ~REPEATED, c->schema->columns[id].name,
-                                           "repeated", NULL, 0};
+                                           "repeated", NULL};
             add_rejects(c);
         }
     c->writer.keep = c->repeated ? is_first : NULL;

@@ -36,7 +36,6 @@ struct reject {
     uint64_t line;
     const char *column, *reason; // column "": the whole row
     const char *value;           // NULL for ids and keys, and where the whole row is wrong
-    size_t value_n;
 };
 
 struct convert {
@@ -46,6 +45,7 @@ struct convert {
     struct convert_column *columns; // [schema->n], and one for faults of whole rows
     struct csv csv;
     size_t n_fields;               // of the header
+    bool blank_end;                // rows have one more, which is empty
     uint64_t seen, rows, repeated; // rows so far, those taken, those with the id of one taken
     struct reject *faults;         // [n_faults] of the latest row
     size_t n_faults;
@@ -74,7 +74,8 @@ bool convert_row(struct convert *c, const struct csv_block *block, const struct 
                  size_t r);
 // Is the column's text missing: empty or, but for ids and keys, one of [input] na?
 bool convert_missing(const struct convert *c, const struct schema_column *s, const char *text);
-// -1 where none was taken, or a larger share of the rows than max_reject_rate breaks the schema.
+// Says how many rows break the schema, and what does most often; -1 where no row was taken, or they
+// are a larger share than max_reject_rate.
 int convert_check(const struct convert *c, struct err *err);
 // All rows into a table. Where too many of them break the schema, only rejects.csv is written.
 int convert_table(struct convert *c, const char *table, const char *rejects, struct err *err);

@@ -25,10 +25,9 @@ static int ingest(struct err *err)
         convert_open(&convert, &dataset, &pseudonym, err) ||
         convert_table(&convert, output, rejects, err))
         return -1;
-    const uint64_t rejected = convert_broken(&convert);
-    if (rejected > 0)
-        fprintf(stderr, "ingest: %" PRIu64 " %s the schema; see %s\n", rejected,
-                rejected == 1 ? "row breaks" : "rows break", rejects);
+    convert_check(&convert, err);
+    if (convert_broken(&convert) > 0)
+        fprintf(stderr, "ingest: %s; all are in %s\n", err->msg, rejects);
     if (convert.repeated > 0)
         fprintf(stderr, "ingest: %" PRIu64 " with the id of an earlier row left out; see %s\n",
                 convert.repeated, rejects);

@@ -132,8 +132,7 @@ static void add_row(int64_t time)
             continue;
         convert.rows--;
         convert.n_faults = 1;
-        convert.faults[0] =
-            (struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL, 0};
+        convert.faults[0] = (struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL};
         show_faults();
         json_decref(json);
         return;

@@ -81,6 +81,9 @@ TEST_CASE(one_table_has_many_csvs_and_a_compressed_pipe)
         "\"T-1\",\"2018-04-01 00:00:31\",Alice,\"a,\"\"b\n\",\"57.16\",chip,\"0\"\r\n\r\n"
         " T-2 ,2018-04-01 00:02:10, Bob,?,1e2,\"web\",1\r\n"
         "T-3,2018-04-01 00:02:10,\"Alice\",?,0,\"\", ",
+        HEADER "T-1,2018-04-01 00:00:31,Alice,?,57.16,chip,0,\n"
+               "T-2,2018-04-01 00:02:10,Bob,?,1e2,web,1,\n"
+               "T-3,2018-04-01 00:02:10,Alice,?,0,,,\n",
         "FRAUD,CHANNEL,AMOUNT,CUSTOMER,TIME,ID\n"
         "0,chip,57.16,Alice,2018-04-01 00:00:31,T-1\n"
         "1,web,100,Bob,2018-04-01 00:02:10,T-2\n"
@@ -145,7 +148,7 @@ TEST_CASE(each_bad_row_is_kept_with_its_line_and_reason)
                             ",,Al,?,1,\xff,0\n"
                             "T,2018-04-01 00:00:31,Al,?,1,web\n"),
                      0);
-    assert_contains(out, "10 rows break the schema");
+    assert_contains(out, "in.csv: 10 of 21 rows (47.6 %) break the schema, allowed are 50 %; most");
     assert_file_is(scratch_path("out/rejects.csv"),
                    "line,column,reason,value\n"
                    "13,amount,\"not a number\",\"12,50\"\n"
@@ -182,6 +185,9 @@ TEST_CASE(the_most_frequent_fault_and_a_wrong_header_say_what_to_write)
         {"header = none\n", "1,0,c\n", "no column has the header 'X'|none they are #1, #2"},
         {"positive", "X,L,C\n1,nein,c\n1,ja,c\n1,nein,c\n",
          "no row has positive=Ja in column l; its values are nein, ja\n"},
+        {"encoding = ascii\n", "X,L,C\n1,0,c\n1,0,\xe9\n1,0,d\n",
+         "1 of 3 rows|first in line 3: c: not ascii: |; write encoding = windows-1252 in [input]"},
+        {"", "X,L,C\n1,0,c,\n1,0,c\n1,0,c,\n", "line 3: 3 fields where the first row has 4"},
         {"", "X,\"L,C\n", "in.csv:1: the first row has a fault: a quote that is not closed"}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const bool warns = strcmp(cases[i][0], "positive") == 0;
