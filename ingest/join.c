@@ -190,36 +190,28 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
 int table_shuffle(struct table *t, uint64_t seed, struct err *err)
 {
     const int8_t *label = table_first(t, COLUMN_LABEL);
+    const int time = table_find_kind(t, COLUMN_TIME);
     struct pick *picks = xcalloc(t->rows, sizeof *picks);
-    uint64_t class_rows = 0, rank = 0;
     int64_t *times = xmalloc(t->rows * sizeof *times);
-    int rc = 0;
-    for (uint64_t r = 0; r < t->rows; r++) // by class and hash
-        picks[r] =
-            (struct pick){label ? label[r] : -1, r, XXH3_64bits_withSeed(&r, sizeof r, seed), 0, 0};
-    qsort(picks, t->rows, sizeof *picks, by_time);
-    for (uint64_t r = 0; r < t->rows; r++, rank++) { // by the share of the class that is before
-        if (rank == class_rows) {
-            uint64_t end;
-            LOWER_BOUND(end, r, t->rows, picks[end].time == picks[r].time);
-            class_rows = end - r;
-            rank = 0;
-        }
-        const double share = ((double)rank + 0.5) / (double)class_rows;
-        picks[r] =
-            (struct pick){(int64_t)(share * 0x1p62), 0, picks[r].id, 0, (int8_t)picks[r].time};
-        times[r] = (int64_t)r;
+    uint64_t of_class[3] = {0}, rank = 0;
+    for (uint64_t r = 0; r < t->rows; r++) {
+        const int8_t class = label ? label[r] : -1;
+        picks[r] = (struct pick){class, r, XXH3_64bits_withSeed(&r, sizeof r, seed), 0, class};
+        of_class[class + 1]++;
     }
-    qsort(picks, t->rows, sizeof *picks, by_time);
-    const struct table from = *t;
-    t->columns = xcalloc(t->n, sizeof *t->columns);
-    for (size_t c = 0; c < t->n && rc == 0; c++) {
-        t->columns[c] = from.columns[c];
-        if (t->columns[c].kind == COLUMN_TIME)
-            t->columns[c].data = times;
-        else
-            rc = join_column(&t->columns[c], &from, 1, picks, t->rows, err);
+    qsort(picks, t->rows, sizeof *picks, by_time);   // by class and hash
+    for (uint64_t i = 0; i < t->rows; i++, rank++) { // the share of the class that is before it
+        rank = i > 0 && picks[i].label != picks[i - 1].label ? 0 : rank;
+        const double share = ((double)rank + 0.5) / (double)of_class[picks[i].label + 1];
+        times[picks[i].id] = (int64_t)(share * 0x1p62);
     }
     free(picks);
-    return rc;
+    const struct table from = *t;
+    from.columns[time].data = times;
+    if (table_join(t, &from, 1, &from.rows, err))
+        return -1;
+    for (uint64_t r = 0; r < t->rows; r++)
+        times[r] = (int64_t)r;
+    t->columns[time].data = times;
+    return 0;
 }
