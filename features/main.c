@@ -35,21 +35,17 @@ static struct plan plan;
 static const struct schema *const schema = &plan.schema;
 static struct state state;
 static struct table_writer writer;
-static const int64_t *time;          // [table.rows] in time order
-static const void **columns;         // [schema->n] the block's columns
-static float **inputs;               // [n_inputs][BLOCK], one allocation
-static struct table_column *written; // [n_written] of the feature table; data: the block's
-static size_t n_written, n;          // n: rows of the block
+static const int64_t *time;  // [table.rows] in time order
+static const void **columns; // [schema->n] the block's columns
+static float **inputs;       // [n_inputs][BLOCK], one allocation
+static struct table_column
+    *written; // [n_written] of the feature table; a feature's data: the block's
+static size_t n_written;
+static struct row_range block;
 
 static const struct table_column *source(size_t column)
 {
     return &table.columns[table_find(&table, schema->columns[column].name)];
-}
-
-// A feature may be a column: `amount = amount`. Numbers are not copied, so names stay apart.
-static bool is_copied(size_t column)
-{
-    return schema->columns[column].kind != COLUMN_NUMBER;
 }
 
 // ---- opening ----
@@ -89,18 +85,25 @@ static void open_state(void)
             state_bind(&state, (int)i, (const char *const *)c->dictionary, c->dictionary_size);
     }
     columns = xcalloc(schema->n, sizeof *columns);
-    inputs = xcalloc(plan.n_inputs, sizeof *inputs);
-    inputs[0] = xcalloc(plan.n_inputs * BLOCK, sizeof **inputs);
+    inputs = xcalloc(plan.n_inputs, sizeof *inputs + BLOCK * sizeof **inputs);
     for (size_t i = 0; i < plan.n_inputs; i++)
-        inputs[i] = inputs[0] + i * BLOCK;
+        inputs[i] = (float *)(inputs + plan.n_inputs) + i * BLOCK;
 }
 
-static int run_state(uint64_t first, uint64_t rows, struct err *err)
+// The values of a column from the block's first row on.
+static const void *block_data(const struct table_column *c)
 {
-    n = rows - first < BLOCK ? (size_t)(rows - first) : BLOCK;
+    return (const char *)c->data + block.first * column_size(c->kind);
+}
+
+// The block from a row on, but for rows from `end` on.
+static int run_state(uint64_t first, uint64_t end, struct err *err)
+{
+    block = (struct row_range){first, end - first < BLOCK ? end : first + BLOCK};
     for (size_t i = 0; i < schema->n; i++)
-        columns[i] = (const char *)source(i)->data + first * column_size(source(i)->kind);
-    return state_run(&state, &(struct events){n, columns}, inputs, err);
+        columns[i] = block_data(source(i));
+    const struct events events = {(size_t)(block.end - first), columns};
+    return state_run(&state, &events, inputs, err);
 }
 
 // ---- fitting ----
@@ -160,10 +163,10 @@ static int fit_hinges(struct row_range rows, struct err *err)
             sample[i] = xcalloc(MAX_SAMPLE, sizeof **sample);
     open_state();
     // Windows need the rows before.
-    for (uint64_t first = plan.n_tracks ? 0 : rows.first; first < rows.end; first += n) {
+    for (uint64_t first = plan.n_tracks ? 0 : rows.first; first < rows.end; first = block.end) {
         if (run_state(first, rows.end, err))
             return -1;
-        for (uint64_t row = first; row < first + n; row++) {
+        for (uint64_t row = first; row < block.end; row++) {
             if (row < rows.first || !is_drawn(row, rows.end - row, taken))
                 continue;
             for (size_t i = 0; i < plan.n_definitions; i++)
@@ -173,7 +176,6 @@ static int fit_hinges(struct row_range rows, struct err *err)
         }
     }
     state_release(&state);
-    free(inputs[0]);
     free(inputs);
     free(columns);
     for (size_t i = 0; i < plan.n_definitions; free(sample[i++]))
@@ -216,8 +218,9 @@ static int fit(struct err *err)
 static int open_writer(struct err *err)
 {
     written = xcalloc(schema->n + plan.n_inputs, sizeof *written);
-    for (size_t i = 0; i < schema->n; i++)
-        if (is_copied(i))
+    for (size_t i = 0; i < schema->n;
+         i++) // numbers stay behind: a feature may have the name of one
+        if (source(i)->kind != COLUMN_NUMBER)
             written[n_written++] = *source(i);
     for (size_t i = 0; i < plan.n_inputs; i++)
         written[n_written++] = (struct table_column){
@@ -229,21 +232,13 @@ static int open_writer(struct err *err)
 static int append_share(void *none, unsigned thread, struct err *err)
 {
     (void)none;
-    for (size_t i = thread; i < n_written; i += (size_t)threads)
-        if (table_writer_append(&writer, i, written[i].data, n, err))
+    for (size_t i = thread; i < n_written; i += (size_t)threads) {
+        const struct table_column *c = &written[i];
+        if (table_writer_append(&writer, i, c->kind == COLUMN_FEATURE ? c->data : block_data(c),
+                                (size_t)(block.end - block.first), err))
             return -1;
+    }
     return 0;
-}
-
-static int run_block(uint64_t first, uint64_t rows, struct err *err)
-{
-    size_t at = 0;
-    if (run_state(first, rows, err))
-        return -1;
-    for (size_t i = 0; i < schema->n; i++)
-        if (is_copied(i))
-            written[at++].data = columns[i];
-    return parallel_run((unsigned)threads, append_share, NULL, err);
 }
 
 static int run_blocks(uint64_t rows, struct err *err)
@@ -251,9 +246,10 @@ static int run_blocks(uint64_t rows, struct err *err)
     struct progress progress;
     int rc = 0;
     progress_init(&progress, "features", rows);
-    for (uint64_t first = 0; first < rows && rc == 0; first += n) {
-        rc = run_block(first, rows, err);
-        progress_set(&progress, first + n);
+    for (uint64_t first = 0; first < rows && rc == 0; first = block.end) {
+        rc =
+            run_state(first, rows, err) || parallel_run((unsigned)threads, append_share, NULL, err);
+        progress_set(&progress, block.end);
     }
     progress_done(&progress);
     return rc;

@@ -246,39 +246,11 @@ static int key_argument(struct parser *ps, const char *function)
     return found;
 }
 
-enum option { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
-
-// given[option]: the option has been read already.
-static int window_option(struct parser *ps, struct window_spec *w, bool given[N_OPTIONS])
-{
-    static const char *const names[] = {"past", "delay", "prior", "weight"};
-    char name[NAME];
-    const char *at = take_name(ps, name);
-    if (!at)
-        return fail(ps, ps->at, "past, delay=, prior= or weight= is expected here");
-    int option = 0;
-    while (option < N_OPTIONS && strcmp(name, names[option]) != 0)
-        option++;
-    if (option == N_OPTIONS)
-        return fail(ps, at, "unknown option '%s'%s", name,
-                    err_did_you_mean(name, names, N_OPTIONS).text);
-    if (option >= PRIOR && w->node.op != NODE_MEAN)
-        return fail(ps, at, "only mean takes %s=", name);
-    if (given[option])
-        return fail(ps, at, "%s stands here twice", name);
-    given[option] = true;
-    w->past = given[PAST];
-    if (option == PAST)
-        return 0;
-    if (expect(ps, "=", "behind the option's name"))
-        return -1;
-    if (option == DELAY)
-        return take_duration(ps, &w->delay);
-    return option == WEIGHT ? take_number(ps, &w->node.weight) : take_signed(ps, &w->node.prior);
-}
-
+// The window and its options.
 static int window_arguments(struct parser *ps, struct window_spec *w)
 {
+    enum { PAST, DELAY, PRIOR, WEIGHT, N_OPTIONS };
+    static const char *const names[] = {"past", "delay", "prior", "weight"};
     bool given[N_OPTIONS] = {false};
     char name[NAME];
     if (expect(ps, ",", "before the window"))
@@ -288,11 +260,27 @@ static int window_arguments(struct parser *ps, struct window_spec *w)
         return fail(ps, at, "a window is expected here: 30s, 15m, 12h, 7d or all");
     if (!at && take_duration(ps, &w->length))
         return -1;
-    while (take(ps, ","))
-        if (window_option(ps, w, given))
+    while (take(ps, ",")) {
+        int option = 0;
+        at = ps->at;
+        while (option < N_OPTIONS && !take(ps, names[option]))
+            option++;
+        if (option == N_OPTIONS)
+            return fail(ps, at, "past, delay=, prior= or weight= is expected here");
+        if (option >= PRIOR && w->node.op != NODE_MEAN)
+            return fail(ps, at, "only mean takes %s=", names[option]);
+        if (given[option])
+            return fail(ps, at, "%s stands here twice", names[option]);
+        given[option] = true;
+        if ((option != PAST && expect(ps, "=", "behind the option's name")) ||
+            (option == DELAY && take_duration(ps, &w->delay)) ||
+            (option == PRIOR && take_signed(ps, &w->node.prior)) ||
+            (option == WEIGHT && take_number(ps, &w->node.weight)))
             return -1;
+    }
     if (given[PRIOR] != given[WEIGHT])
         return fail(ps, ps->at, "prior= and weight= go together");
+    w->past = given[PAST];
     return 0;
 }
 

@@ -199,12 +199,18 @@ json_t *plan_to_json(const struct plan *p)
     return json_pack("{s:o, s:o}", "schema", schema_to_json(&p->schema), "features", features);
 }
 
-static int read_definitions(struct plan *p, json_t *features, struct err *err)
+int plan_from_json(struct plan *p, const json_t *json, struct err *err)
 {
     const char *name, *expression;
     json_error_t why;
-    json_t *d;
+    json_t *schema, *features, *d;
     size_t i;
+    *p = (struct plan){0};
+    if (json_unpack_ex((json_t *)json, &why, JSON_STRICT, "{s:o, s:o}", "schema", &schema,
+                       "features", &features))
+        return err_set(err, "%s", why.text);
+    if (schema_from_json(&p->schema, schema, err))
+        return -1;
     if (!json_is_array(features))
         return err_set(err, "features: is not an array");
     json_array_foreach(features, i, d)
@@ -216,17 +222,6 @@ static int read_definitions(struct plan *p, json_t *features, struct err *err)
     }
     const struct plan_definition *wrong = build(p, err);
     return wrong ? err_prefix(err, "feature '%s', byte %d", wrong->name, wrong->mistake) : 0;
-}
-
-int plan_from_json(struct plan *p, const json_t *json, struct err *err)
-{
-    json_error_t why;
-    json_t *schema, *features;
-    *p = (struct plan){0};
-    if (json_unpack_ex((json_t *)json, &why, JSON_STRICT, "{s:o, s:o}", "schema", &schema,
-                       "features", &features))
-        return err_set(err, "%s", why.text);
-    return schema_from_json(&p->schema, schema, err) || read_definitions(p, features, err) ? -1 : 0;
 }
 
 uint64_t plan_checksum(const struct plan *p)

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/output.h"
+#include "base/value.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -43,7 +44,7 @@ static void put(struct image *m, const void *words, size_t n)
 static int by_key(const void *a, const void *b)
 {
     const struct keyed_history *const *x = a, *const *y = b;
-    return ((*x)->key > (*y)->key) - ((*x)->key < (*y)->key);
+    return ORDER((*x)->key, (*y)->key);
 }
 
 static void put_track(struct image *m, const struct state *s, size_t track)

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { AHEAD = 6 }; // events between asking for memory and using it
 
@@ -119,17 +120,12 @@ struct run {
     bool tracks; // this step runs the tracks of the level, after its nodes
 };
 
-// Days from 0000-03-01 on, so that a leap day ends its year (Hinnant, chrono-compatible low-level
-// date algorithms, 2013).
 static double date_part(double time, bool month)
 {
-    const int64_t day = day_of((int64_t)time) + 719468, of_era = day % 146097,
-                  year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365,
-                  of_year = of_era - (365 * year + year / 4 - year / 100),
-                  from_march = (5 * of_year + 2) / 153, before = (153 * from_march + 2) / 5;
-    if (month)
-        return (double)(from_march < 10 ? from_march + 3 : from_march - 9);
-    return (double)(of_year - before + 1);
+    const time_t seconds = (time_t)time;
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    return month ? tm.tm_mon + 1 : tm.tm_mday;
 }
 
 static double second_of_day(double time)

@@ -74,11 +74,7 @@ static void open_periods(struct comparison *c)
     c->current.judged = cards_judge(now, c->current.rows, before_weeks, history, delay);
     c->mature = mature_rows(now, c->current.rows, delay);
     c->all_cards = !now->card || !now->label || !memchr(now->label, 1, c->current.rows.end);
-    c->bounds = weeks_counting(&c->train) >= WEEKS_LEAST ? &c->train : NULL;
-    if (!c->bounds && c->parent) {
-        open_period(&c->before, c, c->features, *c->parent);
-        c->bounds = weeks_counting(&c->before) >= WEEKS_LEAST ? &c->before : NULL;
-    }
+    c->usual = weeks_counting(&c->train) >= WEEKS_LEAST;
 }
 
 // ---- columns ----
@@ -109,35 +105,22 @@ static void count(const struct histogram *h, const struct period *p, struct row_
         counts[histogram_bin(h, values[r - p->rows.first])]++;
 }
 
-// Mean + 3 sd of the PSI of the weeks, each against the other rows.
+// Mean + 3 sd of the PSI of the weeks of training, each against the other rows.
 static double usual_psi(const struct histogram *h, const struct period *p, const double *values)
 {
-    uint64_t all[HISTOGRAM_BINS], week[HISTOGRAM_BINS], rest[HISTOGRAM_BINS];
+    uint64_t week[HISTOGRAM_BINS], rest[HISTOGRAM_BINS];
     double n = 0, mean = 0, squares = 0; // Welford 1962
-    count(h, p, p->rows, values, all);
     for (size_t w = 0; w < p->n_weeks; w++) {
         if (!p->weeks[w].counts)
             continue;
         count(h, p, p->weeks[w].rows, values, week);
         for (size_t b = 0; b < HISTOGRAM_BINS; b++)
-            rest[b] = all[b] - week[b];
+            rest[b] = h->counts[b] - week[b];
         const double psi = drift_psi(rest, week, h->n_edges + 1), apart = psi - mean;
         mean += apart / ++n;
         squares += apart * (psi - mean);
     }
     return mean + 3 * sqrt(squares / (n - 1));
-}
-
-static double find_bound(const struct comparison *c, const struct comparison_column *k, size_t i)
-{
-    double usual = c->psi_alert;
-    if (c->bounds) {
-        double *values = load(c->bounds, c->model, i);
-        usual = usual_psi(&k->reference, c->bounds, values);
-        free(values);
-    }
-    return strcmp(k->kind, "calendar") == 0 ? NAN
-                                            : fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
 }
 
 // How many of the last `last` weeks reach the bound. A week of NAN does not count.
@@ -183,7 +166,9 @@ static void measure_column(struct comparison *c, size_t i)
     count(&k->reference, &c->train, c->train.rows, before, k->reference.counts);
     double *now = load(&c->current, m, i);
     count(&k->current, &c->current, c->current.rows, now, k->current.counts);
-    k->bound = find_bound(c, k, i);
+    const double usual = c->usual ? usual_psi(&k->reference, &c->train, before) : c->psi_alert;
+    k->bound =
+        strcmp(k->kind, "calendar") == 0 ? NAN : fmin(fmax(usual, c->psi_alert), 2 * c->psi_alert);
     measure_weeks(c, k, now);
     sort_doubles(before, n_before);
     sort_doubles(now, n_now);
@@ -328,8 +313,7 @@ static int read_settings(struct comparison *c, const struct config *config, stru
 static int by_psi(const void *a, const void *b)
 {
     const struct comparison_column *x = a, *y = b;
-    const int order = (x->drift.psi < y->drift.psi) - (x->drift.psi > y->drift.psi); // 0 for NAN
-    return x->alarm != y->alarm ? y->alarm - x->alarm : order;
+    return x->alarm != y->alarm ? y->alarm - x->alarm : ORDER(y->drift.psi, x->drift.psi);
 }
 
 int comparison_run(struct comparison *c, const struct config *config, unsigned threads,

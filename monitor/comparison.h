@@ -63,7 +63,6 @@ struct comparison_column {
 struct comparison {
     // of the caller
     const struct model *model;
-    const struct period_times *parent; // training window of the champion before; NULL: none
     struct examples *features, *other; // training and test; the period, NULL: it is in features
     struct period_times within; // of the period; INT64_MIN, INT64_MAX: as far as there are rows
     // [monitor], [split]
@@ -71,9 +70,9 @@ struct comparison {
     int64_t min_rows, label_delay;
     int least, last;
     // results
-    struct period train, test, current, before; // before: the parent's training window
-    const struct period *bounds;                // whose weeks give the bounds; NULL: psi_alert does
-    struct comparison_column *columns;          // [n]: as in drift.json
+    struct period train, test, current;
+    bool usual;                        // the weeks of training give the bounds, not psi_alert
+    struct comparison_column *columns; // [n]: as in drift.json
     size_t n;
     struct row_range mature;           // of the current rows
     struct performance reference, now; // of the test window, of the mature rows

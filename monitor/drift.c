@@ -55,17 +55,6 @@ static void compare(const double *a, size_t n, const double *b, size_t m, struct
     }
 }
 
-double drift_ks_p(double d, size_t n, size_t m)
-{
-    const double x = d * sqrt((double)n / (double)(n + m) * (double)m);
-    double sum = 0;
-    if (x < 0.2)
-        return 1; // to 1e-12
-    for (int k = 1; k * x < 5; k++)
-        sum += (k % 2 ? 2 : -2) * exp(-2 * k * k * x * x);
-    return sum;
-}
-
 static double mean(const double *x, size_t n)
 {
     double sum = 0;
@@ -88,14 +77,13 @@ static double standard_deviation(const double *x, size_t n, double centre)
 struct drift drift_measure(const double *reference, size_t n, const double *current, size_t m,
                            const uint64_t *p, const uint64_t *q, size_t bins)
 {
-    struct drift d = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, mean(reference, n), mean(current, m)};
+    struct drift d = {NAN, NAN, NAN, NAN, NAN, NAN, mean(reference, n), mean(current, m)};
     if (n == 0 || m == 0)
         return d;
     d.psi = drift_psi(p, q, bins);
     d.jensen_shannon = jensen_shannon(p, q, bins);
     d.ks = d.wasserstein = 0;
     compare(reference, n, current, m, &d);
-    d.ks_p = drift_ks_p(d.ks, n, m);
     const double sd = standard_deviation(reference, n, d.mean_reference);
     if (sd > 0 || d.wasserstein == 0)
         d.wasserstein_normalised = sd > 0 ? d.wasserstein / sd : 0;

@@ -1,4 +1,4 @@
-// drift: how far a sample has moved from a reference sample, by five measures.
+// drift: how far a sample has moved from a reference sample, by four measures.
 //
 // From counts in the same bins, reference p and current q (shares p_b, q_b):
 //   PSI             Σ_b (q_b − p_b) · ln(q_b / p_b), the population stability index of credit
@@ -18,10 +18,7 @@
 #include <stdint.h>
 
 struct drift {
-    double psi;
-    double ks, ks_p;
-    double jensen_shannon;
-    double wasserstein;
+    double psi, ks, jensen_shannon, wasserstein;
     double wasserstein_normalised; // divided by the reference's standard deviation; 0 where both
                                    // are constant and equal, NAN where only the reference is
     double out_of_range;           // share of current values outside the reference's min .. max
@@ -30,11 +27,6 @@ struct drift {
 
 // p[bins], q[bins]: counts.
 double drift_psi(const uint64_t *p, const uint64_t *q, size_t bins);
-
-// The p-value of a KS statistic d between samples of one continuous distribution, in the limit of
-// large samples: Q(λ) = 2 Σ_k (−1)^(k−1) exp(−2 k² λ²), λ = d √(nm/(n + m)) (Smirnov, Ann. Math.
-// Stat. 19, 1948). With ties the true p-value is smaller.
-double drift_ks_p(double d, size_t n, size_t m);
 
 // All measures. reference[n] and current[m] are sorted and finite; p[bins] and q[bins] their
 // counts.

@@ -14,22 +14,8 @@ enum { EXIT_DRIFTED = 3 };
 
 static const char *config_path = "datasets/simulated.ini", *models = "models/simulated";
 static const char *output = "build/simulated/monitor/drift.json", *current;
-static struct model champion, before;
+static struct model champion;
 static struct comparison c = {.model = &champion, .within = {INT64_MIN, INT64_MAX}};
-
-// The champion, and the one before it, which there need not be.
-static int load_models(struct err *err)
-{
-    static struct registry registry;
-    struct err ignored;
-    int64_t previous;
-    if (registry_read(&registry, models, err) || registry_load_champion(&registry, &champion, err))
-        return -1;
-    if (registry_previous(&registry, &previous, &ignored) == 0 &&
-        registry_load(&registry, previous, &before, &ignored) == 0)
-        c.parent = &before.train;
-    return 0;
-}
 
 static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
 {
@@ -37,8 +23,10 @@ static int monitor(char **paths, size_t n, unsigned threads, struct err *err)
     // They live as long as the program.
     static struct config config;
     static struct examples features, other;
+    static struct registry registry;
     static json_t *drift;
-    if (config_load(&config, config_path, err) || load_models(err) ||
+    if (config_load(&config, config_path, err) || registry_read(&registry, models, err) ||
+        registry_load_champion(&registry, &champion, err) ||
         examples_open_all(&features, paths, n, &champion.plan, &config, err) ||
         (current && examples_open(&other, current, &champion.plan, err)))
         return -1;

@@ -31,7 +31,7 @@ static json_t *date(int64_t days)
 
 static const char *bounds_from(const struct comparison *c)
 {
-    return c->bounds == &c->train ? "training" : c->bounds ? "parent" : "psi_alert";
+    return c->usual ? "training" : "psi_alert";
 }
 
 // What limits the verdict; findings.txt has a sentence for each.
@@ -124,10 +124,13 @@ static json_t *week_json(const struct week *w)
 static json_t *column_json(const struct comparison *c, const struct comparison_column *k)
 {
     // The members of struct drift in their order, all of them doubles.
-    static const char *const measures[] = {"psi",          "ks",
-                                           "ks_p",         "jensen_shannon",
-                                           "wasserstein",  "wasserstein_normalised",
-                                           "out_of_range", "mean_reference",
+    static const char *const measures[] = {"psi",
+                                           "ks",
+                                           "jensen_shannon",
+                                           "wasserstein",
+                                           "wasserstein_normalised",
+                                           "out_of_range",
+                                           "mean_reference",
                                            "mean_current"};
     json_t *before = histogram_to_json(&k->reference), *now = histogram_to_json(&k->current);
     json_t *j =

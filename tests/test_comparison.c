@@ -92,7 +92,7 @@ static void release_period(struct period *p)
 
 static void release(void)
 {
-    struct period *const periods[] = {&c.train, &c.test, &c.current, &c.before};
+    struct period *const periods[] = {&c.train, &c.test, &c.current};
     for (size_t i = 0; i < LENGTH(periods); i++)
         release_period(periods[i]);
     for (size_t i = 0; c.columns && i < c.n; i++)
@@ -309,22 +309,23 @@ TEST_CASE(weeks_are_seven_whole_days_and_end_with_the_last_whole_day)
 // ---- bounds ----
 
 // Mean + 3 sd of each week of training against the other four, of moving.
-static double slow_bound(size_t weeks)
+static double slow_bound(void)
 {
+    enum { TRAINED = TRAIN / WEEK };
     static double values[ROWS];
-    double psi[TRAIN / WEEK], mean = 0, squares = 0;
-    for (size_t w = 0; w < weeks; w++) {
+    double psi[TRAINED], mean = 0, squares = 0;
+    for (size_t w = 0; w < TRAINED; w++) {
         uint64_t all[4], week[4];
-        pick(moving, 0, weeks * WEEK, values, all);
+        pick(moving, 0, TRAIN, values, all);
         pick(moving, w * WEEK, (w + 1) * WEEK, values, week);
         for (size_t b = 0; b < 4; b++)
             all[b] -= week[b];
         psi[w] = drift_psi(all, week, 4);
-        mean += psi[w] / (double)weeks;
+        mean += psi[w] / TRAINED;
     }
-    for (size_t w = 0; w < weeks; w++)
+    for (size_t w = 0; w < TRAINED; w++)
         squares += (psi[w] - mean) * (psi[w] - mean);
-    return mean + 3 * sqrt(squares / (double)(weeks - 1));
+    return mean + 3 * sqrt(squares / (TRAINED - 1));
 }
 
 #define PSI_ALERT(x) MONITOR "psi_alert = " #x "\n"
@@ -333,11 +334,11 @@ TEST_CASE(a_bound_is_three_sd_above_the_mean_of_the_weeks_in_training_within_its
 {
     rows.label = NULL;
     move(moving, 7, 14, 0.12F);
-    const double bound = slow_bound(5);
+    const double bound = slow_bound();
     assert_near(bound, 0.15, 0.045);
     compare(PSI_ALERT(0.1));
     assert_near(column("moving")->bound, bound, 1e-12);
-    assert_ptr_equal(c.bounds, &c.train);
+    assert_true(c.usual);
     compare(PSI_ALERT(0.2)); // never below psi_alert
     assert_is(column("moving")->bound, 0.2);
     compare(PSI_ALERT(0.05)); // nor above twice that
@@ -345,23 +346,16 @@ TEST_CASE(a_bound_is_three_sd_above_the_mean_of_the_weeks_in_training_within_its
     assert_is(column("night")->bound, NAN);
     // One week with too few rows leaves four: still enough.
     compare(MONITOR "psi_alert = 0.01\n");
-    assert_ptr_equal(c.bounds, &c.train);
+    assert_true(c.usual);
 }
 
-TEST_CASE(with_too_few_weeks_in_training_the_bounds_come_from_the_champion_before_or_are_psi_alert)
+TEST_CASE(with_too_few_weeks_in_training_the_bounds_are_psi_alert)
 {
-    const struct period_times parent = {START, START + 28 * DAY},
-                              short_one = {START, START + 3 * DAY};
-    const struct period_times *const parents[] = {NULL, &parent, &short_one};
     rows.label = NULL;
     move(moving, 7, 14, 0.12F);
     model.train = (struct period_times){START + 14 * DAY, START + TRAIN * DAY}; // three weeks
-    for (size_t i = 0; i < 3; i++) {
-        asked.parent = parents[i];
-        compare(PSI_ALERT(0.1));
-        assert_ptr_equal(c.bounds, i == 1 ? &c.before : NULL);
-        assert_near(column("moving")->bound, i == 1 ? slow_bound(4) : 0.1, 1e-12);
-    }
+    compare(PSI_ALERT(0.1));
+    assert_true(!c.usual && column("moving")->bound == 0.1);
 }
 
 // ---- alarms ----

@@ -130,7 +130,7 @@ static const struct {
     {"@amuont", "unknown column or feature 'amuont', did you mean 'amount'?"},
     {"@cuont(customer, 7d)", "unknown function 'cuont', did you mean 'count'?"},
     {"mean(@custmer, amount, 7d)", "unknown column or feature 'custmer', did you mean 'customer'?"},
-    {"count(customer, 7d, @pats)", "unknown option 'pats', did you mean 'past'?"},
+    {"count(customer, 7d, @pats)", "past, delay=, prior= or weight= is expected here"},
     {"@x + 1", "defined here or below"},
     // columns that are no numbers
     {"@id", "'id' is the id"},
@@ -147,7 +147,6 @@ static const struct {
     {"count(@)", "count needs a key column first"},
     {"count(customer, @amount, 7d)", "a window is expected here"},
     {"count(customer, @7days)", "a length of time is expected"},
-    {"count(customer, 7d, @)", "past, delay=, prior= or weight= is expected"},
     {"count(customer, 7d, @weight=3)", "only mean takes weight="},
     {"mean(customer, amount, 7d, weight=3@)", "prior= and weight= go together"},
     // onehot

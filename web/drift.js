@@ -155,7 +155,7 @@ function showWeeks() {
   rows.forEach((c, i) => { $("table-weeks").tBodies[0].rows[i].classList.toggle("calendar", isCalendar(c)); });
 }
 
-const BOUND_FROM = { training: "training weeks", parent: "parent's weeks", psi_alert: "psi_alert" };
+const BOUND_FROM = { training: "training weeks", psi_alert: "psi_alert" };
 // heading, value, how it is shown, definition
 const MEASURES = [
   ["input", named],
@@ -163,10 +163,8 @@ const MEASURES = [
    "population stability index: differences of shares, weighted by the logarithm of their ratio; 0 is no difference"],
   ["bound", (c) => c.bound, three, "PSI from which on a week counts as moved"],
   ["bound from", (c) => BOUND_FROM[c.bound_from], (x) => x ?? "–",
-   "the weeks whose variation set the bound, in the training window or in that of the version before; else psi_alert of [monitor]"],
+   "the weeks of the training window whose variation set the bound; else psi_alert of [monitor]"],
   ["KS", (c) => c.ks, three, "Kolmogorov–Smirnov: the largest difference of the cumulative shares, 0 to 1"],
-  ["p of KS", (c) => c.ks_p, (p) => dash(p, (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3))),
-   "how often chance alone gives such a KS; with many rows it is near 0 for tiny differences, so it raises no alarm"],
   ["JS", (c) => c.jensen_shannon, three, "Jensen–Shannon distance of the shares, 0 to 0.83"],
   ["Wasserstein / sd", (c) => c.wasserstein_normalised, three,
    "how far values have moved on average, in standard deviations of the training rows"],
