@@ -272,14 +272,7 @@ static void run_event(const struct run *r, const struct track *t, struct history
         atomic_fetch_add(&r->state->not_finite, bad);
 }
 
-// A history is reached in two steps: its slot, later its events.
-static void prefetch_slot(const struct state *s, size_t track, uint64_t key)
-{
-    const struct shard *shard = find_shard(s, track, key);
-    __builtin_prefetch(&shard->slots[key & (shard->capacity - 1)]);
-}
-
-static void prefetch_events(const struct state *s, size_t track, uint64_t key)
+static void prefetch(const struct state *s, size_t track, uint64_t key)
 {
     const struct history *h = find_history(s, track, key);
     if (!h)
@@ -298,11 +291,9 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
     const uint64_t *keys = r->events->columns[t->column];
     const size_t n = r->events->n;
     for (size_t i = 0; i < n; i++) {
-        const size_t soon = i + AHEAD, later = i + 2 * AHEAD;
-        if (later < n && find_shard(s, track, keys[later]) == own)
-            prefetch_slot(s, track, keys[later]);
+        const size_t soon = i + AHEAD;
         if (soon < n && find_shard(s, track, keys[soon]) == own)
-            prefetch_events(s, track, keys[soon]);
+            prefetch(s, track, keys[soon]);
         if (find_shard(s, track, keys[i]) == own)
             run_event(r, t, state_history(s, track, keys[i], 4), i);
     }
@@ -310,8 +301,7 @@ static void run_track(const struct run *r, size_t track, unsigned worker)
 
 // A few events, a server's for example, have no others behind them that would ask for memory
 // ahead: ask for that of all tracks at once. Without it a served event takes a quarter longer.
-static void prefetch_few(const struct run *r,
-                         void (*prefetch)(const struct state *s, size_t track, uint64_t key))
+static void prefetch_few(const struct run *r)
 {
     const struct plan *p = r->state->plan;
     for (size_t t = 0; t < p->n_tracks && r->events->n < AHEAD; t++)
@@ -388,13 +378,11 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
         s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
     s->capacity = events->n > s->capacity ? events->n : s->capacity;
-    prefetch_few(&r, prefetch_slot);
+    prefetch_few(&r);
     for (int step = 0; step < 2 * p->n_levels - 1; step++) { // the last level has no tracks
         r.level = step / 2;
         r.tracks = step % 2;
         parallel_run(s->threads, run_share, &r, err);
-        if (step == 0)
-            prefetch_few(&r, prefetch_events);
     }
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
