@@ -33,6 +33,7 @@ static struct config config;
 static struct table table;
 static struct plan plan;
 static const struct schema *const schema = &plan.schema;
+static struct split split;
 static struct state state;
 static struct table_writer writer;
 static const int64_t *time;  // [table.rows] in time order
@@ -187,28 +188,17 @@ static int fit_hinges(struct row_range rows, struct err *err)
 
 static int fit(struct err *err)
 {
-    struct split split;
-    const struct plan_definition *end = plan.definitions + plan.n_definitions;
-    bool onehots = false, hinges = false, missing = false;
-    if (split_labels(&split, &config, schema, err)) // train would refuse it later
-        return -1;
-    for (const struct plan_definition *d = plan.definitions; d < end; d++) {
-        onehots |= d->unfitted >= 0;
-        hinges |= d->knots > 0;
-    }
-    for (size_t i = 0; i < schema->n; i++)
-        missing |= column_fits_missing(&schema->columns[i]);
-    if (!onehots && !hinges && !missing)
-        return 0;
-    if (split_from_config(&split, &config, err))
-        return -1;
+    bool hinges = false;
     const struct row_range rows = split_rows(&split.train, -schema->utc_offset, time, table.rows);
     for (size_t i = 0; i < schema->n; i++)
         if (column_fits_missing(&schema->columns[i]))
             fit_missing(&plan.schema.columns[i], source(i)->data, rows);
-    for (struct plan_definition *d = plan.definitions; d < end; d++)
+    for (size_t i = 0; i < plan.n_definitions; i++) {
+        struct plan_definition *d = &plan.definitions[i];
+        hinges |= d->knots > 0;
         if (d->unfitted >= 0 && fit_onehot(d, rows, err))
             return -1;
+    }
     return plan_refit(&plan, err) || (hinges && fit_hinges(rows, err)) ? -1 : 0;
 }
 
@@ -218,8 +208,8 @@ static int fit(struct err *err)
 static int open_writer(struct err *err)
 {
     written = xcalloc(schema->n + plan.n_inputs, sizeof *written);
-    for (size_t i = 0; i < schema->n;
-         i++) // numbers stay behind: a feature may have the name of one
+    // Numbers are not copied, so a feature may have the name of one: `amount = amount`.
+    for (size_t i = 0; i < schema->n; i++)
         if (source(i)->kind != COLUMN_NUMBER)
             written[n_written++] = *source(i);
     for (size_t i = 0; i < plan.n_inputs; i++)
@@ -281,8 +271,10 @@ static int features(char **paths, size_t n_tables, struct err *err)
 {
     const double start = seconds_now();
     uint64_t rows;
+    // Of [split] everything is read, since train would refuse it later.
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
-        split_shuffle(&shuffle, &config, &plan, err) || open_tables(paths, n_tables, err) ||
+        split_from_config(&split, &config, err) || split_labels(&split, &config, schema, err) ||
+        split_shuffle(&split, &shuffle, &config, &plan, err) || open_tables(paths, n_tables, err) ||
         fit(err))
         return -1;
     open_state();

@@ -103,22 +103,21 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
     return config_duration(c, "split", "label_delay", &s->label_delay, err);
 }
 
-int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err)
+int split_shuffle(const struct split *s, int64_t *seed, const struct config *c,
+                  const struct plan *p, struct err *err)
 {
     const struct config_entry *e = config_find(c, "split", "shuffle");
-    struct split split;
     *seed = -1;
     if (!e)
         return 0;
-    if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err) ||
-        split_from_config(&split, c, err))
+    if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err))
         return -1;
     const char *wrong = !schema_counts_rows(&p->schema)
                             ? "these rows have times, so train on earlier and test on later ones; "
                               "shuffle is for time_format = row"
-                        : p->n_tracks > 0 ? "[features] has windows, which need an order of rows"
-                        : !split.train.percent ? "train and test must be in percent, like 0% .. 75%"
-                                               : NULL;
+                        : p->n_tracks > 0   ? "[features] has windows, which need an order of rows"
+                        : !s->train.percent ? "train and test must be in percent, like 0% .. 75%"
+                                            : NULL;
     return wrong ? config_error(c, e, 0, err, "%s", wrong) : 0;
 }
 

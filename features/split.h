@@ -29,7 +29,8 @@ struct row_range {
 
 int split_from_config(struct split *s, const struct config *c, struct err *err);
 // The seed of shuffle, -1 without; an error where the plan or the split does not allow it.
-int split_shuffle(int64_t *seed, const struct config *c, const struct plan *p, struct err *err);
+int split_shuffle(const struct split *s, int64_t *seed, const struct config *c,
+                  const struct plan *p, struct err *err);
 // Sets label_delay and blocked. The split borrows strings of config and schema.
 int split_labels(struct split *s, const struct config *c, const struct schema *schema,
                  struct err *err);
