@@ -106,9 +106,9 @@ static void compare(const struct batch_scores *e)
 
 static void export(const char *options)
 {
-    succeed("env export --database %s --models $F/models --config %s --state $F/before/state.bin "
-            "--key $F/key %s",
-            own.database, config, options);
+    succeed(
+        "env export --database %s --models $F/models --config %s --state $F/before/state.bin %s",
+        own.database, config, options);
 }
 
 static void open_table(struct table *t, const char *name)
