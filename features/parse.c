@@ -362,21 +362,15 @@ static int function(struct parser *ps, const char *at, const char *name)
                 err_did_you_mean(name, names, N_FUNCTIONS).text);
 }
 
-// Behind "-" or "not".
-static int negation(struct parser *ps, enum node_op op, int level)
-{
-    const int a = operation(ps, level);
-    return a < 0 ? -1 : plan_operation(ps->plan, op, a, a, a);
-}
-
 static int factor(struct parser *ps, int level)
 {
     char name[NAME];
     struct node number = {.op = NODE_NUMBER};
-    if (take(ps, "-"))
-        return negation(ps, NODE_NEG, FACTOR);
-    if (level <= COMPARISON && take(ps, "not"))
-        return negation(ps, NODE_NOT, COMPARISON);
+    const bool minus = take(ps, "-");
+    if (minus || (level <= COMPARISON && take(ps, "not"))) {
+        const int a = operation(ps, minus ? FACTOR : COMPARISON);
+        return a < 0 ? -1 : plan_operation(ps->plan, minus ? NODE_NEG : NODE_NOT, a, a, a);
+    }
     if (take(ps, "(")) {
         const int a = operation(ps, OR);
         return a < 0 || expect(ps, ")", "at the end of the parentheses") ? -1 : a;
