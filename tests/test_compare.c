@@ -1,5 +1,5 @@
 // compare: two versions against brute force, on rows made here and through the programs.
-#include "train/compare.h"
+#include "train/evaluate.h"
 
 #include "tests/release.h"
 #include "tests/stages.h"

@@ -1,5 +1,4 @@
 // The rows that both versions are judged on, the figures of each, their differences, and the flips.
-#include "train/compare.h"
 #include "base/memory.h"
 #include "base/value.h"
 #include "train/report.h"
@@ -64,10 +63,6 @@ static bool is_own_table(const struct model *m, const struct examples *e)
 static int open_trial(struct trial *t, const struct config *config, struct err *err)
 {
     struct examples *e = &t->e;
-    for (size_t i = 0; i < t->n_parts; i++)
-        if (!value_utf8(t->parts[i].table.path, strlen(t->parts[i].table.path)))
-            return err_set(err, "%s: rename this table: its name is not UTF-8",
-                           t->parts[i].table.path);
     for (size_t i = 0; i < 2; i++)
         if (plan_checksum(&t->models[i]->plan) != plan_checksum(&e->plan))
             return err_set(err,
@@ -151,12 +146,10 @@ static json_t *difference(const struct trial *t, const struct figures *f, size_t
                 : is == &share ? m->selection_rate
                                : metrics_get(m, metric);
     }
-    const double values[] = {of[0], of[1], of[1] - of[0], i.low, i.high, 2.8 * i.error};
-    static const char *const names[] = {"a", "b", "value", "low", "high", "detectable"};
-    json_t *j = json_pack("{s:s, s:s}", "metric", is->name, "title", is->title);
-    for (size_t k = 0; k < sizeof values / sizeof *values; k++)
-        json_object_set_new(j, names[k], json_number(values[k]));
-    return j;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "metric", is->name, "title",
+                     is->title, "a", json_number(of[0]), "b", json_number(of[1]), "value",
+                     json_number(of[1] - of[0]), "low", json_number(i.low), "high",
+                     json_number(i.high), "detectable", json_number(2.8 * i.error));
 }
 
 // NULL where no slice counts.

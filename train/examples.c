@@ -37,6 +37,8 @@ static int find_columns(struct examples *e, const struct plan *plan, struct err 
 int examples_open(struct examples *e, const char *path, const struct plan *trained, struct err *err)
 {
     *e = (struct examples){0};
+    if (!value_utf8(path, strlen(path))) // comparisons name it in JSON
+        return err_set(err, "%s: rename this table: its name is not UTF-8", path);
     if (table_open(&e->table, path, err))
         return -1;
     const json_t *plan = json_object_get(e->table.provenance, "plan");

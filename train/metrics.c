@@ -294,45 +294,38 @@ static const struct card *find(const struct card *list, size_t n, uint64_t card)
     return i < n && list[i].card == card ? &list[i] : NULL;
 }
 
-// Marks the rows of a block, whose cards are known by frauds since `from`.
-static void judge_block(const struct examples *e, int64_t from, struct row_range block,
-                        int64_t label_delay, int8_t *judged)
-{
-    struct card *stolen = NULL;
-    size_t n = 0, capacity = 0;
-    for (const struct examples *t = e; t && t->label; t = t->before) {
-        const int64_t until = t == e ? INT64_MAX : e->time[0];
-        const struct row_range past = time_rows(from, until, t->time, t == e ? block.end : t->rows);
-        for (uint64_t r = past.first; r < past.end; r++)
-            if (t->label[r] == 1) {
-                ARRAY_GROW(stolen, n + 1, capacity);
-                stolen[n++] = (struct card){.card = t->card[r], .first = t->time[r]};
-            }
-    }
-    n = merge(stolen, n);
-    for (uint64_t r = block.first; r < block.end; r++) {
-        const struct card *c = find(stolen, n, e->card[r]);
-        if (c && day_of(c->first + label_delay) < day_of(e->time[r]))
-            judged[r - block.first] = LABEL_KNOWN_CARD;
-    }
-    free(stolen);
-}
-
 int8_t *cards_judge(const struct examples *e, struct row_range rows, int64_t block, int64_t history,
                     int64_t label_delay)
 {
     const size_t n = (size_t)(rows.end - rows.first);
     int8_t *judged = xmalloc(n);
+    struct card *frauds = NULL;
+    size_t n_frauds = 0, capacity = 0, i;
     if (!e->label)
         return memset(judged, LABEL_UNKNOWN, n);
     memcpy(judged, e->label + rows.first, n);
-    int64_t start = (block || n == 0 ? block : day_of(e->time[rows.first])) * SECONDS_PER_DAY;
-    for (uint64_t r = rows.first; e->card && r < rows.end; start += CARD_BLOCK) {
-        const struct row_range in = {r,
-                                     time_rows(start, start + CARD_BLOCK, e->time, rows.end).end};
-        judge_block(e, start - history, in, label_delay, judged + (r - rows.first));
-        r = in.end;
+    for (const struct examples *t = e; e->card && n > 0 && t && t->label; t = t->before) {
+        const uint64_t end =
+            t == e ? rows.end : time_rows(INT64_MIN, e->time[0], t->time, t->rows).end;
+        for (uint64_t r = 0; r < end; r++)
+            if (t->label[r] == 1) {
+                ARRAY_GROW(frauds, n_frauds + 1, capacity);
+                frauds[n_frauds++] = (struct card){.card = t->card[r], .first = t->time[r]};
+            }
     }
+    if (n_frauds > 0)
+        qsort(frauds, n_frauds, sizeof *frauds, by_card);
+    for (uint64_t r = rows.first; n_frauds > 0 && r < rows.end; r++) {
+        const int64_t time = e->time[r];
+        const int64_t start = (block ? block : day_of(e->time[rows.first])) * SECONDS_PER_DAY;
+        const struct card from = {.card = e->card[r],
+                                  .first = time - (time - start) % CARD_BLOCK - history};
+        LOWER_BOUND(i, 0, n_frauds, by_card(&frauds[i], &from) < 0);
+        if (i < n_frauds && frauds[i].card == from.card &&
+            day_of(frauds[i].first + label_delay) < day_of(time))
+            judged[r - rows.first] = LABEL_KNOWN_CARD;
+    }
+    free(frauds);
     return judged;
 }
 

@@ -3,7 +3,6 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "base/value.h"
-#include "train/compare.h"
 #include "train/report.h"
 
 #include <glob.h>

@@ -1,7 +1,6 @@
 #include "train/retrain.h"
 #include "base/memory.h"
 #include "base/value.h"
-#include "train/compare.h"
 #include "train/report.h"
 
 #include <inttypes.h>
@@ -64,12 +63,7 @@ static bool say(struct challenge *c, bool is, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(c->why, sizeof c->why, fmt, args);
     va_end(args);
-    // A path may not be UTF-8, and vsnprintf may have cut a character.
-    for (size_t i = 0, n; c->why[i]; i += n)
-        if ((n = value_utf8_length(c->why + i, strlen(c->why + i))) == 0) {
-            c->why[i] = '?';
-            n = 1;
-        }
+    c->why[value_utf8_begin(c->why, strlen(c->why))] = '\0'; // vsnprintf may have cut a character
     return is;
 }
 

@@ -40,7 +40,7 @@ int retrain_from_config(struct challenge *c, const struct config *config, struct
 // drift.json of the champion (monitor/comparison.h).
 bool retrain_due(struct challenge *c, struct split *split, const struct examples *e,
                  const struct model *newest, const json_t *drift, bool forced);
-// Does version B of a comparison (train/compare.h) replace A? Sets why. fallen: by the monitor's
+// Does version B of a comparison (train/compare.c) replace A? Sets why. fallen: by the monitor's
 // alarm, A's performance has fallen.
 bool retrain_decide(struct challenge *c, const json_t *comparison, bool fallen);
 
