@@ -31,7 +31,7 @@ static char *describe(const struct champion *c, const char *models)
 {
     char *path = xasprintf("%s/%s/metrics.json", models, c->version);
     struct err none;
-    json_t *metrics = results_load(path, &none);
+    json_t *metrics = json_read(path, NULL, &none);
     json_t *calendar = json_array();
     for (size_t i = 0; i < c->model.n_inputs; i++)
         if (plan_follows_calendar(&c->model.plan, i))
@@ -147,7 +147,7 @@ static bool add_verdict(json_t *all, const char *name, const char *error, const 
     struct err why;
     if (access(path, F_OK))
         return false;
-    json_t *j = results_load(path, &why), *part = json_object();
+    json_t *j = json_read(path, NULL, &why), *part = json_object();
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         json_object_set(part, shown[i], json_object_get(j, shown[i]));
     if (json_is_string(json_object_get(json_object_get(part, "verdict"), "sentence")))

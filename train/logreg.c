@@ -148,43 +148,32 @@ void logreg_evaluate(struct logreg *s, double l2, const double *w)
 
 // ---- Newton's method ----------------------------------------------------------------------------
 
-// H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the curvature along
-// input i that is not explained by the inputs before it; where that is at most `least`, or no more
-// than rounding, there is no single optimum. A constant input has no curvature and gets 1, so its
-// weight stays as it is.
-static int factor(struct logreg *s, double l2, double least, double *own, struct err *err)
+// step = −H⁻¹ g. H becomes its Cholesky factor U, H = UᵀU, and own its diagonal. U_ii² is the
+// curvature along input i that is not explained by the inputs before it; where that is at most
+// `least`, or no more than rounding, there is no single optimum. A constant input has no curvature
+// and gets 1, so its weight stays as it is.
+static int newton_step(struct logreg *s, double l2, double least, double *step, double *own,
+                       struct err *err)
 {
     const size_t k = s->k;
+    blasint n = (blasint)k, info = 0;
     for (size_t i = 0; i < k; i++) {
         if (s->hessian[i * k + i] == 0 && i + 1 < k)
             s->hessian[i * k + i] = 1;
         own[i] = s->hessian[i * k + i];
-    }
-    blasint n = (blasint)k, info = 0;
-    dpotrf_((char[]){'U'}, &n, s->hessian, &n, &info);
-    bool flat = info != 0;
-    for (size_t i = 0; i < k && !flat; i++) {
-        double left = s->hessian[i * k + i] * s->hessian[i * k + i];
-        flat = !(left > 1e-13 * own[i] && left > least);
-    }
-    return flat ? err_set(err,
-                          "no single finite optimum with l2 = %g: the classes are separable, or a "
-                          "feature is a combination of others; give [model] l2 a larger value",
-                          l2)
-                : 0;
-}
-
-// step = −H⁻¹ g; least and own: those of factor.
-static int newton_step(struct logreg *s, double l2, double least, double *step, double *own,
-                       struct err *err)
-{
-    const blasint k = (blasint)s->k;
-    if (factor(s, l2, least, own, err))
-        return -1;
-    for (blasint i = 0; i < k; i++)
         step[i] = -s->gradient[i];
-    cblas_dtrsv(CblasColMajor, CblasUpper, CblasTrans, CblasNonUnit, k, s->hessian, k, step, 1);
-    cblas_dtrsv(CblasColMajor, CblasUpper, CblasNoTrans, CblasNonUnit, k, s->hessian, k, step, 1);
+    }
+    dpotrf_((char[]){'U'}, &n, s->hessian, &n, &info);
+    for (size_t i = 0; i < k; i++) {
+        double left = s->hessian[i * k + i] * s->hessian[i * k + i];
+        if (info != 0 || !(left > 1e-13 * own[i] && left > least))
+            return err_set(err,
+                           "no single finite optimum with l2 = %g: the classes are separable, or "
+                           "a feature is a combination of others; give [model] l2 a larger value",
+                           l2);
+    }
+    cblas_dtrsv(CblasColMajor, CblasUpper, CblasTrans, CblasNonUnit, n, s->hessian, n, step, 1);
+    cblas_dtrsv(CblasColMajor, CblasUpper, CblasNoTrans, CblasNonUnit, n, s->hessian, n, step, 1);
     return 0;
 }
 
@@ -212,7 +201,7 @@ static int line_search(struct logreg *s, double l2, const double *step, double *
 }
 
 // From the Cholesky factor at the optimum; own holds the diagonal that was factored. A constant
-// input has the penalty as its whole curvature, or the 1 that factor gave it.
+// input has the penalty as its whole curvature, or the 1 that newton_step gave it.
 static void standard_errors(struct logreg *s, double l2, const double *own)
 {
     const size_t k = s->k;

@@ -232,19 +232,26 @@ static int from_json(struct model *m, json_t *j, struct err *err)
     return 0;
 }
 
-int model_load(struct model *m, const char *path, struct err *err)
+json_t *json_read(const char *path, char sha256[SHA256_HEX], struct err *err)
 {
     size_t n = 0;
     json_error_t why;
-    *m = (struct model){0};
     char *text = file_read(path, &n, err);
-    if (!text)
-        return -1;
-    json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    sha256_hex(m->sha256, text, n);
+    json_t *j = text ? json_loadb(text, n, JSON_REJECT_DUPLICATES, &why) : NULL;
+    if (text && !j)
+        err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
+    if (text && sha256)
+        sha256_hex(sha256, text, n);
     free(text);
+    return j;
+}
+
+int model_load(struct model *m, const char *path, struct err *err)
+{
+    *m = (struct model){0};
+    json_t *j = json_read(path, m->sha256, err);
     if (!j)
-        return err_set(err, "%s:%d:%d: is not JSON: %s", path, why.line, why.column, why.text);
+        return -1;
     int rc = from_json(m, j, err);
     json_decref(j);
     return rc ? err_prefix(err, "%s", path) : 0;

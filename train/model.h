@@ -83,6 +83,8 @@ json_t *histogram_to_json(const struct histogram *h);
 
 // A whole file of at most 64 MiB, *n bytes, to be freed; NULL and a message otherwise.
 char *file_read(const char *path, size_t *n, struct err *err);
+// The same of JSON, the caller's, with the file's sha256 where that is not NULL.
+json_t *json_read(const char *path, char sha256[SHA256_HEX], struct err *err);
 void sha256_hex(char hex[SHA256_HEX], const void *data, size_t n);
 
 #endif

@@ -39,7 +39,7 @@ static int find_registry(struct err *err)
 static json_t *load(int64_t version, const char *name, struct err *err)
 {
     char *path = xasprintf("%s/%" PRId64 "/%s", models, version, name);
-    json_t *j = results_load(path, err);
+    json_t *j = json_read(path, NULL, err);
     free(path);
     return j;
 }

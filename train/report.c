@@ -65,15 +65,3 @@ char *drift_page(const json_t *drift)
 {
     return page("drift", drift_html, drift_js, drift);
 }
-
-json_t *results_load(const char *path, struct err *err)
-{
-    json_error_t why;
-    size_t n;
-    char *text = file_read(path, &n, err);
-    json_t *results = text ? json_loadb(text, n, JSON_REJECT_DUPLICATES, &why) : NULL;
-    if (text && !results)
-        err_set(err, "%s: line %d: %s", path, why.line, why.text);
-    free(text);
-    return results;
-}

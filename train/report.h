@@ -27,8 +27,6 @@ json_t *results_reliability(const double *score, const int8_t *judged, size_t n)
 char *report_page(const json_t *results);
 // The page of a drift.json, to be freed; it needs no other file.
 char *drift_page(const json_t *drift);
-// Reads a JSON file of at most 64 MB, such as metrics.json; NULL and a message, or the caller's.
-json_t *results_load(const char *path, struct err *err);
 // Each line of the filled template starts with the name of the list in `to` that its sentence is
 // appended to, or of the text in it that the sentence becomes.
 void sentences_add(json_t *to, const char *template, const json_t *results);
