@@ -17,7 +17,7 @@
 //     mean, scale = (np.array([float('%.6e' % v) for v in a]) for a in (x.mean(0), x.std(0)))
 //     LogisticRegression(C=1 / (l2 * len(y)), solver='newton-cholesky', tol=1e-14,
 //                        max_iter=1000).fit((x - mean) / scale, y)
-#include "train/logreg.h"
+#include "train/evaluate.h"
 
 #include "tests/training.h"
 

@@ -1,9 +1,9 @@
 // Newton's method on blocks of rows: margins and gradient by dgemv, Hessian by dsyrk, step by
 // Cholesky. The rows are divided into parts whose extent depends only on their number; threads take
 // parts, and the parts' sums are added in their order. OpenBLAS runs on one thread.
-#include "train/logreg.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "train/evaluate.h"
 #include "train/model.h"
 
 #include <cblas.h>

@@ -103,14 +103,21 @@ size_t histogram_bin(const struct histogram *h, double value)
     return b;
 }
 
+json_t *json_counts(const uint64_t *counts, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer((json_int_t)counts[i]));
+    return list;
+}
+
 json_t *histogram_to_json(const struct histogram *h)
 {
-    json_t *edges = json_array(), *counts = json_array();
+    json_t *edges = json_array();
     for (size_t i = 0; i < h->n_edges; i++)
         json_array_append_new(edges, json_real(h->edges[i]));
-    for (size_t i = 0; i <= h->n_edges; i++)
-        json_array_append_new(counts, json_integer((json_int_t)h->counts[i]));
-    return json_pack("{s:o, s:o}", "edges", edges, "counts", counts);
+    return json_pack("{s:o, s:o}", "edges", edges, "counts",
+                     json_counts(h->counts, h->n_edges + 1));
 }
 
 static int histogram_from_json(struct histogram *h, json_t *json, struct err *err)

@@ -80,6 +80,7 @@ double round_digits(double x);
 void histogram_fit(struct histogram *h, double *values, size_t n);
 size_t histogram_bin(const struct histogram *h, double value); // 0 .. n_edges
 json_t *histogram_to_json(const struct histogram *h);
+json_t *json_counts(const uint64_t *counts, size_t n);
 
 // A whole file of at most 64 MiB, *n bytes, to be freed; NULL and a message otherwise.
 char *file_read(const char *path, size_t *n, struct err *err);

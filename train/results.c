@@ -6,14 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static json_t *counts(const uint64_t *n, size_t size)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < size; i++)
-        json_array_append_new(list, json_integer((json_int_t)n[i]));
-    return list;
-}
-
 // ---- the model and each baseline ----------------------------------------------------------------
 
 json_t *results_metrics(const struct metrics *m, const struct bootstrap *b)
@@ -105,7 +97,7 @@ static json_t *curve(const struct fit *t)
         json_array_append_new(thresholds, json_number(k.score[i]));
     }
     json_t *j = json_pack("{s:o, s:o, s:o}", "threshold", thresholds, "frauds",
-                          counts(k.frauds, kept), "genuine", counts(k.genuine, kept));
+                          json_counts(k.frauds, kept), "genuine", json_counts(k.genuine, kept));
     ranking_release(&k);
     return j;
 }
@@ -299,7 +291,7 @@ static json_t *scores(const struct fit *t)
             rows[t->fold->judged[i]][at < 0 ? 0 : at < RANGES ? (int)at : RANGES - 1]++;
     }
     return json_pack("{s:i, s:i, s:o, s:o}", "from", -REACH, "to", REACH, "genuine",
-                     counts(rows[0], RANGES), "frauds", counts(rows[1], RANGES));
+                     json_counts(rows[0], RANGES), "frauds", json_counts(rows[1], RANGES));
 }
 
 static double member(const json_t *j, const char *key)

@@ -165,7 +165,7 @@ def check_metrics(table, fold, model, said):
 
 
 def check_weights(table, fold, model):
-    """Fits the objective of train/logreg.h with scikit-learn; the largest difference of a weight.
+    """Fits the objective of train/logreg.c with scikit-learn; the largest difference of a weight.
 
     Ours have 7 significant digits."""
     x = table.inputs([i["name"] for i in model["inputs"]], fold.train)
