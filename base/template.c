@@ -2,9 +2,9 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/value.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,35 +18,24 @@ struct scope {
     const char *key; // what * stands for
 };
 
-// A path in a template ends at ':' or '}'.
-static const json_t *walk(const json_t *j, const char *path, const char *key)
+// A path in a template ends at ':' or '}'; "." is the item itself.
+static const json_t *find(const struct scope *s, const char *path)
 {
+    const json_t *j = *path == '$' ? s->root : s->item;
+    path += *path == '$' ? 2 : *path == '.';
     while (j && *path != ':' && *path != '}') {
         const size_t n = strcspn(path, ".:}");
         if (json_is_array(j))
             j = json_array_get(j, strtoul(path, NULL, 10));
         else
-            j = *path == '*' ? json_object_get(j, key) : json_object_getn(j, path, n);
+            j = *path == '*' ? json_object_get(j, s->key) : json_object_getn(j, path, n);
         path += n + (path[n] == '.');
     }
     return j;
 }
 
-// From the current item, or with "$." in front from the root; "." is the item itself.
-static const json_t *find(const struct scope *s, const char *path)
-{
-    return *path == '$' ? walk(s->root, path + 2, s->key)
-                        : walk(s->item, path + (*path == '.'), s->key);
-}
-
 // A memory stream without memory has no ferror, so each write is checked.
-static void put(const struct scope *s, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    xchecked(vfprintf(s->f, format, ap) < 0 ? NULL : s->f);
-    va_end(ap);
-}
+#define PUT(s, ...) xchecked(fprintf((s)->f, __VA_ARGS__) < 0 ? NULL : (s)->f)
 
 static void put_text(const struct scope *s, const char *text, const char *format)
 {
@@ -54,12 +43,13 @@ static void put_text(const struct scope *s, const char *text, const char *format
     static const char *const special[] = {"", "|*<[]&\\`", "<", "\"\\\n"};
     char *end;
     const int width = (int)strtol(format, &end, 10);
+    const size_t most = *end == '.' ? strtoul(end + 1, NULL, 10) : SIZE_MAX;
     for (size_t n;; text += n + 1) {
         n = strcspn(text, *format == 'r' ? "" : special[s->mode]);
-        put(s, "%*.*s", width, *end == '.' ? (int)strtol(end + 1, NULL, 10) : (int)n, text);
+        PUT(s, "%*.*s", width, (int)value_utf8_begin(text, n < most ? n : most), text);
         if (!text[n])
             break;
-        put(s, s->mode == TEMPLATE_PAGE ? "\\u%04x" : "\\%c", text[n] == '\n' ? 'n' : text[n]);
+        PUT(s, s->mode == TEMPLATE_PAGE ? "\\u%04x" : "\\%c", text[n] == '\n' ? 'n' : text[n]);
     }
 }
 
@@ -70,11 +60,11 @@ static void put_number(const struct scope *s, double x, const char *format)
     const int width = (int)strtol(format + sign, &end, 10);
     const int decimals = *end == '.' ? (int)strtol(end + 1, &end, 10) : 0;
     if (isnan(x))
-        put(s, "%*s", width, s->mode == TEMPLATE_PROMETHEUS ? "NaN" : "-");
+        PUT(s, "%*s", width, s->mode == TEMPLATE_PROMETHEUS ? "NaN" : "-");
     else if (*end == 'g')
-        put(s, "%*.*g", width, decimals, x);
+        PUT(s, "%*.*g", width, decimals, x);
     else
-        put(s, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals,
+        PUT(s, sign ? "%+*.*f%s" : "%*.*f%s", width, decimals,
             *end == '%' || *end == 'p' ? 100 * x : x, *end == '%' ? " %" : "");
 }
 
@@ -126,7 +116,7 @@ static const char *fill(const struct scope *s, const char *text)
 {
     for (const char *tag; (tag = strstr(text, "{{"));) {
         if (!s->hidden)
-            put(s, "%.*s", (int)(tag - text), text);
+            PUT(s, "%.*s", (int)(tag - text), text);
         tag += 2;
         text = strstr(tag, "}}") + 2;
         if (*tag == '/')
@@ -136,7 +126,7 @@ static const char *fill(const struct scope *s, const char *text)
         else if (!s->hidden)
             put_field(s, tag);
     }
-    put(s, "%s", text);
+    PUT(s, "%s", text);
     return text + strlen(text);
 }
 

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/value.h"
-#include "ingest/schema.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -28,48 +27,54 @@ static bool is_one(const char *text, const char *const *list, size_t n)
 
 // ---- the sample ---------------------------------------------------------------------------------
 
-static char *row_texts(struct profile *p, const struct csv_block *b, const struct csv_row *row)
+// Its texts, each of which ends with a 0.
+static char *row_texts(const struct csv_block *b, const struct csv_row *row)
 {
     const struct csv_field *f = &b->fields[row->first], *end = f + row->n;
-    const size_t size = end[-1].at + end[-1].n + 1 - f->at; // at most
-    char *texts = xmalloc(size), *to = texts;
-    bool good = true;
-    p->bytes += size;
-    for (; f < end; to += f++->n + 1) {
+    char *texts = xmalloc(end[-1].at + end[-1].n + 2 - f->at), *to = texts; // at most
+    for (; f < end; to += f++->n + 1)
         memcpy(to, b->text + f->at, f->n + 1);
-        good = good && value_utf8(to, f->n);
-    }
-    if (!good && p->not_utf8++ == 0)
-        p->not_utf8_line = row->line;
     return texts;
 }
 
-// Keep every step-th row. A full sample loses every other row, and the step doubles.
-static void sample_row(struct profile *p, const struct csv_block *b, const struct csv_row *row)
+// The first pass, without a sample, counts rows and bytes; the second one takes every step-th row.
+static int read_rows(struct profile *p, struct csv *c, struct csv_block *b, struct err *err)
 {
-    if (p->n_sample == SAMPLE_ROWS || (p->bytes > SAMPLE_BYTES && p->n_sample % 2 == 0)) {
-        for (size_t r = 0; r < p->n_sample / 2; r++) {
-            p->sample[r] = p->sample[2 * r];
-            free(p->sample[2 * r + 1]);
+    int rc = csv_open(c, p->file, p->delimiter, p->encoding, err);
+    p->rows = p->bad_rows = p->not_utf8 = 0;
+    while (rc == 0 && (rc = csv_next(c, b, CSV_BLOCK_ROWS, err)) == 0 && b->n_rows > 0)
+        for (const struct csv_row *row = b->rows; row < b->rows + b->n_rows; row++) {
+            if (row->n != p->n) {
+                p->bad_line = p->rows && !p->bad_rows ? row->line : p->bad_line;
+                p->bad_rows += p->rows > 0;
+                if (p->rows == 0 && row->n + 1 == p->n) {
+                    free(p->names);
+                    p->names = row_texts(b, row);
+                }
+                continue;
+            }
+            p->skip = p->rows ? p->skip : row->line - 1;
+            if (p->sample && p->rows % p->step == 0)
+                p->sample[p->n_sample++] = row_texts(b, row);
+            p->rows++;
+            const struct csv_field *f = &b->fields[row->first], *last = f + row->n - 1;
+            const size_t bytes = last->at + last->n - f->at;
+            p->bytes += bytes;
+            if (!value_utf8(b->text + f->at, bytes) && p->not_utf8++ == 0)
+                p->not_utf8_line = row->line;
         }
-        p->n_sample /= 2;
-        p->bytes /= 2;
-        p->step *= 2;
-    }
-    if (p->rows++ % p->step)
-        return;
-    p->sample[p->n_sample++] = row_texts(p, b, row);
+    return rc == 0 && p->rows < 2 ? err_set(err, "%s: it has one row only", p->file) : rc;
 }
 
 // Take the next text of each row of the sample: the different ones, and which of them the row has.
-static void take_texts(const struct profile *p, struct profile_column *c, const char **next)
+static void take_texts(const struct profile *p, struct profile_column *c)
 {
     static uint32_t slots[SLOTS]; // a hash table of code + 1; 0 is free
     size_t texts_size = 0;
     memset(slots, 0, sizeof slots);
     c->codes = xcalloc(p->n_sample, sizeof *c->codes);
     for (size_t r = 0; r < p->n_sample; r++) {
-        const char *text = next[r];
+        const char *text = p->sample[r];
         const size_t n = strlen(text);
         size_t slot = XXH3_64bits(text, n) % SLOTS;
         while (slots[slot] && strcmp(c->texts[slots[slot] - 1], text) != 0)
@@ -80,7 +85,7 @@ static void take_texts(const struct profile *p, struct profile_column *c, const 
             slots[slot] = (uint32_t)c->n_texts;
         }
         c->codes[r] = slots[slot] - 1;
-        next[r] += n + 1;
+        p->sample[r] += n + 1;
     }
 }
 
@@ -88,7 +93,7 @@ static void take_texts(const struct profile *p, struct profile_column *c, const 
 
 static bool to_number(const struct profile *p, const char *strip, const char *text, double *number)
 {
-    return value_number_as(text, strlen(text), p->decimal, p->thousands, strip, number) == 0 &&
+    return value_number_as(text, strlen(text), p->marks[0], p->marks[1], strip, number) == 0 &&
            fabs(*number) <= 1e15;
 }
 
@@ -132,44 +137,34 @@ static int by_rows(const void *a, const void *b)
     return ORDER(y->rows, x->rows);
 }
 
-void profile_values(struct profile *p, size_t column)
+void profile_values(struct profile *p, const struct profile_column *c)
 {
-    count_values(p, &p->columns[column]);
+    count_values(p, c);
+    for (struct profile_value *v = p->values; v < p->values + p->n_values; v++)
+        v->number = v->good ? v->number : (v->positives + 0.5) / (v->rows + 1);
     qsort(p->values, p->n_values, sizeof *p->values, by_number);
 }
 
-double profile_label(struct profile *p, size_t column, const char *positive)
+void profile_label(struct profile *p, const struct profile_column *c, const char *positive)
 {
-    const struct profile_column *c = &p->columns[column];
-    double rows = 0, positives = 0;
     for (size_t r = p->header; r < p->n_sample; r++) {
         const char *text = c->texts[c->codes[r]];
         p->answers[r] = is_one(text, p->na, p->n_na) ? -1 : schema_is_positive(positive, text);
-        rows += p->answers[r] >= 0;
-        positives += p->answers[r] == 1;
     }
-    return positives / rows;
 }
 
-void profile_split(struct profile *p, size_t column, double last)
+void profile_split(struct profile *p, const struct profile_column *c, double last)
 {
-    count_values(p, &p->columns[column]);
+    count_values(p, c);
     for (size_t r = p->header; r < p->n_sample; r++)
-        p->later[r] = p->values[p->columns[column].codes[r]].number > last;
+        p->later[r] = p->values[c->codes[r]].number > last;
 }
 
-double profile_auc(struct profile *p)
+double profile_auc(const struct profile *p)
 {
     double right = 0, positives = 0, negatives = 0;
-    struct profile_value *v = p->values, *end = v + p->n_values;
-    if (!v->good) { // texts rank by their rates
-        for (; v < end; v++) {
-            v->good = true;
-            v->number = (v->positives + 0.5) / (v->rows + 1);
-        }
-        qsort(p->values, p->n_values, sizeof *p->values, by_number);
-    }
-    for (v = p->values; v < end && v->good; v++) {
+    const struct profile_value *v = p->values, *end = v + p->n_values;
+    for (; v < end && v->good == p->values->good; v++) {
         const double others = v->rows - v->positives;
         right += v->positives * (negatives + others / 2);
         positives += v->positives;
@@ -189,20 +184,10 @@ static size_t find_format(const struct profile *p, struct profile_column *c)
                                        "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%m/%d/%y",  "%d/%m/%y",
                                        "%d-%m-%y", "%m-%d-%y", "%d.%m.%y", "%d %b %Y",  "%d-%b-%Y",
                                        "%d/%b/%Y", "%d-%b-%y", "%b %d %Y", "%b %d, %Y", "%Y%m%d"};
-    static const char *const clocks[] = {"",
-                                         " %H:%M:%S",
-                                         " %H:%M",
-                                         "T%H:%M:%S%z",
-                                         "T%H:%M:%S",
-                                         "T%H:%M",
-                                         " %I:%M:%S %p",
-                                         " %I:%M %p",
-                                         " %H:%M:%S%z",
-                                         " %H:%M:%S %z",
-                                         " %H:%M:%S UTC",
-                                         " %H.%M.%S",
-                                         ":%H:%M:%S %z",
-                                         "%H%M%S"};
+    static const char *const clocks[] = {
+        " %H:%M:%S",    " %H:%M",    "T%H:%M:%S%z", "T%H:%M:%S",    "T%H:%M",        "",
+        " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S%z", " %H:%M:%S %z", " %H:%M:%S UTC", " %H.%M.%S",
+        ":%H:%M:%S %z", "%H%M%S"};
     enum { DAYS = sizeof days / sizeof *days, CLOCKS = sizeof clocks / sizeof *clocks, FEW = 20 };
     size_t best = 0;
     int64_t seconds;
@@ -214,13 +199,10 @@ static size_t find_format(const struct profile *p, struct profile_column *c)
             const struct profile_value *v = &p->values[i];
             rows += value_time(format, v->text, strlen(v->text), &seconds) ? 0 : v->rows;
         }
-        if (rows > best) {
-            best = rows;
-            c->either = false;
+        c->either = rows == best ? rows > 0 : c->either && rows < best;
+        if (rows > best)
             memcpy(c->format, format, sizeof format);
-        } else if (rows == best && rows > 0) {
-            c->either = true;
-        }
+        best = rows > best ? rows : best;
     }
     return best;
 }
@@ -299,20 +281,19 @@ static void measure(struct profile *p, struct profile_column *c)
 static void find_marks(struct profile *p)
 {
     static const char marks[][2] = {".", ".,", ",", ",.", ". ", ", ", ".'"}; // the first preferred
-    size_t best = 0, most = 0;
+    const char *best = marks[0];
+    size_t most = 0;
     double number;
     for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
         size_t numbers = 0;
-        p->decimal = marks[m][0];
-        p->thousands = marks[m][1];
+        p->marks = marks[m];
         for (const struct profile_column *c = p->columns; c < p->columns + p->n; c++)
             for (size_t i = 0; i < c->n_texts && i < FIRST_ROWS; i++)
                 numbers += to_number(p, signs, c->texts[i], &number);
-        best = numbers > most ? m : best;
+        best = numbers > most ? p->marks : best;
         most = numbers > most ? numbers : most;
     }
-    p->decimal = marks[best][0];
-    p->thousands = marks[best][1];
+    p->marks = best;
 }
 
 // The delimiter that splits nearly all of the first rows into the most fields. A comma may also be a
@@ -320,58 +301,23 @@ static void find_marks(struct profile *p)
 static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b, struct err *err)
 {
     double most = 0;
-    p->delimiter = ',';
-    p->n = 1;
     for (const char *d = ";\t|,"; *d; d++, c++) {
-        if (csv_open(c, p->file, *d, NULL, err))
+        size_t rows[CSV_MAX_FIELDS + 1] = {0}, n = 0;
+        if (csv_open(c, p->file, *d, NULL, err) || csv_next(c, b, FIRST_ROWS, err))
             return -1;
-        if (csv_next(c, b, FIRST_ROWS, err) || b->n_rows == 0)
-            continue;
-        size_t rows[CSV_MAX_FIELDS + 1] = {0}, same = 0, n = 0, other = 0;
         for (size_t r = 0; r < b->n_rows; r++)
-            if (++rows[b->rows[r].n] > same && b->rows[r].n > 0)
-                same = rows[n = b->rows[r].n];
-        while (other + 1 < b->n_rows && b->rows[other].n == n)
-            other++;
-        if (n > 1 && same > p->bad_rows) { // said where no delimiter will do
-            p->bad_rows = same;
-            snprintf(p->fault, sizeof p->fault,
-                     "%zu of the first %zu rows have %zu fields, but line %" PRIu64 " has %zu",
-                     same, b->n_rows, n, b->rows[other].line, b->rows[other].n);
-        }
+            n = ++rows[b->rows[r].n] > rows[n] ? b->rows[r].n : n;
         const double fields = (double)n - (*d == ',' ? 1.5 : 0);
-        if (n > 1 && fields > most && 10 * same > 8 * b->n_rows) {
+        if (n > 1 && fields > most && 10 * rows[n] > 8 * b->n_rows) {
             most = fields;
             p->delimiter = *d;
             p->n = n;
         }
     }
-    return 0;
-}
-
-static int read_sample(struct profile *p, struct csv *c, struct csv_block *b, struct err *err)
-{
-    const char *fault = p->n == 1 ? p->fault : "";
-    int rc = csv_open(c, p->file, p->delimiter, p->encoding, err);
-    p->step = 1;
-    p->rows = p->bytes = p->bad_rows = p->not_utf8 = 0;
-    while (p->n_sample > 0)
-        free(p->sample[--p->n_sample]);
-    while (rc == 0 && (rc = csv_next(c, b, CSV_BLOCK_ROWS, err)) == 0 && b->n_rows > 0)
-        for (const struct csv_row *row = b->rows; row < b->rows + b->n_rows; row++) {
-            fault = row->fault && !*fault ? row->fault : fault;
-            if (row->n != p->n) {
-                p->bad_line = p->rows && !p->bad_rows ? row->line : p->bad_line;
-                p->bad_rows += p->rows > 0;
-                p->names = p->rows == 0 && row->n + 1 == p->n ? row_texts(p, b, row) : p->names;
-                continue;
-            }
-            p->skip = p->rows ? p->skip : row->line - 1;
-            sample_row(p, b, row);
-        }
-    if (rc == 0 && p->rows < 2)
-        rc = err_set(err, "%s: it has no rows%s%s", p->file, *fault ? ": " : "", fault);
-    return rc;
+    const char *why = b->n_rows == 0 ? "it is empty" : b->rows[0].fault;
+    return p->n ? 0
+                : err_set(err, "%s: no delimiter (, ; | tab) gives most rows the same fields%s%s",
+                          p->file, why ? ": " : "", why ? why : "");
 }
 
 // The first row names the columns if it has no numbers where the others have, and no texts that come
@@ -405,24 +351,21 @@ int profile_read(struct profile *p, const char *file, struct err *err)
     static struct csv csv[6]; // four delimiters, then the sample; they live as long as the program
     static struct csv_block block;
     *p = (struct profile){.file = file};
-    p->sample = xcalloc(SAMPLE_ROWS, sizeof *p->sample);
-    if (find_delimiter(p, csv, &block, err) || read_sample(p, &csv[4], &block, err))
+    if (find_delimiter(p, csv, &block, err) || read_rows(p, &csv[4], &block, err))
         return -1;
     // A few rows that are not UTF-8 are rejected: all others would be read as something else.
-    if (1000 * p->not_utf8 > p->n_sample || (p->not_utf8 && p->not_utf8_line <= p->skip + 1)) {
+    if (1000 * p->not_utf8 > p->rows || (p->not_utf8 && p->not_utf8_line <= p->skip + 1))
         p->encoding = "windows-1252";
-        if (read_sample(p, &csv[5], &block, err))
-            return -1;
-    }
+    p->step = 1 + (p->rows - 1) / SAMPLE_ROWS + p->bytes / SAMPLE_BYTES;
+    p->sample = xcalloc(p->rows / p->step + 1, sizeof *p->sample);
+    if (read_rows(p, &csv[5], &block, err))
+        return -1;
     p->answers = xcalloc(p->n_sample, sizeof *p->answers);
     p->later = xcalloc(p->n_sample, sizeof *p->later);
     p->columns = xcalloc(p->n, sizeof *p->columns);
     p->values = xcalloc(p->n_sample, sizeof *p->values);
-    const char **next = xcalloc(p->n_sample, sizeof *next);
-    memcpy(next, p->sample, p->n_sample * sizeof *next);
     for (size_t c = 0; c < p->n; c++)
-        take_texts(p, &p->columns[c], next);
-    free(next);
+        take_texts(p, &p->columns[c]);
     find_marks(p);
     find_header(p);
     for (size_t c = 0; c < p->n; c++)

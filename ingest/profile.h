@@ -1,7 +1,7 @@
 // profile: the dialect of a CSV that nobody has described yet, and what its columns hold.
 //
-// One pass keeps every k-th row, at most 200,000 or 256 MB; all else is computed from this sample, over
-// the different texts of each column.
+// One pass counts the rows, another one keeps every k-th, about 200,000 or 256 MB at most; all else is
+// computed from this sample, over the different texts of each column.
 //
 //     profile_read(&p, "my.csv", &err)     the dialect, and the columns
 //     profile_label(&p, column, "yes|Y")   which rows are positive
@@ -12,13 +12,14 @@
 #define INGEST_PROFILE_H
 
 #include "ingest/csv.h"
+#include "ingest/schema.h"
 
 enum look { LOOK_EMPTY, LOOK_TEXT, LOOK_NUMBER, LOOK_TIME };
 
 struct profile_value { // one of the different texts of a column
     const char *text;
     bool missing, good; // it is empty or in na; it is a number or time, where the column is one
-    double number;      // times: seconds since 1970
+    double number;      // times: seconds since 1970; of other texts the share of positives
     // Rows of the sample whose label is not missing, perhaps none; those of them that are positive,
     // and those after the split.
     uint32_t rows, positives, later;
@@ -28,6 +29,7 @@ struct profile_column {
     const char *header; // the name, "" where there is none
     enum look look;
     char format[32], strip[8];     // of times; characters to take out of numbers
+    const char *unit;              // of numbers that are times, or NULL
     bool either;                   // no value says whether the day or the month stands first
     bool whole, rising;            // all are integers; none is below that of the row before
     size_t missing, bad, distinct; // rows without a value; of another kind; different values
@@ -37,6 +39,11 @@ struct profile_column {
     struct profile_value top[2]; // the two most frequent ones
     size_t classes;              // different values, without those of one or two rows in thousands
 
+    // What a draft makes of it: why it is left out, or NULL.
+    enum column_kind kind;
+    const char *out;
+    char name[64];
+
     // Private: the different texts, and which of them a row of the sample has.
     const char **texts;
     uint32_t *codes; // [n_sample]
@@ -44,35 +51,34 @@ struct profile_column {
 };
 
 struct profile {
-    const char *file, *encoding;        // encoding: NULL for UTF-8
-    char delimiter, decimal, thousands; // thousands: 0 where there are none
+    const char *file, *encoding; // encoding: NULL for UTF-8
+    const char *marks;           // of decimals, then of thousands: 0 where there are none
+    char delimiter;
     bool header;
     uint64_t skip, rows;              // lines before the header, or the first row
     uint64_t step;                    // every step-th row is in the sample
-    uint64_t bad_rows;                // with another number of fields, after the first row
-    uint64_t bad_line;                // of the first of them
-    uint64_t not_utf8, not_utf8_line; // rows of the sample that are not, and the first of all
-    const char *names;  // texts of a row before the first that has a field less, or NULL
-    const char *na[16]; // texts that mean a missing value
+    uint64_t bad_rows, bad_line;      // with another number of fields, and the first of them
+    uint64_t not_utf8, not_utf8_line; // rows that are not, and the first of them
+    const char *na[16];               // texts that mean a missing value
     size_t n_na, n_sample, n, n_values;
     struct profile_column *columns; // [n]
-    struct profile_value *values;   // [n_values] numbers and times in their order
+    struct profile_value *values;   // [n_values] in the order of their numbers
+    char *names;                    // of a row before the first, if that has no names; or NULL
 
     // Private.
-    char fault[128]; // why no delimiter will do
-    char **sample;   // [n_sample] the texts of a row, each ends with a 0
+    char **sample; // [n_sample] the texts of a row that no column took yet; a 0 ends each
     size_t bytes;
     int8_t *answers; // [n_sample] 1 positive, 0 not, -1 no label
     bool *later;     // [n_sample]
 };
 
 int profile_read(struct profile *p, const char *file, struct err *err);
-// positive: the texts that are, separated by '|'. Returns their share of the rows.
-double profile_label(struct profile *p, size_t column, const char *positive);
-void profile_values(struct profile *p, size_t column);
+// Whose label is one of positive, separated by '|', is positive.
+void profile_label(struct profile *p, const struct profile_column *c, const char *positive);
+void profile_values(struct profile *p, const struct profile_column *c);
 // Rows whose number or time in the column is above the last one are later.
-void profile_split(struct profile *p, size_t column, double last);
+void profile_split(struct profile *p, const struct profile_column *c, double last);
 // How well these values alone rank the label: the area under the ROC curve, at least 0.5.
-double profile_auc(struct profile *p);
+double profile_auc(const struct profile *p);
 
 #endif
