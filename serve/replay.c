@@ -94,19 +94,6 @@ static int open_input(void)
     return convert_open(&convert, &dataset, NULL, &err);
 }
 
-static void show_faults(void)
-{
-    if (convert_broken(&convert) > SHOWN)
-        return;
-    for (const struct reject *why = convert.faults; why < convert.faults + convert.n_faults;
-         why++) {
-        const char *value = why->value ? why->value : "", *quote = why->value ? "\"" : "";
-        fprintf(stderr, "replay: %s:%" PRIu64 ": %s%s%s%s%s%.80s%s; not sent\n", csv->name,
-                why->line, why->column, *why->column ? ": " : "", why->reason,
-                why->value ? ": " : "", quote, value, quote);
-    }
-}
-
 // The row without its label and its empty fields, which the server fills in. It is a reject if a
 // text is not UTF-8.
 static void add_row(int64_t time)
@@ -131,9 +118,6 @@ static void add_row(int64_t time)
         if (json_object_set_new(json, c->schema->name, value) == 0)
             continue;
         convert.rows--;
-        convert.n_faults = 1;
-        convert.faults[0] = (struct reject){block.rows[0].line, c->schema->name, "not UTF-8", NULL};
-        show_faults();
         json_decref(json);
         return;
     }
@@ -165,9 +149,8 @@ static int read_rows(void)
     progress_init(&progress, "replay", csv->size);
     while ((rc = csv_next(&convert.csv, &block, 1, &err)) == 0 && block.n_rows > 0) {
         progress_set(&progress, csv->bytes);
-        if (!convert_row(&convert, &block, block.rows, 0))
-            show_faults();
-        else if ((*time >= from || *time >= labels_from) && *time < until)
+        if (convert_row(&convert, &block, block.rows, 0) &&
+            (*time >= from || *time >= labels_from) && *time < until)
             add_row(*time);
     }
     progress_done(&progress);
@@ -412,7 +395,7 @@ static void print_counts(void)
         waiting += rows[i].label >= 0;
     sort_doubles(seconds, n_seconds);
     printf("transactions    %zu sent, %zu answered, %zu failed; %" PRIu64
-           " rows that break the schema\n"
+           " rows that break the schema (ingest says why)\n"
            "requests        %zu, %zu sent again\n"
            "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n"
            "latency ms      p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n"
@@ -430,13 +413,12 @@ static int add_token(void)
     FILE *f = file_open(token_file, true, &err);
     if (!f)
         return -1;
-    const bool good = fgets(line + strlen(line), 280, f);
+    const int rc = fscanf(f, "%256s", line + strlen(line)) == 1 // NOLINT(cert-err34-c): a text
+                       ? 0
+                       : err_set(&err, "%s: has no token", token_file);
     fclose(f);
-    if (!good)
-        return err_sys(&err, "%s: cannot read the token", token_file);
-    line[strcspn(line, "\r\n")] = '\0';
     curl_slist_append(headers, line);
-    return 0;
+    return rc;
 }
 
 static int write_output(void)
