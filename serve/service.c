@@ -127,15 +127,15 @@ int service_reload(struct service *s, struct err *err)
 
 enum { NEWEST_LINES = 8 };
 
-static bool has_changed(const char *path, int64_t seen[4])
+// seen: the sum of what tells versions of the file apart; 0: it is missing.
+static bool has_changed(const char *path, int64_t *seen)
 {
-    struct stat f = {0};
-    if (stat(path, &f))
-        f.st_ino = 0;
-    const int64_t now[] = {(int64_t)f.st_ino, f.st_size, f.st_mtim.tv_sec, f.st_mtim.tv_nsec};
-    const bool same = memcmp(now, seen, sizeof now) == 0;
-    memcpy(seen, now, sizeof now);
-    return !same;
+    struct stat f;
+    const int64_t before = *seen;
+    *seen = stat(path, &f)
+                ? 0
+                : (int64_t)f.st_ino + f.st_size + f.st_mtim.tv_sec * 1000000000 + f.st_mtim.tv_nsec;
+    return *seen != before;
 }
 
 // all gets what the dashboard shows of a file with a verdict, or an error where it is damaged. False
@@ -179,9 +179,9 @@ void service_watch(struct service *s)
     struct err err;
     int64_t champion = 0;
     char *ledger = path_join(s->files->models, "ledger.jsonl"), *old = s->loop;
-    const bool moved = has_changed(ledger, s->seen[0]);
+    const bool moved = has_changed(ledger, &s->seen[0]);
     free(ledger);
-    if (!has_changed(s->files->drift, s->seen[1]) && !moved && s->loop)
+    if (!has_changed(s->files->drift, &s->seen[1]) && !moved && s->loop)
         return;
     json_t *all = json_pack("{s:n, s:n, s:n}", "drift", "challenger", "ledger");
     add_verdict(all, "drift", "drift_error", s->files->drift);
@@ -201,7 +201,7 @@ void service_watch(struct service *s)
     service_let(s);
     // Also where the ledger is damaged, which this reports.
     if (moved && !same && service_reload(s, &err) == RELOAD_LATER)
-        s->seen[0][0] = 0;
+        s->seen[0] = 0;
 }
 
 static int load_snapshot(struct service *s, const char *path, struct err *err)

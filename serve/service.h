@@ -70,7 +70,7 @@ struct service {
     struct champion *first;       // the one that the service started with
     const struct plan *plan;      // the first one's
     char *loop;                   // what GET /loop answers, by service_watch
-    int64_t seen[2][4];           // of its files: inode, size, mtime; all 0: missing
+    int64_t seen[2];              // of its files, by service_watch
     pthread_rwlock_t replacement; // around champion and loop
     pthread_mutex_t reloading;    // one reload at a time
     struct pseudonym pseudonym;

@@ -55,6 +55,12 @@ int store_execute(struct store *s, const char *what, int64_t *x, struct err *err
     return rc == SQLITE_OK ? 0 : store_failed(s, what, err);
 }
 
+static void bind_numbers(sqlite3_stmt *q, int n, const int64_t *values)
+{
+    for (int i = 0; i < n; i++)
+        sqlite3_bind_int64(q, 1 + i, values[i]);
+}
+
 // Run a statement and reset it. x: as in store_execute.
 static int run(struct store *s, sqlite3_stmt *q, const char *what, int64_t *x, struct err *err)
 {
@@ -252,8 +258,7 @@ static int find_model(struct store *s, const struct decision *d, struct err *err
 static int keep_id(struct store *s, int64_t id, int64_t order, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_KEEP];
-    sqlite3_bind_int64(q, 1, id);
-    sqlite3_bind_int64(q, 2, order);
+    bind_numbers(q, 2, (int64_t[]){id, order});
     s->kept++;
     return run(s, q, "keep an id", NULL, err);
 }
@@ -268,10 +273,7 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
         return -1;
     row->order = s->next;
     row->received = clock_ms();
-    sqlite3_bind_int64(q, 1 + C_ORDER, row->order);
-    sqlite3_bind_int64(q, 1 + C_RECEIVED, row->received);
-    sqlite3_bind_int64(q, 1 + C_CLOCK, row->clock);
-    sqlite3_bind_int64(q, 1 + C_MODEL, s->model_id);
+    bind_numbers(q, 4, (int64_t[]){row->order, row->received, row->clock, s->model_id});
     sqlite3_bind_double(q, 1 + C_PROBABILITY, d->probability);
     sqlite3_bind_int(q, 1 + C_REVIEW, d->review);
     for (int k = 0; k < d->n_reasons; k++) { // all rows have equally many; the rest stay NULL
@@ -303,12 +305,7 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
                     struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_PUT_LABEL];
-    sqlite3_bind_int64(q, 1, s->next++);
-    sqlite3_bind_int64(q, 2, clock_ms());
-    sqlite3_bind_int64(q, 3, clock);
-    sqlite3_bind_int64(q, 4, order);
-    sqlite3_bind_int(q, 5, label->was);
-    sqlite3_bind_int(q, 6, label->label);
+    bind_numbers(q, 6, (int64_t[]){s->next++, clock_ms(), clock, order, label->was, label->label});
     return run(s, q, "write a label", NULL, err);
 }
 
