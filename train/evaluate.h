@@ -177,7 +177,7 @@ double *scores_new(const struct examples *e, const struct model *m, struct row_r
 // have ended and end where labels are mature (examples.h); cards blocked by a fraud are left out, one
 // set for both (metrics.h, with a history of 28 days and label_delay).
 //
-// Intervals are of the differences B - A, with the same draws for both (bootstrap.h). B is better
+// Intervals are of the differences B - A, with the same draws for both (metrics.h). B is better
 // where the 95 % interval of the primary metric, which [retrain] metric names, lies above 0, and worse
 // where it lies below. Below 14 days nothing is judged, because intervals of few days are too short.
 // Without a clock rows are judged whatever their number; the table has to be that which trained both,
