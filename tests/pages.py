@@ -308,8 +308,8 @@ class Dashboard(Served):
         b.wait(DECIDED + " && document.querySelectorAll('#decisions > tr').length === 1")
         self.assertEqual(b.complaints(), [])
         b.click("#decisions .open")
-        b.value("sessionStorage.setItem('token', 'of-another-server')")
-        b.click(".more .presets button")
+        b.value("void (sessionStorage.setItem('token', 'of-another-server'),"  # at once, before the page polls
+                " document.querySelector('.more .presets button').click())")
         b.wait("document.querySelector('.more [role=status]').textContent.startsWith('Not stored') && "
                "document.body.dataset.state === 'locked'")
         b.type("#token", TOKEN)
