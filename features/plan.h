@@ -79,7 +79,7 @@ struct node {
 
 // The char *text visits the texts of a node.
 #define EACH_TEXT(node)                                                                            \
-    for (char *text = (node)->text; text < (node)->text + (node)->text_size;                       \
+    for (char *text = (node)->text; text && text < (node)->text + (node)->text_size;               \
          text += strlen(text) + 1)
 
 // A track is the history of all keys of one column: for each key its events' times and, per lane,

@@ -459,9 +459,13 @@ static int take_each(struct store *s, const char *sql, int64_t from, int64_t unt
                                             {sqlite3_column_int(q, 2), sqlite3_column_int(q, 3)}};
     }
     int rc = sqlite3_finalize(q) ? store_failed(s, "read", err) : 0;
-    for (const struct event *e = events; rc == 0 && e < events + n_events; e++)
-        if ((rc = store_get(s, e->of ? e->of : e->order, &row, err)) == 0)
-            rc = take(arg, row, e->of ? &e->label : NULL, err);
+    for (size_t i = 0; rc == 0 && i < n_events; i++) {
+        const struct event *e = &events[i];
+        rc = store_get(s, e->of ? e->of : e->order, &row, err) ||
+                     take(arg, row, e->of ? &e->label : NULL, err)
+                 ? -1
+                 : 0;
+    }
     sqlite3_reset(s->statements[STORE_ROW]);
     free(events);
     return rc;

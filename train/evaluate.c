@@ -1,9 +1,11 @@
 // Settings, folds, candidates, fits, the choice of l2 and threshold, and the results of every fold.
 #include "train/evaluate.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/value.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -350,12 +352,15 @@ static struct fit *fit_of(struct candidate *c, const struct fold *fold, double l
 
 // ---- l2 and threshold ---------------------------------------------------------------------------
 
-// The next step begins.
+// The next step begins. Candidates take theirs at the same time.
 static void step(struct evaluation *v, const struct candidate *c, const char *what)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
     snprintf(v->progress.step, sizeof v->progress.step, "%u of %u: %.12s, %s", v->steps + 1,
              (unsigned)v->progress.total, c->name, what);
     progress_set(&v->progress, v->steps++);
+    pthread_mutex_unlock(&lock);
 }
 
 static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
@@ -465,11 +470,22 @@ static int run_candidate(struct evaluation *v, struct candidate *c, struct err *
     return 0;
 }
 
+// The candidates are evaluated in parallel lanes, because much of an evaluation (sorting, judging,
+// drawing) runs on one thread.
+static int run_lane(void *arg, unsigned lane, struct err *err)
+{
+    struct evaluation *v = arg;
+    for (size_t i = lane; i <= v->n_baselines; i += v->lanes)
+        if (run_candidate(v, i ? &v->baselines[i - 1] : &v->model, err))
+            return -1;
+    return 0;
+}
+
 int evaluation_run(struct evaluation *v, struct examples *e, const struct config *config,
                    const struct split *split, unsigned threads, struct err *err)
 {
     const struct split *s = &v->split;
-    *v = (struct evaluation){.threads = threads};
+    *v = (struct evaluation){0};
     if (split)
         v->split = *split;
     if ((!split && split_from_config(&v->split, config, err)) ||
@@ -485,11 +501,11 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
         read_baselines(v, e, config, err))
         return -1;
     v->settings.retraining = split != NULL;
-    progress_init(&v->progress, "train",
-                  (1 + v->n_baselines) * (v->settings.n_l2 + v->n_folds + 1));
-    int rc = run_candidate(v, &v->model, err);
-    for (size_t i = 0; i < v->n_baselines && rc == 0; i++)
-        rc = run_candidate(v, &v->baselines[i], err);
+    const unsigned n = (unsigned)v->n_baselines + 1;
+    v->lanes = threads < n ? threads : n;
+    v->threads = threads / v->lanes;
+    progress_init(&v->progress, "train", n * (v->settings.n_l2 + v->n_folds + 1));
+    const int rc = parallel_run(v->lanes, run_lane, v, err);
     progress_done(&v->progress);
     return rc;
 }

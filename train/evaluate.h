@@ -143,8 +143,8 @@ struct evaluation {
     size_t n_slicings;
     json_t *urgent; // sentences on what makes the model useless, of publish
     struct progress progress;
-    unsigned threads;
-    unsigned steps; // that have begun
+    unsigned lanes, threads; // candidates evaluated at the same time; threads of each
+    unsigned steps;          // that have begun
 };
 
 // split: of a retraining; NULL for [split] of the config. Sets the examples' card.
