@@ -140,8 +140,10 @@ static int guess_label(struct draft *d, struct err *err)
                        p->file);
     if (other)
         return err_set(err,
-                       "%s: which column is the label, '%s', '%s' or another? Pass LABEL=COLUMN",
-                       p->file, other->header, d->label->header);
+                       "%s: which column is the label, '%s' (#%td), '%s' (#%td) or another? Pass "
+                       "LABEL=COLUMN, or its number, as in LABEL='#%td'",
+                       p->file, other->header, other - p->columns + 1, d->label->header,
+                       d->label - p->columns + 1, d->label - p->columns + 1);
     return 0;
 }
 
@@ -418,10 +420,17 @@ int draft_make(const char *file, const char *label, FILE *ini, FILE *table, stru
     choose_time(&d);
     if (d.time)
         choose_split(&d);
+    const struct profile_column *out = NULL;
     for (struct profile_column *c = p->columns; c < p->columns + p->n; c++) {
         guess(&d, c);
         make_name(p, c);
+        out = c->out ? c : out;
     }
+    if (!d.time && d.inputs == 0)
+        return err_set(err,
+                       "%s: no column is left for the features, which take numbers, categories and "
+                       "keys: '%s' is left out (%s), and so are the others",
+                       file, out ? out->header : "", out ? out->out : "there is only the label");
     d.hinges = (int)fmax(0, fmin(HINGES, (MAX_INPUTS - d.inputs) / fmax(1, d.curved)));
     json_t *json = draft_json(&d);
     if (!json)

@@ -126,7 +126,9 @@ static const struct {
     {"quality,n", "i%3 \",\" i%9", "quality=1|2",
      "label = quality, label, positive=1|alert_share = 66%"},
     {"n,left,right,m", "i%9 \",\" y \",\" i%2 \",\" i%9", "",
-     "which column is the label, 'left', 'right' or another? Pass LABEL=COLUMN"},
+     "which column is the label, 'left' (#2), 'right' (#3) or another? Pass LABEL=COLUMN"},
+    {"text,y", "\"text \" i \",\" y", "",
+     "no column is left for the features, |'text' is left out (another value in every row)"},
     {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252   ; line 2 is not UTF-8"},
     // of 1600 rows one is a few
     {"n,c,y", "i%9 (i==5?\",\\351,\":\",\\303\\251,\") y \"\\n3,e,0\\n4,e,1\\n5,e,0\"", "",
