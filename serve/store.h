@@ -97,15 +97,15 @@ enum store_statement {
     STORE_INSERT,
     STORE_ROW,
     STORE_FIND,
-    STORE_KEEP,
+    STORE_PUT_ID,
     STORE_LABELS,
     STORE_PUT_LABEL,
     STORE_PUT_MODEL,
     STORE_STATEMENTS
 };
-enum { STORE_KEPT = 65536 };   // ids in memory
-enum { STORE_BUSY_MS = 1000 }; // that a lock of another program is waited for
-enum { STORE_FILES = 3 };      // the database, its log and SQLite's shared memory
+enum { STORE_KEPT = 65536, STORE_RANGES = 256 }; // ids in memory, and their ranges
+enum { STORE_BUSY_MS = 1000 };                   // that a lock of another program is waited for
+enum { STORE_FILES = 3 };                        // the database, its log and SQLite's shared memory
 
 struct store {
     char *files[STORE_FILES], *path; // path: the first of them
@@ -118,7 +118,13 @@ struct store {
     const struct dictionary *dictionaries; // [plan->schema.n]: of categories
     sqlite3_stmt *statements[STORE_STATEMENTS];
     struct store_log log;
-    int64_t kept;          // ids in memory
+    struct store_ids {
+        struct store_id {
+            int64_t id, order;
+        } * ids; // [n]
+        size_t n, size;
+    } ids[STORE_RANGES];   // of the newest rows, by the highest byte; empty in a reader
+    size_t kept;           // ids in all ranges
     int id_range;          // whose ids move to the table next
     int64_t swept;         // ids of lower order numbers will be there when all ranges have moved
     struct decision model; // whose model was written last

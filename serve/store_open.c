@@ -175,10 +175,7 @@ int store_bind(struct store *s, const struct plan *plan, const struct dictionary
     s->columns = xcalloc(n, sizeof *s->columns);
     for (size_t c = 0; c < n; c++)
         s->columns[c] = &s->one->values[c];
-    return store_execute(s, "read", &s->next, err, next) || store_keep_ids(s, err) ||
-                   store_prepare(s, err)
-               ? -1
-               : 0;
+    return store_execute(s, "read", &s->next, err, next) || store_prepare(s, err) ? -1 : 0;
 }
 
 int store_open(struct store *s, const char *path, const struct plan *plan,
@@ -189,7 +186,7 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
     s->plan = plan;
     return open_file(s, true, err) || connect(s, full, identity, err) || read_identity(s, err) ||
                    check_identity(s, identity, err) || store_check_places(s, err) ||
-                   store_bind(s, plan, dictionaries, err)
+                   store_bind(s, plan, dictionaries, err) || store_keep_ids(s, err)
                ? -1
                : 0;
 }
@@ -218,6 +215,8 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     for (size_t i = 0; i < STORE_FILES; i++)
         free(s->files[i]);
+    for (size_t i = 0; i < STORE_RANGES; i++)
+        free(s->ids[i].ids);
     store_log_stop(&s->log);
     sqlite3_close(s->db); // moves the log into the file
     if (s->path && s->lock >= 0)
