@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ID_SLOTS = 1 << 21 };
+enum { ID_SLOTS = 1 << 22 };
 #define REPEATED (UINT64_C(1) << 63)
 
 // ---- the header ----
