@@ -1,9 +1,8 @@
-#include "ingest/draft.h"
+#include "ingest/profile.h"
 
 #include "base/memory.h"
 #include "base/template.h"
 #include "base/value.h"
-#include "ingest/profile.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "ingest/convert.h"
-#include "ingest/draft.h"
+#include "ingest/profile.h"
 
 #include <inttypes.h>
 #include <libgen.h>

@@ -7,12 +7,18 @@
 //     profile_label(&p, column, "yes|Y")   which rows are positive
 //     profile_values(&p, column)           fills p.values, with their rows and positives
 //
+//     draft_make("my.csv", "churn", stdout, stderr, &err)
+//
+// draft_make (draft.c) guesses the .ini of a dataset from it; docs/own-data.md says how.
+//
 // Ownership: a profile owns its texts and lives as long as its program.
 #ifndef INGEST_PROFILE_H
 #define INGEST_PROFILE_H
 
 #include "ingest/csv.h"
 #include "ingest/schema.h"
+
+#include <stdio.h>
 
 enum look { LOOK_EMPTY, LOOK_TEXT, LOOK_NUMBER, LOOK_TIME };
 
@@ -80,5 +86,9 @@ void profile_values(struct profile *p, const struct profile_column *c);
 void profile_split(struct profile *p, const struct profile_column *c, double last);
 // How well these values alone rank the label: the area under the ROC curve, at least 0.5.
 double profile_auc(const struct profile *p);
+
+// Print the .ini, and a table of the columns. label: NULL to guess it; a header or "#3", perhaps with
+// "=" and the positive values, separated by '|'.
+int draft_make(const char *file, const char *label, FILE *ini, FILE *table, struct err *err);
 
 #endif
