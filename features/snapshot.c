@@ -8,7 +8,7 @@
 //
 // The plan has the numbers of edges and lanes. A key's events are those that some window of a late
 // event can still reach.
-#include "features/snapshot.h"
+#include "features/state.h"
 
 #include "base/memory.h"
 #include "base/output.h"

@@ -3,7 +3,7 @@
 // Features are the same to the last bit for any blocks, number of threads and pseudonym key.
 // Memory: per key the events that a window of a late event can still reach, and one block.
 //
-// state_init, state_bind for each category column, perhaps snapshot_load (snapshot.h), then state_run
+// state_init, state_bind for each category column, perhaps snapshot_load, then state_run
 // of events in the order in which they arrive.
 //
 // An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
@@ -78,5 +78,25 @@ void state_relabel(struct state *s, const struct events *one, const double *was,
 // The history of a key, made with room for that many events where it is missing. It stays valid
 // until the next call.
 struct history *state_history(struct state *s, size_t track, uint64_t key, uint64_t room);
+
+// ---- in snapshot.c: a state on disk, so that a server starts where the batch ended ----
+//
+// Loading refuses a file that is truncated, altered or made by another plan. The same events under
+// the same pseudonym key give the same bytes for any number of threads.
+
+// The name of the snapshot inside a feature table's folder.
+#define SNAPSHOT_NAME "state.bin"
+
+// Write to fd; name is for messages.
+int snapshot_save(const struct state *s, int fd, const char *name, struct err *err);
+// s: fresh from state_init; after an error it can only be released.
+int snapshot_load(struct state *s, const char *path, struct err *err);
+
+// What a snapshot says of itself, not verified.
+struct snapshot_head {
+    uint64_t position, checksum; // the checksum at its end
+    int64_t last_time;           // as in struct state
+};
+int snapshot_peek(const char *path, struct snapshot_head *head, struct err *err);
 
 #endif

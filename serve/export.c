@@ -8,7 +8,6 @@
 #include "base/option.h"
 #include "base/progress.h"
 #include "base/value.h"
-#include "features/snapshot.h"
 #include "features/split.h"
 #include "serve/service.h"
 #include "train/registry.h"

@@ -2,7 +2,6 @@
 #include "serve/store.h"
 
 #include "base/memory.h"
-#include "features/snapshot.h"
 
 #include <inttypes.h>
 

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/value.h"
-#include "features/snapshot.h"
 #include "train/registry.h"
 #include "train/report.h"
 

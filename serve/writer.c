@@ -7,7 +7,6 @@
 #include "serve/service.h"
 
 #include "base/progress.h"
-#include "features/snapshot.h"
 
 #include <limits.h>
 #include <linux/futex.h>

@@ -4,7 +4,6 @@
 #define TESTS_SMALL_SERVICE_H
 
 #include "base/memory.h"
-#include "features/snapshot.h"
 #include "serve/service.h"
 #include "tests/release.h"
 #include "train/registry.h"

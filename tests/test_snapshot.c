@@ -1,6 +1,5 @@
 // features/snapshot: a state that was saved and loaded goes on to the same bits, also between late
 // events, and a file that no state wrote is refused, also when its checksum is right.
-#include "features/snapshot.h"
 
 #include "tests/support.h"
 

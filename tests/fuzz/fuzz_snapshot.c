@@ -4,7 +4,6 @@
 // The bytes are edits of a snapshot that the state itself wrote: 10 bytes each, the word (2 bytes,
 // modulo the length; its highest bit: cut the file there) and what is added to it.
 #define _GNU_SOURCE // memfd_create
-#include "features/snapshot.h"
 #include "tests/support.h"
 
 #include <sys/mman.h>
