@@ -190,7 +190,6 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
 int table_shuffle(struct table *t, uint64_t seed, struct err *err)
 {
     const int8_t *label = table_first(t, COLUMN_LABEL);
-    const int time = table_find_kind(t, COLUMN_TIME);
     struct pick *picks = xcalloc(t->rows, sizeof *picks);
     int64_t *times = xmalloc(t->rows * sizeof *times);
     uint64_t of_class[3] = {0}, rank = 0;
@@ -207,11 +206,14 @@ int table_shuffle(struct table *t, uint64_t seed, struct err *err)
     }
     free(picks);
     const struct table from = *t;
-    from.columns[time].data = times;
+    struct table_column *time = t->columns;
+    while (time->kind != COLUMN_TIME)
+        time++;
+    time->data = times;
     if (table_join(t, &from, 1, &from.rows, err))
         return -1;
     for (uint64_t r = 0; r < t->rows; r++)
         times[r] = (int64_t)r;
-    t->columns[time].data = times;
+    t->columns[time - from.columns].data = times;
     return 0;
 }

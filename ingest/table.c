@@ -224,18 +224,12 @@ int table_find(const struct table *t, const char *name)
     return -1;
 }
 
-int table_find_kind(const struct table *t, enum column_kind kind)
+const void *table_first(const struct table *t, enum column_kind kind)
 {
     for (size_t i = 0; i < t->n; i++)
         if (t->columns[i].kind == kind)
-            return (int)i;
-    return -1;
-}
-
-const void *table_first(const struct table *t, enum column_kind kind)
-{
-    const int i = table_find_kind(t, kind);
-    return i < 0 ? NULL : t->columns[i].data;
+            return t->columns[i].data;
+    return NULL;
 }
 
 const void *table_data(const struct table *t, const char *name, enum column_kind kind,

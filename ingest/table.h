@@ -59,9 +59,8 @@ struct table {
 size_t column_size(enum column_kind kind);
 
 int table_open(struct table *t, const char *path, struct err *err);
-// Index of a column, or of the only column of a kind; or -1.
+// Index of a column, or -1.
 int table_find(const struct table *t, const char *name);
-int table_find_kind(const struct table *t, enum column_kind kind);
 // The values of the first column of a kind; NULL where there is none.
 const void *table_first(const struct table *t, enum column_kind kind);
 // The values of a column; NULL and a message where it does not exist or is of another kind.

@@ -85,8 +85,8 @@ TEST_CASE(what_was_written_comes_back_and_numpy_reads_it_too)
     assert_string_equal(json_string_value(json_object_get(t.provenance, "made_by")), "a test");
     assert_int_equal(table_find(&t, "x"), 2);
     assert_int_equal(table_find(&t, "y"), -1);
-    assert_int_equal(table_find_kind(&t, COLUMN_LABEL), 4);
-    assert_int_equal(table_find_kind(&t, COLUMN_KEY), -1);
+    assert_ptr_equal(table_first(&t, COLUMN_LABEL), t.columns[4].data);
+    assert_null(table_first(&t, COLUMN_KEY));
     assert_ptr_equal(table_data(&t, "x", COLUMN_NUMBER, &err), t.columns[2].data);
     assert_null(table_data(&t, "x", COLUMN_LABEL, &err));
     assert_contains(err.msg, "column 'x' is of kind number, not label");

@@ -191,8 +191,7 @@ static int farthest_first(const void *a, const void *b)
 
 static json_t *flip(const struct trial *t, size_t i)
 {
-    const int id = table_find_kind(&t->e.table, COLUMN_ID);
-    const uint64_t row = t->rows.first + i, *ids = id < 0 ? NULL : t->e.table.columns[id].data;
+    const uint64_t row = t->rows.first + i, *ids = table_first(&t->e.table, COLUMN_ID);
     char text[24], time[TIME_TEXT];
     snprintf(text, sizeof text, "%" PRId64, ids ? (int64_t)ids[row] : 0);
     return json_pack("{s:s?, s:s, s:b, s:f, s:f}", "id", ids ? text : NULL, "time",

@@ -52,7 +52,7 @@ int examples_open(struct examples *e, const char *path, const struct plan *train
             "the model was trained on other [columns] or [features] than %s has: compute "
             "these again, or promote a model of them",
             path);
-    if (!trained && table_find_kind(&e->table, COLUMN_LABEL) < 0)
+    if (!trained && !table_first(&e->table, COLUMN_LABEL))
         return err_set(err, "%s: has no label column", path);
     return find_columns(e, &e->plan, err);
 }
