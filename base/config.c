@@ -225,7 +225,6 @@ int config_int(const struct config *c, const char *section, const char *key, int
     return 0;
 }
 
-// Each string's hash seeds the next one's.
 char *config_name(const struct config *c)
 {
     const char *slash = strrchr(c->path, '/'), *name = slash ? slash + 1 : c->path;
@@ -233,6 +232,7 @@ char *config_name(const struct config *c)
     return xasprintf("%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
 }
 
+// The hash of each string is the seed of the next one's.
 uint64_t config_checksum(const struct config *c, const char *const *names)
 {
     uint64_t h = 0;

@@ -180,7 +180,6 @@ static int begin(struct output *o, const char *path, mode_t mode, struct err *er
         return err_set(err, "the name of the output is empty");
     *o = (struct output){.path = xasprintf("%.*s", (int)n, path),
                          .temporary = xasprintf("%.*s.tmp", (int)n, path),
-                         .is_folder = S_ISDIR(mode),
                          .fd = -1};
     signal(SIGXFSZ, SIG_IGN); // beyond a file size limit write() fails then, like on a full disk
     if (make_parents(o->path, err) == 0 && lock_temporary(o, mode, err) == 0)
@@ -276,7 +275,7 @@ int output_commit(struct output *o, struct err *err)
         return err_sys(err, "%s: cannot write", o->path);
     if (fsync(o->fd))
         return err_sys(err, "%s: cannot write to disk", o->path);
-    if (o->is_folder && (old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)
+    if (!o->file && (old = open(o->path, DIR_FLAGS)) < 0 && errno != ENOENT)
         return err_sys(err, "%s: cannot open", o->path);
     if (old >= 0)
         flock(old, LOCK_EX | LOCK_NB);

@@ -25,7 +25,6 @@
 struct output {
     char *path; // the target; NULL when not open
     char *temporary;
-    bool is_folder;
     int fd;     // of the temporary file or folder
     FILE *file; // to write to a file, on fd; NULL for a folder. Errors are those of the commit
 };
