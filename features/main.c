@@ -2,7 +2,7 @@
 // a server starts from.
 //
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
-// column per input of the plan, and beside them the state after the last row (snapshot.h). Its rows
+// column per input of the plan, and beside them the state after the last row (snapshot.c). Its rows
 // are in time order (rows with equal times keep theirs), or with [split] shuffle in that of
 // table_shuffle. missing values, onehots and hinges are fitted to the training window of [split].
 //
@@ -12,8 +12,8 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/value.h"
-#include "features/snapshot.h"
 #include "features/split.h"
+#include "features/state.h"
 #include "ingest/table.h"
 
 #include <math.h>
@@ -218,27 +218,19 @@ static int open_writer(struct err *err)
     return table_writer_open(&writer, output, written, n_written, err);
 }
 
-// Columns are written independently of each other, so each thread takes every so many-th of them.
-static int append_share(void *none, unsigned thread, struct err *err)
-{
-    (void)none;
-    for (size_t i = thread; i < n_written; i += (size_t)threads) {
-        const struct table_column *c = &written[i];
-        if (table_writer_append(&writer, i, c->kind == COLUMN_FEATURE ? c->data : block_data(c),
-                                (size_t)(block.end - block.first), err))
-            return -1;
-    }
-    return 0;
-}
-
 static int run_blocks(uint64_t rows, struct err *err)
 {
     struct progress progress;
     int rc = 0;
     progress_init(&progress, "features", rows);
     for (uint64_t first = 0; first < rows && rc == 0; first = block.end) {
-        rc =
-            run_state(first, rows, err) || parallel_run((unsigned)threads, append_share, NULL, err);
+        rc = run_state(first, rows, err);
+        for (size_t i = 0; i < n_written && rc == 0; i++) {
+            const struct table_column *c = &written[i];
+            rc =
+                table_writer_append(&writer, i, c->kind == COLUMN_FEATURE ? c->data : block_data(c),
+                                    (size_t)(block.end - first), err);
+        }
         progress_set(&progress, block.end);
     }
     progress_done(&progress);
