@@ -50,15 +50,15 @@ struct reader {
 static int check_names(struct reader *r, const char *section, const char *key)
 {
     const char *names[N_SECTIONS] = {NULL}; // for cppcheck
-    size_t s = 0, k = 0;
-    for (size_t i = 0; i < N_SECTIONS; i++)
+    const char *const *keys = NULL;
+    size_t k = 0;
+    for (size_t i = 0; i < N_SECTIONS; i++) {
         names[i] = sections[i][0];
-    while (s < N_SECTIONS && strcmp(section, names[s]) != 0)
-        s++;
-    if (s == N_SECTIONS)
+        keys = strcmp(section, names[i]) == 0 ? sections[i] + 1 : keys;
+    }
+    if (!keys)
         return FAIL(r, "unknown section [%s]%s", section,
                     err_did_you_mean(section, names, N_SECTIONS).text);
-    const char *const *keys = sections[s] + 1;
     while (key && keys[k] && strcmp(key, keys[k]) != 0)
         k++;
     if (!key || !*keys || keys[k])

@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 int err_write(struct err *err, const char *fmt, ...)
@@ -20,11 +21,6 @@ int err_report(const char *program, const struct err *err)
 
 enum { NAME_MAX_LEN = 63 };
 
-static unsigned min2(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
 // How many insertions, deletions, replacements and swaps of neighbours turn a into b: the optimal
 // string alignment distance.
 static unsigned distance(const char *a, const char *b)
@@ -39,10 +35,11 @@ static unsigned distance(const char *a, const char *b)
         d[0][j] = (unsigned char)j;
     for (size_t i = 1; i <= n; i++)
         for (size_t j = 1; j <= m; j++) {
-            unsigned best = min2(d[i - 1][j], d[i][j - 1]) + 1U;
-            best = min2(best, d[i - 1][j - 1] + (unsigned)(a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                best = min2(best, d[i - 2][j - 2] + 1U);
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = d[i - 1][j] < best ? d[i - 1][j] + 1 : best;
+            best = d[i][j - 1] < best ? d[i][j - 1] + 1 : best;
+            best = swapped && d[i - 2][j - 2] < best ? d[i - 2][j - 2] + 1 : best;
             d[i][j] = (unsigned char)best;
         }
     return d[n][m];

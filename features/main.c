@@ -157,11 +157,9 @@ static int fit_onehot(struct plan_definition *d, struct row_range rows, struct e
 // Spell out the knots of all hinges, in one run.
 static int fit_hinges(struct row_range rows, struct err *err)
 {
-    double **sample = xcalloc(plan.n_definitions, sizeof *sample); // NULL where it is no hinges
+    const uint64_t n = rows.end - rows.first, room = n < MAX_SAMPLE ? n : MAX_SAMPLE;
+    double *samples = xcalloc(plan.n_definitions * room, sizeof *samples); // [n_definitions][room]
     size_t taken = 0;
-    for (size_t i = 0; i < plan.n_definitions; i++)
-        if (plan.definitions[i].knots > 0)
-            sample[i] = xcalloc(MAX_SAMPLE, sizeof **sample);
     open_state();
     // Windows need the rows before.
     for (uint64_t first = plan.n_tracks ? 0 : rows.first; first < rows.end; first = block.end) {
@@ -171,18 +169,19 @@ static int fit_hinges(struct row_range rows, struct err *err)
             if (row < rows.first || !is_drawn(row, rows.end - row, taken))
                 continue;
             for (size_t i = 0; i < plan.n_definitions; i++)
-                if (sample[i])
-                    sample[i][taken] = (double)inputs[plan.definitions[i].input][row - first];
+                if (plan.definitions[i].knots > 0)
+                    samples[i * room + taken] =
+                        (double)inputs[plan.definitions[i].input][row - first];
             taken++;
         }
     }
     state_release(&state);
     free(inputs);
     free(columns);
-    for (size_t i = 0; i < plan.n_definitions; free(sample[i++]))
-        if (sample[i])
-            plan_fit_hinges(&plan.definitions[i], sample[i], taken);
-    free(sample);
+    for (size_t i = 0; i < plan.n_definitions; i++)
+        if (plan.definitions[i].knots > 0)
+            plan_fit_hinges(&plan.definitions[i], samples + i * room, taken);
+    free(samples);
     return plan_refit(&plan, err);
 }
 
@@ -262,7 +261,6 @@ static int commit(struct err *err)
 static int features(char **paths, size_t n_tables, struct err *err)
 {
     const double start = seconds_now();
-    uint64_t rows;
     // Of [split] everything is read, since train would refuse it later.
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
         split_from_config(&split, &config, err) || split_labels(&split, &config, schema, err) ||
@@ -270,7 +268,7 @@ static int features(char **paths, size_t n_tables, struct err *err)
         fit(err))
         return -1;
     open_state();
-    LOWER_BOUND(rows, 0, table.rows, time[rows] < until);
+    const uint64_t rows = time_rows(INT64_MIN, until, time, table.rows).end;
     const int rc = open_writer(err) || run_blocks(rows, err) || commit(err);
     table_writer_release(&writer);
     if (rc)

@@ -11,8 +11,8 @@
 //
 // rejects.csv has a line for each fault of a row, so that a spreadsheet can sort and count them:
 // line (physical, 1-based), column (empty where the whole row is wrong), reason and value (empty for
-// ids and keys). Its mode is 0600, because it may hold what the
-// table must not. The converter borrows what it is given, and lives as long as the program.
+// ids and keys). Its mode is 0600, because it may hold what the table must not. The converter borrows
+// what it is given, and lives as long as the program.
 #ifndef INGEST_CONVERT_H
 #define INGEST_CONVERT_H
 

@@ -1,14 +1,13 @@
 // csv: blocks of rows from a strict CSV (RFC 4180): a file, a pipe or standard input; plain, gzip
 // or zstd, whatever its name.
 //
-// Lines end in LF, CRLF or CR, and a CR alone becomes LF; a quoted field may hold the delimiter, line
-// breaks and doubled quotes. Blank lines, and spaces and tabs around an unquoted field are skipped. Texts are UTF-8, or become
-// it; a byte order mark of UTF-8 or UTF-16 says what they were, and is skipped.
-// These are faults, which make a line a row without fields that says why: a quote that is not
-// closed, is inside an unquoted field or is followed by text, a 0 byte, more than 10000 fields, a row
-// of more than 1 MiB. Where the row has
-// several lines, the next one is taken for the begin of a row. Compressed data must be whole, with
-// nothing behind it.
+// Lines end in LF, CRLF or CR, and a CR alone becomes LF. A quoted field may hold the delimiter, line
+// breaks and doubled quotes. Blank lines, and spaces and tabs around an unquoted field, are skipped.
+// Texts are UTF-8, or are converted to it; a byte order mark of UTF-8 or UTF-16 names their encoding.
+// A line with a fault becomes a row that has no fields and says why: a quote that is not closed, is
+// inside an unquoted field or is followed by text, a 0 byte, more than 10000 fields, or a row of more
+// than 1 MiB. Reading goes on at the line after it. Compressed data must be whole, with nothing after
+// it.
 //
 //     csv_open(&csv, "transactions.csv", ',', "windows-1252", &err)
 //     while (csv_next(&csv, &block, CSV_BLOCK_ROWS, &err) == 0 && block.n_rows > 0) ...
