@@ -110,7 +110,7 @@ int split_shuffle(const struct split *s, int64_t *seed, const struct config *c,
     *seed = -1;
     if (!e)
         return 0;
-    if (config_int(c, "split", "shuffle", 0, INT64_MAX, seed, err))
+    if (config_int(c, "split", "shuffle", 0, INT64_C(1) << 53, seed, err)) // exact as a double
         return -1;
     const char *wrong = !schema_counts_rows(&p->schema)
                             ? "these rows have times, so train on earlier and test on later ones; "
