@@ -107,7 +107,7 @@ static int set_label(struct draft *d, const char *text, struct err *err)
         return err_set(err, "%s: it has no column '%s', or more than one%s", p->file, header,
                        err_did_you_mean(header, headers, p->n).text);
     const struct profile_column *c = d->label;
-    if (c->classes != 2 && !d->positive)
+    if (c->distinct == 0 || (c->classes != 2 && !d->positive))
         return err_set(
             err,
             "%s: a label has two values, and column '%s' has %zu (%s): pass another one, "

@@ -54,7 +54,8 @@ static int read_rows(struct profile *p, struct csv *c, struct csv_block *b, stru
                 continue;
             }
             p->skip = p->rows ? p->skip : row->line - 1;
-            if (p->sample && p->rows % p->step == 0)
+            // Decoding makes rows longer, so one that was whole may become many that are not.
+            if (p->sample && p->rows % p->step == 0 && p->n_sample < SAMPLE_ROWS)
                 p->sample[p->n_sample++] = row_texts(b, row);
             p->rows++;
             const struct csv_field *f = &b->fields[row->first], *last = f + row->n - 1;
@@ -357,7 +358,7 @@ int profile_read(struct profile *p, const char *file, struct err *err)
     if (1000 * p->not_utf8 > p->rows || (p->not_utf8 && p->not_utf8_line <= p->skip + 1))
         p->encoding = "windows-1252";
     p->step = 1 + (p->rows - 1) / SAMPLE_ROWS + p->bytes / SAMPLE_BYTES;
-    p->sample = xcalloc(p->rows / p->step + 1, sizeof *p->sample);
+    p->sample = xcalloc(SAMPLE_ROWS, sizeof *p->sample);
     if (read_rows(p, &csv[5], &block, err))
         return -1;
     p->answers = xcalloc(p->n_sample, sizeof *p->answers);

@@ -168,6 +168,7 @@ static const struct {
      "\"x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\" i%2 \",\" y",
      "late_payment",
      "x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9 50%|class = late payment"},
+    {"a,empty,y", "i \",,\" y", "empty=1", "column 'empty' has 0"},
 };
 
 TEST_CASE(a_draft_guesses_or_says_what_to_pass)
