@@ -171,8 +171,7 @@ TEST_CASE(what_tells_of_customers_is_its_owners_alone)
 
 TEST_CASE(a_model_that_reviews_whatever_lies_outside_says_so)
 {
-    expect(0,
-           "\nTransactions with an input outside the range of the training rows are reviewed, too",
+    expect(0, "\nRows with an input outside the range of the training rows are reviewed, too",
            "sed 's/^l2 = .*/l2 = 1e-2\\noutside = review/' datasets/sample.ini >o.ini && train "
            "--config o.ini --output o --promote features && cat o/1/card.md && "
            "grep -q '\"outside\": \"review\"' o/1/model.json");

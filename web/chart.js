@@ -171,6 +171,12 @@ function fitNames(axis, names) {
   axis.width = Math.min(0.6 * axis.chart.width, 14 + Math.max(...names.map((name) => axis.ctx.measureText(name).width)));
 }
 
+// The name as its axis has room for it: of a long one the middle is left out.
+function fitName(axis, name) {
+  const half = Math.floor((axis.width - 14) / axis.ctx.measureText(name).width * name.length / 2) - 1;
+  return 2 * half + 2 < name.length ? `${name.slice(0, half)}…${name.slice(-half)}` : name;
+}
+
 const CALENDAR = " · calendar"; // after the names of inputs that follow the calendar
 
 // drifts: {name, psi}, from top to bottom.
@@ -189,7 +195,7 @@ function drawDrift(text, drifts) {
       scales: {
         x: { ...valueAxis, max: 0.3, ticks: { ...valueAxis.ticks, stepSize: 0.1 } }, // larger values are cut
         y: { grid: { display: false, drawBorder: false }, afterFit: (axis) => fitNames(axis, axis.getLabels()),
-             ticks: { autoSkip: false, padding: 4, color: ink } },
+             ticks: { autoSkip: false, padding: 4, color: ink, callback(value) { return fitName(this, this.getLabelForValue(value)); } } },
       },
       plugins: {
         values: { draw: true },
@@ -202,7 +208,8 @@ function drawDrift(text, drifts) {
 
 // ---- the report ----
 
-// Text next to points: dataset.texts[i], with \n between lines; above them if dataset.centred, or below if dataset.under.
+// Text next to points: dataset.texts[i], with \n between lines. If dataset.centred: above them, or below if dataset.under. Else on the side of
+// a rising line that is free, or of one that falls.
 Chart.register({
   id: "texts",
   afterDatasetsDraw(chart) {
@@ -212,7 +219,9 @@ Chart.register({
     ctx.lineWidth = 4;
     chart.data.datasets.forEach((set, k) => set.texts?.forEach((text, i) => {
       const { x, y } = chart.getDatasetMeta(k).data[i], lines = text.split("\n");
-      const end = x > (area.left + area.right) / 2, below = set.under || (y < area.top + 30 && !set.centred);
+      const reach = 9 + Math.max(...lines.map((text) => ctx.measureText(text).width)), fits = x + reach <= area.right;
+      const above = y >= area.top + 30 && (set.falls ? fits : x - reach >= area.left);
+      const end = above !== Boolean(set.falls) || !fits, below = set.centred ? set.under : !above;
       ctx.textAlign = set.centred ? "center" : end ? "right" : "left";
       ctx.strokeStyle = card();
       ctx.fillStyle = set.borderColor();
@@ -288,7 +297,7 @@ function drawReliability(id, groups, threshold, many = "frauds") {
      lineOf("", "idle", bins.length ? [{ x: low, y: low }, { x: high, y: high }] : [], { borderDash: [2, 4], borderWidth: 1.25, pointHitRadius: 0 }),
      ...["high", "low"].map((end, k) => dotsOf("", "muted", bins.map((b) => ({ x: at(b.mean_probability), y: at(b[end]) })),
        { pointRadius: 0, pointHitRadius: 0, centred: true, under: k === 1, texts: numbers[k] }))],
-    { x: logitAxis("probability that the model gives", low, high), y: logitAxis(`share that are ${many}`, low, high) },
+    { x: logitAxis("probability that the model gives", low, high), y: logitAxis("share found", low, high) },
     ({ raw: { bin: b } }) => (b ? ` ${b.frauds} of ${count(b.rows)} rows are ${many}: ${fine(b.fraud_share)} (${fine(b.low)} to ${fine(b.high)})` : ""),
     thresholdMark(threshold));
 }
@@ -325,7 +334,7 @@ function drawRows(id, text, rows, x, says, marks, named = true) {
   const y = { type: "linear", reverse: true, min: -0.7, max: rows.length - 0.3, grid,
               afterBuildTicks: (axis) => { axis.ticks = rows.map((_, value) => ({ value })); },
               afterFit: (axis) => { named ? fitNames(axis, names) : axis.width = 8; },
-              ticks: { display: named, autoSkip: false, padding: 4, callback: (value) => names[value],
+              ticks: { display: named, autoSkip: false, padding: 4, callback(value) { return fitName(this, names[value]); },
                        color: (c) => (rows[c.index]?.heading ? ink : muted)(), font: (c) => (rows[c.index]?.heading ? { weight: "600" } : {}) } };
   drawPlot(id, text, [dotsOf("", "approve", at("value"), { backgroundColor: fill }), lineOf("", "approve", intervals)],
            { x, y }, (item) => ` ${says(rows[Math.round(item.parsed.y)])}`, marks);

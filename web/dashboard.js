@@ -175,6 +175,7 @@ const facts = (id, pairs) => $(id).replaceChildren(...pairs.map(fact));
 function showModel(model, metrics) {
   const measured = model.metrics ?? {}, training = model.training ?? {}, loaded = metrics.get("assay_model_loaded_timestamp_seconds");
   put("serving", `model ${model.model} decides`);
+  document.querySelector(".decisions").classList.toggle("untimed", isUntimed());
   $("model-lead").replaceChildren(`Version ${model.model}`,
     ...(training.test ? [", measured on ", ...period(training.test), `, ${training.test.includes("%") ? "rows" : "days"} it was not trained or tuned on`] : []));
   facts("metrics", METRICS.filter((key) => measured[key] != null).map((key) => [model.titles?.[key] ?? key, number(measured[key])]));
@@ -198,7 +199,8 @@ function inputs(numbers) {
 const className = () => model.training?.class ?? "fraud", isFraud = () => className() === "fraud";
 const positives = (n) => (isFraud() ? plural(n, "fraud") : `${short(n)} of class ${className()}`);
 const truth = (label) => (isFraud() ? ["genuine", "fraud"][label] : `${label ? "" : "not "}${className()}`);
-const when = (d) => model.plan?.schema.time_format === "row" ? `row ${Date.parse(d.time) / 1000}` : String(d.time).replace("T", " ").replace("Z", "");
+const isUntimed = () => model.plan?.schema.time_format === "row"; // times are the numbers of rows
+const when = (d) => isUntimed() ? `row ${Date.parse(d.time) / 1000}` : String(d.time).replace("T", " ").replace("Z", "");
 
 // Sends the label of a decision and puts the result into words; the pressed button shows the label.
 async function tell(d, label, said, show) {

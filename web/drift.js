@@ -8,7 +8,8 @@ const columns = drift.columns.map((c) => ({ ...c, ratio: excess(c) })).sort((a, 
 const inputs = columns.filter((c) => c.kind === "input"), moved = inputs.filter((c) => c.alarm);
 const score = columns.find((c) => c.kind === "score"), decision = columns.find((c) => c.kind === "decision");
 const counting = weeks.filter((w) => w.counts).length;
-const fellOnce = verdict.week && !quality.alarm, near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar"), shares = Boolean(drift.alert_share), { many, one } = drift.class ?? FRAUD;
+const fellOnce = verdict.week && !quality.alarm, near = columns.filter((c) => c.over && !c.alarm && c.kind !== "calendar");
+const shares = Boolean(drift.alert_share), { many, one, is_fraud: isFraud } = drift.class ?? FRAUD;
 const { cards, reference: alertsThen, current: alertsNow } = drift.alert_share ?? drift.alerts_per_day; // cards: whose alerts, on both sides
 
 const triple = (x) => x ?? [null, null, null]; // value, and the ends of its interval
@@ -69,7 +70,7 @@ function showTiles() {
      !now ? `no mature labels; estimated: ${two(ap(estimate))}`
        : both([interval(before), fallen ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
     shares ? ["Rows alerted", then(was[0], is[0], daily), `95 %: ${[was, is].filter(([x]) => isKnown(x)).map(([, low, high]) => `${share(low)} to ${share(high)}`).join(" → ")}`]
-    : [`Alerts a day${cards ? `, cards ${cards === "all" ? "blocked or not" : cards}` : ""}`, then(was[0], is[0], daily),
+    : [`Alerts a day, ${isFraud ? "cards" : "rows"} ${cards === "all" ? "blocked or not" : cards}`, then(was[0], is[0], daily),
      both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
 }
@@ -81,12 +82,10 @@ const code = (textContent) => element("code", { textContent });
 const listed = (some) => some.slice(0, 3).map((c) => c.name).join(", ");
 
 function trainAgain() {
-  const earlier = isBlind ? ["An earlier version cannot help: it has not seen the new frauds either."]
+  const earlier = isBlind ? [`An earlier version cannot help: it has not seen the new ${many} either.`]
                           : ["If an earlier version was better, go back to it with ", code("build/bin/registry rollback"), "."];
-  return ["The ranking is worse on rows whose labels are known. Move train and test of [split] to the newest weeks with labels, with fewer folds if they are few. Then ",
-          code("build/bin/train --config CONFIG FEATURES"), " adds a version, ", code("build/bin/registry compare champion latest FEATURES"),
-          " holds it against this one, and if it is better, ", code("build/bin/registry promote latest"),
-          " lets it decide. (", code("make pipeline"), " would promote it at once.) ", ...earlier];
+  return ["The ranking is worse on rows whose labels are known. ", code("make retrain"), " trains a version on the newest days that were served, compares it with this one, and promotes it if it is better. Without a server, move train and test of [split] to the newest weeks with labels, with fewer folds if they are few, and type ",
+          code("make pipeline"), ", which does the same. ", ...earlier];
 }
 
 function showAdvice() {
@@ -98,7 +97,7 @@ function showAdvice() {
   const cases = [
     [!current.rows, "Look for the rows.",
      drift.counts_rows ? "The test window reaches to the end of the table: rows that were added to the file are in no period yet."
-       : "The period has none: check its dates, and whether the export or the server has transactions of these days."],
+       : "The period has none: check its dates, and whether the export or the server has rows of these days."],
     [fell, "Train a new version.", ...trainAgain()],
     [!fell && (near.length || hasFallen || fellOnce), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${fellOnce ? `In the week to ${verdict.week} the average precision was
      ${two(verdict.ap)}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
@@ -107,12 +106,12 @@ function showAdvice() {
     [cards && isKnown(is[2]) && is[2] < 0.8 * was[1], "Check what is missed.",
      `There are ${alerts}${isKnown(now?.recall) ? `; ${of("recall")} of the ${many} are caught` : ""}.`],
     [moved.length, "Find out why the inputs moved.", `Begin with ${listed(moved)}. First rule out a fault:
-     another unit or currency, a field that a client no longer fills, a new default. If customers or fraudsters behave differently, ${learn}`],
+     another unit or currency, a field that a client no longer fills, a new default. If behaviour has changed, ${learn}`],
     [score?.alarm && !moved.length, "Look at the score.",
      "It moved although no single input did: inputs may have moved together, or several by a little. See the weeks below."],
-    [current.rows && !now, "Get labels.", `No transaction of the period has a label that is old enough (${number(settings.label_delay / 86400)} days),
+    [current.rows && !now, "Get labels.", `No row of the period has a label that is old enough (${number(settings.label_delay / 86400)} days),
      so nobody knows yet whether the model still finds the ${many}. Send labels to `, code("POST /feedback"), ` and run the monitor again.
-     Until then there is an estimate, which cannot see new kinds of fraud.`],
+     Until then there is an estimate, which cannot see new kinds of ${many}.`],
     [!isKnown(ap(before)), "Label the test window.",
      `No ${one} is known in the test window of this version, so there is nothing to hold the period's quality against.`],
     [current.rows && counting < least, ...(drift.counts_rows ? ["Judge the figures yourself.", ""]

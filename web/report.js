@@ -88,7 +88,7 @@ const lines = (points, more) => [
   lineOf("model", "approve", points(report), { ...more, borderWidth: 2.5 }),
   ...rivals.map((b, i) => lineOf(b.name, `baseline-${i % 4}`, points(b), { ...more, ...(i > 3 && { borderDash: [6, 3] }) })),
 ];
-const spot = (x, y, text) => (isKnown(x) && isKnown(y) ? [dotsOf("", "approve", [{ x, y }], { texts: [text], order: -1 })] : []);
+const spot = (x, y, text, more) => (isKnown(x) && isKnown(y) ? [dotsOf("", "approve", [{ x, y }], { texts: [text], order: -1, ...more })] : []);
 const says = (x, y) => (item) => ` ${item.dataset.label || at}: ${y(item.parsed.y)}, ${x(item.parsed.x)}`
   + (item.raw.threshold === undefined ? "" : `, threshold ${number(item.raw.threshold)}`);
 
@@ -102,8 +102,8 @@ function showCurves() {
   drawPlot("plot-pr", `Share of the alerts that are ${words.many} against share of ${words.many} caught. At ${at}: ${brief(test.precision)} and ${brief(test.recall)}`,
     [...lines((c) => curve(c, (f, g) => ({ x: f / frauds, y: f / (f + g) }))),
      chance(frauds > 0 ? [0, 1].map((x) => ({ x, y: data.test.fraud_share })) : []),
-     ...spot(test.recall, test.precision, `${brief(test.recall)} of ${words.short},\n${brief(test.precision)} of alerts`)],
-    { x: shareAxis(`${words.short} caught (recall)`), y: shareAxis(`alerts that are ${words.many} (precision)`) },
+     ...spot(test.recall, test.precision, `${brief(test.recall)} of ${words.short},\n${brief(test.precision)} of alerts`, { falls: true })],
+    { x: shareAxis(`${words.short} caught (recall)`), y: shareAxis("alerts that are right (precision)") },
     says((x) => `${brief(x)} of ${words.short}`, (y) => `${brief(y)} of alerts are ${words.many}`));
 
   const most = test.rows / unit, middle = alerts > 0 ? alerts : most / 100;
@@ -123,7 +123,7 @@ function showCurves() {
      chance(frauds > 0 && genuine > 0 ? steps.map((x) => ({ x, y: x })) : []),
      ...spot(isKnown(test.false_positive_rate) ? Math.max(test.false_positive_rate, least) : null, test.recall,
              `${brief(test.recall)} of ${words.short},\n${brief(test.false_positive_rate)} of ${words.other}`)],
-    { x: decadeAxis(`${others} alerted (false positive rate)`, least, 1, shareTick), y: shareAxis(`${words.short} caught (true positive rate)`) },
+    { x: decadeAxis(`${others} alerted (false positive rate)`, least, 1, shareTick), y: shareAxis(`${words.short} caught`) },
     says((x) => `${brief(x)} of ${others}`, (y) => `${brief(y)} of ${words.short}`));
 }
 
@@ -189,7 +189,7 @@ function showWeights() {
     .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
   $("plot-weights-box").style.height = `${22 * rows.length + 70}px`;
   drawRows("plot-weights", `Weights, the largest first: ${rows.slice(0, 5).map((w) => `${w.name} ${fixed(w.weight, 2)}`).join(", ")}`, rows,
-    { type: "linear", grid, title: titled(["log-odds for one standard deviation", "← less suspicious      more suspicious →"]),
+    { type: "linear", grid, title: titled("weight"),
       min: 1.05 * Math.min(0, ...rows.map((w) => w.low ?? w.weight)), max: 1.05 * Math.max(0, ...rows.map((w) => w.high ?? w.weight)) || 1,
       ticks: { includeBounds: false, maxTicksLimit: 7, padding: 6 } },
     (w) => `${w.name}: ${fixed(w.weight, 3)}, ${range([w.low, w.high], 3)}`, [{ at: 0, text: "", colour: muted }]);
@@ -214,14 +214,10 @@ function showSlices() {
   panel("plot-slices-fpr", "false_positive_rate", `${others} alerted`,
     { type: "linear", min: 0, suggestedMax: Math.min(1, 1.1 * largest), grid, title: titled(`${words.other} alerted`), ticks }, false);
 
-  const rate = (key) => (s) => {
-    const x = s.difference?.[key];
-    return [share(s[key]), ...(isKnown(x) ? [element("small", { textContent: signed(100 * x) })] : [])];
-  };
   table("table-slices", 1, [["slice", (s) => `${s.slicing} ${s.name}${s.small ? " *" : ""}`], ["rows", (s) => count(s.rows)],
     [words.short, (s) => count(s.frauds)], [`${words.name} share`, (s) => share(s.fraud_share)], ["mean probability", (s) => share(s.mean_probability)],
     [titles.roc_auc, (s) => fixed(s.roc_auc, 3)], [titles.average_precision, (s) => fixed(s.average_precision, 3)],
-    ["alerts", rate("selection_rate")], [`${words.short} found`, rate("recall")], ["false alarms", rate("false_positive_rate")]],
+    ["alerts", (s) => share(s.selection_rate)], [`${words.short} found`, (s) => share(s.recall)], ["false alarms", (s) => share(s.false_positive_rate)]],
     [{ ...test, slicing: `all ${rows}`, name: "", fraud_share: data.test.fraud_share }, ...slices]);
 }
 
@@ -249,7 +245,7 @@ function showData() {
                    time: (c) => (isDated() ? [c.min, c.max].map((x) => day(x / 86400)).join(" to ") : values.number(c)),
                    number: (c) => [c.min, c.max].map((x) => number(x, 6)).join(" to ") };
   table("table-columns", 3, [["column", (c) => c.name], ["kind", (c) => c.kind], ["values", (c) => values[c.kind](c)],
-    ["missing", (c) => count(c.nulls)]], columns);
+    ["missing", (c) => count(c.nulls)]], columns.filter((c) => c.kind !== "time" || !report.counts_rows)); // else a row's number
   $("distributions").replaceChildren(...report.weights.map((w, i) => element("div", {}, element("h4", { textContent: w.feature }),
     element("div", { className: "plot" }, element("canvas", { id: `plot-input-${i}` })))));
   report.weights.forEach(({ feature, min, genuine, frauds }, i) => drawShares(`plot-input-${i}`, `${feature} of ${others} and of ${words.many}`,
