@@ -40,48 +40,23 @@ void counters_decision(struct counters *c, const struct store_row *row, size_t n
             atomic_fetch_add(&c->outside[k], 1);
 }
 
-void recent_init(struct recent *r, const struct plan *p)
+int recent_open(struct recent *r, const struct store *writer, struct err *err)
 {
-    *r = (struct recent){.lock = PTHREAD_MUTEX_INITIALIZER,
-                         .plan = p,
-                         .rows = store_rows_new(p, RECENT_DECISIONS),
-                         .labels = xcalloc(RECENT_LABELS, sizeof *r->labels)};
+    r->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    return store_open_second(&r->store, writer, err);
 }
 
 void recent_release(struct recent *r)
 {
-    free(r->rows);
-    free(r->labels);
-    *r = (struct recent){0};
+    store_close(&r->store);
 }
 
-static size_t kept(uint64_t n, size_t most)
-{
-    return n < most ? (size_t)n : most;
-}
-
-void recent_add(struct recent *r, const struct store_row *row)
-{
-    pthread_mutex_lock(&r->lock);
-    struct store_row *to = &r->rows[r->n_decisions++ % RECENT_DECISIONS];
-    to->order = row->order;
-    to->received = row->received;
-    to->decision = row->decision;
-    memcpy(to->values, row->values, r->plan->schema.n * sizeof *to->values);
-    memcpy(to->x, row->x, r->plan->n_inputs * sizeof *to->x);
-    pthread_mutex_unlock(&r->lock);
-}
-
-// Bins are counted in a copy, so that the writer does not have to wait.
 size_t recent_drift(struct recent *r, const struct model *m, double *psi)
 {
     float *x = xcalloc(RECENT_DECISIONS * m->n_inputs, sizeof *x);
     double *scores = xcalloc(RECENT_DECISIONS, sizeof *scores);
     pthread_mutex_lock(&r->lock);
-    const size_t n = kept(r->n_decisions, RECENT_DECISIONS);
-    memcpy(x, r->rows->x, n * m->n_inputs * sizeof *x); // the rows' inputs are one array
-    for (size_t i = 0; i < n; i++)
-        scores[i] = r->rows[i].decision.probability;
+    const size_t n = store_newest(&r->store, RECENT_DECISIONS, x, scores);
     pthread_mutex_unlock(&r->lock);
     for (size_t c = 0; c <= m->n_inputs; c++) {
         const struct histogram *h = c < m->n_inputs ? &m->inputs[c].reference : &m->score_reference;
@@ -96,22 +71,39 @@ size_t recent_drift(struct recent *r, const struct model *m, double *psi)
     return n;
 }
 
-// The transaction's entry in the ring, NULL where it has none.
-static struct recent_label *find_label(const struct recent *r, int64_t order)
+void recent_quality(struct recent *r, int64_t quality[2][2])
 {
-    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
-        if (r->labels[i].order == order)
-            return &r->labels[i];
-    return NULL;
+    struct err none;
+    memset(quality, 0, 4 * sizeof **quality);
+    pthread_mutex_lock(&r->lock);
+    store_execute(&r->store, "read labels", *quality, &none,
+                  "SELECT sum(NOT review AND NOT label), sum(NOT review AND label),"
+                  " sum(review AND NOT label), sum(review AND label) FROM prediction JOIN"
+                  " (SELECT prediction, label, max(seq) FROM"
+                  " (SELECT * FROM feedback ORDER BY seq DESC LIMIT %d) GROUP BY prediction)"
+                  " ON seq = prediction",
+                  RECENT_LABELS);
+    pthread_mutex_unlock(&r->lock);
 }
 
-static void write_decision(const struct recent *r, const struct store_row *row, struct reply *reply)
+struct shown {
+    struct reply *reply;
+    const struct plan *plan;
+    bool any;
+};
+
+static int show(void *arg, const struct store_row *row, const struct store_label *none,
+                struct err *err)
 {
-    const struct schema *schema = &r->plan->schema;
+    struct shown *shown = arg;
+    struct reply *reply = shown->reply;
+    const struct schema *schema = &shown->plan->schema;
     const struct decision *d = &row->decision;
-    const struct recent_label *label = find_label(r, row->order);
     const int64_t moment = row->values[schema_find_kind(schema, COLUMN_TIME)];
     char received[TIME_TEXT], time[TIME_TEXT];
+    (void)none, (void)err;
+    reply_text(reply, shown->any ? "," : "");
+    shown->any = true;
     reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":\"%s\",\"numbers\":{",
               row->order, time_text(received, row->received / 1000), time_text(time, moment));
     for (size_t c = 0; c < schema->n; c++) {
@@ -122,41 +114,22 @@ static void write_decision(const struct recent *r, const struct store_row *row, 
     }
     reply_add(reply, "},\"probability\":%.17g,\"decision\":\"%s\",\"model\":\"%" PRId64 "\",",
               d->probability, d->review ? "review" : "approve", d->version);
-    decision_write_reasons(d, r->plan, reply);
-    reply_text(reply, !label ? "}" : label->fraud ? ",\"label\":1}" : ",\"label\":0}");
+    decision_write_reasons(d, shown->plan, reply);
+    reply_text(reply, row->label < 0 ? "}" : row->label ? ",\"label\":1}" : ",\"label\":0}");
+    return 0;
 }
 
 void recent_write_decisions(struct recent *r, bool reviews, struct reply *reply)
 {
-    size_t shown = 0;
+    struct shown shown = {.reply = reply, .plan = r->store.plan};
+    struct err why;
     reply_text(reply, "{\"decisions\":[");
     pthread_mutex_lock(&r->lock);
-    for (size_t k = 1; k <= kept(r->n_decisions, RECENT_DECISIONS) && shown < RECENT_SHOWN; k++) {
-        const struct store_row *row = &r->rows[(r->n_decisions - k) % RECENT_DECISIONS];
-        if (reviews && !row->decision.review)
-            continue;
-        reply_text(reply, shown++ ? "," : "");
-        write_decision(r, row, reply);
-    }
+    const int rc =
+        store_each_newest(&r->store, RECENT_DECISIONS, reviews, RECENT_SHOWN, show, &shown, &why);
     pthread_mutex_unlock(&r->lock);
-    reply_text(reply, "]}");
-}
-
-void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label)
-{
-    pthread_mutex_lock(&r->lock);
-    struct recent_label *l = changed ? find_label(r, order) : NULL;
-    if (!l)
-        l = &r->labels[r->n_labels++ % RECENT_LABELS];
-    *l = (struct recent_label){order, review, label == 1};
-    pthread_mutex_unlock(&r->lock);
-}
-
-void recent_quality(struct recent *r, uint64_t quality[2][2])
-{
-    memset(quality, 0, 4 * sizeof **quality);
-    pthread_mutex_lock(&r->lock);
-    for (size_t i = 0; i < kept(r->n_labels, RECENT_LABELS); i++)
-        quality[r->labels[i].review][r->labels[i].fraud]++;
-    pthread_mutex_unlock(&r->lock);
+    if (rc)
+        reply_problem(reply, 503, NULL, -1, "the database cannot be read");
+    else
+        reply_text(reply, "]}");
 }

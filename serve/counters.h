@@ -1,8 +1,9 @@
-// counters: what the server counts, and the newest decisions and labels.
+// counters: what the server counts, and what the database says of the newest decisions and labels.
 //
 // Counters start at 0 with the process, as Prometheus expects: zero the struct. Drift is the PSI
 // (monitor/drift.h) of the newest RECENT_DECISIONS against the reference histograms of the model that
-// serves now. Quality is of the newest RECENT_LABELS labels. A recent borrows the plan.
+// serves now. Quality is of the newest RECENT_LABELS labels. Where the database cannot be read, there
+// are none: the writer reports that. A recent borrows what its store borrows.
 #ifndef SERVE_COUNTERS_H
 #define SERVE_COUNTERS_H
 
@@ -38,31 +39,19 @@ void counters_decision(struct counters *c, const struct store_row *row, size_t n
 
 enum { RECENT_DECISIONS = 10000, RECENT_LABELS = 10000, RECENT_SHOWN = 50 };
 
-struct recent_label {
-    int64_t order; // of the transaction
-    bool review, fraud;
-};
-
 struct recent {
-    pthread_mutex_t lock;
-    const struct plan *plan;
-    struct store_row *rows;      // [RECENT_DECISIONS], a ring; without texts and label values
-    uint64_t n_decisions;        // so far; the newest is at (n - 1) % RECENT_DECISIONS
-    struct recent_label *labels; // [RECENT_LABELS], a ring
-    uint64_t n_labels;           // so far
+    pthread_mutex_t lock; // around the store
+    struct store store;   // a reader of its own, so that the writer does not have to wait
 };
 
-void recent_init(struct recent *r, const struct plan *p);
-void recent_release(struct recent *r);                          // zeroed, too
-void recent_add(struct recent *r, const struct store_row *row); // the writer's thread
-// changed: the transaction had another label before.
-void recent_label(struct recent *r, int64_t order, bool review, bool changed, int label);
+int recent_open(struct recent *r, const struct store *writer, struct err *err);
+void recent_release(struct recent *r); // zeroed, too
 // psi[plan->n_inputs + 1]: of each input, then of the score; NAN without decisions. Returns the
 // number of decisions. The model must not be replaced meanwhile (service_hold).
 size_t recent_drift(struct recent *r, const struct model *m, double *psi);
-void recent_quality(struct recent *r, uint64_t quality[2][2]); // counts: [review][fraud]
-// {"decisions":[...]}, the newest first, at most RECENT_SHOWN, with labels of the newest ones.
-// reviews: only decisions for review.
+void recent_quality(struct recent *r, int64_t quality[2][2]); // counts: [review][fraud]
+// {"decisions":[...]}, the newest first, at most RECENT_SHOWN, with the labels that they have.
+// reviews: only decisions for review, of the newest RECENT_DECISIONS.
 void recent_write_decisions(struct recent *r, bool reviews, struct reply *reply);
 
 #endif

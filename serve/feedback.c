@@ -73,7 +73,6 @@ static int apply(struct service *s, struct item *item, struct err *err)
     if (!item->changed)
         return 0;
     store_relabel(&s->store, &label, &s->state);
-    recent_label(&s->recent, item->order, review, label.was >= 0, label.label);
     atomic_fetch_add(&s->counters.labels[review][label.label == 1], 1);
     return store_put_label(&s->store, item->order, s->state.last_time, &label, err);
 }

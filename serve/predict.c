@@ -131,12 +131,7 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
         row->x[i] = q->inputs[i][k];
     memcpy(row->label_values, q->label_values + k * n_values, n_values * sizeof(double));
     decision_make(&row->decision, &c->model, row->x, row->outside);
-    if (!q->store)
-        return 0;
-    if (store_put(&s->store, row, err))
-        return -1;
-    recent_add(&s->recent, row);
-    return 0;
+    return q->store ? store_put(&s->store, row, err) : 0;
 }
 
 static int run(void *arg, struct err *err)

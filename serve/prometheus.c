@@ -63,7 +63,7 @@ static void add_decisions(json_t *to, const struct counters *c)
 
 static void add_quality(json_t *to, struct recent *recent)
 {
-    uint64_t q[2][2];
+    int64_t q[2][2];
     recent_quality(recent, q);
     const double caught = (double)q[1][1], reviewed = caught + (double)q[1][0],
                  frauds = caught + (double)q[0][1];

@@ -89,8 +89,7 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
     for (size_t i = 0; i < n; i++)
         r.out[i] = &r.computed->x[i];
     for (int64_t from = first; from < next && rc == 0; from += PART)
-        rc = store_each(store, from, from + PART < next ? from + PART : next, 0, replay_row, &r,
-                        err);
+        rc = store_each(store, from, from + PART < next ? from + PART : next, replay_row, &r, err);
     if (rc == 0 && r.events != next - first)
         rc =
             err_set(err,

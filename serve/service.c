@@ -224,18 +224,6 @@ static int load_newest(struct service *s, const char *base, struct err *err)
     return load_snapshot(s, base, err);
 }
 
-static int remember(void *arg, const struct store_row *row, const struct store_label *label,
-                    struct err *err)
-{
-    struct recent *r = arg;
-    (void)err;
-    if (label)
-        recent_label(r, row->order, row->decision.review, label->was >= 0, label->label);
-    else
-        recent_add(r, row);
-    return 0;
-}
-
 // ---- recovery ----
 
 // Called before a new database is made, so that a start that fails leaves no trace. A log beside
@@ -278,7 +266,7 @@ static int recover(struct service *s, struct err *err)
     if (found.differ)
         return err_set(err, "%s", found.first.msg);
     service_note_state(s);
-    return store_each(&s->store, 0, s->store.next, RECENT_DECISIONS, remember, &s->recent, err);
+    return recent_open(&s->recent, &s->store, err);
 }
 
 // ---- loading ----
@@ -296,7 +284,6 @@ static int load_model(struct service *s, struct err *err)
         return -1;
     const struct plan *p = s->plan = &s->first->model.plan;
     s->counters.outside = xcalloc(p->n_inputs, sizeof *s->counters.outside);
-    recent_init(&s->recent, p);
     s->dictionaries = xcalloc(p->schema.n, sizeof *s->dictionaries);
     return dictionaries_of_plan(s->dictionaries, p, err);
 }
@@ -321,9 +308,9 @@ int service_load(struct service *s, const struct service_files *files, struct er
 void service_release(struct service *s)
 {
     writer_stop(s);
+    recent_release(&s->recent); // before the writer's connection, which moves the log into the file
     store_close(&s->store);
     state_release(&s->state);
-    recent_release(&s->recent);
     for (size_t c = 0; s->dictionaries && c < s->plan->schema.n; c++)
         dictionary_release(&s->dictionaries[c]);
     free(s->dictionaries);

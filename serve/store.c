@@ -83,6 +83,7 @@ int store_prepare(struct store *s, struct err *err)
              " FROM prediction JOIN model ON id = model WHERE seq = ?1"),
         [STORE_FIND] =
             ("SELECT seq FROM prediction WHERE seq = (SELECT seq FROM seen WHERE id = ?)"),
+        [STORE_NEWEST] = "SELECT inputs, probability FROM prediction ORDER BY seq DESC LIMIT ?",
         [STORE_PUT_ID] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
         [STORE_LABELS] = ("SELECT json_group_array(json_object('label', label, 'order', seq,"
                           " 'received', strftime(" TIME ", received / 1000, 'unixepoch'),"
@@ -450,9 +451,9 @@ struct event {
     struct store_label label;
 };
 
-// sql has ?1 from, ?2 until, and perhaps ?3 n. It ends before the rows are read, so that the log is
-// not held back.
-static int take_each(struct store *s, const char *sql, int64_t from, int64_t until, int n,
+// a, b and c are the parameters of sql, which ends before the rows are read, so that the log is not
+// held back.
+static int take_each(struct store *s, const char *sql, int64_t a, int64_t b, int c,
                      store_take *take, void *arg, struct err *err)
 {
     sqlite3_stmt *q = NULL;
@@ -461,9 +462,9 @@ static int take_each(struct store *s, const char *sql, int64_t from, int64_t unt
     size_t n_events = 0, room = 0;
     if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL))
         return store_failed(s, "read", err);
-    sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int64(q, 2, until);
-    sqlite3_bind_int(q, 3, n);
+    sqlite3_bind_int64(q, 1, a);
+    sqlite3_bind_int64(q, 2, b);
+    sqlite3_bind_int(q, 3, c);
     while (sqlite3_step(q) == SQLITE_ROW) {
         ARRAY_GROW(events, n_events + 1, room);
         events[n_events++] = (struct event){sqlite3_column_int64(q, 0),
@@ -483,16 +484,35 @@ static int take_each(struct store *s, const char *sql, int64_t from, int64_t unt
     return rc;
 }
 
-int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
+int store_each(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                struct err *err)
 {
-#define FROM(table)                                                                                \
-    " FROM " table " WHERE seq >= max(?1, coalesce((SELECT min(seq) FROM (SELECT seq FROM " table  \
-    " ORDER BY seq DESC LIMIT ?3)), 0)) AND seq < ?2"
     static const char sql[] =
-        "SELECT seq, 0, 0, 0" FROM("prediction") " UNION ALL SELECT seq, prediction, coalesce(was, "
-                                                 "-1), label" FROM("feedback") " ORDER BY seq";
-    return take_each(s, sql, from, until, n, take, arg, err);
+        "SELECT seq, 0, 0, 0 FROM prediction WHERE seq >= ?1 AND seq < ?2 UNION ALL"
+        " SELECT seq, prediction, coalesce(was, -1), label FROM feedback"
+        " WHERE seq >= ?1 AND seq < ?2 ORDER BY seq";
+    return take_each(s, sql, from, until, 0, take, arg, err);
+}
+
+int store_each_newest(struct store *s, int among, bool reviews, int n, store_take *take, void *arg,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT seq, 0, 0, 0 FROM (SELECT seq, review FROM prediction"
+                              " ORDER BY seq DESC LIMIT ?1) WHERE review >= ?2 LIMIT ?3";
+    return take_each(s, sql, among, reviews, n, take, arg, err);
+}
+
+size_t store_newest(struct store *s, size_t n, float *x, double *probabilities)
+{
+    const size_t width = s->plan->n_inputs;
+    sqlite3_stmt *q = s->statements[STORE_NEWEST];
+    size_t found = 0;
+    sqlite3_bind_int64(q, 1, (int64_t)n);
+    while (sqlite3_step(q) == SQLITE_ROW &&
+           read_blob(q, 0, x + found * width, width * sizeof *x) == 0)
+        probabilities[found++] = sqlite3_column_double(q, 1);
+    sqlite3_reset(q);
+    return found;
 }
 
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,

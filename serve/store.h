@@ -97,6 +97,7 @@ enum store_statement {
     STORE_INSERT,
     STORE_ROW,
     STORE_FIND,
+    STORE_NEWEST,
     STORE_PUT_ID,
     STORE_LABELS,
     STORE_PUT_LABEL,
@@ -144,6 +145,8 @@ int store_open(struct store *s, const char *path, const struct plan *plan,
 int store_open_reader(struct store *s, const char *path, struct err *err);
 int store_bind(struct store *s, const struct plan *plan, const struct dictionary *dictionaries,
                struct err *err);
+// A reader of what this process has open.
+int store_open_second(struct store *s, const struct store *first, struct err *err);
 void store_close(struct store *s); // also zeroed, or after a failed store_open
 
 // STORE_BUSY where another program holds a write lock: after a second, and from then on at once.
@@ -173,14 +176,19 @@ int store_put_label(struct store *s, int64_t order, int64_t clock, const struct 
 // Tell the state the label of the row that store_get has returned.
 void store_relabel(const struct store *s, const struct store_label *label, struct state *state);
 // Call take for each transaction and label with from <= order number < until, in their order, until
-// it returns -1; n > 0: for the newest n transactions and the newest n labels alone. row: the
-// transaction, also of a label; label: NULL for a transaction.
+// it returns -1. row: the transaction, also of a label; label: NULL for a transaction.
 typedef int store_take(void *arg, const struct store_row *row, const struct store_label *label,
                        struct err *err);
-int store_each(struct store *s, int64_t from, int64_t until, int n, store_take *take, void *arg,
+int store_each(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                struct err *err);
+// The same for the newest n transactions, or reviews, of the newest `among`, the newest first.
+int store_each_newest(struct store *s, int among, bool reviews, int n, store_take *take, void *arg,
+                      struct err *err);
+// The inputs and probabilities of the newest n transactions: x[n][n_inputs], probabilities[n].
+// Returns how many there are, or can be read.
+size_t store_newest(struct store *s, size_t n, float *x, double *probabilities);
 
-// The same for the transactions with from <= time < until, by time, equal times by order. Memory of
+// The same as store_each for the transactions with from <= time < until, by time, equal times by order. Memory of
 // both: up to 48 bytes for each, and SQLite's sort.
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err);

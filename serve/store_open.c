@@ -209,6 +209,15 @@ int store_open_reader(struct store *s, const char *path, struct err *err)
     return schema ? read_identity(s, err) : err_set(err, "%s: is an empty database", path);
 }
 
+// Not by open_file: closing a file ends all record locks that this process has on it, SQLite's too.
+int store_open_second(struct store *s, const struct store *first, struct err *err)
+{
+    begin(s, first->path);
+    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL))
+        return store_failed(s, "open", err);
+    return store_bind(s, first->plan, first->dictionaries, err);
+}
+
 void store_close(struct store *s)
 {
     for (size_t i = 0; i < STORE_STATEMENTS; i++)

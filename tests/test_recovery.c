@@ -30,7 +30,7 @@ TEST_CASE(the_newest_decisions_drift_and_quality_are_known_after_a_restart)
 {
     struct reply shown[2] = {0};
     double drift[2][SMALL_INPUTS + 1];
-    uint64_t quality[2][2][2];
+    int64_t quality[2][2][2];
     free(answers(0, 80));
     tell("{\"id\":\"T1\",\"label\":0}"); // it was 1
     for (int i = 0; i < 2; i++) {
@@ -41,7 +41,7 @@ TEST_CASE(the_newest_decisions_drift_and_quality_are_known_after_a_restart)
         assert_int_equal(recent_drift(r, &small.service.champion->model, drift[i]), 80);
         restart();
     }
-    const uint64_t(*q)[2] = quality[0];
+    const int64_t(*q)[2] = quality[0];
     assert_int_equal(q[0][0] + q[0][1] + q[1][0] + q[1][1], 20);
     assert_string_equal(shown[0].text, shown[1].text);
     assert_memory_equal(quality[0], quality[1], sizeof quality[0]);
@@ -78,8 +78,8 @@ TEST_CASE(an_altered_or_foreign_database_is_refused)
     } cases[] = {
         {"UPDATE prediction SET t_amount = 99 WHERE seq = 3", "amount was ", true},
         {"UPDATE prediction SET label_values = NULL WHERE seq = 3", "3 was altered", true},
-        {"UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "3 was altered", false},
-        {"UPDATE prediction SET model = 7 WHERE seq = 3", "3 is not there", false},
+        {"UPDATE prediction SET reason_1 = 9999 WHERE seq = 3", "3 was altered", true},
+        {"UPDATE prediction SET model = 7 WHERE seq = 3", "3 is not there", true},
         {"UPDATE meta SET value = value + 1 WHERE key = 'plan_xxh3'", "--database", false},
         {"UPDATE meta SET value = value + 1 WHERE key = 'base_xxh3'", "--state", false},
         {"UPDATE meta SET value = 7 WHERE key = 'key_fingerprint'", "another key", false},
@@ -87,7 +87,7 @@ TEST_CASE(an_altered_or_foreign_database_is_refused)
          "do not belong together", false},
         {"PRAGMA user_version = 4", "a newer program", false},
         {"PRAGMA user_version = 2", "an older program (schema 2; this one reads 3)", false},
-        {"UPDATE prediction SET outside = x'01' WHERE seq = 3", "3 was altered", false},
+        {"UPDATE prediction SET outside = x'01' WHERE seq = 3", "3 was altered", true},
     };
     free(answers(0, 20));
     stop();
