@@ -78,11 +78,11 @@ struct comparison {
     struct performance reference, now; // of the test window, of the mature rows
     struct performance *weeks;         // [current.n_weeks]; zeroed where labels are not mature
     struct interval *differences;      // [current.n_weeks] of average precision
-    double *falls;                     // [current.n_weeks]: at least so much; NAN: does not count
+    double *falls;                     // [current.n_weeks]: of AP, at least; NAN: does not count
     struct estimate estimate;          // of all current rows
     int performance_over;              // of the `last` newest weeks, in how many AP has fallen
     bool performance_alarm, drift;
-    bool all_cards;     // alerts are counted of: no fraud of the current table blocks a card
+    bool all_cards;     // alerts count on blocked cards, too, as no fraud of the period blocks any
     atomic_size_t next; // piece of work
 };
 

@@ -1,4 +1,4 @@
-// What a comparison found, as drift.json, and what is made of that file.
+// Writes the result of a comparison as drift.json, and makes page, metrics and text of it.
 #include "base/memory.h"
 #include "base/value.h"
 #include "monitor/comparison.h"
@@ -34,7 +34,7 @@ static const char *bounds_from(const struct comparison *c)
     return c->usual ? "training" : "psi_alert";
 }
 
-// What limits the verdict; findings.txt has a sentence for each.
+// The limits of the verdict; findings.txt has a sentence for each.
 static json_t *limits(const struct comparison *c, const struct performance *found)
 {
     const struct period *p = &c->current;

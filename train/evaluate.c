@@ -233,12 +233,6 @@ static void candidate_init(struct candidate *c, const char *name, const struct e
     c->examples.names = xcalloc(e->n_inputs, sizeof *c->examples.names);
 }
 
-static void add_input(struct candidate *c, const struct examples *e, size_t i)
-{
-    c->examples.x[c->examples.n_inputs] = e->x[i];
-    c->examples.names[c->examples.n_inputs++] = e->names[i];
-}
-
 // The input has that name, or a onehot of that name made it: name[...].
 static bool is_named(const char *input, const char *name)
 {
@@ -259,8 +253,10 @@ static int read_inputs(struct candidate *c, const struct examples *e, const stru
             if (is_named(c->examples.names[i], name))
                 return config_error(config, entry, offset, err, "'%s' is in the list twice", name);
         for (size_t i = 0; i < e->n_inputs; i++)
-            if (is_named(e->names[i], name))
-                add_input(c, e, i);
+            if (is_named(e->names[i], name)) {
+                c->examples.x[c->examples.n_inputs] = e->x[i];
+                c->examples.names[c->examples.n_inputs++] = e->names[i];
+            }
         if (c->examples.n_inputs == before)
             return config_error(config, entry, offset, err, "there is no feature '%s'%s", name,
                                 err_did_you_mean(name, e->names, e->n_inputs).text);
@@ -390,8 +386,8 @@ static int choose_l2(struct candidate *c, struct evaluation *v, struct err *err)
     return 0;
 }
 
-// On all validation rows together, where one of them can decide (a budget needs a row that can be
-// an alert, costs need a fraud), else on the training rows.
+// Chooses on all validation rows together where one of them can decide (a budget needs a row that can
+// be an alert, costs need a fraud), else on the training rows.
 static int choose_threshold(struct fold_result *r, struct candidate *c, const struct fold *fold,
                             const struct settings *s, struct err *err)
 {
@@ -492,9 +488,7 @@ int evaluation_run(struct evaluation *v, struct examples *e, const struct config
         split_labels(&v->split, config, &e->plan.schema, err) ||
         (s->blocked && !(e->card = table_data(&e->table, s->blocked, COLUMN_KEY, err))))
         return -1;
-    candidate_init(&v->model, "model", e);
-    for (size_t i = 0; i < e->n_inputs; i++)
-        add_input(&v->model, e, i);
+    v->model = (struct candidate){.name = "model", .examples = *e};
     if (settings_from_config(&v->settings, config, e->counts_rows, err) ||
         make_folds(v, s, e, err) ||
         slices_from_config(&v->slicings, &v->n_slicings, e, v->folds[0].test.rows, config, err) ||

@@ -122,7 +122,7 @@ struct fold_result {
 
 struct candidate {
     const char *name;            // "model", or of the baseline, the config's
-    struct examples examples;    // a view: its own x, names and n_inputs; the rest is shared
+    struct examples examples;    // of a baseline: its own x, names and n_inputs; the rest is shared
     double validation[L2_MAX];   // mean average precision of settings.l2[i]; NAN without validation
     double l2;                   // the chosen one
     struct fold_result *results; // [n_folds], those of fold 0 are the model's
@@ -194,7 +194,7 @@ enum { COMPARE_LEAST_DAYS = 14, COMPARE_FLIPS = 5000 };
 json_t *compare_new(const struct model *a, const struct model *b, const struct examples *e,
                     const struct config *config, struct period_times within, struct err *err);
 
-// Its template for template_print (report.h): verdict, figures and flips, in 24 lines.
+// A comparison for template_print (report.h): verdict, figures and flips, in 24 lines.
 extern const char compare_txt[];
 
 #endif

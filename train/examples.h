@@ -29,20 +29,21 @@ struct examples {
 // labels.
 int examples_open(struct examples *e, const char *path, const struct plan *trained,
                   struct err *err);
-// Did rows of these train the model, which has their plan? Their values fill the bins of its
-// references like those, but for one row in a thousand, because late transactions may have come since.
+// Whether rows of this table trained the model, which has its plan: in the training window, the values
+// have to fill the bins of the model's references as they did then, but for one row in a thousand,
+// because late transactions may have come since.
 bool examples_trained(const struct examples *e, const struct model *m);
 // A time in words: ISO 8601 with the offset, or "row 7".
 const char *examples_time(const struct examples *e, int64_t time, char text[TIME_TEXT]);
-// Several tables of one plan as one in memory, by table_join (ingest/table.h). Of all but the last
-// only the mature rows are taken: labels are as of the last table.
+// Joins tables of one plan in memory by table_join (ingest/table.h). It takes only the mature rows of
+// all tables but the last one, which says when the labels were known.
 int examples_join(struct examples *e, const struct examples *tables, size_t n, int64_t label_delay,
                   struct err *err);
 // examples_open of n tables, and examples_join, with [split] label_delay.
 int examples_open_all(struct examples *e, char *const *paths, size_t n, const struct plan *trained,
                       const struct config *config, struct err *err);
-// Those of the rows whose labels have had label_delay seconds to become known, the first ones. Of
-// later rows only frauds that were found quickly have a label, so these would bias every metric.
+// The first of the rows, whose labels have had label_delay seconds to become known. Among later rows
+// only frauds that were found quickly have a label, which would bias every metric.
 struct row_range mature_rows(const struct examples *e, struct row_range rows, int64_t label_delay);
 
 #endif

@@ -268,7 +268,7 @@ static int by_score(const void *a, const void *b)
     return x->score != y->score ? ORDER(y->score, x->score) : ORDER(x->first, y->first);
 }
 
-// The rows of a card become one, in the order of cards; returns how many cards there are.
+// Makes one of the rows of each card, in the order of cards; returns the number of cards.
 static size_t merge(struct card *list, size_t rows)
 {
     size_t n = 0;
@@ -286,7 +286,7 @@ static size_t merge(struct card *list, size_t rows)
     return n;
 }
 
-// In a list that was merged.
+// list[n]: as merge leaves it. NULL where the card is not in it.
 static const struct card *find(const struct card *list, size_t n, uint64_t card)
 {
     size_t i;

@@ -71,7 +71,7 @@ static json_t *about(const struct model *m, const struct config *config)
     return j;
 }
 
-// Adds what metrics.json, card and page have beside the results.
+// Adds the members that metrics.json, card and page have besides the results.
 static void complete_results(json_t *results, const struct model *m, const struct config *config)
 {
     json_t *text = json_pack("{s:[], s:[], s:[], s:[], s:[]}", "lead", "policy", "comparisons",

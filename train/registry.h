@@ -66,9 +66,9 @@ int registry_record(struct registry *r, const struct ledger_entry *e, struct out
 void registry_checksum(const struct registry *r, const struct ledger_entry *e,
                        const struct output *folder, char sha256[SHA256_HEX]);
 
-// May this text of an option be in a line? One line of at most 300 bytes of UTF-8.
+// Refuses an option's text that cannot be in a line: it is one line of at most 300 bytes of UTF-8.
 int ledger_check_text(const char *option, const char *text, struct err *err);
-// Is this the line of a version that became the champion?
+// Whether the version became the champion by this line.
 bool ledger_promotes(const struct ledger_entry *e);
 // The champion at a time by the ledger; 0 where there was none.
 int64_t registry_champion_at(const struct registry *r, int64_t time);

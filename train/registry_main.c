@@ -80,8 +80,8 @@ static int list(struct registry *r, struct err *err)
     return 0;
 }
 
-// Metrics, data and configuration, its lines of the ledger, and the comparison with the champion of
-// then.
+// Shows a version's metrics, data, configuration and ledger lines, and its comparison with the champion
+// of that time.
 static int show(struct registry *r, struct err *err)
 {
     int64_t version, parent = 0;
@@ -109,7 +109,7 @@ static int show(struct registry *r, struct err *err)
     return 0;
 }
 
-// Every line of the ledger against the files: the chain was checked when it was read.
+// Checks every line of the ledger against the files. The chain was checked when it was read.
 static int verify(struct registry *r, struct err *err)
 {
     size_t bad = 0;
@@ -189,7 +189,7 @@ static int (*const commands[])(struct registry *, struct err *) = {
     list, show, verify, compare, change_champion, change_champion};
 enum { LIST, SHOW, VERIFY, COMPARE, PROMOTE, ROLLBACK, N_COMMANDS };
 
-// What is wrong with the words behind a command, and the options.
+// Refuses words behind a command, and options, that do not belong to it.
 static int check(size_t c, const char *name, struct err *err)
 {
     const size_t least[] = {[COMPARE] = 3, [PROMOTE] = 1, [N_COMMANDS] = 0};

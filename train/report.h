@@ -13,12 +13,13 @@
 #include "base/template.h"
 #include "train/evaluate.h"
 
-// All but "about" and "text" (publish.c); NULL and a message for a bad key or value in [card].
+// metrics.json without "about" and "text", which publish.c adds; NULL and a message for a bad key or
+// value in [card].
 json_t *results_new(const struct evaluation *v, const struct config *config, struct err *err);
 
-// Its "test": metrics with their intervals.
+// The member "test": metrics with their intervals.
 json_t *results_metrics(const struct metrics *m, const struct bootstrap *b);
-// Its "reliability". Each range holds the lower half of the rows that are left, so that some lie on
+// The member "reliability". Each range holds the lower half of the rows that are left, so that some lie on
 // both sides of any threshold; less where it gets wider than a tenth.
 json_t *results_reliability(const double *score, const int8_t *judged, size_t n);
 

@@ -48,7 +48,7 @@ static json_t *folds(const struct candidate *c, size_t n)
     return list;
 }
 
-// Of each metric, over the folds in which it is defined.
+// Summarises each metric over the folds in which it is defined.
 static json_t *summary(const struct candidate *c, size_t n)
 {
     json_t *j = json_object();
@@ -114,7 +114,7 @@ static json_t *candidate(const struct evaluation *v, const struct candidate *c)
 
 // ---- the model ----------------------------------------------------------------------------------
 
-// Of the rows that fitted it, by the test's rules: much better ones are a sign of overfitting.
+// Metrics of the training rows by the test's rules: much better ones are a sign of overfitting.
 static json_t *training(const struct candidate *c, int64_t label_delay)
 {
     const struct fold_result *f = &c->results[0];
@@ -128,7 +128,7 @@ static json_t *training(const struct candidate *c, int64_t label_delay)
     return metrics_to_json(&m);
 }
 
-// What the model says about row i of the test, and why; null for -1.
+// The model's decision on row i of the test, and its reasons; null for -1.
 static json_t *decision(const struct candidate *c, int64_t i)
 {
     if (i < 0)
@@ -222,7 +222,7 @@ static json_t *data(const struct candidate *c, const struct settings *s)
         json_object_get(c->examples.table.provenance, "columns"));
 }
 
-// How the training rows of a class lie in the input's reference.
+// Counts the training rows of a class in the bins of the input's reference.
 static json_t *distribution(const struct candidate *c, size_t input, int8_t label)
 {
     const struct fit *t = c->results[0].fit;
@@ -345,8 +345,8 @@ static double unknown_share(const struct examples *e, size_t first, size_t end,
     return (double)n / fmax(1, (double)p->n);
 }
 
-// Onehots of which values that training does not know are much of the test, and more than of the
-// training rows, where one whose values were written by hand may have such rows, too.
+// Onehots whose values training does not know in a large share of the test, by so much more than in the
+// training rows. These have such rows, too, where the values were written by hand.
 static json_t *unseen(const struct examples *e, const struct fold *fold)
 {
     static const double MUCH = 0.2;
@@ -365,7 +365,7 @@ static json_t *unseen(const struct examples *e, const struct fold *fold)
     return list;
 }
 
-// Each has its sentence in sentences.txt.
+// sentences.txt has a sentence for each.
 static json_t *warnings(const struct candidate *m, const struct settings *s, int64_t label_delay)
 {
     const struct fold_result *f = &m->results[0];

@@ -206,7 +206,7 @@ static bool apply_rules(struct challenge *c, const struct registry *g, const str
                later ? "; and the champion was trained on later days" : "");
 }
 
-// Is there a decision on this version? again: one after which no other version was promoted.
+// Whether there is a decision on this version; again: one that no promotion of another followed.
 static bool has_decision(const struct registry *g, int64_t version, bool again)
 {
     for (size_t i = g->n; i-- > 0;) {
