@@ -45,8 +45,9 @@ function showWords() {
   put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
     SHA-256 ${model.sha256.slice(0, 12)}…`);
   $("identity").title = model.sha256;
-  put("rule", `An input has moved where its PSI reaches its bound in ${least} of the last ${last} weeks. The bound comes from how much the
-    input varies between weeks without a change, and is never under ${settings.psi_alert} or over ${2 * settings.psi_alert}. Grey inputs
+  put("rule", `An input has moved where its PSI reaches its bound in ${least} of the last ${last} weeks. The bound ${columns.some((c) => c.bound_from === "training")
+    ? `comes from how much the input varied between the weeks of training, and is never under ${settings.psi_alert} or over ${2 * settings.psi_alert}`
+    : `is psi_alert = ${settings.psi_alert}, because training is shorter than four weeks`}. Grey inputs
     follow the calendar: they differ in any part of a week, so they do not count. ${counting < weeks.length ? few : ""}`);
   put("reproduce", "All figures of this page are in drift.json beside it. Times are UTC.");
   const empty = !current.rows ? ["weeks", "worst", "quality", "score", "measures"] : weeks.length ? [] : ["weeks"];
