@@ -165,9 +165,14 @@ static int commit(struct err *err)
 static int export_table(double start, struct err *err)
 {
     static struct config config;
+    static struct table old;
     struct split split;
+    struct err none;
     int64_t clock;
     char text[2][TIME_TEXT];
+    if (table_open(&old, output, &none) == 0 && !json_object_get(old.provenance, "labels_as_of"))
+        return err_set(
+            err, "--output %s: is a table that export did not write; give another folder", output);
     if (config_load(&config, config_path, err) || split_labels(&split, &config, schema, err) ||
         store_execute(&store, "read", &clock, err,
                       "SELECT clock FROM prediction ORDER BY seq DESC LIMIT 1"))

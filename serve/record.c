@@ -71,7 +71,7 @@ static int run(void *arg, struct err *err)
     return store_write_labels(&s->store, order, r, err);
 }
 
-// Runs on the writer's thread, which owns the only connection that reads.
+// Runs on the writer's thread, which has the newest ids.
 void record(struct service *s, const char *id, size_t n, struct reply *r)
 {
     struct record_request q = {s, id, n, r};

@@ -1,6 +1,6 @@
-// store: the database of served transactions, var/assay.db: SQLite in WAL mode with one connection
-// that writes and one that moves the log into the file (store_log.c). docs/database.md describes
-// the tables.
+// store: the database of served transactions, var/assay.db: SQLite in WAL mode. The server has three
+// connections: one that writes, one that moves the log into the file (store_log.c), and one that reads
+// what the dashboard shows (counters.h). docs/database.md describes the tables.
 //
 // Every transaction with its inputs and decision, and every label that came later, is a row with an
 // order number. Replaying the rows in their order over the snapshot that the database began with
@@ -188,8 +188,8 @@ int store_each_newest(struct store *s, int among, bool reviews, int n, store_tak
 // Returns how many there are, or can be read.
 size_t store_newest(struct store *s, size_t n, float *x, double *probabilities);
 
-// The same as store_each for the transactions with from <= time < until, by time, equal times by order. Memory of
-// both: up to 48 bytes for each, and SQLite's sort.
+// The same as store_each for the transactions with from <= time < until, by time, equal times by
+// order. Memory of both: up to 48 bytes for each, and SQLite's sort.
 int store_each_by_time(struct store *s, int64_t from, int64_t until, store_take *take, void *arg,
                        struct err *err);
 

@@ -73,6 +73,7 @@ static void export_and_compute(void)
         "cd $F; served() { env export --config new.ini --database %s --models models \"$@\"; }\n"
         "served --transactions --output served\n"
         "features --config new.ini --output now base served\n"
+        "if served --output now; then exit 1; fi\n"
         "features --config new.ini --output soon --until 2018-05-05 base served\n",
         own.database);
     expect(0, "", command);
