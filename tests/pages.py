@@ -719,8 +719,7 @@ class Drift(Pages):
         self.assertIn(f"{self.drift['verdict']['ap']:.2f} in the week to {self.drift['verdict']['week']}", self.browser.value(text("concept")))
         actions = self.browser.value(text("actions"))
         self.assertIn("Train a new version.", actions)
-        for command in ("build/bin/train --config CONFIG FEATURES", "build/bin/registry compare champion latest FEATURES",
-                        "build/bin/registry promote latest"):
+        for command in ("make retrain", "make pipeline"):
             self.assertIn(command, actions)
         self.show("estimated", same_fall_in_the_estimate)
         self.assertFalse(self.seen("concept"))
