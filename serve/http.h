@@ -82,7 +82,7 @@ extern const struct route routes[COUNTERS_ROUTES]; // the last one, and all afte
     "a body with a Transfer-Encoding (chunked) is not read: send it with its Content-Length"
 #define PROBLEM(q, status, ...) reply_problem((q)->reply, status, NULL, -1, __VA_ARGS__)
 
-// How long a worker thread waits for its client, serve/patience.c.
+// The time that a worker thread waits for its client, serve/patience.c.
 enum { SCARCE_SECONDS = 2 };
 extern atomic_bool patience_scarce; // while it is set, for SCARCE_SECONDS at most
 extern _Thread_local struct patience {

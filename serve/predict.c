@@ -52,7 +52,7 @@ static void allocate(struct predict_request *q)
                   body_index(&(q)->body, event), fmt "; nothing of this request was counted",      \
                   __VA_ARGS__)
 
-// Is that event the transaction that has its id? If not, the request is refused.
+// True if the event is the transaction that has its id; otherwise the request is refused.
 static bool is_same(struct predict_request *q, size_t event, const struct store_row *known)
 {
     const struct schema *schema = &q->service->plan->schema;

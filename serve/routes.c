@@ -39,7 +39,7 @@ static void post_feedback(struct request *q, const char *body, size_t n)
     feedback(q->service, body, n, q->reply);
 }
 
-// Is the query the route's `asked`, with a value?
+// True if the query is the route's `asked`, with a value.
 static bool asks(const struct request *q)
 {
     const char *asked = q->route->asked;

@@ -268,7 +268,7 @@ static int find_model(struct store *s, const struct decision *d, struct err *err
     return run(s, q, "write a model", &s->model_id, err);
 }
 
-int store_put(struct store *s, struct store_row *row, struct err *err)
+int store_put(struct store *s, const struct store_row *row, struct err *err)
 {
     const struct schema *schema = &s->plan->schema;
     const struct decision *d = &row->decision;
@@ -276,9 +276,7 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
     int at = 1 + C_COLUMNS;
     if (find_model(s, d, err))
         return -1;
-    row->order = s->next;
-    row->received = clock_ms();
-    bind_numbers(q, 4, (int64_t[]){row->order, row->received, row->clock, s->model_id});
+    bind_numbers(q, 4, (int64_t[]){s->next, clock_ms(), row->clock, s->model_id});
     sqlite3_bind_double(q, 1 + C_PROBABILITY, d->probability);
     sqlite3_bind_int(q, 1 + C_REVIEW, d->review);
     for (int k = 0; k < d->n_reasons; k++) { // all rows have equally many; the rest stay NULL
@@ -302,9 +300,9 @@ int store_put(struct store *s, struct store_row *row, struct err *err)
     if (run(s, q, "write a transaction", NULL, err))
         return -1;
     const int id = schema_find_kind(schema, COLUMN_ID);
-    s->next++;
     if (id >= 0)
-        keep_id(s, row->values[id], row->order);
+        keep_id(s, row->values[id], s->next);
+    s->next++;
     return 0;
 }
 

@@ -22,7 +22,7 @@
 
 // ---- a decision, decision.c ----
 //
-// What the model says about one transaction, and the text that a client reads. A stored decision is
+// The model's answer for one transaction, and the text that a client reads. A stored decision is
 // written again to the same bytes.
 
 enum { N_REASONS = 4 };
@@ -168,8 +168,8 @@ int store_get(struct store *s, int64_t order, const struct store_row **row, stru
 void store_labels_as_of(struct store *s, int64_t clock);
 // Add ,"labels":[...]}, the transaction's labels in their order as the last member.
 int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err);
-// Gives the row its order and time of receipt.
-int store_put(struct store *s, struct store_row *row, struct err *err);
+// The row gets the next order number, and now as its time of receipt.
+int store_put(struct store *s, const struct store_row *row, struct err *err);
 // order: of the transaction. clock: the data clock.
 int store_put_label(struct store *s, int64_t order, int64_t clock, const struct store_label *label,
                     struct err *err);
@@ -227,7 +227,7 @@ int recovery_replay(struct state *s, struct store *store, struct replayed *found
 int store_failed(const struct store *s, const char *what, struct err *err); // with SQLite's message
 int store_keep_ids(struct store *s, struct err *err);                       // the newest, in memory
 int store_prepare(struct store *s, struct err *err);                        // the statements
-// Are the files where they were? The first call notes where they are.
+// Check that the files are where they were. The first call notes where they are.
 int store_check_places(struct store *s, struct err *err);
 
 #endif

@@ -15,7 +15,7 @@
 // the writer moves itself then, and between two tries.
 enum { LOG_PAGES = 100, LOG_BOUND = 8000, LOG_REST = 400, LOG_STEP = 50 };
 
-// How many pages of the log are in the file when it returns: not all where a reader is in the way.
+// Returns the number of pages of the log that are in the file: not all where a reader is in the way.
 // If it fails, as on a full disk, the writer's commits report it.
 static int move_pages(sqlite3 *db)
 {

@@ -23,7 +23,7 @@
 // A checkpoint after so many rows, or after an hour in which rows came, bounds what a restart
 // replays.
 enum { CHECKPOINT_ROWS = 500000, CHECKPOINT_SECONDS = 3600, RETRY_SECONDS = 60 };
-// How long the writer waits for jobs, while it has chores and otherwise.
+// The writer waits so long for jobs, while it has chores and otherwise.
 static const double chore_seconds = 0.05, idle_seconds = 10;
 
 enum outcome {
