@@ -43,7 +43,7 @@ struct reader {
 // Set "path:line: message"; 0, which inih takes as an error.
 #define FAIL(r, fmt, ...)                                                                          \
     ((r)->failed =                                                                                 \
-         err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, __VA_ARGS__) != 0,         \
+         err_set((r)->err, "%s:%d: " fmt, (r)->config->path, (r)->line, ##__VA_ARGS__) != 0,       \
      0)
 
 // key: NULL before the first one.
@@ -78,7 +78,7 @@ static char *read_line(char *buf, int size, void *stream)
         return NULL;
     r->line++;
     if (memrchr(r->raw, '\0', sizeof r->raw) != strchr(r->raw, '\0'))
-        good = FAIL(r, "a 0 byte; is it UTF-16? Only UTF-8 and ASCII are %s", "read");
+        good = FAIL(r, "a 0 byte; is it UTF-16? Only UTF-8 and ASCII are read");
     else if (strcspn(r->raw, "\n") > MAX_LINE)
         good = FAIL(r, "the line is longer than %d bytes; continue in the next line, indented",
                     MAX_LINE);

@@ -32,7 +32,7 @@ struct parser {
 #define fail(ps, place, ...)                                                                       \
     ((ps)->definition->mistake = (int)((place) - (ps)->text), err_set((ps)->err, __VA_ARGS__))
 
-// ---- words: each is passed, with the blanks behind it, only where it stands there ----
+// ---- words: a word that is taken is passed, with the blanks after it ----
 
 static bool is_letter(char c)
 {
@@ -49,7 +49,7 @@ static void pass(struct parser *ps, const char *end)
     ps->at = end + strspn(end, " \t");
 }
 
-// A word of letters does not stand where a longer name does.
+// A word of letters is not taken where it only begins a longer name.
 static bool take(struct parser *ps, const char *word)
 {
     const size_t n = strlen(word);
@@ -455,7 +455,7 @@ static int add_value(struct parser *ps, int node)
     if (check_shadow(ps, n->op == NODE_COLUMN ? n->a : -1))
         return -1;
     if (!helper)
-        plan_input(p, d->name, node);
+        plan_input(p, xstrdup(d->name), node);
     return 0;
 }
 
@@ -477,7 +477,7 @@ static int add_input(struct parser *ps, const char *at, const char *value, int n
     for (size_t i = 0; i < p->n_inputs; i++)
         if (strcmp(p->inputs[i].name, name) == 0)
             return fail(ps, at, "the value stands here twice");
-    plan_input(p, name, node);
+    plan_input(p, xstrdup(name), node);
     return 0;
 }
 

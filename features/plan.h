@@ -180,7 +180,7 @@ struct window_spec {
     bool past;             // leave the current event out
 };
 int plan_window(struct plan *p, const struct window_spec *w);
-// An input of the model; the name is copied and must be new.
-void plan_input(struct plan *p, const char *name, int node);
+// An input of the model, with a new name, which is the plan's from then on.
+void plan_input(struct plan *p, char *name, int node);
 
 #endif

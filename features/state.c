@@ -337,9 +337,14 @@ static int64_t newest_before(const struct state *s, size_t track, const struct e
     return newest;
 }
 
-static int check_order(struct state *s, const struct events *e, const int64_t *time,
-                       struct err *err)
+static const int64_t *times_of(const struct state *s, const struct events *events)
 {
+    return events->columns[schema_find_kind(&s->plan->schema, COLUMN_TIME)];
+}
+
+static int check_order(struct state *s, const struct events *e, struct err *err)
+{
+    const int64_t *time = times_of(s, e);
     int64_t newest = s->last_time; // of all keys, so that most events need no closer look
     for (size_t i = 0; i < e->n; i++) {
         const int64_t bound = time[i] + LATE_SECONDS;
@@ -363,17 +368,11 @@ static int check_order(struct state *s, const struct events *e, const int64_t *t
     return 0;
 }
 
-static const int64_t *times_of(const struct state *s, const struct events *events)
-{
-    return events->columns[schema_find_kind(&s->plan->schema, COLUMN_TIME)];
-}
-
 int state_run(struct state *s, const struct events *events, float *const *out, struct err *err)
 {
     const struct plan *p = s->plan;
-    const int64_t *time = times_of(s, events);
-    struct run r = {s, events, time, out, -1, 0, false};
-    if (check_order(s, events, time, err))
+    struct run r = {s, events, times_of(s, events), out, -1, 0, false};
+    if (check_order(s, events, err))
         return -1;
     for (size_t i = 0; events->n > s->capacity && i < p->n_nodes; i++)
         s->values[i] = xreallocarray(s->values[i], events->n, sizeof *s->values[i]);
@@ -386,7 +385,7 @@ int state_run(struct state *s, const struct events *events, float *const *out, s
     }
     s->events += events->n;
     for (size_t i = 0; i < events->n; i++)
-        s->last_time = time[i] > s->last_time ? time[i] : s->last_time;
+        s->last_time = r.time[i] > s->last_time ? r.time[i] : s->last_time;
     return 0;
 }
 

@@ -95,14 +95,6 @@ static int join_column(struct table_column *c, const struct table *tables, size_
     return rc;
 }
 
-static bool all_have(const struct table *tables, size_t n, const char *name)
-{
-    size_t i = 0;
-    while (i < n && table_find(&tables[i], name) >= 0)
-        i++;
-    return i == n;
-}
-
 static bool is_in_order(const int64_t *time, uint64_t rows)
 {
     uint64_t r = 1;
@@ -172,9 +164,13 @@ int table_join(struct table *to, const struct table *tables, size_t n, const uin
     to->columns = xcalloc(tables->n, sizeof *to->columns);
     to->n = 0;
     for (size_t c = 0; c < tables->n && rc == 0; c++) {
+        size_t have = 0;
+        while (have < n && table_find(&tables[have], tables->columns[c].name) >= 0)
+            have++;
+        if (have < n)
+            continue;
         to->columns[to->n] = tables->columns[c];
-        if (all_have(tables, n, tables->columns[c].name))
-            rc = join_column(&to->columns[to->n++], tables, n, picks, to->rows, err);
+        rc = join_column(&to->columns[to->n++], tables, n, picks, to->rows, err);
     }
     free(picks);
     for (size_t i = 1; i < n; i++) {
