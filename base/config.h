@@ -40,7 +40,7 @@ const struct config_entry *config_find(const struct config *c, const char *secti
 int config_error(const struct config *c, const struct config_entry *e, int offset, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-// The next item of a comma-separated list. *at starts at the value, moves behind the item and its
+// The next item of a comma-separated list. *at starts at the value, moves past the item and its
 // comma, and is NULL after the last item. item: a copy without its blanks or double quotes;
 // *offset: its place in the value. -1 where it is empty, has size bytes or more, or its quote is
 // not closed or not followed by a comma.

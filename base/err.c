@@ -21,8 +21,8 @@ int err_report(const char *program, const struct err *err)
 
 enum { NAME_MAX_LEN = 63 };
 
-// How many insertions, deletions, replacements and swaps of neighbours turn a into b: the optimal
-// string alignment distance.
+// The optimal string alignment distance: the fewest insertions, deletions, replacements and swaps of
+// neighbours that turn a into b.
 static unsigned distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);

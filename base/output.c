@@ -122,8 +122,8 @@ int output_remove(const char *path)
     return rmdir(path); // fails where a file stayed
 }
 
-// Another writer may rename the temporary between open and flock. The lock on what it renamed is
-// worth nothing, so the name must still mean the locked file.
+// Another writer may rename the temporary between open and flock. A lock on a renamed file
+// protects nothing, so check that the name still means the locked file.
 static int lock(int fd, const char *name)
 {
     struct stat held, named;
@@ -170,7 +170,7 @@ static void forget(struct output *o)
     *o = (struct output){.fd = -1};
 }
 
-// The temporary must stand beside a folder and not in it, so slashes at the end of the name go.
+// The temporary of a folder is next to it and not in it, so slashes at the end of the name are cut.
 static int begin(struct output *o, const char *path, mode_t mode, struct err *err)
 {
     size_t n = strlen(path);

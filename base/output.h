@@ -1,6 +1,6 @@
 // output: artifacts that are complete or absent.
 //
-// An output is written under its target's name with ".tmp" behind it, and takes the target's name
+// An output is written under its target's name with ".tmp" added, and takes the target's name
 // only in _commit, when everything is on disk (fsync, rename, fsync the folder). Until then readers
 // see the old artifact. The temporary is locked, so a second writer of the same artifact is refused;
 // a killed process leaves its temporary unlocked, and the next writer removes it.
@@ -55,7 +55,7 @@ int sync_parent(const char *path, struct err *err);
 // reader waiting for ever. secret: it must be its owner's alone.
 FILE *file_open(const char *path, bool secret, struct err *err);
 // Make the folder that holds path, and those above it, and lock it. Returns the descriptor of the
-// lock, to be closed, or -1. wait: until another program lets go of it, instead of an error.
+// lock, to be closed, or -1. wait: for another program to release it, instead of an error.
 int lock_parent(const char *path, bool wait, struct err *err);
 // Write all of data to fd, in as many calls as it takes. name is for the message.
 int write_all(int fd, const void *data, size_t n, const char *name, struct err *err);

@@ -18,7 +18,7 @@
 
 struct progress {
     const char *stage;
-    char step[80]; // shown behind the bar; "" unless the caller writes it
+    char step[80]; // shown after the bar; "" unless the caller writes it
     uint64_t total;
     double start, next; // seconds of the monotonic clock
     bool terminal;

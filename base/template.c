@@ -15,7 +15,7 @@ struct scope {
     enum template_mode mode;
     bool hidden;
     const json_t *root, *item;
-    const char *key; // what * stands for
+    const char *key; // the name that * means
 };
 
 // A path in a template ends at ':' or '}'; "." is the item itself.

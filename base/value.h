@@ -25,7 +25,7 @@ int value_number(const char *text, size_t n, double *value);
 
 // The same as people write it: with that decimal mark, perhaps with a separator of thousands (0: none;
 // ' ' is a no-break space, too) between groups of three digits, and with the bytes of strip (NULL:
-// none) and the blanks beside them left out.
+// none) and the blanks next to them left out.
 int value_number_as(const char *text, size_t n, char decimal, char thousands, const char *strip,
                     double *value);
 
@@ -47,7 +47,7 @@ int64_t day_of(int64_t seconds);
 const char *date_text(char buf[TIME_TEXT], int64_t days);
 const char *time_text(char buf[TIME_TEXT], int64_t seconds);
 
-// Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at the begin of text[0..n), n >=
+// Bytes of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at the start of text[0..n), n >=
 // 1; 0 where there is none.
 size_t value_utf8_length(const char *text, size_t n);
 // Bytes of text[0..n) before what is not well-formed, such as a character that n cuts.

@@ -2,7 +2,7 @@
 // a server starts from.
 //
 // The feature table has the ingested table's id, time, keys, categories and label, one float32
-// column per input of the plan, and beside them the state after the last row (snapshot.c). Its rows
+// column per input of the plan, and as a further file the state after the last row (snapshot.c). Its rows
 // are in time order (rows with equal times keep theirs), or with [split] shuffle in that of
 // table_shuffle. missing values, onehots and hinges are fitted to the training window of [split].
 //
@@ -261,7 +261,7 @@ static int commit(struct err *err)
 static int features(char **paths, size_t n_tables, struct err *err)
 {
     const double start = seconds_now();
-    // Of [split] everything is read, since train would refuse it later.
+    // All of [split] is checked here, since train would refuse it later.
     if (config_load(&config, config_path, err) || plan_from_config(&plan, &config, err) ||
         split_from_config(&split, &config, err) || split_labels(&split, &config, schema, err) ||
         split_shuffle(&split, &shuffle, &config, &plan, err) || open_tables(paths, n_tables, err) ||

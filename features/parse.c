@@ -65,7 +65,7 @@ static int expect(struct parser *ps, const char *word, const char *where)
     return take(ps, word) ? 0 : fail(ps, ps->at, "'%s' is missing %s", word, where);
 }
 
-// Returns its start in the text, or NULL where no name stands here.
+// Returns its start in the text, or NULL where there is no name.
 static const char *take_name(struct parser *ps, char name[NAME])
 {
     const char *start = ps->at, *end = start;
@@ -78,7 +78,7 @@ static const char *take_name(struct parser *ps, char name[NAME])
     return start;
 }
 
-// Without a sign.
+// A number without a sign.
 static int take_number(struct parser *ps, double *value)
 {
     char *end;
@@ -145,8 +145,8 @@ static int take_text(struct parser *ps, char **texts, size_t *size)
 enum { OR, AND, COMPARISON, SUM, PRODUCT, FACTOR };
 static int operation(struct parser *ps, int level);
 
-// The index of a column, or behind those of the columns that of a definition; -1 and a message where
-// there is neither.
+// The index of a column, or the number of columns plus the index of a definition; -1 and a message
+// where there is neither.
 static int find_name(struct parser *ps, const char *at, const char *name)
 {
     const struct plan *p = ps->plan;
@@ -176,7 +176,7 @@ static int text_node(struct plan *p, int column, char *texts, size_t size)
                                       .reads = READS_OTHER});
 }
 
-// Behind a category's name: == or != and a text.
+// Parse what follows a category's name: == or != and a text.
 static int text_comparison(struct parser *ps, const char *at, int column)
 {
     const char *name = ps->plan->schema.columns[column].name;
@@ -284,7 +284,7 @@ static int window_arguments(struct parser *ps, struct window_spec *w)
     return 0;
 }
 
-// Behind "count(", "sum(", "mean(" or "since(".
+// Parse what follows "count(", "sum(", "mean(" or "since(".
 static int window(struct parser *ps, enum node_op op, const char *function)
 {
     struct window_spec w = {.node.op = op, .lane_node = -1};
@@ -326,7 +326,7 @@ static const struct function {
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
-// Behind the name and "(".
+// Parse the arguments, which follow the name and "(".
 static int call(struct parser *ps, const struct function *f)
 {
     struct plan *p = ps->plan;
@@ -396,7 +396,7 @@ operators[] = {
     {"/", NODE_DIV, PRODUCT},    {"or", NODE_OR, OR},         {"and", NODE_AND, AND},
 };
 
-// NULL where no operator of that level or of those above stands.
+// NULL where the next word is no operator of that level or a tighter one.
 static const struct operator* take_operator(struct parser *ps, int level)
 {
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
@@ -405,7 +405,7 @@ static const struct operator* take_operator(struct parser *ps, int level)
     return NULL;
 }
 
-// A factor, and the operators behind it of that level and those above, grouped from the left.
+// A factor, and the operators after it of that level or tighter ones, grouped from the left.
 // Returns the index of a node, or -1 with the error filled, as most functions here.
 static int operation(struct parser *ps, int level)
 {
@@ -481,7 +481,7 @@ static int add_input(struct parser *ps, const char *at, const char *value, int n
     return 0;
 }
 
-// A value with an input of its own, or behind * all rare values with one, if there are any.
+// A value with an input of its own, or after * the rare values, which share one if there are any.
 static int onehot_values(struct parser *ps, int column)
 {
     const char *at = ps->at;
@@ -518,7 +518,7 @@ static int onehot_limit(struct parser *ps, bool min)
     return 0;
 }
 
-// Behind "onehot(". Without values it is not fitted yet and makes no input.
+// Parse what follows "onehot(". Without values it is not fitted yet and makes no input.
 static int onehot(struct parser *ps)
 {
     const struct schema *s = &ps->plan->schema;
@@ -562,7 +562,8 @@ static int hinge(struct parser *ps, int node, bool alone)
     return add_input(ps, at, text, plan_node(p, h));
 }
 
-// Behind "hinges(": x, and behind its knots max(x - knot, 0). Its name stands for x elsewhere.
+// Parse what follows "hinges(". Its inputs are x, and max(x - knot, 0) for each knot; its name means x
+// in other definitions.
 static int hinges(struct parser *ps)
 {
     const int node = operation(ps, OR);

@@ -247,8 +247,8 @@ const char *plan_warning(const struct plan *p)
 
 // ---- fitting ----
 
-// A onehot lists so many of the rare values, the most frequent. It is refused where fewer than so many
-// percent of the rows have a value with an input.
+// A onehot lists the MAX_RARE most frequent of the rare values. It is refused where fewer than
+// LEAST_PERCENT of the rows have a value with an input.
 enum { MAX_RARE = 1000, LEAST_PERCENT = 10 };
 
 // Most frequent first; equal ones by their bytes, so the order does not depend on the codes.

@@ -61,7 +61,7 @@ enum { LABEL_DELAY = 7 * 86400 }; // default of [split] label_delay
 enum { TEXT_MAX = 1000 };         // most bytes of a text in quotes
 enum { PLAN_TEXT = 60 };          // of one that has an input: that names a file
 
-// What a node depends on. A window over the label depends on OTHER.
+// The inputs of the plan that a node depends on. A window over the label depends on OTHER.
 enum { READS_LABEL = 1, READS_CALENDAR = 2, READS_OTHER = 4 };
 struct node {
     enum node_op op;

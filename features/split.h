@@ -39,7 +39,7 @@ int split_labels(struct split *s, const struct config *c, const struct schema *s
 struct split_part split_days(int64_t from, int64_t to);
 // The rows with from <= time < until, in time[0..rows), which does not decrease.
 struct row_range time_rows(int64_t from, int64_t until, const int64_t *time, uint64_t rows);
-// The rows of a part whose days are moved by so many seconds: by a week, or by -utc_offset where the
+// The rows of a part whose days are moved by `shift` seconds: by a week, or by -utc_offset where the
 // times are UTC. Rows with the time of a cut all belong to the later part, so that a part can be found
 // again by its times.
 struct row_range split_rows(const struct split_part *part, int64_t shift, const int64_t *time,

@@ -3,7 +3,7 @@
 // Features are the same to the last bit for any blocks, number of threads and pseudonym key.
 // Memory: per key the events that a window of a late event can still reach, and one block.
 //
-// state_init, state_bind for each category column, perhaps snapshot_load, then state_run
+// state_init, state_bind for each category column, snapshot_load if there is one, then state_run
 // of events in the order in which they arrive.
 //
 // An event may be up to LATE_SECONDS (window.h) older than the newest one of its key. It gets the
@@ -92,7 +92,7 @@ int snapshot_save(const struct state *s, int fd, const char *name, struct err *e
 // s: fresh from state_init; after an error it can only be released.
 int snapshot_load(struct state *s, const char *path, struct err *err);
 
-// What a snapshot says of itself, not verified.
+// Numbers that a snapshot states, not verified.
 struct snapshot_head {
     uint64_t position, checksum; // the checksum at its end
     int64_t last_time;           // as in struct state

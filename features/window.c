@@ -164,7 +164,7 @@ uint64_t history_add(struct history *h, const struct shape *s, size_t lane, doub
     return 0;
 }
 
-// Compute the totals of the events behind `at` again, after its own changed from `old`. Each
+// Compute the totals of the events after `at` again, since its own was `old` and changed. Each
 // event's value is the difference that it made to the total before it, and is added in the same
 // order.
 static uint64_t add_again(struct history *h, const struct shape *s, size_t lane, uint64_t at,

@@ -14,7 +14,7 @@
 // bits hold the total: it neither drifts nor depends on what came before.
 //
 // history_insert, history_add for each lane, then history_count and so on, and history_resume.
-// A late event is placed behind those of its own time, and newer ones are hidden until
+// A late event is placed after those of its own time, and newer ones are hidden until
 // history_resume: then the history is as if all had arrived in the order of their times. A zeroed
 // history is empty.
 #ifndef FEATURES_WINDOW_H
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How much older than its key's newest event an event may be, in seconds (in rows, where time is
+// An event may be this much older than its key's newest one, in seconds (in rows, where time is
 // the row number). Terminals without a connection upload their transactions days later. A longer
 // bound costs memory: histories keep events that much longer.
 #define LATE_SECONDS (INT64_C(7) * 86400)
@@ -52,7 +52,7 @@ struct shape shape_make(const int64_t *edges, size_t n_edges, size_t n_lanes);
 struct history {
     uint64_t first, next; // numbers of the oldest event kept, and of the one to come
     uint64_t capacity;    // events; 0: nothing is allocated
-    uint64_t *cursors;    // [n_edges]; behind them, in the same allocation, the events kept
+    uint64_t *cursors;    // [n_edges]; after them, in the same allocation, the events kept
 };
 
 // Add an event, at most LATE_SECONDS older than the newest. Returns how many newer ones are hidden

@@ -234,7 +234,7 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
 
 // ---- rejects ----
 
-// What to write so that rows with the fault are taken: [kind][is it missing?]
+// Advice on how to get rows with the fault accepted: [kind][is it missing?]
 static const char *const advice[COLUMN_FEATURE + 1][2] = {
     [COLUMN_TIME] = {"write the form that it has as time_format in [input]", NULL},
     [COLUMN_KEY] = {NULL, "write missing=none at the column"},
@@ -442,7 +442,7 @@ static int finish_table(struct convert *c, struct err *err)
     return table_writer_finish(&c->writer, provenance, err);
 }
 
-// Without enough good rows there are only the rejects.
+// Where too few rows are good, only the rejects are written.
 static int commit(struct convert *c, const char *rejects, struct err *err)
 {
     struct err share;

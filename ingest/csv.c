@@ -1,4 +1,4 @@
-// A row's bytes stay in data until it is complete, so that behind a fault reading can go on at the row's
+// A row's bytes stay in data until it is complete, so that after a fault reading can go on at the row's
 // second line. libcsv is fed line by line, because it cannot be stopped from its callbacks. A line without
 // quotes needs no parser and is split here, three times as fast, into the same fields.
 #include "ingest/csv.h"
@@ -253,7 +253,7 @@ static int skip_line(struct csv *c, struct err *err)
 }
 
 // Take the next row, or read on where its end is not there yet. One with a fault has no fields, and the
-// next one begins behind its first line.
+// next one begins after its first line.
 static int take_row(struct csv *c, struct err *err)
 {
     struct csv_block *b = c->block;

@@ -53,7 +53,7 @@ struct csv {
     uint64_t size;                    // of the file, 0 for a pipe
     uint64_t bytes;                   // read so far, before decompression
     XXH3_state_t *hash;               // of them
-    int64_t skip;                     // so many of the next lines are left out
+    int64_t skip;                     // number of lines to leave out next
     char *data;                       // data[at .. n) is not in a block yet
     size_t last_at, at, n, data_size; // last_at: where the latest row begins
 

@@ -116,7 +116,7 @@ static int set_label(struct draft *d, const char *text, struct err *err)
     return 0;
 }
 
-// By its name and place, among the columns with two values.
+// Guess the label from names and places of the columns with two values.
 static int guess_label(struct draft *d, struct err *err)
 {
     const struct profile *p = &d->p;
@@ -351,7 +351,7 @@ static json_t *column_json(const struct draft *d, const struct profile_column *c
                      date_text(to, day_at(c, c->max)));
 }
 
-// What the positive rows are called: as their value says, or the label's header where it is yes.
+// The name of the positive rows: their value, or the label's header where the value means yes.
 static json_t *class_of(const struct draft *d)
 {
     const char *header = d->label->header;

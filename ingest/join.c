@@ -103,7 +103,7 @@ static bool is_in_order(const int64_t *time, uint64_t rows)
     return r >= rows;
 }
 
-// What ingest or export says of the rows; a feature table has it as its "table".
+// The provenance that ingest or export wrote; a feature table keeps it as its "table".
 static json_t *origin(const struct table *t)
 {
     json_t *table = json_object_get(t->provenance, "table");

@@ -10,7 +10,7 @@
 
 enum { SAMPLE_ROWS = 200000, SAMPLE_BYTES = 1 << 28, FIRST_ROWS = 1000, SLOTS = 1 << 19 };
 
-// Texts that mean a missing value; those behind SURE only in columns of numbers and times.
+// Texts that mean a missing value; those after the first SURE only in columns of numbers and times.
 static const char *const missing_texts[] = {
     "NA",  "N/A",  "n/a",  "#N/A", "NaN", "nan", "NULL", "null", "?",       "\\N",
     "NaT", "Null", "None", "none", "na",  "-",   "--",   ".",    "missing", "unknown"};
@@ -109,7 +109,7 @@ static bool to_value(const struct profile *p, const struct profile_column *c, co
     return rc == 0;
 }
 
-// In the order of their first rows.
+// Fill p->values in the order of the texts' first rows.
 static void count_values(struct profile *p, const struct profile_column *c)
 {
     p->n_values = c->n_texts;
@@ -178,7 +178,7 @@ double profile_auc(const struct profile *p)
 // ---- columns ------------------------------------------------------------------------------------
 
 // The format of most rows, and how many have it. Of two that fit equally the first is taken: the month
-// first behind '/', else the day.
+// first with '/', else the day.
 static size_t find_format(const struct profile *p, struct profile_column *c)
 {
     static const char *const days[] = {"%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y",  "%d/%m/%Y",
@@ -323,7 +323,7 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
 
 // The first row names the columns if it has no numbers where the others have, and no texts that come
 // again. A row before it that has one field less names them where it does not: all but the last one, if
-// that is empty, as behind a comma at the end of each row, else all but the first.
+// that is empty, as after a comma at the end of each row, else all but the first.
 static void find_header(struct profile *p)
 {
     size_t names = 0, values = 0;

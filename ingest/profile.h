@@ -36,7 +36,7 @@ struct profile_column {
     enum look look;
     char format[32], strip[8];     // of times; characters to take out of numbers
     const char *unit;              // of numbers that are times, or NULL
-    bool either;                   // no value says whether the day or the month stands first
+    bool either;                   // no value says whether the day or the month comes first
     bool whole, rising;            // all are integers; none is below that of the row before
     size_t missing, bad, distinct; // rows without a value; of another kind; different values
     double common; // share of the rows whose value has 60 bytes at most, and 1 % of the rows
@@ -45,7 +45,7 @@ struct profile_column {
     struct profile_value top[2]; // the two most frequent ones
     size_t classes;              // different values, without those of one or two rows in thousands
 
-    // What a draft makes of it: why it is left out, or NULL.
+    // Set by the draft. out: why the column is left out, or NULL.
     enum column_kind kind;
     const char *out;
     char name[64];
@@ -79,15 +79,15 @@ struct profile {
 };
 
 int profile_read(struct profile *p, const char *file, struct err *err);
-// Whose label is one of positive, separated by '|', is positive.
+// Mark the rows whose label is one of positive, separated by '|', as positive.
 void profile_label(struct profile *p, const struct profile_column *c, const char *positive);
 void profile_values(struct profile *p, const struct profile_column *c);
 // Rows whose number or time in the column is above the last one are later.
 void profile_split(struct profile *p, const struct profile_column *c, double last);
-// How well these values alone rank the label: the area under the ROC curve, at least 0.5.
+// The area under the ROC curve, at least 0.5, where these values alone rank the label.
 double profile_auc(const struct profile *p);
 
-// Print the .ini, and a table of the columns. label: NULL to guess it; a header or "#3", perhaps with
+// Print the .ini, and a table of the columns. label: NULL to guess it; a header or "#3", optionally with
 // "=" and the positive values, separated by '|'.
 int draft_make(const char *file, const char *label, FILE *ini, FILE *table, struct err *err);
 

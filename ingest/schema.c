@@ -361,7 +361,7 @@ static int read_character(const struct config *c, const char *key, const char *r
                         e->value);
 }
 
-// How values are written in the CSV.
+// Read how values are written in the CSV.
 static int read_dialect(struct dataset *d, struct err *err)
 {
     const struct config *c = &d->config;

@@ -7,11 +7,11 @@
 // Exactly one time, at most one id and one label; any number of keys, numbers and categories. A
 // header with a comma needs double quotes. min and max are for numbers; missing= is for all kinds
 // but id and time, and limits do not apply to it (a label's may be -1, not known); of a number it may
-// be median, mean or flag: then it stands in tables and rows as NaN, and a plan fills it in. HEADER #3 is the
+// be median, mean or flag: then tables and rows hold NaN, and a plan fills it in. HEADER #3 is the
 // third column, unless a header is "#3". A key and a category may have the same header. With [input]
 // time_format = row the schema gets a column "time" of row numbers from 0 on. The schema travels as
 // JSON in tables and in the model, so a server needs no .ini to know what a transaction looks like;
-// only strip and positive stay behind, as requests have no such texts.
+// strip and positive are left out, as requests have no such texts.
 //
 // Ownership: a schema owns its strings. Release it after an error, too; a dataset lives as long as
 // its program.

@@ -78,7 +78,7 @@ const void *table_data(const struct table *t, const char *name, enum column_kind
 int table_join(struct table *to, const struct table *tables, size_t n, const uint64_t *rows,
                struct err *err);
 
-// Put the rows in a random order and number `time` anew, 0 to rows - 1. Each class of label is ordered
+// Put the rows in a random order and replace `time` by 0 to rows - 1. Each class of label is ordered
 // by XXH3 of (row, seed), and the classes are interleaved: row k of n of a class comes at (k + 1/2) / n
 // of all, so that every range of rows has the classes' shares. In join.c.
 int table_shuffle(struct table *t, uint64_t seed, struct err *err);
