@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 64, MAX_NODES = 4096 }; // only a hostile plan has more
-enum { NAME = 64 };                        // room for a name with its 0
+// Only a hostile plan is deeper or has more nodes. NAME: room for a name with its 0.
+enum { MAX_DEPTH = 64, MAX_NODES = 4096, NAME = 64 };
 
 struct parser {
     const char *text, *at; // at: the next word, never a blank
@@ -153,17 +153,17 @@ static int find_name(struct parser *ps, const char *at, const char *name)
     const size_t n = p->schema.n + p->n_definitions;
     const size_t above = p->schema.n + (size_t)(ps->definition - p->definitions);
     const char **known = xcalloc(n, sizeof *known);
-    size_t i;
-    for (i = 0; i < n; i++)
+    size_t found = n;
+    for (size_t i = n; i-- > 0;) { // of two with the name the first counts
         known[i] =
             i < p->schema.n ? p->schema.columns[i].name : p->definitions[i - p->schema.n].name;
-    for (i = 0; i < n && strcmp(name, known[i]) != 0;)
-        i++;
-    if (i == n)
+        found = strcmp(name, known[i]) == 0 ? i : found;
+    }
+    if (found == n)
         fail(ps, at, "unknown column or feature '%s'%s", name,
              err_did_you_mean(name, known, above).text);
     free(known);
-    return i < n ? (int)i : -1;
+    return found < n ? (int)found : -1;
 }
 
 // 1 where the category is one of the texts, which are the node's from now on.
@@ -383,13 +383,11 @@ static int factor(struct parser *ps, int level)
     return take_number(ps, &number.value) ? -1 : plan_node(ps->plan, number);
 }
 
-static const struct operator
-{
+static const struct infix {
     const char *word;
     enum node_op op;
     int level;
-}
-operators[] = {
+} operators[] = {
     {"<=", NODE_LE, COMPARISON}, {">=", NODE_GE, COMPARISON}, {"==", NODE_EQ, COMPARISON},
     {"!=", NODE_NE, COMPARISON}, {"<", NODE_LT, COMPARISON},  {">", NODE_GT, COMPARISON},
     {"+", NODE_ADD, SUM},        {"-", NODE_SUB, SUM},        {"*", NODE_MUL, PRODUCT},
@@ -397,7 +395,7 @@ operators[] = {
 };
 
 // NULL where the next word is no operator of that level or a tighter one.
-static const struct operator* take_operator(struct parser *ps, int level)
+static const struct infix *take_operator(struct parser *ps, int level)
 {
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
         if (operators[i].level >= level && take(ps, operators[i].word))
@@ -416,7 +414,7 @@ static int operation(struct parser *ps, int level)
     int a = factor(ps, level);
     ps->depth--;
     bool compared = false;
-    const struct operator* o;
+    const struct infix *o;
     for (const char *at = ps->at; a >= 0 && (o = take_operator(ps, level)); at = ps->at) {
         if (o->level == COMPARISON && compared)
             return fail(ps, at, "comparisons cannot be chained; use parentheses");
@@ -562,8 +560,7 @@ static int hinge(struct parser *ps, int node, bool alone)
     return add_input(ps, at, text, plan_node(p, h));
 }
 
-// Parse what follows "hinges(". Its inputs are x, and max(x - knot, 0) for each knot; its name means x
-// in other definitions.
+// Parse what follows "hinges(": inputs are x, and max(x - knot, 0) of each knot. Its name means x elsewhere.
 static int hinges(struct parser *ps)
 {
     const int node = operation(ps, OR);
