@@ -1,5 +1,7 @@
 #define _GNU_SOURCE // getopt_long
 #include "base/option.h"
+
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/value.h"
 
@@ -97,9 +99,31 @@ static int check_arguments(const struct program *p, int argc, char **argv, struc
     return optind;
 }
 
+// Defaults name the simulated dataset. They follow another one that --config names, or --models.
+static void follow_dataset(const struct program *p, const bool *given)
+{
+    static const char preset[] = "simulated";
+    const char *path = "";
+    for (const struct option_spec *s = p->specs; s->name; s++)
+        if (given[s - p->specs] &&
+            (strcmp(s->name, "config") == 0 || (!*path && strcmp(s->name, "models") == 0)))
+            path = *s->text;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    const int n = (int)(dot > name ? dot - name : (long)strlen(name));
+    for (const struct option_spec *s = p->specs; s->name && n > 0; s++) {
+        const char *at =
+            s->text && *s->text && !given[s - p->specs] ? strstr(*s->text, preset) : NULL;
+        if (at)
+            *s->text = xasprintf("%.*s%.*s%s", (int)(at - *s->text), *s->text, n, name,
+                                 at + sizeof preset - 1);
+    }
+}
+
 int option_parse(const struct program *p, int argc, char **argv, struct err *err)
 {
     struct option longs[OPTION_MAX + 3] = {{0}};
+    bool given[OPTION_MAX] = {false};
     int n = 0;
     for (const struct option_spec *s = p->specs; s->name; s++, n++)
         longs[n] = (struct option){s->name, s->arg ? required_argument : no_argument, NULL, n};
@@ -123,7 +147,9 @@ int option_parse(const struct program *p, int argc, char **argv, struct err *err
         }
         if (set_value(&p->specs[c], optarg, err))
             return -1;
+        given[c] = true;
     }
+    follow_dataset(p, given);
     return check_arguments(p, argc, argv, err);
 }
 

@@ -11,7 +11,8 @@
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);
 //
-// A variable's value before the call is its default, which --help shows. An unknown option, a
+// A variable's value before the call is its default, which --help shows. In a default that is not replaced,
+// "simulated" becomes the name of the .ini that --config gives, or else of the folder of --models. An unknown option, a
 // missing or wrong value, and too few or too many arguments are errors; nothing is clamped.
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H

@@ -297,8 +297,10 @@ int plan_fit_onehot(const struct plan *p, struct plan_definition *d, struct plan
         covered += values[end].rows;
         kept++;
     }
-    fputs(", *", f);
-    for (size_t i = 0; i < n && rare < MAX_RARE; i++) {
+    // One or two rows would give all rare values a large weight.
+    const bool star = 100 * (double)(rows - covered) >= d->min_percent * (double)rows;
+    fputs(star ? ", *" : "", f);
+    for (size_t i = 0; i < n && rare < MAX_RARE && star; i++) {
         const size_t bytes = strlen(values[i].text);
         if ((i < end && bytes <= PLAN_TEXT) || bytes > TEXT_MAX)
             continue;

@@ -203,7 +203,9 @@ static bool apply_rules(struct challenge *c, const struct registry *g, const str
                        !schema_counts_rows(&m->plan.schema) &&
                        plan_checksum(&c->champion.plan) == plan_checksum(&m->plan);
     return say(c, !c->drift && !later, "not comparable: %s%s", sentence ? sentence : why->msg,
-               later ? "; and the champion was trained on later days" : "");
+               later      ? "; and the champion was trained on later days"
+               : c->drift ? ""
+                          : "; registry list has both figures, registry rollback takes it back");
 }
 
 // Whether there is a decision on this version; again: one that no promotion of another followed.
