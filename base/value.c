@@ -55,7 +55,7 @@ int value_number_as(const char *text, size_t n, char decimal, char thousands, co
                     double *value)
 {
     static const char digits[] = "0123456789";
-    char plain[128];
+    char plain[128] = "";
     size_t used = 0, separators = 0, group = 0; // digits since the latest separator
     bool point = false, digit = false;
     if (decimal == '.' && value_number(text, n, value) == 0)
@@ -68,11 +68,15 @@ int value_number_as(const char *text, size_t n, char decimal, char thousands, co
                                                               : 0;
         const char byte = wide > 0 ? ' ' : *p;
         p += wide;
-        if (strip && (byte == ' ' ? !digit || !strpbrk(p, digits) : strchr(strip, byte) != NULL))
+        if (strip && (byte == ' ' ? !digit || !strpbrk(p, digits) : strchr(strip, byte) != NULL)) {
+            if (byte == '(' || (byte == ')' && *plain != '-')) // accounts write -1.50 as (1.50)
+                plain[used++] = byte == '(' && text[n - 1] == ')' ? '-' : '(';
             continue;
+        }
         if (thousands && byte == thousands && group > 0) {
-            if (group > 3 || (separators++ > 0 && group < 2)) // 1,00,000 in India
-                return -1;
+            if (group > 3 || (separators > 0 ? group < 2 : plain[used - group] == '0'))
+                return -1; // 1,00,000 is written in India, 0,123 nowhere
+            separators++;
             group = 0;
             continue;
         }

@@ -25,7 +25,7 @@ int value_number(const char *text, size_t n, double *value);
 
 // The same as people write it: with that decimal mark, perhaps with a separator of thousands (0: none;
 // ' ' is a no-break space, too) between groups of three digits, and with the bytes of strip (NULL:
-// none) and the blanks next to them left out.
+// none) and the blanks next to them left out. Where strip has "()", (1.50) is -1.50.
 int value_number_as(const char *text, size_t n, char decimal, char thousands, const char *strip,
                     double *value);
 

@@ -334,21 +334,22 @@ static json_t *column_json(const struct draft *d, const struct profile_column *c
                           : 100 * c->missing < d->p.n_sample ? "median"
                                                              : "flag";
     char from[TIME_TEXT], to[TIME_TEXT];
-    return json_pack("{ss*, ss, so, ss, ss*, ss*, so*, sb, sb, sb, sb, ss, sI, sI, ss, sb, sb, sf, "
-                     "sf, sf, ss, ss}",
-                     "out", c->out, "name", c->name, "header",
-                     plain ? item("", c->header) : json_sprintf("#%td", c - d->p.columns + 1),
-                     "kind", column_kinds[c->kind], "missing",
-                     c->missing > 0 && (number || category || key || label) ? missing : NULL,
-                     "strip", number && *c->strip ? c->strip : NULL, "positive",
-                     label ? item("positive=", d->positive) : NULL, "category", category, "number",
-                     number, "curved", c->distinct > 3 && d->hinges > 0, "key", key && !c->out,
-                     "title", *c->header ? c->header : c->name, "n_missing", (json_int_t)c->missing,
-                     "distinct", (json_int_t)c->distinct, "frequent", c->frequent, "is_time",
-                     c == d->time || c->look == LOOK_TIME, "is_number",
-                     c->look == LOOK_NUMBER && c->distinct > 2, "min", c->min, "median", c->median,
-                     "max", c->max, "from", date_text(from, day_at(c, c->min)), "to",
-                     date_text(to, day_at(c, c->max)));
+    return json_pack(
+        "{ss*, ss, so, ss, ss*, ss*, ss*, sb, so*, sb, sb, sb, sb, ss, sI, sI, ss, sb, sb, sf, "
+        "sf, sf, ss, ss}",
+        "out", c->out, "name", c->name, "header",
+        plain ? item("", c->header) : json_sprintf("#%td", c - d->p.columns + 1), "kind",
+        column_kinds[c->kind], "missing",
+        c->missing > 0 && (number || category || key || label) ? missing : NULL, "strip",
+        number && *c->strip ? c->strip : NULL, "twice", number && !c->out ? c->twice : NULL,
+        "point", c->twice && strchr(c->twice, *d->p.marks), "positive",
+        label ? item("positive=", d->positive) : NULL, "category", category, "number", number,
+        "curved", c->distinct > 3 && d->hinges > 0, "key", key && !c->out, "title",
+        *c->header ? c->header : c->name, "n_missing", (json_int_t)c->missing, "distinct",
+        (json_int_t)c->distinct, "frequent", c->frequent, "is_time",
+        c == d->time || c->look == LOOK_TIME, "is_number",
+        c->look == LOOK_NUMBER && c->distinct > 2, "min", c->min, "median", c->median, "max",
+        c->max, "from", date_text(from, day_at(c, c->min)), "to", date_text(to, day_at(c, c->max)));
 }
 
 // The name of the positive rows: their value, or the label's header where the value means yes.
@@ -381,11 +382,14 @@ static json_t *draft_json(const struct draft *d)
     for (size_t i = 0; i < p->n_na; i++)
         snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
     return json_pack(
-        "{ss, ss*, sb, sb, sI, ss*, ss*, ss*, ss*, sI, sI, sI, sI, sI, sI," // the file
-        "ss*, ss*, sb, sb, sb, ss, ss, si, sO*,"                            // its times
+        "{ss, ss*, sb, sb, sI, ss, ss*, ss*, ss*, ss*, sI, sI, sI, sI, sI, sI," // the file
+        "ss*, ss*, sb, sb, sb, ss, ss, si, sO*,"                                // its times
         "sO, ss, so*, so, sf, sf, sb, si, si, ss*, so}",
         "file", p->file, "delimiter", p->delimiter == ',' ? NULL : marks[(int)p->delimiter],
         "header", p->header, "names", p->names && !p->header, "skip", (json_int_t)p->skip,
+        "swapped",
+        p->marks[0] == '.' ? "decimal = comma and thousands = ."
+                           : "decimal = . and thousands = comma",
         "decimal", p->marks[0] == '.' ? NULL : marks[(int)p->marks[0]], "thousands",
         marks[(int)p->marks[1]], "encoding", p->encoding, "na", p->n_na ? na : NULL, "not_utf8",
         (json_int_t)p->not_utf8, "not_utf8_line", (json_int_t)p->not_utf8_line, "rows",

@@ -15,7 +15,7 @@ static const char *const missing_texts[] = {
     "NA",  "N/A",  "n/a",  "#N/A", "NaN", "nan", "NULL", "null", "?",       "\\N",
     "NaT", "Null", "None", "none", "na",  "-",   "--",   ".",    "missing", "unknown"};
 enum { SURE = 11, ALL = sizeof missing_texts / sizeof *missing_texts };
-static const char signs[] = "$%\u20ac\u00a3\u00a5"; // at numbers; the last ones have several bytes
+static const char signs[] = "$%()\u20ac\u00a3\u00a5"; // at numbers; the last have several bytes
 
 static bool is_one(const char *text, const char *const *list, size_t n)
 {
@@ -92,9 +92,9 @@ static void take_texts(const struct profile *p, struct profile_column *c)
 
 // ---- values -------------------------------------------------------------------------------------
 
-static bool to_number(const struct profile *p, const char *strip, const char *text, double *number)
+static bool to_number(const char *marks, const char *strip, const char *text, double *number)
 {
-    return value_number_as(text, strlen(text), p->marks[0], p->marks[1], strip, number) == 0 &&
+    return value_number_as(text, strlen(text), marks[0], marks[1], strip, number) == 0 &&
            fabs(*number) <= 1e15;
 }
 
@@ -103,7 +103,7 @@ static bool to_value(const struct profile *p, const struct profile_column *c, co
 {
     int64_t seconds = 0;
     if (c->look != LOOK_TIME)
-        return c->look == LOOK_NUMBER && to_number(p, c->strip, text, number);
+        return c->look == LOOK_NUMBER && to_number(p->marks, c->strip, text, number);
     const int rc = value_time(c->format, text, strlen(text), &seconds);
     *number = (double)seconds;
     return rc == 0;
@@ -212,15 +212,20 @@ static size_t find_format(const struct profile *p, struct profile_column *c)
 static void find_look(struct profile *p, struct profile_column *c)
 {
     size_t filled = 0, numbers = 0;
-    double number, least = INFINITY;
+    double number, other, least = INFINITY;
+    bool both = true; // all are also numbers with the marks swapped
     for (const struct profile_value *v = p->values; v < p->values + p->n_values; v++) {
         if (v->rows == 0 || is_one(v->text, missing_texts, ALL))
             continue;
-        const bool good = to_number(p, signs, v->text, &number);
+        const bool good = to_number(p->marks, signs, v->text, &number);
+        both =
+            both && (!good || to_number(p->marks[0] == '.' ? ",." : ".,", signs, v->text, &other));
+        c->twice = both && good && number != other ? v->text : c->twice;
         filled += v->rows;
         numbers += good ? v->rows : 0;
         least = good ? fmin(least, number) : least;
     }
+    c->twice = both ? c->twice : NULL;
     c->look = filled == 0 ? LOOK_EMPTY : 50 * numbers >= 49 * filled ? LOOK_NUMBER : LOOK_TEXT;
     if (filled > 0 && (c->look == LOOK_TEXT || least >= 19000101) && // may be %Y%m%d
         50 * find_format(p, c) >= 49 * filled)
@@ -278,19 +283,21 @@ static void measure(struct profile *p, struct profile_column *c)
 
 // ---- the dialect --------------------------------------------------------------------------------
 
-// The marks of decimals and thousands with which most of the first texts are numbers.
+// The marks of decimals and thousands with which most of the first texts are numbers. The first ones
+// are preferred: those of a comma in files with semicolons.
 static void find_marks(struct profile *p)
 {
-    static const char marks[][2] = {".", ".,", ",", ",.", ". ", ", ", ".'"}; // the first preferred
+    static const char marks[][2] = {".", ".,", ",", ",.", ".", ".,", ". ", ", ", ".'"};
     const char *best = marks[0];
     size_t most = 0;
     double number;
-    for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+    for (size_t m = p->delimiter == ';' ? 2 : 0; m < sizeof marks / sizeof *marks; m++) {
         size_t numbers = 0;
         p->marks = marks[m];
         for (const struct profile_column *c = p->columns; c < p->columns + p->n; c++)
             for (size_t i = 0; i < c->n_texts && i < FIRST_ROWS; i++)
-                numbers += to_number(p, signs, c->texts[i], &number);
+                numbers += c->texts[i][strspn(c->texts[i], "-0123456789")] &&
+                           to_number(p->marks, signs, c->texts[i], &number);
         best = numbers > most ? p->marks : best;
         most = numbers > most ? numbers : most;
     }

@@ -34,7 +34,8 @@ struct profile_value { // one of the different texts of a column
 struct profile_column {
     const char *header; // the name, "" where there is none
     enum look look;
-    char format[32], strip[8];     // of times; characters to take out of numbers
+    char format[32], strip[12];    // of times; characters to take out of numbers
+    const char *twice;             // a text such as 1.234, which all are like; or NULL
     const char *unit;              // of numbers that are times, or NULL
     bool either;                   // no value says whether the day or the month comes first
     bool whole, rising;            // all are integers; none is below that of the row before

@@ -91,7 +91,15 @@ TEST_CASE(numbers_are_read_as_people_write_them)
                  {',', 0, NULL, "-1,5e2", -150},
                  {',', 0, NULL, "1.5", NAN},
                  {',', ' ', "€", "1\u00a0234\u202f567,5\u00a0€", 1234567.5},
-                 {'.', '\'', NULL, "1'234.5", 1234.5}};
+                 {'.', '\'', NULL, "1'234.5", 1234.5},
+                 {',', '.', NULL, "0.123", NAN},
+                 {',', '.', NULL, "1.000.023", 1000023},
+                 {'.', 0, "$()", "($1.50)", -1.5},
+                 {'.', 0, "$()", "$(1.50)", -1.5},
+                 {'.', 0, "()", "(-1)", NAN},
+                 {'.', 0, "()", "(1", NAN},
+                 {'.', 0, "()", "1)", NAN},
+                 {'.', 0, "()", "(030) 12", NAN}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         double v = 7;
         const bool taken = value_number_as(cases[i].text, strlen(cases[i].text), cases[i].decimal,
