@@ -12,19 +12,19 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
     memcpy(d->sha256, m->sha256, sizeof d->sha256);
     d->review = model_reviews(m, x, d->probability);
     model_outside(m, x, outside);
-    for (size_t i = 0; i < m->n_inputs; i++) { // equal ones stay in the order of inputs
-        const double contribution = model_contribution(m, i, x[i]);
+    for (size_t k = 0; k < m->plan.n_definitions; k++) { // equal ones stay in the plan's order
+        struct reason reason;
+        const bool is = model_reason(m, k, x, &reason);
         int at = d->n_reasons;
-        while (at > 0 && fabs(contribution) > fabs(d->reasons[at - 1].contribution))
+        while (at > 0 && fabs(reason.contribution) > fabs(d->reasons[at - 1].contribution))
             at--;
-        if (at == N_REASONS)
+        if (!is || at == N_REASONS)
             continue;
         if (d->n_reasons < N_REASONS)
             d->n_reasons++;
         memmove(&d->reasons[at + 1], &d->reasons[at],
                 (size_t)(d->n_reasons - 1 - at) * sizeof *d->reasons);
-        // -0 becomes 0, because the database returns it as 0.
-        d->reasons[at] = (struct reason){(int)i, x[i] + 0.0F, contribution + 0.0};
+        d->reasons[at] = reason;
     }
 }
 

@@ -27,12 +27,6 @@
 
 enum { N_REASONS = 4 };
 
-struct reason {
-    int input; // index into the plan's inputs
-    float value;
-    double contribution;
-};
-
 struct decision {
     int64_t version; // of the model, in the registry
     char sha256[65]; // of the model

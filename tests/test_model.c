@@ -3,6 +3,7 @@
 #define EACH scratch_make, scratch_remove
 #include "train/model.h"
 
+#include "tests/release.h"
 #include "tests/training.h"
 
 static const char *const valid =
@@ -85,6 +86,40 @@ TEST_CASE(a_score_is_the_logistic_function_of_intercept_and_contributions_in_ord
     assert_true(fabs(model_probability(-log(3)) - 0.25) < 1e-15);
     assert_true(model_probability(1000) == 1);
     assert_true(model_probability(-1000) == 0);
+}
+
+TEST_CASE(a_reason_is_the_sum_of_a_features_inputs_and_helpers_are_none)
+{
+    struct model m = {.n_inputs = 6};
+    struct config config;
+    struct err err = {""};
+    struct reason r;
+    scratch_text("m.ini", "[input]\nfile = x\ntime_format = epoch\n[columns]\ntime = T, time\n"
+                          "n = N, number\nc = C, category\nlabel = L, label\n[features]\n"
+                          "n = hinges(n, 1, 2)\n_helper = n\nc = onehot(c, \"a\", \"b\")\n"
+                          "last = n > 3\n");
+    must(config_load(&config, scratch_path("m.ini"), &err), &err);
+    must(plan_from_config(&m.plan, &config, &err), &err);
+    assert_int_equal(m.plan.n_inputs, 6);
+    struct model_input inputs[6];
+    for (int i = 0; i < 6; i++)
+        inputs[i] = (struct model_input){.scale = 1, .weight = 1 << i, .max = 9};
+    m.inputs = inputs;
+    const struct {
+        float x[6];
+        int input;
+        double contribution;
+    } cases[][4] = {{{{5, 4, 3, 0, 1, 1}, 0, 5 + 8 + 12}, {{0}, -1, 0}, {{0}, 4, 16}, {{0}, 5, 32}},
+                    {{{-0.0F, 0, 0, 0, 0, 0}, 0, 0}, {{0}, -1, 0}, {{0}, 3, 0}, {{0}, 5, 0}}};
+    for (size_t i = 0; i < LENGTH(cases); i++)
+        for (size_t k = 0; k < 4; k++) {
+            const bool is = model_reason(&m, k, cases[i][0].x, &r);
+            assert_int_equal(is ? r.input : -1, cases[i][k].input);
+            assert_true(!is || (r.contribution == cases[i][k].contribution &&
+                                r.value == cases[i][0].x[r.input] && !signbit(r.value)));
+        }
+    plan_release(&m.plan);
+    config_release(&config);
 }
 
 // Above and below, with a weight of either sign.

@@ -24,9 +24,9 @@ TEST_CASE(a_transaction_is_answered_with_probability_decision_and_reasons)
 {
     const double x[SMALL_INPUTS] = {57.16, 0, 1, 57.16, 33, 0, 1, 0},
                  p = 1 / (1 + exp(-small_margin(x)));
-    // |term|: shop 1.125, web .4, night .35, amount .21; then count .1, mean .0973, age .0583, ...
-    static const int order[] = {6, 5, 1, 0};
-    static const char *const names[] = {"channel[shop]", "channel[web]", "night", "amount"};
+    // |term|: channel 1.49, night .35, amount .21, count .1; then mean .0973, age .0583
+    static const int order[] = {6, 1, 0, 2}, end[] = {8, 2, 1, 3};
+    static const char *const names[] = {"channel[shop]", "night", "amount", "count_1d"};
     const json_t *a = ask("{" BASE ",\"amount\":57.16,\"age\":33,\"channel\":\"shop\"}");
     assert_string_equal(text(a, "id"), "T1");
     assert_near(number(a, "probability"), p);
@@ -38,11 +38,12 @@ TEST_CASE(a_transaction_is_answered_with_probability_decision_and_reasons)
     assert_int_equal(json_array_size(reasons), 4);
     for (size_t k = 0; k < 4; k++) {
         const json_t *one = json_array_get(reasons, k);
-        const int i = order[k];
+        double sum = 0;
+        for (int i = k ? order[k] : 5; i < end[k]; i++) // of a onehot that of all its inputs
+            sum += small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i];
         assert_string_equal(text(one, "feature"), names[k]);
-        assert_true((float)number(one, "value") == (float)x[i]);
-        assert_near(number(one, "contribution"),
-                    small_weight[i] * ((double)(float)x[i] - small_mean[i]) / small_scale[i]);
+        assert_true((float)number(one, "value") == (float)x[order[k]]);
+        assert_near(number(one, "contribution"), sum);
     }
     a = ask("{" SECOND ",\"amount\":900}");
     assert_true(number(a, "probability") > small_threshold);

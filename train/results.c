@@ -138,13 +138,15 @@ static json_t *decision(const struct candidate *c, int64_t i)
     const uint64_t row = t->fold->test.rows.first + (uint64_t)i;
     float *x = xcalloc(m->n_inputs, sizeof *x);
     json_t *list = json_array();
+    struct reason r;
     char time[TIME_TEXT];
     for (size_t k = 0; k < m->n_inputs; k++)
         x[k] = c->examples.x[k][row];
-    for (size_t k = 0; k < m->n_inputs; k++)
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature", m->inputs[k].name,
-                                              "value", (double)x[k], "contribution",
-                                              model_contribution(m, k, x[k])));
+    for (size_t k = 0; k < m->plan.n_definitions; k++)
+        if (model_reason(m, k, x, &r))
+            json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature",
+                                                  m->inputs[r.input].name, "value", (double)r.value,
+                                                  "contribution", r.contribution));
     json_t *j =
         json_pack("{s:s, s:f, s:b, s:o}", "time",
                   examples_time(&c->examples, c->examples.time[row], time), "probability",

@@ -156,14 +156,14 @@ function showProbabilities() {
 
 // The log-odds of a decision as a sum: its five largest contributions, and the rest.
 function explain(id, { contributions }) {
-  const all = contributions.map(({ feature: name, value, contribution: x }, i) => {
-    const limit = clamp(value, report.weights[i].min, report.weights[i].max);
+  const all = contributions.map(({ feature: name, value, contribution: x }) => {
+    const { min, max } = report.weights.find((w) => w.feature === name), limit = clamp(value, min, max);
     return { name, value: number(value, 4) + (limit === value ? "" : `, counts as ${number(limit, 4)}`), x };
   }).sort((a, b) => Math.abs(b.x) - Math.abs(a.x));
   const sum = (list) => list.reduce((total, { x }) => total + x, 0), others = all.slice(5), intercept = report.intercept.weight;
   const named = ({ name, x, plain }) => (plain ? name : [name, contributionBar(x, all[0].x)]);
-  table(id, 1, [["input", named], ["value", ({ value = "" }) => value], ["log-odds", ({ x }) => signed(x)]],
-    [...all.slice(0, 5), ...(others.length ? [{ name: plural(others.length, "other input"), x: sum(others) }] : []),
+  table(id, 1, [["feature", named], ["value", ({ value = "" }) => value], ["log-odds", ({ x }) => signed(x)]],
+    [...all.slice(0, 5), ...(others.length ? [{ name: plural(others.length, "other feature"), x: sum(others) }] : []),
      { name: "intercept", x: intercept, plain: true }, { name: "sum", x: sum(all) + intercept, plain: true }]);
 }
 
