@@ -566,8 +566,9 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     assert_said(
         "\"No verdict: an alarm needs 2 weeks and a training window, each with at least min_rows "
         "= 673 rows.\"");
-    assert_said("\"Training is shorter than 4 weeks, so a column moves where its PSI reaches "
-                "psi_alert = 0.20.\"\n ]");
+    assert_said(
+        "\"Fewer than 4 weeks of training have at least min_rows = 673 rows each, so a column "
+        "moves where its PSI reaches psi_alert = 0.20.\"\n ]");
     asked.within = (struct period_times){START + 45 * DAY, INT64_MAX};
     compare(MONITOR);
     assert_said("The period begins before the test window ends");
@@ -576,7 +577,7 @@ TEST_CASE(the_verdict_names_what_moved_and_what_limits_it)
     cut.rows = 0;
     asked.other = &cut;
     compare(MONITOR);
-    assert_said("The period has no rows.");
+    assert_said("\"No verdict: the period has no rows, so there is nothing to compare yet.\"");
     text = print();
     assert_null(strstr(text, "PSI "));
     free(text);
