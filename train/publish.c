@@ -64,9 +64,9 @@ static json_t *about(const struct model *m, const struct config *config)
     json_t *j = plan_to_json(&m->plan);
     json_object_del(j, "schema");
     json_object_update(j, m->provenance);
-    json_object_update_new(j, json_pack("{s:s, s:s, s:I, s:s}", "dataset", name, "config",
+    json_object_update_new(j, json_pack("{s:s, s:s, s:I, s:s, s:b}", "dataset", name, "config",
                                         config->path, "version", (json_int_t)m->version, "sha256",
-                                        m->sha256));
+                                        m->sha256, "windows", m->plan.n_tracks > 0));
     free(name);
     return j;
 }

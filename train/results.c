@@ -210,8 +210,10 @@ static json_t *data(const struct candidate *c, const struct settings *s)
     const struct tally *t = &c->results[0].metrics.tally;
     const double alerts = t->true_positives + t->false_positives;
     const int64_t *time = c->examples.time;
+    const json_t *provenance = c->examples.table.provenance;
     return json_pack(
-        "{s:{s:I, s:I, s:o, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:o, s:o, s:f, s:I, s:I}, s:o, s:O*}",
+        "{s:{s:I, s:I, s:o, s:I, s:f, s:I, s:I}, s:{s:I, s:I, s:o, s:o, s:f, s:I, s:I}, s:o, s:O*, "
+        "s:O*}",
         "train", "rows", (json_int_t)train->n, "frauds", (json_int_t)fit->frauds, "days",
         json_number(train->days), "unknown", (json_int_t)train->n - (json_int_t)fit->known,
         "fraud_share", fit->frauds / fit->known, "first_day",
@@ -221,7 +223,8 @@ static json_t *data(const struct candidate *c, const struct settings *s)
         json_number(s->alert_share > 0 ? NAN : alerts / test->days), "fraud_share",
         t->frauds / t->rows, "first_day", (json_int_t)day_of(time[test->rows.first]), "last_day",
         (json_int_t)day_of(time[test->rows.end - 1]), "daily", daily(&c->examples), "columns",
-        json_object_get(c->examples.table.provenance, "columns"));
+        json_object_get(provenance, "columns"), "input",
+        json_object_get(json_object_get(provenance, "table"), "input"));
 }
 
 // Counts the training rows of a class in the bins of the input's reference.
