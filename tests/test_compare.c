@@ -530,8 +530,8 @@ TEST_CASE(a_version_that_learnt_wrong_labels_is_worse)
 TEST_CASE(train_compares_with_the_champion_before_its_summary_unless_it_is_the_same_model)
 {
     expect(0, "\ntrain ", SECOND("s/^l2 = .*/l2 = 1e-1/") " | tail -n 24");
-    assert_parts(out, "Worse: version 2 against 1.|\nAlerts a day |\nWorst slice |\nOnly version 2 "
-                      "reviews |models/2\n");
+    assert_parts(out, "Worse: version 2 against 1.|\nAlerts a day |\nWorst slice |\nRows that only "
+                      "version 2 reviews: |models/2\n");
     assert_null(strstr(strstr(out, "\ntrain "), "\n\n"));
     succeed("train " SAMPLE "--output models features");
     assert_int_equal(strncmp(out, "train ", 6), 0); // the champion again

@@ -87,7 +87,9 @@ bool retrain_due(struct challenge *c, struct split *split, const struct examples
     for (uint64_t i = since.first; i < since.end; i++)
         frauds += e->label[i] == 1;
     if (e->rows == 0 || day_of(e->time[0]) > day_of(from - c->train))
-        return say(c, false, "the tables begin on %s, and %s would train",
+        return say(c, false,
+                   "the tables begin on %s, and %s would train: write a shorter train in "
+                   "[retrain], or wait for later rows",
                    e->rows ? date_text(first, day_of(e->time[0])) : "no day", split->train.text);
     const struct row_range trains = split_rows(&split->train, 0, e->time, e->rows);
     if (trains.first == trains.end || trains.end == since.end)
