@@ -95,8 +95,10 @@ static int set_label(struct draft *d, const char *text, struct err *err)
     const struct profile *p = &d->p;
     static const char *headers[CSV_MAX_FIELDS];
     char *header = d->given = xstrdup(text), *values = strrchr(header, '=');
-    for (size_t c = 0; c < p->n; c++)
-        headers[c] = p->columns[c].header;
+    for (size_t c = 0; c < p->n; c++) {
+        snprintf(p->columns[c].name, sizeof p->columns[c].name, "#%zu", c + 1);
+        headers[c] = p->header ? p->columns[c].header : p->columns[c].name;
+    }
     d->label = find_column(p, header);
     if (!d->label && values) { // COLUMN=VALUE|VALUE
         *values = '\0';
@@ -109,10 +111,11 @@ static int set_label(struct draft *d, const char *text, struct err *err)
     const struct profile_column *c = d->label;
     if (c->distinct == 0 || (c->classes != 2 && !d->positive))
         return err_set(
-            err,
-            "%s: a label has two values, and column '%s' has %zu (%s): pass another one, "
-            "or LABEL='%s=VALUE|VALUE' with the positive values",
-            p->file, header, c->classes, c->frequent, header);
+            err, "%s: a label has two values, and column '%s' has %zu (%s): pass another one%s",
+            p->file, header, c->distinct, c->frequent,
+            c->distinct < 2
+                ? ""
+                : xasprintf(", or LABEL='%s=VALUE|VALUE' with the positive values", header));
     return 0;
 }
 
@@ -170,12 +173,26 @@ static int choose_positive(struct draft *d, struct err *err)
     d->positive = d->positive ? d->positive : top[!first].text;
     profile_label(p, d->label, d->positive);
     const struct profile_value all = sum_values(p, d->label);
+    const double step = (double)p->step, others = all.rows - all.positives;
     d->rate = all.positives / (double)all.rows;
-    if (d->rate > 0 && d->rate < 1)
-        return 0;
-    return err_set(err, "%s: %s row has %s=%s; the values of the column are %s ('|' separates two)",
-                   p->file, d->rate > 0 ? "every" : "no", d->label->header, d->positive,
-                   d->label->frequent);
+    char *value = d->other ? NULL : strtok(xstrdup(d->positive), "|"); // that no row has, perhaps
+    for (size_t i = 0; value && i < p->n_values;) {
+        const bool found = strcmp(p->values[i].text, value) == 0;
+        value = found ? strtok(NULL, "|") : value;
+        i = found ? 0 : i + 1;
+    }
+    if (value || others == 0)
+        return err_set(err,
+                       "%s: %s row has %s=%s; the values of the column are %s ('|' separates two)",
+                       p->file, value ? "no" : "every", d->label->header,
+                       value ? value : d->positive, d->label->frequent);
+    return step * fmin(all.positives, others) >= 10
+               ? 0
+               : err_set(err,
+                         "%s: %s=%s is in %.0f of %.0f rows: training and test need 10 with "
+                         "it, and 10 without it",
+                         p->file, d->label->header, d->positive, step * all.positives,
+                         step * all.rows);
 }
 
 // ---- time and split -----------------------------------------------------------------------------
@@ -259,6 +276,7 @@ static void choose_split(struct draft *d)
 static const char *judge(struct draft *d, struct profile_column *c)
 {
     const size_t rows = d->p.n_sample - d->p.header, filled = rows - c->missing;
+    const double gone = (double)(c->missing + c->bad) / (double)rows;
     const bool text = c->look == LOOK_TEXT, id = matches(c->header, id_words);
     const bool key = text ? c->common < .5 : c->whole && (id || matches(c->header, key_names));
     c->kind = c->look == LOOK_NUMBER ? COLUMN_NUMBER : COLUMN_CATEGORY;
@@ -268,7 +286,9 @@ static const char *judge(struct draft *d, struct profile_column *c)
     if (c->missing > 0 && all.rows >= 10 && all.positives >= .98 * all.rows)
         return "filled only where the label is positive";
     if (c->look == LOOK_TIME)
-        return c->out ? c->out : "a time besides the row's";
+        return c->out                   ? c->out
+               : gone > .01 && !d->time ? xasprintf("%.2g %% of its values are missing", 100 * gone)
+                                        : "a time that is not the row's";
     if (c->distinct == 1 && filled == rows)
         return "the same value in every row";
     if (c->distinct == rows && (text || (c->whole && id))) {
@@ -335,13 +355,16 @@ static json_t *column_json(const struct draft *d, const struct profile_column *c
                                                              : "flag";
     char from[TIME_TEXT], to[TIME_TEXT];
     return json_pack(
-        "{ss*, ss, so, ss, ss*, ss*, ss*, sb, so*, sb, sb, sb, sb, ss, sI, sI, ss, sb, sb, sf, "
+        "{ss*, ss, so, ss, ss*, ss*, ss*, sI, sb, so*, sb, sb, sb, sb, ss, sI, sI, ss, sb, sb, sf, "
         "sf, sf, ss, ss}",
         "out", c->out, "name", c->name, "header",
         plain ? item("", c->header) : json_sprintf("#%td", c - d->p.columns + 1), "kind",
         column_kinds[c->kind], "missing",
         c->missing > 0 && (number || category || key || label) ? missing : NULL, "strip",
-        number && *c->strip ? c->strip : NULL, "twice", number && !c->out ? c->twice : NULL,
+        number && *c->strip ? c->strip : NULL, "twice", number && !c->out ? c->twice : NULL, "bad",
+        (json_int_t)(c == d->time        ? c->bad + c->missing
+                     : number && !c->out ? c->bad
+                                         : 0),
         "point", c->twice && strchr(c->twice, *d->p.marks), "positive",
         label ? item("positive=", d->positive) : NULL, "category", category, "number", number,
         "curved", c->distinct > 3 && d->hinges > 0, "key", key && !c->out, "title",
@@ -382,19 +405,17 @@ static json_t *draft_json(const struct draft *d)
     for (size_t i = 0; i < p->n_na; i++)
         snprintf(na + strlen(na), sizeof na - strlen(na), "%s%s", i ? ", " : "", p->na[i]);
     return json_pack(
-        "{ss, ss*, sb, sb, sI, ss, ss*, ss*, ss*, ss*, sI, sI, sI, sI, sI, sI," // the file
-        "ss*, ss*, sb, sb, sb, ss, ss, si, sO*,"                                // its times
+        "{ss, ss*, sb, sb, ss*, sf, sI, sI, ss*, ss*, ss*, ss*, sI, sI, sI, sI, sI, sI," // the file
+        "ss*, ss*, sb, sb, sb, ss, ss, si, sO*," // its times
         "sO, ss, so*, so, sf, sf, sb, si, si, ss*, so}",
         "file", p->file, "delimiter", p->delimiter == ',' ? NULL : marks[(int)p->delimiter],
-        "header", p->header, "names", p->names && !p->header, "skip", (json_int_t)p->skip,
-        "swapped",
-        p->marks[0] == '.' ? "decimal = comma and thousands = ."
-                           : "decimal = . and thousands = comma",
-        "decimal", p->marks[0] == '.' ? NULL : marks[(int)p->marks[0]], "thousands",
-        marks[(int)p->marks[1]], "encoding", p->encoding, "na", p->n_na ? na : NULL, "not_utf8",
-        (json_int_t)p->not_utf8, "not_utf8_line", (json_int_t)p->not_utf8_line, "rows",
-        (json_int_t)p->rows, "bad_rows", (json_int_t)p->bad_rows, "bad_line",
-        (json_int_t)p->bad_line, "sampled", (json_int_t)(p->step > 1 ? p->n_sample - p->header : 0),
+        "header", p->header, "utf16", p->utf16, "fault", p->fault, "share", 100 * d->rejects,
+        "names", (json_int_t)(p->header ? 0 : p->n_names), "skip", (json_int_t)p->skip, "decimal",
+        p->marks[0] == '.' ? NULL : marks[(int)p->marks[0]], "thousands", marks[(int)p->marks[1]],
+        "encoding", p->encoding, "na", p->n_na ? na : NULL, "not_utf8", (json_int_t)p->not_utf8,
+        "not_utf8_line", (json_int_t)p->not_utf8_line, "rows", (json_int_t)p->rows, "bad_rows",
+        (json_int_t)p->bad_rows, "bad_line", (json_int_t)p->bad_line, "sampled",
+        (json_int_t)(p->step > 1 ? p->n_sample - p->header : 0),
 
         "format", d->time ? d->time->format : NULL, "unit", d->time ? d->time->unit : NULL,
         "either", d->time && d->time->either, "hour", d->time && strpbrk(d->time->format, "HIe"),

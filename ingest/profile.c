@@ -46,6 +46,8 @@ static int read_rows(struct profile *p, struct csv *c, struct csv_block *b, stru
         for (const struct csv_row *row = b->rows; row < b->rows + b->n_rows; row++) {
             if (row->n != p->n) {
                 p->bad_line = p->rows && !p->bad_rows ? row->line : p->bad_line;
+                p->fault = p->rows && !p->bad_rows ? row->fault : p->fault;
+                p->n_names = p->rows == 0 && row->n + 1 >= p->n ? row->n : p->n_names;
                 p->bad_rows += p->rows > 0;
                 if (p->rows == 0 && row->n + 1 == p->n) {
                     free(p->names);
@@ -324,8 +326,8 @@ static int find_delimiter(struct profile *p, struct csv *c, struct csv_block *b,
     }
     const char *why = b->n_rows == 0 ? "it is empty" : b->rows[0].fault;
     return p->n ? 0
-                : err_set(err, "%s: no delimiter (, ; | tab) gives most rows the same fields%s%s",
-                          p->file, why ? ": " : "", why ? why : "");
+                : err_set(err, "%s: no delimiter (, ; | tab) gives most rows the same fields: %s",
+                          p->file, why ? why : "only CSV files are read, plain, .gz or .zst");
 }
 
 // The first row names the columns if it has no numbers where the others have, and no texts that come
@@ -368,6 +370,7 @@ int profile_read(struct profile *p, const char *file, struct err *err)
     p->sample = xcalloc(SAMPLE_ROWS, sizeof *p->sample);
     if (read_rows(p, &csv[5], &block, err))
         return -1;
+    p->utf16 = csv[5].unit == 2;
     p->answers = xcalloc(p->n_sample, sizeof *p->answers);
     p->later = xcalloc(p->n_sample, sizeof *p->later);
     p->columns = xcalloc(p->n, sizeof *p->columns);

@@ -61,16 +61,18 @@ struct profile {
     const char *file, *encoding; // encoding: NULL for UTF-8
     const char *marks;           // of decimals, then of thousands: 0 where there are none
     char delimiter;
-    bool header;
+    bool header, utf16;
     uint64_t skip, rows;              // lines before the header, or the first row
     uint64_t step;                    // every step-th row is in the sample
-    uint64_t bad_rows, bad_line;      // with another number of fields, and the first of them
+    uint64_t bad_rows, bad_line;      // with another number of fields, and the first of them,
+    const char *fault;                // and what else is wrong with that, or NULL
     uint64_t not_utf8, not_utf8_line; // rows that are not, and the first of them
     const char *na[16];               // texts that mean a missing value
-    size_t n_na, n_sample, n, n_values;
+    size_t n_na, n_sample, n, n_values, n_names;
     struct profile_column *columns; // [n]
     struct profile_value *values;   // [n_values] in the order of their numbers
-    char *names;                    // of a row before the first, if that has no names; or NULL
+    char *
+        names; // of a row before the first that has one less, or NULL; n_names: of any other number
 
     // Private.
     char **sample; // [n_sample] the texts of a row that no column took yet; a 0 ends each

@@ -132,16 +132,20 @@ static const struct {
     {"n,y", "\"caf\\351\" i%2 \",\" y", "", "encoding = windows-1252   ; line 2 is not UTF-8"},
     // of 1600 rows one is a few
     {"n,c,y", "i%9 (i==5?\",\\351,\":\",\\303\\251,\") y \"\\n3,e,0\\n4,e,1\\n5,e,0\"", "",
-     "rows that are not UTF-8 are rejected: 1, the first in line 22|\u00e9"},
+     "rows that are not UTF-8 are rejected: 1, the first in line 22|\u00e9|rejected  up to 0.0625 "
+     "% of the "
+     "rows; not UTF-8: 1, the first in line 22\n"},
     // a name too few; a comma at the end of each row
     {"c,n,y", "i \",u\" i%3 \",\" i%9 \",\" y", "",
-     "header = none   ; one name|skip = 1|id = #1, id|c = #2, category|n = hinges(n, 5)|label = "
+     "header = none   ; the header has 3 names and the rows have 4 fields|skip = 1|id = #1, id|c = "
+     "#2, category|n = hinges(n, 5)|label = "
      "#4"},
     {"c,n,y", "\"u\" i%3 \",\" i%9 \",\" y \",\"", "y",
      "skip = 1|c = #1, category|n = #2, number|label = #3|column_4             (out)"},
     // a row with another number of fields in the middle; none that most rows have
     {"a,b,y", "i%9 \",\" i%7 (i==200?\",7,\":\",\") y", "",
-     "max_reject_rate = 0.005|rows with another number of fields: 1, the first in line 202"},
+     "max_reject_rate = 0.005|rejected  up to 0.25 % of the rows; with another number of fields: "
+     "1, the first in line 202\n"},
     {"a,b,y", "i%9 \",\" i%7 (i%3?\",7,\":\",\") y", "", "no delimiter (, ; "},
     {"n,n,time,id,late,y", "i%9 \",\" i%8 \",\" i%7 \",\" i%6 (y?\",1/2/2020,\":\",,\") y", "",
      "n = #1, number|n_2 = #2, number|time_3 = time, number|id_4 = id, number|; late = "
@@ -151,7 +155,7 @@ static const struct {
      "y",
      "", "; c = c, category   ; texts that are"},
     {"n,y", "i%9 \",\" y", "y=hi", "no row has y=hi; the values of the column are 0 75%, 1 25%"},
-    {"n,y", "\"1,\" i%9", "n", "column 'n' has 1 (1 100%)"},
+    {"n,y", "\"1,\" i%9", "n", "column 'n' has 1 (1 100%): pass another one\n"},
     {"n,y", "i%9 \",\" (y?\"a|b\":\"c\")", "y", "positive=a|alert_share = 25%"},
     {"n,status", "i%9 \",\" (y?\"N\":\"Y\")", "",
      "positive=N\n; positive=Y makes the other|class = positive"},
