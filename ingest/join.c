@@ -208,8 +208,11 @@ int table_shuffle(struct table *t, uint64_t seed, struct err *err)
     time->data = times;
     if (table_join(t, &from, 1, &from.rows, err))
         return -1;
+    int64_t *numbers = (int64_t *)t->columns[time - from.columns].data;
     for (uint64_t r = 0; r < t->rows; r++)
-        times[r] = (int64_t)r;
-    t->columns[time - from.columns].data = times;
+        numbers[r] = (int64_t)r;
+    if (numbers == times) // the rows were in this order
+        return 0;
+    free(times);
     return 0;
 }
