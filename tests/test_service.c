@@ -100,12 +100,21 @@ struct asker {
 };
 static atomic_bool stop;
 
+// On a slow machine a connection's time runs out, and its last answer says so.
+static int dial_again(int fd, const struct answer *a)
+{
+    if (!strstr(a->head, "Connection: close"))
+        return fd;
+    close(fd);
+    return dial(shared.port);
+}
+
 // Sends a new transaction each time; every answer must be complete and from one of the two models.
 static void *ask_on(void *arg)
 {
     struct asker *c = arg;
     char body[160];
-    const int fd = dial(shared.port);
+    int fd = dial(shared.port);
     for (int i = 0; !atomic_load(&stop); i++) {
         struct answer a;
         snprintf(body, sizeof body,
@@ -119,6 +128,7 @@ static void *ask_on(void *arg)
             c->decided[!first]++;
         else
             c->wrong++;
+        fd = dial_again(fd, &a);
         answer_free(&a);
     }
     close(fd);
@@ -128,11 +138,12 @@ static void *ask_on(void *arg)
 static void *reload_on(void *arg)
 {
     struct asker *c = arg;
-    const int fd = dial(shared.port);
+    int fd = dial(shared.port);
     while (!atomic_load(&stop)) {
         struct answer a;
         say(fd, RELOAD, strlen(RELOAD));
         c->wrong += try_hear(fd, &a, true) || a.status != 200;
+        fd = dial_again(fd, &a);
         answer_free(&a);
     }
     close(fd);
