@@ -453,7 +453,7 @@ static int add_value(struct parser *ps, int node)
     if (check_shadow(ps, n->op == NODE_COLUMN ? n->a : -1))
         return -1;
     if (!helper)
-        plan_input(p, xstrdup(d->name), node);
+        plan_input(p, xstrdup(d->name), node, d->input);
     return 0;
 }
 
@@ -475,7 +475,7 @@ static int add_input(struct parser *ps, const char *at, const char *value, int n
     for (size_t i = 0; i < p->n_inputs; i++)
         if (strcmp(p->inputs[i].name, name) == 0)
             return fail(ps, at, "the value stands here twice");
-    plan_input(p, xstrdup(name), node);
+    plan_input(p, xstrdup(name), node, ps->definition->input);
     return 0;
 }
 

@@ -82,10 +82,10 @@ int plan_window(struct plan *p, const struct window_spec *w)
     return index;
 }
 
-void plan_input(struct plan *p, char *name, int node)
+void plan_input(struct plan *p, char *name, int node, size_t first)
 {
     p->inputs = xreallocarray(p->inputs, p->n_inputs + 1, sizeof *p->inputs);
-    p->inputs[p->n_inputs++] = (struct plan_input){name, node};
+    p->inputs[p->n_inputs++] = (struct plan_input){name, node, first};
 }
 
 static void release_graph(struct plan *p)
@@ -135,7 +135,8 @@ static void add_flag(struct plan *p, int column)
     if (!is_read || !column_fits_missing(c) || strcmp(c->missing, "flag") != 0)
         return;
     plan_input(p, xasprintf("%s[missing]", c->name),
-               plan_node(p, (struct node){.op = NODE_MISSING, .a = column, .reads = READS_OTHER}));
+               plan_node(p, (struct node){.op = NODE_MISSING, .a = column, .reads = READS_OTHER}),
+               p->n_inputs);
 }
 
 // Parse all definitions of a plan without a graph. Returns the one with a mistake, or NULL.

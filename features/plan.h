@@ -103,6 +103,7 @@ struct label_lane { // a lane whose values depend on the label
 struct plan_input { // a column of the feature table, an input of the model
     char *name;
     int node;
+    size_t first; // input of its feature: of its definition; a flag is a feature of its own
 };
 
 struct plan_definition {
@@ -181,6 +182,6 @@ struct window_spec {
 };
 int plan_window(struct plan *p, const struct window_spec *w);
 // An input of the model, with a new name, which is the plan's from then on.
-void plan_input(struct plan *p, char *name, int node);
+void plan_input(struct plan *p, char *name, int node, size_t first);
 
 #endif

@@ -99,13 +99,14 @@ static int show(void *arg, const struct store_row *row, const struct store_label
     struct reply *reply = shown->reply;
     const struct schema *schema = &shown->plan->schema;
     const struct decision *d = &row->decision;
-    const int64_t moment = row->values[schema_find_kind(schema, COLUMN_TIME)];
-    char received[TIME_TEXT], time[TIME_TEXT];
+    char received[TIME_TEXT];
     (void)none, (void)err;
     reply_text(reply, shown->any ? "," : "");
     shown->any = true;
-    reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":\"%s\",\"numbers\":{",
-              row->order, time_text(received, row->received / 1000), time_text(time, moment));
+    reply_add(reply, "{\"order\":%" PRId64 ",\"received\":\"%s\",\"time\":", row->order,
+              time_text(received, row->received / 1000));
+    decision_write_time(row->values[schema_find_kind(schema, COLUMN_TIME)], shown->plan, reply);
+    reply_text(reply, ",\"numbers\":{");
     for (size_t c = 0; c < schema->n; c++) {
         if (schema->columns[c].kind != COLUMN_NUMBER)
             continue;

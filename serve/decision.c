@@ -1,3 +1,4 @@
+#include "base/value.h"
 #include "serve/store.h"
 
 #include <inttypes.h>
@@ -12,13 +13,13 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
     memcpy(d->sha256, m->sha256, sizeof d->sha256);
     d->review = model_reviews(m, x, d->probability);
     model_outside(m, x, outside);
-    for (size_t k = 0; k < m->plan.n_definitions; k++) { // equal ones stay in the plan's order
+    for (size_t i = 0; i < m->n_inputs;) { // equal ones stay in the order of inputs
         struct reason reason;
-        const bool is = model_reason(m, k, x, &reason);
+        i = model_reason(m, i, x, &reason);
         int at = d->n_reasons;
         while (at > 0 && fabs(reason.contribution) > fabs(d->reasons[at - 1].contribution))
             at--;
-        if (!is || at == N_REASONS)
+        if (at == N_REASONS)
             continue;
         if (d->n_reasons < N_REASONS)
             d->n_reasons++;
@@ -49,6 +50,15 @@ void decision_write_id(const json_t *id, struct reply *r)
     else
         reply_add(r, "%" PRId64, (int64_t)json_integer_value(id));
     reply_text(r, ",");
+}
+
+void decision_write_time(int64_t time, const struct plan *p, struct reply *r)
+{
+    char text[TIME_TEXT];
+    if (schema_counts_rows(&p->schema))
+        reply_add(r, "%" PRId64, time);
+    else
+        reply_add(r, "\"%s\"", time_text(text, time));
 }
 
 void decision_write_members(const struct decision *d, const unsigned char *outside,

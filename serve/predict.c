@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "serve/transaction.h"
 
+#include <inttypes.h>
+
 struct predict_request {
     struct service *service;
     struct reply *reply;
@@ -126,6 +128,7 @@ static int decide(struct predict_request *q, const struct champion *c, size_t k,
     struct service *s = q->service;
     struct store_row *row = &q->rows[q->fresh[k]];
     const size_t n_values = 2 * s->plan->n_label_lanes;
+    row->order = s->store.next;
     row->clock = s->state.last_time;
     for (size_t i = 0; i < s->plan->n_inputs; i++)
         row->x[i] = q->inputs[i][k];
@@ -186,6 +189,8 @@ static void write_decisions(const struct predict_request *q, struct reply *r)
         if (id >= 0)
             decision_write_id(
                 json_object_get(body_element(&q->body, i), p->schema.columns[id].name), r);
+        else if (q->store)
+            reply_add(r, "\"order\":%" PRId64 ",", q->rows[i].order);
         decision_write_members(&q->rows[i].decision, q->rows[i].outside, p, r);
         reply_text(r, "}");
     }

@@ -14,7 +14,6 @@ static void write_transaction(const struct record_request *q, const struct store
 {
     const struct schema *schema = &q->service->plan->schema;
     struct reply *r = q->reply;
-    char time[TIME_TEXT];
     for (size_t c = 0; c < schema->n; c++) {
         const enum column_kind kind = schema->columns[c].kind;
         const void *value = &row->values[c];
@@ -24,7 +23,7 @@ static void write_transaction(const struct record_request *q, const struct store
         if (kind == COLUMN_ID)
             reply_string(r, q->id, q->n);
         else if (kind == COLUMN_TIME)
-            reply_add(r, "\"%s\"", time_text(time, row->values[c]));
+            decision_write_time(row->values[c], q->service->plan, r);
         else if (kind == COLUMN_NUMBER)
             reply_number(r, *(const double *)value);
         else if (kind == COLUMN_CATEGORY)
@@ -42,7 +41,7 @@ static int run(void *arg, struct err *err)
     const int column = schema_find_kind(&p->schema, COLUMN_ID);
     const struct store_row *row;
     struct reply *r = q->reply;
-    char received[TIME_TEXT], clock[TIME_TEXT];
+    char received[TIME_TEXT];
     int64_t order = 0;
     if (column >= 0 &&
         store_find(&s->store,
@@ -58,8 +57,10 @@ static int run(void *arg, struct err *err)
         return -1;
     reply_text(r, "{\"id\":");
     reply_string(r, q->id, q->n);
-    reply_add(r, ",\"order\":%" PRId64 ",\"received\":\"%s\",\"clock\":\"%s\",\"transaction\":{",
-              order, time_text(received, row->received / 1000), time_text(clock, row->clock));
+    reply_add(r, ",\"order\":%" PRId64 ",\"received\":\"%s\",\"clock\":", order,
+              time_text(received, row->received / 1000));
+    decision_write_time(row->clock, p, r);
+    reply_text(r, ",\"transaction\":{");
     write_transaction(q, row);
     reply_text(r, "},\"inputs\":{");
     for (size_t i = 0; i < p->n_inputs; i++) {

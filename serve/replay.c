@@ -395,14 +395,15 @@ static void print_counts(void)
         waiting += rows[i].label >= 0;
     sort_doubles(seconds, n_seconds);
     printf("transactions    %zu sent, %zu answered, %zu failed; %" PRIu64
-           " rows that break the schema (ingest says why)\n"
+           " rows that break the schema%s\n"
            "requests        %zu, %zu sent again\n"
            "seconds         %.2f: %.0f transactions/s, %.0f requests/s\n"
            "latency ms      p50 %.3f  p90 %.3f  p99 %.3f  p99.9 %.3f  max %.3f\n"
            "decisions       approve %zu  review %zu\n"
            "labels          %zu posted, %zu new to the server, %zu failed, %zu not yet due\n",
-           sent - earlier, answered, sent - earlier - answered, convert_broken(&convert), requests,
-           again, took, per_second * (double)answered, per_second * (double)requests, quantile(0.5),
+           sent - earlier, answered, sent - earlier - answered, convert_broken(&convert),
+           convert_broken(&convert) ? " (ingest says why)" : "", requests, again, took,
+           per_second * (double)answered, per_second * (double)requests, quantile(0.5),
            quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), answered - reviews, reviews,
            labels_posted, labels_changed, labels_failed, waiting);
 }

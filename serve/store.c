@@ -87,8 +87,8 @@ int store_prepare(struct store *s, struct err *err)
         [STORE_PUT_ID] = "INSERT OR REPLACE INTO seen VALUES (?, ?)",
         [STORE_LABELS] = ("SELECT json_group_array(json_object('label', label, 'order', seq,"
                           " 'received', strftime(" TIME ", received / 1000, 'unixepoch'),"
-                          " 'clock', strftime(" TIME ", clock, 'unixepoch')))"
-                          " FROM (SELECT * FROM feedback WHERE prediction = ? ORDER BY seq)"),
+                          " 'clock', iif(?2, clock, strftime(" TIME ", clock, 'unixepoch'))))"
+                          " FROM (SELECT * FROM feedback WHERE prediction = ?1 ORDER BY seq)"),
         [STORE_PUT_LABEL] = "INSERT INTO feedback VALUES (?, ?, ?, ?, nullif(?, -1), ?)",
         [STORE_PUT_MODEL] = ("INSERT INTO model (version, sha256, threshold, first_used)"
                              " VALUES (?, ?, ?, ?) ON CONFLICT (sha256, version)"
@@ -418,7 +418,7 @@ void store_labels_as_of(struct store *s, int64_t clock)
 int store_write_labels(struct store *s, int64_t order, struct reply *r, struct err *err)
 {
     sqlite3_stmt *q = s->statements[STORE_LABELS];
-    sqlite3_bind_int64(q, 1, order);
+    bind_numbers(q, 2, (int64_t[]){order, schema_counts_rows(&s->plan->schema)});
     const int rc = sqlite3_step(q) == SQLITE_ROW ? 0 : store_failed(s, "read labels", err);
     if (rc == 0)
         reply_add(r, ",\"labels\":%s}", (const char *)sqlite3_column_text(q, 0));

@@ -43,6 +43,8 @@ void decision_make(struct decision *d, const struct model *m, const float *x,
                    unsigned char *outside);
 // The member "id", as it was sent, and a comma.
 void decision_write_id(const json_t *id, struct reply *r);
+// A time of the data: a text, or the number of a row where these have no time.
+void decision_write_time(int64_t time, const struct plan *p, struct reply *r);
 // The members from "probability" on; and "reasons" alone.
 void decision_write_members(const struct decision *d, const unsigned char *outside,
                             const struct plan *p, struct reply *r);

@@ -144,7 +144,7 @@ static int check_identity(struct store *s, const struct store_identity *wanted, 
     const char *why =
         is->plan != wanted->plan
             ? "holds transactions with other [columns] or [features] than the model's; keep it "
-              "elsewhere and start with a new one (--database)"
+              "elsewhere and start with a new one (--database, make serve DATABASE=FILE)"
         : is->key_fingerprint != wanted->key_fingerprint
             ? "its pseudonyms were made under another key than this one"
         : is->base != wanted->base

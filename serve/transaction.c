@@ -169,7 +169,10 @@ static int refuse_name(const struct place *p, const char *name)
     snprintf(shown, sizeof shown, "%s", name);
     const struct hint hint = err_did_you_mean(shown, known, schema->n);
     free(known);
-    return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown, hint.text);
+    const bool no_id = strcmp(name, "id") == 0 && schema_find_kind(schema, COLUMN_ID) < 0;
+    return reply_problem(p->reply, 400, shown, p->index, "unknown field '%s'%s", shown,
+                         no_id ? ": [columns] has none; /feedback takes the answer's 'order'"
+                               : hint.text);
 }
 
 static int put_transaction(struct place *p, json_t *object)

@@ -67,6 +67,9 @@ async function drawnDrift() {
   const told = [...of(false), ...of(true)].slice(0, 24), chart = Chart.getChart("chart-drift"), drawn = chart?.data.datasets[0].data;
   const grey = chart?.getDatasetMeta(0).data.filter((bar) => bar.options.backgroundColor === colour("idle")()).length;
   if (grey !== 2) return `${grey} bars are grey`;
+  const alarming = chart.getDatasetMeta(0).data.filter((bar) => ["review", "moved"].some((name) => bar.options.backgroundColor === colour(name)())).length;
+  const few = document.getElementById("drift-note").textContent.includes("too few to judge by");
+  if (few !== (alarming === 0)) return `${alarming} bars alarm`;
   return told.length > 0 && JSON.stringify(told) === JSON.stringify(drawn) ? "" : `${told} is drawn as ${drawn}`;
 }
 

@@ -224,6 +224,18 @@ class Dashboard(Served):
         self.assertEqual(b.value(text("error-time")), "")
         self.assertEqual(len(b.complaints()), len(cases))  # the browser's about status 422
 
+    def test_the_examples_of_a_form_are_whole_where_training_was_and_rows_have_no_time(self):
+        columns = [{"name": "time", "kind": "time"}, {"name": "port", "kind": "category", "missing": "none"},
+                   {"name": "rooms", "kind": "number"}, {"name": "fare", "kind": "number"}, {"name": "y", "kind": "label"}]
+        inputs = [{"name": name, "mean": 2.4, "scale": 0.3, "min": 0, "max": 3, "reference": {"edges": edges}}
+                  for name, edges in (("rooms", [1, 2]), ("fare", [1.5]))]
+        features = [{"name": "port", "expression": 'onehot(port, "S", "C", *)'}, {"name": "rooms", "expression": "hinges(rooms, 2.0)"},
+                    {"name": "fare", "expression": "fare"}]
+        model = {"plan": {"schema": {"time_format": "row", "columns": columns}, "features": features}, "inputs": inputs}
+        self.page(URL)
+        for call, expected in (("fill(0)", {"port": "S", "rooms": 2, "fare": 2.4}), ("fill(6)", {"port": "S", "rooms": 3, "fare": 4.2})):
+            self.assertEqual(self.browser.value(f"(makeForm({json.dumps(model)}), {call}, transaction())"), expected)
+
     def decisions(self, url, query=""):
         with urllib.request.urlopen(f"{url}/decisions{query}") as answer:
             return json.load(answer)["decisions"]

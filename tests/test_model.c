@@ -88,35 +88,36 @@ TEST_CASE(a_score_is_the_logistic_function_of_intercept_and_contributions_in_ord
     assert_true(model_probability(-1000) == 0);
 }
 
-TEST_CASE(a_reason_is_the_sum_of_a_features_inputs_and_helpers_are_none)
+TEST_CASE(a_reason_is_the_sum_of_a_features_inputs)
 {
-    struct model m = {.n_inputs = 6};
+    struct model m = {.n_inputs = 7};
     struct config config;
     struct err err = {""};
     struct reason r;
     scratch_text("m.ini", "[input]\nfile = x\ntime_format = epoch\n[columns]\ntime = T, time\n"
-                          "n = N, number\nc = C, category\nlabel = L, label\n[features]\n"
-                          "n = hinges(n, 1, 2)\n_helper = n\nc = onehot(c, \"a\", \"b\")\n"
-                          "last = n > 3\n");
+                          "n = N, number, missing=flag\nc = C, category\nlabel = L, label\n"
+                          "[features]\nn = hinges(n, 1, 2)\n_helper = n\n"
+                          "c = onehot(c, \"a\", \"b\")\nlast = n > 3\n");
     must(config_load(&config, scratch_path("m.ini"), &err), &err);
     must(plan_from_config(&m.plan, &config, &err), &err);
-    assert_int_equal(m.plan.n_inputs, 6);
-    struct model_input inputs[6];
-    for (int i = 0; i < 6; i++)
+    assert_int_equal(m.plan.n_inputs, 7);
+    struct model_input inputs[7]; // of n, c, last and the flag
+    for (int i = 0; i < 7; i++)
         inputs[i] = (struct model_input){.scale = 1, .weight = 1 << i, .max = 9};
     m.inputs = inputs;
     const struct {
-        float x[6];
+        float x[7];
         int input;
         double contribution;
-    } cases[][4] = {{{{5, 4, 3, 0, 1, 1}, 0, 5 + 8 + 12}, {{0}, -1, 0}, {{0}, 4, 16}, {{0}, 5, 32}},
-                    {{{-0.0F, 0, 0, 0, 0, 0}, 0, 0}, {{0}, -1, 0}, {{0}, 3, 0}, {{0}, 5, 0}}};
+    } cases[][4] = {{{{5, 4, 3, 0, 1, 1, 1}, 0, 25}, {{0}, 4, 16}, {{0}, 5, 32}, {{0}, 6, 64}},
+                    {{{-0.0F, 0, 0, 0, 0, 0}, 0, 0}, {{0}, 3, 0}, {{0}, 5, 0}, {{0}, 6, 0}}};
     for (size_t i = 0; i < LENGTH(cases); i++)
-        for (size_t k = 0; k < 4; k++) {
-            const bool is = model_reason(&m, k, cases[i][0].x, &r);
-            assert_int_equal(is ? r.input : -1, cases[i][k].input);
-            assert_true(!is || (r.contribution == cases[i][k].contribution &&
-                                r.value == cases[i][0].x[r.input] && !signbit(r.value)));
+        for (size_t k = 0, at = 0; k < 4; k++) {
+            at = model_reason(&m, at, cases[i][0].x, &r);
+            assert_int_equal(at, ((size_t[]){3, 5, 6, 7})[k]);
+            assert_int_equal(r.input, cases[i][k].input);
+            assert_true(r.contribution == cases[i][k].contribution);
+            assert_true(r.value == cases[i][0].x[r.input] && !signbit(r.value));
         }
     plan_release(&m.plan);
     config_release(&config);

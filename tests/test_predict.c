@@ -251,6 +251,13 @@ TEST_CASE(a_row_without_its_number_follows_the_newest_one)
     assert_non_null(strstr(document, "\"required\":[\"id\",\"customer\",\"amount\"]"));
     free(document);
     expect("{\"id\":\"a\",\"time\":41,\"customer\":1,\"amount\":1}", 409);
+    tell("{\"id\":\"b\",\"label\":1}");
+    record(&small.service, "b", 1, &reply);
+    assert_non_null(strstr(reply.text, "\"clock\":43,\"transaction\":{\"id\":\"b\",\"time\":43,"));
+    assert_non_null(strstr(reply.text, "\"clock\":43}]}"));
+    reply_reset(&reply);
+    recent_write_decisions(&small.service.recent, false, &reply);
+    assert_non_null(strstr(reply.text, "Z\",\"time\":43,\"numbers\""));
 }
 
 TEST_CASE(a_string_comes_back_from_its_json_and_what_is_not_utf8_as_a_mark)
@@ -503,7 +510,15 @@ TEST_CASE(a_label_is_applied_once_and_can_change)
 TEST_CASE(without_an_id_a_transaction_gets_its_label_by_its_order)
 {
     small.service.plan->schema.columns[0].kind = COLUMN_KEY;
-    ask("[{" BASE ",\"amount\":1},{" BASE ",\"amount\":1}]");
+    const json_t *a = ask("[{" BASE ",\"amount\":1},{" BASE ",\"amount\":1}]");
+    assert_true(number(json_array_get(a, 1), "order") == 2);
+    assert_null(json_object_get(ask_what_if("{" BASE ",\"amount\":1}"), "order"));
+    char *name = small.service.plan->schema.columns[0].name;
+    strcpy(name, "ix");
+    assert_string_equal(
+        text(ask("{" BASE "}"), "detail"),
+        "unknown field 'id': [columns] has none; /feedback takes the answer's 'order'");
+    strcpy(name, "id");
     tell("{\"id\":\"T1\",\"label\":1}");
     assert_int_equal(reply.status, 422);
     tell("{\"order\":2,\"label\":1}");

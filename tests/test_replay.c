@@ -150,7 +150,8 @@ TEST_CASE(a_transaction_is_the_columns_of_the_schema_without_the_label)
 
 TEST_CASE(rows_of_the_period_go_out_in_order_alone_or_in_arrays)
 {
-    play("a:0: b:1: c:2:", "", "", 0, "a b c", "3 sent, 3 answered, 0 failed; 0 rows|approve 3");
+    play("a:0: b:1: c:2:", "", "", 0, "a b c",
+         "3 sent, 3 answered, 0 failed; 0 rows that break the schema\nrequests|approve 3");
     play("a:0: b:1: c:2: d:3: e:4: f:5: g:6:", "--batch 3", "", 0, "a+b+c d+e+f g",
          "7 answered|requests        3,");
     play("a:-1: b:0: c:86400: d:86399:", "--from 2018-04-01 --until '2018-04-02 00:00:00'", "", 0,
@@ -355,7 +356,8 @@ TEST_CASE(rows_that_break_the_schema_are_counted_and_not_sent)
                                  "T6,2018-04-01 00:00:06,c,1,w,,\n"
                                  "T7,2018-04-01 00:00:07,c,1,w,,\n");
     scripted_start("");
-    replay("", "--connections 1 a.csv", 0, "4 sent, 4 answered, 0 failed; 4 rows");
+    replay("", "--connections 1 a.csv", 0,
+           "4 sent, 4 answered, 0 failed; 4 rows that break the schema (ingest says why)");
     assert_string_equal(requests(), "T0 T5 T6 T7");
     scratch_text("a.csv", HEADER "T0,2018-04-01 00:00:00,c,1,w,,\nT1,x,c,1,w,,\nT2,y,c,1,w,,\n");
     scripted_start("");

@@ -26,20 +26,18 @@ double model_contribution(const struct model *m, size_t i, float x)
     return in->weight * ((clamp(in, (double)x) - in->mean) / in->scale);
 }
 
-bool model_reason(const struct model *m, size_t definition, const float *x, struct reason *reason)
+size_t model_reason(const struct model *m, size_t first, const float *x, struct reason *reason)
 {
-    const struct plan_definition *d = &m->plan.definitions[definition];
-    const size_t end = definition + 1 < m->plan.n_definitions ? d[1].input : m->n_inputs;
-    if (d->input == end)
-        return false;
-    *reason = (struct reason){.input = (int)d->input};
-    for (size_t i = d->input; i < end; i++) {
+    const struct plan *p = &m->plan;
+    size_t i = first;
+    *reason = (struct reason){.input = (int)first};
+    for (; i < m->n_inputs && p->inputs[i].first == first; i++) {
         reason->contribution += model_contribution(m, i, x[i]);
-        if (d->node < 0 && x[i] == 1)
+        if (p->nodes[p->inputs[i].node].op == NODE_IS_TEXT && x[i] == 1)
             reason->input = (int)i;
     }
     reason->value = x[reason->input] + 0.0F; // -0 becomes 0, because the database returns it as 0
-    return true;
+    return i;
 }
 
 double model_margin(const struct model *m, const float *x)

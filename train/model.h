@@ -68,13 +68,13 @@ double model_margin(const struct model *m, const float *x);
 double model_probability(double margin);
 // The term weight_i · (c_i − mean_i) / scale_i of the margin.
 double model_contribution(const struct model *m, size_t i, float x);
-struct reason {          // what a feature, a definition of the plan, says about an event
+struct reason {          // what a feature says about an event
     int input;           // its first; of a onehot the one that is 1, if any
     float value;         // of this input
     double contribution; // of all its inputs
 };
-// False for a definition that has no inputs.
-bool model_reason(const struct model *m, size_t definition, const float *x, struct reason *reason);
+// Of the feature with this first input. Returns the next one's, or n_inputs.
+size_t model_reason(const struct model *m, size_t first, const float *x, struct reason *reason);
 // How many inputs lie outside the range of training; outside[n_inputs], if not NULL: 1 for these.
 size_t model_outside(const struct model *m, const float *x, unsigned char *outside);
 bool model_reviews(const struct model *m, const float *x, double probability);

@@ -142,11 +142,12 @@ static json_t *decision(const struct candidate *c, int64_t i)
     char time[TIME_TEXT];
     for (size_t k = 0; k < m->n_inputs; k++)
         x[k] = c->examples.x[k][row];
-    for (size_t k = 0; k < m->plan.n_definitions; k++)
-        if (model_reason(m, k, x, &r))
-            json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "feature",
-                                                  m->inputs[r.input].name, "value", (double)r.value,
-                                                  "contribution", r.contribution));
+    for (size_t k = 0; k < m->n_inputs;) {
+        k = model_reason(m, k, x, &r);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:f, s:f}", "feature", m->inputs[r.input].name,
+                                        "value", (double)r.value, "contribution", r.contribution));
+    }
     json_t *j =
         json_pack("{s:s, s:f, s:b, s:o}", "time",
                   examples_time(&c->examples, c->examples.time[row], time), "probability",

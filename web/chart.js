@@ -180,14 +180,15 @@ function fitName(axis, name) {
 const CALENDAR = " · calendar"; // after the names of inputs that follow the calendar
 
 // drifts: {name, psi}, from top to bottom.
-function drawDrift(text, drifts) {
+// judged: false where the decisions are too few for an alarm.
+function drawDrift(text, drifts, judged) {
   const paint = (c) => {
-    const psi = c.raw ?? 0;
+    const psi = c.chart.options.plugins.marks.judged ? c.raw ?? 0 : 0;
     return colour(c.chart.data.labels[c.dataIndex]?.endsWith(CALENDAR) ? "idle" : psi >= 0.2 ? "review" : psi >= 0.1 ? "moved" : "bar")();
   };
   $("drift-plot").hidden = !drifts.length;
   $("drift-plot").style.height = `${drifts.length * 23 + 60}px`;
-  show("chart-drift", text, { labels: drifts.map((d) => d.name), sets: [drifts.map((d) => d.psi)] }, () => ({
+  show("chart-drift", text, { labels: drifts.map((d) => d.name), sets: [drifts.map((d) => d.psi)], marks: { judged } }, () => ({
     type: "bar",
     data: { datasets: [{ label: "PSI", backgroundColor: paint, barPercentage: 0.72, categoryPercentage: 1, data: [] }] },
     options: {

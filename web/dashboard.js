@@ -159,7 +159,7 @@ function showDrift(metrics, { calendar }) {
   const not = others.length ? ". Grey bars follow the calendar: they differ in any part of a week, so they do not count" : "";
   put("drift-note", `${text}${known.length > MAX_DRIFTS ? `; the ${MAX_DRIFTS} largest are shown` : ""}${not}.`);
   drawDrift(`${text}. ${counted.slice(0, 5).map((d) => `${d.name} ${number(d.psi)}`).join(", ")}${not}`,
-            [...counted, ...others].slice(0, MAX_DRIFTS));
+            [...counted, ...others].slice(0, MAX_DRIFTS), n >= MIN_DRIFT);
 }
 
 // ---- the champion ----
@@ -200,7 +200,7 @@ const className = () => model.training?.class ?? "fraud", isFraud = () => classN
 const positives = (n) => (isFraud() ? plural(n, "fraud") : `${short(n)} of class ${className()}`);
 const truth = (label) => (isFraud() ? ["genuine", "fraud"][label] : `${label ? "" : "not "}${className()}`);
 const isUntimed = () => model.plan?.schema.time_format === "row"; // times are the numbers of rows
-const when = (d) => isUntimed() ? `row ${Date.parse(d.time) / 1000}` : String(d.time).replace("T", " ").replace("Z", "");
+const when = (d) => isUntimed() ? `row ${d.time}` : String(d.time).replace("T", " ").replace("Z", "");
 
 // Sends the label of a decision and puts the result into words; the pressed button shows the label.
 async function tell(d, label, said, show) {

@@ -39,8 +39,8 @@ const HINTS = { id: "any text", key: "any text", category: "text" };
 
 const field = (name) => $(`field-${name}`);
 const identity = () => form.columns.filter((c) => c.kind === "id").map((c) => field(c.name).value.trim()).join();
-const counted = () => form.model.plan.schema.time_format === "epoch" || form.model.plan.schema.time_format === "row";
-const round = (x) => Number(x.toPrecision(4));
+const counted = () => form.model.plan.schema.time_format === "epoch";
+const round = (x, whole) => (whole ? Math.round(x) : Number(x.toPrecision(4)));
 
 function hint(column) {
   const { kind, min, max, missing } = column;
@@ -57,22 +57,23 @@ function knownValues(column) {
 }
 
 // The range of a column in training, and at(n): its value n standard deviations above the mean. They are known if the
-// column or its log1p is an input, also the first one of hinges. A number has values 0 and 1 only if its variance tells so.
+// column or its log1p is an input, also the first one of hinges. whole: all edges of its histogram are whole numbers.
 function training(column) {
   const { name, min = -1e15, max = 1e15 } = column, inside = (x) => clamp(x, min, max);
   const back = { [name]: (x) => x, [`log1p(${name})`]: Math.expm1 }, of = (f) => back[f.expression.replace(/^hinges\((.*?)(, [-+.e\d, ]*)?\)$/, "$1")];
   const same = form.model.plan.features.find(of);
   const input = form.model.inputs.find((i) => i.name === same?.name), value = same && of(same);
   if (!input) return { low: min > -1e14 ? min : 0, high: max < 1e14 ? max : 1000, at: () => inside(1) };
-  const binary = input.min === 0 && input.max === 1 && Math.abs(input.scale ** 2 - input.mean * (1 - input.mean)) < 1e-3;
-  if (binary) return { low: 0, high: 1, at: (deviations) => inside(Math.round(clamp(input.mean + deviations * input.scale, 0, 1))) };
-  return { low: inside(value(input.min)), high: inside(value(input.max)), at: (deviations) => inside(value(input.mean + deviations * input.scale)) };
+  const whole = [input.min, input.max, ...input.reference.edges].every(Number.isInteger);
+  const at = (deviations) => input.mean + deviations * input.scale;
+  return { low: inside(value(input.min)), high: inside(value(input.max)), whole,
+           at: (deviations) => inside(whole ? Math.round(clamp(at(deviations), input.min, input.max)) : value(at(deviations))) };
 }
 
 // A slider covers the range of training, because a value outside counts as the nearer end. The mean is in its middle:
 // value = low + (high - low) * expm1(k * place) / expm1(k), place from 0 to 1.
 function makeSlider(column, input) {
-  const { low, high, at } = training(column), share = clamp((at(0) - low) / (high - low) || 0.5, 0.001, 0.999);
+  const { low, high, whole, at } = training(column), share = clamp((at(0) - low) / (high - low) || 0.5, 0.001, 0.999);
   const k = 2 * Math.log(1 / share - 1) || 1e-9, slider = element("input", { type: "range", max: STEPS, ariaLabel: `${column.name}, what if` });
   const follow = () => {
     const value = input.value === "" ? at(0) : Number(input.value), part = clamp((value - low) / (high - low) || 0, 0, 1);
@@ -80,7 +81,7 @@ function makeSlider(column, input) {
     slider.ariaValueText = input.value;
   };
   slider.addEventListener("input", () => {
-    input.value = clamp(round(low + (high - low) * Math.expm1(k * slider.value / STEPS) / Math.expm1(k)), low, high);
+    input.value = clamp(round(low + (high - low) * Math.expm1(k * slider.value / STEPS) / Math.expm1(k), whole), low, high);
     slider.ariaValueText = input.value;
   });
   input.addEventListener("input", follow);
@@ -95,12 +96,13 @@ function example(column, deviations) {
   if (kind === "key") return KEYS[form.columns.filter((c) => c.kind === "key").indexOf(column) % KEYS.length];
   if (kind === "category") return knownValues(column)[0] ?? "";
   if (kind === "time") return exampleTime();
-  return String(round(training(column).at(deviations)));
+  const { whole, at } = training(column);
+  return String(round(at(deviations), whole));
 }
 
 // Later than the newest event that the server knows, because it may refuse an older one of the same keys.
 function exampleTime() {
-  const { time_format: format } = form.model.plan.schema, next = (form.newest ?? Date.now() / 1000) + (format === "row" ? 1 : 60);
+  const next = (form.newest ?? Date.now() / 1000) + 60;
   return counted() ? String(Math.floor(next)) : new Date(1000 * Math.floor(next)).toISOString().replace(".000", "");
 }
 
@@ -121,7 +123,8 @@ function makeField(column) {
 }
 
 function makeForm(model) {
-  const columns = model.plan.schema.columns.filter((c) => c.kind !== "label");
+  const { time_format: format, columns: all } = model.plan.schema; // the server counts rows
+  const columns = all.filter((c) => c.kind !== "label" && (c.kind !== "time" || format !== "row"));
   const same = JSON.stringify(columns) === JSON.stringify(form.columns);
   form.model = model;
   if (same) return;
@@ -143,7 +146,7 @@ function renew(kind) {
 function fill(deviations) {
   form.touched.clear();
   for (const c of form.columns) {
-    field(c.name).value = c.missing === undefined ? example(c, deviations) : "";
+    field(c.name).value = example(c, deviations);
     field(c.name).dispatchEvent(new Event("change", { bubbles: true })); // for its slider, and for "what if"
   }
   clearErrors();
