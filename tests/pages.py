@@ -756,7 +756,7 @@ class Drift(Pages):
     def test_a_period_without_rows_shows_nothing_of_them(self):
         self.show("none")
         self.assertEqual(self.browser.value("document.querySelectorAll('#actions li').length"), 1)
-        self.assertIn("Look for the rows.", self.browser.value(text("actions")))
+        self.assertIn("Nothing yet.", self.browser.value(text("actions")))
         self.assertFalse(any(self.seen(name) for name in ("weeks", "worst", "quality", "score", "measures")))
 
     def calm(self, drift):

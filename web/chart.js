@@ -209,8 +209,13 @@ function drawDrift(text, drifts, judged) {
 
 // ---- the report ----
 
+// Whether a line of the text's colour, which is in steps or nearly straight from point to point, crosses the box.
+const crosses = (chart, tone, [left, top, right, bottom]) => chart.data.datasets.some((set, k) => set.tone === tone && set.showLine
+  && chart.getDatasetMeta(k).data.some((b, i, { [i - 1]: a }) => a && Math.min(a.x, b.x) < right && Math.max(a.x, b.x) > left
+    && Math.min(a.y, b.y) < bottom && Math.max(a.y, b.y) > top));
+
 // Text next to points: dataset.texts[i], with \n between lines. If dataset.centred: above them, or below if dataset.under. Else on the side of
-// a rising line that is free, or of one that falls.
+// a rising line that is free, or of one that falls, and further up or down where the line would be covered.
 Chart.register({
   id: "texts",
   afterDatasetsDraw(chart) {
@@ -223,11 +228,14 @@ Chart.register({
       const reach = 9 + Math.max(...lines.map((text) => ctx.measureText(text).width)), fits = x + reach <= area.right;
       const above = y >= area.top + 30 && (set.falls ? fits : x - reach >= area.left);
       const end = above !== Boolean(set.falls) || !fits, below = set.centred ? set.under : !above;
+      const left = end ? x - reach : x + 9, first = (step) => (below ? y + 18 + step : y - 9 - 15 * (lines.length - 1) - step);
+      const isFree = (step) => !crosses(chart, set.tone, [left, first(step) - 11, left + reach - 9, first(step) + 15 * (lines.length - 1) + 3]);
+      const from = first(set.centred ? 0 : [0, 8, 16, 24, 32].find((step) => (below || first(step) > area.top) && isFree(step)) ?? 0);
       ctx.textAlign = set.centred ? "center" : end ? "right" : "left";
       ctx.strokeStyle = card();
       ctx.fillStyle = set.borderColor();
       lines.forEach((text, n) => {
-        const at = [text, x + (set.centred ? 0 : end ? -9 : 9), below ? y + 18 + 15 * n : y - 9 - 15 * (lines.length - 1 - n)];
+        const at = [text, x + (set.centred ? 0 : end ? -9 : 9), from + 15 * n];
         ctx.strokeText(...at);
         ctx.fillText(...at);
       });

@@ -40,21 +40,19 @@ function showWords() {
   document.title = `Assay: drift of ${drift.dataset}, ${days}`;
   put("title", `Drift of ${drift.dataset}`);
   put("verdict", verdict.sentence);
-  list("notes", verdict.notes);
+  list("notes", current.rows ? verdict.notes : []); // else the advice says it
   $("outcome").classList.toggle("good", verdict.possible && !verdict.drift && !hasFallen && !fellOnce && !near.length);
   put("identity", `${current.rows ? `${days}: ${count(current.rows)} rows` : "A period without rows"}, held against version ${model.version},
     SHA-256 ${model.sha256.slice(0, 12)}…`);
   $("identity").title = model.sha256;
   put("rule", `An input has moved where its PSI reaches its bound in ${least} of the last ${last} weeks. The bound ${columns.some((c) => c.bound_from === "training")
     ? `comes from how much the input varied between the weeks of training, and is never under ${settings.psi_alert} or over ${2 * settings.psi_alert}`
-    : `is psi_alert = ${settings.psi_alert}, because training is shorter than four weeks`}. Grey inputs
+    : `is psi_alert = ${settings.psi_alert}, because fewer than four weeks of training have at least ${count(settings.min_rows)} rows each`}. Grey inputs
     follow the calendar: they differ in any part of a week, so they do not count. ${counting < weeks.length ? few : ""}`);
   put("reproduce", "All figures of this page are in drift.json beside it. Times are UTC.");
-  const empty = !current.rows ? ["weeks", "worst", "quality", "score", "measures"] : weeks.length ? [] : ["weeks"];
-  for (const id of empty) {
-    $(id).hidden = true;
-    document.querySelector(`nav a[href="#${id}"]`).hidden = true;
-  }
+  (!current.rows ? ["weeks", "worst", "quality", "score", "measures"] : weeks.length ? [] : ["weeks"]).forEach(leaveOut);
+  $("outcome").classList.toggle("idle", !current.rows);
+  $("tiles").hidden = !current.rows;
 }
 
 function showTiles() {
@@ -71,7 +69,7 @@ function showTiles() {
      !now ? `no mature labels; estimated: ${two(ap(estimate))}`
        : both([interval(before), fallen ?? interval(now)], 2) + (fallen ? `; period: ${two(ap(now))}` : "")],
     shares ? ["Rows alerted", then(was[0], is[0], daily), `95 %: ${[was, is].filter(([x]) => isKnown(x)).map(([, low, high]) => `${share(low)} to ${share(high)}`).join(" → ")}`]
-    : [`Alerts a day, ${isFraud ? "cards" : "rows"} ${cards === "all" ? "blocked or not" : cards}`, then(was[0], is[0], daily),
+    : [`Alerts a day${isFraud || cards !== "all" ? `, ${isFraud ? "cards" : "rows"} ${cards === "all" ? "blocked or not" : cards}` : ""}`, then(was[0], is[0], daily),
      both([was, is], was[0] < 10 && is[0] < 10 ? 1 : 0)],
   ]);
 }
@@ -96,9 +94,10 @@ function showAdvice() {
     ? `the model bears it so far: its average precision is not lower by more than ${settings.ap_drop}. Train a new version at the next occasion.`
     : "only labels can tell whether the model bears it.";
   const cases = [
-    [!current.rows, "Look for the rows.",
-     drift.counts_rows ? "The test window reaches to the end of the table: rows that were added to the file are in no period yet."
-       : "The period has none: check its dates, and whether the export or the server has rows of these days."],
+    [!current.rows, "Nothing yet.", ...(drift.counts_rows
+      ? ["The test window reaches to the end of the table. To have rows to compare, let test of [split] end sooner, such as at 80%, and type ", code("make pipeline"), "."]
+      : ["This page compares rows later than the test, and there are none so far. Start ", code("make serve"), ", send the new rows and their labels to it, and type ", code("make retrain"),
+         ": it exports them and draws this page of them. Or add later rows to the file and type ", code("make pipeline"), ". If the period should have rows, check its dates."])],
     [fell, "Train a new version.", ...trainAgain()],
     [!fell && (near.length || hasFallen || fellOnce), "Look again next week.", `${near.length ? `Lately ${listed(near)} reached ${near.length > 1 ? "their bounds" : "its bound"}. ` : ""}${fellOnce ? `In the week to ${verdict.week} the average precision was
      ${two(verdict.ap)}. ` : ""}${hasFallen ? `Over the whole period the average precision is lower than in the test by ${range([-change[2], -change[1]], 2)}. ` : ""}That is no alarm yet, which takes ${least} of the last ${last} weeks. If the next week is like this, it may be one.`],
@@ -113,7 +112,7 @@ function showAdvice() {
     [current.rows && !now, "Get labels.", `No row of the period has a label that is old enough (${number(settings.label_delay / 86400)} days),
      so nobody knows yet whether the model still finds the ${many}. Send labels to `, code("POST /feedback"), ` and run the monitor again.
      Until then there is an estimate, which cannot see new kinds of ${many}.`],
-    [!isKnown(ap(before)), "Label the test window.",
+    [!isKnown(ap(before)) && current.rows, "Label the test window.",
      `No ${one} is known in the test window of this version, so there is nothing to hold the period's quality against.`],
     [current.rows && counting < least, ...(drift.counts_rows ? ["Judge the figures yourself.", ""]
       : ["Wait for more weeks.", `An alarm needs ${least} of the last ${last} weeks with at least ${count(settings.min_rows)} rows each; ${counting}

@@ -44,7 +44,7 @@ function reword(root, pairs) {
 
 // The words of the markup are about frauds; these are about another class. what: words of the class.
 const classWords = ({ is_fraud, what, one, many, capital: begins }) => (is_fraud ? [] : [
-  [" of that fraud, and fraudsters may find out", " of this class"], ["honest customers are disturbed", "rows are alerted"], ["so much fraud", "so much of the class"], ["of fraud up", `${what} up`],
+  [" of that fraud, and fraudsters may find out", " of this class"], ["honest customers are disturbed", "rows are alerted"], ["so much fraud", "so much of the class"], ["of fraud up", `${what} up`], ["more suspicious, to the left less", `more likely ${what}, to the left less`],
   ["Genuine payments", "Other rows"], ["genuine payments", "other rows"], ["genuine", "other"], ["Frauds", begins], ["frauds", many], ["fraud", one],
   ["payments", "rows"], ["payment", "row"]]);
 const FRAUD = { name: "fraud", is_fraud: true, what: "fraud", one: "fraud", many: "frauds", short: "frauds", other: "genuine" };
@@ -79,6 +79,12 @@ const list = (id, lines) => $(id).replaceChildren(...lines.map((content) => elem
 // tiles: [name, value, note].
 const fillTiles = (tiles) => $("tiles").replaceChildren(...tiles.map(([name, shown, note]) => element("div", {}, element("dt", { textContent: name }),
   element("dd", { textContent: shown }), element("dd", { className: "note", textContent: note }))));
+
+// A section that has nothing to show goes, and its link.
+function leaveOut(id) {
+  $(id).hidden = true;
+  document.querySelector(`nav a[href="#${id}"]`).hidden = true;
+}
 
 const sheet = (...content) => element("div", { className: "scroll", tabIndex: 0 }, fillTable(element("table"), ...content));
 

@@ -200,6 +200,7 @@ function showWeights() {
 function showSlices() {
   const cut = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
   const slices = report.slices.flatMap((s) => s.slices);
+  if (!slices.length) return leaveOut("slices");
   const rows = report.slices.flatMap((s) => [{ name: cut(s.name), heading: true }, ...s.slices]);
   const panel = (id, key, title, axis, named) => {
     const values = slices.map((s) => `${s.slicing} ${s.name} ${share(s[key])}`).join(", ");
@@ -259,16 +260,16 @@ function showReport(text) {
   const { name } = words = report.class ?? FRAUD; // a long one would cover the axes
   if (name.length > 24) words = Object.fromEntries(Object.entries(words).map(([key, text]) => [key, text.replace?.(name, `${name.slice(0, 23)}…`) ?? text]));
   [rows, others] = words.is_fraud ? ["payments", "genuine payments"] : ["rows", "other rows"];
+  frauds = test.frauds;
+  genuine = test.rows - frauds;
   daily = isKnown(data.test.alerts_per_day);
   unit = daily ? data.test.days : test.rows;
-  reword(document.querySelector("main"), [...classWords(words), ...(daily ? [] : [["a day of reviewing", "reviewing"], [" in a day;", ";"]])]);
-  if (report.counts_rows) {
+  reword(document.querySelector("main"), [...(genuine < 10 * frauds ? [[", although genuine payments are far more", ""]] : []), ...classWords(words), ...(daily ? [] : [["a day of reviewing", "reviewing"], [" in a day;", ";"]])]);
+  if (report.counts_rows || folds.length === 1) { // one test cannot tell whether quality lasts
     reword(document.body.querySelector("header nav[aria-label=Sections]"), [["Weeks", "Ranking"]]);
     reword($("ranking"), [["Ranking and weeks", "Ranking"]]);
     $("weeks").hidden = true;
   }
-  frauds = test.frauds;
-  genuine = test.rows - frauds;
   for (const show of [showWords, showTiles, showQuality, showTables, showCurves, showProbabilities, showDecisions,
     showWeights, showSlices, showData]) show();
   showWeeks("plot-weeks-ap", "average_precision", "average precision", (x) => fixed(x, 2));
