@@ -209,7 +209,8 @@ bool convert_row(struct convert *c, const struct csv_block *b, const struct csv_
         c->blank_end = blank_end && row->n == c->n_fields + 1;
     const size_t n = c->n_fields + c->blank_end;
     if (row->fault || row->n != n || blank_end < c->blank_end) {
-        snprintf(whole->reason, sizeof whole->reason, "%zu fields where the %s has %zu", row->n,
+        snprintf(whole->reason, sizeof whole->reason, "%zu field%s where the %s has %zu", row->n,
+                 row->n == 1 ? "" : "s",
                  c->dataset->no_header || c->blank_end ? "first row" : "header", n);
         add_fault(c, whole, row->line,
                   row->fault    ? row->fault
@@ -257,11 +258,11 @@ int convert_check(const struct convert *c, struct err *err)
         words = "write another min= or max= at the column";
     err_set(err,
             "%s: %s%" PRIu64 " of %" PRIu64 " rows (%.3g %%) break the schema, allowed are "
-            "%.3g %%; most often, in %" PRIu64 ", first in line %" PRIu64 ": %s%s%s%s%s",
+            "%.3g %%; most often, in %" PRIu64 " row%s, first in line %" PRIu64 ": %s%s%s%s%s",
             c->csv.name, c->rows ? "" : "no row is left: ", n, c->seen,
             100.0 * (double)n / (double)c->seen, 100.0 * max_rejects, most->faults,
-            most->first_line, most->schema->name, *most->schema->name ? ": " : "", most->first,
-            words ? "; " : "", words ? words : "");
+            most->faults == 1 ? "" : "s", most->first_line, most->schema->name,
+            *most->schema->name ? ": " : "", most->first, words ? "; " : "", words ? words : "");
     return c->rows > 0 && (double)n <= max_rejects * (double)c->seen ? 0 : -1;
 }
 

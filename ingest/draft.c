@@ -16,7 +16,7 @@ enum { MAX_INPUTS = 900, HINGES = 5 }; // a table has 960 columns at most
 struct draft {
     struct profile p;
     struct profile_column *label, *time, *amount; // NULL: none
-    char *given;                                  // the label that the user names
+    char *given, *values;         // the label that the user names, and its positive values
     const char *positive, *other; // values of the label, separated by '|'; the value that is not
     double rate, rejects;         // shares of rows: positive; that break the schema
     int ids, delay, parts;        // delay: days until a label is known; parts: 1 a year, 2 a month
@@ -111,11 +111,10 @@ static int set_label(struct draft *d, const char *text, struct err *err)
     const struct profile_column *c = d->label;
     if (c->distinct == 0 || (c->classes != 2 && !d->positive))
         return err_set(
-            err, "%s: a label has two values, and column '%s' has %zu (%s): pass another one%s",
-            p->file, header, c->distinct, c->frequent,
-            c->distinct < 2
-                ? ""
-                : xasprintf(", or LABEL='%s=VALUE|VALUE' with the positive values", header));
+            err, "%s: a label has two values, and column '%s' has %zu (%s): pass another one%s%s%s",
+            p->file, header, c->distinct, c->frequent, c->distinct < 2 ? "" : ", or LABEL='",
+            c->distinct < 2 ? "" : header,
+            c->distinct < 2 ? "" : "=VALUE|VALUE' with the positive values");
     return 0;
 }
 
@@ -175,7 +174,8 @@ static int choose_positive(struct draft *d, struct err *err)
     const struct profile_value all = sum_values(p, d->label);
     const double step = (double)p->step, others = all.rows - all.positives;
     d->rate = all.positives / (double)all.rows;
-    char *value = d->other ? NULL : strtok(xstrdup(d->positive), "|"); // that no row has, perhaps
+    d->values = xstrdup(d->positive);
+    char *value = d->other ? NULL : strtok(d->values, "|"); // that no row has, perhaps
     for (size_t i = 0; value && i < p->n_values;) {
         const bool found = strcmp(p->values[i].text, value) == 0;
         value = found ? strtok(NULL, "|") : value;

@@ -368,9 +368,10 @@ TEST_CASE(too_many_bad_rows_leave_the_old_table)
     assert_int_equal(ingest(HEADER ROW_1 "T,2018-04-01 00:00:31,Al,?,x,web,0\n"
                                          "T,2018-04-01 00:00:31,Al,?,y,web,0\n"),
                      1);
-    assert_contains(out, "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
-                         "often, in 2, first in line 3: amount: not a number: \"x\"; write na, "
-                         "decimal or thousands in [input], or strip=$ at the column; all are in ");
+    assert_contains(out,
+                    "in.csv: 2 of 3 rows (66.7 %) break the schema, allowed are 50 %; most "
+                    "often, in 2 rows, first in line 3: amount: not a number: \"x\"; write na, "
+                    "decimal or thousands in [input], or strip=$ at the column; all are in ");
     scratch_text("out/rejects.csv", "line,column,reason,value\n");
     assert_good_table();
     assert_int_equal(scratch_count(scratch_path("out")), 2);

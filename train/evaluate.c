@@ -181,7 +181,9 @@ static int check_classes(const struct part *p, const char *key, const struct exa
         return 0;
     return err_set(err, "[split] %s = %s: all of its %zu rows have label %d%s, so %s", key, p->text,
                    p->n, ones, holds(e, p, LABEL_UNKNOWN) ? " or none" : "",
-                   json_object_get(e->table.provenance, "shuffle")
+                   !memchr(e->label, 1, e->rows)
+                       ? "there is nothing to learn: does positive= in [columns] match any value?"
+                   : json_object_get(e->table.provenance, "shuffle")
                        ? "it cannot tell how good a model is: choose a larger part"
                    : e->counts_rows
                        ? "the file is sorted or too small: write shuffle = 1 in [split], "
