@@ -44,10 +44,10 @@ static void put_text(const struct scope *s, const char *text, const char *format
     char *end;
     const int width = (int)strtol(format, &end, 10);
     const size_t most = *end == '.' ? strtoul(end + 1, NULL, 10) : SIZE_MAX;
-    for (size_t n;; text += n + 1) {
+    for (size_t n = 0;; text += n + 1) {
         n = strcspn(text, *format == 'r' ? "" : special[s->mode]);
         PUT(s, "%*.*s", width, (int)value_utf8_begin(text, n < most ? n : most), text);
-        if (!text[n])
+        if (!text[n]) // NOLINT(clang-analyzer-core.uninitialized.Branch): n is within the text
             break;
         PUT(s, s->mode == TEMPLATE_PAGE ? "\\u%04x" : "\\%c", text[n] == '\n' ? 'n' : text[n]);
     }

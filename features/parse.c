@@ -332,7 +332,7 @@ static int call(struct parser *ps, const struct function *f)
     struct plan *p = ps->plan;
     const bool any = f->op == NODE_MIN || f->op == NODE_MAX;
     const char *at = ps->at;
-    int a[3];
+    int a[3] = {0};
     for (size_t n = 0; n < f->n; n++)
         if ((n > 0 && expect(ps, ",", "between two arguments")) || (a[n] = operation(ps, OR)) < 0)
             return -1;

@@ -82,6 +82,7 @@ int plan_window(struct plan *p, const struct window_spec *w)
     return index;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the plan owns the name
 void plan_input(struct plan *p, char *name, int node, size_t first)
 {
     p->inputs = xreallocarray(p->inputs, p->n_inputs + 1, sizeof *p->inputs);

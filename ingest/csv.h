@@ -53,10 +53,10 @@ struct csv {
     uint64_t size;                    // of the file, 0 for a pipe
     uint64_t bytes;                   // read so far, before decompression
     XXH3_state_t *hash;               // of them
-    unsigned unit;                    // bytes of its shortest character: 2 in UTF-16
     int64_t skip;                     // number of lines to leave out next
     char *data;                       // data[at .. n) is not in a block yet
     size_t last_at, at, n, data_size; // last_at: where the latest row begins
+    unsigned unit;                    // bytes of the file's shortest character: 2 in UTF-16
 
     // The others are private to csv.c.
     int fd;

@@ -314,6 +314,7 @@ static void guess(struct draft *d, struct profile_column *c)
 {
     const double rows = (double)(d->p.n_sample - d->p.header);
     if (c == d->label || c == d->time) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without a time, c is the label
         c->kind = c == d->label ? COLUMN_LABEL : COLUMN_TIME;
         d->rejects += c == d->time ? (double)(c->missing + c->bad) / rows : 0;
         return;

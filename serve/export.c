@@ -74,6 +74,7 @@ static struct progress progress;
 static uint64_t rows, labelled, overdue; // overdue: mature, but without a label
 static int64_t label_delay;
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it goes into a table, whose names are not const
 static void add_column(char *name, enum column_kind kind, const void *place)
 {
     columns[n_columns] = (struct table_column){.name = name, .kind = kind};

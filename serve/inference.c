@@ -63,6 +63,7 @@ static int read_outputs(struct inference *q, const json_t *list)
     q->n_wanted = asked > 0 ? asked : N_OUTPUTS;
     for (size_t i = 0; i < q->n_wanted; i++) {
         const json_t *name = json_object_get(json_array_get(list, i), "name");
+        // cppcheck-suppress arrayIndexOutOfBoundsCond
         const char *text = asked > 0 ? json_string_value(name) : outputs[i].name;
         size_t o = 0;
         while (o < N_OUTPUTS && (!text || strcmp(text, outputs[o].name) != 0))

@@ -114,8 +114,8 @@ static void add_writer(json_t *to, const struct service *s)
 static void add_memory(json_t *to)
 {
     FILE *f = fopen("/proc/self/statm", "r");
-    double pages; // in memory, after those in all
-    if (f && fscanf(f, "%*s %lf", &pages) == 1)
+    double pages;                               // in memory, after those in all
+    if (f && fscanf(f, "%*s %lf", &pages) == 1) // NOLINT(cert-err34-c): the kernel writes a number
         ADD(to, "resident", pages * (double)sysconf(_SC_PAGESIZE));
     if (f)
         fclose(f);

@@ -514,11 +514,11 @@ TEST_CASE(without_an_id_a_transaction_gets_its_label_by_its_order)
     assert_true(number(json_array_get(a, 1), "order") == 2);
     assert_null(json_object_get(ask_what_if("{" BASE ",\"amount\":1}"), "order"));
     char *name = small.service.plan->schema.columns[0].name;
-    strcpy(name, "ix");
+    memcpy(name, "ix", 3);
     assert_string_equal(
         text(ask("{" BASE "}"), "detail"),
         "unknown field 'id': [columns] has none; /feedback takes the answer's 'order'");
-    strcpy(name, "id");
+    memcpy(name, "id", 3);
     tell("{\"id\":\"T1\",\"label\":1}");
     assert_int_equal(reply.status, 422);
     tell("{\"order\":2,\"label\":1}");

@@ -250,7 +250,7 @@ static int check_blas(struct err *err)
     const double w[COLUMNS] = {1, -2, 3, -4, 5}; // Σ (i + 1) w_i = 15
     bool wrong = false;
     for (int i = 0; i < COLUMNS * ROWS; i++)
-        z[i / ROWS][i % ROWS] = i / ROWS + 1;
+        z[i / ROWS][i % ROWS] = (double)(i / ROWS + 1); // NOLINT(bugprone-integer-division)
     openblas_set_num_threads(1);
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, COLUMNS, ROWS, 1, z[0], ROWS, 0, product[0],
                 COLUMNS);
