@@ -11,9 +11,10 @@
 //     if (first <= 0)
 //         return option_exit(&program, first, &err);
 //
-// A variable's value before the call is its default, which --help shows. In a default that is not replaced,
-// "simulated" becomes the name of the .ini that --config gives, or else of the folder of --models. An unknown option, a
-// missing or wrong value, and too few or too many arguments are errors; nothing is clamped.
+// A variable's value before the call is its default, which --help shows. Where --config is given, or
+// else --models, the name of that file or folder stands for "simulated" in the defaults that are left.
+// An unknown option, a missing or wrong value, and too few or too many arguments are errors; nothing is
+// clamped.
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
 

@@ -560,7 +560,8 @@ static int hinge(struct parser *ps, int node, bool alone)
     return add_input(ps, at, text, plan_node(p, h));
 }
 
-// Parse what follows "hinges(": inputs are x, and max(x - knot, 0) of each knot. Its name means x elsewhere.
+// Parse what follows "hinges(": inputs are x, and max(x - knot, 0) of each knot. Elsewhere its name means
+// x.
 static int hinges(struct parser *ps)
 {
     const int node = operation(ps, OR);

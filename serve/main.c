@@ -193,7 +193,8 @@ int main(int argc, char **argv)
     if (first < 0 || is_second(&files.full, "durability", durability, "normal", "full", &err) ||
         is_second(&files.data_clock, "clock", time_limit, "wall", "data", &err))
         return fail(2, &err);
-    // glibc would raise this threshold otherwise, and its arenas keep the memory of large bodies and answers.
+    // glibc would raise this threshold otherwise, and its arenas keep the memory of large bodies and
+    // answers.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     // Threads that wake then queue behind the one that runs, so more requests meet in one commit: a
     // third more of them a second, measured on two cores. If it is not allowed, nothing changes.
