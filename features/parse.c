@@ -528,13 +528,10 @@ static int onehot(struct parser *ps)
     if (check_shadow(ps, column))
         return -1;
     ps->definition->unfitted = column;
-    ps->definition->min_percent = 1;
-    ps->definition->most = 32;
-    while (take(ps, ",")) {
-        const bool min = take(ps, "min");
-        if (min || take(ps, "max") ? onehot_limit(ps, min) : onehot_values(ps, column))
+    for (bool min; take(ps, ",");)
+        if ((min = take(ps, "min")) || take(ps, "max") ? onehot_limit(ps, min)
+                                                       : onehot_values(ps, column))
             return -1;
-    }
     return expect(ps, ")", "at the end of onehot");
 }
 
@@ -560,8 +557,7 @@ static int hinge(struct parser *ps, int node, bool alone)
     return add_input(ps, at, text, plan_node(p, h));
 }
 
-// Parse what follows "hinges(": inputs are x, and max(x - knot, 0) of each knot. Elsewhere its name means
-// x.
+// Parse what follows "hinges(": inputs are x, and max(x - knot, 0) of each knot. Its name means x.
 static int hinges(struct parser *ps)
 {
     const int node = operation(ps, OR);

@@ -111,8 +111,8 @@ static void release_graph(struct plan *p)
 static void add_definition(struct plan *p, const char *name, const char *expression)
 {
     p->definitions = xreallocarray(p->definitions, p->n_definitions + 1, sizeof *p->definitions);
-    p->definitions[p->n_definitions++] =
-        (struct plan_definition){.name = xstrdup(name), .expression = xstrdup(expression)};
+    p->definitions[p->n_definitions++] = (struct plan_definition){
+        .name = xstrdup(name), .expression = xstrdup(expression), .min_percent = 1, .most = 32};
 }
 
 static void finish_track(struct plan *p, size_t t)
